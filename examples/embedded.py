@@ -4,11 +4,9 @@
 """
 
 import asyncio
-import sys
+import logging
 import tempfile
 from pathlib import Path
-
-import structlog
 
 from signalpost.domain.errors import Invalid
 from signalpost.gateway import Gateway
@@ -41,6 +39,6 @@ async def main(data_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # where the gateway's log goes
+    logging.basicConfig(level=logging.INFO)  # the gateway logs as `signalpost`
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(main(Path(folder)))

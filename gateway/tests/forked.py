@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 LIBRARIES = ["cyclopts", "cyclopts.bind", "cyclopts.completion.install", "cyclopts.help", "cyclopts.validators",
-             "rich.console", "rich.live", "rich.progress", "http.client", "msgspec", "apsw", "structlog",
-             "starlette.applications", "uvicorn", "uvloop", "zoneinfo", "importlib.metadata",
+             "rich.console", "rich.live", "rich.progress", "http.client", "msgspec", "apsw",
+             "starlette.applications", "uvloop", "zoneinfo", "importlib.metadata",
              "signalpost.gateway", "signalpost_bench"]  # fmt: skip
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["__main__", __name__, *LIBRARIES])

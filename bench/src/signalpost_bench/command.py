@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import structlog
 from cyclopts import App, Parameter, validators
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.output import Count, Json, console, print_json, print_table, say
 from signalpost.cli.progress import progress
+from signalpost.runtime.logger import log
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median
@@ -75,7 +75,7 @@ def bench(
 ) -> None:
     """See the package: its docstring is the help of the command."""
     # Gateways that run in this process to prepare a database must not write into the table or the JSON.
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    log.send_to(lambda *_line: None)
     workload = Workload(
         endpoints=max(endpoints, fan_out * tenants),
         tenants=tenants,

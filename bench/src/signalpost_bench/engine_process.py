@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
 from signalpost.embedded import Documents
 from signalpost.gateway import Gateway
+from signalpost.runtime.logger import log
 from signalpost_bench.child_process import answer_questions
 from signalpost_bench.data_directory import bench_settings, make_tenants
 from signalpost_bench.embedded_api import EmbeddedApi
@@ -320,7 +320,7 @@ class EmbeddedEngine:
 
 if __name__ == "__main__":
     # Its answers go to stdout, where nothing else may be written; nobody reads what the engine logs of bad endpoints.
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    log.send_to(lambda *_line: None)
     process = EmbeddedEngine()
     handlers = """
         open publish publish_at_once trickle resume add_live add_paused add_active add_well change_one

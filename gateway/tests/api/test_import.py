@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 from gateway.tests.api.stream import PATH, SNAPSHOT, Stream, external_id, line, read, statuses
+from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
 from gateway.tests.sqlite_file import database_file
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from signalpost.api.http.body import MAX_BODY_BYTES
 from signalpost.api.resources.imports import (
@@ -302,22 +302,22 @@ def test_the_connection_serves_the_next_request(world: "World") -> None:
 @pytest.fixture
 def quiet() -> Iterator[list[str]]:
     """What the loop and the tasks complain about; must stay empty."""
-    with capture_logs() as logs:
+    with captured_log() as logs:
         complaints: list[str] = []
         yield complaints
-    complaints += [entry["event"] for entry in logs if entry["log_level"] in ("error", "critical", "warning")]
+    complaints += [entry["message"] for entry in logs if entry["level"] in ("error", "critical", "warning")]
     assert not complaints
 
 
 def test_the_log_says_that_an_import_has_begun_and_once_its_answer_is_out_how_long_it_took(world: "World") -> None:
-    with capture_logs() as logs, stream(world) as talk:
+    with captured_log() as logs, stream(world) as talk:
         talk.send(line(1))
         assert talk.answer()["line"] == 1
-        (begun,) = [entry for entry in logs if entry["event"] == "request"]
-        assert not [entry for entry in logs if entry["event"] == "answer ended"]
+        (begun,) = [entry for entry in logs if entry["message"] == "request"]
+        assert not [entry for entry in logs if entry["message"] == "answer ended"]
         talk.end()
         assert talk.answer() is None
-        world.wait_until(lambda: logs[-1]["event"] == "answer ended")
+        world.wait_until(lambda: logs[-1]["message"] == "answer ended")
     assert logs[-1]["request"] == begun["request"]
     assert logs[-1]["ms"] >= begun["ms"]
 

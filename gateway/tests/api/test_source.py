@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from gateway.tests.captured_log import captured_log
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from signalpost.listener.source import parse_proxies, source_of
 
@@ -48,9 +48,9 @@ def test_nothing_that_a_client_claims_changes_its_own_address(claims: list[str])
 @pytest.mark.parametrize(("trusted", "source"), [("127.0.0.0/8", "9.9.9.9"), ("", "127.0.0.1")])
 def test_the_log_says_where_a_request_came_from(make_world: Callable[..., "World"], trusted: str, source: str) -> None:
     world = make_world(trusted_proxies=parse_proxies(trusted))
-    with capture_logs() as logs:
+    with captured_log() as logs:
         world.send("GET", "/v1/documents", headers={"x-forwarded-for": "1.1.1.1, 9.9.9.9"}).ok()
-    assert [entry["source"] for entry in logs if entry["event"] == "request"] == [source]
+    assert [entry["source"] for entry in logs if entry["message"] == "request"] == [source]
 
 
 PLAIN = "without TLS"

@@ -16,15 +16,30 @@ from gateway.tests.cli import command
 from gateway.tests.cli.command import SIGNALPOST, Endpoint, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.logs import _json
+from signalpost.cli.logs import Layout, coloured_line, json_line, text_line
 from signalpost.cli.serve import DISK_FAILED
+from signalpost.runtime.logger import Fields
 
 
 @pytest.mark.parametrize("value", ["plain", "ü", "\ud800", "\x00\x1b", object(), ValueError("x"), {1: b"\xff"}])
 def test_a_line_is_one_line_of_json_whatever_is_in_it(value: object) -> None:
-    written = _json(None, "info", {"message": "m", "value": value})
-    assert b"\n" not in written
+    written = json_line("2026-11-26T09:30:00.000000Z", "info", "m", {"value": value})
+    assert written.endswith(b"\n")
+    assert b"\n" not in written[:-1]
     assert json.loads(written)["message"] == "m"
+
+
+@pytest.mark.parametrize("layout", [text_line, coloured_line])
+def test_a_line_for_people_is_one_line_without_control_characters_of_others(layout: Layout) -> None:
+    fields: Fields = {"detail": "two words\n\x1b[2J", "status": 500, "exception": "Traceback\n  in f"}
+    written = layout("2026-11-26T09:30:00.000000Z", "error", "attempt failed", fields)
+    line, trace = written.decode().split("\n", 1)
+    assert line.endswith(r"detail='two words\n\x1b[2J' status=500")
+    assert trace == "Traceback\n  in f\n"
+
+
+def test_what_cannot_be_encoded_is_escaped() -> None:
+    assert b"name=" in text_line("", "info", "m", {"name": "\ud800"})
 
 
 @pytest.fixture(params=["a full disk", "a pipe that nobody reads"])

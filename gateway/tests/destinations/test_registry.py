@@ -4,8 +4,8 @@ from importlib.metadata import EntryPoint
 from inspect import cleandoc
 
 import pytest
+from gateway.tests.captured_log import captured_log
 from gateway.tests.destinations.kinds import KINDS, config, connection, context, members, pointers
-from structlog.testing import capture_logs
 
 from signalpost.destinations.registry import BUILT_IN, GROUP, Destinations
 from signalpost.destinations.slack import Slack
@@ -46,27 +46,27 @@ def test_a_kind_that_is_not_installed_is_none_and_the_webhook_is_none_of_them() 
     ],
 )
 def test_a_kind_that_cannot_be_used_is_left_out_and_logged_and_the_rest_runs(name: str, reason: str) -> None:
-    with capture_logs() as lines:
+    with captured_log() as lines:
         found = Destinations.installed([entry(name), entry("Pigeon")])
     assert set(found.kinds) == {kind.kind for kind in BUILT_IN} | {"pigeon"}
     assert type(found.kind("slack")) in BUILT_IN
     [line] = lines
-    assert line["event"] == "a kind of destination is left out"
+    assert line["message"] == "a kind of destination is left out"
     assert line["entry"] == name
     assert reason in line["reason"]
 
 
 @pytest.mark.parametrize("module", ["no_such_module", "gateway.tests.destinations.ends_the_process"])
 def test_a_module_that_cannot_be_imported_is_left_out(module: str) -> None:
-    with capture_logs() as lines:
+    with captured_log() as lines:
         found = Destinations.installed([EntryPoint(name="gone", value=f"{module}:Kind", group=GROUP)])
     assert set(found.kinds) == {kind.kind for kind in BUILT_IN}
-    assert lines[0]["event"] == "a kind of destination is left out"
+    assert lines[0]["message"] == "a kind of destination is left out"
 
 
 def test_two_kinds_of_one_name_leave_the_first() -> None:
     twins = [EntryPoint(name=name, value=f"{MODULE}:Pigeon", group=GROUP) for name in ("b", "a")]
-    with capture_logs() as lines:
+    with captured_log() as lines:
         found = Destinations.installed(twins)
     assert "pigeon" in found.kinds
     assert [line["entry"] for line in lines] == ["b"]
@@ -91,9 +91,9 @@ def test_a_config_that_is_no_object_is_named_by_its_pointer(value: object) -> No
 def test_a_check_that_fails_is_refused_and_tells_the_client_nothing_of_its_failure() -> None:
     found = Destinations.installed([entry("Clumsy")])
     connection = found.read_connection("clumsy", {})
-    with capture_logs() as lines:
+    with captured_log() as lines:
         assert pointers(lambda: found.read_config("clumsy", {}, connection)) == {"/config": "destination_failed"}
-    assert lines[0]["event"] == "a kind of destination failed"
+    assert lines[0]["message"] == "a kind of destination failed"
 
 
 @pytest.mark.parametrize("kind", KINDS.kinds.values(), ids=lambda kind: kind.kind)

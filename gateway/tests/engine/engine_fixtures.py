@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gateway.tests.captured_log import captured_log
 from gateway.tests.engine.scripted_world import ScriptedWorld
-from structlog.testing import capture_logs
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ScriptedWorld]:
     """A world on a fresh database, that keeps what is logged."""
-    with capture_logs() as logs:
+    with captured_log() as logs:
         yield ScriptedWorld(tmp_path / "signalpost.db", logs=logs)

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import json
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -342,7 +342,7 @@ class DeliveryColumns(NamedTuple):
 class ScriptedWorld(World[RunningGateway]):
     """The database, the endpoints, and what goes wrong."""
 
-    def __init__(self, path: Path, seed: int = 1, logs: list[MutableMapping[str, Any]] | None = None) -> None:
+    def __init__(self, path: Path, seed: int = 1, logs: list[dict[str, Any]] | None = None) -> None:
         super().__init__(random.Random(seed))
         self.path = path
         self.logs = [] if logs is None else logs
@@ -380,7 +380,7 @@ class ScriptedWorld(World[RunningGateway]):
 
     def logged(self, level: str, words: str) -> int:
         """How often something with these words was logged at that level."""
-        return sum(entry["log_level"] == level and words in entry["event"] for entry in self.logs)
+        return sum(entry["level"] == level and words in entry["message"] for entry in self.logs)
 
     # --- What happens -------------------------------------------------------------------------------------------------
 

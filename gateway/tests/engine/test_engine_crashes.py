@@ -150,7 +150,7 @@ def test_nothing_is_lost_and_only_the_unrecorded_is_repeated_over_crashes_c16(wo
     auditor.read()
     found = world.run(end, cache_bytes=cache)
 
-    assert [entry for entry in world.logs if entry["log_level"] == "error"] == []
+    assert [entry for entry in world.logs if entry["level"] == "error"] == []
     log = world.query("SELECT sequence, type FROM event ORDER BY sequence")
     assert [sequence for sequence, _ in log] == list(range(1, len(log) + 1))
     for subscription in found:

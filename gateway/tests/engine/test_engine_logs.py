@@ -3,29 +3,27 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, Reply
 
 from signalpost.domain.errors import Unavailable
+from signalpost.runtime.logger import Fields, log
 
 DAY = 24 * 3_600.0
 
 
-def refuse(_logger: object, method: str, line: Any) -> Any:
-    raise BrokenPipeError(f"nobody reads {method} {line}")
+def refuse(level: int, message: str, _fields: Fields) -> None:
+    raise BrokenPipeError(f"nobody reads {level} {message}")
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ScriptedWorld]:
     """A world whose log can never be written."""
-    before = structlog.get_config()
-    structlog.configure(processors=[refuse])
+    before = log.send_to(refuse)
     yield ScriptedWorld(tmp_path / "signalpost.db")
-    structlog.configure(**before)
+    log.send_to(*before)
 
 
 @pytest.mark.parametrize("error", [Unavailable("The disk is full."), RuntimeError("odd")])

@@ -15,8 +15,8 @@ from typing import NamedTuple, Protocol
 import pytest
 import trustme
 import uvloop
+from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
-from structlog.testing import capture_logs
 
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import SPARE
@@ -325,7 +325,7 @@ def test_a_broken_pair_changes_nothing_and_is_told_once(
     serving: Serving, client: ssl.SSLContext, authority: trustme.CA, files: Files
 ) -> None:
     now = 0.0
-    with capture_logs() as logs, serving(now=lambda: now) as port:
+    with captured_log() as logs, serving(now=lambda: now) as port:
         with secured(port, client) as connection:
             good = serial(connection)
         key = files.key.read_bytes()
@@ -338,7 +338,7 @@ def test_a_broken_pair_changes_nothing_and_is_told_once(
         now = 8.0
         with secured(port, client) as connection:
             assert serial(connection) != good
-    told = [line for line in logs if line["log_level"] == "warning"]
+    told = [line for line in logs if line["level"] == "warning"]
     assert [line["reason"] for line in told] == [
         f"The key in {files.key} is not that of the certificate in {files.cert}."
     ]

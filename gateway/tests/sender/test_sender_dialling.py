@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
-from structlog.testing import capture_logs
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.slots import share
@@ -255,7 +255,7 @@ def test_one_refused_address_refuses_the_host_and_nothing_is_dialled(
 
     async def scenario() -> None:
         async with sending(names={HOST: found}) as client:
-            with capture_logs() as logs:
+            with captured_log() as logs:
                 outcome = await client.attempt(endpoint.request(host=HOST))
         assert outcome.failure is Failure.ADDRESS_REFUSED
         # Which address it was is for the operator alone.

@@ -1,26 +1,22 @@
 """What the gateway logs in a simulation: nobody reads it, but a defect that it notes and survives is still one."""
 
 import logging
-import sys
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import structlog
+from signalpost.runtime.logger import Fields, log
 
 
 @contextmanager
 def watched(on_defect: Callable[[str], None]) -> Iterator[None]:
     """`on_defect` is told of everything that is logged with a traceback."""
 
-    def look(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        if entry.get("exc_info"):
-            on_defect(f"{entry['event']}: {sys.exc_info()[1] or entry['exc_info']!r}")
-        raise structlog.DropEvent
+    def look(_level: int, message: str, fields: Fields) -> None:
+        if "exception" in fields:
+            on_defect(f"{message}: {str(fields['exception']).splitlines()[-1]}")
 
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR), processors=[look])
+    before = log.send_to(look, logging.ERROR)
     try:
         yield
     finally:
-        structlog.configure(**before)
+        log.send_to(*before)

@@ -227,7 +227,7 @@ class Api:
             key_id=None if principal is None else principal.key_id,
             tenant=request.tenant,
             source=request.source(self._services.trusted_proxies),
-            event_id=dict(response.headers).get(EVENT_HEADER),
+            event=dict(response.headers).get(EVENT_HEADER),
         )
 
 

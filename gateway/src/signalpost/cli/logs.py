@@ -1,7 +1,6 @@
 """Structured log lines on standard error.
 
-`message` says what happened. Ids have the same name in every line: `event`, `subscription`, `request`. (The code passes
-`event_id`, because structlog calls the message itself the event.)
+`message` says what happened. Ids have the same name in every line: `event`, `subscription`, `request`.
 """
 
 import json
@@ -10,42 +9,44 @@ import os
 import select
 import sys
 import time
-from typing import BinaryIO, TextIO, cast
+from collections.abc import Callable
 
 import msgspec
-import structlog
-from structlog.typing import EventDict, WrappedLogger
 
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.runtime.logger import Fields, Sink, as_text, log
 
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 WAIT_MILLISECONDS = 100
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
+_COLOURS = {"debug": 32, "info": 32, "warning": 33, "error": 31, "critical": 31}
+_MESSAGE_WIDTH = 30
+"""Fields begin at the same column in most lines."""
+
+Layout = Callable[[str, str, str, Fields], bytes]
+"""Makes a line of its timestamp, level, message and fields."""
 
 
-class _LossyStream:
-    """Writes lines to standard error, and drops lines that cannot be written soon.
+class LossyStream:
+    """Writes lines to a descriptor, and drops lines that cannot be written soon.
 
     A full disk, or a reader that is gone or has stopped reading, must not hold up the gateway. The first line that can
     be written again says how many were lost before it."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, layout: Layout) -> None:
         self._descriptor = descriptor
+        self._layout = layout
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self._lost = 0
-        self._told = 0
 
-    def tell(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-        """Add to a line the number of lines that were lost before it."""
-        self._told = self._lost
-        if self._told:
-            line["lines_lost"] = self._told
-        return line
-
-    def write(self, line: str | bytes) -> None:
-        if self._takes(line if isinstance(line, bytes) else line.encode(errors="backslashreplace")):
-            self._lost = max(0, self._lost - self._told)
+    def write(self, level: int, message: str, fields: Fields) -> None:
+        lost = self._lost
+        if lost:
+            fields = {**fields, "lines_lost": lost}
+        timestamp = format_timestamp(time.time_ns() // 1000).replace("+00:00", "Z")
+        if self._takes(self._layout(timestamp, logging.getLevelName(level).lower(), message, fields)):
+            self._lost = max(0, self._lost - lost)
         else:
             self._lost += 1
 
@@ -61,63 +62,41 @@ class _LossyStream:
             return False
         return True
 
-    def flush(self) -> None:
-        """Do nothing: every line is written at once."""
-
 
 def set_up_logs(level: str, layout: str, *, with_pid: bool = False) -> None:
     """Configure logging. `layout` is text, json, or auto: text on a terminal and json elsewhere. With `with_pid`, each
     line says which process wrote it."""
-    text = layout == "text" or (layout == "auto" and sys.stderr.isatty())
-    stream = _LossyStream(sys.stderr.fileno())
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            _complete,
-            *([_add_pid] if with_pid else []),
-            stream.tell,
-            *(_as_text() if text else _as_json()),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=(
-            structlog.WriteLoggerFactory(cast(TextIO, stream))
-            if text
-            else structlog.BytesLoggerFactory(cast(BinaryIO, stream))
-        ),
-        cache_logger_on_first_use=True,
-    )
+    terminal = sys.stderr.isatty()
+    if layout == "json" or (layout == "auto" and not terminal):
+        chosen: Layout = json_line
+    else:
+        chosen = coloured_line if terminal else text_line
+    write = LossyStream(sys.stderr.fileno(), chosen).write
+    log.send_to(_writing_pid(write) if with_pid else write, _LEVELS[level])
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
 
 
-def _complete(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    line["timestamp"] = format_timestamp(time.time_ns() // 1000).replace("+00:00", "Z")
-    line["message"] = line.pop("event")
-    if "event_id" in line:
-        line["event"] = line.pop("event_id")
-    return line
+def _writing_pid(write: Sink) -> Sink:
+    def write_with_pid(level: int, message: str, fields: Fields) -> None:
+        write(level, message, {**fields, "pid": os.getpid()})
+
+    return write_with_pid
 
 
-def _add_pid(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    line["pid"] = os.getpid()
-    return line
-
-
-def _as_text() -> list[structlog.typing.Processor]:
-    return [
-        structlog.processors.StackInfoRenderer(),
-        # Tracebacks without local variables: those may hold a secret.
-        structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, event_key="message"
-        ),
-    ]
-
-
-def _as_json() -> list[structlog.typing.Processor]:
-    return [structlog.processors.format_exc_info, _json]
-
-
-def _json(_logger: WrappedLogger, _method: str, line: EventDict) -> bytes:
+def json_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
+    line = {"timestamp": timestamp, "level": level, "message": message, **fields}
     try:
-        return _encode(line)
+        return _encode(line) + b"\n"
     except (TypeError, ValueError):  # such as half of a surrogate pair: an escaped line is better than none
-        return json.dumps(line, default=repr).encode()
+        return json.dumps(line, default=repr).encode() + b"\n"
+
+
+def text_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
+    line = f"{timestamp} [{level:<8}] {as_text(f'{message:<{_MESSAGE_WIDTH}}', fields)}\n"
+    return line.encode(errors="backslashreplace")
+
+
+def coloured_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
+    shown = as_text(f"\x1b[1m{message:<{_MESSAGE_WIDTH}}\x1b[0m", fields)
+    line = f"\x1b[2m{timestamp}\x1b[0m [\x1b[1;{_COLOURS[level]}m{level:<8}\x1b[0m] {shown}\n"
+    return line.encode(errors="backslashreplace")

@@ -7,8 +7,11 @@ does later, with the exit code 130 and without a word. For the same reason this 
 import os
 import sys
 
+from signalpost.runtime.garbage_collector import collect_rarely
+
 
 def main() -> None:
+    collect_rarely()
     try:
         _open_missing_streams()
         from signalpost.cli.app import run

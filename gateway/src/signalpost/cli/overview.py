@@ -7,7 +7,7 @@ from signalpost.cli.output import Json, print_json, print_line, say, without_fra
 
 
 def overview(*, as_json: Json = False) -> None:
-    """Show what needs somebody now, the worst first: endpoints that fail or are behind, each with its likely cause; the"""
+    """Show what needs somebody now, the worst first."""
     found = connect().call("GET", path("overview")).content
     if as_json:
         print_json(found)

@@ -26,7 +26,7 @@ from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.server import Server
 from signalpost.runtime.asgi import App
-from signalpost.runtime.garbage_collector import tune_garbage_collector
+from signalpost.runtime.garbage_collector import spare_what_lasts
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
 from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings, unknown_variables
@@ -163,7 +163,7 @@ async def _serve(
             loop.add_signal_handler(number, _stop, servers)
         if parent is not None:
             loop.add_reader(parent, _parent_gone, parent, servers)
-        tune_garbage_collector()
+        spare_what_lasts()
         await on_ready(gateway)
         await asyncio.gather(*(each.serve() for each in servers))
         log.info("stopping: waiting for attempts in flight")

@@ -13,16 +13,21 @@ OLDEST_AFTER = 50
 """The number of those after which all is looked at: as rarely as with Python's own numbers."""
 
 
-def tune_garbage_collector() -> None:
-    """Once the gateway has started.
+def collect_rarely() -> None:
+    """Once the process has begun.
 
-    What was made until here lives as long as the process, so the collector need not look at it again. Nearly all that
-    comes later ends with its last reference. With Python's own threshold, 700, the collector takes what is merely under
-    way for lasting, and looks through all of it, every lane included, again and again.
+    Nearly everything ends with its last reference, and what is imported lasts. With Python's own threshold, 700, the
+    collector takes what is merely under way for lasting, and looks through all of it, every lane included, again and
+    again.
     """
+    gc.set_threshold(AFTER, MIDDLE_AFTER, OLDEST_AFTER)
+
+
+def spare_what_lasts() -> None:
+    """Once the gateway has started: what was made until here lives as long as the process, so the collector need not
+    look at it again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(AFTER, MIDDLE_AFTER, OLDEST_AFTER)
 
 
 @contextmanager

@@ -32,4 +32,4 @@ class Tasks:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a background task ended with an error", exc_info=error)
+            log.exception("a background task ended with an error", error)

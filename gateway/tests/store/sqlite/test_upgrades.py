@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 import pytest
-from structlog.testing import capture_logs
+from gateway.tests.captured_log import captured_log
 
 from signalpost.domain.errors import StartError
 from signalpost.store.migration import Migration
@@ -84,7 +84,7 @@ def copy(database: Path) -> Path:
 
 @pytest.fixture
 def logs() -> Iterator[list[Any]]:
-    with capture_logs() as found:
+    with captured_log() as found:
         yield found
 
 
@@ -106,8 +106,8 @@ def test_an_upgrade_says_from_where_it_goes_to_where_and_where_the_copy_is(
 ) -> None:
     start(database, THIS)
     start(database, NEXT)
-    steps = [{key: value for key, value in line.items() if key != "log_level"} for line in logs]
-    assert [line.pop("event") for line in steps] == [
+    steps = [{key: value for key, value in line.items() if key != "level"} for line in logs]
+    assert [line.pop("message") for line in steps] == [
         "the database is copied before it is upgraded",
         "the database is upgraded",
     ]
@@ -223,8 +223,8 @@ def test_a_newer_migration_that_breaks_nothing_is_accepted_and_told(database: Pa
     start(database, THIS)
     assert logs == [
         {
-            "event": "the database was used by a newer version, and this one can work with it",
-            "log_level": "warning",
+            "message": "the database was used by a newer version, and this one can work with it",
+            "level": "warning",
             "newest_migration": NOTE.number,
             "known_migration": NEWEST,
         }

@@ -444,7 +444,7 @@ class Dispatcher:
 def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, event_id: str) -> None:
     log.info(
         "attempt failed",
-        event_id=event_id,
+        event=event_id,
         subscription=worker.subscription.id,
         attempt=attempt.number,
         failure=str(attempt.failure),

@@ -107,4 +107,4 @@ class Expiries:
                 raise error
             if error is not None:
                 # The others still expire: one that always fails must not block them for ever.
-                log.error("a signature request cannot expire", exc_info=error)
+                log.exception("a signature request cannot expire", error)
