@@ -33,8 +33,10 @@ next attempt now. A replay queues them gradually, and can be cancelled.
 
 Example: signalpost replay --since 2h --failed --dry-run
 """
-_OVERVIEW = """Show what needs somebody now, the worst first: endpoints that fail or are behind, each with its likely cause; the
-last hour; replays that run; secrets and certificates that end soon.
+_OVERVIEW = """Show what needs somebody now, the worst first.
+
+These are endpoints that fail or are behind, each with its likely cause; the last hour; replays that run; secrets and
+certificates that end soon.
 
 Example: signalpost overview
 """
