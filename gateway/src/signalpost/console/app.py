@@ -25,7 +25,7 @@ from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
 from signalpost.api.routing.shapes.service import Problem
-from signalpost.console import ROOT
+from signalpost.console import OIDC, ROOT
 from signalpost.console.accounts import JOIN, Accounts
 from signalpost.console.browser import is_own_host, is_same_origin, keeps_cookie
 from signalpost.console.calls import Calls, Refusal
@@ -34,7 +34,7 @@ from signalpost.console.html import environment
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
 from signalpost.console.live import Live
-from signalpost.console.oidc import OIDC, Oidc
+from signalpost.console.oidc import Oidc
 from signalpost.console.page import Page, ProofNeeded, Shown, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.replies import Replies, Reply, see_other
