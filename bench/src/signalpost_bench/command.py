@@ -1,5 +1,6 @@
 """`signalpost bench`: measure a gateway on this machine."""
 
+import logging
 import os
 import platform
 import signal
@@ -14,7 +15,6 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.output import Count, Json, console, print_json, print_table, say
 from signalpost.cli.progress import progress
-from signalpost.runtime.logger import log
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median
@@ -75,7 +75,7 @@ def bench(
 ) -> None:
     """See the package: its docstring is the help of the command."""
     # Gateways that run in this process to prepare a database must not write into the table or the JSON.
-    log.send_to(lambda *_line: None)
+    logging.getLogger("signalpost").disabled = True
     workload = Workload(
         endpoints=max(endpoints, fan_out * tenants),
         tenants=tenants,

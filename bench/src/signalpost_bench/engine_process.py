@@ -3,6 +3,7 @@ everything else is asked of `gateway.app`, and no HTTP is spoken. What is measur
 
 import asyncio
 import gc
+import logging
 import random
 import threading
 import time
@@ -17,7 +18,6 @@ import msgspec
 
 from signalpost.embedded import Documents
 from signalpost.gateway import Gateway
-from signalpost.runtime.logger import log
 from signalpost_bench.child_process import answer_questions
 from signalpost_bench.data_directory import bench_settings, make_tenants
 from signalpost_bench.embedded_api import EmbeddedApi
@@ -320,7 +320,7 @@ class EmbeddedEngine:
 
 if __name__ == "__main__":
     # Its answers go to stdout, where nothing else may be written; nobody reads what the engine logs of bad endpoints.
-    log.send_to(lambda *_line: None)
+    logging.getLogger("signalpost").disabled = True
     process = EmbeddedEngine()
     handlers = """
         open publish publish_at_once trickle resume add_live add_paused add_active add_well change_one
