@@ -17,7 +17,7 @@ Sink = Callable[[int, str, Fields], None]
 
 
 class Logger:
-    """Its methods never raise."""
+    """Writes lines for people. None of its methods raises."""
 
     def __init__(self) -> None:
         self._sink: Sink = to_python
