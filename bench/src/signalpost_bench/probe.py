@@ -72,8 +72,8 @@ class Probe:
         gc.callbacks.append(self._note_collection)
         self._longest: tuple[Stall, ...] = ()
         self._threads: dict[str, str] = {}
-        threading.Thread(target=self._watch, daemon=True, name="probe").start()
         self._last = self._count()
+        threading.Thread(target=self._watch, daemon=True, name="probe").start()
         self._beat()
 
     def longest(self) -> tuple[Stall, ...]:

@@ -337,7 +337,7 @@ def test_a_disk_without_room_for_the_index_of_the_wal_is_full_and_did_not_fail(
 
 @pytest.mark.slow
 def test_the_wal_stays_bounded_while_others_read(play: "Play", make: "type[Tools]", tmp_path: Path) -> None:
-    count, clients = 30_000, 64
+    count, clients = 12_000, 64  # which are 80 MiB of WAL
 
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
