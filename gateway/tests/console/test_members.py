@@ -1,18 +1,30 @@
 """People in the console: invited, signed in by password, changed, removed; slowed down, and asked again."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from ipaddress import ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 from gateway.tests.api.conftest import World
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.console.conftest import Browser
 
+from signalpost.api.http.principals import OPERATOR
+from signalpost.console.page import ProofNeeded, Visit
+from signalpost.console.pages import replays
+from signalpost.console.pages.replays import PROVED_FROM
 from signalpost.domain.member import INVITATION_LIFETIME
 from signalpost.domain.sign_in import PROOF_LASTS
 from signalpost.domain.sign_in_tries import OF_ACCOUNT
+
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    from signalpost.console.calls import Calls
 
 PASSWORD = "correct horse battery"
 NAVIGATES = {"sec_fetch_dest": "document", "sec_fetch_mode": "navigate"}
@@ -253,6 +265,46 @@ def test_a_session_from_a_key_is_proved_with_that_very_key(team: Team) -> None:
     assert browser.post("/console/t/default/members", {**form, "proof": other}).status == 401
     shown = browser.post("/console/t/default/members", {**form, "proof": team.world.key})
     assert b"/console/join/" in shown.body
+
+
+def test_sending_very_many_again_asks_for_a_proof_and_sending_some_does_not() -> None:
+    class Counted:
+        def __init__(self, count: int) -> None:
+            self.count = count
+            self.made: list[Any] = []
+
+        async def change(self, name: str, body: Any = None, **_: Any) -> bytes:
+            self.made.append(body)
+            return msgspec.json.encode({"data": [], "count": self.count})
+
+    def start(count: int, *, is_proved: bool) -> list[Any]:
+        """The bodies of the calls that were made."""
+        calls, form = Counted(count), {"to_subscription": ["id"], "key": ["k"]}
+        visit = Visit(
+            calls=cast("Calls", calls),
+            principal=OPERATOR,
+            tenant="default",
+            now=0,
+            params={},
+            query={},
+            form=form,
+            is_proved=is_proved,
+        )
+        asyncio.run(replays.start(visit))
+        return calls.made
+
+    assert [body.get("dryRun") for body in start(PROVED_FROM, is_proved=False)] == [True, None]
+    assert [body.get("dryRun") for body in start(PROVED_FROM + 1, is_proved=True)] == [None]
+    with pytest.raises(ProofNeeded):
+        start(PROVED_FROM + 1, is_proved=False)
+
+
+def test_rotating_a_secret_asks_for_a_proof(team: Team) -> None:
+    _, browser = team.member("subscriber")
+    path = f"/console/t/default/subscriptions/{team.world.create_subscription()['id']}"
+    team.clock.move(PROOF_LASTS)
+    assert b"Is it still you?" in browser.post(path, {"do": "rotate", "key": "r"}).body
+    assert b'id="secret"' in browser.post(path, {"do": "rotate", "key": "r", "proof": PASSWORD}).body
 
 
 def test_pages_of_members_work_without_a_script(team: Team) -> None:
