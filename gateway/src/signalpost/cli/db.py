@@ -53,6 +53,22 @@ def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
 
 
 @app.command
+def partitions(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
+    """Make the partitions of the coming week in a PostgreSQL database, and remove those that nobody keeps any more.
+
+    Gateways do this by themselves where their user owns the tables, or may act as the one that does. Where it may not,
+    run this every day as the owner, also while gateways are at work.
+
+    Example: SIGNALPOST_DATABASE_URL=postgresql://owner@db.example.com/signalpost signalpost db partitions
+    """
+    kept = existing_database(data_dir, database_url).keep_partitions(SystemClock().wall())
+    if as_json:
+        print_json({"daysAhead": kept.days_ahead, "removed": kept.removed})
+    else:
+        say(f"There are partitions for today and {kept.days_ahead} days to come; {kept.removed} were removed.")
+
+
+@app.command
 def backup(
     to: Annotated[Path, Parameter(help="The file to create.")],
     /,

@@ -40,6 +40,7 @@ from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
+from signalpost.engine.maintenance.preparation import Preparation
 from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.engine.revisions import Revisions
@@ -131,6 +132,7 @@ class Engine:
         self._lane_owner = LaneOwner(store.fleet, self.directory, self.lanes, clock, role, lane_bounds)
         self._standing_writer = StandingWriter(store, self.lanes)
         self._retention = Retention(store, clock, self.directory, self.lanes)
+        self._preparation = Preparation(store, clock)
         self._expiries = Expiries(store, clock, self.enqueue)
         self._tests = 0
         """Test deliveries that are in flight."""
@@ -145,6 +147,7 @@ class Engine:
         self._tasks.start(self._node.run(self._on_beat, self._begin_anew))
         self._tasks.start(self._standing_writer.run())
         self._tasks.start(self._retention.run())
+        self._tasks.start(self._preparation.run())
         self._tasks.start(self._expiries.run())
         self._tasks.start(self.disk.run())
         self._tasks.start(self.key_uses.run())

@@ -21,6 +21,15 @@ class Pruned(Struct, frozen=True):
     """How many events were removed before they were delivered, by subscription."""
 
 
+class PartitionsKept(NamedTuple):
+    """What `Database.keep_partitions` came to."""
+
+    days_ahead: int
+    """For how many days to come there is room now."""
+    removed: int
+    """How many partitions went."""
+
+
 class Space(NamedTuple):
     """What a database takes on disk, in bytes."""
 
@@ -130,6 +139,11 @@ class Database(Protocol):
     def migrate(self) -> None:
         """Apply the migrations that it lacks, and make it where there is none. Raises StartError where the first start
         of a version does that itself."""
+        ...
+
+    def keep_partitions(self, now: int) -> PartitionsKept:
+        """Make the partitions of the days to come, and remove those of which nothing is kept, also while gateways are
+        at work. Raises StartError where there are none, or this user may not."""
         ...
 
     def compact(self) -> None:

@@ -26,6 +26,11 @@ class RetentionStore(Protocol):
         """Remove replays of a tenant that ended before `kept_since`, at most `limit` of them. Returns how many."""
         ...
 
+    async def prepare(self, now: int, days: int) -> bool:
+        """Make room for what will be written today and in so many days to come, where that has to be made. Returns
+        False where somebody else has to, since the user that runs this gateway may not."""
+        ...
+
     async def prune_leftovers(self, now: int, limit: int) -> int:
         """Remove answers to idempotent requests that have expired, secrets in answers that are shown no more, and what
         deleted subscriptions left: at most `limit` rows of each. Returns how many rows were removed or changed."""

@@ -7,7 +7,10 @@ import psycopg
 import pytest
 from gateway.tests.postgres import OWNER, server
 
+from signalpost.domain.errors import Unavailable
+from signalpost.domain.timestamps import DAY
 from signalpost.store.postgres.connect import Statement, connect, trip
+from signalpost.store.postgres.database import PostgresDatabase
 from signalpost.store.postgres.sessions import EVERY_TENANT, limits
 from signalpost_bench.postgres_server import SUPERUSER
 
@@ -76,6 +79,38 @@ def test_a_node_need_not_own_the_tables(play: "Play", make: "type[Tools]") -> No
         published = await shop.publish(make.create(1), make.subscribe(1))
         assert [event.sequence for event in published.events] == [1]
         assert [tenant.name for tenant in await shop.store.access.tenants()] == ["default"]
+
+    play(scenario)
+
+
+def test_a_node_that_may_make_no_tables_works_while_the_owner_makes_them_ahead(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        owners, later = database_of(shop), shop.now + 9 * DAY
+        owner = PostgresDatabase(owners)
+        kept = await asyncio.to_thread(owner.keep_partitions, shop.now)
+        assert (kept.days_ahead, kept.removed) == (7, 0)
+        with psycopg.connect(database_of(shop, SUPERUSER), autocommit=True) as connection:
+            connection.execute("DO $$ BEGIN CREATE ROLE writer LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+            connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer")
+            connection.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO writer")
+        await shop.store.close()
+        url, shop._implementation = database_of(shop, "writer"), shop._implementation._replace(url=lambda _: url)
+        await shop.open()
+        assert await shop.store.retention.prepare(shop.now, 7), "all that is wanted is there"
+        assert not await shop.store.retention.prepare(shop.now, 9), "somebody else has to make the others"
+        for _ in range(2):
+            await shop.publish(make.create(shop.now // DAY), make.subscribe(shop.now // DAY))
+            shop.now += 6 * DAY
+        await shop.store.retention.prune_log(TENANT, 2, 10)
+        await shop.store.retention.prune_leftovers(shop.now, 10)  # which leaves the days that are over
+        shop.now = later + 3 * DAY
+        with pytest.raises(Unavailable, match="signalpost db partitions"):
+            await shop.publish(make.create(3))
+        kept = await asyncio.to_thread(owner.keep_partitions, shop.now)
+        assert kept.removed > 0
+        await shop.publish(make.create(3))
 
     play(scenario)
 

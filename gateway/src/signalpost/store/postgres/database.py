@@ -18,12 +18,14 @@ from signalpost.domain.audit import COMMAND_LINE, Draft, Object
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
-from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
+from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, Pruned, Restored, Space
 from signalpost.store.packing import KEY_COLUMNS, decode_health, pack_key, pack_sequences, unpack_sequences
+from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.checks import check
 from signalpost.store.postgres.file_register import PostgresFileRegister
 from signalpost.store.postgres.log_queries import PostgresLogQueries
+from signalpost.store.postgres.partitions import DAYS_AHEAD, Partitions, existing
 from signalpost.store.postgres.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, Readers, Writers
@@ -102,10 +104,20 @@ class PostgresDatabase:
         self.check_backup(backup)
 
     def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:
-        return self._run(lambda readers, writers: _prune(readers, writers, now, kept, progress))
+        partitions = Partitions(self._url)
+        return self._run(lambda readers, writers: _prune(readers, writers, partitions, now, kept, progress))
 
     def migrate(self) -> None:
         asyncio.run(migrate(self._url))
+
+    def keep_partitions(self, now: int) -> PartitionsKept:
+        async def keep(readers: Readers, writers: Writers) -> PartitionsKept:
+            before = await existing(self._url)
+            await Partitions(self._url).provide_ahead(now, DAYS_AHEAD)
+            await partition_pruning.prune(writers, now, 0)
+            return PartitionsKept(DAYS_AHEAD, len(before - await existing(self._url)))
+
+        return self._run(keep)
 
     def compact(self) -> NoReturn:
         raise StartError(
@@ -165,12 +177,17 @@ def _unusable(error: Exception) -> StartError:
 
 
 async def _prune(
-    readers: Readers, writers: Writers, now: int, kept: int, progress: Callable[[int, int], None]
+    readers: Readers,
+    writers: Writers,
+    partitions: Partitions,
+    now: int,
+    kept: int,
+    progress: Callable[[int, int], None],
 ) -> Pruned:
     told = _told("database.prune", now, keptSince=format_timestamp(now - kept))
     await writers.run(EVERY_TENANT, steps_of(_note(told)))
     counted = await _count(readers)
-    retention = PostgresRetention(readers, writers)
+    retention = PostgresRetention(readers, writers, partitions)
     tenants = await readers.rows(EVERY_TENANT, "SELECT id, floor, retention_days FROM tenant WHERE deleted_at IS NULL")
     since = {tenant_id: now - (kept if days is None else days * DAY) for tenant_id, _, days in tenants}
     queries = PostgresLogQueries()

@@ -22,10 +22,21 @@ _BUSY: Final = frozenset(
 _CONFLICTS: Final = frozenset({"40001", "40P01", "23505", LOCK_NOT_AVAILABLE, "25P03", NOT_AS_IT_WAS})
 """Two rows of the same name or id, added at the same time, are a conflict too: the second try finds the first row."""
 _FULL: Final = "53100"
+NOT_ALLOWED: Final = "42501"
 
 
 _UNTRUSTED: Final = "certificate verify failed"
 """What OpenSSL says of a certificate by an authority that it does not know."""
+
+
+class NotOwner(Unavailable):
+    """The user that runs this node may not make or remove tables, and not act as the one that may."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database's user may not make or remove partitions. Run `signalpost db partitions` every day as the "
+            "user that owns the tables."
+        )
 
 
 def unreachable(error: psycopg.Error) -> StartError:

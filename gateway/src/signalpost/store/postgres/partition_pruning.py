@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from signalpost.store.postgres.connect import Row
+from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.partitions import day_of, name_of
 from signalpost.store.postgres.sessions import EVERY_TENANT, Writers
 
@@ -47,11 +48,14 @@ class Partition(NamedTuple):
 
 async def prune(writers: Writers, now: int, limit: int) -> int:
     """Remove partitions of which nothing is kept, and at most about `limit` rows of others. Returns how many rows were
-    removed one by one. Raises Unavailable."""
+    removed one by one. Where this user may remove no tables, whole days stay. Raises Unavailable."""
     removed = 0
     for partition in ended(await writers.rows(EVERY_TENANT, _PARTITIONS), day_of(now)):
         if not partition.is_attached or not await _is_kept(writers, partition):
-            await _remove(writers, partition)
+            try:
+                await _remove(writers, partition)
+            except NotOwner:
+                return removed  # later ones stay as well: it says so once (`Preparation`)
         elif removed < limit:
             statement = _ROWS.format(partition.name, _KEYS[partition.table])
             removed += len(await writers.rows(EVERY_TENANT, statement, limit - removed))

@@ -11,12 +11,14 @@ import psycopg
 
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.postgres.connect import Statement, connect, trip
-from signalpost.store.postgres.errors import as_told
+from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told
 from signalpost.store.postgres.schema import LOCK
 from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, Steps, limits, take
 
 T = TypeVar("T")
 DAY: Final = 24 * 3600 * SECOND
+DAYS_AHEAD: Final = 7
+"""For how many days to come there should be partitions."""
 PARTITIONED: Final = {"event": "at", "attempt": "started_at", "idempotency": "expires_at"}
 """Tables that are partitioned, with the time that decides."""
 
@@ -64,18 +66,39 @@ class Partitions:
     async def provide(self, times: Mapping[str, Iterable[int]]) -> None:
         """Make the partitions that rows of these times need, by table. Raises Unavailable."""
         lacking = {(table, day) for table, each in times.items() for day in map(day_of, each)}
-        lacking = {(table, day) for table, day in lacking if name_of(table, day) not in self._known}
-        if lacking:
-            self._known |= await change_tables(self._url, _provide(sorted(lacking)))
+        if self._still(lacking):
+            self._known |= await existing(self._url)  # for which nobody has to own the tables
+        if still := self._still(lacking):
+            self._known |= await change_tables(self._url, _provide(sorted(still)))
+
+    async def provide_ahead(self, now: int, days: int) -> None:
+        """Make the partitions of today and of so many days to come. Raises NotOwner, Unavailable."""
+        coming = [now + day * DAY for day in range(days + 1)]
+        await self.provide(dict.fromkeys(PARTITIONED, coming))
+
+    def _still(self, lacking: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        """The partitions that are not known to be there."""
+        return {(table, day) for table, day in lacking if name_of(table, day) not in self._known}
 
     def forget(self) -> None:
         """Look anew which partitions there are: one that was known is missing."""
         self._known.clear()
 
 
+async def existing(url: str) -> set[str]:
+    """The names of the partitions that there are. Raises Unavailable."""
+    try:
+        async with await connect(url) as connection:
+            connection.prepare_threshold = None
+            [found] = await trip(connection, [_EXISTING])
+            return {name for (name,) in found}
+    except psycopg.Error as error:
+        raise as_told(error) from None
+
+
 async def change_tables(url: str, steps: Steps[T]) -> T:
     """What comes of steps that make or remove tables, once they are committed. They have a connection of their own: the
-    driver forgets what it has prepared on one where tables changed. Raises Unavailable."""
+    driver forgets what it has prepared on one where tables changed. Raises NotOwner, Unavailable."""
     begin = [Statement("BEGIN"), limits(EVERY_TENANT, WRITES_WITHIN), LOCK, _AS_OWNER]
     try:
         async with await connect(url) as connection:
@@ -84,14 +107,14 @@ async def change_tables(url: str, steps: Steps[T]) -> T:
             await trip(connection, [Statement("COMMIT")])
             return result
     except psycopg.Error as error:
-        raise as_told(error) from None
+        raise NotOwner if error.sqlstate == NOT_ALLOWED else as_told(error) from None
 
 
 def _provide(wanted: Iterable[tuple[str, int]]) -> Steps[set[str]]:
     """Make those that nobody has made, one node at a time."""
     [found] = yield [_EXISTING]
-    existing = {name for (name,) in found}
+    there = {name for (name,) in found}
     for table, day in wanted:
-        if name_of(table, day) not in existing:
+        if name_of(table, day) not in there:
             yield _make(table, day)
-    return existing | {name_of(table, day) for table, day in wanted}
+    return there | {name_of(table, day) for table, day in wanted}

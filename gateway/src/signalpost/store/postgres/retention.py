@@ -14,6 +14,8 @@ from signalpost.store.packing import unpack_sequences
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.connect import Statement
+from signalpost.store.postgres.errors import NotOwner
+from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
 
 _ANY: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d}, {State.FAILED:d})"
@@ -83,9 +85,10 @@ _MADE_LEFT: Final = (
 
 
 class PostgresRetention:
-    def __init__(self, readers: Readers, writers: Writers) -> None:
+    def __init__(self, readers: Readers, writers: Writers, partitions: Partitions) -> None:
         self._readers = readers
         self._writers = writers
+        self._partitions = partitions
 
     async def announce_floor(self, tenant_id: int, floor: int) -> None:
         await self._writers.rows(tenant_id, _ANNOUNCE, tenant_id, floor)
@@ -98,6 +101,13 @@ class PostgresRetention:
 
     async def prune_replays(self, tenant_id: int, kept_since: int, limit: int) -> int:
         return len(await self._writers.rows(tenant_id, _REPLAYS, tenant_id, kept_since, limit))
+
+    async def prepare(self, now: int, days: int) -> bool:
+        try:
+            await self._partitions.provide_ahead(now, days)
+        except NotOwner:
+            return False
+        return True
 
     async def prune_leftovers(self, now: int, limit: int) -> int:
         removed = await self._writers.run(EVERY_TENANT, steps_of(_prune_leftovers(now, limit)))

@@ -18,7 +18,7 @@ from psycopg import AsyncConnection
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
 from signalpost.store.postgres.connect import Row, Statement, trip
-from signalpost.store.postgres.errors import as_told, is_lost
+from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost
 from signalpost.store.postgres.source import Source
 
 T = TypeVar("T")
@@ -163,7 +163,8 @@ class Writers:
 
     async def apart(self, sql: str) -> None:
         """Carry out a statement that must be in no transaction with others, such as VACUUM, on a connection of its own,
-        as the user that owns the tables. It waits for nobody's locks for longer than others do. Raises Unavailable."""
+        as the user that owns the tables. It waits for nobody's locks for longer than others do. Raises NotOwner,
+        Unavailable."""
         try:
             connection = await self._source.connect()
             try:
@@ -173,7 +174,7 @@ class Writers:
             finally:
                 await connection.close()
         except psycopg.Error as error:
-            raise as_told(error) from None
+            raise NotOwner if error.sqlstate == NOT_ALLOWED else as_told(error) from None
 
     async def close(self) -> None:
         await self._sessions.close()

@@ -76,7 +76,7 @@ class PostgresStore:
         self.versions = PostgresVersions(readers, writers)
         self.history = PostgresHistory(readers)
         self.audit = PostgresAudit(readers, writers, notary)
-        self.retention = PostgresRetention(readers, writers)
+        self.retention = PostgresRetention(readers, writers, partitions)
         self.erasures = PostgresErasures(readers, writers)
         self.log = PostgresLog(readers, max_scanned)
         self.sign_ins = PostgresSignIns(readers, writers)

@@ -128,6 +128,9 @@ class SqliteDatabase:
             "is for PostgreSQL."
         )
 
+    def keep_partitions(self, now: int) -> NoReturn:
+        raise StartError("A SQLite database has no partitions. `db partitions` is for PostgreSQL.")
+
     def compact(self) -> None:
         connection = connect(self._path)
         try:

@@ -42,6 +42,9 @@ class SqliteRetention:
     def prune_replays(self, connection: apsw.Connection, tenant_id: int, kept_since: int, limit: int) -> int:
         return prune_replays(connection, tenant_id, kept_since, limit)
 
+    async def prepare(self, now: int, days: int) -> bool:
+        return True
+
     @writing
     def prune_leftovers(self, connection: apsw.Connection, now: int, limit: int) -> int:
         return prune_leftovers(connection, now, limit)
