@@ -6,6 +6,7 @@ are loaded anew, by `main`, as the installed command does, which other tests sta
 
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -33,8 +34,15 @@ class Streams(NamedTuple):
 class Forked:
     """A command that runs, with the methods of `subprocess.Popen`."""
 
-    def __init__(self, arguments: Sequence[object], environment: Mapping[str, str], streams: Streams) -> None:
-        given = [str(argument) for argument in arguments]
+    def __init__(
+        self,
+        arguments: Sequence[object],
+        environment: Mapping[str, str],
+        streams: Streams,
+        program: str = "signalpost",
+    ) -> None:
+        """`program` may be a file of Python that runs the command in its own way."""
+        given = [program, *map(str, arguments)]
         self._process = _FORKS.Process(target=_command, args=(given, dict(environment), streams), daemon=True)
         self._process.start()
         assert self._process.pid is not None
@@ -80,17 +88,20 @@ def run_to_end(
         )
 
 
-def _command(arguments: Sequence[str], environment: Mapping[str, str], streams: Streams) -> None:
+def _command(given: Sequence[str], environment: Mapping[str, str], streams: Streams) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
     for number, (path, flags) in enumerate(zip(streams, (os.O_RDONLY, _ADDING, _ADDING), strict=True)):
         os.dup2(os.open(path, flags, 0o666), number)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
-    sys.argv = ["signalpost", *arguments]
-    from signalpost.cli.main import main
+    sys.argv = [*given]
+    if given[0] == "signalpost":
+        from signalpost.cli.main import main
 
-    main()
+        main()
+    else:
+        runpy.run_path(given[0], run_name="__main__")
 
 
 _ADDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT

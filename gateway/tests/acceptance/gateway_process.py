@@ -22,13 +22,13 @@ class GatewayProcess:
 
     def __init__(self, data_dir: Path, logs: Path, ca_file: Path, allow: str, **flags: str) -> None:
         """`flags` are further settings: `retry_delays="1,1"`."""
-        self.command: list[str] | None = None
-        """What `serve` is given to instead of the command `signalpost`."""
+        self.command = ["signalpost"]
+        """What `serve` is given to: the command, or a file of Python that runs it in its own way, and its arguments."""
         self.data_dir = data_dir
         self.stdout = logs / "stdout"
         self.stderr = logs / "stderr"
         self._flags = {"data_dir": str(data_dir), "port": "0", "ca_file": str(ca_file), "allow_targets": allow, **flags}
-        self._process: subprocess.Popen[bytes] | Forked | None = None
+        self._process: Forked | None = None
         self._port: int | None = None
         self._greeted = 0
         """How much of the standard output came from earlier processes."""
@@ -50,19 +50,9 @@ class GatewayProcess:
         self._port = None
         self._greeted = self.stdout.stat().st_size if self.stdout.exists() else 0
         arguments = ["serve", *(f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items())]
-        if self.command is None:
-            streams = Streams(Path(os.devnull), self.stdout, self.stderr)
-            self._process = Forked(arguments, without_settings(), streams)
-        else:
-            with self.stdout.open("ab") as stdout, self.stderr.open("ab") as stderr:
-                self._process = subprocess.Popen(
-                    [*self.command, *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=stderr,
-                    env=without_settings(),
-                    start_new_session=True,
-                )
+        program, *first = self.command
+        streams = Streams(Path(os.devnull), self.stdout, self.stderr)
+        self._process = Forked([*first, *arguments], without_settings(), streams, program)
 
     def until_listening(self) -> None:
         """Wait for the greeting, and learn the port from it."""
@@ -129,7 +119,7 @@ class GatewayProcess:
             self.kill()
 
     @property
-    def _running(self) -> "subprocess.Popen[bytes] | Forked":
+    def _running(self) -> Forked:
         assert self._process is not None, "it does not run"
         return self._process
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 
@@ -32,15 +31,16 @@ def test_a_kill_at_any_point_loses_nothing_and_repeats_only_what_was_not_recorde
     gateway = gateways(retry_delays="1,1,1")
     load = UnderLoad(gateway, endpoint, seed)
     time.sleep(1)
+    usual = gateway.command
     gateway.kill()
     load.note_kill()
     for point in crash_points.POINTS:
         for _ in range(KILLS):
-            gateway.command = [sys.executable, crash_points.__file__, point, str(times(point, chance))]
+            gateway.command = [crash_points.__file__, point, str(times(point, chance))]
             die_at(gateway, point)
             load.note_kill()
         print(f"{KILLS} kills at: {point}", flush=True)
-    gateway.command = None
+    gateway.command = usual
     gateway.start()
     time.sleep(0.5)
     print(load.check())

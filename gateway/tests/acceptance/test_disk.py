@@ -3,7 +3,6 @@
 import contextlib
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -176,7 +175,7 @@ def test_when_the_disk_fails_it_ends_at_once_and_nothing_that_was_answered_is_lo
     gateway = gateways()
     assert gateway.stop() == 0
     trigger = tmp_path / "trigger"
-    gateway.command = [sys.executable, str(Path(__file__).with_name("failing_disk.py")), str(trigger)]
+    usual, gateway.command = gateway.command, [str(Path(__file__).with_name("failing_disk.py")), str(trigger)]
     gateway.start()
     hook = endpoint()
     subscription = gateway.api.subscribe(hook.url)
@@ -187,7 +186,7 @@ def test_when_the_disk_fails_it_ends_at_once_and_nothing_that_was_answered_is_lo
     draft.rename(trigger)
     assert gateway.wait() == DISK_FAILED
     assert "the disk failed" in gateway.stderr.read_text()
-    gateway.command = None
+    gateway.command = usual
     gateway.start()
     for caller in callers:
         caller.stop()

@@ -19,11 +19,11 @@ class Noted:
     """What commands ask of the disk."""
 
     def __init__(self, notes: Path) -> None:
-        self.command = [sys.executable, noted_disk.__file__, str(notes)]
+        self.command = [noted_disk.__file__, str(notes)]
         self._notes = notes
 
     def run(self, *arguments: str) -> None:
-        subprocess.run([*self.command, *arguments], capture_output=True, text=True, check=True)
+        subprocess.run([sys.executable, *self.command, *arguments], capture_output=True, text=True, check=True)
 
     def renamed(self) -> list[str]:
         """The names that files were given since the last call; a power cut now leaves each as it is."""
