@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-NOT_GENERATED = {"import_documents", "follow_changes"}
-"""The generator knows neither NDJSON, which is read line by line while it is written, nor streams of events."""
+NOT_GENERATED = {"import_documents"}
+"""The generator does not know NDJSON, which is read line by line while it is written."""
 
 
 class Receiver(ThreadingHTTPServer):
@@ -127,7 +127,7 @@ def api(world: "World", package: Path, warnings: list[str]) -> Iterator[Api]:
 # --- What is generated ------------------------------------------------------------------------------------------------
 
 
-def test_the_generator_understands_all_but_streams(warnings: list[str]) -> None:
+def test_the_generator_understands_all_but_ndjson(warnings: list[str]) -> None:
     assert all("Unsupported content type" in warning for warning in warnings), warnings
     assert len(warnings) == len(NOT_GENERATED)
 

@@ -21,9 +21,6 @@ from signalpost.domain.sign_in import PROOF_LASTS
 from signalpost.domain.sign_in_tries import OF_ACCOUNT
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from signalpost.console.calls import Calls
 
 PASSWORD = "correct horse battery"
