@@ -4,17 +4,17 @@ import logging
 import os
 import platform
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from cyclopts import App, Parameter, validators
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from signalpost.cli.client import CommandError, Misuse
-from signalpost.cli.output import Count, Json, console, print_json, print_table, say
-from signalpost.cli.progress import progress
+from signalpost.cli.output import Count, Json, console, print_json, print_table, remarks, say
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median
@@ -146,7 +146,8 @@ def _folder(url: str) -> Path:
 def _measure(harness: Harness, names: Sequence[str], size: Size, runs: int) -> dict[str, Measured]:
     """Scenes take turns, so that a noisy minute hits every one alike."""
     measured: dict[str, list[Measured]] = {}
-    with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as shown:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=remarks, transient=True, disable=not sys.stderr.isatty()) as shown:
         task = shown.add_task("", total=None)
         for run in range(1, runs + 1):
             earlier: dict[str, Measured] = {}
