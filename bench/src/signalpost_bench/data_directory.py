@@ -34,11 +34,12 @@ def bench_settings(folder: Path, url: str, ca_file: Path | None, database_url: s
 
 async def make_tenants(settings: Settings, count: int) -> None:
     """Make a new database, unless there is one, with so many tenants."""
-    if settings.database_url is not None or not (settings.data_dir / DATABASE).exists():
+    database_url = getattr(settings, "database_url", None)  # which earlier gateways cannot have
+    if database_url is not None or not (settings.data_dir / DATABASE).exists():
         async with Gateway(settings):
             pass
-    if settings.database_url is not None:
-        postgres_place.make_tenants(settings.database_url, count)
+    if database_url is not None:
+        postgres_place.make_tenants(database_url, count)
         return
     connection = connect(settings.data_dir)
     with connection:

@@ -10,7 +10,7 @@ The Web API answers 200 also when it refuses; the body then says `{"ok": false, 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from signalpost.destinations import recipes
@@ -183,14 +183,14 @@ class Slack(Destination[SlackConnection, SlackConfig]):
         text = config.text[:MAX_TEXT]
         if not text.strip():
             return Skip("The message is empty for this document.")
-        origin, sign_in = self.origins(connection)[0], connection.sign_in
+        sign_in = connection.sign_in
         if isinstance(sign_in, IncomingWebhook):
-            return Call(url=origin + parse_url(sign_in.url).path, json={"text": text}, authorised=False)
+            return Call(url=_url_of(sign_in, connection.stand_in), json={"text": text}, authorised=False)
         message = {"channel": _channel(sign_in, config), "text": text}
         made = context.made
         if config.one_thread_per_document and made.get("channel") == message["channel"]:
             message["thread_ts"] = made["ts"]
-        return Call(url=f"{origin}/api/chat.postMessage", json=message)
+        return Call(url=f"{self.origins(connection)[0]}/api/chat.postMessage", json=message)
 
     def classify(
         self, connection: SlackConnection, config: SlackConfig, context: Context, call: Call, reply: Reply
@@ -231,6 +231,10 @@ class Slack(Destination[SlackConnection, SlackConfig]):
     def escape(self, text: str) -> str:
         """Slack's three control characters, so that nothing in a title becomes a link or calls a channel together."""
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _url_of(webhook: IncomingWebhook, stand_in: str | UnsetType) -> str:
+    return webhook.url if stand_in is UNSET else stand_in + parse_url(webhook.url).path
 
 
 def _channel(bot: Bot, config: SlackConfig) -> str | None:

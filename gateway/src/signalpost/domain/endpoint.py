@@ -22,6 +22,7 @@ MAX_HEADER_NAME_CHARACTERS = 128
 _PORTS: Final = {"https": 443, "http": 80}
 _URL_CHARACTERS = re.compile(r"[!-~]+")
 _AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:\x00-\x20\x7f]+))(?::(?P<port>[0-9]{1,5}))?")
+_AFTER_AUTHORITY = re.compile("[/?#]")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SIGNS = re.compile(r"[^0-9a-z]+")
@@ -79,8 +80,8 @@ def parse_url(text: str) -> Url:
     scheme, separator, rest = text.partition("://")
     if not separator or scheme.lower() not in _PORTS:
         raise Bad("not_https", "This must be an absolute URL that begins with https://.")
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    remainder = rest[len(authority) :]
+    end = _AFTER_AUTHORITY.search(rest)
+    authority, remainder = (rest, "") if end is None else (rest[: end.start()], rest[end.start() :])
     if remainder and not _URL_CHARACTERS.fullmatch(remainder):
         raise Bad(
             "bad_url",
