@@ -9,9 +9,9 @@ import apsw
 from rich.progress import track
 
 from signalpost.domain.documents.workflow import STATUSES
-from signalpost.domain.event import event_id
+from signalpost.domain.event import EventType, event_id
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.store.packing import SUBSCRIPTION_COLUMNS, pack_sequences, pack_subscription
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect
@@ -22,7 +22,14 @@ from signalpost.store.vault import SEALS_AT_ONCE, MasterKeys, Vault
 START = 1_700_000_000 * SECOND
 STEP = SECOND // 2
 """Between two events."""
-BODY = b"{" + b'"title":"' + b"T" * 700 + b'"}'
+FILLER = "x" * 300
+_TEMPLATE = (
+    '{"type":"NDA","title":"Agreement %d","status":"created","createdAt":"2023-11-14T22:13:20.000000+00:00",'
+    '"sourceApp":"archive","startDate":null,"executedAt":null,"expiryDate":null,"externalId":"%s",'
+    '"ownerEmail":"everyone@example.com","authorEmail":"author@example.com","referenceId":"REF-common",'
+    '"contractValue":19.5,"latestVersion":null,"additionalFacts":{"filler":"%s"},"counterpartyName":null,'
+    '"publishedVersion":null}'
+)
 SEED = 11
 TENANT = 1
 MASTER_KEYS = MasterKeys([bytes(32)])
@@ -96,8 +103,17 @@ def type_of(sequence: int, size: Size) -> int:
     return 4 if sequence % 100_000 == 7 else 2
 
 
+def external_id(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number * 7919 % 10**12:012d}"
+
+
 def document_id(number: int) -> bytes:
-    return pack_uuid(f"00000000-0000-4000-8000-{number * 7919 % 10**12:012d}")
+    return pack_uuid(external_id(number))
+
+
+def body_of(number: int) -> bytes:
+    """A document, as its row and its events carry it."""
+    return (_TEMPLATE % (number, external_id(number), FILLER)).encode()
 
 
 def _documents(_chance: random.Random, size: Size) -> Rows:
@@ -113,7 +129,7 @@ def _documents(_chance: random.Random, size: Size) -> Rows:
             owner = "everyone@example.com" if number % 2 else f"owner-{number % 1000}@example.com"
             yield (
                 number, document_id(number), 1, at, None, "Lease" if number % 50_000 == 3 else "NDA", status,
-                f"REF-{number // 20}" if number % 4 else "REF-common", owner, BODY,
+                f"REF-{number // 20}" if number % 4 else "REF-common", owner, body_of(number),
             )  # fmt: skip
 
     columns = (
@@ -126,9 +142,15 @@ def _events(chance: random.Random, size: Size) -> Rows:
     def each() -> Iterator[tuple[Any, ...]]:
         for sequence in _shown(range(1, size.events + 1), "events"):
             at = START + sequence * STEP
-            identity = pack_uuid(event_id(at, chance.getrandbits(62)))
-            document = document_id(document_of(sequence, size))
-            yield TENANT, sequence, at, identity, type_of(sequence, size), document, BODY
+            identity, number, kind = (
+                event_id(at, chance.getrandbits(62)),
+                document_of(sequence, size),
+                type_of(sequence, size),
+            )
+            body = b'{"id":"%b","type":"%b","createdAt":"%b","data":{"document":%b}}' % (
+                identity.encode(), EventType(kind).wire.encode(), format_timestamp(at).encode(), body_of(number),
+            )  # fmt: skip
+            yield TENANT, sequence, at, pack_uuid(identity), kind, document_id(number), body
 
     return Rows("event", "tenant_id, sequence, at, id, type, document_id, body", each())
 

@@ -1,0 +1,167 @@
+"""Every page of the console over a large database: how long it takes, how much of that the event loop is busy with it,
+and how much a first visit loads. See benchmarks/README.md."""
+
+import argparse
+import asyncio
+import gzip
+import logging
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import structlog
+from large_database import FULL_OF_FAILED, FULL_OF_RETRIES, START, Size, build, external_id
+from rich.console import Console
+from rich.table import Table
+
+from signalpost.domain.event import event_id
+from signalpost.gateway import Gateway
+from signalpost.runtime.asgi import App, Message
+from signalpost.settings import Settings
+from signalpost.store.sqlite.connect import connect
+
+RUNS = 25
+BUDGET_MS, LOOP_BUDGET_MS, BYTES_BUDGET = 100.0, 2.0, 25_000
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    ms: float
+    loop_ms: float
+    """How long the event loop's thread was busy meanwhile."""
+
+
+async def get(app: App, path: str, headers: Mapping[str, str], method: str = "GET") -> Reply:
+    split = urlsplit(path)
+    scope: dict[str, Any] = {
+        "type": "http", "method": method, "path": split.path, "raw_path": split.path.encode(), "scheme": "http",
+        "query_string": split.query.encode(), "client": ("127.0.0.1", 1), "http_version": "1.1",
+        "headers": [(name.encode(), value.encode()) for name, value in {"host": "127.0.0.1", **headers}.items()],
+    }  # fmt: skip
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    began, busy = time.perf_counter(), time.thread_time()
+    await app(scope, receive, send)
+    busy, ms = time.thread_time() - busy, time.perf_counter() - began
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return Reply(sent[0]["status"], dict(sent[0]["headers"]), body, ms * 1000, busy * 1000)
+
+
+async def measure(folder: Path, size: Size) -> Table:
+    settings = Settings(data_dir=folder, master_key=(bytes(32),), retention_days=3_650, disk_reserve_mb=0)
+    async with Gateway(settings) as gateway:
+        key = {"authorization": f"Bearer {gateway.operator_key}"}
+        link = await get(gateway.app, "/v1/console-links", key, "POST")
+        entered = await get(
+            gateway.app,
+            re.findall(rb"/console/enter/[^\"]+", link.body)[0].decode(),
+            {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate"},
+        )
+        signed_in = {"cookie": entered.headers[b"set-cookie"].decode().partition(";")[0], "accept-encoding": "gzip"}
+        table = Table("page", "p50 ms", "p95 ms", "on the loop ms", "HTML", "gzipped")
+        for name, path in pages(size).items():
+            page = await get(gateway.app, f"/console/t/default{path}", signed_in)
+            assert page.status == 200, (name, page.status, page.body[-300:])
+            runs = [await get(gateway.app, f"/console/t/default{path}", signed_in) for _ in range(RUNS)]
+            times, busy = sorted(run.ms for run in runs), statistics.median(run.loop_ms for run in runs)
+            p95 = times[int(RUNS * 0.95)]
+            plain = gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body
+            table.add_row(
+                name, f"{statistics.median(times):.1f}", marked(p95, BUDGET_MS), marked(busy, LOOP_BUDGET_MS),
+                f"{len(plain):,}", f"{len(gzip.compress(plain, 6)):,}",
+            )  # fmt: skip
+        table.add_row(*await first_visit(gateway.app, signed_in))
+        return table
+
+
+async def first_visit(app: App, signed_in: Mapping[str, str]) -> list[str]:
+    """What a browser that has nothing yet loads to show the overview, over the wire."""
+    page = await get(app, "/console/t/default", signed_in)
+    text = (gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body).decode()
+    assets = dict.fromkeys(re.findall(r'(?:href|src)="(/console/static/[^"]+)"', text))
+    total = len(page.body) + sum([len((await get(app, each, signed_in)).body) for each in assets])
+    return [f"a first visit: {1 + len(assets)} requests", "", "", "", "", marked(total, BYTES_BUDGET, ",")]
+
+
+def marked(value: float, budget: float, form: str = ".1f") -> str:
+    return f"{value:{form}}" if value <= budget else f"[red]{value:{form}}[/red]"
+
+
+def pages(size: Size) -> dict[str, str]:
+    failed, retrying = (event_id(START + number, number) for number in (FULL_OF_FAILED, FULL_OF_RETRIES))
+    some = external_id(size.documents // 20 * 10 + 3)  # every tenth is deleted
+    return {
+        "overview": "",
+        "deliveries": "/deliveries",
+        "deliveries, failed": "/deliveries?status=failed",
+        "deliveries, retrying": "/deliveries?status=retrying",
+        "deliveries of a document": f"/deliveries?document={some}",
+        "deliveries, failed, of one subscription": f"/deliveries?status=failed&subscription={failed}",
+        "deliveries, a rare type": "/deliveries?type=documentDeleted",
+        "subscriptions": "/subscriptions",
+        "a subscription, many failed": f"/subscriptions/{failed}",
+        "a subscription, many retrying": f"/subscriptions/{retrying}",
+        "events": "/events",
+        "events of a rare type": "/events?type=documentDeleted",
+        "events of a document": f"/events?document={some}",
+        "documents": "/documents",
+        "documents of a rare status": "/documents?status=paused",
+        "documents of an owner": "/documents?owner=owner-8@example.com",
+        "a document": f"/documents/{some}",
+        "the busy document": f"/documents/{external_id(1)}",
+        "replays": "/replays",
+        "find a title": "/find?q=agreement+1234",
+        "find an e-mail": "/find?q=owner-8%40example.com",
+        "find an id": f"/find?q={some}",
+        "find nothing": "/find?q=nothing+of+the+kind",
+        "keys": "/keys",
+        "audit": "/audit",
+        "members": "/members",
+        "tenants": "/tenants",
+        "gateway": "/gateway",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--attempts", type=int, default=2_000_000)
+    parser.add_argument("--folder", type=Path, help="Keep the database here for the next run.")
+    options = parser.parse_args()
+    size = Size(
+        events=options.attempts // 5,
+        attempts=options.attempts,
+        exceptions=options.attempts // 10,
+        documents=options.attempts // 5,
+        subscriptions=1_000,
+    )
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        database = folder / "signalpost.db"
+        if not database.exists():
+            began = time.perf_counter()
+            build(database, size)
+            connection = connect(database)
+            # Nothing is sent, and all is read.
+            connection.execute("UPDATE tenant SET paused_at = ?", (START,))
+            connection.close()
+            Console().print(f"Built {options.attempts:,} attempts in {time.perf_counter() - began:.0f} s.")
+        Console(width=120).print(asyncio.run(measure(folder, size)))
+
+
+if __name__ == "__main__":
+    main()
