@@ -254,3 +254,12 @@ def test_a_list_is_narrowed_by_name_host_and_state(make_world: Callable[..., "Wo
     rest = world.get(f"/v1/subscriptions?name=acme&cursor={page['next']}").ok()
     assert [each["id"] for each in rest["data"]] == [made[0]]
     world.get("/v1/subscriptions?state=well&name=").refused(422, "?state", "?name")
+
+
+def test_names_are_listed_to_choose_one(world: "World") -> None:
+    made = [world.create_subscription(name=f"to choose {number}") for number in range(3)]
+    first = world.get("/v1/subscriptions/names?limit=2").ok()
+    assert first["data"] == [{"id": each["id"], "name": each["name"]} for each in made[:0:-1]]
+    assert world.get(f"/v1/subscriptions/names?limit=1&cursor={first['next']}").ok()["data"] == [
+        {"id": made[0]["id"], "name": made[0]["name"]}
+    ]

@@ -56,6 +56,8 @@ _ASSETS: Final = {
     "console.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+MIN_ZIPPED: Final = 4_096
+"""Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""
 _SAFE: Final = (
     (
         "content-security-policy",
@@ -140,7 +142,7 @@ class Console:
             ms=round(seconds * 1000, 1),
             key=None if request.principal is None else request.principal.name,
         )
-        await send_response(_with_safe_headers(response), request.id, send)
+        await send_response(_with_safe_headers(_zipped(request, response)), request.id, send)
 
     async def _respond(self, scope: Scope, request: Request, receive: Receive) -> tuple[str, Response | Streamed]:
         """The answer, and which page it is of, for the log and the metrics."""
@@ -310,6 +312,17 @@ def _load_assets() -> tuple[dict[str, _Asset], str]:
         found[name] = _Asset(content, gzip.compress(content, 9, mtime=0), media_type)
     digest = hashlib.sha256(b"".join(asset.content for asset in found.values()))
     return found, digest.hexdigest()[:12]
+
+
+def _zipped(request: Request, response: Response | Streamed) -> Response | Streamed:
+    """A page as it goes over the wire. The answer to a form may show a secret, and how well it could be compressed
+    beside what others wrote would tell of it, so it stays as it is."""
+    if isinstance(response, Streamed) or request.method == "POST" or len(response.body) < MIN_ZIPPED:
+        return response
+    if "gzip" not in (request.header(b"accept-encoding") or "") or "content-encoding" in dict(response.headers):
+        return response
+    zipped = (("content-encoding", "gzip"), ("vary", "accept-encoding"))
+    return replace(response, body=gzip.compress(response.body, 1, mtime=0), headers=(*response.headers, *zipped))
 
 
 def _with_safe_headers(response: Response | Streamed) -> Response | Streamed:

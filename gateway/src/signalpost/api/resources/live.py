@@ -32,7 +32,7 @@ from signalpost.engine.revisions import Topic
 EVENT_STREAM: Final = "text/event-stream"
 MIN_PAUSE: Final = 1.0
 """Seconds between two messages of a stream, at least."""
-TOLD_PER_SECOND: Final = 8.0
+TOLD_PER_SECOND: Final = 4.0
 SILENCE: Final = 5.0
 """After so many seconds without a change a message says up to where nothing changed. Proxies keep the connection."""
 LOOK_ELSEWHERE_EVERY: Final = 5.0

@@ -17,8 +17,9 @@ from signalpost.api.routing.context import (
     RequestContext,
     Variant,
 )
-from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
+from signalpost.api.routing.queries import FromText, ListQuery, PageQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
+from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.api.routing.shapes.subscriptions import HealthState, NewSubscription, SubscriptionPage
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.subscriptions import (
@@ -128,6 +129,19 @@ async def list_all(context: RequestContext) -> Response:
         reached = found[len(shown) - 1]
     position = None if reached is None else (reached.number,)
     return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
+
+
+async def list_names(context: RequestContext) -> Response:
+    """For whoever only wants to choose one: how each of them does is not looked at."""
+    query: PageQuery = context.query()
+    newest_first = reversed(context.services.directory.subscriptions(context.tenant_id))
+    found = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
+    shown = found[: query.limit]
+    page = SubscriptionNames(
+        data=[NamedSubscription(id=each.id, name=each.name) for each in shown],
+        next=write_cursor((shown[-1].number,) if len(found) > query.limit else None),
+    )
+    return Response(200, msgspec.json.encode(page))
 
 
 def _matches(each: Subscription, query: SubscriptionQuery) -> bool:
@@ -332,6 +346,17 @@ ROUTES = (
         query=SubscriptionQuery,
         replies={200: Reply("A page, newest first.", SubscriptionPage)},
         example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="list_subscription_names",
+        method="GET",
+        path="/v1/subscriptions/names",
+        summary="List the names of subscriptions, to choose one",
+        roles=FOLLOWS,
+        handler=list_names,
+        query=PageQuery,
+        replies={200: Reply("A page, newest first.", SubscriptionNames)},
+        example=Example(query={"limit": "250"}),
     ),
     Route(
         name="read_subscription",

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
-from signalpost.api.routing.shapes.subscriptions import Subscription, SubscriptionPage
+from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.console.page import Page, Visit
 from signalpost.domain.event import BY_WIRE
 
@@ -30,7 +30,7 @@ class View(Struct, frozen=True):
     same: str
     """The query that shows the same list from its beginning."""
     given: Mapping[str, str]
-    subscriptions: Sequence[Subscription]
+    subscriptions: Sequence[NamedSubscription]
     statuses: Sequence[str] = STATUSES
     types: Sequence[str] = tuple(BY_WIRE)
 
@@ -41,7 +41,7 @@ async def view(visit: Visit) -> View:
     query = {parameter: given[name] for name, parameter in FILTERS.items()}
     query |= {name: moment_of(given[name]) for name in ("from", "to")}
     page = await visit.calls.read("list_deliveries", DeliveryPage, {**query, "cursor": cursor})
-    subscriptions = await visit.calls.read("list_subscriptions", SubscriptionPage, {"limit": "250"})
+    subscriptions = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
     return View(
         data=page.data,
         next=page.next,

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import ReplayPage, ReplaysOfMany, ShownReplay
-from signalpost.api.routing.shapes.subscriptions import Subscription, SubscriptionPage
+from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.console.page import Page, SeeOther, Shown, Visit
 from signalpost.console.pages.deliveries import moment_of
 from signalpost.domain.timestamps import SECOND
@@ -20,15 +20,15 @@ LOOKED_AT = 50
 
 
 class View(Struct, frozen=True):
-    subscriptions: Sequence[Subscription]
+    subscriptions: Sequence[NamedSubscription]
     given: Mapping[str, str]
-    running: Sequence[tuple[Subscription, ShownReplay]]
+    running: Sequence[tuple[NamedSubscription, ShownReplay]]
     plan: ReplaysOfMany | None = None
     """What would be sent, once somebody asked for it."""
 
 
 async def view(visit: Visit) -> View:
-    listed = await visit.calls.read("list_subscriptions", SubscriptionPage, {"limit": "250"})
+    listed = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
     running = [
         (each, replay)
         for each in listed.data[:LOOKED_AT]

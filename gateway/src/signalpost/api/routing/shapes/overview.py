@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from signalpost.api.routing.shapes.deliveries import Diagnosis
-from signalpost.api.routing.shapes.shape import Shape
+from signalpost.api.routing.shapes.shape import Cursor, Shape
 from signalpost.domain.delivery.attention import Need
 from signalpost.domain.delivery.replay import What
 from signalpost.domain.fields import Timestamp, Uuid
@@ -41,6 +41,11 @@ class Stats(Shape, frozen=True):
 class NamedSubscription(Shape, frozen=True):
     id: Uuid
     name: str
+
+
+class SubscriptionNames(Shape, frozen=True):
+    data: list[NamedSubscription]
+    next: Cursor
 
 
 class NeedsAttention(Shape, frozen=True):
