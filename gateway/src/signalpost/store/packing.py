@@ -23,6 +23,7 @@ from signalpost.domain.sign_in import Ground, Link, Purpose, Session
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
+from signalpost.store.documents import SEARCHED_CHARACTERS
 from signalpost.store.fleet import NodeProcess, NodeShown
 from signalpost.store.fleet import Role as NodeRole
 from signalpost.store.lanes import EndpointHealth, LaneNow, LaneStanding
@@ -30,6 +31,18 @@ from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.vault import Place, Vault
 
 _decode_limits = msgspec.json.Decoder(TenantLimits).decode
+
+
+class _Titled(Struct):
+    title: str
+
+
+_decode_title = msgspec.json.Decoder(_Titled).decode
+
+
+def title_key(body: bytes) -> str:
+    """What a document is found by that is searched for by how its title begins."""
+    return _decode_title(body).title[:SEARCHED_CHARACTERS].lower()
 
 
 def pack_number(number: Number | None) -> int | None:

@@ -60,11 +60,11 @@ SELECT
     1, s, {START} + s::bigint * {STEP}, CASE s % 5000 WHEN 7 THEN 4 ELSE 2 END, 0, gen_random_uuid(),
     lpad(to_hex(s % 3000), 32, '0')::uuid, e.body
 FROM generate_series(2, {COUNT}) s, event e WHERE e.sequence = 1;
-INSERT INTO document (tenant_id, external_id, version, updated_at, type, status, owner_email, body)
+INSERT INTO document (tenant_id, external_id, version, updated_at, type, status, owner_email, title_key, body)
 SELECT
     1, lpad(to_hex(s), 32, '0')::uuid, 1, {START} + s::bigint * {STEP},
     CASE s % 9000 WHEN 7 THEN 'Lease' ELSE 'NDA' END,
-    CASE s % 2 WHEN 1 THEN 'created' ELSE 'executed' END, 'a@x', d.body
+    CASE s % 2 WHEN 1 THEN 'created' ELSE 'executed' END, 'a@x', 'a', d.body
 FROM generate_series(1, {COUNT}) s, document d WHERE d.number = 1;
 INSERT INTO delivery (tenant_id, subscription_number, sequence, state, due, charged, budget, run, document_id)
 SELECT 1, 1 + s % 2, s, 1 + 2 * (s % 2), 1, 1, 4, 0, lpad(to_hex(s % 3000), 32, '0')::uuid
@@ -151,5 +151,7 @@ def _pages(subscriptions: list[Subscription]) -> Iterator[tuple[str, Coroutine[A
         for position in (None, DocumentPosition(COUNT // 2, MIDDLE)):
             filtered = DocumentFilter(**asked)
             yield f"documents: {filtered}", document_walk.page(documents, 1, filtered, position, LIMIT, MAX_SCANNED)
+    for text in ("a", "A", "nothing", "a@x", "zzz"):
+        yield f"documents that begin with {text}", documents.begins_with(1, text, LIMIT)
     yield "a time", deliveries.sequence_at(1, MIDDLE + 1)
     yield "a replay's part", replaying.count(replays, subscriptions[0], COUNT // 2, COUNT // 2 + 500, "all")

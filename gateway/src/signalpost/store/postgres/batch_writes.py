@@ -24,6 +24,7 @@ from signalpost.store.packing import (
     pack_step,
     pack_subscription,
     pack_workflow,
+    title_key,
 )
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
@@ -203,7 +204,7 @@ def _subscriptions(changed: Sequence[Subscription], vault: Vault, owner: int | N
 
 def _documents(changed: Mapping[DocumentKey, DocumentRow]) -> list[Statement]:
     """Where what lists filter by stays as it was, as in most changes, PostgreSQL writes no index."""
-    columns = tables.DOCUMENT.columns.split(", ")[2:]
+    columns = tables.DOCUMENT_WRITTEN.columns.split(", ")[2:]
     rows = (
         (
             tenant_id,
@@ -216,10 +217,11 @@ def _documents(changed: Mapping[DocumentKey, DocumentRow]) -> list[Statement]:
             row.deleted_at,
             pack_number(row.last_number),
             *pack_workflow(row.workflow),
+            None if row.deleted_at is not None else title_key(row.body),
         )
         for (tenant_id, external_id), row in changed.items()
     )
-    return tables.DOCUMENT.insert(rows, updating("tenant_id, external_id", *columns))
+    return tables.DOCUMENT_WRITTEN.insert(rows, updating("tenant_id, external_id", *columns))
 
 
 def _versions(changed: Mapping[VersionKey, VersionRow]) -> list[Statement]:

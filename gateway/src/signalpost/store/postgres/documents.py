@@ -14,9 +14,9 @@ from signalpost.store.documents import (
     Expiry,
     FoundDocument,
 )
-from signalpost.store.postgres.asking import ask_one, steps_of
+from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.batch_reads import unpack_document
-from signalpost.store.postgres.connect import Row
+from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers
 from signalpost.store.postgres.tables import DOCUMENT
@@ -28,11 +28,13 @@ _EXPIRING: Final = (
     "SELECT expires_at, number, tenant_id, external_id FROM document"
     " WHERE expires_at IS NOT NULL AND (expires_at, number) > ($1, $2) ORDER BY expires_at, number LIMIT $3"
 )
-_TITLE_KEY: Final = f"lower(left(convert_from(body, 'UTF8')::json ->> 'title', {SEARCHED_CHARACTERS}))"
 _BEGINS_WITH: Final = (
     "SELECT external_id, convert_from(body, 'UTF8')::json ->> 'title', type, status, reference_id, owner_email"
-    " FROM document WHERE tenant_id = $1 AND deleted_at IS NULL AND starts_with({0}, $2::text) ORDER BY {0} LIMIT $3"
+    " FROM document WHERE tenant_id = $1 AND deleted_at IS NULL AND {0} >= $2::text AND {0} < $3::text"
+    " ORDER BY {0}, number LIMIT $4"
 )
+_LAST: Final = chr(0x10FFFF)
+"""Behind what begins with a text, in the order of bytes, comes that text with this character."""
 _MATCHES: Final = (
     "d.type = coalesce($5, d.type) AND d.status = coalesce($6, d.status)"
     " AND d.owner_email = coalesce($7, d.owner_email) AND ($8::text IS NULL OR d.reference_id = $8)"
@@ -76,16 +78,8 @@ class PostgresDocuments:
         return [Expiry(*columns) for columns in await self._readers.rows(EVERY_TENANT, _EXPIRING, *above, limit)]
 
     async def begins_with(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
-        found: dict[str, FoundDocument] = {}
-        for statement, wanted in (
-            (_BEGINS_WITH.format("reference_id"), text),
-            (_BEGINS_WITH.format(_TITLE_KEY), text[:SEARCHED_CHARACTERS].lower()),
-            (_BEGINS_WITH.format("owner_email"), text),
-        ):
-            for columns in await self._readers.rows(tenant_id, statement, tenant_id, wanted, limit):
-                document = FoundDocument(*columns)
-                found.setdefault(document.external_id, document)
-        return list(found.values())
+        asking = self._queries.begins_with(tenant_id, text, limit)
+        return await self._readers.run(tenant_id, steps_of(asking))
 
     async def page(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
@@ -95,6 +89,19 @@ class PostgresDocuments:
 
 
 class PostgresDocumentQueries(PostgresLogQueries):
+    async def begins_with(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
+        """See `DocumentStore.begins_with`."""
+        key = text[:SEARCHED_CHARACTERS].lower()
+        wanted = {"reference_id": text, "title_key": key, "owner_email": text}
+        listed = await ask(
+            *(
+                Statement(_BEGINS_WITH.format(column), (tenant_id, first, first + _LAST, limit))
+                for column, first in wanted.items()
+            )
+        )
+        found = [FoundDocument(*columns) for each in listed for columns in each]
+        return list({document.external_id: document for document in reversed(found)}.values())[::-1]
+
     async def created_before(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int
     ) -> Listed:

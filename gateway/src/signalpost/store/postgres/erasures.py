@@ -67,7 +67,7 @@ _EMPTY_DOCUMENT: Final = (
     " AND external_id = $2::uuid AND updated_at <= $3 AND deleted_at IS NULL GROUP BY tenant_id),"
     " counted AS (UPDATE tenant t SET documents = t.documents - live.documents FROM live WHERE t.id = live.tenant_id)"
     " UPDATE document SET deleted_at = coalesce(deleted_at, $3), type = NULL, status = NULL, reference_id = NULL,"
-    " owner_email = NULL, body = '', workflow = NULL, expires_at = NULL"
+    " title_key = NULL, owner_email = NULL, body = '', workflow = NULL, expires_at = NULL"
     " WHERE tenant_id = $1 AND external_id = $2::uuid AND updated_at <= $3 AND octet_length(body) > 0 RETURNING 1"
 )
 _STEPS: Final = (

@@ -43,6 +43,8 @@ DOCUMENT: Final = Table(
     " deleted_at, last_number, workflow, expires_at",
     "nunnttttbnnnbn",
 )
+DOCUMENT_WRITTEN: Final = Table("document", f"{DOCUMENT.columns}, title_key", "nunnttttbnnnbnt")
+"""With what is only searched for."""
 EVENT: Final = Table(
     "event", "tenant_id, sequence, at, id, type, document_id, body, before, cause, caller", "nnnunubbnn"
 )
