@@ -42,12 +42,15 @@ class Terms(NamedTuple):
     dead_after: float
     """A node that was not seen to beat for so long is dead. It is longer than a lease and an attempt together."""
     poll_every: float
-    """How often a node reads the marks, beside what is announced to it; never if this is infinite."""
+    """How often a node reads the marks that hears no announcements; never if this is infinite."""
+    poll_hearing_every: float
+    """How often a node reads them that does hear announcements. Reading all is what an idle node costs, and it only
+    makes up for an announcement that whoever committed did not come to make."""
 
 
-SHARED: Final = Terms(beat_every=2.0, lease=6.0, dead_after=12.0, poll_every=0.25)
+SHARED: Final = Terms(beat_every=2.0, lease=6.0, dead_after=12.0, poll_every=0.25, poll_hearing_every=1.0)
 """The terms of a database that several nodes may use."""
-ALONE: Final = Terms(beat_every=inf, lease=inf, dead_after=0.0, poll_every=inf)
+ALONE: Final = Terms(beat_every=inf, lease=inf, dead_after=0.0, poll_every=inf, poll_hearing_every=inf)
 """The terms of a database that one process has for itself: whatever other node it finds there has ended."""
 
 
@@ -248,6 +251,12 @@ class FleetStore(Protocol):
 
     def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None:
         """Have `on_marks` called, in the event loop, with what other nodes announce."""
+        ...
+
+    @property
+    def hears(self) -> bool:
+        """Whether it hears what is announced, as far as can be told: a connection that died silently is noticed some
+        seconds later."""
         ...
 
     # --- Jobs ---------------------------------------------------------------------------------------------------------

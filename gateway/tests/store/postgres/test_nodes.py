@@ -1,7 +1,7 @@
 """Several nodes on one PostgreSQL: who waits for whom, and what becomes of a commit that is cut off."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,28 @@ def test_what_is_announced_wakes_every_other_node(play: "Play") -> None:
                 continue  # it does not listen yet
             assert node is other, "nobody hears itself"
             found |= said
+
+    play(scenario)
+
+
+def test_a_node_knows_whether_it_hears_so_that_it_reads_more_often_while_it_does_not(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        fleet = shop.store.fleet
+        assert not fleet.hears
+        fleet.listen(lambda _marks: None)
+        await until(lambda: fleet.hears)
+        as_superuser = database_of(shop).replace(f"{OWNER}@", f"{SUPERUSER}@")
+        async with await psycopg.AsyncConnection.connect(as_superuser, autocommit=True) as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND query LIKE 'LISTEN %'"
+            )
+        await until(lambda: not fleet.hears)
+        await until(lambda: fleet.hears)
+
+    async def until(condition: Callable[[], bool]) -> None:
+        while not condition():
+            await asyncio.sleep(0.01)
 
     play(scenario)
 

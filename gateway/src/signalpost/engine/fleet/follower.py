@@ -143,10 +143,11 @@ class Follower:
         return not self._shares or (at is not None and now - at <= KEYS_KNOWN_FOR)
 
     async def _poll(self) -> None:
+        fleet = self._store.fleet
         while True:
-            await asyncio.sleep(self._store.fleet.terms.poll_every)
+            await asyncio.sleep(fleet.terms.poll_hearing_every if fleet.hears else fleet.terms.poll_every)
             try:
-                self.hear_all(await self._store.fleet.marks())
+                self.hear_all(await fleet.marks())
             except Exception as error:
                 _note_unread("the marks of tenants", error)
 

@@ -55,6 +55,8 @@ class Announcements:
         self._waiting: dict[int, Mark] = {}
         self._sending: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
+        self.are_heard = False
+        """Whether a connection listens that was not found dead."""
 
     def speak_as(self, node: int) -> None:
         """From now on announcements are those of this node, which does not hear its own."""
@@ -107,11 +109,14 @@ class Announcements:
                     await self._hear(connection, on_marks)
             except (psycopg.Error, StartError) as error:
                 log.warning("the connection that listens was lost; connecting again", error=str(error))
+            finally:
+                self.are_heard = False
             await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311
 
     async def _hear(self, connection: AsyncConnection[Row], on_marks: OnMarks) -> None:
         [[(schema,)]] = await trip(connection, [Statement("SELECT current_schema()")])
         await connection.execute(SQL("LISTEN {}").format(Identifier(_CHANNEL + schema)), prepare=False)
+        self.are_heard = True
         while True:
             async for notification in connection.notifies(timeout=PROBED_EVERY):
                 said = _decode(notification.payload)

@@ -202,6 +202,10 @@ class SqliteFleet:
 
     def announce(self, marks: Mapping[int, Mark]) -> None: ...
 
+    @property
+    def hears(self) -> bool:
+        return False
+
     def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None: ...
 
     # --- Jobs ---------------------------------------------------------------------------------------------------------
