@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost_bench.child_process import answer_questions
-from signalpost_bench.workload import Workload, at_rate
+from signalpost_bench.workload import Workload, at_rate, tenant_name
 
 CLIENTS = 64
 
@@ -70,32 +70,36 @@ class Load:
         self._head = f"host: 127.0.0.1:{port}\r\nauthorization: Bearer {key}\r\n"
         self._port = port
         self._clients = [await self._connect() for _ in range(CLIENTS)]
-        self._documents: list[str] = []
+        self._documents: list[tuple[int, str]] = []
+        """Their tenants, and their ids."""
         self._changes = 0
 
     async def _connect(self) -> HttpClient:
         return (await asyncio.get_running_loop().create_connection(HttpClient, "127.0.0.1", self._port))[1]
 
     async def subscribe(self, url: str, secret: str) -> None:
+        """Make the tenants and their subscriptions."""
         load = self._workload
+        for tenant in range(2, load.tenants + 1):
+            await self._ask("POST", "/v1/tenants", {"name": tenant_name(tenant)}, 201)
         for number in range(load.endpoints):
             body = {
                 "url": f"{url}/{number}",
-                "eventTypes": [load.wants(number)],
+                "eventTypes": [load.wants(number // load.tenants)],
                 "secret": secret,
                 "ordering": load.ordering,
             }
-            await self._ask("POST", "/v1/subscriptions", body, 201)
+            await self._ask("POST", "/v1/subscriptions", body, 201, number % load.tenants + 1)
 
     async def make_documents(self) -> None:
-        left = iter(range(self._workload.documents))
+        left = iter([number % self._workload.tenants + 1 for number in range(self._workload.documents)])
         body = self._workload.new_document()
 
         async def make(client: HttpClient) -> None:
-            for _ in left:
-                status, answer = await client.send(self._request("POST", "/v1/documents", body))
+            for tenant in left:
+                status, answer = await client.send(self._request("POST", "/v1/documents", body, tenant))
                 _expect(status, 201, answer)
-                self._documents.append(json.loads(answer)["externalId"])
+                self._documents.append((tenant, json.loads(answer)["externalId"]))
 
         await asyncio.gather(*map(make, self._clients))
 
@@ -178,7 +182,7 @@ class Load:
     def _line(self, number: int) -> bytes:
         snapshot = {
             **self._workload.new_document(),
-            "externalId": self._documents[number % len(self._documents)],
+            "externalId": self._documents[number % len(self._documents)][1],
             "status": "approved",
             "createdAt": "2026-01-15T09:30:00Z",
             "sourceApp": "bench",
@@ -189,18 +193,20 @@ class Load:
     def _next_change(self, name: str) -> bytes:
         number = self._changes
         self._changes += 1
-        document_id = self._documents[number % len(self._documents)]
+        tenant, document_id = self._documents[number % len(self._documents)]
         body = {"contractValue": number % 1_000_000 + 1.5, "referenceId": name}
-        return self._request("PATCH", f"/v1/documents/{document_id}", body)
+        return self._request("PATCH", f"/v1/documents/{document_id}", body, tenant)
 
-    async def _ask(self, method: str, path: str, body: object, expected: int) -> Any:
-        status, answer = await self._clients[0].send(self._request(method, path, body))
+    async def _ask(self, method: str, path: str, body: object, expected: int, tenant: int = 1) -> Any:
+        status, answer = await self._clients[0].send(self._request(method, path, body, tenant))
         _expect(status, expected, answer)
         return json.loads(answer)
 
-    def _request(self, method: str, path: str, body: object) -> bytes:
+    def _request(self, method: str, path: str, body: object, tenant: int) -> bytes:
         content = msgspec.json.encode(body)
         head = f"{method} {path} HTTP/1.1\r\n{self._head}content-type: application/json\r\n"
+        if tenant > 1:
+            head += f"signalpost-tenant: {tenant_name(tenant)}\r\n"
         return f"{head}content-length: {len(content)}\r\n\r\n".encode() + content
 
     async def close(self) -> None:

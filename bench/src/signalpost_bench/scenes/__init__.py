@@ -57,7 +57,7 @@ SCENES: Mapping[str, Scene] = {
     "drain": Scene(
         about="the engine alone, delivering what had gathered", run=throughput.drain, of_many_tenants=True, on=ANY
     ),
-    "api": Scene(about="the HTTP API, one change a request", run=http.api, on=ANY),
+    "api": Scene(about="the HTTP API, one change a request", run=http.api, of_many_tenants=True, on=ANY),
     "import": Scene(about="the HTTP API, bulk import", run=http.bulk, on=ANY),
     "latency": Scene(about="at 100/s, and at half the rate of `api`", run=latency.latency, needs=("api",), on=ANY),
     "backlog": Scene(
