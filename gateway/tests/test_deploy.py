@@ -26,7 +26,7 @@ MANIFESTS = ("gateway.yaml", "migrate.yaml", "secrets.yaml")
 COMPOSE = DEPLOY / "container" / "compose.yaml"
 CONTAINERFILE = (DEPLOY / "container" / "Containerfile").read_text()
 TEXTS = sorted(path for path in DEPLOY.rglob("*") if path.is_file()) + [
-    ROOT / "docs" / "guides" / name for name in ("production.md", "fleet.md")
+    ROOT / "docs" / "guides" / name for name in ("production.md", "fleet.md", "cells.md")
 ]
 ENDS_WITHIN = HTTP_GRACE + MAX_SHUTDOWN_GRACE + 1.5
 """Seconds that a gateway takes to end, at most: requests, attempts, and the hand-over of its lanes."""
