@@ -269,7 +269,7 @@ SAMPLES: tuple[AuditedRow, ...] = (
 UNTOLD = {
     "Subscription": "id tenant_id number version created_at updated_at starts_after skipped_at disabled_at revived_at"
     " secret_since url_since headers_since",
-    "Connection": "id tenant_id number version created_at updated_at grant_version",
+    "Connection": "id tenant_id number version created_at updated_at grant_version held_until",
     "ApiKey": "id tenant_id number hash created_at created_by last_used_at",
     "Member": "id tenant_id number created_at created_by generation invitation invited_until",
     "Tenant": "id last_sequence last_at created_at config_version",

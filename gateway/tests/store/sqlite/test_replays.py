@@ -46,7 +46,11 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
             ((s, s, ids[s], 2 if s % 1_000 else 1, ids[s]) for s in range(1, EVENTS + 1)),
         )
         for number in (1, 2, 3):
-            connection.execute("INSERT INTO lane VALUES (?, 0, 0, x'', x'', x'', 0, 0, 0, NULL)", (number,))
+            connection.execute(
+                "INSERT INTO lane (subscription_number, version, head, open, gaps, health)"
+                " VALUES (?, 0, 0, x'', x'', x'')",
+                (number,),
+            )
         rows = [Row(s, unpack_uuid(ids[s]), State.FAILED, 0, 4, 4, 0, None) for s in range(1, EVENTS + 1)]
         awaiting_retry = [
             row if row.sequence % 1_000 == 0 else row._replace(state=State.AWAITING_RETRY) for row in rows
