@@ -282,7 +282,9 @@ class Engine:
         """What keeps the engine from its work, for an operator; None if nothing does."""
         since = self.lanes.failing_since
         recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
-        return " ".join(filter(None, (self.disk.trouble, self._node.trouble, recording))) or None
+        knows_keys = self._follower.knows_keys(self._clock.steady())
+        keys = None if knows_keys else "The database does not answer this node: it refuses every API key until it does."
+        return " ".join(filter(None, (self.disk.trouble, self._node.trouble, keys, recording))) or None
 
     @property
     def is_draining(self) -> bool:
@@ -307,7 +309,10 @@ class Engine:
 
     def _on_published(self, published: Published) -> None:
         published, behind = self._follower.own(published)
-        self._take_up(published, self._made_here(published), behind)
+        made = self._made_here(published)
+        self._take_up(published, made, behind)
+        if made:
+            self._lane_owner.note_new()
         self.counts.count_events(published.events)
         note_in_log(published.audited)
         if published.erasures:

@@ -18,6 +18,8 @@ from gateway.tests.acceptance.kills import check_deliveries, check_strict_order,
 from gateway.tests.acceptance.load import Writer, check_log
 from gateway.tests.acceptance.receiver import OK, Endpoint, Received
 
+from signalpost.domain.fleet.roster import wanted_owner
+
 LOOSE, STRICT = "loose", "strict"
 PAUSE = 0.06
 """Seconds between two changes of a caller, on average: a test is about faults, not about speed."""
@@ -201,25 +203,21 @@ class Fleet:
     def log_end(self) -> int:
         return int(self.rows("SELECT max(last_sequence) FROM tenant")[0][0])
 
-    def owners(self) -> dict[str, int | None]:
-        """The node that each lane's row names, by subscription."""
-        found = self.rows("SELECT s.id, l.owner FROM lane l JOIN subscription s ON s.number = l.subscription_number")
-        return {str(subscription): owner for subscription, owner in found}
+    def owners(self) -> dict[int, int | None]:
+        """The node that each lane's row names, by the number of the lane."""
+        return dict(self.rows("SELECT subscription_number, owner FROM lane"))
 
     def node_ids(self) -> set[int]:
         return {number for (number,) in self.rows("SELECT id FROM node")}
 
-    def until_spread(self, count: int) -> dict[str, int | None]:
-        """Wait until so many nodes are there, which own every lane, and each of them some."""
+    def until_spread(self, count: int) -> None:
+        """Wait until so many nodes are there, each of which owns the lanes that it should own."""
 
-        def spread() -> "dict[str, int | None] | None":
+        def spread() -> bool:
             ids, owners = self.node_ids(), self.owners()
-            return owners if len(ids) == count and set(owners.values()) == ids else None
+            return len(ids) == count and owners == {lane: wanted_owner(ids, lane) for lane in owners}
 
-        found: dict[str, int | None] = until(
-            spread, lambda: f"lanes are not spread over {count} nodes: {self.node_ids()}, {self.owners()}"
-        )
-        return found
+        until(spread, lambda: f"lanes are not spread over {count} nodes: {self.node_ids()}, {self.owners()}")
 
     # --- What has to hold ---------------------------------------------------------------------------------------------
 

@@ -26,7 +26,9 @@ def test_a_node_that_wakes_after_its_lease_neither_records_nor_sends_what_others
 ) -> None:
     """N4, C17"""
     fleet = fleets(database.url(database.new()), nodes=2)
-    fleet.subscribe(SUBSCRIPTIONS)
+    fleet.subscribe(SUBSCRIPTIONS // 2)
+    fleet.until_spread(2)
+    fleet.subscribe(SUBSCRIPTIONS // 2)  # lanes move to whoever should own them, also where nobody comes or goes
     fleet.until_spread(2)
     first, second = fleet.nodes
     fleet.write(2, [first])  # what they asked for waits until it wakes

@@ -48,6 +48,8 @@ class LaneOwner:
         """Lanes of others of which this node knows that its own number is not in their rows."""
         self._lacks = False
         """Whether a lane that should be this node's was not to be had."""
+        self._has_new = False
+        """Whether this node has lanes of new subscriptions, which others may have to own."""
         self._wake = asyncio.Event()
 
     def start(self) -> None:
@@ -64,8 +66,12 @@ class LaneOwner:
         was_steady = self._roster.is_steady
         self._roster = self._roster.observed(beats, workers, self._clock.steady(), longest_gap)
         self._beat = beat
-        if self._lacks or not self._roster.is_steady or not was_steady or self._dead():
+        if self._lacks or self._has_new or not self._roster.is_steady or not was_steady or self._dead():
             self.consider()
+
+    def note_new(self) -> None:
+        """Note that subscriptions were made here: whichever of their lanes others should own go there with a beat."""
+        self._has_new = True
 
     def consider(self) -> None:
         """Look soon which lanes should be this node's."""
@@ -86,6 +92,7 @@ class LaneOwner:
         await self._claim(me)
         await self._let_go_of_unknown(me)
         if self._roster.is_steady:
+            self._has_new = False
             others = [number for number in self._lanes.numbers if self._wanted_owner(number) != me]
             if others:
                 self._tasks.start(self._lanes.hand_over(others))

@@ -4,8 +4,12 @@ A trip sends statements together and waits once (a pipeline). Unless they begin 
 one. Nothing is ever set for a whole session, so a pooler may give each transaction another connection to the server.
 """
 
+import asyncio
 import logging
+import os
+import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -24,6 +28,9 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)
 Row = tuple[Any, ...]
 OLDEST_SERVER: Final = 150000
 CONNECTS_WITHIN: Final = 5
+ANSWERS_WITHIN: Final = 40.0
+"""After how many seconds without an answer a connection counts as lost: longer than the server lets any statement take.
+A server that hangs, or a proxy that swallows everything, keeps a connection alive for ever."""
 MAX_PREPARED: Final = 1_000
 """More statements than there are."""
 _KEEPALIVES: Final[dict[str, Any]] = {
@@ -91,10 +98,14 @@ async def is_pooled(connection: AsyncConnection[Row]) -> bool:
     return bool(process != connection.info.backend_pid)
 
 
-async def trip(connection: AsyncConnection[Row], statements: Sequence[Statement]) -> list[list[Row]]:
+async def trip(
+    connection: AsyncConnection[Row], statements: Sequence[Statement], within: float | None = ANSWERS_WITHIN
+) -> list[list[Row]]:
     """The rows of each statement; no rows for one that returns none. Raises psycopg's Error of the first that failed;
     then those after it were not carried out, and the connection is closed: the driver cannot say any more which
-    statements the server has prepared."""
+    statements the server has prepared. It is lost where no answer comes `within` so many seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = None if within is None else loop.call_later(within, _hang_up, connection)
     cursors = [AsyncRawCursor(connection) for _ in statements]
     try:
         async with connection.pipeline():
@@ -103,4 +114,14 @@ async def trip(connection: AsyncConnection[Row], statements: Sequence[Statement]
     except psycopg.Error:
         await connection.close()
         raise
+    finally:
+        if deadline is not None:
+            deadline.cancel()
     return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]
+
+
+def _hang_up(connection: AsyncConnection[Row]) -> None:
+    """End a connection on this side: whoever waits for an answer learns that it is lost. To cancel the wait would ask
+    the server to cancel the statement, and wait for that."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as mine:
+        mine.shutdown(socket.SHUT_RDWR)

@@ -129,7 +129,9 @@ class PostgresFleet:
         ]
         try:
             async with self._beats.connection() as connection:
-                _, _, moved, nodes, marks, [(keys_version, now)], [(history,)], _ = await trip(connection, beating)
+                _, _, moved, nodes, marks, [(keys_version, now)], [(history,)], _ = await trip(
+                    connection, beating, self.terms.lease
+                )
         except psycopg.Error as error:
             raise as_told(error) from None
         if not moved:

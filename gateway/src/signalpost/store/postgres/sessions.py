@@ -17,7 +17,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
-from signalpost.store.postgres.connect import Row, Statement, trip
+from signalpost.store.postgres.connect import ANSWERS_WITHIN, Row, Statement, trip
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost
 from signalpost.store.postgres.source import Source
 
@@ -33,6 +33,8 @@ _LIMITS: Final = (
 """A frozen node loses its locks after two seconds."""
 LOCKS_WITHIN: Final = "2s"
 READS_WITHIN: Final = "5s"
+READ_ANSWERS_WITHIN: Final = 10.0
+"""After how many seconds without an answer a connection that only reads counts as lost."""
 UNBOUNDED: Final = "0"
 """For what an operator asks of a whole database."""
 WRITES_WITHIN: Final = "30s"
@@ -109,7 +111,7 @@ class Readers:
         ]
         try:
             async with self._sessions.connection() as connection:
-                result = await take(connection, begin, steps)
+                result = await take(connection, begin, steps, None if within == UNBOUNDED else READ_ANSWERS_WITHIN)
                 await trip(connection, [Statement("COMMIT")])
                 return result
         except psycopg.Error as error:
@@ -119,12 +121,12 @@ class Readers:
         """An idle connection may be lost without anybody having noticed yet."""
         try:
             async with self._sessions.connection() as connection:
-                return await trip(connection, asked)
+                return await trip(connection, asked, READ_ANSWERS_WITHIN)
         except psycopg.Error as error:
             if not is_lost(error):
                 raise
         async with self._sessions.connection() as connection:
-            return await trip(connection, asked)
+            return await trip(connection, asked, READ_ANSWERS_WITHIN)
 
     async def close(self) -> None:
         await self._sessions.close()
@@ -180,13 +182,18 @@ class Writers:
         await self._sessions.close()
 
 
-async def take(connection: AsyncConnection[Row], begin: Sequence[Statement], steps: Steps[T]) -> T:
-    """What comes of the steps of a transaction, which begins with the first trip."""
+async def take(
+    connection: AsyncConnection[Row],
+    begin: Sequence[Statement],
+    steps: Steps[T],
+    within: float | None = ANSWERS_WITHIN,
+) -> T:
+    """What comes of the steps of a transaction, which begins with the first trip. See `trip` for `within`."""
     try:
         asked = [*begin, *next(steps)]
         skipped = len(begin)
         while True:
-            found = await trip(connection, asked)
+            found = await trip(connection, asked, within)
             asked = [*steps.send(found[skipped:])]
             skipped = 0
     except StopIteration as ended:
