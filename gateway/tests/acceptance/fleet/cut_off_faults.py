@@ -30,7 +30,7 @@ def fleet(database: Database, proxy: CuttingProxy, fleets: Fleets) -> Fleet:
     name = database.new()
     made = fleets(database.url(name), nodes=1)
     made.add(database_url=database.url(name, proxy.port, sslmode="disable"))
-    made.subscribe(6)
+    made.subscribe(10)
     made.until_spread(2)
     return made
 

@@ -16,7 +16,7 @@ from signalpost_bench import postgres_server
 from signalpost_bench.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.slow
-SUBSCRIPTIONS = 6
+SUBSCRIPTIONS = 10
 
 
 @pytest.fixture

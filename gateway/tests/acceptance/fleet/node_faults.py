@@ -8,7 +8,7 @@ from gateway.tests.acceptance.fleet.conftest import Database, Fleets
 from gateway.tests.acceptance.fleet.nodes import Fleet, is_ready
 
 pytestmark = pytest.mark.slow
-SUBSCRIPTIONS = 9
+SUBSCRIPTIONS = 10
 """Enough that each of three nodes owns some."""
 
 

@@ -16,7 +16,7 @@ from gateway.tests.acceptance.fleet.conftest import PASSWORD, ROLE, Database, Fl
 
 pytestmark = pytest.mark.slow
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-SUBSCRIPTIONS = 6
+SUBSCRIPTIONS = 10
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from gateway.tests.acceptance.gateway_process import another_master_key, refused
 from signalpost_bench import postgres_server
 
 pytestmark = pytest.mark.slow
-SUBSCRIPTIONS = 6
+SUBSCRIPTIONS = 10
 """Enough that each of two nodes owns some."""
 
 
@@ -30,16 +30,16 @@ def test_a_node_that_wakes_after_its_lease_neither_records_nor_sends_what_others
     fleet.until_spread(2)
     fleet.subscribe(SUBSCRIPTIONS // 2)  # lanes move to whoever should own them, also where nobody comes or goes
     fleet.until_spread(2)
-    first, second = fleet.nodes
-    fleet.write(2, [first])  # what they asked for waits until it wakes
-    fleet.write(3, [second])
+    other, victim = fleet.nodes  # which owns most of the lanes
+    fleet.write(2, [victim])  # what they asked for waits until it wakes
+    fleet.write(3, [other])
     fleet.until_delivered_more(10)
     before = fleet.node_ids()
     with fleet.losing():
-        first.freeze()
+        victim.freeze()
     until(lambda: len(fleet.node_ids()) == 1)
     fleet.until_delivered_more(10)
-    first.thaw()
+    victim.thaw()
     until(lambda: len(fleet.node_ids()) == 2 and fleet.node_ids() - before)  # it has noticed, and joined anew
     fleet.until_spread(2)
     fleet.until_delivered_more(10)

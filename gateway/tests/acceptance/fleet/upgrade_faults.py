@@ -11,7 +11,7 @@ from gateway.tests.acceptance.fleet.conftest import Database, Fleets
 
 pytestmark = pytest.mark.slow
 NEXT = Path(__file__).with_name("next_version.py")
-SUBSCRIPTIONS = 6
+SUBSCRIPTIONS = 10
 
 
 def test_nodes_are_replaced_one_by_one_with_a_later_version_while_nobody_notices(
