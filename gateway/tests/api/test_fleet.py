@@ -121,7 +121,8 @@ def test_what_a_tenant_may_do_is_divided_between_the_nodes(pair: Pair) -> None:
     def parts() -> list[int]:
         return [engine._in_flight_of(1) or 0 for engine in engines]
 
-    pair.one.wait_until(lambda: 10 <= sum(parts()) <= 11 and min(parts()) >= 1)
+    # Parts are rounded up, and a node without lanes has the part of one: it may be about to get some.
+    pair.one.wait_until(lambda: 10 <= sum(parts()) <= 12 and min(parts()) >= 1)
     pair.one.send("PATCH", "/v1/tenants/default", {"limits": {"inFlight": None}}).ok()
 
 
