@@ -6,8 +6,10 @@ import json
 import socket
 import socketserver
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -31,6 +33,7 @@ from signalpost.local.doctor.finding import Finding, Verdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
 from signalpost_receiver import Event, Receiver, SkipStale
+from signalpost_receiver.adapters import aws_lambda as for_aws_lambda
 from signalpost_receiver.adapters import django as for_django
 from signalpost_receiver.adapters import fastapi as for_fastapi
 from signalpost_receiver.adapters import flask as for_flask
@@ -85,6 +88,23 @@ def in_django(receiver: Receiver) -> Any:
         django.setup()
     settings.ROOT_URLCONF = (path("webhooks", for_django.webhook(receiver)),)
     return WSGIHandler()
+
+
+def in_aws_lambda(receiver: Receiver) -> Any:
+    handler = for_aws_lambda.webhook(receiver)
+
+    def function_url(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+        """Does what a function URL does: the request becomes an event, and what the function returns the answer."""
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        headers = {name[5:].lower().replace("_", "-"): text for name, text in environ.items() if name[:5] == "HTTP_"}
+        event = {"version": "2.0", "headers": headers, "body": b64encode(body).decode(), "isBase64Encoded": True}
+        answer = handler(event, None)
+        start_response(
+            f"{answer['statusCode']} {HTTPStatus(answer['statusCode']).phrase}", [*answer["headers"].items()]
+        )
+        return [answer["body"].encode()]
+
+    return function_url
 
 
 @contextlib.contextmanager
@@ -158,6 +178,7 @@ FRAMEWORKS: dict[str, tuple[Callable[[Receiver], Any], Callable[[Any], Any]]] = 
     "litestar": (in_litestar, served_by_uvicorn),
     "flask": (in_flask, served_by_wsgiref),
     "django": (in_django, served_by_wsgiref),
+    "aws_lambda": (in_aws_lambda, served_by_wsgiref),
 }
 
 
