@@ -91,7 +91,7 @@ def test_an_application_is_tested_with_a_gateway_and_by_the_rules_of_receivers(
             pass
         """,
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rfx")
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rfx", "-W", "error")
     outcomes = result.parseoutcomes()
     assert (outcomes["failed"], outcomes["xfailed"], outcomes["skipped"]) == (1, 1, 3)
     said = result.stdout.str()

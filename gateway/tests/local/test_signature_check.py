@@ -48,7 +48,9 @@ def test_both_signatures_fit_and_in_a_rotation_those_of_either_secret() -> None:
         (Signer(f"{SECRET}\n").page_signature(BODY), "line breaks"),
         (Signer(SECRET).page_signature(BODY + b"\n"), "other bytes"),
         (Signer(SECRET).page_signature(json.dumps(json.loads(BODY)).encode()), "other bytes"),
-        ("ä" * 128, "No secret fits"),
+        ("ä" * 128, "128 lower-case hex digits"),
+        (Signer(SECRET).page_signature(BODY)[:64], "It has 64 characters"),
+        ("a" * 128, "No secret fits"),
     ],
 )
 def test_a_usual_mistake_is_named(signature: str, hint: str) -> None:

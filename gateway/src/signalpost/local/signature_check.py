@@ -7,6 +7,7 @@ has the secret and wonders why the signatures differ, so it tries the usual mist
 import hashlib
 import hmac
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -24,6 +25,7 @@ from signalpost_receiver.sign import (
 
 SIGNATURES = (PAGE_SIGNATURE, PAGE_SIGNATURE_ALTERNATE, STANDARD_SIGNATURE)
 """The headers that carry a signature."""
+_PAGE = re.compile(r"[0-9a-f]{128}")
 TOLERANCE_S = 5 * 60
 """How far a timestamp may be from now before a Standard Webhooks library refuses it."""
 
@@ -91,7 +93,12 @@ def _which(secrets: Sequence[str]) -> str:
 
 
 def _why_page(body: bytes, given: str, secrets: Sequence[str]) -> str:
-    return next((why for signature, why in _mistakes(body, secrets) if _equal(signature, given)), "No secret fits.")
+    for signature, why in _mistakes(body, secrets):
+        if _equal(signature, given):
+            return why
+    if not _PAGE.fullmatch(given):
+        return f"It is not what this header holds: 128 lower-case hex digits. It has {len(given)} characters."
+    return "No secret fits the body."
 
 
 def _mistakes(body: bytes, secrets: Sequence[str]) -> Iterator[tuple[str, str]]:
