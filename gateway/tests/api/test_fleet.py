@@ -5,6 +5,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from gateway.tests.api.test_live import Viewer
 from gateway.tests.postgres import new_database
 
 from signalpost.sender.addresses import parse_allow_targets
@@ -130,3 +131,12 @@ def test_nodes_have_the_databases_time(pair: Pair) -> None:
     one, other = (node.gateway._clock.steady() for node in pair)
     assert abs(one - other) < 1_000_000
     assert all(node.gateway._clock is node.gateway._database_clock for node in pair)
+
+
+def test_whoever_watches_one_node_is_told_what_is_committed_on_the_other(pair: Pair) -> None:
+    with Viewer(pair.one) as viewer:
+        assert viewer.next() is not None
+        pair.other.create_subscription(name="made on the other node")
+        viewer.until("subscriptions")
+        pair.other.create_document()
+        viewer.until("events")

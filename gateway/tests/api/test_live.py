@@ -1,12 +1,19 @@
 """The stream of changes: it names what changed, tells nothing of it, and takes nothing from others."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import pytest
 from gateway.tests.patience import PATIENCE
+
+from signalpost.api.resources.live import OtherNodes
+from signalpost.domain.errors import Unavailable
+from signalpost.domain.stats import WHOLE_TENANT
+from signalpost.runtime.clock import SystemClock
+from signalpost.store.stats import StatsStore
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -134,3 +141,20 @@ def test_a_head_has_no_stream(world: "World") -> None:
 def test_an_app_which_reads_no_events_does_not_follow_them(world: "World") -> None:
     made = world.send("POST", "/v1/keys", {"name": "app", "role": "app"}).ok(201)
     assert world.get("/v1/live", authorization=f"Bearer {made['key']}").status == 403
+
+
+def test_what_lanes_of_other_nodes_did_is_seen_in_the_statistics() -> None:
+    class Stats:
+        counts: ClassVar[list[dict[int, list[int]]]] = [{60: [1]}, {60: [1]}, {60: [2]}, {60: [2], 120: [1]}]
+
+        async def read(self, tenant_id: int, number: int, step: str, starts: Any) -> Any:
+            assert (tenant_id, number, step) == (7, WHOLE_TENANT, "minute")
+            if not self.counts:
+                raise Unavailable("The database does not answer.")
+            return self.counts.pop(0)
+
+    async def scenario() -> list[bool]:
+        others = OtherNodes(cast(StatsStore, Stats()), SystemClock(), 7)
+        return [await others.did_something() for _ in range(5)]
+
+    assert asyncio.run(scenario()) == [False, False, True, True, False]

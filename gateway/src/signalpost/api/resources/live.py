@@ -11,7 +11,7 @@ to, which are looked at every few seconds.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Set
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from contextlib import suppress
 from math import inf
 from typing import Annotated, Final
@@ -28,6 +28,8 @@ from signalpost.domain.errors import SignalpostError, TooMany, Unauthenticated, 
 from signalpost.domain.stats import WHOLE_TENANT
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.revisions import Topic
+from signalpost.runtime.clock import Clock
+from signalpost.store.stats import StatsStore
 
 EVENT_STREAM: Final = "text/event-stream"
 MIN_PAUSE: Final = 1.0
@@ -71,6 +73,24 @@ async def follow(context: RequestContext) -> Response | Streamed:
     return Streamed(_Stream(context).messages(position), _HEADERS, at_end=lambda: viewers.give_back(caller))
 
 
+class OtherNodes:
+    """Whether lanes of other nodes did something, as far as statistics tell."""
+
+    def __init__(self, stats: StatsStore, clock: Clock, tenant_id: int) -> None:
+        self._stats = stats
+        self._clock = clock
+        self._tenant_id = tenant_id
+        self._seen: Mapping[int, Sequence[int]] | None = None
+
+    async def did_something(self) -> bool:
+        """Whether attempts were counted since the last call, of this node or another. False for the first call, and
+        where the database does not answer."""
+        minute, before = self._clock.wall() // SECOND // 60 * 60, self._seen
+        with suppress(SignalpostError):
+            self._seen = await self._stats.read(self._tenant_id, WHOLE_TENANT, "minute", (minute - 60, minute))
+        return before is not None and before != self._seen
+
+
 class _Stream:
     def __init__(self, context: RequestContext) -> None:
         self._context = context
@@ -78,8 +98,7 @@ class _Stream:
         self._revisions = context.services.engine.revisions
         self._shares = context.services.store.fleet.terms.poll_every < inf
         """Whether other nodes may be at work."""
-        self._elsewhere: object = None
-        """What the statistics said when they were last looked at."""
+        self._other_nodes = OtherNodes(context.services.store.stats, context.services.clock, context.tenant_id)
 
     async def messages(self, position: str | None) -> AsyncGenerator[bytes, None]:
         """Messages that say what changed after a position, or from now on."""
@@ -98,7 +117,7 @@ class _Stream:
                 topics = since(tenant_id, position)
                 if self._shares and loop.time() - looked >= LOOK_ELSEWHERE_EVERY:
                     looked = loop.time()
-                    topics |= await self._done_elsewhere()
+                    topics |= _BY_OTHER_NODES if await self._other_nodes.did_something() else set()
                 if topics or loop.time() - said >= SILENCE:
                     position, said = self._revisions.position, loop.time()
                     yield _message(position, topics)
@@ -119,17 +138,6 @@ class _Stream:
         except Unauthenticated:
             return False
         return True
-
-    async def _done_elsewhere(self) -> Set[Topic]:
-        """What lanes of other nodes may have changed: attempts that statistics count."""
-        minute = self._services.clock.wall() // SECOND // 60 * 60
-        with suppress(SignalpostError):
-            before = self._elsewhere
-            read = self._services.store.stats.read
-            self._elsewhere = await read(self._context.tenant_id, WHOLE_TENANT, "minute", (minute - 60, minute))
-            if before not in (None, self._elsewhere):
-                return _BY_OTHER_NODES
-        return frozenset()
 
 
 def _message(position: str, topics: Set[Topic]) -> bytes:
