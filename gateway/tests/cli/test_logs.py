@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import logging
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from gateway.tests.cli import command
 from gateway.tests.cli.command import SIGNALPOST, Endpoint, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.logs import Layout, coloured_line, json_line, text_line
+from signalpost.cli.logs import Layout, coloured_line, json_line, read_record, text_line
 from signalpost.cli.serve import DISK_FAILED
 from signalpost.runtime.logger import Fields
 
@@ -36,6 +37,11 @@ def test_a_line_for_people_is_one_line_without_control_characters_of_others(layo
     line, trace = written.decode().split("\n", 1)
     assert line.endswith(r"detail='two words\n\x1b[2J' status=500")
     assert trace == "Traceback\n  in f\n"
+
+
+def test_what_libraries_log_is_a_line_like_any_other() -> None:
+    record = logging.LogRecord("asyncio", logging.ERROR, "", 0, "Task %s was lost", ("x",), None)
+    assert read_record(record) == ("Task x was lost", {"logger": "asyncio"})
 
 
 def test_what_cannot_be_encoded_is_escaped() -> None:

@@ -2,28 +2,28 @@
 
 import asyncio
 from collections.abc import Iterator
+from logging import LogRecord
 from pathlib import Path
 
 import pytest
+from gateway.tests.captured_log import logged_to
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, Reply
 
 from signalpost.domain.errors import Unavailable
-from signalpost.runtime.logger import Fields, log
 
 DAY = 24 * 3_600.0
 
 
-def refuse(level: int, message: str, _fields: Fields) -> None:
-    raise BrokenPipeError(f"nobody reads {level} {message}")
+def refuse(record: LogRecord) -> None:
+    raise BrokenPipeError(f"nobody reads {record.getMessage()}")
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ScriptedWorld]:
     """A world whose log can never be written."""
-    before = log.send_to(refuse)
-    yield ScriptedWorld(tmp_path / "signalpost.db")
-    log.send_to(*before)
+    with logged_to(refuse):
+        yield ScriptedWorld(tmp_path / "signalpost.db")
 
 
 @pytest.mark.parametrize("error", [Unavailable("The disk is full."), RuntimeError("odd")])

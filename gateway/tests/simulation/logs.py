@@ -4,19 +4,19 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from signalpost.runtime.logger import Fields, log
+from gateway.tests.captured_log import logged_to
+
+from signalpost.cli.logs import read_record
 
 
 @contextmanager
 def watched(on_defect: Callable[[str], None]) -> Iterator[None]:
     """`on_defect` is told of everything that is logged with a traceback."""
 
-    def look(_level: int, message: str, fields: Fields) -> None:
+    def look(record: logging.LogRecord) -> None:
+        message, fields = read_record(record)
         if "exception" in fields:
             on_defect(f"{message}: {str(fields['exception']).splitlines()[-1]}")
 
-    before = log.send_to(look, logging.ERROR)
-    try:
+    with logged_to(look, logging.ERROR):
         yield
-    finally:
-        log.send_to(*before)

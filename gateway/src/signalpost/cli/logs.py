@@ -1,6 +1,7 @@
 """Structured log lines on standard error.
 
-`message` says what happened. Ids have the same name in every line: `event`, `subscription`, `request`.
+`message` says what happened. Ids have the same name in every line: `event`, `subscription`, `request`. What libraries
+log comes out in the same form, with the name of its logger.
 """
 
 import json
@@ -8,47 +9,54 @@ import logging
 import os
 import select
 import sys
-import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.runtime.logger import Fields, Sink, as_text, log
+from signalpost.runtime.logger import Fields, Line, as_text
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 WAIT_MILLISECONDS = 100
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
+_format_exception = logging.Formatter().formatException
 _COLOURS = {"debug": 32, "info": 32, "warning": 33, "error": 31, "critical": 31}
 _MESSAGE_WIDTH = 30
 """Fields begin at the same column in most lines."""
 
 Layout = Callable[[str, str, str, Fields], bytes]
-"""Makes a line of its timestamp, level, message and fields."""
+"""Makes a line of its timestamp, level, message and fields. `exception` is the text of a traceback."""
 
 
-class LossyStream:
+class LossyHandler(logging.Handler):
     """Writes lines to a descriptor, and drops lines that cannot be written soon.
 
     A full disk, or a reader that is gone or has stopped reading, must not hold up the gateway. The first line that can
     be written again says how many were lost before it."""
 
-    def __init__(self, descriptor: int, layout: Layout) -> None:
+    def __init__(self, descriptor: int, layout: Layout, *, with_pid: bool = False) -> None:
+        super().__init__()
         self._descriptor = descriptor
         self._layout = layout
+        self._with_pid = with_pid
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self._lost = 0
 
-    def write(self, level: int, message: str, fields: Fields) -> None:
+    def emit(self, record: logging.LogRecord) -> None:
+        message, fields = read_record(record)
         lost = self._lost
         if lost:
-            fields = {**fields, "lines_lost": lost}
-        timestamp = format_timestamp(time.time_ns() // 1000).replace("+00:00", "Z")
-        if self._takes(self._layout(timestamp, logging.getLevelName(level).lower(), message, fields)):
-            self._lost = max(0, self._lost - lost)
-        else:
-            self._lost += 1
+            fields["lines_lost"] = lost
+        if self._with_pid:
+            fields["pid"] = record.process
+        timestamp = format_timestamp(round(record.created * 1_000_000)).replace("+00:00", "Z")
+        with suppress(Exception):
+            if self._takes(self._layout(timestamp, record.levelname.lower(), message, fields)):
+                self._lost -= lost
+            else:
+                self._lost += 1
 
     def _takes(self, line: bytes) -> bool:
         # A pipe that is ready has room for one piece. A reader that is merely slow gets one wait.
@@ -63,6 +71,17 @@ class LossyStream:
         return True
 
 
+def read_record(record: logging.LogRecord) -> Line:
+    """What a record says, whoever logged it, with its traceback as the field `exception`."""
+    if isinstance(record.msg, Line):
+        message, fields = record.msg.message, dict(record.msg.fields)
+    else:
+        message, fields = record.getMessage(), {"logger": record.name}
+    if record.exc_info:
+        fields["exception"] = _format_exception(record.exc_info)
+    return Line(message, fields)
+
+
 def set_up_logs(level: str, layout: str, *, with_pid: bool = False) -> None:
     """Configure logging. `layout` is text, json, or auto: text on a terminal and json elsewhere. With `with_pid`, each
     line says which process wrote it."""
@@ -71,16 +90,9 @@ def set_up_logs(level: str, layout: str, *, with_pid: bool = False) -> None:
         chosen: Layout = json_line
     else:
         chosen = coloured_line if terminal else text_line
-    write = LossyStream(sys.stderr.fileno(), chosen).write
-    log.send_to(_writing_pid(write) if with_pid else write, _LEVELS[level])
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-
-
-def _writing_pid(write: Sink) -> Sink:
-    def write_with_pid(level: int, message: str, fields: Fields) -> None:
-        write(level, message, {**fields, "pid": os.getpid()})
-
-    return write_with_pid
+    handler = LossyHandler(sys.stderr.fileno(), chosen, with_pid=with_pid)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("signalpost").setLevel(_LEVELS[level])
 
 
 def json_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
@@ -92,11 +104,15 @@ def json_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes
 
 
 def text_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
-    line = f"{timestamp} [{level:<8}] {as_text(f'{message:<{_MESSAGE_WIDTH}}', fields)}\n"
-    return line.encode(errors="backslashreplace")
+    return _line(f"{timestamp} [{level:<8}]", f"{message:<{_MESSAGE_WIDTH}}", fields)
 
 
 def coloured_line(timestamp: str, level: str, message: str, fields: Fields) -> bytes:
-    shown = as_text(f"\x1b[1m{message:<{_MESSAGE_WIDTH}}\x1b[0m", fields)
-    line = f"\x1b[2m{timestamp}\x1b[0m [\x1b[1;{_COLOURS[level]}m{level:<8}\x1b[0m] {shown}\n"
-    return line.encode(errors="backslashreplace")
+    head = f"\x1b[2m{timestamp}\x1b[0m [\x1b[1;{_COLOURS[level]}m{level:<8}\x1b[0m]"
+    return _line(head, f"\x1b[1m{message:<{_MESSAGE_WIDTH}}\x1b[0m", fields)
+
+
+def _line(head: str, message: str, fields: Fields) -> bytes:
+    trace = fields.pop("exception", None)
+    lines = [f"{head} {as_text(message, fields)}", *([] if trace is None else [str(trace)])]
+    return "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace")

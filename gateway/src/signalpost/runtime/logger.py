@@ -1,33 +1,33 @@
 """The log for people: what happened, and fields with names.
 
-A program that embeds the gateway gets the lines from Python's `logging`, under the name `signalpost`. The command line
-writes them itself (`cli/logs.py`). A line that cannot be written is lost, and never disturbs the work that it is about.
+Lines go to Python's `logging`, under the name `signalpost`, so a program that embeds the gateway configures them like
+its own. The command line shows them in its own way (`cli/logs.py`). A line that cannot be written is lost, and never
+disturbs the work that it is about.
 """
 
 import logging
 import sys
-import traceback
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 Fields = dict[str, object]
-Sink = Callable[[int, str, Fields], None]
-"""Writes a line: its level, as in `logging`, what happened, and the fields. `exception` is the text of a traceback."""
+
+
+class Line(NamedTuple):
+    """What a line says: the `msg` of its record. Every formatter shows it as text, and may use the fields instead."""
+
+    message: str
+    fields: Fields
+
+    def __str__(self) -> str:
+        return as_text(self.message, self.fields)
 
 
 class Logger:
     """Writes lines for people. None of its methods raises."""
 
     def __init__(self) -> None:
-        self._sink: Sink = to_python
-        self._level = logging.DEBUG
-
-    def send_to(self, sink: Sink, level: int = logging.DEBUG) -> tuple[Sink, int]:
-        """Write lines of this level and above with `sink`. Returns what was in force before."""
-        before = self._sink, self._level
-        self._sink, self._level = sink, level
-        return before
+        self._to = logging.getLogger("signalpost")
 
     def debug(self, message: str, /, **fields: object) -> None:
         self._write(logging.DEBUG, message, fields)
@@ -43,38 +43,26 @@ class Logger:
 
     def exception(self, message: str, /, cause: BaseException | None = None, **fields: object) -> None:
         """Log an error with the traceback of `cause`, or else of the exception that is being handled."""
-        cause = cause or sys.exc_info()[1]
-        if cause is not None:
-            fields["exception"] = "".join(traceback.format_exception(cause)).rstrip()
-        self._write(logging.ERROR, message, fields)
+        self._write(logging.ERROR, message, fields, cause or sys.exc_info()[1])
 
     def critical(self, message: str, /, **fields: object) -> None:
         self._write(logging.CRITICAL, message, fields)
 
-    def _write(self, level: int, message: str, fields: Fields) -> None:
-        if level >= self._level:
+    def _write(self, level: int, message: str, fields: Fields, cause: BaseException | None = None) -> None:
+        if self._to.isEnabledFor(level):
             with suppress(Exception):
-                self._sink(level, message, fields)
-
-
-def to_python(level: int, message: str, fields: Fields) -> None:
-    """Hand a line to Python's `logging`. A formatter finds the fields as the record's `fields`."""
-    logger = logging.getLogger("signalpost")
-    if logger.isEnabledFor(level):
-        logger.log(level, "%s", as_text(message, fields), extra={"fields": fields})
+                # `self._to.log` would look for the line that called it, which takes as long as all else together.
+                traced = None if cause is None else (type(cause), cause, cause.__traceback__)
+                self._to.handle(logging.LogRecord(self._to.name, level, "", 0, Line(message, fields), (), traced))
 
 
 def as_text(message: str, fields: Fields) -> str:
     """A line as people read it."""
-    texts = {name: str(value) for name, value in fields.items()}
-    trace = texts.pop("exception", None)
-    shown = [f"{name}={text if _is_plain(text) else repr(text)}" for name, text in texts.items()]
-    line = " ".join([message, *shown])
-    return line if trace is None else f"{line}\n{trace}"
+    return " ".join([message, *(f"{name}={_shown(str(value))}" for name, value in fields.items())])
 
 
-def _is_plain(text: str) -> bool:
-    return text.isprintable() and not any(sign in text for sign in " =\"'")
+def _shown(text: str) -> str:
+    return text if text.isprintable() and not any(sign in text for sign in " =\"'") else repr(text)
 
 
 log: Final = Logger()
