@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import structlog
 from large_database import FULL_OF_FAILED, FULL_OF_RETRIES, START, Size, build, external_id
 from rich.console import Console
 from rich.table import Table
@@ -147,7 +146,7 @@ def main() -> None:
         documents=options.attempts // 5,
         subscriptions=1_000,
     )
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.getLogger("signalpost").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(mode=0o700, exist_ok=True)
