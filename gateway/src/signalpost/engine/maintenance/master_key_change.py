@@ -7,6 +7,7 @@ remember, and a change that was broken off, by a kill at any point, goes on with
 1. A new key is in the source, before the present one. A start needs both from now on.
 2. What was sealed before there were data keys is sealed under them; then the data keys that seal are wrapped with the
    new master key, part by part, and retired; then those that sign, all at once, and others sign in their place.
+   In a fleet one node does that, and the others take up what signs from then on.
 3. Nothing lies under the former key any more. Whoever keeps the source may take it out; backups of before need it.
 """
 
@@ -18,10 +19,13 @@ from msgspec import Struct
 
 from signalpost.domain.errors import Conflict, SignalpostError
 from signalpost.domain.signing_key import SigningKey
+from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.runtime.logger import log
 from signalpost.store.store import Store
 from signalpost.store.vault import MasterKeys
 
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks whether another node has carried a change through."""
 AGAIN_AFTER: Final = 10.0
 """Seconds after which a change that the store could not carry on is tried again."""
 
@@ -54,6 +58,7 @@ class MasterKeyChange:
         """`sign_with` tells those who sign, by purpose, with which keys."""
         self._store = store
         self._source = source
+        self._jobs = Jobs(store.fleet)
         self._sign_with = sign_with
         self._lock = asyncio.Lock()
         self._running: asyncio.Task[None] | None = None
@@ -104,7 +109,11 @@ class MasterKeyChange:
         log.info("everything is brought under another master key", current=current)
         while True:
             try:
-                await self._store.data_keys.wrap_with_current()
+                if await self._jobs.take("master key"):
+                    await self._store.data_keys.wrap_with_current()
+                elif (await self.state()).is_changing:
+                    await asyncio.sleep(LOOK_EVERY)
+                    continue  # another node is at it; this one learns then which keys sign
                 for purpose, sign_with in self._sign_with.items():
                     sign_with(await self._store.data_keys.signing(purpose))
             except SignalpostError as error:
