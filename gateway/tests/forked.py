@@ -92,6 +92,7 @@ def _command(given: Sequence[str], environment: Mapping[str, str], streams: Stre
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
+    sys.path[:0] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     for number, (path, flags) in enumerate(zip(streams, (os.O_RDONLY, _ADDING, _ADDING), strict=True)):
         os.dup2(os.open(path, flags, 0o666), number)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
