@@ -4,8 +4,10 @@
     .venv/bin/python benchmarks/compare.py ../before . --rounds 5 --scene api --scene import --events 20000
 
 All other options go to `signalpost bench`. The bench and the packages of this environment measure both; only the
-gateway and the receiver kit are each checkout's own. What to compare is the CPU that the measured process spends on
-each delivery: a rate belongs to its minute. `start` is what a gateway takes from the start of its process to ready.
+gateway and the receiver kit are each checkout's own. A package that only the earlier checkout needs has to be added to
+this environment (`uv pip install structlog` for those up to 2026-11-25). What to compare is the CPU that the measured
+process spends on each delivery: a rate belongs to its minute. `start` is what a gateway takes from the start of its
+process to ready.
 """
 
 import argparse

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Self, TextIO
 
 import msgspec
 import uvloop
@@ -81,11 +82,14 @@ Handler = Callable[..., Awaitable[Any]]
 
 
 def answer_questions(handlers: dict[str, Handler]) -> None:
-    """The answering side: run until nobody asks any more."""
-    uvloop.run(_answer(handlers))
+    """The answering side: run until nobody asks any more. Whatever else prints, such as the log of an earlier gateway,
+    prints to nowhere: standard output is for answers."""
+    answers = sys.stdout
+    with Path(os.devnull).open("w") as sys.stdout:
+        uvloop.run(_answer(handlers, answers))
 
 
-async def _answer(handlers: dict[str, Handler]) -> None:
+async def _answer(handlers: dict[str, Handler], answers: TextIO) -> None:
     loop = asyncio.get_running_loop()
     probe = Probe()
 
@@ -102,5 +106,5 @@ async def _answer(handlers: dict[str, Handler]) -> None:
         except Exception as error:  # whatever it is: the asking side stops the run
             first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
             answer = {"failed": f"{type(first).__name__}: {first}"}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
