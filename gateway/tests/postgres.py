@@ -20,13 +20,15 @@ from signalpost_bench.postgres_server import PostgresServer
 
 OWNER = "gateway"
 """A role that owns a database and may nothing else. Superusers pass row-level security."""
+PACKAGE = os.environ.get("POSTGRES_PACKAGE", postgres_server.NEWER)
+"""The server that tests of the store have where they do not say which."""
 _RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
 _held = ExitStack()
 """The server's lock: held until this process ends."""
 
 
 @cache
-def server(package: str = postgres_server.NEWER) -> PostgresServer:
+def server(package: str = PACKAGE) -> PostgresServer:
     """The server of this run."""
     return _held.enter_context(postgres_server.share(Path(gettempdir(), f"{package}-of-tests-{_RUN}"), package))
 
@@ -62,7 +64,7 @@ def _emptying(url: str) -> tuple["psycopg.Connection[tuple[object, ...]]", str]:
     return connection, "; ".join(script)
 
 
-def emptied_database(package: str = postgres_server.NEWER) -> str:
+def emptied_database(package: str = PACKAGE) -> str:
     """The URL of this process's database, which is as if it had just been made."""
     url = _database(package)
     connection, script = _emptying(url)
@@ -72,4 +74,4 @@ def emptied_database(package: str = postgres_server.NEWER) -> str:
 
 def new_database(suffix: str) -> str:
     """The URL of a database that no other test has used: for what looks at the layout of tables, or at plans."""
-    return _database(postgres_server.NEWER, suffix)
+    return _database(PACKAGE, suffix)
