@@ -3,7 +3,6 @@
 This is the part of `make fleet-faults` that every run of the tests has.
 """
 
-import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import trustme
 from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.fleet.conftest import PASSWORD, Database, Fleets
 from gateway.tests.acceptance.fleet.cutting_proxy import CuttingProxy
-from gateway.tests.acceptance.fleet.nodes import is_ready
 from gateway.tests.acceptance.gateway_process import another_master_key, refused_start
 
 from signalpost_bench import postgres_server
@@ -60,24 +58,6 @@ def test_what_became_of_a_commit_that_is_cut_is_found_out(
     proxy.share = 0
     print(proxy.cuts, fleet.check())
     assert fleet.failures == [], "the outcome of a commit was not found out"
-
-
-def test_a_server_that_crashes_and_recovers_loses_nothing(database: Database, fleets: Fleets) -> None:
-    fleet = fleets(database.url(database.new()), nodes=2)
-    fleet.subscribe(SUBSCRIPTIONS)
-    fleet.until_spread(2)
-    fleet.write(4)
-    fleet.until_delivered_more(10)
-    database.crash()
-    until(lambda: not any(map(is_ready, fleet.nodes)))
-    database.start()
-    until(lambda: all(map(is_ready, fleet.nodes)))
-    are_ready = time.monotonic()
-    fleet.until_delivered_more(10)
-    print(fleet.check())
-    assert fleet.failures, "nobody noticed: this proves nothing"
-    assert all(failure.asked < are_ready for failure in fleet.failures), "a node was ready and did not do its work"
-    assert {failure.code for failure in fleet.failures} <= {"unavailable", "outcome_unknown"}
 
 
 def test_a_server_that_is_not_the_one_it_should_be_is_refused(
