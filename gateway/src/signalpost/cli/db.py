@@ -46,7 +46,7 @@ def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
     a new version. Gateways of the version before may go on working meanwhile; where one of them would break, this says
     so and changes nothing.
 
-    Example: SIGNALPOST_DATABASE_URL=postgresql://owner@db.example.com/signalpost signalpost db migrate
+    Example: signalpost db migrate --database-url postgresql://owner@db.example.com/signalpost
     """
     database_in(data_dir, database_url).migrate()
     say("The database is up to date.")
@@ -59,7 +59,7 @@ def partitions(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as
     Gateways do this by themselves where their user owns the tables, or may act as the one that does. Where it may not,
     run this every day as the owner, also while gateways are at work.
 
-    Example: SIGNALPOST_DATABASE_URL=postgresql://owner@db.example.com/signalpost signalpost db partitions
+    Example: signalpost db partitions --database-url postgresql://owner@db.example.com/signalpost
     """
     kept = existing_database(data_dir, database_url).keep_partitions(SystemClock().wall())
     if as_json:
