@@ -103,8 +103,10 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
     assert named <= files, "docs/threat-model.md names tests that are not there"
 
 
-def test_every_decision_says_when_it_was_made_and_whether_it_holds() -> None:
-    for page in (ROOT / "docs" / "decisions").glob("[0-9]*.md"):
+def test_every_decision_has_a_number_of_its_own_and_says_when_it_was_made_and_whether_it_holds() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    assert [int(page.name.split("-")[0]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages:
         title, line = page.read_text(encoding="utf-8").split("\n\n")[:2]
         number = int(page.name.split("-")[0])
         assert title.startswith(f"# {number}. "), page.name
