@@ -91,6 +91,30 @@ def test_a_request_that_does_not_end_is_cut_off() -> None:
     asyncio.run(scenario())
 
 
+def test_a_request_that_is_cut_off_may_still_be_answered() -> None:
+    async def apologetic(_scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            knocked.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+
+    async def scenario() -> None:
+        server = served(apologetic, 0.01)
+        serving = asyncio.create_task(server.serve())
+        reader, writer = await connected(server)
+        writer.write(REQUEST)
+        await knocked.wait()
+        server.stop()
+        assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+        writer.close()
+        await serving
+
+    knocked = asyncio.Event()
+    asyncio.run(scenario())
+
+
 def test_what_stops_before_it_served_ends_at_once() -> None:
     async def scenario() -> None:
         server = served(Door(), PATIENCE)

@@ -2,7 +2,8 @@
 
 serving    connections are taken, and their requests answered
 stopping   no connection is taken any more. Idle ones are closed, and the others after the request in progress,
-           for which they have `stop_seconds`; then they are cut off
+           for which they have `stop_seconds`; then they are cancelled, which the application may still answer, and
+           whatever is left after that is cut off
 """
 
 import asyncio
@@ -22,6 +23,9 @@ BACKLOG = 2048
 ACCEPTED_AT_ONCE = 16
 """How often the listening socket is handed to uvloop. It accepts one connection per socket in each round of the event
 loop, and rounds are long under load."""
+
+LAST_WORDS_SECONDS = 1.0
+"""How long a request that was cancelled may take to say so to its client."""
 
 
 class Server:
@@ -73,7 +77,13 @@ class Server:
                 await serving.ended()
         except TimeoutError:
             log.warning("stopping: requests in progress are cut off", requests=len(serving.tasks))
-            for task in serving.tasks:
-                task.cancel()
-            for connection in tuple(serving.connections):
-                connection.abort()
+            await self._cut_off()
+
+    async def _cut_off(self) -> None:
+        tasks = tuple(self.serving.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
+        for connection in tuple(self.serving.connections):
+            connection.abort()
