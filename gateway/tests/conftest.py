@@ -1,5 +1,6 @@
 import gc
 import signal
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -29,8 +30,20 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: so none of them is left alone at the end, when the others are done."""
+    _give_ids_of_their_own(items)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def _give_ids_of_their_own(items: list[pytest.Item]) -> None:
+    """Of tests with the same id, only one is run by several workers, and nobody is told. pytest leaves out of an id
+    what Schemathesis adds to the name of a test for each call of the API."""
+    for item in items:
+        if not item.nodeid.endswith(item.name):
+            item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))
+    counted = Counter(item.nodeid for item in items)
+    if twice := [name for name, count in counted.items() if count > 1]:
+        raise pytest.UsageError(f"Tests share an id, of which only one would be run: {twice}")
 
 
 @pytest.fixture(scope="session")

@@ -171,7 +171,8 @@ class World(Client):
         if "_database" in vars(self):
             self._database.close()
         assert self._server is not None
-        self.loop.call_soon_threadsafe(self._server.stop)
+        if self._thread.is_alive():  # a test may have stopped it already
+            self.loop.call_soon_threadsafe(self._server.stop)
         self._thread.join(PATIENCE)
         self._listener.close()
         assert not self._thread.is_alive()

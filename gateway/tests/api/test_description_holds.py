@@ -272,8 +272,8 @@ def keep_harmless(case: Case[Any]) -> None:
 
 
 def name_anew(case: Case[Any]) -> None:
-    """Create no tenant, and import no document, whose name an earlier example took: what is drawn next must not depend
-    on what was there."""
+    """Create no tenant, invite no member and import no document whose name an earlier example took: what is drawn next
+    must not depend on what was there."""
     assert case.meta is not None
     called = case.operation.definition.raw["operationId"]
     if called == "import_document" and not case.meta.is_negative_at(ParameterLocation.PATH):
@@ -283,6 +283,9 @@ def name_anew(case: Case[Any]) -> None:
     if called == "create_tenant" and not case.meta.is_negative_at(ParameterLocation.BODY):
         assert isinstance(case.body, dict)
         case.body["name"] = f"{str(case.body['name'])[:26]}{uuid4().hex}"
+    if called == "invite_member" and not case.meta.is_negative_at(ParameterLocation.BODY):
+        assert isinstance(case.body, dict)
+        case.body["email"] = f"{uuid4().hex}@example.com"
 
 
 def make_known(case: Case[Any], things: Things) -> None:

@@ -112,9 +112,9 @@ def _read(file: Path) -> str:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--tenants", "2", "--scene", "api"), "--scene engine"),
+        (("--tenants", "2", "--scene", "import"), "--scene engine"),
         (("--scene", "nothing"), "choose from limit, engine,"),
-        (("--database-url", "postgresql://localhost"), "sqlite:///FOLDER"),
+        (("--database-url", "mysql://localhost"), "sqlite:///FOLDER"),
         (("--database-url", "sqlite:///is-not-there"), "make it first"),
         *((each, "Must be") for each in (("--runs", "0"), ("--events", "0"), ("--duration", "0"), ("--fan-out", "0"))),
         *((each, "Must be") for each in (("--tenants", "0"), ("--documents", "0"), ("--backlog", "0"))),
