@@ -82,10 +82,6 @@ def in_flask(receiver: Receiver) -> Post:
     return post
 
 
-urlpatterns: list[Any] = []
-"""What Django looks for in this module."""
-
-
 def in_django(receiver: Receiver) -> Post:
     return _by_django(for_django.webhook(receiver), django.test.Client(enforce_csrf_checks=True))
 
@@ -102,10 +98,10 @@ def in_asynchronous_django(receiver: Receiver) -> Post:
 
 def _by_django(view: Any, client: Any) -> Post:
     if not settings.configured:
-        settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="for tests")
+        settings.configure(ALLOWED_HOSTS=["*"], USE_TZ=True, LOGGING_CONFIG=None)
         django.setup()
-    urlpatterns[:] = [path("webhooks", view)]
-    django.urls.clear_url_caches()
+    # Django has one configuration for a process, in which others may have set routes of their own.
+    settings.ROOT_URLCONF = (path("webhooks", view),)
 
     def post(body: bytes, headers: dict[str, str]) -> Reply:
         reply = client.post("/webhooks", body, content_type="application/json", headers=headers)
