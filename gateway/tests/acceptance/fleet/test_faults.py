@@ -3,9 +3,9 @@
 This is the part of `make fleet-faults` that every run of the tests has.
 """
 
-from pathlib import os
+import os
+from pathlib import Path
 
-import Path
 import pytest
 import trustme
 from gateway.tests.acceptance.client import until
