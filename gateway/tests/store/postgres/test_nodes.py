@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import OWNER
 
 from signalpost.domain.errors import OutcomeUnknown
 from signalpost.store.fleet import Mark, Role
-from signalpost.store.postgres.committers import Committer
+from signalpost.store.postgres.committers import Committer, beginning
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
-from signalpost.store.postgres.sessions import EVERY_TENANT, limits
+from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, limits
 from signalpost.store.postgres.source import Source
 from signalpost.store.postgres.store import PostgresStore
 from signalpost_bench.postgres_server import SUPERUSER
@@ -50,6 +51,38 @@ def test_a_tenant_that_is_locked_holds_up_no_other(play: "Play", make: "type[Too
         published = await publishing
         assert [(event.tenant_id, event.sequence) for event in published.events] == [(other, 2), (TENANT, 2)]
         assert not any(isinstance(result, Exception) for result in published.results)
+
+    play(scenario)
+
+
+def test_a_node_that_freezes_while_it_sends_a_transaction_loses_its_locks(play: "Play", make: "type[Tools]") -> None:
+    """N4. The server does not count it as idle: it waits for the rest of what the node was sending."""
+
+    async def scenario(shop: "Shop") -> None:
+        async with await connect(database_of(shop)) as frozen:
+            with pytest.raises(psycopg.Error):
+                async with frozen.pipeline():
+                    for sql, parameters in (
+                        Statement("BEGIN"),
+                        limits(EVERY_TENANT, "5s", ends_within="1s"),
+                        Statement("SELECT FROM tenant WHERE id = $1 FOR NO KEY UPDATE", (TENANT,)),
+                    ):
+                        await psycopg.AsyncRawCursor(frozen).execute(sql, parameters, binary=True)
+                    async with asyncio.timeout(PATIENCE):
+                        while isinstance((await shop.publish(make.create(1))).results[0], Exception):
+                            await asyncio.sleep(0.1)
+
+    play(scenario)
+
+
+def test_whatever_writes_ends_in_time(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        store = shop.store
+        assert isinstance(store, PostgresStore)
+        shown = "SELECT current_setting('transaction_timeout')"
+        async with await connect(database_of(shop)) as connection:
+            [*_, [(of_commits,)]] = await trip(connection, [*beginning(EVERY_TENANT), Statement(shown)])
+        assert [of_commits, *(await store.writers.rows(EVERY_TENANT, shown))] == [ENDS_WITHIN, (ENDS_WITHIN,)]
 
     play(scenario)
 

@@ -21,7 +21,7 @@ from signalpost.runtime.logger import log
 from signalpost.store.postgres.connect import Row, Statement, trip
 from signalpost.store.postgres.errors import NO_PARTITION, NOT_AS_IT_WAS, as_told, is_conflict, is_lost
 from signalpost.store.postgres.partitions import Partitions
-from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
+from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, WRITES_WITHIN, limits
 from signalpost.store.postgres.source import Source
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Ended(Enum):
 
 def beginning(tenants: Sequence[int] | None) -> list[Statement]:
     """What a transaction of a committer begins with; see `limits`."""
-    return [Statement("BEGIN"), limits(tenants, WRITES_WITHIN), BY_INDEX]
+    return [Statement("BEGIN"), limits(tenants, WRITES_WITHIN, ENDS_WITHIN), BY_INDEX]
 
 
 class Committer:
@@ -112,7 +112,7 @@ class Committer:
             self._connection = await self._source.connect()
             self._connection.add_notice_handler(self._note)
         if not self._id:
-            begin = limits(EVERY_TENANT, WRITES_WITHIN)
+            begin = limits(EVERY_TENANT, WRITES_WITHIN, ENDS_WITHIN)
             _, _, [(self._id,)] = await trip(self._connection, [begin, Statement(_FORGET), Statement(_ADD)])
         return self._connection
 

@@ -28,9 +28,13 @@ EVERY: Final = "{-1}"
 """In place of tenants: all of them."""
 _LIMITS: Final = (
     "SELECT set_config('signalpost.tenants', $1, true), set_config('lock_timeout', $2, true),"
-    " set_config('statement_timeout', $3, true), set_config('idle_in_transaction_session_timeout', '2s', true)"
+    " set_config('statement_timeout', $3, true), set_config('idle_in_transaction_session_timeout', '2s', true),"
+    " CASE WHEN current_setting('server_version_num')::int >= 170000"
+    " THEN set_config('transaction_timeout', $4, true) END"
 )
-"""A frozen node loses its locks after two seconds."""
+"""A node that freezes between two trips loses its locks after two seconds. One that freezes in the middle of what it
+sends is not idle to the server, which waits for the rest of it: only the end of the whole transaction helps, and only
+servers from 17 on know that."""
 LOCKS_WITHIN: Final = "2s"
 READS_WITHIN: Final = "5s"
 READ_ANSWERS_WITHIN: Final = 10.0
@@ -38,6 +42,8 @@ READ_ANSWERS_WITHIN: Final = 10.0
 UNBOUNDED: Final = "0"
 """For what an operator asks of a whole database."""
 WRITES_WITHIN: Final = "30s"
+ENDS_WITHIN: Final = "35s"
+"""How long a transaction that locks what other nodes need may last, all in all."""
 
 
 _AS_OWNER: Final = (
@@ -47,10 +53,11 @@ _AS_OWNER: Final = (
 """For a connection of its own that does one thing; nothing else may be set for a session."""
 
 
-def limits(tenants: Sequence[int] | None, within: str) -> Statement:
-    """What a transaction begins with: the tenants whose rows it sees, all for None, and its time-outs."""
+def limits(tenants: Sequence[int] | None, within: str, ends_within: str = UNBOUNDED) -> Statement:
+    """What a transaction begins with: the tenants whose rows it sees, all for None, and the time-outs of each statement
+    and of all together."""
     seen = EVERY if tenants is None else "{" + ",".join(map(str, tenants)) + "}"
-    return Statement(_LIMITS, (seen, LOCKS_WITHIN, within))
+    return Statement(_LIMITS, (seen, LOCKS_WITHIN, within, ends_within))
 
 
 class Sessions:
@@ -148,13 +155,13 @@ class Writers:
         """The rows of each of these statements, once they are committed together. Raises Unavailable."""
         try:
             async with self._sessions.connection() as connection:
-                return (await trip(connection, [limits(_only(tenant_id), WRITES_WITHIN), *statements]))[1:]
+                return (await trip(connection, [limits(_only(tenant_id), WRITES_WITHIN, ENDS_WITHIN), *statements]))[1:]
         except psycopg.Error as error:
             raise _written(error) from None
 
     async def run(self, tenant_id: int | None, steps: Steps[T]) -> T:
         """What comes of steps, once they are committed. Raises Unavailable."""
-        begin = [Statement("BEGIN"), limits(_only(tenant_id), WRITES_WITHIN)]
+        begin = [Statement("BEGIN"), limits(_only(tenant_id), WRITES_WITHIN, ENDS_WITHIN)]
         try:
             async with self._sessions.connection() as connection:
                 result = await take(connection, begin, steps)
