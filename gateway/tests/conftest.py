@@ -36,8 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _give_ids_of_their_own(items: list[pytest.Item]) -> None:
-    """Of tests with the same id, only one is run by several workers, and nobody is told. pytest leaves out of an id
-    what Schemathesis adds to the name of a test for each call of the API."""
+    """Several workers run only one of the tests that share an id, and tell nobody. pytest leaves out of an id what
+    Schemathesis adds to the name of a test for each call of the API."""
     for item in items:
         if not item.nodeid.endswith(item.name):
             item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))

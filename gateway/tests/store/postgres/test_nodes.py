@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -59,20 +59,26 @@ def test_a_node_that_freezes_while_it_sends_a_transaction_loses_its_locks(play: 
     """N4. The server does not count it as idle: it waits for the rest of what the node was sending."""
 
     async def scenario(shop: "Shop") -> None:
-        async with await connect(database_of(shop)) as frozen:
-            with pytest.raises(psycopg.Error):
-                async with frozen.pipeline():
-                    for sql, parameters in (
-                        Statement("BEGIN"),
-                        limits(EVERY_TENANT, "5s", ends_within="1s"),
-                        Statement("SELECT FROM tenant WHERE id = $1 FOR NO KEY UPDATE", (TENANT,)),
-                    ):
-                        await psycopg.AsyncRawCursor(frozen).execute(sql, parameters, binary=True)
-                    async with asyncio.timeout(PATIENCE):
-                        while isinstance((await shop.publish(make.create(1))).results[0], Exception):
-                            await asyncio.sleep(0.1)
+        async with frozen_while_sending(database_of(shop)), asyncio.timeout(PATIENCE):
+            while isinstance((await shop.publish(make.create(1))).results[0], Exception):
+                await asyncio.sleep(0.1)
 
     play(scenario)
+
+
+@asynccontextmanager
+async def frozen_while_sending(url: str) -> AsyncIterator[None]:
+    """A node has sent the beginning of a transaction that locks a tenant, and nothing comes after it."""
+    connection = await connect(url)
+    with suppress(psycopg.Error):  # it finds its connection ended
+        async with connection, connection.pipeline():
+            for sql, parameters in (
+                Statement("BEGIN"),
+                limits(EVERY_TENANT, "5s", ends_within="1s"),
+                Statement("SELECT FROM tenant WHERE id = $1 FOR NO KEY UPDATE", (TENANT,)),
+            ):
+                await psycopg.AsyncRawCursor(connection).execute(sql, parameters, binary=True)
+            yield
 
 
 def test_whatever_writes_ends_in_time(play: "Play") -> None:
