@@ -66,6 +66,7 @@ class PostgresPlace:
     def _rows_written(self, begin: str, end: str) -> int:
         """How many rows were inserted, updated and deleted, as the write-ahead log has them."""
         assert self._server is not None
+        self._carry_out("SELECT pg_switch_wal()")  # it writes all to the files, which may lack the last records
         program, wal = postgres_server.programs() / "pg_waldump", self._server.folder / "data" / "pg_wal"
         command: list[str | Path] = [program, "--stats=record", "--path", wal, "--start", begin, "--end", end]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
