@@ -332,15 +332,18 @@ class Gateway:
         """The API, and beside it the pages for people."""
         provider = self._identity_provider()
         console: App | None = None
+        loading = asyncio.Lock()
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             nonlocal console
             if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{ROOT}/"):
                 await api(scope, receive, send)
                 return
-            if console is None:
-                console = await asyncio.to_thread(self._load_console, api, provider)
-            await console(scope, receive, send)
+            async with loading:
+                if console is None:
+                    console = await asyncio.to_thread(self._load_console, api, provider)
+                loaded = console
+            await loaded(scope, receive, send)
 
         return app
 
