@@ -137,9 +137,8 @@ clean: ## Remove the virtual environment and caches
 
 # The console is tried in Debian's Chromium, where that is installed.
 .venv/browser: .venv/dev requirements/browser.txt
-	@if command -v chromium > /dev/null; then $(UV) --require-hashes -r requirements/browser.txt; \
+	@if command -v chromium > /dev/null; then $(UV) --require-hashes -r requirements/browser.txt && touch $@; \
 	else echo "SKIPPED: the tests in a browser, because there is no chromium here (apt-get install chromium)." >&2; fi
-	@touch $@
 
 .venv-oracles/ready: .venv/dev requirements/oracles.txt
 	@$(PYTHON) -m venv .venv-oracles

@@ -237,7 +237,8 @@ def test_an_invited_person_comes_in_by_keyboard_without_a_script_and_again_by_pa
     context.set_default_timeout(PATIENCE * 1000)
     page, url = context.new_page(), f"http://127.0.0.1:{desk.world.port}/console"
 
-    def types(*texts: str) -> None:
+    def types(*texts: str, into: str) -> None:
+        page.locator(f"input[name={into}]:focus").wait_for()  # a page takes the keys only once it was drawn
         for text in texts[:-1]:
             page.keyboard.type(text)
             page.keyboard.press("Tab")
@@ -245,7 +246,7 @@ def test_an_invited_person_comes_in_by_keyboard_without_a_script_and_again_by_pa
         page.keyboard.press("Enter")
 
     page.goto(url + invitation.partition("/console")[2])
-    types("correct horse battery")
+    types("correct horse battery", into="password")
     page.wait_for_url(f"**{ROOT}")
     assert page.get_by_role("link", name="Members").count() == 0
     [cookie] = context.cookies()
@@ -254,10 +255,11 @@ def test_an_invited_person_comes_in_by_keyboard_without_a_script_and_again_by_pa
     page.get_by_role("button", name="Sign out everywhere").click()
     page.wait_for_url("**/console/sign-in")
     assert context.cookies() == []
-    types("ada@example.com", "a wrong password")
+    types("ada@example.com", "a wrong password", into="email")
     page.get_by_text("E-mail address or password are wrong").wait_for()
+    page.locator("input[name=email]:focus").wait_for()
     page.keyboard.press("Tab")
-    types("correct horse battery")
+    types("correct horse battery", into="password")
     page.wait_for_url(f"**{ROOT}")
     context.close()
 
