@@ -12,7 +12,8 @@ from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import EventType, event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost.store.packing import SUBSCRIPTION_COLUMNS, pack_sequences, pack_subscription
+from signalpost.store.packing.sequences import pack_sequences
+from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, pack_subscription
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.data_keys import set_aside

@@ -31,7 +31,7 @@ from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.packing import pack_subscription, unpack_subscription
+from signalpost.store.packing.subscriptions import pack_subscription, unpack_subscription
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.vault import Place
 from signalpost_receiver import Receiver, make_token

@@ -41,7 +41,7 @@ from signalpost.domain.subscription import Subscription, names_of
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.store.deliveries import AttemptRow
-from signalpost.store.packing import unpack_sequences
+from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.sqlite.log import SqliteLog
 
 TENANT = 1

@@ -25,7 +25,7 @@ from gateway.tests.world.vendors import HOST, KINDS, LOST, FakeVendor
 
 from signalpost.domain.connection import Granted
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.store.packing import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.data_keys import load
 from signalpost.store.vault import MasterKeys, Vault

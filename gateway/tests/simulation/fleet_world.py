@@ -38,7 +38,7 @@ from signalpost.commands.subscriptions import CreateSubscription, PatchSubscript
 from signalpost.domain.errors import SignalpostError, Unavailable
 from signalpost.domain.subscription import wanted
 from signalpost.store.fleet import SHARED, Mark
-from signalpost.store.packing import unpack_sequences
+from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect
 

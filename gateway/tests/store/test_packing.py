@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain.subscription import Subscription
-from signalpost.store import packing
+from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
+from signalpost.store.packing.subscriptions import pack_subscription, unpack_subscription
 
 SEQUENCES = st.sets(st.integers(1, 2**62)).map(sorted)
 TEXTS = st.text(st.characters(codec="utf-8"))
@@ -16,7 +17,7 @@ TIMES = st.integers(0, 2**53)
 
 @given(SEQUENCES)
 def test_sequences(ascending: list[int]) -> None:
-    assert packing.unpack_sequences(packing.pack_sequences(ascending)) == ascending
+    assert unpack_sequences(pack_sequences(ascending)) == ascending
 
 
 @given(st.integers(1, 2**40), st.lists(st.integers(1, 127), max_size=600))
@@ -24,8 +25,8 @@ def test_neighbours_take_a_byte_each(first: int, steps: list[int]) -> None:
     ascending = [first]
     for step in steps:
         ascending.append(ascending[-1] + step)
-    packed = packing.pack_sequences(ascending)
-    assert packing.unpack_sequences(packed) == ascending
+    packed = pack_sequences(ascending)
+    assert unpack_sequences(packed) == ascending
     assert len(packed) <= 6 + len(steps)
 
 
@@ -57,4 +58,4 @@ def test_subscriptions(attributes: dict[str, Any]) -> None:
     subscription = Subscription(**attributes)
     assert set(Subscription.__struct_fields__) >= set(attributes)
     vault = vault_for(subscription.tenant_id)
-    assert packing.unpack_subscription(packing.pack_subscription(subscription, vault, str), vault, str) == subscription
+    assert unpack_subscription(pack_subscription(subscription, vault, str), vault, str) == subscription

@@ -11,7 +11,7 @@ from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
 from signalpost.domain.documents.history import ChangeCause, HistoryPosition, Step
 from signalpost.domain.event import EventType
 from signalpost.store.history import HistoryRow, HistoryRows
-from signalpost.store.packing import unpack_step
+from signalpost.store.packing.documents import unpack_step
 from signalpost.store.store import PAGE_BYTES
 
 _NEWEST: Final = HistoryPosition(2**62, 0)

@@ -11,7 +11,8 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.store.deliveries import DeliveryStatus
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.packing import decode_gaps, decode_health, unpack_sequences
+from signalpost.store.packing.lanes import decode_gaps, decode_health
+from signalpost.store.packing.sequences import unpack_sequences
 
 STATUS: dict[State, DeliveryStatus] = {
     State.AWAITING_RETRY: "retrying",

@@ -15,7 +15,8 @@ from signalpost.domain.delivery.replay import LeftOut, What
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.lanes import LaneFlush
-from signalpost.store.packing import decode_gaps, unpack_sequences
+from signalpost.store.packing.lanes import decode_gaps
+from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.replay_queries import LaneState, ReplayQueries, Stretch
 from signalpost.store.replays import Candidate, Fed, ReplayPart
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.tests.simulation.checkers import Checker
 
 from signalpost.commands.audit import described
-from signalpost.store.packing import SUBSCRIPTION_COLUMNS, unpack_subscription
+from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows

@@ -9,7 +9,7 @@ import pytest
 from gateway.tests.vaults import sealed_before_data_keys
 
 from signalpost.domain.errors import StartError
-from signalpost.store.packing import SUBSCRIPTION_COLUMNS, unpack_subscription
+from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.sqlite import schema
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect

@@ -7,7 +7,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.member import Member
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
-from signalpost.store.packing import (
+from signalpost.store.packing.access import (
     KEY_COLUMNS,
     MEMBER_COLUMNS,
     TENANT_COLUMNS,

@@ -16,23 +16,19 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.batching import ANSWER_COLUMNS, Wanted, unpack_answer
-from signalpost.store.packing import (
-    CONNECTION_COLUMNS,
+from signalpost.store.packing.access import (
     KEY_COLUMNS,
     MEMBER_COLUMNS,
-    SUBSCRIPTION_COLUMNS,
     TENANT_COLUMNS,
     USE_COLUMNS,
-    pack_number,
-    unpack_connection,
     unpack_key,
     unpack_member,
-    unpack_number,
-    unpack_subscription,
     unpack_tenant,
     unpack_use,
-    unpack_workflow,
 )
+from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
+from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.tables import DOCUMENT, REPLAY, VERSION

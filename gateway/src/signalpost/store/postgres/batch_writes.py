@@ -15,17 +15,10 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_USE
 from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
-from signalpost.store.packing import (
-    pack_connection,
-    pack_key,
-    pack_limits,
-    pack_member,
-    pack_number,
-    pack_step,
-    pack_subscription,
-    pack_workflow,
-    title_key,
-)
+from signalpost.store.packing.access import pack_key, pack_limits, pack_member
+from signalpost.store.packing.connections import pack_connection
+from signalpost.store.packing.documents import pack_number, pack_step, pack_workflow, title_key
+from signalpost.store.packing.subscriptions import pack_subscription
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from signalpost.domain.connection import Connection
-from signalpost.store.packing import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.postgres.columns import uuids
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys

@@ -19,7 +19,9 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
 from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, Pruned, Restored, Space
-from signalpost.store.packing import KEY_COLUMNS, decode_health, pack_key, pack_sequences, unpack_sequences
+from signalpost.store.packing.access import KEY_COLUMNS, pack_key
+from signalpost.store.packing.lanes import decode_health
+from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.checks import check

@@ -11,7 +11,7 @@ from typing import Final
 
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import MAX_SHELL_BYTES, Erasure, shell
-from signalpost.store.packing import unpack_number
+from signalpost.store.packing.documents import unpack_number
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Row, Statement

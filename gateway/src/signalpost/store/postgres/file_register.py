@@ -6,7 +6,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from signalpost.domain.documents.version import KeptVersion, StoredFile
-from signalpost.store.packing import unpack_number
+from signalpost.store.packing.documents import unpack_number
 from signalpost.store.postgres.sessions import EVERY
 
 _NIL: Final = "00000000-0000-0000-0000-000000000000"

@@ -11,7 +11,8 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
-from signalpost.store.packing import STANDING_COLUMNS, decode_health, pack_now, unpack_sequences, unpack_standing
+from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
+from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres.batch_reads import unpack_replay
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Statement

@@ -17,7 +17,7 @@ from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.delivery.replay import Replay
 from signalpost.store import replaying, row_changes
 from signalpost.store.lanes import LaneFlush, LaneFlushed
-from signalpost.store.packing import pack_sequences
+from signalpost.store.packing.sequences import pack_sequences
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.asking import ask, steps_of
 from signalpost.store.postgres.columns import blobs, numbers, texts, uuids

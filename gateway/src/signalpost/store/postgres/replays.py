@@ -8,7 +8,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import LeftOut, Replay, What
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
-from signalpost.store.packing import REPLAY_COLUMNS, unpack_replay
+from signalpost.store.packing.replays import REPLAY_COLUMNS, unpack_replay
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.log_queries import PostgresLogQueries

@@ -10,7 +10,7 @@ from typing import Any, Final
 from signalpost.commands.batch import IDEMPOTENCY_KEPT, SECRETS_KEPT
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.event import EventType
-from signalpost.store.packing import unpack_sequences
+from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.connect import Statement

@@ -3,7 +3,14 @@
 from typing import Final
 
 from signalpost.domain.sign_in import IDLE, MAX_OF_GROUND, Ground, Link, Purpose, Session
-from signalpost.store.packing import LINK_COLUMNS, SESSION_COLUMNS, pack_link, pack_session, unpack_link, unpack_session
+from signalpost.store.packing.sign_ins import (
+    LINK_COLUMNS,
+    SESSION_COLUMNS,
+    pack_link,
+    pack_session,
+    unpack_link,
+    unpack_session,
+)
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
 

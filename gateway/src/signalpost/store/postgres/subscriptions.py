@@ -1,7 +1,7 @@
 """Subscriptions. Their URLs, secrets and header values are sealed, and opened by the vault as they are read."""
 
 from signalpost.domain.subscription import Subscription
-from signalpost.store.packing import SUBSCRIPTION_COLUMNS, unpack_subscription
+from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from signalpost.store.batching import ANSWER_COLUMNS
-from signalpost.store.packing import CONNECTION_COLUMNS, KEY_COLUMNS, MEMBER_COLUMNS, SUBSCRIPTION_COLUMNS
+from signalpost.store.packing.access import KEY_COLUMNS, MEMBER_COLUMNS
+from signalpost.store.packing.connections import CONNECTION_COLUMNS
+from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
 

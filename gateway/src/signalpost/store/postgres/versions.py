@@ -5,7 +5,7 @@ from typing import Final
 
 from signalpost.commands.command import VersionKey
 from signalpost.domain.documents.version import Number, VersionRow
-from signalpost.store.packing import pack_number
+from signalpost.store.packing.documents import pack_number
 from signalpost.store.postgres.batch_reads import unpack_version
 from signalpost.store.postgres.columns import Column, numbers, uuids
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers

@@ -8,7 +8,7 @@ import msgspec
 from signalpost.commands.command import ConnectionKey
 from signalpost.domain.connection import Connection
 from signalpost.domain.event import EventType
-from signalpost.store.packing import CONNECTION_COLUMNS, pack_connection, unpack_connection
+from signalpost.store.packing.connections import CONNECTION_COLUMNS, pack_connection, unpack_connection
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading

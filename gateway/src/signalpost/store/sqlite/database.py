@@ -14,7 +14,7 @@ from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
 from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
-from signalpost.store.packing import KEY_COLUMNS, pack_key
+from signalpost.store.packing.access import KEY_COLUMNS, pack_key
 from signalpost.store.sqlite import audit, log, retention
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.codec import pack_uuid

@@ -17,7 +17,7 @@ from signalpost.store.documents import (
     Expiry,
     FoundDocument,
 )
-from signalpost.store.packing import pack_number, pack_workflow, unpack_number, unpack_workflow
+from signalpost.store.packing.documents import pack_number, pack_workflow, unpack_number, unpack_workflow
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within

@@ -12,7 +12,7 @@ import apsw
 
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import MAX_SHELL_BYTES, Erasure, shell
-from signalpost.store.packing import pack_number, unpack_number
+from signalpost.store.packing.documents import pack_number, unpack_number
 from signalpost.store.sqlite import data_keys, page_slack, retention
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows

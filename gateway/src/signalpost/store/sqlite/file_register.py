@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from signalpost.domain.documents.version import KeptVersion, StoredFile
-from signalpost.store.packing import unpack_number
+from signalpost.store.packing.documents import unpack_number
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.schema import connect_current

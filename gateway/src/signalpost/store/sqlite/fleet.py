@@ -20,16 +20,10 @@ from signalpost.store.fleet import (
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import Page
-from signalpost.store.packing import (
-    CONNECTION_COLUMNS,
-    NODE_COLUMNS,
-    SUBSCRIPTION_COLUMNS,
-    TENANT_COLUMNS,
-    unpack_connection,
-    unpack_nodes,
-    unpack_subscription,
-    unpack_tenant,
-)
+from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
+from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
+from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.sqlite import erasures, lanes, log, replays
 from signalpost.store.sqlite.codec import list_numbers, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many

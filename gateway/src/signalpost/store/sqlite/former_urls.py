@@ -11,7 +11,12 @@ from msgspec.structs import replace
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS
 from signalpost.domain.errors import StartError
 from signalpost.domain.subscription import Subscription, name_of_unnamed
-from signalpost.store.packing import SUBSCRIPTION_COLUMNS, keeps_url_in_plain, pack_subscription, unpack_subscription
+from signalpost.store.packing.subscriptions import (
+    SUBSCRIPTION_COLUMNS,
+    keeps_url_in_plain,
+    pack_subscription,
+    unpack_subscription,
+)
 from signalpost.store.sqlite import data_keys
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import reason, rows

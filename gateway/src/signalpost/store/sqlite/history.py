@@ -9,7 +9,7 @@ from signalpost.domain.event import EventType
 from signalpost.store import history_walk
 from signalpost.store.history import HistoryRows
 from signalpost.store.history_walk import KnownEvent, KnownStep
-from signalpost.store.packing import pack_step
+from signalpost.store.packing.documents import pack_step
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, at_once, reading

@@ -9,7 +9,8 @@ from signalpost.commands.command import Retry
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
-from signalpost.store.packing import STANDING_COLUMNS, decode_health, pack_now, unpack_sequences, unpack_standing
+from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
+from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays

@@ -33,24 +33,21 @@ from signalpost.store.batching import (
     unpack_answer,
     wanted,
 )
-from signalpost.store.packing import (
-    CONNECTION_COLUMNS,
+from signalpost.store.packing.access import (
     KEY_COLUMNS,
     MEMBER_COLUMNS,
-    SUBSCRIPTION_COLUMNS,
     TENANT_COLUMNS,
     USE_COLUMNS,
     pack_key,
     pack_limits,
     pack_member,
-    pack_subscription,
-    unpack_connection,
     unpack_key,
     unpack_member,
-    unpack_subscription,
     unpack_tenant,
     unpack_use,
 )
+from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, pack_subscription, unpack_subscription
 from signalpost.store.sqlite import audit, connections, documents, erasures, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many

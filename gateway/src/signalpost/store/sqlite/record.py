@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.store import replaying, row_changes
 from signalpost.store.lanes import LaneFlush, LaneFlushed
-from signalpost.store.packing import pack_sequences
+from signalpost.store.packing.sequences import pack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS, Changes
 from signalpost.store.sqlite import connections, replays, row_counts
 from signalpost.store.sqlite.codec import pack_uuid

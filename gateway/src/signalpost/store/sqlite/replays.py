@@ -10,7 +10,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import LeftOut, Replay, What
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
-from signalpost.store.packing import REPLAY_COLUMNS, pack_replay, unpack_replay
+from signalpost.store.packing.replays import REPLAY_COLUMNS, pack_replay, unpack_replay
 from signalpost.store.replay_queries import LaneState, Stretch
 from signalpost.store.replays import Candidate
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid

@@ -24,7 +24,8 @@ import msgspec
 from signalpost.domain.audit import Draft
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
-from signalpost.store.packing import MEMBER_COLUMNS, SubscriptionConfig
+from signalpost.store.packing.access import MEMBER_COLUMNS
+from signalpost.store.packing.subscriptions import SubscriptionConfig
 from signalpost.store.sqlite import audit, data_keys, erasures, log
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows

@@ -5,7 +5,8 @@ import msgspec
 from msgspec.structs import replace
 
 from signalpost.commands.batch import IDEMPOTENCY_KEPT, SECRETS_KEPT
-from signalpost.store.packing import decode_health, pack_sequences, unpack_sequences
+from signalpost.store.packing.lanes import decode_health
+from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
 from signalpost.store.sqlite import connections, history, row_counts
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows

@@ -5,7 +5,14 @@ from typing import Any, Final
 import apsw
 
 from signalpost.domain.sign_in import IDLE, MAX_OF_GROUND, Ground, Link, Purpose, Session
-from signalpost.store.packing import LINK_COLUMNS, SESSION_COLUMNS, pack_link, pack_session, unpack_link, unpack_session
+from signalpost.store.packing.sign_ins import (
+    LINK_COLUMNS,
+    SESSION_COLUMNS,
+    pack_link,
+    pack_session,
+    unpack_link,
+    unpack_session,
+)
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing

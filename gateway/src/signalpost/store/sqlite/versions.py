@@ -8,7 +8,7 @@ import apsw
 from signalpost.commands.command import VersionKey
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import Number, StoredFile, VersionRow
-from signalpost.store.packing import pack_number, unpack_number
+from signalpost.store.packing.documents import pack_number, unpack_number
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.readers import Readers, reading

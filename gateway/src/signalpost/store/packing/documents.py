@@ -1,0 +1,43 @@
+"""Columns of documents, their versions, workflows and histories."""
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.domain.documents.history import Step
+from signalpost.domain.documents.version import Number
+from signalpost.domain.documents.workflow import Workflow
+from signalpost.store.documents import SEARCHED_CHARACTERS
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Titled(Struct):
+    title: str
+
+
+_decode_title = msgspec.json.Decoder(_Titled).decode
+
+
+def title_key(body: bytes) -> str:
+    """What a document is found by that is searched for by how its title begins."""
+    return _decode_title(body).title[:SEARCHED_CHARACTERS].lower()
+
+
+def pack_number(number: Number | None) -> int | None:
+    """A version's number as an integer that sorts as numbers follow one another."""
+    return None if number is None else number.major << 32 | number.minor
+
+
+def unpack_number(packed: int | None) -> Number | None:
+    """Undo `pack_number`."""
+    return None if packed is None else Number(packed >> 32, packed & 0xFFFFFFFF)
+
+
+def pack_workflow(workflow: Workflow | None) -> tuple[bytes | None, int | None]:
+    """The columns `workflow` and `expires_at`; documents are found by the latter."""
+    return (None, None) if workflow is None else (_encode(workflow), workflow.expires_at)
+
+
+unpack_workflow = msgspec.json.Decoder(Workflow).decode
+pack_step = msgspec.json.Encoder().encode
+unpack_step = msgspec.json.Decoder(Step).decode

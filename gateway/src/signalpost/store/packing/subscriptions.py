@@ -1,0 +1,104 @@
+"""Columns of subscriptions."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
+from signalpost.store.packing import Id
+from signalpost.store.vault import Place, Vault
+
+_encode = msgspec.json.Encoder().encode
+
+
+class SubscriptionConfig(Struct, frozen=True):
+    """What a subscription's row says without a seal."""
+
+    name: str
+    status: Status
+    ordering: Ordering
+    rate_limit: int | None
+    retry_delays: tuple[int, ...]
+    starts_after: int
+    filters: Filters
+    skip_to: int
+    created_at: int
+    updated_at: int
+    promote_at: int | None = None
+    disabled_at: int | None = None
+    revived_at: int = 0
+    skipped_at: int = 0
+    kind: str = WEBHOOK
+    config: Mapping[str, Any] = {}
+    when: Mapping[str, Any] | None = None
+    after: Delay | None = None
+    disabled_because: str | None = None
+    secret_since: int = 0
+    url_since: int = 0
+    headers_since: int = 0
+    url: str | UnsetType = UNSET
+    """Where it was kept before it was sealed; the next start seals it. A sealed one counts: whoever can write the
+    database, and has no key, cannot have events sent elsewhere."""
+
+
+class _Sealed(Struct, frozen=True):
+    secret: str
+    headers: dict[str, str]
+    next_secret: str | None = None
+    url: str | UnsetType = UNSET
+
+
+_decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
+_decode_sealed = msgspec.json.Decoder(_Sealed).decode
+
+
+def keeps_url_in_plain(config: bytes) -> bool:
+    """Whether the config of a row is of before URLs were sealed."""
+    return _decode_config(config).url is not UNSET
+
+
+SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, connection_id, config, sealed"
+SubscriptionColumns = tuple[int, Id, int, int, int | None, Id | None, bytes, bytes]
+
+
+def pack_subscription(
+    subscription: Subscription, vault: Vault, pack_id: Callable[[str], Id]
+) -> SubscriptionColumns[Id]:
+    """`SUBSCRIPTION_COLUMNS` of a subscription, its secrets sealed."""
+    names = (name for name in SubscriptionConfig.__struct_fields__ if name != "url")
+    config = SubscriptionConfig(**{name: getattr(subscription, name) for name in names})
+    sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret, subscription.url)
+    return (
+        subscription.number,
+        pack_id(subscription.id),
+        subscription.tenant_id,
+        subscription.version,
+        subscription.deleted_at,
+        None if subscription.connection_id is None else pack_id(subscription.connection_id),
+        _encode(config),
+        vault.seal(
+            _encode(sealed), Place("subscription", subscription.tenant_id, subscription.id, subscription.version)
+        ),
+    )
+
+
+def unpack_subscription(columns: SubscriptionColumns[Id], vault: Vault, unpack_id: Callable[[Id], str]) -> Subscription:
+    """From `SUBSCRIPTION_COLUMNS`."""
+    number, packed_id, tenant_id, version, deleted_at, connection_id, config, sealed = columns
+    identity = unpack_id(packed_id)
+    place = Place("subscription", tenant_id, identity, version)
+    in_plain = _decode_config(config)
+    secrets = _decode_sealed(vault.open(sealed, place))
+    if secrets.url is UNSET:
+        secrets = msgspec.structs.replace(secrets, url=in_plain.url)
+    return Subscription(
+        id=identity,
+        tenant_id=tenant_id,
+        number=number,
+        version=version,
+        deleted_at=deleted_at,
+        connection_id=None if connection_id is None else unpack_id(connection_id),
+        **(msgspec.structs.asdict(in_plain) | msgspec.structs.asdict(secrets)),
+    )
