@@ -20,6 +20,7 @@ from rich.console import Console
 from signalpost.cli.app import app
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
 GROUPS = ("documents", "subscriptions", "deliveries", "replay", "events", "keys", "db")
 
 
@@ -164,10 +165,17 @@ def test_every_command_explains_itself_with_an_example(group: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["serve", "bench", "keys", "replay", "emulator", "listen", "trigger", "doctor", "sign", "verify"]
+    "name", ["serve", "bench", "console", "keys", "replay", "emulator", "listen", "trigger", "doctor", "sign", "verify"]
 )
 def test_what_is_a_command_by_itself_does_so_too(name: str) -> None:
     assert f"Example: signalpost {name}" in _help(name)
+
+
+def test_what_the_page_of_the_command_line_names_is_a_command() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / "command-line.md").read_text(), re.MULTILINE)
+    named = {each.split()[0] for row in rows for each in re.findall("`(.*?)`", row)}
+    assert "console" in named
+    assert named - {"get", "retry", "tail", "export"} <= set(app), "these four stand behind the group that they are of"
 
 
 def _help(*command: str) -> str:

@@ -22,6 +22,10 @@ _MEMBERS = """Invite, list, change and remove the people who sign in to the cons
 
 Example: signalpost members invite ada@example.com --role subscriber
 """
+_CONSOLE = """Make a link that signs you in to the console, once, within 15 minutes.
+
+Example: signalpost console
+"""
 _NODES = """List the nodes that work on the database, with how many subscriptions each delivers for.
 
 Example: signalpost nodes
@@ -111,6 +115,7 @@ GATEWAY_COMMANDS: Commands = {
 CLIENT_COMMANDS: Commands = {
     "signalpost.cli.audit:app": "See who changed what, and verify that nobody has changed that.",
     "signalpost.cli.connections:app": "Give the gateway access to vendors, and test it.",
+    "signalpost.cli.console:console": _CONSOLE,
     "signalpost.cli.deliveries:app": "Inspect deliveries, follow them live, and resend one.",
     "signalpost.cli.destinations:app": "List the kinds of destinations and their presets.",
     "signalpost.cli.documents:app": (
