@@ -12,6 +12,7 @@ from gateway.tests.postgres import OWNER
 
 from signalpost.domain.errors import OutcomeUnknown
 from signalpost.store.fleet import Mark, Role
+from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.committers import Committer, beginning
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
 from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, limits
@@ -148,6 +149,26 @@ def test_a_node_knows_whether_it_hears_so_that_it_reads_more_often_while_it_does
     async def until(condition: Callable[[], bool]) -> None:
         while not condition():
             await asyncio.sleep(0.01)
+
+    play(scenario)
+
+
+def test_connections_that_the_server_ended_while_nobody_used_them_are_made_anew(play: "Play") -> None:
+    """A node that is ready again after a crash of the server refuses nothing because of what it left behind."""
+
+    async def scenario(shop: "Shop") -> None:
+        store = shop.store
+        assert isinstance(store, PostgresStore)
+        for sessions in (store.readers, store.writers):
+            assert await sessions.run(EVERY_TENANT, steps_of(ask_one("SELECT 1::bigint"))) == [(1,)]
+        as_superuser = database_of(shop).replace(f"{OWNER}@", f"{SUPERUSER}@")
+        nodes = "FROM pg_stat_activity WHERE datname = current_database() AND usename <> current_user"
+        async with await psycopg.AsyncConnection.connect(as_superuser, autocommit=True) as connection:
+            await connection.execute(f"SELECT pg_terminate_backend(pid) {nodes}".encode())
+            while await (await connection.execute(f"SELECT {nodes}".encode())).fetchall():
+                await asyncio.sleep(0.01)
+        for sessions in (store.readers, store.writers):
+            assert await sessions.run(EVERY_TENANT, steps_of(ask_one("SELECT 1::bigint"))) == [(1,)]
 
     play(scenario)
 

@@ -7,6 +7,7 @@ one. Nothing is ever set for a whole session, so a pooler may give each transact
 import asyncio
 import logging
 import os
+import select
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -118,6 +119,16 @@ async def trip(
         if deadline is not None:
             deadline.cancel()
     return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]
+
+
+def was_ended(connection: AsyncConnection[Row]) -> bool:
+    """Whether a connection that nobody uses is of no more use. The server says nothing unasked on one that does not
+    listen, except that it ends it."""
+    if connection.closed:
+        return True
+    unread = select.poll()
+    unread.register(connection.pgconn.socket, select.POLLIN)
+    return bool(unread.poll(0))
 
 
 def _hang_up(connection: AsyncConnection[Row]) -> None:

@@ -10,14 +10,14 @@ each, and returns what came of it. Steps are one transaction, and know nothing o
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
-from signalpost.store.postgres.connect import ANSWERS_WITHIN, Row, Statement, trip
+from signalpost.store.postgres.connect import ANSWERS_WITHIN, Row, Statement, trip, was_ended
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost
 from signalpost.store.postgres.source import Source
 
@@ -79,6 +79,8 @@ class Sessions:
             raise Stopping
         held = await self._idle.get()
         try:
+            if held is not None and was_ended(held):
+                await held.close()
             if held is None or held.closed:
                 held = await self._connect()
             yield held
@@ -86,6 +88,14 @@ class Sessions:
             if held is not None and held.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
                 await held.close()
             self._idle.put_nowait(None if held is None or held.closed else held)
+
+    async def run(self, begin: Sequence[Statement], steps: Steps[T], within: float | None = ANSWERS_WITHIN) -> T:
+        """What comes of the steps of a transaction, once it is committed; see `take`. Raises as `connection` does."""
+        with closing(steps):  # which Python complains of where they are a coroutine's and there was no connection
+            async with self.connection() as connection:
+                result = await take(connection, begin, steps, within)
+                await trip(connection, [Statement("COMMIT")])
+                return result
 
     async def close(self) -> None:
         """Wait until nobody uses a connection, and close all."""
@@ -117,10 +127,7 @@ class Readers:
             limits(_only(tenant_id), within),
         ]
         try:
-            async with self._sessions.connection() as connection:
-                result = await take(connection, begin, steps, None if within == UNBOUNDED else READ_ANSWERS_WITHIN)
-                await trip(connection, [Statement("COMMIT")])
-                return result
+            return await self._sessions.run(begin, steps, None if within == UNBOUNDED else READ_ANSWERS_WITHIN)
         except psycopg.Error as error:
             raise as_told(error) from None
 
@@ -163,10 +170,7 @@ class Writers:
         """What comes of steps, once they are committed. Raises Unavailable."""
         begin = [Statement("BEGIN"), limits(_only(tenant_id), WRITES_WITHIN, ENDS_WITHIN)]
         try:
-            async with self._sessions.connection() as connection:
-                result = await take(connection, begin, steps)
-                await trip(connection, [Statement("COMMIT")])
-                return result
+            return await self._sessions.run(begin, steps)
         except psycopg.Error as error:
             raise _written(error) from None
 
