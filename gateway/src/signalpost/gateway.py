@@ -267,7 +267,7 @@ class Gateway:
             store=store,
             engine=self._engine,
             directory=self._engine.directory,
-            lanes=self._engine.lanes,
+            lane_views=self._engine.lanes.views,
             clock=clock,
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,

@@ -261,7 +261,7 @@ class RunningGateway(Process):
     async def replay(self, host: str, what: What, first: int = 1, last: int = 1 << 40) -> str:
         """Start a replay of these sequences as the API does, and give its id."""
         subscription = self.of(host)
-        last = min(last, self.engine.lanes.head(subscription))
+        last = min(last, self.engine.lanes.views.head(subscription))
         count, capped = await self.store.replays.count(subscription, first, last, what)
         identity = self.world.uuid(f"r{len(self.world.replays)}-{host}"[:16])
         self.world.replays.append(identity)
@@ -296,7 +296,7 @@ class RunningGateway(Process):
         return found
 
     def health(self, host: str) -> dict[str, Any]:
-        lane = self.engine.lanes.view_here(self.of(host))
+        lane = self.engine.lanes.views.here(self.of(host))
         assert lane is not None
         return lane.shown()
 

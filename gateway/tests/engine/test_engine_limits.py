@@ -262,7 +262,7 @@ def test_lanes_with_much_to_send_of_what_they_read_do_not_go_before_one_that_kee
             world.endpoint(host).answers(Reply(after=4))
         await gateway.create(*(f"d{number}" for number in range(400)))
         await asyncio.sleep(1)
-        assert all(gateway.engine.lanes.head(gateway.of(host)) == 400 for host in BEHIND)
+        assert all(gateway.engine.lanes.views.head(gateway.of(host)) == 400 for host in BEHIND)
         for host in BEHIND:
             await gateway.change(host, status="paused")
         await asyncio.sleep(5)
@@ -421,9 +421,9 @@ def test_what_memory_alone_knows_of_a_delivery_is_told_to_whoever_asks_why_it_is
 ) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         def held_up(host: str, sequence: int, name: str) -> HeldUp:
-            lane = gateway.engine.lanes.view_here(gateway.of(host))
+            lane = gateway.engine.lanes.views.here(gateway.of(host))
             assert lane is not None
-            is_sending = gateway.engine.lanes.is_sending(gateway.of(host), sequence, world.uuid(name))
+            is_sending = gateway.engine.lanes.views.is_sending(gateway.of(host), sequence, world.uuid(name))
             return replace(lane.held_up, in_flight=is_sending)
 
         await gateway.subscribe("hangs")

@@ -122,7 +122,7 @@ def test_a_lane_loses_what_its_own_tenant_does_not_keep_and_says_so(world: Scrip
         await asyncio.sleep(30 * HOUR)
         theirs = gateway.engine.directory.subscription(tenants.ids["brief"], world.ids["theirs"])
         assert theirs is not None
-        lane = gateway.engine.lanes.view_here(theirs)
+        lane = gateway.engine.lanes.views.here(theirs)
         assert lane is not None
         assert (lane.standing.health.lost, gateway.health("mine")["lost"]) == (1, 0)
 

@@ -499,7 +499,7 @@ class Clients:
         found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
         if found is None:
             return
-        head = process.engine.lanes.head(found)
+        head = process.engine.lanes.views.head(found)
         first = self.random.randrange(head + 1)
         last = min(head, first + self.random.choice((0, 5, 30, 1000)))
         what: What = self.random.choice(("failed", "all"))

@@ -287,7 +287,7 @@ class SeededWorld(World[SimulatedProcess]):
         for subscriber in self.clients.subscribers.values():
             found = process.engine.directory.subscription(subscriber.tenant, subscriber.id)
             if found is not None:
-                lane = process.engine.lanes.view_here(found)
+                lane = process.engine.lanes.views.here(found)
                 if lane is None or lane.lag or lane.standing.now.oldest_due is not None:
                     return f"{subscriber}: {lane}"
                 for replay in await process.store.replays.page(found, None, 250):

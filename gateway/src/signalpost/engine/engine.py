@@ -130,7 +130,7 @@ class Engine:
             self.revisions,
         )
         self._lane_owner = LaneOwner(store.fleet, self.directory, self.lanes, clock, role, lane_bounds)
-        self._standing_writer = StandingWriter(store, self.lanes)
+        self._standing_writer = StandingWriter(store, self.lanes.views)
         self._retention = Retention(store, clock, self.directory, self.lanes)
         self._preparation = Preparation(store, clock)
         self._expiries = Expiries(store, clock, self.enqueue)

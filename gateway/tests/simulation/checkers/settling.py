@@ -21,7 +21,7 @@ class Settling(Checker):
             if found is None:
                 self.fail(f"{subscriber} is gone")
                 continue
-            lane = process.engine.lanes.view_here(found)
+            lane = process.engine.lanes.views.here(found)
             assert lane is not None
             lost = lane.standing.health.lost
             # What was still unread counts as lost whether it was asked for or not: nobody looked any more.

@@ -142,7 +142,7 @@ async def read(context: RequestContext) -> Response:
     if delivery is None:
         raise _not_found()
     view, attempts = delivery
-    lane = await context.services.lanes.view(found)
+    lane = await context.services.lane_views.of(found)
     shown = DeliveryWithAttempts(
         **msgspec.structs.asdict(_shown(context, lane, view.entry, view)),
         attempts=[_shown_attempt(each) for each in attempts],
@@ -153,7 +153,7 @@ async def read(context: RequestContext) -> Response:
 
 async def _lanes(context: RequestContext, subscriptions: Sequence[Subscription]) -> dict[str, LaneView]:
     """How the lanes of subscriptions do, by the subscription's id."""
-    return {view.subscription.id: view for view in await context.services.lanes.views(subscriptions)}
+    return {view.subscription.id: view for view in await context.services.lane_views.of_all(subscriptions)}
 
 
 async def retry(context: RequestContext) -> Response:
@@ -227,7 +227,8 @@ def _known(context: RequestContext, lane: LaneView, entry: LogRow, view: Deliver
         behind_event=None if view.behind is None else view.behind.id,
         ahead=view.ahead,
         held_up=replace(
-            lane.held_up, in_flight=context.services.lanes.is_sending(subscription, entry.sequence, entry.document_id)
+            lane.held_up,
+            in_flight=context.services.lane_views.is_sending(subscription, entry.sequence, entry.document_id),
         ),
     )
 

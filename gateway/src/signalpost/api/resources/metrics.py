@@ -57,7 +57,7 @@ async def guarded_metrics(services: Services, request: Request) -> Response:
 
 async def _rendered(services: Services) -> bytes:
     engine = services.engine
-    overview = engine.lanes.overview()
+    overview = engine.lanes.views.overview()
     families = [
         *_work(engine),
         *_requests(services.requests),
@@ -65,7 +65,7 @@ async def _rendered(services: Services) -> bytes:
         *_fleet(engine),
         _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
                "subscription, leaving out events that wait behind others of their document.",
-               await engine.lanes.pending_seconds(overview)),
+               await engine.lanes.views.pending_seconds(overview)),
     ]  # fmt: skip
     return await asyncio.to_thread(_text, [*families, *_sizes(await services.store.size())])
 

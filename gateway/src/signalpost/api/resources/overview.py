@@ -39,7 +39,7 @@ async def read(context: RequestContext) -> Response:
     context.query()
     services, now = context.services, context.services.clock.wall()
     subscriptions = services.directory.subscriptions(context.tenant_id)
-    lanes = await services.lanes.views(subscriptions)
+    lanes = await services.lane_views.of_all(subscriptions)
     needy = [
         (found.rank(standing), lane.subscription.number, lane.subscription, standing, found)
         for lane in lanes

@@ -74,7 +74,7 @@ async def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> lis
         return list({each.id: each for each in named if each is not None}.values())
     every = directory.subscriptions(context.tenant_id)
     if asked.status == "failed":  # lanes keep how many these are
-        every = [lane.subscription for lane in await context.services.lanes.views(every) if lane.failed]
+        every = [lane.subscription for lane in await context.services.lane_views.of_all(every) if lane.failed]
     if len(every) > MAX_SUBSCRIPTIONS:
         detail = f"That may be {len(every):,} subscriptions: name at most {MAX_SUBSCRIPTIONS} of them."
         raise Invalid([FieldError("/subscriptionIds", "too_many", detail)])
@@ -90,7 +90,7 @@ async def _plan(
     if to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
     store = context.services.store
-    head = await context.services.lanes.head_of(found)
+    head = await context.services.lane_views.head_of(found)
     if head is None:
         return None
     first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
@@ -128,7 +128,7 @@ async def _started(context: RequestContext, planned: _Planned, *, dry_run: bool)
     return ReplayOfOne(
         subscription_id=found.id,
         subscription_name=found.name,
-        still_failing=(await context.services.lanes.view(found)).state in ("failing", "disabled"),
+        still_failing=(await context.services.lane_views.of(found)).state in ("failing", "disabled"),
         replay_id=replay_id,
         count=command.count,
         count_is_capped=command.count_is_capped,

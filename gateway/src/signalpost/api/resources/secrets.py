@@ -31,7 +31,7 @@ async def read(context: RequestContext) -> Response:
     starts = range(first - first % STEP_SECONDS[step], now // SECOND + 1, STEP_SECONDS[step])
     sums = await context.services.store.stats.read(context.tenant_id, found.number, step, starts)
     counts = total(sums.values())
-    ends = (await context.services.lanes.view(found)).standing.health.certificate_ends
+    ends = (await context.services.lane_views.of(found)).standing.health.certificate_ends
     shown = SecretStatus(
         since=format_timestamp(since),
         fingerprint=_fingerprint(found.secret),

@@ -117,9 +117,8 @@ async def list_all(context: RequestContext) -> Response:
     newest_first = reversed(context.services.directory.subscriptions(context.tenant_id))
     below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
     looked_at = below[:MAX_SCANNED]
-    lanes = context.services.lanes
     named = [each for each in looked_at if _matches(each, query)]
-    views = await lanes.views(named if query.state is not None else named[: query.limit])
+    views = await context.services.lane_views.of_all(named if query.state is not None else named[: query.limit])
     views = [view for view in views if query.state in (None, view.state)][: query.limit]
     found = [view.subscription for view in views]
     bodies = (_add_health(_response(context, view.subscription), view.shown()).body for view in views)
@@ -305,7 +304,7 @@ async def _with_health(context: RequestContext, answer: Response) -> Response:
     """Adds what the engine alone knows. It is not part of what is kept under an `Idempotency-Key`."""
     identity = msgspec.json.decode(answer.body)["id"]
     found = context.services.directory.subscription(context.tenant_id, identity)
-    health = (await context.services.lanes.view(found)).shown() if found is not None else None
+    health = (await context.services.lane_views.of(found)).shown() if found is not None else None
     return _add_health(answer, health)
 
 

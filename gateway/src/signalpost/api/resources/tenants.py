@@ -51,7 +51,7 @@ async def show(context: RequestContext) -> Response:
         raise tenant_not_found()
     services = context.services
     use = await services.store.access.use(found.id)
-    lanes = await services.lanes.views(services.directory.subscriptions(found.id))
+    lanes = await services.lane_views.of_all(services.directory.subscriptions(found.id))
     in_flight = sum(lane.standing.now.in_flight for lane in lanes)
     effective = services.directory.limits_of(found.id) or NO_LIMITS
     days = services.directory.retention_days_of(found.id)

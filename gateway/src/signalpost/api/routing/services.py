@@ -20,7 +20,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.sign_in_tries import SignInTries
 from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
-from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.files.files import Files
@@ -34,7 +34,7 @@ class Services(Struct, frozen=True, kw_only=True):
     store: Store
     engine: Engine
     directory: Directory
-    lanes: Lanes
+    lane_views: LaneViews
     clock: Clock
     random_bits: Callable[[int], int]
     secret_bytes: Callable[[int], bytes]

@@ -11,7 +11,7 @@ from math import inf
 from typing import Final
 
 from signalpost.domain.errors import SignalpostError
-from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import LaneNow
 from signalpost.store.store import Store
@@ -22,9 +22,9 @@ AT_ONCE: Final = 500
 
 
 class StandingWriter:
-    def __init__(self, store: Store, lanes: Lanes) -> None:
+    def __init__(self, store: Store, views: LaneViews) -> None:
         self._store = store
-        self._lanes = lanes
+        self._views = views
         self._written: dict[int, LaneNow] = {}
 
     async def run(self) -> None:
@@ -39,7 +39,7 @@ class StandingWriter:
 
     async def write_changed(self) -> None:
         """Write down what changed since the last time, of the lanes that are here. Raises Unavailable."""
-        known = dict(self._lanes.known_now())
+        known = dict(self._views.known_now())
         # Another node may have written of a lane that was not here: it is written anew once it comes back.
         self._written = {number: now for number, now in self._written.items() if number in known}
         changed = ((number, now) for number, now in known.items() if self._written.get(number) != now)

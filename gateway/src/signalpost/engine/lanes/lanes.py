@@ -20,18 +20,12 @@ from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
-from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.dispatcher import Dispatcher
-from signalpost.engine.lanes.lane_health import (
-    LaneView,
-    Overview,
-    now_of,
-    view_of,
-)
 from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, TRY_AGAIN_AFTER, LaneLoader
 from signalpost.engine.lanes.lane_state import Hold
+from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
@@ -42,7 +36,7 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
-from signalpost.store.lanes import EndpointHealth, LaneNow, LaneRow, LaneStanding
+from signalpost.store.lanes import EndpointHealth, LaneRow
 from signalpost.store.log import Page
 from signalpost.store.store import Published, Store
 
@@ -92,6 +86,7 @@ class Lanes:
         self._on_news = on_news
         self._revisions = revisions
         self._paused_tenants: set[int] = set()
+        self.views = LaneViews(store, clock, self._workers, self._log, self._paused_tenants)
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, bounds)
@@ -123,7 +118,8 @@ class Lanes:
         self._log.forget()
         for tenant in tenants:
             self._log.end[tenant.id] = self._log.seen[tenant.id] = tenant.last_sequence
-        self._paused_tenants = {tenant.id for tenant in tenants if tenant.paused_at is not None}
+        self._paused_tenants.clear()
+        self._paused_tenants.update(tenant.id for tenant in tenants if tenant.paused_at is not None)
 
     def go_on(self) -> None:
         """Attempts may start again."""
@@ -141,64 +137,7 @@ class Lanes:
         await self._recorder.close()
         await self._stats.write()
 
-    # --- What is known of lanes ---------------------------------------------------------------------------------------
-
-    def head(self, subscription: Subscription) -> int:
-        """The last sequence that the subscription's lane took in."""
-        return self._workers[subscription.number].lane.head
-
-    async def head_of(self, subscription: Subscription) -> int | None:
-        """The last sequence that the subscription's lane took in, as far as it is known; None where it was deleted."""
-        worker = self._workers.get(subscription.number)
-        return worker.lane.head if worker is not None else await self._store.lanes.head(subscription)
-
-    def view_here(self, subscription: Subscription) -> LaneView | None:
-        """How a subscription's lane does; None if it is not here."""
-        worker = self._workers.get(subscription.number)
-        if worker is None:
-            return None
-        return view_of(worker, subscription, self._log.end.get(subscription.tenant_id, 0), self._clock.steady())
-
-    async def views(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
-        """How the lanes of one tenant's subscriptions do, in their order, wherever their owners are. Raises
-        Unavailable."""
-        here = {each.number: self.view_here(each) for each in subscriptions}
-        elsewhere = [number for number, view in here.items() if view is None]
-        told = await self._store.lanes.standings(subscriptions[0].tenant_id, elsewhere) if elsewhere else {}
-        return [
-            here[each.number]
-            or LaneView(each, told.get(each.number, LaneStanding()), each.tenant_id in self._paused_tenants)
-            for each in subscriptions
-        ]
-
-    async def view(self, subscription: Subscription) -> LaneView:
-        """How a subscription's lane does, wherever its owner is. Raises Unavailable."""
-        return (await self.views([subscription]))[0]
-
-    def known_now(self) -> Iterable[tuple[int, LaneNow]]:
-        """What is known here alone of each lane, by subscription number."""
-        now = self._clock.steady()
-        for worker in [*self._workers]:
-            subscription = worker.subscription
-            yield subscription.number, now_of(worker, self._log.end.get(subscription.tenant_id, 0), now)
-
-    def is_sending(self, subscription: Subscription, sequence: int, document_id: str) -> bool:
-        """Whether an attempt of a delivery is under way, as far as this node knows."""
-        worker = self._workers.get(subscription.number)
-        return worker is not None and worker.lane.is_in_flight(sequence, document_id)
-
-    def overview(self) -> Overview:
-        return Overview(self._workers, self._log.end)
-
-    async def pending_seconds(self, overview: Overview) -> float:
-        """The age of the oldest event that an active lane has not settled and that does not await a retry; 0 if there
-        is none."""
-        oldest = now = self._clock.wall()
-        for tenant_id, sequence in overview.pending.items():
-            cached = self._log.get(tenant_id, sequence)
-            events = [cached] if cached is not None else await self._store.log.events(tenant_id, [sequence])
-            oldest = min([oldest, *(event.at for event in events)])
-        return (now - oldest) / SECOND
+    # --- Its log and its work -----------------------------------------------------------------------------------------
 
     def erase_from_memory(self, erasure: Erasure) -> None:
         """Let lanes see what the store has of erased events: shells."""

@@ -1,0 +1,84 @@
+"""What people see of lanes: how each does, wherever its owner is. Nothing here changes a lane."""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.lanes.lane_health import LaneView, Overview, now_of, view_of
+from signalpost.engine.lanes.lane_workers import LaneWorkers
+from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.runtime.clock import Clock
+from signalpost.store.lanes import LaneNow, LaneStanding
+from signalpost.store.store import Store
+
+
+class LaneViews:
+    def __init__(
+        self, store: Store, clock: Clock, workers: LaneWorkers, log: LogCache, paused_tenants: AbstractSet[int]
+    ) -> None:
+        """`workers` are the lanes that this node owns, and `paused_tenants` the numbers of all that are paused, as
+        they are whenever somebody looks."""
+        self._store = store
+        self._clock = clock
+        self._workers = workers
+        self._log = log
+        self._paused_tenants = paused_tenants
+
+    def head(self, subscription: Subscription) -> int:
+        """The last sequence that a lane took in that is here."""
+        return self._workers[subscription.number].lane.head
+
+    async def head_of(self, subscription: Subscription) -> int | None:
+        """The last sequence that the subscription's lane took in, as far as it is known; None where it was deleted."""
+        worker = self._workers.get(subscription.number)
+        return worker.lane.head if worker is not None else await self._store.lanes.head(subscription)
+
+    def here(self, subscription: Subscription) -> LaneView | None:
+        """How a subscription's lane does; None if it is not here."""
+        worker = self._workers.get(subscription.number)
+        if worker is None:
+            return None
+        return view_of(worker, subscription, self._log.end.get(subscription.tenant_id, 0), self._clock.steady())
+
+    async def of(self, subscription: Subscription) -> LaneView:
+        """How a subscription's lane does, wherever its owner is. Raises Unavailable."""
+        return (await self.of_all([subscription]))[0]
+
+    async def of_all(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
+        """How the lanes of one tenant's subscriptions do, in their order, wherever their owners are. Raises
+        Unavailable."""
+        here = {each.number: self.here(each) for each in subscriptions}
+        elsewhere = [number for number, view in here.items() if view is None]
+        told = await self._store.lanes.standings(subscriptions[0].tenant_id, elsewhere) if elsewhere else {}
+        return [
+            here[each.number]
+            or LaneView(each, told.get(each.number, LaneStanding()), each.tenant_id in self._paused_tenants)
+            for each in subscriptions
+        ]
+
+    def known_now(self) -> Iterable[tuple[int, LaneNow]]:
+        """What is known here alone of each lane, by subscription number."""
+        now = self._clock.steady()
+        for worker in [*self._workers]:
+            subscription = worker.subscription
+            yield subscription.number, now_of(worker, self._log.end.get(subscription.tenant_id, 0), now)
+
+    def is_sending(self, subscription: Subscription, sequence: int, document_id: str) -> bool:
+        """Whether an attempt of a delivery is under way, as far as this node knows."""
+        worker = self._workers.get(subscription.number)
+        return worker is not None and worker.lane.is_in_flight(sequence, document_id)
+
+    def overview(self) -> Overview:
+        """How all lanes here do together."""
+        return Overview(self._workers, self._log.end)
+
+    async def pending_seconds(self, overview: Overview) -> float:
+        """The age of the oldest event that an active lane has not settled and that does not await a retry; 0 if there
+        is none."""
+        oldest = now = self._clock.wall()
+        for tenant_id, sequence in overview.pending.items():
+            cached = self._log.get(tenant_id, sequence)
+            events = [cached] if cached is not None else await self._store.log.events(tenant_id, [sequence])
+            oldest = min([oldest, *(event.at for event in events)])
+        return (now - oldest) / SECOND
