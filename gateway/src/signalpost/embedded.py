@@ -10,10 +10,10 @@ from typing import Any, TypedDict, Unpack
 
 from msgspec import structs
 
-from signalpost.api.rendering import document_shown
 from signalpost.api.resources.uploads import add_version, received_file, within_limit
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.documents import Document
+from signalpost.api.shown import document_shown
 from signalpost.commands.command import Command, CommandOutcome, Completed, Result
 from signalpost.commands.documents import (
     CreateDocument,

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import Rendered, document_response, document_shown, kept_answers, respond
+from signalpost.api.rendering import Rendered, document_response, kept_answers, respond
 from signalpost.api.routing.shapes import documents as shapes
+from signalpost.api.shown import document_shown
 from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Completed, Repeated
 from signalpost.commands.documents import DocumentDeleted

@@ -8,27 +8,26 @@ from collections.abc import Callable, Collection
 from typing import Any, Final, assert_never
 
 import msgspec
-from msgspec import UNSET
 from msgspec.structs import asdict, replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.shapes.access import (
-    ErasureShown,
     Invitation,
     InvitedMember,
-    Key,
-    LimitsShown,
-    MemberShown,
     NewKey,
-    TenantShown,
-    TenantWithUse,
-    UseShown,
 )
-from signalpost.api.routing.shapes.deliveries import ShownReplay, StartedReplay
-from signalpost.api.routing.shapes.destinations import ConnectionShown
-from signalpost.api.routing.shapes.documents import Document
-from signalpost.api.routing.shapes.subscriptions import SubscriptionShown
+from signalpost.api.routing.shapes.deliveries import StartedReplay
+from signalpost.api.shown import (
+    connection_shown,
+    document_json,
+    erasure_shown,
+    key_shown,
+    member_shown,
+    replay_shown,
+    subscription_shown,
+    tenant_shown,
+)
 from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, Completed, Repeated
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
@@ -60,17 +59,10 @@ from signalpost.commands.subscriptions import (
 from signalpost.commands.tenants import TenantChanged, TenantCreated
 from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken
-from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
-from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
-from signalpost.domain.erasure import Erasure
-from signalpost.domain.member import Member
-from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subscription import WEBHOOK, Subscription
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import TenantLimits, TenantUse
 from signalpost.domain.timestamps import format_timestamp
 from signalpost_receiver import standard_secret
 
@@ -84,7 +76,6 @@ _SECRETS: Final = ("secret", "standardWebhooksSecret", "key")
 _REPLAYED: Final = ("idempotent-replayed", "true")
 _encode = msgspec.json.Encoder().encode
 _encode_answer = msgspec.msgpack.Encoder().encode
-_decode_document = msgspec.json.Decoder(Document).decode
 _decode_answer = msgspec.msgpack.Decoder(Response).decode
 
 Rendered = (
@@ -266,155 +257,23 @@ def _connection(result: ConnectionCreated | ConnectionChanged) -> Response:
 def document_response(
     row: DocumentRow, links: Links, tenant_id: int, at: int, status: int = 200, *headers: Header
 ) -> Response:
-    return Response(status, _shown(row, links, tenant_id, at), (("etag", row.etag), *headers))
-
-
-def document_shown(row: DocumentRow, links: Links, tenant_id: int, at: int) -> Document:
-    """What `document_response` shows, as an object."""
-    return _decode_document(_shown(row, links, tenant_id, at))
-
-
-def _shown(row: DocumentRow, links: Links, tenant_id: int, at: int) -> bytes:
-    """The attributes of C7, with links that are fresh at `at`, and `updatedAt`."""
-    shown = links.put_into(row.body, row, tenant_id, at)
-    return b'%b,"updatedAt":"%b"}' % (shown[:-1], format_timestamp(row.updated_at).encode())
+    return Response(status, document_json(row, links, tenant_id, at), (("etag", row.etag), *headers))
 
 
 def subscription_response(subscription: Subscription) -> Response:
     """A subscription without its `health`, which the engine alone knows."""
-    return Response(200, _encode(_subscription_shown(subscription)), (("etag", subscription.etag),))
+    return Response(200, _encode(subscription_shown(subscription)), (("etag", subscription.etag),))
 
 
 def _response_with_secret(subscription: Subscription, secret: str, status: int = 200, *headers: Header) -> Response:
     """The only responses that show a secret, this once."""
     if subscription.kind != WEBHOOK:
-        return Response(status, _encode(_subscription_shown(subscription)), (("etag", subscription.etag), *headers))
+        return Response(status, _encode(subscription_shown(subscription)), (("etag", subscription.etag), *headers))
     secrets = {"secret": secret, "standardWebhooksSecret": standard_secret(secret)}
-    body = _encode(_subscription_shown(subscription))[:-1] + b"," + _encode(secrets)[1:]
+    body = _encode(subscription_shown(subscription))[:-1] + b"," + _encode(secrets)[1:]
     return Response(status, body, (("etag", subscription.etag), *headers))
 
 
-def _subscription_shown(found: Subscription) -> SubscriptionShown:
-    is_webhook = found.kind == WEBHOOK
-    return SubscriptionShown(
-        id=found.id,
-        name=found.name,
-        url=shown_url(found.url),
-        event_types=found.event_types,
-        headers=dict.fromkeys(found.headers),
-        status=found.status,
-        ordering=found.ordering,
-        rate_limit=found.rate_limit,
-        retry_delays=found.retry_delays,
-        starts_after=found.starts_after,
-        rotation_ends_at=None if found.promote_at is None else format_timestamp(found.promote_at),
-        created_at=format_timestamp(found.created_at),
-        updated_at=format_timestamp(found.updated_at),
-        kind=UNSET if is_webhook else found.kind,
-        connection=UNSET if is_webhook else found.connection_id or "",
-        config=UNSET if is_webhook else dict(found.config),
-        when=UNSET if found.when is None else dict(found.when),
-        after=UNSET if found.after is None else found.after,
-    )
-
-
-def connection_response(found: Connection) -> Response:
+def connection_response(connection: Connection) -> Response:
     """A connection without its config, of which only its kind knows what is secret."""
-    shown = ConnectionShown(
-        id=found.id,
-        kind=found.kind,
-        name=found.name,
-        state=found.state,
-        reason=found.reason,
-        held_until=None if found.held_until is None else format_timestamp(found.held_until),
-        account={} if found.granted is None else dict(found.granted.account),
-        created_at=format_timestamp(found.created_at),
-        updated_at=format_timestamp(found.updated_at),
-    )
-    return Response(200, _encode(shown), (("etag", found.etag),))
-
-
-def replay_shown(replay: Replay, subscription_id: str) -> ShownReplay:
-    return ShownReplay(
-        id=replay.id,
-        subscription_id=subscription_id,
-        state=replay.state,
-        from_=format_timestamp(replay.from_at),
-        to=format_timestamp(replay.to_at),
-        status=replay.what,
-        count=replay.count,
-        count_is_capped=replay.count_is_capped,
-        queued=replay.queued,
-        created_at=format_timestamp(replay.created_at),
-        finished_at=None if replay.finished_at is None else format_timestamp(replay.finished_at),
-    )
-
-
-def tenant_shown(tenant: Tenant) -> TenantShown:
-    return TenantShown(
-        name=tenant.name,
-        status="active" if tenant.paused_at is None else "paused",
-        created_at=None if tenant.created_at is None else format_timestamp(tenant.created_at),
-        limits=_limits_shown(tenant.limits),
-        retention_days=tenant.retention_days,
-    )
-
-
-def tenant_with_use(
-    tenant: Tenant, effective: TenantLimits, retention_days: int, use: TenantUse, in_flight: int
-) -> TenantWithUse:
-    """`effective` are the limits that count for it, and `retention_days` is the retention that does."""
-    shown = tenant_shown(tenant)
-    return TenantWithUse(
-        name=shown.name,
-        status=shown.status,
-        created_at=shown.created_at,
-        limits=shown.limits,
-        retention_days=shown.retention_days,
-        effective_limits=_limits_shown(effective),
-        effective_retention_days=retention_days,
-        use=UseShown(**asdict(use), in_flight=in_flight),
-    )
-
-
-def _limits_shown(limits: TenantLimits) -> LimitsShown:
-    return LimitsShown(**asdict(limits))
-
-
-def erasure_shown(erasure: Erasure) -> ErasureShown:
-    return ErasureShown(
-        id=erasure.id,
-        tenant=erasure.tenant,
-        document=erasure.document_id,
-        state="running" if erasure.finished_at is None else "finished",
-        removed=erasure.removed,
-        asked_at=format_timestamp(erasure.asked_at),
-        finished_at=None if erasure.finished_at is None else format_timestamp(erasure.finished_at),
-    )
-
-
-def key_shown(key: ApiKey, tenant: str, used_at: int | None) -> Key:
-    return Key(
-        id=key.id,
-        name=key.name,
-        role=key.role,
-        tenant=tenant,
-        created_at=format_timestamp(key.created_at),
-        created_by=key.created_by,
-        expires_at=None if key.expires_at is None else format_timestamp(key.expires_at),
-        last_used_at=None if used_at is None else format_timestamp(used_at),
-    )
-
-
-def member_shown(member: Member, tenant: str) -> MemberShown:
-    return MemberShown(
-        id=member.id,
-        name=member.name,
-        email=member.email,
-        role=member.role,
-        tenant=tenant,
-        status="active" if member.is_active else "invited",
-        created_at=format_timestamp(member.created_at),
-        created_by=member.created_by,
-        invited_until=None if member.invited_until is None else format_timestamp(member.invited_until),
-    )
+    return Response(200, _encode(connection_shown(connection)), (("etag", connection.etag),))

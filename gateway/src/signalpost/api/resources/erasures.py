@@ -6,12 +6,13 @@ The erasure of a tenant begins with its deletion (`tenants.py`).
 import msgspec
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import erasure_shown, submit
+from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown
+from signalpost.api.shown import erasure_shown
 from signalpost.commands.erasures import EraseDocument
 from signalpost.domain.errors import Conflict, NotFound
 

@@ -3,12 +3,13 @@
 import msgspec
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import key_shown, submit
+from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
+from signalpost.api.shown import key_shown
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.domain.api_key import ApiKey, KeyRequest, make_key
 from signalpost.domain.checks import Bad

@@ -3,12 +3,13 @@
 import msgspec
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import member_shown, submit
+from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
+from signalpost.api.shown import member_shown
 from signalpost.commands.members import ChangeMember, InviteMember, RemoveMember, ResetMember, member_not_found
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.member import Member, MemberPatch, MemberRequest

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import replay_shown, submit
+from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
@@ -19,6 +19,7 @@ from signalpost.api.routing.shapes.deliveries import (
     ShownReplay,
     StartedReplay,
 )
+from signalpost.api.shown import replay_shown
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.domain.delivery.replay import MAX_SUBSCRIPTIONS, ReplayOfManyRequest, ReplayRequest

@@ -7,11 +7,12 @@ import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit, tenant_shown, tenant_with_use
+from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import ErasureShown, TenantPage, TenantShown, TenantWithUse
+from signalpost.api.shown import tenant_shown, tenant_with_use
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Text
