@@ -29,6 +29,7 @@ from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.http.sessions import Sessions
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Shares
+from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.rendering import kept_answers
 from signalpost.api.resources.console_links import console_link
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
@@ -41,7 +42,6 @@ from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
-from signalpost.domain.sign_in_tries import SignInTries
 from signalpost.embedded import Documents
 from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.audit_retention import AuditRetention
@@ -276,7 +276,7 @@ class Gateway:
             ),
             sessions=Sessions(store.sign_ins, clock.wall, secrets.token_bytes),
             passwords=passwords,
-            sign_in_tries=SignInTries(),
+            sign_in_tries=SignInTries(store.sign_ins, clock.wall),
             links=links,
             files=files,
             file_kinds=frozenset(settings.file_kinds),

@@ -59,7 +59,7 @@ class Accounts:
         except Refused as refused:
             return self._replies.page(refused.status, "join.html", {**shown, "wrong": refused.detail})
         source = request.source(self._services.trusted_proxies)
-        self._services.sign_in_tries.know(joined.email, source)
+        await self._services.sign_in_tries.know(joined.email, source)
         return await self._sign_in.begin(request, principal_of(joined), "invitation")
 
     async def _account(self, request: Request, signed_in: SignedIn) -> Response:

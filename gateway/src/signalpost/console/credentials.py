@@ -49,7 +49,7 @@ class Credentials:
     async def of_password(self, request: Request, email: str, password: str) -> Member:
         """The member who has this address and this password. Raises Refused."""
         account, source = email.strip().lower()[:MAX_PASSWORD_CHARACTERS], self._source(request)
-        wait = self._services.sign_in_tries.take(account, source, self._services.clock.steady())
+        wait = await self._services.sign_in_tries.take(account, source)
         if wait:
             raise Refused(429, f"Too many tries. Wait {-(-wait // SECOND)} s, then try again.")
         member = await self._services.store.access.member_with(account) if account else None
@@ -63,7 +63,7 @@ class Credentials:
             if member is not None:
                 self._tell_refused(request, "member", member, "wrong_password")
             raise Refused(401, WRONG_PAIR)
-        self._services.sign_in_tries.note_success(account, source)
+        await self._services.sign_in_tries.note_success(account, source)
         return member
 
     async def prove(self, request: Request, ground: Ground, typed: str) -> None:

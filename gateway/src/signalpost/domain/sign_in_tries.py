@@ -5,19 +5,21 @@ be tried so too (`OF_ACCOUNT`), from all addresses together; but an address from
 has tries of its own for it, which nobody else can use up. Accounts that there are not are counted as all others, so the
 count tells nobody which ones there are.
 
-All of it is in memory: each node of a fleet counts what it was asked, so a fleet of N nodes allows N times as many. An
-account that is tried from everywhere can be entered in other ways too: by a link from an operator, or with a key.
+The counts are rows that every node reads and writes, so a fleet allows no more than one node. They are kept under
+hashes: what was typed as an account may be anything, such as a password. A count is of use until its next try would be
+the only one. An account that is tried from everywhere can be entered in other ways too: by a link from an operator, or
+with a key.
 """
 
-from collections import OrderedDict
-from collections.abc import Hashable
+import hashlib
+from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from signalpost.domain.timestamps import SECOND
 
-MAX_KEPT: Final = 10_000
-"""How many addresses, accounts and known pairs are kept at most. The one that was used longest ago makes room."""
+KNOWN_FOR: Final = 90 * 24 * 3_600 * SECOND
+"""How long it is remembered from where the owner of an account has signed in (µs)."""
 
 
 class Pace(NamedTuple):
@@ -30,65 +32,71 @@ OF_ADDRESS: Final = Pace(20, 3 * SECOND)
 OF_ACCOUNT: Final = Pace(5, 12 * SECOND)
 
 
-class _Counted:
-    """For each of some things, from when on its next try counts as the only one."""
+class Count(NamedTuple):
+    """The times are µs since the epoch."""
 
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._clear_at: OrderedDict[Hashable, int] = OrderedDict()
-
-    def wait(self, of: Hashable, now: int) -> int:
-        """How long it has to wait for its next try (µs); 0 if it need not."""
-        ahead = max(self._clear_at.get(of, 0) - now, 0)
-        return max(ahead - (self._pace.at_once - 1) * self._pace.every, 0)
-
-    def take(self, of: Hashable, now: int) -> None:
-        self._clear_at[of] = max(self._clear_at.get(of, 0), now) + self._pace.every
-        self._clear_at.move_to_end(of)
-        if len(self._clear_at) > MAX_KEPT:
-            self._clear_at.popitem(last=False)
-
-    def give_back(self, of: Hashable) -> None:
-        if of in self._clear_at:
-            self._clear_at[of] -= self._pace.every
+    clear_at: int
+    """From when on the next try counts as the only one."""
+    kept_until: int
 
 
-class SignInTries:
-    """Times are those of a clock in µs that is never set back."""
+Counts = Mapping[bytes, Count]
+"""Counts by what they are of."""
+_NONE: Final = Count(0, 0)
 
-    def __init__(self) -> None:
-        self._addresses = _Counted(OF_ADDRESS)
-        self._accounts = _Counted(OF_ACCOUNT)
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
-        """Accounts with the addresses from which their owners have signed in."""
 
-    def take(self, account: str, address: str | None, now: int) -> int:
-        """Count a try. Returns how long the next one has to wait (µs), and counts nothing where that is not 0."""
-        place, of = _place(address), self._counted(account, address)
-        wait = max(self._addresses.wait(place, now), self._accounts.wait(of, now))
-        if not wait:
-            self._addresses.take(place, now)
-            self._accounts.take(of, now)
-        return wait
+class Try(NamedTuple):
+    """A try to sign in, by the hashes of what it may be counted by."""
 
-    def note_success(self, account: str, address: str | None) -> None:
-        """Take note that the last try was right: it counts no more."""
-        self._addresses.give_back(_place(address))
-        self._accounts.give_back(self._counted(account, address))
-        self.know(account, address)
+    address: bytes
+    account: bytes
+    known: bytes
+    """The account at this address. It is counted by this where its owner has signed in there before."""
 
-    def know(self, account: str, address: str | None) -> None:
-        """Take note that the owner of an account is at this address."""
-        pair = (account, _place(address))
-        self._known[pair] = None
-        self._known.move_to_end(pair)
-        if len(self._known) > MAX_KEPT:
-            self._known.popitem(last=False)
 
-    def _counted(self, account: str, address: str | None) -> Hashable:
-        """What the tries of an account from an address are counted by."""
-        pair = (account, _place(address))
-        return pair if pair in self._known else account
+def a_try(account: str, address: str | None) -> Try:
+    place = _place(address)
+    return Try(_hash("address", place), _hash("account", account), _hash("known", account, place))
+
+
+def take(of: Try, counts: Counts, now: int) -> tuple[int, Counts]:
+    """Count a try. Returns how long it has to wait (µs; 0 if it need not), and the counts that change: none where it
+    has to wait."""
+    counted = _counted_by(of, counts, now)
+    wait = max(_wait(counts.get(each, _NONE), pace, now) for each, pace in counted)
+    return wait, {} if wait else {each: _with_one_more(counts.get(each, _NONE), pace, now) for each, pace in counted}
+
+
+def note_success(of: Try, counts: Counts, now: int) -> Counts:
+    """The counts that change because a try that was counted was right: it counts no more, and its address is known."""
+    counted = _counted_by(of, counts, now)
+    found = [(each, counts.get(each, _NONE), pace) for each, pace in counted]
+    without = {each: Count(count.clear_at - pace.every, count.kept_until) for each, count, pace in found}
+    return {**without, **know(of, {**counts, **without}, now)}
+
+
+def know(of: Try, counts: Counts, now: int) -> Counts:
+    """The count that changes because the owner of an account is at this address."""
+    return {of.known: Count(counts.get(of.known, _NONE).clear_at, now + KNOWN_FOR)}
+
+
+def _counted_by(of: Try, counts: Counts, now: int) -> tuple[tuple[bytes, Pace], ...]:
+    is_known = counts.get(of.known, _NONE).kept_until > now
+    return (of.address, OF_ADDRESS), (of.known if is_known else of.account, OF_ACCOUNT)
+
+
+def _wait(count: Count, pace: Pace, now: int) -> int:
+    return max(_ahead(count, pace, now) - (pace.at_once - 1) * pace.every, 0)
+
+
+def _with_one_more(count: Count, pace: Pace, now: int) -> Count:
+    clear_at = now + _ahead(count, pace, now) + pace.every
+    return Count(clear_at, max(clear_at, count.kept_until))
+
+
+def _ahead(count: Count, pace: Pace, now: int) -> int:
+    # Tries that are taken never add up to more than this. Where they seem to, a clock was set back.
+    return min(max(count.clear_at - now, 0), pace.at_once * pace.every)
 
 
 def _place(address: str | None) -> str:
@@ -99,3 +107,7 @@ def _place(address: str | None) -> str:
         return str(ip_network((address, 64), strict=False)) if ip_address(address).version == 6 else address
     except ValueError:
         return address
+
+
+def _hash(*what: str) -> bytes:
+    return hashlib.sha256("\0".join(what).encode("utf-8", "surrogateescape")).digest()

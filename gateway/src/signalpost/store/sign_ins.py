@@ -1,8 +1,12 @@
-"""Who is signed in, in a browser, and the links that sign somebody in once."""
+"""Who is signed in, in a browser, the links that sign somebody in once, and how often passwords were tried."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from signalpost.domain.sign_in import Ground, Link, Purpose, Session
+from signalpost.domain.sign_in_tries import Counts, Try
+
+T = TypeVar("T")
 
 
 class SignInStore(Protocol):
@@ -39,4 +43,10 @@ class SignInStore(Protocol):
     async def use_link(self, digest: bytes, purpose: Purpose, now: int) -> Link | None:
         """The link with this hash if it serves the purpose and has not expired. It is gone then: nobody else, on
         whichever node, gets it. One that serves another purpose stays."""
+        ...
+
+    async def count_tries(self, of: Try, now: int, decide: Callable[[Counts], tuple[T, Counts]]) -> T:
+        """Have `decide` see the counts that a try may be counted by, and keep those that it changes. Meanwhile no other
+        node sees or changes them. Counts that are kept until `now` are removed. Returns what `decide` says beside
+        them."""
         ...

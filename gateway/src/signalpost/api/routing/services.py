@@ -13,11 +13,11 @@ from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.http.sessions import Sessions
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Shares
+from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.routing.shapes.service import DatabaseKind, SettingShown
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.documents.links import Links
-from signalpost.domain.sign_in_tries import SignInTries
 from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_views import LaneViews

@@ -1,8 +1,10 @@
-"""Sessions and links."""
+"""Sessions and links, and how often passwords were tried."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from signalpost.domain.sign_in import IDLE, MAX_OF_GROUND, Ground, Link, Purpose, Session
+from signalpost.domain.sign_in_tries import Count, Counts, Try
 from signalpost.store.packing.sign_ins import (
     LINK_COLUMNS,
     SESSION_COLUMNS,
@@ -11,9 +13,11 @@ from signalpost.store.packing.sign_ins import (
     unpack_link,
     unpack_session,
 )
+from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Statement
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps, Writers
 
+T = TypeVar("T")
 _REMOVE_UNUSED: Final = "DELETE FROM session WHERE used_at <= $1"
 _MAKE_ROOM: Final = (
     "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE ground_kind = $1 AND ground_id = $2"
@@ -35,6 +39,23 @@ _KEEP_LINK: Final = f"INSERT INTO sign_in_link ({LINK_COLUMNS}) VALUES ($1, $2, 
 _USE_LINK: Final = (
     f"DELETE FROM sign_in_link WHERE hash = $1 AND purpose = $2 AND expires_at > $3 RETURNING {LINK_COLUMNS}"
 )
+
+_LOCK_COUNTS: Final = (
+    "INSERT INTO sign_in_try (subject, clear_at, kept_until)"
+    " SELECT subject, 0, 0 FROM unnest($1) AS asked (subject) ORDER BY subject"
+    " ON CONFLICT (subject) DO UPDATE SET clear_at = sign_in_try.clear_at RETURNING subject, clear_at, kept_until"
+)
+"""Makes those that are not there, so that they are locked too."""
+_KEEP_COUNTS: Final = (
+    "UPDATE sign_in_try SET clear_at = changed.clear_at, kept_until = changed.kept_until"
+    " FROM unnest($1, $2, $3) AS changed (subject, clear_at, kept_until)"
+    " WHERE sign_in_try.subject = changed.subject"
+)
+_REMOVE_COUNTS: Final = (
+    "DELETE FROM sign_in_try WHERE subject IN"
+    " (SELECT subject FROM sign_in_try WHERE kept_until <= $1 FOR UPDATE SKIP LOCKED)"
+)
+"""What another node has locked it removes itself; to wait for it could be to wait for each other."""
 
 
 class PostgresSignIns:
@@ -82,3 +103,15 @@ class PostgresSignIns:
     async def use_link(self, digest: bytes, purpose: Purpose, now: int) -> Link | None:
         found = await self._writers.rows(EVERY_TENANT, _USE_LINK, digest, str(purpose), now)
         return unpack_link(found[0]) if found else None
+
+    async def count_tries(self, of: Try, now: int, decide: Callable[[Counts], tuple[T, Counts]]) -> T:
+        return await self._writers.run(EVERY_TENANT, _count_tries(of, now, decide))
+
+
+def _count_tries(of: Try, now: int, decide: Callable[[Counts], tuple[T, Counts]]) -> Steps[T]:
+    [found] = yield [Statement(_LOCK_COUNTS, (blobs(of),))]
+    said, changed = decide({subject: Count(clear_at, kept_until) for subject, clear_at, kept_until in found})
+    counts = changed.values()
+    kept = (blobs(changed), numbers(each.clear_at for each in counts), numbers(each.kept_until for each in counts))
+    yield [Statement(_KEEP_COUNTS, kept), Statement(_REMOVE_COUNTS, (now,))]
+    return said

@@ -1,10 +1,12 @@
-"""Sessions and links."""
+"""Sessions and links, and how often passwords were tried."""
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import apsw
 
 from signalpost.domain.sign_in import IDLE, MAX_OF_GROUND, Ground, Link, Purpose, Session
+from signalpost.domain.sign_in_tries import Count, Counts, Try
 from signalpost.store.packing.sign_ins import (
     LINK_COLUMNS,
     SESSION_COLUMNS,
@@ -17,6 +19,7 @@ from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 
+T = TypeVar("T")
 _OF_GROUND: Final = "ground_kind = ? AND ground_id = ?"
 
 
@@ -78,6 +81,19 @@ class SqliteSignIns:
             (digest, str(purpose), now),
         )
         return unpack_link(found[0]) if found else None
+
+    @writing
+    def count_tries(
+        self, connection: apsw.Connection, of: Try, now: int, decide: Callable[[Counts], tuple[T, Counts]]
+    ) -> T:
+        found = rows(connection, "SELECT subject, clear_at, kept_until FROM sign_in_try WHERE subject IN (?, ?, ?)", of)
+        said, changed = decide({subject: Count(*count) for subject, *count in found})
+        connection.executemany(
+            "INSERT OR REPLACE INTO sign_in_try (subject, clear_at, kept_until) VALUES (?, ?, ?)",
+            [(subject, *count) for subject, count in changed.items()],
+        )
+        connection.execute("DELETE FROM sign_in_try WHERE kept_until <= ?", (now,))
+        return said
 
 
 def _insert(connection: apsw.Connection, table: str, columns: str, values: tuple[Any, ...]) -> None:
