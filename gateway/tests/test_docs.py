@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from typing import Any
 
 import pytest
 from gateway.tests.patience import PATIENCE
+
+from signalpost_bench.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / ".venv" / "bin"
@@ -44,7 +45,7 @@ def test_the_page_of_verifiers_shows_the_files_that_the_tests_run() -> None:
 @pytest.mark.slow
 def test_the_first_ten_minutes_go_as_their_page_says(tmp_path: Path) -> None:
     """Every command of the session ends as it did, and the page has the same steps."""
-    played = _maker("make_first_ten_minutes").play(tmp_path, _free_port(), _free_port())
+    played = _maker("make_first_ten_minutes").play(tmp_path, free_port(), free_port())
     written = (ROOT / "docs" / "first-ten-minutes.md").read_text(encoding="utf-8")
     steps = re.compile(r"^\$ (\w+ ?\w*)", re.MULTILINE)
     assert steps.findall(played) == steps.findall(written), "run: .venv/bin/python docs/make_first_ten_minutes.py"
@@ -53,7 +54,7 @@ def test_the_first_ten_minutes_go_as_their_page_says(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_first_minute_goes_as_its_page_says(tmp_path: Path) -> None:
     """Every command of the session ends as it did, and the page has the same steps."""
-    played = _maker("make_first_minute").play(tmp_path, _free_port(), _free_port())
+    played = _maker("make_first_minute").play(tmp_path, free_port(), free_port())
     written = (ROOT / "docs" / "first-minute.md").read_text(encoding="utf-8")
     steps = re.compile(r"^\$ (\w+ ?\w*)|^(✔ \S+)", re.MULTILINE)
     assert steps.findall(played) == steps.findall(written), "run: .venv/bin/python docs/make_first_minute.py"
@@ -66,7 +67,7 @@ def test_the_first_minute_goes_as_its_page_says(tmp_path: Path) -> None:
 def test_the_script_for_any_language_works_as_its_guide_shows_it(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "guides" / "test-a-receiver.md").read_text(encoding="utf-8")
     [script] = re.findall(r"```bash\n(.*?)```", guide, re.DOTALL)
-    port = _free_port()
+    port = free_port()
     receive = f"exec {sys.executable} {ROOT}/examples/receiver.py 'a secret of mine' {port}"
     with _shell(receive, tmp_path / "received") as received:
         _wait_for(received, "listening")
@@ -117,7 +118,7 @@ def test_every_decision_has_a_number_of_its_own_and_says_when_it_was_made_and_wh
 def test_the_readme_leads_to_a_first_verified_event(tmp_path: Path) -> None:
     """The README's commands run as they are pasted, but for the ports and the data directory."""
     serve, receive, subscribe_and_create = _readme_commands(
-        tmp_path, gateway_port=_free_port(), receiver_port=_free_port()
+        tmp_path, gateway_port=free_port(), receiver_port=free_port()
     )
     serve = serve.replace("make serve", f"{BIN}/signalpost serve --data-dir {tmp_path}/data --port $PORT")
     with _shell(serve, tmp_path / "serve.out") as gateway_output, _shell(receive, tmp_path / "receive.out") as received:
@@ -176,9 +177,3 @@ def _wait_for(output: Path, text: str) -> None:
     while text not in output.read_text():
         assert time.monotonic() < deadline, f"{text!r} did not appear in:\n{output.read_text()}"
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

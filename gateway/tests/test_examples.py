@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 from gateway.tests.patience import PATIENCE
 
+from signalpost_bench.free_port import free_port
 from signalpost_receiver import Signer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -39,9 +39,7 @@ class Application:
     """An application with the gateway inside, on a port of its own."""
 
     def __init__(self, name: str, folder: Path, **settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.folder = folder
         self._log = (folder / "log").open("wb")

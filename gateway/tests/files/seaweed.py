@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +11,8 @@ import obstore
 from gateway.tests.patience import PATIENCE
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
+
+from signalpost_bench.free_port import free_port
 
 WEED = Path(sys.executable).with_name("weed")
 KEY, SECRET, REGION = "AKIDFORTESTS", "a-secret-for-tests-4c1f", "us-east-1"
@@ -24,7 +24,7 @@ class Seaweed:
     """One server."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, filer, master, volume = _free_ports(4)
+        self.port, filer, master, volume = (free_port(GRPC) for _ in range(4))
         self.endpoint = f"http://127.0.0.1:{self.port}"
         keys = folder / "keys.json"
         keys.write_text(
@@ -101,22 +101,3 @@ class Seaweed:
             connection.getresponse().read()
         finally:
             connection.close()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Find ports that are free, with those that are taken beside them. Processes that begin at the same moment, with
-    one number after the other, look in different places: none has taken its ports when the next one looks."""
-    found: list[int] = []
-    for port in range(20_000 + os.getpid() * 2 * count % 10_000, 32_000):
-        if len(found) < count and all(_is_free(each) for each in (port, port + GRPC)):
-            found.append(port)
-    return found
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

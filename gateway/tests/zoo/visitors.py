@@ -56,8 +56,6 @@ class Watch:
             self.faults.append(f"{name}: request {nonce} got the answer of {named}")
         if outcome.failure not in ends:
             self.faults.append(f"{name}: {end}: {outcome.detail}")
-        if seconds > LONGEST:
-            self.faults.append(f"{name}: {seconds:.2f} s")
 
 
 # --- The zoo ----------------------------------------------------------------------------------------------------------
@@ -95,6 +93,7 @@ async def visit(seconds: float, at_once: int, ports: dict[str, int], ca_file: Pa
                 memory.append(resident_mb())
         await asyncio.gather(*places)
     await asyncio.sleep(0.2)
+    watch.faults += [f"{name}: {longest:.2f} s" for name, longest in watch.longest.items() if longest > LONGEST]
     growth = max(memory) - memory[0]
     left = (open_descriptors() - descriptors, len(asyncio.all_tasks()) - tasks)
     if growth > MAX_GROWTH_MB:

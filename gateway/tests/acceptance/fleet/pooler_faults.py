@@ -14,6 +14,8 @@ import pytest
 from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.fleet.conftest import PASSWORD, ROLE, Database, Fleets
 
+from signalpost_bench.free_port import free_port
+
 pytestmark = pytest.mark.slow
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 SUBSCRIPTIONS = 10
@@ -27,9 +29,7 @@ def pooler(database: Database, tmp_path: Path) -> Iterator[int]:
     folder = Path("/tmp") / f"pgbouncer-{os.getpid()}"  # the user that it runs as must reach it
     folder.mkdir()
     owner = database.server.folder.stat()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (folder / "users").write_text(f'"{ROLE}" "{PASSWORD}"\n')
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n* = host=127.0.0.1 port={database.server.port}\n[pgbouncer]\n"
