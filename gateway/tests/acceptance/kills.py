@@ -80,6 +80,10 @@ class UnderLoad:
         self.repeated = 0
         """Attempts that were made twice, as a kill came between."""
 
+    def until_sent_more(self) -> None:
+        """Wait until this process of the gateway has sent something, so that its end may interrupt something."""
+        self.strict.until(len(self.strict.requests) + 1)
+
     def note_kill(self) -> None:
         """Remember that the gateway has just been killed."""
         self.kills.append(Kill(time.monotonic(), recorded_in(self.gateway.data_dir)))

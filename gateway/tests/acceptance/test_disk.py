@@ -13,6 +13,7 @@ from gateway.tests.acceptance.client import DOCUMENT, Client, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess, run_command
 from gateway.tests.acceptance.load import Writer, check_log, writers
 from gateway.tests.acceptance.receiver import HELD, Answer, Endpoint, Receiver, first
+from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 from signalpost.store.open import default_url, find_database
 
@@ -48,7 +49,7 @@ def on_small_disk(small_disk: Path, tmp_path: Path, ca_file: Path, receiver: Rec
     logs.mkdir()
     gateway = GatewayProcess(
         small_disk / "data", logs, ca_file, receiver.origin,
-        retry_delays="1,1,1", disk_reserve_mb="16",
+        retry_delays="1,1,1", disk_reserve_mb="16", attempt_timeout=f"{ATTEMPT_TIMEOUT:g}",
     )  # fmt: skip
     try:
         gateway.start()

@@ -38,7 +38,8 @@ def kill_at_random(load: UnderLoad, chance: random.Random) -> None:
             time.sleep(chance.uniform(0, 0.9))
         else:
             load.gateway.until_listening()
-            time.sleep(chance.uniform(0.02, 0.7))
+            load.until_sent_more()
+            time.sleep(chance.uniform(0, 0.6))
         load.gateway.kill()
         load.note_kill()
         load.gateway.spawn()

@@ -8,6 +8,7 @@ import stat
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def unrepeated(requests: list[Received]) -> bool:
 
 @pytest.mark.slow
 def test_a_stop_under_load_is_clean_and_loses_and_repeats_nothing(gateways: Gateways, endpoint: Endpoints) -> None:
-    """Exit code 0; what was answered 2xx is there; what was sent is recorded, so nothing is sent twice."""
+    """Exit code 0; what was answered 2xx is there; what was sent is recorded, so nothing is sent twice but what is on
+    record as cut: a machine may be too slow for the time that a stop gives it."""
     gateway = gateways()
     fast, slow = endpoint(), endpoint(Answer(after=0.15))
     subscriptions = [gateway.api.subscribe(hook.url) for hook in (fast, slow)]
@@ -48,7 +50,10 @@ def test_a_stop_under_load_is_clean_and_loses_and_repeats_nothing(gateways: Gate
     for hook, subscription in zip((fast, slow), subscriptions, strict=True):
         hook.until(len(feed))
         until(lambda subscription=subscription: not gateway.api.deliveries(subscription, status="pending"))  # type: ignore[misc]
-        assert unrepeated(hook.requests)
+        for event_id, count in Counter(request.id for request in hook.requests).items():
+            if count > 1:
+                attempts = gateway.api.delivery(subscription, event_id)["attempts"]
+                assert [attempt["error"] for attempt in attempts] == ["cut"] * (count - 1) + [None]
         assert {request.attempt for request in hook.requests} == {1}
         assert {each["status"] for each in gateway.api.deliveries(subscription)} == {"delivered"}
 

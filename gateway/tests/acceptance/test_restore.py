@@ -13,7 +13,7 @@ from gateway.tests.acceptance.client import Client, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess, run_command
 from gateway.tests.acceptance.kills import mostly_well, recorded_in, until_all_delivered
 from gateway.tests.acceptance.load import DELETED, Writer, change_of, check_log, writers
-from gateway.tests.acceptance.receiver import Endpoint
+from gateway.tests.acceptance.receiver import HELD, Endpoint, always
 
 AHEAD, AFTER = 40, 20
 """How many changes of each caller are answered before the backup, and after it."""
@@ -26,13 +26,18 @@ def test_a_backup_under_load_has_all_that_was_promised_and_sends_nothing_under_a
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     gateway = gateways(retry_delays="1,1,1")
-    hook = endpoint(mostly_well(seed))
+    well = mostly_well(seed)
+    hook = endpoint(well)
     subscription = gateway.api.subscribe(hook.url)
     callers = writers(lambda: gateway.client(keep=True), 4, seed, pause=0.02)
     until_answered(callers, [AHEAD] * len(callers))
+    hook.answer = always(HELD)
+    hook.until(len(hook.requests) + 1)  # which is in flight at the backup, and so comes once more after it
     backup = tmp_path / "backup.db"
     promised = [len(caller.promises) for caller in callers]
     run("backup", backup, gateway.data_dir)
+    hook.answer = well
+    hook.release()
     until_answered(callers, [len(caller.promises) + AFTER for caller in callers])
     for caller in callers:
         caller.stop()

@@ -385,10 +385,10 @@ def test_a_client_that_sends_nothing_at_all_is_refused(impatient: "World") -> No
 
 def test_a_client_that_sends_slowly_but_steadily_is_not_cut_off(make_world: Callable[..., "World"]) -> None:
     """In all it takes longer than it may pause."""
-    with stream(make_world(idle_seconds=3.0)) as talk:
+    with stream(make_world(idle_seconds=6.0)) as talk:
         for piece in (line(3)[:20], line(3)[20:60], line(3)[60:], b"\n", b"\n", b"\n", b"\n"):
             talk.send(piece)
-            time.sleep(0.5)
+            time.sleep(1)
         talk.end()
         assert [answer["line"] for answer in talk.answers()] == [1]
 

@@ -70,6 +70,12 @@ def world(make_world: Callable[..., "World"]) -> "World":
     return make_world(max_connections=12)
 
 
+@pytest.fixture(autouse=True)
+def nobody_watches(world: "World") -> None:
+    """Those of earlier tests are over: the world may have three."""
+    world.wait_until(lambda: not world.gateway._services.viewers.taken)
+
+
 def test_what_changed_is_named_and_nothing_is_told_of_it(world: "World") -> None:
     with Viewer(world) as viewer:
         assert viewer.status == 200
@@ -118,7 +124,6 @@ def test_a_stream_ends_with_its_key(world: "World") -> None:
 
 def test_many_who_watch_are_refused_before_they_take_what_others_need(world: "World") -> None:
     """Three of 12 connections may be streams, whoever opens them; one that is over makes room."""
-    world.wait_until(lambda: not world.gateway._services.viewers.taken)  # those of other tests are over
     viewers = [Viewer(world) for _ in range(4)]
     assert [viewer.status for viewer in viewers] == [200, 200, 200, 429]
     assert world.get("/v1/overview").status == 200

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
 import pytest
@@ -167,30 +167,40 @@ def test_an_import_that_breaks_off_says_how_far_it_came_and_can_be_done_again(tm
         assert len(events) == 2000, "an event for each, once"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (None, 1)], ids=["Ctrl-C", "closed pipe"])
-def test_an_import_that_is_stopped_says_how_far_it_came(
-    data_dir: Path, number: signal.Signals | None, code: int
-) -> None:
-    importing = subprocess.Popen(
-        [SIGNALPOST, "documents", "import", "-", "--json"], text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+def importing(data_dir: Path, stdout: IO[bytes] | int) -> "subprocess.Popen[bytes]":
+    """An import that was given 1,000 lines and waits for more."""
+    process = subprocess.Popen(
+        [SIGNALPOST, "documents", "import", "-", "--json"],
+        stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE,
         env=environment(SIGNALPOST_DATA_DIR=str(data_dir)),
     )  # fmt: skip
-    assert importing.stdin is not None
-    assert importing.stdout is not None
-    assert importing.stderr is not None
-    importing.stdin.write(ndjson(snapshot(number) for number in range(20_000, 21_000)))
-    importing.stdin.flush()
-    importing.stdout.readline()
-    importing.stdout.close()
-    if number is not None:
-        importing.send_signal(number)
-    else:
-        with contextlib.suppress(BrokenPipeError):  # it may have ended by now
-            importing.stdin.write(ndjson(snapshot(number) for number in range(21_000, 22_000)))
-            importing.stdin.flush()
-    assert "Import the same file again" in importing.stderr.read()
-    assert importing.wait(PATIENCE) == code
-    importing.stderr.close()
+    assert process.stdin is not None
+    process.stdin.write(ndjson(snapshot(number) for number in range(20_000, 21_000)).encode())
+    process.stdin.flush()
+    return process
+
+
+def test_an_import_that_is_interrupted_says_how_far_it_came(data_dir: Path, tmp_path: Path) -> None:
+    with (tmp_path / "answers").open("wb") as answers, importing(data_dir, answers) as process:
+        assert process.stderr is not None
+        until(lambda: (tmp_path / "answers").stat().st_size)
+        process.send_signal(signal.SIGINT)
+        assert b"Import the same file again" in process.stderr.read()
+        assert process.wait(PATIENCE) == 130
+
+
+def test_an_import_whose_reader_went_away_says_how_far_it_came(data_dir: Path) -> None:
+    process = importing(data_dir, subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    with contextlib.suppress(BrokenPipeError):  # it may have ended by now
+        process.stdin.write(ndjson(snapshot(number) for number in range(21_000, 22_000)).encode())
+        process.stdin.flush()
+    assert b"Import the same file again" in process.stderr.read()
+    assert process.wait(PATIENCE) == 1
+    process.stderr.close()
     with contextlib.suppress(BrokenPipeError):
-        importing.stdin.close()
+        process.stdin.close()

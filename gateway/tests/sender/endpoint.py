@@ -15,6 +15,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from gateway.tests.patience import PATIENCE
+
 from signalpost.domain.request import OutgoingRequest, Target
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -191,13 +193,13 @@ class Endpoint:
         self._stopping.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._accepting.join(60)
+        self._accepting.join(PATIENCE)
         self._listener.close()
         for peer in list(self._peers):
             with contextlib.suppress(OSError):
                 peer.raw.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(60)
+            thread.join(PATIENCE)
             assert not thread.is_alive(), "a script does not end"
         if self._faults:
             raise self._faults[0]

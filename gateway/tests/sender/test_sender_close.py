@@ -215,6 +215,7 @@ def test_no_descriptor_and_no_task_is_left_behind(
         assert all(outcome.done() for outcome in last)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
+    gc.collect()  # what earlier tests left
     before = descriptors()
     run(scenario())
     for endpoint in (*endpoints, *silent_ones):
