@@ -29,6 +29,7 @@ from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.server import Server
 from signalpost.runtime.clock import Clock
 from signalpost.settings import Settings
+from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.vault import derive_key
 
 PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
@@ -236,6 +237,19 @@ class World(Client):
     def last(self) -> int:
         """The last sequence of the log."""
         return sum(row[0] for row in self._database.execute("SELECT last_sequence FROM tenant"))
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """The database writes nothing meanwhile. However long that is, nobody is told that it took too long, as where
+        another program locked it."""
+        store = self.gateway._services.store
+        assert isinstance(store, SqliteStore)
+        goes_on = threading.Event()
+        store._executors.writer.submit(goes_on.wait)
+        try:
+            yield
+        finally:
+            goes_on.set()
 
     # --- What tests do again and again --------------------------------------------------------------------------------
 

@@ -439,16 +439,13 @@ def test_what_cannot_be_committed_is_said_of_each_line_and_the_stream_goes_on(
 def test_beyond_what_may_wait_lines_are_read_no_further_and_none_is_refused(make_world: Callable[..., "World"]) -> None:
     """Many imports at once, while the database stands still."""
     world = make_world()
-    other = apsw.Connection(str(database_file(world.settings.data_dir)))
     with contextlib.ExitStack() as stack:
         talks = [stack.enter_context(stream(world)) for _ in range(20)]
-        other.execute("BEGIN IMMEDIATE")
-        for number, talk in enumerate(talks):
-            talk.send(b"".join(line(number * PLACES + each) for each in range(PLACES)))
-        for _ in range(5):  # it grows no further
-            world.wait_until(lambda: world.waiting() == MAX_BACKGROUND_OF_TENANT)
-        other.execute("ROLLBACK")
-        other.close()
+        with world.standing_still():
+            for number, talk in enumerate(talks):
+                talk.send(b"".join(line(number * PLACES + each) for each in range(PLACES)))
+            for _ in range(5):  # it grows no further
+                world.wait_until(lambda: world.waiting() == MAX_BACKGROUND_OF_TENANT)
         for talk in talks:
             talk.end()
         answers = [answer for talk in talks for answer in talk.answers()]

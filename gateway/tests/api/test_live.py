@@ -72,7 +72,7 @@ def world(make_world: Callable[..., "World"]) -> "World":
 
 @pytest.fixture(autouse=True)
 def nobody_watches(world: "World") -> None:
-    """Those of earlier tests are over: the world may have three."""
+    """The streams of earlier tests are over: the world may have three."""
     world.wait_until(lambda: not world.gateway._services.viewers.taken)
 
 
