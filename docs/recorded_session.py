@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-SECONDS = 60
-"""Seconds that one step may take."""
+SECONDS = 300
+"""Seconds that one step may take, on a machine that has much else to do."""
 
 
 class Session:

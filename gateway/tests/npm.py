@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gateway.tests.patience import PATIENCE
+from gateway.tests.patience import LONG_PATIENCE
 
 
 def install(folder: Path) -> None:
@@ -20,7 +20,7 @@ def install(folder: Path) -> None:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=LONG_PATIENCE,
     )
     if done.returncode != 0:
         pytest.skip(f"npm cannot install {folder.name}: {done.stderr.strip().splitlines()[-1:]}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway.tests.patience import PATIENCE
+from gateway.tests.patience import LONG_PATIENCE, PATIENCE
 
 from signalpost_bench.free_port import free_port
 
@@ -73,7 +73,7 @@ def test_the_script_for_any_language_works_as_its_guide_shows_it(tmp_path: Path)
         _wait_for(received, "listening")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script.replace("9000", str(port))],
-            capture_output=True, text=True, timeout=PATIENCE, cwd=tmp_path,
+            capture_output=True, text=True, timeout=LONG_PATIENCE, cwd=tmp_path,
             env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "XDG_STATE_HOME": str(tmp_path)},
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from gateway.tests.patience import PATIENCE
+from gateway.tests.patience import LONG_PATIENCE
 
 from signalpost_receiver import Signer
 
@@ -38,7 +38,7 @@ def _compiled(
     compiler: Callable[[Path], list[str | Path]], *command: str, file: str
 ) -> Callable[[Path], list[str | Path]]:
     def compile_it(folder: Path) -> list[str | Path]:
-        done = subprocess.run(compiler(folder), capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(compiler(folder), capture_output=True, text=True, timeout=LONG_PATIENCE)
         assert done.returncode == 0, done.stderr
         return [*command, folder / file]
 
@@ -46,15 +46,18 @@ def _compiled(
 
 
 def _java(folder: Path) -> list[str | Path]:
-    subprocess.run(["javac", "-d", folder, VERIFIERS / "java" / "Verify.java"], check=True, timeout=PATIENCE)
+    subprocess.run(["javac", "-d", folder, VERIFIERS / "java" / "Verify.java"], check=True, timeout=LONG_PATIENCE)
     return ["java", "-cp", folder, "Verify"]
 
 
 def _rust(folder: Path) -> list[str | Path]:
     crate = shutil.copytree(VERIFIERS / "rust", folder / "crate")  # cargo writes its lock beside the sources
-    if subprocess.run(["cargo", "fetch", "--quiet"], cwd=crate, capture_output=True, timeout=PATIENCE).returncode != 0:
+    if (
+        subprocess.run(["cargo", "fetch", "--quiet"], cwd=crate, capture_output=True, timeout=LONG_PATIENCE).returncode
+        != 0
+    ):
         pytest.skip("the crates that the verifier needs cannot be fetched")
-    subprocess.run(["cargo", "build", "--quiet", "--offline"], cwd=crate, check=True, timeout=PATIENCE)
+    subprocess.run(["cargo", "build", "--quiet", "--offline"], cwd=crate, check=True, timeout=LONG_PATIENCE)
     return [crate / "target" / "debug" / "verify"]
 
 
@@ -132,5 +135,5 @@ def _run(command: list[str | Path], request: Request) -> tuple[int, str, str]:
     variables = dict(zip(("SIGNALPOST_SECRET", "SIGNALPOST_NEXT_SECRET"), request.secrets, strict=False))
     headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.items()}
     environment = {**os.environ, **headers, **variables}
-    done = subprocess.run(command, input=request.body, env=environment, capture_output=True, timeout=PATIENCE)
+    done = subprocess.run(command, input=request.body, env=environment, capture_output=True, timeout=LONG_PATIENCE)
     return done.returncode, done.stdout.decode().strip(), done.stderr.decode()

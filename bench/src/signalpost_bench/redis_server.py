@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-_STARTS_WITHIN = 60.0
+_STARTS_WITHIN = 180.0
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from signalpost_bench.resource_monitor import ResourceMonitor, Spent
 from signalpost_bench.results import Stall, longest
 from signalpost_bench.workload import MASTER_KEY, OPERATOR_KEY, PUBLIC_URL
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 SLOW_COMMIT_SECONDS = 0.025
 """A bound of the metric of commits."""
 

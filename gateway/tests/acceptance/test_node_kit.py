@@ -18,7 +18,7 @@ import pytest
 from gateway.tests.acceptance.client import Client
 from gateway.tests.acceptance.receiver import Endpoint
 from gateway.tests.npm import install
-from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
+from gateway.tests.patience import ATTEMPT_TIMEOUT, LONG_PATIENCE
 
 from signalpost.local.doctor.exam import examine
 from signalpost.local.doctor.finding import Finding, Verdict
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 def run(*command: str | Path, cwd: Path, given: str = "", given_env: Mapping[str, str] = MappingProxyType({})) -> str:
     environment = {**os.environ, **given_env}
     done = subprocess.run(
-        command, cwd=cwd, input=given, env=environment, capture_output=True, text=True, timeout=PATIENCE
+        command, cwd=cwd, input=given, env=environment, capture_output=True, text=True, timeout=LONG_PATIENCE
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]
     return done.stdout

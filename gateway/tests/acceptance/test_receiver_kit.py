@@ -106,6 +106,7 @@ def test_c20_c21_other_libraries_verify_what_is_sent_also_during_a_rotation(api:
     api.create()
     hook.until(3)
     after = hook.requests[2]
+    until(lambda: len(shop.handled) == 2)
     for request, fits in ((before, [old]), (during, [old, new]), (after, [new])):
         for shown in (old, new):
             accepted = [accepts(request, shown) for accepts in (by_standardwebhooks, by_svix, by_the_kit)]

@@ -22,15 +22,13 @@ from typing import Any
 from gateway.tests import forked
 from gateway.tests.acceptance.client import until
 from gateway.tests.forked import Forked, Streams
-from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
+from gateway.tests.patience import ATTEMPT_TIMEOUT, LONG_PATIENCE, PATIENCE
 
 SIGNALPOST = Path(sys.executable).parent / "signalpost"
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
 NOWHERE = "http://127.0.0.1:9"
 """Allowed as a target; nothing listens there."""
-MAX_COMMAND = 5 * PATIENCE
-"""Seconds after which a command is taken for one that does not end; a benchmark takes long."""
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -43,7 +41,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def run(*arguments: str, code: int = 0, stdin: str = "", **more: str) -> Done:
     """A command that ends by itself with this exit code."""
-    done = forked.run_to_end(arguments, environment(**more), MAX_COMMAND, stdin)
+    done = forked.run_to_end(arguments, environment(**more), LONG_PATIENCE, stdin)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -87,7 +85,7 @@ def following(data_dir: Path, *arguments: str) -> Iterator[Callable[[], Any]]:
     )
     assert process.stdout is not None
     stdout = process.stdout
-    patience = threading.Timer(MAX_COMMAND, process.kill)
+    patience = threading.Timer(LONG_PATIENCE, process.kill)
     patience.start()
     try:
         # It says nothing when it is ready. It asks twice where the log ends; what comes later it shows.
