@@ -1,7 +1,7 @@
 """Two nodes on a real PostgreSQL deliver through one connection, whose vendor takes each refresh token once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any
@@ -14,10 +14,10 @@ from gateway.tests.world.network import Network, VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
 from signalpost.api.rendering import kept_answers
-from signalpost.commands.connections import CreateConnection, KeepGrant
+from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateConnectorSubscription
-from signalpost.domain.connection import Granted
+from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.documents.links import Links
 from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
@@ -39,6 +39,7 @@ class OneVendor:
     """What the time is."""
 
     def __init__(self, clock: SystemClock) -> None:
+        self.clock = clock
         self.its = FakeVendor(sign_in="consent")
         self.its.give = self._slowly
         self.wall = self
@@ -98,14 +99,21 @@ async def _subscribe(engine: Engine, number: int) -> None:
     )
 
 
-def test_a_refresh_token_is_used_once_over_all_nodes() -> None:
-    async def scenario(url: str, thread: ThreadPoolExecutor) -> FakeVendor:
-        clock = SystemClock()
-        vendor = OneVendor(clock)
-        stores = [await _store(url), await _store(url)]
-        one, other = nodes = [_engine(store, vendor, clock, n, thread) for n, store in enumerate(stores)]
-        for node in nodes:
-            await node.start()
+class Pair:
+    """Two nodes on one database, and the vendor of their connection."""
+
+    def __init__(self, stores: list[Store], vendor: OneVendor, thread: ThreadPoolExecutor) -> None:
+        self.vendor = vendor.its
+        self.nodes = [_engine(store, vendor, vendor.clock, number, thread) for number, store in enumerate(stores)]
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection as the second node knows it."""
+        return self.nodes[1].directory.connection(TENANT, CONNECTION)
+
+    async def connect(self) -> None:
+        """Have the first node make a connection to which a person gave consent, and the second know of it."""
+        one = self.nodes[0]
         await one.submit(
             CreateConnection(
                 tenant_id=TENANT, connection_id=CONNECTION, kind="fake", name="c",
@@ -114,22 +122,66 @@ def test_a_refresh_token_is_used_once_over_all_nodes() -> None:
         )  # fmt: skip
         granted = Granted(refresh_token="refresh-0")
         await one.submit(KeepGrant(tenant_id=TENANT, connection_id=CONNECTION, granted=granted, of_grant_version=0))
-        await _until(lambda: bool((c := other.directory.connection(TENANT, CONNECTION)) and c.granted == granted))
+        await _until(lambda: bool((known := self.connection) and known.granted == granted))
+
+
+def with_two_nodes(scenario: Callable[[Pair], Awaitable[None]], database: str) -> FakeVendor:
+    """Runs the scenario. Returns the vendor as it was then."""
+
+    async def run(thread: ThreadPoolExecutor) -> FakeVendor:
+        url = new_database(database)
+        stores = [await _store(url), await _store(url)]
+        pair = Pair(stores, OneVendor(SystemClock()), thread)
+        for node in pair.nodes:
+            await node.start()
+        await pair.connect()
+        await scenario(pair)
+        for node, store in zip(pair.nodes, stores, strict=True):
+            await node.close(1)
+            await store.close()
+        return pair.vendor
+
+    with ThreadPoolExecutor(1) as thread:
+        return asyncio.run(run(thread))
+
+
+def test_a_refresh_token_is_used_once_over_all_nodes() -> None:
+    async def scenario(pair: Pair) -> None:
+        nodes = pair.nodes
         for number in range(8):
             await _subscribe(nodes[number % 2], number)
         await _until(lambda: all(len(node.lanes.numbers) for node in nodes))
         await _until(lambda: sum(len(node.lanes.numbers) for node in nodes) == 8)
         document = "00000000-0000-4000-8000-000000000001"
         made = CreateDocument(tenant_id=TENANT, document_id=document, new=new_document(), source_app="test")
-        await one.submit(made)
-        await _until(lambda: len(vendor.its.messages) == 8)
-        for node, store in zip(nodes, stores, strict=True):
-            await node.close(1)
-            await store.close()
-        return vendor.its
+        await nodes[0].submit(made)
+        await _until(lambda: len(pair.vendor.messages) == 8)
 
-    with ThreadPoolExecutor(1) as thread:
-        vendor = asyncio.run(scenario(new_database("_tokens"), thread))
+    vendor = with_two_nodes(scenario, "_tokens")
     assert len(vendor.token_calls) == 1, "no refresh token was shown to the vendor twice"
     assert {call.process for call in vendor.calls} == {0, 1}, "both nodes delivered"
     assert len(vendor.calls) == 8, "nothing was refused"
+
+
+def test_a_disconnection_waits_for_a_token_that_another_node_has_asked_for_and_takes_that_back() -> None:
+    async def scenario(pair: Pair) -> None:
+        one, other = pair.nodes
+        found = one.directory.connection(TENANT, CONNECTION)
+        assert found is not None
+        testing = asyncio.create_task(other.connectors.test(found))  # which asks for a token
+        await _until(lambda: len(pair.vendor.token_calls) == 1)
+        async with one.connectors.disconnection(found) as disconnection:
+            await one.submit(
+                DisconnectConnection(
+                    tenant_id=TENANT, connection_id=CONNECTION, left=found.config, needs_consent=True,
+                    of_version=found.version,
+                )
+            )  # fmt: skip
+        assert (await disconnection.tell()).succeeded
+        await testing
+        await _until(lambda: bool((known := pair.connection) and known.granted is None))
+        assert (await other.connectors.test(found)).works is False
+
+    vendor = with_two_nodes(scenario, "_disconnection")
+    assert vendor.revoked == ["refresh-1"], "what the vendor gave last is what it was told to take back"
+    assert len(vendor.token_calls) == 1

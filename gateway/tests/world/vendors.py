@@ -5,7 +5,7 @@ replaced with each use, and the old one may be good for a while longer. What it 
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -22,8 +22,10 @@ from signalpost.destinations.destination import (
     Done,
     Fixed,
     Grant,
+    Held,
     Reject,
     Reply,
+    Revocation,
     Ruling,
     Skip,
     Then,
@@ -37,6 +39,7 @@ from signalpost.domain.delivery.outcome import Failure
 ORIGIN = "https://vendor.example"
 HOST = "vendor.example"
 TOKEN_PATH = "/token"
+REVOKE_PATH = "/revoke"
 SECRET = "s3cr3t-of-the-connection"
 
 
@@ -123,6 +126,13 @@ class Fake(Destination[FakeConnection, FakeConfig]):
         """Asks who is there."""
         return Call(url=ORIGIN + "/me", method="GET")
 
+    def revocations(self, connection: FakeConnection, held: Held) -> Sequence[Revocation]:
+        """A person's consent ends with its refresh token."""
+        if not held.refresh_token:
+            return ()
+        form = {"token": held.refresh_token}
+        return (Revocation(call=Call(url=ORIGIN + REVOKE_PATH, form=form, authorised=False)),)
+
 
 class Unhurried(Fake):
     """Takes one message a second in each channel."""
@@ -163,6 +173,8 @@ class FakeVendor:
         self.refresh_token = "refresh-0"
         self._former: dict[str, float] = {}
         """Refresh tokens that were replaced, and until when each is good."""
+        self.revoked: list[str] = []
+        """The refresh tokens that were taken back, in order."""
         self.messages: list[dict[str, Any]] = []
         """What was taken, in order."""
         self.take: Callable[[VendorCall], VendorReply | None] = lambda _call: None
@@ -177,6 +189,9 @@ class FakeVendor:
         if call.path == TOKEN_PATH:
             self.token_calls.append(call)
             return self._answer_for_token(call)
+        if call.path == REVOKE_PATH:
+            self.revoked.append(dict(parse_qsl(call.body.decode()))["token"])
+            return _json({})
         self.calls.append(call)
         if not self._lets_in(call):
             return VendorReply(401, b"{}")

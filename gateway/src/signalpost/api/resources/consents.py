@@ -74,14 +74,10 @@ async def disconnect(context: RequestContext) -> Response:
         if_match=context.if_match,
         idempotency=change.idempotency,
     )
-    disconnection = await services.engine.connectors.disconnection(found)
-    try:
+    disconnection = services.engine.connectors.disconnection(found)
+    async with disconnection:
         answer = await submit(context, command)
-    except BaseException:
-        disconnection.go_on()
-        raise
     if is_repeated(answer):
-        disconnection.go_on()
         return with_more(context, answer, revocation=None)
     return with_more(context, answer, revocation=await disconnection.tell())
 

@@ -270,15 +270,13 @@ class Connectors:
         self._note_works(opened)
         return Tested(works=True, detail=ruling.detail or "The vendor accepted the credentials.")
 
-    async def disconnection(self, connection: Connection) -> Disconnection:
-        """What is done beside the commit in which a connection forgets its credentials. Nothing is asked at the vendor
-        meanwhile. Raises NotFound if the connection is gone."""
+    def disconnection(self, connection: Connection) -> Disconnection:
+        """What is done beside the commit in which a connection forgets its credentials. Raises NotFound if the
+        connection is gone."""
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None:
             raise NotFound("connection_not_found", GONE)
-        disconnection = Disconnection(opened, self.line)
-        await disconnection.hold_back()
-        return disconnection
+        return Disconnection(opened, self.line)
 
     async def let_in(self, connection: Connection, code: str, redirect_uri: str, verifier: str, actor: Actor) -> None:
         """Take the code that a person's consent brought to the vendor, and keep what it grants. Raises Conflict with

@@ -4,12 +4,12 @@
         └──────── not committed: go on as before
 
 The connection forgets whatever the vendor says. What it held is taken down first, once a token that was asked for has
-come: nothing is left at the vendor of which nobody knows any more. If the gateway ends between the commit and the
-vendor's answer, nobody asks the vendor again.
+come, here or at another node: nothing is left at the vendor of which nobody knows any more. Nobody asks for another
+until the commit is made. If the gateway ends between the commit and the vendor's answer, nobody asks the vendor again.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Self
 
 from msgspec import Struct
 
@@ -33,7 +33,7 @@ class Revoked(Struct, frozen=True):
 
 
 class Disconnection:
-    """One connection that is about to forget its credentials."""
+    """One connection that is about to forget its credentials. The commit is made while it is entered."""
 
     def __init__(self, opened: OpenConnection, line: VendorTransport) -> None:
         self._connection = opened
@@ -44,20 +44,22 @@ class Disconnection:
         self._authorization: str | None = None
         self._secrets = Secrets(())
 
-    async def hold_back(self) -> None:
-        """Take down what is held, and let nothing more be asked for meanwhile."""
+    async def __aenter__(self) -> Self:
+        """Take down what is held, and let nothing more be asked for meanwhile. Raises Unavailable where another node
+        has asked for a token and had no answer for long."""
         opened = self._connection
         await opened.tokens.rest()
         self._opened, self._trouble = opened.opened, opened.trouble or ""
         self._held, self._authorization = opened.tokens.held, opened.tokens.authorization
         self._secrets = opened.secrets
+        return self
 
-    def go_on(self) -> None:
-        """Nothing was committed."""
-        self._connection.try_again()
+    async def __aexit__(self, *_: object) -> None:
+        """Go on, with nothing to ask with if that was committed."""
+        await self._connection.tokens.go_on()
 
     async def tell(self) -> Revoked:
-        """Have the vendor take back what was held."""
+        """Have the vendor take back what was held, after the commit."""
         if self._opened is None:
             return Revoked(succeeded=False, detail=f"The vendor was not told. {self._trouble}".strip())
         try:

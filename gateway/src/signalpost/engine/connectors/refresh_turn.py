@@ -42,9 +42,8 @@ class RefreshTurn:
         return False
 
     async def end(self) -> None:
-        if not self._jobs.is_alone:
-            with suppress(SignalpostError):  # then it ends by itself, or with this node
-                await self._jobs.give_up(self._name)
+        with suppress(SignalpostError):  # then it ends by itself, or with this node
+            await self._jobs.give_up(self._name)
 
     @property
     def _name(self) -> str:

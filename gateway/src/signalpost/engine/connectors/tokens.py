@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from signalpost.destinations.destination import Access, Consent, Fixed, Grant, Held
 from signalpost.domain.connection import Granted
+from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.token_endpoints import Issued, TokenEndpoints, TokenRefused, Unanswered
 from signalpost.engine.lanes.carriers import NEVER
@@ -39,6 +40,9 @@ WAIT_FIRST: Final = 1 * SECOND
 WAIT_LAST: Final = 300 * SECOND
 TURN_AGAIN_AFTER: Final = 0.25
 """Seconds between two looks whether another node has renewed a token."""
+RESTS_WITHIN: Final = 30.0
+"""Seconds for which a rest waits for another node: longer than two requests for a token take, or than a node that was
+lost keeps its turn."""
 
 
 class TokenState(StrEnum):
@@ -213,10 +217,33 @@ class Tokens:
         self._on_change()
 
     async def rest(self) -> None:
-        """Let nothing be sent and nothing be asked for until it is tried again, once what was asked for has come."""
+        """Let nothing be sent here, and nothing be asked for by any node, until `go_on`. What was asked for has come,
+        and is known. Raises Unavailable where another node has had no answer for long."""
+        try:
+            async with asyncio.timeout(RESTS_WITHIN):
+                while not await self._rests():
+                    await asyncio.sleep(TURN_AGAIN_AFTER)
+        except TimeoutError:
+            await self.go_on()
+            raise Unavailable("Another node renews the token of this connection: repeat the request.") from None
+        except BaseException:
+            await self.go_on()
+            raise
+
+    async def _rests(self) -> bool:
         self._is_resting = True
         if (fetching := self._fetching) is not None:
             await asyncio.wait([fetching])
+        if not isinstance(self._access, Consent):
+            return True
+        # Meanwhile it may have learned of another token, and lanes have asked for one more.
+        return await self._turn.begin() and self._is_resting and self._fetching is None
+
+    async def go_on(self) -> None:
+        """End a rest."""
+        if self._fetching is None:  # else it has the turn, and ends it
+            await self._turn.end()
+        self.try_again()
 
     async def close(self, grace: float) -> None:
         """Ask for no more; let what was asked for come and be kept, for at most `grace` seconds."""

@@ -5,6 +5,9 @@ other and is decided when its turn comes, so a signature that was committed befo
 to look again: at the next expiry, at a nearer one that a commit brings, or soon, if the store could not be written.
 So it makes no difference whether a gateway ran when the deadline passed.
 
+Every node of a fleet looks, so that a deadline is met of which only the node that committed it knows yet. What is due
+is a job: whoever gets it expires everything, and gives it up right after.
+
 An expiry cannot be undone, so it waits until the time has really passed: setting the wall clock ahead while the process
 runs expires nothing.
 """
@@ -17,6 +20,7 @@ from typing import Any
 from signalpost.commands.workflow import ExpireSignatureRequest
 from signalpost.domain.errors import NotFound, SignalpostError
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
 from signalpost.store.documents import Expiry
@@ -27,7 +31,8 @@ BATCH = 250
 LOOK_EVERY = 30.0
 """Maximum seconds between two looks, because the clock may be set."""
 AGAIN_AFTER = 2.0
-"""Seconds to wait after the store could not be written."""
+"""Seconds to wait after the store could not be written, and while another node expires what is due."""
+JOB = "expiries"
 
 
 class Expiries:
@@ -39,6 +44,7 @@ class Expiries:
     ) -> None:
         """`enqueue` waits for a place in the queue instead of being refused."""
         self._store = store
+        self._jobs = Jobs(store.fleet)
         self._clock = clock
         self._enqueue = enqueue
         self._next: int | None = None
@@ -82,6 +88,21 @@ class Expiries:
         return min(LOOK_EVERY, max(0.0, (upcoming - passed(self._clock)) / SECOND) + 0.001)
 
     async def _expire_due(self) -> int | None:
+        """Expire what is due, if no other node does. Returns when to look next; None if nothing is known that will
+        expire. Raises Unavailable."""
+        upcoming = await self._store.documents.expiring(None, 1)
+        if not upcoming:
+            return None
+        if upcoming[0].at > passed(self._clock):
+            return upcoming[0].at
+        if not await self._jobs.take(JOB):
+            return passed(self._clock) + round(AGAIN_AFTER * SECOND)
+        try:
+            return await self._expire_all_due()
+        finally:
+            await self._jobs.give_up(JOB)
+
+    async def _expire_all_due(self) -> int | None:
         """Expire what is due. Returns when the next one expires; None if there is none. Raises Unavailable."""
         last: Expiry | None = None
         while True:

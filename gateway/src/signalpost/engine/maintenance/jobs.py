@@ -1,4 +1,5 @@
-"""Jobs that one node of a fleet does at a time: what removes what is old, and what was asked to be erased.
+"""Jobs that one node of a fleet does at a time: what removes what is old or was asked to be erased, what expires
+signature requests, and the use of a refresh token.
 
 A job may be done twice, so nothing depends on there never being two; it would only be wasted work. A node that is not
 there any more loses its jobs at once, so a job may be taken for long.
@@ -25,7 +26,8 @@ class Jobs:
 
     async def give_up(self, name: str) -> None:
         """Let other nodes take a job. Raises Unavailable."""
-        await self._fleet.give_up_job(name)
+        if not self._is_alone:
+            await self._fleet.give_up_job(name)
 
     async def take(self, name: str) -> bool:
         """Take a job, or go on with it. Returns False while another node has it. Raises Unavailable."""
