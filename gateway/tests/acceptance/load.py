@@ -132,7 +132,8 @@ def writers(client: Callable[[], Client], count: int, seed: int, pause: float, k
 def check_log(feed: list[Any], callers: list[Writer]) -> None:
     """The log holds every change that was answered 2xx, once and as it was answered, and nothing that was not asked
     for; it has no gap, and its times strictly increase (C2, C5)."""
-    assert [error for caller in callers for error in caller.wrong] == []
+    wrong = [error for caller in callers for error in caller.wrong]
+    assert not wrong, wrong
     assert [entry["sequence"] for entry in feed] == list(range(1, len(feed) + 1))
     events = [entry["event"] for entry in feed]
     for earlier, later in pairwise(events):

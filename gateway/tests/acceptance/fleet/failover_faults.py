@@ -7,10 +7,9 @@ notice that the database is not what it was, let go of what they remember, and g
 from collections.abc import Iterator
 
 import pytest
-from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.fleet.conftest import Database, Fleets
 from gateway.tests.acceptance.fleet.cutting_proxy import CuttingProxy
-from gateway.tests.acceptance.fleet.nodes import Fleet, is_ready
+from gateway.tests.acceptance.fleet.nodes import Fleet
 
 from signalpost_bench import postgres_server
 from signalpost_bench.postgres_server import PostgresServer
@@ -33,13 +32,12 @@ def url_of_both(primary: Database, standby: PostgresServer, name: str) -> str:
 
 
 def fail_over(fleet: Fleet, primary: Database, standby: PostgresServer) -> None:
+    before = fleet.node_ids()
     with fleet.losing():  # what is in flight is let go of
         primary.crash()
         primary.promote(standby)
         fleet.write(3)  # before nodes have noticed
-        until(lambda: all("loading everything again" in node.stderr.read_text() for node in fleet.nodes))
-        fleet.until_spread(2)
-        until(lambda: all(map(is_ready, fleet.nodes)))
+        fleet.until_begun_anew(before)
 
 
 def test_a_synchronous_standby_takes_over_with_everything_that_was_answered(primary: Database, fleets: Fleets) -> None:

@@ -219,6 +219,14 @@ class Fleet:
 
         until(spread, lambda: f"lanes are not spread over {count} nodes: {self.node_ids()}, {self.owners()}")
 
+    def until_begun_anew(self, before: set[int]) -> None:
+        """Wait until every node has noticed that the database is another one, has let go of what it remembered, and is
+        ready again. `before` are the nodes that there were, by number."""
+        until(lambda: len(self.node_ids() - before) == len(self.nodes))
+        assert all("loading everything again" in node.stderr.read_text() for node in self.nodes)
+        self.until_spread(len(self.nodes))
+        until(lambda: all(map(is_ready, self.nodes)))
+
     # --- What has to hold ---------------------------------------------------------------------------------------------
 
     def check(self) -> str:
@@ -271,7 +279,8 @@ class Fleet:
             ]
             extra = len(requests) - 1
             assert extra <= len(losses) or (self._were_removed() and not self.losses), (
-                f"{key} came {len(requests)} times; the log ended at {[loss.end for loss in self.losses]}"
+                f"{key} came {len(requests)} times, at {[request.arrived for request in requests]}; losses:"
+                f" {[(loss.at, loss.end) for loss in self.losses]}"
             )
             repeats += extra
         return repeats

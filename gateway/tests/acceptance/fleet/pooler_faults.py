@@ -3,75 +3,45 @@
 `make fleet-faults` runs this where PgBouncer is installed (Debian's package `pgbouncer`).
 """
 
-import os
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.fleet.conftest import PASSWORD, ROLE, Database, Fleets
+from gateway.tests.acceptance.fleet.pooler import PGBOUNCER, SERVER_CONNECTIONS, Pooler, pooling
 
-from signalpost_bench.free_port import free_port
+from signalpost_bench import postgres_server
 
-pytestmark = pytest.mark.slow
-PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed here: apt-get install pgbouncer"),
+]
 SUBSCRIPTIONS = 10
 
 
 @pytest.fixture
-def pooler(database: Database, tmp_path: Path) -> Iterator[int]:
-    """The port of a PgBouncer that has three connections to the server for each database."""
-    if PGBOUNCER is None:
-        pytest.skip("PgBouncer is not installed here: apt-get install pgbouncer")
-    folder = Path("/tmp") / f"pgbouncer-{os.getpid()}"  # the user that it runs as must reach it
-    folder.mkdir()
-    owner = database.server.folder.stat()
-    port = free_port()
-    (folder / "users").write_text(f'"{ROLE}" "{PASSWORD}"\n')
-    (folder / "pgbouncer.ini").write_text(
-        f"[databases]\n* = host=127.0.0.1 port={database.server.port}\n[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\n"
-        f"auth_file = {folder}/users\npool_mode = transaction\ndefault_pool_size = 3\n"
-    )
-    for each in (folder, *folder.iterdir()):
-        os.chown(each, owner.st_uid, owner.st_gid)
-    with (tmp_path / "pgbouncer.log").open("wb") as log:
-        process = subprocess.Popen(
-            [PGBOUNCER, folder / "pgbouncer.ini"],
-            stdout=log,
-            stderr=log,
-            user=owner.st_uid,
-            group=owner.st_gid,
-            start_new_session=True,
-        )
-    try:
-        until(lambda: is_listening(port))
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-        shutil.rmtree(folder)
+def server() -> Iterator[Database]:
+    """The server that the pooler hands on to at first. A test may end it."""
+    with Database() as made:
+        yield made
 
 
-def is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+@pytest.fixture
+def pooler(server: Database) -> Iterator[Pooler]:
+    with pooling(server.server, ROLE, PASSWORD) as made:
+        yield made
 
 
-def test_a_fleet_keeps_its_promises_behind_a_pooler(database: Database, pooler: int, fleets: Fleets) -> None:
-    name = database.new()
-    fleet = fleets(database.url(name, pooler), nodes=2)
-    fleet.look_at = database.url(name)
+def test_a_fleet_keeps_its_promises_behind_a_pooler(server: Database, pooler: Pooler, fleets: Fleets) -> None:
+    name = server.new()
+    fleet = fleets(server.url(name, pooler.port), nodes=2)
+    fleet.look_at = server.url(name)
     fleet.subscribe(SUBSCRIPTIONS)
     fleet.until_spread(2)
     fleet.write(4)
     fleet.until_delivered_more(20)
     assert all("a pooler is in front of the database" in node.stderr.read_text() for node in fleet.nodes)
     [(connections,)] = fleet.rows("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-    assert connections <= 3 + 1, "the pooler's, and the one that asks"
+    assert connections <= SERVER_CONNECTIONS + 1, "the pooler's, and the one that asks"
     fleet.kill(fleet.nodes[0])
     fleet.until_spread(1)
     fleet.until_delivered_more(20)
@@ -80,3 +50,29 @@ def test_a_fleet_keeps_its_promises_behind_a_pooler(database: Database, pooler: 
     fleet.until_delivered_more(10)
     print(fleet.check())
     assert fleet.failures == []
+
+
+def test_a_pooler_that_is_pointed_to_a_synchronous_standby_loses_nothing_that_was_answered(
+    server: Database, pooler: Pooler, fleets: Fleets
+) -> None:
+    """The nodes' connections to the pooler hold meanwhile, so they work on the new server until a beat tells them."""
+    name = server.new()
+    with postgres_server.following(server.server) as standby:
+        server.wait_for_standby()
+        fleet = fleets(server.url(name, pooler.port), nodes=2)
+        fleet.look_at = server.url(name)
+        fleet.subscribe(SUBSCRIPTIONS)
+        fleet.until_spread(2)
+        fleet.write(4)
+        fleet.until_delivered_more(10)
+        before = fleet.node_ids()
+        with fleet.losing(), fleet.losing():  # in flight is let go of twice: with the server, and when a beat tells
+            server.crash()
+            server.promote(standby)
+            pooler.point_to(standby)
+            fleet.look_at = server.url(name, standby.port)
+            fleet.write(3)  # before nodes have noticed
+            fleet.until_begun_anew(before)
+        fleet.until_delivered_more(10)
+        print(fleet.check())
+        assert {failure.code for failure in fleet.failures} <= {"unavailable", "outcome_unknown"}
