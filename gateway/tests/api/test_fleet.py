@@ -54,8 +54,7 @@ def events(pair: Pair, url: str) -> int:
 
 
 def both(pair: Pair, path: str, is_there: Callable[[Any], bool]) -> Any:
-    """What both nodes answer, once they answer the same and it is what it should be. A lane that moves between them has
-    no owner for a moment, which is told as what it is."""
+    """What both nodes answer, once they answer the same and it is what it should be."""
 
     def agreed() -> Any:
         one, other = (node.get(path).ok() for node in pair)

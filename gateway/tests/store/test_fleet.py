@@ -296,7 +296,7 @@ def test_a_standing_tells_of_a_lane_what_people_ask_wherever_its_owner_is(play: 
         async def standing() -> LaneStanding:
             return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number]
 
-        assert await standing() == LaneStanding()
+        assert await standing() == LaneStanding(has_node=True), "whoever owns it says more"
         await claim(shop, subscription)
         rows = [
             Row(1, make.document_id(0), State.AWAITING_RETRY, shop.now + 9, 1, 4, 0, None),
@@ -308,10 +308,30 @@ def test_a_standing_tells_of_a_lane_what_people_ask_wherever_its_owner_is(play: 
         await shop.store.lanes.write_down({subscription.number: now})
         await other.store.lanes.write_down({subscription.number: LaneNow(unread=99)})  # it is not the owner
         found = await standing()
-        assert (found.is_owned, found.open, tuple(found.counts), found.now) == (True, 1, (2, 0, 1), now)
+        assert (found.has_node, found.open, tuple(found.counts), found.now) == (True, 1, (2, 0, 1), now)
         assert await other.store.lanes.head(subscription) == 4
-        await shop.store.fleet.leave()
-        assert not (await standing()).is_owned
+        await shop.store.fleet.release([subscription.number])
+        assert await standing() == found, "while it moves to another node, it does as it did"
+
+    play(scenario)
+
+
+def test_a_lane_without_an_owner_has_no_node_once_no_worker_is_left(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe(eventTypes=1)
+        other = await shop.another()
+        await join(shop, Role.WORKER)
+        await join(other, Role.API)
+
+        async def has_node() -> bool:
+            return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number].has_node
+
+        assert await has_node()
+        await claim(shop, subscription)
+        await shop.store.fleet.drain()
+        assert await has_node(), "it has yet to be handed over"
+        await shop.store.fleet.release([subscription.number])
+        assert not await has_node()
 
     play(scenario)
 

@@ -80,8 +80,8 @@ class LaneNow(Struct, frozen=True, omit_defaults=True):
 class LaneStanding(Struct, frozen=True):
     """What people ask of a lane, whichever node owns it."""
 
-    is_owned: bool = False
-    """Whether a node that is there owns it."""
+    has_node: bool = False
+    """Whether a node owns it, or soon will: while a lane moves nobody owns it, and a node that takes lanes is there."""
     open: int = 0
     """How many deliveries are taken in and in their first attempt, or before it."""
     health: EndpointHealth = EndpointHealth()

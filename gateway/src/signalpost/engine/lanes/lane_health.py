@@ -88,7 +88,7 @@ def view_of(worker: LaneWorker, subscription: Subscription, last: int, now: int)
     lane, counts = worker.lane, worker.recorded_counts
     awaiting_retry = worker.waiting - len(lane.open) - lane.blocked
     standing = LaneStanding(
-        is_owned=True,
+        has_node=True,
         open=len(lane.open),
         health=worker.health,
         counts=RowCounts(awaiting_retry, lane.blocked, counts.failed),
@@ -111,7 +111,7 @@ class LaneView(Struct, frozen=True):
     @property
     def trouble(self) -> str | None:
         """A sentence: what keeps everything from being sent, beside the endpoint; None if nothing is known to."""
-        return self.standing.now.trouble if self.standing.is_owned else NO_NODE
+        return self.standing.now.trouble if self.standing.has_node else NO_NODE
 
     @property
     def state(self) -> State:

@@ -21,11 +21,11 @@ def pack_now(now: LaneNow) -> bytes:
     return _encode_now(now)
 
 
-def unpack_standing(columns: Sequence[Any], *, is_owned: bool) -> LaneStanding:
+def unpack_standing(columns: Sequence[Any], *, has_node: bool) -> LaneStanding:
     """From `STANDING_COLUMNS`."""
     packed, health, now, *counts = columns
     return LaneStanding(
-        is_owned=is_owned,
+        has_node=has_node,
         open=len(unpack_sequences(packed)),
         health=decode_health(health),
         counts=RowCounts(*counts),

@@ -10,6 +10,7 @@ from signalpost.commands.command import Retry
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
+from signalpost.store.fleet import Role
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
 from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
 from signalpost.store.packing.sequences import unpack_sequences
@@ -45,8 +46,9 @@ _UNSKIPPED: Final = (
     " AND sequence <= k.skip_to AND run = 0)"
 )
 _STANDINGS: Final = (
-    "SELECT subscription_number, EXISTS (SELECT FROM node n WHERE n.id = l.owner), "
-    f"{STANDING_COLUMNS} FROM lane l WHERE subscription_number = ANY($1)"
+    "SELECT subscription_number, EXISTS (SELECT FROM node n WHERE n.id = l.owner"
+    f" OR (n.role <> '{Role.API}' AND NOT n.is_draining)), {STANDING_COLUMNS}"
+    " FROM lane l WHERE subscription_number = ANY($1)"
 )
 _WRITE_DOWN: Final = (
     "WITH ours AS (SELECT subscription_number, k.standing FROM lane l JOIN unnest($1, $2) AS k (number, standing)"
@@ -79,7 +81,7 @@ class PostgresLanes:
 
     async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
         found = await self._readers.rows(tenant_id, _STANDINGS, numbers(subscription_numbers))
-        return {number: unpack_standing(columns, is_owned=is_owned) for number, is_owned, *columns in found}
+        return {number: unpack_standing(columns, has_node=has_node) for number, has_node, *columns in found}
 
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:
         packed = blobs(map(pack_now, known.values()))

@@ -8,6 +8,7 @@ import msgspec
 from signalpost.commands.command import Retry
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
+from signalpost.store.fleet import Role
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
 from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
 from signalpost.store.packing.sequences import unpack_sequences
@@ -47,11 +48,12 @@ class SqliteLanes:
         subscription_numbers: Iterable[int],
     ) -> dict[int, LaneStanding]:
         statement = (
-            "SELECT subscription_number, EXISTS (SELECT 1 FROM node WHERE id = owner),"  # noqa: S608
-            f" {STANDING_COLUMNS} FROM lane WHERE subscription_number IN (SELECT value FROM json_each(?))"
+            "SELECT subscription_number, EXISTS (SELECT 1 FROM node WHERE id = owner"  # noqa: S608
+            f" OR (role <> '{Role.API}' AND NOT is_draining)), {STANDING_COLUMNS} FROM lane"
+            " WHERE subscription_number IN (SELECT value FROM json_each(?))"
         )
         found = rows(connection, statement, (list_numbers(subscription_numbers),))
-        return {number: unpack_standing(columns, is_owned=bool(is_owned)) for number, is_owned, *columns in found}
+        return {number: unpack_standing(columns, has_node=bool(has_node)) for number, has_node, *columns in found}
 
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:
         await self._write_down(known, self._node_id())
