@@ -43,6 +43,7 @@ from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.preparation import Preparation
 from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
+from signalpost.engine.maintenance.title_keys import TitleKeys
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock, boot_time
@@ -133,6 +134,7 @@ class Engine:
         self._standing_writer = StandingWriter(store, self.lanes.views)
         self._retention = Retention(store, clock, self.directory, self.lanes)
         self._preparation = Preparation(store, clock)
+        self._title_keys = TitleKeys(store)
         self._expiries = Expiries(store, clock, self.enqueue)
         self._tests = 0
         """Test deliveries that are in flight."""
@@ -148,6 +150,7 @@ class Engine:
         self._tasks.start(self._standing_writer.run())
         self._tasks.start(self._retention.run())
         self._tasks.start(self._preparation.run())
+        self._tasks.start(self._title_keys.run())
         self._tasks.start(self._expiries.run())
         self._tasks.start(self.disk.run())
         self._tasks.start(self.key_uses.run())

@@ -82,6 +82,11 @@ class DocumentStore(Protocol):
         or not."""
         ...
 
+    async def key_titles(self) -> None:
+        """Have `begins_with` find the titles that a node of an earlier version wrote beside those of this one. Looks at
+        every document, once after such a node has gone; does nothing while one is there. Raises Unavailable."""
+        ...
+
     async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:
         """Signature requests in the order in which they expire, whether or not that time has come. `after` is the last
         one of the part before."""

@@ -20,7 +20,12 @@ _decode_title = msgspec.json.Decoder(_Titled).decode
 
 def title_key(body: bytes) -> str:
     """What a document is found by that is searched for by how its title begins."""
-    return _decode_title(body).title[:SEARCHED_CHARACTERS].lower()
+    return title_key_of(_decode_title(body).title)
+
+
+def title_key_of(title: str) -> str:
+    """What a document with this title is found by."""
+    return title[:SEARCHED_CHARACTERS].lower()
 
 
 def pack_number(number: Number | None) -> int | None:
