@@ -31,11 +31,16 @@ def test_a_subscription_gets_exactly_the_events_above_its_starts_after(
     gateway = gateways()
     callers = writers(lambda: gateway.client(keep=True), 6, seed=1, pause=0.003)
     made: list[tuple[Endpoint, Any]] = []
+
+    def until_more_is_written() -> None:
+        before = [len(caller.promises) for caller in callers]
+        until(lambda: [len(caller.promises) for caller in callers] != before)
+
     for _ in range(10):
-        time.sleep(0.1)
+        until_more_is_written()
         hook = endpoint()
         made.append((hook, gateway.api.subscribe(hook.url)))
-    time.sleep(0.1)
+    until_more_is_written()
     for caller in callers:
         caller.stop()
     feed = list(gateway.api.feed())
