@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
+from gateway.tests.patience import PATIENCE
 
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.command import Completed
@@ -122,9 +123,9 @@ def test_what_is_asked_while_it_closes_is_finished_or_refused(play: "Play", make
         asked = [asyncio.create_task(shop.publish(make.create(n))) for n in range(20)]
         await asyncio.sleep(0)
         await shop.store.close()
-        outcomes = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+        outcomes = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), PATIENCE)
         with pytest.raises(Unavailable):
-            await asyncio.wait_for(shop.publish(make.create(99)), 5)
+            await asyncio.wait_for(shop.publish(make.create(99)), PATIENCE)
         await shop.open()
         kept = [event.id for event in (await shop.store.log.after(1, 0, 100)).events]
         answered = [one.events[0].id for one in outcomes if not isinstance(one, BaseException)]
@@ -283,7 +284,7 @@ def test_a_disk_that_fails_while_the_wal_is_copied_back_ends_it_too(
             while not broken:
                 assert answered < 3000
                 batch = [make.put(n, None, "x" * 20_000 + str(n)) for n in range(answered, answered + 50)]
-                answered += len((await asyncio.wait_for(store.publish(batch), 20)).results)
+                answered += len((await asyncio.wait_for(store.publish(batch), PATIENCE)).results)
         disk.failure = None
         with pytest.raises(Unavailable):
             await store.publish([make.create(9999)])
