@@ -205,6 +205,12 @@ class World(Client):
             self._up.set()
             await self._server.serve()
 
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        assert self._server is not None
+        return len(self._server.serving.connections)
+
     def waiting(self) -> int:
         """How many changes wait for their commit."""
         found = re.search(r"^signalpost_commands_waiting (\d+)", self.get("/metrics").body.decode(), re.MULTILINE)
