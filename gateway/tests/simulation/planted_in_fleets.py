@@ -1,20 +1,23 @@
 """Faults that are planted into the nodes of a fleet, to see whether its worlds find them: `make planted-fleets`.
 
 Each is a way in which a gateway that was made for one process goes wrong with several, or a short cut that looks right.
+It is looked for in worlds where the situation is frequent in which it does harm.
 """
 
+import asyncio
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gateway.tests.simulation.fleet_plan import FleetPlan
 from gateway.tests.simulation.fleet_world import simulate
-from gateway.tests.simulation.planting import Faults
+from gateway.tests.simulation.planting import Faults, Live
 
 from signalpost.domain.event import Event
 from signalpost.domain.fleet.roster import Roster
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
-from signalpost.engine.fleet.follower import Follower
+from signalpost.engine.fleet.follower import AGAIN_AFTER, NEWS_AT_ONCE, Follower
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -22,14 +25,25 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.store.fleet import LaneInbox
 from signalpost.store.sqlite import record
 
-FAULTS = Faults(simulate, most=200)
+MOST_SEEDS = 20
+FAULTS = Faults(simulate, MOST_SEEDS)
 fault = FAULTS.fault
+PLAN = FleetPlan(
+    tenants=1, nodes=3, subscriptions=6, documents=4, faults=0, pauses=(0.2, 1.0), reply_after=(0.02, 0.4), failing=0.0
+)  # fmt: skip
+SLOW_RECEIVERS = (0.3, 3.0)
+
+
+def among(*troubles: str, faults: int = 8, **otherwise: Any) -> Live:
+    """Worlds in which these things happen to nodes, so many times."""
+    plan = PLAN._replace(troubles=troubles, faults=faults if troubles else 0, **otherwise)
+    return lambda seed, folder: simulate(seed, folder, plan)
 
 
 # --- What others commit -----------------------------------------------------------------------------------------------
 
 
-@fault("takes its own events for all that there are", Lanes, "_take_events")
+@fault("takes its own events for all that there are", Lanes, "_take_events", among())
 def _(_right: Any) -> Any:
     def take_events(self: Lanes, events: Sequence[Event], _behind: Any = ()) -> None:
         self._log.put(events)
@@ -40,20 +54,29 @@ def _(_right: Any) -> Any:
     return take_events
 
 
-@fault("lets lanes that sleep pass what is only announced", LaneWorker, "skip_unwanted")
+@fault("lets lanes that sleep pass what is only announced", LaneWorker, "skip_unwanted", among())
 def _(right: Any) -> Any:
     return lambda self, seen: right(self, seen + 1 if seen else 0)
 
 
-@fault("lets events pass before the configuration that came with them", Follower, "check")
+@fault("offers events before the configuration that came with them", Follower, "_read_news", among(changing=0.4))
 def _(_right: Any) -> Any:
-    async def check(*_: Any) -> None:
-        """Whatever is known is good enough."""
+    async def read_news(self: Follower) -> None:
+        while unseen := self._lanes().unseen():
+            pages = await self._store.fleet.news(unseen, NEWS_AT_ONCE)
+            for tenant_id, page in pages.items():
+                self._lanes().offer(tenant_id, page)
+            await asyncio.sleep(0 if any(page.events for page in pages.values()) else AGAIN_AFTER)
 
-    return check
+    return read_news
 
 
-@fault("takes up a configuration of its own over one that is newer", Follower, "own")
+@fault(
+    "takes up a configuration of its own over one that is newer",
+    Follower,
+    "own",
+    among(changing=0.4, heard=0.0, subscriptions=2),
+)
 def _(right: Any) -> Any:
     def own(self: Follower, published: Any) -> Any:
         right(self, published)
@@ -62,7 +85,7 @@ def _(right: Any) -> Any:
     return own
 
 
-@fault("acts once more upon a retry that it has done", LaneWorker, "take_inbox")
+@fault("acts once more upon a retry that it has done", LaneWorker, "take_inbox", among(changing=0.4, retrying=0.3))
 def _(_right: Any) -> Any:
     def take_inbox(self: LaneWorker, inbox: LaneInbox) -> bool:
         self.retries |= {retry.number: retry for retry in inbox.retries}
@@ -75,7 +98,7 @@ def _(_right: Any) -> Any:
 # --- Who owns what ----------------------------------------------------------------------------------------------------
 
 
-@fault("goes on with a lane that it finds another's", Lanes, "_load_again")
+@fault("goes on with a lane that it finds another's", Lanes, "_load_again", among("freeze", "forget"))
 def _(_right: Any) -> Any:
     async def load_again(self: Lanes, worker: LaneWorker) -> None:
         row = await self._loader.load_again(worker)
@@ -86,7 +109,7 @@ def _(_right: Any) -> Any:
     return load_again
 
 
-@fault("records what another owns", record, "_counts_of_unmoved")
+@fault("records what another owns", record, "_counts_of_unmoved", among("freeze", reply_after=SLOW_RECEIVERS))
 def _(right: Any) -> Any:
     from msgspec.structs import replace
 
@@ -97,12 +120,12 @@ def _(right: Any) -> Any:
     return counts
 
 
-@fault("starts attempts beyond its lease", Lease, "holds")
+@fault("starts attempts beyond its lease", Lease, "holds", among("freeze", "cut"))
 def _(_right: Any) -> Any:
     return property(lambda _self: True)
 
 
-@fault("counts its lease from the answer", Lease, "renew")
+@fault("counts its lease from the answer", Lease, "renew", among("slow_down"))
 def _(_right: Any) -> Any:
     def renew(self: Lease, _began: int) -> None:
         self._until = self._now() + self._seconds * SECOND
@@ -110,7 +133,7 @@ def _(_right: Any) -> Any:
     return renew
 
 
-@fault("keeps its lanes though it was taken for dead", Engine, "_begin_anew")
+@fault("keeps its lanes though it was taken for dead", Engine, "_begin_anew", among("forget"))
 def _(_right: Any) -> Any:
     async def begin_anew(self: Engine) -> None:
         self._on_beat(await self._node.join())
@@ -119,7 +142,12 @@ def _(_right: Any) -> Any:
     return begin_anew
 
 
-@fault("lets go of a lane before its attempts have ended", Lanes, "hand_over")
+@fault(
+    "lets go of a lane before its attempts have ended",
+    Lanes,
+    "hand_over",
+    among("stop", "join", reply_after=SLOW_RECEIVERS),
+)
 def _(_right: Any) -> Any:
     async def hand_over(self: Lanes, numbers: Iterable[int]) -> None:
         found = (self._workers.get(number) for number in numbers)
@@ -128,7 +156,7 @@ def _(_right: Any) -> Any:
     return hand_over
 
 
-@fault("lets go of a lane that it goes on with", Lanes, "hand_over")
+@fault("lets go of a lane that it goes on with", Lanes, "hand_over", among("stop", "join"))
 def _(_right: Any) -> Any:
     async def hand_over(self: Lanes, numbers: Iterable[int]) -> None:
         await self._store.fleet.release(numbers)
@@ -136,17 +164,22 @@ def _(_right: Any) -> Any:
     return hand_over
 
 
-@fault("takes up a lane while its former attempts go on", Lanes, "is_here")
+@fault("takes up a lane while its former attempts go on", Lanes, "is_here", among("forget", reply_after=SLOW_RECEIVERS))
 def _(_right: Any) -> Any:
     return lambda self, number: self._workers.get(number) is not None
 
 
-@fault("takes each subscription that it changes for a new one", Engine, "_made_here")
+@fault("takes each subscription that it changes for a new one", Engine, "_made_here", among(changing=0.4))
 def _(_right: Any) -> Any:
     return lambda _self, published: frozenset(each.number for each in published.subscriptions)
 
 
-@fault("owns lanes without knowing", LaneOwner, "_let_go_of_unknown")
+@fault(
+    "owns lanes without knowing",
+    LaneOwner,
+    "_let_go_of_unknown",
+    among("lose_answers", subscriptions=9, subscribing=0.03),
+)
 def _(_right: Any) -> Any:
     async def let_go(*_: Any) -> None:
         """Let go of nothing."""
@@ -154,7 +187,7 @@ def _(_right: Any) -> Any:
     return let_go
 
 
-@fault("takes nodes for dead while their leases last", Roster, "dead")
+@fault("takes nodes for dead while their leases last", Roster, "dead", among("slow_down"))
 def _(right: Any) -> Any:
     return lambda self, me, after: right(self, me, after // 4)
 

@@ -11,6 +11,8 @@ from gateway.tests.world.folder import Folder
 
 Make = Callable[[Any], Any]
 """From the right function to the faulty one."""
+Live = Callable[[int, Path], object]
+"""Lives through the world of a seed. Raises Violation."""
 
 
 class Fault(NamedTuple):
@@ -18,6 +20,8 @@ class Fault(NamedTuple):
     owner: Any
     attribute: str
     make: Make
+    live: Live
+    """Lives through a world in which the fault has a chance to do harm."""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -38,17 +42,17 @@ class Found(NamedTuple):
 class Faults:
     """Faults, and the worlds that have to find them."""
 
-    def __init__(self, live: Callable[[int, Path], object], most: int) -> None:
-        """`live` lives through the world of a seed, and raises Violation; `most` is how many seeds are tried."""
+    def __init__(self, live: Live, most: int) -> None:
+        """`live` is for faults that have no worlds of their own; `most` is how many seeds are tried."""
         self.all: list[Fault] = []
         self._live = live
         self._most = most
 
-    def fault(self, name: str, owner: Any, attribute: str) -> Callable[[Make], Make]:
+    def fault(self, name: str, owner: Any, attribute: str, live: Live | None = None) -> Callable[[Make], Make]:
         """The decorator of a function that makes a fault."""
 
         def plant(make: Make) -> Make:
-            self.all.append(Fault(name, owner, attribute, make))
+            self.all.append(Fault(name, owner, attribute, make, live or self._live))
             return make
 
         return plant
@@ -57,7 +61,7 @@ class Faults:
         with planted.planted():
             for number in range(self._most if most is None else most):
                 try:
-                    self._live(first + number, folder)
+                    planted.live(first + number, folder)
                 except Violation as violation:
                     # A fault that only breaks down would count as found otherwise.
                     if not str(violation).startswith("defects: "):

@@ -1,0 +1,168 @@
+"""What must hold of a fleet, whatever happens, looked at from outside:
+
+- A node starts nothing beyond its lease, which the world counts for itself.
+- A request for a lane comes from the node that owns it in the database.
+- No document of a subscription has two requests in flight: of one node never, and of two only if one was lost.
+- What was delivered is not sent again, unless a node was lost that might not have recorded it.
+- An event is first sent after those of its document that came before it.
+- No attempt is recorded twice, and each lane knows how many of its deliveries wait.
+- In the end everything that was committed and wanted is delivered, nothing else was sent, and all nodes know the same.
+
+A node that the database forgot may do as if it owned its lanes until its next beat tells it.
+"""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from gateway.tests.simulation.fleet_node import FleetNode
+from gateway.tests.world.network import SentRequest
+
+from signalpost.domain.subscription import wanted
+from signalpost.store.packing.sequences import unpack_sequences
+from signalpost.store.sqlite.codec import pack_uuid
+
+if TYPE_CHECKING:
+    from gateway.tests.simulation.fleet_world import FleetWorld
+
+Key = tuple[str, int]
+"""A delivery: the host of its subscription, and the sequence of its event."""
+_OWNER = "SELECT l.owner FROM lane l JOIN subscription s ON s.number = l.subscription_number WHERE s.id = ?"
+_LANES = (
+    "SELECT s.number, l.head, l.open, l.owner, l.awaiting_retry + l.blocked, t.last_sequence"
+    " FROM lane l JOIN subscription s ON s.number = l.subscription_number JOIN tenant t ON t.id = s.tenant_id"
+)
+_RECORDED_TWICE = (
+    "SELECT subscription_number, sequence, number FROM attempt WHERE counted AND run = 0"
+    " GROUP BY subscription_number, sequence, number HAVING count(*) > 1"
+)
+_MISCOUNTED = (
+    "SELECT l.subscription_number FROM lane l LEFT JOIN delivery d USING (subscription_number)"
+    " GROUP BY l.subscription_number, l.awaiting_retry, l.blocked HAVING l.awaiting_retry"
+    " <> count(*) FILTER (WHERE d.state = 1) OR l.blocked <> count(*) FILTER (WHERE d.state = 2)"
+)
+
+
+class FleetCheckers:
+    def __init__(self, world: "FleetWorld") -> None:
+        self._world = world
+        self.sends: dict[Key, list[SentRequest]] = {}
+        """The requests for each delivery."""
+        self._firsts: dict[tuple[str, str], list[SentRequest]] = {}
+        """The first request for each delivery, by the host and the document."""
+        self._in_flight: dict[tuple[str, str], list[SentRequest]] = {}
+        self.retried: Counter[Key] = Counter()
+        """How often somebody asked for each delivery once more."""
+
+    # --- As it happens ------------------------------------------------------------------------------------------------
+
+    def sent(self, sent: SentRequest) -> None:
+        node = self._world.nodes[sent.process]
+        if self._world.time.now >= node.wire.lease_until:
+            self._world.fail("lease", f"{sent}: its node's lease ended at {node.wire.lease_until:.3f}")
+        before = self.sends.setdefault((sent.host, sent.sequence), [])
+        document = (sent.host, sent.document_id)
+        others, firsts = self._in_flight.setdefault(document, []), self._firsts.setdefault(document, [])
+        self._check_own_overlap(sent, others)
+        if not node.is_forgotten:
+            self._check_owner(sent, node)
+            self._check_repeat(sent, before)
+            self._check_overlap(sent, others)
+            if not before:
+                self._check_order(sent, firsts)
+        others.append(sent)
+        if not before:
+            firsts.append(sent)
+        before.append(sent)
+
+    def ended(self, sent: SentRequest) -> None:
+        self._in_flight[sent.host, sent.document_id].remove(sent)
+
+    def killed(self, node: FleetNode) -> None:
+        for requests in self._in_flight.values():
+            requests[:] = [sent for sent in requests if sent.process != node.number]
+
+    def _check_owner(self, sent: SentRequest, node: FleetNode) -> None:
+        me = node.store.fleet.node_id
+        _, identity = self._world.subscribed[sent.host]
+        ((owner,),) = self._world.rows(_OWNER, pack_uuid(identity))
+        if owner != me:
+            self._world.fail("owner", f"{sent} is sent by node {me}, and node {owner} owns the lane")
+
+    def _check_repeat(self, sent: SentRequest, before: list[SentRequest]) -> None:
+        delivered = [each for each in before if each.is_delivered and not self._was_lost(each)]
+        if len(delivered) > self.retried[sent.host, sent.sequence]:
+            self._world.fail("repeat", f"{sent} was delivered before: {delivered}")
+
+    def _check_own_overlap(self, sent: SentRequest, others: list[SentRequest]) -> None:
+        for other in others:
+            if other.process == sent.process:
+                self._world.fail("overlap", f"{sent} beside {other}")
+
+    def _check_overlap(self, sent: SentRequest, others: list[SentRequest]) -> None:
+        for other in others:
+            if not self._was_lost(other):
+                self._world.fail("overlap", f"{sent} beside {other}")
+
+    def _check_order(self, sent: SentRequest, firsts: list[SentRequest]) -> None:
+        for first in firsts:
+            later = self.sends[first.host, first.sequence] if first.sequence > sent.sequence else []
+            if later and not any(map(self._was_lost, later)):
+                self._world.fail("order", f"{sent} comes first after {first}")
+
+    def _was_lost(self, sent: SentRequest) -> bool:
+        return self._world.nodes[sent.process].was_lost_since(sent.at)
+
+    # --- In the end ---------------------------------------------------------------------------------------------------
+
+    def unsettled(self) -> str | None:
+        """What is left to do; None if nothing is."""
+        for number, head, packed, owner, waiting, last in self._world.rows(_LANES):
+            open_ = unpack_sequences(packed)
+            wants = [key for key in self._owed_of(number) if key[1] > head] if last > head else []
+            if open_ or waiting or wants:
+                return f"lane {number} of node {owner} at {head} of {last}: {open_}, {waiting} wait, {wants[:5]} unread"
+        return None
+
+    def finished(self) -> None:
+        """Everything is settled."""
+        owed = {
+            key for (number,) in self._world.rows("SELECT number FROM subscription") for key in self._owed_of(number)
+        }
+        for key in owed:
+            requests = self.sends.get(key, [])
+            was_cut_off = any(self._world.nodes[sent.process].is_dead for sent in requests)
+            if not was_cut_off and not any(sent.is_delivered for sent in requests):
+                self._world.fail("delivery", f"{key[0]} never got {key[1]}")
+        for host, sequence in self.sends.keys() - owed:
+            self._world.fail("selection", f"{host} did not ask for {sequence}")
+        for twice in self._world.rows(_RECORDED_TWICE):
+            self._world.fail("records", f"an attempt was recorded twice (subscription, sequence, number): {twice}")
+        for (number,) in self._world.rows(_MISCOUNTED):
+            self._world.fail("counts", f"lane {number} does not know how many of its deliveries wait")
+        self._check_agreement()
+
+    def _check_agreement(self) -> None:
+        knowing = [node for node in self._world.running if node.has_started]
+        for host, (tenant, identity) in self._world.subscribed.items():
+            known = {node.number: node.engine.directory.subscription(tenant, identity) for node in knowing}
+            filters = {number: each and each.filters for number, each in known.items()}
+            if len(set(filters.values())) > 1:
+                self._world.fail("agreement", f"nodes know {host} in different ways: {filters}")
+
+    def _owed_of(self, number: int) -> list[Key]:
+        """The events that a subscription wants."""
+        ((identity, tenant),) = self._world.rows("SELECT id, tenant_id FROM subscription WHERE number = ?", number)
+        [host] = [host for host, (_, each) in self._world.subscribed.items() if pack_uuid(each) == identity]
+        node = next(node for node in self._world.running if node.has_started)
+        found = node.engine.directory.subscription(tenant, self._world.subscribed[host][1])
+        if found is None:
+            return [(host, 1 << 62)]  # nobody has heard of it yet
+        return [
+            (host, sequence)
+            for sequence, event_type in self._world.rows(
+                "SELECT sequence, type FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence",
+                tenant,
+                found.starts_after,
+            )
+            if event_type & wanted(found.filters, sequence)
+        ]

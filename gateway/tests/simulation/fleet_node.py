@@ -1,0 +1,88 @@
+"""One node of a fleet in a simulated world, and its way to the database.
+
+A node is *lost* while it is in trouble, and for a while after that with what it had begun before; if it was killed, for
+ever. What it does then may be done again by others.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gateway.tests.world.process import Machine, Options, Process
+from gateway.tests.world.store import Operation, StoreFaults
+
+from signalpost.domain.errors import Unavailable
+from signalpost.store.fleet import SHARED
+
+if TYPE_CHECKING:
+    from gateway.tests.simulation.fleet_world import FleetWorld
+
+
+class Wire(StoreFaults):
+    """The way of one node to the database."""
+
+    def __init__(self, world: "FleetWorld", node: "FleetNode") -> None:
+        self._world = world
+        self._node = node
+        self.is_cut = False
+        self.is_slow = False
+        self.loses = 0.0
+        """The share of requests of which the answer is lost."""
+        self._beat_began = 0.0
+        self.lease_until = 0.0
+        """Until when the node may start attempts, by the beats whose answers it had."""
+
+    async def before(self, operation: Operation) -> None:
+        if operation is Operation.BEAT:
+            self._beat_began = self._world.time.now
+        await asyncio.sleep(self._seconds())
+        if self.is_cut:
+            raise Unavailable("The database cannot be reached.")
+        if operation in (Operation.CLAIM, Operation.RELEASE):
+            self._world.trace(f"process {self._node.number}: {operation}")
+
+    async def after(self, operation: Operation) -> None:
+        await asyncio.sleep(self._seconds())
+        if self.is_cut or self._world.random.random() < self.loses:
+            raise Unavailable("The answer was lost.")
+        if operation is Operation.BEAT:
+            self.lease_until = self._beat_began + SHARED.lease
+
+    def _seconds(self) -> float:
+        return self._world.random.uniform(0.0, 2.0 if self.is_slow else 0.004)
+
+
+class FleetNode(Process):
+    """One node, and what the world knows of it."""
+
+    def __init__(self, world: "FleetWorld") -> None:
+        self.wire = Wire(world, self)
+        self._troubles = 0
+        self._lost_until = 0.0
+        self.forgotten_until = 0.0
+        self.has_started = False
+        self.is_stopping = False
+        self.clients: list[asyncio.Task[None]] = []
+        super().__init__(
+            world, world.database, Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=SHARED), Options()
+        )
+        self.store.fleet.on_announced = lambda marks: world.announced(self, marks)
+
+    @property
+    def is_at_work(self) -> bool:
+        return self.has_started and not self.is_frozen and not self.is_stopping
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it may not have noticed yet that the database does not know it any more."""
+        return self.world.time.now < self.forgotten_until
+
+    def begin_trouble(self) -> None:
+        self._troubles += 1
+
+    def end_trouble(self, over_within: float) -> None:
+        """The trouble is over; what the node had begun before is over `over_within` so many seconds."""
+        self._troubles -= 1
+        self._lost_until = max(self._lost_until, self.world.time.now + over_within)
+
+    def was_lost_since(self, at: float) -> bool:
+        return self._troubles > 0 or self._lost_until >= at

@@ -1,0 +1,50 @@
+"""What a fleet and its world are like. Drawn from the world's seed, before anything happens."""
+
+from random import Random
+from typing import NamedTuple
+
+TROUBLES = ("kill", "freeze", "cut", "slow_down", "lose_answers", "stop", "join", "forget")
+"""What may happen to a node; see `fleet_troubles.py`."""
+
+
+class FleetPlan(NamedTuple):
+    tenants: int
+    nodes: int
+    subscriptions: int
+    documents: int
+    faults: int
+    """How many things happen to nodes."""
+    pauses: tuple[float, ...]
+    """The seconds between two things that a client does."""
+    reply_after: tuple[float, ...]
+    failing: float
+    """The share of requests that receivers refuse."""
+    troubles: tuple[str, ...] = TROUBLES
+    """What may happen. A world where the same thing happens again and again goes deeper than one that has a little of
+    everything."""
+    subscribing: float = 1.0
+    """How likely a client makes a subscription next, as long as some are missing."""
+    changing: float = 0.06
+    """The share of what clients do that changes a subscription."""
+    retrying: float = 0.03
+    """The share that asks for a delivery once more."""
+    heard: float = 0.9
+    """The share of announcements that arrive."""
+
+
+def draw(random: Random) -> FleetPlan:
+    return FleetPlan(
+        tenants=random.choice((1, 1, 2, 5)),
+        nodes=random.choice((2, 2, 3, 4)),
+        subscriptions=random.choice((2, 5, 9)),
+        documents=random.choice((1, 4, 20)),
+        faults=random.choice((0, 2, 4, 8)),
+        pauses=random.choice(((0.1, 0.5), (0.2, 2.0), (0.5, 5.0))),
+        reply_after=random.choice(((0.005, 0.03), (0.02, 0.4), (0.3, 3.0))),
+        failing=random.choice((0.0, 0.0, 0.1)),
+        troubles=random.choice((TROUBLES, tuple(random.sample(TROUBLES, 2)), (random.choice(TROUBLES),))),
+        subscribing=random.choice((1.0, 0.1)),
+        changing=random.choice((0.06, 0.06, 0.4)),
+        retrying=random.choice((0.03, 0.03, 0.3)),
+        heard=random.choice((0.9, 0.9, 0.3, 0.0)),
+    )

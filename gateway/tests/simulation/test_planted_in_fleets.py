@@ -1,0 +1,31 @@
+"""The worlds of fleets bite: some of the faults of `planted_in_fleets.py`, those that are found soon."""
+
+from pathlib import Path
+
+import pytest
+from gateway.tests.simulation.planted_in_fleets import FAULTS
+from gateway.tests.simulation.planting import Fault
+
+SOON = (
+    "lets lanes that sleep pass what is only announced",
+    "takes up a configuration of its own over one that is newer",
+    "acts once more upon a retry that it has done",
+    "records what another owns",
+    "starts attempts beyond its lease",
+    "counts its lease from the answer",
+    "lets go of a lane before its attempts have ended",
+    "lets go of a lane that it goes on with",
+    "takes up a lane while its former attempts go on",
+    "takes each subscription that it changes for a new one",
+)
+
+
+@pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)
+def test_a_fault_planted_into_nodes_is_found(planted: Fault, folder: Path) -> None:
+    assert FAULTS.find(planted, folder).seeds > 0
+
+
+def test_each_fault_of_nodes_has_a_name_of_its_own() -> None:
+    names = [each.name for each in FAULTS.all]
+    assert len(set(names)) == len(names) >= 16
+    assert set(SOON) <= set(names)
