@@ -242,7 +242,7 @@ def subscribe_vendors(client: Client, vendors: Vendors) -> None:
     """Connect each vendor, and subscribe it with a preset in which the blanks are filled in."""
     kinds = client.call("GET", "/v1/destinations")["data"]
     presets = {preset["name"]: preset for kind in kinds for preset in kind["presets"]}
-    hook = {"with": "webhook", "url": f"{vendors.url}/services/T0/B0/secret"}
+    hook = {"with": "webhook", "url": "https://hooks.slack.com/services/T0/B0/secret"}
     account = {"with": "serviceAccount", "clientEmail": "demo@example.com", "privateKey": private_key()}
     custom = {"with": "customConnection", "clientId": "demo", "clientSecret": "secret"}
     for kind, sign_in, name, blanks in (

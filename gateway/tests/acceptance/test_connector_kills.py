@@ -60,7 +60,10 @@ def subscribed(api: Client, vendors: Vendors) -> list[dict[str, Any]]:
     consent = {"with": "consent", **CLIENT}
     in_xero = {"signIn": consent, "standIn": vendors.xero.origin}
     in_calendar = {"signIn": consent, "standIn": vendors.calendar.origin}
-    in_salesforce = {"domain": vendors.salesforce.origin, "signIn": {"with": "clientCredentials", **CLIENT}}
+    in_salesforce = {
+        "domain": "https://example.my.salesforce.com", "standIn": vendors.salesforce.origin,
+        "signIn": {"with": "clientCredentials", **CLIENT},
+    }  # fmt: skip
     made = [
         subscribe(api, "xero_bill", in_xero, "xero-bill-executed", {"accountCode": "400"}),
         subscribe(api, "google_calendar", in_calendar, "google-calendar-expiry", {"calendarId": "primary"}),

@@ -63,7 +63,8 @@ def subscribed(api: Client, vendors: Vendors) -> dict[str, Any]:
     for kind, config, preset, blanks in (
         ("slack", {"signIn": bot, "standIn": vendors.slack.origin}, "slack-executed", {}),
         ("salesforce",
-         {"domain": vendors.salesforce.origin, "signIn": {"with": "clientCredentials", **secret}},
+         {"domain": "https://example.my.salesforce.com", "standIn": vendors.salesforce.origin,
+          "signIn": {"with": "clientCredentials", **secret}},
          "salesforce-executed-opportunity", {}),
         ("google_calendar", {"signIn": account, "standIn": vendors.calendar.origin}, "google-calendar-expiry",
          {"calendarId": "primary"}),

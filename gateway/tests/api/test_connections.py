@@ -83,6 +83,33 @@ def test_a_patch_keeps_the_secrets_that_it_shows_as_null(world: "World", connect
     world.send("PATCH", path_of(connection), {"config": other}).refused(422, "/config/signIn/url")
 
 
+def test_a_patch_changes_what_it_names_and_null_takes_away(world: "World", connection: dict[str, Any]) -> None:
+    path = path_of(connection)
+
+    def patched(**config: Any) -> dict[str, Any]:
+        changed: dict[str, Any] = world.send("PATCH", path, {"config": config}).ok()["config"]
+        return changed
+
+    sign_in = {"with": "bot", "token": None, "channel": "#sales"}
+    assert patched(signIn={"channel": "#sales"}) == {"signIn": sign_in}
+    again = {"signIn": {"token": CANARY}, "standIn": "https://proxy.example.com"}
+    assert patched(**again) == {"signIn": sign_in, "standIn": "https://proxy.example.com"}
+    assert patched(signIn={"token": CANARY, "channel": None}, standIn=None) == {"signIn": {**sign_in, "channel": None}}
+
+
+def test_a_secret_goes_to_another_address_only_if_it_is_given_again(world: "World", connection: dict[str, Any]) -> None:
+    elsewhere = {"standIn": "https://evil.example.com"}
+    refused = world.send("PATCH", path_of(connection), {"config": elsewhere})
+    refused.refused(422, "/config/signIn/token")
+    assert "evil.example.com" in refused.body.decode()
+    assert "standIn" not in world.get(path_of(connection)).ok()["config"]
+    kept = {"signIn": {"with": "bot", "token": None}, **elsewhere}
+    world.send("PATCH", path_of(connection), {"config": kept}).refused(422, "/config/signIn/token")
+    given = {"signIn": {"token": CANARY}, **elsewhere}
+    assert world.send("PATCH", path_of(connection), {"config": given}).ok()["config"]["standIn"] == elsewhere["standIn"]
+    world.send("PATCH", path_of(connection), {"config": {"standIn": None}}).refused(422, "/config/signIn/token")
+
+
 @pytest.mark.parametrize(
     ("body", "pointers"),
     [
@@ -93,8 +120,9 @@ def test_a_patch_keeps_the_secrets_that_it_shows_as_null(world: "World", connect
         ({"kind": "slack", "config": {}}, ["/config/signIn"]),
         ({"kind": "slack", "config": {"signIn": {"with": "bot", "token": 5, "x": 1}}},
          ["/config/signIn/token", "/config/signIn/x"]),
-        ({"kind": "http", "config": {"origin": "http://127.0.0.1:1", "signIn": {"with": "nothing"}}}, ["/config"]),
-        ({"kind": "http", "config": {"origin": "https://10.0.0.1", "signIn": {"with": "nothing"}}}, ["/config"]),
+        ({"kind": "http", "config": {"origin": "http://127.0.0.1:1", "signIn": {"with": "nothing"}}},
+         ["/config/origin"]),
+        ({"kind": "http", "config": {"origin": "https://10.0.0.1", "signIn": {"with": "nothing"}}}, ["/config/origin"]),
     ],
 )  # fmt: skip
 def test_what_no_kind_takes_is_refused_by_name_and_nothing_is_kept(
@@ -111,7 +139,7 @@ def test_an_address_that_the_operator_allows_is_taken(make_world: Callable[..., 
     made = world.send("POST", "/v1/connections", {"kind": "http", "config": config}).ok(201)
     assert made["name"] == "HTTP service"
     patched = world.send("PATCH", path_of(made), {"config": {"origin": "http://10.1.2.3"}})
-    patched.refused(422, "/config")
+    patched.refused(422, "/config/origin")
 
 
 def test_a_connection_goes_once_nothing_uses_it(world: "World", connection: dict[str, Any]) -> None:
@@ -176,6 +204,11 @@ def test_a_subscription_moves_to_another_connection_of_its_kind(world: "World", 
         ({"after": {"seconds": 0}}, ["/after/seconds"]),
         ({"after": {"seconds": 30 * 24 * 3600}}, ["/after/seconds"]),
         ({"after": {"seconds": 5, "if": {"field": "document.x", "is": 1}}}, ["/after/if/field"]),
+        ({"after": {"seconds": 5, "if": EXECUTED}}, ["/after/if/changedTo"]),
+        (
+            {"after": {"seconds": 5, "if": {"not": {"any": [{"field": "before.status", "is": "executed"}]}}}},
+            ["/after/if/not/any/0/field"],
+        ),
         ({"eventTypes": [], "config": {}}, ["/eventTypes", "/config/text"]),
     ],
 )

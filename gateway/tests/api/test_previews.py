@@ -59,6 +59,21 @@ def test_a_subscription_that_is_still_to_be_made_says_why_it_would_send_nothing(
     assert world.send("POST", "/v1/destinations/slack/preview", wanted).ok()["wanted"] is True
 
 
+def test_a_kind_that_looks_first_shows_what_it_would_make(world: "World", events: list[str]) -> None:
+    sign_in = {"with": "customConnection", "clientId": "id", "clientSecret": "canary-of-a-client"}
+    xero = world.send("POST", "/v1/connections", {"kind": "xero_bill", "config": {"signIn": sign_in}}).ok(201)["id"]
+    line = {"description": "{{ document.title }}", "unitAmount": 12.5, "accountCode": "400"}
+    config = {"contact": "Smith & Sons", "due": "2027-01-31", "lines": [line]}
+    asked = {"connection": xero, "config": config, "eventId": events[1]}
+    shown = world.send("POST", "/v1/destinations/xero_bill/preview", asked).ok()
+    assert (shown["request"]["method"], shown["request"]["body"]) == ("GET", None)
+    [bill] = shown["then"]
+    assert (bill["method"], bill["headers"]["authorization"]) == ("PUT", "[secret]")
+    assert bill["body"]["Invoices"][0]["LineItems"] == [
+        {"Description": "New", "Quantity": 1.0, "UnitAmount": 12.5, "AccountCode": "400"}
+    ]
+
+
 def test_keys_are_those_with_which_the_event_is_sent(world: "World", events: list[str]) -> None:
     config = {"origin": "https://api.example.com", "signIn": {"with": "bearer", "token": "canary-token"}}
     connection = world.send("POST", "/v1/connections", {"kind": "http", "config": config}).ok(201)["id"]

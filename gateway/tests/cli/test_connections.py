@@ -26,13 +26,17 @@ def test_the_kinds_and_their_presets_are_shown(run: Run) -> None:
     shown = run("destinations", "show", "slack").stdout
     assert "signIn.token" in shown
     assert "--set channel=…" in shown
+    assert "None" not in shown
+    assert "lines[].unitAmount" in run("destinations", "show", "xero_bill").stdout
     assert json_of(run("destinations", "show", "http", "--json"))["kind"] == "http"
     assert "destinations list" in run("destinations", "show", "slakc", code=1).stderr
 
 
 def test_a_connection_is_made_listed_changed_and_deleted(run: Run, connection: str) -> None:
     assert connection in run("connections", "list").stdout
-    changed = json_of(run("connections", "update", connection, "--set", "standIn=https://proxy.example.com", "--json"))
+    stand_in = ("connections", "update", connection, "--set", "standIn=https://proxy.example.com")
+    assert "--set signIn.token: This secret would go to https://proxy.example.com now" in run(*stand_in, code=1).stderr
+    changed = json_of(run(*stand_in, "--secret", "signIn.token", "--json", stdin=f"{TOKEN}\n"))
     assert changed["config"]["standIn"] == "https://proxy.example.com"
     assert changed["config"]["signIn"]["token"] is None
     assert TOKEN not in run("connections", "get", connection).stdout

@@ -169,7 +169,8 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
             "--set", "signIn.clientEmail=bot@example.com", "--secret-file", f"signIn.privateKey={tmp_path / 'key'}",
         ),
         "salesforce": connection(
-            run, "--kind", "salesforce", "--set", f"domain={salesforce.origin}",
+            run, "--kind", "salesforce",
+            "--set", "domain=https://example.my.salesforce.com", "--set", f"standIn={salesforce.origin}",
             "--set", "signIn.with=clientCredentials", *client, stdin="secret\n",
         ),
         "xero_bill": connection(

@@ -89,7 +89,7 @@ def test_days_and_times(said: dict[str, Any], start: dict[str, str], end: dict[s
 
 @pytest.mark.parametrize("start", ["soon", "2026-02-30", "9999-12-31", "2026-12-31T25:00:00+00:00"])
 def test_what_is_no_date_is_skipped(start: str) -> None:
-    assert isinstance(prepared(said=read(start=start)), Skip)
+    assert isinstance(prepared(said=replace(read(), start=start)), Skip)
 
 
 def test_the_entry_goes_with_the_document() -> None:
@@ -206,6 +206,10 @@ def test_a_bad_config_is_named_by_pointers() -> None:
         "/config/calendarId": "wrong_form",
         "/config/minutes": "out_of_range",
         "/config/removeWhen/0": "not_allowed",
+    }
+    assert pointers(lambda: read(start="soon", lastDay="2027-02-30")) == {
+        "/config/start": "bad_date",
+        "/config/lastDay": "bad_date",
     }
     assert pointers(lambda: config("google_calendar", ACCOUNT)) == {
         "/config/calendarId": "required",

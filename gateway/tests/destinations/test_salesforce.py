@@ -147,6 +147,24 @@ def test_a_bad_connection_is_named_by_pointers() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://evil-salesforce.com", "https://evilmy.salesforce.com", "https://example.my.salesforce.com.evil.example"],
+)
+def test_credentials_go_to_salesforce_alone_unless_something_stands_in_for_it(elsewhere: str) -> None:
+    sign_in = {"with": "clientCredentials", "clientId": "id", "clientSecret": "s3"}
+    assert pointers(lambda: connection("salesforce", domain=elsewhere, signIn=sign_in)) == {
+        "/config/domain": "not_the_vendors"
+    }
+    proxied = connection("salesforce", domain=HOME, signIn=sign_in, standIn="https://proxy.example.com")
+    grant = SALESFORCE.access(proxied)
+    assert isinstance(grant, Grant)
+    assert (SALESFORCE.origins(proxied), grant.url) == (
+        ("https://proxy.example.com",),
+        "https://proxy.example.com/services/oauth2/token",
+    )
+
+
 def test_a_bad_config_is_named_by_pointers() -> None:
     def refused(**given: Any) -> dict[str, str]:
         return pointers(lambda: config("salesforce", ORGANISATION, **{**LEAD, **given}))

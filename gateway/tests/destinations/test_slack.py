@@ -155,6 +155,8 @@ def test_a_bad_connection_is_named_by_pointers() -> None:
     assert refused(signIn={"with": "bot", "token": "hunter2"}) == {"/config/signIn/token": "wrong_form"}
     assert refused(signIn={"with": "webhook", "url": "hooks"}) == {"/config/signIn/url": "not_https"}
     assert refused(signIn={"with": "webhook", "url": URL}, standIn="https://a/b") == {"/config/standIn": "bad_url"}
+    for elsewhere in ("https://hooks.slack.com.evil.example/services/x", "https://evilhooks.slack.com/services/x"):
+        assert refused(signIn={"with": "webhook", "url": elsewhere}) == {"/config/signIn/url": "not_the_vendors"}
     assert refused(signIn={"with": "webhook", "url": URL}, extra=1) == {"/config/extra": "unknown_field"}
 
 

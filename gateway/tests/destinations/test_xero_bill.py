@@ -119,8 +119,6 @@ def test_what_is_left_empty_is_not_sent_and_what_is_given_is() -> None:
     [
         {"contact": " "},
         {"number": ""},
-        {"due": "soon"},
-        {"day": "2026-02-30"},
         {"lines": [{"description": "", "unitAmount": "much", "accountCode": "1"}]},
         {"lines": [{"description": "", "unitAmount": None, "accountCode": "1"}]},
         {"lines": [{"description": "", "unitAmount": True, "accountCode": "1"}]},
@@ -129,6 +127,11 @@ def test_what_is_left_empty_is_not_sent_and_what_is_given_is() -> None:
 )
 def test_a_document_of_which_no_bill_can_be_made_is_skipped(said: dict[str, Any]) -> None:
     assert isinstance(prepared(read(**said)), Skip)
+
+
+@pytest.mark.parametrize("brought", [{"due": "soon"}, {"day": "2026-02-30"}])
+def test_a_document_that_brings_no_date_is_skipped(brought: dict[str, str]) -> None:
+    assert isinstance(prepared(replace(read(), **brought)), Skip)
 
 
 VALIDATION = {
@@ -230,6 +233,10 @@ def test_a_bad_config_is_named_by_pointers() -> None:
         "/config/lines/1/unitAmount": "required",
     }
     assert pointers(lambda: read(lines=[])) == {"/config/lines": "wrong_length"}
+    assert pointers(lambda: read(due="in 30 days", day="31.1.2027")) == {
+        "/config/due": "bad_date",
+        "/config/day": "bad_date",
+    }
 
 
 def test_the_recipe_is_a_config() -> None:

@@ -3,7 +3,7 @@
 A kind is code that somebody installed: whatever it raises is an answer to the client, and no defect of the call.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from msgspec import Struct
 from signalpost.api.routing.services import Services
 from signalpost.destinations.destination import Access, Consent
 from signalpost.destinations.fields import without_secrets
+from signalpost.destinations.members import origin_of
 from signalpost.domain import endpoint
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Check, Several
@@ -43,13 +44,13 @@ def vetted_connection(services: Services, kind: str, config: Any) -> VettedConne
         log.exception("a kind of destination failed", kind=kind, method="origins")
         detail = f"The destination {kind} failed to check this; the gateway's log says why."
         raise Invalid([FieldError("/config", "destination_failed", detail)]) from None
-    refused = _refusals(origins, services.guard)
+    refused = _refusals(config, origins, services.guard)
     if refused or not origins:
         raise Invalid(refused or [FieldError("/config", "address_refused", "This has no address to call.")])
     return VettedConnection(msgspec.to_builtins(struct), origins[0], needs_consent)
 
 
-def _refusals(origins: Iterable[str], guard: Guard) -> list[FieldError]:
+def _refusals(config: Any, origins: Iterable[str], guard: Guard) -> list[FieldError]:
     refused = []
     for origin in origins:
         try:
@@ -57,8 +58,26 @@ def _refusals(origins: Iterable[str], guard: Guard) -> list[FieldError]:
         except Bad as bad:
             refusal = bad.detail
         if refusal is not None:
-            refused.append(FieldError("/config", "address_refused", f"Calls would go to {origin}. {refusal}"))
+            detail = f"Calls would go to {origin}. {refusal}"
+            refused += [
+                FieldError(pointer, "address_refused", detail)
+                for pointer in list(_pointers_to(origin, config, "/config")) or ["/config"]
+            ]
     return refused
+
+
+def _pointers_to(origin: str, value: Any, pointer: str) -> Iterator[str]:
+    """The members of a config that lead to an origin."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            yield from _pointers_to(origin, member, f"{pointer}/{name}")
+    elif isinstance(value, str):
+        try:
+            leads_there = origin_of(value) == origin
+        except Bad:
+            return
+        if leads_there:
+            yield pointer
 
 
 def opened_access(services: Services, connection: Connection) -> Access:
@@ -94,24 +113,6 @@ def left_of(services: Services, connection: Connection) -> tuple[Mapping[str, An
     if isinstance(access, Consent) or (access is None and connection.granted is not None):
         return connection.config, True
     return shown_config(services, connection), False
-
-
-def with_kept_secrets(services: Services, connection: Connection, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The config that a patch makes. Members that it leaves out stay as they are, and so does a secret that it gives as
-    null, which is how secrets are shown."""
-    shown = shown_config(services, connection)
-    return {**connection.config, **_restored(given, connection.config, shown)}
-
-
-def _restored(given: Mapping[str, Any], kept: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, Any]:
-    restored = dict(given)
-    for name, value in given.items():
-        was = kept.get(name)
-        if value is None and was is not None and shown.get(name) is None:
-            restored[name] = was
-        elif isinstance(value, dict) and isinstance(was, dict) and isinstance(below := shown.get(name), dict):
-            restored[name] = _restored(value, was, below)
-    return restored
 
 
 # --- Checks of members of a body --------------------------------------------------------------------------------------

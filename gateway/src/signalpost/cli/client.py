@@ -326,6 +326,8 @@ def _where(pointer: str, options: Mapping[str, str]) -> str:
         return options.get(pointer, pointer[1:])
     field, *below = pointer[1:].split("/")
     named = options.get(f"/{field}", field) or "the body"
+    if named == "--set" and below:
+        return f"--set {'.'.join(below)}"
     return " ".join([named, *(f"entry {int(part) + 1}" if part.isdecimal() else part for part in below)])
 
 

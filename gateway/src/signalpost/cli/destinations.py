@@ -50,8 +50,13 @@ def show(
     for preset in found["presets"]:
         say(f"\n{preset['name']}: {preset['about']}")
         for blank in preset["inputs"]:
-            needed = f"[{blank['default']}]" if "default" in blank else "(required)"
-            say(f"  --set {blank['name']}=…  {blank['description']} {needed}")
+            say(f"  --set {blank['name']}=…  {blank['description']} {_default_of(blank)}")
+
+
+def _default_of(blank: dict[str, Any]) -> str:
+    if "default" not in blank:
+        return "(required)"
+    return "(optional)" if blank["default"] is None else f"[{blank['default']}]"
 
 
 def kinds() -> list[dict[str, Any]]:
@@ -77,6 +82,7 @@ def members(schema: dict[str, Any], types: dict[str, Any], before: str) -> list[
         lines.append(f"{before}{name}{needed}{words}  {about}".rstrip())
         for each in kinds_of:
             lines += members(each, types, f"{before}{name}.")
+            lines += members(each.get("items", {}), types, f"{before}{name}[].")
     return lines
 
 

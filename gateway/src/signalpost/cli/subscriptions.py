@@ -47,8 +47,20 @@ ConfigFile = Annotated[
     Path | None,
     Parameter(allow_leading_hyphen=True, help="A file with the kind's config as JSON; - for standard input."),
 ]
-WhenFile = Annotated[str | None, Parameter(help="The condition that an event must meet, as JSON or @FILE.")]
-AfterFile = Annotated[str | None, Parameter(help="How long deliveries wait, as JSON or @FILE.")]
+WhenFile = Annotated[
+    str | None,
+    Parameter(
+        help="The condition that an event must meet, as JSON or @FILE, such as "
+        '{"field": "document.status", "changedTo": "executed"}.'
+    ),
+]
+AfterFile = Annotated[
+    str | None,
+    Parameter(
+        help="How long deliveries wait, and what must then still be so, as JSON or @FILE, such as "
+        '{"seconds": 3600, "if": {"field": "document.status", "is": "awaitingApproval"}}.'
+    ),
+]
 State = Literal["healthy", "failing", "paused", "disabled"]
 FILTERS = {"?name": "--name", "?host": "--host", "?state": "--state"}
 OPTIONS = {
@@ -275,6 +287,8 @@ def try_(
 ) -> None:
     """Send a sample event now, outside the log, and show the endpoint's answer. Exit code 1 if it was not delivered.
 
+    Through a connection goes the newest event that the subscription wants, or a sample if there is none.
+
     Example: signalpost subscriptions test 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
     body = _given({"eventType": event_type})
@@ -308,7 +322,14 @@ def preview(
         say(made["why"])
     else:
         waits = {} if made["waits"] is None else {"waits": f"{made['waits']} s after the event"}
-        print_facts({**waits, **request, "body": json.dumps(request["body"], ensure_ascii=False)})
+        print_facts({**waits, **_shown(request)})
+        for following in made["then"]:
+            say("\nIf the vendor has nothing of this document yet, then:\n")
+            print_facts(_shown(following))
+
+
+def _shown(request: dict[str, Any]) -> dict[str, Any]:
+    return {**request, "body": json.dumps(request["body"], ensure_ascii=False)}
 
 
 @app.command

@@ -324,6 +324,11 @@ class Destination(ABC, Generic[C, F]):
         """What the reply to a call means."""
         return by_status(reply)
 
+    def foreseen(self, connection: C, config: F, context: Context) -> Sequence[Call]:
+        """The calls that would follow the first if the vendor has nothing of this document yet. Only previews ask, for
+        a kind whose first call does not show what is made; `classify` decides what really follows."""
+        return ()
+
     def probe(self, connection: C) -> Call | None:
         """A call that shows that a connection works and changes nothing; None if the vendor has none."""
         return None

@@ -50,6 +50,7 @@ from signalpost.destinations.members import (
     vendor_origins,
 )
 from signalpost.domain.body import Body
+from signalpost.domain.checks import Bad, Several
 from signalpost.domain.documents.workflow import STATUSES, Status
 from signalpost.domain.fields import Email
 
@@ -165,6 +166,15 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
     connection = GoogleConnection
     config = GoogleCalendarConfig
     presets = recipes.GOOGLE_CALENDAR
+
+    def check(self, connection: GoogleConnection, config: GoogleCalendarConfig) -> None:
+        """A date that is written out must be one."""
+        if bads := [
+            Bad("bad_date", "This must be a date, such as 2027-01-31, or have a placeholder that brings one.", (name,))
+            for name, text in (("start", config.start.strip()), ("lastDay", config.last_day.strip()))
+            if text and "{{" not in text and not _is_date(text)
+        ]:
+            raise Several(bads)
 
     def origins(self, connection: GoogleConnection) -> tuple[str, ...]:
         """Google's API, and where its tokens come from."""
@@ -287,6 +297,14 @@ def _times(config: GoogleCalendarConfig) -> tuple[dict[str, Any], dict[str, Any]
         return _moment(at), _moment(at + timedelta(minutes=config.minutes))
     except (ValueError, OverflowError):
         return Skip(f"There is no date or timestamp in {start!r} and {last!r}.")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _whole_day(day: date) -> dict[str, Any]:

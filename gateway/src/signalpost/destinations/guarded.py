@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from signalpost.destinations.destination import (
     DAY,
+    MAX_FOLLOW_UPS,
     MAX_REVOCATIONS,
     Access,
     Call,
@@ -88,6 +89,11 @@ class Guarded(Destination[Any, Any]):
         """A reply becomes a ruling."""
         ruling = _asked("classify", lambda: self._kind.classify(connection, config, context, call, reply))
         return _held("classify", ruling, fault_of_ruling(ruling))
+
+    def foreseen(self, connection: Any, config: Any, context: Context) -> Sequence[Call]:
+        """What a preview shows besides is a few calls."""
+        calls = _asked("foreseen", lambda: self._kind.foreseen(connection, config, context))
+        return _held("foreseen", calls, fault_of_foreseen(calls))
 
     def probe(self, connection: Any) -> Call | None:
         """A probe is a call."""
@@ -197,6 +203,13 @@ def fault_of_call(call: object) -> str | None:
     if call.form is not UNSET and call.json is not UNSET:
         return "a call has a body of JSON or of a form, not both."
     return None
+
+
+def fault_of_foreseen(calls: object) -> str | None:
+    """What is wrong with what `foreseen` returned, as the end of a sentence; None if nothing is."""
+    if not isinstance(calls, tuple | list) or len(calls) > MAX_FOLLOW_UPS:
+        return f"it must be a tuple of at most {MAX_FOLLOW_UPS}."
+    return next((fault for call in calls if (fault := fault_of_call(call)) is not None), None)
 
 
 def fault_of_revocations(revocations: object) -> str | None:

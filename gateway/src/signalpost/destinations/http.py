@@ -5,6 +5,7 @@ other answer refuses the event for good. Each call carries an `idempotency-key`,
 that know it.
 """
 
+import re
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
@@ -30,7 +31,10 @@ HeaderName = Annotated[
 ]
 _VISIBLE: Final = "".join(chr(code) for code in range(0x21, 0x7F))
 _IN_PATHS: Final = _VISIBLE.replace("#", "")
+_DOTS: Final = frozenset({".", ".."})
 _OWN_HEADERS: Final = ("authorization", "idempotency-key")
+_OF_A_SECRET: Final = re.compile("authorization|cookie|password|secret|token|(access|api|auth)[-_]?key", re.IGNORECASE)
+"""What the names of headers have in them that carry secrets."""
 
 # --- Ways to sign in --------------------------------------------------------------------------------------------------
 
@@ -174,11 +178,20 @@ class Http(Destination[HttpConnection, HttpConfig]):
         bads: list[Bad] = []
         if not config.path.startswith("/") or config.path.startswith("//"):
             bads.append(Bad("bad_path", "This must begin with one /.", ("path",)))
+        elif not _DOTS.isdisjoint(config.path.partition("?")[0].split("/")):
+            bads.append(Bad("bad_path", "No part of it can be . or ..: the request would lead elsewhere.", ("path",)))
         reserved = {*_OWN_HEADERS, connection.sign_in.header.lower() if isinstance(connection.sign_in, ApiKey) else ""}
         bads += [
             Bad("reserved_header", "The connection or the gateway sets this header.", ("headers", name))
             for name in config.headers
             if name.lower() in reserved
+        ]
+        bads += [
+            Bad(
+                "secret_header", "Who may read the subscription sees it: let the connection sign in.", ("headers", name)
+            )
+            for name in config.headers
+            if _OF_A_SECRET.search(name) and name.lower() not in reserved
         ]
         if config.method == "DELETE" and config.json is not UNSET:
             bads.append(Bad("not_allowed", "A DELETE has no body.", ("json",)))
@@ -204,7 +217,7 @@ class Http(Destination[HttpConnection, HttpConfig]):
 
     def prepare(self, connection: HttpConnection, config: HttpConfig, context: Context) -> Call | Skip:
         """The request."""
-        if not {".", ".."}.isdisjoint(config.path.partition("?")[0].split("/")):
+        if not _DOTS.isdisjoint(config.path.partition("?")[0].split("/")):
             return Skip("The path would lead elsewhere: a part of it is . or .. for this document.")
         headers = {name: _header_value(value) for name, value in config.headers.items()}
         headers["idempotency-key"] = context.key

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.destinations.fields import MAX_SECRET_CHARACTERS, SecretText
-from signalpost.domain.body import read_by
+from signalpost.domain.body import checked_by, read_by
 from signalpost.domain.checks import Bad, plain_text
 from signalpost.domain.endpoint import parse_url
 
@@ -74,6 +74,23 @@ Origin = Annotated[
 ]
 """Scheme, host and, if it is not the scheme's own, port. Plain http and private addresses are taken only where the
 operator allows them, which is checked when a connection is saved."""
+
+
+def hosted_at(*hosts: str) -> Meta:
+    """What refuses a URL at any other host than the vendor's. One that begins with a dot stands for all below it."""
+    own = ", ".join(f"*{host}" if host.startswith(".") else host for host in hosts)
+
+    def check(url: str) -> str:
+        host = parse_url(url).target.host
+        if host not in hosts and not any(each.startswith(".") and host.endswith(each) for each in hosts):
+            detail = (
+                f"{host} is not the vendor's, whose addresses are at {own}. Name a proxy or a test as the stand-in."
+            )
+            raise Bad("not_the_vendors", detail)
+        return url
+
+    return Meta(extra=checked_by(check))
+
 
 StandIn = Annotated[
     Origin | UnsetType,

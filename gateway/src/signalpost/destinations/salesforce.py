@@ -37,7 +37,16 @@ from signalpost.destinations.destination import (
     retry_after,
 )
 from signalpost.destinations.fields import Private, SecretText, Template, Value, secret
-from signalpost.destinations.members import JWT_BEARER, ClientId, Origin, PrivateKey, shortened
+from signalpost.destinations.members import (
+    JWT_BEARER,
+    ClientId,
+    Origin,
+    PrivateKey,
+    StandIn,
+    hosted_at,
+    or_stand_in,
+    shortened,
+)
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 
@@ -45,6 +54,7 @@ API_VERSION: Final = "v66.0"
 LIMIT_PAUSE: Final = 900.0
 """Seconds to wait after the organisation's limit of calls, whose answer names no time."""
 MAX_FIELDS: Final = 50
+_HOSTS: Final = (".my.salesforce.com", ".my.salesforce.mil", ".my.sfcrmproducts.cn")
 _SOON_OVER: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE"})
 _ID: Final = "Id"
 
@@ -99,6 +109,7 @@ class SalesforceConnection(Body, frozen=True, kw_only=True):
             description="The organisation's own address, from Setup, “My Domain”.",
             examples=["https://example.my.salesforce.com"],
         ),
+        hosted_at(*_HOSTS),
     ]
     sign_in: Annotated[
         ClientCredentials | Jwt,
@@ -108,6 +119,7 @@ class SalesforceConnection(Body, frozen=True, kw_only=True):
             examples=[{"with": "clientCredentials", "clientId": "3MVG9", "clientSecret": "1955279925675241571"}],
         ),
     ]
+    stand_in: StandIn = UNSET
 
 
 class SalesforceConfig(Body, frozen=True, kw_only=True):
@@ -187,11 +199,11 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
 
     def origins(self, connection: SalesforceConnection) -> tuple[str, ...]:
         """The organisation's own domain, for tokens and calls alike."""
-        return (connection.domain,)
+        return (_origin(connection),)
 
     def access(self, connection: SalesforceConnection) -> Access:
         """A token from the organisation's own domain."""
-        sign_in, url = connection.sign_in, f"{connection.domain}/services/oauth2/token"
+        sign_in, url = connection.sign_in, f"{_origin(connection)}/services/oauth2/token"
         if isinstance(sign_in, ClientCredentials):
             form = {"grant_type": "client_credentials"}
             return Grant(url=url, form=form, basic=(sign_in.client_id, sign_in.client_secret))
@@ -246,7 +258,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
         """The access token ends. The app's secret or certificate is the organisation's to take away."""
         if not held.access_token:
             return ()
-        url = f"{connection.domain}/services/oauth2/revoke"
+        url = f"{_origin(connection)}/services/oauth2/revoke"
         return (Revocation(call=Call(url=url, form={"token": held.access_token}, authorised=False)),)
 
     def revoked(self, connection: SalesforceConnection, reply: Reply) -> Ruling:
@@ -258,8 +270,12 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
         return by_status(reply)
 
 
+def _origin(connection: SalesforceConnection) -> str:
+    return or_stand_in(connection.domain, connection.stand_in)
+
+
 def _data(connection: SalesforceConnection) -> str:
-    return f"{connection.domain}/services/data/{API_VERSION}"
+    return f"{_origin(connection)}/services/data/{API_VERSION}"
 
 
 def _refusal(reply: Reply) -> Ruling:

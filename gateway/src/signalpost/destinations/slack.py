@@ -35,7 +35,7 @@ from signalpost.destinations.destination import (
     retry_after,
 )
 from signalpost.destinations.fields import Private, SecretText, Template, secret
-from signalpost.destinations.members import StandIn, or_stand_in, origin_of, shortened
+from signalpost.destinations.members import StandIn, hosted_at, or_stand_in, origin_of, shortened
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import EndpointUrl, parse_url
@@ -68,6 +68,7 @@ class IncomingWebhook(Private, frozen=True, kw_only=True, tag_field="with", tag=
             "From the Slack app's page “Incoming Webhooks”. Anyone who has it can post.",
             "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx",
         ),
+        hosted_at("hooks.slack.com", "hooks.slack-gov.com"),
     ]
 
 

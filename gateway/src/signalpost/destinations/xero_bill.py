@@ -39,6 +39,7 @@ from signalpost.destinations.destination import (
 from signalpost.destinations.fields import Private, SecretText, Template, Value, secret
 from signalpost.destinations.members import ClientId, StandIn, or_stand_in, shortened, vendor_origins
 from signalpost.domain.body import Body
+from signalpost.domain.checks import Bad, Several
 from signalpost.domain.fields import Text
 
 API_ORIGIN: Final = "https://api.xero.com"
@@ -208,6 +209,15 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
     config = XeroBillConfig
     presets = recipes.XERO_BILL
 
+    def check(self, connection: XeroConnection, config: XeroBillConfig) -> None:
+        """A day that is written out must be one."""
+        if bads := [
+            Bad("bad_date", "This must be a date, such as 2027-01-31, or have a placeholder that brings one.", (name,))
+            for name, text in (("day", config.day.strip()), ("due", config.due.strip()))
+            if text and "{{" not in text and not _is_day(text)
+        ]:
+            raise Several(bads)
+
     def origins(self, connection: XeroConnection) -> tuple[str, ...]:
         """Xero's API, and where its tokens come from."""
         return vendor_origins(connection.stand_in, API_ORIGIN, TOKEN_ORIGIN)
@@ -280,12 +290,16 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
             there = [each for each in listed if _is_that(each, bill["InvoiceNumber"])]
             if there:
                 return _done(there[0], "There is a bill of this number already.")
-            headers = {**_headers(context), "idempotency-key": context.key}
-            return Then(Call(method="PUT", url=_invoices(connection), json={"Invoices": [bill]}, headers=headers))
+            return Then(_creation(connection, bill, context))
         invoice = listed[0] if listed and isinstance(listed[0], dict) else {}
         if invoice.get("HasErrors") or invoice.get("ValidationErrors"):
             return Reject("ValidationException", _messages(invoice))
         return _done(invoice, "")
+
+    def foreseen(self, connection: XeroConnection, config: XeroBillConfig, context: Context) -> Sequence[Call]:
+        """The bill, which follows the question whether it is there."""
+        bill = _bill(config)
+        return () if isinstance(bill, Skip) else (_creation(connection, bill, context),)
 
     def probe(self, connection: XeroConnection) -> Call | None:
         """Lists one invoice, which the scope of bills allows."""
@@ -348,6 +362,11 @@ def _bill(config: XeroBillConfig) -> dict[str, Any] | Skip:
         "CurrencyCode": config.currency.strip().upper(),
     }
     return {name: value for name, value in bill.items() if value != ""}
+
+
+def _creation(connection: XeroConnection, bill: dict[str, Any], context: Context) -> Call:
+    headers = {**_headers(context), "idempotency-key": context.key}
+    return Call(method="PUT", url=_invoices(connection), json={"Invoices": [bill]}, headers=headers)
 
 
 def _line(line: Line) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ READ: Final = "read"
 
 
 def checked_by(check: Check) -> dict[str, Check]:
-    """For `Meta(extra=…)`: a check that runs once a value passed what its type says."""
+    """For `Meta(extra=…)`: a check that runs once a value passed what its type says, or was read by `read_by`."""
     return {CHECK: check}
 
 
@@ -167,12 +167,32 @@ def _check(kind: inspect.Type, rules: Rules) -> Check:
 
 def _annotated(kind: inspect.Metadata, rules: Rules) -> Check:
     extra = kind.extra or {}
-    if READ in extra:
-        read: Check = extra[READ]
-        return read
     words = (kind.extra_json_schema or {}).get("enum")
-    check = _check(kind.type, rules) if words is None else checks.one_of(tuple(words))
+    check: Check = extra.get(READ) or (_check(kind.type, rules) if words is None else checks.one_of(tuple(words)))
+    examples = [each for each in (kind.extra_json_schema or {}).get("examples", ()) if isinstance(each, str)]
+    if examples and _has_pattern(kind.type):
+        check = _showing(examples[0], check)
     return _in_turn(check, extra[CHECK]) if CHECK in extra else check
+
+
+def _has_pattern(kind: inspect.Type) -> bool:
+    if isinstance(kind, inspect.UnionType):
+        return any(_has_pattern(each) for each in kind.types)
+    return isinstance(kind, inspect.StrType) and kind.pattern not in (None, checks.NO_NUL)
+
+
+def _showing(example: str, check: Check) -> Check:
+    """The same check, whose error shows a text of the right form to people who read no patterns."""
+
+    def checked(value: Any) -> Any:
+        try:
+            return check(value)
+        except Bad as bad:
+            if bad.code != "wrong_form":
+                raise
+            raise Bad(bad.code, f"Write it like {example}. {bad.detail}", bad.below) from None
+
+    return checked
 
 
 def _in_turn(first: Check, then: Check) -> Check:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta
 
 from signalpost.domain import values
-from signalpost.domain.body import read_by
+from signalpost.domain.body import checked_by, read_by
 from signalpost.domain.checks import Bad, Check, Several, each, number, plain_text, truth
 from signalpost.domain.conditions import AllOf, AnyOf, Change, Comparison, Condition, Holds
 from signalpost.domain.documents.workflow import STATUSES
@@ -314,3 +314,24 @@ When = Annotated[
     ),
 ]
 """The condition of a subscription, as it is kept: `read_condition` makes the tree of it."""
+
+
+def _without_changes(value: Any) -> Any:
+    """Raises Bad or Several if a condition asks what an event changed."""
+    group = next((name for name in _GROUPS if name in value), None)
+    if group == "not":
+        _under(group, lambda: _without_changes(value[group]))
+    elif group is not None:
+        _under(group, lambda: each(_without_changes, 1, MAX_LEAVES)(value[group]))
+    elif value["field"].startswith("before."):
+        raise Bad("not_allowed", f"{_NEWEST} Look at document.{value['field'].partition('.')[2]}.", ("field",))
+    elif (asked := next((name for name in _CHANGE if name in value), None)) is not None:
+        raise Bad("not_allowed", f"{_NEWEST} Compare with is or in.", (asked,))
+    return value
+
+
+_NEWEST: Final = "This is asked of the document's newest event, which may have changed something else."
+StillSo = Annotated[
+    When, Meta(description="What must still be so; not what changed.", extra=checked_by(_without_changes))
+]
+"""The condition that a delay asks at its end, of the document as it is then."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.body import Body
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL
-from signalpost.domain.condition_reader import When
+from signalpost.domain.condition_reader import StillSo, When
 from signalpost.domain.endpoint import EndpointUrl, Headers
 from signalpost.domain.event import BY_WIRE, EventType, EventTypeName
 from signalpost.domain.fields import Text, Uuid
@@ -34,7 +34,7 @@ class Delay(Body, frozen=True, kw_only=True):
     seconds: Annotated[
         int, Meta(ge=1, le=MAX_DELAY, description="Seconds from the event to the delivery; less than events are kept.")
     ]
-    condition: When | None = field(name="if", default=None)
+    condition: StillSo | None = field(name="if", default=None)
     """What must then still be so of the document's newest state."""
 
 

@@ -252,6 +252,8 @@ class Conformance:
         for _, ruling in self._rulings(trial):
             if isinstance(ruling, Then):
                 yield "A further call", ruling.call.url
+        for context in samples.contexts():
+            yield from (("A foreseen call", call.url) for call in trial.foreseen(context))
         if (probe := trial.kind.probe(trial.connection)) is not None:
             yield "The probe", probe.url
         if (question := trial.kind.discover(trial.connection)) is not None:

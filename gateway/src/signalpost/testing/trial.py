@@ -3,7 +3,7 @@
 Each method raises AssertionError with a sentence for the kind's author where it is not.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -18,7 +18,13 @@ from signalpost.destinations.destination import (
     Skip,
     Then,
 )
-from signalpost.destinations.guarded import fault_of_call, fault_of_kept, fault_of_prepared, fault_of_ruling
+from signalpost.destinations.guarded import (
+    fault_of_call,
+    fault_of_foreseen,
+    fault_of_kept,
+    fault_of_prepared,
+    fault_of_ruling,
+)
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.template_filters import TemplateError
@@ -55,6 +61,19 @@ class Trial(Rehearsal):
         if isinstance(made, Call):
             expect_sendable(made)
         return made  # type: ignore[no-any-return]
+
+    def foreseen(self, context: Context) -> Sequence[Call]:
+        """The further calls that a preview of an event shows; none if the config cannot be filled in for it."""
+        try:
+            config = self.filled(context)
+        except TemplateError:
+            return ()
+        calls: Any = _asked("foreseen", context.event, lambda: self.kind.foreseen(self.connection, config, context))
+        fault = fault_of_foreseen(calls)
+        expect(fault is None, f"`foreseen` returns {shown(calls)}: {fault}")
+        for call in calls:
+            expect_sendable(call)
+        return calls  # type: ignore[no-any-return]
 
     def classify(self, context: Context, call: Call, reply: Reply) -> Ruling:
         """The ruling on a reply."""

@@ -11,8 +11,8 @@ from signalpost.api.configs import (
     connection_config_check,
     kind_check,
     shown_config,
-    with_kept_secrets,
 )
+from signalpost.api.connection_patches import patch_check
 from signalpost.api.http.pages import fitting, gathered
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import connection_response, submit
@@ -22,7 +22,6 @@ from signalpost.api.routing.route import FOLLOWS, OPERATOR, Example, Reply, Rout
 from signalpost.api.routing.shapes.destinations import Connection as ConnectionShape
 from signalpost.api.routing.shapes.destinations import ConnectionPage
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection, require_connection
-from signalpost.domain.checks import Check
 from signalpost.domain.connection import Connection, ConnectionPatch, ConnectionRequest
 from signalpost.domain.errors import Conflict, NotFound
 
@@ -65,7 +64,7 @@ async def read(context: RequestContext) -> Response:
 
 async def patch(context: RequestContext) -> Response:
     found = find(context)
-    change = await context.read_change(config=_patch_check(context, found))
+    change = await context.read_change(config=patch_check(context.services, found))
     asked: ConnectionPatch = change.body
     patch = PatchConnection(
         tenant_id=context.tenant_id,
@@ -102,12 +101,6 @@ def find(context: RequestContext) -> Connection:
 def connection_id(context: RequestContext) -> str:
     """The id in the path. Raises NotFound."""
     return context.path_uuid("id", "connection")
-
-
-def _patch_check(context: RequestContext, found: Connection) -> Check:
-    """The check of the members that a patch gives, together with those that it leaves as they are."""
-    check = connection_config_check(context.services, found.kind)
-    return lambda given: check(with_kept_secrets(context.services, found, given))
 
 
 def _shown(context: RequestContext, found: Connection) -> Response:

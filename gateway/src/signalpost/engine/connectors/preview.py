@@ -1,7 +1,7 @@
 """What a subscription would make of an event if its time came now: whether it is wanted, and the exact request. Nothing
 is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -48,6 +48,8 @@ class Preview(Struct, frozen=True, kw_only=True, rename="camel"):
     waits: int | None
     """Seconds from the event until it is sent, if the subscription delays its events."""
     request: PreviewedRequest | None
+    then: list[PreviewedRequest] = []
+    """What would follow if the vendor has nothing of this document yet, for kinds that look first."""
 
 
 class Past(Struct, frozen=True, kw_only=True):
@@ -77,10 +79,10 @@ def preview(
     holds = destinations.read_connection(connection.kind, connection.config)
     secrets = Secrets(secrets_in(holds))
     try:
-        call = _prepared(destinations, subscription, connection, holds, subject)
-        if isinstance(call, Skip):
-            return Preview(wanted=False, why=not_sent(call.why), waits=waits, request=None)
-        request = _shown(destinations, connection, holds, call, secrets)
+        calls = _prepared(destinations, subscription, connection, holds, subject)
+        if isinstance(calls, Skip):
+            return Preview(wanted=False, why=not_sent(calls.why), waits=waits, request=None)
+        request, *then = [_shown(destinations, connection, holds, call, secrets) for call in calls]
     except TemplateError as error:
         return Preview(wanted=True, why=f"The vendor would get nothing: {error}", waits=waits, request=None)
     except Impossible as error:
@@ -89,7 +91,7 @@ def preview(
         said = secrets.strike(f"{type(error).__name__}: {error}")
         why = f"The destination {subscription.kind} failed: {said}"
         return Preview(wanted=True, why=why, waits=waits, request=None)
-    return Preview(wanted=True, why=None, waits=waits, request=request)
+    return Preview(wanted=True, why=None, waits=waits, request=request, then=then)
 
 
 def _why_not(subscription: Subscription, subject: Subject, past: Past) -> str | None:
@@ -104,8 +106,9 @@ def _why_not(subscription: Subscription, subject: Subject, past: Past) -> str | 
 
 def _prepared(
     destinations: Destinations, subscription: Subscription, connection: Connection, holds: Body, subject: Subject
-) -> Call | Skip:
-    """What the kind makes of the event. Raises TemplateError, and whatever the kind raises."""
+) -> Sequence[Call] | Skip:
+    """What the kind makes of the event: its call, and those that would follow. Raises TemplateError, and whatever the
+    kind raises."""
     kind = destinations.kinds[subscription.kind]
     config = destinations.read_config(subscription.kind, subscription.config, holds)
     context = Context(
@@ -117,7 +120,9 @@ def _prepared(
         slot=slot_of(subscription.id, subject.document["externalId"]),
         attempt=1,
     )
-    return kind.prepare(holds, filled(config, subject, kind.escape), context)
+    said = filled(config, subject, kind.escape)
+    call = kind.prepare(holds, said, context)
+    return call if isinstance(call, Skip) else (call, *kind.foreseen(holds, said, context))
 
 
 def _shown(
