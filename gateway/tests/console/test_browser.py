@@ -104,14 +104,6 @@ class Desk:
     def wait_for(self, status: str, subscription: str, count: int) -> None:
         self.world.wait_until(lambda: len(self.deliveries(status, subscription)) >= count)
 
-    def wait_until_quiet(self) -> None:
-        """Wait until nothing is on its way to any endpoint."""
-
-        def is_any(status: str) -> bool:
-            return bool(self.world.get(f"/v1/deliveries?status={status}").ok()["data"])
-
-        self.world.wait_until(lambda: not is_any("pending") and not is_any("retrying"))
-
     @property
     def doors(self) -> tuple[str, ...]:
         """The pages with which people come in, which belong to no tenant."""
@@ -379,19 +371,24 @@ def test_all_but_what_refreshes_works_without_javascript(desk: Desk) -> None:
     made.context.close()
 
 
-def test_an_open_page_is_told_what_changed_and_asks_for_it_only_then(desk: Desk, visit: Visit) -> None:
-    desk.wait_until_quiet()
-    visit.page.clock.install()
-    visit.page.add_init_script(KEEPS_STREAMS)
+def test_an_open_page_is_told_what_changed_and_asks_for_it_only_then(
+    desk: Desk, make_world: Callable[..., World]
+) -> None:
+    world = make_world()  # in which nothing changes by itself
+    made = Visit(desk, world)
+    made.page.clock.install()
+    made.page.add_init_script(KEEPS_STREAMS)
     fetched: list[str] = []
-    visit.page.on("request", lambda made: fetched.append(made.url) if made.resource_type == "fetch" else None)
-    visit.open("/events")
-    desk.world.wait_until(lambda: visit.page.evaluate("streams.some((each) => each.readyState === EventSource.OPEN)"))
-    visit.page.clock.run_for(10_000)
+    made.page.on("request", lambda asked: fetched.append(asked.url) if asked.resource_type == "fetch" else None)
+    made.open("/events")
+    world.wait_until(lambda: made.page.evaluate("streams.some((each) => each.readyState === EventSource.OPEN)"))
+    made.page.clock.run_for(10_000)
     assert fetched == []
-    desk.world.create_document(title="Seen as it happens")
-    visit.page.locator("#events").get_by_text("Seen as it happens").wait_for()
+    world.create_document(title="Seen as it happens")
+    made.page.locator("#events").get_by_text("Seen as it happens").wait_for()
     assert len(fetched) >= 1
+    made.context.close()
+    assert made.trouble == []
 
 
 def test_a_page_whose_stream_is_refused_looks_from_time_to_time(desk: Desk, visit: Visit) -> None:
