@@ -191,13 +191,14 @@ class Gateway:
         eraser = Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked)
         opened.push_async_callback(_cancel, asyncio.create_task(eraser.run()))
         body_reader = BodyReader(opened.enter_context(ThreadPoolExecutor(1, "bodies")))
+        off_loop = opened.enter_context(ThreadPoolExecutor(1, "off-loop"))
         passwords = Passwords(opened.enter_context(ThreadPoolExecutor(1, "passwords")), secrets.token_bytes)
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
         change = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})
         await change.start()
         opened.push_async_callback(change.close)
         self._services = self._build_services(
-            store, links, files, destinations, tickets, change, body_reader, passwords, chance
+            store, links, files, destinations, tickets, change, body_reader, passwords, off_loop, chance
         )
         self.app, self.metrics_app = self._build_apps()
         if settings.public_url is None:
@@ -259,6 +260,7 @@ class Gateway:
         master_key: MasterKeyChange,
         body_reader: BodyReader,
         passwords: Passwords,
+        off_loop: Executor,
         chance: random.Random,
     ) -> Services:
         """What the handlers of the API use. The engine has been started."""
@@ -276,6 +278,7 @@ class Gateway:
             ),
             sessions=Sessions(store.sign_ins, clock.wall, secrets.token_bytes),
             passwords=passwords,
+            off_loop=off_loop,
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
             links=links,
             files=files,

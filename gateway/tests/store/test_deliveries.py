@@ -144,6 +144,32 @@ def test_a_single_delivery_says_the_same_as_the_list(play: "Play", make: "type[T
     play(scenario)
 
 
+def test_the_latest_failure_is_one_that_awaits_a_retry_or_else_one_that_was_given_up(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.fill(6)
+        both, given_up, well = [await shop.subscribe(number) for number in (1, 2, 3)]
+        await shop.fill(6)
+        events = {event.sequence: event for event in (await shop.store.log.after(1, 0, 1000)).events}
+
+        def row(sequence: int, state: State) -> Row:
+            return Row(sequence, events[sequence].document_id, state, 1000, 2, 4, 0, None)
+
+        waits, failed = State.AWAITING_RETRY, State.FAILED
+        await shop.record(
+            make.flush(both, 0, 12, rows=[row(8, waits), row(9, waits), row(11, failed)]),
+            make.flush(given_up, 0, 12, rows=[row(7, failed), row(10, failed)]),
+            make.flush(well, 0, 12),
+        )
+        found = await shop.store.deliveries.latest_failures(1, [both, given_up, well])
+        latest = {identity: view.entry.sequence for identity, view in found.items()}
+        assert latest == {both.id: 9, given_up.id: 10}
+        assert await shop.store.deliveries.latest_failures(1, []) == {}
+
+    play(scenario)
+
+
 def test_pages_go_on_over_long_stretches_without_a_match(play: "Play", make: "type[Tools]") -> None:
     """A page may be short or empty and still have a next."""
 

@@ -34,6 +34,8 @@ def test_counts_are_added_to_those_that_are_kept(play: "Play") -> None:
         assert await stats.read(2, 1, "minute", starts) == {HOUR: counts(4)}
         assert await stats.read(1, 1, "hour", starts) == {HOUR: counts(7)}
         assert await stats.read(3, 1, "hour", starts) == {}
+        many = await stats.read_many(1, [WHOLE_TENANT, 1, 5], "minute", [HOUR])
+        assert many == {WHOLE_TENANT: {HOUR: counts(9)}, 1: {HOUR: counts(3, 1, 1)}, 5: {}}
 
     play(scenario)
 

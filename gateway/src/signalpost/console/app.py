@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct
@@ -113,7 +113,7 @@ class Console:
         self._revisions = services.engine.revisions
         self._public_urls = public_urls
         templates = environment()
-        self._replies = Replies(templates)
+        self._replies = Replies(templates, services.off_loop)
         self._sessions = services.sessions
         self._credentials = Credentials(services)
         self._sign_in = SignIn(services, self._replies, self._credentials)
@@ -142,7 +142,9 @@ class Console:
             ms=round(seconds * 1000, 1),
             key=None if request.principal is None else request.principal.name,
         )
-        await send_response(_with_safe_headers(_zipped(request, response)), request.id, send)
+        if _is_to_be_zipped(response, request):
+            response = await self._replies.zipped(response)
+        await send_response(_with_safe_headers(response), request.id, send)
 
     async def _respond(self, scope: Scope, request: Request, receive: Receive) -> tuple[str, Response | Streamed]:
         """The answer, and which page it is of, for the log and the metrics."""
@@ -245,7 +247,7 @@ class Console:
                 raise
             return await self._show(refusal.problem.status, replace(visit, problem=refusal.problem), page)
         if isinstance(outcome, Shown):
-            return self._replies.page(200, outcome.template, await self._context(visit, page, outcome.view))
+            return await self._replies.full_page(200, outcome.template, await self._context(visit, page, outcome.view))
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
         return see_other(f"{ROOT}/t/{quote(visit.tenant)}{outcome.path}{done}")
 
@@ -260,7 +262,7 @@ class Console:
         position = self._revisions.position  # what changes from now on may be missing in the page
         view = await page.view(visit)
         context = await self._context(visit, page, view)
-        return self._replies.page(status, page.template, {**context, "position": position})
+        return await self._replies.full_page(status, page.template, {**context, "position": position})
 
     async def _refused(self, visit: Visit, page: Page, problem: Problem) -> Response:
         if problem.status == 401:
@@ -314,15 +316,13 @@ def _load_assets() -> tuple[dict[str, _Asset], str]:
     return found, digest.hexdigest()[:12]
 
 
-def _zipped(request: Request, response: Response | Streamed) -> Response | Streamed:
-    """A page as it goes over the wire. The answer to a form may show a secret, and how well it could be compressed
-    beside what others wrote would tell of it, so it stays as it is."""
+def _is_to_be_zipped(response: Response | Streamed, request: Request) -> TypeGuard[Response]:
+    """The answer to a form may show a secret, and how well it could be compressed beside what others wrote would tell
+    of it, so it stays as it is."""
     if isinstance(response, Streamed) or request.method == "POST" or len(response.body) < MIN_ZIPPED:
-        return response
-    if "gzip" not in (request.header(b"accept-encoding") or "") or "content-encoding" in dict(response.headers):
-        return response
-    zipped = (("content-encoding", "gzip"), ("vary", "accept-encoding"))
-    return replace(response, body=gzip.compress(response.body, 1, mtime=0), headers=(*response.headers, *zipped))
+        return False
+    takes_gzip = "gzip" in (request.header(b"accept-encoding") or "")
+    return takes_gzip and "content-encoding" not in dict(response.headers)
 
 
 def _with_safe_headers(response: Response | Streamed) -> Response | Streamed:

@@ -1,11 +1,14 @@
 """What the console answers: pages made of templates, redirects and errors; and the forms that browsers send it."""
 
 import asyncio
+import gzip
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 from jinja2 import Environment
+from msgspec.structs import replace
 
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response
@@ -27,12 +30,25 @@ class Reply(Exception):
 
 
 class Replies:
-    def __init__(self, templates: Environment) -> None:
+    def __init__(self, templates: Environment, off_loop: Executor) -> None:
         self._templates = templates
+        self._off_loop = off_loop
 
     def page(self, status: int, template: str, context: Mapping[str, Any]) -> Response:
         body = self._templates.get_template(template).render(context)
         return Response(status, body.encode("utf-8", "replace"), (_HTML,))
+
+    async def full_page(self, status: int, template: str, context: Mapping[str, Any]) -> Response:
+        """A page that may have many rows. To draw one takes milliseconds, in which the event loop delivers."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._off_loop, self.page, status, template, context)
+
+    async def zipped(self, response: Response) -> Response:
+        """A response as it goes over the wire to a browser that takes gzip."""
+        loop = asyncio.get_running_loop()
+        body = await loop.run_in_executor(self._off_loop, _gzip, response.body)
+        headers = (*response.headers, ("content-encoding", "gzip"), ("vary", "accept-encoding"))
+        return replace(response, body=body, headers=headers)
 
     def error(self, status: int, title: str, detail: str) -> Response:
         return self.page(status, "error.html", {"title": title, "detail": detail})
@@ -50,6 +66,10 @@ class Replies:
             return parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1_000)
         except (Unparseable, TimeoutError, ValueError):
             raise Reply(self.error(400, "Not a form", "The form did not arrive whole. Send it once more.")) from None
+
+
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, 1, mtime=0)
 
 
 def see_other(path: str, *headers: tuple[str, str]) -> Response:

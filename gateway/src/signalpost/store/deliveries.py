@@ -1,6 +1,6 @@
 """Deliveries as people read them: of one event to one subscription, or a list of many."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -102,6 +102,13 @@ class DeliveryStore(Protocol):
     async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> dict[str, DeliveryView | None]:
         """What became of an event at some of its tenant's subscriptions, by their ids, all as of one moment: None where
         one has no delivery of it. A subscription that was deleted a moment ago is missing."""
+        ...
+
+    async def latest_failures(
+        self, tenant_id: int, subscriptions: Sequence[Subscription]
+    ) -> Mapping[str, DeliveryView]:
+        """A delivery that failed at each of some of a tenant's subscriptions, by their ids, all as of one moment: the
+        newest that awaits a retry, or else the newest that was given up. One where nothing failed is missing."""
         ...
 
     async def page(

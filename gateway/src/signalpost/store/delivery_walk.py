@@ -21,12 +21,14 @@ from typing import NamedTuple
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription
-from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition, DeliveryViews
+from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition, DeliveryView, DeliveryViews
 from signalpost.store.delivery_queries import DeliveryQueries, ListedDelivery, Whose
 from signalpost.store.delivery_views import views_of
 from signalpost.store.recorded_lane import STATUS, RecordedLane
 
 _BOTTOM = DeliveryPosition(0, 0)
+_FAILURES = (DeliveryFilter(status="retrying"), DeliveryFilter(status="failed"))
+"""What is looked for as a subscription's latest failure, one after the other."""
 
 
 async def page(
@@ -59,6 +61,20 @@ async def page(
         queries, tenant_id, [(lanes[each.subscription_number], events[each.sequence]) for each in found]
     )
     return DeliveryViews(tuple(view for view in views if view is not None), position)
+
+
+async def latest_failures(
+    queries: DeliveryQueries, tenant_id: int, subscriptions: Sequence[Subscription], max_scanned: int
+) -> dict[str, DeliveryView]:
+    """A delivery that failed at each subscription; see `DeliveryStore.latest_failures`."""
+    found: dict[str, DeliveryView] = {}
+    for subscription in subscriptions:
+        for status in _FAILURES:
+            views = await page(queries, tenant_id, [subscription], status, None, 1, max_scanned)
+            if views.data:
+                found[subscription.id] = views.data[0]
+                break
+    return found
 
 
 async def _begin(

@@ -376,6 +376,8 @@ class World:
         assert lane.sends_by_hand == bool(self.next_by_hand())
         in_memory_due = [self.known[s].due for s in self.with_state(State.AWAITING_RETRY) if s in lane.retry_queue]
         assert lane.retry_queue.next_due == min(in_memory_due, default=lane.retry_queue.horizon)
+        waiting = [each.due or self.now for each in lane.retry_queue.values() if each.state is not State.IN_FLIGHT]
+        assert lane.retry_queue.oldest_due(self.now) == min(waiting, default=lane.retry_queue.horizon)
 
     def check_store(self, known: dict[int, Known], head: int) -> None:
         """What was recorded is what was true when the write began, and nothing is missing."""

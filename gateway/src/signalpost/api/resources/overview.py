@@ -3,10 +3,12 @@
 Nothing is counted for it: lanes keep their numbers, and statistics are sums that are kept.
 """
 
+import asyncio
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from heapq import nsmallest
 from operator import itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -24,44 +26,89 @@ from signalpost.api.routing.shapes.overview import (
     SubscriptionCounts,
 )
 from signalpost.domain.delivery.attention import CERTIFICATE_SOON, SOON, Attention, Need, Standing, attention
+from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.stats import WHOLE_TENANT, total
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_health import LaneView
-from signalpost.store.deliveries import DeliveryFilter, DeliveryView
+from signalpost.store.deliveries import DeliveryView
 
 MAX_SHOWN: Final = 20
 _FAILED: Final = (Need.FAILING, Need.DISABLED, Need.GIVEN_UP)
 """Needs for which there is a failed delivery to look at."""
 
 
+class _Needy(NamedTuple):
+    """A lane that needs somebody."""
+
+    lane: LaneView
+    standing: Standing
+    found: Attention
+
+
+class _Seen(NamedTuple):
+    """Everything that the overview is made of."""
+
+    now: int
+    lanes: Sequence[LaneView]
+    worst: Sequence[_Needy]
+    more: int
+    """How many need somebody beside the worst."""
+    failures: Mapping[str, DeliveryView]
+    """What failed at the worst, by the subscription's id."""
+    minutes: Mapping[int, Mapping[int, Sequence[int]]]
+    """The last hour of the worst and of the tenant."""
+    running: Sequence[Replay]
+
+
 async def read(context: RequestContext) -> Response:
     context.query()
-    services, now = context.services, context.services.clock.wall()
-    subscriptions = services.directory.subscriptions(context.tenant_id)
-    lanes = await services.lane_views.of_all(subscriptions)
+    services, now, tenant_id = context.services, context.services.clock.wall(), context.tenant_id
+    subscriptions = services.directory.subscriptions(tenant_id)
+    lanes = await services.lane_views.glances(subscriptions)
+    # With a thousand lanes, to look at all takes milliseconds. The event loop delivers meanwhile.
+    loop = asyncio.get_running_loop()
+    worst, more = await loop.run_in_executor(services.off_loop, _worst, lanes, now)
+    failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
+    numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
+    seen = _Seen(
+        now=now,
+        lanes=lanes,
+        worst=worst,
+        more=more,
+        failures=await services.store.deliveries.latest_failures(tenant_id, failed),
+        minutes=await services.store.stats.read_many(tenant_id, numbers, "minute", last_hour(now)),
+        running=await services.store.replays.running(tenant_id, [each.number for each in subscriptions]),
+    )
+    return Response(200, await loop.run_in_executor(services.off_loop, _shown, seen))
+
+
+def _worst(lanes: Sequence[LaneView], now: int) -> tuple[list[_Needy], int]:
+    """Those that need somebody most, the worst first, and how many more need somebody."""
     needy = [
-        (found.rank(standing), lane.subscription.number, lane.subscription, standing, found)
+        (found.rank(standing), lane.subscription.number, _Needy(lane, standing, found))
         for lane in lanes
         if (found := attention(standing := lane.needs, now)) is not None
     ]
-    worst = nsmallest(MAX_SHOWN, needy, key=itemgetter(0, 1))
-    active = [lane for lane in lanes if lane.status == "active"]
-    states = Counter(lane.state for lane in lanes)
-    running = await services.store.replays.running(context.tenant_id, [each.number for each in subscriptions])
-    by_number = {each.number: each for each in subscriptions}
-    sums = await services.store.stats.read(context.tenant_id, WHOLE_TENANT, "minute", last_hour(now))
+    worst = [each for _, _, each in nsmallest(MAX_SHOWN, needy, key=itemgetter(0, 1))]
+    return worst, len(needy) - len(worst)
+
+
+def _shown(seen: _Seen) -> bytes:
+    active = [lane for lane in seen.lanes if lane.status == "active"]
+    states = Counter(lane.state for lane in seen.lanes)
+    by_number = {lane.subscription.number: lane.subscription for lane in seen.lanes}
     shown = Overview(
-        attention=[await _shown(context, each, standing, found) for _, _, each, standing, found in worst],
-        more=len(needy) - len(worst),
+        attention=[_needy_shown(each, seen) for each in seen.worst],
+        more=seen.more,
         subscriptions=SubscriptionCounts(
             healthy=states["healthy"], failing=states["failing"], paused=states["paused"], disabled=states["disabled"]
         ),
         waiting=sum(lane.waiting for lane in active),
-        failed=sum(lane.failed for lane in lanes),
-        lost=sum(lane.standing.health.lost for lane in lanes),
+        failed=sum(lane.failed for lane in seen.lanes),
+        lost=sum(lane.standing.health.lost for lane in seen.lanes),
         most_behind=max((lane.lag for lane in active), default=0),
-        last_hour=counted(total(sums.values())),
+        last_hour=counted(total(seen.minutes[WHOLE_TENANT].values())),
         replays=[
             RunningReplay(
                 id=replay.id,
@@ -70,19 +117,17 @@ async def read(context: RequestContext) -> Response:
                 count=replay.count,
                 queued=replay.queued,
             )
-            for replay in running
+            for replay in seen.running
         ],
-        soon=_soon(lanes, now),
+        soon=_soon(seen.lanes, seen.now),
     )
-    return Response(200, msgspec.json.encode(shown))
+    return msgspec.json.encode(shown)
 
 
-async def _shown(
-    context: RequestContext, subscription: Subscription, standing: Standing, found: Attention
-) -> NeedsAttention:
-    view = await _failed_delivery(context, subscription) if found.need in _FAILED else None
-    now = context.services.clock.wall()
-    minutes = await context.services.store.stats.read(context.tenant_id, subscription.number, "minute", last_hour(now))
+def _needy_shown(needy: _Needy, seen: _Seen) -> NeedsAttention:
+    subscription, standing, found = needy.lane.subscription, needy.standing, needy.found
+    view = seen.failures.get(subscription.id)
+    signed = subscription.with_secrets_of(seen.now)
     return NeedsAttention(
         subscription=_named(subscription),
         need=found.need,
@@ -92,21 +137,12 @@ async def _shown(
         failed=standing.failed,
         lost=standing.lost,
         event_id=None if view is None else view.entry.id,
-        diagnosis=None if view is None else diagnosis_of(subscription.with_secrets_of(now), view, standing.waiting),
-        last_hour=points(minutes),
+        diagnosis=None if view is None else diagnosis_of(signed, view, standing.waiting),
+        last_hour=points(seen.minutes[subscription.number]),
     )
 
 
-async def _failed_delivery(context: RequestContext, subscription: Subscription) -> DeliveryView | None:
-    """A delivery that failed there: the newest that awaits a retry, or else the newest that was given up."""
-    for wanted in (DeliveryFilter(status="retrying"), DeliveryFilter(status="failed")):
-        page = await context.services.store.deliveries.page(context.tenant_id, [subscription], wanted, None, 1)
-        if page.data:
-            return page.data[0]
-    return None
-
-
-def _soon(lanes: list[LaneView], now: int) -> list[Ending]:
+def _soon(lanes: Sequence[LaneView], now: int) -> list[Ending]:
     """What ends soon, the soonest first."""
     found = []
     for lane in lanes:

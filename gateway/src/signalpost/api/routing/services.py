@@ -1,6 +1,7 @@
 """What handlers work with: passed in, so that an application can be built on any store, engine and clock."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 
 from msgspec import Struct
 
@@ -77,6 +78,8 @@ class Services(Struct, frozen=True, kw_only=True):
     wrong_keys: Refusals
     trusted_proxies: tuple[Network, ...]
     """The proxies whose word is taken on where a request came from."""
+    off_loop: Executor
+    """One thread, for what takes milliseconds and waits for nothing: the event loop delivers meanwhile."""
     max_waiting: int
     """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients
     that flood the gateway are refused and others still find a connection."""

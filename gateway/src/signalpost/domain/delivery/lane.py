@@ -149,6 +149,7 @@ class Lane:
         document.take(delivery)
         self._send_order.forget(delivery.sequence)
         delivery.advance(Input.SEND)
+        self.retry_queue.note_flight()
         self.in_flight += 1
         return delivery
 
@@ -160,10 +161,11 @@ class Lane:
         self._changed = True
         state = delivery.advance(verdict.input)
         if state is State.OPEN or state is State.RETRY_READY:
+            self.retry_queue.note_flight()
             self._make_ready(document, delivery)
         elif state is State.SETTLED:
             if self.open.pop(delivery.sequence, None) is None:
-                self.retry_queue.pop(delivery.sequence, None)
+                self.retry_queue.remove(delivery.sequence)
                 self._rows[delivery.sequence] = None
         else:
             delivery.failed_attempts += verdict.counted
@@ -186,7 +188,7 @@ class Lane:
 
     def _keep_row_alone(self, delivery: Delivery) -> None:
         self.open.pop(delivery.sequence, None)
-        self.retry_queue.pop(delivery.sequence, None)
+        self.retry_queue.remove(delivery.sequence)
         self._rows[delivery.sequence] = row_of(delivery)
 
     def _advance(self, document: DocumentQueue) -> None:

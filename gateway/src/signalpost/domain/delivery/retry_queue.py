@@ -5,8 +5,18 @@ brings the next of them. Without a horizon all are here.
 """
 
 from heapq import heapify, heappop, heappush, nsmallest
+from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import Delivery, Input, State
+from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, Input, State
+
+
+class _Oldest(NamedTuple):
+    """Of the deliveries that are not in flight."""
+
+    due: int | None
+    """The first time that one of them is or was due, µs."""
+    at_once: bool
+    """Whether one is to be sent at once, whatever the time."""
 
 
 class RetryQueue(dict[int, Delivery]):
@@ -19,11 +29,23 @@ class RetryQueue(dict[int, Delivery]):
         self._kept = kept
         self._due: list[tuple[int, int]] = []
         """A heap of (due, sequence) of those that wait; entries that no longer hold are dropped when they surface."""
+        self._oldest: _Oldest | None = None
+        """As it was found last; None once that may have changed."""
 
     def put(self, delivery: Delivery) -> None:
         """Let a delivery wait until it is due."""
         self[delivery.sequence] = delivery
+        self._oldest = None
         heappush(self._due, (delivery.due, delivery.sequence))
+
+    def remove(self, sequence: int) -> Delivery | None:
+        """Take out a delivery that waits no longer; None if it is not here."""
+        self._oldest = None
+        return self.pop(sequence, None)
+
+    def note_flight(self) -> None:
+        """Take note that one of the deliveries goes, or that it waits again as before."""
+        self._oldest = None
 
     def take_due(self, now: int) -> list[Delivery]:
         """The deliveries that came due since the last call; they are RETRY_READY from here on."""
@@ -45,8 +67,13 @@ class RetryQueue(dict[int, Delivery]):
     def oldest_due(self, now: int) -> int | None:
         """When the first of those that wait for their retry, or for their turn since, is or was due, µs; what a person
         asked for is due now."""
-        waiting = (delivery.due or now for delivery in self.values() if delivery.state is not State.IN_FLIGHT)
-        return min(waiting, default=self.horizon)
+        if self._oldest is None:
+            waiting = {delivery.due for delivery in self.values() if delivery.state is not State.IN_FLIGHT}
+            self._oldest = _Oldest(min(waiting - {AT_ONCE}, default=None), AT_ONCE in waiting)
+        due, at_once = self._oldest
+        if at_once:
+            return now if due is None else min(due, now)
+        return self.horizon if due is None else due
 
     @property
     def wants_refill(self) -> bool:
@@ -77,5 +104,6 @@ class RetryQueue(dict[int, Delivery]):
         for due, sequence in waiting:
             if due >= self.horizon:
                 del self[sequence]
+        self._oldest = None
         self._due = [(due, sequence) for due, sequence in waiting if due < self.horizon]
         heapify(self._due)

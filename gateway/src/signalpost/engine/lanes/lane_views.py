@@ -1,11 +1,11 @@
 """What people see of lanes: how each does, wherever its owner is. Nothing here changes a lane."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.lanes.lane_health import LaneView, Overview, now_of, view_of
+from signalpost.engine.lanes.lane_health import LaneView, Overview, glance_at, now_of, view_of
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
@@ -48,7 +48,20 @@ class LaneViews:
     async def of_all(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
         """How the lanes of one tenant's subscriptions do, in their order, wherever their owners are. Raises
         Unavailable."""
-        here = {each.number: self.here(each) for each in subscriptions}
+        return await self._completed(subscriptions, {each.number: self.here(each) for each in subscriptions})
+
+    async def glances(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
+        """The same without what is about the next attempts, for all lanes of a tenant. Raises Unavailable."""
+        here: dict[int, LaneView | None] = {}
+        for each in subscriptions:
+            worker, last = self._workers.get(each.number), self._log.end.get(each.tenant_id, 0)
+            here[each.number] = None if worker is None else glance_at(worker, each, last)
+        return await self._completed(subscriptions, here)
+
+    async def _completed(
+        self, subscriptions: Sequence[Subscription], here: Mapping[int, LaneView | None]
+    ) -> list[LaneView]:
+        """Adds what the store says of lanes that are not here."""
         elsewhere = [number for number, view in here.items() if view is None]
         told = await self._store.lanes.standings(subscriptions[0].tenant_id, elsewhere) if elsewhere else {}
         return [

@@ -298,11 +298,15 @@ class LaneWorker:
 
     @property
     def waiting(self) -> int:
-        """How many deliveries are taken in and neither delivered nor given up. Where some are rows in the store alone,
-        those that await a retry are counted as they were last recorded."""
+        """How many deliveries are taken in and neither delivered nor given up."""
+        return len(self.lane.open) + self.lane.blocked + self.awaiting_retry
+
+    @property
+    def awaiting_retry(self) -> int:
+        """How many deliveries await a retry. Where some are rows in the store alone, they are counted as they were last
+        recorded."""
         retries = self.lane.retry_queue
-        awaiting_retry = len(retries) if retries.horizon is None else self.recorded_counts.awaiting_retry
-        return len(self.lane.open) + self.lane.blocked + awaiting_retry
+        return len(retries) if retries.horizon is None else self.recorded_counts.awaiting_retry
 
     def may_send_at(self, now: int) -> int:
         """When the next delivery may be sent: at once if that is `now` or earlier; not before something ends or changes

@@ -1,6 +1,6 @@
 """Deliveries as people read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from signalpost.domain.subscription import Subscription
 from signalpost.store import delivery_views, delivery_walk
@@ -32,6 +32,14 @@ class PostgresDeliveries:
             return {}
         asking = delivery_views.of_event(self._queries, subscriptions, entry)
         return await self._readers.run(subscriptions[0].tenant_id, steps_of(asking))
+
+    async def latest_failures(
+        self, tenant_id: int, subscriptions: Sequence[Subscription]
+    ) -> Mapping[str, DeliveryView]:
+        if not subscriptions:
+            return {}
+        asking = delivery_walk.latest_failures(self._queries, tenant_id, subscriptions, self._max_scanned)
+        return await self._readers.run(tenant_id, steps_of(asking))
 
     async def page(
         self,

@@ -7,14 +7,15 @@ from signalpost.domain.stats import COUNTS, STEP_SECONDS, Rollups, Step
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
 from signalpost.store.postgres.tables import Table
+from signalpost.store.stats import by_subscription
 
 _KEY: Final = "span, start, tenant_id, subscription_number"
 _COUNTS: Final = tuple(f"count_{position}" for position in range(COUNTS))
 _STAT: Final = Table("stat", f"{_KEY}, {', '.join(_COUNTS)}", "n" * (4 + COUNTS))
 _ADD_UP: Final = f"ON CONFLICT ({_KEY}) DO UPDATE SET " + ", ".join(f"{c} = stat.{c} + excluded.{c}" for c in _COUNTS)
 _READ: Final = (
-    f"SELECT start, {', '.join(_COUNTS)} FROM stat WHERE span = $1 AND tenant_id = $2 AND subscription_number = $3"
-    " AND start = ANY($4)"
+    f"SELECT subscription_number, start, {', '.join(_COUNTS)} FROM stat WHERE span = $1 AND tenant_id = $2"
+    " AND subscription_number = ANY($3) AND start = ANY($4)"
 )
 _PRUNE: Final = (
     f"DELETE FROM stat WHERE ({_KEY}) IN"
@@ -37,10 +38,13 @@ class PostgresStats:
     async def read(
         self, tenant_id: int, subscription_number: int, step: Step, starts: Sequence[int]
     ) -> Mapping[int, Sequence[int]]:
-        found = await self._readers.rows(
-            tenant_id, _READ, STEP_SECONDS[step], tenant_id, subscription_number, numbers(starts)
-        )
-        return {start: counts for start, *counts in found}
+        return (await self.read_many(tenant_id, [subscription_number], step, starts))[subscription_number]
+
+    async def read_many(
+        self, tenant_id: int, subscription_numbers: Sequence[int], step: Step, starts: Sequence[int]
+    ) -> Mapping[int, Mapping[int, Sequence[int]]]:
+        asked = (STEP_SECONDS[step], tenant_id, numbers(subscription_numbers), numbers(starts))
+        return by_subscription(subscription_numbers, await self._readers.rows(tenant_id, _READ, *asked))
 
     async def prune(self, step: Step, before: int, limit: int) -> int:
         return len(await self._writers.rows(EVERY_TENANT, _PRUNE, STEP_SECONDS[step], before, limit))

@@ -1,6 +1,6 @@
 """Deliveries as people read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 
@@ -34,6 +34,13 @@ class SqliteDeliveries:
         self, connection: apsw.Connection, subscriptions: Sequence[Subscription], entry: LogRow
     ) -> dict[str, DeliveryView | None]:
         return at_once(delivery_views.of_event(SqliteDeliveryQueries(connection), subscriptions, entry))
+
+    @reading
+    def latest_failures(
+        self, connection: apsw.Connection, tenant_id: int, subscriptions: Sequence[Subscription]
+    ) -> Mapping[str, DeliveryView]:
+        queries = SqliteDeliveryQueries(connection)
+        return at_once(delivery_walk.latest_failures(queries, tenant_id, subscriptions, self._max_scanned))
 
     @reading
     def page(

@@ -11,6 +11,7 @@ from signalpost.store.sqlite.codec import list_numbers
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
+from signalpost.store.stats import by_subscription
 
 _KEY: Final = "span, start, tenant_id, subscription_number"
 _COLUMNS: Final = tuple(f"count_{position}" for position in range(COUNTS))
@@ -39,13 +40,18 @@ class SqliteStats:
     def read(
         self, connection: apsw.Connection, tenant_id: int, subscription_number: int, step: Step, starts: Sequence[int]
     ) -> Mapping[int, Sequence[int]]:
-        found = rows(
-            connection,
-            f"SELECT start, {', '.join(_COLUMNS)} FROM stat WHERE span = ? AND tenant_id = ?"  # noqa: S608
-            " AND subscription_number = ? AND start IN (SELECT value FROM json_each(?))",
-            (STEP_SECONDS[step], tenant_id, subscription_number, list_numbers(starts)),
-        )
-        return {start: counts for start, *counts in found}
+        return _read(connection, tenant_id, [subscription_number], step, starts)[subscription_number]
+
+    @reading
+    def read_many(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        subscription_numbers: Sequence[int],
+        step: Step,
+        starts: Sequence[int],
+    ) -> Mapping[int, Mapping[int, Sequence[int]]]:
+        return _read(connection, tenant_id, subscription_numbers, step, starts)
 
     @writing
     def prune(self, connection: apsw.Connection, step: Step, before: int, limit: int) -> int:
@@ -55,3 +61,16 @@ class SqliteStats:
             (STEP_SECONDS[step], before, limit),
         )
         return connection.changes()
+
+
+def _read(
+    connection: apsw.Connection, tenant_id: int, subscription_numbers: Sequence[int], step: Step, starts: Sequence[int]
+) -> Mapping[int, Mapping[int, Sequence[int]]]:
+    found = rows(
+        connection,
+        f"SELECT subscription_number, start, {', '.join(_COLUMNS)} FROM stat WHERE span = ? AND tenant_id = ?"  # noqa: S608
+        " AND subscription_number IN (SELECT value FROM json_each(?))"
+        " AND start IN (SELECT value FROM json_each(?))",
+        (STEP_SECONDS[step], tenant_id, list_numbers(subscription_numbers), list_numbers(starts)),
+    )
+    return by_subscription(subscription_numbers, found)
