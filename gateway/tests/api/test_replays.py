@@ -57,6 +57,17 @@ def test_only_so_many_run_at_a_time(world: "World") -> None:
     assert len(world.get(f"{path}?limit=250&cursor={listed['next']}").ok()["data"]) == MAX_RUNNING
 
 
+def test_the_replays_of_all_subscriptions_are_listed_with_the_subscriptions_names(world: "World") -> None:
+    made = [world.create_subscription(name=f"replayed {n}") for n in range(2)]
+    started = [world.send("POST", f"/v1/subscriptions/{each['id']}/replays", ALL).ok(202) for each in made]
+    first = world.get("/v1/replays?limit=1").ok()
+    then = world.get(f"/v1/replays?limit=1&cursor={first['next']}").ok()
+    listed = [*first["data"], *then["data"]]
+    assert [each["id"] for each in listed] == [each["id"] for each in reversed(started)]
+    assert [each["subscriptionName"] for each in listed] == ["replayed 1", "replayed 0"]
+    assert [each["subscriptionId"] for each in listed] == [each["id"] for each in reversed(made)]
+
+
 def test_a_replay_of_a_subscription_that_goes_meanwhile_is_not_there(world: "World") -> None:
     for _ in range(10):
         path = f"/v1/subscriptions/{world.create_subscription()['id']}"

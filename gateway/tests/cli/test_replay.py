@@ -34,6 +34,9 @@ def test_what_failed_is_counted_sent_again_and_waited_for(run: Run, subscription
     until(lambda: len(json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json"))) == 2)
     assert made["id"] in run("replay", "list", subscription).stdout
     assert json_of(run("replay", "list", subscription, "--json")) == [made]
+    assert [
+        each["id"] for each in json_of(run("replay", "list", "--json")) if each["subscriptionId"] == subscription
+    ] == [made["id"]]
     assert json_of(run("replay", "get", subscription, made["id"], "--json")) == made
     assert "state           finished\n" in run("replay", "get", subscription, made["id"]).stdout
 

@@ -78,19 +78,38 @@ def replay(
 
 
 @app.command(name="list")
-def list_(subscription: SubscriptionId, /, *, limit: Limit = 50, as_json: Json = False) -> None:
-    """List a subscription's replays, newest first.
+def list_(
+    subscription: Annotated[
+        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; every one if left out.")
+    ] = None,
+    /,
+    *,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List replays, newest first.
 
     Example: signalpost replay list 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    found = list(connect().pages(_replays(subscription), {}, limit))
+    of = path("replays") if subscription is None else _replays(subscription)
+    found = list(connect().pages(of, {}, limit))
     if as_json:
         print_json(found)
         return
     print_table(
-        ("replay", "state", "queued", "of", "status", "from", "to", "created"),
+        ("subscription", "replay", "state", "queued", "of", "status", "from", "to", "created"),
         [
-            (r["id"], r["state"], f"{r['queued']:,}", _count(r), r["status"], r["from"], r["to"], r["createdAt"])
+            (
+                r["subscriptionId"],
+                r["id"],
+                r["state"],
+                f"{r['queued']:,}",
+                _count(r),
+                r["status"],
+                r["from"],
+                r["to"],
+                r["createdAt"],
+            )
             for r in found
         ],
         "No replays.",

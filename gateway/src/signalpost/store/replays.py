@@ -48,6 +48,10 @@ class ReplayStore(Protocol):
         """A subscription's replays, newest first. The number of the last one is the `below` of the next page."""
         ...
 
+    async def page_of_tenant(self, tenant_id: int, below: int | None, limit: int) -> list[Replay]:
+        """The replays of all subscriptions of a tenant, as `page` has those of one."""
+        ...
+
     async def running(self, tenant_id: int, subscription_numbers: Iterable[int]) -> list[Replay]:
         """The replays of a tenant's subscriptions that run, as they were last recorded, the oldest first."""
         ...

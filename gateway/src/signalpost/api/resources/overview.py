@@ -84,7 +84,7 @@ async def read(context: RequestContext) -> Response:
 
 
 def _worst(lanes: Sequence[LaneView], now: int) -> tuple[list[_Needy], int]:
-    """Those that need somebody most, the worst first, and how many more need somebody."""
+    """The lanes that need somebody most, the worst first, and how many more need somebody."""
     needy = [
         (found.rank(standing), lane.subscription.number, _Needy(lane, standing, found))
         for lane in lanes

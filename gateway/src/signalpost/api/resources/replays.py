@@ -12,6 +12,8 @@ from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.deliveries import (
+    NamedReplay,
+    NamedReplayPage,
     ReplayCount,
     ReplayOfOne,
     ReplayPage,
@@ -140,6 +142,19 @@ async def _started(context: RequestContext, planned: _Planned, *, dry_run: bool)
 
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
+    page = await context.services.store.replays.page_of_tenant(context.tenant_id, query.cursor, query.limit)
+    position = (page[-1].number,) if len(page) == query.limit else None
+    of = {each.number: each for each in context.services.directory.subscriptions(context.tenant_id)}
+    data = [
+        NamedReplay(**msgspec.structs.asdict(replay_shown(each, found.id)), subscription_name=found.name)
+        for each in page
+        if (found := of.get(each.subscription_number)) is not None  # else it was deleted a moment ago
+    ]
+    return Response(200, msgspec.json.encode(NamedReplayPage(data=data, next=write_cursor(position))))
+
+
+async def list_of_subscription(context: RequestContext) -> Response:
+    query: PageQuery = context.query()
     found = await subscriptions.find(context)
     page = await context.services.store.replays.page(found, query.cursor, query.limit)
     position = (page[-1].number,) if len(page) == query.limit else None
@@ -196,6 +211,17 @@ ROUTES = (
         example=Example({**_EXAMPLE, "dryRun": True}),
     ),
     Route(
+        name="list_all_replays",
+        method="GET",
+        path="/v1/replays",
+        summary="List the replays of all subscriptions",
+        roles=FOLLOWS,
+        handler=list_all,
+        query=PageQuery,
+        replies={200: Reply("A page, newest first.", NamedReplayPage)},
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
         name="start_replay",
         method="POST",
         path=_PATH,
@@ -217,7 +243,7 @@ ROUTES = (
         path=_PATH,
         summary="List a subscription's replays",
         roles=FOLLOWS,
-        handler=list_all,
+        handler=list_of_subscription,
         query=PageQuery,
         replies={200: Reply("A page, newest first.", ReplayPage)},
         errors=(NotFound,),

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from signalpost.api.routing.shapes.deliveries import ReplayPage, ReplaysOfMany, ShownReplay
+from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPage, ReplaysOfMany
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.console.page import Page, SeeOther, Shown, Visit
 from signalpost.console.pages.deliveries import moment_of
@@ -15,26 +15,20 @@ from signalpost.domain.timestamps import SECOND
 
 PROVED_FROM = 10_000
 """Whoever sends more deliveries than that again shows first that it is still them."""
-LOOKED_AT = 50
-"""How many subscriptions have their replays listed."""
 
 
 class View(Struct, frozen=True):
     subscriptions: Sequence[NamedSubscription]
     given: Mapping[str, str]
-    running: Sequence[tuple[NamedSubscription, ShownReplay]]
+    replays: Sequence[NamedReplay]
     plan: ReplaysOfMany | None = None
     """What would be sent, once somebody asked for it."""
 
 
 async def view(visit: Visit) -> View:
     listed = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
-    running = [
-        (each, replay)
-        for each in listed.data[:LOOKED_AT]
-        for replay in (await visit.calls.read("list_replays", ReplayPage, {"limit": "3"}, id=each.id)).data
-    ]
-    return View(listed.data, _given(visit), running=sorted(running, key=lambda of: of[1].created_at, reverse=True)[:20])
+    replays = await visit.calls.read("list_all_replays", NamedReplayPage, {"limit": "20"})
+    return View(listed.data, _given(visit), replays.data)
 
 
 def _given(visit: Visit) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, Input, State
 
 
 class _Oldest(NamedTuple):
-    """Of the deliveries that are not in flight."""
+    """When the deliveries that are not in flight are or were due."""
 
     due: int | None
     """The first time that one of them is or was due, µs."""
@@ -30,7 +30,7 @@ class RetryQueue(dict[int, Delivery]):
         self._due: list[tuple[int, int]] = []
         """A heap of (due, sequence) of those that wait; entries that no longer hold are dropped when they surface."""
         self._oldest: _Oldest | None = None
-        """As it was found last; None once that may have changed."""
+        """The oldest as last found; None once that may have changed."""
 
     def put(self, delivery: Delivery) -> None:
         """Let a delivery wait until it is due."""

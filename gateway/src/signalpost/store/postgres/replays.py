@@ -19,6 +19,9 @@ from signalpost.store.replays import Candidate
 _SELECT: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = $1"
 _GET: Final = f"{_SELECT} AND id = $2::uuid"
 _PAGE: Final = f"{_SELECT} AND number < $2 ORDER BY number DESC LIMIT $3"
+_PAGE_OF_TENANT: Final = (
+    f"SELECT {REPLAY_COLUMNS} FROM replay WHERE tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
+)
 _RUNNING: Final = (
     f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
 )
@@ -53,6 +56,11 @@ class PostgresReplays:
     async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
         bound = below if below is not None else 2**62
         found = await self._readers.rows(subscription.tenant_id, _PAGE, subscription.number, bound, limit)
+        return [unpack_replay(columns, str) for columns in found]
+
+    async def page_of_tenant(self, tenant_id: int, below: int | None, limit: int) -> list[Replay]:
+        bound = below if below is not None else 2**62
+        found = await self._readers.rows(tenant_id, _PAGE_OF_TENANT, tenant_id, bound, limit)
         return [unpack_replay(columns, str) for columns in found]
 
     async def running(self, tenant_id: int, subscription_numbers: Iterable[int]) -> list[Replay]:

@@ -144,6 +144,12 @@ class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
     finished_at: str | None
 
 
+class NamedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
+    """A replay among those of other subscriptions."""
+
+    subscription_name: str
+
+
 class StartedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
     """A replay, and what of its time range it does not send."""
 
@@ -170,4 +176,9 @@ class ReplaysOfMany(Shape, frozen=True):
 
 class ReplayPage(Shape, frozen=True):
     data: list[ShownReplay]
+    next: Cursor
+
+
+class NamedReplayPage(Shape, frozen=True):
+    data: list[NamedReplay]
     next: Cursor
