@@ -5,7 +5,7 @@ laid out here in PostgreSQL's binary form, which costs a fraction of what the dr
 the same type: a statement is then prepared once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 from struct import Struct as Layout
 from struct import error as struct_error
@@ -17,8 +17,8 @@ from psycopg.adapt import Buffer, Dumper, PyFormat
 from psycopg.pq import Format
 
 _HEADER: Final = Layout(">iiIii")
-_NULL: Final = b"\xff\xff\xff\xff"
 _LENGTH: Final = Layout(">i")
+_NULL: Final = b"\xff\xff\xff\xff"
 
 
 class Column(NamedTuple):
@@ -33,39 +33,36 @@ def numbers(values: Iterable[int | None]) -> Column:
     column = [*values]
     try:
         if None in column:
-            items = b"".join(_NULL if value is None else pack(">iq", 8, value) for value in column)
+            parts = [_NULL if value is None else pack(">iq", 8, value) for value in column]
         else:
-            items = pack(">" + "iq" * len(column), *chain.from_iterable(zip(repeat(8), column, strict=False)))
+            parts = [pack(">" + "iq" * len(column), *chain.from_iterable(zip(repeat(8), column, strict=False)))]
     except struct_error:
         raise DataError("a number is out of range") from None
-    return _column(1016, 20, len(column), items)
+    return _column(1016, 20, len(column), parts)
 
 
 def flags(values: Iterable[bool]) -> Column:
     """A column of type `boolean`."""
     column = [*values]
-    return _column(1000, 16, len(column), b"".join(b"\0\0\0\1\1" if value else b"\0\0\0\1\0" for value in column))
+    return _column(1000, 16, len(column), [b"\0\0\0\1\1" if value else b"\0\0\0\1\0" for value in column])
 
 
 def uuids(values: Iterable[str | None]) -> Column:
     """A column of type `uuid`."""
-    packed = [None if value is None else bytes.fromhex(value.replace("-", "")) for value in values]
-    return _column(2951, 2950, len(packed), _items(packed))
+    return _items(2951, 2950, [None if value is None else bytes.fromhex(value.replace("-", "")) for value in values])
 
 
 def blobs(values: Iterable[bytes | None]) -> Column:
     """A column of type `bytea`."""
-    column = [*values]
-    return _column(1001, 17, len(column), _items(column))
+    return _items(1001, 17, [*values])
 
 
 def texts(values: Iterable[str | None]) -> Column:
     """A column of type `text`."""
-    column = [None if value is None else value.encode() for value in values]
-    return _column(1009, 25, len(column), _items(column))
+    return _items(1009, 25, [None if value is None else value.encode() for value in values])
 
 
-def _items(values: Iterable[bytes | None]) -> bytes:
+def _items(array_oid: int, item_oid: int, values: Sequence[bytes | None]) -> Column:
     length = _LENGTH.pack
     parts: list[bytes] = []
     for value in values:
@@ -73,13 +70,13 @@ def _items(values: Iterable[bytes | None]) -> bytes:
             parts.append(_NULL)
         else:
             parts += (length(len(value)), value)
-    return b"".join(parts)
+    return _column(array_oid, item_oid, len(values), parts)
 
 
-def _column(array_oid: int, item_oid: int, count: int, items: bytes) -> Column:
+def _column(array_oid: int, item_oid: int, count: int, parts: Iterable[bytes]) -> Column:
     if not count:
         return Column(array_oid, _HEADER.pack(0, 0, item_oid, 0, 0)[:12])
-    return Column(array_oid, _HEADER.pack(1, 1, item_oid, count, 1) + items)
+    return Column(array_oid, b"".join((_HEADER.pack(1, 1, item_oid, count, 1), *parts)))
 
 
 class ColumnDumper(Dumper):
