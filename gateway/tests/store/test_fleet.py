@@ -348,6 +348,9 @@ def test_marks_tell_how_far_each_tenant_is(play: "Play", make: "type[Tools]") ->
         assert marks[empty] == Mark(0, 0, 0)
         assert marks[TENANT].last_sequence == 4
         assert (await beat(other)).marks == marks
+        assert await other.store.fleet.marks() == marks, "nothing has changed"
+        await shop.fill(1)
+        assert (await other.store.fleet.marks())[TENANT].last_sequence == 5
         await shop.do(CreateTenant(tenant_id=TENANT, name="acme"))
         await shop.do(DeleteTenant(tenant_id=TENANT, name="acme", erasure_id=ERASURE))
         assert set(await other.store.fleet.marks()) == {TENANT, empty}

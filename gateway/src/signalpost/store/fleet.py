@@ -232,7 +232,8 @@ class FleetStore(Protocol):
     # --- What others commit -------------------------------------------------------------------------------------------
 
     async def marks(self) -> dict[int, Mark]:
-        """How far every tenant is that is not deleted, by its number."""
+        """How far every tenant is that is not deleted, by its number. It may be the very answer of before where nothing
+        has changed since."""
         ...
 
     async def config(self, tenant_id: int) -> TenantConfig | None:

@@ -143,11 +143,14 @@ class Follower:
         return not self._shares or (at is not None and now - at <= KEYS_KNOWN_FOR)
 
     async def _poll(self) -> None:
-        fleet = self._store.fleet
+        fleet, before = self._store.fleet, None
         while True:
             await asyncio.sleep(fleet.terms.poll_hearing_every if fleet.hears else fleet.terms.poll_every)
             try:
-                self.hear_all(await fleet.marks())
+                marks = await fleet.marks()
+                if marks is not before:  # beats tell all of them again
+                    self.hear_all(marks)
+                    before = marks
             except Exception as error:
                 _note_unread("the marks of tenants", error)
 
