@@ -183,6 +183,31 @@ def test_a_reset_takes_the_password_and_the_sessions_and_the_link_sets_another_o
     assert team.sign_in(made["email"], "a password after it")[0] == 303
 
 
+def test_a_member_sees_where_they_are_signed_in_and_ends_one_of_these_sessions(team: Team) -> None:
+    made, browser = team.member()
+    _, stranger = team.member()
+    elsewhere, kept = team.sign_in(made["email"])[1], team.sign_in(made["email"])[1]
+    body = elsewhere.get("/console/account").body.decode()
+    [here, third] = re.findall(r'name="end" value="([0-9a-f]{64})"', body)
+    assert stranger.post("/console/account", {"end": here}).headers["location"] == "/console/account?done=ended"
+    assert stranger.post("/console/account", {"end": "no hash"}).status == 303
+    assert is_signed_in(browser), "nobody ends a session of somebody else"
+    assert is_signed_in(kept)
+    assert elsewhere.post("/console/account", {"end": here}).status == 303
+    assert elsewhere.post("/console/account", {"end": third}).status == 303
+    assert not is_signed_in(browser)
+    assert not is_signed_in(kept)
+    assert is_signed_in(elsewhere)
+    assert b'name="end"' not in elsewhere.get("/console/account").body
+    ends = [each for each in _told(team, made) if each["action"] == "session.end"]
+    assert [each["changes"]["which"]["new"] for each in ends] == ["another", "another"]
+
+
+def _told(team: Team, member: dict[str, Any]) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = team.world.get(f"/v1/audit?actor={member['id']}").ok()["data"]
+    return entries
+
+
 def test_a_changed_password_ends_every_session_but_the_one_that_changed_it(team: Team) -> None:
     made, browser = team.member()
     elsewhere = team.sign_in(made["email"])[1]

@@ -50,6 +50,31 @@ def test_a_session_that_was_ended_has_ended_on_every_node(play: "Play") -> None:
     play(scenario)
 
 
+def test_whoever_has_a_session_sees_the_others_of_the_same_ground_and_ends_one(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        here, there = sessions(shop), sessions(await shop.another())
+        mine = await here.find(await here.begin(CONSOLE, KEY), CONSOLE)
+        tokens = [await there.begin(CONSOLE, KEY), await there.begin(PORTAL, KEY), await there.begin(CONSOLE, OTHER)]
+        former = await there.begin(CONSOLE, KEY._replace(proof=b"hash of before"))
+        assert mine is not None
+        [beside] = await here.beside(mine)
+        assert beside == await there.find(tokens[0], CONSOLE)
+        foreign = await there.find(tokens[2], CONSOLE)
+        assert foreign is not None
+        assert not await here.end_one_beside(mine, foreign.hash)
+        assert not await here.end_one_beside(mine, mine.hash)
+        assert await here.end_one_beside(mine, beside.hash)
+        assert not await here.end_one_beside(mine, beside.hash)
+        assert await here.beside(mine) == []
+        assert [await there.find(tokens[0], CONSOLE), await there.find(tokens[2], CONSOLE)] == [None, foreign]
+        assert await there.find(former, CONSOLE)
+        await here.begin(CONSOLE, KEY)
+        shop.now += IDLE
+        assert await here.beside(mine) == [], "one that has ended is not shown"
+
+    play(scenario)
+
+
 def test_a_session_ends_when_it_is_not_used_and_at_the_latest_after_its_lifetime(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         desk = sessions(shop)

@@ -13,7 +13,7 @@ from signalpost.commands.command import Command, Completed
 from signalpost.commands.members import AcceptInvitation, ChangePassword, PasswordSet
 from signalpost.console import ROOT
 from signalpost.console.credentials import Credentials, Refused
-from signalpost.console.replies import Replies, see_other
+from signalpost.console.replies import Form, Replies, given, see_other
 from signalpost.console.sign_in import SignedIn, SignIn
 from signalpost.domain.errors import CallerError, TooMany
 from signalpost.domain.member import Member, password_fault
@@ -21,6 +21,10 @@ from signalpost.domain.sign_in import hash_token
 
 JOIN: Final = f"{ROOT}/join"
 ACCOUNT: Final = f"{ROOT}/account"
+_DONE: Final = {
+    "changed": "The password is changed. Every other session has ended.",
+    "ended": "That session has ended.",
+}
 _USED_UP: Final = "It works once, for three days. Ask an operator for another one: `signalpost members invite-again`."
 
 
@@ -65,20 +69,39 @@ class Accounts:
     async def _account(self, request: Request, signed_in: SignedIn) -> Response:
         principal = signed_in.principal
         member = await self._services.store.access.member(principal.id) if principal.kind == "member" else None
-        done = dict(request.query()).get("done") is not None
-        shown = {"principal": principal, "member": member, "done": done, "home": self._sign_in.home(principal)}
+        shown = {
+            "principal": principal,
+            "member": member,
+            "done": _DONE.get(dict(request.query()).get("done", "")),
+            "home": self._sign_in.home(principal),
+            "now": self._services.clock.wall(),
+            "session": signed_in.session,
+            "others": await self._services.sessions.beside(signed_in.session),
+        }
+        form = await self._replies.form(request) if request.method == "POST" else {}
+        if "end" in form:
+            await self._end_other(request, signed_in, given(form, "end"))
+            return see_other(f"{ACCOUNT}?done=ended")
         if request.method != "POST" or member is None:
             return self._replies.page(200, "account.html", {**shown, "wrong": None})
         try:
-            changed = await self._change(request, member)
+            changed = await self._change(request, member, form)
         except Refused as refused:
             return self._replies.page(refused.status, "account.html", {**shown, "wrong": refused.detail})
         began = await self._sign_in.begin(request, principal_of(changed), "password")
         return see_other(f"{ACCOUNT}?done=changed", *(line for line in began.headers if line[0] == "set-cookie"))
 
-    async def _change(self, request: Request, member: Member) -> Member:
+    async def _end_other(self, request: Request, signed_in: SignedIn, named: str) -> None:
+        """End another session of whoever is signed in. One that has ended already is no fault."""
+        try:
+            digest = bytes.fromhex(named)
+        except ValueError:
+            return
+        if await self._services.sessions.end_one_beside(signed_in.session, digest):
+            await self._credentials.tell(request, signed_in.principal, "session.end", which="another")
+
+    async def _change(self, request: Request, member: Member, form: Form) -> Member:
         """Raises Refused."""
-        form = await self._replies.form(request)
         shown = await self._credentials.of_password(request, member.email, form.get("present", [""])[0])
         hashed = await self._hashed(form.get("password", [""])[0], member.email)
         command = ChangePassword(

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from signalpost.console.charts import chart, sparkline
 from signalpost.console.drawings import said, versions, words, workflow
-from signalpost.domain.timestamps import SECOND, parse_timestamp
+from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
 STATES = {
@@ -61,6 +61,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "moment": moment,
+        "timestamp": format_timestamp,
         "day": day,
         "number": number,
         "size": size,

@@ -20,6 +20,11 @@ class SignInStore(Protocol):
         """The session with this hash, if it serves the purpose. It may have ended by its times."""
         ...
 
+    async def of_ground(self, ground: Ground, purpose: Purpose) -> list[Session]:
+        """The sessions of a ground that serve a purpose, the one that was used last first. Some may have ended by their
+        times."""
+        ...
+
     async def note_use(self, digest: bytes, at: int) -> None:
         """Keep when a session was used."""
         ...

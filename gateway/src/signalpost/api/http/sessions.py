@@ -60,6 +60,17 @@ class Sessions:
         session = await self._store.find(hash_token(token), purpose)
         return None if session is None or session.has_ended(self._now()) else session
 
+    async def beside(self, session: Session) -> list[Session]:
+        """The sessions that come from the same ground as this one, for the same purpose, without it; the one that was
+        used last first."""
+        now, found = self._now(), await self._store.of_ground(session.ground, session.purpose)
+        return [each for each in found if each.hash != session.hash and not each.has_ended(now)]
+
+    async def end_one_beside(self, session: Session, digest: bytes) -> bool:
+        """End the one of these that has this hash. Tells whether it was there."""
+        is_beside = digest in {each.hash for each in await self.beside(session)}
+        return is_beside and await self._store.end(digest)
+
     async def note_proof(self, session: Session) -> None:
         """Take note that the holder of a session showed a key or a password now."""
         await self._store.note_proof(session.hash, self._now())

@@ -25,6 +25,10 @@ _MAKE_ROOM: Final = (
 )
 _BEGIN: Final = f"INSERT INTO session ({SESSION_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _FIND: Final = f"SELECT {SESSION_COLUMNS} FROM session WHERE hash = $1 AND purpose = $2"
+_OF_GROUND: Final = (
+    f"SELECT {SESSION_COLUMNS} FROM session WHERE ground_kind = $1 AND ground_id = $2 AND proof = $3 AND purpose = $4"
+    " ORDER BY used_at DESC, hash"
+)
 _NOTE_USE: Final = "UPDATE session SET used_at = $2 WHERE hash = $1 AND used_at < $2"
 _NOTE_PROOF: Final = "UPDATE session SET proved_at = $2 WHERE hash = $1"
 _END: Final = "DELETE FROM session WHERE hash = $1 RETURNING 1"
@@ -76,6 +80,10 @@ class PostgresSignIns:
     async def find(self, digest: bytes, purpose: Purpose) -> Session | None:
         found = await self._readers.rows(EVERY_TENANT, _FIND, digest, str(purpose))
         return unpack_session(found[0]) if found else None
+
+    async def of_ground(self, ground: Ground, purpose: Purpose) -> list[Session]:
+        found = await self._readers.rows(EVERY_TENANT, _OF_GROUND, *ground, str(purpose))
+        return [unpack_session(columns) for columns in found]
 
     async def note_use(self, digest: bytes, at: int) -> None:
         await self._writers.rows(EVERY_TENANT, _NOTE_USE, digest, at)

@@ -44,6 +44,14 @@ class SqliteSignIns:
         found = rows(connection, statement, (digest, str(purpose)))
         return unpack_session(found[0]) if found else None
 
+    @reading
+    def of_ground(self, connection: apsw.Connection, ground: Ground, purpose: Purpose) -> list[Session]:
+        statement = (
+            f"SELECT {SESSION_COLUMNS} FROM session WHERE {_OF_GROUND} AND proof = ? AND purpose = ?"  # noqa: S608
+            " ORDER BY used_at DESC, hash"
+        )
+        return [unpack_session(columns) for columns in rows(connection, statement, (*ground, str(purpose)))]
+
     @writing
     def note_use(self, connection: apsw.Connection, digest: bytes, at: int) -> None:
         connection.execute("UPDATE session SET used_at = ?2 WHERE hash = ?1 AND used_at < ?2", (digest, at))
