@@ -7,7 +7,7 @@ The signed webhook is carried straight to the transport. Every other kind of des
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from signalpost.destinations.webhook import RequestKind, Webhook
+from signalpost.destinations.webhook import DELIVERY, REPLAY, Webhook
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.event import Event
@@ -139,6 +139,6 @@ class WebhookCarrier:
 
     def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
         """See `Carrier`."""
-        kind = RequestKind.REPLAY if delivery.run > 0 else RequestKind.DELIVERY
+        kind = REPLAY if delivery.run > 0 else DELIVERY
         request = self._webhook.prepare(event, delivery.failed_attempts + 1, kind, self._clock.wall())
         self._transport.send(request, done)

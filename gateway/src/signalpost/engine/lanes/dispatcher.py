@@ -407,7 +407,8 @@ class Dispatcher:
         """An attempt has ended: free its slot, decide, note it, settle, follow the endpoint's health, go on."""
         self._free_slot(worker)
         subscription = worker.subscription
-        now, jitter, wait = self._clock.steady(), self._random.random(), self._wait_asked_for(outcome)
+        now, jitter = self._clock.steady(), self._random.random()
+        wait = None if outcome.retry_after is None else retry.parse_retry_after(outcome.retry_after, self._clock.wall())
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
         attempt = _attempt(delivery, verdict, outcome, url)
         self._note_attempt(worker, attempt, outcome)
@@ -427,12 +428,6 @@ class Dispatcher:
         worker.slots.give_back()
         self._freed += 1
         self._schedule()
-
-    def _wait_asked_for(self, outcome: Outcome) -> int | None:
-        """The seconds that the endpoint asked to wait."""
-        if outcome.retry_after is None:
-            return None
-        return retry.parse_retry_after(outcome.retry_after, self._clock.wall())
 
     def _note_attempt(self, worker: LaneWorker, attempt: AttemptRow, outcome: Outcome) -> None:
         self._counts.count_attempt(outcome)
