@@ -43,7 +43,7 @@ from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.embedded import Documents
-from signalpost.engine.engine import Engine
+from signalpost.engine.engine import Engine, EngineSettings
 from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.eraser import Eraser
@@ -235,13 +235,15 @@ class Gateway:
             sender,
             clock,
             chance,
-            settings.retention_days,
             disk,
-            limits=limits,
+            EngineSettings(
+                retention_days=settings.retention_days,
+                tenant_limits=settings.tenant_limits,
+                disable_after_days=settings.disable_after_days,
+                limits=limits,
+                role=settings.role,
+            ),
             destinations=destinations,
-            disable_after_days=settings.disable_after_days,
-            tenant_limits=settings.tenant_limits,
-            role=settings.role,
             process=NodeProcess(gethostname(), os.getpid()),
             hear_time=self._hear_time,
         )

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import apsw
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
 from gateway.tests.world.network import Reply, SentRequest, Vendor
-from gateway.tests.world.process import Machine, Options, Process
+from gateway.tests.world.process import Machine, Process
 from gateway.tests.world.store import Operation, StoreFaults
 from gateway.tests.world.world import World
 
@@ -38,6 +38,7 @@ from signalpost.domain.delivery.lane import BOUNDS
 from signalpost.domain.delivery.replay import Replay, What
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.subscription import Subscription, names_of
+from signalpost.engine.engine import EngineSettings
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.store.deliveries import AttemptRow
@@ -141,7 +142,7 @@ class RunningGateway(Process):
 
     world: "ScriptedWorld"
 
-    def __init__(self, world: "ScriptedWorld", options: Options) -> None:
+    def __init__(self, world: "ScriptedWorld", settings: EngineSettings) -> None:
         super().__init__(
             world,
             world.path,
@@ -151,7 +152,7 @@ class RunningGateway(Process):
                 free_bytes=world.free_bytes,
                 look_every=world.look_every,
             ),
-            options,
+            settings,
         )
         self.turns_left = -1
         """The turns of the event loop until it is killed; below 0, it is not."""
@@ -489,7 +490,9 @@ class ScriptedWorld(World[RunningGateway]):
             await gateway.engine.close(grace)
             await asyncio.sleep(0)  # so that whoever waited for an attempt learns that it was cut
 
-        self._drive(main, Options(retention_days, cache_bytes=cache_bytes, lane_bounds=self.bounds))
+        self._drive(
+            main, EngineSettings(retention_days=retention_days, cache_bytes=cache_bytes, lane_bounds=self.bounds)
+        )
         return result[0]
 
     def crash(
@@ -509,11 +512,15 @@ class ScriptedWorld(World[RunningGateway]):
             await scenario(gateway)
             is_over = True
 
-        self._drive(main, Options(retention_days, cache_bytes=cache_bytes, lane_bounds=self.bounds), turns)
+        self._drive(
+            main, EngineSettings(retention_days=retention_days, cache_bytes=cache_bytes, lane_bounds=self.bounds), turns
+        )
         return is_over
 
-    def _drive(self, main: Callable[[RunningGateway], Awaitable[None]], options: Options, turns: int = -1) -> None:
-        gateway = RunningGateway(self, options)
+    def _drive(
+        self, main: Callable[[RunningGateway], Awaitable[None]], settings: EngineSettings, turns: int = -1
+    ) -> None:
+        gateway = RunningGateway(self, settings)
 
         async def whole() -> None:
             await gateway.engine.start()

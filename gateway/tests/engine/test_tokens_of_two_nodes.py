@@ -19,7 +19,7 @@ from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateConnectorSubscription
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.documents.links import Links
-from signalpost.engine.engine import Engine
+from signalpost.engine.engine import Engine, EngineSettings
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.open import open_store
@@ -74,7 +74,7 @@ async def _store(url: str) -> Store:
 def _engine(store: Store, vendor: OneVendor, clock: SystemClock, number: int, thread: ThreadPoolExecutor) -> Engine:
     network = Network(vendor, asyncio.get_running_loop(), number)
     disk = DiskReserve(0, lambda: 1 << 40, thread)
-    return Engine(store, network, clock, Random(number), 30, disk, destinations=KINDS)
+    return Engine(store, network, clock, Random(number), disk, EngineSettings(), destinations=KINDS)
 
 
 async def _until(condition: Callable[[], bool]) -> None:

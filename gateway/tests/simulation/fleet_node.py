@@ -7,10 +7,11 @@ ever. What it does then may be done again by others.
 import asyncio
 from typing import TYPE_CHECKING
 
-from gateway.tests.world.process import Machine, Options, Process
+from gateway.tests.world.process import Machine, Process
 from gateway.tests.world.store import Operation, StoreFaults
 
 from signalpost.domain.errors import Unavailable
+from signalpost.engine.engine import EngineSettings
 from signalpost.store.fleet import SHARED
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ class FleetNode(Process):
         self.is_stopping = False
         self.clients: list[asyncio.Task[None]] = []
         super().__init__(
-            world, world.database, Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=SHARED), Options()
+            world,
+            world.database,
+            Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=SHARED),
+            EngineSettings(),
         )
         self.store.fleet.on_announced = lambda marks: world.announced(self, marks)
 

@@ -10,9 +10,10 @@ import apsw
 from gateway.tests.simulation.crash_plan import CrashPlan, DiskFaults, PlannedStoreFaults
 from gateway.tests.simulation.history import ClientCall
 from gateway.tests.world.disk import VFS, Disk
-from gateway.tests.world.process import Machine, Options, Process
+from gateway.tests.world.process import Machine, Process
 
 from signalpost.domain.event import Event
+from signalpost.engine.engine import EngineSettings
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect
 
@@ -40,7 +41,13 @@ class SimulatedProcess(Process):
             world,
             disk.database,
             Machine(faults, self._work_seconds, vfs=VFS),
-            Options(plan.days, plan.days, plan.cache_bytes, plan.limits, plan.bounds),
+            EngineSettings(
+                retention_days=plan.days,
+                disable_after_days=plan.days,
+                cache_bytes=plan.cache_bytes,
+                limits=plan.limits,
+                lane_bounds=plan.bounds,
+            ),
         )
 
     @property

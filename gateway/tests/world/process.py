@@ -17,12 +17,9 @@ from gateway.tests.world.store import FaultyStore, StoreFaults
 from gateway.tests.world.virtual_time import VirtualClock, VirtualExecutor, VirtualLoop
 
 from signalpost.api.rendering import kept_answers
-from signalpost.domain.delivery.lane import BOUNDS, Bounds
-from signalpost.domain.delivery.slots import DEFAULTS, Limits
 from signalpost.domain.documents.links import Links
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.engine import Engine
-from signalpost.engine.lanes.log_cache import MAX_BYTES
+from signalpost.engine.engine import Engine, EngineSettings
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.store.fleet import ALONE, Terms
 from signalpost.store.sqlite.store import Executors
@@ -34,16 +31,6 @@ if TYPE_CHECKING:
 LINKS = Links(b"", "")
 MAX_CANCELLATIONS = 100
 """How often what still runs in a killed process is cancelled: some of it goes on after the first time."""
-
-
-class Options(NamedTuple):
-    """What a process is started with."""
-
-    retention_days: int = 30
-    disable_after_days: int = 5
-    cache_bytes: int = MAX_BYTES
-    limits: Limits = DEFAULTS
-    lane_bounds: Bounds = BOUNDS
 
 
 class Machine(NamedTuple):
@@ -66,7 +53,7 @@ class Machine(NamedTuple):
 class Process:
     """A running gateway."""
 
-    def __init__(self, world: "World[Any]", database: Path, machine: Machine, options: Options) -> None:
+    def __init__(self, world: "World[Any]", database: Path, machine: Machine, settings: EngineSettings) -> None:
         self.world = world
         self.number = world.next_process_number()
         self.is_frozen = False
@@ -83,12 +70,8 @@ class Process:
             self.network,
             self.clock,
             world.random,
-            options.retention_days,
             disk,
-            cache_bytes=options.cache_bytes,
-            limits=options.limits,
-            disable_after_days=options.disable_after_days,
-            lane_bounds=options.lane_bounds,
+            settings,
             destinations=world.destinations,
             boot_time=lambda: round(self.loop.time() * SECOND),
         )

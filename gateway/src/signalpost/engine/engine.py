@@ -11,6 +11,8 @@ from importlib.metadata import version
 from math import ceil, inf
 from random import Random
 
+from msgspec import Struct
+
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.commands.command_queues import Queue
 from signalpost.destinations.registry import Destinations
@@ -57,6 +59,25 @@ MAX_TESTS = 16
 """How many test deliveries may be in flight."""
 
 
+class EngineSettings(Struct, frozen=True, kw_only=True):
+    """How much the engine may have in flight and in memory, and what counts for tenants without limits of their own."""
+
+    retention_days: int = 30
+    """For how many days events are kept of a tenant that has no retention of its own."""
+    tenant_limits: TenantLimits = NO_LIMITS
+    """The limits of tenants that have none of their own."""
+    disable_after_days: int = 5
+    """A subscription whose endpoint fails for so long is disabled; 0 is for never."""
+    limits: Limits = DEFAULTS
+    """What may be in flight."""
+    lane_bounds: Bounds = BOUNDS
+    """How much of each lane is kept in memory."""
+    cache_bytes: int = MAX_BYTES
+    """How much of the log is kept in memory."""
+    role: Role = Role.ALL
+    """Whether this node owns lanes, and whether it answers clients."""
+
+
 class Engine:
     def __init__(
         self,
@@ -64,65 +85,45 @@ class Engine:
         transport: Transport,
         clock: Clock,
         random: Random,
-        retention_days: int,
         disk: DiskReserve,
-        cache_bytes: int = MAX_BYTES,
-        limits: Limits = DEFAULTS,
-        disable_after_days: int = 5,
-        lane_bounds: Bounds = BOUNDS,
+        settings: EngineSettings,
         destinations: Destinations = NO_OTHERS,
-        tenant_limits: TenantLimits = NO_LIMITS,
-        role: Role = Role.ALL,
-        boot_time: Callable[[], int] = boot_time,
         process: NodeProcess = NodeProcess(),  # noqa: B008 - it is frozen
+        boot_time: Callable[[], int] = boot_time,
         hear_time: Callable[[int, int], None] = lambda _now, _took: None,
     ) -> None:
-        """`cache_bytes` bounds what is kept of the log in memory, `lane_bounds` what is kept of each lane, `limits`
-        what is in flight. A subscription whose endpoint fails for `disable_after_days` is disabled; 0 is for never.
-        `destinations` are the kinds other than the webhook; `tenant_limits` and `retention_days` count for tenants that
-        have none of their own. `role` says whether this node owns lanes; its lease is counted by `boot_time`, µs that
-        also go on while the machine sleeps. `process` says where it runs, for people.
-        `hear_time` is told what the database's time was, and within how many µs, for clocks that follow it."""
+        """`destinations` are the kinds other than the webhook. `process` says where this node runs, for people. Its
+        lease is counted by `boot_time`, µs that also go on while the machine sleeps. `hear_time` is told what the
+        database's time was, and within how many µs, for clocks that follow it."""
+        self._store, self._clock, self._transport = store, clock, transport
+        self._fleet = store.fleet
+        self._tasks = Tasks()
         self.disk = disk
         self.counts = Counts()
-        self.directory = Directory(tenant_limits, retention_days)
+        self.directory = Directory(settings.tenant_limits, settings.retention_days)
         self.revisions = Revisions(f"{clock.wall():x}")
-        self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
         self.erasures_asked = asyncio.Event()
         """Set by each commit of an erasure."""
-        self._store = store
-        self._clock = clock
-        self._transport = transport
-        self._tasks = Tasks()
-        self._fleet = store.fleet
-        self._lease = Lease(store.fleet.terms.lease, boot_time)
-        self._node = Node(
-            store.fleet,
-            clock,
-            self._lease,
-            role,
-            version("signalpost"),
-            process,
-            lambda: self._follower.known_marks(),
-            lambda: len(self.lanes.numbers),
-            hear_time,
-        )
+        self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
+        self._tests = 0
+        """Test deliveries that are in flight."""
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
         self._committer = Committer(store, self.counts, self._on_published)
-        auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, disable_after_days)
+        auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
         self.connectors = Connectors(destinations, store, transport, self._committer, auto_disable, clock, random)
+        self._lease = Lease(store.fleet.terms.lease, boot_time)
         self.lanes = Lanes(
             store,
             transport,
             clock,
             random,
             self.counts,
-            limits,
+            settings.limits,
             self._in_flight_of,
-            lane_bounds,
-            cache_bytes,
+            settings.lane_bounds,
+            settings.cache_bytes,
             self.connectors,
             auto_disable.consider,
             lambda: self._lease.holds,
@@ -130,14 +131,25 @@ class Engine:
             self._follower.read_news,
             self.revisions,
         )
-        self._lane_owner = LaneOwner(store.fleet, self.directory, self.lanes, clock, role, lane_bounds)
+        self._node = Node(
+            store.fleet,
+            clock,
+            self._lease,
+            settings.role,
+            version("signalpost"),
+            process,
+            self._follower.known_marks,
+            lambda: len(self.lanes.numbers),
+            hear_time,
+        )
+        self._lane_owner = LaneOwner(
+            store.fleet, self.directory, self.lanes, clock, settings.role, settings.lane_bounds
+        )
         self._standing_writer = StandingWriter(store, self.lanes.views)
         self._retention = Retention(store, clock, self.directory, self.lanes)
         self._preparation = Preparation(store, clock)
         self._title_keys = TitleKeys(store)
         self._expiries = Expiries(store, clock, self.enqueue)
-        self._tests = 0
-        """Test deliveries that are in flight."""
 
     async def start(self) -> None:
         """Join the fleet, and take up every lane that should be this node's where the store says it was."""
