@@ -6,6 +6,7 @@ import platform
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -41,75 +42,85 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 """What of a row is shown, under which name, and how."""
 
 
-app = App(name="bench", help_format="plaintext")
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What to measure, as the options of the command say it."""
 
-
-@app.default
-def bench(
-    *,
-    scene: Annotated[
-        list[str] | None, Parameter(negative="", help=f"Run only this scene; repeatable. {_SCENES}.")
-    ] = None,
-    endpoints: Annotated[Count, Parameter(help="Total number of subscriptions.")] = 1,
-    tenants: Annotated[Count, Parameter(help="Number of tenants that the subscriptions are spread over.")] = 1,
-    fan_out: Annotated[Count, Parameter(help="How many subscriptions of a tenant get each event.")] = 1,
-    payload: Annotated[Count, Parameter(help="Approximate size of an event in bytes.")] = 1_300,
-    documents: Annotated[Count, Parameter(help="How many documents are changed in turn.")] = 5_000,
-    ordering: Literal["loose", "strict"] = "loose",
-    tls: Annotated[bool, Parameter(negative="", show_default=False, help="Deliver over TLS.")] = False,
-    events: Annotated[Count, Parameter(help="Changes in each run of a scene that runs flat out.")] = 30_000,
+    scene: Annotated[list[str] | None, Parameter(negative="", help=f"Run only this scene; repeatable. {_SCENES}.")] = (
+        None
+    )
+    endpoints: Annotated[Count, Parameter(help="Total number of subscriptions.")] = 1
+    tenants: Annotated[Count, Parameter(help="Number of tenants that the subscriptions are spread over.")] = 1
+    fan_out: Annotated[Count, Parameter(help="How many subscriptions of a tenant get each event.")] = 1
+    payload: Annotated[Count, Parameter(help="Approximate size of an event in bytes.")] = 1_300
+    documents: Annotated[Count, Parameter(help="How many documents are changed in turn.")] = 5_000
+    ordering: Literal["loose", "strict"] = "loose"
+    tls: Annotated[bool, Parameter(negative="", show_default=False, help="Deliver over TLS.")] = False
+    events: Annotated[Count, Parameter(help="Changes in each run of a scene that runs flat out.")] = 30_000
     duration: Annotated[
         float, Parameter(validator=validators.Number(gt=0), help="Seconds of each run of a steady scene.")
-    ] = 10.0,
-    backlog: Annotated[Count, Parameter(help="Events in the database of the scene backlog.")] = 100_000,
-    runs: Annotated[Count, Parameter(help="Number of runs; the table shows their medians.")] = 3,
+    ] = 10.0
+    backlog: Annotated[Count, Parameter(help="Events in the database of the scene backlog.")] = 100_000
+    runs: Annotated[Count, Parameter(help="Number of runs; the table shows their medians.")] = 3
     database_url: Annotated[
         str | None,
         Parameter(
             help="Where databases are made: sqlite:///FOLDER, for example on another disk; postgresql://USER@HOST/NAME "
             "for a server on which that user may create databases; postgresql: starts one from a package."
         ),
-    ] = None,
-    processes: Annotated[Count, Parameter(help="Processes of a gateway behind HTTP, on PostgreSQL.")] = 1,
-    as_json: Json = False,
-) -> None:
+    ] = None
+    processes: Annotated[Count, Parameter(help="Processes of a gateway behind HTTP, on PostgreSQL.")] = 1
+
+    @property
+    def workload(self) -> Workload:
+        return Workload(
+            endpoints=max(self.endpoints, self.fan_out * self.tenants),
+            tenants=self.tenants,
+            fan_out=self.fan_out,
+            payload=self.payload,
+            documents=self.documents,
+            ordering=self.ordering,
+        )
+
+    @property
+    def database(self) -> Place:
+        is_postgres = self.database_url is not None and self.database_url.startswith("postgres")
+        return "postgresql" if is_postgres else "sqlite"
+
+
+app = App(name="bench", help_format="plaintext")
+
+
+@app.default
+def bench(*, asked: Annotated[Asked | None, Parameter(name="*")] = None, as_json: Json = False) -> None:
     """See the package: its docstring is the help of the command."""
     # Gateways that run in this process to prepare a database must not write into the table or the JSON.
     logging.getLogger("signalpost").disabled = True
-    workload = Workload(
-        endpoints=max(endpoints, fan_out * tenants),
-        tenants=tenants,
-        fan_out=fan_out,
-        payload=payload,
-        documents=documents,
-        ordering=ordering,
-    )
-    postgres = database_url if database_url is not None and database_url.startswith("postgres") else None
-    names = _scenes(scene, tenants, "sqlite" if postgres is None else "postgresql")
-    if processes > 1 and postgres is None:
-        raise Misuse("Several processes need a PostgreSQL: add --database-url postgresql:")
-    place = None if database_url is None or postgres is not None else _folder(database_url)
     # Whoever ends it otherwise than with Ctrl-C would leave its parts, and their databases, behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with Harness(workload, place, tls=tls, postgres=postgres, processes=processes) as harness:
-            found = _measure(harness, names, Size(duration, events, backlog), runs)
-    except RunFailed as failed:
-        raise CommandError(f"The run does not count: {failed}.") from None
+    asked = asked or Asked()
+    found = _measure(asked)
     if as_json:
-        database = "sqlite" if postgres is None else "postgresql"
-        asked = {
-            "database": database,
-            "processes": processes,
-            "workload": msgspec.to_builtins(workload),
-            "tls": tls,
-            "events": events,
-            "duration": duration,
-        }
-        print_json({"machine": _machine(), **asked, "runs": runs, "scenes": msgspec.to_builtins(found)})
+        print_json({"machine": _machine(), **_as_json(asked), "scenes": msgspec.to_builtins(found)})
     else:
         _show(found)
     judge(found)
+
+
+def _measure(asked: Asked) -> dict[str, Measured]:
+    """Raises Misuse, and CommandError where a run does not count."""
+    names = _scenes(asked.scene, asked.tenants, asked.database)
+    on_postgres = asked.database == "postgresql"
+    if asked.processes > 1 and not on_postgres:
+        raise Misuse("Several processes need a PostgreSQL: add --database-url postgresql:")
+    place = None if on_postgres or asked.database_url is None else _folder(asked.database_url)
+    postgres = asked.database_url if on_postgres else None
+    size = Size(asked.duration, asked.events, asked.backlog)
+    try:
+        with Harness(asked.workload, place, tls=asked.tls, postgres=postgres, processes=asked.processes) as harness:
+            return _run(harness, names, size, asked.runs)
+    except RunFailed as failed:
+        raise CommandError(f"The run does not count: {failed}.") from None
 
 
 def judge(found: Mapping[str, Measured]) -> None:
@@ -143,7 +154,7 @@ def _folder(url: str) -> Path:
     return folder
 
 
-def _measure(harness: Harness, names: Sequence[str], size: Size, runs: int) -> dict[str, Measured]:
+def _run(harness: Harness, names: Sequence[str], size: Size, runs: int) -> dict[str, Measured]:
     """Scenes take turns, so that a noisy minute hits every one alike."""
     measured: dict[str, list[Measured]] = {}
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
@@ -157,6 +168,18 @@ def _measure(harness: Harness, names: Sequence[str], size: Size, runs: int) -> d
             for title, row in earlier.items():
                 measured.setdefault(title, []).append(row)
     return {title: median(rows) for title, rows in measured.items()}
+
+
+def _as_json(asked: Asked) -> dict[str, Any]:
+    return {
+        "database": asked.database,
+        "processes": asked.processes,
+        "workload": msgspec.to_builtins(asked.workload),
+        "tls": asked.tls,
+        "events": asked.events,
+        "duration": asked.duration,
+        "runs": asked.runs,
+    }
 
 
 def _machine() -> dict[str, Any]:
