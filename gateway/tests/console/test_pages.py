@@ -1,6 +1,8 @@
 """Pages of the console: each opens, shows what others wrote as text, and can do what the API lets its visitor do."""
 
+import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -261,6 +263,59 @@ def test_a_connection_is_made_by_a_form_that_follows_from_its_kind(shop: Shop) -
     assert browser.get(path).status == 404
 
 
+def values_of(text: str) -> dict[str, str]:
+    """What the fields of a page's forms hold, as a browser would send them."""
+    held = {a["name"]: a.get("value", "") for tag, a in tags(text) if tag == "input" and "name" in a}
+    areas = re.findall(r'<textarea name="([^"]+)"[^>]*>([^<]*)</textarea>', text)
+    return {**held, **{name: unescape(value) for name, value in areas}}
+
+
+def test_a_connection_is_given_another_secret_and_keeps_the_rest(shop: Shop) -> None:
+    browser = shop.browser()
+    path = connect_http(browser)
+    held = values_of(browser.open(path))
+    assert (held["name"], held["origin"], held["signIn.token"]) == ("Our service", "https://r.example.com", "")
+    form = {"do": "change", "name": "Ours", "origin": "https://r.example.com", "signIn.with": "bearer"}
+    assert browser.post(path, {**form, "key": "c1", "signIn.token": ""}).status == 303
+    shown = browser.open(path)
+    assert "Ours" in shown
+    assert browser.post(path, {**form, "key": "c2", "signIn.token": "another-token"}).status == 303
+    assert "another-token" not in browser.open(path)
+    elsewhere = browser.post(path, {**form, "key": "c3", "origin": "https://elsewhere.example.com"})
+    assert elsewhere.status == 422
+    assert b"This secret would go to https://elsewhere.example.com now" in elsewhere.body
+    text = browser.open(f"{path}?signIn.with=basic")
+    assert 'name="signIn.password" type="password" value="" placeholder="" autocomplete="new-password" required' in text
+
+
+def test_what_a_vendor_gets_is_changed_on_the_page_of_its_subscription(shop: Shop) -> None:
+    browser, world = shop.browser(), shop.world
+    sign_in = {"with": "bot", "token": "xoxb-secret-token", "channel": "#contracts"}
+    connection = world.send("POST", "/v1/connections", {"kind": "slack", "config": {"signIn": sign_in}}).ok(201)["id"]
+    when = {"field": "document.status", "changedTo": "executed"}
+    made = {"kind": "slack", "connection": connection, "eventTypes": ["documentUpdated"], "when": when,
+            "config": {"text": "Signed", "oneThreadPerDocument": True}}  # fmt: skip
+    api = f"/v1/subscriptions/{world.send('POST', '/v1/subscriptions', made).ok(201)['id']}"
+    path = api.replace("/v1", "/console/t/default")
+    held = values_of(browser.open(path))
+    assert "url" not in held, "the connection says where it goes"
+    assert (held["config.text"], json.loads(held["when"])) == ("Signed", when)
+    form = {"do": "change", "name": "S", "type": "documentUpdated", "ordering": "loose", "rate": "", "after": ""}
+    said = {"config.text": "*{{ document.title }}*", "config.channel": "#legal", "when": ""}
+    assert browser.post(path, {**form, **said, "key": "s1"}).status == 303
+    changed = world.get(api).ok()
+    assert changed["config"] == {
+        "text": "*{{ document.title }}*", "channel": "#legal", "oneThreadPerDocument": False,
+    }  # fmt: skip
+    assert "when" not in changed
+    wrong = {**form, "config.text": "{{ document.titel }}", "when": '{"field": "document.x", "is": 1}', "key": "s2"}
+    refused = browser.post(path, wrong)
+    assert refused.status == 422
+    assert b"did you mean title?" in refused.body
+    assert b"There is no document.x" in refused.body
+    assert "{{ document.titel }}" in values_of(refused.body.decode())["config.text"]
+
+
 def test_a_form_of_a_kind_says_what_is_wrong_at_its_field(shop: Shop) -> None:
     browser = shop.browser()
     path = "/console/t/default/connections/new?kind=slack&signIn.with=bot"
@@ -294,6 +349,7 @@ def test_a_recipe_is_previewed_and_activated(shop: Shop) -> None:
     blanks = {"blank.text": "Look: {{ document.title }}", "blank.channel": "#contracts", "connection": connection}
     text = browser.post(path, {"do": "preview", **blanks}).body.decode()
     assert "Preview: &lt;script&gt;" in text
+    assert "Not sent: document.status did not change" in text[text.index("The last events") :]
     asked = {
         "eventId": shop.world.events()[-1]["event"]["id"],
         "connection": connection,

@@ -47,17 +47,25 @@ def patch_check(services: Services, connection: Connection) -> Check:
 def _merged(given: Config, kept: Config, shown: Config) -> dict[str, Any]:
     """What a patch makes of what is kept; in `shown`, null stands in place of each secret of it."""
     if given.get(_CHOICE, kept.get(_CHOICE)) != kept.get(_CHOICE):
-        return dict(given)
+        return _without_nulls(given)
     merged = dict(kept)
     for name, value in given.items():
         was, below = kept.get(name), shown.get(name)
         if isinstance(value, dict) and isinstance(was, dict) and isinstance(below, dict):
             merged[name] = _merged(value, was, below)
         elif value is not None:
-            merged[name] = value
+            merged[name] = _without_nulls(value) if isinstance(value, dict) else value
         elif was is None or below is not None:  # it is no secret, or one that is not there
             merged.pop(name, None)
     return merged
+
+
+def _without_nulls(given: Config) -> dict[str, Any]:
+    return {
+        name: _without_nulls(value) if isinstance(value, dict) else value
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def _kept_secrets(given: Config, merged: Config, shown: Config) -> Iterator[tuple[str, ...]]:

@@ -49,6 +49,15 @@ class SchemaForm(Struct, frozen=True):
     choices: Sequence[Choice]
     fields: Sequence[Field]
 
+    def patch(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """What was typed over an object that is kept, as a merge patch: null takes away what was emptied, and a secret
+        that was left empty stays."""
+        body = self.body(given)
+        for field in self.fields:
+            if field.widget not in ("check", "password") and not given.get(field.name, "").strip():
+                _put(body, field.name, None)
+        return body
+
     def body(self, given: Mapping[str, str]) -> dict[str, Any]:
         """What was typed, as a JSON object. What was left empty and may be is left out."""
         body: dict[str, Any] = {}
@@ -61,16 +70,21 @@ class SchemaForm(Struct, frozen=True):
         return body
 
 
-def schema_form(schema: Schema, given: Mapping[str, str], pointer: str = "") -> SchemaForm:
+def schema_form(
+    schema: Schema, given: Mapping[str, str], pointer: str = "", kept: Mapping[str, Any] | None = None
+) -> SchemaForm:
     """The form of an object. `given` has what was typed and chosen so far, by the fields' names; `pointer` is where the
-    object stands in the body of the call."""
-    return _Reader(schema.get("$defs", {}), given, pointer).read(schema)
+    object stands in the body of the call; `kept` is the object if there is one, with null in place of its secrets."""
+    return _Reader(schema.get("$defs", {}), given, pointer, kept or {}).read(schema)
 
 
 class _Reader:
-    def __init__(self, definitions: Schema, given: Mapping[str, str], pointer: str) -> None:
+    def __init__(self, definitions: Schema, given: Mapping[str, str], pointer: str, kept: Mapping[str, Any]) -> None:
         self._definitions = definitions
         self._given = given
+        self._kept = kept
+        self._chosen_anew: list[tuple[str, ...]] = []
+        """Where another choice was made than the one that is kept: nothing of that one stays."""
         self._pointer = pointer
         self._choices: list[Choice] = []
         self._fields: list[Field] = []
@@ -100,9 +114,12 @@ class _Reader:
         member, mapping = schema["discriminator"]["propertyName"], schema["discriminator"]["mapping"]
         name = ".".join((*path, member))
         variants = {value: self._resolved({"$ref": reference}) for value, reference in mapping.items()}
-        chosen = self._given.get(name, "")
+        was = self._kept_at((*path, member))
+        chosen = self._given.get(name) or was
         if chosen not in variants:
             chosen = next(iter(variants))
+        if chosen != was:
+            self._chosen_anew.append(path)
         options = [(value, str(each.get("description", value))) for value, each in variants.items()]
         title, about = str(schema.get("title", path[-1])), str(schema.get("description", ""))
         self._choices.append(Choice(name=name, title=title, about=about, options=options, chosen=chosen))
@@ -112,21 +129,30 @@ class _Reader:
         one = self._only_type(schema)
         widget, options = _widget(one, schema)
         name = ".".join(path)
-        default = schema.get("default")
-        value = self._given.get(name, _text(default))
+        value = self._given.get(name, _text(self._kept_at(path, schema.get("default"))))
+        has_secret = widget == "password" and self._kept_at(path, "none is kept") is None
         examples = [each for each in schema.get("examples", ()) if each is not None]
         return Field(
             name=name,
             pointer=f"{self._pointer}/{'/'.join(path)}",
             widget=widget,
             title=str(schema.get("title", path[-1])),
-            about=str(schema.get("description", "")),
-            required=required,
+            about=str(schema.get("description", "")) + (" Left empty, it stays as it is." if has_secret else ""),
+            required=required and not has_secret,
             value="" if widget == "password" else value,
             example=_text(examples[0]) if examples and widget != "password" else "",
             options=options,
             kind=str(one.get("type", "any")),
         )
+
+    def _kept_at(self, path: tuple[str, ...], default: Any = None) -> Any:
+        """What is kept at a path; the default where nothing is."""
+        place: Any = self._kept
+        for step in path:
+            if not isinstance(place, dict) or step not in place:
+                return default
+            place = place[step]
+        return default if any(path[: len(each)] == each for each in self._chosen_anew) else place
 
     def _only_type(self, schema: Schema) -> Schema:
         """A value that may be null is left empty. One that may be a text or something else is typed as a text."""

@@ -1,9 +1,11 @@
 """Which vendors may the gateway call, and how does it get in?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.destinations import (
     Connection,
@@ -50,15 +52,17 @@ async def view_new(visit: Visit) -> NewView:
     return NewView(installed, kind, form, visit.given("name") or ("" if kind is None else kind.title))
 
 
-def _form(visit: Visit, kind: Destination) -> SchemaForm:
-    typed = {name: values[0] for name, values in visit.form.items()}
-    return schema_form(kind.connection, {**visit.query, **typed}, "/config")
+def _form(visit: Visit, kind: Destination, kept: Mapping[str, Any] | None = None) -> SchemaForm:
+    return schema_form(kind.connection, {**visit.query, **_typed(visit)}, "/config", kept)
+
+
+def _typed(visit: Visit) -> dict[str, str]:
+    return {name: values[0] for name, values in visit.form.items()}
 
 
 async def create(visit: Visit) -> SeeOther:
     [kind] = [each for each in await kinds(visit) if each.kind == visit.query.get("kind")]
-    typed = {name: values[0] for name, values in visit.form.items()}
-    body = {"kind": kind.kind, "name": visit.given("name"), "config": _form(visit, kind).body(typed)}
+    body = {"kind": kind.kind, "name": visit.given("name"), "config": _form(visit, kind).body(_typed(visit))}
     made = await visit.calls.change("create_connection", body, key=visit.given("key"))
     return SeeOther(f"/connections/{msgspec.json.decode(made, type=Connection).id}", "made")
 
@@ -67,26 +71,40 @@ class OneView(Struct, frozen=True):
     connection: Connection
     presets: Sequence[tuple[str, str]]
     """The name and the title of each recipe that it can be used for."""
+    form: SchemaForm | None = None
+    """Its config, to be changed; None where its kind is not installed."""
     test: ConnectionTest | None = None
     consent: ConsentAsked | None = None
 
 
 async def view_one(visit: Visit) -> OneView:
     connection = await visit.calls.read("read_connection", Connection, id=visit.params["id"])
-    presets = [
-        (preset.name, preset.title)
-        for kind in await kinds(visit)
-        if kind.kind == connection.kind
-        for preset in kind.presets
-    ]
-    return OneView(connection, presets)
+    kind = await _kind_of(visit, connection)
+    if kind is None:
+        return OneView(connection, ())
+    presets = [(preset.name, preset.title) for preset in kind.presets]
+    return OneView(connection, presets, _form(visit, kind, connection.config))
+
+
+async def _kind_of(visit: Visit, connection: Connection) -> Destination | None:
+    return next((each for each in await kinds(visit) if each.kind == connection.kind), None)
+
+
+async def change(visit: Visit) -> SeeOther:
+    connection = await visit.calls.read("read_connection", Connection, id=visit.params["id"])
+    kind = await _kind_of(visit, connection)
+    body: dict[str, Any] = {"name": visit.given("name")}
+    if kind is not None:
+        body["config"] = _form(visit, kind, connection.config).patch(_typed(visit))
+    await visit.calls.change("patch_connection", body, key=visit.given("key"), id=connection.id)
+    return SeeOther(f"/connections/{connection.id}", "changed")
 
 
 async def test(visit: Visit) -> Shown:
     result = await visit.calls.change("test_connection", id=visit.params["id"])
     found = await view_one(visit)
     tested = msgspec.json.decode(result, type=ConnectionTest)
-    return Shown("connection.html", OneView(found.connection, found.presets, test=tested))
+    return Shown("connection.html", replace(found, test=tested))
 
 
 async def connect(visit: Visit) -> Shown:
@@ -94,7 +112,7 @@ async def connect(visit: Visit) -> Shown:
     asked = await visit.calls.change("connect_connection", {}, id=visit.params["id"])
     found = await view_one(visit)
     consent = msgspec.json.decode(asked, type=ConsentAsked)
-    return Shown("connection.html", OneView(found.connection, found.presets, consent=consent))
+    return Shown("connection.html", replace(found, consent=consent))
 
 
 async def disconnect(visit: Visit) -> SeeOther:
@@ -130,9 +148,10 @@ PAGES = (
         title="Connection",
         template="connection.html",
         view=view_one,
-        forms={"test": test, "connect": connect, "disconnect": disconnect, "delete": delete},
+        forms={"test": test, "connect": connect, "change": change, "disconnect": disconnect, "delete": delete},
         done={
             "made": "The connection is saved. Test it, then use it for a subscription.",
+            "changed": "Saved. Test it, and resume the subscriptions that were disabled because of it.",
             "disconnected": "Disconnected. Its secrets are forgotten, and the vendor was told where it can be.",
         },
     ),

@@ -17,6 +17,9 @@ from signalpost.destinations.presets import body_of
 from signalpost.domain.checks import Several
 from signalpost.engine.connectors.preview import Preview
 
+LOOKED_AT = 10
+"""How many past events a preview looks at."""
+
 
 class Blank(Struct, frozen=True):
     name: str
@@ -35,9 +38,17 @@ class View(Struct, frozen=True):
     connection: str
     name: str
     blanks: Sequence[Blank]
-    preview: Preview | None = None
-    previewed: str = ""
-    """The title of the document that the preview is of."""
+    looked: Sequence["Looked"] = ()
+    """What it would make of the last events of its types."""
+    shown: "Looked | None" = None
+    """The one of them whose request is shown: the newest that is wanted, if any is."""
+
+
+class Looked(Struct, frozen=True):
+    event: str
+    title: str
+    """The document's."""
+    preview: Preview
 
 
 async def view(visit: Visit) -> View:
@@ -101,30 +112,32 @@ def _value(text: str) -> Any:
 
 
 async def preview(visit: Visit) -> Shown:
-    """What would be sent of the newest event of a type that the recipe wants."""
+    """What would become of the last events of the types that the recipe wants: the request, or why there is none."""
     kind, preset = await _find(visit)
     body = _filled_in(visit, preset)
-    entry = await _newest(visit, body["eventTypes"])
-    asked: dict[str, Any] = {
-        "connection": visit.given("connection"),
-        "eventId": entry["event"]["id"],
-        **{name: body[name] for name in ("config", "when", "after") if name in body},
-    }
-    answer = await visit.calls.change("preview_destination", asked, kind=kind.kind)
-    shown = msgspec.structs.replace(
-        await view(visit),
-        preview=msgspec.json.decode(answer, type=Preview),
-        previewed=entry["event"]["data"]["document"]["title"],
-    )
-    return Shown("recipe.html", shown)
+    asked = {name: body[name] for name in ("config", "when", "after") if name in body}
+    asked["connection"] = visit.given("connection")
+    looked = [await _look(visit, kind.kind, asked, each) for each in await _newest(visit, body["eventTypes"])]
+    wanted = next((each for each in looked if each.preview.request is not None), looked[0])
+    return Shown("recipe.html", msgspec.structs.replace(await view(visit), looked=looked, shown=wanted))
 
 
-async def _newest(visit: Visit, types: Sequence[str]) -> Mapping[str, Any]:
-    """Raises Refusal where there is no such event among the last ones."""
+async def _look(visit: Visit, kind: str, asked: Mapping[str, Any], entry: Mapping[str, Any]) -> Looked:
+    event = entry["event"]
+    answer = await visit.calls.change("preview_destination", {**asked, "eventId": event["id"]}, kind=kind)
+    return Looked(event["id"], event["data"]["document"]["title"], msgspec.json.decode(answer, type=Preview))
+
+
+async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """The last events of some types, newest first. Raises Refusal where none of those that are looked at is."""
     feed = await visit.calls.read("list_events", dict[str, Any], {"before": "latest", "limit": "250"})
-    for entry in feed["data"]:
-        if entry["event"]["type"] in types and entry["event"]["data"]["document"] is not None:
-            return dict(entry)
+    found = [
+        entry
+        for entry in feed["data"]
+        if entry["event"]["type"] in types and entry["event"]["data"]["document"] is not None
+    ]
+    if found:
+        return found[:LOOKED_AT]
     detail = f"None of the last 250 events is a {' or '.join(types)}. Change a document, then look again."
     raise Refusal(_problem(409, "Nothing to look at yet", detail, "no_event"))
 

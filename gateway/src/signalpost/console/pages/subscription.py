@@ -4,17 +4,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.subscriptions import Subscription, TestResult
 from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.pages.connections import kinds
+from signalpost.console.schema_form import SchemaForm, schema_form
 from signalpost.domain.event import BY_WIRE
+
+_CONFIG = "config."
+"""What the names of a form's fields begin with that are members of the config."""
 
 
 class View(Struct, frozen=True):
     subscription: Subscription
     latest: Sequence[Delivery]
+    form: SchemaForm | None
+    """What a vendor gets; None for a webhook, and where its kind is not installed."""
+    when: str
+    after: str
     types: Sequence[str] = tuple(BY_WIRE)
 
 
@@ -39,7 +48,40 @@ async def view(visit: Visit) -> View:
     latest = await visit.calls.read(
         "list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=visit.params["id"]
     )
-    return View(subscription, latest.data)
+    is_typed = "name" in visit.form
+    return View(
+        subscription=subscription,
+        latest=latest.data,
+        form=await _form(visit, subscription),
+        when=visit.given("when") if is_typed else _json_text(subscription.when),
+        after=visit.given("after") if is_typed else _json_text(subscription.after),
+    )
+
+
+async def _form(visit: Visit, subscription: Subscription) -> SchemaForm | None:
+    """The config of a subscription as a form. One that was sent says all of it."""
+    kind = next((each for each in await kinds(visit) if each.kind == subscription.kind), None)
+    if kind is None or subscription.config is UNSET:
+        return None
+    kept = {} if "name" in visit.form else subscription.config
+    return schema_form(kind.config, _typed(visit), "/config", kept)
+
+
+def _typed(visit: Visit) -> dict[str, str]:
+    typed = {name: values[0] for name, values in visit.form.items() if name.startswith(_CONFIG)}
+    return {name.removeprefix(_CONFIG): value for name, value in typed.items()}
+
+
+def _json_text(value: Any) -> str:
+    return "" if value is UNSET else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def _json_value(text: str) -> Any:
+    """What was typed as JSON: None if nothing was; what is none is sent as it is, for the API to refuse."""
+    try:
+        return msgspec.json.decode(text) if text else None
+    except msgspec.DecodeError:
+        return text
 
 
 async def _read(visit: Visit) -> Subscription:
@@ -68,14 +110,18 @@ async def resume_at_the_end(visit: Visit) -> SeeOther:
 
 
 async def change(visit: Visit) -> SeeOther:
-    rate = visit.given("rate")
-    changed = {
+    rate, subscription = visit.given("rate"), await _read(visit)
+    changed: dict[str, Any] = {
         "name": visit.given("name"),
-        "url": visit.given("url"),
         "eventTypes": visit.form.get("type", []),
         "ordering": visit.given("ordering"),
         "rateLimit": None if not rate else int(rate) if rate.isdecimal() else rate,
     }
+    changed |= {"when": _json_value(visit.given("when")), "after": _json_value(visit.given("after"))}
+    if not subscription.kind:
+        changed["url"] = visit.given("url")
+    elif (form := await _form(visit, subscription)) is not None:
+        changed["config"] = form.body(_typed(visit))
     return await _patch(visit, changed, "changed")
 
 
