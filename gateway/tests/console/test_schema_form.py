@@ -83,3 +83,25 @@ def test_a_secret_that_was_typed_is_never_shown_again() -> None:
     form = schema_form(SCHEMA, {"token": "typed just now"})
     [token] = [each for each in form.fields if each.name == "token"]
     assert (token.value, token.example) == ("", "")
+
+
+def test_what_is_kept_stands_in_the_fields_and_a_secret_of_it_may_stay_empty() -> None:
+    kept = {"name": "N", "token": None, "list": ["a", "b"], "flag": False, "lines": [{"a": 1}]}
+    form = schema_form(SCHEMA, {}, kept=kept)
+    fields = {each.name: each for each in form.fields}
+    assert (fields["name"].value, fields["list"].value, fields["flag"].value) == ("N", "a\nb", "")
+    assert (fields["token"].value, fields["token"].required) == ("", False)
+    assert "stays as it is" in fields["token"].about
+    typed = {"name": "M", "list": "", "count": "7"}
+    assert {name: value for name, value in form.patch(typed).items() if value is not None} == {
+        "name": "M", "flag": False, "count": 7,
+    }  # fmt: skip
+    assert form.patch(typed)["list"] is None
+    assert "token" not in form.patch(typed)
+
+
+def test_nothing_is_kept_of_a_choice_that_is_made_anew() -> None:
+    kept = {"way": {"by": "a", "x": "X"}}
+    for given, value in (({}, "X"), ({"way.by": "b"}, "")):
+        [field] = schema_form(UNION, given, kept=kept).fields
+        assert field.value == value

@@ -125,7 +125,7 @@ class SlackConfig(Body, frozen=True, kw_only=True):
         Channel | None,
         Meta(
             title="Channel",
-            description="With a bot: the channel's id, or its name with #; null for the connection's own.",
+            description="With a bot: the channel's id, or its name with #. Without one, the connection's own.",
             examples=["#contracts", None],
         ),
     ] = None

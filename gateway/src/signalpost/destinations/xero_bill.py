@@ -133,7 +133,7 @@ class Line(Body, frozen=True, kw_only=True):
         TaxType | None,
         Meta(
             title="Tax rate",
-            description="The tax type's name in the API, such as INPUT; null for the account's own.",
+            description="The tax type's name in the API, such as INPUT. Without one, the account's own.",
             examples=["INPUT", None],
         ),
     ] = None
