@@ -265,7 +265,7 @@ def test_a_connection_is_made_by_a_form_that_follows_from_its_kind(shop: Shop) -
 
 def values_of(text: str) -> dict[str, str]:
     """What the fields of a page's forms hold, as a browser would send them."""
-    held = {a["name"]: a.get("value", "") for tag, a in tags(text) if tag == "input" and "name" in a}
+    held = {str(a["name"]): a.get("value") or "" for tag, a in tags(text) if tag == "input" and "name" in a}
     areas = re.findall(r'<textarea name="([^"]+)"[^>]*>([^<]*)</textarea>', text)
     return {**held, **{name: unescape(value) for name, value in areas}}
 

@@ -115,7 +115,7 @@ async def preview(visit: Visit) -> Shown:
     """What would become of the last events of the types that the recipe wants: the request, or why there is none."""
     kind, preset = await _find(visit)
     body = _filled_in(visit, preset)
-    asked = {name: body[name] for name in ("config", "when", "after") if name in body}
+    asked: dict[str, Any] = {name: body[name] for name in ("config", "when", "after") if name in body}
     asked["connection"] = visit.given("connection")
     looked = [await _look(visit, kind.kind, asked, each) for each in await _newest(visit, body["eventTypes"])]
     wanted = next((each for each in looked if each.preview.request is not None), looked[0])
