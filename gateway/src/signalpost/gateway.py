@@ -37,6 +37,7 @@ from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import SettingShown
 from signalpost.console import CALLBACK, ROOT
 from signalpost.console.identity_provider import Client, IdentityProvider
+from signalpost.console.portal import ROOT as PORTAL
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
@@ -276,7 +277,12 @@ class Gateway:
             random_bits=chance.getrandbits,
             secret_bytes=secrets.token_bytes,
             principals=Principals(
-                self.operator_key, self._engine.key, clock.wall, self._engine.key_uses.note, store.access.member
+                self.operator_key,
+                self._engine.key,
+                clock.wall,
+                self._engine.key_uses.note,
+                store.access.member,
+                store.access.portal_link,
             ),
             sessions=Sessions(store.sign_ins, clock.wall, secrets.token_bytes),
             passwords=passwords,
@@ -341,7 +347,7 @@ class Gateway:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             nonlocal console
-            if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{ROOT}/"):
+            if scope["type"] != "http" or not f"{scope['path']}/".startswith((f"{ROOT}/", f"{PORTAL}/")):
                 await api(scope, receive, send)
                 return
             async with loading:
@@ -353,11 +359,20 @@ class Gateway:
         return app
 
     def _load_console(self, api: Api, provider: IdentityProvider | None) -> App:
-        """The console. It is loaded for its first page, because every start would wait for its template engine."""
+        """The console and the portal. They are loaded for their first page, because every start would wait for their
+        template engine."""
         from signalpost.console.app import Console
+        from signalpost.console.portal.app import Portal
 
-        public_url = self._settings.public_url
-        return Console(api, self._services, provider, () if public_url is None else (public_url,))
+        public_urls = () if self._settings.public_url is None else (self._settings.public_url,)
+        console = Console(api, self._services, provider, public_urls)
+        portal = Portal(api, self._services, console.templates, public_urls)
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            is_portal = f"{scope['path']}/".startswith(f"{PORTAL}/")
+            await (portal if is_portal else console)(scope, receive, send)
+
+        return app
 
 
 def _settings_shown(settings: Settings) -> tuple[SettingShown, ...]:

@@ -1,18 +1,26 @@
 """Who may make which call, for which tenant, by the entry of the route table alone."""
 
+from typing import Any
+
 import pytest
 
-from signalpost.api.http.principals import Principal
+from signalpost.api.http.principals import Principal, visitor_of
 from signalpost.api.routes import ROUTES
 from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.route import ABOUT_ACCESS, Route
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError, Conflict, Forbidden, NotFound
+from signalpost.domain.portal_link import Capability, PortalLink
+from signalpost.domain.sign_in import Ground
 from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 
 DEFAULT, ACME, PAUSED = Tenant(1, "default"), Tenant(2, "acme"), Tenant(3, "paused", paused_at=1)
 NOBODYS = "nobodys"
+OWN, OTHERS, ABSENT = (f"00000000-0000-4000-a000-00000000000{digit}" for digit in "123")
+FOR_PORTALS = [route for route in ROUTES if route.portal is not None]
+LISTS = {"list_subscriptions", "create_subscription"}
+"""Calls of customers that name no subscription."""
 each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 each_role = pytest.mark.parametrize("role", Role)
 
@@ -21,11 +29,13 @@ def caller(role: Role, tenant: Tenant = ACME) -> Principal:
     return Principal(1, "an id", "someone", role, None if role is Role.OPERATOR else tenant.id)
 
 
-def allowed(route: Route, principal: Principal, named: str | None) -> Tenant | CallerError:
+def allowed(route: Route, principal: Principal, named: str | None, of: str = OWN) -> Tenant | CallerError:
+    """`of` is the id in the path, where it has one."""
+    path = {"id": of} if "{id}" in route.path else {}
     directory = Directory()
     directory.load([DEFAULT, ACME, PAUSED], [], [], [])
     try:
-        return authorize(route, principal, named, directory)
+        return authorize(route, principal, named, path, directory)
     except CallerError as refused:
         return refused
 
@@ -74,3 +84,62 @@ def test_a_viewer_changes_nothing_and_whatever_one_may_read_a_viewer_may_except_
     for route in ROUTES:
         about_access = route.path.startswith(ABOUT_ACCESS)
         assert (Role.VIEWER in route.roles) == (route.method == "GET" and not about_access)
+
+
+# --- Customers who came by a portal link ------------------------------------------------------------------------------
+
+
+def customer(*can: Capability, subscriptions: Any = (OWN,), tenant: Tenant = ACME) -> Principal:
+    link = PortalLink(
+        number=7,
+        tenant_id=tenant.id,
+        id="a link",
+        hash=b"",
+        maker=Ground("key", "operator", b""),
+        created_by="operator",
+        created_at=0,
+        ends_at=1,
+        name="someone",
+        subscriptions=subscriptions,
+        can=can,
+    )
+    return visitor_of(link)
+
+
+@each_route
+def test_a_customer_makes_the_calls_that_the_link_allows_and_no_others(route: Route) -> None:
+    for capability in Capability:
+        found = allowed(route, customer(capability), ACME.name)
+        assert isinstance(found, Tenant if capability is route.portal else Forbidden)
+    assert isinstance(allowed(route, customer(), ACME.name), Forbidden)
+
+
+@pytest.mark.parametrize("route", FOR_PORTALS, ids=lambda route: route.name)
+def test_to_a_customer_another_subscription_is_one_that_does_not_exist(route: Route) -> None:
+    if route.name in LISTS:
+        assert "{id}" not in route.path
+        return
+    assert route.path.startswith("/v1/subscriptions/{id}")
+    someone = customer(*Capability)
+    assert allowed(route, someone, None) == ACME
+    assert allowed(route, someone, None, OWN.upper()) == ACME
+    others, absent = (allowed(route, someone, None, each) for each in (OTHERS, ABSENT))
+    assert isinstance(others, NotFound)
+    assert isinstance(absent, NotFound)
+    assert (others.code, others.detail) == (absent.code, absent.detail)
+    assert allowed(route, customer(*Capability, subscriptions="all"), None, OTHERS) == ACME
+
+
+@each_route
+def test_a_customer_knows_of_no_other_tenant_and_changes_nothing_of_a_paused_one(route: Route) -> None:
+    if route.portal is None:
+        return
+    for elsewhere in (DEFAULT.name, NOBODYS):
+        assert isinstance(allowed(route, customer(*Capability), elsewhere), NotFound)
+    found = allowed(route, customer(*Capability, tenant=PAUSED), None)
+    assert isinstance(found, Tenant if route.method == "GET" else Conflict)
+
+
+def test_nothing_of_access_documents_and_the_log_is_for_customers() -> None:
+    assert {route.path.split("/")[2] for route in FOR_PORTALS} == {"subscriptions"}
+    assert {route.portal for route in FOR_PORTALS} == set(Capability)

@@ -77,7 +77,7 @@ def test_no_key_is_nobody_s_key_even_if_the_operator_s_was_lost(authorization: s
         return None
 
     with pytest.raises(Unauthenticated) as refused:
-        Principals("", lambda _digest: None, lambda: 0, lambda _key: None, nobody).of(authorization)
+        Principals("", lambda _digest: None, lambda: 0, lambda _key: None, nobody, nobody).of(authorization)
     assert refused.value.code == "no_key"
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ABSENT = "01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
 CONNECTION = {"kind": "slack", "config": {"signIn": {"with": "bot", "token": "xoxb-0", "channel": "#legal"}}}
 
+PORTAL_LINK = {"name": "Acme", "subscriptions": "all", "can": ["edit"]}
+
 
 def in_tenant(name: str) -> dict[str, str]:
     return {"signalpost-tenant": name}
@@ -59,6 +61,7 @@ def _things(world: "World", tenant: str) -> dict[str, str]:
         "/v1/events": event,
         "/v1/keys": ABSENT,
         "/v1/members": ABSENT,
+        "/v1/portal-links": make("/v1/portal-links", PORTAL_LINK),
         "/v1/erasures": ABSENT,
     }
 

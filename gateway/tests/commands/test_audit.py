@@ -35,7 +35,9 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink, Theme
 from signalpost.domain.shown_url import STRUCK
+from signalpost.domain.sign_in import Ground
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
@@ -260,6 +262,10 @@ SAMPLES: tuple[AuditedRow, ...] = (
     Connection(id=ID, tenant_id=1, number=1, kind="k", name="n", config={}, created_at=1, updated_at=1),
     ApiKey(number=1, tenant_id=1, id=ID, name="n", role=Role.APP, hash=b"", created_at=1),
     Member(number=1, tenant_id=1, id=ID, name="n", email="e", role=Role.APP, created_at=1),
+    PortalLink(
+        number=1, tenant_id=1, id=ID, hash=b"", maker=Ground("key", "k", b""), created_by="o", created_at=1, ends_at=1,
+        name="n", subscriptions="all", can=(),
+    ),
     Tenant(1, "n"),
     Replay(
         number=1, id=ID, tenant_id=1, subscription_number=1, what="failed", from_at=1, to_at=1, from_sequence=1,
@@ -272,6 +278,7 @@ UNTOLD = {
     "Connection": "id tenant_id number version created_at updated_at grant_version held_until",
     "ApiKey": "id tenant_id number hash created_at created_by last_used_at",
     "Member": "id tenant_id number created_at created_by generation invitation invited_until",
+    "PortalLink": "id tenant_id number hash maker created_by created_at theme",
     "Tenant": "id last_sequence last_at created_at config_version",
     "Replay": "id tenant_id number subscription_number from_sequence to_sequence count_is_capped created_at cursor "
     "queued finished_at part",
@@ -294,6 +301,12 @@ def other_value(row: AuditedRow, name: str) -> Any:
         return value + 77
     if name == "retry_delays":
         return (2,)
+    if name in ("can", "embed"):
+        return ("another",)
+    if name == "theme":
+        return Theme(name="another")
+    if name == "maker":
+        return Ground("member", "m", b"")
     [hint] = [each.type for each in fields(type(row)) if each.name == name]
     kinds = [kind for kind in get_args(hint) if kind in ANOTHER]
     return ANOTHER[kinds[0]] if kinds else {"x": "y"}

@@ -306,6 +306,7 @@ def test_sending_very_many_again_asks_for_a_proof_and_sending_some_does_not() ->
             calls=cast("Calls", calls),
             principal=OPERATOR,
             tenant="default",
+            root="",
             now=0,
             params={},
             query={},

@@ -161,7 +161,7 @@ class Api:
         """One call of the route table, step by step. Where many are refused, each waits before it learns so."""
         services = self._services
         request.principal = principal
-        tenant = authorize(route, principal, request.header(TENANT), services.directory)
+        tenant = authorize(route, principal, request.header(TENANT), request.path_params, services.directory)
         request.tenant = tenant.name
         caller = (principal.key_id, tenant.id)
         if not services.at_work.take(caller):

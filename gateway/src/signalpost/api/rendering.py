@@ -16,6 +16,7 @@ from signalpost.api.routing.shapes.access import (
     Invitation,
     InvitedMember,
     NewKey,
+    NewPortalLink,
 )
 from signalpost.api.routing.shapes.deliveries import StartedReplay
 from signalpost.api.shown import (
@@ -24,6 +25,7 @@ from signalpost.api.shown import (
     erasure_shown,
     key_shown,
     member_shown,
+    portal_link_shown,
     replay_shown,
     subscription_shown,
     tenant_shown,
@@ -48,6 +50,7 @@ from signalpost.commands.members import (
     MemberReset,
     PasswordSet,
 )
+from signalpost.commands.portal_links import PortalLinkCreated, PortalLinkOpened, PortalLinkRevoked
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
 from signalpost.commands.subscriptions import (
     RetryQueued,
@@ -70,7 +73,7 @@ EVENT_HEADER: Final = "signalpost-event"
 """The id of the event that the change made."""
 IMPORT_STATUS: Final = {ImportEffect.CREATED: 201, ImportEffect.UPDATED: 200, ImportEffect.UNCHANGED: 200}
 _SHOWS_SECRETS: Final = (SubscriptionCreated, SecretRotated, KeyCreated)
-_SHOWS_LINKS: Final = (MemberInvited, MemberReset)
+_SHOWS_LINKS: Final = (MemberInvited, MemberReset, PortalLinkCreated)
 _SECRETS: Final = ("secret", "standardWebhooksSecret", "key")
 """Members of the responses to these."""
 _REPLAYED: Final = ("idempotent-replayed", "true")
@@ -106,6 +109,9 @@ Rendered = (
     | MemberRemoved
     | PasswordSet
     | MemberKnown
+    | PortalLinkCreated
+    | PortalLinkOpened
+    | PortalLinkRevoked
 )
 """The results of the commands that clients can ask for."""
 Header = tuple[str, str]
@@ -177,7 +183,7 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             return _subscription(completed.result)
         case ReplayStarted() | ReplayCancelled() | ErasureStarted():
             return _work(completed.result)
-        case KeyCreated() | TenantCreated() | TenantChanged():
+        case KeyCreated() | TenantCreated() | TenantChanged() | PortalLinkCreated():
             return _access(completed.result)
         case MemberInvited() | MemberChanged() | MemberReset():
             return _member(completed.result)
@@ -193,6 +199,8 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             | MemberRemoved()
             | PasswordSet()
             | MemberKnown()
+            | PortalLinkOpened()
+            | PortalLinkRevoked()
         ):
             return Response(204)
     assert_never(completed.result)
@@ -223,7 +231,7 @@ def _work(result: ReplayStarted | ReplayCancelled | ErasureStarted) -> Response:
             return Response(202, _encode(erasure_shown(erasure)), (location,))
 
 
-def _access(result: KeyCreated | TenantCreated | TenantChanged) -> Response:
+def _access(result: KeyCreated | TenantCreated | TenantChanged | PortalLinkCreated) -> Response:
     match result:
         case KeyCreated(key, text, tenant):
             body = _encode(NewKey(**asdict(key_shown(key, tenant, None)), key=text))
@@ -232,6 +240,9 @@ def _access(result: KeyCreated | TenantCreated | TenantChanged) -> Response:
             return Response(201, _encode(tenant_shown(made)), (("location", f"/v1/tenants/{made.name}"),))
         case TenantChanged(changed):
             return Response(200, _encode(tenant_shown(changed)))
+        case PortalLinkCreated(link, url):
+            shown = NewPortalLink(**asdict(portal_link_shown(link, link.created_at)), url=url)
+            return Response(201, _encode(shown), (("location", f"/v1/portal-links/{link.id}"),))
 
 
 def _member(result: MemberInvited | MemberChanged | MemberReset) -> Response:

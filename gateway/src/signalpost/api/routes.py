@@ -21,6 +21,7 @@ from signalpost.api.resources import (
     metrics,
     nodes,
     overview,
+    portal_links,
     previews,
     replays,
     schemas,
@@ -61,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
     *audit.ROUTES,
     *erasures.ROUTES,
     *members.ROUTES,
+    *portal_links.ROUTES,
     *console_links.ROUTES,
 )
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES

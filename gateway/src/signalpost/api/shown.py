@@ -9,6 +9,8 @@ from signalpost.api.routing.shapes.access import (
     Key,
     LimitsShown,
     MemberShown,
+    PortalLinkShown,
+    PortalTheme,
     TenantShown,
     TenantWithUse,
     UseShown,
@@ -24,6 +26,7 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.tenant import Tenant
@@ -165,4 +168,22 @@ def member_shown(member: Member, tenant: str) -> MemberShown:
         created_at=format_timestamp(member.created_at),
         created_by=member.created_by,
         invited_until=None if member.invited_until is None else format_timestamp(member.invited_until),
+    )
+
+
+def portal_link_shown(link: PortalLink, now: int) -> PortalLinkShown:
+    theme = link.theme
+    return PortalLinkShown(
+        id=link.id,
+        name=link.name,
+        state=link.state(now),
+        subscriptions=link.subscriptions,
+        can=link.can,
+        embed=link.embed,
+        theme=PortalTheme(name=theme.name, accent=theme.accent, radius=theme.radius, mode=theme.mode),
+        created_at=format_timestamp(link.created_at),
+        created_by=link.created_by,
+        open_until=format_timestamp(link.open_until),
+        opened_at=None if link.opened_at is None else format_timestamp(link.opened_at),
+        ends_at=format_timestamp(link.ends_at),
     )

@@ -45,7 +45,9 @@ def _add(commands: Commands, group: Group) -> None:
     for position, (target, shown) in enumerate(commands.items()):
         module, _, name = target.partition(":")
         if name == "app":  # several commands, under the name of their module
-            app.command(target, name=module.rpartition(".")[2], help=shown, group=group, sort_key=position)
+            app.command(
+                target, name=module.rpartition(".")[2].replace("_", "-"), help=shown, group=group, sort_key=position
+            )
         else:
             app.command(target, help=shown, group=group, sort_key=position, help_format="markdown")
 

@@ -36,6 +36,7 @@ _NEXT_STEPS = {
     "event_not_found": "List them: signalpost events list",
     "key_not_found": "List them: signalpost keys list",
     "member_not_found": "List them: signalpost members list",
+    "portal_link_not_found": "List them: signalpost portal-links list",
     "replay_not_found": "List them: signalpost replay list SUBSCRIPTION",
     "tenant_not_found": "List them: signalpost tenants list. SIGNALPOST_TENANT names the one to work in.",
     "connection_not_found": "List them: signalpost connections list",

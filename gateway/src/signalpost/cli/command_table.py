@@ -30,6 +30,10 @@ _NODES = """List the nodes that work on the database, with how many subscription
 
 Example: signalpost nodes
 """
+_PORTAL_LINKS = """Make, list and revoke links with which customers get at their own subscriptions.
+
+Example: signalpost portal-links create Acme --can test --can retry
+"""
 _REPLAY = """Resend the failed, the waiting, or all deliveries of a span of time.
 
 Each delivery that failed or was delivered gets a full budget of attempts. One that waits for its retry gets its
@@ -127,6 +131,7 @@ CLIENT_COMMANDS: Commands = {
     "signalpost.cli.members:app": _MEMBERS,
     "signalpost.cli.nodes:nodes": _NODES,
     "signalpost.cli.overview:overview": _OVERVIEW,
+    "signalpost.cli.portal_links:app": _PORTAL_LINKS,
     "signalpost.cli.replay:app": _REPLAY,
     "signalpost.cli.search:search": _SEARCH,
     "signalpost.cli.stats:stats": _STATS,

@@ -21,6 +21,7 @@ from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Draft, Object
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
@@ -33,7 +34,7 @@ _RENEWED: Final = frozenset({"granted"})
 
 _NOTHING: Final[tuple[object, ...]] = (None, 0, {})
 """Values that say no more than their absence."""
-AuditedRow = Subscription | Connection | ApiKey | Member | Tenant | Replay
+AuditedRow = Subscription | Connection | ApiKey | Member | PortalLink | Tenant | Replay
 
 
 class _Hidden:
@@ -94,6 +95,11 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
         shown=frozenset({"name", "email", "role", "subject", "removed_at"}),
         left_out=_BOOKKEEPING | {"created_by", "generation", "invitation", "invited_until"},
     ),
+    PortalLink: _Members(
+        shown=frozenset({"name", "subscriptions", "can", "embed", "opened_at", "revoked_at"}),
+        left_out=_BOOKKEEPING | {"hash", "maker", "created_by", "theme"},
+        derived={"endsAt": lambda row: format_timestamp(row.ends_at)},
+    ),
     Tenant: _Members(
         shown=frozenset(Tenant.__struct_fields__) - _KEPT_OF_TENANT,
         left_out=_KEPT_OF_TENANT,
@@ -126,10 +132,13 @@ def drafts(command: Command[Any], decision: Decision[Any], view: View, stamp: St
         tell(Object("connection", connection.id), connection.tenant_id, changes)
     if (erasure := decision.erasure) is not None and erasure.document_id is not None:
         tell(Object("document", erasure.document_id), erasure.tenant_id, {})
-    if (key := decision.key) is not None:
-        tell(Object("key", key.id), key.tenant_id, _changes(view.keys.get(key.id), key))
-    if (member := decision.member) is not None:
-        tell(Object("member", member.id), member.tenant_id, _changes(view.members.get(member.id), member))
+    for noun, row, rows in (
+        ("key", decision.key, view.keys),
+        ("member", decision.member, view.members),
+        ("portal-link", decision.portal_link, view.portal_links),
+    ):
+        if row is not None:
+            tell(Object(noun, row.id), row.tenant_id, _changes(rows.get(row.id), row))
     if (tenant := decision.tenant) is not None:
         # What becomes of tenants is told in the audit of `default`, which is always there.
         tell(Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant))

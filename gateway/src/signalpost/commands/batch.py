@@ -45,6 +45,7 @@ from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, TenantUse, check_room
@@ -96,6 +97,7 @@ class Rows(Struct, frozen=True, kw_only=True):
     keys: Mapping[str, ApiKey] = {}
     members: Mapping[str, Member] = {}
     """Every member that a command names, by id, and whoever has an e-mail address that one names."""
+    portal_links: Mapping[str, PortalLink] = {}
     replays: Mapping[ReplayKey, Replay] = {}
     """Every replay that a command names, and with it all of the same subscription that are running."""
     answers: Mapping[AnswerKey, StoredAnswer] = {}
@@ -134,6 +136,7 @@ class Batch:
         self.connections = Overlay(rows.connections)
         self.keys = Overlay(rows.keys)
         self.members = Overlay(rows.members)
+        self.portal_links = Overlay(rows.portal_links)
         self.replays = Overlay(rows.replays)
         self.answers = Overlay(rows.answers)
         self.uses = Overlay(rows.uses)
@@ -247,12 +250,7 @@ class Batch:
         if (retry := decision.retry) is not None:
             self.retries.append(retry)
             self._given_out("retry", retry.number)
-        if (key := decision.key) is not None:
-            self.keys.put(key.id, key)
-            self._given_out("key", key.number)
-        if (member := decision.member) is not None:
-            self.members.put(member.id, member)
-            self._given_out("key", member.number)
+        self._apply_access(decision)
         if (changed := decision.tenant) is not None:
             self.tenants.put(changed.id, changed)
             self.changed_tenants.add(changed.id)
@@ -264,6 +262,17 @@ class Batch:
             self._given_out("replay", replay.number)
         for tenant_id in _configured(tenant.id, decision):
             self._move_config_on(tenant_id)
+
+    def _apply_access(self, decision: Decision[Any]) -> None:
+        if (key := decision.key) is not None:
+            self.keys.put(key.id, key)
+            self._given_out("key", key.number)
+        if (member := decision.member) is not None:
+            self.members.put(member.id, member)
+            self._given_out("key", member.number)
+        if (link := decision.portal_link) is not None:
+            self.portal_links.put(link.id, link)
+            self._given_out("key", link.number)
 
     def _move_config_on(self, tenant_id: int) -> None:
         tenant = self.tenants.get(tenant_id)

@@ -23,6 +23,7 @@ from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 
@@ -119,6 +120,7 @@ class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     retry: Retry | None = None
     key: ApiKey | None = None
     member: Member | None = None
+    portal_link: PortalLink | None = None
     replay: Replay | None = None
     tenant: Tenant | None = None
     erasure: Erasure | None = None
@@ -163,6 +165,8 @@ class Reads(Struct, frozen=True, gc=False, kw_only=True):
     """The id of a member."""
     email: str | None = None
     """An e-mail address: the member who has it is read."""
+    portal_link: str | None = None
+    """The id of a portal link."""
     tenant: str | None = None
     """The name of a tenant."""
 
@@ -192,6 +196,8 @@ class View(Protocol):
     def keys(self) -> Lookup[str, ApiKey]: ...
     @property
     def members(self) -> Lookup[str, Member]: ...
+    @property
+    def portal_links(self) -> Lookup[str, PortalLink]: ...
     @property
     def replays(self) -> Lookup[ReplayKey, Replay]: ...
 

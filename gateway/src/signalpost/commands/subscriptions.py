@@ -57,7 +57,7 @@ class SubscriptionCommand(Asked, frozen=True, kw_only=True):
     def _found(self, view: View, now: int) -> Subscription:
         found = view.subscriptions.get((self.tenant_id, self.subscription_id))
         if found is None or found.deleted_at is not None:
-            raise NotFound("subscription_not_found", "There is no subscription with this id.")
+            raise subscription_not_found()
         check_precondition(self.if_match, found.etag)
         return found.with_secrets_of(now)
 
@@ -275,6 +275,10 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
             raise NotFound("delivery_not_found", "This subscription did not ask for that event.")
         retry = Retry(view.numbers.retry, found.number, self.sequence, self.event_document_id)
         return Decision(result=RetryQueued(retry), retry=retry)
+
+
+def subscription_not_found() -> NotFound:
+    return NotFound("subscription_not_found", "There is no subscription with this id.")
 
 
 def _check_connection(view: View, tenant_id: int, connection_id: str, kind: str) -> None:

@@ -8,28 +8,27 @@ takes no cookie. A form is taken only from a page of the console itself.
 
 import gzip
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.api.app import Api
-from signalpost.api.http.problems import status_of
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed, send_response
+from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.console import OIDC, ROOT
 from signalpost.console.accounts import JOIN, Accounts
-from signalpost.console.browser import is_own_host, is_same_origin, keeps_cookie
+from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import Calls, Refusal
 from signalpost.console.credentials import Credentials, Refused
+from signalpost.console.front import Front
 from signalpost.console.html import environment
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
@@ -39,10 +38,8 @@ from signalpost.console.page import Page, ProofNeeded, Shown, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.replies import Replies, Reply, see_other
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
-from signalpost.domain.errors import Unavailable
 from signalpost.domain.sign_in import Session
 from signalpost.runtime.asgi import Receive, Scope, Send
-from signalpost.runtime.logger import log
 
 _SETS_COOKIE: Final = (SIGN_IN, f"{ENTER}/", f"{JOIN}/", OIDC)
 _PROOF: Final = "proof"
@@ -56,22 +53,6 @@ _ASSETS: Final = {
     "console.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-MIN_ZIPPED: Final = 4_096
-"""Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""
-_SAFE: Final = (
-    (
-        "content-security-policy",
-        (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-            "trusted-types console"
-        ),
-    ),
-    # `no-referrer` would make the console's own forms come from the origin `null`.
-    ("referrer-policy", "same-origin"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-)
 SECTIONS: Final[Sequence[tuple[str, str, str, str]]] = (
     ("", "Overview", "home", "Work"),
     ("/deliveries", "Deliveries", "send", "Work"),
@@ -108,12 +89,12 @@ class Console:
     ) -> None:
         """`public_urls` are where browsers reach the gateway, beside this machine's own names and addresses."""
         self._api = api
-        self._requests = services.requests
         self._now = services.clock.wall
         self._revisions = services.engine.revisions
         self._public_urls = public_urls
-        templates = environment()
+        templates = self.templates = environment()
         self._replies = Replies(templates, services.off_loop)
+        self._front = Front(services, self._replies, public_urls, ROOT, self._route)
         self._sessions = services.sessions
         self._credentials = Credentials(services)
         self._sign_in = SignIn(services, self._replies, self._credentials)
@@ -128,57 +109,13 @@ class Console:
         templates.globals["asset"] = lambda name: f"{ROOT}/static/{self._version}/{name}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
-        request = Request(scope, receive)
-        route, response = await self._respond(scope, request, receive)
-        seconds = time.perf_counter() - started
-        self._requests.count(request.method, route, response.status, seconds)
-        log.info(
-            "page",
-            request=request.id,
-            method=request.method,
-            route=route,
-            status=response.status,
-            ms=round(seconds * 1000, 1),
-            key=None if request.principal is None else request.principal.name,
-        )
-        if _is_to_be_zipped(response, request):
-            response = await self._replies.zipped(response)
-        await send_response(_with_safe_headers(response), request.id, send)
-
-    async def _respond(self, scope: Scope, request: Request, receive: Receive) -> tuple[str, Response | Streamed]:
-        """The answer, and which page it is of, for the log and the metrics."""
-        path = request.own_path.rstrip("/") or ROOT
-        try:
-            if path.startswith(f"{ROOT}/static/"):
-                return f"{ROOT}/static", self._asset(request, path)
-            if request.refusal is not None:
-                raise Reply(self._replies.error(status_of(request.refusal), "Refused", request.refusal.detail))
-            if not is_own_host(request, self._public_urls):
-                raise Reply(self._unknown_host(request))
-            if request.method not in ("GET", "HEAD", "POST"):
-                raise Reply(
-                    self._replies.error(405, "This cannot be done here", "Pages are opened, and forms are sent.")
-                )
-            if request.method == "POST" and not is_same_origin(request):
-                raise Reply(
-                    self._replies.error(
-                        403, "Sent from elsewhere", "Another site sent this form. Open the console and try it."
-                    )
-                )
-            return await self._route(scope, request, path, receive)
-        except Reply as reply:
-            return ROOT, reply.response
-        except Unavailable as unavailable:
-            return ROOT, self._replies.error(503, "Not now", str(unavailable))
-        except Exception as defect:
-            log.exception("page failed", request=request.id, error=type(defect).__name__)
-            detail = f"The console failed to show this page. Tell the gateway's operator its number: {request.id}."
-            return ROOT, self._replies.error(500, "Something is wrong here", detail)
+        await self._front(scope, receive, send)
 
     async def _route(
         self, scope: Scope, request: Request, path: str, receive: Receive
     ) -> tuple[str, Response | Streamed]:
+        if path.startswith(f"{ROOT}/static/"):
+            return f"{ROOT}/static", self._asset(request, path)
         if path.startswith(_SETS_COOKIE) and not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
             raise Reply(self._replies.error(400, "Sign in over HTTPS", _NO_COOKIE))
         answered = await self._come_in(request, path)
@@ -213,6 +150,7 @@ class Console:
             calls=Calls(self._api, scope, signed_in.principal, tenant),
             principal=signed_in.principal,
             tenant=tenant,
+            root=f"{ROOT}/t/{quote(tenant)}",
             now=now,
             is_proved=signed_in.session.is_proved(now),
             params=params,
@@ -249,7 +187,7 @@ class Console:
         if isinstance(outcome, Shown):
             return await self._replies.full_page(200, outcome.template, await self._context(visit, page, outcome.view))
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
-        return see_other(f"{ROOT}/t/{quote(visit.tenant)}{outcome.path}{done}")
+        return see_other(visit.path(outcome.path) + done)
 
     async def _ask_for_proof(self, status: int, visit: Visit, wrong: str | None) -> Response:
         """Asks for the password or the key once more, with the form that is sent again then."""
@@ -291,11 +229,6 @@ class Console:
             "errors": {each.pointer: each.detail for each in errors},
         }
 
-    def _unknown_host(self, request: Request) -> Response:
-        host = request.header(b"host") or ""
-        detail = f"This gateway does not know itself as {host[:200]}. Set PUBLIC_URL to the address that browsers use."
-        return self._replies.error(421, "Unknown address", detail)
-
     def _asset(self, request: Request, path: str) -> Response:
         asset = self._assets.get(path.rpartition("/")[2])
         if asset is None:
@@ -314,16 +247,3 @@ def _load_assets() -> tuple[dict[str, _Asset], str]:
         found[name] = _Asset(content, gzip.compress(content, 9, mtime=0), media_type)
     digest = hashlib.sha256(b"".join(asset.content for asset in found.values()))
     return found, digest.hexdigest()[:12]
-
-
-def _is_to_be_zipped(response: Response | Streamed, request: Request) -> TypeGuard[Response]:
-    """The answer to a form may show a secret, and how well it could be compressed beside what others wrote would tell
-    of it, so it stays as it is."""
-    if isinstance(response, Streamed) or request.method == "POST" or len(response.body) < MIN_ZIPPED:
-        return False
-    takes_gzip = "gzip" in (request.header(b"accept-encoding") or "")
-    return takes_gzip and "content-encoding" not in dict(response.headers)
-
-
-def _with_safe_headers(response: Response | Streamed) -> Response | Streamed:
-    return replace(response, headers=(*response.headers, *_SAFE))

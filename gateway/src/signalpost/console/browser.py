@@ -71,8 +71,11 @@ def is_same_origin(request: Request) -> bool:
     return origin is not None and host is not None and urlsplit(origin).netloc.lower() == host.lower()
 
 
-def is_navigation(request: Request) -> bool:
-    """Whether a person follows a link to here. What shows previews of links, or fetches them ahead, does not."""
+def is_navigation(request: Request, *into: str) -> bool:
+    """Whether a person follows a link to here, into a document or what `into` names. What shows previews of links, or
+    fetches them ahead, does not."""
     if request.header(b"sec-purpose") or request.header(b"purpose"):
         return False
-    return request.header(b"sec-fetch-dest") == "document" and request.header(b"sec-fetch-mode") == "navigate"
+    return (
+        request.header(b"sec-fetch-dest") in (into or ("document",)) and request.header(b"sec-fetch-mode") == "navigate"
+    )

@@ -106,7 +106,7 @@ class Credentials:
         call = RefusedCall(who.tenant_id if is_there else FIRST_TENANT, actor, code, "POST /console/sign-in")
         self._services.engine.refused_calls.note(call)
 
-    def _actor(self, request: Request, kind: ActorKind, id_: str, name: str, role: str) -> Actor:
+    def _actor(self, request: Request, kind: ActorKind, id_: str, name: str, role: str | None) -> Actor:
         return Actor(kind=kind, id=id_, name=name, role=role, source=self._source(request), request=request.id)
 
     def _source(self, request: Request) -> str | None:

@@ -9,6 +9,7 @@ from signalpost.api.http.principals import Principal
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.calls import Calls
 from signalpost.domain.api_key import Role
+from signalpost.domain.portal_link import Capability
 
 
 class ProofNeeded(Exception):
@@ -21,6 +22,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     calls: Calls
     principal: Principal
     tenant: str
+    root: str
+    """The path below which its pages are."""
     now: int
     """µs since the epoch."""
     params: Mapping[str, str]
@@ -41,6 +44,11 @@ class Visit(Struct, frozen=True, kw_only=True):
     def is_operator(self) -> bool:
         return self.principal.role is Role.OPERATOR
 
+    def may(self, capability: Capability) -> bool:
+        """Whether the portal link by which a customer came allows it."""
+        link = self.principal.portal
+        return link is not None and capability in link.can
+
     def need_proof(self) -> None:
         """For what is risky. Raises ProofNeeded unless whoever is signed in has lately typed a key or a password."""
         if not self.is_proved:
@@ -51,8 +59,8 @@ class Visit(Struct, frozen=True, kw_only=True):
         return self.form.get(name, [""])[0].strip()
 
     def path(self, below: str) -> str:
-        """The path of a page in this tenant."""
-        return f"/console/t/{self.tenant}{below}"
+        """The path of a page, by what it is called in the table of pages."""
+        return self.root + below
 
 
 class SeeOther(Struct, frozen=True):

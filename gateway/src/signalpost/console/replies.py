@@ -30,9 +30,11 @@ class Reply(Exception):
 
 
 class Replies:
-    def __init__(self, templates: Environment, off_loop: Executor) -> None:
+    def __init__(self, templates: Environment, off_loop: Executor, error: str = "error.html") -> None:
+        """`error` is the template of a page that says what went wrong."""
         self._templates = templates
         self._off_loop = off_loop
+        self._error = error
 
     def page(self, status: int, template: str, context: Mapping[str, Any]) -> Response:
         body = self._templates.get_template(template).render(context)
@@ -51,7 +53,7 @@ class Replies:
         return replace(response, body=body, headers=headers)
 
     def error(self, status: int, title: str, detail: str) -> Response:
-        return self.page(status, "error.html", {"title": title, "detail": detail})
+        return self.page(status, self._error, {"title": title, "detail": detail})
 
     async def form(self, request: Request) -> Form:
         """The form that came with a request. Raises Reply where it cannot be read."""

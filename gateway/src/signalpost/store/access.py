@@ -1,16 +1,17 @@
-"""Who uses the gateway: tenants, API keys and members."""
+"""Who uses the gateway: tenants, API keys, members and those who have a portal link."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 
 
 class AccessStore(Protocol):
-    """Tenants, API keys and members as they are kept. Commands change them."""
+    """Tenants, API keys, members and portal links as they are kept. Commands change them."""
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant, with the last event of its log."""
@@ -48,6 +49,19 @@ class AccessStore(Protocol):
     async def member_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[Member]:
         """Members of a tenant, or of all, who are not removed, newest first. The number of the last one is the `below`
         of the next page."""
+        ...
+
+    async def portal_link(self, link_id: str) -> PortalLink | None:
+        """The portal link with this id, also one that has ended."""
+        ...
+
+    async def portal_link_with(self, digest: bytes) -> PortalLink | None:
+        """The portal link of which the token has this hash, also one that has ended."""
+        ...
+
+    async def portal_link_page(self, tenant_id: int, below: int | None, limit: int) -> list[PortalLink]:
+        """Portal links of a tenant, newest first; those that have ended are removed by the next new ones. The number of
+        the last one is the `below` of the next page."""
         ...
 
     async def note_uses(self, uses: Mapping[int, int]) -> None:

@@ -52,6 +52,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """Ids of members."""
     emails: frozenset[str]
     """E-mail addresses of members."""
+    portal_links: frozenset[str]
+    """Ids of portal links."""
     replays: Mapping[SubscriptionKey, frozenset[str]]
     """Ids of replays by subscription; those of it that run are wanted too."""
     answers: frozenset[AnswerKey]
@@ -77,6 +79,7 @@ def wanted(commands: Sequence[Command[Any]]) -> Wanted:
         keys=frozenset(each.key for each in reads if each.key is not None),
         members=frozenset(each.member for each in reads if each.member is not None),
         emails=frozenset(each.email for each in reads if each.email is not None),
+        portal_links=frozenset(each.portal_link for each in reads if each.portal_link is not None),
         replays=replays,
         answers=frozenset(
             (command.tenant_id, command.idempotency.api_key_id, command.idempotency.key)

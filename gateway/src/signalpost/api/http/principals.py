@@ -9,22 +9,28 @@ from msgspec import Struct
 from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER, ApiKey, Role, hash_key
 from signalpost.domain.errors import Unauthenticated
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.sign_in import Ground
 
 
 class Principal(Struct, frozen=True):
-    """Who a request comes from: an API key, or a member who is signed in to the console."""
+    """Who a request comes from: an API key, a member who is signed in to the console, or a customer who came by a
+    portal link."""
 
     key_id: int
-    """The number of the API key or of the member; 0 for the operator's key of the settings, whose `id` is its name."""
+    """The number of the API key, the member or the portal link; 0 for the operator's key of the settings, whose `id` is
+    its name."""
     id: str
     name: str
-    role: Role
+    role: Role | None
+    """None for a customer: their portal link says what they may do."""
     tenant_id: int | None = None
     """The only tenant that it works in; None for an operator, who works in any."""
     proof: bytes = b""
     """What must be true of it still, as its sessions name it; empty for the operator's key of the settings."""
-    kind: Literal["key", "member"] = "key"
+    kind: Literal["key", "member", "portal-link"] = "key"
+    portal: PortalLink | None = None
+    """The link by which a customer came."""
 
 
 OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, OPERATOR_NAME, Role.OPERATOR)
@@ -46,15 +52,17 @@ class Principals:
         now: Callable[[], int],
         note_use: Callable[[ApiKey], None],
         find_member: Callable[[str], Awaitable[Member | None]],
+        find_portal_link: Callable[[str], Awaitable[PortalLink | None]],
     ) -> None:
         """`operator_key` is the key of the settings. `find` returns the API key with a hash, also one that was revoked,
-        and `find_member` the member with an id; `now` is the wall clock, in µs; `note_use` is told of every key that
-        opened something."""
+        `find_member` the member with an id, and `find_portal_link` the link with one; `now` is the wall clock, in µs;
+        `note_use` is told of every key that opened something, or whose portal link did."""
         self._operator = hash_key(operator_key)
         self._find = find
         self._now = now
         self._note_use = note_use
         self._find_member = find_member
+        self._find_portal_link = find_portal_link
 
     def of(self, authorization: str | None) -> Principal:
         """The sender of a request with this `Authorization` header. Raises Unauthenticated."""
@@ -69,13 +77,23 @@ class Principals:
 
     async def on(self, ground: Ground) -> Principal:
         """Who has a session that comes from this. Raises Unauthenticated where that is not what it was: a key was
-        revoked or has expired, a member was removed or has another role or password."""
+        revoked or has expired, a member was removed or has another role or password, a portal link has ended."""
         if ground.kind == "key":
             return self._with_hash(ground.proof)
-        member = await self._find_member(ground.id) if ground.kind == "member" else None
+        if ground.kind == "portal-link":
+            return await self._on_portal_link(ground)
+        member = await self._find_member(ground.id)
         if member is None or not member.is_active or member.proof != ground.proof:
-            raise Unauthenticated("session_ended", "This session has ended. Sign in again.")
+            raise _ended()
         return principal_of(member)
+
+    async def _on_portal_link(self, ground: Ground) -> Principal:
+        """Raises Unauthenticated where the link has ended, or what it is worth no more than."""
+        link = await self._find_portal_link(ground.id)
+        if link is None or link.proof != ground.proof or not link.is_in_use(self._now()):
+            raise _ended()
+        await self.on(link.maker)
+        return visitor_of(link)
 
     def _with_hash(self, digest: bytes) -> Principal:
         if hmac.compare_digest(digest, self._operator):
@@ -106,6 +124,17 @@ class Principals:
 def principal_of(member: Member) -> Principal:
     tenant_id = None if member.role is Role.OPERATOR else member.tenant_id
     return Principal(member.number, member.id, member.name, member.role, tenant_id, member.proof, "member")
+
+
+def visitor_of(link: PortalLink) -> Principal:
+    """Whoever came by a portal link."""
+    return Principal(
+        link.number, link.id, link.name, None, link.tenant_id, proof=link.proof, kind="portal-link", portal=link
+    )
+
+
+def _ended() -> Unauthenticated:
+    return Unauthenticated("session_ended", "This session has ended. Sign in again.")
 
 
 def _unknown() -> Unauthenticated:

@@ -8,6 +8,7 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
+from signalpost.api.portal_views import delivery_for, is_for, listed_for
 from signalpost.api.rendering import submit
 from signalpost.api.resources import events, subscriptions
 from signalpost.api.resources.diagnoses import diagnosis_of
@@ -24,12 +25,14 @@ from signalpost.api.routing.shapes.deliveries import (
     DeliveryPage,
     DeliveryWithAttempts,
 )
+from signalpost.api.routing.shapes.documents import Event as SentEvent
 from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain.delivery.explanation import Known, LastAttempt, explain
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.fields import Uuid
+from signalpost.domain.portal_link import Capability
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_health import LaneView
@@ -94,7 +97,11 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
     found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
     named = {view.subscription_id for view in found.data}
     lanes = await _lanes(context, [each for each in of if each.id in named])
-    data = [_shown(context, lanes[view.subscription_id], view.entry, view) for view in found.data]
+    data = [
+        _listed(context, lanes[view.subscription_id], view.entry, view)
+        for view in found.data
+        if is_for(context.portal, lanes[view.subscription_id].subscription, view.status)
+    ]
     return Response(200, msgspec.json.encode(DeliveryPage(data=data, next=write_cursor(found.next))))
 
 
@@ -126,9 +133,11 @@ async def _page_of_event(
     views = await context.services.store.deliveries.of_event(page, entry)
     lanes = await _lanes(context, page)
     data = [
-        _shown(context, lanes[each.id], entry, views[each.id])
+        _listed(context, lanes[each.id], entry, views[each.id])
         for each in page
-        if each.id in views and status in (None, _status(views[each.id]))
+        if each.id in views
+        and status in (None, _status(views[each.id]))
+        and is_for(context.portal, each, _status(views[each.id]))
     ]
     more = len(left) > limit
     return DeliveryPage(data=data, next=write_cursor((event.sequence, page[-1].number)) if more else None)
@@ -137,18 +146,31 @@ async def _page_of_event(
 async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
-    event = await _event(context)
-    delivery = await context.services.store.deliveries.get(found, row_of(event))
-    if delivery is None:
-        raise _not_found()
-    view, attempts = delivery
+    view, attempts = await _delivery(context, found, await _event(context))
     lane = await context.services.lane_views.of(found)
     shown = DeliveryWithAttempts(
         **msgspec.structs.asdict(_shown(context, lane, view.entry, view)),
         attempts=[_shown_attempt(each) for each in attempts],
         diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, lane.waiting),
     )
-    return Response(200, msgspec.json.encode(shown))
+    return Response(200, msgspec.json.encode(delivery_for(context.portal, shown)))
+
+
+async def read_event(context: RequestContext) -> Response:
+    context.query()
+    event = await _event(context)
+    await _delivery(context, await subscriptions.find(context), event)
+    return Response(200, event.body)
+
+
+async def _delivery(
+    context: RequestContext, found: Subscription, event: Event
+) -> tuple[DeliveryView, Sequence[AttemptRow]]:
+    """Raises NotFound."""
+    delivery = await context.services.store.deliveries.get(found, row_of(event))
+    if delivery is None or not is_for(context.portal, found, delivery[0].status):
+        raise _not_found()
+    return delivery
 
 
 async def _lanes(context: RequestContext, subscriptions: Sequence[Subscription]) -> dict[str, LaneView]:
@@ -160,6 +182,8 @@ async def retry(context: RequestContext) -> Response:
     change = await context.read_change()
     found = await subscriptions.find(context)
     event = await _event(context)
+    if context.portal is not None:
+        await _delivery(context, found, event)
     return await submit(
         context,
         RetryDelivery(
@@ -206,6 +230,10 @@ def _shown(context: RequestContext, lane: LaneView, entry: LogRow, view: Deliver
         last_attempt=None if view is None or view.last_attempt is None else _shown_last(view.last_attempt),
         cause=DeliveryCause(code=explanation.cause, detail=explanation.sentence),
     )
+
+
+def _listed(context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None) -> Delivery:
+    return listed_for(context.portal, _shown(context, lane, entry, view))
 
 
 def _known(context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None) -> Known:
@@ -285,6 +313,7 @@ ROUTES = (
         summary="List a subscription's deliveries",
         roles=FOLLOWS,
         handler=list_of_subscription,
+        portal=Capability.VIEW,
         query=DeliveryQuery,
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DeliveryPage)},
         errors=(NotFound,),
@@ -297,7 +326,20 @@ ROUTES = (
         summary="Read a delivery with its attempts",
         roles=FOLLOWS,
         handler=read,
+        portal=Capability.VIEW,
         replies={200: Reply("The delivery.", DeliveryWithAttempts)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="read_delivered_event",
+        method="GET",
+        path=_OF_SUBSCRIPTION + "/{eventId}/event",
+        summary="Read the event of a delivery, as it is sent",
+        roles=FOLLOWS,
+        handler=read_event,
+        portal=Capability.PAYLOAD,
+        replies={200: Reply("The bytes that every attempt sends.", SentEvent)},
         errors=(NotFound,),
         example=Example(),
     ),
@@ -308,6 +350,7 @@ ROUTES = (
         summary="Retry a delivery now",
         roles=SUBSCRIBES,
         handler=retry,
+        portal=Capability.RETRY,
         idempotent=True,
         replies={202: Reply("One more attempt is made now. If it fails, scheduled retries still take place.")},
         errors=(NotFound, Conflict),

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET
 
 from signalpost.api.http.response import Response
+from signalpost.api.portal_views import test_for
 from signalpost.api.resources.exchanges import shown_exchange
 from signalpost.api.resources.subscriptions import PATH, find, secret_of, vetted
 from signalpost.api.routing.context import RequestBody, RequestContext
@@ -16,6 +17,7 @@ from signalpost.domain.documents import sample
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.portal_link import Capability
 from signalpost.domain.subscription import WEBHOOK, Subscription, SubscriptionRequest, SubscriptionTest, bits_of
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.subject import subject_of
@@ -34,7 +36,7 @@ async def test(context: RequestContext) -> Response:
     if event is None:
         now, random_bits = context.services.clock.wall(), context.services.random_bits
         event = sample.event(BY_WIRE[name], context.tenant_id, now, random_bits)
-    return _test_result(event, found.url, await context.services.engine.test(found, event))
+    return _test_result(context, event, found.url, await context.services.engine.test(found, event))
 
 
 async def test_draft(context: RequestContext) -> Response:
@@ -59,10 +61,10 @@ async def test_draft(context: RequestContext) -> Response:
         updated_at=now,
     )
     event = sample.event(BY_WIRE[new.event_types[0]], context.tenant_id, now, context.services.random_bits)
-    return _test_result(event, draft.url, await context.services.engine.test(draft, event))
+    return _test_result(context, event, draft.url, await context.services.engine.test(draft, event))
 
 
-def _test_result(event: Event, url: str, outcome: Outcome) -> Response:
+def _test_result(context: RequestContext, event: Event, url: str, outcome: Outcome) -> Response:
     result = TestResult(
         event_id=event.id,
         delivered=outcome.failure is None,
@@ -74,7 +76,7 @@ def _test_result(event: Event, url: str, outcome: Outcome) -> Response:
         answer=outcome.answer.decode("utf-8", "replace"),
         exchange=None if outcome.trace is None else shown_exchange(exchange_of(outcome.trace, url)),
     )
-    return Response(200, msgspec.json.encode(result))
+    return Response(200, msgspec.json.encode(test_for(context.portal, result)))
 
 
 async def _newest_wanted(context: RequestContext, found: Subscription) -> Event | None:
@@ -114,6 +116,7 @@ ROUTES = (
         summary="Send a sample event now, outside the log",
         roles=SUBSCRIBES,
         handler=test,
+        portal=Capability.TEST,
         body=RequestBody(SubscriptionTest, optional=True),
         replies={200: Reply("What the endpoint answered.", TestResult)},
         errors=(NotFound, TooMany),

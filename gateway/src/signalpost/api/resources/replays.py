@@ -24,8 +24,10 @@ from signalpost.api.routing.shapes.deliveries import (
 from signalpost.api.shown import replay_shown
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
+from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.delivery.replay import MAX_SUBSCRIPTIONS, ReplayOfManyRequest, ReplayRequest
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.portal_link import MAX_REPLAYED, Capability
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
 
@@ -42,11 +44,15 @@ async def start(context: RequestContext) -> Response:
     asked: ReplayRequest = change.body
     planned = await _plan(context, await subscriptions.find(context), asked, change.idempotency)
     if planned is None:
-        raise subscriptions.not_found()
+        raise subscription_not_found()
     command = planned.command
     if asked.dry_run:
         shown = ReplayCount(count=command.count, count_is_capped=command.count_is_capped, left_out=command.left_out)
         return Response(200, msgspec.json.encode(shown))
+    if context.portal is not None and (command.count_is_capped or command.count > MAX_REPLAYED):
+        raise Conflict(
+            "too_many", f"At most {MAX_REPLAYED:,} deliveries can be sent again here. Choose a shorter time."
+        )
     return await submit(context, command)
 
 
@@ -228,6 +234,7 @@ ROUTES = (
         summary="Resend the failed events of a time range, or all of them",
         roles=SUBSCRIBES,
         handler=start,
+        portal=Capability.REPLAY,
         body=RequestBody(ReplayRequest),
         idempotent=True,
         replies={
@@ -244,6 +251,7 @@ ROUTES = (
         summary="List a subscription's replays",
         roles=FOLLOWS,
         handler=list_of_subscription,
+        portal=Capability.REPLAY,
         query=PageQuery,
         replies={200: Reply("A page, newest first.", ReplayPage)},
         errors=(NotFound,),
@@ -256,6 +264,7 @@ ROUTES = (
         summary="Read a replay and its progress",
         roles=FOLLOWS,
         handler=read,
+        portal=Capability.REPLAY,
         replies={200: Reply("The replay. `queued` of its `count` deliveries have been queued.", ShownReplay)},
         errors=(NotFound,),
         example=Example(),
@@ -267,6 +276,7 @@ ROUTES = (
         summary="Cancel a replay; deliveries that are queued already are still sent",
         roles=SUBSCRIBES,
         handler=cancel,
+        portal=Capability.REPLAY,
         idempotent=True,
         replies={200: Reply("The cancelled replay.", ShownReplay)},
         errors=(NotFound, Conflict),

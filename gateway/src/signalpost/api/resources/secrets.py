@@ -11,6 +11,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import SecretStatus
 from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.portal_link import Capability
 from signalpost.domain.stats import DELIVERED, FAILED, KEPT_SECONDS, RETRIED, STEP_SECONDS, Step, total
 from signalpost.domain.subscription import WEBHOOK
 from signalpost.domain.timestamps import SECOND, format_timestamp
@@ -56,6 +57,7 @@ ROUTES = (
         summary="Read what is known of a secret: since when it signs, and whether it is accepted",
         roles=FOLLOWS,
         handler=read,
+        portal=Capability.SECRET,
         replies={200: Reply("What is known of it, without the secret.", SecretStatus)},
         errors=(NotFound, Conflict),
         example=Example(),

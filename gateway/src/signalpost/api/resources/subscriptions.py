@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from signalpost.api.configs import config_check, kind_check, url_of
 from signalpost.api.http.pages import fitting, gathered
 from signalpost.api.http.response import Response
+from signalpost.api.portal_views import health_for
 from signalpost.api.rendering import submit, subscription_response
 from signalpost.api.routing.context import (
     RequestBody,
@@ -29,12 +30,14 @@ from signalpost.commands.subscriptions import (
     PatchSubscription,
     PromoteSecret,
     RotateSecret,
+    subscription_not_found,
 )
 from signalpost.domain import endpoint
-from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad, Check
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad, Check, pointer
 from signalpost.domain.connection import Connection
-from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from signalpost.domain.fields import Text
+from signalpost.domain.portal_link import Capability
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import (
     WEBHOOK,
@@ -57,9 +60,15 @@ class SubscriptionQuery(ListQuery, frozen=True):
     cursor: Annotated[FromText, cursor_to(int)] = None
 
 
+_EDITABLE = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit"})
+"""What customers may change."""
+
+
 async def create(context: RequestContext) -> Response:
     """The body's `kind` says what it has to be."""
     if _is_of_connector(await context.body_as_sent()):
+        if context.portal is not None:
+            raise Forbidden("not_in_portal_link", "Only webhooks can be made here.")
         return await _create_for_connector(context)
     change = await context.read_change(url=vetted(context), after=_delay_check(context))
     subscription_id = context.new_id()
@@ -114,14 +123,17 @@ async def _create_for_connector(context: RequestContext) -> Response:
 
 async def list_all(context: RequestContext) -> Response:
     query: SubscriptionQuery = context.query()
-    newest_first = reversed(context.services.directory.subscriptions(context.tenant_id))
+    newest_first = reversed(context.subscriptions())
     below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
     looked_at = below[:MAX_SCANNED]
     named = [each for each in looked_at if _matches(each, query)]
     views = await context.services.lane_views.of_all(named if query.state is not None else named[: query.limit])
     views = [view for view in views if query.state in (None, view.state)][: query.limit]
     found = [view.subscription for view in views]
-    bodies = (_add_health(_response(context, view.subscription), view.shown()).body for view in views)
+    bodies = (
+        _add_health(_response(context, view.subscription), health_for(context.portal, view.shown())).body
+        for view in views
+    )
     shown = await gathered(fitting(bodies))
     reached = looked_at[-1] if len(below) > MAX_SCANNED else None
     if len(found) == query.limit or len(shown) < len(found):
@@ -133,7 +145,7 @@ async def list_all(context: RequestContext) -> Response:
 async def list_names(context: RequestContext) -> Response:
     """For whoever only wants to choose one: how each of them does is not looked at."""
     query: PageQuery = context.query()
-    newest_first = reversed(context.services.directory.subscriptions(context.tenant_id))
+    newest_first = reversed(context.subscriptions())
     found = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
     shown = found[: query.limit]
     page = SubscriptionNames(
@@ -156,6 +168,7 @@ async def read(context: RequestContext) -> Response:
 
 async def patch(context: RequestContext) -> Response:
     found, sent = await find(context), await context.body_as_sent()
+    _check_editable(context, sent)
     named = sent.get("connection", found.connection_id)
     connection = _named_connection(context, named)
     change = await context.read_change(
@@ -226,7 +239,7 @@ async def find(context: RequestContext) -> Subscription:
     """The subscription that the path names. Raises NotFound."""
     found = context.services.directory.subscription(context.tenant_id, _subscription_id(context))
     if found is None:
-        raise not_found()
+        raise subscription_not_found()
     return found
 
 
@@ -236,16 +249,32 @@ def _subscription_id(context: RequestContext) -> str:
 
 def vetted(context: RequestContext, present: str | None = None) -> Check:
     """The check that refuses an address that no attempt would dial, and a URL that was shown in place of another than
-    the present one. A host name is checked again whenever it is resolved."""
+    the present one. A host name is checked again whenever it is resolved. The exceptions that an operator makes are not
+    for customers."""
+    guard = context.services.guard
+    if context.portal is not None:
+        guard = replace(guard, allowed=())
 
     def check(url: str) -> str:
         meant_url(url, present)
-        refusal = target_refusal(endpoint.parse_url(url).target, context.services.guard)
+        refusal = target_refusal(endpoint.parse_url(url).target, guard)
         if refusal is not None:
             raise Bad("address_refused", refusal)
         return url
 
     return check
+
+
+def _check_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
+    """Raises Invalid where a customer would change what decides on the events that they get, or how the gateway works
+    for them. Whoever has the whole tenant chooses among its events."""
+    if context.portal is None:
+        return
+    editable = _EDITABLE | {"eventTypes"} if context.portal.subscriptions == "all" else _EDITABLE
+    detail = "The link to this portal does not allow to change it."
+    errors = [FieldError(pointer(name), "not_allowed", detail) for name in sent if name not in editable]
+    if errors:
+        raise Invalid(errors[: Invalid.MAX_NAMED])
 
 
 def _is_of_connector(sent: Mapping[str, Any]) -> bool:
@@ -288,10 +317,6 @@ def secret_of(context: RequestContext, given: str | UnsetType) -> str:
     return make_token(context.services.secret_bytes) if given is UNSET else given
 
 
-def not_found() -> NotFound:
-    return NotFound("subscription_not_found", "There is no subscription with this id.")
-
-
 async def _shown(context: RequestContext, found: Subscription) -> Response:
     return await _with_health(context, _response(context, found))
 
@@ -304,7 +329,9 @@ async def _with_health(context: RequestContext, answer: Response) -> Response:
     """Adds what the engine alone knows. It is not part of what is kept under an `Idempotency-Key`."""
     identity = msgspec.json.decode(answer.body)["id"]
     found = context.services.directory.subscription(context.tenant_id, identity)
-    health = (await context.services.lane_views.of(found)).shown() if found is not None else None
+    health = None
+    if found is not None:
+        health = health_for(context.portal, (await context.services.lane_views.of(found)).shown())
     return _add_health(answer, health)
 
 
@@ -322,6 +349,7 @@ ROUTES = (
         summary="Create a subscription",
         roles=SUBSCRIBES,
         handler=create,
+        portal=Capability.CREATE,
         body=RequestBody(
             SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, _is_of_connector)
         ),
@@ -342,6 +370,7 @@ ROUTES = (
         summary="List subscriptions",
         roles=FOLLOWS,
         handler=list_all,
+        portal=Capability.VIEW,
         query=SubscriptionQuery,
         replies={200: Reply("A page, newest first.", SubscriptionPage)},
         example=Example(query={"limit": "10"}),
@@ -364,6 +393,7 @@ ROUTES = (
         summary="Read a subscription and its health",
         roles=FOLLOWS,
         handler=read,
+        portal=Capability.VIEW,
         replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},
         errors=(NotFound,),
         example=Example(),
@@ -375,6 +405,7 @@ ROUTES = (
         summary="Change, pause or resume a subscription",
         roles=SUBSCRIBES,
         handler=patch,
+        portal=Capability.EDIT,
         body=RequestBody(SubscriptionPatch),
         conditional=True,
         idempotent=True,
@@ -402,6 +433,7 @@ ROUTES = (
         summary="Rotate the secret: the old and the new one both sign until the overlap ends",
         roles=SUBSCRIBES,
         handler=rotate,
+        portal=Capability.SECRET,
         body=RequestBody(SecretRotation, optional=True),
         conditional=True,
         idempotent=True,
@@ -420,6 +452,7 @@ ROUTES = (
         summary="Promote the new secret: end the overlap now",
         roles=SUBSCRIBES,
         handler=promote,
+        portal=Capability.SECRET,
         conditional=True,
         idempotent=True,
         replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},

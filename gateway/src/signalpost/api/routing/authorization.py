@@ -3,22 +3,34 @@
 An operator's key works in any tenant: the one that the header names, or else `default`. Any other key works in its own
 alone. The header may name that one, and another one is as unknown to it as one that does not exist. All that a handler
 does from here on it does within the tenant that it was given.
+
+A customer who came by a portal link may do what that allows, with the subscriptions that it names. Others do not exist
+for them: a path that names one is answered as one with an id that nobody has, and lists leave them out
+(`RequestContext.subscriptions`).
 """
+
+from collections.abc import Mapping
 
 from signalpost.api.http.principals import Principal
 from signalpost.api.routing.context import TENANT
 from signalpost.api.routing.route import Route
+from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.errors import Forbidden, NotFound
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 
 DEFAULT_TENANT = "default"
 
 
-def authorize(route: Route, principal: Principal, named: str | None, directory: Directory) -> Tenant:
-    """The tenant that a call is for. `named` is the one of its header. Raises Forbidden, NotFound, and Conflict where
-    the call would change something of a paused tenant."""
-    if principal.role not in route.roles:
+def authorize(
+    route: Route, principal: Principal, named: str | None, path: Mapping[str, str], directory: Directory
+) -> Tenant:
+    """The tenant that a call is for. `named` is the one of its header, `path` has the parameters of its path. Raises
+    Forbidden, NotFound, and Conflict where the call would change something of a paused tenant."""
+    if principal.portal is not None:
+        _check_allowed(route, principal.portal, path)
+    elif principal.role not in route.roles:
         raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot do this.")
     tenant = _tenant(principal, named, directory)
     if tenant is None:
@@ -26,6 +38,13 @@ def authorize(route: Route, principal: Principal, named: str | None, directory: 
     if route.changes_tenant:
         directory.check_changeable(tenant.id)
     return tenant
+
+
+def _check_allowed(route: Route, link: PortalLink, path: Mapping[str, str]) -> None:
+    if route.portal is None or route.portal not in link.can:
+        raise Forbidden("not_in_portal_link", "The link to this portal does not allow that.")
+    if "id" in path and not link.reaches(path["id"].lower()):
+        raise subscription_not_found()
 
 
 def _tenant(principal: Principal, named: str | None, directory: Directory) -> Tenant | None:

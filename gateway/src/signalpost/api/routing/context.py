@@ -29,6 +29,8 @@ from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import event_id
+from signalpost.domain.portal_link import PortalLink
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
@@ -89,6 +91,18 @@ class RequestContext:
         self._query = query
         self._takes = body
         self._content: bytes | None = None
+
+    # --- What the caller may see --------------------------------------------------------------------------------------
+
+    @property
+    def portal(self) -> PortalLink | None:
+        """The link by which a customer came; None for everybody else."""
+        return self.principal.portal
+
+    def subscriptions(self) -> list[Subscription]:
+        """The tenant's subscriptions that the caller may know of, oldest first."""
+        found = self.services.directory.subscriptions(self.tenant_id)
+        return found if self.portal is None else [each for each in found if self.portal.reaches(each.id)]
 
     # --- Path and query -----------------------------------------------------------------------------------------------
 

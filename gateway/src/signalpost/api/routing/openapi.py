@@ -14,7 +14,7 @@ from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.api.routing.shapes.subscriptions import HealthState
-from signalpost.domain import connection, event, subscription
+from signalpost.domain import connection, event, portal_link, subscription
 from signalpost.domain.api_key import Role
 from signalpost.domain.body import members_of_texts
 from signalpost.domain.condition_reader import SCHEMA as CONDITION
@@ -52,6 +52,8 @@ _WORDS: Mapping[str, Iterable[str]] = {
     "ReplayStatus": get_args(replay.What),
     "Role": tuple(Role),
     "ConnectionState": get_args(connection.State),
+    "Capability": tuple(portal_link.Capability),
+    "Mode": tuple(portal_link.Mode),
 }
 """Lists of words that stand in many places, under the name of the type that clients make of them."""
 _BYTES: Mapping[str, Any] = {

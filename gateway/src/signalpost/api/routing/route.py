@@ -13,6 +13,7 @@ from signalpost.api.routing.services import Services
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError
+from signalpost.domain.portal_link import Capability
 from signalpost.domain.tenant import TENANT_NAME
 
 JSON: Final = "application/json"
@@ -61,6 +62,9 @@ class Route(Struct, frozen=True, kw_only=True):
     summary: str
     roles: frozenset[Role]
     handler: Callable[[RequestContext], Awaitable[Response | Streamed]]
+    portal: Capability | None = None
+    """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
+    subscription's."""
     query: type[Query] = Query
     body: RequestBody | None = None
     conditional: bool = False

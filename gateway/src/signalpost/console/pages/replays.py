@@ -28,10 +28,10 @@ class View(Struct, frozen=True):
 async def view(visit: Visit) -> View:
     listed = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
     replays = await visit.calls.read("list_all_replays", NamedReplayPage, {"limit": "20"})
-    return View(listed.data, _given(visit), replays.data)
+    return View(listed.data, typed_span(visit), replays.data)
 
 
-def _given(visit: Visit) -> Mapping[str, str]:
+def typed_span(visit: Visit) -> Mapping[str, str]:
     """What the form says, or the failures of the last day."""
     now = datetime.fromtimestamp(visit.now / SECOND, UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     given = {
@@ -45,7 +45,7 @@ def _given(visit: Visit) -> Mapping[str, str]:
 
 def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
     """The body of the call. Without subscriptions it is about all to which something was given up."""
-    given = _given(visit)
+    given = typed_span(visit)
     span = {"from": moment_of(given["from"]), "to": moment_of(given["to"]), "status": given["status"]}
     return {**span, "subscriptionIds": subscription_ids} if subscription_ids else span
 

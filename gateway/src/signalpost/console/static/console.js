@@ -73,7 +73,7 @@ setInterval(() => {
   if (stream?.readyState !== EventSource.OPEN || Date.now() - fetchedAt >= SLOW) refreshAll();
   else refresh([]);
   follow();
-}, PERIOD);
+}, root ? PERIOD : SLOW);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return leave();
   refreshAll();

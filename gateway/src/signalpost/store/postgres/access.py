@@ -1,10 +1,11 @@
-"""Tenants, API keys and members."""
+"""Tenants, API keys, members and portal links."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.packing.access import (
@@ -17,6 +18,7 @@ from signalpost.store.packing.access import (
     unpack_tenant,
     unpack_use,
 )
+from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, unpack_portal_link
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
 
@@ -25,6 +27,7 @@ _USE: Final = f"SELECT {USE_COLUMNS} FROM tenant WHERE id = $1"
 _VALID_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NULL"
 _REVOKED_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE revoked_at IS NOT NULL"
 _KEY_PAGE: Final = f"{_VALID_KEYS} AND number < $1 AND coalesce(tenant_id = $2, true) ORDER BY number DESC LIMIT $3"
+_PORTAL_LINKS: Final = f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE"
 _MEMBER: Final = f"SELECT {MEMBER_COLUMNS} FROM member WHERE id = $1::uuid"
 _MEMBER_WITH: Final = f"SELECT {MEMBER_COLUMNS} FROM member WHERE email = $1 AND removed_at IS NULL"
 _MEMBER_INVITED: Final = f"SELECT {MEMBER_COLUMNS} FROM member WHERE invitation = $1"
@@ -78,6 +81,20 @@ class PostgresAccess:
     async def _member(self, statement: str, value: str | bytes) -> Member | None:
         found = await self._readers.rows(EVERY_TENANT, statement, value)
         return unpack_member(found[0], str) if found else None
+
+    async def portal_link(self, link_id: str) -> PortalLink | None:
+        return next(iter(await self._portal_links("id = $1::uuid", link_id)), None)
+
+    async def portal_link_with(self, digest: bytes) -> PortalLink | None:
+        return next(iter(await self._portal_links("hash = $1", digest)), None)
+
+    async def portal_link_page(self, tenant_id: int, below: int | None, limit: int) -> list[PortalLink]:
+        condition = "tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
+        return await self._portal_links(condition, tenant_id, below if below is not None else 2**62, limit)
+
+    async def _portal_links(self, condition: str, *values: str | bytes | int) -> list[PortalLink]:
+        found = await self._readers.rows(EVERY_TENANT, f"{_PORTAL_LINKS} {condition}", *values)
+        return [unpack_portal_link(columns, str) for columns in found]
 
     async def note_uses(self, uses: Mapping[int, int]) -> None:
         if uses:

@@ -28,6 +28,7 @@ from signalpost.store.packing.access import (
 )
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
+from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, unpack_portal_link
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Row, Statement
@@ -115,6 +116,13 @@ def reads(asked: Wanted, vault: Vault) -> dict[str, _Read]:
             ),
             lambda rows: {member.id: member for member in (unpack_member(columns, str) for columns in rows)},
         )
+    if asked.portal_links:
+        found["portal_links"] = _Read(
+            Statement(
+                f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE id = ANY($1)", (uuids(asked.portal_links),)
+            ),
+            lambda rows: {link.id: link for link in (unpack_portal_link(columns, str) for columns in rows)},
+        )
     if asked.replays:
         found["replays"] = _Read(_replays(asked.replays), _unpack_replays)
     if asked.answers:
@@ -141,7 +149,7 @@ def rows_of(asked: Mapping[str, _Read], found: Iterable[list[Row]], locked: Lock
     return Rows(tenants=locked.tenants, uses=locked.uses, numbers=taken, **members)
 
 
-_TENANT_AT: Final = {"subscriptions": 2, "connections": 2, "replays": 2}
+_TENANT_AT: Final = {"subscriptions": 2, "connections": 2, "portal_links": 2, "replays": 2}
 
 
 def _tenant_of(member: str, row: Row) -> int:

@@ -3,7 +3,7 @@
 The order is that of all transactions: tenants (which are locked already), lanes, and then everything else.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from signalpost.commands.batch import Batch, Rows, StoredAnswer
@@ -11,6 +11,7 @@ from signalpost.commands.command import AnswerKey, DocumentKey, VersionKey
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.erasure import Erasure
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_USE
@@ -18,6 +19,7 @@ from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
 from signalpost.store.packing.access import pack_key, pack_limits, pack_member
 from signalpost.store.packing.connections import pack_connection
 from signalpost.store.packing.documents import pack_number, pack_step, pack_workflow, title_key
+from signalpost.store.packing.portal_links import pack_portal_link
 from signalpost.store.packing.subscriptions import pack_subscription
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
@@ -83,6 +85,7 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
                 "removed_at",
             ),
         ),
+        *_portal_links(batch.portal_links.changed.values()),
         *tables.REPLAY.insert(
             (
                 (*(getattr(each, name) for name in each.__struct_fields__[:-2]), str(each.state), each.finished_at)
@@ -93,6 +96,15 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
         *_erasures(batch.erasures),
         *_tell_nodes(batch),
     ]
+
+
+def _portal_links(changed: Collection[PortalLink]) -> list[Statement]:
+    """Portal links that have ended make room for new ones."""
+    written = tables.PORTAL_LINK.insert(
+        (pack_portal_link(link, str) for link in changed), updating("number", "opened_at", "revoked_at")
+    )
+    ended = [Statement("DELETE FROM portal_link WHERE ends_at <= $1", (link.created_at,)) for link in changed]
+    return [*written, *ended]
 
 
 def _tenants(changed: Sequence[Tenant]) -> list[Statement]:
@@ -145,6 +157,7 @@ def end_access(tenant_id: int, at: int) -> list[Statement]:
             " password = NULL, subject = NULL, invitation = NULL WHERE tenant_id = $1",
             (tenant_id, at),
         ),
+        Statement("DELETE FROM portal_link WHERE tenant_id = $1", (tenant_id,)),
     ]
 
 

@@ -55,6 +55,7 @@ HANDLED_OTHERWISE: Final = frozenset(
         "version",
         "api_key",
         "member",
+        "portal_link",
         "erasure",
         "data_key",
     }

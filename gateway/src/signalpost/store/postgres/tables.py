@@ -6,6 +6,7 @@ from typing import Any, Final
 from signalpost.store.batching import ANSWER_COLUMNS
 from signalpost.store.packing.access import KEY_COLUMNS, MEMBER_COLUMNS
 from signalpost.store.packing.connections import CONNECTION_COLUMNS
+from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
@@ -63,6 +64,7 @@ LANE: Final = Table("lane", "subscription_number, tenant_id, owner, version, hea
 CONNECTION: Final = Table("connection", CONNECTION_COLUMNS, "nunnntttt" + "nnbbnn")
 RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id, budget", "nnnnun")
 MEMBER: Final = Table("member", MEMBER_COLUMNS, "nuntttntttnbnn")
+PORTAL_LINK: Final = Table("portal_link", PORTAL_LINK_COLUMNS, "nunbttbnnnnb")
 API_KEY: Final = Table("api_key", KEY_COLUMNS, "nuttbnnnntn")
 REPLAY: Final = Table(
     "replay",

@@ -1,4 +1,4 @@
-"""Tenants, API keys and members."""
+"""Tenants, API keys, members and portal links."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ import apsw
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.packing.access import (
@@ -18,6 +19,7 @@ from signalpost.store.packing.access import (
     unpack_tenant,
     unpack_use,
 )
+from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, unpack_portal_link
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
@@ -82,12 +84,32 @@ class SqliteAccess:
         found = rows(connection, statement, (below if below is not None else 2**62, tenant_id, limit))
         return [unpack_member(columns, unpack_uuid) for columns in found]
 
+    @reading
+    def portal_link(self, connection: apsw.Connection, link_id: str) -> PortalLink | None:
+        return next(iter(_portal_links(connection, "id = ?", pack_uuid(link_id))), None)
+
+    @reading
+    def portal_link_with(self, connection: apsw.Connection, digest: bytes) -> PortalLink | None:
+        return next(iter(_portal_links(connection, "hash = ?", digest)), None)
+
+    @reading
+    def portal_link_page(
+        self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int
+    ) -> list[PortalLink]:
+        condition = "tenant_id = ? AND number < ? ORDER BY number DESC LIMIT ?"
+        return _portal_links(connection, condition, tenant_id, below if below is not None else 2**62, limit)
+
     @writing
     def note_uses(self, connection: apsw.Connection, uses: Mapping[int, int]) -> None:
         connection.executemany(
             "UPDATE api_key SET last_used_at = ? WHERE number = ? AND coalesce(last_used_at, 0) < ?",
             [(at, number, at) for number, at in uses.items()],
         )
+
+
+def _portal_links(connection: apsw.Connection, condition: str, *values: bytes | int) -> list[PortalLink]:
+    statement = f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE {condition}"  # noqa: S608
+    return [unpack_portal_link(columns, unpack_uuid) for columns in rows(connection, statement, values)]
 
 
 def _member(connection: apsw.Connection, condition: str, value: bytes | str) -> Member | None:

@@ -151,7 +151,8 @@ class SqliteDatabase:
                 connection.execute(
                     f"INSERT INTO api_key ({KEY_COLUMNS})"  # noqa: S608
                     " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-                    " FROM (SELECT number FROM api_key UNION ALL SELECT number FROM member)",
+                    " FROM (SELECT number FROM api_key UNION ALL SELECT number FROM member UNION ALL"
+                    " SELECT number FROM portal_link)",
                     pack_key(key, pack_uuid)[1:],
                 )
                 audit.note(connection, told)

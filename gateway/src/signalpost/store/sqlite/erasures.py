@@ -40,6 +40,7 @@ HANDLED_OTHERWISE = frozenset(
         "version",
         "api_key",
         "member",
+        "portal_link",
         "erasure",
         "data_key",
     }
@@ -157,6 +158,7 @@ def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
         " password = NULL, subject = NULL, invitation = NULL WHERE tenant_id = ?",
         (at, tenant_id),
     )
+    connection.execute("DELETE FROM portal_link WHERE tenant_id = ?", (tenant_id,))
 
 
 # --- Parts ------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """One batch of commands as one part of a transaction: read what they need, decide, write what they change set-wise."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -20,6 +20,7 @@ from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import Notary
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.member import Member
+from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
@@ -47,6 +48,7 @@ from signalpost.store.packing.access import (
     unpack_use,
 )
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, pack_portal_link, unpack_portal_link
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, pack_subscription, unpack_subscription
 from signalpost.store.sqlite import audit, connections, documents, erasures, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
@@ -88,6 +90,7 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
         connections=connections.read(connection, asked.connections, vault),
         keys=_api_keys(connection, asked.keys),
         members=_members(connection, asked),
+        portal_links=_portal_links(connection, asked),
         replays=_replays(connection, asked, subscriptions),
         answers=_stored_answers(connection, asked.answers, vault),
         numbers={kind: count(_next(connection, kind)) for kind in asked.numbers},
@@ -196,11 +199,17 @@ def _members(connection: apsw.Connection, asked: Wanted) -> dict[str, Member]:
     return {member.id: member for member in (unpack_member(columns, unpack_uuid) for columns in found)}
 
 
+def _portal_links(connection: apsw.Connection, asked: Wanted) -> dict[str, PortalLink]:
+    statement = f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE id = ?"  # noqa: S608
+    found = rows_of_many(connection, statement, [(pack_uuid(each),) for each in asked.portal_links])
+    return {link.id: link for link in (unpack_portal_link(columns, unpack_uuid) for columns in found)}
+
+
 def _next(connection: apsw.Connection, kind: NumberedKind) -> int:
     """The number of the next new row."""
     if kind == "key":
-        # Members have their numbers from the same sequence.
-        return max(_above_highest(connection, "api_key", "number"), _above_highest(connection, "member", "number"))
+        # Members and portal links have their numbers from the same sequence.
+        return max(_above_highest(connection, table, "number") for table in ("api_key", "member", "portal_link"))
     if kind != "tenant":
         return _above_highest(connection, kind, "number")
     # After a restore the audit may tell of tenants that are no longer there.
@@ -239,10 +248,22 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
         " invited_until = excluded.invited_until, removed_at = excluded.removed_at",
         [pack_member(member, pack_uuid) for member in batch.members.changed.values()],
     )
+    _write_portal_links(connection, batch.portal_links.changed.values())
     if batch.keys.changed or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
         connection.execute("UPDATE fleet SET keys_version = keys_version + 1")
     replays.write(connection, batch.replays.changed.values())
     erasures.write(connection, batch.erasures)
+
+
+def _write_portal_links(connection: apsw.Connection, changed: Collection[PortalLink]) -> None:
+    """Portal links that have ended make room for new ones. The newest keeps the highest number: none is given twice."""
+    connection.executemany(
+        f"INSERT INTO portal_link ({PORTAL_LINK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " ON CONFLICT (number) DO UPDATE SET opened_at = excluded.opened_at, revoked_at = excluded.revoked_at",
+        [pack_portal_link(link, pack_uuid) for link in changed],
+    )
+    for link in changed:
+        connection.execute("DELETE FROM portal_link WHERE ends_at <= ?", (link.created_at,))
 
 
 def _write_uses(connection: apsw.Connection, changed: Mapping[int, TenantUse]) -> None:

@@ -130,7 +130,7 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
 def _end_sign_ins(connection: apsw.Connection) -> None:
     """Have everybody sign in anew: whoever signed out since the backup stays signed out. A backup of before there were
     sessions has no place for them."""
-    for table in ("session", "sign_in_link"):
+    for table in ("session", "sign_in_link", "portal_link"):
         with suppress(apsw.SQLError):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
 
@@ -246,12 +246,12 @@ def _take_members(connection: apsw.Connection) -> None:
 
 
 def _highest_number(connection: apsw.Connection) -> int:
-    """The highest number that an API key or a member has in either database. A backup of before there were members has
-    no table of them."""
+    """The highest number that an API key, a member or a portal link has in either database. A backup of before there
+    were these has no table of them."""
     return max(
         int(rows(connection, f"SELECT coalesce(max(number), 0) FROM {schema}.{table}")[0][0])  # noqa: S608
         for schema in ("main", "replaced")
-        for table in ("api_key", "member")
+        for table in ("api_key", "member", "portal_link")
         if rows(connection, f"SELECT 1 FROM {schema}.sqlite_schema WHERE name = ?", (table,))  # noqa: S608
     )
 

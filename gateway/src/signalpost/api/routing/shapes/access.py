@@ -8,6 +8,7 @@ from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
 from signalpost.domain.api_key import Role
 from signalpost.domain.audit import ActorKind, Outcome
 from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.portal_link import Capability, LinkState, Mode, NamedSubscriptions
 from signalpost.domain.tenant import RetentionDays, TenantName, TenantStatus
 
 
@@ -67,6 +68,44 @@ class MemberPage(Shape, frozen=True):
     next: Cursor
 
 
+class PortalTheme(Shape, frozen=True):
+    """What the pages look like, without the logo."""
+
+    name: str
+    accent: str
+    radius: int
+    mode: Mode
+
+
+class PortalLinkShown(Shape, frozen=True):
+    id: Uuid
+    name: str
+    state: Annotated[
+        LinkState,
+        Meta(description="`new` until it is opened, `open` while its session lasts, `ended` from then on."),
+    ]
+    subscriptions: NamedSubscriptions
+    can: tuple[Capability, ...]
+    embed: tuple[str, ...]
+    theme: PortalTheme
+    created_at: Timestamp
+    created_by: Annotated[str, Meta(description="Name of the key or member that made it.")]
+    open_until: Annotated[Timestamp, Meta(description="Until when it can be opened.")]
+    opened_at: Timestamp | None
+    ends_at: Annotated[Timestamp, Meta(description="When it ends with its session, if it is not revoked before.")]
+
+
+class NewPortalLink(PortalLinkShown, frozen=True):
+    """The only answer that shows the link, this once."""
+
+    url: Annotated[str | None, Meta(description=f"Whoever opens it first is in. {SHOWN_FOR_AN_HOUR}")]
+
+
+class PortalLinkPage(Shape, frozen=True):
+    data: list[PortalLinkShown]
+    next: Cursor
+
+
 class ConsoleLink(Shape, frozen=True):
     url: Annotated[str, Meta(description="Whoever opens it first is signed in.")]
     expires_at: Timestamp
@@ -74,7 +113,10 @@ class ConsoleLink(Shape, frozen=True):
 
 class AuditActor(Shape, frozen=True):
     kind: ActorKind
-    id: Annotated[str, Meta(description="The API key's id, or a word that stands for whoever has no key.")]
+    id: Annotated[
+        str,
+        Meta(description="The id of the API key, member or portal link, or a word that stands for whoever has none."),
+    ]
     name: str
     role: Role | None
 

@@ -1,0 +1,149 @@
+"""Portal links: a customer gets at their own subscriptions with one, for a while, and may do what it allows.
+
+A link gives nobody more than its maker has: whoever makes one may do with subscriptions all that a link can allow.
+"""
+
+import msgspec
+
+from signalpost.api.http.response import Response
+from signalpost.api.rendering import submit
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.queries import PageQuery, write_cursor
+from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
+from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
+from signalpost.api.shown import portal_link_shown
+from signalpost.commands.portal_links import CreatePortalLink, RevokePortalLink, portal_link_not_found
+from signalpost.domain.body import given
+from signalpost.domain.errors import FieldError, Invalid, NotFound
+from signalpost.domain.portal_link import Capability, PortalLinkRequest
+from signalpost.domain.sign_in import hash_token, make_token
+
+
+async def create(context: RequestContext) -> Response:
+    asked = await context.read_change()
+    new: PortalLinkRequest = asked.body
+    _check_subscriptions(context, new)
+    token = make_token(context.services.secret_bytes)
+    return await submit(
+        context,
+        CreatePortalLink(
+            tenant_id=context.tenant_id,
+            link_id=context.new_id(),
+            url=f"{context.services.public_url}/portal/enter/{token}",
+            hash=hash_token(token),
+            maker=context.services.principals.ground_of(context.principal),
+            created_by=context.principal.name,
+            idempotency=asked.idempotency,
+            **{"embed": (), **given(new)},
+        ),
+    )
+
+
+def _check_subscriptions(context: RequestContext, new: PortalLinkRequest) -> None:
+    """Raises Invalid for subscriptions that are not there, and where new ones may be made in a tenant of which others
+    have a part: whoever makes a subscription may read all of the tenant's events."""
+    errors: list[FieldError] = []
+    if new.subscriptions != "all":
+        known = {each.id for each in context.subscriptions()}
+        detail = "There is no subscription with this id."
+        errors += [
+            FieldError(f"/subscriptions/{index}", "not_found", detail)
+            for index, each in enumerate(new.subscriptions)
+            if each not in known
+        ]
+        if Capability.CREATE in new.can:
+            detail = "Only a link to all subscriptions can allow to create some: they can be sent any event."
+            errors.append(FieldError("/can", "not_allowed", detail))
+    if errors:
+        raise Invalid(errors)
+
+
+async def list_all(context: RequestContext) -> Response:
+    query: PageQuery = context.query()
+    services = context.services
+    found = await services.store.access.portal_link_page(context.tenant_id, query.cursor, query.limit)
+    position = (found[-1].number,) if len(found) == query.limit else None
+    now = services.clock.wall()
+    shown = [portal_link_shown(each, now) for each in found]
+    return Response(200, msgspec.json.encode(PortalLinkPage(data=shown, next=write_cursor(position))))
+
+
+async def show(context: RequestContext) -> Response:
+    context.query()
+    found = await context.services.store.access.portal_link(context.path_uuid("id", "portal_link"))
+    if found is None or found.tenant_id != context.tenant_id:
+        raise portal_link_not_found()
+    return Response(200, msgspec.json.encode(portal_link_shown(found, context.services.clock.wall())))
+
+
+async def revoke(context: RequestContext) -> Response:
+    asked = await context.read_change()
+    return await submit(
+        context,
+        RevokePortalLink(
+            tenant_id=context.tenant_id,
+            link_id=context.path_uuid("id", "portal_link"),
+            idempotency=asked.idempotency,
+        ),
+    )
+
+
+ROUTES = (
+    Route(
+        name="create_portal_link",
+        method="POST",
+        path="/v1/portal-links",
+        summary="Make a link with which a customer gets at their own subscriptions, once and for a while",
+        roles=SUBSCRIBES,
+        handler=create,
+        body=RequestBody(PortalLinkRequest),
+        idempotent=True,
+        replies={
+            201: Reply(
+                "The link, which is shown only this once. It opens once, for 10 minutes.", NewPortalLink, ("location",)
+            )
+        },
+        example=Example(
+            {
+                "name": "Acme",
+                "subscriptions": "all",
+                "can": ["view", "test", "retry"],
+                "embed": ["https://app.example.com"],
+            }
+        ),
+    ),
+    Route(
+        name="list_portal_links",
+        method="GET",
+        path="/v1/portal-links",
+        summary="List portal links that have not ended, and some that have",
+        roles=FOLLOWS,
+        handler=list_all,
+        query=PageQuery,
+        replies={200: Reply("A page, newest first.", PortalLinkPage)},
+        example=Example(query={"limit": "10"}),
+    ),
+    Route(
+        name="read_portal_link",
+        method="GET",
+        path="/v1/portal-links/{id}",
+        summary="Read a portal link: whom it is for, what it allows, whether it is in use",
+        roles=FOLLOWS,
+        handler=show,
+        replies={200: Reply("The link, without its URL.", PortalLinkShown)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+    Route(
+        name="revoke_portal_link",
+        method="DELETE",
+        path="/v1/portal-links/{id}",
+        summary="Revoke a portal link: it ends with its session",
+        roles=SUBSCRIBES,
+        handler=revoke,
+        idempotent=True,
+        replies={204: Reply("Revoked. Whoever is in is out with the next page.")},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)

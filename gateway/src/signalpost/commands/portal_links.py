@@ -1,0 +1,104 @@
+"""Commands that make portal links, open them and revoke them."""
+
+from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
+from signalpost.commands.command_queues import Queue
+from signalpost.domain.errors import Gone, NotFound
+from signalpost.domain.portal_link import Capability, LinkState, PortalLink, Subscriptions, Theme
+from signalpost.domain.sign_in import Ground
+from signalpost.domain.timestamps import SECOND
+
+
+class PortalLinkCreated(Struct, frozen=True):
+    """`url` has the link's token. Only its hash is kept."""
+
+    link: PortalLink
+    url: str
+
+
+class PortalLinkOpened(Struct, frozen=True):
+    link: PortalLink
+
+
+class PortalLinkRevoked(Struct, frozen=True):
+    link: PortalLink
+
+
+class _PortalLinkCommand(Asked, frozen=True, kw_only=True):
+    queue: ClassVar[Queue] = Queue.CONTROL
+    tenant_id: int
+    link_id: str
+    idempotency: IdempotencyKey | None = None
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(portal_link=self.link_id)
+
+
+class CreatePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
+    """`link_id` is the id of the new link, `hash` the hash of its token."""
+
+    audited_as: ClassVar[str] = "portal-link.create"
+    adds: ClassVar[NumberedKind] = "key"
+    url: str
+    hash: bytes
+    maker: Ground
+    created_by: str
+    expires_in: int
+    """In seconds."""
+    name: str
+    subscriptions: Subscriptions
+    can: tuple[Capability, ...]
+    embed: tuple[str, ...]
+    theme: Theme
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[PortalLinkCreated]:
+        allowed = {Capability.VIEW, *self.can}
+        made = PortalLink(
+            number=view.numbers.key,
+            tenant_id=self.tenant_id,
+            id=self.link_id,
+            hash=self.hash,
+            maker=self.maker,
+            created_by=self.created_by,
+            created_at=stamp.now,
+            ends_at=stamp.now + self.expires_in * SECOND,
+            name=self.name,
+            subscriptions=self.subscriptions,
+            can=tuple(each for each in Capability if each in allowed),
+            embed=self.embed,
+            theme=self.theme,
+        )
+        return Decision(result=PortalLinkCreated(made, self.url), portal_link=made)
+
+
+class OpenPortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
+    """Use a link up: of those who open it, one gets in."""
+
+    audited_as: ClassVar[str] = "portal-link.open"
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[PortalLinkOpened]:
+        found = view.portal_links.get(self.link_id)
+        if found is None or not found.may_be_opened(stamp.now):
+            raise Gone("link_used", "This link was used, or is too old.")
+        opened = replace(found, opened_at=stamp.now)
+        return Decision(result=PortalLinkOpened(opened), portal_link=opened)
+
+
+class RevokePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
+    audited_as: ClassVar[str] = "portal-link.revoke"
+
+    def decide(self, view: View, stamp: Stamp) -> Decision[PortalLinkRevoked]:
+        found = view.portal_links.get(self.link_id)
+        if found is None or found.tenant_id != self.tenant_id or found.state(stamp.now) is LinkState.ENDED:
+            raise portal_link_not_found()
+        revoked = replace(found, revoked_at=stamp.now)
+        return Decision(result=PortalLinkRevoked(revoked), portal_link=revoked)
+
+
+def portal_link_not_found() -> NotFound:
+    return NotFound("portal_link_not_found", "There is no portal link with this id, or it has ended.")

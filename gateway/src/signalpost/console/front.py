@@ -1,0 +1,120 @@
+"""What holds for all pages for people, the console's and the portal's: who may send what, and what a browser may do
+with an answer."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeGuard
+
+from msgspec.structs import replace
+
+from signalpost.api.http.problems import status_of
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response, Streamed, send_response
+from signalpost.api.routing.services import Services
+from signalpost.console.browser import is_own_host, is_same_origin
+from signalpost.console.replies import Replies, Reply
+from signalpost.domain.errors import Unavailable
+from signalpost.runtime.asgi import Receive, Scope, Send
+from signalpost.runtime.logger import log
+
+MIN_ZIPPED: Final = 4_096
+"""Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""
+POLICY: Final = "content-security-policy"
+
+Route = Callable[[Scope, Request, str, Receive], Awaitable[tuple[str, Response | Streamed]]]
+"""The answer to a request for a path, and which page it is of, for the log and the metrics. Raises Reply and
+Unavailable."""
+
+
+def policy(framed_by: str = "'none'") -> tuple[str, str]:
+    """The header that says what a page may load and do, and which pages may show it in a frame."""
+    allowed = "script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'"
+    trusted = "require-trusted-types-for 'script'; trusted-types console"
+    return POLICY, f"default-src 'none'; {allowed}; base-uri 'none'; frame-ancestors {framed_by}; {trusted}"
+
+
+_SAFE: Final = (
+    policy(),
+    # `no-referrer` would make the console's own forms come from the origin `null`.
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+"""What every page has that does not say otherwise."""
+
+
+class Front:
+    def __init__(
+        self, services: Services, replies: Replies, public_urls: Sequence[str], root: str, route: Route
+    ) -> None:
+        """`public_urls` are where browsers reach the gateway, beside this machine's own names and addresses. `root` is
+        the path below which `route` has its pages."""
+        self._requests = services.requests
+        self._replies = replies
+        self._public_urls = public_urls
+        self._root = root
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request = Request(scope, receive)
+        route, response = await self._respond(scope, request, receive)
+        seconds = time.perf_counter() - started
+        self._requests.count(request.method, route, response.status, seconds)
+        log.info(
+            "page",
+            request=request.id,
+            method=request.method,
+            route=route,
+            status=response.status,
+            ms=round(seconds * 1000, 1),
+            key=None if request.principal is None else request.principal.name,
+        )
+        if _is_to_be_zipped(response, request):
+            response = await self._replies.zipped(response)
+        await send_response(_with_safe_headers(response), request.id, send)
+
+    async def _respond(self, scope: Scope, request: Request, receive: Receive) -> tuple[str, Response | Streamed]:
+        path = request.own_path.rstrip("/") or self._root
+        try:
+            self._check(request)
+            return await self._route(scope, request, path, receive)
+        except Reply as reply:
+            return self._root, reply.response
+        except Unavailable as unavailable:
+            return self._root, self._replies.error(503, "Not now", str(unavailable))
+        except Exception as defect:
+            log.exception("page failed", request=request.id, error=type(defect).__name__)
+            detail = f"The gateway failed to show this page. Tell its operator the number of the request: {request.id}."
+            return self._root, self._replies.error(500, "Something is wrong here", detail)
+
+    def _check(self, request: Request) -> None:
+        """Raises Reply for what no page takes."""
+        if request.refusal is not None:
+            raise Reply(self._replies.error(status_of(request.refusal), "Refused", request.refusal.detail))
+        if not is_own_host(request, self._public_urls):
+            raise Reply(self._unknown_host(request))
+        if request.method not in ("GET", "HEAD", "POST"):
+            raise Reply(self._replies.error(405, "This cannot be done here", "Pages are opened, and forms are sent."))
+        if request.method == "POST" and not is_same_origin(request):
+            detail = "Another site sent this form. Open the page itself and try it there."
+            raise Reply(self._replies.error(403, "Sent from elsewhere", detail))
+
+    def _unknown_host(self, request: Request) -> Response:
+        host = request.header(b"host") or ""
+        detail = f"This gateway does not know itself as {host[:200]}. Set PUBLIC_URL to the address that browsers use."
+        return self._replies.error(421, "Unknown address", detail)
+
+
+def _is_to_be_zipped(response: Response | Streamed, request: Request) -> TypeGuard[Response]:
+    """The answer to a form may show a secret, and how well it could be compressed beside what others wrote would tell
+    of it, so it stays as it is."""
+    if isinstance(response, Streamed) or request.method == "POST" or len(response.body) < MIN_ZIPPED:
+        return False
+    takes_gzip = "gzip" in (request.header(b"accept-encoding") or "")
+    return takes_gzip and "content-encoding" not in dict(response.headers)
+
+
+def _with_safe_headers(response: Response | Streamed) -> Response | Streamed:
+    given = dict(response.headers)
+    return replace(response, headers=(*response.headers, *(line for line in _SAFE if line[0] not in given)))

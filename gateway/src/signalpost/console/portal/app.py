@@ -1,0 +1,142 @@
+"""The portal as an ASGI application.
+
+    link ──opened once──▶ session ──▶ page ──calls by name, as the link allows──▶ the API
+
+The pages have no power of their own. The same calls that the console makes are made as whoever came by a link, so what
+is not in the link is refused by the API, and what belongs to others does not exist.
+"""
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from jinja2 import Environment
+from msgspec.structs import replace
+
+from signalpost.api.app import Api
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
+from signalpost.api.routing.path_table import PathTable
+from signalpost.api.routing.services import Services
+from signalpost.api.routing.shapes.service import Problem
+from signalpost.console.browser import keeps_cookie
+from signalpost.console.calls import Calls, Refusal
+from signalpost.console.front import Front
+from signalpost.console.page import Page, Shown, Visit
+from signalpost.console.portal import ENTER, ROOT
+from signalpost.console.portal.entry import Entry, Guest, framed_by
+from signalpost.console.portal.pages import PAGES
+from signalpost.console.portal.theme import css
+from signalpost.console.replies import Replies, Reply, see_other
+from signalpost.runtime.asgi import Receive, Scope, Send
+
+_NO_COOKIE: Final = "A browser keeps nobody signed in over plain HTTP. This page has to be opened over HTTPS."
+
+
+class Portal:
+    def __init__(
+        self,
+        api: Api,
+        services: Services,
+        templates: Environment,
+        public_urls: Sequence[str],
+        pages: Sequence[Page] = PAGES,
+    ) -> None:
+        self._api = api
+        self._services = services
+        self._public_urls = public_urls
+        self._replies = Replies(templates, services.off_loop, "portal/error.html")
+        self._front = Front(services, self._replies, public_urls, ROOT, self._route)
+        self._entry = Entry(services, self._replies)
+        self._pages = PathTable({f"{ROOT}{page.path}": page for page in pages})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._front(scope, receive, send)
+
+    async def _route(
+        self, scope: Scope, request: Request, path: str, receive: Receive
+    ) -> tuple[str, Response | Streamed]:
+        if path.startswith(f"{ENTER}/"):
+            if not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
+                raise Reply(self._replies.error(400, "HTTPS is needed", _NO_COOKIE))
+            return ENTER, await self._entry.enter(request, path.removeprefix(f"{ENTER}/"))
+        guest = await self._entry.who(request)
+        route, response = await self._inside(scope, request, path, guest)
+        return route, replace(response, headers=(*response.headers, framed_by(guest.link)))
+
+    async def _inside(self, scope: Scope, request: Request, path: str, guest: Guest) -> tuple[str, Response]:
+        theme = guest.link.theme
+        if path == f"{ROOT}/leave" and request.method == "POST":
+            return path, await self._entry.leave(request, guest.link)
+        if path == f"{ROOT}/theme.css":
+            return path, Response(200, css(theme).encode(), ((CONTENT_TYPE, "text/css; charset=utf-8"),))
+        if path == f"{ROOT}/logo.png" and theme.logo is not None:
+            return path, Response(200, b64decode(theme.logo), ((CONTENT_TYPE, "image/png"),))
+        found = self._pages.find(path)
+        if found is None:
+            return ROOT, self._error(404, guest, "No such page", "There is no page here.")
+        page, params = found
+        return f"{ROOT}{page.path}", await self._page(scope, request, guest, page, params)
+
+    async def _page(
+        self, scope: Scope, request: Request, guest: Guest, page: Page, params: Mapping[str, str]
+    ) -> Response:
+        tenant = self._services.directory.tenant_with(guest.link.tenant_id)
+        visit = Visit(
+            calls=Calls(self._api, scope, guest.principal, "" if tenant is None else tenant.name),
+            principal=guest.principal,
+            tenant="",
+            root=ROOT,
+            now=self._services.clock.wall(),
+            params=params,
+            query=dict(request.query()),
+        )
+        try:
+            if request.method == "POST":
+                return await self._carry_out(request, guest, visit, page)
+            return await self._show(200, guest, visit, page)
+        except Refusal as refusal:
+            return self._refused(guest, refusal.problem)
+
+    async def _carry_out(self, request: Request, guest: Guest, visit: Visit, page: Page) -> Response:
+        visit = replace(visit, form=await self._replies.form(request))
+        do = page.forms.get(visit.given("do"))
+        if do is None:
+            return self._error(400, guest, "No such form", "This page has no such button. Load it again.")
+        try:
+            outcome = await do(visit)
+        except Refusal as refusal:
+            if refusal.problem.status in (401, 403, 404):
+                raise
+            return await self._show(refusal.problem.status, guest, replace(visit, problem=refusal.problem), page)
+        if isinstance(outcome, Shown):
+            return await self._replies.full_page(200, outcome.template, self._context(guest, visit, page, outcome.view))
+        done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
+        return see_other(visit.path(outcome.path) + done)
+
+    async def _show(self, status: int, guest: Guest, visit: Visit, page: Page) -> Response:
+        view = await page.view(visit)
+        return await self._replies.full_page(status, page.template, self._context(guest, visit, page, view))
+
+    def _refused(self, guest: Guest, problem: Problem) -> Response:
+        titles = {403: "Not allowed here", 404: "Not here, or no longer"}
+        return self._error(problem.status, guest, titles.get(problem.status, problem.title), problem.detail)
+
+    def _error(self, status: int, guest: Guest, title: str, detail: str) -> Response:
+        return self._replies.page(
+            status, "portal/error.html", {"title": title, "detail": detail, "theme": guest.link.theme}
+        )
+
+    def _context(self, guest: Guest, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
+        """What every template sees beside its view."""
+        errors = () if visit.problem is None else visit.problem.errors or ()
+        return {
+            "visit": visit,
+            "page": page,
+            "view": view,
+            "theme": guest.link.theme,
+            "now": visit.now,
+            "done": page.done.get(visit.query.get("done", "")),
+            "errors": {each.pointer: each.detail for each in errors},
+        }

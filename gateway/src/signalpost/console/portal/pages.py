@@ -1,0 +1,256 @@
+"""The pages of the portal: do my events arrive?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.shapes.deliveries import (
+    Delivery,
+    DeliveryPage,
+    DeliveryWithAttempts,
+    ReplayCount,
+    ReplayPage,
+    ShownReplay,
+)
+from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, Subscription, SubscriptionPage
+from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.pages import replays, subscription, subscriptions
+from signalpost.console.pages.deliveries import moment_of
+from signalpost.domain.event import BY_WIRE
+from signalpost.domain.portal_link import Capability
+
+_HEADER_ROWS = 3
+_STATUSES = ("pending", "retrying", "failed", "delivered")
+
+
+class Endpoints(Struct, frozen=True):
+    data: Sequence[Subscription]
+    next: str | None
+    is_first: bool
+    same: str = ""
+
+
+async def view_endpoints(visit: Visit) -> Endpoints:
+    cursor = visit.query.get("cursor")
+    page = await visit.calls.read("list_subscriptions", SubscriptionPage, {"cursor": cursor})
+    return Endpoints(page.data, page.next, cursor is None)
+
+
+# --- One endpoint -----------------------------------------------------------------------------------------------------
+
+
+class Endpoint(Struct, frozen=True):
+    subscription: Subscription
+    latest: Sequence[Delivery]
+    secret: SecretStatus | None
+    """What is known of the secret; None for whom it is no concern of."""
+    has_all: bool
+    """Whether the link is for all subscriptions, so that events can be chosen."""
+    header_rows: int = _HEADER_ROWS
+    types: Sequence[str] = tuple(BY_WIRE)
+
+
+async def view_endpoint(visit: Visit) -> Endpoint:
+    seen = await subscription.view(visit)
+    status = None
+    if visit.may(Capability.SECRET) and not seen.subscription.kind:
+        status = await visit.calls.read("read_secret_status", SecretStatus, id=visit.params["id"])
+    link = visit.principal.portal
+    return Endpoint(seen.subscription, seen.latest, status, link is not None and link.subscriptions == "all")
+
+
+async def change(visit: Visit) -> SeeOther:
+    changed: dict[str, Any] = {"name": visit.given("name")}
+    if "url" in visit.form:
+        changed["url"] = visit.given("url")
+    if "chooses" in visit.form:
+        changed["eventTypes"] = visit.form.get("type", [])
+    return await _patch(visit, changed, "changed")
+
+
+async def change_headers(visit: Visit) -> SeeOther:
+    return await _patch(visit, {"headers": dict(subscriptions.typed_headers(visit))}, "headers")
+
+
+async def _patch(visit: Visit, changed: Mapping[str, Any], done: str) -> SeeOther:
+    await visit.calls.change("patch_subscription", changed, key=visit.given("key"), id=visit.params["id"])
+    return SeeOther(f"/subscriptions/{visit.params['id']}", done)
+
+
+async def test(visit: Visit) -> Shown:
+    return msgspec.structs.replace(await subscription.test(visit), template="portal/tested.html")
+
+
+async def rotate(visit: Visit) -> Shown:
+    return msgspec.structs.replace(await subscription.rotate(visit), template="portal/rotated.html")
+
+
+# --- A new one --------------------------------------------------------------------------------------------------------
+
+
+class NewEndpoint(Struct, frozen=True):
+    given: Mapping[str, str]
+    chosen: Sequence[str]
+    types: Sequence[str] = tuple(BY_WIRE)
+
+
+async def view_new(visit: Visit) -> NewEndpoint:
+    return NewEndpoint({name: visit.given(name) for name in ("name", "url")}, visit.form.get("type", list(BY_WIRE)))
+
+
+async def create(visit: Visit) -> Shown:
+    made = await visit.calls.change("create_subscription", subscriptions.asked_for(visit), key=visit.given("key"))
+    return Shown("portal/created.html", msgspec.json.decode(made, type=NewSubscription))
+
+
+# --- Deliveries -------------------------------------------------------------------------------------------------------
+
+
+class Deliveries(Struct, frozen=True):
+    subscription: Subscription
+    data: Sequence[Delivery]
+    next: str | None
+    is_first: bool
+    same: str
+    status: str
+    statuses: Sequence[str] = _STATUSES
+
+
+async def view_deliveries(visit: Visit) -> Deliveries:
+    of, cursor, status = visit.params["id"], visit.query.get("cursor"), visit.query.get("status", "")
+    query = {"status": status, "cursor": cursor}
+    page = await visit.calls.read("list_subscription_deliveries", DeliveryPage, query, id=of)
+    found = await visit.calls.read("read_subscription", Subscription, id=of)
+    same = f"status={status}" if status in _STATUSES else ""
+    return Deliveries(found, page.data, page.next, cursor is None, same, status)
+
+
+class OneDelivery(Struct, frozen=True):
+    delivery: DeliveryWithAttempts
+    subscription: Subscription
+    body: str | None
+    """The event as it is sent, indented; None for whom that is not shown to."""
+
+
+async def view_delivery(visit: Visit) -> OneDelivery:
+    of, event_id = visit.params["id"], visit.params["eventId"]
+    delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
+    found = await visit.calls.read("read_subscription", Subscription, id=of)
+    body = None
+    if visit.may(Capability.PAYLOAD):
+        sent = await visit.calls.read("read_delivered_event", msgspec.Raw, id=of, eventId=event_id)
+        body = msgspec.json.format(bytes(sent), indent=2).decode()
+    return OneDelivery(delivery, found, body)
+
+
+async def send_again(visit: Visit) -> SeeOther:
+    of, event_id = visit.params["id"], visit.params["eventId"]
+    await visit.calls.change("retry_delivery", key=visit.given("key"), id=of, eventId=event_id)
+    return SeeOther(f"/subscriptions/{of}/deliveries/{event_id}", "sent")
+
+
+# --- Many again -------------------------------------------------------------------------------------------------------
+
+
+class Again(Struct, frozen=True):
+    subscription: Subscription
+    given: Mapping[str, str]
+    running: Sequence[ShownReplay]
+    plan: ReplayCount | None = None
+    """What would be sent, once somebody asked for it."""
+
+
+async def view_again(visit: Visit) -> Again:
+    of = visit.params["id"]
+    found = await visit.calls.read("read_subscription", Subscription, id=of)
+    running = await visit.calls.read("list_replays", ReplayPage, {"limit": "10"}, id=of)
+    return Again(found, replays.typed_span(visit), running.data)
+
+
+def _span(visit: Visit) -> dict[str, Any]:
+    given = replays.typed_span(visit)
+    return {"from": moment_of(given["from"]), "to": moment_of(given["to"]), "status": given["status"]}
+
+
+async def plan(visit: Visit) -> Shown:
+    """Counts, and sends nothing."""
+    counted = await visit.calls.change("start_replay", {**_span(visit), "dryRun": True}, id=visit.params["id"])
+    shown = msgspec.structs.replace(await view_again(visit), plan=msgspec.json.decode(counted, type=ReplayCount))
+    return Shown("portal/again.html", shown)
+
+
+async def start(visit: Visit) -> SeeOther:
+    await visit.calls.change("start_replay", _span(visit), key=visit.given("key"), id=visit.params["id"])
+    return SeeOther(f"/subscriptions/{visit.params['id']}/again", "started")
+
+
+async def stop(visit: Visit) -> SeeOther:
+    of, replay = visit.params["id"], visit.given("replay")
+    await visit.calls.change("cancel_replay", key=visit.given("key"), id=of, replayId=replay)
+    return SeeOther(f"/subscriptions/{of}/again", "stopped")
+
+
+PAGES = (
+    Page(path="", section="", title="Endpoints", template="portal/endpoints.html", view=view_endpoints),
+    Page(
+        path="/subscriptions/new",
+        section="",
+        title="New endpoint",
+        template="portal/new.html",
+        view=view_new,
+        forms={"create": create},
+    ),
+    Page(
+        path="/subscriptions/{id}",
+        section="",
+        title="Endpoint",
+        template="portal/endpoint.html",
+        view=view_endpoint,
+        forms={
+            "test": test,
+            "pause": subscription.pause,
+            "resume": subscription.resume,
+            "change": change,
+            "headers": change_headers,
+            "rotate": rotate,
+            "promote": subscription.promote,
+        },
+        done={
+            "paused": "Paused. Nothing is sent there, and nothing is lost: events wait.",
+            "resumed": "Resumed. What waited is being sent now.",
+            "changed": "Saved.",
+            "headers": "The headers were replaced.",
+            "promoted": "The new secret is the only one now.",
+        },
+    ),
+    Page(
+        path="/subscriptions/{id}/deliveries",
+        section="",
+        title="Deliveries",
+        template="portal/deliveries.html",
+        view=view_deliveries,
+    ),
+    Page(
+        path="/subscriptions/{id}/deliveries/{eventId}",
+        section="",
+        title="Delivery",
+        template="portal/delivery.html",
+        view=view_delivery,
+        forms={"send": send_again},
+        done={"sent": "One more attempt is being made now."},
+    ),
+    Page(
+        path="/subscriptions/{id}/again",
+        section="",
+        title="Send again",
+        template="portal/again.html",
+        view=view_again,
+        forms={"plan": plan, "start": start, "stop": stop},
+        done={
+            "started": "It is being sent again, beside everything new.",
+            "stopped": "Stopped. What was queued is still sent.",
+        },
+    ),
+)

@@ -1,0 +1,26 @@
+"""A link's theme as CSS: colours that were parsed and made readable, and numbers. Nothing in it is text of others."""
+
+from typing import Final
+
+from signalpost.domain.colours import mixed, readable
+from signalpost.domain.portal_link import Mode, Theme
+
+_LIGHT: Final = "#ffffff"
+_DARK: Final = "#1b1c1a"
+"""The grounds on which the console's pages are written."""
+_SCHEMES: Final = {Mode.AUTO: "light dark", Mode.LIGHT: "light", Mode.DARK: "dark"}
+
+
+def css(theme: Theme) -> str:
+    on_light = readable(mixed(theme.accent, "#000000", 0.04), _LIGHT, "#000000")
+    on_dark = readable(theme.accent, _DARK, "#ffffff")
+    fill = readable(theme.accent, "#ffffff", "#000000")
+    rules = {
+        "color-scheme": _SCHEMES[theme.mode],
+        "--accent": f"light-dark({on_light}, {on_dark})",
+        "--fill": fill,
+        "--soft": f"light-dark({mixed(theme.accent, _LIGHT, 0.9)}, {mixed(theme.accent, _DARK, 0.8)})",
+        "--radius": f"{theme.radius}px",
+        "--card-radius": f"{theme.radius * 5 // 3}px",
+    }
+    return ":root{" + "".join(f"{name}:{value};" for name, value in rules.items()) + "}"
