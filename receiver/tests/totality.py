@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 from receiver.tests.requests import NOW, SECRET
@@ -13,13 +14,16 @@ from signalpost_receiver import (
     ReceiverError,
     Refusal,
     ReplayError,
+    Schema,
     Signer,
     UsageError,
     VerificationError,
     parse,
 )
-from signalpost_receiver.decoding import decode, encode
+from signalpost_receiver.decoding import decode, decode_noting_repeated, encode
+from signalpost_receiver.envelope import event_of
 from signalpost_receiver.stores.base import item_of
+from signalpost_receiver.usual_body import read_usual
 
 RECEIVER = Receiver(secrets=SECRET, clock=lambda: NOW)
 RECEIVER.on()(lambda _event: None)
@@ -51,6 +55,24 @@ def assert_signed(body: bytes, *, page_only: bool) -> None:
     _assert_sound(event, body)
 
 
+def assert_read_alike(body: bytes) -> None:
+    """What is recognised as a whole is what the decoder reads, to the digit. No name comes twice but in the facts."""
+    usual = read_usual(body)
+    if usual is None:
+        return
+    value, repeated = decode_noting_repeated(body)
+    assert encode(usual) == encode(value)
+    assert _event_or_error(lambda: parse(body)) == _event_or_error(lambda: event_of(value))
+    assert all(each == usual["data"]["document"]["additionalFacts"] for each in repeated)
+
+
+def _event_or_error(read: Callable[[], Event]) -> Event | str:
+    try:
+        return read()
+    except Schema as error:
+        return str(error)
+
+
 def _assert_safe(error: ReceiverError, body: Any) -> None:
     shown = f"{error!r} {error.__context__!r} {error.__cause__!r}"
     assert SECRET not in shown
@@ -66,5 +88,6 @@ def _assert_sound(event: Event, body: bytes) -> None:
     assert item_of(event, ordered=True).position.isalnum()
     event.id.encode()
     assert parse(encode(decode(body))) == parse(body)
+    assert_read_alike(body)
     if event.document is not None and event.document.contract_value is not None:
         int(event.document.contract_value)

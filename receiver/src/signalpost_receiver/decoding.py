@@ -1,8 +1,8 @@
 """Decodes JSON that another program may have made to confuse its readers.
 
 `json.loads` alone takes NaN, reads UTF-16, keeps the last of two equal names without a word, rounds money, and lets
-half a character through that no file or database takes afterwards. What these functions find out costs more than
-decoding, so `envelope` asks for it only where a body may have such a thing.
+half a character through that no file or database takes afterwards. Finding that out costs more than decoding, so
+`usual_body` first looks whether a body can have such a thing at all.
 """
 
 from __future__ import annotations
@@ -19,28 +19,13 @@ MAX_DEPTH = 32
 
 
 def decode(body: bytes) -> Json:
-    """The value of the body, in which the last of equal names counts. Raises InvalidJSON, or TooDeep beyond any limit.
-
-    It may still be nested too deeply, or have half a character: see `check`.
-    """
-    text = _text(body)
-    try:
-        value, end = _DECODER.raw_decode(text)
-        if end == len(text):
-            return value  # type: ignore[no-any-return]
-    except (ValueError, RecursionError, DecimalException):
-        pass  # an error, which is told below
-    return _decode(_DECODER, text)  # perhaps there is only white space around it
-
-
-def check(value: Json) -> None:
-    """Refuse what no event has and what harms whoever goes on with it. Raises InvalidJSON or TooDeep."""
-    _check_depth(value)
-    _check_characters(value)
+    """The value of the body, in which the last of equal names counts. Raises InvalidJSON or TooDeep."""
+    value, _ = decode_noting_repeated(body)
+    return value
 
 
 def decode_noting_repeated(body: bytes) -> tuple[Json, list[dict[str, Json]]]:
-    """The value of a body that was decoded before, and those of its objects that have a name twice."""
+    """The value of the body as `decode` gives it, and those of its objects that have a name twice."""
     repeated: list[dict[str, Json]] = []
 
     def noted(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -50,7 +35,20 @@ def decode_noting_repeated(body: bytes) -> tuple[Json, list[dict[str, Json]]]:
         return values
 
     decoder = json.JSONDecoder(object_pairs_hook=noted, parse_float=Decimal, parse_constant=_refuse_constant)
-    return _decode(decoder, _text(body)), repeated
+    value = _decode(decoder, _text(body))
+    _check_depth(value)
+    if b"\\" in body:  # UTF-8 itself has no half characters
+        _check_characters(value)
+    return value, repeated
+
+
+def decode_flat(text: str) -> dict[str, Json] | None:
+    """The value of an object in which no other is, and no array; None if the text is not JSON."""
+    try:
+        value, end = _FLAT.raw_decode(text)
+    except (ValueError, DecimalException):
+        return None
+    return value if end == len(text) else None
 
 
 def _text(body: bytes) -> str:
@@ -90,7 +88,7 @@ def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError  # NaN and Infinity, which Python would read although they are not JSON
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+_FLAT = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
 
 
 def _check_depth(value: Json) -> None:

@@ -2,22 +2,20 @@
 
 What the contract may add later (attributes, event types, statuses) passes through; what it promises must be there.
 
-Nearly every event has exactly the attributes that this release knows, in the contract's order. Such objects are
-recognised as a whole (`_Form`); others are read attribute by attribute, with the same result.
+Nearly every body is recognised as a whole (`usual_body`). Others are decoded and looked at attribute by attribute.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from itertools import product
 from typing import Any, NamedTuple
 
-from .decoding import check, decode, decode_noting_repeated
+from .decoding import decode_noting_repeated
 from .errors import DuplicateKey, Schema
 from .event import Document, DocumentStatus, Event, EventType, Json, Version, draft_of
+from .usual_body import read_usual
 
 LINK_LIFETIME = timedelta(minutes=15)
 """How long a link to a version works, from the event's `createdAt` (C10)."""
@@ -28,6 +26,7 @@ MAX_ID_LENGTH = 256
 _MAX_EXPONENT = 100
 _TYPES = {kind.value: kind for kind in EventType}
 _STATUSES = {kind.value: kind for kind in DocumentStatus}
+_DATE_LENGTH = len("2021-11-25")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII).fullmatch
 # As the gateway writes it, which every Python version reads: so that most need no conversion.
 _USUAL_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?\+00:00", re.ASCII).fullmatch
@@ -52,65 +51,31 @@ class _Kind(NamedTuple):
 _NULL = type(None)
 _TEXT = _Kind((str,), "not a string")
 _TEXT_OR_NULL = _Kind((str, _NULL), "neither a string nor null")
-_AMOUNT = _Kind((Decimal, int, _NULL), "neither a number nor null")
+_AMOUNT_OR_NULL = _Kind((Decimal, int, _NULL), "neither a number nor null")
 _OBJECT = _Kind((dict,), "not an object")
 _OBJECT_OR_NULL = _Kind((dict, _NULL), "neither an object nor null")
 
-
-class _Form:
-    """Which attributes an object must have, and of which kinds."""
-
-    def __init__(self, **kinds: _Kind) -> None:
-        self._kinds = kinds
-        self._names = tuple(kinds)
-        # Every combination of kinds that is right, with how many texts and names in quotation marks it has.
-        self._right = {
-            types: len(types) + types.count(str) for types in product(*(kind.types for kind in kinds.values()))
-        }
-
-    def read(self, value: Json, path: str) -> tuple[Iterable[Any], dict[str, Json], int]:
-        """The values of the attributes, in their order; the object's other attributes; and how many texts and names in
-        quotation marks were counted. `path` says where the object is in the body. Raises Schema.
-        """
-        if isinstance(value, dict) and tuple(value) == self._names:
-            quoted = self._right.get(tuple(map(type, value.values())))
-            if quoted is not None:
-                return value.values(), {}, quoted
-        return self._each(value, path)
-
-    def _each(self, value: Json, path: str) -> tuple[Iterable[Any], dict[str, Json], int]:
-        if not isinstance(value, dict):
-            raise Schema(f"{path} is not an object")
-        for name, (types, problem) in self._kinds.items():
-            if name not in value:
-                raise Schema(f"{path}.{name} is missing")
-            if not isinstance(value[name], types) or isinstance(value[name], bool):
-                raise Schema(f"{path}.{name} is {problem}")
-        others = {name: inner for name, inner in value.items() if name not in self._kinds}
-        return [value[name] for name in self._names], others, 0
-
-
-_ENVELOPE = _Form(id=_TEXT, type=_TEXT, createdAt=_TEXT, data=_OBJECT)
-_DOCUMENT = _Form(
-    type=_TEXT,
-    title=_TEXT,
-    status=_TEXT,
-    createdAt=_TEXT,
-    sourceApp=_TEXT,
-    startDate=_TEXT_OR_NULL,
-    executedAt=_TEXT_OR_NULL,
-    expiryDate=_TEXT_OR_NULL,
-    externalId=_TEXT,
-    ownerEmail=_TEXT,
-    authorEmail=_TEXT,
-    referenceId=_TEXT_OR_NULL,
-    contractValue=_AMOUNT,
-    latestVersion=_OBJECT_OR_NULL,
-    additionalFacts=_OBJECT,
-    counterpartyName=_TEXT_OR_NULL,
-    publishedVersion=_OBJECT_OR_NULL,
-)
-_VERSION = _Form(number=_TEXT, downloadUrl=_TEXT)
+_ENVELOPE = {"id": _TEXT, "type": _TEXT, "createdAt": _TEXT, "data": _OBJECT}
+_DOCUMENT = {
+    "type": _TEXT,
+    "title": _TEXT,
+    "status": _TEXT,
+    "createdAt": _TEXT,
+    "sourceApp": _TEXT,
+    "startDate": _TEXT_OR_NULL,
+    "executedAt": _TEXT_OR_NULL,
+    "expiryDate": _TEXT_OR_NULL,
+    "externalId": _TEXT,
+    "ownerEmail": _TEXT,
+    "authorEmail": _TEXT,
+    "referenceId": _TEXT_OR_NULL,
+    "contractValue": _AMOUNT_OR_NULL,
+    "latestVersion": _OBJECT_OR_NULL,
+    "additionalFacts": _OBJECT,
+    "counterpartyName": _TEXT_OR_NULL,
+    "publishedVersion": _OBJECT_OR_NULL,
+}
+_VERSION = {"number": _TEXT, "downloadUrl": _TEXT}
 
 _DraftEvent, _DraftDocument, _DraftVersion = draft_of(Event), draft_of(Document), draft_of(Version)
 
@@ -123,121 +88,104 @@ def parse(body: bytes, hints: Hints = Hints()) -> Event:  # noqa: B008  # immuta
 
     Raises InvalidJSON, TooDeep, DuplicateKey or Schema, whatever the bytes.
     """
-    value = decode(body)
-    reader = _Reader()
-    try:
-        event = reader.event(value, hints)
-    except Schema:
-        check(value)  # what is wrong with the JSON comes first
-        raise
-    if not _is_plain(body, reader.names_and_texts):
-        check(value)
-        _refuse_repeated(body)
+    usual = read_usual(body)
+    if usual is not None:
+        return _event(usual, hints)
+    value, repeated = decode_noting_repeated(body)
+    event = event_of(value, hints)
+    for each in repeated:
+        if event.document is None or each is not event.document.additional_facts:
+            raise DuplicateKey("an object in the body has a name more than once")
     return event
 
 
 def event_of(value: Json, hints: Hints = Hints()) -> Event:  # noqa: B008  # immutable
     """Read an event that is decoded already. Raises Schema, whatever the value."""
-    return _Reader().event(value, hints)
+    return _event(_checked(value), hints)
 
 
-def _is_plain(body: bytes, names_and_texts: int) -> bool:
-    """Whether nothing can be wrong with the body's JSON, because nothing is in it but what was read.
-
-    Without escapes, each quotation mark begins or ends a name or a text. If there are no more of them than what was
-    read has, then no name came twice, since only the last of equal names is read; and there is no other object, except
-    empty ones. Without arrays, nothing is nested deeply then.
-    """
-    return b"\\" not in body and b"[" not in body and body.count(b'"') == 2 * names_and_texts
-
-
-def _refuse_repeated(body: bytes) -> None:
-    value, repeated = decode_noting_repeated(body)
-    if repeated:
-        document = event_of(value).document
-        for each in repeated:
-            if document is None or each is not document.additional_facts:
-                raise DuplicateKey("an object in the body has a name more than once")
+def _checked(value: Json) -> dict[str, Any]:
+    """The value, if it is an event that has every attribute, each of its kind. Raises Schema."""
+    event = _object(value, _ENVELOPE, "event")
+    document = event["data"].get("document")
+    if event["type"] in _TYPES or isinstance(document, dict):
+        document = _object(document, _DOCUMENT, "event.data.document")
+        for name in ("latestVersion", "publishedVersion"):
+            if document[name] is not None:
+                _object(document[name], _VERSION, f"event.data.document.{name}")
+    return event
 
 
-class _Reader:
-    """Reads one event, and counts the names and texts in it, those of objects with unusual attributes left out."""
+def _object(value: Json, attributes: dict[str, _Kind], path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Schema(f"{path} is not an object")
+    for name, (types, problem) in attributes.items():
+        if name not in value:
+            raise Schema(f"{path}.{name} is missing")
+        if not isinstance(value[name], types) or isinstance(value[name], bool):
+            raise Schema(f"{path}.{name} is {problem}")
+    return value
 
-    __slots__ = ("names_and_texts",)
 
-    def __init__(self) -> None:
-        self.names_and_texts = 0
+def _event(value: dict[str, Any], hints: Hints) -> Event:
+    draft: Any = _DraftEvent()
+    draft.id = event_id = value["id"]
+    if not 0 < len(event_id) <= MAX_ID_LENGTH:
+        raise Schema(f"event.id is empty or longer than {MAX_ID_LENGTH} characters")
+    draft.type = _TYPES.get(value["type"], value["type"])
+    draft.created_at = created_at = _timestamp(value["createdAt"], "event.createdAt")
+    draft.data = data = value["data"]
+    content = data.get("document")
+    draft.document = _document(content, created_at) if isinstance(content, dict) else None
+    draft.extra = {} if len(value) == len(_ENVELOPE) else _unknown(value, _ENVELOPE)
+    draft.sequence, draft.attempt, draft.is_replay, draft.is_test = hints
+    draft.__class__ = Event
+    event: Event = draft
+    return event
 
-    def event(self, value: Json, hints: Hints) -> Event:
-        (event_id, type_name, created_at, data), extra, count = _ENVELOPE.read(value, "event")
-        if not 0 < len(event_id) <= MAX_ID_LENGTH:
-            raise Schema(f"event.id is empty or longer than {MAX_ID_LENGTH} characters")
-        event_type = _TYPES.get(type_name)
-        content = data.get("document")
-        draft: Any = _DraftEvent()
-        draft.id = event_id
-        draft.type = type_name if event_type is None else event_type
-        draft.created_at = created_at = _timestamp(created_at, "event.createdAt")
-        has_document = event_type is not None or isinstance(content, dict)
-        draft.document = self._document(content, created_at) if has_document else None
-        draft.data = data
-        draft.extra = extra
-        draft.sequence, draft.attempt, draft.is_replay, draft.is_test = hints
-        draft.__class__ = Event
-        self.names_and_texts += count + len(data)
-        event: Event = draft
-        return event
 
-    def _document(self, value: Json, event_created_at: datetime) -> Document:
-        draft: Any = _DraftDocument()
-        (
-            (
-                draft.type,
-                draft.title,
-                status,
-                created_at,
-                draft.source_app,
-                start_date,
-                executed_at,
-                expiry_date,
-                draft.external_id,
-                draft.owner_email,
-                draft.author_email,
-                draft.reference_id,
-                contract_value,
-                latest_version,
-                draft.additional_facts,
-                draft.counterparty_name,
-                published_version,
-            ),
-            draft.extra,
-            count,
-        ) = _DOCUMENT.read(value, "event.data.document")
-        draft.status = _STATUSES.get(status, status)
-        draft.created_at = _timestamp(created_at, "event.data.document.createdAt")
-        draft.start_date = None if start_date is None else _day(start_date, "event.data.document.startDate")
-        draft.executed_at = None if executed_at is None else _timestamp(executed_at, "event.data.document.executedAt")
-        draft.expiry_date = None if expiry_date is None else _day(expiry_date, "event.data.document.expiryDate")
-        draft.contract_value = None if contract_value is None else _amount(contract_value)
-        links_end = _link_expiry(event_created_at)
-        draft.latest_version = self._version(latest_version, "event.data.document.latestVersion", links_end)
-        draft.published_version = self._version(published_version, "event.data.document.publishedVersion", links_end)
-        draft.__class__ = Document
-        facts = draft.additional_facts
-        self.names_and_texts += count + len(facts) + list(map(type, facts.values())).count(str)
-        document: Document = draft
-        return document
+def _document(value: dict[str, Any], event_created_at: datetime) -> Document:
+    draft: Any = _DraftDocument()
+    draft.type = value["type"]
+    draft.title = value["title"]
+    draft.status = _STATUSES.get(value["status"], value["status"])
+    draft.created_at = _timestamp(value["createdAt"], "event.data.document.createdAt")
+    draft.source_app = value["sourceApp"]
+    draft.start_date = _day(value["startDate"], "event.data.document.startDate")
+    executed_at = value["executedAt"]
+    draft.executed_at = None if executed_at is None else _timestamp(executed_at, "event.data.document.executedAt")
+    draft.expiry_date = _day(value["expiryDate"], "event.data.document.expiryDate")
+    draft.external_id = value["externalId"]
+    draft.owner_email = value["ownerEmail"]
+    draft.author_email = value["authorEmail"]
+    draft.reference_id = value["referenceId"]
+    draft.contract_value = _amount(value["contractValue"])
+    links_end = _link_expiry(event_created_at)
+    draft.latest_version = _version(value["latestVersion"], links_end)
+    draft.additional_facts = value["additionalFacts"]
+    draft.counterparty_name = value["counterpartyName"]
+    draft.published_version = _version(value["publishedVersion"], links_end)
+    draft.extra = {} if len(value) == len(_DOCUMENT) else _unknown(value, _DOCUMENT)
+    draft.__class__ = Document
+    document: Document = draft
+    return document
 
-    def _version(self, value: Json, path: str, expires_at: datetime) -> Version | None:
-        if value is None:
-            return None
-        draft: Any = _DraftVersion()
-        (draft.number, draft.download_url), draft.extra, count = _VERSION.read(value, path)
-        self.names_and_texts += count
-        draft.expires_at = expires_at
-        draft.__class__ = Version
-        version: Version = draft
-        return version
+
+def _version(value: dict[str, Any] | None, expires_at: datetime) -> Version | None:
+    if value is None:
+        return None
+    draft: Any = _DraftVersion()
+    draft.number = value["number"]
+    draft.download_url = value["downloadUrl"]
+    draft.expires_at = expires_at
+    draft.extra = {} if len(value) == len(_VERSION) else _unknown(value, _VERSION)
+    draft.__class__ = Version
+    version: Version = draft
+    return version
+
+
+def _unknown(value: dict[str, Any], known: dict[str, _Kind]) -> dict[str, Json]:
+    return {name: inner for name, inner in value.items() if name not in known}
 
 
 def _link_expiry(created_at: datetime) -> datetime:
@@ -247,7 +195,9 @@ def _link_expiry(created_at: datetime) -> datetime:
         raise Schema("event.createdAt is too late in the year 9999") from None
 
 
-def _amount(value: Decimal | int) -> Decimal:
+def _amount(value: Decimal | int | None) -> Decimal | None:
+    if value is None:
+        return None
     number = Decimal(value)
     # Whoever turns 1e999999999 into an int waits for ever.
     if abs(number.adjusted()) > _MAX_EXPONENT:
@@ -255,13 +205,17 @@ def _amount(value: Decimal | int) -> Decimal:
     return number
 
 
-def _day(text: str, path: str) -> date | datetime:
-    if not _DATE(text):
+def _day(text: str | None, path: str) -> date | datetime | None:
+    if text is None:
+        return None
+    if len(text) != _DATE_LENGTH:
         return _timestamp(text, path)
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Schema(f"{path} is not a date") from None
+        if _DATE(text):
+            return date.fromisoformat(text)
+    except ValueError:  # the 30th of February
+        pass
+    raise Schema(f"{path} is not a date")
 
 
 def _timestamp(text: str, path: str) -> datetime:

@@ -49,11 +49,15 @@ def read_headers(headers: Headers) -> dict[str, str]:
     try:
         for raw_name, value in headers.items() if hasattr(headers, "items") else headers:
             name = used.get(raw_name.lower())
-            if name is not None:
-                for each in (value,) if isinstance(value, str) else _texts(value):
-                    if name in found:
-                        raise MalformedSignature(f"{name} is there more than once")
-                    found[name] = each
+            if name is None:
+                continue
+            if isinstance(value, str) and name not in found:
+                found[name] = value  # as nearly all come
+                continue
+            for each in _texts(value):
+                if name in found:
+                    raise MalformedSignature(f"{name} is there more than once")
+                found[name] = each
     except MalformedSignature:
         raise
     except Exception as error:  # an object of the caller's, which may raise anything

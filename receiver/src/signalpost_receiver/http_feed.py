@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
-from .decoding import check, decode
+from .decoding import decode
 from .errors import ConfigError, FeedError, PayloadError
 from .event import Json
 from .feed import Page
@@ -46,9 +46,7 @@ class HttpFeed:
             status, body = self._send(request)
             if status not in (200, 410):
                 return status, None
-            answer = decode(body)
-            check(answer)
-            return status, answer
+            return status, decode(body)
         except PayloadError as error:
             raise FeedError(f"the answer is not the gateway's: {error}") from None
         except (OSError, http.client.HTTPException) as error:

@@ -195,13 +195,11 @@ class Receiver:
         return event
 
     def _raw(self, body: object) -> bytes:
-        if isinstance(body, memoryview):
-            body = body.tobytes() if body.nbytes <= self.max_body_bytes else bytes(self.max_body_bytes + 1)
-        if not isinstance(body, (bytes, bytearray)):
+        if not isinstance(body, (bytes, bytearray, memoryview)):
             raise UsageError(
                 f"the body is {type(body).__name__}, not bytes: give the request's raw body, before anything parses it"
             )
-        if len(body) > self.max_body_bytes:
+        if (body.nbytes if isinstance(body, memoryview) else len(body)) > self.max_body_bytes:
             raise TooLarge(f"the body is longer than {self.max_body_bytes} bytes")
         return bytes(body)
 

@@ -72,10 +72,11 @@ class Verifier:
 
     def _check_standard(self, body: bytes, headers: dict[str, str]) -> int:
         """C20: the attempt's time, once the signature that covers it fits."""
-        for name in (STANDARD_ID, STANDARD_TIMESTAMP):
-            if name not in headers:
-                raise MissingHeader(f"{name} is not there")
-        message_id, seconds = headers[STANDARD_ID], headers[STANDARD_TIMESTAMP]
+        message_id, seconds = headers.get(STANDARD_ID), headers.get(STANDARD_TIMESTAMP)
+        if message_id is None:
+            raise MissingHeader(f"{STANDARD_ID} is not there")
+        if seconds is None:
+            raise MissingHeader(f"{STANDARD_TIMESTAMP} is not there")
         if not _ID.fullmatch(message_id):
             raise MalformedSignature(f"{STANDARD_ID} is not an id")
         if not _SECONDS.fullmatch(seconds):
