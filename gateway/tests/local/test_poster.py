@@ -1,7 +1,7 @@
 """How the local tools reach a receiver."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 import pytest
@@ -11,7 +11,7 @@ from gateway.tests.local.recording_receiver import RecordingReceiver
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.errors import StartError
 from signalpost.local.direct_delivery import endpoint, event_of
-from signalpost.local.poster import Poster
+from signalpost.local.poster import NotLocal, Poster
 
 SECRET = "a secret of mine"
 
@@ -42,6 +42,29 @@ def test_another_machine_is_called_through_the_operators_proxy(proxy: ConnectPro
     """Linux takes 0.0.0.0 for this machine, where nothing answers: so no request of a test leaves it."""
     assert asyncio.run(post("http://0.0.0.0:9/", external=True)) is None
     assert proxy.targets == ["0.0.0.0:9"]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://93.184.215.14/", "http://10.0.0.1:9/", "https://shop.example/", "http://shop.example:9/"]
+)
+def test_what_leads_to_another_machine_is_refused_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(NotLocal, match="--allow-external"):
+        asyncio.run(check(url, {"shop.example": ["93.184.215.14"]}))
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1/", "http://[::1]:9/", "https://laptop.example/", "http://later/"])
+def test_what_leads_here_passes_and_so_does_a_name_without_an_address_yet(url: str) -> None:
+    asyncio.run(check(url, {"laptop.example": ["127.0.0.1", "::1"]}))
+
+
+async def check(url: str, known: Mapping[str, Sequence[str]]) -> None:
+    async def resolve(host: str, _port: int) -> Sequence[str]:
+        if host not in known:
+            raise OSError(host)
+        return known[host]
+
+    async with Poster(external=False, resolve=resolve) as poster:
+        await poster.check(url)
 
 
 def test_a_proxy_that_cannot_be_read_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain.request import Target
 from signalpost.sender.addresses import (
+    ELSEWHERE,
     EVERYWHERE,
     NO_EXCEPTIONS,
     THIS_MACHINE,
@@ -284,7 +285,7 @@ def test_any_text_is_read_or_refused_as_a_value(text: str) -> None:
 
 @pytest.mark.parametrize("port", [1, 80, 9000, 65535])
 def test_tools_for_ones_own_machine_call_every_port_of_it_and_nothing_else(port: int) -> None:
-    guard = Guard(THIS_MACHINE)
+    guard = Guard(THIS_MACHINE, ELSEWHERE)
     for scheme, host in (("http", "127.0.0.1"), ("https", "127.8.8.8"), ("http", "::1")):
         assert target_refusal(Target(scheme, host, port), guard) is None
     local, elsewhere = ip_address("127.0.0.1"), ip_address("93.184.215.14")
@@ -292,7 +293,9 @@ def test_tools_for_ones_own_machine_call_every_port_of_it_and_nothing_else(port:
     assert target_refusal(named, guard) is None, "dialling will tell"
     assert addresses_refusal(named, [local], guard) is None
     assert addresses_refusal(named, [local, elsewhere], guard) is not None
-    assert target_refusal(Target("http", "10.0.0.1", port), guard) is not None
+    for scheme, host in (("http", "10.0.0.1"), ("https", "93.184.215.14"), ("https", "2606:2800:21f:cb07::1")):
+        assert target_refusal(Target(scheme, host, port), guard) is not None
+        assert addresses_refusal(Target("https", "laptop.example", port), [ip_address(host)], guard) is not None
 
 
 def test_a_person_may_let_a_tool_call_everything_but_no_setting_can() -> None:

@@ -74,7 +74,7 @@ async def _examined(
         try:
             for each in (url, inspect):
                 if each is not None:
-                    poster.check(each.replace(DOCUMENT, "0"))
+                    await poster.check(each.replace(DOCUMENT, "0"))
         except Bad as bad:
             raise Misuse(f"This URL cannot be called: {bad}") from None
         patient = Patient(poster, url, secret, inspect, attempt_timeout)

@@ -87,7 +87,7 @@ def _send(event_type: str, changes: Mapping[str, Any], url: str, secret: str, *,
 
 async def _posted(url: str, request: OutgoingRequest, *, external: bool) -> Outcome:
     async with Poster(external=external) as poster:
-        poster.check(url)
+        await poster.check(url)
         return await poster.post(request)
 
 

@@ -10,6 +10,7 @@ proxy on another one could not reach it.
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,9 +18,19 @@ from typing import Self
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import SignalpostError, StartError
-from signalpost.domain.request import OutgoingRequest
-from signalpost.sender.addresses import EVERYWHERE, THIS_MACHINE, Guard, literal, target_refusal
+from signalpost.domain.request import OutgoingRequest, Target
+from signalpost.sender.addresses import (
+    ELSEWHERE,
+    EVERYWHERE,
+    THIS_MACHINE,
+    Address,
+    Guard,
+    addresses_refusal,
+    literal,
+    target_refusal,
+)
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
+from signalpost.sender.resolver import Names, Resolve, SystemResolver, addresses_of
 from signalpost.sender.sender import Sender, SenderSettings
 
 ATTEMPT_TIMEOUT = 5.0
@@ -33,9 +44,12 @@ class NotLocal(SignalpostError):
 class Poster:
     """Sends requests from this machine. Enter it as an async context manager."""
 
-    def __init__(self, *, external: bool, attempt_timeout: float = ATTEMPT_TIMEOUT) -> None:
+    def __init__(
+        self, *, external: bool, attempt_timeout: float = ATTEMPT_TIMEOUT, resolve: Resolve | None = None
+    ) -> None:
         """`external`: whether other machines may be called, too. Raises StartError for a proxy that cannot be read."""
-        self._guard = Guard(EVERYWHERE if external else THIS_MACHINE)
+        self._resolve = resolve or SystemResolver()
+        self._guard = Guard(EVERYWHERE) if external else Guard(THIS_MACHINE, ELSEWHERE)
         self._attempt_timeout = attempt_timeout
         self._proxy = _proxy() if external else None
 
@@ -59,13 +73,31 @@ class Poster:
             proxy=proxy,
             ca_file=Path(ca_file) if ca_file else None,
         )
-        return Sender(settings, loop=asyncio.get_running_loop(), wall=lambda: time.time_ns() // 1000)
+        return Sender(
+            settings,
+            loop=asyncio.get_running_loop(),
+            wall=lambda: time.time_ns() // 1000,
+            resolve=self._resolve,
+        )
 
-    def check(self, url: str) -> None:
-        """Raises NotLocal for a URL that would be refused, as far as that is known without resolving its host, and Bad
-        for one that cannot be read."""
-        if target_refusal(parse_url(url).target, self._guard) is not None:
+    async def check(self, url: str) -> None:
+        """Raises NotLocal for a URL that leads to another machine now, and Bad for one that cannot be read. Where it
+        leads is looked at again whenever it is called."""
+        target = parse_url(url).target
+        if target_refusal(target, self._guard) or addresses_refusal(target, await self._addresses(target), self._guard):
             raise NotLocal(f"{url} is not on this machine. If you mean it, add --allow-external.")
+
+    async def _addresses(self, target: Target) -> Sequence[Address]:
+        """The host's addresses; none if there are none yet, or if a proxy looks them up."""
+        if self._proxy is not None:
+            return ()
+        names = Names(self._resolve, kept_seconds=0, clock=time.monotonic)
+        try:
+            return await addresses_of(names, target.host, target.port)
+        except OSError:
+            return ()
+        finally:
+            await names.close()
 
     async def post(self, request: OutgoingRequest) -> Outcome:
         """Make one request, and wait for its outcome."""

@@ -168,6 +168,11 @@ def _every_port(*networks: Network) -> tuple[AllowedTarget, ...]:
 
 THIS_MACHINE = _every_port(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 """Every port of the machine itself: for tools that people use on their own machine, never for a gateway of others."""
+ELSEWHERE = (
+    *(DeniedTarget(None, net4) for net4 in IPv4Network("0.0.0.0/0").address_exclude(IPv4Network("127.0.0.0/8"))),
+    *(DeniedTarget(None, net6) for net6 in IPv6Network("::/0").address_exclude(IPv6Network("::1/128"))),
+)
+"""Every address that is not the machine's own: without denying them, https to public ones would be possible."""
 EVERYWHERE = _every_port(IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 """Every target: for what a person on their own machine has allowed for one command."""
 

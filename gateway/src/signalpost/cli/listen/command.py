@@ -97,7 +97,7 @@ class Run:
             return
         async with Poster(external=self._external) as poster:
             try:
-                poster.check(self._url)
+                await poster.check(self._url)
             except Bad as bad:
                 raise Misuse(f"--forward-to: {bad}") from None
             chaos: Chaos[Entry] = Chaos(self._troubles, chance)

@@ -26,7 +26,7 @@ from signalpost.local.emulator.bodies import Expectation, Settling, Trigger
 from signalpost.local.emulator.inner_client import InnerClient
 from signalpost.local.scenario import scenario
 from signalpost.runtime.asgi import Receive, Scope, Send
-from signalpost.sender.addresses import EVERYWHERE, THIS_MACHINE
+from signalpost.sender.addresses import ELSEWHERE, EVERYWHERE, THIS_MACHINE
 from signalpost.settings import Settings
 
 RETRY_DELAYS = (1, 1, 1)
@@ -120,6 +120,7 @@ class Emulator:
                     operator_key=self.key,
                     public_url=self.url,
                     allow_targets=EVERYWHERE if self._external else THIS_MACHINE,
+                    deny_targets=() if self._external else ELSEWHERE,
                     retry_delays=self._retry_delays,
                     attempt_timeout=self._attempt_timeout,
                     disk_reserve_mb=DISK_RESERVE_MB,
