@@ -5,7 +5,7 @@ import { serve } from "@hono/node-server";
 import express from "express";
 import Fastify from "fastify";
 import { Hono } from "hono";
-import { fastifyReceiver, fetchHandler, nodeHandler } from "signalpost-receiver";
+import { fastifyReceiver, fetchHandler, lambdaHandler, nodeHandler } from "signalpost-receiver";
 
 export const PATH = "/webhooks";
 
@@ -29,6 +29,7 @@ export const FRAMEWORKS = {
     app.post("/other", async (request) => ({ got: request.body }));
     return { origin: await app.listen({ port: 0, host: "127.0.0.1" }), stop: () => app.close() };
   },
+  Lambda: (receiver, options) => listen(http.createServer(asFunctionUrl(lambdaHandler(receiver, options)))),
   Hono: (receiver, options) => {
     const [app, handler] = [new Hono(), fetchHandler(receiver, options)];
     app.post(PATH, (context) => handler(context.req.raw));
@@ -39,6 +40,15 @@ export const FRAMEWORKS = {
     });
   },
 };
+
+/** Calls the handler as a function URL of AWS Lambda does. */
+function asFunctionUrl(handler) {
+  return async (request, response) => {
+    const body = Buffer.concat(await request.toArray()).toString("base64");
+    const answer = await handler({ headers: request.headers, body, isBase64Encoded: true });
+    response.writeHead(answer.statusCode, answer.headers).end(answer.body);
+  };
+}
 
 export async function listen(server) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

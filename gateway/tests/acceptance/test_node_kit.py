@@ -73,7 +73,7 @@ def test_its_own_tests_pass(built: Path) -> None:
     assert "# fail 0" in run("node", "--test", *files, cwd=built)
 
 
-FRAMEWORKS = ("node:http", "Express", "Express with express.raw", "Fastify", "Hono")
+FRAMEWORKS = ("node:http", "Express", "Express with express.raw", "Fastify", "Lambda", "Hono")
 
 
 @pytest.fixture(scope="module")
