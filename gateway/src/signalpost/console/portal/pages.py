@@ -53,12 +53,14 @@ class Endpoint(Struct, frozen=True):
 
 
 async def view_endpoint(visit: Visit) -> Endpoint:
-    seen = await subscription.view(visit)
+    of = visit.params["id"]
+    found = await visit.calls.read("read_subscription", Subscription, id=of)
+    latest = await visit.calls.read("list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=of)
     status = None
-    if visit.may(Capability.SECRET) and not seen.subscription.kind:
-        status = await visit.calls.read("read_secret_status", SecretStatus, id=visit.params["id"])
+    if visit.may(Capability.SECRET) and not found.kind:
+        status = await visit.calls.read("read_secret_status", SecretStatus, id=of)
     link = visit.principal.portal
-    return Endpoint(seen.subscription, seen.latest, status, link is not None and link.subscriptions == "all")
+    return Endpoint(found, latest.data, status, link is not None and link.subscriptions == "all")
 
 
 async def change(visit: Visit) -> SeeOther:
