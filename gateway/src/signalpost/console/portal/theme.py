@@ -5,14 +5,14 @@ from typing import Final
 from signalpost.domain.colours import mixed, readable
 from signalpost.domain.portal_link import Mode, Theme
 
-_LIGHT: Final = "#ffffff"
+_LIGHT: Final = "#f1f1ed"
 _DARK: Final = "#1b1c1a"
-"""The grounds on which the console's pages are written."""
+"""The grounds of the console's pages on which text is hardest to read."""
 _SCHEMES: Final = {Mode.AUTO: "light dark", Mode.LIGHT: "light", Mode.DARK: "dark"}
 
 
 def css(theme: Theme) -> str:
-    on_light = readable(mixed(theme.accent, "#000000", 0.04), _LIGHT, "#000000")
+    on_light = readable(theme.accent, _LIGHT, "#000000")
     on_dark = readable(theme.accent, _DARK, "#ffffff")
     fill = readable(theme.accent, "#ffffff", "#000000")
     rules = {
