@@ -222,6 +222,15 @@ def test_the_exceptions_of_the_operator_are_not_for_customers(shop: Any, url: st
     assert customer.refused("create_subscription", connector)[:2] == (403, "not_in_portal_link")
 
 
+def test_an_exception_that_a_subscription_has_already_stays_with_it(shop: Any, url: str) -> None:
+    """A form sends the URL back as it was shown."""
+    subscription = shop.create_subscription(name="Before", url=f"{url}/204?token=of-its-own")["id"]
+    customer = Customer(shop, subscriptions=[subscription], can=["edit"])
+    changed = customer.change("patch_subscription", {"name": "After", "url": f"{url}/204?token=***"}, id=subscription)
+    assert (changed["name"], changed["url"]) == ("After", f"{url}/204?token=***")
+    shop.send("DELETE", f"/v1/subscriptions/{subscription}")
+
+
 def test_of_an_event_that_a_condition_keeps_from_them_customers_do_not_learn(shop: Any, url: str) -> None:
     wanted = {"field": "document.title", "is": "Of this customer"}
     own = shop.create_subscription(name="Apart", url=f"{url}/204", status="active", when=wanted)["id"]

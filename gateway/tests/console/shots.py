@@ -15,6 +15,7 @@ from typing import Any
 from gateway.tests.api.conftest import World
 from gateway.tests.console.accessibility import findings_of
 from gateway.tests.console.test_browser import CHROMIUM, Desk, Endpoint, Visit
+from gateway.tests.console.test_portal_browser import Customer, pages_of
 
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost.settings import Settings
@@ -30,6 +31,8 @@ NAMES = (
 """What the pictures of `Desk.pages` are called."""
 DOORS = ("sign-in", "join", "account")
 """What the pictures of `Desk.doors` are called."""
+THEME = {"name": "Northwind", "accent": "#0b7285", "radius": 10}
+"""How a product has its portal look."""
 WITHOUT_ANYTHING = ("", "/deliveries", "/subscriptions", "/events", "/documents", "/connections", "/keys", "/find?q=x")
 
 
@@ -52,13 +55,16 @@ def main() -> int:
             found += _pictures(Visit(desk, **window), dict(zip(DOORS, desk.doors, strict=True)), f"{theme}-{width}")
             unused = {f"empty-{path.strip('/?=') or 'overview'}": path for path in WITHOUT_ANYTHING}
             found += _pictures(Visit(desk, world=empty, **window), unused, f"{theme}-{width}")
-            sys.stdout.write(f"{theme}, {width} px: {len(desk.pages) + len(desk.doors) + len(unused)} pages\n")
+            portal = pages_of(desk)
+            found += _pictures(Customer(desk, {"theme": THEME}, **window), portal, f"{theme}-{width}")
+            count = len(desk.pages) + len(desk.doors) + len(unused) + len(portal)
+            sys.stdout.write(f"{theme}, {width} px: {count} pages\n")
         browser.close()
     sys.stdout.write("".join(f"{each}\n" for each in found) or "axe found nothing.\n")
     return 1 if found else 0
 
 
-def _pictures(visit: Visit, pages: Mapping[str, str], window: str) -> list[str]:
+def _pictures(visit: Visit | Customer, pages: Mapping[str, str], window: str) -> list[str]:
     found: list[str] = []
     for name, path in pages.items():
         visit.open(path)
