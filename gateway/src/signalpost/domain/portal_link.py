@@ -31,6 +31,8 @@ MAX_REPLAYED: Final = 10_000
 MAX_SUBSCRIPTIONS: Final = 100
 MAX_ORIGINS: Final = 10
 MAX_LOGO_BYTES: Final = 32 * 1024
+MAX_LOGO_LENGTH: Final = MAX_LOGO_BYTES * 4 // 3 + 4
+"""How long it can be in base64."""
 MAX_LOGO_PIXELS: Final = 1024
 """How wide and high a logo can be: a small file may hold an image that fills the memory of whoever looks at it."""
 
@@ -94,7 +96,7 @@ def _subscriptions(value: Any) -> Subscriptions:
 
 
 def _logo(value: Any) -> str:
-    written = plain_text(value, MAX_LOGO_BYTES * 4 // 3 + 4)
+    written = plain_text(value, MAX_LOGO_LENGTH)
     try:
         image = b64decode(written, validate=True)
     except ValueError:
@@ -131,25 +133,19 @@ class Theme(Body, frozen=True, kw_only=True):
     radius: Annotated[int, Meta(ge=0, le=16, description="Of corners, in pixels.")] = 6
     mode: Annotated[Mode, Meta(description="`auto` follows the visitor's settings.")] = Mode.AUTO
     logo: Annotated[
-        str | None,
+        Annotated[str, Meta(min_length=1, max_length=MAX_LOGO_LENGTH, extra_json_schema={"contentEncoding": "base64"})]
+        | None,
         Meta(
             description="A PNG image in base64, at most 32 KiB and 1024 pixels.",
-            extra_json_schema={"anyOf": [{"type": "string", "contentEncoding": "base64"}, {"type": "null"}]},
             extra=read_by(lambda value: None if value is None else _logo(value)),
         ),
     ] = None
 
 
 NamedSubscriptions = Annotated[
-    Subscriptions,
+    Annotated[tuple[fields.Uuid, ...], Meta(max_length=MAX_SUBSCRIPTIONS)] | Literal["all"],
     Meta(
         description="Their ids, or `all` of the tenant: also those that are made later.",
-        extra_json_schema={
-            "anyOf": [
-                {"const": "all"},
-                {"type": "array", "maxItems": MAX_SUBSCRIPTIONS, "items": {"type": "string", "format": "uuid"}},
-            ]
-        },
         extra=read_by(_subscriptions),
     ),
 ]
