@@ -20,6 +20,11 @@ def test_a_fleet_keeps_every_promise(seed: int, folder: Path) -> None:
     simulate(seed, folder)
 
 
+def test_a_lane_is_taken_up_again_whose_attempts_end_after_its_node_has_begun_anew(folder: Path) -> None:
+    plan = QUIET._replace(documents=20, pauses=(0.2,), reply_after=(4.0,), faults=1, troubles=("forget",))
+    simulate(2, folder, plan)
+
+
 def test_a_node_that_cannot_know_which_keys_were_revoked_knows_none(folder: Path) -> None:
     world = FleetWorld(1, folder, QUIET)
     node = world.start_node()

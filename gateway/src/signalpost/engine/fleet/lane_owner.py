@@ -117,14 +117,16 @@ class LaneOwner:
         return owner
 
     async def _claim(self, me: int) -> None:
-        ours = [
+        missing = [
             subscription
             for subscription in self._directory.all_subscriptions()
-            if not self._lanes.is_here(subscription.number) and self._wanted_owner(subscription.number) == me
+            if not self._lanes.is_at_work(subscription.number) and self._wanted_owner(subscription.number) == me
         ]
+        # One that left is not loaded before all that it began is over, and recorded if it still can be.
+        ours = [subscription for subscription in missing if not self._lanes.is_here(subscription.number)]
         for begin in range(0, len(ours), LANES_AT_ONCE):
             await self._claim_some(me, ours[begin : begin + LANES_AT_ONCE])
-        self._lacks = not all(self._lanes.is_here(subscription.number) for subscription in ours)
+        self._lacks = not all(self._lanes.is_at_work(subscription.number) for subscription in missing)
 
     async def _let_go_of_unknown(self, me: int) -> None:
         """Release what this node may own without knowing: a commit of its own made a subscription, and it learned of

@@ -370,12 +370,15 @@ class Lanes:
         worker = self._workers.get(number)
         return None if worker is None else worker.subscription.tenant_id
 
+    def is_at_work(self, number: int) -> bool:
+        return self._workers.get(number) is not None
+
     def is_here(self, number: int) -> bool:
         """Whether a lane is at work here, or something that it began before it left may not be over."""
         left = self._leaving.get(number)
         if left is not None and not left.lane.in_flight and left.is_recorded:
             del self._leaving[number]
-        return number in self._leaving or self._workers.get(number) is not None
+        return number in self._leaving or self.is_at_work(number)
 
     def leave_all(self) -> None:
         """Let go of every lane at once: others may own them already."""
