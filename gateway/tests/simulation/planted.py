@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 import apsw
-from gateway.tests.simulation.planting import Faults
+from gateway.tests.simulation.planting import Faults, counts_whoever_owns
 from gateway.tests.simulation.runner import simulate
 from msgspec.structs import replace
 
@@ -149,12 +149,7 @@ def _(right: Any) -> Any:
 
 @fault("does not check a lane's version", record, "_counts_of_unmoved")
 def _(right: Any) -> Any:
-    def counts_of_all(connection: Any, flushes: Any) -> Any:
-        versions = dict(connection.execute("SELECT subscription_number, version FROM lane").fetchall())
-        known = [flush for flush in flushes if flush.subscription_number in versions]
-        return right(connection, [replace(each, version=versions[each.subscription_number]) for each in known])
-
-    return counts_of_all
+    return counts_whoever_owns(right)
 
 
 @fault("records a failed attempt once too often", Lane, "settle")

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.tests.simulation.fleet_plan import FleetPlan
 from gateway.tests.simulation.fleet_world import simulate
-from gateway.tests.simulation.planting import Faults, Live
+from gateway.tests.simulation.planting import Faults, Live, counts_whoever_owns
 
 from signalpost.domain.event import Event
 from signalpost.domain.fleet.roster import Roster
@@ -111,13 +111,7 @@ def _(_right: Any) -> Any:
 
 @fault("records what another owns", record, "_counts_of_unmoved", among("freeze", reply_after=SLOW_RECEIVERS))
 def _(right: Any) -> Any:
-    from msgspec.structs import replace
-
-    def counts(connection: Any, flushes: Any) -> Any:
-        now = dict(connection.execute("SELECT subscription_number, version FROM lane"))
-        return right(connection, [replace(f, version=now.get(f.subscription_number, f.version)) for f in flushes])
-
-    return counts
+    return counts_whoever_owns(right)
 
 
 @fault("starts attempts beyond its lease", Lease, "holds", among("freeze", "cut"))

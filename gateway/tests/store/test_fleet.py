@@ -190,6 +190,26 @@ def test_a_claim_may_be_repeated_by_the_node_whose_claim_it_was(play: "Play") ->
     play(scenario)
 
 
+def test_a_lane_is_recorded_by_the_node_that_owns_it_alone(play: "Play", make: "type[Tools]") -> None:
+    """After a failover that lost commits, a lane may reach the version again that a node remembers of it. That node has
+    another number by then, or none."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        other, _, second = await two_nodes(shop)
+        assert await claim(other, subscription)
+        flush = make.flush(subscription, 1, 8)
+        assert await shop.record(flush) == {}
+        await shop.store.fleet.leave()
+        assert await shop.record(flush) == {}
+        lane = await shop.lane(subscription)
+        assert (lane.version, lane.head, lane.owner) == (1, 0, second)
+        assert await other.record(flush)
+
+    play(scenario)
+
+
 def test_a_lane_that_was_released_may_be_claimed_with_all_that_was_recorded(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()

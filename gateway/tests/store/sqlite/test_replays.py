@@ -55,7 +55,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
         awaiting_retry = [
             row if row.sequence % 1_000 == 0 else row._replace(state=State.AWAITING_RETRY) for row in rows
         ]
-        record.record(connection, [flush(1, rows=rows[::2]), flush(2), flush(3, rows=awaiting_retry)])
+        record.record(connection, [flush(1, rows=rows[::2]), flush(2), flush(3, rows=awaiting_retry)], None)
     yield connection
     connection.close()
 

@@ -73,6 +73,10 @@ class Committer:
         self._batch = 0
         self._warnings: list[str] = []
 
+    async def ready(self) -> None:
+        """Connect, if there is no connection. Raises psycopg's Error."""
+        await self._connected()
+
     async def trip(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """The rows of each statement. Raises psycopg's Error."""
         return await trip(await self._connected(), statements)

@@ -1,12 +1,14 @@
-"""How lanes are recorded on PostgreSQL. A write applies only to the version of the lane that its owner knew, and moves
-it on by one. Whoever claims a lane moves it on too, so an owner that was replaced writes nothing.
+"""How lanes are recorded on PostgreSQL. A write applies only to a lane that the node still owns, at the version that it
+knew, and moves it on by one. Whoever claims a lane moves it on too, so an owner that was replaced writes nothing. The
+version alone would not do where the database went back: it may rise there to what a node remembers. But by then that
+node has another number.
 
 A record is a transaction of two trips: the first locks the lanes that are unmoved, in the order of their numbers, and
 reads what their counts follow from; the second writes and commits. What lanes ask for with it is read after that, since
 nobody but their owner changes it, and the owner waits for this.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -34,7 +36,8 @@ _encode = msgspec.json.Encoder().encode
 _WAITING: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
 _LOCK: Final = (
     f"SELECT l.subscription_number, {ROW_COUNT_COLUMNS} FROM lane l JOIN unnest($1, $2) AS k (number, version)"
-    " ON l.subscription_number = k.number AND l.version = k.version ORDER BY 1 FOR NO KEY UPDATE OF l"
+    " ON l.subscription_number = k.number AND l.version = k.version WHERE l.owner IS NOT DISTINCT FROM $3"
+    " ORDER BY 1 FOR NO KEY UPDATE OF l"
 )
 _ABANDONED: Final = (
     "SELECT k.number, d.state, count(*) FROM unnest($1, $2) AS k (number, up_to) JOIN delivery d"
@@ -77,7 +80,10 @@ _LOOK_UP: Final = (
 
 
 class Recorder:
-    def __init__(self, committers: Committers, partitions: Partitions, readers: Readers) -> None:
+    def __init__(
+        self, committers: Committers, partitions: Partitions, readers: Readers, node_id: Callable[[], int | None]
+    ) -> None:
+        self._node_id = node_id
         self._committers = committers
         self._partitions = partitions
         self._readers = readers
@@ -86,7 +92,7 @@ class Recorder:
         """See `LaneStore.record`."""
         started = [attempt.started_at for flush in flushes for attempt in flush.attempts]
         await self._partitions.provide({"attempt": started})
-        counts = await self._committers.run(lambda committer: _record(committer, flushes))
+        counts = await self._committers.run(lambda committer: _record(committer, flushes, self._node_id))
         recorded = {number: LaneFlushed(each) for number, each in counts.items()}
         asking = [flush for flush in flushes if flush.subscription_number in counts and _asks(flush)]
         if asking:
@@ -105,9 +111,12 @@ class _Former(NamedTuple):
     """The states of the rows that change, by lane and sequence."""
 
 
-async def _record(committer: Committer, flushes: Sequence[LaneFlush]) -> dict[int, RowCounts]:
+async def _record(
+    committer: Committer, flushes: Sequence[LaneFlush], node_id: Callable[[], int | None]
+) -> dict[int, RowCounts]:
     """Record the lanes that are unmoved. Returns the counts that they have then."""
-    former = await _lock_and_read(committer, flushes)
+    await committer.ready()  # first: what is read by then of the node is as true as the connection
+    former = await _lock_and_read(committer, flushes, node_id())
     ours = [flush for flush in flushes if flush.subscription_number in former.counts]
     if not ours:
         return {}
@@ -125,11 +134,13 @@ async def _record(committer: Committer, flushes: Sequence[LaneFlush]) -> dict[in
     return counts
 
 
-async def _lock_and_read(committer: Committer, flushes: Sequence[LaneFlush]) -> _Former:
+async def _lock_and_read(committer: Committer, flushes: Sequence[LaneFlush], me: int | None) -> _Former:
     begin = beginning(sorted({flush.tenant_id for flush in flushes}))
     abandoning = _of(_ABANDONED, [(f.subscription_number, f.abandoned_to) for f in flushes if f.abandoned_to])
     changing = _of(_FORMER, [(flush.subscription_number, sequence) for flush in flushes for sequence in flush.rows])
-    lock = _of(_LOCK, [(flush.subscription_number, flush.version) for flush in flushes])
+    lock = [
+        Statement(_LOCK, (numbers(f.subscription_number for f in flushes), numbers(f.version for f in flushes), me))
+    ]
     found = await committer.trip([*begin, *lock, *abandoning, *changing])
     locked, *read = found[len(begin) :]
     return _Former(

@@ -66,9 +66,8 @@ class PostgresStore:
         self._publisher = Publisher(self._publishers, partitions, data_keys, vault, notary, begin, lambda: fleet.owner)
         self.subscriptions = PostgresSubscriptions(readers, data_keys, vault)
         self.connections = PostgresConnections(readers, data_keys, vault)
-        self.lanes = PostgresLanes(
-            readers, writers, Recorder(self._recorders, partitions, readers), lambda: fleet.node_id
-        )
+        recorder = Recorder(self._recorders, partitions, readers, lambda: fleet.node_id)
+        self.lanes = PostgresLanes(readers, writers, recorder, lambda: fleet.node_id)
         self.documents = PostgresDocuments(readers, writers, max_scanned)
         self.deliveries = PostgresDeliveries(readers, max_scanned)
         self.access = PostgresAccess(readers, writers)

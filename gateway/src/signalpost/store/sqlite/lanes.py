@@ -77,7 +77,7 @@ class SqliteLanes:
 
     @writing
     def record(self, connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
-        return recording.record(connection, flushes)
+        return recording.record(connection, flushes, self._node_id())
 
 
 def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:

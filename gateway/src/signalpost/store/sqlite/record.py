@@ -1,5 +1,5 @@
-"""How lanes are recorded. A write applies only to the version of the lane that its owner knew, and moves it on by one.
-So an owner that was replaced writes nothing."""
+"""How lanes are recorded. A write applies only to a lane that the node still owns, at the version that it knew, and
+moves it on by one. So an owner that was replaced writes nothing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,9 +22,9 @@ from signalpost.store.sqlite.states import FAILED, WAITING
 _encode = msgspec.json.Encoder().encode
 
 
-def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
-    """Record, set-wise, each lane that is still at the version its owner knew, and answer what it asks."""
-    counts_before = _counts_of_unmoved(connection, flushes)
+def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | None) -> dict[int, LaneFlushed]:
+    """Record, set-wise, each lane of the node `me` that is still at the version it knew, and answer what it asks."""
+    counts_before = _counts_of_unmoved(connection, flushes, me)
     ours = [flush for flush in flushes if flush.subscription_number in counts_before]
     changes = _write_deliveries(connection, ours)
     counts = {number: row_changes.after(before, number, changes) for number, before in counts_before.items()}
@@ -52,13 +52,16 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[in
     return recorded
 
 
-def _counts_of_unmoved(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> dict[int, RowCounts]:
-    """The row counts, by subscription, of each lane that is still at the version its owner knew."""
+def _counts_of_unmoved(
+    connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | None
+) -> dict[int, RowCounts]:
+    """The row counts, by subscription, of each lane of this node that is still at the version it knew."""
     known = {flush.subscription_number: flush.version for flush in flushes}
     found = rows_of_many(
         connection,
-        f"SELECT subscription_number, version, {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ?",  # noqa: S608
-        [(number,) for number in known],
+        f"SELECT subscription_number, version, {ROW_COUNT_COLUMNS} FROM lane"  # noqa: S608
+        " WHERE subscription_number = ? AND owner IS ?",
+        [(number, me) for number in known],
     )
     return {number: RowCounts(*counts) for number, version, *counts in found if known[number] == version}
 
