@@ -25,6 +25,11 @@ def test_a_lane_is_taken_up_again_whose_attempts_end_after_its_node_has_begun_an
     simulate(2, folder, plan)
 
 
+def test_a_node_that_begins_anew_claims_its_lanes_once(folder: Path) -> None:
+    """What it delivers next is recorded, and not sent again."""
+    simulate(2, folder, QUIET._replace(pauses=(20.0,), faults=3, troubles=("forget",)))
+
+
 def test_a_node_that_cannot_know_which_keys_were_revoked_knows_none(folder: Path) -> None:
     world = FleetWorld(1, folder, QUIET)
     node = world.start_node()

@@ -51,6 +51,8 @@ class LaneOwner:
         self._has_new = False
         """Whether this node has lanes of new subscriptions, which others may have to own."""
         self._wake = asyncio.Event()
+        self._passing = asyncio.Lock()
+        """Held by a pass. Of two at once both would claim a lane, and the later claim fence what the other loaded."""
 
     def start(self) -> None:
         self._tasks.start(self._run())
@@ -79,6 +81,10 @@ class LaneOwner:
 
     async def pass_once(self) -> None:
         """Remove dead nodes, claim what is this node's, hand over what is not. Raises Unavailable."""
+        async with self._passing:
+            await self._pass()
+
+    async def _pass(self) -> None:
         me = self._fleet.node_id
         if me is None or self._beat is None:
             return
