@@ -60,6 +60,8 @@ class HttpConnection(asyncio.Protocol):
         """How far the parser has read the request."""
         self._persistent = True
         self._leaving = self._stopping = self._ended = self._paused = False
+        self._is_queued = False
+        """What came waits for its turn to be processed (`short_rounds.py`)."""
         self._written = self._taken = self._waits = 0
         """Bytes of answers written in all, and how many of them the client had read some periods ago."""
         self.flowing = asyncio.Event()
@@ -81,16 +83,32 @@ class HttpConnection(asyncio.Protocol):
         self._leaving = True
         self.flowing.set()
         if self._exchange is not None:
-            self._exchange.lose()
+            self._exchange.over = True  # nothing more is written, though the application learns of it in its turn
+            self._serving.rounds.run(self._exchange.lose)
 
     def data_received(self, data: bytes) -> None:
-        if not self._leaving:
-            self._unread += data
-            self._go_on()
+        if self._leaving:
+            return
+        self._unread += data
+        if not self._is_queued:
+            self._is_queued = True
+            self._serving.rounds.run(self._take_turn)
+        if self._is_queued:
+            self._regulate()
 
     def eof_received(self) -> bool:
         """The client sends no more. Returns whether it may still receive an answer."""
         self._ended = True
+        return self._is_queued or self._end()
+
+    def _take_turn(self) -> None:
+        self._is_queued = False
+        self._go_on()
+        if (self._ended and not self._end()) or (self._stopping and self._exchange is None):
+            self._transport.close()
+
+    def _end(self) -> bool:
+        """All that the client sent was processed. Returns whether it may still receive an answer."""
         if self._exchange is None:
             return False
         if self._exchange.whole:
@@ -112,7 +130,7 @@ class HttpConnection(asyncio.Protocol):
     def shutdown(self) -> None:
         """The server stops. The request in progress may still be answered."""
         self._stopping, self._persistent = True, False
-        if self._exchange is None:
+        if self._exchange is None and not self._is_queued:
             self._transport.close()
 
     # --- Called by the connection limits ------------------------------------------------------------------------------
@@ -297,6 +315,8 @@ class HttpConnection(asyncio.Protocol):
         exchange = self._exchange
         if self._leaving:
             pause = False
+        elif self._is_queued:
+            pause = len(self._unread) > BODY_HELD_BYTES
         elif exchange is None:
             pause = not self.flowing.is_set() and bool(self._unread)
         elif exchange.whole:

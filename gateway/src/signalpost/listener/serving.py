@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import Protocol
 
 from signalpost.listener.connection_limits import ConnectionLimits
+from signalpost.listener.short_rounds import ShortRounds
 from signalpost.runtime.asgi import App
 
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -31,6 +32,7 @@ class Serving:
         self.app = app
         self.limits = limits
         self.always_answered = always_answered
+        self.rounds = ShortRounds()
         self.tasks: set[asyncio.Task[None]] = set()
         """A task for each request in progress."""
         self.connections: set[OpenConnection] = set()
