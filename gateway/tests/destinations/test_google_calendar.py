@@ -211,6 +211,10 @@ def test_a_bad_config_is_named_by_pointers() -> None:
         "/config/start": "bad_date",
         "/config/lastDay": "bad_date",
     }
+    assert pointers(lambda: read(start="{{ document.title }}", lastDay="{{ document.expiryDate }}")) == {
+        "/config/start": "bad_template",
+        "/config/lastDay": "bad_template",
+    }
     assert pointers(lambda: config("google_calendar", ACCOUNT)) == {
         "/config/calendarId": "required",
         "/config/start": "required",

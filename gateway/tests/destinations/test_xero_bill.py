@@ -119,14 +119,16 @@ def test_what_is_left_empty_is_not_sent_and_what_is_given_is() -> None:
     [
         {"contact": " "},
         {"number": ""},
-        {"lines": [{"description": "", "unitAmount": "much", "accountCode": "1"}]},
-        {"lines": [{"description": "", "unitAmount": None, "accountCode": "1"}]},
-        {"lines": [{"description": "", "unitAmount": True, "accountCode": "1"}]},
-        {"lines": [{"description": "", "unitAmount": "NaN", "accountCode": "1"}]},
     ],
 )
 def test_a_document_of_which_no_bill_can_be_made_is_skipped(said: dict[str, Any]) -> None:
     assert isinstance(prepared(read(**said)), Skip)
+
+
+@pytest.mark.parametrize("brought", ["much", None, True, "NaN", ""])
+def test_a_document_that_brings_no_amount_is_skipped(brought: Any) -> None:
+    said = read()
+    assert isinstance(prepared(replace(said, lines=(replace(said.lines[0], unit_amount=brought),))), Skip)
 
 
 @pytest.mark.parametrize("brought", [{"due": "soon"}, {"day": "2026-02-30"}])
@@ -236,6 +238,12 @@ def test_a_bad_config_is_named_by_pointers() -> None:
     assert pointers(lambda: read(due="in 30 days", day="31.1.2027")) == {
         "/config/due": "bad_date",
         "/config/day": "bad_date",
+    }
+    amounts = {"unitAmount": "{{ document.contractValue | money }}", "quantity": "two"}
+    assert pointers(lambda: read(due="{{ document.title }}", lines=[{**SAID["lines"][0], **amounts}])) == {
+        "/config/due": "bad_template",
+        "/config/lines/0/unitAmount": "bad_template",
+        "/config/lines/0/quantity": "bad_number",
     }
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from gateway.tests.domain.subjects import subject
 
-from signalpost.destinations.fields import JsonTemplate, Template
+from signalpost.destinations.fields import DayTemplate, JsonTemplate, MomentTemplate, NumberTemplate, Template
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.condition_reader import OPERATORS, When, read_condition
@@ -193,6 +193,11 @@ def _try_template(text: Any, to: Subject) -> None:
     template.value(to, _escape)
 
 
+def _try_typed_template(text: Any, _: Subject) -> None:
+    for kind in (DayTemplate, MomentTemplate, NumberTemplate):
+        check_of(kind)(text)
+
+
 def _try_json(value: Any, to: Subject) -> None:
     check_of(JsonTemplate)(value)
     read_json_template(value).value(to, _escape)
@@ -211,6 +216,7 @@ def _escape(text: str) -> str:
 
 KINDS: Final[tuple[tuple[Callable[[random.Random], Any], Callable[[Any, Subject], None]], ...]] = (
     (_template, _try_template),
+    (_template, _try_typed_template),
     (_json, _try_json),
     (_condition, _try_condition),
 )

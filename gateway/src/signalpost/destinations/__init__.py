@@ -31,54 +31,16 @@ from signalpost.destinations.destination import (
     by_status,
     retry_after,
 )
-from signalpost.destinations.fields import JsonTemplate, PathTemplate, Private, SecretText, Template, Value, secret
+from signalpost.destinations.fields import (
+    DayTemplate,
+    JsonTemplate,
+    MomentTemplate,
+    NumberTemplate,
+    PathTemplate,
+    Private,
+    SecretText,
+    Template,
+    Value,
+    secret,
+)
 from signalpost.destinations.members import Origin, StandIn, or_stand_in, origin_of, shortened
-from signalpost.domain.body import Body
-from signalpost.domain.checks import Bad, Several
-from signalpost.domain.endpoint import EndpointUrl
-from signalpost.domain.values import written
-
-__all__ = [
-    "API",
-    "MAX_FOLLOW_UPS",
-    "MAX_REVOCATIONS",
-    "Access",
-    "Bad",
-    "Body",
-    "Call",
-    "Consent",
-    "Context",
-    "Destination",
-    "Done",
-    "EndpointUrl",
-    "Fixed",
-    "Grant",
-    "Held",
-    "Input",
-    "JsonTemplate",
-    "Origin",
-    "PathTemplate",
-    "Preset",
-    "Private",
-    "Reauthorise",
-    "Reject",
-    "Reply",
-    "Retry",
-    "Revocation",
-    "Ruling",
-    "SecretText",
-    "Several",
-    "Skip",
-    "StandIn",
-    "Template",
-    "Then",
-    "Throttle",
-    "Value",
-    "by_status",
-    "or_stand_in",
-    "origin_of",
-    "retry_after",
-    "secret",
-    "shortened",
-    "written",
-]

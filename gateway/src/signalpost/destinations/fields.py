@@ -24,6 +24,7 @@ from signalpost.domain.json_template import read_json_template
 from signalpost.domain.names import Subject, Type
 from signalpost.domain.template_filters import TemplateError
 from signalpost.domain.templates import MAX_CHARACTERS, Escape, read_template
+from signalpost.domain.typed_templates import A_DAY, A_MOMENT, A_NUMBER, checked_to_be
 from signalpost.domain.values import kept
 
 MAX_SECRET_CHARACTERS: Final = 4096
@@ -63,13 +64,25 @@ def _checked_json(value: Any) -> Any:
 
 
 _text = Meta(max_length=MAX_CHARACTERS, extra=checked_by(_checked))
-Template = Annotated[str, _text, Meta(extra={TEMPLATE: lambda value: read_template(value).text})]
+_as_text = Meta(extra={TEMPLATE: lambda value: read_template(value).text})
+_as_value = Meta(extra={TEMPLATE: lambda value: read_template(value).value})
+
+Template = Annotated[str, _text, _as_text]
 """A text with placeholders; what they bring is escaped as the kind says."""
 
 PathTemplate = Annotated[str, _text, Meta(extra={TEMPLATE: _fill_path})]
 """A path with placeholders; what they bring is percent-encoded, so that it stays one segment."""
 
-Value = Annotated[str, _text, Meta(extra={TEMPLATE: lambda value: read_template(value).value})] | float | bool | None
+DayTemplate = Annotated[str, _text, _as_text, Meta(extra=checked_by(checked_to_be(A_DAY)))]
+"""A day as text, such as 2027-01-31, or a placeholder that brings one. It may be empty."""
+
+MomentTemplate = Annotated[str, _text, _as_text, Meta(extra=checked_by(checked_to_be(A_MOMENT)))]
+"""A day or a timestamp with its zone as text, or placeholders that bring one. It may be empty."""
+
+NumberTemplate = Annotated[str, _text, _as_value, Meta(extra=checked_by(checked_to_be(A_NUMBER)))] | float
+"""A number, or a text with one, or a placeholder that brings one."""
+
+Value = Annotated[str, _text, _as_value] | float | bool | None
 """A JSON scalar. In a text, placeholders; a placeholder that stands alone keeps its type."""
 
 JsonTemplate = Annotated[

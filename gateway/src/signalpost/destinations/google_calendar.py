@@ -39,7 +39,7 @@ from signalpost.destinations.destination import (
     by_status,
     retry_after,
 )
-from signalpost.destinations.fields import Private, SecretText, Template, secret
+from signalpost.destinations.fields import DayTemplate, MomentTemplate, Private, SecretText, Template, secret
 from signalpost.destinations.members import (
     JWT_BEARER,
     ClientId,
@@ -50,7 +50,6 @@ from signalpost.destinations.members import (
     vendor_origins,
 )
 from signalpost.domain.body import Body
-from signalpost.domain.checks import Bad, Several
 from signalpost.domain.documents.workflow import STATUSES, Status
 from signalpost.domain.fields import Email
 
@@ -125,7 +124,7 @@ class GoogleCalendarConfig(Body, frozen=True, kw_only=True):
         Meta(title="Text", description="The text of the entry.", examples=["Owner: {{ document.ownerEmail }}"]),
     ] = ""
     start: Annotated[
-        Template,
+        MomentTemplate,
         Meta(
             title="When",
             description="A date makes an all-day entry, a timestamp an entry at that time.",
@@ -133,7 +132,7 @@ class GoogleCalendarConfig(Body, frozen=True, kw_only=True):
         ),
     ]
     last_day: Annotated[
-        Template,
+        DayTemplate,
         Meta(
             title="Last day",
             description="The last day of an entry of several days. If empty, it lasts one day.",
@@ -166,15 +165,6 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
     connection = GoogleConnection
     config = GoogleCalendarConfig
     presets = recipes.GOOGLE_CALENDAR
-
-    def check(self, connection: GoogleConnection, config: GoogleCalendarConfig) -> None:
-        """A date that is written out must be one."""
-        if bads := [
-            Bad("bad_date", "This must be a date, such as 2027-01-31, or have a placeholder that brings one.", (name,))
-            for name, text in (("start", config.start.strip()), ("lastDay", config.last_day.strip()))
-            if text and "{{" not in text and not _is_date(text)
-        ]:
-            raise Several(bads)
 
     def origins(self, connection: GoogleConnection) -> tuple[str, ...]:
         """Google's API, and where its tokens come from."""
@@ -297,14 +287,6 @@ def _times(config: GoogleCalendarConfig) -> tuple[dict[str, Any], dict[str, Any]
         return _moment(at), _moment(at + timedelta(minutes=config.minutes))
     except (ValueError, OverflowError):
         return Skip(f"There is no date or timestamp in {start!r} and {last!r}.")
-
-
-def _is_date(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _whole_day(day: date) -> dict[str, Any]:

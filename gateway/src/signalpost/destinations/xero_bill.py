@@ -36,10 +36,9 @@ from signalpost.destinations.destination import (
     Throttle,
     by_status,
 )
-from signalpost.destinations.fields import Private, SecretText, Template, Value, secret
+from signalpost.destinations.fields import DayTemplate, NumberTemplate, Private, SecretText, Template, secret
 from signalpost.destinations.members import ClientId, StandIn, or_stand_in, shortened, vendor_origins
 from signalpost.domain.body import Body
-from signalpost.domain.checks import Bad, Several
 from signalpost.domain.fields import Text
 
 API_ORIGIN: Final = "https://api.xero.com"
@@ -112,11 +111,11 @@ class Line(Body, frozen=True, kw_only=True):
         Template, Meta(title="Description", description="What is paid for.", examples=["{{ document.title }}"])
     ]
     quantity: Annotated[
-        Value,
+        NumberTemplate,
         Meta(title="Quantity", description="How many; a number.", examples=[1, "{{ document.additionalFacts.seats }}"]),
     ] = 1
     unit_amount: Annotated[
-        Value,
+        NumberTemplate,
         Meta(title="Amount", description="The price of one; a number.", examples=["{{ document.contractValue }}"]),
     ]
     account_code: Annotated[
@@ -159,7 +158,7 @@ class XeroBillConfig(Body, frozen=True, kw_only=True):
         ),
     ] = "{{ document.externalId }}"
     day: Annotated[
-        Template,
+        DayTemplate,
         Meta(
             title="Date",
             description="The bill's date; left empty, the day on which it is made.",
@@ -167,7 +166,7 @@ class XeroBillConfig(Body, frozen=True, kw_only=True):
         ),
     ] = ""
     due: Annotated[
-        Template,
+        DayTemplate,
         Meta(
             title="Due",
             description="When it is to be paid.",
@@ -208,15 +207,6 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
     connection = XeroConnection
     config = XeroBillConfig
     presets = recipes.XERO_BILL
-
-    def check(self, connection: XeroConnection, config: XeroBillConfig) -> None:
-        """A day that is written out must be one."""
-        if bads := [
-            Bad("bad_date", "This must be a date, such as 2027-01-31, or have a placeholder that brings one.", (name,))
-            for name, text in (("day", config.day.strip()), ("due", config.due.strip()))
-            if text and "{{" not in text and not _is_day(text)
-        ]:
-            raise Several(bads)
 
     def origins(self, connection: XeroConnection) -> tuple[str, ...]:
         """Xero's API, and where its tokens come from."""

@@ -276,6 +276,11 @@ def _always(given: Type) -> Callable[[Type, Arguments], Type]:
     return lambda _, __: given
 
 
+def _after_date(_: Type, arguments: Arguments) -> Type:
+    """A day in a format of one's own is a text; without one it is still a date."""
+    return Type.TEXT if arguments else Type.MOMENT
+
+
 FILTERS: Final[Mapping[str, Filter]] = {
     "default": Filter(_SCALARS, _after_default, _default, 1, 1, 'default: "none"'),
     "text": Filter(_SCALARS, _always(Type.TEXT), _text, 0, 0, "text"),
@@ -287,7 +292,7 @@ FILTERS: Final[Mapping[str, Filter]] = {
     "money": Filter(_AS_NUMBERS, _always(Type.TEXT), _money, 0, 1, 'money: "AUD"'),
     "day": Filter(_AS_MOMENTS, _always(Type.MOMENT), _day, 0, 1, 'day: "Australia/Sydney"'),
     "days": Filter(_AS_MOMENTS, _always(Type.MOMENT), _days, 1, 1, "days: -30"),
-    "date": Filter(_AS_MOMENTS, _always(Type.TEXT), _date, 0, 1, 'date: "%d.%m.%Y"'),
+    "date": Filter(_AS_MOMENTS, _after_date, _date, 0, 1, 'date: "%d.%m.%Y"'),
 }
 
 
