@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from signalpost.destinations import Call, Done, Reauthorise, Reject, Retry, Ruling, Skip, Throttle
+from signalpost.domain.errors import Invalid
 from signalpost.testing import Conformance, Rehearsal, context, reply
 from signalpost_destinations.teams import MAX_BYTES, Teams
 
@@ -54,6 +55,29 @@ def test_an_event_becomes_a_card_with_a_title_a_text_and_a_button() -> None:
             }
         ],
     }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/workflows/0123",
+        "https://api.powerplatform.com.example.com/",
+        "https://evilapi.powerplatform.com/",
+        "https://prod-01.westeurope.logic.azure.com:443/workflows/0123",
+    ],
+)
+def test_a_url_at_another_host_than_microsofts_is_refused(url: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        Rehearsal(Teams, {"url": url}, FULL)
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [("/config/url", "not_the_vendors")]
+
+
+def test_a_stand_in_is_called_with_the_workflows_own_path() -> None:
+    rehearsal = Rehearsal(Teams, {"url": URL, "standIn": "https://proxy.example.com"}, FULL)
+    call = rehearsal.prepare(context())
+    assert isinstance(call, Call)
+    assert call.url == "https://proxy.example.com/workflows/0123/invoke?api-version=1&sig=workflow-canary"
+    assert rehearsal.kind.origins(rehearsal.connection) == ("https://proxy.example.com",)
 
 
 def test_text_and_link_can_be_left_out() -> None:

@@ -9,7 +9,7 @@ A card of more than 28 KB is refused, so its texts are cut to what fits however 
 
 from typing import Annotated, Any, Final
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from signalpost.destinations import (
     Body,
@@ -24,8 +24,12 @@ from signalpost.destinations import (
     Reply,
     Ruling,
     Skip,
+    StandIn,
     Template,
+    at_stand_in,
     by_status,
+    hosted_at,
+    or_stand_in,
     origin_of,
     secret,
     shortened,
@@ -36,6 +40,14 @@ MAX_TITLE: Final = 300
 MAX_TEXT: Final = 3_500
 """Characters. JSON takes at most six bytes for one, and the link and the rest of the card fit beside these."""
 MAX_LINK: Final = 2_000
+_HOSTS: Final = (
+    ".api.powerplatform.com",
+    ".api.gov.powerplatform.microsoft.us",
+    ".api.high.powerplatform.microsoft.us",
+    ".api.appsplatform.us",
+    ".api.powerplatform.partner.microsoftonline.cn",
+)
+"""The public cloud, those of authorities in the United States, and the one in China."""
 _MARKUP: Final = str.maketrans({character: f"\\{character}" for character in "\\*_[]"})
 
 
@@ -50,7 +62,9 @@ class TeamsConnection(Private, frozen=True, kw_only=True):
             "https://default0123456789.environment.api.powerplatform.com:443/powerautomate/automations/direct/workflows"
             "/0123/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=0123",
         ),
+        hosted_at(*_HOSTS),
     ]
+    stand_in: StandIn = UNSET
 
 
 class TeamsConfig(Body, frozen=True, kw_only=True):
@@ -137,7 +151,7 @@ class Teams(Destination[TeamsConnection, TeamsConfig]):
 
     def origins(self, connection: TeamsConnection) -> tuple[str, ...]:
         """The workflow's."""
-        return (origin_of(connection.url),)
+        return (or_stand_in(origin_of(connection.url), connection.stand_in),)
 
     def prepare(self, connection: TeamsConnection, config: TeamsConfig, context: Context) -> Call | Skip:
         """The card, in the message that the workflow expects."""
@@ -153,7 +167,9 @@ class Teams(Destination[TeamsConnection, TeamsConfig]):
             "actions": _button(config.link.strip()),
         }
         attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
-        return Call(url=connection.url, json={"type": "message", "attachments": [attachment]})
+        return Call(
+            url=at_stand_in(connection.url, connection.stand_in), json={"type": "message", "attachments": [attachment]}
+        )
 
     def classify(
         self, connection: TeamsConnection, config: TeamsConfig, context: Context, call: Call, reply: Reply

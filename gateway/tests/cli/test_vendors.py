@@ -178,7 +178,10 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
             *client, stdin="secret\n",
         ),
         "http": connection(run, "--kind", "http", "--set", f"origin={anything.origin}", "--set", "signIn.with=nothing"),
-        "teams": connection(run, "--kind", "teams", "--secret", "url", stdin=f"{anything.origin}/teams\n"),
+        "teams": connection(
+            run, "--kind", "teams", "--set", f"standIn={anything.origin}", "--secret", "url",
+            stdin="https://default0123.environment.api.powerplatform.com/teams\n",
+        ),
         "hubspot": connection(
             run, "--kind", "hubspot", "--set", f"standIn={anything.origin}", "--secret", "token", stdin="pat-eu1-0\n"
         ),

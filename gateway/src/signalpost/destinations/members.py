@@ -107,6 +107,11 @@ def or_stand_in(origin: str, stand_in: str | UnsetType) -> str:
     return origin if stand_in is UNSET else stand_in
 
 
+def at_stand_in(url: str, stand_in: str | UnsetType) -> str:
+    """A URL of the vendor's, at the origin that stands in for it if there is one."""
+    return url if stand_in is UNSET else stand_in + parse_url(url).path
+
+
 def vendor_origins(stand_in: str | UnsetType, *origins: str) -> tuple[str, ...]:
     """The vendor's origins, or the one that stands in for all of them."""
     return origins if stand_in is UNSET else (stand_in,)

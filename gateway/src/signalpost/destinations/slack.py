@@ -10,7 +10,7 @@ The Web API answers 200 also when it refuses; the body then says `{"ok": false, 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 from msgspec.structs import replace
 
 from signalpost.destinations import recipes
@@ -35,10 +35,10 @@ from signalpost.destinations.destination import (
     retry_after,
 )
 from signalpost.destinations.fields import Private, SecretText, Template, secret
-from signalpost.destinations.members import StandIn, hosted_at, or_stand_in, origin_of, shortened
+from signalpost.destinations.members import StandIn, at_stand_in, hosted_at, or_stand_in, origin_of, shortened
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.endpoint import EndpointUrl, parse_url
+from signalpost.domain.endpoint import EndpointUrl
 
 API_ORIGIN: Final = "https://slack.com"
 MAX_TEXT: Final = 40_000
@@ -186,7 +186,7 @@ class Slack(Destination[SlackConnection, SlackConfig]):
             return Skip("The message is empty for this document.")
         sign_in = connection.sign_in
         if isinstance(sign_in, IncomingWebhook):
-            return Call(url=_url_of(sign_in, connection.stand_in), json={"text": text}, authorised=False)
+            return Call(url=at_stand_in(sign_in.url, connection.stand_in), json={"text": text}, authorised=False)
         message = {"channel": _channel(sign_in, config), "text": text}
         made = context.made
         if config.one_thread_per_document and made.get("channel") == message["channel"]:
@@ -232,10 +232,6 @@ class Slack(Destination[SlackConnection, SlackConfig]):
     def escape(self, text: str) -> str:
         """Slack's three control characters, so that nothing in a title becomes a link or calls a channel together."""
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _url_of(webhook: IncomingWebhook, stand_in: str | UnsetType) -> str:
-    return webhook.url if stand_in is UNSET else stand_in + parse_url(webhook.url).path
 
 
 def _channel(bot: Bot, config: SlackConfig) -> str | None:
