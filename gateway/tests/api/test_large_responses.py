@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 import pytest
 
-from signalpost.api.http.pages import BYTES_IN_A_ROW, PAGE_BYTES, fitting, gathered
-from signalpost.api.http.response import SLICE_BYTES, Response, send_response
+from signalpost.api.http.pages import BYTES_IN_A_ROW, PAGE_BYTES, fitting, gathered, page
+from signalpost.api.http.response import SLICE_BYTES, Response, next_round, send_response
 from signalpost.runtime.asgi import Message
+from signalpost.runtime.loop_turns import LoopTurns
 
 
 @pytest.mark.parametrize("size", [0, 1, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1, 3 * SLICE_BYTES, 200_000])
@@ -56,13 +58,69 @@ def test_a_page_is_made_entry_by_entry_and_others_run_meanwhile() -> None:
             turns.add(made)
             await asyncio.sleep(0)
 
-    async def scenario() -> list[msgspec.Raw]:
+    async def scenario() -> list[bytes]:
         beside = asyncio.ensure_future(count_turns())
-        page = await gathered(fitting(entries()))
+        found = await gathered(fitting(entries()), next_round)
         beside.cancel()
-        return page
+        return found
 
-    page = asyncio.run(scenario())
-    assert len(page) == PAGE_BYTES // BYTES_IN_A_ROW == 64, "up to the one with which they come to a page"
-    assert made == len(page)
+    found = asyncio.run(scenario())
+    assert len(found) == PAGE_BYTES // BYTES_IN_A_ROW == 64, "up to the one with which they come to a page"
+    assert made == len(found)
     assert turns >= set(range(1, 64))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 40])
+def test_a_page_is_put_together_in_slices(count: int) -> None:
+    entries = [b'"%0*d"' % (BYTES_IN_A_ROW // 2, number) for number in range(count)]
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
+        turns += 1
+
+    made = asyncio.run(page(entries, {"next": None, "last": 7}, turn))
+    assert msgspec.json.decode(made) == {"data": [each[1:-1].decode() for each in entries], "next": None, "last": 7}
+    assert turns == count // 2
+
+
+def test_what_is_long_has_one_slice_in_each_round_in_turns_between_tenants() -> None:
+    async def scenario() -> tuple[list[int], int]:
+        turns, order, most = LoopTurns(), list[int](), 0
+
+        async def work(tenant: int, slices: int) -> None:
+            for _ in range(slices):
+                await turns.turn(tenant)
+                order.append(tenant)
+
+        async def watch() -> None:
+            nonlocal most
+            before = 0
+            while True:
+                most, before = max(most, len(order) - before), len(order)
+                await asyncio.sleep(0)
+
+        beside = asyncio.create_task(watch())
+        await asyncio.gather(*(work(1, 10) for _ in range(50)), work(2, 10))
+        beside.cancel()
+        return order, most
+
+    order, most = asyncio.run(scenario())
+    assert most == 1
+    assert order.count(1) == 500
+    seconds = [place for place, tenant in enumerate(order) if tenant == 2]
+    assert max(later - earlier for earlier, later in pairwise(seconds)) <= 3, "a tenant waits for one slice of another"
+
+
+def test_a_turn_that_nobody_waits_for_any_more_goes_to_the_next() -> None:
+    async def scenario() -> None:
+        turns = LoopTurns()
+        gone = [asyncio.create_task(turns.turn(1)) for _ in range(3)]
+        kept = asyncio.create_task(turns.turn(1))
+        await asyncio.sleep(0)
+        for each in gone:
+            each.cancel()
+        await kept
+        await turns.turn(2)
+
+    asyncio.run(scenario())

@@ -181,6 +181,20 @@ def test_a_deletion_in_the_middle_keeps_neither_secret() -> None:
     assert (shop.found.secret, shop.found.next_secret, shop.found.promote_at) == ("", None, None)
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_event_that_is_signed_piece_by_piece_makes_the_same_request(size: int) -> None:
+    shop = Shop(SECRETS[0])
+    shop.rotate(SECRETS[1], 1)
+    for at in (NOW, NOW + HOUR - 1, NOW + HOUR):
+        webhook = Webhook(shop.found)
+        signing = webhook.signing(EVENT, at)
+        for begin in range(0, len(EVENT.body), size):
+            signing.update(EVENT.body[begin : begin + size])
+        assert webhook.signed(EVENT, 2, RequestKind.REPLAY, signing) == webhook.prepare(
+            EVENT, 2, RequestKind.REPLAY, at
+        )
+
+
 class Expected(NamedTuple):
     """The rotation as a reader of C21 would keep it."""
 

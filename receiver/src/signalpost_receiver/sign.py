@@ -41,6 +41,12 @@ class Signer:
         self._page = keyed_hash(_token_bytes(token), "sha512")
         self._standard = keyed_hash(_standard_key(token), "sha256")
 
+    def signing(self, message_id: str, timestamp: int) -> Signing:
+        """Begin to sign a body that is given piece by piece."""
+        standard = self._standard.copy()
+        standard.update(f"{message_id}.{timestamp}.".encode())
+        return Signing(self._page.copy(), standard)
+
     def page_signature(self, body: bytes) -> str:
         """The value of `plexus-webhook-signature`: 128 lower-case hex digits (C19)."""
         mac = self._page.copy()
@@ -56,7 +62,34 @@ class Signer:
         mac = self._standard.copy()
         mac.update(f"{message_id}.{timestamp}.".encode())
         mac.update(body)
-        return "v1," + b2a_base64(mac.digest(), newline=False).decode()
+        return _standard_value(mac)
+
+
+class Signing:
+    """Both signatures of one body that is given piece by piece. `Signer.signing` begins one."""
+
+    __slots__ = ("_page", "_standard")
+
+    def __init__(self, page: hmac.HMAC, standard: hmac.HMAC) -> None:
+        self._page = page
+        self._standard = standard
+
+    def update(self, piece: bytes) -> None:
+        """Add the next piece of the body."""
+        self._page.update(piece)
+        self._standard.update(piece)
+
+    def page_signature(self) -> str:
+        """See `Signer.page_signature`."""
+        return self._page.hexdigest()
+
+    def standard_signature(self) -> str:
+        """See `Signer.standard_signature`."""
+        return _standard_value(self._standard)
+
+
+def _standard_value(mac: hmac.HMAC) -> str:
+    return "v1," + b2a_base64(mac.digest(), newline=False).decode()
 
 
 def keyed_hash(key: bytes, digest: Literal["sha256", "sha512"]) -> hmac.HMAC:

@@ -38,6 +38,8 @@ from signalpost.runtime.logger import log
 
 LARGE_ANSWER_BYTES: Final = 64 * 1024
 """Above this size an answer counts among those that are held until they are read."""
+NOBODY: Final = 0
+"""In place of a tenant's id, where no tenant is known."""
 NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
@@ -108,7 +110,7 @@ class Api:
                 response = problem(_too_many_answers(), request.id)
         self._note(request, response, time.perf_counter() - started)
         try:
-            await send_response(response, request.id, send)
+            await send_response(response, request.id, send, partial(self._services.engine.turns.turn, _holder(request)))
         finally:
             if held is not None:
                 self._services.large_answers.give_back(held)
@@ -229,6 +231,11 @@ class Api:
             source=request.source(self._services.trusted_proxies),
             event=dict(response.headers).get(EVENT_HEADER),
         )
+
+
+def _holder(request: Request) -> int:
+    """The holder of the turns at the loop that a request takes: its tenant, or nobody."""
+    return NOBODY if request.caller is None else request.caller[1]
 
 
 def _too_many_requests() -> TooMany:

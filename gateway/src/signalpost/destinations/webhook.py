@@ -1,5 +1,6 @@
 """The signed webhook: turns an event into the request that its endpoint gets (C13, C18–C20)."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from signalpost import VERSION
@@ -45,11 +46,26 @@ class Webhook:
 
     def prepare(self, event: Event, attempt: int, kind: RequestKind, now: int) -> OutgoingRequest:
         """The request of one attempt: `attempt` is 1, 2, … in its run, `now` the wall clock in µs."""
-        body, timestamp = event.body, now // SECOND
+        timestamp = now // SECOND
+        return self._request(event, attempt, kind, timestamp, self._signatures(event, timestamp, now))
+
+    def signing(self, event: Event, now: int) -> "Signing":
+        """For an event that is signed piece by piece; `now` is the wall clock in µs."""
+        timestamp = now // SECOND
+        return Signing(timestamp, [each.signing(event.id, timestamp) for each in self._signers(now)])
+
+    def signed(self, event: Event, attempt: int, kind: RequestKind, signing: "Signing") -> OutgoingRequest:
+        """The request of one attempt, whose body was signed: see `prepare`."""
+        return self._request(event, attempt, kind, signing.timestamp, signing.lines())
+
+    def _request(
+        self, event: Event, attempt: int, kind: RequestKind, timestamp: int, signatures: str
+    ) -> OutgoingRequest:
+        body = event.body
         head = (
             f"{self._start}\r\n"
             f"content-length: {len(body)}\r\n"
-            f"{self._signatures(event, timestamp, now)}"
+            f"{signatures}"
             f"{sign.STANDARD_ID}: {event.id}\r\n"
             f"{sign.STANDARD_TIMESTAMP}: {timestamp}\r\n"
             f"{sign.SEQUENCE}: {event.sequence}\r\n"
@@ -59,14 +75,46 @@ class Webhook:
         traced = kind is not DELIVERY
         return OutgoingRequest(self.target, head.encode("ascii"), body, traced=traced, holder=self._tenant_id)
 
+    def _signers(self, now: int) -> tuple[sign.Signer, ...]:
+        """While a rotation's overlap lasts the old secret keeps the page's header, and the new one signs beside it
+        (C21)."""
+        if self._next is None:
+            return (self._signer,)
+        return (self._next,) if now >= self._promote_at else (self._signer, self._next)
+
     def _signatures(self, event: Event, timestamp: int, now: int) -> str:
-        """While a rotation's overlap lasts the old secret keeps the page's header (C21)."""
-        body, signer, following = event.body, self._signer, self._next
-        if following is not None and now >= self._promote_at:
-            signer, following = following, None
-        page, standard = signer.page_signature(body), signer.standard_signature(event.id, timestamp, body)
-        lines = f"{sign.PAGE_SIGNATURE}: {page}\r\n{sign.STANDARD_SIGNATURE}: {standard}"
-        if following is None:
-            return f"{lines}\r\n"
-        alternate, second = following.page_signature(body), following.standard_signature(event.id, timestamp, body)
-        return f"{lines} {second}\r\n{sign.PAGE_SIGNATURE_ALTERNATE}: {alternate}\r\n"
+        body = event.body
+        if self._next is None:  # which is asked of every delivery
+            first = (self._signer.page_signature(body), self._signer.standard_signature(event.id, timestamp, body))
+            return _lines((first,))
+        signers = self._signers(now)
+        return _lines([(s.page_signature(body), s.standard_signature(event.id, timestamp, body)) for s in signers])
+
+
+class Signing:
+    """The signatures of one request, whose body is given piece by piece."""
+
+    def __init__(self, timestamp: int, begun: Sequence[sign.Signing]) -> None:
+        self.timestamp = timestamp
+        self._begun = begun
+
+    def update(self, piece: bytes) -> None:
+        """Add the next piece of the body."""
+        for each in self._begun:
+            each.update(piece)
+
+    def lines(self) -> str:
+        """The header lines, once the whole body was given."""
+        return _lines([(each.page_signature(), each.standard_signature()) for each in self._begun])
+
+
+def _lines(signatures: Sequence[tuple[str, str]]) -> str:
+    """The header lines of each signer's two signatures; the first one's are the page's own."""
+    page, standard = signatures[0]
+    if len(signatures) == 1:
+        return f"{sign.PAGE_SIGNATURE}: {page}\r\n{sign.STANDARD_SIGNATURE}: {standard}\r\n"
+    alternate, second = signatures[1]
+    return (
+        f"{sign.PAGE_SIGNATURE}: {page}\r\n{sign.STANDARD_SIGNATURE}: {standard} {second}\r\n"
+        f"{sign.PAGE_SIGNATURE_ALTERNATE}: {alternate}\r\n"
+    )

@@ -49,6 +49,7 @@ from signalpost.engine.maintenance.title_keys import TitleKeys
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock, boot_time
+from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.fleet import Beat, NodeProcess, Role
@@ -107,12 +108,16 @@ class Engine:
         self.erasures_asked = asyncio.Event()
         """Set by each commit of an erasure."""
         self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
+        self.turns = LoopTurns()
+        """Turns of tenants at what takes the event loop long."""
         self._tests = 0
         """Test deliveries that are in flight."""
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
         self._committer = Committer(store, self.counts, self._on_published)
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
-        self.connectors = Connectors(destinations, store, transport, self._committer, auto_disable, clock, random)
+        self.connectors = Connectors(
+            destinations, store, transport, self._committer, auto_disable, clock, random, self.turns
+        )
         self._lease = Lease(store.fleet.terms.lease, boot_time)
         self.lanes = Lanes(
             store,

@@ -1,10 +1,11 @@
 """Pages of lists: none is much larger than 4 MiB, whatever its `limit`, and to make one never keeps others waiting."""
 
-import asyncio
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
+
+from signalpost.api.http.response import Turn
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
 BYTES_IN_A_ROW: Final = 64 * 1024
@@ -21,14 +22,30 @@ def fitting(entries: Iterable[bytes]) -> Iterator[bytes]:
             break
 
 
-async def gathered(entries: Iterable[bytes]) -> list[msgspec.Raw]:
-    """Takes all entries (JSON), each of which is made as it is taken."""
-    page: list[msgspec.Raw] = []
+async def gathered(entries: Iterable[bytes], turn: Turn) -> list[bytes]:
+    """Takes all entries (JSON), each of which is made as it is taken. `turn` is waited for after each slice."""
+    made: list[bytes] = []
     in_a_row = 0
     for entry in entries:
-        page.append(msgspec.Raw(entry))
+        made.append(entry)
         in_a_row += len(entry)
         if in_a_row >= BYTES_IN_A_ROW:
             in_a_row = 0
-            await asyncio.sleep(0)
-    return page
+            await turn()
+    return made
+
+
+async def page(entries: Iterable[bytes], beside: Mapping[str, Any], turn: Turn) -> bytes:
+    """JSON of a page: its entries (JSON) as `data`, and these members beside them. `turn` is waited for after each
+    slice."""
+    made = bytearray()
+    sliced = 0
+    for entry in entries:
+        made += b"," if made else b'{"data":['
+        made += entry
+        if len(made) - sliced >= BYTES_IN_A_ROW:
+            sliced = len(made)
+            await turn()
+    made += b"]," if made else b'{"data":[],'
+    made += msgspec.json.encode(beside)[1:]
+    return bytes(made)

@@ -13,7 +13,7 @@ from signalpost.api.configs import (
     shown_config,
 )
 from signalpost.api.connection_patches import patch_check
-from signalpost.api.http.pages import fitting, gathered
+from signalpost.api.http.pages import fitting, gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import connection_response, submit
 from signalpost.api.routing.context import RequestBody, RequestContext
@@ -51,10 +51,10 @@ async def create(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     found = await context.services.store.connections.page(context.tenant_id, query.cursor, query.limit)
-    shown = await gathered(fitting(_shown(context, each).body for each in found))
+    shown = await gathered(fitting(_shown(context, each).body for each in found), context.turn)
     more = len(found) == query.limit or len(shown) < len(found)
     position = (found[len(shown) - 1].number,) if more else None
-    return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
+    return Response(200, await page(shown, {"next": write_cursor(position)}, context.turn))
 
 
 async def read(context: RequestContext) -> Response:

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-from signalpost.api.http.pages import gathered
+from signalpost.api.http.pages import gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import document_response, submit
 from signalpost.api.routing.context import RequestBody, RequestContext
@@ -82,9 +81,9 @@ async def list_all(context: RequestContext) -> Response:
     if below is not None and below.number == 0 and wanted.updated_after is None:
         bad = bad_cursor()  # only a list with `updatedAfter` walks through the log
         raise Invalid([FieldError("?cursor", bad.code, bad.detail)])
-    page = await context.services.store.documents.page(context.tenant_id, wanted, below, query.limit)
-    shown = await gathered(_shown(context, row).body for row in page.data)
-    return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(page.next)}))
+    found = await context.services.store.documents.page(context.tenant_id, wanted, below, query.limit)
+    shown = await gathered((_shown(context, row).body for row in found.data), context.turn)
+    return Response(200, await page(shown, {"next": write_cursor(found.next)}, context.turn))
 
 
 async def read(context: RequestContext) -> Response:

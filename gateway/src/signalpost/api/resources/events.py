@@ -1,12 +1,13 @@
 """Events: read the tenant's log, oldest first or newest first, or one event of it."""
 
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
+from signalpost.api.http.pages import gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, ListQuery
@@ -55,7 +56,8 @@ async def feed(context: RequestContext) -> Response:
     if after + 1 < oldest:
         detail = f"Events up to {oldest - 1} are no longer kept. Go on with after={oldest - 1}."
         raise Gone("below_retention", detail, oldest=oldest)
-    return Response(200, msgspec.json.encode({"data": await _all_shown(context, found), "last": last}))
+    shown = await gathered(await _all_shown(context, found), context.turn)
+    return Response(200, await page(shown, {"last": last}, context.turn))
 
 
 async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
@@ -63,15 +65,15 @@ async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
         detail = "Give either after, for the log from its oldest event on, or before, for its newest events first."
         raise Invalid([FieldError("?before", "not_with_after", detail)])
     log, of_tenant = context.services.store.log, context.tenant_id
-    page = await log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
-    shown = {"data": await _all_shown(context, page.events), "last": page.last, "next": page.next}
-    return Response(200, msgspec.json.encode(shown))
+    found = await log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
+    shown = await gathered(await _all_shown(context, found.events), context.turn)
+    return Response(200, await page(shown, {"last": found.last, "next": found.next}, context.turn))
 
 
 async def read(context: RequestContext) -> Response:
     context.query()
     [shown] = await _all_shown(context, [await find(context)])
-    return Response(200, msgspec.json.encode(shown))
+    return Response(200, shown)
 
 
 async def find(context: RequestContext) -> Event:
@@ -86,15 +88,16 @@ async def find_event(context: RequestContext, event_id: str) -> Event | None:
     return await context.services.store.log.by_id(context.tenant_id, event_id)
 
 
-async def _all_shown(context: RequestContext, events: Sequence[Event]) -> list[dict[str, Any]]:
-    if not events:
-        return []
-    log, sequences = context.services.store.log, [event.sequence for event in events]
-    callers = await log.callers(context.tenant_id, sequences)
-    return [
-        {"sequence": event.sequence, "by": callers.get(event.sequence), "event": msgspec.Raw(event.body)}
+async def _all_shown(context: RequestContext, events: Sequence[Event]) -> Iterator[bytes]:
+    """JSON of each event with its place in the log, made as it is taken."""
+    sequences = [event.sequence for event in events]
+    callers = await context.services.store.log.callers(context.tenant_id, sequences) if events else {}
+    return (
+        msgspec.json.encode(
+            {"sequence": event.sequence, "by": callers.get(event.sequence), "event": msgspec.Raw(event.body)}
+        )
         for event in events
-    ]
+    )
 
 
 ROUTES = (

@@ -8,6 +8,7 @@ lines without an answer again.
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Final, NamedTuple
@@ -17,7 +18,7 @@ from msgspec import UNSET
 
 from signalpost.api.http.body import MAX_BODY_BYTES
 from signalpost.api.http.problems import problem_document
-from signalpost.api.http.response import CONTENT_TYPE, Streamed
+from signalpost.api.http.response import CONTENT_TYPE, Streamed, Turn
 from signalpost.api.rendering import IMPORT_STATUS
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, Example, Reply, Route
@@ -47,7 +48,12 @@ MAX_PROBLEM_CHARACTERS = 4 * 1024
 """How much the answer to one line may say of what is wrong with it."""
 LINES_IN_A_ROW = 64
 BYTES_IN_A_ROW = 64 * 1024
-"""After so many lines, blank ones too, or bytes of a body others have their turn."""
+"""After so many lines, or bytes of a body, others have their turn."""
+REFUSED_COST = 16
+"""To refuse a line and to say why takes as long as to answer so many that are right."""
+ANSWERED_IN_A_ROW = 256
+"""After so many answers others have their turn."""
+_BLANK_LINES = re.compile(rb"\s*\n")
 _check_uuid = body.check_of(Uuid)
 PLACES = 256
 PLACE_BYTES = 16 * 1024
@@ -73,30 +79,33 @@ async def import_many(context: RequestContext) -> Streamed:
     chunks = context.arriving()
     # Read before the head of the response is sent: only then a client that waits for `100 Continue` gets it.
     first = await anext(chunks, b"")
-    return Streamed(_Import(context, lines(first, chunks)).answers(), ((CONTENT_TYPE, NDJSON),))
+    return Streamed(_Import(context, lines(first, chunks, context.turn)).answers(), ((CONTENT_TYPE, NDJSON),))
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[list[NumberedLine]]:
+async def lines(first: bytes, chunks: AsyncIterator[bytes], turn: Turn) -> AsyncIterator[list[NumberedLine]]:
     """All lines but the blank ones, as many at a time as are there. Numbers count from 1 and include the blank ones."""
     number, rest, too_long = 1, bytearray(), False
-    async for chunk in _in_small_pieces(_whole(first, chunks)):
+    async for chunk in _in_small_pieces(_whole(first, chunks), turn):
         found: list[NumberedLine] = []
         begin, searched = 0, len(rest)
         rest += chunk
         while (end := rest.find(b"\n", max(begin, searched))) >= 0:
+            if not too_long and (blank := _BLANK_LINES.match(rest, begin)):
+                number, begin = number + rest.count(b"\n", begin, blank.end()), blank.end()
+                continue
             content = bytes(rest[begin:end])
             if too_long or len(content) > MAX_BODY_BYTES:
                 found.append(NumberedLine(number, None))
-            elif content.strip():
+            else:
                 found.append(NumberedLine(number, content))
             number, begin, too_long = number + 1, end + 1, False
-            if number % LINES_IN_A_ROW == 0:
+            if len(found) >= LINES_IN_A_ROW:
                 yield found
                 found = []
-                await asyncio.sleep(0)
+                await turn()
         yield found
         del rest[:begin]
         if len(rest) > MAX_BODY_BYTES:
@@ -104,11 +113,12 @@ async def lines(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[lis
             rest.clear()
 
 
-async def _in_small_pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _in_small_pieces(chunks: AsyncIterator[bytes], turn: Turn) -> AsyncIterator[bytes]:
     async for chunk in chunks:
         for begin in range(0, len(chunk), BYTES_IN_A_ROW):
+            if begin:
+                await turn()
             yield chunk[begin : begin + BYTES_IN_A_ROW]
-            await asyncio.sleep(0)
 
 
 async def _whole(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -163,17 +173,21 @@ class _Import:
                 waiting.result.add_done_callback(_noted)
 
     async def _answered(self) -> list[_WaitingLine]:
-        """Waits for the result of the oldest line. Returns it with the lines after it that have a result by then;
-        nothing after the last line."""
+        """Waits for the result of the oldest line. Returns it with lines after it that have a result by then, as many
+        as are answered in a row; nothing after the last line."""
         while not self._waiting:
             self._came.clear()
             await self._came.wait()
         if (oldest := self._waiting[0]) is not None:
             await asyncio.wait([oldest.result])
-        answered = []
-        while self._waiting and (waiting := self._waiting[0]) is not None and waiting.result.done():
+        answered: list[_WaitingLine] = []
+        room = ANSWERED_IN_A_ROW
+        while room > 0 and self._waiting and (waiting := self._waiting[0]) is not None and waiting.result.done():
             answered.append(waiting)
             self._waiting.popleft()
+            room -= REFUSED_COST if waiting.result.exception() else 1
+        if room <= 0:
+            await self._call.turn()
         return answered
 
     async def _read(self) -> None:
@@ -187,7 +201,7 @@ class _Import:
                     self._waiting.append(waiting)
                     self._came.set()
                     if waiting.result.done():
-                        await asyncio.sleep(0)  # a line that is refused costs as much as many that are right
+                        await self._call.turn()  # it was refused, which costs as much as many that are right
         finally:
             self._waiting.append(None)
             self._came.set()

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
 from signalpost.api.configs import config_check, kind_check, url_of
-from signalpost.api.http.pages import fitting, gathered
+from signalpost.api.http.pages import fitting, gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.portal_views import health_for
 from signalpost.api.rendering import submit, subscription_response
@@ -134,12 +134,12 @@ async def list_all(context: RequestContext) -> Response:
         _add_health(_response(context, view.subscription), health_for(context.portal, view.shown())).body
         for view in views
     )
-    shown = await gathered(fitting(bodies))
+    shown = await gathered(fitting(bodies), context.turn)
     reached = looked_at[-1] if len(below) > MAX_SCANNED else None
     if len(found) == query.limit or len(shown) < len(found):
         reached = found[len(shown) - 1]
     position = None if reached is None else (reached.number,)
-    return Response(200, msgspec.json.encode({"data": shown, "next": write_cursor(position)}))
+    return Response(200, await page(shown, {"next": write_cursor(position)}, context.turn))
 
 
 async def list_names(context: RequestContext) -> Response:

@@ -311,6 +311,10 @@ class RequestContext:
             raise Invalid(wrong)
         return ChangeRequest(body, query, idempotency)
 
+    async def turn(self) -> None:
+        """Wait until the next slice of something that takes the event loop long may be done."""
+        await self.services.engine.turns.turn(self.tenant_id)
+
     def new_id(self) -> str:
         """A fresh UUIDv7."""
         return event_id(self.services.clock.wall(), self.services.random_bits(62))

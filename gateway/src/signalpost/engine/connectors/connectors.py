@@ -39,6 +39,7 @@ from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.carriers import Carrier, Gate, GatedLane, Made, WebhookCarrier
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
+from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.store import Store
@@ -74,13 +75,16 @@ class Connectors:
         auto_disable: AutoDisable,
         clock: Clock,
         random: Random,
+        turns: LoopTurns,
     ) -> None:
+        """`turns` are those at what takes the event loop long."""
         self._destinations = destinations
         self._transport = transport
         self.line = VendorTransport(transport)
         """Where calls to vendors go out."""
         self._committer = committer
         self._clock = clock
+        self._turns = turns
         self._connections: dict[tuple[int, str], Connection] = {}
         self._open: dict[tuple[int, str], OpenConnection] = {}
         self._passages: dict[GatedLane, Passage] = {}
@@ -153,7 +157,7 @@ class Connectors:
         """See `Carriers`."""
         if isinstance(gate, Passage) and made is not None:
             return Courier(subscription, gate, made, self._parts)
-        return WebhookCarrier(subscription, self._transport, self._clock)
+        return WebhookCarrier(subscription, self._transport, self._clock, self._turns, self._attempts)
 
     def made(self, subscription: Subscription) -> Made:
         """See `Carriers`."""

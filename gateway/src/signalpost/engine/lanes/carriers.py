@@ -13,11 +13,15 @@ from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.clock import Clock
+from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.connections import ConnectionStore
 
 NEVER: Final = 1 << 62
 """The time of a send that has to wait until something else happens."""
+SLICE_BYTES: Final = 64 * 1024
+"""How much of a large event is signed in one turn: that takes 0.15 ms."""
 MAX_REMEMBERED: Final = 2_000
 """The number of documents for which a lane remembers what was made: more than it leaves unrecorded."""
 
@@ -130,15 +134,33 @@ class Carriers(Protocol):
 
 
 class WebhookCarrier:
-    """Carries an event to an endpoint as the signed webhook."""
+    """Carries an event to an endpoint as the signed webhook. To sign a large one takes the event loop long, so that is
+    done in slices, in turns with all else that takes long."""
 
-    def __init__(self, subscription: Subscription, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self, subscription: Subscription, transport: Transport, clock: Clock, turns: LoopTurns, attempts: Tasks
+    ) -> None:
+        """`attempts` runs what signs large events."""
         self._webhook = Webhook(subscription)
+        self._tenant_id = subscription.tenant_id
         self._transport = transport
         self._clock = clock
+        self._turns = turns
+        self._attempts = attempts
 
     def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
         """See `Carrier`."""
+        if len(event.body) > SLICE_BYTES:
+            self._attempts.start(self._carry_large(event, delivery, done))
+            return
         kind = REPLAY if delivery.run > 0 else DELIVERY
         request = self._webhook.prepare(event, delivery.failed_attempts + 1, kind, self._clock.wall())
         self._transport.send(request, done)
+
+    async def _carry_large(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+        kind = REPLAY if delivery.run > 0 else DELIVERY
+        signing = self._webhook.signing(event, self._clock.wall())
+        for begin in range(0, len(event.body), SLICE_BYTES):
+            await self._turns.turn(self._tenant_id)
+            signing.update(event.body[begin : begin + SLICE_BYTES])
+        self._transport.send(self._webhook.signed(event, delivery.failed_attempts + 1, kind, signing), done)

@@ -1,0 +1,104 @@
+"""A large event is signed in slices, in turns with all else that takes the event loop long."""
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+from msgspec.structs import replace
+
+from signalpost.destinations.webhook import DELIVERY, Webhook
+from signalpost.domain.delivery.delivery import Delivery
+from signalpost.domain.delivery.outcome import Outcome
+from signalpost.domain.documents import sample
+from signalpost.domain.event import Event, EventType
+from signalpost.domain.request import OutgoingRequest
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.lanes.carriers import SLICE_BYTES, WebhookCarrier
+from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.runtime.tasks import Tasks
+
+NOW = 1_700_000_000 * SECOND
+SMALL = sample.event(EventType.CREATED, 1, NOW, Random(1).getrandbits)
+SLICES = 15
+LARGE = replace(SMALL, body=bytes(SLICES * SLICE_BYTES - 7))
+
+
+class Standing:
+    """A clock that stands still."""
+
+    def steady(self) -> int:
+        return NOW
+
+    def wall(self) -> int:
+        return NOW
+
+
+class Sent:
+    """A transport that keeps what it is to send."""
+
+    def __init__(self) -> None:
+        self.requests: list[OutgoingRequest] = []
+
+    def send(self, request: OutgoingRequest, _done: Callable[[Outcome], None]) -> None:
+        self.requests.append(request)
+
+    async def close(self, _grace: float) -> None:
+        pass
+
+
+def subscription(tenant_id: int) -> Subscription:
+    return Subscription(
+        id="00000000-0000-4000-8000-000000000001",
+        tenant_id=tenant_id,
+        number=1,
+        name="a",
+        url="https://example.com/hook",
+        secret="a secret of mine",
+        headers={},
+        status="active",
+        ordering="loose",
+        rate_limit=None,
+        retry_delays=(10,),
+        starts_after=0,
+        filters=((0, EventType.CREATED),),
+        created_at=0,
+        updated_at=0,
+    )
+
+
+def carry(carrier: WebhookCarrier, event: Event) -> None:
+    carrier.carry(event, Delivery(event.sequence, event.document_id), lambda _: None)
+
+
+def test_a_small_event_is_sent_at_once_and_a_large_one_after_a_turn_for_each_slice_of_it() -> None:
+    async def scenario() -> None:
+        turns, sent = LoopTurns(), Sent()
+        carrier = WebhookCarrier(subscription(1), sent, Standing(), turns, Tasks())
+        carry(carrier, SMALL)
+        assert len(sent.requests) == 1
+        carry(carrier, LARGE)
+        rounds = 0
+        while len(sent.requests) < 2:
+            await asyncio.sleep(0)
+            rounds += 1
+        assert rounds >= SLICES
+        assert sent.requests == [Webhook(subscription(1)).prepare(each, 1, DELIVERY, NOW) for each in (SMALL, LARGE)]
+
+    asyncio.run(scenario())
+
+
+def test_another_tenants_large_event_does_not_wait_for_all_of_one_tenants() -> None:
+    async def scenario() -> None:
+        turns, sent, attempts = LoopTurns(), Sent(), Tasks()
+        many = WebhookCarrier(subscription(1), sent, Standing(), turns, attempts)
+        one = WebhookCarrier(subscription(2), sent, Standing(), turns, attempts)
+        for _ in range(100):
+            carry(many, LARGE)
+        carry(one, LARGE)
+        while not sent.requests:
+            await asyncio.sleep(0)
+        assert [each.holder for each in sent.requests] == [2], "it had every second slice"
+        attempts.cancel()
+
+    asyncio.run(scenario())
