@@ -9,9 +9,11 @@ from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
 from signalpost.destinations.destination import Consent
 from signalpost.domain.connection import Granted
-from signalpost.domain.errors import Unavailable
+from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.connectors.token_endpoints import Unanswered
 from signalpost.engine.connectors.tokens import RESTS_WITHIN, Tokens
+from signalpost.engine.lanes.carriers import NEVER
 
 CONSENT = Consent(
     authorize_url="https://vendor.example/authorize",
@@ -21,6 +23,7 @@ CONSENT = Consent(
     scopes=(),
 )
 GRANTED = Granted(refresh_token="refresh", access_token="token", expires_at=1 << 60)
+GRANTED_LONG_AGO = Granted(refresh_token="refresh")
 
 
 class TurnOfAnother:
@@ -36,10 +39,17 @@ class TurnOfAnother:
         self.ended += 1
 
 
-def tokens_with(turn: TurnOfAnother, time: VirtualTime) -> Tokens:
+class TurnOfNobody(TurnOfAnother):
+    """Another node has deleted the connection."""
+
+    async def begin(self) -> bool:
+        raise NotFound("connection_not_found", "gone")
+
+
+def tokens_with(turn: TurnOfAnother, time: VirtualTime, granted: Granted = GRANTED) -> Tokens:
     clock: Any = type("Now", (), {"wall": lambda _: time.now * SECOND, "steady": lambda _: time.now * SECOND})()
     unused: Any = None
-    return Tokens(CONSENT, GRANTED, unused, clock, Random(1), unused, lambda: None, unused, turn)
+    return Tokens(CONSENT, granted, unused, clock, Random(1), unused, lambda: None, unused, turn)
 
 
 def test_a_rest_begins_once_another_node_has_ended_its_turn() -> None:
@@ -71,6 +81,24 @@ def test_where_another_node_does_not_end_its_turn_the_connection_goes_on_as_befo
             await tokens.rest()
         assert time.now >= RESTS_WITHIN
         assert tokens.ready_at(0) == 0
+
+    loop = VirtualLoop(time)
+    loop.run_until_complete(scenario())
+    loop.close()
+
+
+def test_whoever_finds_the_connection_deleted_asks_for_nothing() -> None:
+    turn, time = TurnOfNobody(), VirtualTime(0.0)
+    tokens = tokens_with(turn, time, GRANTED_LONG_AGO)
+
+    async def scenario() -> None:
+        assert tokens.ready_at(0) == NEVER
+        with pytest.raises(Unanswered):
+            await tokens.wait()
+        assert tokens.trouble == "gone"
+        with pytest.raises(NotFound):
+            await tokens.rest()
+        assert time.now == 0
 
     loop = VirtualLoop(time)
     loop.run_until_complete(scenario())

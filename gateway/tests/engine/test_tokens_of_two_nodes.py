@@ -14,11 +14,12 @@ from gateway.tests.world.network import Network, VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
 from signalpost.api.rendering import kept_answers
-from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant
+from signalpost.commands.connections import CreateConnection, DeleteConnection, DisconnectConnection, KeepGrant
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateConnectorSubscription
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.documents.links import Links
+from signalpost.domain.errors import NotFound
 from signalpost.engine.engine import Engine, EngineSettings
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.runtime.clock import SystemClock
@@ -185,3 +186,16 @@ def test_a_disconnection_waits_for_a_token_that_another_node_has_asked_for_and_t
     vendor = with_two_nodes(scenario, "_disconnection")
     assert vendor.revoked == ["refresh-1"], "what the vendor gave last is what it was told to take back"
     assert len(vendor.token_calls) == 1
+
+
+def test_a_connection_that_another_node_has_deleted_is_not_there_to_be_disconnected() -> None:
+    async def scenario(pair: Pair) -> None:
+        one, other = pair.nodes
+        found = other.directory.connection(TENANT, CONNECTION)
+        assert found is not None
+        disconnection = other.connectors.disconnection(found)  # it has not heard of the end yet
+        await one.submit(DeleteConnection(tenant_id=TENANT, connection_id=CONNECTION))
+        with pytest.raises(NotFound):
+            await disconnection.__aenter__()
+
+    assert with_two_nodes(scenario, "_deleted").revoked == []

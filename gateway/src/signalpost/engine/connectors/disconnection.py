@@ -46,7 +46,7 @@ class Disconnection:
 
     async def __aenter__(self) -> Self:
         """Take down what is held, and let nothing more be asked for meanwhile. Raises Unavailable where another node
-        has asked for a token and had no answer for long."""
+        has asked for a token and had no answer for long, and NotFound where one has deleted the connection."""
         opened = self._connection
         await opened.tokens.rest()
         self._opened, self._trouble = opened.opened, opened.trouble or ""

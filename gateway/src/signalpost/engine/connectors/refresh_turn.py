@@ -8,6 +8,7 @@ is then lost, and whether the old token is good for a while longer is the vendor
 from collections.abc import Callable
 from contextlib import suppress
 
+from signalpost.commands.connections import require_connection
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.maintenance.jobs import Jobs
@@ -34,11 +35,11 @@ class RefreshTurn:
             kept = await self._connections.page(known.tenant_id, known.number + 1, 1)
         except SignalpostError:
             return False
-        if kept and kept[0].id == known.id and kept[0].grant_version == known.grant_version:
+        found = kept[0] if kept and kept[0].id == known.id else None
+        if found is not None and found.grant_version == known.grant_version:
             return True
         await self.end()
-        if kept and kept[0].id == known.id:
-            self._follow(kept[0])
+        self._follow(require_connection(found))
         return False
 
     async def end(self) -> None:

@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from signalpost.destinations.destination import Access, Consent, Fixed, Grant, Held
 from signalpost.domain.connection import Granted
-from signalpost.domain.errors import Unavailable
+from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.token_endpoints import Issued, TokenEndpoints, TokenRefused, Unanswered
 from signalpost.engine.lanes.carriers import NEVER
@@ -70,7 +70,8 @@ class Turn(Protocol):
 
     async def begin(self) -> bool:
         """Returns whether this node has the turn, and knows what is kept: no, where another node has it, where the
-        store cannot be reached, and where another grant is kept, which it takes up first (`Tokens.follow`)."""
+        store cannot be reached, and where another grant is kept, which it takes up first (`Tokens.follow`). Raises
+        NotFound where the connection was deleted."""
         ...
 
     async def end(self) -> None:
@@ -218,7 +219,8 @@ class Tokens:
 
     async def rest(self) -> None:
         """Let nothing be sent here, and nothing be asked for by any node, until `go_on`. What was asked for has come,
-        and is known. Raises Unavailable where another node has had no answer for long."""
+        and is known. Raises Unavailable where another node has had no answer for long, and NotFound where one has
+        deleted the connection."""
         try:
             async with asyncio.timeout(RESTS_WITHIN):
                 while not await self._rests():
@@ -263,6 +265,8 @@ class Tokens:
                     await self._fetch_now(access)
                 finally:
                     await self._turn.end()
+        except NotFound as deleted:  # this node is about to learn of it
+            self._note_failure(Unanswered(str(deleted)))
         except Exception:
             log.exception("a token could not be requested or stored")
             self._note_failure(Unanswered("The gateway could not request a token; its log says why."))
