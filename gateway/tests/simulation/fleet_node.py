@@ -47,6 +47,7 @@ class Wire(StoreFaults):
             raise Unavailable("The answer was lost.")
         if operation is Operation.BEAT:
             self.lease_until = self._beat_began + SHARED.lease
+            self._node.hear_of_beat(self._beat_began)
 
     def _seconds(self) -> float:
         return self._world.random.uniform(0.0, 2.0 if self.is_slow else 0.004)
@@ -59,7 +60,7 @@ class FleetNode(Process):
         self.wire = Wire(world, self)
         self._troubles = 0
         self._lost_until = 0.0
-        self.forgotten_until = 0.0
+        self._forgotten_at: float | None = None
         self.has_started = False
         self.is_stopping = False
         self.clients: list[asyncio.Task[None]] = []
@@ -77,8 +78,8 @@ class FleetNode(Process):
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether it may not have noticed yet that the database does not know it any more."""
-        return self.world.time.now < self.forgotten_until
+        """Whether no beat has told it yet that the database does not know it any more."""
+        return self._forgotten_at is not None
 
     def begin_trouble(self) -> None:
         self._troubles += 1
@@ -87,6 +88,19 @@ class FleetNode(Process):
         """The trouble is over; what the node had begun before is over `over_within` so many seconds."""
         self._troubles -= 1
         self._lost_until = max(self._lost_until, self.world.time.now + over_within)
+
+    def be_forgotten(self) -> None:
+        """The database does not know it any more. It is in trouble until its next beat."""
+        if self._forgotten_at is None:
+            self.begin_trouble()
+        self._forgotten_at = self.world.time.now
+
+    def hear_of_beat(self, began: float) -> None:
+        """A beat that began then has told it what the database knows."""
+        if self._forgotten_at is not None and began >= self._forgotten_at:
+            self._forgotten_at = None
+            self.store.lanes.refused.clear()
+            self.end_trouble(0.0)
 
     def was_lost_since(self, at: float) -> bool:
         return self._troubles > 0 or self._lost_until >= at

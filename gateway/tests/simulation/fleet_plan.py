@@ -30,6 +30,8 @@ class FleetPlan(NamedTuple):
     """The share that asks for a delivery once more."""
     heard: float = 0.9
     """The share of announcements that arrive."""
+    lasts: float = 60.0
+    """The seconds in which clients write and nodes fail. A short world goes wrong as often as a long one."""
 
 
 def draw(random: Random) -> FleetPlan:
@@ -47,4 +49,5 @@ def draw(random: Random) -> FleetPlan:
         changing=random.choice((0.06, 0.06, 0.4)),
         retrying=random.choice((0.03, 0.03, 0.3)),
         heard=random.choice((0.9, 0.9, 0.3, 0.0)),
+        lasts=random.choice((15.0, 15.0, 30.0, 60.0)),
     )

@@ -1,7 +1,6 @@
 """What goes wrong with the nodes of a fleet, and when that is over."""
 
 from collections.abc import Callable
-from functools import partial
 from heapq import heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
 
 GRACE = 5.2
 MAX_NODES = 5
-NOTICES_WITHIN = 9.0
-"""Seconds after which a node has noticed that it is forgotten: with its next beat, which may be slow."""
 
 
 class FleetTroubles:
@@ -84,7 +81,7 @@ class FleetTroubles:
         stopping = node.loop.create_task(stop())
         self._world.start_node()
         while not stopping.done():
-            self._world.step_once()
+            self._world.step_before(inf)
         stopping.result()
         self._world.trace(f"process {node.number} has stopped")
         node.kill()
@@ -141,9 +138,7 @@ class FleetTroubles:
         """The database loses the node's row, as a standby does that takes over without it. Others take its lanes at
         once, and the node learns of it with its next beat."""
         self._world.rows("DELETE FROM node WHERE id = ?", node.store.fleet.node_id)
-        node.begin_trouble()
-        node.forgotten_until = self._world.time.now + NOTICES_WITHIN
-        self._later(NOTICES_WITHIN, partial(node.end_trouble, 0.0))
+        node.be_forgotten()
 
     def _later(self, seconds: float, end: Callable[[], None]) -> None:
         self._begun += 1

@@ -31,8 +31,6 @@ from signalpost.store.fleet import Mark
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect
 
-LASTS = 60.0
-"""The seconds in which clients write and nodes fail."""
 SETTLES_WITHIN = 120.0
 """The seconds in which everything must be settled once all is well."""
 TOLD_WITHIN = 3.0
@@ -112,30 +110,34 @@ class FleetWorld(World[FleetNode]):
         for _ in range(self.plan.nodes):
             self.start_node()
             self.drive(self.random.choice((0.0, 0.1, 3.0)))
-        end = self.time.now + LASTS
-        for at in sorted(self.random.uniform(0.0, LASTS) for _ in range(self.plan.faults)):
-            self.drive(max(0.0, end - LASTS + at - self.time.now))
+        began, lasts = self.time.now, self.plan.lasts
+        for at in sorted(self.random.uniform(0.0, lasts) for _ in range(self.plan.faults)):
+            self.drive(max(0.0, began + at - self.time.now))
             self._troubles.begin_one()
-        self.drive(max(0.0, end - self.time.now))
+        self.drive(max(0.0, began + lasts - self.time.now))
         self._heal()
 
     def drive(self, seconds: float) -> None:
         """Let so much time pass."""
         end = self.time.now + seconds
-        while min(self.next_event, self._troubles.next_end) < end:
-            self.step_once()
+        while self.step_before(end):
+            pass
         self.time.now = max(self.time.now, end)
 
-    def step_once(self) -> None:
-        """Let a trouble end, or a node make a turn, whichever comes first."""
-        end = self._troubles.next_end
-        if end <= self.time.now or end <= self.next_event:
-            self.time.now = max(self.time.now, end)
+    def step_before(self, end: float) -> bool:
+        """Let a trouble end, or a node make a turn, whichever comes first. Returns False if neither is due by `end`."""
+        at, node = self.first_to_move()
+        trouble_ends = self._troubles.next_end
+        if min(at, trouble_ends) >= end:
+            return False
+        if node is None or trouble_ends <= at:
+            self.time.now = max(self.time.now, trouble_ends)
             self._troubles.end_next()
         else:
-            self.step()
+            node.loop.step()
         if self.violation is not None:
             raise self.violation
+        return True
 
     def start_node(self) -> FleetNode:
         """Start one more node."""

@@ -96,6 +96,8 @@ class FaultyLanes(SqliteLanes):
         self.refills = 0
         self.is_fenced = False
         """Whether a lane turned out to be another process's."""
+        self.refused: set[int] = set()
+        """The lanes of which this process was refused a record, and has not found since that they are its own."""
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         await self._faults.before(Operation.RECORD)
@@ -103,12 +105,14 @@ class FaultyLanes(SqliteLanes):
         recorded = await super().record(flushes)
         self.is_fenced = self.is_fenced or len(recorded) < len(flushes)
         await self._faults.after(Operation.RECORD)
+        self.refused |= {flush.subscription_number for flush in flushes} - recorded.keys()
         return recorded
 
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         await self._faults.before(Operation.LANES)
         rows = await super().load(wanted)
         await self._faults.after(Operation.LANES)
+        self.refused -= {number for number, row in rows.items() if row.owner == self._node_id()}
         return rows
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import count
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -35,13 +36,23 @@ class World(Generic[P]):
     @property
     def next_event(self) -> float:
         """When a process that is not frozen has something to do next, in seconds of virtual time."""
-        return min((process.loop.next_event for process in self.running if not process.is_frozen), default=float("inf"))
+        return self.first_to_move()[0]
 
     def step(self) -> None:
         """Let that process make a turn which is the first to have something to do, of those that are not frozen."""
-        awake = [process for process in self.running if not process.is_frozen]
-        first = awake[0] if len(awake) == 1 else min(awake, key=lambda process: process.loop.next_event)
+        _, first = self.first_to_move()
+        assert first is not None, "nothing will ever happen again"
         first.loop.step()
+
+    def first_to_move(self) -> tuple[float, P | None]:
+        """When a process that is not frozen has something to do next, and which one; None if none ever has."""
+        soonest, first = inf, None
+        for process in self.running:
+            if not process.is_frozen:
+                at = process.loop.next_event
+                if at < soonest:
+                    soonest, first = at, process
+        return soonest, first
 
     # --- What a subclass knows ----------------------------------------------------------------------------------------
 
