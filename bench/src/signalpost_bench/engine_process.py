@@ -41,13 +41,16 @@ class EmbeddedEngine:
         ca_file: str,
         status: str,
         retry_delays: list[int] | None,
+        attempt_timeout: float,
         database_url: str | None,
     ) -> None:
         """`url` is where subscriptions deliver to, `status` what they begin with. `retry_delays` are in seconds; None
-        for the gateway's own. `database_url` is a new PostgreSQL; None for SQLite."""
+        for the gateway's own. An attempt has `attempt_timeout` seconds. `database_url` is a new PostgreSQL; None for
+        SQLite."""
         self._workload = load = msgspec.convert(workload, Workload)
         self._opened = AsyncExitStack()
         settings = bench_settings(Path(folder), url, Path(ca_file), database_url)
+        settings = msgspec.structs.replace(settings, attempt_timeout=attempt_timeout)
         if retry_delays is not None:
             settings = msgspec.structs.replace(settings, retry_delays=tuple(retry_delays))
         await make_tenants(settings, load.tenants)

@@ -33,6 +33,10 @@ from signalpost_bench.workload import SECRET, Workload
 
 PATIENT_DELAYS = (2,) * 60
 """Retry delays in seconds with which nothing is given up within a scene."""
+USUAL_TIMEOUT = 5.0
+PATIENT_TIMEOUT = 60.0
+"""Seconds that an attempt has where every endpoint answers at once: on a machine that stalls for longer than usual,
+nothing is sent twice for that."""
 QUIET_SECONDS = 20.0
 """With no arrival for so long the sink waits no more for what is missing."""
 
@@ -138,6 +142,7 @@ class Harness:
         status: str = "active",
         folder: Path | None = None,
         retry_delays: Sequence[int] | None = None,
+        attempt_timeout: float = PATIENT_TIMEOUT,
     ) -> Iterator[EngineProcess]:
         """The engine alone, its subscriptions to `url` (the harness's own), on a new data directory or on `folder`."""
         with ExitStack() as open_:
@@ -152,20 +157,30 @@ class Harness:
                 ca_file=self.ca_file,
                 status=status,
                 retry_delays=retry_delays,
+                attempt_timeout=attempt_timeout,
                 database_url=database_url,
             )
             yield engine
             engine.ask("close")
 
     @contextmanager
-    def gateway(self, folder: Path | None = None, targets: Sequence[str] = ()) -> Iterator[GatewayProcess]:
+    def gateway(
+        self, folder: Path | None = None, targets: Sequence[str] = (), attempt_timeout: float = PATIENT_TIMEOUT
+    ) -> Iterator[GatewayProcess]:
         """A gateway on a new database, or on that of `folder`, that may also deliver to these targets."""
-        with self.new_database() as database_url, self.gateway_on(database_url, folder, targets) as gateway:
+        with (
+            self.new_database() as database_url,
+            self.gateway_on(database_url, folder, targets, attempt_timeout) as gateway,
+        ):
             yield gateway
 
     @contextmanager
     def gateway_on(
-        self, database_url: str | None, folder: Path | None = None, targets: Sequence[str] = ()
+        self,
+        database_url: str | None,
+        folder: Path | None = None,
+        targets: Sequence[str] = (),
+        attempt_timeout: float = PATIENT_TIMEOUT,
     ) -> Iterator[GatewayProcess]:
         """A gateway on a database of the server, or else on the file of a new folder or of `folder`."""
         with ExitStack() as open_:
@@ -174,7 +189,9 @@ class Harness:
             allowed = ",".join((self.plain_url, self.tls_url, self.tls_once_url, *targets))
             cores = {self._cores.measured} if self.processes == 1 else self._cores.all
             yield open_.enter_context(
-                GatewayProcess(at, allowed, self.ca_file, cores, database_url, self.processes, self.spent)
+                GatewayProcess(
+                    at, allowed, self.ca_file, cores, database_url, self.processes, self.spent, attempt_timeout
+                )
             )
 
     @contextmanager

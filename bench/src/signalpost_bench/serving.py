@@ -36,10 +36,12 @@ class GatewayProcess:
         database_url: str | None,
         processes: int,
         spent: Callable[[], Spent | None],
+        attempt_timeout: float,
     ) -> None:
         self._folder = folder
         self._key = None if database_url is None else OPERATOR_KEY
         options = ["--data-dir", str(folder), "--port", "0", "--allow-targets", targets, "--ca-file", ca_file]
+        options += ["--attempt-timeout", str(attempt_timeout)]
         options += ["--log-format", "json", "--master-key", base64.b64encode(MASTER_KEY).decode()]
         if database_url is not None:
             options += ["--database-url", database_url, "--operator-key", OPERATOR_KEY, "--public-url", PUBLIC_URL]

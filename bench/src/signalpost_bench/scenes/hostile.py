@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from signalpost_bench.child_process import RunFailed
-from signalpost_bench.harness import EngineProcess, Harness
+from signalpost_bench.harness import USUAL_TIMEOUT, EngineProcess, Harness
 from signalpost_bench.results import Measured, Rows, Size, beside, latencies
 from signalpost_bench.workload import SECRET
 
@@ -40,7 +40,7 @@ class _Seen(NamedTuple):
 def hostile(harness: Harness, size: Size, _: Rows) -> Rows:
     """The first tenant's endpoints resume at once, each with the backlog behind it; one of them is well."""
     workload = replace(harness.workload, tenants=2, endpoints=1, fan_out=1)
-    with harness.engine(workload, status="paused") as engine:
+    with harness.engine(workload, status="paused", attempt_timeout=USUAL_TIMEOUT) as engine:
         engine.ask("add_paused", urls=[f"{harness.url}/bad/{how}/{number}" for how in BAD for number in range(EACH)])
         engine.ask("add_live", url=harness.url + LIVE, tenant=OTHER)
         # The changes take turns among the tenants' documents.

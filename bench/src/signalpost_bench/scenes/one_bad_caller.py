@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from signalpost_bench.bad_caller import PROBES
 from signalpost_bench.child_process import ChildProcess
-from signalpost_bench.harness import QUIET_SECONDS, Harness
+from signalpost_bench.harness import QUIET_SECONDS, USUAL_TIMEOUT, Harness
 from signalpost_bench.load import Trickled
 from signalpost_bench.results import MIN_ARRIVALS_FOR_P99, Measured, Rows, Size, Stall, beside, latencies, longest
 from signalpost_bench.serving import GatewayProcess
@@ -61,7 +61,10 @@ def parts_of(harness: Harness) -> Iterator[_Parts]:
     workload = replace(harness.workload, endpoints=1, fan_out=1, documents=DOCUMENTS)
     with harness.bad_caller() as caller:
         endpoint = f"http://127.0.0.1:{caller.ask('listen')}"
-        with harness.gateway(targets=[endpoint]) as gateway, harness.load(gateway, workload) as load:
+        with (
+            harness.gateway(targets=[endpoint], attempt_timeout=USUAL_TIMEOUT) as gateway,
+            harness.load(gateway, workload) as load,
+        ):
             yield _Parts(gateway, load, caller)
 
 
