@@ -25,7 +25,7 @@ WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
 NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
     "events", "event", "documents", "document", "document-under-way",
-    "replays", "connections", "new-connection", "recipe", "members", "keys",
+    "replays", "connections", "new-connection", "recipe", "from-scratch", "members", "keys",
     "audit", "tenants", "tenant", "gateway", "find",
 )  # fmt: skip
 """What the pictures of `Desk.pages` are called."""

@@ -1,6 +1,5 @@
 """Pages of the console: each opens, shows what others wrote as text, and can do what the API lets its visitor do."""
 
-import json
 import re
 from html import unescape
 from html.parser import HTMLParser
@@ -299,21 +298,97 @@ def test_what_a_vendor_gets_is_changed_on_the_page_of_its_subscription(shop: Sho
     path = api.replace("/v1", "/console/t/default")
     held = values_of(browser.open(path))
     assert "url" not in held, "the connection says where it goes"
-    assert (held["config.text"], json.loads(held["when"])) == ("Signed", when)
+    assert held["config.text"] == "Signed"
+    assert chosen_in(browser.open(path), "when.field")[0] == "document.status"
+    assert chosen_in(browser.open(path), "when.operator")[0] == "changedTo"
     form = {"do": "change", "name": "S", "type": "documentUpdated", "ordering": "loose", "rate": "", "after": ""}
-    said = {"config.text": "*{{ document.title }}*", "config.channel": "#legal", "when": ""}
+    said = {"config.text": "*{{ document.title }}*", "config.channel": "#legal", "when.field": ""}
     assert browser.post(path, {**form, **said, "key": "s1"}).status == 303
     changed = world.get(api).ok()
     assert changed["config"] == {
         "text": "*{{ document.title }}*", "channel": "#legal", "oneThreadPerDocument": False,
     }  # fmt: skip
     assert "when" not in changed
-    wrong = {**form, "config.text": "{{ document.titel }}", "when": '{"field": "document.x", "is": 1}', "key": "s2"}
+    row = {"when.field": "document.x", "when.fact": "", "when.operator": "is", "when.value": "1"}
+    wrong = {**form, "config.text": "{{ document.titel }}", **row, "key": "s2"}
     refused = browser.post(path, wrong)
     assert refused.status == 422
     assert b"did you mean title?" in refused.body
     assert b"There is no document.x" in refused.body
     assert "{{ document.titel }}" in values_of(refused.body.decode())["config.text"]
+
+
+def chosen_in(text: str, name: str) -> list[str]:
+    """What is chosen in each select of that name."""
+    selects = re.findall(rf'<select name="{re.escape(name)}".*?</select>', text, re.DOTALL)
+    return [next(iter(re.findall(r'<option value="([^"]*)" selected', each)), "") for each in selects]
+
+
+def test_a_condition_and_a_delay_are_typed_as_rows_and_come_back(shop: Shop) -> None:
+    browser = shop.browser()
+    made = shop.world.send(
+        "POST", "/v1/subscriptions", {"url": "https://example.com/", "eventTypes": ["documentUpdated"]}
+    )
+    api = f"/v1/subscriptions/{made.ok(201)['id']}"
+    path = api.replace("/v1", "/console/t/default")
+    form = {"do": "change", "name": "S", "url": "https://example.com/", "type": "documentUpdated", "ordering": "loose",
+            "rate": "", "when.join": "any", "when.field": "document.status", "when.fact": "", "when.value": "paused",
+            "when.operator": "changedTo", "after": "3", "after.unit": "days", "still.field": "document.status",
+            "still.fact": "", "still.operator": "in", "still.value": "paused, approved"}  # fmt: skip
+    assert browser.post(path, {**form, "key": "r1"}).status == 303
+    changed = shop.world.get(api).ok()
+    assert changed["when"] == {"field": "document.status", "changedTo": "paused"}
+    still = {"field": "document.status", "in": ["paused", "approved"]}
+    assert changed["after"] == {"seconds": 259_200, "if": still}
+    text = browser.open(path)
+    assert values_of(text)["after"] == "3"
+    assert chosen_in(text, "still.operator")[0] == "in"
+    refused = browser.post(path, {**form, "after": "three", "still.value": "pausd", "key": "r2"})
+    assert refused.status == 422
+    assert b"did you mean paused?" in refused.body
+    assert values_of(refused.body.decode())["after"] == "three"
+    shop.world.send("PATCH", api, {"when": {"not": {"field": "document.status", "is": "paused"}}}).ok()
+    assert '"not"' in browser.open(path).replace("&#34;", '"')
+
+
+def test_a_kind_is_begun_without_a_recipe_previewed_and_activated(shop: Shop) -> None:
+    browser, world = shop.browser(), shop.world
+    page = "/console/t/default/subscriptions/new/slack"
+    assert "This needs a connection" in browser.open(page.replace("slack", "hubspot"))
+    assert browser.get(page.replace("slack", "none")).status == 404
+    body = {"kind": "slack", "name": "Slack", "config": {"signIn": {"with": "bot", "token": "xoxb-secret-token"}}}
+    connection = world.send("POST", "/v1/connections", body).ok(201)["id"]
+    assert page in browser.open(f"/console/t/default/connections/{connection}")
+    said = {"connection": connection, "config.text": "Look: {{ document.title }}", "config.channel": "#contracts",
+            "type": "documentCreated", "when.field": "document.title", "when.fact": "", "when.operator": "exists:true",
+            "when.value": "", "after": "", "name": ""}  # fmt: skip
+    text = browser.post(page, {"do": "preview", **said}).body.decode()
+    assert "Preview: " in text
+    assert "Look: " in text[text.index("Preview: ") :]
+    answer = browser.post(page, {"do": "activate", "key": form_key(text), **said})
+    assert answer.status == 303, answer.body
+    made = world.get(f"/v1/subscriptions/{answer.headers['location'].split('/')[5].split('?')[0]}").ok()
+    assert (made["kind"], made["name"], made["eventTypes"]) == ("slack", "Slack", ["documentCreated"])
+    assert made["when"] == {"field": "document.title", "exists": True}
+    wrong = browser.post(page, {"do": "activate", "key": "x", **said, "when.operator": "above", "when.value": "5"})
+    assert wrong.status == 422
+    assert b"document.title is a text and takes is," in wrong.body
+
+
+def test_the_time_until_a_reminder_is_typed_in_days(shop: Shop) -> None:
+    browser = shop.browser()
+    body = {"kind": "slack", "config": {"signIn": {"with": "bot", "token": "xoxb-secret-token", "channel": "#a"}}}
+    connection = shop.world.send("POST", "/v1/connections", body).ok(201)["id"]
+    path = "/console/t/default/recipes/slack-approval-waits"
+    assert values_of(browser.open(path))["blank.seconds"] == "3"
+    blanks = {"connection": connection, "blank.seconds": "2", "blank.seconds.unit": "hours", "blank.text": "Wake up"}
+    answer = browser.post(path, {"do": "activate", "key": "reminder-1", **blanks})
+    assert answer.status == 303, answer.body
+    made = shop.world.get(f"/v1/subscriptions/{answer.headers['location'].split('/')[5].split('?')[0]}").ok()
+    assert made["after"]["seconds"] == 7_200
+    wrong = browser.post(path, {"do": "activate", "key": "reminder-2", **blanks, "blank.seconds": "soon"})
+    assert wrong.status == 422
+    assert values_of(wrong.body.decode())["blank.seconds"] == "soon"
 
 
 def test_a_form_of_a_kind_says_what_is_wrong_at_its_field(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from signalpost.console.charts import chart, sparkline
+from signalpost.console.condition_form import UNITS, VALUES, duration_of, fields, operators
 from signalpost.console.drawings import said, versions, words, workflow
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 
@@ -68,10 +69,13 @@ def environment() -> Environment:
         "state": state,
         "prose": prose,
         "pretty": pretty,
+        "duration": duration_of,
     }
     made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
     made.globals |= {"workflow": workflow, "said": said, "versions": versions}
+    made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
+    made.globals |= {"condition_values": VALUES, "condition_units": UNITS}
     return made
 
 

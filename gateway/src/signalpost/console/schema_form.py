@@ -6,6 +6,7 @@ What is neither (a list of objects, a value of any type) is typed as JSON. Nothi
 is sent, and names the field by the same pointer.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -29,7 +30,8 @@ class Field(Struct, frozen=True, kw_only=True):
     required: bool
     value: str
     example: str
-    options: Sequence[str] = ()
+    options: Sequence[tuple[str, str]] = ()
+    """Each value that can be chosen, and how it is called."""
     kind: str = "string"
     """The JSON type of its value."""
 
@@ -40,8 +42,8 @@ class Choice(Struct, frozen=True, kw_only=True):
     name: str
     title: str
     about: str
-    options: Sequence[tuple[str, str]]
-    """Each value, and what it stands for."""
+    options: Sequence[tuple[str, str, str]]
+    """Each value, how it is called, and what it stands for."""
     chosen: str
 
 
@@ -68,6 +70,11 @@ class SchemaForm(Struct, frozen=True):
             if text or field.widget == "check":
                 _put(body, field.name, _value(field, text))
         return body
+
+
+def typed_below(prefix: str, form: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What was typed into the fields of a form whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): values[0] for name, values in form.items() if name.startswith(prefix)}
 
 
 def schema_form(
@@ -120,7 +127,10 @@ class _Reader:
             chosen = next(iter(variants))
         if chosen != was:
             self._chosen_anew.append(path)
-        options = [(value, str(each.get("description", value))) for value, each in variants.items()]
+        options = [
+            (value, label(str(each.get("title", value))), str(each.get("description", "")))
+            for value, each in variants.items()
+        ]
         title, about = str(schema.get("title", path[-1])), str(schema.get("description", ""))
         self._choices.append(Choice(name=name, title=title, about=about, options=options, chosen=chosen))
         self._object(variants[chosen], path, member)
@@ -167,9 +177,23 @@ class _Reader:
         return schema if reference is None else self._definitions[reference.rpartition("/")[2]]
 
 
-def _widget(one: Schema, whole: Schema) -> tuple[Widget, Sequence[str]]:
+_ACRONYMS = {"Api": "API", "Jwt": "JWT", "Http": "HTTP", "Url": "URL"}
+
+
+def label(name: str) -> str:
+    """How a name in camel case is called, such as `Custom connection`."""
+    spaced = re.sub("(?<=[a-z])[A-Z]", lambda capital: f" {capital[0].lower()}", name)
+    first, *others = f"{spaced[:1].upper()}{spaced[1:]}".split(" ")
+    return " ".join((_ACRONYMS.get(first, first), *others))
+
+
+def _labelled(values: Sequence[Any]) -> Sequence[tuple[str, str]]:
+    return [(str(each), label(str(each))) for each in values]
+
+
+def _widget(one: Schema, whole: Schema) -> tuple[Widget, Sequence[tuple[str, str]]]:
     if "enum" in one:
-        return "select", [str(each) for each in one["enum"]]
+        return "select", _labelled(one["enum"])
     match one.get("type"):
         case "string" if whole.get("writeOnly") or one.get("writeOnly"):
             return "password", ()
@@ -180,7 +204,7 @@ def _widget(one: Schema, whole: Schema) -> tuple[Widget, Sequence[str]]:
         case "boolean":
             return "check", ()
         case "array" if one.get("items", {}).get("type") == "string" or "enum" in one.get("items", {}):
-            return "lines", [str(each) for each in one["items"].get("enum", ())]
+            return "lines", _labelled(one["items"].get("enum", ()))
         case "object" if isinstance(one.get("additionalProperties"), dict):
             return "pairs", ()
         case _:

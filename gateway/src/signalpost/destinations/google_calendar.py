@@ -78,7 +78,7 @@ class ServiceAccount(Private, frozen=True, kw_only=True, tag_field="with", tag="
     ]
 
 
-class User(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
+class PersonalConsent(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
     """A person who gives the gateway access to all calendars that they may change."""
 
     client_id: ClientId
@@ -91,7 +91,7 @@ class GoogleConnection(Body, frozen=True, kw_only=True):
     """An account of Google."""
 
     sign_in: Annotated[
-        ServiceAccount | User,
+        ServiceAccount | PersonalConsent,
         Meta(
             title="Signs in with",
             description="A service account, or a person's consent.",
@@ -174,7 +174,7 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
         """A token for a signed assertion, or from a person's consent."""
         sign_in = connection.sign_in
         token_url = f"{or_stand_in(TOKEN_ORIGIN, connection.stand_in)}/token"
-        if isinstance(sign_in, User):
+        if isinstance(sign_in, PersonalConsent):
             return Consent(
                 authorize_url=f"{or_stand_in(CONSENT_ORIGIN, connection.stand_in)}/o/oauth2/v2/auth",
                 token_url=token_url,

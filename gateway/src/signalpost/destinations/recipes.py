@@ -81,7 +81,7 @@ SLACK: Final = (
             Input(
                 name="seconds",
                 title="After",
-                description="Seconds from the request for approval to the reminder; 259200 are three days.",
+                description="How long after the request for approval the reminder comes.",
                 pointer="/after/seconds",
                 example=86_400,
                 default=259_200,

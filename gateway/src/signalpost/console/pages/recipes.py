@@ -1,24 +1,25 @@
 """A subscription from a recipe: two or three blanks to fill in, and a look at what would be sent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage, Destination
-from signalpost.api.routing.shapes.service import BadField, Problem
+from signalpost.api.routing.shapes.service import BadField
 from signalpost.api.routing.shapes.subscriptions import NewSubscription
 from signalpost.console.calls import Refusal
+from signalpost.console.condition_form import Duration, duration_of, seconds_of, typed_duration
 from signalpost.console.page import Page, SeeOther, Shown, Visit
 from signalpost.console.pages.connections import kinds
+from signalpost.console.pages.previews import Previews, previews, problem
 from signalpost.destinations.destination import Input, Preset
 from signalpost.destinations.presets import body_of
 from signalpost.domain.checks import Several
-from signalpost.engine.connectors.preview import Preview
 
-LOOKED_AT = 10
-"""How many past events a preview looks at."""
+_DELAY = "/after/seconds"
+"""Where a blank leads that is a time to wait."""
 
 
 class Blank(Struct, frozen=True):
@@ -28,6 +29,8 @@ class Blank(Struct, frozen=True):
     value: str
     example: str
     pointer: str
+    duration: Duration | None = None
+    """What it says, where it is a time to wait."""
 
 
 class View(Struct, frozen=True):
@@ -38,17 +41,7 @@ class View(Struct, frozen=True):
     connection: str
     name: str
     blanks: Sequence[Blank]
-    looked: Sequence["Looked"] = ()
-    """What it would make of the last events of its types."""
-    shown: "Looked | None" = None
-    """The one of them whose request is shown: the newest that is wanted, if any is."""
-
-
-class Looked(Struct, frozen=True):
-    event: str
-    title: str
-    """The document's."""
-    preview: Preview
+    previews: Previews | None = None
 
 
 async def view(visit: Visit) -> View:
@@ -72,13 +65,23 @@ async def _find(visit: Visit) -> tuple[Destination, Preset]:
         for preset in kind.presets:
             if preset.name == visit.params["preset"]:
                 return kind, preset
-    raise Refusal(_problem(404, "Not found", "There is no recipe with this name.", "preset_not_found"))
+    raise Refusal(problem(404, "Not found", "There is no recipe with this name.", "preset_not_found"))
 
 
 def _blank(visit: Visit, each: Input) -> Blank:
     default = "" if each.default is UNSET or each.default is None else each.default
-    value = visit.given(f"blank.{each.name}") if visit.form else default
-    return Blank(each.name, each.title, each.description, _text(value), _text(each.example), each.pointer)
+    name = f"blank.{each.name}"
+    value = visit.given(name) if visit.form else default
+    wait = typed_duration(name, visit.form) if name in visit.form else duration_of(default)
+    return Blank(
+        name=each.name,
+        title=each.title,
+        about=each.description,
+        value=_text(value),
+        example=_text(each.example),
+        pointer=each.pointer,
+        duration=wait if each.pointer == _DELAY else None,
+    )
 
 
 def _text(value: Any) -> str:
@@ -90,7 +93,9 @@ def _filled_in(visit: Visit, preset: Preset) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
     for each in preset.inputs:
         text = visit.given(f"blank.{each.name}")
-        if text:
+        if each.pointer == _DELAY:
+            inputs[each.name] = seconds_of(typed_duration(f"blank.{each.name}", visit.form))
+        elif text:
             inputs[each.name] = text if isinstance(each.example, str) else _value(text)
         elif each.default is None:
             inputs[each.name] = None
@@ -101,7 +106,7 @@ def _filled_in(visit: Visit, preset: Preset) -> dict[str, Any]:
         errors = [
             BadField(pointer=pointers[str(bad.below[0])], code=bad.code, detail=bad.detail) for bad in several.bads
         ]
-        raise Refusal(_problem(422, "Invalid fields", "Some blanks are not filled in.", "invalid", errors)) from None
+        raise Refusal(problem(422, "Invalid fields", "Some blanks are not filled in.", "invalid", errors)) from None
 
 
 def _value(text: str) -> Any:
@@ -114,32 +119,9 @@ def _value(text: str) -> Any:
 async def preview(visit: Visit) -> Shown:
     """What would become of the last events of the types that the recipe wants: the request, or why there is none."""
     kind, preset = await _find(visit)
-    body = _filled_in(visit, preset)
-    asked: dict[str, Any] = {name: body[name] for name in ("config", "when", "after") if name in body}
-    asked["connection"] = visit.given("connection")
-    looked = [await _look(visit, kind.kind, asked, each) for each in await _newest(visit, body["eventTypes"])]
-    wanted = next((each for each in looked if each.preview.request is not None), looked[0])
-    return Shown("recipe.html", msgspec.structs.replace(await view(visit), looked=looked, shown=wanted))
-
-
-async def _look(visit: Visit, kind: str, asked: Mapping[str, Any], entry: Mapping[str, Any]) -> Looked:
-    event = entry["event"]
-    answer = await visit.calls.change("preview_destination", {**asked, "eventId": event["id"]}, kind=kind)
-    return Looked(event["id"], event["data"]["document"]["title"], msgspec.json.decode(answer, type=Preview))
-
-
-async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    """The last events of some types, newest first. Raises Refusal where none of those that are looked at is."""
-    feed = await visit.calls.read("list_events", dict[str, Any], {"before": "latest", "limit": "250"})
-    found = [
-        entry
-        for entry in feed["data"]
-        if entry["event"]["type"] in types and entry["event"]["data"]["document"] is not None
-    ]
-    if found:
-        return found[:LOOKED_AT]
-    detail = f"None of the last 250 events is a {' or '.join(types)}. Change a document, then look again."
-    raise Refusal(_problem(409, "Nothing to look at yet", detail, "no_event"))
+    body = {**_filled_in(visit, preset), "connection": visit.given("connection")}
+    found = await previews(visit, kind.kind, body)
+    return Shown("recipe.html", msgspec.structs.replace(await view(visit), previews=found))
 
 
 async def save_paused(visit: Visit) -> SeeOther:
@@ -156,18 +138,6 @@ async def _create(visit: Visit, status: str) -> SeeOther:
     body["name"] = visit.given("name") or f"{kind.title}: {preset.title}"
     made = await visit.calls.change("create_subscription", body, key=visit.given("key"))
     return SeeOther(f"/subscriptions/{msgspec.json.decode(made, type=NewSubscription).id}", status)
-
-
-def _problem(status: int, title: str, detail: str, code: str, errors: list[BadField] | None = None) -> Problem:
-    return Problem(
-        type="about:blank",
-        title=title,
-        status=status,
-        detail=detail,
-        code=code,
-        request_id="",
-        errors=UNSET if errors is None else errors,
-    )
 
 
 PAGES = (

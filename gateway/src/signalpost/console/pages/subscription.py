@@ -8,12 +8,20 @@ from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.subscriptions import Subscription, TestResult
+from signalpost.console.condition_form import (
+    AfterForm,
+    ConditionForm,
+    after_form,
+    condition_form,
+    typed_after,
+    typed_condition,
+)
 from signalpost.console.page import Page, SeeOther, Shown, Visit
 from signalpost.console.pages.connections import kinds
-from signalpost.console.schema_form import SchemaForm, schema_form
+from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
 from signalpost.domain.event import BY_WIRE
 
-_CONFIG = "config."
+CONFIG = "config."
 """What the names of a form's fields begin with that are members of the config."""
 
 
@@ -22,8 +30,8 @@ class View(Struct, frozen=True):
     latest: Sequence[Delivery]
     form: SchemaForm | None
     """What a vendor gets; None for a webhook, and where its kind is not installed."""
-    when: str
-    after: str
+    when: ConditionForm
+    after: AfterForm
     types: Sequence[str] = tuple(BY_WIRE)
 
 
@@ -48,13 +56,12 @@ async def view(visit: Visit) -> View:
     latest = await visit.calls.read(
         "list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=visit.params["id"]
     )
-    is_typed = "name" in visit.form
     return View(
         subscription=subscription,
         latest=latest.data,
         form=await _form(visit, subscription),
-        when=visit.given("when") if is_typed else _json_text(subscription.when),
-        after=visit.given("after") if is_typed else _json_text(subscription.after),
+        when=condition_form("when.", "/when", subscription.when, visit.form),
+        after=after_form(subscription.after, visit.form),
     )
 
 
@@ -64,24 +71,7 @@ async def _form(visit: Visit, subscription: Subscription) -> SchemaForm | None:
     if kind is None or subscription.config is UNSET:
         return None
     kept = {} if "name" in visit.form else subscription.config
-    return schema_form(kind.config, _typed(visit), "/config", kept)
-
-
-def _typed(visit: Visit) -> dict[str, str]:
-    typed = {name: values[0] for name, values in visit.form.items() if name.startswith(_CONFIG)}
-    return {name.removeprefix(_CONFIG): value for name, value in typed.items()}
-
-
-def _json_text(value: Any) -> str:
-    return "" if value is UNSET else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-
-
-def _json_value(text: str) -> Any:
-    """What was typed as JSON: None if nothing was; what is none is sent as it is, for the API to refuse."""
-    try:
-        return msgspec.json.decode(text) if text else None
-    except msgspec.DecodeError:
-        return text
+    return schema_form(kind.config, typed_below(CONFIG, visit.form), "/config", kept)
 
 
 async def _read(visit: Visit) -> Subscription:
@@ -117,11 +107,11 @@ async def change(visit: Visit) -> SeeOther:
         "ordering": visit.given("ordering"),
         "rateLimit": None if not rate else int(rate) if rate.isdecimal() else rate,
     }
-    changed |= {"when": _json_value(visit.given("when")), "after": _json_value(visit.given("after"))}
+    changed |= {"when": typed_condition("when.", visit.form), "after": typed_after(visit.form)}
     if not subscription.kind:
         changed["url"] = visit.given("url")
     elif (form := await _form(visit, subscription)) is not None:
-        changed["config"] = form.body(_typed(visit))
+        changed["config"] = form.body(typed_below(CONFIG, visit.form))
     return await _patch(visit, changed, "changed")
 
 

@@ -1,0 +1,265 @@
+"""Conditions and delays as forms: rows of a field, an operator and a value, in plain words and without a script.
+
+A condition becomes rows if it is one comparison, or `all` or `any` of some. What is nested, or turned round by `not`,
+is shown as JSON. Nothing is checked here: the API checks what is sent, and says in which row something is wrong.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from signalpost.console.drawings import words
+from signalpost.domain.condition_reader import MAX_LEAVES, OPERATORS
+from signalpost.domain.documents.workflow import STATUSES
+from signalpost.domain.event import BY_WIRE
+from signalpost.domain.names import FACTS, WORD, Name, Type, all_names
+
+Typed = Mapping[str, Sequence[str]]
+"""What was typed into the fields of a form, by their names."""
+FACT: Final = "fact:"
+"""What the choice of a field begins with that is a fact; its name is typed beside it."""
+SPARE_ROWS: Final = 2
+"""How many empty rows follow those that are filled in."""
+VALUES: Final = (*STATUSES, *BY_WIRE)
+"""What is suggested where a value is typed."""
+
+_is_word = re.compile(WORD).fullmatch
+_A_FACT: Final = "a fact"
+_THERE: Final = {"exists": ("is filled in", "is empty"), "changed": ("changed", "did not change")}
+"""How an operator reads that is given true, or false."""
+_WORDS: Final[Mapping[str, str]] = {
+    "is": "is",
+    "isNot": "is not",
+    "in": "is one of",
+    "notIn": "is none of",
+    "atLeast": "is at least",
+    "above": "is above",
+    "atMost": "is at most",
+    "below": "is below",
+    "contains": "contains",
+    "startsWith": "starts with",
+    "changedTo": "changed to",
+    "changedFrom": "changed from",
+}
+UNITS: Final = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
+
+
+def operators() -> Iterator[tuple[str, str]]:
+    """Every operator as it is chosen, and how it reads."""
+    for operator in OPERATORS:
+        if operator in _THERE:
+            for wanted, said in zip(("true", "false"), _THERE[operator], strict=True):
+                yield f"{operator}:{wanted}", said
+        else:
+            yield operator, _WORDS[operator]
+
+
+def fields() -> Mapping[str, Sequence[tuple[str, str]]]:
+    """What a condition can look at, by groups: each name, and how it reads."""
+    groups: dict[str, list[tuple[str, str]]] = {"The document": [], "Before the event": [], "The event": []}
+    for group, root in zip(groups, ("document", "before", "event"), strict=True):
+        for name in all_names(_A_FACT):
+            if name.path[0] == root:
+                groups[group].append(_option(name))
+    return groups
+
+
+def _option(name: Name) -> tuple[str, str]:
+    root, *way = name.path
+    if way[0] == FACTS and len(way) > 1:
+        return f"{FACT}{root}", "additional fact …"
+    return name.text, " ".join(words(step) for step in way)
+
+
+# --- Conditions -------------------------------------------------------------------------------------------------------
+
+
+class Row(Struct, frozen=True):
+    field: str = ""
+    """The name, or `fact:` and the root below which it is."""
+    fact: str = ""
+    """The name of the fact, if it is one."""
+    operator: str = ""
+    value: str = ""
+    pointer: str = ""
+    """Where in the body its comparison stands; empty for a row that is not filled in."""
+
+
+class ConditionForm(Struct, frozen=True):
+    name: str
+    """What the names of its fields begin with, such as `when.`."""
+    pointer: str
+    join: str
+    """`all` or `any` of the rows."""
+    rows: Sequence[Row]
+    json: str | None = None
+    """The condition where it cannot be rows."""
+
+
+def condition_form(name: str, pointer: str, condition: Any, typed: Typed) -> ConditionForm:
+    """The form of a condition, as it was typed if it was, otherwise of the condition that is kept or UNSET."""
+    if f"{name}json" in typed:
+        return ConditionForm(name, pointer, "all", (), typed[f"{name}json"][0])
+    if f"{name}field" in typed:
+        join, rows = _join(name, typed), _typed_rows(name, typed)
+    elif (found := _rows_of(condition)) is not None:
+        join, rows = found
+    else:
+        text = msgspec.json.format(msgspec.json.encode(condition), indent=2).decode()
+        return ConditionForm(name, pointer, "all", (), text)
+    placed = [msgspec.structs.replace(row, pointer=_pointer(pointer, join, rows, at)) for at, row in enumerate(rows)]
+    spare = min(SPARE_ROWS, MAX_LEAVES - len(placed))
+    return ConditionForm(name, pointer, join, [*placed, *[Row()] * spare])
+
+
+def typed_condition(name: str, typed: Typed) -> Any:
+    """The condition that was typed, as JSON; None if nothing was."""
+    if f"{name}json" in typed:
+        text = typed[f"{name}json"][0].strip()
+        return _value(text) if text else None
+    leaves = [_leaf(row) for row in _typed_rows(name, typed)]
+    if not leaves:
+        return None
+    return leaves[0] if len(leaves) == 1 else {_join(name, typed): leaves}
+
+
+def _pointer(pointer: str, join: str, rows: Sequence[Row], at: int) -> str:
+    return pointer if len(rows) == 1 else f"{pointer}/{join}/{at}"
+
+
+def _join(name: str, typed: Typed) -> str:
+    return "any" if typed.get(f"{name}join", ["all"])[0] == "any" else "all"
+
+
+def _typed_rows(name: str, typed: Typed) -> list[Row]:
+    columns = [typed.get(f"{name}{part}", []) for part in ("field", "fact", "operator", "value")]
+    rows = [_stripped(Row(*row)) for row in zip(*columns, strict=False)]
+    return [row for row in rows if row.field]
+
+
+def _stripped(row: Row) -> Row:
+    return Row(row.field.strip(), row.fact.strip(), row.operator.strip(), row.value.strip())
+
+
+def _leaf(row: Row) -> dict[str, Any]:
+    operator, _, wanted = row.operator.partition(":")
+    field = _name_of_fact(row) if row.field.startswith(FACT) else row.field
+    return {"field": field, operator: wanted == "true" if wanted else _given(row, operator)}
+
+
+def _name_of_fact(row: Row) -> str:
+    quoted = row.fact.replace("\\", "\\\\").replace('"', '\\"')
+    step = f".{row.fact}" if _is_word(row.fact) else f'["{quoted}"]'
+    return f"{row.field.removeprefix(FACT)}.{FACTS}{step}"
+
+
+def _given(row: Row, operator: str) -> Any:
+    if operator in ("in", "notIn"):
+        return [_scalar(row, each.strip()) for each in row.value.split(",") if each.strip()]
+    return _scalar(row, row.value)
+
+
+def _scalar(row: Row, text: str) -> Any:
+    """A number where the field is one, or is a fact and can be read as one; else the text."""
+    is_number = row.field.startswith(FACT) or _TYPES.get(row.field) is Type.NUMBER
+    value = _value(text) if is_number else text
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else text
+
+
+_TYPES: Final = {name.text: name.type for name in all_names(_A_FACT)}
+
+
+def _rows_of(condition: Any) -> tuple[str, list[Row]] | None:
+    """How the rows of a condition are joined, and what they are; None if it cannot be rows."""
+    if condition is UNSET or condition is None:
+        return "all", []
+    join = next((each for each in ("all", "any") if each in condition), None)
+    rows = [_row(leaf) for leaf in ([condition] if join is None else condition[join])]
+    known = [row for row in rows if row is not None]
+    return (join or "all", known) if len(known) == len(rows) else None
+
+
+def _row(leaf: Mapping[str, Any]) -> Row | None:
+    """The row of a comparison; None for what is none, or would not come back as it is."""
+    if "field" not in leaf:
+        return None
+    [(operator, value)] = [(name, value) for name, value in leaf.items() if name != "field"]
+    field, fact = _field_of(leaf["field"])
+    if isinstance(value, bool) and operator in _THERE:
+        row = Row(field, fact, f"{operator}:{'true' if value else 'false'}")
+    else:
+        listed = value if isinstance(value, list) else [value]
+        row = Row(
+            field, fact, operator, ", ".join(each if isinstance(each, str) else _written(each) for each in listed)
+        )
+    return row if _leaf(_stripped(row)) == leaf else None
+
+
+def _field_of(text: str) -> tuple[str, str]:
+    for root in ("document", "before"):
+        start = f"{root}.{FACTS}"
+        if text.startswith((f"{start}.", f'{start}["')):
+            fact = text[len(start) + 1 :] if text[len(start)] == "." else text[len(start) + 2 : -2]
+            return f"{FACT}{root}", fact
+    return text, ""
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _value(text: str) -> Any:
+    """What was typed as JSON; what is none is sent as it is, for the API to refuse."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+# --- Delays -----------------------------------------------------------------------------------------------------------
+
+
+class Duration(Struct, frozen=True):
+    count: str
+    unit: str
+
+
+def duration_of(seconds: Any) -> Duration:
+    """A number of seconds in the largest unit that needs no fraction."""
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
+        return Duration("" if seconds is UNSET or seconds is None else str(seconds), "days")
+    return next(Duration(str(seconds // size), unit) for unit, size in UNITS if seconds % size == 0)
+
+
+def typed_duration(name: str, typed: Typed) -> Duration:
+    return Duration(typed.get(name, [""])[0].strip(), typed.get(f"{name}.unit", ["seconds"])[0])
+
+
+def seconds_of(duration: Duration) -> Any:
+    """The seconds of what was typed; what is no whole number is sent as it is, for the API to refuse."""
+    size = dict(UNITS).get(duration.unit, 1)
+    return int(duration.count) * size if duration.count.isascii() and duration.count.isdigit() else duration.count
+
+
+class AfterForm(Struct, frozen=True):
+    wait: Duration
+    still: ConditionForm
+    """What must still be so then."""
+
+
+def after_form(after: Any, typed: Typed) -> AfterForm:
+    """The form of a delay, as it was typed if it was, otherwise of the one that is kept or UNSET."""
+    kept = {} if after is UNSET or after is None else msgspec.to_builtins(after)
+    wait = typed_duration("after", typed) if "after" in typed else duration_of(kept.get("seconds", UNSET))
+    return AfterForm(wait, condition_form("still.", "/after/if", kept.get("if", UNSET), typed))
+
+
+def typed_after(typed: Typed) -> Any:
+    """The delay that was typed, as JSON; None if nothing was."""
+    wait, still = typed_duration("after", typed), typed_condition("still.", typed)
+    if not wait.count and still is None:
+        return None
+    return {"seconds": seconds_of(wait)} | ({} if still is None else {"if": still})

@@ -1,0 +1,70 @@
+"""What a subscription that is not saved yet would make of the last events."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from signalpost.api.routing.shapes.service import BadField, Problem
+from signalpost.console.calls import Refusal
+from signalpost.console.page import Visit
+from signalpost.engine.connectors.preview import Preview
+
+LOOKED_AT: Final = 10
+"""How many past events a preview looks at."""
+
+
+class Looked(Struct, frozen=True):
+    event: str
+    title: str
+    """The document's."""
+    preview: Preview
+
+
+class Previews(Struct, frozen=True):
+    looked: Sequence[Looked]
+    """What would become of the last events of its types, newest first."""
+    shown: Looked
+    """The one of them whose request is shown: the newest that is wanted, if any is."""
+
+
+async def previews(visit: Visit, kind: str, body: Mapping[str, Any]) -> Previews:
+    """What a subscription with this body would make of past events. Raises Refusal if there are none, or it is bad."""
+    asked = {name: body[name] for name in ("connection", "config", "when", "after") if name in body}
+    looked = [await _look(visit, kind, asked, each) for each in await _newest(visit, body["eventTypes"])]
+    return Previews(looked, next((each for each in looked if each.preview.request is not None), looked[0]))
+
+
+async def _look(visit: Visit, kind: str, asked: Mapping[str, Any], entry: Mapping[str, Any]) -> Looked:
+    event = entry["event"]
+    answer = await visit.calls.change("preview_destination", {**asked, "eventId": event["id"]}, kind=kind)
+    return Looked(event["id"], event["data"]["document"]["title"], msgspec.json.decode(answer, type=Preview))
+
+
+async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+    """The last events of some types, newest first. Raises Refusal where none of those that are looked at is."""
+    feed = await visit.calls.read("list_events", dict[str, Any], {"before": "latest", "limit": "250"})
+    found = [
+        entry
+        for entry in feed["data"]
+        if entry["event"]["type"] in types and entry["event"]["data"]["document"] is not None
+    ]
+    if found:
+        return found[:LOOKED_AT]
+    wanted = f"a {' or '.join(types)}" if types else "of the chosen types"
+    detail = f"None of the last 250 events is {wanted}. Change a document, then look again."
+    raise Refusal(problem(409, "Nothing to look at yet", detail, "no_event"))
+
+
+def problem(status: int, title: str, detail: str, code: str, errors: list[BadField] | None = None) -> Problem:
+    """What a page says that no call of the API was needed for."""
+    return Problem(
+        type="about:blank",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id="",
+        errors=UNSET if errors is None else errors,
+    )
