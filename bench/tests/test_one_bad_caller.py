@@ -20,7 +20,7 @@ ANSWERS = {
     "empty lines": {"200", HELD, LOST},
     "newlines": {"200", HELD},
     "broken lines": {"200", HELD},
-    "headers": {"422", HELD},
+    "headers": {"400", HELD},
     "large events": {"201", HELD},
     "slow names": {"201", HELD},
     "held imports": {"429", "503", HELD, LOST},

@@ -1,8 +1,6 @@
-"""Tunes Python's garbage collector for a process that is a gateway, and spares it what would take long."""
+"""Tunes Python's garbage collector for a process that is a gateway."""
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 AFTER = 10_000
 """The number of new objects after which the youngest generation is collected, which takes a millisecond or two."""
@@ -28,15 +26,3 @@ def spare_what_lasts() -> None:
     look at it again."""
     gc.collect()
     gc.freeze()
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """For one call that makes very many objects, and lets no other thread run meanwhile."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

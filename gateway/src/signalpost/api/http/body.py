@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
+from signalpost.api.http.crowded_body import MAX_VALUES, crowded_at
 from signalpost.domain.checks import pointer
 from signalpost.domain.errors import FieldError, Invalid, Unparseable
-from signalpost.runtime.garbage_collector import collector_paused
 
 MAX_BODY_BYTES = 1024 * 1024
 LARGE_BODY_BYTES = 16 * 1024
@@ -49,28 +49,29 @@ def _exactly(spelled: str) -> Decimal:
 
 
 _decode = msgspec.json.Decoder(float_hook=_exactly).decode
-_look_through = msgspec.json.Decoder(msgspec.Raw).decode
-"""Finds where a body is no JSON without making anything of it."""
 
 
 class DecoderRefused(ValueError):
     """The fast decoder refuses a body; `read_json` says why."""
 
 
+class _Crowded(ValueError):
+    """A large body has too many values."""
+
+    def __init__(self, at: int) -> None:
+        """`at` is the position of the first one too many."""
+        super().__init__(at)
+        self.at = at
+
+
 def read_quickly(body: bytes) -> Any:
     """The decoded body. Raises DecoderRefused."""
     try:
-        return _decode(body) if len(body) <= LARGE_BODY_BYTES else _decode_large(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DecoderRefused from error
-
-
-def _decode_large(body: bytes) -> Any:
-    # The decoder keeps the interpreter's lock to its end: with 1 MiB of brackets for up to 60 ms, half of them for the
-    # garbage collector, which looks at what is only being made. To look through it takes 2 ms.
-    _look_through(body)
-    with collector_paused():
+        if len(body) > LARGE_BODY_BYTES and (at := crowded_at(body)) is not None:
+            raise _Crowded(at)
         return _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _Crowded) as error:
+        raise DecoderRefused from error
 
 
 def read_json(body: bytes) -> Any:
@@ -101,6 +102,12 @@ def _text(body: bytes) -> str:
 
 def _fault_of_large(body: bytes, text: str, error: BaseException | None) -> Unparseable:
     """What the fast decoder's error says, without a step of Python for each value."""
+    if isinstance(error, _Crowded):
+        if (deep := _too_deep(text[:LARGE_BODY_BYTES])) is not None:
+            return _too_deep_at(text, deep)
+        before = body[: error.at].decode("utf-8", "ignore")
+        detail = f"A body of more than {LARGE_BODY_BYTES // 1024} KiB can have at most {MAX_VALUES:,} values and names."
+        return _problem("too_many_values", detail, _pointer_at(before, len(before)))
     if isinstance(error, RecursionError):
         return _too_deep_at(text, _too_deep(text[:LARGE_BODY_BYTES]))
     if isinstance(error, msgspec.ValidationError):
