@@ -1,5 +1,5 @@
-"""Entries of the audit that no command brings about. The log names the hash of every entry: it shows later that nothing
-up to there was changed."""
+"""Writes entries of the audit that do not come from a command. The log names the hash of every entry: it shows later
+that nothing up to there was changed."""
 
 from collections.abc import Iterable
 

@@ -1,8 +1,7 @@
 """Gathers commands while the last commit runs, and commits them together, one batch at a time, in the order of
 `commands/command_queues.py`.
 
-A caller is told what its command came to after the commit and not before; if the commit's outcome is unknown, the
-caller is told so.
+A caller gets its command's result only after the commit. If the commit's outcome is unknown, the caller is told so.
 """
 
 import asyncio
@@ -36,7 +35,8 @@ class Committer:
         self._arrived = 0
         self._background = asyncio.Semaphore(MAX_WAITING[Queue.BACKGROUND])
         self._background_of: dict[int, asyncio.Semaphore] = {}
-        """Room for background commands of all tenants, and of each tenant. Who waits longest gets the next place."""
+        """Room for background commands of all tenants, and of each tenant. The command that waited longest gets the
+        next place."""
         self._running: asyncio.Task[None] | None = None
         self._closed = False
 

@@ -37,7 +37,7 @@ class Counts:
         self.events: dict[int, int] = {int(event_type): 0 for event_type in EventType}
         """How many events were committed, by type."""
         self.attempts: dict[Failure | None, int] = {None: 0, **dict.fromkeys(Failure, 0)}
-        """How many attempts ended, by what failed; None counts the delivered."""
+        """How many attempts ended, by failure; None counts the delivered ones."""
         self.disabled = 0
         """How many subscriptions were disabled because their endpoints had failed for days."""
         self.attempt_seconds = Histogram(ATTEMPT_SECONDS)

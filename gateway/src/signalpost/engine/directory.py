@@ -19,11 +19,11 @@ from signalpost.store.store import Published
 
 class Directory:
     def __init__(self, default_limits: TenantLimits = NO_LIMITS, default_retention_days: int = 30) -> None:
-        """The defaults count for tenants for which nothing else was set."""
+        """The defaults apply to tenants for which nothing else was set."""
         self._default_limits = default_limits
         self._default_retention_days = default_retention_days
         self._limits: dict[int, TenantLimits] = {}
-        """What counts for each tenant of which anything is limited."""
+        """The limits in force for each tenant that has any."""
         self._tenants: dict[str, Tenant] = {}
         self._tenants_by_id: dict[int, Tenant] = {}
         """Tenants that are not deleted. The ends of their logs are those of when they last changed."""
@@ -41,7 +41,7 @@ class Directory:
         subscriptions: Iterable[Subscription],
         connections: Iterable[Connection],
     ) -> None:
-        """Hold this, and nothing of before."""
+        """Replace everything with this."""
         self._limits.clear()
         self._tenants.clear()
         self._tenants_by_id.clear()
@@ -97,11 +97,11 @@ class Directory:
         return self._tenants_by_id.get(tenant_id)
 
     def limits_of(self, tenant_id: int) -> TenantLimits | None:
-        """What a tenant may use at most; None where nothing of it is limited."""
+        """A tenant's limits; None if it has none."""
         return self._limits.get(tenant_id)
 
     def retention_days_of(self, tenant_id: int) -> int:
-        """For how many days a tenant's events are kept."""
+        """How many days a tenant's events are kept."""
         tenant = self._tenants_by_id.get(tenant_id)
         if tenant is None or tenant.retention_days is None:
             return self._default_retention_days

@@ -61,14 +61,14 @@ MAX_TESTS = 16
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True):
-    """How much the engine may have in flight and in memory, and what counts for tenants without limits of their own."""
+    """How much the engine may have in flight and in memory, and the limits of tenants that have none of their own."""
 
     retention_days: int = 30
-    """For how many days events are kept of a tenant that has no retention of its own."""
+    """How many days events are kept for a tenant without its own retention."""
     tenant_limits: TenantLimits = NO_LIMITS
     """The limits of tenants that have none of their own."""
     disable_after_days: int = 5
-    """A subscription whose endpoint fails for so long is disabled; 0 is for never."""
+    """A subscription whose endpoint fails for this long is disabled; 0 means never."""
     limits: Limits = DEFAULTS
     """What may be in flight."""
     lane_bounds: Bounds = BOUNDS
@@ -198,7 +198,7 @@ class Engine:
         self.lanes.go_on()
 
     async def _begin_anew(self) -> None:
-        """Let go of everything that this node remembers, and begin. Raises Unavailable."""
+        """Forget everything that this node remembers, and start again. Raises Unavailable."""
         self.lanes.leave_all()
         await self._fleet.leave()
         await self._begin()
@@ -299,7 +299,7 @@ class Engine:
 
     @property
     def trouble(self) -> str | None:
-        """What keeps the engine from its work, for an operator; None if nothing does."""
+        """Why the engine cannot work, in a sentence for an operator; None if it can."""
         since = self.lanes.failing_since
         recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
         knows_keys = self._follower.knows_keys(self._clock.steady())

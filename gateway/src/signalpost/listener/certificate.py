@@ -1,8 +1,8 @@
 """The certificate and key with which the gateway speaks TLS, read again when their files change.
 
-Whoever connects gets the files as they are, looked at once a second at most. A connection keeps the certificate that it
-began with. A pair that cannot be used (half of it is written yet, the key is another's, others may read it) changes
-nothing: the last good one stays, and the log says why, once for each state of the files.
+A new connection gets the certificate in the files, which are checked at most once a second. A connection keeps the
+certificate that it began with. A pair that cannot be used (half of it is written yet, the key is another's, others may
+read it) changes nothing: the last good one stays, and the log says why, once for each state of the files.
 """
 
 import os
@@ -16,7 +16,7 @@ from signalpost.runtime import key_file
 from signalpost.runtime.logger import log
 
 LOOK_SECONDS = 1.0
-"""Minimum seconds between two looks at the files."""
+"""Minimum seconds between two checks of the files."""
 
 
 class Unusable(Exception):
@@ -57,7 +57,7 @@ class Certificate:
             log.info("the certificate was read again", file=str(self._cert))
 
     def _state(self) -> object:
-        """Something that is another once a file was written or exchanged, also where it is a link."""
+        """A value that changes when a file is written or replaced, even if it is a link."""
         return tuple(map(_state_of, (self._cert, self._key)))
 
 

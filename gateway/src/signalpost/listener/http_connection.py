@@ -36,7 +36,7 @@ from signalpost.listener.serving import Serving
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, Scope
 
 BODY_HELD_BYTES = 64 * 1024
-"""Bytes of a body that are held for an application that does not read them; then the client has to wait."""
+"""Maximum bytes of a body to hold for an application that does not read them; beyond it, the client has to wait."""
 MIN_TAKEN_BYTES = 64 * 1024
 TAKING_WAITS = 6
 """A client must read at least `MIN_TAKEN_BYTES` of its answers in this many waits for a request: in a minute."""
@@ -239,7 +239,7 @@ class HttpConnection(asyncio.Protocol):
             exchange.end_body()
 
     def _refuse(self, refusal: CallerError | Unavailable, head: RequestHead | None) -> None:
-        """Let the application answer with the error. Nothing is read after that."""
+        """Let the application answer with the error. The connection reads nothing afterwards."""
         self._persistent = False
         self._leaving = True
         scope = self._scope(head or _UNKNOWN)

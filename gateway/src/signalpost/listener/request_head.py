@@ -1,5 +1,5 @@
-"""Parses the head of a request, and refuses what two servers could understand differently. Pure: bytes in, a value or
-an error out.
+"""Parses the head of a request, and refuses requests that two servers could understand differently. Pure: bytes in, a
+value or an error out.
 
 The parser behind it (llhttp, strict) decides what is HTTP. This module decides what is accepted: one way to say where a
 body ends, one value for each header that matters, a path and not a whole URL. It never guesses what a proxy in front
@@ -24,7 +24,7 @@ _ONCE = frozenset(
     (b"authorization", b"content-length", b"content-type", b"expect", b"host", b"idempotency-key", b"if-match",
      b"signalpost-tenant", b"transfer-encoding")
 )  # fmt: skip
-"""Headers that matter here. If one came twice, the first would count here and perhaps the last elsewhere."""
+"""Headers that must not be repeated: the first would count here, and perhaps the last elsewhere."""
 
 
 class RequestHead(Struct, frozen=True):
@@ -41,7 +41,7 @@ class RequestHead(Struct, frozen=True):
 
 
 def fault_of_beginning(begun: bytes | bytearray) -> Unparseable | HeadTooLarge | None:
-    """Why what came of a head, or all of it, is none: nobody waits for the end of what can become nothing."""
+    """Why these bytes, a whole head or its beginning, cannot be valid. An invalid beginning is refused at once."""
     if not _BEGINNING.fullmatch(begun):
         return Unparseable("not_http", "This is not an HTTP/1.1 request.")
     if begun.count(b"\n") != begun.count(b"\r\n"):
@@ -84,7 +84,7 @@ def read_head(head: bytes) -> RequestHead:
 
 
 def _length(named: dict[bytes, bytes], *, http_1_1: bool) -> int | None:
-    """Where the body ends: one way to say so, and that one plainly."""
+    """Where the body ends. The head must say so in exactly one unambiguous way."""
     length, coding = named.get(b"content-length"), named.get(b"transfer-encoding")
     if coding is None:
         if length is None:

@@ -11,7 +11,7 @@ from signalpost.listener.short_rounds import ShortRounds
 from signalpost.runtime.asgi import App
 
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-"""What browsers are told where there is TLS: to use nothing else with this host for a year."""
+"""With TLS, this tells browsers to use nothing else with this host for a year."""
 
 
 class OpenConnection(Protocol):

@@ -1,8 +1,8 @@
-"""Where a request came from, for the log: the client's own address, also where proxies pass requests on.
+"""Where a request came from, for the log: the client's own address, even behind proxies.
 
-Anybody can send an `X-Forwarded-For`. Each proxy appends the address from which it got the request, so only
-what the operator's own proxies appended is true: the list is read from its end, as long as it was a trusted proxy that
-said so. What stands before that, the client may have made up.
+Anybody can send an `X-Forwarded-For`. Each proxy appends the address from which it got the request, so only the
+addresses that the operator's own proxies appended are reliable. The list is read from its end, for as long as a trusted
+proxy appended the entry. The client may have forged everything before that.
 """
 
 from collections.abc import Iterable, Sequence

@@ -166,7 +166,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._raw.write_eof()
 
     def _end(self) -> None:
-        """Say that nothing more is sent, and listen no more."""
+        """Tell the client that nothing more is sent, and stop reading."""
         if self._over:
             return
         self._over = True

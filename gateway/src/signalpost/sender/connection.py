@@ -110,7 +110,7 @@ class Owner(Protocol):
         """The connection was established."""
 
     def idled(self, connection: "EndpointConnection") -> None:
-        """The connection is idle and can take another attempt."""
+        """The connection is idle, and another attempt can use it."""
 
     def lost(self, connection: "EndpointConnection") -> None:
         """The connection is gone. No callback follows."""
@@ -119,8 +119,8 @@ class Owner(Protocol):
         """An attempt ended on the connection."""
 
     def unanswered(self, attempt: RunningAttempt) -> None:
-        """A connection that had served before was closed without one byte of an answer to this attempt. Most likely
-        the endpoint closed it as idle while the request was on its way."""
+        """A reused connection was closed without a byte of an answer to this attempt. Most likely the endpoint closed
+        it as idle while the request was on its way."""
 
 
 class EndpointConnection(asyncio.Protocol):

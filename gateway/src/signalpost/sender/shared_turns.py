@@ -1,9 +1,9 @@
-"""Turns at what few may do at a time, shared by those who want it as attempts share slots: look-ups of names, and the
-reading of large bodies.
+"""Fair turns at work that only a few may do at a time, such as looking up names and reading large bodies. Tenants share
+these turns as attempts share slots.
 
-The system's resolver may take ten seconds for a name whose server is silent, and nothing can make it stop; a body of a
-megabyte takes a thread a while. First come, first served, one tenant with a hundred of them would leave everybody else
-waiting.
+The system's resolver may take ten seconds for a name whose server does not answer, and nothing can stop it. A body of a
+megabyte takes a thread a while. If the first to come were served first, a tenant with a hundred of these would make
+everybody else wait.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ class SharedTurns:
         self._running = Slots(at_once)
         self._of: dict[int, Slots] = {}
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
-        """The turns that are waited for, of each holder; the holder whose turn is next comes first."""
+        """The turns that each holder waits for; the holder whose turn is next comes first."""
 
     async def begin(self, holder: int) -> None:
         """Wait until this holder may run one more."""
@@ -37,7 +37,7 @@ class SharedTurns:
             raise
 
     def end(self, holder: int) -> None:
-        """One of this holder's has ended."""
+        """One of this holder's turns has ended."""
         self._of[holder].take(-1)
         for each in list(self._waiting):
             self._give(each)

@@ -1,4 +1,4 @@
-"""What the gateway, and its commands, ask of whoever they speak TLS to."""
+"""What the gateway and its commands require of a TLS server."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     connections share one.
 
     `ssl.create_default_context` would write the keys of every connection to the file that SSLKEYLOGFILE names, so that
-    one variable in the environment could open all deliveries to whoever reads that file."""
+    one environment variable could expose all deliveries to anyone who can read that file."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -1,7 +1,8 @@
 """Which subscriptions need an operator now, why, and which of them first.
 
-Pure: it looks at what is known of one subscription's lane. A subscription needs somebody if nothing reaches its
-endpoint, or not everything did; one attempt that failed a moment ago is what retries are for.
+Pure: it looks at what is known of one subscription's lane. A subscription needs attention if nothing reaches its
+endpoint, or if something was given up or lost. A single attempt that failed a moment ago does not count: retries take
+care of it.
 """
 
 from enum import StrEnum
@@ -12,28 +13,28 @@ from msgspec import Struct
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 FAILS_FOR: Final = 60 * SECOND
-"""An endpoint that failed for less, and whose breaker is closed, is left to its retries."""
+"""An endpoint that has failed for a shorter time, and whose breaker is closed, is left to its retries."""
 FAR_BEHIND: Final = 1_000
-"""A subscription that has to take so many events is behind."""
+"""A subscription with this many events to take in is behind."""
 SOON: Final = 24 * 3_600 * SECOND
 CERTIFICATE_SOON: Final = 14 * SOON
 
 
 class Need(StrEnum):
-    """Why a subscription needs somebody, the worst first: a closed list. Each value is shown as it is in the API."""
+    """Why a subscription needs attention, worst first: a closed list. Each value is shown as it is in the API."""
 
     FAILING = "failing"
     """Nothing reaches the endpoint."""
     DISABLED = "disabled"
     """The gateway disabled it, and its events wait."""
     HELD = "held"
-    """Something beside the endpoint keeps all from being sent, such as a connection that has to be made again."""
+    """Something other than the endpoint blocks all sending, such as a connection that somebody has to connect again."""
     LOST = "lost"
     """The retention removed events before they were delivered."""
     GIVEN_UP = "given_up"
     """Deliveries were given up, and wait for a replay."""
     BEHIND = "behind"
-    """Events are delivered, later than they are made."""
+    """Events are delivered, but late."""
 
 
 ORDER: Final = tuple(Need)
@@ -48,7 +49,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     breaker_is_open: bool = False
     last_error: str | None = None
     trouble: str | None = None
-    """What keeps everything from being sent, beside the endpoint, in a sentence."""
+    """What blocks all sending, other than the endpoint, in a sentence."""
     lag: int = 0
     waiting: int = 0
     failed: int = 0
@@ -69,7 +70,7 @@ class Attention(Struct, frozen=True):
 
 
 def attention(standing: Standing, now: int) -> Attention | None:
-    """Why a subscription needs somebody; None if it does not, or was paused by somebody."""
+    """Why a subscription needs attention; None if it does not, or if somebody paused it."""
     numbers = _numbers(standing)
     if standing.status == "disabled":
         at = "" if standing.disabled_at is None else f" since {format_timestamp(standing.disabled_at)}"

@@ -73,7 +73,7 @@ def probing_now(breaker: Breaker, now: int) -> Breaker:
 
 
 def is_given_up(breaker: Breaker, counts_from: int, now: int, after: int) -> bool:
-    """Whether it failed for so long (`after`, µs; 0: never) that its subscription is to be disabled. What it failed
+    """Whether it failed for so long (`after`, µs; 0 means never) that its subscription must be disabled. What it failed
     before `counts_from` does not count: it was resumed then, or something else was at fault."""
     if not after or not breaker.is_open or breaker.failing_since is None:
         return False

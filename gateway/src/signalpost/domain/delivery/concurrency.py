@@ -1,7 +1,7 @@
-"""How many attempts one endpoint may have under way: few at first, more while it answers fast, fewer if not.
+"""How many attempts one endpoint may have in flight: few at first, more while it answers fast, fewer if not.
 
-Once it was down to one (attempts stalled, or its breaker closes) it at most doubles every two seconds: a thousand
-endpoints that come back together do not fall under what waited for them.
+After it was down to one (because attempts stalled, or its breaker just closed), it at most doubles every two seconds,
+so that a thousand endpoints that come back together are not overwhelmed by their backlogs.
 """
 
 from msgspec import Struct
@@ -13,20 +13,20 @@ FAST = 1 * SECOND
 DOUBLES_EVERY = 2 * SECOND
 _MAX_DOUBLINGS = 10
 _SMOOTHING = 3
-"""An answer counts for 1/8 of what is typical."""
+"""The weight of one answer in the running mean: 1/8."""
 _STALLS = frozenset({Failure.TIMEOUT, Failure.CONNECT, Failure.PROXY, Failure.RESET, Failure.DNS})
 
 
 class Concurrency(Struct, frozen=True):
     limit: int = 4
     typical: int = FAST
-    """How long an attempt takes, µs: a running mean. Who has not answered yet is taken for slow."""
+    """The running mean of an attempt's duration, µs. An endpoint that has not answered yet counts as slow."""
     low_at: int | None = None
     """When it was last down to one, steady µs."""
 
     @property
     def is_slow(self) -> bool:
-        """Whether its attempts take long, with whatever result."""
+        """Whether its attempts take long, whatever their result."""
         return self.typical >= FAST
 
 
@@ -34,7 +34,7 @@ FIRST = Concurrency()
 
 
 def after(before: Concurrency, outcome: Outcome, now: int, most: int) -> Concurrency:
-    """Follow one more outcome: one more after a fast answer, half after none came."""
+    """The concurrency after an outcome: one more after a fast answer, half after no answer."""
     if outcome.failure in UNCOUNTED:
         return before
     limit, low_at = before.limit, before.low_at
@@ -48,12 +48,12 @@ def after(before: Concurrency, outcome: Outcome, now: int, most: int) -> Concurr
 
 
 def resumed(before: Concurrency) -> Concurrency:
-    """One at a time until it answers; what it did before it was paused says little."""
+    """One at a time until it answers; its speed before a pause says little about it now."""
     return Concurrency(1, before.typical)
 
 
 def beginning_low(before: Concurrency, now: int) -> Concurrency:
-    """One at a time, and more little by little."""
+    """One at a time, then gradually more."""
     return Concurrency(1, before.typical, now)
 
 

@@ -95,7 +95,8 @@ TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
     State.FAILED: {Input.NEW_RUN: State.AWAITING_RETRY},
     State.SETTLED: {Input.NEW_RUN: State.AWAITING_RETRY},
 }
-"""What may follow what. An input that is missing under a state cannot happen there: it raises KeyError."""
+"""The next state for each state and input. An input that a state does not list cannot happen there: it raises
+KeyError."""
 
 STORED_AS: Mapping[State, State] = {
     State.AWAITING_RETRY: State.AWAITING_RETRY,
@@ -108,11 +109,11 @@ STORED_AS: Mapping[State, State] = {
 
 
 BY_HAND_ATTEMPTS = 1
-"""How many attempts a run has that a retry by hand begins; a replay's runs have more."""
+"""The maximum attempts of a run that a retry by hand begins; a replay's runs have more."""
 
 
 AT_ONCE: Final = 0
-"""When a delivery is due that a person asked to have sent now: whatever a clock says, after a restart too."""
+"""The due time of a delivery that a person wants sent now. It is due whatever a clock says, even after a restart."""
 
 
 class Delivery(Struct, eq=False, gc=False):

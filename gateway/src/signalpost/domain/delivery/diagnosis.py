@@ -1,4 +1,4 @@
-"""Why an endpoint does not take what it is sent: the likely cause of a failed attempt, in words, with what to do.
+"""Why an endpoint does not accept deliveries: the likely cause of a failed attempt, in words, with what to do.
 
 Pure: a table of rules (`diagnosis_rules.py`) is looked through from its top, and the first rule that fits says the
 cause. A rule fits by what was seen (the class of the failure, the status code, the words of the answer, the sentence
@@ -40,7 +40,7 @@ class Symptom(Struct, frozen=True, kw_only=True):
     changed_at: Mapping[Change, int] = {}
     """When each of these was last changed."""
     certificate_ends: int | None = None
-    """When the certificate ends that it last showed, if that is known."""
+    """When the certificate that it last showed expires, if known."""
     waiting: int = 0
     """How many deliveries wait for it."""
     lost: int = 0
@@ -62,7 +62,8 @@ class Diagnosis(Struct, frozen=True):
 
 
 def diagnose(symptom: Symptom) -> Diagnosis | None:
-    """The likely cause of a failure; None for one that says nothing of the endpoint, such as a stop of the gateway."""
+    """The likely cause of a failure; None for a failure that is not about the endpoint, such as a stop of the
+    gateway."""
     rule = next((rule for rule in RULES if _fits(rule, symptom)), None)
     if rule is None:
         return None
@@ -95,7 +96,7 @@ def _fits(rule: Rule, symptom: Symptom) -> bool:
 
 
 def _is_suspect(symptom: Symptom, change: Change) -> bool:
-    """Whether the change came before the failures, and nothing was taken in between."""
+    """Whether the change came before the failures, and the endpoint accepted nothing in between."""
     at = symptom.changed_at.get(change)
     taken = symptom.delivered_at
     return at is not None and at <= symptom.failing_since and (taken is None or taken <= at)

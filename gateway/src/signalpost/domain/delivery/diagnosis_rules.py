@@ -1,8 +1,7 @@
-"""The table of causes: what has to be seen of an endpoint that fails, and what it means.
+"""The table of causes: the symptoms of a failing endpoint, and what they mean.
 
-`diagnosis.py` looks it through from its top, and the first rule that fits says the cause. So where one rule asks for
-more than another of the same failure, it stands above it.
-"""
+`diagnosis.py` reads it from the top, and the first rule that matches gives the cause. So a rule that asks for more
+stands above a less specific one for the same failure."""
 
 import re
 from enum import StrEnum
@@ -11,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from signalpost.domain.delivery.outcome import Failure
 
 Change = Literal["secret", "url", "headers"]
-"""What a person changes of a subscription that may keep its endpoint from taking deliveries."""
+"""The part of a subscription that a person changed, after which its endpoint may refuse deliveries."""
 
 
 class Remedy(StrEnum):
@@ -28,7 +27,7 @@ class Remedy(StrEnum):
 
 
 class Rule(NamedTuple):
-    """One line of the table: what has to be seen, and what it means. None asks for nothing."""
+    """One line of the table: the symptoms, and what they mean. A symptom that is None always matches."""
 
     cause: str
     failure: Failure
@@ -42,7 +41,7 @@ class Rule(NamedTuple):
     detail: str | None = None
     """A part of the sentence that was noted with the attempt."""
     change: Change | None = None
-    """What was changed since the endpoint last took something."""
+    """What was changed since the endpoint last accepted something."""
 
 
 def _words(pattern: str) -> re.Pattern[str]:

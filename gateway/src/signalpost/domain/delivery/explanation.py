@@ -1,8 +1,8 @@
 """Why an event did, or did not, reach a subscription: the first cause that applies, in words for people.
 
 Pure: it looks at what is known of one subscription and one event. The order of the checks is the order in which a
-person would ask: was it ever to be sent, is it being sent right now, what became of it, may anything be sent to this
-endpoint, and what else is it waiting for.
+person would ask: should it ever be sent, is it being sent right now, what happened to it, may anything be sent to this
+endpoint, and what else is it waiting for?
 """
 
 from enum import StrEnum
@@ -55,16 +55,16 @@ class LastAttempt(Struct, frozen=True):
 
 
 class HeldUp(Struct, frozen=True):
-    """What only the lane's owner knows, since it is in memory alone."""
+    """What only the lane's owner knows, because it is only in memory."""
 
     in_flight: bool = False
     """Whether an attempt of the delivery is under way."""
     asked_to_wait_until: int | None = None
-    """When the time ends that the endpoint asked for with `Retry-After`, µs since the epoch; None if it did not."""
+    """Until when the endpoint asked the gateway to wait (`Retry-After`), µs since the epoch; None if it did not."""
     rate_limited_until: int | None = None
     """When the rate limit lets the next request through, µs since the epoch; None if it does now."""
     trouble: str | None = None
-    """A sentence: what keeps everything from being sent, beside the endpoint; None if nothing is known to."""
+    """A sentence: what blocks all sending, other than the endpoint; None if nothing is known to."""
 
 
 class Known(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What became of one attempt to deliver, in words that a person understands."""
+"""The result of one delivery attempt, in words that a person understands."""
 
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class Failure(StrEnum):
     CONNECT = "connect"
     """Nothing accepted the TCP connection."""
     PROXY = "proxy"
-    """The operator's egress proxy made no connection. That says nothing of the endpoint."""
+    """The operator's egress proxy made no connection. This says nothing about the endpoint."""
     TLS_UNTRUSTED = "tls_untrusted"
     """The certificate does not chain to a trusted authority (self-signed ones included)."""
     TLS_EXPIRED = "tls_expired"
@@ -47,17 +47,18 @@ class Failure(StrEnum):
     """There was nothing to send: the subscription's conditions are not met, or its kind makes nothing of the event.
     That settles the delivery."""
     REJECTED = "rejected"
-    """The vendor refuses this event, and would again: the delivery is given up at once. The vendor is well."""
+    """The vendor refuses this event, and would do so again: the delivery is given up at once. The vendor itself
+    works."""
     THROTTLED = "throttled"
-    """The vendor wants fewer calls. The delivery waits for as long as it was told, and the attempt does not count."""
+    """The vendor wants fewer calls. The delivery waits as long as the vendor asks, and the attempt does not count."""
     UNAUTHORISED = "unauthorised"
-    """The vendor no longer takes the token. The delivery waits for another, and the attempt does not count."""
+    """The vendor no longer accepts the token. The delivery waits for another one, and the attempt does not count."""
     CONNECTOR = "connector"
-    """The kind of destination failed by itself: it raised an error, or what it wants is not possible."""
+    """The code of the kind of destination failed: it raised an error, or asked for something impossible."""
 
 
 UNCOUNTED = frozenset({Failure.INTERRUPTED, Failure.SKIPPED, Failure.THROTTLED, Failure.UNAUTHORISED})
-"""Attempts that ended so do not count (C16), and say nothing of how well an endpoint is."""
+"""Attempts that end like this do not count (C16), and say nothing about the endpoint's health."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     retry_after: str | None = None
     """The answer's `retry-after` header as it came, on 429 and 503 only."""
     wait: int = 0
-    """Seconds that a vendor wants to be left alone for, with `Failure.THROTTLED` only."""
+    """Seconds for which a vendor wants no calls, with `Failure.THROTTLED` only."""
     answer: bytes = b""
     """The first `ANSWER_KEPT_BYTES` of the answer's body; all that was read of it if the request asked to keep it."""
     head: bytes = b""

@@ -1,4 +1,4 @@
-"""A replay: what an endpoint was sent, or was not, in a stretch of the log, sent again.
+"""A replay sends the deliveries of a part of the log again.
 
     RUNNING ─finish─▶ FINISHED        all of its range was fed to the lane
        └────cancel──▶ CANCELLED       nothing more is fed; what was, is sent
@@ -26,8 +26,8 @@ MAX_RUNNING = 10
 """How many replays of one subscription may run at a time."""
 
 What = Literal["failed", "waiting", "all"]
-"""What is sent again: deliveries that were given up; those that await a retry, now instead of at its time; those that
-were given up or delivered."""
+"""What is resent: deliveries that were given up; those that await a retry, now instead of at its time; those that were
+given up or delivered."""
 
 
 class ReplayRequest(Body, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class ReplayRequest(Body, frozen=True, kw_only=True):
 
 
 MAX_SUBSCRIPTIONS = 100
-"""For how many subscriptions one request starts replays: each is counted."""
+"""The maximum number of subscriptions for which one request starts replays, since each one is counted."""
 
 
 class ReplayOfManyRequest(ReplayRequest, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class ReplayOfManyRequest(ReplayRequest, frozen=True, kw_only=True):
 
 
 class LeftOut(Struct, frozen=True, rename="camel"):
-    """What lies in a replay's span of time and is not sent by it. Each number ends at the bound that counts have."""
+    """Events in a replay's period that it does not send. Each number is capped like all counts."""
 
     removed: Annotated[int, Meta(description="Upper bound of the events of the range that the retention removed.")]
     unwanted: Annotated[
@@ -83,7 +83,7 @@ TRANSITIONS: Mapping[ReplayState, Mapping[ReplayInput, ReplayState]] = {
     ReplayState.FINISHED: {},
     ReplayState.CANCELLED: {},
 }
-"""What may follow what."""
+"""The next state for each state and input."""
 
 
 class Replay(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ DELAYS: tuple[int, ...] = (10, 60, 300)
 """Seconds from the end of a failed attempt to the next one."""
 MAX_JITTER = 0.2
 MAX_RETRY_AFTER = 3600
-"""Seconds that an endpoint can ask for."""
+"""The maximum number of seconds that an endpoint can ask for."""
 
 
 def delay(seconds: int, jitter: float, retry_after: int | None) -> int:

@@ -1,4 +1,4 @@
-"""How many attempts may be under way, and who may begin one more: slots of the process, of tenants, of endpoints.
+"""How many attempts may be in flight, and who may begin one more: slots of the process, of tenants, of endpoints.
 
     process ─┬─ tenant ─┬─ endpoint
              │          └─ endpoint
@@ -23,7 +23,7 @@ MAX_HELD_PER_FREE_SLOT = 4
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Attempts that may be under way at a time."""
+    """The maximum numbers of concurrent attempts."""
 
     process: int = 512
     """Above some thousand ready sockets an event loop stalls."""
@@ -35,7 +35,7 @@ DEFAULTS = Limits()
 
 
 def share(free: int, mine: int) -> int:
-    """How many more may be begun, one after the other, by one who holds `mine` where `free` are free."""
+    """How many more a holder of `mine` slots may take, one after the other, while `free` slots are free."""
     return max(0, -((mine - MAX_HELD_PER_FREE_SLOT * free) // (MAX_HELD_PER_FREE_SLOT + 1)))
 
 
@@ -46,19 +46,19 @@ class Slots:
         self.most = most
         self.above = above
         self.chain: tuple[Slots, ...] = (self, *(above.chain if above is not None else ()))
-        """The slots themselves and all above them. Who takes a slot of one takes a slot of each."""
+        """The slots themselves and all above them. An attempt takes a slot of each."""
         self.held = 0
 
     @property
     def room(self) -> int:
-        """How many more may be taken now, by its own bound and by what those above leave it."""
+        """How many more may be taken now, within its own bound and the bounds above it."""
         free = self.most - self.held
         if self.above is not None:
             free = min(free, share(self.above.room, self.held))
         return max(0, free)
 
     def take(self, count: int = 1) -> None:
-        """Whoever takes has asked for room; a negative count gives back."""
+        """Take slots; the caller has checked that there is room. A negative count gives slots back."""
         for slots in self.chain:
             slots.held += count
 
@@ -79,7 +79,7 @@ def tenant_slots(most: int, process: Trees) -> Trees:
 
 
 def bound(trees: Trees, most: int) -> None:
-    """Whoever has more begins none until enough were given back."""
+    """A holder that has more begins no attempt until it gave enough back."""
     trees.every.most, trees.slow.most = most, _half(most)
 
 
@@ -114,7 +114,7 @@ class EndpointSlots:
             slots.held -= 1
 
     def regard(self, *, slow: bool) -> None:
-        """Take the endpoint for slow or not from now on, with all that it holds."""
+        """Treat the endpoint, and all slots that it holds, as slow or not slow from now on."""
         if slow != self.is_slow:
             self.is_slow = slow
             self._slow.take(self.held if slow else -self.held)

@@ -4,7 +4,7 @@ from signalpost.engine.lanes.carriers import NEVER
 
 
 class ClosedGate:
-    """Lets nothing through. The lane loses nothing: its deliveries wait."""
+    """A gate that lets nothing through. The lane loses nothing: its deliveries wait."""
 
     def __init__(self, trouble: str) -> None:
         self.trouble: str | None = trouble

@@ -54,11 +54,11 @@ COMMIT_AGAIN_AFTER: Final = 0.5
 GONE: Final = "The connection no longer exists."
 NO_PROBE: Final = "The vendor has no call that tests access and changes nothing. Test a subscription instead."
 ENDED_WITHIN: Final = 1.0
-"""Seconds that attempts have to end in once no call is under way."""
+"""Seconds in which attempts have to end once no call is in flight."""
 
 
 class Tested(Struct, frozen=True):
-    """What a test of a connection came to."""
+    """The result of a test of a connection."""
 
     works: bool
     detail: str
@@ -191,8 +191,8 @@ class Connectors:
     # --- What vendors make of connections -----------------------------------------------------------------------------
 
     async def _keep(self, connection: Connection, granted: Granted) -> None:
-        """Commit what a vendor granted. Where that cannot be done now, it is tried until it can: the vendor takes the
-        former refresh token no more."""
+        """Commit what a vendor granted, and try until it succeeds, because the vendor no longer accepts the former
+        refresh token."""
         command = KeepGrant(
             tenant_id=connection.tenant_id,
             connection_id=connection.id,
@@ -254,7 +254,8 @@ class Connectors:
     # --- What people ask for ------------------------------------------------------------------------------------------
 
     async def test(self, connection: Connection) -> Tested:
-        """Whether the vendor lets the connection in, by a call that changes nothing if its kind knows one."""
+        """Whether the vendor accepts the connection's credentials; a call that changes nothing finds out, if the kind
+        has one."""
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None or opened.opened is None:
             return Tested(works=False, detail=GONE if opened is None else opened.trouble or GONE)

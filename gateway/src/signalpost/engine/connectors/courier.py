@@ -4,9 +4,9 @@
                 │                                                      ▲                  │
                 └─▶ skipped                                            └── at most twice ─┘
 
-A kind is code that an operator installed, and says what calls are made. Here is seen to that it harms nobody else:
-whatever it raises or returns ends in an outcome, a call goes to the origins of its connection alone, and no secret is
-in what is kept of an attempt.
+A kind is code that an operator installed, and says what calls are made. The courier makes sure that it harms nobody
+else: whatever it raises or returns ends in an outcome, a call goes to the origins of its connection alone, and no
+secret is in what is kept of an attempt.
 """
 
 from collections.abc import Callable
@@ -217,7 +217,7 @@ class Courier:
         self, ruling: Done | Retry | Throttle | Reject | Reauthorise, authorization: str | None, context: Context,
         outcome: Outcome,
     ) -> Outcome:  # fmt: skip
-        """The outcome that a ruling comes to."""
+        """The outcome for a ruling."""
         if not isinstance(ruling, Reauthorise):
             self.gate.tokens.note_let_in(authorization)
         if not isinstance(ruling, Reject):

@@ -1,7 +1,5 @@
-"""How a vendor tells one delivery from another, and one document's from another's.
-
-Both names follow from what they are for, so a repeated attempt, a restart and a preview come to the same ones.
-"""
+"""Names by which a vendor can tell deliveries, and documents, apart. Both are computed from the delivery or the
+document, so a repeated attempt, a restart and a preview give the same names."""
 
 from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""How fast the calls of one connection may follow one another that the vendor counts together.
+"""How fast the calls of one connection may follow one another, for calls that the vendor counts together.
 
     lane asks `earliest` ──▶ let go: promised ──first call──▶ calling ──▶ ended
                                                    └─ a further call waits for its turn, before any delivery that is new
@@ -38,7 +38,7 @@ class Pace:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody goes at this pace, and no call is so recent that it would matter."""
+        """Whether no lane uses this pace, and no call is recent enough to matter."""
         busy = self.users or self._calling or self._waiting
         return not busy and self._limit.earliest(1, self._clock.steady()) <= self._clock.steady()
 

@@ -1,5 +1,5 @@
-"""What a subscription would make of an event if its time came now: whether it is wanted, and the exact request. Nothing
-is sent."""
+"""What a subscription would do with an event now: whether it wants the event, and the exact request. Nothing is
+sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ from signalpost.engine.connectors.wire import Impossible, request_of
 from signalpost.engine.lanes.subject import no_longer_sent, not_sent, subject_of
 
 _OF_THE_CONNECTION = ("host", "content-length")
-"""Headers that say nothing which the address and the body do not."""
+"""Headers that add nothing to the address and the body."""
 
 
 class PreviewedRequest(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -40,7 +40,7 @@ class PreviewedRequest(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Preview(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a subscription would make of an event."""
+    """What a subscription would do with an event."""
 
     wanted: bool
     why: str | None

@@ -9,7 +9,7 @@ from signalpost.domain.checks import Bad
 
 STRUCK: Final = "[secret]"
 _SHORTEST: Final = 4
-"""A shorter secret is not looked for: it would be found in every other sentence."""
+"""Shorter secrets are not struck out: they would be found in every other sentence."""
 
 
 class Secrets:
@@ -30,7 +30,7 @@ class Secrets:
         return text
 
     def strike_bytes(self, content: bytes) -> bytes:
-        """The same of what a vendor answered."""
+        """A vendor's answer without secrets."""
         for secret in self._texts:
             found = secret.encode()
             if found in content:

@@ -1,4 +1,4 @@
-"""Decides whether an event is still to be sent that its subscription wanted when the lane took it in.
+"""Decides whether an event that its subscription once wanted should still be sent.
 
 Time has passed since then if the subscription delays its events, or if the delivery is sent again by a replay or a
 retry by hand.

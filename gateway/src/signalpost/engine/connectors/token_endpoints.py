@@ -1,4 +1,4 @@
-"""What is asked of vendors' token endpoints, on behalf of one tenant (RFC 6749)."""
+"""Requests to vendors' token endpoints, on behalf of one tenant (RFC 6749)."""
 
 from typing import Final
 
@@ -13,9 +13,9 @@ FETCH_SECONDS: Final = 10.0
 REFUSALS: Final = frozenset(
     {"invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
 )
-"""Errors of a token request for which another try does not help (RFC 6749, 5.2)."""
+"""Errors of a token request that another try does not fix (RFC 6749, 5.2)."""
 _LOST = frozenset({Failure.TIMEOUT, Failure.RESET, Failure.PROTOCOL})
-"""How a request ends that the vendor may have seen."""
+"""Failures after which the vendor may have seen the request."""
 
 
 class TokenRefused(Exception):
@@ -39,7 +39,7 @@ class Issued(Struct, frozen=True):
     access_token: str
     refresh_token: str | None
     seconds: float | None
-    """For how long the access token is good; None where the vendor did not say."""
+    """How long the access token is valid; None if the vendor did not say."""
 
     def __repr__(self) -> str:
         return "Issued(…)"

@@ -113,7 +113,7 @@ class Tokens:
         self._is_resting = False
         self._closed = False
         self._dropped = ""
-        """The last access token that is used no more: an answer to a call that carried it may still come."""
+        """The last access token, which is no longer used: an answer to a call that carried it may still come."""
 
     @property
     def state(self) -> TokenState:
@@ -156,7 +156,7 @@ class Tokens:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must be shown to nobody."""
+        """The secrets that must never be shown."""
         granted = () if self._granted is None else (self._granted.refresh_token, self._granted.access_token)
         return (*granted, self._dropped, *(() if self._token is None else (self._token.value,)))
 
@@ -171,7 +171,7 @@ class Tokens:
         )
 
     def note_let_in(self, authorization: str | None) -> None:
-        """The vendor let a call with this authorisation in."""
+        """The vendor accepted a call with this authorisation."""
         if self._token is not None and authorization == f"Bearer {self._token.value}":
             self._token.was_let_in = True
 
@@ -212,7 +212,7 @@ class Tokens:
         self.try_again()
 
     def try_again(self) -> None:
-        """A person has done something about it."""
+        """A person may have fixed the problem."""
         self._is_refused, self._is_resting, self.trouble = False, False, None
         self._failures = self._ask_again_at = 0
         self._on_change()

@@ -24,7 +24,7 @@ _OWN = frozenset(
     {"host", "user-agent", "content-length", "transfer-encoding", "connection", "authorization", "accept-encoding"}
 )
 _ANSWERED = (None, Failure.STATUS, Failure.REDIRECT)
-"""How an attempt ends in which a whole answer came."""
+"""The failures of attempts that got a complete answer."""
 
 
 class Impossible(Exception):
@@ -116,7 +116,7 @@ class VendorTransport:
 
 
 async def answered(line: VendorTransport, request: OutgoingRequest) -> Outcome:
-    """Send a request, and wait for what becomes of it."""
+    """Send a request, and wait for its outcome."""
     outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
     def done(ended: Outcome) -> None:

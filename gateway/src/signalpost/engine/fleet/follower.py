@@ -30,7 +30,7 @@ from signalpost.store.store import Published, Store
 NEWS_AT_ONCE = 256
 """How many events of each tenant are read at a time."""
 NEVER_KNOWN = 1 << 62
-"""In place of the version of a tenant that is not there any more."""
+"""Stands for the version of a tenant that no longer exists."""
 KEYS_KNOWN_FOR = 4 * SECOND
 """How long API keys count as known after a beat confirmed them: one that was revoked is refused everywhere in 5 s."""
 AGAIN_AFTER = 0.5
@@ -263,7 +263,7 @@ class Follower:
             await asyncio.sleep(0 if any(page.events for page in pages.values()) else AGAIN_AFTER)
 
     async def _repeated(self, work: Callable[[], Coroutine[Any, Any, None]], what: str) -> None:
-        """Do something until it succeeds."""
+        """Repeat something until it succeeds."""
         failed = False
         while True:
             try:

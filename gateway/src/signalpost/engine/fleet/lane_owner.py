@@ -1,4 +1,4 @@
-"""Sees to it that this node owns the lanes that it should own, and no others.
+"""Makes sure that this node owns the lanes that it should own, and no others.
 
 With each beat it learns who is there (`domain/fleet/roster.py`). It removes nodes that are dead. It claims the lanes
 that should be its own: the store gives it those that nobody owns, with their rows, which is how they are loaded. Those
@@ -43,11 +43,11 @@ class LaneOwner:
         self._beat: Beat | None = None
         self._workers: frozenset[int] = frozenset()
         self._wanted: dict[int, int | None] = {}
-        """Who of these workers should own each lane, as far as somebody asked."""
+        """Which of these workers should own each lane; filled as somebody asks."""
         self._let_go: set[int] = set()
         """Lanes of others of which this node knows that its own number is not in their rows."""
         self._lacks = False
-        """Whether a lane that should be this node's was not to be had."""
+        """Whether this node could not get a lane that it should own."""
         self._has_new = False
         """Whether this node has lanes of new subscriptions, which others may have to own."""
         self._wake = asyncio.Event()
@@ -61,7 +61,7 @@ class LaneOwner:
         self._tasks.cancel()
 
     def observe(self, beat: Beat) -> None:
-        """Take up who is there."""
+        """Follow the list of nodes."""
         workers = [node.id for node in beat.nodes if node.role is not Role.API and not node.is_draining]
         beats = {node.id: node.beat for node in beat.nodes}
         longest_gap = round(self._fleet.terms.lease * SECOND) if self._is_shared else 0

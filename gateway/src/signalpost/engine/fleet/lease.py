@@ -1,4 +1,4 @@
-"""Until when a node may start attempts.
+"""How long a node may start attempts.
 
 A lease is counted from before the beat that renewed it was sent, by a clock that also runs while the machine sleeps. So
 it has ended on a node that was frozen before that node does anything else, and before another one takes its lanes.

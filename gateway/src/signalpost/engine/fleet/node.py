@@ -61,7 +61,7 @@ class Node:
 
     @property
     def trouble(self) -> str | None:
-        """What keeps this node from its work, for an operator; None if nothing does."""
+        """Why this node cannot work, in a sentence for an operator; None if it can."""
         if self._lease.holds:
             return None
         return "The database does not answer this node: it starts no attempts until it does."
@@ -132,7 +132,8 @@ class Node:
         return True
 
     async def drain(self) -> None:
-        """Tell others that this node is ending. It ends without that where the database does not answer at once."""
+        """Tell others that this node is stopping. If the database does not answer at once, it stops without telling
+        them."""
         self.is_draining = True
         if self._fleet.terms.beat_every < inf:
             await asyncio.wait([asyncio.ensure_future(self._tell_draining())], timeout=DRAIN_WITHIN)

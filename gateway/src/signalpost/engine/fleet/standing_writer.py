@@ -18,7 +18,7 @@ from signalpost.store.store import Store
 
 EVERY: Final = 2.0
 AT_ONCE: Final = 500
-"""How many lanes one write is about."""
+"""Maximum number of lanes in one write."""
 
 
 class StandingWriter:

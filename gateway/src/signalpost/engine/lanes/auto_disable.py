@@ -1,5 +1,5 @@
-"""Disables subscriptions whose endpoint failed for days, or whose vendor refuses one event after the other. It does so
-by a command with the version that it knew, so that it overrules nobody who changes the subscription meanwhile."""
+"""Disables subscriptions whose endpoint failed for days, or whose vendor refuses one event after the other. It uses a
+command with the version that it knew, so that it never overrules somebody who changes the subscription meanwhile."""
 
 from signalpost.commands.subscriptions import DisableSubscription
 from signalpost.domain.delivery.breaker import is_given_up
@@ -54,7 +54,7 @@ class AutoDisable:
         self._asked.discard(worker)
 
     async def _submit(self, subscription: Subscription, because: str | None) -> bool:
-        """Tells whether it was disabled."""
+        """Returns whether it was disabled."""
         command = DisableSubscription(
             tenant_id=subscription.tenant_id,
             subscription_id=subscription.id,

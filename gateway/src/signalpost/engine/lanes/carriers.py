@@ -27,7 +27,7 @@ MAX_REMEMBERED: Final = 2_000
 
 
 class Gate(Protocol):
-    """What a lane asks before it sends, beside what its worker knows of the endpoint."""
+    """What a lane asks before it sends, in addition to what its worker knows about the endpoint."""
 
     @property
     def trouble(self) -> str | None:
@@ -40,7 +40,7 @@ class Gate(Protocol):
         ...
 
     def try_again(self) -> None:
-        """A person has done something about what was wrong."""
+        """A person may have fixed what was wrong."""
         ...
 
     def wake(self) -> None:

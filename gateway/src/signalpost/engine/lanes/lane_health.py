@@ -1,4 +1,4 @@
-"""How lanes do at one moment: each as the API shows it, and all together as metrics show them."""
+"""The health of lanes at one moment: of each as the API shows it, and of all together as metrics show it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ from signalpost.store.lanes import LaneNow, LaneStanding
 STATES: Final = ("healthy", "failing", "breaker_open", "paused", "disabled")
 STATUSES: Final = ("active", "paused", "disabled")
 State = Literal["healthy", "failing", "paused", "disabled"]
-"""How a subscription is, as its `health` says."""
+"""The state in a subscription's `health`."""
 NO_NODE: Final = "No node delivers for this subscription now; soon one takes it, if a node with the role worker runs."
 
 
@@ -89,7 +89,7 @@ def view_of(worker: LaneWorker, subscription: Subscription, last: int, now: int)
 
 
 def glance_at(worker: LaneWorker, subscription: Subscription, last: int) -> "LaneView":
-    """The same without what is about the next attempts. It takes so little that it can be made of every lane."""
+    """The same without the part about the next attempts: cheap enough for every lane."""
     return _view(worker, subscription, LaneNow(worker.unread(last), trouble=worker.trouble))
 
 
@@ -101,7 +101,7 @@ def _view(worker: LaneWorker, subscription: Subscription, now: LaneNow) -> "Lane
 
 
 class LaneView(Struct, frozen=True):
-    """How a lane does, as people see it: the same wherever its owner is."""
+    """A lane's health as people see it, the same on every node."""
 
     subscription: Subscription
     standing: LaneStanding

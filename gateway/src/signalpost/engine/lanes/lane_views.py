@@ -1,4 +1,4 @@
-"""What people see of lanes: how each does, wherever its owner is. Nothing here changes a lane."""
+"""What people see of lanes: the health of each, whichever node owns it. Nothing here changes a lane."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet

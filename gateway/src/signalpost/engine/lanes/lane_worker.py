@@ -203,7 +203,7 @@ class LaneWorker:
         self.hold = HOLDS[self.hold][HoldInput.RELOADED]
 
     def leave(self) -> None:
-        """Do nothing more: its subscription was deleted, or another node owns the lane."""
+        """Stop all work: its subscription was deleted, or another node owns the lane."""
         self.hold = HOLDS[self.hold][HoldInput.LEAVE]
 
     def hand_over(self) -> bool:
@@ -326,7 +326,7 @@ class LaneWorker:
         return earliest
 
     def held_up(self, now: int) -> HeldUp:
-        """What the worker alone knows of why its lane does not send right now."""
+        """What only the worker knows about why its lane does not send right now."""
         rate, asked = self.subscription.rate_limit, self._hold_until
         limited = 0 if rate is None else self.rate_limit.earliest(rate, now)
         return HeldUp(

@@ -1,4 +1,4 @@
-"""Reads from the store what lanes want of the log and the cache does not have: pages to read on, events to send again.
+"""Reads from the store the parts of the log that lanes need and the cache lacks: next pages, and events to send again.
 
 A page is read once for all lanes that want it, as do those that were resumed together; the events that deliveries of a
 tenant wait for are read together. Where the store cannot be read, a lane may ask for its page again a little later, and

@@ -1,4 +1,4 @@
-"""Adds up what attempts came to, and has the store add it to its statistics every few seconds.
+"""Counts attempts by outcome, and has the store add the counts to its statistics every few seconds.
 
 What the recorder has written is added here; a write that fails is added to the next. A crash loses what was not
 written: statistics, and nothing else.

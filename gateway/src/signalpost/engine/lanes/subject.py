@@ -16,10 +16,10 @@ def subject_of(event: Event, made: Mapping[str, str] | None = None) -> Subject:
 
 
 def not_sent(why: str) -> str:
-    """The sentence that stands with a delivery whose event is not wanted."""
+    """The sentence for a delivery whose event is not wanted."""
     return f"Not sent: {why}"
 
 
 def no_longer_sent(why: str) -> str:
-    """The sentence that stands with a delayed delivery whose event is not wanted once its time has come."""
+    """The sentence for a delayed delivery whose event is no longer wanted when its time has come."""
     return f"Not sent: by now {why}"

@@ -1,4 +1,4 @@
-"""Removes entries of the audit once they are old enough, which is later than events go."""
+"""Removes old entries of the audit. They are kept longer than events."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,4 @@
-"""The disk's last free space is kept for what was promised already: below the reserve no documents are taken.
+"""Keeps the disk's last free space for what was already promised: below the reserve, documents are refused.
 
 Deliveries that are under way must still be recorded, and an operator must still be able to pause a subscription; both
 need room. So documents, which alone make the log grow, are refused first, until there is space again.

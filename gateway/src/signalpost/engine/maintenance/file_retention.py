@@ -1,5 +1,5 @@
-"""Takes away the files of deleted documents, some time after: links that their last events carry still work, and a
-database that is restored from a backup of that day still finds them."""
+"""Removes the files of deleted documents after a day. Until then the links in their last events work, and a database
+that is restored from a backup of that day finds the files."""
 
 import asyncio
 from typing import Final

@@ -1,8 +1,8 @@
 """Jobs that one node of a fleet does at a time: what removes what is old or was asked to be erased, what expires
 signature requests, and the use of a refresh token.
 
-A job may be done twice, so nothing depends on there never being two; it would only be wasted work. A node that is not
-there any more loses its jobs at once, so a job may be taken for long.
+Doing a job twice only wastes work, so nothing depends on a single node doing it. A node that is gone loses its jobs at
+once, so a job may be taken for long.
 """
 
 from math import inf
