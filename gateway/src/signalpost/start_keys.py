@@ -45,14 +45,14 @@ class MasterKeySource:
         Conflict where only the operator can do that."""
         if self._settings.master_key is not None:
             detail = (
-                "The master key is a setting. Start the gateway with a new one before it, MASTER_KEY=NEW,OLD: it then "
-                "brings everything under the new one while it runs."
+                "The master key is a setting. Start the gateway with a new one before it, MASTER_KEY=NEW,OLD. While "
+                "it runs, it re-encrypts everything with the new one."
             )
             raise Conflict("master_key_is_setting", detail)
         if self._settings.master_key_file is not None:
             detail = (
-                f"Write a new key into {self.name}, on a line before the one that is there, and ask again: the gateway "
-                "then brings everything under the new one. It writes into no file but its own."
+                f"Write a new key into {self.name}, on a line above the present one, and ask again: the gateway then "
+                f"re-encrypts everything with it. It only writes to its own files."
             )
             raise Conflict("master_key_is_elsewhere", detail)
         keys = (secrets.token_bytes(KEY_BYTES), *self.read())

@@ -57,7 +57,7 @@ def test_the_master_key_changes_under_load_without_a_failed_request(gateways: Ga
         made = len(callers[0].promises)
         ended = rotate(gateway)
         assert ended.returncode == 0, ended.stderr
-        assert "Take it out" in ended.stdout
+        assert "Remove it" in ended.stdout
         until(lambda made=made: len(callers[0].promises) > made + 5)  # type: ignore[misc]
     for caller in callers:
         caller.stop()
@@ -193,7 +193,7 @@ def test_a_key_in_a_file_elsewhere_is_read_again_when_the_command_is_run(gateway
     write(old)
     gateway = gateways(master_key_file=str(file))
     gateway.api.create()
-    assert "on a line before" in rotate(gateway).stderr
+    assert "on a line above" in rotate(gateway).stderr
     write(new)
     assert f"does not have the present master key {name_of(old)}" in rotate(gateway).stderr
     write(new, old)

@@ -236,7 +236,7 @@ def test_below_the_retention_s_edge_the_log_says_what_is_the_oldest(make_world: 
     ):
         problem = world.get("/v1/events" + query).refused(410, code="below_retention")
         assert problem["oldest"] == 6
-        assert problem["detail"] == "Events up to 5 are no longer kept. Go on with after=5."
+        assert problem["detail"] == "Events up to 5 are no longer kept. Continue with after=5."
     assert world.get("/v1/events?after=5").ok() == {"data": entries[5:], "last": 10}
     assert world.get("/v1/events?after=9").ok() == {"data": entries[9:], "last": 10}
     for entry in entries[:5]:

@@ -51,7 +51,7 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
     assert re.search(r"PORT +1 +flag +Port to listen on, 0 to 65535", shown)
     assert re.search(r"RETENTION_DAYS +30 +default ", shown)
     assert re.search(r"OPERATOR_KEY +set +environment ", shown)
-    assert "A gateway that is running keeps the settings that it was started with." in shown
+    assert "A running gateway keeps the settings that it was started with." in shown
     listed = run("serve", "--show-settings", "--json", **environment)
     assert {each["name"]: each["source"] for each in json_of(listed)}["data_dir"] == "environment"
     assert "kkk" not in shown + listed.stdout

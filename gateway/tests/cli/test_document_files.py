@@ -131,4 +131,4 @@ def test_sizes_and_a_backup_say_what_they_have_of_files(run: Run, file: Path, tm
     run("documents", "upload", create(run), str(file))
     assert "Files of versions, stored outside the database:" in run("db", "sizes").stdout
     assert json_of(run("db", "sizes", "--json"))[-1]["name"] == "(files of versions)"
-    assert "Files of versions are not in it." in run("db", "backup", str(tmp_path / "backup.db")).stdout
+    assert "The documents' files are not in it." in run("db", "backup", str(tmp_path / "backup.db")).stdout

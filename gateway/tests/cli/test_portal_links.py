@@ -9,7 +9,7 @@ pytestmark = pytest.mark.slow
 def test_a_link_is_made_listed_and_revoked(run: Run) -> None:
     shown = run("portal-links", "create", "Acme", "--can", "test", "--can", "retry", "--minutes", "30").stdout
     assert re.search(r"^url +http://\S+/portal/enter/[\w-]{43}$", shown, re.MULTILINE)
-    assert "Whoever opens it first is in" in shown
+    assert "It signs in the first person who opens it" in shown
     [listed] = json_of(run("portal-links", "list", "--json"))
     assert (listed["name"], listed["can"], listed["state"]) == ("Acme", ["view", "test", "retry"], "new")
     assert "url" not in listed

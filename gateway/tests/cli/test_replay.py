@@ -62,7 +62,7 @@ def test_every_subscription_that_has_any_is_replayed(run: Run, subscription: str
     made = json_of(run("replay", *AGO, "--failed", "--wait", "--json"))
     assert [(each["subscriptionId"], each["state"], each["count"]) for each in made] == [(subscription, "finished", 2)]
     until(lambda: len(json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json"))) == 2)
-    assert run("replay", *AGO, "--failed").stdout == "Nothing to send again.\n"
+    assert run("replay", *AGO, "--failed").stdout == "There is nothing to resend.\n"
     run("subscriptions", "delete", idle)
 
 

@@ -98,7 +98,7 @@ def test_a_new_certificate_is_served_and_known_without_a_restart(
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (("--tls-cert", "cert.pem"), "TLS takes both TLS_CERT and TLS_KEY. Set the other one too."),
+        (("--tls-cert", "cert.pem"), "TLS needs both TLS_CERT and TLS_KEY. Set the other one too."),
         (("--tls-cert", "/nowhere", "--tls-key", "/nowhere"), "TLS_CERT and TLS_KEY cannot be used. /nowhere"),
     ],
 )

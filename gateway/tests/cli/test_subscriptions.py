@@ -34,7 +34,7 @@ def test_a_subscription_is_made_listed_paused_resumed_changed_and_deleted(run: R
 def test_the_backlog_is_skipped_with_a_resume(run: Run, subscription: str) -> None:
     run("subscriptions", "pause", subscription)
     done = run("subscriptions", "resume", subscription, "--skip-backlog")
-    assert done.stdout.startswith("Resumed from now on.")
+    assert done.stdout.startswith("Resumed with future events only.")
     wrong = run("subscriptions", "resume", subscription, "--skip-backlog", code=1).stderr
     assert "  --skip-backlog: The backlog can be skipped only by a resume" in wrong
 

@@ -37,7 +37,7 @@ def patch_check(services: Services, connection: Connection) -> Check:
             raise Bad("granted_elsewhere", detail)
         kept = list(_kept_secrets(given, vetted.config, shown)) if elsewhere else []
         if kept:
-            detail = f"This secret would go to {elsewhere[0]} now. Give it again."
+            detail = f"This secret would now go to {elsewhere[0]}. Enter it again."
             raise Several([Bad("give_again", detail, path) for path in kept])
         return vetted
 

@@ -28,7 +28,7 @@ Every command has --help with an example.
 
 _HERE = Group.create_ordered("On the gateway's machine")
 _ANYWHERE = Group.create_ordered("With a running gateway")
-_RECEIVERS = Group.create_ordered("For who receives events")
+_RECEIVERS = Group.create_ordered("For developers of receivers")
 _MORE = Group.create_ordered("More")
 
 app = App(

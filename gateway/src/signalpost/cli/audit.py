@@ -20,9 +20,7 @@ _MARK = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 def list_(
     *,
     after: Annotated[int | None, Parameter(help="Only entries with a higher number, oldest first.")] = None,
-    actor: Annotated[
-        str | None, Parameter(help="Only changes that this one asked for: a key's id, or `operator`.")
-    ] = None,
+    actor: Annotated[str | None, Parameter(help="Only changes by this actor: a key's id, or `operator`.")] = None,
     object_: Annotated[
         str | None, Parameter(name="--object", help="Only changes of the object with this id (a tenant's is its name).")
     ] = None,
@@ -133,7 +131,7 @@ def _noted(mark: str | None) -> tuple[int, str] | None:
 
 def _missed(number: int, hashes: dict[int, str]) -> str:
     if number in hashes:
-        return f"Entry {number} is another one than it was: the audit up to it was made anew."
+        return f"Entry {number} has changed: the audit up to it was rewritten."
     if hashes and number < min(hashes):
         return f"Entry {number} is no longer kept: the oldest is {min(hashes)}. Use a later mark."
-    return f"There is no entry {number} any more: the newest entries were removed, or an earlier copy was put in place."
+    return f"Entry {number} is gone: the newest entries were removed, or somebody put an earlier copy in place."

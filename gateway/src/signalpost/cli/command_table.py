@@ -12,7 +12,7 @@ Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
 
 Example: signalpost serve --data-dir ./data --port 8080
 """
-_KEYS = """Create, list and revoke API keys; recover when all are lost.
+_KEYS = """Create, list and revoke API keys; recover if you lost all of them.
 
 If every operator's key is lost, stop the gateway and create a new one on its machine with --recover.
 
@@ -22,41 +22,41 @@ _MEMBERS = """Invite, list, change and remove the people who sign in to the cons
 
 Example: signalpost members invite ada@example.com --role subscriber
 """
-_CONSOLE = """Make a link that signs you in to the console, once, within 15 minutes.
+_CONSOLE = """Create a link that signs you in to the console, once, within 15 minutes.
 
 Example: signalpost console
 """
-_NODES = """List the nodes that work on the database, with how many subscriptions each delivers for.
+_NODES = """List the nodes that share the database, and how many subscriptions each delivers for.
 
 Example: signalpost nodes
 """
-_PORTAL_LINKS = """Make, list and revoke links with which customers get at their own subscriptions.
+_PORTAL_LINKS = """Create, list and revoke links that let customers see their own subscriptions.
 
 Example: signalpost portal-links create Acme --can test --can retry
 """
-_REPLAY = """Resend the failed, the waiting, or all deliveries of a span of time.
+_REPLAY = """Resend the failed, the waiting, or all deliveries of a period.
 
 Each delivery that failed or was delivered gets a full budget of attempts. One that waits for its retry gets its
 next attempt now. A replay queues them gradually, and can be cancelled.
 
 Example: signalpost replay --since 2h --failed --dry-run
 """
-_OVERVIEW = """Show what needs somebody now, the worst first.
+_OVERVIEW = """Show what needs attention now, worst first.
 
-These are endpoints that fail or are behind, each with its likely cause; the last hour; replays that run; secrets and
-certificates that end soon.
+Shows endpoints that fail or lag behind, with the likely cause; the last hour; running replays; secrets and
+certificates that expire soon.
 
 Example: signalpost overview
 """
-_SEARCH = """Find events, documents and subscriptions by whatever you have of them.
+_SEARCH = """Find events, documents and subscriptions by an id, a title, an address or a name.
 
 Example: signalpost search "Master agreement"
 """
-_STATS = """Show what attempts came to, by minute or hour. Minutes without an attempt are left out.
+_STATS = """Count attempts by outcome, by minute or hour. Minutes without an attempt are left out.
 
 Example: signalpost stats --step hour --from 2d
 """
-_STATUS = """Show whether the gateway is ready and how its subscriptions are doing, the worst first.
+_STATUS = """Show whether the gateway is ready, and the state of its subscriptions, worst first.
 
 Example: signalpost status
 """
@@ -66,7 +66,7 @@ Example: signalpost why 01a20e92-1d2e-7800-9367-c582ce4230bd
 """
 _EMULATOR = """Run a gateway for tests: empty, in a temporary folder, delivering to this machine.
 
-It runs until Ctrl-C. The first line says the address and the key. Calls below /emulator make events, wait for
+It runs until Ctrl-C. The first line has the address and the key. Calls below /emulator create events, wait for
 deliveries and reset it.
 
 Example: signalpost emulator --port 0 --json
@@ -78,23 +78,23 @@ runs, an emulator is started. Whatever the receiver answers, the next event foll
 
 Example: signalpost listen --forward-to 9000 --chaos dup,reorder
 """
-_TRIGGER = """Make an event happen: of a realistic document, with the attributes that you set.
+_TRIGGER = """Cause an event of a realistic document, with the attributes that you set.
 
-Through a gateway, a sample document is really imported (and then changed or deleted), so its events are in the log, and
-every subscription gets them. With --to, no gateway is asked: the event is signed and sent from here.
+A gateway really imports a sample document (and then changes or deletes it), so the events are in its log, and
+every subscription gets them. With --to, the command signs and sends the event itself, without a gateway.
 
 Example: signalpost trigger documentUpdated --set status=executed
 
 Example: signalpost trigger documentCreated --to http://127.0.0.1:9000 --secret 'a secret of mine'
 """
-_DOCTOR = """Attack a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix.
+_DOCTOR = """Examine a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix.
 
-It handles what is sent as if it were real, so try one that is for tests. Exit code 1 if it breaks a rule.
+The requests look real, so examine a test receiver only. The exit code is 1 if it breaks a rule.
 
 Example: signalpost doctor http://127.0.0.1:9000 --secret 'a secret of mine'
 
-With --inspect 'http://127.0.0.1:9000/documents/{externalId}', answered by {"handled": 1, "title": "…"}, it is also
-checked that events are handled once, in order, and only if they are genuine.
+With --inspect 'http://127.0.0.1:9000/documents/{externalId}', which answers {"handled": 1, "title": "…"}, it also
+checks that the receiver handles events once, in order, and only if they are genuine.
 """
 _SIGN = """Sign a body on standard input, and print the headers that go with it.
 
@@ -102,9 +102,9 @@ They are the HMAC-SHA512 of the webhooks page, and those of Standard Webhooks.
 
 Example: signalpost sign < event.json > headers && curl -H @headers --data-binary @event.json http://127.0.0.1:9000
 """
-_VERIFY = """Check the signatures of a body on standard input, and say why one may not fit.
+_VERIFY = """Check the signatures of a body on standard input, and say why one may not match.
 
-Exit code 0 if at least one signature fits, 1 if none does, 2 if the command was not understood.
+The exit code is 0 if at least one signature matches, 1 if none does, 2 if the command was not understood.
 
 Example: signalpost verify --signature 3c59dc048e… < body.json
 """
@@ -117,7 +117,7 @@ GATEWAY_COMMANDS: Commands = {
     "signalpost.cli.db:app": ("Check, back up, restore, prune and measure the database; check the files of versions."),
 }
 CLIENT_COMMANDS: Commands = {
-    "signalpost.cli.audit:app": "See who changed what, and verify that nobody has changed that.",
+    "signalpost.cli.audit:app": "See who changed what, and verify that nobody tampered with that record.",
     "signalpost.cli.connections:app": "Give the gateway access to vendors, and test it.",
     "signalpost.cli.console:console": _CONSOLE,
     "signalpost.cli.deliveries:app": "Inspect deliveries, follow them live, and resend one.",
@@ -125,7 +125,7 @@ CLIENT_COMMANDS: Commands = {
     "signalpost.cli.documents:app": (
         "List, create, read, change, delete and import documents; their versions, workflow and history."
     ),
-    "signalpost.cli.erasures:app": "Show how far erasures of tenants and documents are.",
+    "signalpost.cli.erasures:app": "Show the progress of erasures of tenants and documents.",
     "signalpost.cli.events:app": "Read the log of events, and follow it live.",
     "signalpost.cli.keys:app": _KEYS,
     "signalpost.cli.members:app": _MEMBERS,
@@ -136,9 +136,9 @@ CLIENT_COMMANDS: Commands = {
     "signalpost.cli.search:search": _SEARCH,
     "signalpost.cli.stats:stats": _STATS,
     "signalpost.cli.status:status": _STATUS,
-    "signalpost.cli.subscriptions:app": "Set up subscriptions, try their endpoints and see how they are doing.",
+    "signalpost.cli.subscriptions:app": "Set up subscriptions, test their endpoints and check their state.",
     "signalpost.cli.tenants:app": (
-        "Create, list, pause, resume, limit and delete tenants, and say how long to keep events."
+        "Create, list, pause, resume, limit and delete tenants, and set how long to keep events."
     ),
     "signalpost.cli.why:why": _WHY,
 }

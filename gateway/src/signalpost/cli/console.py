@@ -5,7 +5,7 @@ from signalpost.cli.output import Json, print_json, say
 
 
 def console(*, as_json: Json = False) -> None:
-    """Make a link that signs you in to the console, once, within 15 minutes.
+    """Create a link that signs you in to the console, once, within 15 minutes.
 
     Example: signalpost console
     """

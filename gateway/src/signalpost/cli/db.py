@@ -65,7 +65,7 @@ def partitions(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as
     if as_json:
         print_json({"daysAhead": kept.days_ahead, "removed": kept.removed})
     else:
-        say(f"There are partitions for today and {kept.days_ahead} days to come; {kept.removed} were removed.")
+        say(f"There are partitions for today and the next {kept.days_ahead} days; {kept.removed} were removed.")
 
 
 @app.command
@@ -97,7 +97,7 @@ def backup(
     say("The copy's secrets open with this gateway's master key only: keep that too.")
     files = folder(data_dir) / "files"
     if files.is_dir() and any(files.iterdir()):
-        say(f"Files of versions are not in it. They never change: cp -an {files} {to.parent}")
+        say(f"The documents' files are not in it. They never change: cp -an {files} {to.parent}")
 
 
 @app.command
@@ -110,7 +110,7 @@ def restore(
         Parameter(
             negative="",
             show_default=False,
-            help="Restore access too: keys and secrets that were revoked or replaced since work again.",
+            help="Restore access too: keys and secrets that were revoked or replaced since then work again.",
         ),
     ] = False,
     data_dir: DataDir = None,

@@ -51,7 +51,7 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Attack a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix."""
+    """Examine a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix."""
     findings = asyncio.run(
         _examined(url, the_secret(secret), inspect, attempt_timeout, external=allow_external, quiet=as_json)
     )

@@ -10,7 +10,7 @@ from signalpost.cli.client import Misuse
 from signalpost_receiver import ConfigError, Signer
 
 VARIABLE = "SIGNALPOST_SECRET"
-_HELP = "The subscription's secret. Others can see options, so rather set SIGNALPOST_SECRET."
+_HELP = "The subscription's secret. Other users can see options, so better set SIGNALPOST_SECRET."
 GivenSecret = Annotated[str | None, Parameter(name="--secret", help=_HELP)]
 GivenSecrets = Annotated[
     list[str] | None, Parameter(name="--secret", negative="", help=f"{_HELP} Repeatable, for a rotation.")

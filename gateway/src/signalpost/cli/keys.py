@@ -46,7 +46,7 @@ def recover(
         )
         database.add_key(made, told_of(made))
     say(key)
-    say("This new operator's key is shown only this once. Start the gateway, then revoke the keys that were lost.")
+    say("This new operator's key is shown only this once. Start the gateway, then revoke the lost keys.")
 
 
 @app.command
@@ -57,7 +57,7 @@ def create(
     role: Annotated[
         Role,
         Parameter(
-            help="What the key may do: everything, in any tenant (operator); make and change documents (app); "
+            help="What the key may do: everything, in any tenant (operator); create and change documents (app); "
             "subscribe, and read (subscriber); read (viewer)."
         ),
     ] = Role.OPERATOR,

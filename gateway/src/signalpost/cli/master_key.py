@@ -34,7 +34,7 @@ def rotate_master_key(*, data_dir: DataDir = None, as_json: Json = False) -> Non
         if as_json:
             print_json({"current": added.current, "state": "changing"})
         else:
-            say(f"No gateway runs here. The next start brings everything under the new master key {added.current}.")
+            say(f"No gateway runs here. The next start re-encrypts everything with the new master key {added.current}.")
         return
     client = connect(data_dir=data_dir)
     state = client.call("POST", path("master-key", "rotate")).content
@@ -60,10 +60,10 @@ def _add_while_stopped(data_dir: Path | None) -> MasterKeys | None:
 
 
 def _show(state: Any, client: Client) -> None:
-    say(f"The master key is {state['current']}, and everything on {client.url} is under it.")
+    say(f"The master key is {state['current']}, and it protects everything on {client.url}.")
     former = [key["id"] for key in state["keys"] if key["id"] != state["current"]]
     if former:
         say(
-            f"Not needed here any more: {', '.join(former)}. Take it out of the key's file or of MASTER_KEY. Backups "
-            "that were made before need it: keep it in a safe place as long as you keep those."
+            f"No longer needed here: {', '.join(former)}. Remove it from the key's file or from MASTER_KEY. Earlier "
+            f"backups need it: keep it in a safe place as long as you keep those."
         )

@@ -15,7 +15,8 @@ MemberId = Annotated[str, Parameter(name="ID", help="The member's id, as listed.
 RoleOption = Annotated[
     Role,
     Parameter(
-        help="What they may do: everything, in any tenant (operator); make and change documents (app); subscribe, and "
+        help="What they may do: everything, in any tenant (operator); create and change documents (app); subscribe, "
+        "and "
         "read (subscriber); read (viewer)."
     ),
 ]
@@ -23,7 +24,7 @@ RoleOption = Annotated[
 
 @app.command
 def invite(
-    email: Annotated[str, Parameter(help="They sign in with it. Nothing is sent there.")],
+    email: Annotated[str, Parameter(help="They sign in with it. The gateway sends no mail.")],
     /,
     *,
     name: Annotated[str | None, Parameter(help="Shown in the audit and in histories; else the address.")] = None,
@@ -42,7 +43,7 @@ def invite(
         print_json(made)
     else:
         print_facts(made)
-        say("The link is shown only this once. Give it to them on a safe way: it works once.")
+        say("The link is shown only this once. Give it to them over a safe channel: it works once.")
 
 
 @app.command(name="list")

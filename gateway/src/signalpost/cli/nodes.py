@@ -7,7 +7,7 @@ from signalpost.cli.output import Json, print_json, print_table, warn
 
 
 def nodes(*, as_json: Json = False) -> None:
-    """List the nodes that work on the database, with how many subscriptions each delivers for."""
+    """List the nodes that share the database, and how many subscriptions each delivers for."""
     found = connect().call("GET", path("nodes")).content
     if as_json:
         print_json(found)

@@ -7,7 +7,7 @@ from signalpost.cli.output import Json, print_json, print_line, say, without_fra
 
 
 def overview(*, as_json: Json = False) -> None:
-    """Show what needs somebody now, the worst first."""
+    """Show what needs attention now, worst first."""
     found = connect().call("GET", path("overview")).content
     if as_json:
         print_json(found)

@@ -31,11 +31,11 @@ def create(
         list[str] | None, Parameter(negative="", help="A subscription that they see. Without any, all of the tenant.")
     ] = None,
     can: Annotated[
-        list[Capability] | None, Parameter(negative="", help="What they may do beside looking. Give it several times.")
+        list[Capability] | None, Parameter(negative="", help="What they may do besides viewing; repeatable.")
     ] = None,
     minutes: Annotated[int, Parameter(help="How long it lasts.")] = DEFAULT_SECONDS // 60,
     embed: Annotated[
-        list[str] | None, Parameter(negative="", help="Origin of a page that may show it in a frame.")
+        list[str] | None, Parameter(negative="", help="Origin of a page that may embed it in a frame.")
     ] = None,
     title: Annotated[str | None, Parameter(help="What its pages call themselves.")] = None,
     accent: Annotated[str | None, Parameter(help="Colour of its links and buttons, such as #2b4fc7.")] = None,
@@ -61,7 +61,7 @@ def create(
         print_json(made)
     else:
         print_facts({member: value for member, value in made.items() if member != "theme"})
-        say("The link is shown only this once. Whoever opens it first is in.")
+        say("The link is shown only this once. It signs in the first person who opens it.")
 
 
 @app.command(name="list")
@@ -77,7 +77,7 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
     print_table(
         ("id", "state", "may", "ends", "for"),
         [(each["id"], each["state"], ", ".join(each["can"]), each["endsAt"], each["name"]) for each in found],
-        "No links. Make one: signalpost portal-links create NAME",
+        "No links. Create one: signalpost portal-links create NAME",
         cut=("for", "may"),
     )
 

@@ -32,7 +32,7 @@ LeftOut = dict[str, int]
 @app.default
 def replay(
     subscription: Annotated[
-        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; every one if left out.")
+        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; all subscriptions if left out.")
     ] = None,
     /,
     *,
@@ -49,10 +49,10 @@ def replay(
     wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Resend the failed, the waiting, or all deliveries of a span of time."""
+    """Resend the failed, the waiting, or all deliveries of a period."""
     asked = [status for status, is_asked in (("failed", failed), ("waiting", waiting), ("all", all_)) if is_asked]
     if len(asked) != 1:
-        raise Misuse("Say what to send: --failed, --waiting, or --all for failed and delivered ones.")
+        raise Misuse("Choose what to send: --failed, --waiting, or --all for failed and delivered ones.")
     body: dict[str, object] = {
         "from": since,
         "to": until or format_timestamp(now()),
@@ -80,7 +80,7 @@ def replay(
 @app.command(name="list")
 def list_(
     subscription: Annotated[
-        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; every one if left out.")
+        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; all subscriptions if left out.")
     ] = None,
     /,
     *,
@@ -213,12 +213,12 @@ def _waited(client: Client, made: list[Replay]) -> list[Replay]:
 def _show(made: list[Replay], dry_run: bool) -> None:  # noqa: FBT001 - the command's own option
     if dry_run:
         rows = [(replay["subscriptionId"], _count(replay)) for replay in made]
-        print_table(("subscription", "deliveries"), rows, "Nothing to send again.")
+        print_table(("subscription", "deliveries"), rows, "There is nothing to resend.")
     else:
         print_table(
             ("subscription", "replay", "state", "queued", "of"),
             [(r["subscriptionId"], r["id"], r["state"], f"{r['queued']:,}", _count(r)) for r in made],
-            "Nothing to send again.",
+            "There is nothing to resend.",
         )
 
 

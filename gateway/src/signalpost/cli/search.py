@@ -19,7 +19,7 @@ def search(
     *,
     as_json: Json = False,
 ) -> None:
-    """Find events, documents and subscriptions by whatever you have of them."""
+    """Find events, documents and subscriptions by an id, a title, an address or a name."""
     found = connect(OPTIONS).call("GET", path("search"), {"q": text}).content["data"]
     if as_json:
         print_json(found)

@@ -95,9 +95,7 @@ def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
     else:
         rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
         print_table(("setting", "value", "from", "meaning"), rows, "")
-        say(
-            "These apply to the next start here. A gateway that is running keeps the settings that it was started with."
-        )
+        say("These apply to the next start here. A running gateway keeps the settings that it was started with.")
         for variable in unknown:
             say(f"{variable} is not a setting and has no effect.")
 
@@ -117,7 +115,7 @@ def _serve_together(settings: Settings) -> int:
     """Run several processes on one port. Returns the exit code. Raises StartError."""
     if not is_postgres(settings.database_url or ""):
         raise StartError(
-            "Several processes need a database that they can share, and SQLite's file belongs to one process. Set "
+            "Several processes need a shared database, and an SQLite file belongs to one process. Set "
             "DATABASE_URL to a PostgreSQL, or leave PROCESSES out."
         )
 
@@ -175,7 +173,7 @@ def _certificate(settings: Settings) -> Certificate | None:
     if settings.tls_cert is None and settings.tls_key is None:
         return None
     if settings.tls_cert is None or settings.tls_key is None:
-        raise StartError("TLS takes both TLS_CERT and TLS_KEY. Set the other one too.")
+        raise StartError("TLS needs both TLS_CERT and TLS_KEY. Set the other one too.")
     return Certificate(settings.tls_cert, settings.tls_key)
 
 

@@ -64,7 +64,7 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check the signatures of a body on standard input, and say why one may not fit."""
+    """Check the signatures of a body on standard input, and say why one may not match."""
     chosen, headers = the_secrets(secret), _headers(header or ())
     if signature is not None:
         headers[PAGE_SIGNATURE] = signature.strip()

@@ -27,7 +27,7 @@ def stats(
     to: Annotated[Moment | None, Parameter(help="End before then; now if left out.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what attempts came to, by minute or hour. Minutes without an attempt are left out."""
+    """Count attempts by outcome, by minute or hour. Minutes without an attempt are left out."""
     asked = {"subscriptionId": subscription, "step": step, "from": from_, "to": to}
     found = connect(OPTIONS).call("GET", path("stats"), asked).content
     if as_json:

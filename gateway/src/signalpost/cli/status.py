@@ -11,7 +11,7 @@ WORST_FIRST = ("disabled", "failing", "paused", "unknown", "healthy")
 
 
 def status(*, as_json: Json = False) -> None:
-    """Show whether the gateway is ready and how its subscriptions are doing, the worst first."""
+    """Show whether the gateway is ready, and the state of its subscriptions, worst first."""
     client = connect()
     ready = client.readiness()
     subscriptions = sorted(client.pages(path("subscriptions"), {}, MAX_SUBSCRIPTIONS), key=_rank)

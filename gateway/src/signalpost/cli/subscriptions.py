@@ -57,7 +57,7 @@ WhenFile = Annotated[
 AfterFile = Annotated[
     str | None,
     Parameter(
-        help="How long deliveries wait, and what must then still be so, as JSON or @FILE, such as "
+        help="How long deliveries wait, and what must still hold then, as JSON or @FILE, such as "
         '{"seconds": 3600, "if": {"field": "document.status", "is": "awaitingApproval"}}.'
     ),
 ]
@@ -239,7 +239,7 @@ def resume(
     if as_json:
         print_json(resumed.content)
     else:
-        say("Resumed from now on." if skip_backlog else "Resumed. Waiting events are being sent.")
+        say("Resumed with future events only." if skip_backlog else "Resumed. Waiting events are being sent.")
 
 
 @app.command

@@ -41,16 +41,18 @@ def trigger(
     ] = False,
     yes: Annotated[
         bool,
-        Parameter(negative="", show_default=False, help="Do it in a gateway that is no emulator, without asking."),
+        Parameter(negative="", show_default=False, help="Do it without asking in a gateway that is not an emulator."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make an event happen: of a realistic document, with the attributes that you set."""
+    """Cause an event of a realistic document, with the attributes that you set."""
     changes = _changes(set_ or [])
     if to is not None:
         _send(event_type, changes, to, the_secret(secret), external=allow_external, as_json=as_json)
     elif secret is not None or allow_external:
-        raise Misuse("--secret and --allow-external belong to --to: a gateway signs with each subscription's secret.")
+        raise Misuse(
+            "Use --secret and --allow-external with --to only: a gateway signs with each subscription's secret."
+        )
     else:
         _happen(event_type, changes, yes=yes, as_json=as_json)
 
@@ -82,7 +84,7 @@ def _send(event_type: str, changes: Mapping[str, Any], url: str, secret: str, *,
     else:
         print_facts({"result": "not delivered" if outcome.failure else "delivered", **result})
     if outcome.failure is not None:
-        raise CommandError(f"{url} did not take the event: {why_not(outcome)}")
+        raise CommandError(f"{url} did not accept the event: {why_not(outcome)}")
 
 
 async def _posted(url: str, request: OutgoingRequest, *, external: bool) -> Outcome:
@@ -109,7 +111,7 @@ def _happen(event_type: str, changes: Mapping[str, Any], *, yes: bool, as_json: 
         print_json(result)
     else:
         print_facts(result)
-        say(f"See what becomes of it: signalpost why {result['eventId']}")
+        say(f"See what happens to it: signalpost why {result['eventId']}")
 
 
 def _unusable(invalid: Invalid) -> Misuse:
@@ -128,7 +130,7 @@ def _is_emulator(client: Client) -> bool:
 
 def _ask(client: Client) -> None:
     """Raises CommandError unless the person at the terminal agrees."""
-    what = f"This makes a sample document in {client.url}, and every subscription there gets its events."
+    what = f"This creates a sample document in {client.url}, and every subscription there gets its events."
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError(f"{what} Add --yes if you mean it, or start `signalpost emulator`.")
     remarks.print(f"{what} Go on? [y/N] ", end="", markup=False)

@@ -18,7 +18,7 @@ NO_DIAGNOSES: Mapping[str, dict[str, Any]] = MappingProxyType({})
 def why(
     event: Annotated[str, Parameter(name="EVENT", help="The event's id.")],
     subscription: Annotated[
-        str | None, Parameter(name="SUBSCRIPTION", help="Show only this subscription; every one if left out.")
+        str | None, Parameter(name="SUBSCRIPTION", help="Show only this subscription; all if left out.")
     ] = None,
     /,
     *,

@@ -33,7 +33,7 @@ class Erasure(Struct, frozen=True, kw_only=True):
     to_sequence: int
     """The end of the tenant's log when it was asked for: what came later is not erased."""
     removed: int = 0
-    """How many rows and files are gone already."""
+    """Number of rows and files removed so far."""
     finished_at: int | None = None
 
 

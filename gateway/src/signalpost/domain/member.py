@@ -41,7 +41,7 @@ class Member(Struct, frozen=True, kw_only=True):
     role: Role
     created_at: int
     created_by: str | None = None
-    """Name of whoever invited them."""
+    """Name of the key or member that invited them."""
     password: str | None = None
     """The hash of the password, with what it was made with (argon2id); None while they are invited."""
     subject: str | None = None

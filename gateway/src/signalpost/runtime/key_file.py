@@ -54,11 +54,13 @@ def _read(file: Path, forbidden: Callable[[int], int]) -> str:
         found = os.fstat(descriptor)
         if found.st_mode & forbidden(found.st_uid):
             raise NotPrivate(
-                f"Other users may read or change {file}. Take that from them (chmod 600 {file}), and make another key "
-                "if they could have read this one."
+                f"Other users may read or change {file}. Forbid that (chmod 600 {file}), and create another key if "
+                f"they could have read this one."
             )
         if found.st_uid not in (0, os.geteuid(), file.parent.stat().st_uid):
-            raise NotPrivate(f"{file} belongs to another user, who knows the key. Remove it, or make it your own.")
+            raise NotPrivate(
+                f"{file} belongs to another user, who knows the key. Remove the file, or take ownership of it."
+            )
         return reading.read().strip()
 
 
@@ -66,6 +68,5 @@ def _check_folder(folder: Path) -> None:
     mode = folder.stat().st_mode
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
         raise NotPrivate(
-            f"Other users may write to {folder}, so they could exchange the keys in it. Take that from them: "
-            f"chmod go-w {folder}"
+            f"Other users may write to {folder}, so they could replace the keys in it. Forbid that: chmod go-w {folder}"
         )

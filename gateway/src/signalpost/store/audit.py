@@ -33,7 +33,7 @@ class Verified(NamedTuple):
     """What came of going through all entries."""
 
     entries: int
-    """How many entries were gone through, of all tenants."""
+    """Number of entries checked, of all tenants."""
     fault: Fault | None
     """The first that does not fit; None if all do."""
 

@@ -19,7 +19,7 @@ Identity = Annotated[str, Meta(min_length=1, max_length=200)]
 
 class AuditQuery(PageQuery, frozen=True):
     after: Annotated[int, Meta(ge=0, le=MAX_IN_CURSOR, description="Only entries with a higher number.")] = 0
-    actor: Annotated[Identity, Meta(description="Only changes that this one asked for, by its id.")] | None = None
+    actor: Annotated[Identity, Meta(description="Only changes by this actor, by its id.")] | None = None
     object: Annotated[Identity, Meta(description="Only changes of the object with this id.")] | None = None
     newest: Annotated[bool, Meta(description="Newest first.")] = False
 

@@ -52,13 +52,13 @@ ROUTES = (
         name="erase_document",
         method="POST",
         path="/v1/documents/{externalId}/erase",
-        summary="Erase what a deleted document left",
+        summary="Erase what remains of a deleted document",
         roles=OPERATOR,
         handler=erase_document,
         idempotent=True,
         replies={
             202: Reply(
-                "The erasure. Events of the document stay, with null in its place, and are sent no more.",
+                "The erasure. The document's events stay, with null in its place, and are no longer sent.",
                 ErasureShown,
                 ("location",),
             )
@@ -81,7 +81,7 @@ ROUTES = (
         name="read_erasure",
         method="GET",
         path="/v1/erasures/{id}",
-        summary="Read how far an erasure is",
+        summary="Read the progress of an erasure",
         roles=OPERATOR,
         handler=read,
         replies={200: Reply("The erasure.", ErasureShown)},

@@ -54,7 +54,7 @@ async def feed(context: RequestContext) -> Response:
     # The retention may take events while the page is read. So the oldest event is looked up after that.
     oldest = await store.log.floor(context.tenant_id)
     if after + 1 < oldest:
-        detail = f"Events up to {oldest - 1} are no longer kept. Go on with after={oldest - 1}."
+        detail = f"Events up to {oldest - 1} are no longer kept. Continue with after={oldest - 1}."
         raise Gone("below_retention", detail, oldest=oldest)
     shown = await gathered(await _all_shown(context, found), context.turn)
     return Response(200, await page(shown, {"last": last}, context.turn))
@@ -62,7 +62,7 @@ async def feed(context: RequestContext) -> Response:
 
 async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
     if query.after:
-        detail = "Give either after, for the log from its oldest event on, or before, for its newest events first."
+        detail = "Send either after, for the oldest events first, or before, for the newest first."
         raise Invalid([FieldError("?before", "not_with_after", detail)])
     log, of_tenant = context.services.store.log, context.tenant_id
     found = await log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)

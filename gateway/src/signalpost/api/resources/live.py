@@ -54,7 +54,7 @@ class LiveQuery(Query, frozen=True):
                 min_length=1,
                 max_length=40,
                 pattern=r"^[0-9a-f]{1,16}-[0-9]{1,18}$",
-                description="The `id` of a message: changes after it. `Last-Event-ID` says the same.",
+                description="Only changes after the message with this `id`. The header `Last-Event-ID` does the same.",
             ),
         ]
         | None
@@ -68,7 +68,7 @@ async def follow(context: RequestContext) -> Response | Streamed:
         return Response(200, b"", _HEADERS)
     viewers, caller = context.services.viewers, context.principal.key_id
     if not viewers.take(caller):
-        detail = "Too many watch what changes. Close a stream, or look again from time to time."
+        detail = "Too many streams are open. Close one, or poll instead."
         raise TooMany("too_many_viewers", detail, retry_after=30)
     return Streamed(_Stream(context).messages(position), _HEADERS, at_end=lambda: viewers.give_back(caller))
 
@@ -159,8 +159,8 @@ ROUTES = (
         query=LiveQuery,
         replies={
             200: Reply(
-                "Messages of the event `changed`. They name topics: fetch again what you show of these. The stream "
-                "ends after ten minutes, and with the key; `Last-Event-ID` goes on where it was.",
+                "Messages of the event `changed`. They name topics: fetch again what you show of them. The stream "
+                "ends after ten minutes, or when the key ends; `Last-Event-ID` resumes it.",
                 Changed,
                 media_type=EVENT_STREAM,
             )

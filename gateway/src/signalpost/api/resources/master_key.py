@@ -71,7 +71,7 @@ ROUTES = (
         summary="Change the master key while the gateway runs",
         roles=OPERATOR,
         handler=rotate,
-        replies={202: Reply("The change has begun, or goes on.", MasterKeyShown)},
+        replies={202: Reply("The change has started, or continues.", MasterKeyShown)},
         errors=(Conflict,),
         example=Example(),
     ),

@@ -167,10 +167,10 @@ ROUTES = (
         name="read_overview",
         method="GET",
         path="/v1/overview",
-        summary="Read what needs an operator now",
+        summary="Read what needs an operator's attention now",
         roles=FOLLOWS,
         handler=read,
-        replies={200: Reply("What needs an operator, the worst first.", Overview)},
+        replies={200: Reply("What needs attention, worst first.", Overview)},
         example=Example(),
     ),
 )

@@ -52,7 +52,7 @@ def _check_subscriptions(context: RequestContext, new: PortalLinkRequest) -> Non
             if each not in known
         ]
         if Capability.CREATE in new.can:
-            detail = "Only a link to all subscriptions can allow to create some: they can be sent any event."
+            detail = "Only a link to all subscriptions can allow `create`: a new one can receive any event."
             errors.append(FieldError("/can", "not_allowed", detail))
     if errors:
         raise Invalid(errors)
@@ -93,7 +93,7 @@ ROUTES = (
         name="create_portal_link",
         method="POST",
         path="/v1/portal-links",
-        summary="Make a link with which a customer gets at their own subscriptions, once and for a while",
+        summary="Create a link that lets a customer see their own subscriptions for a while; it opens once",
         roles=SUBSCRIBES,
         handler=create,
         body=RequestBody(PortalLinkRequest),
@@ -116,7 +116,7 @@ ROUTES = (
         name="list_portal_links",
         method="GET",
         path="/v1/portal-links",
-        summary="List portal links that have not ended, and some that have",
+        summary="List portal links that have not ended, and some that have ended",
         roles=FOLLOWS,
         handler=list_all,
         query=PageQuery,
@@ -138,11 +138,11 @@ ROUTES = (
         name="revoke_portal_link",
         method="DELETE",
         path="/v1/portal-links/{id}",
-        summary="Revoke a portal link: it ends with its session",
+        summary="Revoke a portal link and end its session",
         roles=SUBSCRIBES,
         handler=revoke,
         idempotent=True,
-        replies={204: Reply("Revoked. Whoever is in is out with the next page.")},
+        replies={204: Reply("Revoked. Its visitor is signed out at the next page.")},
         errors=(NotFound,),
         example=Example(),
     ),

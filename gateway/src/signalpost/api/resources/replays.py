@@ -51,7 +51,7 @@ async def start(context: RequestContext) -> Response:
         return Response(200, msgspec.json.encode(shown))
     if context.portal is not None and (command.count_is_capped or command.count > MAX_REPLAYED):
         raise Conflict(
-            "too_many", f"At most {MAX_REPLAYED:,} deliveries can be sent again here. Choose a shorter time."
+            "too_many", f"At most {MAX_REPLAYED:,} deliveries can be sent again here. Choose a shorter period."
         )
     return await submit(context, command)
 
@@ -211,7 +211,8 @@ ROUTES = (
         replies={
             200: Reply("For `dryRun`: how many deliveries would be queued, by subscription.", ReplaysOfMany),
             202: Reply(
-                "The replays that have started, one for each subscription. A repeat starts none twice.", ReplaysOfMany
+                "The replays that have started, one for each subscription. Repeating the call starts none twice.",
+                ReplaysOfMany,
             ),
         },
         example=Example({**_EXAMPLE, "dryRun": True}),

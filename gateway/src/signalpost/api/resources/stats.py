@@ -115,7 +115,7 @@ ROUTES = (
         roles=FOLLOWS,
         handler=read,
         query=StatsQuery,
-        replies={200: Reply("What attempts came to. A few seconds may be missing.", Stats)},
+        replies={200: Reply("Attempts by outcome. The last few seconds may be missing.", Stats)},
         errors=(NotFound,),
         example=Example(query={"step": "minute"}),
     ),

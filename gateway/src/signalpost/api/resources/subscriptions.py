@@ -54,7 +54,7 @@ from signalpost_receiver import make_token
 
 
 class SubscriptionQuery(ListQuery, frozen=True):
-    name: Annotated[Text, Meta(description="Only those whose name contains this, in capitals or not.")] | None = None
+    name: Annotated[Text, Meta(description="Only those whose name contains this, ignoring case.")] | None = None
     host: Annotated[Text, Meta(description="Only those whose URL's host contains this.")] | None = None
     state: HealthState | None = None
     cursor: Annotated[FromText, cursor_to(int)] = None
@@ -272,7 +272,7 @@ def _check_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
     if context.portal is None:
         return
     editable = _EDITABLE | {"eventTypes"} if context.portal.subscriptions == "all" else _EDITABLE
-    detail = "The link to this portal does not allow to change it."
+    detail = "Your portal link does not allow you to change it."
     errors = [FieldError(pointer(name), "not_allowed", detail) for name in sent if name not in editable]
     if errors:
         raise Invalid(errors[: Invalid.MAX_NAMED])
@@ -306,7 +306,7 @@ def _delay_check(context: RequestContext) -> Check:
 
     def check(after: Delay | None) -> Delay | None:
         if after is not None and after.seconds >= days * 24 * 3600:
-            detail = f"Events are kept for {days} days: a delivery cannot wait for longer."
+            detail = f"Events are kept for {days} days: a delivery cannot wait longer."
             raise Bad("too_long", detail, ("seconds",))
         return after
 

@@ -60,7 +60,7 @@ async def actions(context: RequestContext) -> Response:
 
 
 class HistoryQuery(ListQuery, frozen=True):
-    deleted: Annotated[bool, Meta(description="Answer for a deleted document too.")] = False
+    deleted: Annotated[bool, Meta(description="Include a deleted document.")] = False
     cursor: Annotated[FromText, cursor_to(HistoryPosition)] = None
 
 

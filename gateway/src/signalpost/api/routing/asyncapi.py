@@ -8,8 +8,8 @@ from signalpost.api.routing.webhooks import HEADERS, NAMES, example, types
 from signalpost.domain.event import BY_WIRE, EventType
 
 _ABOUT = """\
-Signalpost POSTs every change of a document, signed, to each endpoint that subscribed to it. An attempt has 5 seconds; a
-2xx is a success, and anything else is tried three times more. The order is loose: sort by `createdAt`. An event can
+Signalpost POSTs every change of a document, signed, to each endpoint that subscribed to it. An attempt has 5 seconds;
+a 2xx is a success, and anything else is retried three times. The order is loose: sort by `createdAt`. An event can
 arrive more than once, with the same `id`."""
 
 

@@ -42,7 +42,7 @@ def authorize(
 
 def _check_allowed(route: Route, link: PortalLink, path: Mapping[str, str]) -> None:
     if route.portal is None or route.portal not in link.can:
-        raise Forbidden("not_in_portal_link", "The link to this portal does not allow that.")
+        raise Forbidden("not_in_portal_link", "Your portal link does not allow that.")
     if "id" in path and not link.reaches(path["id"].lower()):
         raise subscription_not_found()
 

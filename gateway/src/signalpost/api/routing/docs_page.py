@@ -51,7 +51,7 @@ def render(openapi: Mapping[str, Any]) -> str:
         parts.append(f'<h2 id="about-{escape(tag)}">{escape(tag)}</h2>')
         for path, operations in openapi["paths"].items():
             parts += [_call(path, m, context, schemas) for m, context in operations.items() if tag in context["tags"]]
-    parts.append('<h2 id="about-webhooks">webhooks</h2><p>What the endpoint of a subscription gets.</p>')
+    parts.append('<h2 id="about-webhooks">webhooks</h2><p>What the endpoint of a subscription receives.</p>')
     parts += [_webhook(name, operations["post"], schemas) for name, operations in openapi["webhooks"].items()]
     parts.append('<h2 id="about-types">types</h2>')
     parts += [_type(name, schema) for name, schema in sorted(schemas.items())]

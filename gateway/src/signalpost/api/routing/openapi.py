@@ -37,8 +37,8 @@ from signalpost.domain.errors import (
 from signalpost.store.deliveries import DeliveryStatus
 
 ABOUT = """\
-Signalpost takes documents in, turns every change of one into an event, and POSTs each event, signed, to every
-subscribed endpoint. A change that was answered 2xx is durable. Errors are RFC 9457 problems. Lists answer `data` and
+Signalpost accepts documents, turns every change into an event, and POSTs each event, signed, to every
+subscribed endpoint. A change that was answered with 2xx is durable. Errors are RFC 9457 problems. Lists have `data` and
 `next`, newest first; a page may be short and still have a `next`."""
 _REF = "#/components/schemas/{name}"
 _WORDS: Mapping[str, Iterable[str]] = {
@@ -77,7 +77,7 @@ _IDEMPOTENCY_KEY = {
 _TENANT = {
     "name": "signalpost-tenant",
     "in": "header",
-    "description": "The tenant that the call is for. Only an operator's key may name another than its own.",
+    "description": "The tenant that the call is for. Only an operator's key may name another tenant than its own.",
     "schema": {"type": "string", "default": "default"},
 }
 

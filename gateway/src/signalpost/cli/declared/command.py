@@ -40,7 +40,7 @@ def apply(
         Parameter(
             negative="",
             show_default=False,
-            help="Send headers and secrets of connections again: the gateway shows none, so none can be compared.",
+            help="Send headers and connections' secrets again: the gateway hides them, so they cannot be compared.",
         ),
     ] = False,
     as_json: Json = False,
@@ -72,7 +72,7 @@ def export(*, as_json: Json = False) -> None:
     for section in SECTIONS:
         twice = [name for name, count in Counter(each["name"] for each in existing[section]).items() if count > 1]
         if twice:
-            raise CommandError(f"Several {section}s are named {twice[0]}. Rename all but one: names tell them apart.")
+            raise CommandError(f"Several {section}s are named {twice[0]}. Rename all but one: names identify them.")
     names = {each["id"]: each["name"] for each in existing["connection"]}
     tables = {
         "connection": [_connection(each) for each in existing["connection"]],

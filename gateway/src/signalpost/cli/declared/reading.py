@@ -56,7 +56,7 @@ def _entries(section: str, tables: Any, environment: Mapping[str, str], file: Pa
     for table in tables:
         name = table.get("name")
         if not isinstance(name, str):
-            raise Misuse(f"Every [[{section}]] needs a name, by which it is known.")
+            raise Misuse(f"Every [[{section}]] needs a name, which identifies it.")
         where = f"{section} {name}"
         for header, value in (table.get("headers") or {}).items():
             if isinstance(value, str):

@@ -37,12 +37,12 @@ def listen(
     ] = False,
     event_type: Type = None,
     document: Document = None,
-    after: Annotated[int | None, Parameter(help="Begin after this sequence; with future events if left out.")] = None,
+    after: Annotated[int | None, Parameter(help="Begin after this sequence; by default with future events.")] = None,
     chaos: Annotated[
-        str | None, Parameter(help=f"Trouble to make, separated by commas: {', '.join(Trouble)}; or all.")
+        str | None, Parameter(help=f"Faults to cause, separated by commas: {', '.join(Trouble)}; or all.")
     ] = None,
     allow_external: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Forward to other machines than this one, too.")
+        bool, Parameter(negative="", show_default=False, help="Allow forwarding to other machines.")
     ] = False,
     format_: Annotated[Literal["text", "json"], Parameter(name="--format", help="For people, or for scripts.")] = (
         "text"

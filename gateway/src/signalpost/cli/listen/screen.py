@@ -74,7 +74,7 @@ class Screen:
 
     def missed(self, first: int, last: int) -> None:
         """Show that events were not forwarded."""
-        warn(f"The gateway no longer keeps the events {first} to {last}; they were not forwarded.")
+        warn(f"The gateway no longer has the events {first} to {last}; they were not forwarded.")
 
     def choose(self, step: int) -> None:
         """Choose an earlier (1) or a later (-1) request, and show which one it is."""

@@ -45,10 +45,10 @@ class MemberShown(Shape, frozen=True):
     role: Role
     tenant: Annotated[str, Meta(description="The tenant in which they work; an operator works in any.")]
     status: Annotated[
-        Literal["invited", "active"], Meta(description="Whoever is invited has no password, and cannot sign in.")
+        Literal["invited", "active"], Meta(description="An invited member has no password yet, and cannot sign in.")
     ]
     created_at: Timestamp
-    created_by: Annotated[str | None, Meta(description="Name of whoever invited them.")]
+    created_by: Annotated[str | None, Meta(description="Name of the key or member that invited them.")]
     invited_until: Annotated[Timestamp | None, Meta(description="When the invitation expires.")]
 
 
@@ -89,16 +89,16 @@ class PortalLinkShown(Shape, frozen=True):
     embed: tuple[str, ...]
     theme: PortalTheme
     created_at: Timestamp
-    created_by: Annotated[str, Meta(description="Name of the key or member that made it.")]
+    created_by: Annotated[str, Meta(description="Name of the key or member that created it.")]
     open_until: Annotated[Timestamp, Meta(description="Until when it can be opened.")]
     opened_at: Timestamp | None
-    ends_at: Annotated[Timestamp, Meta(description="When it ends with its session, if it is not revoked before.")]
+    ends_at: Annotated[Timestamp, Meta(description="When it and its session end, unless it is revoked earlier.")]
 
 
 class NewPortalLink(PortalLinkShown, frozen=True):
     """The only answer that shows the link, this once."""
 
-    url: Annotated[str | None, Meta(description=f"Whoever opens it first is in. {SHOWN_FOR_AN_HOUR}")]
+    url: Annotated[str | None, Meta(description=f"Signs in the first person who opens it. {SHOWN_FOR_AN_HOUR}")]
 
 
 class PortalLinkPage(Shape, frozen=True):
@@ -107,7 +107,7 @@ class PortalLinkPage(Shape, frozen=True):
 
 
 class ConsoleLink(Shape, frozen=True):
-    url: Annotated[str, Meta(description="Whoever opens it first is signed in.")]
+    url: Annotated[str, Meta(description="Signs in the first person who opens it.")]
     expires_at: Timestamp
 
 
@@ -115,7 +115,7 @@ class AuditActor(Shape, frozen=True):
     kind: ActorKind
     id: Annotated[
         str,
-        Meta(description="The id of the API key, member or portal link, or a word that stands for whoever has none."),
+        Meta(description="The id of the API key, member or portal link, or a word for an actor that has none."),
     ]
     name: str
     role: Role | None
@@ -127,8 +127,8 @@ class AuditObject(Shape, frozen=True):
 
 
 class AuditChange(Shape, frozen=True):
-    old: Annotated[Any, Meta(description="What it was; null where there was nothing. `***` stands for a secret.")]
-    new: Annotated[Any, Meta(description="What it became; null where there is nothing any more.")]
+    old: Annotated[Any, Meta(description="The old value; null if there was none. `***` stands for a secret.")]
+    new: Annotated[Any, Meta(description="The new value; null if there is none.")]
 
 
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -163,7 +163,7 @@ class AuditPage(Shape, frozen=True):
     data: list[AuditEntry]
     next: Cursor
     mark: Annotated[
-        AuditMark | None, Meta(description="Written down elsewhere, it shows later that nothing up to it was changed.")
+        AuditMark | None, Meta(description="Store it elsewhere: it shows later that no entry up to it was changed.")
     ]
 
 
@@ -174,7 +174,7 @@ class AuditFault(Shape, frozen=True):
 
 
 class AuditVerification(Shape, frozen=True):
-    entries: Annotated[int, Meta(description="How many entries were gone through, of all tenants.")]
+    entries: Annotated[int, Meta(description="Number of entries checked, of all tenants.")]
     fault: Annotated[AuditFault | None, Meta(description="The first entry that does not fit; null if all do.")]
 
 
@@ -205,7 +205,7 @@ class ErasureShown(Shape, frozen=True):
     tenant: Annotated[str, Meta(description="The name of the tenant.")]
     document: Annotated[Uuid | None, Meta(description="The document's externalId; null for the whole tenant.")]
     state: Literal["running", "finished"]
-    removed: Annotated[int, Meta(description="How many rows and files are gone already.")]
+    removed: Annotated[int, Meta(description="Number of rows and files removed so far.")]
     asked_at: Timestamp
     finished_at: Timestamp | None
 
@@ -219,7 +219,7 @@ class TenantShown(Shape, frozen=True):
     name: TenantName
     status: TenantStatus
     created_at: Annotated[Timestamp | None, Meta(description="Null for `default`, which exists from the start.")]
-    limits: Annotated[LimitsShown, Meta(description="Those that were set for it.")]
+    limits: Annotated[LimitsShown, Meta(description="The limits that were set for it.")]
     retention_days: Annotated[
         RetentionDays | None, Meta(description="Days to keep its events, if they were set for it.")
     ]
@@ -227,10 +227,10 @@ class TenantShown(Shape, frozen=True):
 
 class TenantWithUse(TenantShown, frozen=True, kw_only=True, rename="camel"):
     effective_limits: Annotated[
-        LimitsShown, Meta(description="Those that count: the settings' where none were set for it.")
+        LimitsShown, Meta(description="The limits in force: those of the settings, unless others were set for it.")
     ]
     effective_retention_days: Annotated[
-        RetentionDays, Meta(description="What counts: the setting RETENTION_DAYS where nothing was set for it.")
+        RetentionDays, Meta(description="The days in force: the setting RETENTION_DAYS, unless others were set for it.")
     ]
     use: UseShown
 
@@ -241,8 +241,8 @@ class TenantPage(Shape, frozen=True):
 
 
 class MasterKeyUse(Shape, frozen=True):
-    id: Annotated[str, Meta(description="It follows from the key, and does not tell it.")]
-    data_keys: Annotated[int, Meta(ge=0, description="How many data keys it wraps; with 0 it is not needed.")]
+    id: Annotated[str, Meta(description="Computed from the key, without revealing it.")]
+    data_keys: Annotated[int, Meta(ge=0, description="Number of data keys that it wraps; with 0 it is not needed.")]
 
 
 class MasterKeyShown(Shape, frozen=True):

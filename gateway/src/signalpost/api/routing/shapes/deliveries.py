@@ -26,8 +26,8 @@ class Diagnosis(Shape, frozen=True):
 
     cause: Annotated[str, Meta(extra_json_schema={"enum": list(CAUSES)})]
     title: str
-    for_us: Annotated[str, Meta(description="What was seen, and what it most likely means.")]
-    for_customer: Annotated[str, Meta(description="The same for whoever runs the endpoint, with what to do.")]
+    for_us: Annotated[str, Meta(description="What happened, and what it most likely means.")]
+    for_customer: Annotated[str, Meta(description="The same for the people who run the endpoint, with what to do.")]
     remedy: Annotated[Remedy, Meta(description="What helps most.")]
     change: Annotated[Change | None, Meta(description="The change of the subscription that most likely caused it.")]
     changed_at: Timestamp | None
@@ -59,13 +59,13 @@ class Delivery(Shape, frozen=True):
     created_at: Timestamp
     status: Annotated[
         DeliveryStatus | None,
-        Meta(description="Null without a delivery of the event there, which only lists by `eventId` show."),
+        Meta(description="Null if the subscription has no delivery of the event, which only lists by `eventId` show."),
     ]
     next_attempt_at: Annotated[
         Timestamp | None,
         Meta(
             description="Earliest time of the next attempt: the retry, or the next probe of an open breaker. Null if "
-            "nothing but its turn is waited for."
+            "it only waits for its turn."
         ),
     ]
     last_attempt: Annotated[AttemptSummary | None, Meta(description="Null before the first attempt.")]
@@ -80,7 +80,7 @@ class Header(Shape, frozen=True):
 class AttemptExchange(Shape, frozen=True):
     """What went over the wire in an attempt."""
 
-    url: Annotated[str, Meta(description="As it is shown: `***` stands for what may be a credential.")]
+    url: Annotated[str, Meta(description="`***` replaces what may be a credential.")]
     request_headers: list[Header]
     answer_headers: list[Header]
     address: Annotated[str | None, Meta(description="The address that was dialled; null if no connection was made.")]
@@ -107,7 +107,8 @@ class Attempt(Shape, frozen=True):
     detail: str | None
     answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
     exchange: Annotated[
-        AttemptExchange | None, Meta(description="Kept of webhooks that failed, and of replays; null for all others.")
+        AttemptExchange | None,
+        Meta(description="Kept for webhook attempts that failed, and for replays; otherwise null."),
     ]
 
 
@@ -161,7 +162,9 @@ class ReplayOfOne(Shape, frozen=True):
 
     subscription_id: Uuid
     subscription_name: str
-    still_failing: Annotated[bool, Meta(description="Whether the endpoint fails now: much of it may fail again.")]
+    still_failing: Annotated[
+        bool, Meta(description="Whether the endpoint is failing now, so that much may fail again.")
+    ]
     replay_id: Annotated[Uuid | None, Meta(description="Null for `dryRun`, and where it could not be started.")]
     count: int
     count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
@@ -170,8 +173,8 @@ class ReplayOfOne(Shape, frozen=True):
 
 
 class ReplaysOfMany(Shape, frozen=True):
-    data: Annotated[list[ReplayOfOne], Meta(description="Subscriptions with something to send, the most first.")]
-    count: Annotated[int, Meta(description="How many deliveries that are together.")]
+    data: Annotated[list[ReplayOfOne], Meta(description="Subscriptions with something to send, largest number first.")]
+    count: Annotated[int, Meta(description="Total number of deliveries.")]
 
 
 class ReplayPage(Shape, frozen=True):

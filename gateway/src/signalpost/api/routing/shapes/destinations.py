@@ -40,7 +40,7 @@ class ConnectionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     reason: Annotated[str | None, Meta(description="Why it is broken.")]
     held_until: Annotated[
         Timestamp | None,
-        Meta(description="Until when the vendor last asked to be left alone, if that was for long."),
+        Meta(description="Until when the vendor last asked the gateway to wait, if that was for long."),
     ]
     account: Annotated[dict[str, str], Meta(description="What the vendor said about the account.")]
     created_at: Timestamp

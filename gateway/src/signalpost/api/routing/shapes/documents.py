@@ -48,7 +48,7 @@ class VersionPage(Shape, frozen=True):
 
 class ImportedLine(Shape, frozen=True):
     line: Annotated[int, Meta(description="Number of the line in the request, counted from 1.")]
-    status: Annotated[int, Meta(description="Status code that importing this line alone would be answered with.")]
+    status: Annotated[int, Meta(description="Status code that importing this line alone would get.")]
     external_id: Uuid | None
     changed: bool | UnsetType = UNSET
     problem: "Problem | UnsetType" = UNSET
@@ -79,7 +79,7 @@ class LogEntry(Shape, frozen=True):
 
 class Feed(Shape, frozen=True):
     data: list[LogEntry]
-    last: Annotated[int, Meta(description="Pass it as `after` to read on.")]
+    last: Annotated[int, Meta(description="Pass it as `after` to continue.")]
     next: Annotated[
         int | None | UnsetType,
         Meta(description="With `before` only: pass it as `before` to read further back; null at the oldest event."),

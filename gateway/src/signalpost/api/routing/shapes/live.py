@@ -11,4 +11,4 @@ from signalpost.engine.revisions import Topic
 class Changed(Shape, frozen=True):
     """One message of the stream."""
 
-    topics: Annotated[list[Topic], Meta(description="What changed since the message before it.")]
+    topics: Annotated[list[Topic], Meta(description="What changed since the previous message.")]

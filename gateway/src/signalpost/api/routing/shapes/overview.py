@@ -18,9 +18,9 @@ class Counted(Shape, frozen=True):
 
     delivered: int
     first_try: Annotated[int, Meta(description="Delivered by the first attempt.")]
-    retried: Annotated[int, Meta(description="Attempts that failed and are followed by another.")]
-    failed: Annotated[int, Meta(description="Attempts that failed and with which the delivery was given up.")]
-    median_ms: Annotated[float | None, Meta(description="Of delivered attempts; null where there are none.")]
+    retried: Annotated[int, Meta(description="Attempts that failed and will be retried.")]
+    failed: Annotated[int, Meta(description="Attempts that failed, after which the delivery was given up.")]
+    median_ms: Annotated[float | None, Meta(description="Of delivered attempts; null if there are none.")]
     p99_ms: float | None
 
 
@@ -54,11 +54,11 @@ class NeedsAttention(Shape, frozen=True):
     subscription: NamedSubscription
     need: Need
     since: Timestamp | None
-    detail: Annotated[str, Meta(description="Why it needs somebody, in a sentence.")]
+    detail: Annotated[str, Meta(description="Why it needs attention, in a sentence.")]
     waiting: int
     failed: int
     lost: int
-    event_id: Annotated[Uuid | None, Meta(description="An event that failed there, to look at.")]
+    event_id: Annotated[Uuid | None, Meta(description="An event that failed there, as an example.")]
     diagnosis: Diagnosis | None
     last_hour: Annotated[list[StatsPoint], Meta(description="Its last 60 minutes.")]
 
@@ -89,14 +89,14 @@ class SubscriptionCounts(Shape, frozen=True):
 class Overview(Shape, frozen=True):
     """What needs an operator now."""
 
-    attention: Annotated[list[NeedsAttention], Meta(description="The worst first, at most 20.")]
-    more: Annotated[int, Meta(description="How many more subscriptions need somebody.")]
+    attention: Annotated[list[NeedsAttention], Meta(description="Worst first, at most 20.")]
+    more: Annotated[int, Meta(description="Number of further subscriptions that need attention.")]
     subscriptions: SubscriptionCounts
     waiting: Annotated[int, Meta(description="Deliveries of active subscriptions that are not delivered yet.")]
     failed: Annotated[int, Meta(description="Deliveries that were given up and are kept.")]
     lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
     most_behind: Annotated[
-        int, Meta(description="How many events the active subscription has to take that is most behind.")
+        int, Meta(description="How many events wait for the active subscription that is furthest behind.")
     ]
     last_hour: Counted
     replays: Annotated[list[RunningReplay], Meta(description="Replays that run.")]

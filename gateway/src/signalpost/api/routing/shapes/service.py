@@ -60,7 +60,7 @@ class GatewayShown(Shape, frozen=True):
     public_url: str
     database: DatabaseShown
     disk: DiskShown
-    in_flight: Annotated[int, Meta(description="Attempts that are under way.")]
+    in_flight: Annotated[int, Meta(description="Attempts in flight.")]
     unrecorded: Annotated[int, Meta(description="Attempts that ended and are not recorded yet.")]
     waiting: Annotated[int, Meta(description="Changes that wait for their commit.")]
     viewers: Annotated[int, Meta(description="Streams that follow what changes.")]
@@ -70,7 +70,7 @@ class GatewayShown(Shape, frozen=True):
 class Node(Shape, frozen=True):
     """One start of a gateway that works on the database."""
 
-    id: Annotated[int, Meta(description="Given at its start, and to no other node before or after.")]
+    id: Annotated[int, Meta(description="Assigned at its start, and never used again.")]
     host: Annotated[str, Meta(description="The name of its machine.")]
     process: Annotated[int, Meta(description="The number of its process there.")]
     role: Literal["all", "api", "worker"]
@@ -78,11 +78,11 @@ class Node(Shape, frozen=True):
     state: Annotated[
         Literal["working", "draining", "silent"],
         Meta(
-            description="`draining`: it is ending, and takes no more subscriptions. `silent`: it has not beaten for so "
-            "long that it starts no attempts; soon others take its subscriptions."
+            description="`draining`: it is stopping, and takes no more subscriptions. `silent`: its last beat is so "
+            "old that it starts no attempts; others soon take its subscriptions."
         ),
     ]
-    lanes: Annotated[int, Meta(description="How many subscriptions it delivered for when it beat last.")]
+    lanes: Annotated[int, Meta(description="Number of subscriptions that it delivered for at its last beat.")]
     joined_at: Timestamp
     last_beat_at: Annotated[
         Timestamp | None,
@@ -95,12 +95,12 @@ class Node(Shape, frozen=True):
 class Nodes(Shape, frozen=True):
     data: Annotated[list[Node], Meta(description="The oldest first.")]
     next: Cursor
-    subscriptions: Annotated[int, Meta(description="How many subscriptions there are, of all tenants.")]
+    subscriptions: Annotated[int, Meta(description="Number of subscriptions, of all tenants.")]
     unowned: Annotated[
         int,
         Meta(
-            description="How many of these no node delivers for, as of the nodes' last beats. More than 0 for a few "
-            "seconds is usual after a node came or went."
+            description="Number of these that no node delivers for, as of the nodes' last beats. A few seconds above "
+            "0 are normal after a node started or stopped."
         ),
     ]
 

@@ -47,9 +47,8 @@ class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     url: Annotated[
         str,
         Meta(
-            description="As it is shown: `***` stands for each value of the query, and for the tokens in the paths of "
-            "hosts such as hooks.slack.com. Requests go to the whole URL. A patch may give this back, and changes "
-            "nothing."
+            description="`***` replaces each value of the query, and the tokens in the paths of hosts such as "
+            "hooks.slack.com. Requests go to the whole URL. A patch that sends this text back changes nothing."
         ),
     ]
     event_types: tuple[EventTypeName, ...]
@@ -99,7 +98,7 @@ class SecretStatus(Shape, frozen=True):
     """What is known of a secret, without the secret."""
 
     since: Annotated[Timestamp, Meta(description="Since when it signs.")]
-    fingerprint: Annotated[str, Meta(description="The last digits of its SHA-256, to tell it from others.")]
+    fingerprint: Annotated[str, Meta(description="The last digits of its SHA-256, to identify it.")]
     next_fingerprint: Annotated[str | None, Meta(description="Of the new secret, while a rotation is under way.")]
     rotation_ends_at: Timestamp | None
     accepted: Annotated[int, Meta(description="Deliveries that the endpoint accepted since then, of those kept.")]
