@@ -18,6 +18,7 @@ from gateway.tests.fakes.vendor import Answer, Asked, Vendor
 from gateway.tests.patience import PATIENCE
 
 from signalpost import destinations, testing
+from signalpost.destinations.presets import body_of
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples" / "destination"
@@ -37,7 +38,7 @@ def test_the_guide_shows_the_templates_files_as_they_are(file: str) -> None:
 
 
 def test_the_guides_other_code_does_what_it_says() -> None:
-    classify, rehearsed, kept = (block for block in blocks("python") if not block.startswith("# "))
+    classify, rehearsed, kept, presets = (block for block in blocks("python") if not block.startswith("# "))
     names: dict[str, Any] = {**vars(destinations)}
     exec((TEMPLATE / "signalpost_ntfy.py").read_text(encoding="utf-8"), names)
     exec(f"class Ruling_(Ntfy):\n{textwrap.indent(classify, '    ')}", names)
@@ -57,6 +58,12 @@ def test_the_guides_other_code_does_what_it_says() -> None:
     gone, made = testing.reply(404), testing.reply(200, {"id": "c2"})
     assert cards.play(testing.context(), made).end == destinations.Done(made={"id": "c2"})
     assert cards.play(testing.context(made={"id": "c1"}), gone, made).end == destinations.Done(made={"id": "c2"})
+    exec(f"class Prepared(Ntfy):\n{textwrap.indent(presets, '    ')}", names)
+    [preset] = names["Prepared"].presets
+    said = body_of(preset, {"topic": "contracts"})["config"]
+    sent = testing.Rehearsal(names["Prepared"], {"server": "https://ntfy.sh", "token": "t"}, said)
+    message = {"topic": "contracts", "message": "NDA is signed"}
+    assert sent.prepare(testing.context(title="NDA")) == destinations.Call(url="https://ntfy.sh", json=message)
 
 
 def test_the_guide_names_only_what_there_is() -> None:
