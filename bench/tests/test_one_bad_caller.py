@@ -25,6 +25,8 @@ ANSWERS = {
     "slow names": {"201", HELD},
     "held imports": {"429", "503", HELD, LOST},
     "metrics": {"200", HELD},
+    "subscriptions": {"200", HELD},
+    "kinds": {"200", HELD},
     "wrong keys": {"401", HELD},
 }
 """What the caller is told, and nothing else."""

@@ -198,6 +198,12 @@ PROBES: Mapping[str, Probe] = {
     "metrics": Probe(
         "the metrics without a key", _repeated(8, lambda c: c.request("GET", "/metrics", key="")), _subscribe_many
     ),
+    "subscriptions": Probe(
+        f"lists of {SUBSCRIPTIONS} subscriptions",
+        _repeated(8, lambda c: c.request("GET", "/v1/subscriptions?limit=250")),
+        _subscribe_many,
+    ),
+    "kinds": Probe("the kinds of destinations", _repeated(8, lambda c: c.request("GET", "/v1/destinations"))),
     "wrong keys": Probe("wrong keys", _repeated(64, lambda c: c.request("GET", "/v1/documents", key="sp_" + "x" * 43))),
 }
 

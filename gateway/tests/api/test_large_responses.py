@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from signalpost.api.http.pages import BYTES_IN_A_ROW, PAGE_BYTES, fitting, gathered, page
+from signalpost.api.http.pages import BYTES_IN_A_ROW, ENTRIES_IN_A_ROW, PAGE_BYTES, fitting, gathered, page
 from signalpost.api.http.response import SLICE_BYTES, Response, next_round, send_response
 from signalpost.runtime.asgi import Message
 from signalpost.runtime.loop_turns import LoopTurns
@@ -71,17 +71,20 @@ def test_a_page_is_made_entry_by_entry_and_others_run_meanwhile() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 40])
-def test_a_page_is_put_together_in_slices(count: int) -> None:
-    entries = [b'"%0*d"' % (BYTES_IN_A_ROW // 2, number) for number in range(count)]
+def test_a_page_has_its_entries_and_what_stands_beside_them(count: int) -> None:
+    made = page([b'"%d"' % number for number in range(count)], {"next": None, "last": 7})
+    assert msgspec.json.decode(made) == {"data": list(map(str, range(count))), "next": None, "last": 7}
+
+
+def test_many_small_entries_are_made_in_slices_too() -> None:
     turns = 0
 
     async def turn() -> None:
         nonlocal turns
         turns += 1
 
-    made = asyncio.run(page(entries, {"next": None, "last": 7}, turn))
-    assert msgspec.json.decode(made) == {"data": [each[1:-1].decode() for each in entries], "next": None, "last": 7}
-    assert turns == count // 2
+    assert len(asyncio.run(gathered([b"1"] * 250, turn))) == 250
+    assert turns == 250 // ENTRIES_IN_A_ROW
 
 
 def test_what_is_long_has_one_slice_in_each_round_in_turns_between_tenants() -> None:

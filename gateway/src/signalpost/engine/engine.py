@@ -135,6 +135,7 @@ class Engine:
             self._follower.check,
             self._follower.read_news,
             self.revisions,
+            self.turns,
         )
         self._node = Node(
             store.fleet,

@@ -9,7 +9,8 @@ from signalpost.api.http.response import Turn
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
 BYTES_IN_A_ROW: Final = 64 * 1024
-"""After so many bytes of a page others have their turn."""
+ENTRIES_IN_A_ROW: Final = 32
+"""After so many bytes of a page, or entries, others have their turn."""
 
 
 def fitting(entries: Iterable[bytes]) -> Iterator[bytes]:
@@ -25,27 +26,23 @@ def fitting(entries: Iterable[bytes]) -> Iterator[bytes]:
 async def gathered(entries: Iterable[bytes], turn: Turn) -> list[bytes]:
     """Takes all entries (JSON), each of which is made as it is taken. `turn` is waited for after each slice."""
     made: list[bytes] = []
-    in_a_row = 0
+    size = 0
     for entry in entries:
         made.append(entry)
-        in_a_row += len(entry)
-        if in_a_row >= BYTES_IN_A_ROW:
-            in_a_row = 0
+        size += len(entry)
+        if size >= BYTES_IN_A_ROW or len(made) % ENTRIES_IN_A_ROW == 0:
+            size = 0
             await turn()
     return made
 
 
-async def page(entries: Iterable[bytes], beside: Mapping[str, Any], turn: Turn) -> bytes:
-    """JSON of a page: its entries (JSON) as `data`, and these members beside them. `turn` is waited for after each
-    slice."""
-    made = bytearray()
-    sliced = 0
-    for entry in entries:
-        made += b"," if made else b'{"data":['
-        made += entry
-        if len(made) - sliced >= BYTES_IN_A_ROW:
-            sliced = len(made)
-            await turn()
-    made += b"]," if made else b'{"data":[],'
-    made += msgspec.json.encode(beside)[1:]
-    return bytes(made)
+def page(entries: Iterable[bytes], beside: Mapping[str, Any]) -> bytes:
+    """JSON of a page: its entries (JSON) as `data`, and these members beside them. To copy 4 MiB takes 1 ms."""
+    return b"".join((b'{"data":[', *_divided(entries), b"],", msgspec.json.encode(beside)[1:]))
+
+
+def _divided(entries: Iterable[bytes]) -> Iterator[bytes]:
+    for number, entry in enumerate(entries):
+        if number:
+            yield b","
+        yield entry

@@ -54,7 +54,7 @@ async def list_all(context: RequestContext) -> Response:
     shown = await gathered(fitting(_shown(context, each).body for each in found), context.turn)
     more = len(found) == query.limit or len(shown) < len(found)
     position = (found[len(shown) - 1].number,) if more else None
-    return Response(200, await page(shown, {"next": write_cursor(position)}, context.turn))
+    return Response(200, page(shown, {"next": write_cursor(position)}))
 
 
 async def read(context: RequestContext) -> Response:

@@ -1,15 +1,24 @@
 """The kinds of destinations that are installed, for people who fill in forms and programs that draw them."""
 
+from functools import lru_cache
+
 import msgspec
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.destinations import Destination, DestinationList
+from signalpost.destinations.registry import Destinations
 
 
 async def list_all(context: RequestContext) -> Response:
     context.query()
+    return Response(200, _shown(context.services.destinations))
+
+
+@lru_cache(maxsize=1)
+def _shown(destinations: Destinations) -> bytes:
+    """JSON of the list. It is kept, since to make the schemas takes 2 ms and what is installed does not change."""
     shown = [
         Destination(
             kind=kind.kind,
@@ -19,9 +28,9 @@ async def list_all(context: RequestContext) -> Response:
             config=msgspec.json.schema(kind.config),
             presets=list(kind.presets),
         )
-        for kind in context.services.destinations.kinds.values()
+        for kind in destinations.kinds.values()
     ]
-    return Response(200, msgspec.json.encode(DestinationList(data=shown)))
+    return msgspec.json.encode(DestinationList(data=shown))
 
 
 ROUTES = (

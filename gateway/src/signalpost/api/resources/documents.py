@@ -83,7 +83,7 @@ async def list_all(context: RequestContext) -> Response:
         raise Invalid([FieldError("?cursor", bad.code, bad.detail)])
     found = await context.services.store.documents.page(context.tenant_id, wanted, below, query.limit)
     shown = await gathered((_shown(context, row).body for row in found.data), context.turn)
-    return Response(200, await page(shown, {"next": write_cursor(found.next)}, context.turn))
+    return Response(200, page(shown, {"next": write_cursor(found.next)}))
 
 
 async def read(context: RequestContext) -> Response:

@@ -57,7 +57,7 @@ async def feed(context: RequestContext) -> Response:
         detail = f"Events up to {oldest - 1} are no longer kept. Continue with after={oldest - 1}."
         raise Gone("below_retention", detail, oldest=oldest)
     shown = await gathered(await _all_shown(context, found), context.turn)
-    return Response(200, await page(shown, {"last": last}, context.turn))
+    return Response(200, page(shown, {"last": last}))
 
 
 async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
@@ -67,7 +67,7 @@ async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
     log, of_tenant = context.services.store.log, context.tenant_id
     found = await log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
     shown = await gathered(await _all_shown(context, found.events), context.turn)
-    return Response(200, await page(shown, {"last": found.last, "next": found.next}, context.turn))
+    return Response(200, page(shown, {"last": found.last, "next": found.next}))
 
 
 async def read(context: RequestContext) -> Response:

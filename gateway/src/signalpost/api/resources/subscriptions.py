@@ -139,7 +139,7 @@ async def list_all(context: RequestContext) -> Response:
     if len(found) == query.limit or len(shown) < len(found):
         reached = found[len(shown) - 1]
     position = None if reached is None else (reached.number,)
-    return Response(200, await page(shown, {"next": write_cursor(position)}, context.turn))
+    return Response(200, page(shown, {"next": write_cursor(position)}))
 
 
 async def list_names(context: RequestContext) -> Response:

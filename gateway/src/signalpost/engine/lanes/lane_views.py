@@ -9,13 +9,23 @@ from signalpost.engine.lanes.lane_health import LaneView, Overview, glance_at, n
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
+from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.store.lanes import LaneNow, LaneStanding
 from signalpost.store.store import Store
+
+LOOKED_AT_IN_A_ROW = 32
+"""After so many lanes others have their turn: to look at one takes some 10 µs."""
 
 
 class LaneViews:
     def __init__(
-        self, store: Store, clock: Clock, workers: LaneWorkers, log: LogCache, paused_tenants: AbstractSet[int]
+        self,
+        store: Store,
+        clock: Clock,
+        workers: LaneWorkers,
+        log: LogCache,
+        paused_tenants: AbstractSet[int],
+        turns: LoopTurns,
     ) -> None:
         """`workers` are the lanes that this node owns, and `paused_tenants` the numbers of all that are paused, as
         they are whenever somebody looks."""
@@ -24,6 +34,7 @@ class LaneViews:
         self._workers = workers
         self._log = log
         self._paused_tenants = paused_tenants
+        self._turns = turns
 
     def head(self, subscription: Subscription) -> int:
         """The last sequence that a lane took in that is here."""
@@ -48,7 +59,12 @@ class LaneViews:
     async def of_all(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
         """How the lanes of one tenant's subscriptions do, in their order, wherever their owners are. Raises
         Unavailable."""
-        return await self._completed(subscriptions, {each.number: self.here(each) for each in subscriptions})
+        here: dict[int, LaneView | None] = {}
+        for looked_at, each in enumerate(subscriptions, 1):
+            here[each.number] = self.here(each)
+            if looked_at % LOOKED_AT_IN_A_ROW == 0:
+                await self._turns.turn(each.tenant_id)
+        return await self._completed(subscriptions, here)
 
     async def glances(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
         """The same without what is about the next attempts, for all lanes of a tenant. Raises Unavailable."""

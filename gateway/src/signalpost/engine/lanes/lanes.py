@@ -34,6 +34,7 @@ from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.engine.revisions import Revisions, Topic
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
+from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.lanes import EndpointHealth, LaneRow
@@ -68,12 +69,14 @@ class Lanes:
         check_config: Callable[[int, int], Awaitable[None]],
         on_news: Callable[[], None],
         revisions: Revisions,
+        turns: LoopTurns,
     ) -> None:
         """`cache_bytes` bounds what is kept of the log in memory, `bounds` what is kept of each lane, `limits` what is
         in flight; `in_flight_of` says how much of a tenant, if it has a limit of its own. `on_failure` is told of a
         lane whose endpoint failed. `may_start` says whether attempts may start at all, `check_config` waits until this
         node knows a tenant's configuration at a version, `on_news` is told that other nodes committed something that
-        lanes here have not seen. `revisions` are told of what lanes did and of ends of logs."""
+        lanes here have not seen. `revisions` are told of what lanes did and of ends of logs. `turns` are those at what
+        takes the event loop long."""
         self._store = store
         self._clock = clock
         self._bounds = bounds
@@ -86,7 +89,7 @@ class Lanes:
         self._on_news = on_news
         self._revisions = revisions
         self._paused_tenants: set[int] = set()
-        self.views = LaneViews(store, clock, self._workers, self._log, self._paused_tenants)
+        self.views = LaneViews(store, clock, self._workers, self._log, self._paused_tenants, turns)
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, bounds)
