@@ -173,6 +173,21 @@ def test_attempts_are_kept_and_read_in_their_order(play: "Play", make: "type[Too
     play(scenario)
 
 
+def test_of_attempts_of_a_delivery_that_began_at_once_one_is_kept(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(9)
+        await shop.record(make.flush(subscription, 0, 3, attempts=[attempt(1, DUE)]))
+        twins = [attempt(1, DUE, number=2), attempt(2, DUE), attempt(2, DUE, number=2)]
+
+        assert subscription.number in await shop.record(make.flush(subscription, 1, 4, attempts=twins))
+
+        assert [len(await shop.attempts(subscription, sequence)) for sequence in (1, 2)] == [1, 1]
+        assert (await shop.lane(subscription)).head == 4
+
+    play(scenario)
+
+
 def test_asked_for_retries_are_gone_once_they_are_done(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()

@@ -3,7 +3,7 @@
 A statement that locks and reads at once would return rows as they were before it waited for the lock.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import starmap
 from typing import Any, Final, NamedTuple
 
@@ -45,6 +45,8 @@ _SEQUENCES: Final[dict[NumberedKind, str]] = {
     "tenant": "tenant_id_seq",
 }
 """Where numbers come from. Each is given once, also where its batch is not committed."""
+_WITH_SEALED: Final = frozenset({"subscriptions", "connections", "answers"})
+"""Members of `Rows` with values that only a data key opens."""
 
 
 class Locked(NamedTuple):
@@ -82,58 +84,65 @@ def existing_names(asked: Wanted) -> Statement:
     return Statement("SELECT name FROM tenant WHERE name = ANY($1)", (texts(asked.names),))
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
     """A query for rows of one kind, and how they are unpacked."""
 
     statement: Statement
     unpack: Callable[[Iterable[Row]], dict[Any, Any]]
 
 
-def reads(asked: Wanted, vault: Vault) -> dict[str, _Read]:
+def reads(asked: Wanted, vault: Vault) -> dict[str, Read]:
     """The queries of a batch, by the members of `Rows`; none for rows of which none is wanted."""
-    found: dict[str, _Read] = {}
+    found: dict[str, Read] = {}
     if asked.documents:
-        found["documents"] = _Read(_of_keys("document", DOCUMENT.columns, "external_id", asked.documents), _documents)
+        found["documents"] = Read(_of_keys("document", DOCUMENT.columns, "external_id", asked.documents), _documents)
     if asked.versions:
-        found["versions"] = _Read(_versions(asked.versions), _unpack_versions)
+        found["versions"] = Read(_versions(asked.versions), _unpack_versions)
     if asked.subscriptions or asked.subscriptions_of:
-        found["subscriptions"] = _Read(_subscriptions(asked), lambda rows: _unpack_subscriptions(rows, vault))
+        found["subscriptions"] = Read(_subscriptions(asked), lambda rows: _unpack_subscriptions(rows, vault))
     if asked.connections:
-        found["connections"] = _Read(
+        found["connections"] = Read(
             _of_keys("connection", CONNECTION_COLUMNS, "id", asked.connections),
             lambda rows: {(each.tenant_id, each.id): each for each in (unpack_connection(c, vault, str) for c in rows)},
         )
     if asked.keys:
-        found["keys"] = _Read(
+        found["keys"] = Read(
             Statement(f"SELECT {KEY_COLUMNS} FROM api_key WHERE id = ANY($1)", (uuids(asked.keys),)),
             lambda rows: {key.id: key for key in (unpack_key(columns, str) for columns in rows)},
         )
     if asked.members or asked.emails:
         either = "id = ANY($1) OR (email = ANY($2) AND removed_at IS NULL)"
-        found["members"] = _Read(
+        found["members"] = Read(
             Statement(
                 f"SELECT {MEMBER_COLUMNS} FROM member WHERE {either}", (uuids(asked.members), texts(asked.emails))
             ),
             lambda rows: {member.id: member for member in (unpack_member(columns, str) for columns in rows)},
         )
     if asked.portal_links:
-        found["portal_links"] = _Read(
+        found["portal_links"] = Read(
             Statement(
                 f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE id = ANY($1)", (uuids(asked.portal_links),)
             ),
             lambda rows: {link.id: link for link in (unpack_portal_link(columns, str) for columns in rows)},
         )
     if asked.replays:
-        found["replays"] = _Read(_replays(asked.replays), _unpack_replays)
+        found["replays"] = Read(_replays(asked.replays), _unpack_replays)
     if asked.answers:
-        found["answers"] = _Read(_answers(asked), lambda rows: dict(unpack_answer(c, vault) for c in rows))
+        found["answers"] = Read(_answers(asked), lambda rows: dict(unpack_answer(c, vault) for c in rows))
     for kind, count in asked.numbers.items():
         take = Statement(f"SELECT nextval('{_SEQUENCES[kind]}') FROM generate_series(1, $1)", (count,))
-        found[kind] = _Read(take, dict)
+        found[kind] = Read(take, dict)
     return found
 
 
-def rows_of(asked: Mapping[str, _Read], found: Iterable[list[Row]], locked: Locked) -> Rows:
+def sealed(asked: Mapping[str, Read], found: Iterable[list[Row]]) -> Iterator[bytes]:
+    """The values that may be sealed among these rows."""
+    for member, rows in zip(asked, found, strict=True):
+        if member in _WITH_SEALED:
+            yield from (value for row in rows for value in row if isinstance(value, bytes))
+
+
+def rows_of(asked: Mapping[str, Read], found: Iterable[list[Row]], locked: Locked) -> Rows:
     """The rows of a batch. Those of tenants that are not locked, or were deleted, are left out: the former may change,
     and nothing of the latter can be opened."""
     live = {tenant.id for tenant in locked.tenants.values() if tenant.deleted_at is None}

@@ -49,7 +49,7 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
         *_tenants(changed),
         *_move_tenants(batch, before),
         *_subscriptions(subscriptions, vault, owner),
-        *_documents(batch.documents.changed),
+        *_documents(batch.documents.changed, before.documents),
         *tables.STEP.insert(
             (k.tenant_id, k.document_id, k.sequence, k.at, k.event_id, k.caller, pack_step(k.step)) for k in batch.steps
         ),
@@ -208,26 +208,29 @@ def _subscriptions(changed: Sequence[Subscription], vault: Vault, owner: int | N
     ]
 
 
-def _documents(changed: Mapping[DocumentKey, DocumentRow]) -> list[Statement]:
-    """Where what lists filter by stays as it was, as in most changes, PostgreSQL writes no index."""
-    columns = tables.DOCUMENT_WRITTEN.columns.split(", ")[2:]
-    rows = (
-        (
-            tenant_id,
-            external_id,
-            row.version,
-            row.updated_at,
-            *(row.facets or (None, None, None, None)),
-            row.body,
-            row.source_version,
-            row.deleted_at,
-            pack_number(row.last_number),
-            *pack_workflow(row.workflow),
-            None if row.deleted_at is not None else title_key(row.body),
-        )
-        for (tenant_id, external_id), row in changed.items()
+def _documents(
+    changed: Mapping[DocumentKey, DocumentRow], before: Mapping[DocumentKey, DocumentRow]
+) -> list[Statement]:
+    """Nobody else adds a document of a tenant while its lock is held. Where what lists filter by stays as it was, as in
+    most changes, PostgreSQL writes no index."""
+    known = [_document(key, row) for key, row in changed.items() if key in before]
+    new = [_document(key, row) for key, row in changed.items() if key not in before]
+    return [*tables.DOCUMENT_WRITTEN.update(known, "tenant_id", "external_id"), *tables.DOCUMENT_WRITTEN.insert(new)]
+
+
+def _document(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
+    return (
+        *key,
+        row.version,
+        row.updated_at,
+        *(row.facets or (None, None, None, None)),
+        row.body,
+        row.source_version,
+        row.deleted_at,
+        pack_number(row.last_number),
+        *pack_workflow(row.workflow),
+        None if row.deleted_at is not None else title_key(row.body),
     )
-    return tables.DOCUMENT_WRITTEN.insert(rows, updating("tenant_id, external_id", *columns))
 
 
 def _versions(changed: Mapping[VersionKey, VersionRow]) -> list[Statement]:

@@ -19,6 +19,7 @@ from psycopg.pq import Format
 _HEADER: Final = Layout(">iiIii")
 _LENGTH: Final = Layout(">i")
 _NULL: Final = b"\xff\xff\xff\xff"
+_UUID_LENGTH: Final = "00000010"
 
 
 class Column(NamedTuple):
@@ -49,7 +50,13 @@ def flags(values: Iterable[bool]) -> Column:
 
 def uuids(values: Iterable[str | None]) -> Column:
     """A column of type `uuid`."""
-    return _items(2951, 2950, [None if value is None else bytes.fromhex(value.replace("-", "")) for value in values])
+    column = [*values]
+    given = [_UUID_LENGTH + value for value in column if value is not None]
+    if len(given) == len(column):
+        parts = [bytes.fromhex("".join(given).replace("-", ""))]
+    else:
+        parts = [_NULL if value is None else bytes.fromhex(_UUID_LENGTH + value.replace("-", "")) for value in column]
+    return _column(2951, 2950, len(column), parts)
 
 
 def blobs(values: Iterable[bytes | None]) -> Column:

@@ -12,7 +12,7 @@ a transaction has changed nothing, and it is repeated some times; what became of
 (`committers.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -25,6 +25,7 @@ from signalpost.store import batching
 from signalpost.store.batching import Wanted, wanted
 from signalpost.store.postgres import batch_reads, batch_writes
 from signalpost.store.postgres.audit_chain import append
+from signalpost.store.postgres.batch_reads import Read
 from signalpost.store.postgres.committers import Committer, Committers, beginning
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
@@ -102,8 +103,10 @@ class Publisher:
 
     async def _transact(self, committer: Committer, commands: Sequence[Command[Any]], *, waiting: bool) -> Published:
         asked = wanted(commands)
-        locked, names, read = await self._lock_and_read(committer, asked, waiting=waiting)
-        rows = await self._unpack(asked, locked, read)
+        queries = batch_reads.reads(asked, self._vault)
+        locked, names, read = await self._lock_and_read(committer, asked, queries, waiting=waiting)
+        await self._data_keys.learn(batch_reads.sealed(queries, read))
+        rows = batch_reads.rows_of(queries, read, batch_reads.unpack_locked(locked))
         is_ours = [_is_locked(command, rows, names) for command in commands]
         batch = self._begin(rows, batch_reads.unpack_locked(locked).now)
         ours = [command for command, locked_here in zip(commands, is_ours, strict=True) if locked_here]
@@ -120,22 +123,17 @@ class Publisher:
         return batching.published(batch, outcomes, entries, owner)
 
     async def _lock_and_read(
-        self, committer: Committer, asked: Wanted, *, waiting: bool
+        self, committer: Committer, asked: Wanted, queries: Mapping[str, Read], *, waiting: bool
     ) -> tuple[list[Row], frozenset[str], list[list[Row]]]:
         """The locked tenants' rows, the names that there are, and the rows of each query."""
         tenants = None if asked.names else [WHOLE, *sorted(asked.tenants)]  # whose end of the audit is there too
         named = [batch_reads.existing_names(asked)] if asked.names else []
         begin = beginning(tenants)
-        queries = [query.statement for query in batch_reads.reads(asked, self._vault).values()]
-        found = await committer.trip([*begin, batch_reads.lock(asked, waiting=waiting), *named, *queries])
+        reading = [query.statement for query in queries.values()]
+        found = await committer.trip([*begin, batch_reads.lock(asked, waiting=waiting), *named, *reading])
         locked, read = found[len(begin)], found[len(begin) + 1 + len(named) :]
         names = frozenset(name for (name,) in found[len(begin) + 1]) if named else frozenset()
         return locked, names, read
-
-    async def _unpack(self, asked: Wanted, locked: list[Row], read: list[list[Row]]) -> Rows:
-        await self._data_keys.learn(value for rows in read for row in rows for value in row if isinstance(value, bytes))
-        queries = batch_reads.reads(asked, self._vault)
-        return batch_reads.rows_of(queries, read, batch_reads.unpack_locked(locked))
 
 
 def _is_locked(command: Command[Any], rows: Rows, names: frozenset[str]) -> bool:

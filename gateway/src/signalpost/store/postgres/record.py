@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
+from psycopg.errors import UniqueViolation
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row as ExceptionRow
@@ -92,12 +93,27 @@ class Recorder:
         """See `LaneStore.record`."""
         started = [attempt.started_at for flush in flushes for attempt in flush.attempts]
         await self._partitions.provide({"attempt": started})
-        counts = await self._committers.run(lambda committer: _record(committer, flushes, self._node_id))
+        counts = await self._commit(flushes)
         recorded = {number: LaneFlushed(each) for number, each in counts.items()}
         asking = [flush for flush in flushes if flush.subscription_number in counts and _asks(flush)]
         if asking:
             recorded |= await self._readers.run(EVERY_TENANT, steps_of(_look(asking, counts)))
         return recorded
+
+    async def _commit(self, flushes: Sequence[LaneFlush]) -> dict[int, RowCounts]:
+        """Two attempts of one delivery begin in the same microsecond only where a clock went back. Only a second try
+        allows for that: the server looks for another row first, and logs a second record for each, wherever it must."""
+        on_conflict = ""
+
+        async def work(committer: Committer) -> dict[int, RowCounts]:
+            nonlocal on_conflict
+            try:
+                return await _record(committer, flushes, self._node_id, on_conflict)
+            except UniqueViolation:
+                on_conflict = "ON CONFLICT DO NOTHING"
+                raise
+
+        return await self._committers.run(work)
 
 
 class _Former(NamedTuple):
@@ -112,7 +128,7 @@ class _Former(NamedTuple):
 
 
 async def _record(
-    committer: Committer, flushes: Sequence[LaneFlush], node_id: Callable[[], int | None]
+    committer: Committer, flushes: Sequence[LaneFlush], node_id: Callable[[], int | None], on_conflict: str
 ) -> dict[int, RowCounts]:
     """Record the lanes that are unmoved. Returns the counts that they have then."""
     await committer.ready()  # first: what is read by then of the node is as true as the connection
@@ -125,7 +141,7 @@ async def _record(
         [
             *_move_on(ours, counts),
             *_deliveries(ours),
-            *_attempts(ours),
+            *_attempts(ours, on_conflict),
             *_made(ours),
             *_of("DELETE FROM retry WHERE number = ANY($1)", [(done,) for f in ours for done in f.retries_done]),
             *_progress([replay for flush in ours for replay in flush.replays]),
@@ -199,14 +215,13 @@ def _deliveries(ours: Sequence[LaneFlush]) -> list[Statement]:
     ]
 
 
-def _attempts(ours: Sequence[LaneFlush]) -> list[Statement]:
+def _attempts(ours: Sequence[LaneFlush], on_conflict: str) -> list[Statement]:
     rows = {
         (flush.tenant_id, a.sequence, flush.subscription_number, a.started_at): a
         for flush in ours
         for a in flush.attempts
     }
-    # A record that is repeated, because it is not known whether it was made, finds them there already.
-    return tables.ATTEMPT.insert(((*key, *a[2:]) for key, a in rows.items()), "ON CONFLICT DO NOTHING")
+    return tables.ATTEMPT.insert(((*key, *a[2:]) for key, a in rows.items()), on_conflict)
 
 
 def _made(ours: Sequence[LaneFlush]) -> list[Statement]:
