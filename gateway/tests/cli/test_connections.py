@@ -35,7 +35,7 @@ def test_the_kinds_and_their_presets_are_shown(run: Run) -> None:
 def test_a_connection_is_made_listed_changed_and_deleted(run: Run, connection: str) -> None:
     assert connection in run("connections", "list").stdout
     stand_in = ("connections", "update", connection, "--set", "standIn=https://proxy.example.com")
-    assert "--set signIn.token: This secret would go to https://proxy.example.com now" in run(*stand_in, code=1).stderr
+    assert "--set signIn.token: This secret would now go to https://proxy.example.com" in run(*stand_in, code=1).stderr
     changed = json_of(run(*stand_in, "--secret", "signIn.token", "--json", stdin=f"{TOKEN}\n"))
     assert changed["config"]["standIn"] == "https://proxy.example.com"
     assert changed["config"]["signIn"]["token"] is None

@@ -41,7 +41,7 @@ def test_a_key_that_was_revoked_after_a_backup_is_refused_after_its_restore(tmp_
         later = make("later")
     told = command.run("db", "restore", backup, **here)
     assert "Keys that stay revoked: goes.\n" in told.stdout + told.stderr
-    assert "Keys created since, which keep working: later.\n" in told.stdout + told.stderr
+    assert "Keys created since then, which keep working: later.\n" in told.stdout + told.stderr
     with command.gateway(folder):
         for key in (stays, later):
             command.run("documents", "list", SIGNALPOST_KEY=key["key"], **here)

@@ -282,7 +282,7 @@ def test_a_connection_is_given_another_secret_and_keeps_the_rest(shop: Shop) -> 
     assert "another-token" not in browser.open(path)
     elsewhere = browser.post(path, {**form, "key": "c3", "origin": "https://elsewhere.example.com"})
     assert elsewhere.status == 422
-    assert b"This secret would go to https://elsewhere.example.com now" in elsewhere.body
+    assert b"This secret would now go to https://elsewhere.example.com" in elsewhere.body
     text = browser.open(f"{path}?signIn.with=basic")
     assert 'name="signIn.password" type="password" value="" placeholder="" autocomplete="new-password" required' in text
 
