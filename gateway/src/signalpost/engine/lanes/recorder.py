@@ -43,12 +43,13 @@ class Recorder:
         self._on_fenced = on_fenced
         self._dirty: dict[LaneWorker, None] = {}
         self._writing: asyncio.Task[None] | None = None
-        self._closing = False
+        self._closing = self._is_closed = False
         self.failing_since: int | None = None
 
     def changed(self, worker: LaneWorker) -> None:
-        """Have the lane recorded with the next write."""
-        if worker.note_change():
+        """Have the lane recorded with the next write. Once this is closed, nothing is written any more: what was asked
+        of a lane since then is in the store, for whoever has the lane next."""
+        if worker.note_change() and not self._is_closed:
             self._dirty[worker] = None
             if self._writing is None:
                 self._writing = asyncio.get_running_loop().create_task(self._write())
@@ -67,6 +68,7 @@ class Recorder:
                 log.error(
                     "the last deliveries could not be recorded; the next start sends them again", error=str(error)
                 )
+        self._is_closed = True
 
     async def _write(self) -> None:
         try:
