@@ -5,6 +5,7 @@
 - No document of a subscription has two requests in flight: of one node never, and of two only if one was lost.
 - What was delivered is not sent again, unless a node was lost that might not have recorded it.
 - An event is first sent after those of its document that came before it.
+- No retry comes early, and signatures are of the database's time, however wrong a node's machine's clock is.
 - No attempt is recorded twice, and each lane knows how many of its deliveries wait.
 - In the end everything that was committed and wanted is delivered, nothing else was sent, and all nodes know the same.
 
@@ -18,6 +19,7 @@ from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.world.network import SentRequest
 
 from signalpost.domain.subscription import wanted
+from signalpost.domain.timestamps import SECOND
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.sqlite.codec import pack_uuid
 
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]
 """A delivery: the host of its subscription, and the sequence of its event."""
+RETRY_DELAY = 10
+"""The seconds after which subscriptions of these worlds have a failed attempt repeated."""
+RETRIES_AFTER = RETRY_DELAY * 0.97
+"""A node's clock may be on its way to the database's time, by 2 % of what passes."""
+SIGNED_WITHIN = 4.0
+"""The database's time that a node goes by is as old as half of a beat took, which is up to 4 s on a slow wire; and a
+signature has whole seconds."""
 _OWNER = "SELECT s.number, l.owner FROM lane l JOIN subscription s ON s.number = l.subscription_number WHERE s.id = ?"
 _LANES = (
     "SELECT s.number, l.head, l.open, l.owner, l.awaiting_retry + l.blocked, t.last_sequence"
@@ -63,6 +72,7 @@ class FleetCheckers:
         document = (sent.host, sent.document_id)
         others, firsts = self._in_flight.setdefault(document, []), self._firsts.setdefault(document, [])
         self._check_own_overlap(sent, others)
+        self._check_time(sent, before)
         self._check_owner(sent, node)
         if not node.is_forgotten:
             self._check_repeat(sent, before)
@@ -80,6 +90,16 @@ class FleetCheckers:
     def killed(self, node: FleetNode) -> None:
         for requests in self._in_flight.values():
             requests[:] = [sent for sent in requests if sent.process != node.number]
+
+    def _check_time(self, sent: SentRequest, before: list[SentRequest]) -> None:
+        if abs(sent.signed_at - sent.wall / SECOND) > SIGNED_WITHIN:
+            self._world.fail("signatures", f"{sent} is signed at {sent.signed_at}, and it is {sent.wall / SECOND:.1f}")
+        if self.retried[sent.host, sent.sequence]:
+            return
+        for failed in before:
+            follows = failed.is_failed and sent.attempt == failed.attempt + 1
+            if follows and sent.at - failed.ended_at < RETRIES_AFTER:
+                self._world.fail("early", f"{sent} comes too soon after {failed}")
 
     def _check_owner(self, sent: SentRequest, node: FleetNode) -> None:
         me = node.store.fleet.node_id
@@ -125,6 +145,7 @@ class FleetCheckers:
 
     def finished(self) -> None:
         """Everything is settled."""
+        self._check_agreement()  # what is owed is known to any node then
         owed = {
             key for (number,) in self._world.rows("SELECT number FROM subscription") for key in self._owed_of(number)
         }
@@ -137,9 +158,11 @@ class FleetCheckers:
             self._world.fail("selection", f"{host} did not ask for {sequence}")
         for twice in self._world.rows(_RECORDED_TWICE):
             self._world.fail("records", f"an attempt was recorded twice (subscription, sequence, number): {twice}")
+        self.check_counts()
+
+    def check_counts(self) -> None:
         for (number,) in self._world.rows(_MISCOUNTED):
             self._world.fail("counts", f"lane {number} does not know how many of its deliveries wait")
-        self._check_agreement()
 
     def _check_agreement(self) -> None:
         knowing = [node for node in self._world.running if node.has_started]

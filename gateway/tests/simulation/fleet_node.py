@@ -11,11 +11,17 @@ from gateway.tests.world.process import Machine, Process
 from gateway.tests.world.store import Operation, StoreFaults
 
 from signalpost.domain.errors import Unavailable
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import EngineSettings
+from signalpost.runtime.clock import DatabaseClock
 from signalpost.store.fleet import SHARED
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.fleet_world import FleetWorld
+
+
+MAX_DRIFT = 0.001
+"""The share by which a machine's clock runs fast or slow at most: ten times what a bad quartz does."""
 
 
 class Wire(StoreFaults):
@@ -46,7 +52,7 @@ class Wire(StoreFaults):
         if self.is_cut or self._world.random.random() < self.loses:
             raise Unavailable("The answer was lost.")
         if operation is Operation.BEAT:
-            self.lease_until = self._beat_began + SHARED.lease
+            self.lease_until = self._beat_began + SHARED.lease * (1.0 + MAX_DRIFT)
             self._node.hear_of_beat(self._beat_began)
 
     def _seconds(self) -> float:
@@ -56,6 +62,9 @@ class Wire(StoreFaults):
 class FleetNode(Process):
     """One node, and what the world knows of it."""
 
+    clock: DatabaseClock
+    world: "FleetWorld"
+
     def __init__(self, world: "FleetWorld") -> None:
         self.wire = Wire(world, self)
         self._troubles = 0
@@ -64,6 +73,7 @@ class FleetNode(Process):
         self.has_started = False
         self.is_stopping = False
         self.clients: list[asyncio.Task[None]] = []
+        self._ahead, self._drift = world.random.uniform(-1.0, 1.0), world.random.uniform(-1.0, 1.0)
         super().__init__(
             world,
             world.database,
@@ -71,6 +81,23 @@ class FleetNode(Process):
             EngineSettings(),
         )
         self.store.fleet.on_announced = lambda marks: world.announced(self, marks)
+
+    # --- Its machine's clock, which differs from the database's -------------------------------------------------------
+
+    def _clock_of_machine(self) -> DatabaseClock:
+        wrong_by = round(self._ahead * self.world.plan.apart * SECOND)
+        return DatabaseClock(self._boot_time, lambda: self.world.wall.now + wrong_by)
+
+    def _boot_time(self) -> int:
+        return round(self.loop.time() * SECOND * (1.0 + self._drift * MAX_DRIFT))
+
+    def _hear_time(self, now: int, took: int) -> None:
+        self.clock.hear(now, took)
+
+    def _database_time(self) -> int:
+        return self.world.wall.now
+
+    # --- What the world knows of it -----------------------------------------------------------------------------------
 
     @property
     def is_at_work(self) -> bool:

@@ -32,6 +32,8 @@ class FleetPlan(NamedTuple):
     """The share of announcements that arrive."""
     lasts: float = 60.0
     """The seconds in which clients write and nodes fail. A short world goes wrong as often as a long one."""
+    apart: float = 0.0
+    """The seconds by which machines' clocks differ from the database's at most; each runs fast or slow, too."""
 
 
 def draw(random: Random) -> FleetPlan:
@@ -50,4 +52,5 @@ def draw(random: Random) -> FleetPlan:
         retrying=random.choice((0.03, 0.03, 0.3)),
         heard=random.choice((0.9, 0.9, 0.3, 0.0)),
         lasts=random.choice((15.0, 15.0, 30.0, 60.0)),
+        apart=random.choice((0.0, 3.0, 7_200.0)),
     )

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
-from gateway.tests.simulation.fleet_checkers import FleetCheckers
+from gateway.tests.simulation.fleet_checkers import RETRY_DELAY, FleetCheckers
 from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.simulation.fleet_plan import FleetPlan, draw
 from gateway.tests.simulation.fleet_troubles import FleetTroubles
@@ -191,7 +191,7 @@ class FleetWorld(World[FleetNode]):
                 subscription_id=identity,
                 new=subscription_request(url=f"https://{host}/", eventTypes=self.random.choice((1, 7, 7))),
                 secret=SECRET,
-                retry_delays=(10, 10, 10, 10, 10, 10),
+                retry_delays=(RETRY_DELAY,) * 6,
             )
         )
 
@@ -238,6 +238,7 @@ class FleetWorld(World[FleetNode]):
     def _heal(self) -> None:
         self.is_healing = True
         self.trace("all is well from now on")
+        self._checkers.check_counts()
         self._troubles.end_all()
         end = self.time.now + SETTLES_WITHIN
         while (unsettled := self._checkers.unsettled()) is not None:

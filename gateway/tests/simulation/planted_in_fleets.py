@@ -12,9 +12,12 @@ from typing import Any
 from gateway.tests.simulation.fleet_plan import FleetPlan
 from gateway.tests.simulation.fleet_world import simulate
 from gateway.tests.simulation.planting import Faults, Live, counts_whoever_owns
+from msgspec.structs import replace
 
+from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.event import Event
 from signalpost.domain.fleet.roster import Roster
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
 from signalpost.engine.fleet.follower import AGAIN_AFTER, NEWS_AT_ONCE, Follower
@@ -22,8 +25,12 @@ from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
+from signalpost.runtime.clock import DatabaseClock
+from signalpost.store import row_changes
 from signalpost.store.fleet import LaneInbox
+from signalpost.store.lanes import LaneRow
 from signalpost.store.sqlite import record
+from signalpost.store.store import Published
 
 MOST_SEEDS = 20
 FAULTS = Faults(simulate, MOST_SEEDS)
@@ -184,6 +191,48 @@ def _(_right: Any) -> Any:
 @fault("takes nodes for dead while their leases last", Roster, "dead", among("slow_down"))
 def _(right: Any) -> Any:
     return lambda self, me, after: right(self, me, after // 4)
+
+
+# --- What lanes have, and who knows it --------------------------------------------------------------------------------
+
+
+@fault("does not count what begins to wait", row_changes, "after", among(failing=0.3))
+def _(_right: Any) -> Any:
+    return lambda counts, _number, _changes: counts
+
+
+@fault("sends the latest of a document first", DocumentQueue, "next", among(documents=1, reply_after=SLOW_RECEIVERS))
+def _(_right: Any) -> Any:
+    return property(lambda self: max(self.ready, default=None))
+
+
+@fault("learns of changes to lanes of its own alone", Engine, "_follow", among(changing=0.4))
+def _(right: Any) -> Any:
+    def follow(self: Engine, changed: Published) -> None:
+        known = {each.id for tenant in self.directory.tenant_ids for each in self.directory.subscriptions(tenant)}
+        others = {each.id for each in changed.subscriptions if not self.lanes.is_here(each.number)} & known
+        kept = tuple(each for each in changed.subscriptions if each.id not in others)
+        right(self, replace(changed, subscriptions=kept))
+
+    return follow
+
+
+# --- Time -------------------------------------------------------------------------------------------------------------
+
+RETRYING: dict[str, Any] = {"failing": 0.3, "apart": 7_200.0, "lasts": 30.0}
+
+
+@fault("goes by the clock of its own machine", DatabaseClock, "hear", among("kill", **RETRYING))
+def _(_right: Any) -> Any:
+    return lambda _self, _now, _took: None
+
+
+@fault("retries at once what waited at another node", Lanes, "take", among("kill", "forget", **RETRYING))
+def _(right: Any) -> Any:
+    def take(self: Lanes, subscription: Subscription, row: LaneRow) -> None:
+        right(self, subscription, replace(row, rows=tuple(each._replace(due=0) for each in row.rows)))
+
+    return take
 
 
 if __name__ == "__main__":

@@ -98,6 +98,11 @@ class SentRequest:
         return self.outcome is not None and self.outcome.failure is None
 
     @property
+    def is_failed(self) -> bool:
+        """Whether the process knows that it failed."""
+        return self.outcome is not None and self.outcome.failure not in (None, Failure.INTERRUPTED)
+
+    @property
     def is_cut(self) -> bool:
         """Whether its process ended first, or cut it short to end, so that nobody knows what became of it."""
         return self.outcome is None or self.outcome.failure is Failure.INTERRUPTED

@@ -21,6 +21,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine, EngineSettings
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.runtime.clock import Clock
 from signalpost.store.fleet import ALONE, Terms
 from signalpost.store.sqlite.store import Executors
 from signalpost.store.vault import MasterKeys
@@ -61,7 +62,7 @@ class Process:
         self.is_dead = False
         self.loop = VirtualLoop(world.time)
         self.loop.set_exception_handler(self._on_loop_error)
-        self.clock = VirtualClock(world.wall, self.loop)
+        self.clock = self._clock_of_machine()
         self.network = Network(world, self.loop, self.number)
         self.store = self._open(database, machine)
         disk = DiskReserve(machine.disk_reserve_mb, machine.free_bytes, VirtualExecutor(), machine.look_every)
@@ -73,9 +74,24 @@ class Process:
             disk,
             settings,
             destinations=world.destinations,
-            boot_time=lambda: round(self.loop.time() * SECOND),
+            boot_time=self._boot_time,
+            hear_time=self._hear_time,
         )
         world.running.append(self)
+
+    # --- Its machine's time: that of the world, unless a subclass says otherwise --------------------------------------
+
+    def _clock_of_machine(self) -> Clock:
+        return VirtualClock(self.world.wall, self.loop)
+
+    def _boot_time(self) -> int:
+        return round(self.loop.time() * SECOND)
+
+    def _hear_time(self, now: int, took: int) -> None:
+        """Learn what the database's time was."""
+
+    def _database_time(self) -> int:
+        return self.clock.wall()
 
     def _open(self, database: Path, machine: Machine) -> FaultyStore:
         thread = VirtualExecutor(machine.work_seconds)
@@ -86,7 +102,7 @@ class Process:
                 MasterKeys([bytes(32)]),
                 LINKS,
                 kept_answers(LINKS),
-                self.clock.wall,
+                self._database_time,
                 self.world.random.getrandbits,
                 Executors(thread, thread, thread),
                 self._on_broken,
