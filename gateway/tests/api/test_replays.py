@@ -20,6 +20,8 @@ ALL: dict[str, Any] = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:0
         ({"from": ALL["to"]}, ["/to"]),
         ({"to": ALL["from"]}, ["/to"]),
         ({"from": "2020-01-01", "to": "tomorrow"}, ["/from", "/to"]),
+        ({"eventTypes": ["documentGone"], "externalId": "7"}, ["/eventTypes/0", "/externalId"]),
+        ({"eventTypes": []}, ["/eventTypes"]),
         ({"status": "delivered", "dryRun": "no", "until": 1}, ["/status", "/dryRun", "/until"]),
     ],
 )
@@ -37,6 +39,20 @@ def test_a_replay_says_what_of_its_span_it_leaves_out(world: "World") -> None:
     expected = {**before, "unwanted": before["unwanted"] + 1, "waiting": before["waiting"] + 1}
     assert world.send("POST", f"{path}/replays", {**ALL, "dryRun": True}).ok()["leftOut"] == expected
     assert world.send("POST", f"{path}/replays", ALL).ok(202)["leftOut"] == expected
+
+
+def test_a_replay_of_some_types_and_one_document_says_so_and_who_asked(world: "World") -> None:
+    path = f"/v1/subscriptions/{world.create_subscription()['id']}"
+    made = world.create_document()
+    asked = {**ALL, "eventTypes": ["documentUpdated", "documentDeleted"], "externalId": made["externalId"]}
+    assert world.send("POST", f"{path}/replays", {**asked, "dryRun": True}).ok()["leftOut"]["waiting"] == 0
+    started = world.send("POST", f"{path}/replays", asked).ok(202)
+    assert started["eventTypes"] == ["documentUpdated", "documentDeleted"]
+    assert (started["externalId"], started["createdBy"]) == (made["externalId"], "operator")
+    of_all = world.send("POST", f"{path}/replays", ALL).ok(202)
+    assert (of_all["eventTypes"], of_all["externalId"]) == (None, None)
+    of_every_type = {**ALL, "eventTypes": ["documentCreated", "documentUpdated", "documentDeleted"]}
+    assert world.send("POST", f"{path}/replays", of_every_type).ok(202)["eventTypes"] is None
 
 
 def test_only_so_many_run_at_a_time(world: "World") -> None:

@@ -41,6 +41,17 @@ def test_what_failed_is_counted_sent_again_and_waited_for(run: Run, subscription
     assert "state           finished\n" in run("replay", "get", subscription, made["id"]).stdout
 
 
+def test_a_type_or_a_document_narrows_what_is_sent_again(run: Run, subscription: str, failed: list[str]) -> None:
+    def counted(*narrower: str) -> list[str]:
+        return run("replay", subscription, *AGO, "--failed", "--dry-run", *narrower).stdout.splitlines()[1].split()
+
+    assert counted("--document", failed[0]) == [subscription, "1"]
+    assert counted("--type", "documentCreated", "--type", "documentDeleted") == [subscription, "2"]
+    assert counted("--type", "documentDeleted") == [subscription, "0"]
+    refused = run("replay", subscription, *AGO, "--failed", "--type", "documentGone", code=1)
+    assert "--type" in refused.stderr
+
+
 def test_what_waits_is_left_out_unless_it_is_asked_for(run: Run, subscription: str, endpoint: Endpoint) -> None:
     run("subscriptions", "update", subscription, "--retry-delays", "3600")
     endpoint.status = 500

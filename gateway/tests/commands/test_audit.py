@@ -31,7 +31,7 @@ from signalpost.commands.tenants import ChangeTenant, CreateTenant
 from signalpost.domain.api_key import ApiKey, Role
 from signalpost.domain.audit import GATEWAY, Actor, Draft, Object
 from signalpost.domain.connection import Connection, Granted
-from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.delivery.replay import Choice, Replay
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
 from signalpost.domain.member import Member
@@ -174,7 +174,7 @@ def test_a_retry_and_a_replay_tell_of_their_subscription() -> None:
     assert (told.action, told.object) == ("subscription.retry-delivery", Object("subscription", ID))
     assert told.changes == {"sequence": {"old": None, "new": 7}, "document": {"old": None, "new": "d"}}
     replay = StartReplay(
-        tenant_id=1, subscription_id=ID, replay_id="p", what="failed", from_at=NOW, to_at=NOW,
+        tenant_id=1, subscription_id=ID, replay_id="p", choice=Choice("failed"), from_at=NOW, to_at=NOW,
         from_sequence=1, to_sequence=9, count=3, count_is_capped=False,
     )  # fmt: skip
     [told] = kept.do(replay)
@@ -281,7 +281,7 @@ UNTOLD = {
     "PortalLink": "id tenant_id number hash maker created_by created_at theme",
     "Tenant": "id last_sequence last_at created_at config_version",
     "Replay": "id tenant_id number subscription_number from_sequence to_sequence count_is_capped created_at cursor "
-    "queued finished_at part",
+    "queued finished_at part created_by",
 }
 """What nobody asks to change. Any other member of a row, also one that it gets one day, shows in the entries."""
 ANOTHER: dict[type, Any] = {str: "another", int: 77, bytes: b"77", bool: True}

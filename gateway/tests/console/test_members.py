@@ -174,6 +174,30 @@ def test_another_role_ends_the_sessions_and_so_does_removal(team: Team) -> None:
     team.world.get(path).refused(404, code="member_not_found")
 
 
+def test_another_address_ends_the_sessions_and_is_the_one_to_sign_in_with(team: Team) -> None:
+    made, browser = team.member("viewer")
+    other, path = team.invite(), f"/v1/members/{made['id']}"
+    team.world.send("PATCH", path, {"email": other["email"].upper()}).refused(409, code="member_exists")
+    team.world.refuses("PATCH", path, {"email": "no address"}, at=("/email",))
+    assert team.world.send("PATCH", path, {"email": made["email"]}).ok()["email"] == made["email"]
+    assert is_signed_in(browser)
+    another = f"new-{made['email']}"
+    assert team.world.send("PATCH", path, {"email": another.upper()}).ok()["email"] == another
+    assert not is_signed_in(browser)
+    assert team.sign_in(made["email"])[0] == 401
+    assert team.sign_in(another)[0] == 303
+    listed = team.world.get(f"/v1/audit?object={made['id']}&newest=true").ok()["data"]
+    told = next(each for each in listed if each["action"] == "member.change")
+    assert told["changes"]["email"] == {"old": made["email"], "new": another}
+
+
+def test_an_address_that_was_given_up_is_free_for_others(team: Team) -> None:
+    made, _ = team.member()
+    team.world.send("PATCH", f"/v1/members/{made['id']}", {"email": "moved@example.com"}).ok()
+    body = {"name": "Next", "email": made["email"], "role": "viewer"}
+    assert team.world.send("POST", "/v1/members", body).ok(201)["email"] == made["email"]
+
+
 def test_a_reset_takes_the_password_and_the_sessions_and_the_link_sets_another_one(team: Team) -> None:
     made, browser = team.member()
     link = team.world.send("POST", f"/v1/members/{made['id']}/invitation").ok(201)
@@ -297,7 +321,7 @@ def test_sending_very_many_again_asks_for_a_proof_and_sending_some_does_not() ->
 
         async def change(self, name: str, body: Any = None, **_: Any) -> bytes:
             self.made.append(body)
-            return msgspec.json.encode({"data": [], "count": self.count})
+            return msgspec.json.encode({"data": [], "count": self.count, "countIsCapped": False})
 
     def start(count: int, *, is_proved: bool) -> list[Any]:
         """The bodies of the calls that were made."""
@@ -334,7 +358,7 @@ def test_pages_of_members_work_without_a_script(team: Team) -> None:
     browser, made = Browser(team.world).sign_in(team.world.key), team.invite()
     path = "/console/t/default/members"
     assert made["email"] in browser.open(path)
-    changed = browser.post(path, {"do": "change", "key": "1", "id": made["id"], "role": "app"})
+    changed = browser.post(path, {"do": "change", "key": "1", "id": made["id"], "email": made["email"], "role": "app"})
     assert changed.headers["location"] == f"{path}?done=changed"
     assert b"/console/join/" in browser.post(path, {"do": "reset", "key": "2", "id": made["id"]}).body
     assert browser.post(path, {"do": "remove", "key": "3", "id": made["id"]}).status == 303

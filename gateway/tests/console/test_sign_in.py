@@ -100,7 +100,8 @@ def test_a_link_for_something_else_signs_nobody_in_and_is_not_used_up(shop: Shop
     with contextlib.closing(apsw.Connection(str(database_file(shop.world.settings.data_dir)))) as database:
         database.execute("INSERT INTO sign_in_link VALUES (?, ?, ?, ?, ?, ?)", (*ground, now + 60 * SECOND))
         times = (now, now + 60 * SECOND, now, now)
-        database.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*ground, *times))
+        columns = "hash, purpose, ground_kind, ground_id, proof, began_at, ends_at, proved_at, used_at"
+        database.execute(f"INSERT INTO session ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*ground, *times))
         assert Browser(shop.world).post(f"/console/enter/{token}", {}).status == 410
         assert rows(database, "SELECT count(*) FROM sign_in_link WHERE purpose = 'portal'") == [(1,)]
     browser = Browser(shop.world)

@@ -27,7 +27,7 @@ from signalpost.commands.subscriptions import (
     RetryDelivery,
     RotateSecret,
 )
-from signalpost.domain.delivery.replay import What
+from signalpost.domain.delivery.replay import Choice, What
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import CallerError, OutcomeUnknown, TooMany, Unavailable
 from signalpost.domain.event import EventType
@@ -503,12 +503,12 @@ class Clients:
         first = self.random.randrange(head + 1)
         last = min(head, first + self.random.choice((0, 5, 30, 1000)))
         what: What = self.random.choice(("failed", "all"))
-        count, capped = await process.store.replays.count(found, first, last, what)
+        count, capped = await process.store.replays.count(found, first, last, Choice(what))
         identity = self.uuid()
         command = StartReplay(
-            tenant_id=subscriber.tenant, subscription_id=subscriber.id, replay_id=identity, what=what, from_at=0,
-            to_at=self.world.wall.now, from_sequence=first, to_sequence=last, count=count, count_is_capped=capped,
-            idempotency=self._key(subscriber.tenant),
+            tenant_id=subscriber.tenant, subscription_id=subscriber.id, replay_id=identity, choice=Choice(what),
+            from_at=0, to_at=self.world.wall.now, from_sequence=first, to_sequence=last, count=count,
+            count_is_capped=capped, idempotency=self._key(subscriber.tenant),
         )  # fmt: skip
         await self._resend(
             process, subscriber, f"replay {what} #{first} to {last} of", command, first, last, identity, what

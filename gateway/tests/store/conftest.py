@@ -30,11 +30,12 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.delivery.replay import Choice, Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import Action, Given
+from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryView
@@ -305,11 +306,13 @@ def replay_id(number: int) -> str:
 
 
 def replay(replay: int, number: int = 1, **given: Any) -> StartReplay:
-    asked: dict[str, Any] = {"what": "failed", "from_sequence": 1, "to_sequence": 9, "count": 0} | given
+    asked: dict[str, Any] = {"from_sequence": 1, "to_sequence": 9, "count": 0} | given
+    choice = Choice(asked.pop("what", "failed"), asked.pop("types", EVERY_TYPE), asked.pop("document_id", None))
     return StartReplay(
         tenant_id=TENANT,
         subscription_id=subscription_id(number),
         replay_id=replay_id(replay),
+        choice=choice,
         from_at=START,
         to_at=START + SECOND,
         **({"count_is_capped": False} | asked),

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayState
+from signalpost.domain.delivery.replay import Choice, LeftOut, Replay, ReplayState
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -191,7 +192,7 @@ def test_of_all_what_is_settled_is_found_too_and_nothing_that_is_on_its_way(play
         assert [candidate.sequence for candidate in found.candidates] == [1, 2, 3, 6, 10]
         assert [candidate.row for candidate in found.candidates if candidate.row] == [failed(make, 3)]
         assert found.cursor == 10, "it went beyond the head"
-        count = await shop.store.replays.count(subscription, 1, 12, "all")
+        count = await shop.store.replays.count(subscription, 1, 12, Choice("all"))
         assert count == (5, False)
 
     play(scenario)
@@ -210,12 +211,112 @@ def test_what_is_left_out_is_counted_by_its_reason(play: "Play", make: "type[Too
         rows = [failed(make, 4, State.AWAITING_RETRY), failed(make, 5, State.BLOCKED), failed(make, 6)]
         await shop.record(make.flush(subscription, 0, 9, rows=rows, open=(7,)))
         left_out = shop.store.replays.left_out
-        assert await left_out(subscription, 1, 11, 9, what) == LeftOut(removed=0, unwanted=3, waiting=waiting)
-        assert await left_out(subscription, 8, 8, 9, what) == LeftOut(removed=0, unwanted=0, waiting=0)
-        assert await left_out(subscription, 5, 4, 9, what) == LeftOut(removed=0, unwanted=0, waiting=0)
+        assert await left_out(subscription, 1, 11, 9, Choice(what)) == LeftOut(removed=0, unwanted=3, waiting=waiting)
+        assert await left_out(subscription, 8, 8, 9, Choice(what)) == LeftOut(removed=0, unwanted=0, waiting=0)
+        assert await left_out(subscription, 5, 4, 9, Choice(what)) == LeftOut(removed=0, unwanted=0, waiting=0)
         await shop.store.retention.prune_log(1, 5, 100)
-        assert (await left_out(subscription, 5, 11, 9, what)).removed == 2
-        assert (await left_out(subscription, 6, 11, 9, what)).removed == 0
+        assert (await left_out(subscription, 5, 11, 9, Choice(what))).removed == 2
+        assert (await left_out(subscription, 6, 11, 9, Choice(what))).removed == 0
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("choice", "sequences"),
+    [
+        (Choice("failed", types=1), [1, 3, 5, 9]),
+        (Choice("failed", types=2), [12]),
+        (Choice("failed", types=4), []),
+        (Choice("failed", document_id="2"), [3]),
+        (Choice("failed", types=2, document_id="1"), [12]),
+        (Choice("waiting", document_id="1"), [2]),
+        (Choice("all", types=2), [11, 12, 13]),
+        (Choice("all", document_id="1"), [11, 12]),
+        (Choice("all", types=1, document_id="9"), [10]),
+        (Choice("all", document_id="0"), [1]),
+    ],
+    ids=str,
+)
+def test_a_replay_may_be_about_some_types_or_one_document(
+    play: "Play", make: "type[Tools]", choice: Any, sequences: list[int]
+) -> None:
+    """1 to 10 create the documents 0 to 9; 11 and 12 change document 1, and 13 changes document 2. 8 is open."""
+    if choice.document_id is not None:
+        choice = replace(choice, document_id=make.document_id(int(choice.document_id)))
+
+    async def scenario(shop: "Shop") -> None:
+        await shop.subscribe()
+        await shop.publish(*(make.create(number) for number in range(10)))
+        await shop.do(make.patch(1, "a"))
+        await shop.do(make.patch(1, "b"))
+        await shop.do(make.patch(2, "c"))
+        subscription = await shop.subscription()
+        rows = [Row(n, make.document_id(n - 1), State.FAILED, 0, 4, 4, 0, None) for n in (1, 3, 5, 9)]
+        rows.append(Row(12, make.document_id(1), State.FAILED, 0, 4, 4, 0, None))
+        rows.append(Row(2, make.document_id(1), State.AWAITING_RETRY, 0, 4, 4, 0, None))
+        replay = await started(
+            shop, make, what=choice.what, types=choice.types, document_id=choice.document_id, to_sequence=13
+        )
+        assert replay.choice == choice
+        found = await fed(shop, make, subscription, 0, replay, head=13, rows=rows, open=(8,))
+        assert [candidate.sequence for candidate in found.candidates] == sequences
+        by_sequence = {row.sequence: row for row in rows}
+        assert [candidate.row for candidate in found.candidates] == [by_sequence.get(each) for each in sequences]
+        assert found.cursor == 13
+        assert await shop.store.replays.count(subscription, 1, 13, choice) == (len(sequences), False)
+
+    play(scenario)
+
+
+def test_what_is_left_out_is_of_the_chosen_types_or_document(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.fill(2)  # from before the subscription
+        subscription = await shop.subscribe(eventTypes=1)
+        await shop.publish(*(make.create(number) for number in range(20, 23)))  # 3 to 5
+        await shop.do(make.patch(20, "9"))  # 6, not wanted
+        await shop.publish(make.create(26))  # 7, beyond the head
+        rows = [
+            Row(3, make.document_id(20), State.AWAITING_RETRY, 0, 1, 4, 0, None),
+            Row(4, make.document_id(21), State.BLOCKED, 0, 0, 4, 0, None),
+        ]
+        await shop.record(make.flush(subscription, 0, 6, rows=rows, open=(5,)))
+
+        async def left_out(choice: Choice) -> tuple[int, int]:
+            found = await shop.store.replays.left_out(subscription, 1, 7, 6, choice)
+            return found.unwanted, found.waiting
+
+        assert await left_out(Choice("failed")) == (3, 4)
+        assert await left_out(Choice("failed", types=2)) == (1, 0)
+        assert await left_out(Choice("failed", types=1)) == (2, 4)
+        assert await left_out(Choice("failed", document_id=make.document_id(20))) == (1, 1)
+        assert await left_out(Choice("waiting", document_id=make.document_id(20))) == (1, 0)
+        assert await left_out(Choice("failed", document_id=make.document_id(22))) == (0, 1)
+        assert await left_out(Choice("failed", document_id=make.document_id(26))) == (0, 1)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("choice", [Choice("failed", types=2), Choice("all", types=2)], ids=str)
+def test_what_is_rare_is_found_beyond_many_that_are_not_chosen(
+    play: "Play", make: "type[Tools]", choice: Choice
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.publish(*(make.create(number) for number in range(600)))
+        await shop.do(make.patch(599, "changed"))
+        rows = [Row(n, make.document_id(n - 1), State.FAILED, 0, 4, 4, 0, None) for n in range(1, 601)]
+        rows.append(Row(601, make.document_id(599), State.FAILED, 0, 4, 4, 0, None))
+        replay = await started(shop, make, what=choice.what, types=2, to_sequence=601)
+        seen: list[int] = []
+        for version in range(6):
+            found = await fed(shop, make, subscription, version, replay, head=601, rows=rows)
+            seen += [candidate.sequence for candidate in found.candidates]
+            replay = replay.fed(found.cursor, len(found.candidates), 601, shop.now)
+            if replay.state is ReplayState.FINISHED:
+                break
+        assert seen == [601]
+        assert replay.state is ReplayState.FINISHED
+        assert await shop.store.replays.count(subscription, 1, 601, choice) == (1, False)
 
     play(scenario)
 
@@ -229,7 +330,7 @@ def test_what_failed_in_a_gap_is_found_by_its_row(play: "Play", make: "type[Tool
         replay = await started(shop, make, what="all", from_sequence=1, to_sequence=10)
         found = await fed(shop, make, subscription, 0, replay, rows=[failed(make, 4)], gaps=((1, 3), (4, 9)))
         assert [candidate.sequence for candidate in found.candidates] == [4, 10]
-        assert await shop.store.replays.count(subscription, 1, 10, "all") == (2, False)
+        assert await shop.store.replays.count(subscription, 1, 10, Choice("all")) == (2, False)
 
     play(scenario)
 
@@ -249,7 +350,7 @@ def test_types_count_as_they_were_when_the_event_was_made(play: "Play", make: "t
         replay = await started(shop, make, what="all", from_sequence=1, to_sequence=7)
         found = await fed(shop, make, subscription, 0, replay, head=7)
         assert [candidate.sequence for candidate in found.candidates] == [1, 2, 4, 6, 7]
-        assert await shop.store.replays.count(subscription, 1, 7, "all") == (5, False)
+        assert await shop.store.replays.count(subscription, 1, 7, Choice("all")) == (5, False)
 
     play(scenario)
 
@@ -270,7 +371,7 @@ def test_parts_follow_one_another_without_loss_or_repetition(play: "Play", make:
             if replay.state is ReplayState.FINISHED:
                 break
         assert seen == list(range(1, 700))
-        assert await shop.store.replays.count(subscription, 1, 699, replay.what) == (699, False)
+        assert await shop.store.replays.count(subscription, 1, 699, replay.choice) == (699, False)
 
     play(scenario)
 
@@ -281,8 +382,8 @@ def test_a_range_beyond_the_head_or_none_at_all_has_nothing(play: "Play", make: 
         await shop.fill(9)
         await shop.record(make.flush(subscription, 0, 5))
         for first, last in ((6, 9), (4, 3), (9, 2)):
-            assert await shop.store.replays.count(subscription, first, last, "all") == (0, False)
-        assert await shop.store.replays.count(subscription, 4, 9, "all") == (2, False)
+            assert await shop.store.replays.count(subscription, first, last, Choice("all")) == (0, False)
+        assert await shop.store.replays.count(subscription, 4, 9, Choice("all")) == (2, False)
         replay = await started(shop, make, what="all", from_sequence=8, to_sequence=9)
         assert await fed(shop, make, subscription, 1, replay, head=5) == Fed((), 7)
 

@@ -4,7 +4,15 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from signalpost.api.http.sessions import Sessions
-from signalpost.domain.sign_in import IDLE, LIFETIME, LINK_LIFETIME, MAX_OF_GROUND, USE_NOTED_EVERY, Ground, Purpose
+from signalpost.domain.sign_in import (
+    IDLE,
+    LIFETIME,
+    LINK_LIFETIME,
+    MAX_OF_GROUND,
+    USE_NOTED_EVERY,
+    Ground,
+    Purpose,
+)
 from signalpost.domain.timestamps import SECOND
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
 from signalpost.domain.erasure import Erasure
+from signalpost.domain.event import EVERY_TYPE, type_names
 from signalpost.domain.member import Member
 from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.shown_url import shown_url
@@ -98,6 +99,9 @@ def replay_shown(replay: Replay, subscription_id: str) -> ShownReplay:
         queued=replay.queued,
         created_at=format_timestamp(replay.created_at),
         finished_at=None if replay.finished_at is None else format_timestamp(replay.finished_at),
+        event_types=None if replay.types == EVERY_TYPE else type_names(replay.types),
+        external_id=replay.document_id,
+        created_by=replay.created_by,
     )
 
 

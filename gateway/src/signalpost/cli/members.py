@@ -75,15 +75,17 @@ def change(
     /,
     *,
     name: Annotated[str | None, Parameter(help="Another name.")] = None,
+    email: Annotated[str | None, Parameter(help="Another address to sign in with; it ends their sessions.")] = None,
     role: Annotated[Role | None, Parameter(help="Another role; it ends their sessions.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Change a member's name or role.
+    """Change a member's name, address or role.
 
     Example: signalpost members change 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --role viewer
     """
-    given = {key: value for key, value in (("name", name), ("role", role)) if value is not None}
-    changed = connect(OPTIONS).call("PATCH", path("members", member), body=given).content
+    given = {key: value for key, value in (("name", name), ("email", email), ("role", role)) if value is not None}
+    options = {**OPTIONS, "/email": "--email"}
+    changed = connect(options).call("PATCH", path("members", member), body=given).content
     if as_json:
         print_json(changed)
     else:

@@ -20,7 +20,7 @@ app = App(
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]
-OPTIONS = {"/from": "--since", "/to": "--until"}
+OPTIONS = {"/from": "--since", "/to": "--until", "/eventTypes": "--type", "/externalId": "--document"}
 MAX_ALL = 100_000
 """Subscriptions that one command goes through."""
 POLL = 0.5
@@ -45,11 +45,18 @@ def replay(
     all_: Annotated[
         bool, Parameter(name="--all", negative="", show_default=False, help="Resend what was delivered, too.")
     ] = False,
+    type_: Annotated[
+        list[str] | None, Parameter(name="--type", negative="", help="Only events of this type; may be repeated.")
+    ] = None,
+    document: Annotated[str | None, Parameter(help="Only events of this document, by its `externalId`.")] = None,
     dry_run: Annotated[bool, Parameter(negative="", show_default=False, help="Only count them.")] = False,
     wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Resend the failed, the waiting, or all deliveries of a period."""
+    """Resend the failed, the waiting, or all deliveries of a period.
+
+    Example: signalpost replay --since 24h --failed --type documentUpdated --dry-run
+    """
     asked = [status for status, is_asked in (("failed", failed), ("waiting", waiting), ("all", all_)) if is_asked]
     if len(asked) != 1:
         raise Misuse("Choose what to send: --failed, --waiting, or --all for failed and delivered ones.")
@@ -58,6 +65,8 @@ def replay(
         "to": until or format_timestamp(now()),
         "status": asked[0],
     }
+    body |= {"eventTypes": type_} if type_ else {}
+    body |= {} if document is None else {"externalId": document}
     client = connect(OPTIONS)
     if subscription is not None:
         made = [_replay(client, subscription, {**body, "dryRun": dry_run})]

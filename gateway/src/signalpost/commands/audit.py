@@ -20,6 +20,7 @@ from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Draft, Object
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.event import EVERY_TYPE, type_names
 from signalpost.domain.member import Member
 from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.shown_url import STRUCK
@@ -66,6 +67,7 @@ class _Members(Struct, frozen=True):
 
 _BOOKKEEPING: Final = frozenset({"id", "tenant_id", "number", "version", "created_at", "updated_at", "deleted_at"})
 _KEPT_OF_TENANT: Final = frozenset({"id", "last_sequence", "last_at", "created_at", "deleted_at", "config_version"})
+_SHOWN_OF_REPLAY: Final = frozenset({"what", "state", "from_at", "to_at", "count", "document_id"})
 _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
     Subscription: _Members(
         shown=frozenset(
@@ -105,8 +107,9 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
         left_out=_KEPT_OF_TENANT,
     ),
     Replay: _Members(
-        shown=frozenset({"what", "state", "from_at", "to_at", "count"}),
-        left_out=frozenset(Replay.__struct_fields__) - {"what", "state", "from_at", "to_at", "count"},
+        shown=_SHOWN_OF_REPLAY,
+        left_out=frozenset(Replay.__struct_fields__) - _SHOWN_OF_REPLAY,
+        derived={"eventTypes": lambda row: None if row.types == EVERY_TYPE else type_names(row.types)},
     ),
 }
 

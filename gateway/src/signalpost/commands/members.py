@@ -76,7 +76,7 @@ class InviteMember(_MemberCommand, frozen=True, kw_only=True):
 
     def decide(self, view: View, stamp: Stamp) -> Decision[MemberInvited]:
         if view.member_with(self.email) is not None:
-            raise Conflict("member_exists", f"{self.email} is a member already.")
+            raise member_exists(self.email)
         made = Member(
             number=view.numbers.key,
             tenant_id=self.tenant_id,
@@ -104,16 +104,30 @@ class _ExistingMemberCommand(_MemberCommand, frozen=True, kw_only=True):
 
 
 class ChangeMember(_ExistingMemberCommand, frozen=True, kw_only=True):
+    """Their password, and who they are at the identity provider, stay."""
+
     audited_as: ClassVar[str] = "member.change"
     tenant: str
     name: str | UnsetType = UNSET
+    email: str | UnsetType = UNSET
     role: Role | UnsetType = UNSET
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(tenant=_EVERYBODY, member=self.member_id, email=None if self.email is UNSET else self.email)
 
     def decide(self, view: View, stamp: Stamp) -> Decision[MemberChanged]:
         found = self._found(view)
-        changed = found if self.name is UNSET else replace(found, name=self.name)
-        if self.role is not UNSET and self.role is not found.role:
-            changed = replace(changed, role=self.role, generation=found.generation + 1)
+        if self.email is not UNSET and self.email != found.email and view.member_with(self.email) is not None:
+            raise member_exists(self.email)
+        changed = replace(
+            found,
+            name=found.name if self.name is UNSET else self.name,
+            email=found.email if self.email is UNSET else self.email,
+            role=found.role if self.role is UNSET else self.role,
+        )
+        if (changed.email, changed.role) != (found.email, found.role):
+            changed = replace(changed, generation=found.generation + 1)
         member = None if changed == found else changed
         return Decision(result=MemberChanged(changed, self.tenant), member=member)
 
@@ -209,6 +223,10 @@ class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):
             raise Conflict("member_changed", "The account was changed meanwhile. Sign in anew.")
         changed = replace(found, password=self.password, generation=found.generation + 1)
         return Decision(result=PasswordSet(changed), member=changed)
+
+
+def member_exists(email: str) -> Conflict:
+    return Conflict("member_exists", f"{email} is a member already.")
 
 
 def member_not_found() -> NotFound:

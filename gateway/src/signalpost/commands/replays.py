@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from signalpost.commands.command import Decision, NumberedKind, Reads, Stamp, View
 from signalpost.commands.subscriptions import SubscriptionCommand
 from signalpost.domain.delivery import replay as rules
-from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayInput, What
+from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, Choice, LeftOut, Replay, ReplayInput
 from signalpost.domain.errors import Conflict, NotFound
 
 
@@ -37,7 +37,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
 
     audited_as: ClassVar[str] = "replay.start"
     adds: ClassVar[NumberedKind] = "replay"
-    what: What
+    choice: Choice
     from_at: int
     to_at: int
     from_sequence: int
@@ -57,7 +57,10 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
             id=self.replay_id,
             tenant_id=self.tenant_id,
             subscription_number=found.number,
-            what=self.what,
+            what=self.choice.what,
+            types=self.choice.types,
+            document_id=self.choice.document_id,
+            created_by=self.actor.name,
             from_at=self.from_at,
             to_at=self.to_at,
             from_sequence=first,

@@ -14,6 +14,15 @@ from signalpost.api.http.request import Request
 COOKIE: Final = "__Host-signalpost"
 """The session's cookie. Browsers keep one with such a name only for this very host, and take it on plain HTTP only for
 the machine that they run on."""
+_BROWSERS: Final = (
+    ("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"), ("Safari/", "Safari"),
+)  # fmt: skip
+"""What a browser says of itself, the more particular first: most also claim to be those that follow."""
+_SYSTEMS: Final = (
+    ("iPhone", "an iPhone"), ("iPad", "an iPad"), ("Android", "Android"), ("Windows", "Windows"),
+    ("Mac OS X", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+)  # fmt: skip
 _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -37,6 +46,14 @@ def set_cookie(value: str, name: str = COOKIE, seconds: int | None = None) -> tu
 
 def forget_cookie() -> tuple[str, str]:
     return set_cookie("", seconds=0)
+
+
+def browser_of(request: Request) -> str | None:
+    """Roughly which browser sent a request, and on which system: `Firefox on Linux`. None where it does not say."""
+    said = request.header(b"user-agent") or ""
+    browser = next((name for sign, name in _BROWSERS if sign in said), None)
+    system = next((name for sign, name in _SYSTEMS if sign in said), None)
+    return f"{browser or 'A browser'} on {system}" if system else browser
 
 
 def is_own_host(request: Request, public_urls: Collection[str]) -> bool:

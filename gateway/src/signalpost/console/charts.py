@@ -8,11 +8,13 @@ from typing import Final
 
 from markupsafe import Markup
 
+from signalpost.api.routing.shapes.deliveries import Attempt
 from signalpost.api.routing.shapes.overview import StatsPoint
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 MINUTES: Final = 60
 _MINUTE: Final = 60 * SECOND
+_TIMINGS_WIDTH: Final = 160
 _KINDS: Final = ("failed", "retrying", "delivered")
 """What is stacked, from below: what needs somebody stands on the line."""
 
@@ -40,6 +42,21 @@ def chart(points: Sequence[StatsPoint], now: int) -> Markup:
         '<line class="grid" x1="0" x2="600" y1="16" y2="16"/>{}<line class="grid" x1="0" x2="600" y1="118" y2="118"/>'
         '{}<text x="600" y="134" text-anchor="end">now</text></svg>'
     ).format(_said(bars), f"{most:,}", _bars(bars, most, width=10, height=102, base=118), times)
+
+
+def timings(attempt: Attempt) -> Markup:
+    """How long each step of an attempt took, as parts of a bar."""
+    exchange = attempt.exchange
+    assert exchange is not None  # only what has an exchange has steps
+    steps = (("name", exchange.name_ms), ("connect", exchange.connect_ms), ("tls", exchange.tls_ms))
+    took = [(name, ms or 0.0) for name, ms in steps]
+    took.append(("answer", max(0.0, attempt.duration_ms - sum(ms for _, ms in took))))
+    whole, x, parts = sum(ms for _, ms in took) or 1.0, 0.0, Markup("")
+    for name, ms in took:
+        width = ms / whole * _TIMINGS_WIDTH
+        parts += Markup('<rect class="fill-{}" x="{:.1f}" width="{:.1f}" height="8"/>').format(name, x, width)
+        x += width
+    return Markup('<svg class="timings" viewBox="0 0 {} 8" aria-hidden="true">{}</svg>').format(_TIMINGS_WIDTH, parts)
 
 
 def last_hour(points: Sequence[StatsPoint], now: int) -> list[tuple[int, int, int]]:

@@ -48,7 +48,7 @@ class Credentials:
 
     async def of_password(self, request: Request, email: str, password: str) -> Member:
         """The member who has this address and this password. Raises Refused."""
-        account, source = email.strip().lower()[:MAX_PASSWORD_CHARACTERS], self._source(request)
+        account, source = email.strip().lower()[:MAX_PASSWORD_CHARACTERS], self.source(request)
         wait = await self._services.sign_in_tries.take(account, source)
         if wait:
             raise Refused(429, f"Too many tries. Wait {-(-wait // SECOND)} s, then try again.")
@@ -107,7 +107,8 @@ class Credentials:
         self._services.engine.refused_calls.note(call)
 
     def _actor(self, request: Request, kind: ActorKind, id_: str, name: str, role: str | None) -> Actor:
-        return Actor(kind=kind, id=id_, name=name, role=role, source=self._source(request), request=request.id)
+        return Actor(kind=kind, id=id_, name=name, role=role, source=self.source(request), request=request.id)
 
-    def _source(self, request: Request) -> str | None:
+    def source(self, request: Request) -> str | None:
+        """The address from which a request came, as far as trusted proxies vouch for it."""
         return request.source(self._services.trusted_proxies)

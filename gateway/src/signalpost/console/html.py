@@ -3,18 +3,21 @@
 import re
 import secrets
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from signalpost.console.charts import chart, sparkline
+from signalpost.api.routing.shapes.deliveries import Attempt
+from signalpost.console.charts import chart, sparkline, timings
 from signalpost.console.condition_form import UNITS, VALUES, duration_of, fields, operators
 from signalpost.console.drawings import said, versions, words, workflow
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
+_STATUS_CODES = frozenset(HTTPStatus)
 STATES = {
     "delivered": ("Delivered", "tick"),
     "healthy": ("Healthy", "tick"),
@@ -33,6 +36,9 @@ STATES = {
     "working": ("Working", "tick"),
     "draining": ("Ending", "bars"),
     "silent": ("Silent", "diamond"),
+    "running": ("Running", "arrows"),
+    "finished": ("Finished", "tick"),
+    "cancelled": ("Stopped", "barred"),
 }
 """The word and the icon of each state, so that nothing is told by its colour alone."""
 TONES = {
@@ -47,6 +53,9 @@ TONES = {
     "draining": "paused",
     "silent": "failed",
     "unknown": "pending",
+    "running": "retrying",
+    "finished": "delivered",
+    "cancelled": "pending",
 }
 """The states that look like another one."""
 
@@ -70,9 +79,11 @@ def environment() -> Environment:
         "prose": prose,
         "pretty": pretty,
         "duration": duration_of,
+        "answered": answered,
     }
     made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
+    made.globals |= {"apart": apart, "span": span, "timings": timings}
     made.globals |= {"workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
     made.globals |= {"condition_values": VALUES, "condition_units": UNITS}
@@ -101,6 +112,25 @@ def ago(timestamp: str | None, now: int) -> Markup | str:
     said = _span(abs(seconds))
     words = "now" if said == "now" else f"{said} ago" if seconds > 0 else f"in {said}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(timestamp, moment(timestamp), words)
+
+
+def span(since: str, now: int) -> str:
+    """How long something lasts, such as `42 min`."""
+    return _span((now - parse_timestamp(since)) / SECOND)
+
+
+def apart(earlier: str, later: str) -> str:
+    """How long it is from one moment to another."""
+    said = _span((parse_timestamp(later) - parse_timestamp(earlier)) / SECOND)
+    return "at once" if said == "now" else said
+
+
+def answered(attempt: Attempt) -> str:
+    """What an attempt came to, such as `401 Unauthorized` or `timeout`."""
+    code = attempt.status_code
+    if code is None:
+        return attempt.error or ""
+    return f"{code} {HTTPStatus(code).phrase}" if code in _STATUS_CODES else str(code)
 
 
 def _span(seconds: float) -> str:

@@ -15,11 +15,11 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
 from signalpost.console import ROOT
-from signalpost.console.browser import forget_cookie, is_navigation, session_token, set_cookie
+from signalpost.console.browser import browser_of, forget_cookie, is_navigation, session_token, set_cookie
 from signalpost.console.credentials import Credentials, Refused
 from signalpost.console.replies import Replies, Reply, given, see_other
 from signalpost.domain.errors import Unauthenticated
-from signalpost.domain.sign_in import Purpose, Session
+from signalpost.domain.sign_in import Purpose, Session, Whence
 
 SIGN_IN: Final = f"{ROOT}/sign-in"
 SIGN_OUT: Final = f"{ROOT}/sign-out"
@@ -95,7 +95,12 @@ class SignIn:
             await self._sessions.end(former)
         request.principal = principal
         await self._credentials.tell(request, principal, "session.begin", by=by)
-        token = await self._sessions.begin(Purpose.CONSOLE, self._principals.ground_of(principal), proved_at=proved_at)
+        token = await self._sessions.begin(
+            Purpose.CONSOLE,
+            self._principals.ground_of(principal),
+            proved_at=proved_at,
+            whence=Whence(self._credentials.source(request), browser_of(request)),
+        )
         return see_other(to if _OWN_PATH.fullmatch(to) else self.home(principal), set_cookie(token))
 
     # --- In -----------------------------------------------------------------------------------------------------------

@@ -29,6 +29,14 @@ _WIRE = {
     EventType.DELETED: "documentDeleted",
 }
 BY_WIRE = {name: event_type for event_type, name in _WIRE.items()}
+EVERY_TYPE = sum(EventType)
+
+
+def type_names(types: int) -> list[str]:
+    """The names of event types that are given as bits."""
+    return [name for name, event_type in BY_WIRE.items() if event_type & types]
+
+
 EventTypeName = Annotated[str, Meta(extra_json_schema={"enum": list(BY_WIRE)})]
 
 

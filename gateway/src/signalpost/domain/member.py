@@ -5,8 +5,8 @@
 
 Whoever is invited gets a link, which works once and until it expires; a reset is an invitation of somebody who is there
 already, and takes their password away. A member's **generation** moves on whenever what they could do before must not
-count any more: with a new password, another role, a reset. A session names the generation in which it began and is
-worth nothing in another one, so all of them end with the change itself.
+count any more: with a new password, another role or address, a reset. A session names the generation in which it began
+and is worth nothing in another one, so all of them end with the change itself.
 """
 
 from typing import Annotated, Final
@@ -70,6 +70,7 @@ class MemberRequest(Body, frozen=True, kw_only=True):
 
 class MemberPatch(Body, frozen=True, kw_only=True):
     name: MemberName | UnsetType = UNSET
+    email: Annotated[Email | UnsetType, Meta(description="Another address ends their sessions.")] = UNSET
     role: Annotated[Role | UnsetType, Meta(description="Another role ends their sessions.")] = UNSET
 
 

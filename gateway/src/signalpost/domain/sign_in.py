@@ -52,6 +52,18 @@ class Ground(NamedTuple):
     """What must be true of it still: a key's hash, the generation of a member."""
 
 
+class Whence(NamedTuple):
+    """From where somebody came in, for them to recognise their own sessions by."""
+
+    address: str | None = None
+    """The client's address, as far as trusted proxies vouch for it."""
+    browser: str | None = None
+    """Roughly: which browser, on which system."""
+
+
+UNKNOWN_WHENCE: Final = Whence()
+
+
 class Session(Struct, frozen=True, kw_only=True):
     """The times are µs since the epoch."""
 
@@ -66,6 +78,7 @@ class Session(Struct, frozen=True, kw_only=True):
     """When it was last used, as far as that is written down."""
     proved_at: int
     """When its holder last showed a key or a password, or came by a link."""
+    whence: Whence = UNKNOWN_WHENCE
 
     def has_ended(self, now: int) -> bool:
         return now - self.used_at >= IDLE or now >= self.ends_at

@@ -1,7 +1,9 @@
 """The small queries that replays are made of."""
 
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.store.log_queries import LogQueries
 from signalpost.store.replays import Candidate
 
@@ -13,6 +15,17 @@ class Stretch(NamedTuple):
     subscription_number: int
     first: int
     last: int
+
+
+class Entry(NamedTuple):
+    """An event of the log, and what became of it at one subscription."""
+
+    sequence: int
+    type: int
+    """An EventType's value."""
+    document_id: str
+    row: Row | None
+    """None where it has no exception row."""
 
 
 class LaneState(NamedTuple):
@@ -38,6 +51,10 @@ class ReplayQueries(LogQueries, Protocol):
         """How many of these there are; it counts no more than `limit`."""
         ...
 
+    async def count_of_types(self, stretch: Stretch, state: int, types: int, limit: int) -> int:
+        """How many of the first `limit` of these are deliveries of events of some types (as bits)."""
+        ...
+
     async def failed_or_without(self, stretch: Stretch, types: int, limit: int) -> list[Candidate]:
         """Events of some types (as bits) with their deliveries, in the order of the log, where the delivery failed or
         has no exception row."""
@@ -49,4 +66,12 @@ class ReplayQueries(LogQueries, Protocol):
 
     async def count_events(self, stretch: Stretch, types: int) -> int:
         """How many events of some types (as bits) there are."""
+        ...
+
+    async def of_document(self, stretch: Stretch, document_id: str, types: int, limit: int) -> list[Entry]:
+        """A document's events of some types (as bits), in the order of the log."""
+        ...
+
+    async def entries(self, stretch: Stretch, sequences: Collection[int]) -> list[Entry]:
+        """The events of these sequences that are kept and in the stretch, in the order of the log."""
         ...

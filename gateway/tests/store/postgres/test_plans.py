@@ -10,6 +10,7 @@ import pytest
 from gateway.tests.store.postgres.implementation import POSTGRES, use_new_database
 from msgspec import json
 
+from signalpost.domain.delivery.replay import Choice
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.store import delivery_walk, document_walk, replaying
@@ -37,10 +38,11 @@ MOST = 5 * MAX_SCANNED
 each delivery of a page begins in every partition."""
 LIMIT = 50
 MIDDLE = START + COUNT // 2 * STEP
+DOCUMENT = "00000000-0000-0000-0000-000000000007"
 _NARROWER: list[dict[str, Any]] = [
     {},
     {"types": 4},
-    {"document_id": "00000000-0000-0000-0000-000000000007"},
+    {"document_id": DOCUMENT},
     {"created_to": MIDDLE},
 ]
 _ASKED: list[dict[str, Any]] = [
@@ -154,4 +156,6 @@ def _pages(subscriptions: list[Subscription]) -> Iterator[tuple[str, Coroutine[A
     for text in ("a", "A", "nothing", "a@x", "zzz"):
         yield f"documents that begin with {text}", documents.begins_with(1, text, LIMIT)
     yield "a time", deliveries.sequence_at(1, MIDDLE + 1)
-    yield "a replay's part", replaying.count(replays, subscriptions[0], COUNT // 2, COUNT // 2 + 500, "all")
+    for choice in (Choice("all"), Choice("failed", types=1), Choice("all", document_id=DOCUMENT)):
+        part = replaying.count(replays, subscriptions[0], COUNT // 2, COUNT // 2 + 500, choice)
+        yield f"a replay's part: {choice}", part

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from signalpost.domain.sign_in import (
     LIFETIME,
     LINK_LIFETIME,
+    UNKNOWN_WHENCE,
     Ground,
     Link,
     Purpose,
     Session,
+    Whence,
     hash_token,
     make_token,
 )
@@ -29,7 +31,12 @@ class Sessions:
         self._random_bytes = random_bytes
 
     async def begin(
-        self, purpose: Purpose, ground: Ground, lifetime: int = LIFETIME, proved_at: int | None = None
+        self,
+        purpose: Purpose,
+        ground: Ground,
+        lifetime: int = LIFETIME,
+        proved_at: int | None = None,
+        whence: Whence = UNKNOWN_WHENCE,
     ) -> str:
         """Begin a session that ends after `lifetime` (µs) at the latest. `proved_at` is when its holder showed who they
         are, if that was not just now. Returns its token, which always is a new one."""
@@ -42,6 +49,7 @@ class Sessions:
             ends_at=now + lifetime,
             used_at=now,
             proved_at=now if proved_at is None else min(proved_at, now),
+            whence=whence,
         )
         await self._store.begin(session)
         return token

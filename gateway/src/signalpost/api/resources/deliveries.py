@@ -15,7 +15,7 @@ from signalpost.api.resources.diagnoses import diagnosis_of
 from signalpost.api.resources.events import find_event
 from signalpost.api.resources.exchanges import kept_exchange
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
+from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.deliveries import (
     Attempt,
@@ -30,7 +30,7 @@ from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain.delivery.explanation import Known, LastAttempt, explain
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.domain.event import Event, EventType
+from signalpost.domain.event import EVERY_TYPE, Event, EventType
 from signalpost.domain.fields import Uuid
 from signalpost.domain.portal_link import Capability
 from signalpost.domain.subscription import Subscription

@@ -10,13 +10,13 @@ from msgspec import Meta
 from signalpost.api.http.pages import gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.queries import EVERY_TYPE, EventTypes, FromText, ListQuery
+from signalpost.api.routing.queries import EventTypes, FromText, ListQuery
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.documents import Feed, LogEntry
 from signalpost.domain.body import read_by
 from signalpost.domain.checks import Bad
 from signalpost.domain.errors import FieldError, Gone, Invalid, NotFound
-from signalpost.domain.event import Event
+from signalpost.domain.event import EVERY_TYPE, Event
 from signalpost.domain.fields import Uuid
 
 LATEST: Final = 2**62

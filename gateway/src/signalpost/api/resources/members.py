@@ -1,6 +1,7 @@
 """Members: people who sign in to the console. Operators invite them, so nobody gives anybody more than they have."""
 
 import msgspec
+from msgspec import UNSET
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
@@ -62,6 +63,7 @@ async def change(context: RequestContext) -> Response:
             member_id=member.id,
             within=_within(context),
             name=asked.body.name,
+            email=UNSET if asked.body.email is UNSET else asked.body.email.lower(),
             role=asked.body.role,
             idempotency=asked.idempotency,
         ),
@@ -159,13 +161,13 @@ ROUTES = (
         name="change_member",
         method="PATCH",
         path="/v1/members/{id}",
-        summary="Change a member's name or role",
+        summary="Change a member's name, address or role",
         roles=OPERATOR,
         handler=change,
         body=RequestBody(MemberPatch),
         idempotent=True,
-        replies={200: Reply("The member. With another role, their sessions have ended.", MemberShown)},
-        errors=(NotFound,),
+        replies={200: Reply("The member. With another role or address, their sessions have ended.", MemberShown)},
+        errors=(NotFound, Conflict),
         example=Example({"role": "subscriber"}),
     ),
     Route(

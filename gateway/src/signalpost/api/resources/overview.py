@@ -65,7 +65,7 @@ async def read(context: RequestContext) -> Response:
     context.query()
     services, now, tenant_id = context.services, context.services.clock.wall(), context.tenant_id
     subscriptions = services.directory.subscriptions(tenant_id)
-    lanes = await services.lane_views.glances(subscriptions)
+    lanes = await services.lane_views.glances(subscriptions, services.off_loop)
     # With a thousand lanes, to look at all takes milliseconds. The event loop delivers meanwhile.
     loop = asyncio.get_running_loop()
     worst, more = await loop.run_in_executor(services.off_loop, _worst, lanes, now)
@@ -115,7 +115,9 @@ def _shown(seen: _Seen) -> bytes:
                 subscription=_named(by_number[replay.subscription_number]),
                 status=replay.what,
                 count=replay.count,
+                count_is_capped=replay.count_is_capped,
                 queued=replay.queued,
+                created_by=replay.created_by,
             )
             for replay in seen.running
         ],

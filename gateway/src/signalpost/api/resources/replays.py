@@ -67,7 +67,11 @@ async def start_many(context: RequestContext) -> Response:
     ]
     worth = sorted((each for each in plans if each is not None and each.command.count), key=_count, reverse=True)
     data = [await _started(context, each, dry_run=asked.dry_run) for each in worth]
-    shown = ReplaysOfMany(data=data, count=sum(each.count for each in data))
+    shown = ReplaysOfMany(
+        data=data,
+        count=sum(each.count for each in data),
+        count_is_capped=any(each.count_is_capped for each in data),
+    )
     return Response(200 if asked.dry_run else 202, msgspec.json.encode(shown))
 
 
@@ -104,19 +108,20 @@ async def _plan(
         return None
     first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
     last = min(end - 1, head)
-    count, capped = await store.replays.count(found, first, last, asked.status)
+    choice = asked.choice
+    count, capped = await store.replays.count(found, first, last, choice)
     command = StartReplay(
         tenant_id=context.tenant_id,
         subscription_id=found.id,
         replay_id=context.new_id(),
-        what=asked.status,
+        choice=choice,
         from_at=from_at,
         to_at=to_at,
         from_sequence=first,
         to_sequence=last,
         count=count,
         count_is_capped=capped,
-        left_out=await store.replays.left_out(found, first, end - 1, head, asked.status),
+        left_out=await store.replays.left_out(found, first, end - 1, head, choice),
         idempotency=idempotency,
     )
     return _Planned(found, command)

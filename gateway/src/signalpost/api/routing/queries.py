@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from signalpost.domain.body import read_by
 from signalpost.domain.checks import Bad
-from signalpost.domain.event import BY_WIRE, EventType
+from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import parse_timestamp
 
 MAX_LIMIT: Final = 250
@@ -51,7 +51,6 @@ EventTypes = Annotated[
     FromText, Meta(extra_json_schema={"type": "string", "enum": [*BY_WIRE]}, extra=read_by(_event_types))
 ]
 """The name of an event type, read as the set that has only this type."""
-EVERY_TYPE: Final = sum(EventType)
 
 
 def bad_cursor() -> Bad:

@@ -45,7 +45,7 @@ async def invite(visit: Visit) -> Shown:
 
 async def change(visit: Visit) -> SeeOther:
     visit.need_proof()
-    body = {"role": visit.given("role")}
+    body = {name: visit.given(name) for name in ("email", "role")}
     await visit.calls.change("change_member", body, key=visit.given("key"), id=visit.given("id"))
     return SeeOther("/members", "changed")
 
@@ -71,7 +71,7 @@ PAGES = (
         view=view,
         forms={"invite": invite, "change": change, "reset": reset, "remove": remove},
         done={
-            "changed": "The role is changed. Sessions that were begun with another one have ended.",
+            "changed": "Saved. Sessions that were begun with another role or address have ended.",
             "removed": "The member is removed, and signed out everywhere.",
         },
     ),

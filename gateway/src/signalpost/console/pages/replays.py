@@ -11,6 +11,7 @@ from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPag
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.console.page import Page, SeeOther, Shown, Visit
 from signalpost.console.pages.deliveries import moment_of
+from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import SECOND
 
 PROVED_FROM = 10_000
@@ -23,6 +24,7 @@ class View(Struct, frozen=True):
     replays: Sequence[NamedReplay]
     plan: ReplaysOfMany | None = None
     """What would be sent, once somebody asked for it."""
+    types: Sequence[str] = tuple(BY_WIRE)
 
 
 async def view(visit: Visit) -> View:
@@ -32,22 +34,35 @@ async def view(visit: Visit) -> View:
 
 
 def typed_span(visit: Visit) -> Mapping[str, str]:
-    """What the form says, or the failures of the last day."""
+    """What the form says, or the link to this page; else the failures of the last day."""
     now = datetime.fromtimestamp(visit.now / SECOND, UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
     given = {
-        "subscription": visit.query.get("subscription", ""),
+        "subscription": "",
         "from": f"{now - timedelta(days=1):%Y-%m-%dT%H:%M:%S}",
         "to": f"{now:%Y-%m-%dT%H:%M:%S}",
         "status": "failed",
+        "type": "",
+        "document": "",
     }
-    return given | {name: visit.given(name) for name in given if name in visit.form}
+    linked = {name: value for name, value in visit.query.items() if name in given and value}
+    return given | linked | {name: visit.given(name) for name in given if name in visit.form}
 
 
 def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
     """The body of the call. Without subscriptions it is about all to which something was given up."""
     given = typed_span(visit)
-    span = {"from": moment_of(given["from"]), "to": moment_of(given["to"]), "status": given["status"]}
-    return {**span, "subscriptionIds": subscription_ids} if subscription_ids else span
+    asked: dict[str, Any] = {
+        "from": moment_of(given["from"]),
+        "to": moment_of(given["to"]),
+        "status": given["status"],
+    }
+    if given["type"]:
+        asked["eventTypes"] = [given["type"]]
+    if given["document"]:
+        asked["externalId"] = given["document"]
+    if subscription_ids:
+        asked["subscriptionIds"] = subscription_ids
+    return asked
 
 
 async def plan(visit: Visit) -> Shown:

@@ -18,6 +18,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from signalpost.domain.body import Body
+from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventTypeName
 from signalpost.domain.fields import GivenTimestamp, Uuid
 
 ATTEMPTS = 4
@@ -30,13 +31,40 @@ What = Literal["failed", "waiting", "all"]
 given up or delivered."""
 
 
+class Choice(Struct, frozen=True):
+    """Which deliveries of a range a replay is about."""
+
+    what: What
+    types: int = EVERY_TYPE
+    """Only events of these types (as bits)."""
+    document_id: str | None = None
+    """Only events of this document; None for those of all."""
+
+    @property
+    def is_every_event(self) -> bool:
+        """Whether neither a type nor a document was chosen."""
+        return self.types == EVERY_TYPE and self.document_id is None
+
+
 class ReplayRequest(Body, frozen=True, kw_only=True):
     from_: Annotated[GivenTimestamp, Meta(description="Only events created at this moment or later.")] = field(
         name="from"
     )
     to: Annotated[GivenTimestamp, Meta(description="Only events created before this moment.")]
     status: What
+    event_types: Annotated[
+        Annotated[tuple[EventTypeName, ...], Meta(min_length=1, max_length=10)] | UnsetType,
+        Meta(description="Only events of these types; those of all if it is left out."),
+    ] = UNSET
+    external_id: Annotated[
+        Uuid | UnsetType, Meta(description="Only events of this document; those of all if it is left out.")
+    ] = UNSET
     dry_run: Annotated[bool, Meta(description="Count the deliveries, and start nothing.")] = False
+
+    @property
+    def choice(self) -> Choice:
+        types = EVERY_TYPE if self.event_types is UNSET else sum({BY_WIRE[each] for each in self.event_types})
+        return Choice(self.status, types, None if self.external_id is UNSET else self.external_id)
 
 
 MAX_SUBSCRIPTIONS = 100
@@ -110,6 +138,15 @@ class Replay(Struct, frozen=True, kw_only=True):
     state: ReplayState = ReplayState.RUNNING
     finished_at: int | None = None
     """When it was finished or cancelled."""
+    types: int = EVERY_TYPE
+    document_id: str | None = None
+    """What of its range it is about; see `Choice`."""
+    created_by: str | None = None
+    """Name of whoever asked for it; None where that was not noted."""
+
+    @property
+    def choice(self) -> Choice:
+        return Choice(self.what, self.types, self.document_id)
 
     def fed(self, cursor: int, queued: int, end: int, now: int) -> "Replay":
         """After one more part, up to `cursor`, of which so many were queued; `end` is where there will be no more."""

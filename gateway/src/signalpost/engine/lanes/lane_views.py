@@ -1,7 +1,9 @@
 """What people see of lanes: the health of each, whichever node owns it. Nothing here changes a lane."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from concurrent.futures import Executor
 
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -66,13 +68,21 @@ class LaneViews:
                 await self._turns.turn(each.tenant_id)
         return await self._completed(subscriptions, here)
 
-    async def glances(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
-        """The same without what is about the next attempts, for all lanes of a tenant. Raises Unavailable."""
+    async def glances(self, subscriptions: Sequence[Subscription], off_loop: Executor) -> list[LaneView]:
+        """The same without what is about the next attempts, for all lanes of a tenant. Raises Unavailable.
+
+        A thread looks at them, while the event loop delivers. It reads numbers and frozen values alone, so it sees each
+        of them as it is at some moment."""
+        loop = asyncio.get_running_loop()
+        return await self._completed(subscriptions, await loop.run_in_executor(off_loop, self._here, subscriptions))
+
+    def _here(self, subscriptions: Sequence[Subscription]) -> dict[int, LaneView | None]:
+        """A glance at each lane that is here."""
         here: dict[int, LaneView | None] = {}
         for each in subscriptions:
             worker, last = self._workers.get(each.number), self._log.end.get(each.tenant_id, 0)
             here[each.number] = None if worker is None else glance_at(worker, each, last)
-        return await self._completed(subscriptions, here)
+        return here
 
     async def _completed(
         self, subscriptions: Sequence[Subscription], here: Mapping[int, LaneView | None]

@@ -3,21 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from signalpost.domain.sign_in import Ground, Link, Purpose, Session
+from signalpost.domain.sign_in import Ground, Link, Purpose, Session, Whence
 
-SESSION_COLUMNS = "hash, purpose, ground_kind, ground_id, proof, began_at, ends_at, used_at, proved_at"
+SESSION_COLUMNS = (
+    "hash, purpose, ground_kind, ground_id, proof, began_at, ends_at, used_at, proved_at, address, browser"
+)
 LINK_COLUMNS = "hash, purpose, ground_kind, ground_id, proof, expires_at"
 
 
 def pack_session(session: Session) -> tuple[Any, ...]:
     """`SESSION_COLUMNS` of a session."""
     times = (session.began_at, session.ends_at, session.used_at, session.proved_at)
-    return (session.hash, str(session.purpose), *session.ground, *times)
+    return (session.hash, str(session.purpose), *session.ground, *times, *session.whence)
 
 
 def unpack_session(columns: Sequence[Any]) -> Session:
     """From `SESSION_COLUMNS`."""
-    digest, purpose, kind, ground_id, proof, began_at, ends_at, used_at, proved_at = columns
+    digest, purpose, kind, ground_id, proof, began_at, ends_at, used_at, proved_at, address, browser = columns
     return Session(
         hash=digest,
         purpose=Purpose(purpose),
@@ -26,6 +28,7 @@ def unpack_session(columns: Sequence[Any]) -> Session:
         ends_at=ends_at,
         used_at=used_at,
         proved_at=proved_at,
+        whence=Whence(address, browser),
     )
 
 

@@ -4,12 +4,11 @@ A statement that locks and reads at once would return rows as they were before i
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 from signalpost.commands.batch import Rows
 from signalpost.commands.command import NumberedKind, ReplayKey, SubscriptionKey, VersionKey
-from signalpost.domain.delivery.replay import Replay, ReplayState
+from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.domain.documents.version import StoredFile, VersionRow
 from signalpost.domain.subscription import Subscription
@@ -29,6 +28,7 @@ from signalpost.store.packing.access import (
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
 from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, unpack_portal_link
+from signalpost.store.packing.replays import unpack_replay
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Row, Statement
@@ -266,10 +266,5 @@ def _unpack_subscriptions(rows: Iterable[Row], vault: Vault) -> dict[Subscriptio
 
 
 def _unpack_replays(rows: Iterable[Row]) -> dict[ReplayKey, Replay]:
-    return {(replay.subscription_number, replay.id): replay for replay in starmap(unpack_replay, rows)}
-
-
-def unpack_replay(*columns: Any) -> Replay:
-    """From the columns of `REPLAY`."""
-    values = dict(zip(Replay.__struct_fields__, columns, strict=True))
-    return Replay(**(values | {"state": ReplayState(values["state"])}))
+    replays = (unpack_replay(columns, str) for columns in rows)
+    return {(replay.subscription_number, replay.id): replay for replay in replays}

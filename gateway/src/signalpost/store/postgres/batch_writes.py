@@ -20,6 +20,7 @@ from signalpost.store.packing.access import pack_key, pack_limits, pack_member
 from signalpost.store.packing.connections import pack_connection
 from signalpost.store.packing.documents import pack_number, pack_step, pack_workflow, title_key
 from signalpost.store.packing.portal_links import pack_portal_link
+from signalpost.store.packing.replays import pack_replay
 from signalpost.store.packing.subscriptions import pack_subscription
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
@@ -87,10 +88,7 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
         ),
         *_portal_links(batch.portal_links.changed.values()),
         *tables.REPLAY.insert(
-            (
-                (*(getattr(each, name) for name in each.__struct_fields__[:-2]), str(each.state), each.finished_at)
-                for each in batch.replays.changed.values()
-            ),
+            (pack_replay(each, str) for each in batch.replays.changed.values()),
             updating("number", "state", "finished_at"),
         ),
         *_erasures(batch.erasures),

@@ -13,8 +13,8 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.fleet import Role
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
 from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
+from signalpost.store.packing.replays import unpack_replay
 from signalpost.store.packing.sequences import unpack_sequences
-from signalpost.store.postgres.batch_reads import unpack_replay
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
@@ -119,7 +119,7 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     [documents] = yield [_documents_of(opened, tenants)]
     document_of = {(number, sequence): document_id for number, sequence, document_id in documents}
     retries = _by_lane((columns[1], Retry(*columns)) for columns in asked)
-    replays = _by_lane((columns[3], unpack_replay(*columns)) for columns in running)
+    replays = _by_lane((columns[3], unpack_replay(columns, str)) for columns in running)
     blocked_of = _by_lane((number, unpack_row(*columns)) for number, *columns in blocked)
     waiting_of = _by_lane((number, unpack_row(*columns)) for number, *columns in waiting)
     loaded = {}

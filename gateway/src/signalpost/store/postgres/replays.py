@@ -1,11 +1,11 @@
 """Replays: what people read of them, and what there is to replay."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import LeftOut, Replay, What
+from signalpost.domain.delivery.replay import Choice, LeftOut, Replay
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
 from signalpost.store.packing.replays import REPLAY_COLUMNS, unpack_replay
@@ -13,7 +13,7 @@ from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import Readers
-from signalpost.store.replay_queries import LaneState, Stretch
+from signalpost.store.replay_queries import Entry, LaneState, Stretch
 from signalpost.store.replays import Candidate
 
 _SELECT: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = $1"
@@ -38,6 +38,19 @@ _FAILED_OR_WITHOUT: Final = (
     f" AND e.type & $5 <> 0 AND coalesce(d.state, {State.FAILED:d}) = {State.FAILED:d}"
     " ORDER BY e.sequence LIMIT $6"
 )
+_COUNT_OF_TYPES: Final = (
+    f"SELECT count(*) FROM (SELECT d.sequence {_IN_STATE}) found"
+    " CROSS JOIN LATERAL (SELECT type FROM event WHERE tenant_id = $6 AND sequence = found.sequence OFFSET 0) e"
+    " WHERE e.type & $7 <> 0"
+)
+_ENTRIES: Final = (
+    f"SELECT e.sequence, e.type, e.document_id, {_ROW} FROM event e"
+    " LEFT JOIN delivery d ON d.subscription_number = $2 AND d.sequence = e.sequence"
+    " WHERE e.tenant_id = $1 AND e.sequence BETWEEN $3 AND $4"
+    " AND e.sequence >= (SELECT floor FROM tenant WHERE id = $1)"
+)
+_OF_DOCUMENT: Final = f"{_ENTRIES} AND e.document_id = $5::uuid AND e.type & $6 <> 0 ORDER BY e.sequence LIMIT $7"
+_ENTRIES_AT: Final = f"{_ENTRIES} AND e.sequence = ANY($5) ORDER BY e.sequence"
 _COUNT_EVENTS: Final = (
     "SELECT count(*) FROM event WHERE tenant_id = $1 AND sequence BETWEEN $2 AND $3"
     " AND sequence >= (SELECT floor FROM tenant WHERE id = $1) AND type & $4 <> 0"
@@ -68,15 +81,15 @@ class PostgresReplays:
         return [unpack_replay(columns, str) for columns in found]
 
     async def count(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: Choice
     ) -> tuple[int, bool]:
-        asking = replaying.count(self._queries, subscription, from_sequence, to_sequence, what)
+        asking = replaying.count(self._queries, subscription, from_sequence, to_sequence, choice)
         return await self._readers.run(subscription.tenant_id, steps_of(asking))
 
     async def left_out(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, what: What
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, choice: Choice
     ) -> LeftOut:
-        asking = replaying.left_out(self._queries, subscription, from_sequence, to_sequence, head, what)
+        asking = replaying.left_out(self._queries, subscription, from_sequence, to_sequence, head, choice)
         return await self._readers.run(subscription.tenant_id, steps_of(asking))
 
 
@@ -95,6 +108,11 @@ class PostgresReplayQueries(PostgresLogQueries):
         [(count,)] = await ask_one(statement, stretch.subscription_number, state, stretch.first, stretch.last, limit)
         return int(count)
 
+    async def count_of_types(self, stretch: Stretch, state: int, types: int, limit: int) -> int:
+        tenant_id, number, first, last = stretch
+        [(count,)] = await ask_one(_COUNT_OF_TYPES, number, state, first, last, limit, tenant_id, types)
+        return int(count)
+
     async def failed_or_without(self, stretch: Stretch, types: int, limit: int) -> list[Candidate]:
         found = await ask_one(f"SELECT e.sequence, e.document_id, {_ROW} {_FAILED_OR_WITHOUT}", *stretch, types, limit)
         return [_candidate(*columns) for columns in found]
@@ -107,6 +125,18 @@ class PostgresReplayQueries(PostgresLogQueries):
     async def count_events(self, stretch: Stretch, types: int) -> int:
         [(count,)] = await ask_one(_COUNT_EVENTS, stretch.tenant_id, stretch.first, stretch.last, types)
         return int(count)
+
+    async def of_document(self, stretch: Stretch, document_id: str, types: int, limit: int) -> list[Entry]:
+        found = await ask_one(_OF_DOCUMENT, *stretch, document_id, types, limit)
+        return [_entry(*columns) for columns in found]
+
+    async def entries(self, stretch: Stretch, sequences: Collection[int]) -> list[Entry]:
+        found = await ask_one(_ENTRIES_AT, *stretch, numbers(sequences))
+        return [_entry(*columns) for columns in found]
+
+
+def _entry(sequence: int, event_type: int, document_id: str, *row: Any) -> Entry:
+    return Entry(sequence, event_type, document_id, _candidate(sequence, document_id, *row).row)
 
 
 def _candidate(sequence: int, document_id: str, state: int | None, *rest: Any) -> Candidate:

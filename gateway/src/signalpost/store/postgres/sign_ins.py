@@ -23,7 +23,7 @@ _MAKE_ROOM: Final = (
     "DELETE FROM session WHERE hash IN (SELECT hash FROM session WHERE ground_kind = $1 AND ground_id = $2"
     " ORDER BY began_at DESC OFFSET $3)"
 )
-_BEGIN: Final = f"INSERT INTO session ({SESSION_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_BEGIN: Final = f"INSERT INTO session ({SESSION_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 _FIND: Final = f"SELECT {SESSION_COLUMNS} FROM session WHERE hash = $1 AND purpose = $2"
 _OF_GROUND: Final = (
     f"SELECT {SESSION_COLUMNS} FROM session WHERE ground_kind = $1 AND ground_id = $2 AND proof = $3 AND purpose = $4"

@@ -7,6 +7,7 @@ from signalpost.store.batching import ANSWER_COLUMNS
 from signalpost.store.packing.access import KEY_COLUMNS, MEMBER_COLUMNS
 from signalpost.store.packing.connections import CONNECTION_COLUMNS
 from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS
+from signalpost.store.packing.replays import REPLAY_COLUMNS
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
@@ -79,12 +80,7 @@ RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence,
 MEMBER: Final = Table("member", MEMBER_COLUMNS, "nuntttntttnbnn")
 PORTAL_LINK: Final = Table("portal_link", PORTAL_LINK_COLUMNS, "nunbttbnnnnb")
 API_KEY: Final = Table("api_key", KEY_COLUMNS, "nuttbnnnntn")
-REPLAY: Final = Table(
-    "replay",
-    "number, id, tenant_id, subscription_number, what, from_at, to_at, from_sequence, to_sequence, count,"
-    " count_is_capped, created_at, cursor, queued, state, finished_at",
-    "nunntnnnnnfnnntn",
-)
+REPLAY: Final = Table("replay", REPLAY_COLUMNS, "nunntnnnnnf" + "nnntnnut")
 ERASURE: Final = Table("erasure", "id, tenant_id, tenant, document_id, asked_at, to_sequence, removed", "untunnn")
 AUDIT: Final = Table("audit", "position, tenant_id, number, at, actor, object, content, hash, proof", "nnnnttbbb")
 AUDIT_END: Final = Table("audit_end", "tenant_id, first, before, last, hash, tenants, proof", "nnbnbnb")

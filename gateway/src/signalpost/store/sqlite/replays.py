@@ -7,11 +7,11 @@ import apsw
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import LeftOut, Replay, What
+from signalpost.domain.delivery.replay import Choice, LeftOut, Replay
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
 from signalpost.store.packing.replays import REPLAY_COLUMNS, pack_replay, unpack_replay
-from signalpost.store.replay_queries import LaneState, Stretch
+from signalpost.store.replay_queries import Entry, LaneState, Stretch
 from signalpost.store.replays import Candidate
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
@@ -65,10 +65,15 @@ class SqliteReplays:
 
     @reading
     def count(
-        self, connection: apsw.Connection, subscription: Subscription, from_sequence: int, to_sequence: int, what: What
+        self,
+        connection: apsw.Connection,
+        subscription: Subscription,
+        from_sequence: int,
+        to_sequence: int,
+        choice: Choice,
     ) -> tuple[int, bool]:
         queries = SqliteReplayQueries(connection)
-        return at_once(replaying.count(queries, subscription, from_sequence, to_sequence, what))
+        return at_once(replaying.count(queries, subscription, from_sequence, to_sequence, choice))
 
     @reading
     def left_out(
@@ -78,10 +83,10 @@ class SqliteReplays:
         from_sequence: int,
         to_sequence: int,
         head: int,
-        what: What,
+        choice: Choice,
     ) -> LeftOut:
         queries = SqliteReplayQueries(connection)
-        return at_once(replaying.left_out(queries, subscription, from_sequence, to_sequence, head, what))
+        return at_once(replaying.left_out(queries, subscription, from_sequence, to_sequence, head, choice))
 
 
 # --- Replays as rows --------------------------------------------------------------------------------------------------
@@ -90,7 +95,7 @@ class SqliteReplays:
 def write(connection: apsw.Connection, changed: Iterable[Replay]) -> None:
     """Write the replays that commands started or cancelled. Only its lane writes how far a replay has come."""
     connection.executemany(
-        f"INSERT INTO replay ({REPLAY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO replay ({REPLAY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at",
         [pack_replay(replay, pack_uuid) for replay in changed],
     )
@@ -138,6 +143,8 @@ _FAILED_OR_WITHOUT = (
     " ORDER BY e.sequence LIMIT ?"
 )
 _ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
+_ENTRIES = f"SELECT e.sequence, e.type, e.document_id, {_ROW} FROM event e"  # noqa: S608
+_ITS_DELIVERY = "LEFT JOIN delivery d ON d.subscription_number = ? AND d.sequence = e.sequence"
 
 
 class SqliteReplayQueries(SqliteLogQueries):
@@ -156,6 +163,14 @@ class SqliteReplayQueries(SqliteLogQueries):
     def _in_state(self, statement: str, stretch: Stretch, state: int, limit: int) -> list[Any]:
         bindings = (stretch.subscription_number, state, stretch.first, stretch.last, limit)
         return rows(self._connection, statement, bindings)
+
+    async def count_of_types(self, stretch: Stretch, state: int, types: int, limit: int) -> int:
+        statement = (
+            f"SELECT count(*) FROM (SELECT d.sequence {_IN_STATE}) found"  # noqa: S608
+            " JOIN event e ON e.tenant_id = ? AND e.sequence = found.sequence WHERE e.type & ?"
+        )
+        bindings = (stretch.subscription_number, state, stretch.first, stretch.last, limit, stretch.tenant_id, types)
+        return int(rows(self._connection, statement, bindings)[0][0])
 
     async def failed_or_without(self, stretch: Stretch, types: int, limit: int) -> list[Candidate]:
         statement = f"SELECT e.sequence, e.document_id, {_ROW} {_FAILED_OR_WITHOUT}"
@@ -176,6 +191,29 @@ class SqliteReplayQueries(SqliteLogQueries):
         )
         found = rows(self._connection, statement, (stretch.tenant_id, stretch.first, stretch.last, types))
         return int(found[0][0])
+
+    async def of_document(self, stretch: Stretch, document_id: str, types: int, limit: int) -> list[Entry]:
+        tenant_id, number, first, last = stretch
+        statement = (
+            f"{_ENTRIES} INDEXED BY event_document {_ITS_DELIVERY} WHERE e.tenant_id = ? AND e.document_id = ?"
+            " AND e.sequence BETWEEN ? AND ? AND e.type & ? ORDER BY e.sequence LIMIT ?"
+        )
+        bindings = (number, tenant_id, pack_uuid(document_id), first, last, types, limit)
+        return [_entry(*columns) for columns in rows(self._connection, statement, bindings)]
+
+    async def entries(self, stretch: Stretch, sequences: Collection[int]) -> list[Entry]:
+        tenant_id, number, first, last = stretch
+        statement = (
+            f"{_ENTRIES} {_ITS_DELIVERY} WHERE e.tenant_id = ? AND e.sequence BETWEEN ? AND ?"  # noqa: S608
+            " AND e.sequence IN (SELECT value FROM json_each(?)) ORDER BY e.sequence"
+        )
+        bindings = (number, tenant_id, first, last, list_numbers(sequences))
+        return [_entry(*columns) for columns in rows(self._connection, statement, bindings)]
+
+
+def _entry(sequence: int, event_type: int, document: bytes, *row: Any) -> Entry:
+    _, document_id, kept = _candidate(sequence, document, *row)
+    return Entry(sequence, event_type, document_id, kept)
 
 
 def _candidate(sequence: int, document: bytes, state: int | None, *rest: Any) -> Candidate:

@@ -143,6 +143,9 @@ class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
     queued: int
     created_at: str
     finished_at: str | None
+    event_types: Annotated[list[EventTypeName] | None, Meta(description="Null where none was chosen.")]
+    external_id: Annotated[Uuid | None, Meta(description="The document that was chosen; null where none was.")]
+    created_by: Annotated[str | None, Meta(description="Name of whoever asked for it.")]
 
 
 class NamedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
@@ -175,6 +178,7 @@ class ReplayOfOne(Shape, frozen=True):
 class ReplaysOfMany(Shape, frozen=True):
     data: Annotated[list[ReplayOfOne], Meta(description="Subscriptions with something to send, largest number first.")]
     count: Annotated[int, Meta(description="Total number of deliveries.")]
+    count_is_capped: Annotated[bool, Meta(description="Counting stopped for one of them; there may be more.")]
 
 
 class ReplayPage(Shape, frozen=True):

@@ -76,7 +76,9 @@ class RunningReplay(Shape, frozen=True):
     subscription: NamedSubscription
     status: What
     count: int
+    count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
     queued: int
+    created_by: Annotated[str | None, Meta(description="Name of whoever asked for it.")]
 
 
 class SubscriptionCounts(Shape, frozen=True):
