@@ -20,6 +20,8 @@ FILTERS = {
     "to": "to",
 }
 """The fields of the form, and the parameters of the call."""
+REPLAYED = {"failed": "failed", "retrying": "waiting"}
+"""What a replay calls deliveries of a status; it sends all others only with everything."""
 STATUSES = ("pending", "retrying", "failed", "delivered", "skipped")
 
 
@@ -29,6 +31,8 @@ class View(Struct, frozen=True):
     is_first: bool
     same: str
     """The query that shows the same list from its beginning."""
+    again: str
+    """The query of the page that sends these again."""
     given: Mapping[str, str]
     subscriptions: Sequence[NamedSubscription]
     statuses: Sequence[str] = STATUSES
@@ -46,10 +50,15 @@ async def view(visit: Visit) -> View:
         data=page.data,
         next=page.next,
         is_first=cursor is None,
-        same=urlencode({name: value for name, value in given.items() if value}),
+        same=_query(given),
+        again=_query({**given, "status": REPLAYED.get(given["status"], "all")}),
         given=given,
         subscriptions=subscriptions.data,
     )
+
+
+def _query(given: Mapping[str, str]) -> str:
+    return urlencode({name: value for name, value in given.items() if value})
 
 
 def moment_of(value: str) -> str:

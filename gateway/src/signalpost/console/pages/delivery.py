@@ -1,5 +1,6 @@
 """Why did this event not reach this endpoint?"""
 
+import hashlib
 import shlex
 from collections.abc import Sequence
 
@@ -8,8 +9,22 @@ from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage, DeliveryWithAttempts
 from signalpost.api.routing.shapes.documents import LogEntry
-from signalpost.api.routing.shapes.subscriptions import Subscription
+from signalpost.api.routing.shapes.subscriptions import SecretStatus, Subscription
 from signalpost.console.page import Page, SeeOther, Visit
+from signalpost_receiver.sign import PAGE_SIGNATURE
+
+
+class Signed(Struct, frozen=True):
+    """How an event's bytes are signed, without the secret."""
+
+    bytes: int
+    sha256: str
+    """The first and the last digits."""
+    since: str
+    """Since when the secret signs."""
+    fingerprint: str
+    signature: str | None
+    """What the last request had, where what it sent is kept."""
 
 
 class View(Struct, frozen=True):
@@ -23,6 +38,8 @@ class View(Struct, frozen=True):
     """The event as it is sent, indented."""
     curl: str | None
     """A command that sends it again from a shell; None for what is no webhook."""
+    signed: "Signed | None"
+    """How that is signed; None for what is no webhook."""
     others: Sequence[Delivery]
     """What became of the event elsewhere."""
 
@@ -33,6 +50,7 @@ async def view(visit: Visit) -> View:
     subscription = await visit.calls.read("read_subscription", Subscription, id=of)
     event = await visit.calls.read("read_event", msgspec.Raw, id=event_id)
     entry = msgspec.json.decode(event, type=LogEntry)
+    is_webhook = subscription.kind is UNSET
     others = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": event_id, "limit": "20"})
     return View(
         delivery=delivery,
@@ -40,9 +58,28 @@ async def view(visit: Visit) -> View:
         title=title_of(entry),
         by=entry.by,
         body=body_of(event),
-        curl=curl(subscription.url, bytes_of(event)) if subscription.kind is UNSET else None,
+        curl=curl(subscription.url, bytes_of(event)) if is_webhook else None,
+        signed=await _signed(visit, bytes_of(event), delivery) if is_webhook else None,
         others=[each for each in others.data if each.subscription_id != of],
     )
+
+
+async def _signed(visit: Visit, body: bytes, delivery: DeliveryWithAttempts) -> Signed:
+    secret = await visit.calls.read("read_secret_status", SecretStatus, id=delivery.subscription_id)
+    digest = hashlib.sha256(body).hexdigest()
+    return Signed(
+        bytes=len(body),
+        sha256=f"{digest[:8]} … {digest[-8:]}",
+        since=secret.since,
+        fingerprint=secret.fingerprint,
+        signature=_last_signature(delivery),
+    )
+
+
+def _last_signature(delivery: DeliveryWithAttempts) -> str | None:
+    sent = delivery.attempts[-1].exchange if delivery.attempts else None
+    headers = () if sent is None else sent.request_headers
+    return next((each.value for each in headers if each.name == PAGE_SIGNATURE), None)
 
 
 def title_of(entry: LogEntry) -> str:
@@ -81,6 +118,12 @@ async def send_again(visit: Visit) -> SeeOther:
     return SeeOther(f"/subscriptions/{of}/deliveries/{event_id}", "sent")
 
 
+async def pause(visit: Visit) -> SeeOther:
+    of, event_id = visit.params["id"], visit.params["eventId"]
+    await visit.calls.change("patch_subscription", {"status": "paused"}, key=visit.given("key"), id=of)
+    return SeeOther(f"/subscriptions/{of}/deliveries/{event_id}", "paused")
+
+
 PAGES = (
     Page(
         path="/subscriptions/{id}/deliveries/{eventId}",
@@ -88,7 +131,10 @@ PAGES = (
         title="Delivery",
         template="delivery.html",
         view=view,
-        forms={"send": send_again},
-        done={"sent": "One more attempt is being made now."},
+        forms={"send": send_again, "pause": pause},
+        done={
+            "sent": "One more attempt is being made now.",
+            "paused": "The endpoint is paused. Nothing is sent there, and nothing is lost: events wait.",
+        },
     ),
 )

@@ -19,6 +19,17 @@ _LOOKS = {
 }
 
 
+_WORDS = {
+    "failing": "Failing",
+    "disabled": "Disabled",
+    "held": "Held up",
+    "lost": "Events lost",
+    "given_up": "Given up",
+    "behind": "Behind",
+}
+_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
+
+
 class View(Struct, frozen=True):
     overview: Overview
     headline: str
@@ -29,6 +40,8 @@ class View(Struct, frozen=True):
     """How many subscriptions are in each state."""
     looks: Mapping[str, str]
     """The state that each need looks like."""
+    words: Mapping[str, str]
+    """What each need is called."""
 
     @property
     def subscriptions(self) -> int:
@@ -47,6 +60,7 @@ async def view(visit: Visit) -> View:
         latest=latest.data,
         counts=asdict(overview.subscriptions),
         looks=_LOOKS,
+        words=_WORDS,
     )
 
 
@@ -56,7 +70,8 @@ def _headline(overview: Overview) -> str:
     needing = len(overview.attention) + overview.more
     if needing == 0:
         return "Everything arrives"
-    return "One endpoint needs you" if needing == 1 else f"{needing} endpoints need you"
+    number = _NUMBERS[needing] if needing < len(_NUMBERS) else f"{needing:,}"
+    return f"{number} endpoint needs you" if needing == 1 else f"{number} endpoints need you"
 
 
 def _beside(overview: Overview) -> str:
