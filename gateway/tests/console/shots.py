@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.tests.api.conftest import World
+from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.console.accessibility import findings_of
+from gateway.tests.console.busy_hour import BusyHour
 from gateway.tests.console.test_browser import CHROMIUM, Desk, Endpoint, Visit
 from gateway.tests.console.test_portal_browser import Customer, pages_of
 
+from signalpost.runtime.clock import Clock
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost.settings import Settings
 
@@ -42,9 +45,18 @@ def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     found: list[str] = []
     answers = {"/acme": (401, b'{"error":"invalid signature"}'), "/hostile": (500, b"<h1>down</h1>")}
-    with sync_playwright() as started, endpoints(answers) as origin, gateway(origin) as full, gateway(origin) as empty:
+    clock, answers_of_hour = MovedClock(), dict[str, tuple[int, bytes]]()
+    with (
+        sync_playwright() as started,
+        endpoints(answers) as origin,
+        endpoints(answers_of_hour) as origin_of_hour,
+        gateway(origin) as full,
+        gateway(origin) as empty,
+        gateway(origin_of_hour, clock) as busy,
+    ):
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         desk = Desk(full, origin, answers, browser)
+        hour = dict(BusyHour(busy, clock, origin_of_hour, answers_of_hour).pages)
         for theme, width in WINDOWS:
             window: dict[str, Any] = {
                 "viewport": {"width": width, "height": 900},
@@ -55,9 +67,10 @@ def main() -> int:
             found += _pictures(Visit(desk, **window), dict(zip(DOORS, desk.doors, strict=True)), f"{theme}-{width}")
             unused = {f"empty-{path.strip('/?=') or 'overview'}": path for path in WITHOUT_ANYTHING}
             found += _pictures(Visit(desk, world=empty, **window), unused, f"{theme}-{width}")
+            found += _pictures(Visit(desk, world=busy, **window), hour, f"{theme}-{width}")
             portal = pages_of(desk)
             found += _pictures(Customer(desk, {"theme": THEME}, **window), portal, f"{theme}-{width}")
-            count = len(desk.pages) + len(desk.doors) + len(unused) + len(portal)
+            count = len(desk.pages) + len(desk.doors) + len(unused) + len(hour) + len(portal)
             sys.stdout.write(f"{theme}, {width} px: {count} pages\n")
         browser.close()
     sys.stdout.write("".join(f"{each}\n" for each in found) or "axe found nothing.\n")
@@ -88,10 +101,10 @@ def endpoints(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
 
 
 @contextmanager
-def gateway(origin: str) -> Iterator[World]:
+def gateway(origin: str, clock: Clock | None = None) -> Iterator[World]:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(data_dir=Path(folder), allow_targets=parse_allow_targets(origin))
-        world = World(settings, idle_seconds=60, wait_seconds=3600)
+        world = World(settings, idle_seconds=60, wait_seconds=3600, clock=clock)
         try:
             yield world
         finally:

@@ -208,7 +208,7 @@ def visit(desk: Desk) -> Iterator[Visit]:
 
 
 def test_anything_wrong_is_seen_without_a_click(visit: Visit) -> None:
-    visit.sees("2 endpoints need you")
+    visit.sees("Two endpoints need you")
     visit.sees("Acme Legal")
     visit.sees("The endpoint does not accept our signature")
     assert visit.clicks == 0
@@ -463,3 +463,24 @@ def test_two_people_at_once_see_what_the_other_did(desk: Desk, visit: Visit) -> 
     assert json.loads(desk.world.get(f"/v1/subscriptions/{subscription}").body)["status"] == "paused"
     other.context.close()
     desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")
+
+
+def test_of_two_people_who_edit_at_once_the_second_is_told_and_keeps_what_they_typed(desk: Desk, visit: Visit) -> None:
+    other = Visit(desk)
+    subscription = desk.subscribe("/fine", "Edited by two")
+    for each in (visit, other):
+        each.open(f"/subscriptions/{subscription}")
+    visit.page.get_by_label("Name").fill("The first name")
+    visit.click("Save")
+    visit.sees("Saved.")
+    other.page.get_by_label("Name").fill("The second name")
+    other.click("Save")
+    other.sees("Somebody else changed this meanwhile")
+    path = f"/v1/subscriptions/{subscription}"
+    assert desk.world.get(path).ok()["name"] == "The first name"
+    assert other.page.get_by_label("Name").input_value() == "The second name"
+    other.click("Save")
+    other.sees("Saved.")
+    assert desk.world.get(path).ok()["name"] == "The second name"
+    other.context.close()
+    desk.world.send("DELETE", path)

@@ -44,6 +44,11 @@ class Calls:
         response = await self._make(name, path, query=urlencode(given).encode())
         return msgspec.json.decode(response.body, type=shape)
 
+    async def read_version(self, name: str, shape: type[Shape], /, **path: str) -> tuple[Shape, str]:
+        """What a call reads, and which version of it that is, for the `if_match` of a change. Raises Refusal."""
+        response = await self._make(name, path, query=b"")
+        return msgspec.json.decode(response.body, type=shape), dict(response.headers)["etag"]
+
     async def change(
         self,
         name: str,

@@ -27,6 +27,8 @@ CONFIG = "config."
 
 class View(Struct, frozen=True):
     subscription: Subscription
+    version: str
+    """Which version of it is shown, so that a form changes no other one."""
     latest: Sequence[Delivery]
     form: SchemaForm | None
     """What a vendor gets; None for a webhook, and where its kind is not installed."""
@@ -52,12 +54,13 @@ class Tested(Struct, frozen=True):
 
 
 async def view(visit: Visit) -> View:
-    subscription = await _read(visit)
+    subscription, version = await visit.calls.read_version("read_subscription", Subscription, id=visit.params["id"])
     latest = await visit.calls.read(
         "list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=visit.params["id"]
     )
     return View(
         subscription=subscription,
+        version=version,
         latest=latest.data,
         form=await _form(visit, subscription),
         when=condition_form("when.", "/when", subscription.when, visit.form),
@@ -67,8 +70,10 @@ async def view(visit: Visit) -> View:
 
 async def _form(visit: Visit, subscription: Subscription) -> SchemaForm | None:
     """The config of a subscription as a form. One that was sent says all of it."""
+    if subscription.config is UNSET:
+        return None
     kind = next((each for each in await kinds(visit) if each.kind == subscription.kind), None)
-    if kind is None or subscription.config is UNSET:
+    if kind is None:
         return None
     kept = {} if "name" in visit.form else subscription.config
     return schema_form(kind.config, typed_below(CONFIG, visit.form), "/config", kept)
@@ -79,7 +84,9 @@ async def _read(visit: Visit) -> Subscription:
 
 
 async def _patch(visit: Visit, changed: Mapping[str, Any], done: str) -> SeeOther:
-    await visit.calls.change("patch_subscription", changed, key=visit.given("key"), id=visit.params["id"])
+    """Only of the version that the form was made of, where it says which one that is."""
+    of, version = visit.params["id"], visit.given("version")
+    await visit.calls.change("patch_subscription", changed, key=visit.given("key"), if_match=version, id=of)
     return _back(visit, done)
 
 

@@ -43,6 +43,8 @@ async def view_endpoints(visit: Visit) -> Endpoints:
 
 class Endpoint(Struct, frozen=True):
     subscription: Subscription
+    version: str
+    """Which version of it is shown, so that a form changes no other one."""
     latest: Sequence[Delivery]
     secret: SecretStatus | None
     """What is known of the secret; None for whom it is no concern of."""
@@ -54,13 +56,13 @@ class Endpoint(Struct, frozen=True):
 
 async def view_endpoint(visit: Visit) -> Endpoint:
     of = visit.params["id"]
-    found = await visit.calls.read("read_subscription", Subscription, id=of)
+    found, version = await visit.calls.read_version("read_subscription", Subscription, id=of)
     latest = await visit.calls.read("list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=of)
     status = None
     if visit.may(Capability.SECRET) and not found.kind:
         status = await visit.calls.read("read_secret_status", SecretStatus, id=of)
     link = visit.principal.portal
-    return Endpoint(found, latest.data, status, link is not None and link.subscriptions == "all")
+    return Endpoint(found, version, latest.data, status, link is not None and link.subscriptions == "all")
 
 
 async def change(visit: Visit) -> SeeOther:
@@ -77,7 +79,9 @@ async def change_headers(visit: Visit) -> SeeOther:
 
 
 async def _patch(visit: Visit, changed: Mapping[str, Any], done: str) -> SeeOther:
-    await visit.calls.change("patch_subscription", changed, key=visit.given("key"), id=visit.params["id"])
+    await visit.calls.change(
+        "patch_subscription", changed, key=visit.given("key"), if_match=visit.given("version"), id=visit.params["id"]
+    )
     return SeeOther(f"/subscriptions/{visit.params['id']}", done)
 
 
