@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import aged_postgres
+import psycopg
 from large_database import FULL_OF_FAILED, FULL_OF_RETRIES, START, Size, build, external_id
+from queries import sequential_scans, tell_scans
 from rich.console import Console
 from rich.table import Table
 
@@ -22,6 +25,7 @@ from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
 from signalpost.runtime.asgi import App, Message
 from signalpost.settings import Settings
+from signalpost.store.open import find_database
 from signalpost.store.sqlite.connect import connect
 
 RUNS = 25
@@ -59,8 +63,10 @@ async def get(app: App, path: str, headers: Mapping[str, str], method: str = "GE
     return Reply(sent[0]["status"], dict(sent[0]["headers"]), body, ms * 1000, busy * 1000)
 
 
-async def measure(folder: Path, size: Size) -> Table:
-    settings = Settings(data_dir=folder, master_key=(bytes(32),), retention_days=3_650, disk_reserve_mb=0)
+async def measure(folder: Path, size: Size, url: str | None = None) -> Table:
+    settings = Settings(
+        data_dir=folder, database_url=url, master_key=(bytes(32),), retention_days=3_650, disk_reserve_mb=0
+    )
     async with Gateway(settings) as gateway:
         key = {"authorization": f"Bearer {gateway.operator_key}"}
         link = await get(gateway.app, "/v1/console-links", key, "POST")
@@ -134,10 +140,26 @@ def pages(size: Size) -> dict[str, str]:
     }
 
 
+def on_postgres(folder: Path, size: Size, url: str) -> None:
+    """Measures on PostgreSQL, and tells which large tables a page's queries read from one end to the other."""
+    said = Console(width=120)
+    if not find_database(url).exists():
+        began = time.perf_counter()
+        aged_postgres.build(url, size)
+        with psycopg.connect(url) as connection:
+            connection.execute("UPDATE tenant SET paused_at = %s", (START,))  # nothing is sent, and all is read
+        said.print(f"Built {size.attempts:,} attempts in {time.perf_counter() - began:.0f} s.")
+    before = sequential_scans(url)
+    said.print(asyncio.run(measure(folder, size, url)))
+    time.sleep(2)  # until the server has added up what its processes did
+    tell_scans(said, before, sequential_scans(url))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--attempts", type=int, default=2_000_000)
     parser.add_argument("--folder", type=Path, help="Keep the database here for the next run.")
+    parser.add_argument("--database-url", help="Measure a PostgreSQL database, which is built where it is empty.")
     options = parser.parse_args()
     size = Size(
         events=options.attempts // 5,
@@ -150,6 +172,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(mode=0o700, exist_ok=True)
+        if options.database_url is not None:
+            on_postgres(folder, size, options.database_url)
+            return
         database = folder / "signalpost.db"
         if not database.exists():
             began = time.perf_counter()

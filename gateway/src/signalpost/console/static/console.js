@@ -7,7 +7,7 @@ const $ = (selector, from = document) => from.querySelector(selector);
 // --- Fresh regions: fetched again while the page is seen, and replaced where they changed and nobody is at work there.
 // A stream names the topics that changed after a position. Without one, and for what is told by the clock alone,
 // everything is fetched from time to time.
-const PERIOD = 3000, SLOW = 30000;
+const PERIOD = 3000, POLL = 10000, SLOW = 30000;
 const root = document.body.dataset.root;
 const fresh = () => [...document.querySelectorAll("[data-fresh]")];
 const busy = (region) => region.contains(document.activeElement) && document.activeElement !== document.body
@@ -73,7 +73,7 @@ setInterval(() => {
   if (stream?.readyState !== EventSource.OPEN || Date.now() - fetchedAt >= SLOW) refreshAll();
   else refresh([]);
   follow();
-}, root ? PERIOD : SLOW);
+}, root ? PERIOD : POLL);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return leave();
   refreshAll();
