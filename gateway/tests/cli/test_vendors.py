@@ -129,6 +129,20 @@ def test_a_person_lets_the_gateway_in_and_is_forgotten(run: Run, google: GoogleC
     assert "consent was not" in run("connections", "connect", ours, "--paste", stdin=wrong + "\n", code=1).stderr
 
 
+def test_what_is_wrong_with_a_preset_is_said_by_the_option_that_set_it(run: Run, slack: Slack) -> None:
+    ours = connection(run, *BOT, "--set", f"standIn={slack.origin}", stdin="xoxb-good\n")
+
+    def refused(preset: str, *blanks: str, code: int = 1) -> str:
+        options = [part for blank in blanks for part in ("--set", blank)]
+        return run("subscriptions", "create", "--preset", preset, "--connection", ours, *options, code=code).stderr
+
+    assert "did you mean slack-executed?" in refused("slack-exected", code=2)
+    assert "  --set channel: Write it like #contracts." in refused("slack-executed", "channel=contracts")
+    assert "  --set text: At 13: There is no document.titel" in refused("slack-executed", "text={{ document.titel }}")
+    assert "  --set seconds: This must be a whole number." in refused("slack-approval-waits", "seconds=3d")
+    assert "did you mean slack?" in run("destinations", "show", "slak", code=1).stderr
+
+
 def test_a_preview_shows_the_request_or_why_there_is_none(run: Run, api: Client, slack: Slack) -> None:
     ours = connection(run, *BOT, "--set", f"standIn={slack.origin}", stdin="xoxb-good\n")
     options = ("--preset", "slack-approval-waits", "--connection", ours, "--set", "seconds=3600", "--json")

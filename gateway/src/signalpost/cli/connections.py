@@ -116,7 +116,7 @@ def try_(connection: ConnectionId, /, *, as_json: Json = False) -> None:
     elif tested["works"]:
         say(tested["detail"])
     if not tested["works"]:
-        raise CommandError(f"The vendor refuses access: {tested['detail']}")
+        raise CommandError(f"The connection does not work: {tested['detail']}")
 
 
 @app.command(name="connect")

@@ -6,6 +6,7 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import CommandError, connect, path
 from signalpost.cli.output import Json, print_json, print_table, say
+from signalpost.domain.names import did_you_mean
 
 app = App(name="destinations", help_format="markdown")
 
@@ -36,16 +37,19 @@ def show(
 
     Example: signalpost destinations show slack
     """
-    found = next((each for each in kinds() if each["kind"] == kind), None)
-    if found is None:
-        raise CommandError(f"There is no kind {kind}. List them: signalpost destinations list")
+    installed = {each["kind"]: each for each in kinds()}
+    if kind not in installed:
+        hint = did_you_mean(kind, installed)
+        raise CommandError(f"There is no kind {kind}{hint} List them: signalpost destinations list")
+    found = installed[kind]
     if as_json:
         print_json(found)
         return
     say(f"{found['title']}: {found['about']}")
     say(f"\nA connection (signalpost connections create --kind {kind}):")
     _show_members(found["connection"])
-    say("\nA subscription's config (signalpost subscriptions create --kind … --config FILE):")
+    create = f"signalpost subscriptions create --kind {kind} --connection CONNECTION --config FILE"
+    say(f"\nA subscription's config ({create}):")
     _show_members(found["config"])
     for preset in found["presets"]:
         say(f"\n{preset['name']}: {preset['about']}")

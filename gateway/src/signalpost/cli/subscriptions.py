@@ -11,6 +11,7 @@ from signalpost.cli.client import CommandError, Misuse, connect, path
 from signalpost.cli.declared.command import apply, export
 from signalpost.cli.destinations import kinds
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
+from signalpost.domain.names import did_you_mean
 
 app = App(name="subscriptions", help_format="markdown")
 
@@ -148,9 +149,9 @@ def create(
     }  # fmt: skip
     if sum(each is not None for each in (url, preset, kind)) != 1:
         raise Misuse("Name one: the URL of a webhook, --preset, or --kind.")
-    recipe = {} if preset is None else _filled_preset(preset, assignments(set_ or (), "--set"))
+    recipe, options = ({}, OPTIONS) if preset is None else _filled_preset(preset, assignments(set_ or (), "--set"))
     body = {"eventTypes": list(ALL), **recipe, **_given(asked)}
-    _show(connect(OPTIONS).call("POST", path("subscriptions"), body=body).content, as_json)
+    _show(connect(options).call("POST", path("subscriptions"), body=body).content, as_json)
 
 
 @app.command
@@ -342,12 +343,15 @@ def delete(subscription: SubscriptionId, /) -> None:
     say(f"Deleted {subscription}.")
 
 
-def _filled_preset(name: str, given: dict[str, str]) -> dict[str, Any]:
-    for kind in kinds():
-        for preset in kind["presets"]:
-            if preset["name"] == name:
-                return {"kind": kind["kind"], **filled(preset, given)}
-    raise Misuse(f"There is no preset {name}. List them: signalpost destinations list")
+def _filled_preset(name: str, given: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The members that a preset makes, and which option sets which of them."""
+    installed = {preset["name"]: (kind["kind"], preset) for kind in kinds() for preset in kind["presets"]}
+    if name not in installed:
+        hint = did_you_mean(name, installed)
+        raise Misuse(f"There is no preset {name}{hint} List them: signalpost destinations list")
+    kind, preset = installed[name]
+    blanks = {each["pointer"]: f"--set {each['name']}" for each in preset["inputs"]}
+    return {"kind": kind, **filled(preset, given)}, {**OPTIONS, **blanks}
 
 
 def _json_or_file(text: str | None) -> Any:

@@ -83,9 +83,7 @@ def hosted_at(*hosts: str) -> Meta:
     def check(url: str) -> str:
         host = parse_url(url).target.host
         if host not in hosts and not any(each.startswith(".") and host.endswith(each) for each in hosts):
-            detail = (
-                f"{host} is not the vendor's, whose addresses are at {own}. Name a proxy or a test as the stand-in."
-            )
+            detail = f"The vendor's addresses are at {own}, not at {host}. For a proxy or a test, set standIn."
             raise Bad("not_the_vendors", detail)
         return url
 
