@@ -6,9 +6,8 @@ import pytest
 from gateway.tests.domain.subjects import subject
 from msgspec import UNSET
 
-from signalpost.destinations.destination import Input, Preset
 from signalpost.destinations.fields import filled
-from signalpost.destinations.presets import body_of
+from signalpost.destinations.presets import Input, Preset, body_of
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import read
 from signalpost.domain.checks import Several

@@ -7,9 +7,9 @@ import pytest
 from gateway.tests.destinations.kinds import DOCUMENT, KINDS, connection, context
 from msgspec import UNSET
 
-from signalpost.destinations.destination import Call, Context, Preset, Skip
+from signalpost.destinations.destination import Call, Context, Skip
 from signalpost.destinations.fields import filled
-from signalpost.destinations.presets import body_of
+from signalpost.destinations.presets import Preset, body_of
 from signalpost.domain.names import Subject
 
 CONNECTIONS = {

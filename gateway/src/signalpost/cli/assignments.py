@@ -10,8 +10,7 @@ from typing import Any
 from msgspec import convert
 
 from signalpost.cli.client import Misuse
-from signalpost.destinations.destination import Preset
-from signalpost.destinations.presets import body_of
+from signalpost.destinations.presets import Preset, body_of
 from signalpost.domain.checks import Several
 
 

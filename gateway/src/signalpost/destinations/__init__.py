@@ -17,8 +17,6 @@ from signalpost.destinations.destination import (
     Fixed,
     Grant,
     Held,
-    Input,
-    Preset,
     Reauthorise,
     Reject,
     Reply,
@@ -44,6 +42,7 @@ from signalpost.destinations.fields import (
     secret,
 )
 from signalpost.destinations.members import Origin, StandIn, at_stand_in, hosted_at, or_stand_in, origin_of, shortened
+from signalpost.destinations.presets import Input, Preset
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import EndpointUrl

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from signalpost.destinations.presets import Preset
 from signalpost.domain.body import Body
 from signalpost.domain.names import Subject
 
@@ -232,33 +233,6 @@ class Revocation(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Revocation({self.call!r})"
-
-
-# --- Presets ----------------------------------------------------------------------------------------------------------
-
-
-class Input(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A blank of a preset that a person fills in."""
-
-    name: str
-    title: str
-    description: str
-    pointer: str
-    """Where in the preset's body its value goes, as a JSON pointer."""
-    example: Any
-    default: Any | UnsetType = UNSET
-
-
-class Preset(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A recipe: a subscription in which two or three blanks are left to fill in."""
-
-    name: str
-    """Unique among all kinds; such as `slack-executed`."""
-    title: str
-    about: str
-    body: Mapping[str, Any]
-    """`eventTypes`, `when`, `after` and `config` of the subscription."""
-    inputs: Sequence[Input]
 
 
 # --- The kind ---------------------------------------------------------------------------------------------------------

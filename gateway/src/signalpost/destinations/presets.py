@@ -1,14 +1,37 @@
-"""From a preset and what a person filled in to the members of a subscription."""
+"""Presets: subscriptions with two or three blanks, and what they become once a person has filled those in."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct, UnsetType
 
-from signalpost.destinations.destination import Input, Preset
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.names import did_you_mean, shortened
+
+
+class Input(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A blank of a preset that a person fills in."""
+
+    name: str
+    title: str
+    description: str
+    pointer: str
+    """Where in the preset's body its value goes, as a JSON pointer."""
+    example: Any
+    default: Any | UnsetType = UNSET
+
+
+class Preset(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A recipe: a subscription in which two or three blanks are left to fill in."""
+
+    name: str
+    """Unique among all kinds; such as `slack-executed`."""
+    title: str
+    about: str
+    body: Mapping[str, Any]
+    """`eventTypes`, `when`, `after` and `config` of the subscription."""
+    inputs: Sequence[Input]
 
 
 def body_of(preset: Preset, inputs: Mapping[str, Any]) -> dict[str, Any]:

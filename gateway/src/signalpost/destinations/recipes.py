@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from signalpost.destinations.destination import Input, Preset
+from signalpost.destinations.presets import Input, Preset
 
 CREATED: Final = "documentCreated"
 UPDATED: Final = "documentUpdated"

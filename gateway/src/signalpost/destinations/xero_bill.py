@@ -10,9 +10,7 @@ Xero takes 60 calls a minute, 5 at once, and some thousands a day; past the day'
 """
 
 from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from msgspec import UNSET, Meta
@@ -36,8 +34,9 @@ from signalpost.destinations.destination import (
     Throttle,
     by_status,
 )
-from signalpost.destinations.fields import DayTemplate, NumberTemplate, Private, SecretText, Template, secret
+from signalpost.destinations.fields import Private, SecretText, secret
 from signalpost.destinations.members import ClientId, StandIn, or_stand_in, shortened, vendor_origins
+from signalpost.destinations.xero_draft import XeroBillConfig, bill_of
 from signalpost.domain.body import Body
 from signalpost.domain.fields import Text
 
@@ -45,7 +44,6 @@ API_ORIGIN: Final = "https://api.xero.com"
 TOKEN_ORIGIN: Final = "https://identity.xero.com"  # noqa: S105 - an address, not a token
 CONSENT_ORIGIN: Final = "https://login.xero.com"
 SCOPES: Final = "accounting.invoices accounting.contacts"
-MAX_LINES: Final = 20
 _VOID: Final = ("DELETED", "VOIDED")
 
 Scopes = Annotated[
@@ -59,7 +57,6 @@ Scopes = Annotated[
         pattern="^[a-z._ ]+$",
     ),
 ]
-TaxType = Annotated[str, Meta(min_length=1, max_length=50, pattern="^[A-Z0-9_]+$")]
 ClientSecret = Annotated[
     SecretText,
     secret("Client secret", "From the app's page “Configuration”, shown once.", "hJ0Tn5vPq2xY8cLd"),
@@ -102,99 +99,6 @@ class XeroConnection(Body, frozen=True, kw_only=True):
         ),
     ]
     stand_in: StandIn = UNSET
-
-
-class Line(Body, frozen=True, kw_only=True):
-    """One line of a bill."""
-
-    description: Annotated[
-        Template, Meta(title="Description", description="What is paid for.", examples=["{{ document.title }}"])
-    ]
-    quantity: Annotated[
-        NumberTemplate,
-        Meta(title="Quantity", description="How many; a number.", examples=[1, "{{ document.additionalFacts.seats }}"]),
-    ] = 1
-    unit_amount: Annotated[
-        NumberTemplate,
-        Meta(title="Amount", description="The price of one; a number.", examples=["{{ document.contractValue }}"]),
-    ]
-    account_code: Annotated[
-        str,
-        Meta(
-            title="Account",
-            description="The code of the account, from the chart of accounts.",
-            examples=["400"],
-            min_length=1,
-            max_length=10,
-        ),
-    ]
-    tax_type: Annotated[
-        TaxType | None,
-        Meta(
-            title="Tax rate",
-            description="The tax type's name in the API, such as INPUT. Without one, the account's own.",
-            examples=["INPUT", None],
-        ),
-    ] = None
-
-
-class XeroBillConfig(Body, frozen=True, kw_only=True):
-    """The draft bill that an event becomes."""
-
-    contact: Annotated[
-        Template,
-        Meta(
-            title="Supplier",
-            description="The contact's name; Xero creates one if there is none of this name.",
-            examples=["{{ document.counterpartyName }}"],
-        ),
-    ]
-    number: Annotated[
-        Template,
-        Meta(
-            title="Number",
-            description="The bill's number, by which an existing bill is found.",
-            examples=["{{ document.externalId }}"],
-        ),
-    ] = "{{ document.externalId }}"
-    day: Annotated[
-        DayTemplate,
-        Meta(
-            title="Date",
-            description="The bill's date; left empty, the day on which it is made.",
-            examples=["{{ document.executedAt | date }}"],
-        ),
-    ] = ""
-    due: Annotated[
-        DayTemplate,
-        Meta(
-            title="Due",
-            description="When it is to be paid.",
-            examples=["{{ document.executedAt | days: 30 | date }}"],
-        ),
-    ]
-    currency: Annotated[
-        Template,
-        Meta(
-            title="Currency",
-            description="A three-letter code that the organisation uses; if empty, its default.",
-            examples=["{{ document.additionalFacts.currency }}"],
-        ),
-    ] = ""
-    amounts_are: Annotated[
-        Literal["Exclusive", "Inclusive", "NoTax"],
-        Meta(title="Amounts are", description="Without tax, with tax, or free of it.", examples=["Exclusive"]),
-    ] = "Exclusive"
-    lines: Annotated[
-        tuple[Line, ...],
-        Meta(
-            title="Lines",
-            description="What is paid for.",
-            examples=[[{"description": "{{ document.title }}", "unitAmount": 100, "accountCode": "400"}]],
-            min_length=1,
-            max_length=MAX_LINES,
-        ),
-    ]
 
 
 class XeroBill(Destination[XeroConnection, XeroBillConfig]):
@@ -256,7 +160,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         """The question whether there is a bill of this number."""
         if "id" in context.made:
             return Skip("There is a bill for this document already.")
-        bill = _bill(config)
+        bill = bill_of(config)
         if isinstance(bill, Skip):
             return bill
         numbers = quote(bill["InvoiceNumber"], safe="")
@@ -272,7 +176,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         """What Xero's answer means, and whether a bill is to be made."""
         if reply.status != 200:
             return _refusal(reply)
-        bill = _bill(config)
+        bill = bill_of(config)
         listed = reply.at("Invoices")
         if isinstance(bill, Skip) or not isinstance(listed, list):
             return Reject("NO_INVOICES", "Xero's answer has no invoices in it.")
@@ -288,7 +192,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
 
     def foreseen(self, connection: XeroConnection, config: XeroBillConfig, context: Context) -> Sequence[Call]:
         """The bill, which follows the question whether it is there."""
-        bill = _bill(config)
+        bill = bill_of(config)
         return () if isinstance(bill, Skip) else (_creation(connection, bill, context),)
 
     def probe(self, connection: XeroConnection) -> Call | None:
@@ -330,64 +234,9 @@ def _headers(context: Context) -> dict[str, str]:
     return {"accept": "application/json"} | ({} if organisation is None else {"xero-tenant-id": organisation})
 
 
-def _bill(config: XeroBillConfig) -> dict[str, Any] | Skip:
-    """The bill in Xero's words, or why none can be made of this document."""
-    contact, number = config.contact.strip(), config.number.strip()
-    if not contact or not number:
-        return Skip("The document has no supplier or no number for a bill.")
-    lines = [_line(line) for line in config.lines]
-    if any(line is None for line in lines):
-        return Skip("A quantity or an amount of the bill is no number.")
-    days = {"Date": config.day.strip(), "DueDate": config.due.strip()}
-    if not all(_is_day(day) for day in days.values() if day):
-        return Skip("The date or the due date of the bill is no date.")
-    bill = {
-        "Type": "ACCPAY",
-        "Status": "DRAFT",
-        "Contact": {"Name": contact},
-        "InvoiceNumber": number,
-        "LineAmountTypes": config.amounts_are,
-        "LineItems": lines,
-        **days,
-        "CurrencyCode": config.currency.strip().upper(),
-    }
-    return {name: value for name, value in bill.items() if value != ""}
-
-
 def _creation(connection: XeroConnection, bill: dict[str, Any], context: Context) -> Call:
     headers = {**_headers(context), "idempotency-key": context.key}
     return Call(method="PUT", url=_invoices(connection), json={"Invoices": [bill]}, headers=headers)
-
-
-def _line(line: Line) -> dict[str, Any] | None:
-    quantity, amount = _number(line.quantity), _number(line.unit_amount)
-    if quantity is None or amount is None:
-        return None
-    said = {
-        "Description": line.description,
-        "Quantity": quantity,
-        "UnitAmount": amount,
-        "AccountCode": line.account_code,
-        "TaxType": line.tax_type,
-    }
-    return {name: value for name, value in said.items() if value is not None}
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or value is None:
-        return None
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return float(number) if number.is_finite() else None
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return len(text) == len("2026-01-31") and date.fromisoformat(text) is not None
-    except ValueError:
-        return False
 
 
 def _is_that(invoice: Any, number: str) -> bool:

@@ -27,7 +27,6 @@ from signalpost.destinations.destination import (
     Done,
     Grant,
     Held,
-    Preset,
     Reply,
     Ruling,
     Skip,
@@ -35,7 +34,7 @@ from signalpost.destinations.destination import (
 )
 from signalpost.destinations.fields import secrets_in
 from signalpost.destinations.members import origin_of
-from signalpost.destinations.presets import body_of
+from signalpost.destinations.presets import Preset, body_of
 from signalpost.destinations.registry import Unusable, usable
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several, pointer

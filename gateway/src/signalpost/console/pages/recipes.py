@@ -14,8 +14,7 @@ from signalpost.console.condition_form import Duration, duration_of, seconds_of,
 from signalpost.console.page import Page, SeeOther, Shown, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews, problem
-from signalpost.destinations.destination import Input, Preset
-from signalpost.destinations.presets import body_of
+from signalpost.destinations.presets import Input, Preset, body_of
 from signalpost.domain.checks import Several
 
 _DELAY = "/after/seconds"

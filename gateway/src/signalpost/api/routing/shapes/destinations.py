@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from signalpost.api.routing.shapes.shape import Cursor, Shape
-from signalpost.destinations.destination import Preset
+from signalpost.destinations.presets import Preset
 from signalpost.domain import connection
 from signalpost.domain.fields import Timestamp, Uuid
 
