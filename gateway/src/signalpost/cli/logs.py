@@ -10,7 +10,6 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 
 import msgspec
 
@@ -50,13 +49,16 @@ class LossyHandler(logging.Handler):
         if lost:
             fields["lines_lost"] = lost
         if self._with_pid:
-            fields["pid"] = record.process
+            fields["pid"] = os.getpid()
         timestamp = format_timestamp(round(record.created * 1_000_000)).replace("+00:00", "Z")
-        with suppress(Exception):
-            if self._takes(self._layout(timestamp, record.levelname.lower(), message, fields)):
-                self._lost -= lost
-            else:
-                self._lost += 1
+        try:
+            taken = self._takes(self._layout(timestamp, record.levelname.lower(), message, fields))
+        except Exception:
+            return
+        if taken:
+            self._lost -= lost
+        else:
+            self._lost += 1
 
     def _takes(self, line: bytes) -> bool:
         # A pipe that is ready has room for one piece. A reader that is merely slow gets one wait.
@@ -91,6 +93,8 @@ def set_up_logs(level: str, layout: str, *, with_pid: bool = False) -> None:
     else:
         chosen = coloured_line if terminal else text_line
     handler = LossyHandler(sys.stderr.fileno(), chosen, with_pid=with_pid)
+    # What no line shows need not be found out for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("signalpost").setLevel(_LEVELS[level])
 

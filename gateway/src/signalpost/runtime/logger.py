@@ -7,7 +7,6 @@ disturbs the work that it is about.
 
 import logging
 import sys
-from contextlib import suppress
 from typing import Final, NamedTuple
 
 Fields = dict[str, object]
@@ -49,11 +48,14 @@ class Logger:
         self._write(logging.CRITICAL, message, fields)
 
     def _write(self, level: int, message: str, fields: Fields, cause: BaseException | None = None) -> None:
-        if self._to.isEnabledFor(level):
-            with suppress(Exception):
-                # `self._to.log` would look for the line that called it, which takes as long as all else together.
-                traced = None if cause is None else (type(cause), cause, cause.__traceback__)
-                self._to.handle(logging.LogRecord(self._to.name, level, "", 0, Line(message, fields), (), traced))
+        if not self._to.isEnabledFor(level):
+            return
+        try:
+            # `self._to.log` would look for the line that called it, which takes as long as all else together.
+            traced = None if cause is None else (type(cause), cause, cause.__traceback__)
+            self._to.handle(logging.LogRecord(self._to.name, level, "", 0, Line(message, fields), (), traced))
+        except Exception:
+            return
 
 
 def as_text(message: str, fields: Fields) -> str:
