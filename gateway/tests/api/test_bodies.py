@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import tracemalloc
+from decimal import Decimal
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -394,3 +395,9 @@ def test_a_body_that_ends_too_early_changes_nothing(world: "World") -> None:
     answer = world.raw(head.encode() + json.dumps(dict(world.document)).encode(), hang_up=True)
     assert not answer.startswith(b"HTTP/1.1 2")
     assert world.state() == before
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+def test_no_digit_of_a_number_is_lost_before_it_is_checked(written: str) -> None:
+    number = read_json(written.encode())
+    assert Decimal(repr(number) if isinstance(number, float) else number) == Decimal(written)

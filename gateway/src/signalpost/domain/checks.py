@@ -1,7 +1,7 @@
 """Checks of decoded JSON values, of which `body.py` makes the checks of whole bodies.
 
 A check takes a value and returns it normalised, or raises `Bad` with a code and a sentence; its caller knows the
-field's name. A JSON number with a decimal point or an exponent arrives as a `Decimal`, exactly as it was written.
+field's name. A JSON number of which a double would not keep every digit arrives as a `Decimal`.
 """
 
 import math
