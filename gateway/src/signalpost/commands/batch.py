@@ -237,10 +237,15 @@ class Batch:
 
     def _apply(self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], made: str | None) -> None:
         """`made` is the id of the decision's event."""
-        if decision.document is not None:
-            self._apply_document(tenant, stamp, decision, decision.document, made)
         for version in decision.versions:
             self.versions.put((tenant.id, version.document_id, version.number), version)
+        if decision.document is not None:
+            self._apply_document(tenant, stamp, decision, decision.document, made)
+        else:
+            self._apply_others(tenant, decision)
+
+    def _apply_others(self, tenant: Tenant, decision: Decision[Any]) -> None:
+        """What changes of anything but documents."""
         if (connection := decision.connection) is not None:
             self.connections.put((connection.tenant_id, connection.id), connection)
             self._given_out("connection", connection.number)

@@ -96,6 +96,8 @@ class Members:
         self._make = make
         self.members = members
         self._required = required
+        self._checks = {name: (member.attribute, member.check) for name, member in members.items()}
+        self._needs = frozenset(required)
 
     def with_checks(self, also: Mapping[str, Check]) -> "Members":
         changed = {
@@ -108,21 +110,23 @@ class Members:
     def __call__(self, value: Any) -> Any:
         if not isinstance(value, dict):
             raise Bad("wrong_type", "This must be a JSON object.")
-        members = self.members
+        checks = self._checks
         found: dict[str, Any] = {}
         bads: list[Bad] = []
         for name, given in value.items():
-            member = members.get(name)
+            member = checks.get(name)
             try:
                 if member is None:
-                    raise Bad("unknown_field", f"There is no such field here. Known: {', '.join(members)}.")
+                    raise Bad("unknown_field", f"There is no such field here. Known: {', '.join(checks)}.")
                 attribute, check = member
                 found[attribute] = check(given)
             except (Bad, Several) as bad:
                 bads += bad.under(name)
                 if len(bads) >= Invalid.MAX_NAMED:
                     break  # a body has room for a hundred thousand: to name them all would hold everybody up
-        bads += [Bad("required", "This field is required.", (name,)) for name in self._required if name not in value]
+        if not self._needs <= value.keys():
+            missing = [name for name in self._required if name not in value]
+            bads += [Bad("required", "This field is required.", (name,)) for name in missing]
         if bads:
             raise Several(bads)
         return self._make(**found)

@@ -138,7 +138,10 @@ class _Import:
     def __init__(self, context: RequestContext, lines: AsyncIterator[list[NumberedLine]]) -> None:
         self._call = context
         self._lines = lines
-        self._places = asyncio.Semaphore(PLACES)
+        self._places = PLACES
+        """How many are free."""
+        self._freed = asyncio.Event()
+        """Set when places became free."""
         self._waiting: deque[_WaitingLine | None] = deque()
         """Lines without an answer, oldest first; None after the last line."""
         self._came = asyncio.Event()
@@ -154,11 +157,12 @@ class _Import:
             while answered := await self._answered():
                 yield b"".join(map(self._answer, answered))
                 following = answered[-1].number + 1
-                refused += sum(isinstance(line.result.exception(), CallerError) for line in answered)
+                for line in answered:
+                    refused += isinstance(line.result.exception(), CallerError)
+                    self._places += line.places
                 if refused >= MAX_REFUSED:
                     raise _too_many_refused(refused)
-                for _ in range(sum(line.places for line in answered)):
-                    self._places.release()
+                self._freed.set()
             await reading
         except Unparseable as error:
             log.info("an import ended early", request=request_id, line=following, why=error.detail)
@@ -195,8 +199,10 @@ class _Import:
             async for found in self._lines:
                 for line in found:
                     places = 1 + len(line.content or b"") // PLACE_BYTES
-                    for _ in range(places):
-                        await self._places.acquire()
+                    while self._places < places:
+                        self._freed.clear()
+                        await self._freed.wait()
+                    self._places -= places
                     waiting = await self._begun(line, places)
                     self._waiting.append(waiting)
                     self._came.set()

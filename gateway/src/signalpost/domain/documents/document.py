@@ -106,15 +106,15 @@ def snapshot(said: Snapshot, external_id: str) -> Document:
         author_email=said.author_email,
         reference_id=said.reference_id,
         contract_value=said.contract_value,
-        latest_version=_anothers(said.latest_version),
+        latest_version=None if said.latest_version is None else _anothers(said.latest_version),
         additional_facts=said.additional_facts,
         counterparty_name=said.counterparty_name,
-        published_version=_anothers(said.published_version),
+        published_version=None if said.published_version is None else _anothers(said.published_version),
     )
 
 
-def _anothers(version: LinkedVersion | None) -> Version | None:
-    return None if version is None else Version(version.number, version.download_url)
+def _anothers(version: LinkedVersion) -> Version:
+    return Version(version.number, version.download_url)
 
 
 def patched(document: Document, patch: DocumentPatch) -> Document:
