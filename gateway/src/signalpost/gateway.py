@@ -78,6 +78,8 @@ _PLAIN_WARNING = (
     "The gateway listens beyond this machine without TLS, so keys and documents can be read in transit. Set TLS_CERT "
     "and TLS_KEY, put a proxy with TLS in front and name it in TRUSTED_PROXIES, or set HOST to 127.0.0.1."
 )
+_OF_PAGES = (f"{ROOT}/", f"{PORTAL}/")
+"""What the paths of pages begin with, once a slash is behind them."""
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to replace, not to bind
 
 
@@ -347,7 +349,7 @@ class Gateway:
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             nonlocal console
-            if scope["type"] != "http" or not f"{scope['path']}/".startswith((f"{ROOT}/", f"{PORTAL}/")):
+            if scope["type"] != "http" or not f"{scope['path']}/".startswith(_OF_PAGES):
                 await api(scope, receive, send)
                 return
             async with loading:

@@ -133,15 +133,16 @@ class Api:
             log.exception("request failed", request=request.id)
             return problem(defect, request.id)
 
-    async def _dispatch(self, request: Request) -> Response | Streamed:
+    def _dispatch(self, request: Request) -> Awaitable[Response | Streamed]:
         """Raises what the listener refused the request with."""
         if request.refusal is not None:
             raise request.refusal
-        return await self._find(request)(request)
+        return self._find(request)(request)
 
     def _find(self, request: Request) -> Handler:
         """Raises NotFound and MethodNotAllowed."""
-        found = None if _ESCAPED_SLASH.search(request.raw_path) else self._paths.find(request.own_path)
+        raw = request.raw_path
+        found = None if b"%" in raw and _ESCAPED_SLASH.search(raw) else self._paths.find(request.own_path)
         if found is None:
             raise NotFound("no_such_path", f"The API has no path {request.path[:200]}.")
         resource, request.path_params = found
@@ -151,13 +152,16 @@ class Api:
             raise MethodNotAllowed(sorted(resource.handlers))
         return handler
 
-    async def _call_with_key(self, route: Route, request: Request) -> Response | Streamed:
+    def _call_with_key(self, route: Route, request: Request) -> Awaitable[Response | Streamed]:
         try:
             principal = self._services.principals.of(request.header(b"authorization"))
-        except Unauthenticated:
-            await self._services.wrong_keys.turn()
-            raise
-        return await self._call(route, principal, request)
+        except Unauthenticated as error:
+            return self._refuse_slowly(error)
+        return self._call(route, principal, request)
+
+    async def _refuse_slowly(self, error: Unauthenticated) -> Response:
+        await self._services.wrong_keys.turn()
+        raise error
 
     async def _call(self, route: Route, principal: Principal, request: Request) -> Response | Streamed:
         """One call of the route table, step by step. Where many are refused, each waits before it learns so."""

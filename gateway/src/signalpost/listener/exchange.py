@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Protocol
 
+from signalpost.listener.request_head import END
 from signalpost.runtime.asgi import App, Message, Scope
 from signalpost.runtime.logger import log
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
 _BODILESS = frozenset((204, 304))
 
 
@@ -125,7 +126,8 @@ class Exchange:
         if self._owes_continue and not self._news.is_set() and not self._begun:
             self._writer.write(_CONTINUE)
         self._owes_continue = False
-        await self._news.wait()
+        if not self._news.is_set():
+            await self._news.wait()
         if self._broken or self.over or (self._has_left and self._is_read):
             return {"type": "http.disconnect"}
         if not self._has_left:
@@ -149,27 +151,27 @@ class Exchange:
         if self._begun:
             raise RuntimeError("an answer began twice")
         self._begun = True
-        parts = [_STATUS_LINES[status]]
-        for name, value in (*self._default_headers, *headers):
-            parts.append(b"%b: %b\r\n" % (name, value))
-            if name == b"content-length":
-                self._left = int(value)
+        given = (*self._default_headers, *headers)
+        lines = [_STATUS_LINES[status], *map(b": ".join, given)]
+        if (length := dict(given).get(b"content-length")) is not None:
+            self._left = int(length)
         self._silent = self._is_head_request or status in _BODILESS
         streamed = self._left is None and not self._silent
         if streamed and self._takes_chunks:
             self._chunked = True
-            parts.append(b"transfer-encoding: chunked\r\n")
+            lines.append(b"transfer-encoding: chunked")
         # A client that is answered at once and still sends would not know how much of that was read. One that is
         # answered as it sends comes to its end first.
         if not self._writer.is_persistent() or not (self.whole or streamed):
-            parts.append(b"connection: close\r\n")
-        head = b"".join(parts)
-        if head.count(b"\n") != len(parts) or head.count(b"\r") != len(parts):
+            lines.append(b"connection: close")
+        written = b"".join(lines)
+        if b"\n" in written or b"\r" in written:
             raise RuntimeError("a header of an answer has a line end in it")
+        head = b"\r\n".join(lines) + END
         if streamed:
-            self._writer.write(head + b"\r\n")
+            self._writer.write(head)
         else:
-            self._head = head + b"\r\n"
+            self._head = head
 
     def _go_on(self, body: bytes, *, last: bool) -> None:
         if not self._begun:

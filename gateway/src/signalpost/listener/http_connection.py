@@ -242,12 +242,12 @@ class HttpConnection(asyncio.Protocol):
         """Let the application answer with the error. The connection reads nothing afterwards."""
         self._persistent = False
         self._leaving = True
+        self._limits.work(self)
         scope = self._scope(head or _UNKNOWN)
         scope[REFUSAL] = refusal
         self._begin(scope)
 
     def _begin(self, scope: Scope, *, expects_continue: bool = False) -> None:
-        self._limits.work(self)
         exchange = Exchange(self, scope, self._serving.headers(), expects_continue=expects_continue)
         self._exchange = exchange
         scope[ARRIVED] = lambda: exchange.whole

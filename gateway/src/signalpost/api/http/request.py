@@ -1,6 +1,6 @@
 """Requests as the server hands them over (ASGI). Headers, query and body are decoded only when something asks."""
 
-import secrets
+import os
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
@@ -32,7 +32,7 @@ class Request:
     )
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
-        self.id = secrets.token_hex(8)
+        self.id = os.urandom(8).hex()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.path_params: dict[str, str]
@@ -65,7 +65,7 @@ class Request:
 
     def source(self, proxies: Sequence[Network]) -> str | None:
         """The client's own address, as far as these proxies vouch for it."""
-        return source_of(self.peer, self.headers(_FORWARDED_FOR), proxies)
+        return source_of(self.peer, self.headers(_FORWARDED_FOR), proxies) if proxies else self.peer
 
     @property
     def raw_path(self) -> bytes:
@@ -81,7 +81,7 @@ class Request:
     @property
     def own_path(self) -> str:
         """The path below the one under which a program has mounted the API."""
-        return self.path.removeprefix(self.root_path)
+        return self.path.removeprefix(self._scope.get("root_path", ""))
 
     @property
     def query_string(self) -> bytes:

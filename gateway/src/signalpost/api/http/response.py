@@ -12,13 +12,11 @@ from signalpost.runtime.asgi import Send
 
 CONTENT_TYPE: Final = "content-type"
 SLICE_BYTES: Final = 64 * 1024
-_SAFE: Final = (
-    # Browsers take an answer for what it says it is, and nobody between keeps one: nearly all hold something that is
-    # not for others, a document, a download link or a secret.
-    ("x-content-type-options", (b"x-content-type-options", b"nosniff")),
-    ("cache-control", (b"cache-control", b"no-store")),
-)
-"""What every answer has that does not say otherwise."""
+_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
+"""Browsers take an answer for what it says it is."""
+_KEEP_NOTHING: Final = (b"cache-control", b"no-store")
+"""Nobody between keeps an answer: nearly all hold something that is not for others, a document, a download link or a
+secret."""
 _JSON: Final = (b"content-type", b"application/json")
 Turn = Callable[[], Awaitable[None]]
 """Waits until the next slice of something long may be done."""
@@ -48,7 +46,10 @@ async def send_response(response: Response | Streamed, request_id: str, send: Se
     large one but the first."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     given = dict(response.headers)
-    headers += [line for name, line in _SAFE if name not in given]
+    if "x-content-type-options" not in given:
+        headers.append(_NO_SNIFFING)
+    if "cache-control" not in given:
+        headers.append(_KEEP_NOTHING)
     headers.append((b"request-id", request_id.encode()))
     if isinstance(response, Streamed):
         try:

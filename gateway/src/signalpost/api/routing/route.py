@@ -1,6 +1,7 @@
 """What an entry of the route table says of a call. Routing, authorisation, checks and OpenAPI all follow it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -54,7 +55,7 @@ class Example(Struct, frozen=True):
     query: Mapping[str, str] = {}
 
 
-class Route(Struct, frozen=True, kw_only=True):
+class Route(Struct, frozen=True, kw_only=True, dict=True):
     name: str
     """What programs call it: the operation's id, from which generated clients make a function's name."""
     method: str
@@ -76,12 +77,12 @@ class Route(Struct, frozen=True, kw_only=True):
     """What may go wrong beside what the other entries imply."""
     example: Example
 
-    @property
+    @cached_property
     def changes_tenant(self) -> bool:
         """Whether it changes something of the tenant, or sends something for it: not while the tenant is paused."""
         return self.method != "GET" and not self.path.startswith(ABOUT_ACCESS)
 
-    @property
+    @cached_property
     def intake(self) -> Queue | None:
         """Where its change waits for its commit; None where it makes none, or (an import) is never refused for that."""
         if not self.idempotent:
