@@ -20,6 +20,7 @@ from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.docs_page import render
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import OpenRoute, Route
+from signalpost.runtime.loop_turns import LoopTurns
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -103,7 +104,8 @@ def test_creations_do_not_offer_a_merge_patch(description: dict[str, Any]) -> No
 
 @pytest.mark.parametrize(("root_path", "server"), [("", "/"), ("/webhooks", "/webhooks")])
 def test_the_server_is_where_the_api_is_mounted(root_path: str, server: str) -> None:
-    services: Any = SimpleNamespace(trusted_proxies=(), requests=RequestCounts())
+    engine = SimpleNamespace(turns=LoopTurns())
+    services: Any = SimpleNamespace(trusted_proxies=(), requests=RequestCounts(), engine=engine)
     api = Api(services, ROUTES, OPEN_ROUTES)
     scope = {
         "type": "http", "method": "GET", "path": f"{root_path}/openapi.json", "root_path": root_path,
