@@ -470,15 +470,15 @@ def test_of_two_people_who_edit_at_once_the_second_is_told_and_keeps_what_they_t
     subscription = desk.subscribe("/fine", "Edited by two")
     for each in (visit, other):
         each.open(f"/subscriptions/{subscription}")
-    visit.page.get_by_label("Name").fill("The first name")
+    visit.page.locator("input[name=name]").fill("The first name")
     visit.click("Save")
     visit.sees("Saved.")
-    other.page.get_by_label("Name").fill("The second name")
+    other.page.locator("input[name=name]").fill("The second name")
     other.click("Save")
     other.sees("Somebody else changed this meanwhile")
     path = f"/v1/subscriptions/{subscription}"
     assert desk.world.get(path).ok()["name"] == "The first name"
-    assert other.page.get_by_label("Name").input_value() == "The second name"
+    assert other.page.locator("input[name=name]").input_value() == "The second name"
     other.click("Save")
     other.sees("Saved.")
     assert desk.world.get(path).ok()["name"] == "The second name"
