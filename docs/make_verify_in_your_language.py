@@ -113,7 +113,7 @@ Five rules, in any language:
 4. **Accept two secrets** while you rotate, so that no request is refused in between.
 5. **Remember the ids** that you have handled. An event can arrive more than once, and whoever recorded a request can
    send it again. To refuse old requests as well, insist on `webhook-signature`, and refuse a `webhook-timestamp` more
-   than five minutes away from your clock: retries and replays are signed anew, so this refuses none of them.
+   than five minutes away from your clock: retries and replays are signed again, so this refuses none of them.
 
 Answer 2xx within five seconds, and do the work afterwards. Events of one document may arrive in another order than
 they happened: compare `createdAt`.
