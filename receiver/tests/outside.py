@@ -50,7 +50,7 @@ def verdict(case: dict[str, Any]) -> str:
 
 
 def receive(case: dict[str, Any], path: Path) -> list[str]:
-    """What becomes of a request that arrives four times, at two receivers that share a store."""
+    """What happens to a request that arrives four times, at two receivers that share a store."""
     receiver, other = (
         Receiver(secrets=case["secrets"], clock=lambda: float(case["now"]), store=SqliteStore(path), order=order)
         for order in (None, Buffer(hold=timedelta(0)))

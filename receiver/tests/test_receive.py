@@ -1,4 +1,4 @@
-"""What becomes of verified events: handled once, in order, and again if that failed. In virtual time."""
+"""What happens to verified events: handled once, in order, and again if that failed. In virtual time."""
 
 import asyncio
 import threading
@@ -49,7 +49,7 @@ class Desk:
         return self.receiver.receive(body, signed(body, at=self.now, **hints)).outcome
 
     def drained(self) -> list[str]:
-        """What became of the events that were drained, and of the rest of the time."""
+        """What happened to the events that were drained, and to the rest of the time."""
         return [each.outcome.value if isinstance(each, Result) else "failed" for each in self.receiver.drain()]
 
 

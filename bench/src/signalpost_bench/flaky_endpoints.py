@@ -33,7 +33,7 @@ class FlakyEndpoints:
         self.be("up", 0.0)
 
     def be(self, state: State, answer_seconds: float) -> None:
-        """Begin anew; a request is answered after so long."""
+        """Begin again; a request is answered after so long."""
         self._state: State = state
         self.answer_seconds = answer_seconds
         self._wasted = self._beyond = 0

@@ -53,7 +53,7 @@ class ResourceMonitor:
         return Usage(cpu_seconds(self._pid), self._status("VmHWM"), bytes_in(self._folder), self._spent())
 
     def forget(self) -> None:
-        """Begin anew with what was the most."""
+        """Begin again with what was the most."""
         self.wal_most = 0
         self.resident.clear()
 

@@ -61,7 +61,7 @@ class Book:
         self.forget("", None)
 
     def forget(self, secret: str, timed: str | None) -> None:
-        """Begin anew: what comes from here on is signed with `secret`; nothing checks what is signed with nothing.
+        """Begin again: what comes from here on is signed with `secret`; nothing checks what is signed with nothing.
         Of those whose path begins with `timed` is kept when each came; None for none."""
         self.count = self.resumed = 0
         self._kept: deque[Got] = deque()

@@ -192,7 +192,7 @@ def test_a_clock_that_is_set_makes_no_request_expire_too_early(world: ScriptedWo
 
 @pytest.mark.parametrize("early", [-2, -1, 0, 1, 2])
 def test_a_signature_that_races_with_the_expiry_wins_or_is_refused(world: ScriptedWorld, early: int) -> None:
-    """Milliseconds around the deadline: one event tells what became of it, and the signer was told the same."""
+    """Milliseconds around the deadline: one event tells what happened to it, and the signer was told the same."""
 
     async def scenario(gateway: RunningGateway) -> None:
         expires_at = await ask(gateway, "one", seconds=60)

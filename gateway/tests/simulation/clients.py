@@ -1,7 +1,7 @@
 """The clients of a simulated gateway: writers of documents, owners of subscriptions. They keep what they were told.
 
 Each call goes in as the command that the API's handler would submit. A client whose call ended without an answer
-repeats it with its key, to this process or the next; one without a key never learns what became of it.
+repeats it with its key, to this process or the next; one without a key never learns what happened to it.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The network of a simulated process, up to the receivers at its other end.
 
 It takes the place of the real sender (`sender/transport.py`). A receiver sees a request at the moment it is sent, and
-decides then what becomes of it. The process learns that later, or never if it ends before.
+decides then what happens to it. The process learns that later, or never if it ends before.
 """
 
 import asyncio
@@ -104,7 +104,7 @@ class SentRequest:
 
     @property
     def is_cut(self) -> bool:
-        """Whether its process ended first, or cut it short to end, so that nobody knows what became of it."""
+        """Whether its process ended first, or cut it short to end, so that nobody knows what happened to it."""
         return self.outcome is None or self.outcome.failure is Failure.INTERRUPTED
 
     def __repr__(self) -> str:
@@ -147,14 +147,14 @@ class Vendor(Protocol):
     """What answers calls of connectors at a host."""
 
     def answer(self, call: VendorCall) -> VendorReply:
-        """Decide what becomes of a call, at the moment it is sent."""
+        """Decide what happens to a call, at the moment it is sent."""
 
 
 class Receiver(Protocol):
     """What answers at a host."""
 
     def answer(self, sent: SentRequest) -> Reply:
-        """Decide what becomes of a request, at the moment it is sent."""
+        """Decide what happens to a request, at the moment it is sent."""
 
 
 class Observer(Protocol):

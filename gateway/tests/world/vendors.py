@@ -178,9 +178,9 @@ class FakeVendor:
         self.messages: list[dict[str, Any]] = []
         """What was taken, in order."""
         self.take: Callable[[VendorCall], VendorReply | None] = lambda _call: None
-        """What becomes of a message, if it is not simply taken."""
+        """What happens to a message, if it is not simply taken."""
         self.give: Callable[[VendorCall], VendorReply | None] = lambda _call: None
-        """What becomes of a request for a token that would be given; the vendor has given it all the same."""
+        """What happens to a request for a token that would be given; the vendor has given it all the same."""
         self.refuses: str | None = None
         """The error with which no token is given any more."""
 

@@ -1,4 +1,4 @@
-"""What becomes of a verified event: claimed, handled and committed, or held for its turn.
+"""What happens to a verified event: claimed, handled and committed, or held for its turn.
 
     receive ─┬─ sample ─────────────────────────────────────▶ TEST
              ├─ no handler for its type ────────────────────▶ UNHANDLED
@@ -34,7 +34,7 @@ Handler: TypeAlias = Callable[[Event], object]
 
 
 class Outcome(Name):
-    """What became of an event. All of them are successes to the sender."""
+    """What happened to an event. All of them are successes to the sender."""
 
     HANDLED = "handled"
     DUPLICATE = "duplicate"

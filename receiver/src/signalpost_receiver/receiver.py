@@ -150,7 +150,7 @@ class Receiver:
         return await run_async(self._handling.receive(bytes(body), event))
 
     def drain(self) -> list[Result | HandlerError | StoreError]:
-        """Handle the held events that are due, and return what became of each. An error is of one event: the others
+        """Handle the held events that are due, and return what happened to each. An error is of one event: the others
         of its document wait for it, those of other documents do not.
 
         Raises StoreError.

@@ -1,9 +1,9 @@
-"""What the audit says of a change: made of the rows that a command changed, as they were and as they became.
+"""Makes the audit's entries from the rows that a command changed, before and after the change.
 
-No command writes an entry of its own, so none can forget one. A command says what it is called (`audited_as`) and who
-asks for it (`actor`); what it decides to change is compared here with what there was, before its batch applies it. What
-a member of a row may show is decided here too. A member that nobody has decided on is taken for a secret: the entry
-says that it changed, and no more.
+No command writes an entry of its own, so none can forget one. A command has a name (`audited_as`) and says who asks for
+it (`actor`); what it decides to change is compared here with what there was, before its batch applies it. What a member
+of a row may show is decided here too. A member that nobody has decided on is taken for a secret: the entry says that it
+changed, and no more.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import format_timestamp
 
 MAX_VALUE_BYTES: Final = 1024
-"""A longer value is told by its size and its hash, so that an entry stays small whatever a client sends."""
+"""An entry has the size and the hash of a longer value, so that it stays small whatever a client sends."""
 _RENEWED: Final = frozenset({"granted"})
-"""What the gateway renews by itself, every hour or so."""
+"""Members that the gateway itself renews, every hour or so."""
 
 _NOTHING: Final[tuple[object, ...]] = (None, 0, {})
 """Values that say no more than their absence."""
@@ -54,11 +54,11 @@ class _Hidden:
 
 
 class _Members(Struct, frozen=True):
-    """Which members of a row an entry tells. Those that are in no set are taken for secrets."""
+    """Which members of a row an entry shows. Members in none of the sets count as secrets."""
 
     shown: frozenset[str]
     left_out: frozenset[str]
-    """What nobody asks to change: numbers, versions, times that follow from others."""
+    """Members that nobody asks to change: numbers, versions, derived times."""
     urls: frozenset[str] = frozenset()
     """Texts that may be URLs. Only the origin of one is shown: what follows may be a credential."""
     derived: Mapping[str, Callable[[Any], Any]] = {}
@@ -143,7 +143,7 @@ def drafts(command: Command[Any], decision: Decision[Any], view: View, stamp: St
         if row is not None:
             tell(Object(noun, row.id), row.tenant_id, _changes(rows.get(row.id), row))
     if (tenant := decision.tenant) is not None:
-        # What becomes of tenants is told in the audit of `default`, which is always there.
+        # What happens to tenants is told in the audit of `default`, which is always there.
         tell(Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant))
     if (replay := decision.replay) is not None:
         changes = _changes(view.replays.get((replay.subscription_number, replay.id)), replay)
@@ -172,7 +172,7 @@ def told_of(recovered: ApiKey) -> Draft:
 
 
 def described(row: AuditedRow) -> dict[str, Any]:
-    """A row as its entries tell of it: what its members are, without secrets."""
+    """A row as its entries show it: its members, without secrets."""
     return {name: _shown(value) for name, value in _members(row).items()}
 
 
@@ -211,7 +211,7 @@ def _members(row: AuditedRow | None) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> Any:
-    """A value as an entry shows it."""
+    """A value in the form that an entry shows."""
     shown = msgspec.to_builtins(value, enc_hook=lambda hidden: hidden.seen)
     written = msgspec.json.encode(shown)
     if len(written) <= MAX_VALUE_BYTES:

@@ -53,9 +53,9 @@ from signalpost.domain.timestamps import SECOND
 
 IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
 NO_NUMBER = 0
-"""In place of the next number where the commands of a batch take no more."""
+"""Stands for the next number if the commands of a batch need no more."""
 SECRETS_KEPT = 3600 * SECOND
-"""How long after it a repeat shows a secret once more: long enough for a client whose answer was lost."""
+"""How long a repeat of a call shows its secret again: long enough for a client whose answer was lost."""
 
 
 class KeptAnswer(NamedTuple):
@@ -63,7 +63,7 @@ class KeptAnswer(NamedTuple):
 
     answer: bytes
     without_secrets: bytes | None = None
-    """The same answer with its secrets left out; None where it shows none."""
+    """The same answer without its secrets; None if it shows none."""
 
 
 Render = Callable[[Completed[Any]], KeptAnswer]
@@ -104,7 +104,7 @@ class Rows(Struct, frozen=True, kw_only=True):
     numbers: Mapping[NumberedKind, Iterable[int]] = {}
     """The numbers of new rows, ascending, as many as the commands may take; 1, 2, 3 … for a kind that is missing."""
     uses: Mapping[int, TenantUse] = {}
-    """How much the tenants have of what can be limited."""
+    """How much the tenants use of each limit."""
 
 
 class Batch:
@@ -318,7 +318,7 @@ class Batch:
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))
 
     def _given_out(self, kind: NumberedKind, number: int) -> None:
-        """Takes note of a row with this number: if it is new, the next one gets another."""
+        """Notes a row with this number: if it is new, the next one gets another."""
         if number == getattr(self.numbers, kind):
             self.numbers = self.numbers._replace(**{kind: next(self._following[kind], NO_NUMBER)})
 

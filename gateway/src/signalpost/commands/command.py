@@ -1,4 +1,4 @@
-"""Commands: changes that someone asks for, and what they come to.
+"""Commands: changes that someone asks for, and their results.
 
 A command is a frozen value. Its `decide` is pure: it looks at rows through a `View` and returns a `Decision`, which
 holds the rows that change and a result in domain values, such as `DocumentCreated(row)`. Once the change is durable, a
@@ -28,7 +28,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 
 Result = TypeVar("Result", covariant=True)
-"""What a command comes to when it is not refused."""
+"""The result of a command that is not refused."""
 Key = TypeVar("Key", contravariant=True)
 Row = TypeVar("Row", covariant=True)
 
@@ -99,7 +99,7 @@ class Asked(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
-    """What a command comes to: its result, and the rows that change."""
+    """The decision of a command: its result, and the rows that change."""
 
     result: Result
     document: DocumentRow | None = None
@@ -141,7 +141,7 @@ class Completed(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
 
 
 class Repeated(Struct, frozen=True, gc=False):
-    """A command that was not decided, since the same call came before with the same `Idempotency-Key`."""
+    """A command that was not decided, because the same call came earlier with the same `Idempotency-Key`."""
 
     answer: bytes
     """The response to the first call."""
@@ -231,7 +231,7 @@ class Command(Protocol[Result]):
 
     @property
     def audited_as(self) -> str | None:
-        """What the audit calls the change: a noun and a verb. None for a change that no entry tells of."""
+        """The change's name in the audit: a noun and a verb. None for a change without an entry."""
         ...
 
     @property

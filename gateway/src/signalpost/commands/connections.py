@@ -57,7 +57,7 @@ class ConnectionCommand(Asked, frozen=True, kw_only=True):
 
 
 class _CommandWithSubscriptions(ConnectionCommand, frozen=True, kw_only=True):
-    """A change that concerns the subscriptions of the connection too."""
+    """A change that also concerns the connection's subscriptions."""
 
     @property
     def reads(self) -> Reads:
@@ -91,7 +91,7 @@ class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
 
 
 class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
-    """A new config, which its kind has checked, is tried anew even where the connection was broken. `url` is the first
+    """A new config, which its kind has checked, is tried again even where the connection was broken. `url` is the first
     origin that it leads to, which the connection's subscriptions show."""
 
     audited_as: ClassVar[str] = "connection.change"
@@ -209,7 +209,7 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
 
 
 class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):
-    """The vendor asked to be left alone until a time, µs. A later time that is kept already stays."""
+    """The vendor wants no calls until a time, µs. If a later time is already stored, that one stays."""
 
     audited_as: ClassVar[str] = "connection.hold"
     until: int
@@ -223,7 +223,7 @@ class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):
 
 
 class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):
-    """A call has shown that a connection that was broken works."""
+    """A call has shown that a broken connection works again."""
 
     audited_as: ClassVar[str] = "connection.repair"
 

@@ -12,7 +12,7 @@ from signalpost.domain.errors import Conflict, Gone, NotFound
 from signalpost.domain.member import INVITATION_LIFETIME, Member
 
 _EVERYBODY: Final = "default"
-"""The tenant that is always there. Every command about members holds its lock, so no two members get the same e-mail
+"""The tenant that always exists. Every command about members holds its lock, so no two members get the same e-mail
 address at the same time, whichever tenants they are of."""
 
 
@@ -151,7 +151,7 @@ class RemoveMember(_ExistingMemberCommand, frozen=True, kw_only=True):
 
 
 class ResetMember(_ExistingMemberCommand, frozen=True, kw_only=True):
-    """Take a member's password away, and invite them anew."""
+    """Take a member's password away, and invite them again."""
 
     audited_as: ClassVar[str] = "member.reset"
     url: str
@@ -181,7 +181,7 @@ class AcceptInvitation(_ExistingMemberCommand, frozen=True, kw_only=True):
         found = view.members.get(self.member_id)
         is_good = found is not None and found.removed_at is None and found.invitation == self.invitation
         if found is None or not is_good or found.invited_until is None or found.invited_until <= stamp.now:
-            raise Gone("invitation_used", "This invitation was used, or is too old. Ask an operator for another one.")
+            raise Gone("invitation_used", "This invitation was used or has expired. Ask an operator for another one.")
         joined = replace(
             found,
             password=self.password,
@@ -193,7 +193,7 @@ class AcceptInvitation(_ExistingMemberCommand, frozen=True, kw_only=True):
 
 
 class KnowMember(_ExistingMemberCommand, frozen=True, kw_only=True):
-    """Take note of who a member is at the identity provider, which vouches for their address. It stands for accepting
+    """Note who a member is at the identity provider, which vouches for their address. It stands for accepting
     the invitation, if that has not expired."""
 
     audited_as: ClassVar[str] = "member.join"
@@ -204,7 +204,7 @@ class KnowMember(_ExistingMemberCommand, frozen=True, kw_only=True):
         if found.subject not in (None, self.subject):
             raise Conflict("member_changed", "Another person signs in as this member.")
         if not found.is_active and (found.invited_until is None or found.invited_until <= stamp.now):
-            raise Gone("invitation_used", "This invitation is too old. Ask an operator for another one.")
+            raise Gone("invitation_used", "This invitation has expired. Ask an operator for another one.")
         known = replace(found, subject=self.subject, invitation=None, invited_until=None)
         return Decision(result=MemberKnown(known), member=None if known == found else known)
 
@@ -220,7 +220,7 @@ class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):
     def decide(self, view: View, stamp: Stamp) -> Decision[PasswordSet]:
         found = self._found(view)
         if found.generation != self.generation or found.password is None:
-            raise Conflict("member_changed", "The account was changed meanwhile. Sign in anew.")
+            raise Conflict("member_changed", "The account was changed meanwhile. Sign in again.")
         changed = replace(found, password=self.password, generation=found.generation + 1)
         return Decision(result=PasswordSet(changed), member=changed)
 

@@ -77,14 +77,14 @@ class CreatePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
 
 
 class OpenPortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
-    """Use a link up: of those who open it, one gets in."""
+    """Use a link up: only the first person who opens it is signed in."""
 
     audited_as: ClassVar[str] = "portal-link.open"
 
     def decide(self, view: View, stamp: Stamp) -> Decision[PortalLinkOpened]:
         found = view.portal_links.get(self.link_id)
         if found is None or not found.may_be_opened(stamp.now):
-            raise Gone("link_used", "This link was used, or is too old.")
+            raise Gone("link_used", "This link was used or has expired.")
         opened = replace(found, opened_at=stamp.now)
         return Decision(result=PortalLinkOpened(opened), portal_link=opened)
 

@@ -179,7 +179,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes |= {"disabled_at": None, "disabled_because": None, "revived_at": stamp.now}
         if changes.pop("skip_backlog"):
             if found.status == "active" or changes.get("status") != "active":
-                detail = "The backlog can be skipped only by a resume: send it with status active, while it is not."
+                detail = "Only a resume can skip the backlog: set status active while the subscription is not active."
                 raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
             changes |= {"skip_to": last, "skipped_at": stamp.at}
         if changes.get("url", found.url) != found.url:

@@ -71,7 +71,7 @@ class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
 
 
 class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
-    """Nothing of the tenant works from then on, and all that it has is erased."""
+    """From then on the tenant's keys are refused and nothing is sent; all its data is erased."""
 
     audited_as: ClassVar[str] = "tenant.delete"
     erasure_id: str
@@ -81,7 +81,7 @@ class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
         if found.id == FIRST_TENANT:
             raise Conflict("tenant_is_default", "The tenant `default` cannot be deleted.")
         if found.id == self.tenant_id:
-            raise Conflict("tenant_in_use", "A call cannot delete the tenant that it works in: name another tenant.")
+            raise Conflict("tenant_in_use", "A call cannot delete the tenant that it is for: name another tenant.")
         gone = replace(found, deleted_at=stamp.now)
         asked = Erasure(
             id=self.erasure_id,

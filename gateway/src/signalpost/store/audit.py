@@ -1,4 +1,4 @@
-"""The audit: who changed what. Entries are written by `publish`, in the transaction of the change that they tell of."""
+"""The audit: who changed what. `publish` writes entries, in the transaction of the change that they record."""
 
 from typing import NamedTuple, Protocol
 

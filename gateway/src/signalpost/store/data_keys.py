@@ -1,4 +1,4 @@
-"""The keys that seal and sign, as they are kept; `vault.py` says what they are for."""
+"""The keys that encrypt and sign, as they are stored; `vault.py` says what they are for."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet

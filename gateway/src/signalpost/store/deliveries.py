@@ -100,8 +100,8 @@ class DeliveryStore(Protocol):
         ...
 
     async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> dict[str, DeliveryView | None]:
-        """What became of an event at some of its tenant's subscriptions, by their ids, all as of one moment: None where
-        one has no delivery of it. A subscription that was deleted a moment ago is missing."""
+        """What happened to an event at some of its tenant's subscriptions, by their ids, all as of one moment: None
+        where one has no delivery of it. A subscription that was deleted a moment ago is missing."""
         ...
 
     async def latest_failures(

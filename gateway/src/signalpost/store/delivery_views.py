@@ -24,7 +24,7 @@ Delivery = tuple[RecordedLane, LogRow]
 async def of_event(
     queries: DeliveryQueries, subscriptions: Sequence[Subscription], entry: LogRow
 ) -> dict[str, DeliveryView | None]:
-    """What became of an event at some subscriptions of its tenant; see `DeliveryStore.of_event`."""
+    """What happened to an event at some subscriptions of its tenant; see `DeliveryStore.of_event`."""
     lanes = [*(await queries.lanes(subscriptions)).values()]
     if not lanes:
         return {}

@@ -1,5 +1,4 @@
-"""Erasures: what was asked for, and the removal itself, in parts small enough that other writes need not wait for
-long."""
+"""Erasures: the requests, and the removal itself, in parts so small that other writes hardly wait."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What a lane's row tells of its deliveries.
+"""What a lane's row says about its deliveries.
 
 Only exceptions have rows. A delivery without one is derived: from an event of the log, a subscription that wanted it,
 and the lane's `head`, `open` and `gaps`, which say whether it is settled.

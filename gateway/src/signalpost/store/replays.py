@@ -1,4 +1,4 @@
-"""Replays as they are kept, and what they have to queue."""
+"""Replays as they are stored, and the deliveries that they still have to queue."""
 
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol

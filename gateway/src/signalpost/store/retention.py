@@ -1,4 +1,4 @@
-"""What is removed once it is old enough, in batches small enough that other writes need not wait for long."""
+"""Removes what is old enough, in batches so small that other writes hardly wait."""
 
 from typing import Protocol
 

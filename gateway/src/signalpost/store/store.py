@@ -128,7 +128,7 @@ class Store(Protocol):
 
     @property
     def deliveries(self) -> DeliveryStore:
-        """What became of events at subscriptions, as people read it."""
+        """What happened to events at subscriptions, as people read it."""
         ...
 
     @property

@@ -9,7 +9,7 @@ A sealed value opens in its place only. The place is the kind of row, its tenant
 another row's value nor an earlier one of the same row can be put there.
 
 What was sealed before there were data keys lies under a master key itself, and knows its row alone. It is still opened;
-whatever is written anew, and every change of the master key, seals it under a data key.
+whatever is written again, and every change of the master key, seals it under a data key.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Several nodes on one PostgreSQL: who waits for whom, and what becomes of a commit that is cut off."""
+"""Several nodes on one PostgreSQL: who waits for whom, and what happens to a commit that is cut off."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence

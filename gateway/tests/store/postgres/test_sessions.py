@@ -1,4 +1,4 @@
-"""What becomes of what is asked of a database that is not there."""
+"""What happens to what is asked of a database that is not there."""
 
 import asyncio
 import inspect

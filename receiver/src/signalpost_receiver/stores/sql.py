@@ -273,7 +273,7 @@ def _put(run: _Run, item: Item, state: str, token: str, until: float, body: str 
 class SqliteStore(SqlStore):
     """Remembers events in a SQLite file, for any number of processes of one machine. The file is made if need be.
 
-    A process that is forked off, as by servers that load the application first, opens the file anew.
+    A process that is forked off, as by servers that load the application first, opens the file again.
     """
 
     def __init__(self, path: str | Path, *, timeout_s: float = 3.0) -> None:

@@ -6,7 +6,7 @@ until its lease ends, then starts nothing more, and tries again.
 There are two things after which what a node remembers is not true any more. A beat that finds the node's row gone means
 that others took it for dead, or that the database does not know it. And the database may have gone back in time, which
 a restore does, or a standby that lacked what was committed: then the node's beats are fewer, the history is another, or
-a log is shorter than it was. Either way the node begins anew: it lets go of everything, loads it again and joins. Until
+a log is shorter than it was. Either way the node starts again: it forgets everything, loads it again and joins. Until
 all of that has succeeded it does not go on with anything, whatever its beats show.
 """
 

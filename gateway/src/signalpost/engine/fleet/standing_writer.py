@@ -40,7 +40,7 @@ class StandingWriter:
     async def write_changed(self) -> None:
         """Write down what changed since the last time, of the lanes that are here. Raises Unavailable."""
         known = dict(self._views.known_now())
-        # Another node may have written of a lane that was not here: it is written anew once it comes back.
+        # Another node may have written of a lane that was not here: it is written again once it comes back.
         self._written = {number: now for number, now in self._written.items() if number in known}
         changed = ((number, now) for number, now in known.items() if self._written.get(number) != now)
         while part := dict(islice(changed, AT_ONCE)):

@@ -211,7 +211,7 @@ class Dispatcher:
             self._wake_for_retries(worker, now)
 
     def _take_in(self, worker: LaneWorker) -> bool:
-        """Read on in the log: as far as there is room, from the cache, for one turn's worth. Tells whether more could
+        """Read on in the log: as far as there is room, from the cache, for one turn's worth. Returns whether more could
         be taken in at once."""
         lane, tenant_id = worker.lane, worker.subscription.tenant_id
         if worker.progress is not BEHIND:
@@ -239,7 +239,7 @@ class Dispatcher:
         return lane.head == end
 
     def _send_some(self, worker: LaneWorker, now: int) -> bool:
-        """Send what may go in this turn. Tells whether the lane has nothing more that could."""
+        """Send what may go in this turn. Returns whether the lane has nothing more that could."""
         lane = worker.lane
         if not lane.sendable:
             return True

@@ -342,7 +342,7 @@ class LaneWorker:
         return delivery
 
     def settle(self, delivery: Delivery, verdict: Verdict) -> None:
-        """Apply what became of a delivery that was to be sent, and take up the retries that were asked for meanwhile.
+        """Apply what happened to a delivery that was to be sent, and take up the retries that were asked for meanwhile.
         One that was delivered needs none."""
         self.lane.settle(delivery, verdict, self.subscription.attempts)
         if self._retries_held:

@@ -1,8 +1,8 @@
-"""What nodes announce to one another: how far tenants are, right after commits.
+"""What nodes announce to one another right after commits: how far tenants are.
 
-An announcement wakes, and nothing depends on it: nodes read the marks from time to time as well. It is sent in a
-transaction of its own, since a NOTIFY inside a batch would have all commits of the database wait for one another. What
-is announced within a few milliseconds goes together.
+An announcement only wakes other nodes. Nothing depends on it, because nodes also read the marks regularly. It is sent
+in a transaction of its own, since a NOTIFY inside a batch would have all commits of the database wait for one another.
+What is announced within a few milliseconds goes together.
 
 Whoever listens has a connection of its own, and asks it now and then whether it still works: one that is only silent
 cannot be told from one that is dead. Behind a pooler nothing is ever heard; then marks are read alone.
@@ -73,7 +73,7 @@ class Announcements:
         self._listening = asyncio.get_running_loop().create_task(self._listen(on_marks))
 
     async def close(self) -> None:
-        """Send what waits, and hear no more."""
+        """Send what waits, and stop listening."""
         if self._listening is not None:
             self._listening.cancel()
             with suppress(asyncio.CancelledError):

@@ -1,7 +1,7 @@
 """How entries get into the audit on PostgreSQL, in the transaction of the change that they tell of.
 
-Each entry is chained to the one before it, of its tenant and of the whole database. So whoever adds some locks the row
-of the fleet first, until the commit: one transaction at a time, and after the tenants that it changes.
+Each entry is chained to the one before it, of its tenant and of the whole database. So a transaction that adds entries
+first locks the row of the fleet, until the commit: one transaction at a time, and after the tenants that it changes.
 """
 
 from collections.abc import Iterable, Sequence

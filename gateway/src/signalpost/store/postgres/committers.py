@@ -1,9 +1,9 @@
-"""The connections that commit, and what became of a commit whose answer was lost.
+"""The connections that commit, and what happened to a commit whose answer was lost.
 
 Each connection has a row in `committer` with the number of its last transaction, which every transaction moves on by
-one. Whoever lost the connection during a COMMIT connects anew and reads the row under its lock. That waits until the
-former connection's transaction has ended on the server, and then the row says whether it was committed. Where it has a
-lower number than it once had, the database itself lost commits, and nothing can be said.
+one. If the connection is lost during a COMMIT, the node connects again and reads the row under its lock. That waits
+until the former connection's transaction has ended on the server, and then the row says whether it was committed. Where
+it has a lower number than it once had, the database itself lost commits, and nothing can be said.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _BY_INDEX: Final = (
 )
 """Every row is found by an index. A plan that was made while a table was small would read through it for ever."""
 ASKS_WITHIN: Final = 10.0
-"""For how many seconds it is asked what became of a commit, before its clients are told that this is not known."""
+"""Seconds to find out what happened to a commit, before its clients get the answer that this is unknown."""
 _ADD: Final = (
     "INSERT INTO committer (batch, used_at) VALUES (0, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
     " RETURNING id"
@@ -51,7 +51,7 @@ _FORGET: Final = (
 
 
 class Ended(Enum):
-    """What became of a transaction."""
+    """What happened to a transaction."""
 
     COMMITTED = "committed"
     UNDONE = "undone"
@@ -126,7 +126,7 @@ class Committer:
             self._warnings.append(diagnostic.message_primary or "")
 
     async def _ended(self) -> Ended:
-        """What became of the transaction whose connection was lost during its commit. Raises OutcomeUnknown."""
+        """What happened to the transaction whose connection was lost during its commit. Raises OutcomeUnknown."""
         asking = Statement("SELECT batch FROM committer WHERE id = $1 FOR UPDATE", (self._id,))
         deadline = time.monotonic() + ASKS_WITHIN
         while time.monotonic() < deadline:

@@ -1,6 +1,5 @@
-"""A database on PostgreSQL as its operator handles it. Nodes may be at work on it meanwhile.
-
-What PostgreSQL does better itself is left to it: a copy as of any moment, and giving back the disk.
+"""A database on PostgreSQL as its operator handles it. Nodes may use it meanwhile. PostgreSQL's own tools do some
+things better, so these are left to them: point-in-time copies, and returning free space to the disk.
 """
 
 import asyncio

@@ -81,7 +81,7 @@ class Partitions:
         return {(table, day) for table, day in lacking if name_of(table, day) not in self._known}
 
     def forget(self) -> None:
-        """Look anew which partitions there are: one that was known is missing."""
+        """Look again which partitions there are: one that was known is missing."""
         self._known.clear()
 
 

@@ -4,12 +4,12 @@ A batch is a transaction of two trips. The first locks its tenants and reads; th
 locks are held; the second writes and commits. Another node's batch has other tenants, or waits: so sequences, times,
 `Idempotency-Key` and `If-Match` hold for all nodes together.
 
-Tenants that another node has locked are skipped, and their commands tried again at once: who waits for one hot tenant
-would hold up all others. What was skipped `SKIPS` times waits, alone.
+Tenants that another node has locked are skipped, and their commands tried again at once, because a batch that waits for
+one busy tenant would hold up all others. A tenant that was skipped `SKIPS` times waits, in a batch of its own.
 
-Where the data is to blame, the batch is halved, so that the guilty command fails alone. Whatever else can go wrong with
-a transaction has changed nothing, and it is repeated some times; what became of a commit that was cut off is asked for
-(`committers.py`).
+If the data is to blame, the batch is halved, so that only the guilty command fails. If anything else goes wrong with a
+transaction, it has changed nothing and is repeated a few times. If a commit is cut off, `committers.py` finds out what
+happened to it.
 """
 
 from collections.abc import Callable, Mapping, Sequence

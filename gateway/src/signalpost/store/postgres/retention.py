@@ -58,7 +58,7 @@ UPDATE lane l SET
     failed = l.failed - c.failed
 FROM counted c WHERE l.subscription_number = c.subscription_number
 """
-"""Removes exception rows below a sequence, of lanes that are locked, and counts them no more."""
+"""Removes exception rows below a sequence, of lanes that are locked, and subtracts them from the counts."""
 _REPLAYS: Final = (
     "DELETE FROM replay WHERE number IN"
     " (SELECT number FROM replay WHERE tenant_id = $1 AND finished_at < $2 LIMIT $3) RETURNING 1"

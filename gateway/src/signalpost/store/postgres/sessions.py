@@ -1,6 +1,6 @@
 """The connections of a node, each used by one task at a time.
 
-They are made when they are first needed, and anew where they were lost. What a transaction sees and may change is
+They are made when they are first needed, and again where they were lost. What a transaction sees and may change is
 limited to its tenant (`EVERY_TENANT` for what concerns the whole fleet). That is set for each transaction alone, as its
 time-outs are: a pooler may give the same connection to somebody else right after.
 

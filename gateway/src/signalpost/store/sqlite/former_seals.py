@@ -1,6 +1,6 @@
 """Seals under data keys what was sealed under a master key itself, before there were data keys.
 
-A part at a time: a reader finds some values, which may take long, and the writer seals each anew unless it has changed
+A part at a time: a reader finds some values, which may take long, and the writer seals each again unless it has changed
 in between. So it can be broken off anywhere, and begun again.
 """
 

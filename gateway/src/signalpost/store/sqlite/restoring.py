@@ -59,7 +59,7 @@ def take_access(draft: Path, replaced: Path, now: int) -> AccessTaken:
 
 def take_audit(draft: Path, replaced: Path) -> bool:
     """Keep the audit of the database `replaced` where that goes on from the one in `draft`: a restore undoes nothing of
-    what was done. Tells whether it was kept."""
+    what was done. Returns whether it was kept."""
     with closing(_open(draft)) as connection:
         try:
             _attach(connection, replaced)
@@ -128,7 +128,7 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
 
 
 def _end_sign_ins(connection: apsw.Connection) -> None:
-    """Have everybody sign in anew: whoever signed out since the backup stays signed out. A backup of before there were
+    """Have everybody sign in again: whoever signed out since the backup stays signed out. A backup of before there were
     sessions has no place for them."""
     for table in ("session", "sign_in_link", "portal_link"):
         with suppress(apsw.SQLError):
@@ -183,7 +183,7 @@ def _end_what_deleted_tenants_have(connection: apsw.Connection) -> None:
 
 
 def _ask_for_erasures_again(connection: apsw.Connection) -> None:
-    """What was erased since is in the backup, so it is erased anew at the next start."""
+    """What was erased since is in the backup, so it is erased again at the next start."""
     connection.execute(
         "INSERT INTO main.erasure (id, tenant_id, tenant, document_id, asked_at, to_sequence, removed)"  # noqa: S608
         " SELECT e.id, e.tenant_id, e.tenant, e.document_id, e.asked_at, e.to_sequence, 0 FROM replaced.erasure e"
@@ -258,7 +258,7 @@ def _highest_number(connection: apsw.Connection) -> int:
 
 def _shut_members_out(connection: apsw.Connection) -> None:
     """Without the replaced database, or where it is of another version, nobody can tell who was removed since: an
-    operator invites each anew."""
+    operator invites each again."""
     with suppress(apsw.SQLError):  # a backup of before there were members has none
         connection.execute(
             "UPDATE member SET password = NULL, subject = NULL, invitation = NULL, invited_until = NULL,"

@@ -190,7 +190,7 @@ class Writer:
             self._copied_pages = copied
 
     def _start_over_if_needed(self) -> None:
-        """Copy the rest of the WAL back, on the writer's thread, so that the next write begins the WAL anew."""
+        """Copy the rest of the WAL back, on the writer's thread, so that the next write begins the WAL again."""
         if self._wal_pages >= START_OVER_AFTER and self._wal_pages - self._copied_pages <= SHORT_PASS:
             self._copy_back(self._connection)
 
