@@ -43,19 +43,19 @@ def play(folder: Path, port: int, receiver_port: int) -> str:
 
 
 def _first_event(session: Session, received: Path, forwarded: Path) -> None:
-    session.say("Make something happen: a contract is made, and signed by everybody.")
+    session.say("Make something happen: somebody creates a contract, and everybody signs it.")
     session.run("signalpost trigger documentUpdated --set status=executed")
     session.wait_for(received, "verified", 2)
     session.wait_for(forwarded, "<--", 2)
     session.say("The receiver verified both events, and this is what `listen` says meanwhile:")
     lines = [line for line in forwarded.read_text().splitlines() if re.match(r"\d\d:", line)]
     session.show("\n".join(lines))
-    session.say("The receiver's own words:")
+    session.say("The receiver's output:")
     session.show(received.read_text())
 
 
 def _examined(session: Session, receiver_port: int) -> None:
-    session.say("Is it a good receiver? Attack it, and see.")
+    session.say("Is it a good receiver? Examine it.")
     variable = 'SIGNALPOST_SECRET="$(signalpost listen --print-secret)"'
     session.run(f"{variable} signalpost doctor http://127.0.0.1:{receiver_port}")
 

@@ -33,7 +33,9 @@ def play(folder: Path, port: int, receiver_port: int) -> str:
     (folder / "archive.ndjson").write_text(SNAPSHOTS)
     (folder / "receiver.py").write_text((ROOT / "examples" / "receiver.py").read_text())
     session = Session(HEAD, folder, {**os.environ, "SIGNALPOST_DATA_DIR": "signalpost-data"})
-    session.say("Start a gateway that may deliver to this machine, and a receiver that verifies what it gets.")
+    session.say(
+        "Start a gateway that is allowed to deliver to this machine, and a receiver that verifies what it gets."
+    )
     serve = f"signalpost serve --port {port} --allow-targets http://127.0.0.1:{receiver_port}"
     receive = f"python receiver.py '{SECRET}' {receiver_port}"
     with session.background(serve, "/v1/events"):
@@ -48,7 +50,7 @@ def play(folder: Path, port: int, receiver_port: int) -> str:
 
 
 def _subscribe(session: Session, receiver_port: int) -> str:
-    session.say("Subscribe the receiver, and try it out before anything real is sent.")
+    session.say("Subscribe the receiver, and test it before anything real is sent.")
     url = f"http://127.0.0.1:{receiver_port}/"
     made = session.run(f"signalpost subscriptions create {url} --name 'My receiver' --secret '{SECRET}'")
     subscription: str = re.findall(r"^id +(\S+)", made, re.MULTILINE)[0]
@@ -82,7 +84,7 @@ def _fail(session: Session, subscription: str, document: str) -> str:
 def _recover(session: Session, subscription: str, event: str, received: Path) -> None:
     session.run(f"signalpost deliveries retry {subscription} {event}")
     session.run_until(f"signalpost deliveries get {subscription} {event}", lambda printed: "delivered" in printed)
-    session.say("Resend everything from the last hour: first only count it, then do it.")
+    session.say("Resend everything from the last hour: first only count, then send.")
     session.run(f"signalpost replay {subscription} --since 1h --all --dry-run")
     session.run(f"signalpost replay {subscription} --since 1h --all --wait")
     session.wait_for(received, "verified", 3)

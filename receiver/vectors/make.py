@@ -548,7 +548,7 @@ def drained(at: int, *results: tuple[int, str], fails: bool = False) -> dict[str
 
 
 def order() -> list[dict[str, Any]]:
-    """Arrivals one after the other, and what becomes of each."""
+    """Arrivals one after the other, and what happens to each."""
     deleted, created = "documentDeleted", "documentCreated"
     return [
         {

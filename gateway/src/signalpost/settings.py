@@ -252,12 +252,12 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "role": Setting(
         _role,
-        "What a gateway does that shares its database: answer the API (api), deliver (worker), or both (all). [all]",
+        "What a gateway with a shared database does: answer the API (api), deliver (worker), or both (all). [all]",
     ),
     "processes": Setting(
         _number(1, 64),
-        "Number of processes that share PORT, 1 to 64, on a PostgreSQL: about one for each core. All other limits are "
-        "for each of them; their metrics are at METRICS_PORT and the ports after it. [1]",
+        "Number of processes that share PORT, 1 to 64, on a PostgreSQL: about one for each core. Every other limit "
+        "applies to each of them; their metrics are at METRICS_PORT and the ports after it. [1]",
     ),
     "host": Setting(_text, "Address to listen on. [127.0.0.1]"),
     "port": Setting(_number(0, 65_535), "Port to listen on, 0 to 65535; 0 picks a free one. [8080]"),
@@ -271,7 +271,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "tls_cert": Setting(
         _path,
-        "PEM file of the gateway's certificate, followed by those between it and its authority. With it and TLS_KEY, "
+        "PEM file with the gateway's certificate, followed by the intermediate certificates. With it and TLS_KEY, "
         "every port speaks TLS. Read again when it changes. []",
     ),
     "tls_key": Setting(_path, "PEM file of the certificate's key. Other users must not be able to read it. []"),
@@ -310,19 +310,20 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "oidc_issuer": Setting(
         _issuer,
-        "Identity provider with which members may sign in to the console (OpenID Connect), exactly as it calls itself, "
-        "such as https://login.example.com. Needs OIDC_CLIENT_ID, PUBLIC_URL and the extra signalpost[oidc]. []",
+        "Issuer URL of the identity provider with which members may sign in to the console (OpenID Connect), exactly "
+        "as the provider writes it, such as https://login.example.com. Needs OIDC_CLIENT_ID, PUBLIC_URL and the extra "
+        "signalpost[oidc]. []",
     ),
-    "oidc_client_id": Setting(_text, "What the identity provider knows the gateway as. []"),
+    "oidc_client_id": Setting(_text, "The gateway's client id at the identity provider. []"),
     "oidc_client_secret": Setting(
         _text,
-        "The gateway's secret at the identity provider, where it has one. Use the variable, because other users can "
+        "The gateway's secret at the identity provider, if it has one. Use the variable, because other users can "
         "see flags. []",
         secret=True,
     ),
     "allow_targets": Setting(
         parse_allow_targets,
-        "Targets that are allowed although private or plain http: scheme://host-or-CIDR:port, separated by commas. []",
+        "Targets to allow although they are private or plain http: scheme://host-or-CIDR:port, separated by commas. []",
     ),
     "deny_targets": Setting(
         parse_deny_targets,
@@ -331,13 +332,13 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "nat64_prefixes": Setting(
         parse_nat64_prefixes,
-        "IPv6 prefixes behind which this network translates to IPv4 (NAT64), separated by commas; an address there is "
-        "judged as the IPv4 address in it. []",
+        "IPv6 prefixes that this network translates to IPv4 (NAT64), separated by commas. An address with such a "
+        "prefix is judged by the IPv4 address in it. []",
     ),
     "egress_proxy": Setting(
         parse_egress_proxy,
-        "Proxy through which all calls to endpoints and vendors go: http://[user:password@]host:port. It is asked to "
-        "CONNECT to addresses. Use the variable, because other users can see flags. []",
+        "Proxy for all calls to endpoints and vendors: http://[user:password@]host:port. The gateway asks it to "
+        "CONNECT to IP addresses. Use the variable, because other users can see flags. []",
         secret=True,
     ),
     "ca_file": Setting(_file, "PEM file of certificate authorities to trust besides the system's. []"),
@@ -364,7 +365,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "tenant_limits": Setting(
         _tenant_limits,
-        "What each tenant may use at most unless an operator set it for that tenant: NAME=NUMBER, separated by commas, "
+        "Limits of each tenant, unless an operator sets others for it: NAME=NUMBER, separated by commas, "
         "such as documents=10000,requestsPerSecond=50. []",
     ),
     "retention_days": Setting(

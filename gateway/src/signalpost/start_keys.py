@@ -46,13 +46,13 @@ class MasterKeySource:
         if self._settings.master_key is not None:
             detail = (
                 "The master key is a setting. Start the gateway with a new one before it, MASTER_KEY=NEW,OLD. While "
-                "it runs, it re-encrypts everything with the new one."
+                "it runs, it moves everything to the new one."
             )
             raise Conflict("master_key_is_setting", detail)
         if self._settings.master_key_file is not None:
             detail = (
                 f"Write a new key into {self.name}, on a line above the present one, and ask again: the gateway then "
-                f"re-encrypts everything with it. It only writes to its own files."
+                f"moves everything to it. It only writes to its own files."
             )
             raise Conflict("master_key_is_elsewhere", detail)
         keys = (secrets.token_bytes(KEY_BYTES), *self.read())

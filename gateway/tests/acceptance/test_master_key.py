@@ -195,7 +195,7 @@ def test_a_key_in_a_file_elsewhere_is_read_again_when_the_command_is_run(gateway
     gateway.api.create()
     assert "on a line above" in rotate(gateway).stderr
     write(new)
-    assert f"does not have the present master key {name_of(old)}" in rotate(gateway).stderr
+    assert f"no longer has the present master key {name_of(old)}" in rotate(gateway).stderr
     write(new, old)
     assert rotate(gateway).returncode == 0
     assert gateway.stop() == 0

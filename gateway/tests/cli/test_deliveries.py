@@ -103,9 +103,9 @@ def test_why_says_what_became_of_an_event_at_every_subscription(
     assert found["cause"]["detail"].startswith("It was given up after 2 attempts: status: ")
     said = run("why", event, subscription).stdout
     assert found["cause"]["detail"] in said
-    assert "The endpoint has an error." in said
+    assert "The endpoint failed with an error." in said
     assert "tell the customer" in said
-    assert "The endpoint has an error." in run("why", event).stdout
+    assert "The endpoint failed with an error." in run("why", event).stdout
     assert f"{subscription}  failed  " in run("deliveries", "get", event).stdout
     assert json_of(run("deliveries", "get", event, "--json")) == json_of(run("why", event, "--json"))
     assert "List them: signalpost events list" in run("why", subscription, code=1).stderr

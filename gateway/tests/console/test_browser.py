@@ -264,7 +264,7 @@ def test_an_invited_person_comes_in_by_keyboard_without_a_script_and_again_by_pa
     page.wait_for_url("**/console/sign-in")
     assert context.cookies() == []
     types("ada@example.com", "a wrong password", into="email")
-    page.get_by_text("E-mail address or password are wrong").wait_for()
+    page.get_by_text("The e-mail address or the password is wrong").wait_for()
     page.locator("input[name=email]:focus").wait_for()
     page.keyboard.press("Tab")
     types("correct horse battery", into="password")
@@ -458,7 +458,7 @@ def test_two_people_at_once_see_what_the_other_did(desk: Desk, visit: Visit) -> 
     for each in (visit, other):
         each.open(f"/subscriptions/{subscription}")
     visit.click("Pause")
-    visit.sees("Nothing is sent there")
+    visit.sees("Nothing is sent")
     other.page.locator("#health").get_by_text("Paused").wait_for()
     assert json.loads(desk.world.get(f"/v1/subscriptions/{subscription}").body)["status"] == "paused"
     other.context.close()

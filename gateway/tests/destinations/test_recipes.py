@@ -1,4 +1,4 @@
-"""What becomes of an event that a recipe wants, with its blanks filled in: the call. Which events each wants is in
+"""What happens to an event that a recipe wants, with its blanks filled in: the call. Which events each wants is in
 `test_presets.py`."""
 
 from typing import Any

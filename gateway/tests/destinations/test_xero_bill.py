@@ -72,7 +72,7 @@ def test_a_bill_is_made_if_there_is_none() -> None:
 
 def test_a_bill_that_is_there_is_not_made_again() -> None:
     ruling = ruled(LOOK_UP, 200, {"Invoices": [bill(Status="AUTHORISED")]})
-    assert ruling == Done(detail="There is a bill of this number already.", made=MADE)
+    assert ruling == Done(detail="There is already a bill with this number.", made=MADE)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ VALIDATION = {
         (400, b"<html>", {}, Reject("400", "The vendor answered 400.")),
         (401, {"Title": "Unauthorized"}, {}, Reauthorise("The vendor answered 401.")),
         (403, {"Title": "Forbidden"}, {},
-         Reject("403", "Xero does not let this app in to the organisation, or not with these scopes.")),
+         Reject("403", "Xero refuses this app access to the organisation, or access with these scopes.")),
         (429, b"", {"retry_after": "42", "x_rate_limit_problem": "minute"},
          Throttle("Xero's minute limit is reached.", 42.0)),
         (429, b"", {"retry_after": "66975", "x_rate_limit_problem": "day"},

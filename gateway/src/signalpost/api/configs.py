@@ -1,4 +1,4 @@
-"""What clients say of connections and of subscriptions that use them, as their kinds let it through.
+"""Checks the configs that clients send for connections and their subscriptions, with the help of their kinds.
 
 A kind is code that somebody installed: whatever it raises is an answer to the client, and no defect of the call.
 """
@@ -23,10 +23,10 @@ from signalpost.sender.addresses import Guard, target_refusal
 
 
 class VettedConnection(Struct, frozen=True):
-    """A connection's config that its kind let through."""
+    """A connection's config that its kind accepted."""
 
     config: Mapping[str, Any]
-    """The config as it is kept, secrets among it."""
+    """The config as it is stored, with its secrets."""
     url: str
     """The first origin that it leads to."""
     needs_consent: bool
@@ -81,7 +81,7 @@ def _pointers_to(origin: str, value: Any, pointer: str) -> Iterator[str]:
 
 
 def opened_access(services: Services, connection: Connection) -> Access:
-    """What lets calls of a connection in. Raises Invalid as `vetted_connection` does."""
+    """The credentials for a connection's calls. Raises Invalid as `vetted_connection` does."""
     vetted_connection(services, connection.kind, connection.config)
     struct = services.destinations.read_connection(connection.kind, connection.config)
     return services.destinations.kinds[connection.kind].access(struct)
@@ -104,7 +104,7 @@ def shown_config(services: Services, connection: Connection) -> Mapping[str, Any
 
 
 def left_of(services: Services, connection: Connection) -> tuple[Mapping[str, Any], bool]:
-    """The config of a connection without what lets the gateway in, and whether a person can let it in anew. Where the
+    """The config of a connection without what lets the gateway in, and whether a person can let it in again. Where the
     kind is not installed, nobody knows which of its members are secret, and none stays unless a person let it in."""
     try:
         access = opened_access(services, connection)

@@ -1,4 +1,5 @@
-"""What a customer sees of their deliveries: all that helps to mend an endpoint, and nothing of the operator's own.
+"""What a customer sees of their deliveries: everything that helps to fix an endpoint, and nothing that is the
+operator's.
 
 A customer is never told which address was dialled, since an operator's name servers may know names that others must not
 learn of. What was sent and what came back takes a capability. And of an event that is not meant for them, a customer
@@ -32,7 +33,7 @@ _HEALTH_TEXTS: Final = ("lastError", "disabledReason")
 
 
 def is_for(link: PortalLink | None, subscription: Subscription, status: DeliveryStatus | None) -> bool:
-    """Whether the caller may know of an event that has this status at a subscription. `link` is None for those who may
+    """Whether the caller may know of an event with this status at a subscription. `link` is None for callers who may
     know of all."""
     if link is None:
         return True

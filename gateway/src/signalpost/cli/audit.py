@@ -29,7 +29,7 @@ def list_(
 ) -> None:
     """List who changed what, newest first. With --json, one entry shows what it was and what it became.
 
-    SIGNALPOST_TENANT names the tenant. What becomes of tenants themselves is told in that of `default`.
+    SIGNALPOST_TENANT names the tenant. Changes of tenants themselves are in that of `default`.
 
     Example: signalpost audit list --object 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
@@ -80,9 +80,9 @@ def verify(
 ) -> None:
     """Verify that no entry was changed, added, moved or removed.
 
-    Every entry of the tenant (SIGNALPOST_TENANT) is read and its hash computed anew, here; and the gateway goes through
-    the proofs of all tenants, which only its master key makes. Keep the mark that this shows in another place: with it
-    a later call finds out whether all of the database was exchanged for an earlier copy.
+    The command reads every entry of the tenant (SIGNALPOST_TENANT) and computes its hash again. The gateway checks the
+    proofs of all tenants, which only its master key can make. Store the mark that this shows somewhere else: with it, a
+    later call finds out whether somebody replaced the whole database with an earlier copy.
 
     Example: signalpost audit verify --mark 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     """

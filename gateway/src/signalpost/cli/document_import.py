@@ -36,7 +36,7 @@ class LineBatch(NamedTuple):
 
 @dataclass
 class Tally:
-    """Counts what became of the lines so far."""
+    """Counts what happened to the lines so far."""
 
     created: int = 0
     updated: int = 0

@@ -34,7 +34,7 @@ def rotate_master_key(*, data_dir: DataDir = None, as_json: Json = False) -> Non
         if as_json:
             print_json({"current": added.current, "state": "changing"})
         else:
-            say(f"No gateway runs here. The next start re-encrypts everything with the new master key {added.current}.")
+            say(f"No gateway runs here. The next start moves everything to the new master key {added.current}.")
         return
     client = connect(data_dir=data_dir)
     state = client.call("POST", path("master-key", "rotate")).content

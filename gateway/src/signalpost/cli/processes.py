@@ -132,7 +132,7 @@ class Processes:
             self._close_ready(process)
 
     def _reap(self) -> None:
-        """Take note of every process that ended."""
+        """Note every process that ended."""
         for process in self._all:
             if process.pid is not None:
                 pid, status = os.waitpid(process.pid, os.WNOHANG)

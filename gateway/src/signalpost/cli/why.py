@@ -1,4 +1,4 @@
-"""`signalpost why`: what became of an event, and why."""
+"""`signalpost why`: what happened to an event, and why."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -42,7 +42,7 @@ def why(
 
 
 def outcomes(client: Client, event: str) -> list[dict[str, Any]]:
-    """What became of an event at every subscription of the tenant."""
+    """What happened to an event at every subscription of the tenant."""
     found = list(client.pages(path("deliveries"), {"eventId": event}, MAX_SUBSCRIPTIONS))
     if not found:
         client.call("GET", path("events", event))  # tells that there is no such event
@@ -70,7 +70,7 @@ def _diagnosed(diagnosis: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def print_outcomes(found: list[dict[str, Any]], diagnoses: Mapping[str, dict[str, Any]] = NO_DIAGNOSES) -> None:
-    """Print for each subscription what became of the event there, and why; where it failed, the likely cause too."""
+    """Print for each subscription what happened to the event there, and why; where it failed, the likely cause too."""
     if not found:
         say("There are no subscriptions.")
     for each in found:

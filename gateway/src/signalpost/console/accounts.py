@@ -47,7 +47,7 @@ class Accounts:
         invitation, now = hash_token(token), self._services.clock.wall()
         member = await self._services.store.access.member_invited(invitation)
         if member is None or member.invited_until is None or member.invited_until <= now:
-            return self._replies.error(410, "This invitation was used, or is too old", _USED_UP)
+            return self._replies.error(410, "This invitation was used or has expired", _USED_UP)
         shown = {"member": member, "wrong": None}
         if request.method != "POST":
             return self._replies.page(200, "join.html", shown)

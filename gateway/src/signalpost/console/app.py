@@ -45,7 +45,7 @@ _SETS_COOKIE: Final = (SIGN_IN, f"{ENTER}/", f"{JOIN}/", OIDC)
 _PROOF: Final = "proof"
 """The field of a form in which a password, or a key, is typed again."""
 _NO_COOKIE: Final = (
-    "A browser keeps nobody signed in over plain HTTP, but on the gateway's own machine. Open the console over HTTPS: "
+    "Over plain HTTP, browsers keep you signed in only on the gateway's own machine. Open the console over HTTPS: "
     "set TLS_CERT and TLS_KEY, or put a proxy with TLS in front and name it in PUBLIC_URL."
 )
 _ASSETS: Final = {

@@ -19,8 +19,8 @@ from signalpost.engine.audited import tell
 from signalpost.engine.maintenance.refused_calls import RefusedCall
 from signalpost.runtime.logger import log
 
-WRONG_KEY: Final = "This key is not known here, or has ended. Ask an operator for one, or for a link."
-WRONG_PAIR: Final = "E-mail address or password are wrong. Who forgot a password asks an operator for a link."
+WRONG_KEY: Final = "This key is unknown or has ended. Ask an operator for a new key, or for a link."
+WRONG_PAIR: Final = "The e-mail address or the password is wrong. If you forgot it, ask an operator for a link."
 
 
 class Refused(Exception):
@@ -74,7 +74,7 @@ class Credentials:
             if self._services.principals.ground_of(principal_of(shown)) != ground:
                 raise Refused(401, WRONG_PAIR)
         elif self._services.principals.ground_of(await self.of_key(request, typed.strip())) != ground:
-            raise Refused(401, "This is another key than the one with which you signed in.")
+            raise Refused(401, "You signed in with another key.")
 
     async def proved_with(self, who: Principal) -> Literal["key", "password", "provider"]:
         """What somebody can show again."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from signalpost.api.routing.shapes.documents import EventDocument
 
 _OF_EVERY_EVENT: Final = ("downloadUrl",)
-"""Members that are new with every event: a link is signed anew."""
+"""Members that are new with every event: a link is signed again."""
 
 
 class Difference(Struct, frozen=True):

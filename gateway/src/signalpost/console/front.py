@@ -85,7 +85,7 @@ class Front:
             return self._root, self._replies.error(503, "Not now", str(unavailable))
         except Exception as defect:
             log.exception("page failed", request=request.id, error=type(defect).__name__)
-            detail = f"The gateway failed to show this page. Tell its operator the number of the request: {request.id}."
+            detail = f"The gateway failed to show this page. Tell its operator the request's number: {request.id}."
             return self._root, self._replies.error(500, "Something is wrong here", detail)
 
     def _check(self, request: Request) -> None:
@@ -102,7 +102,7 @@ class Front:
 
     def _unknown_host(self, request: Request) -> Response:
         host = request.header(b"host") or ""
-        detail = f"This gateway does not know itself as {host[:200]}. Set PUBLIC_URL to the address that browsers use."
+        detail = f"This gateway does not answer as {host[:200]}. Set PUBLIC_URL to the address that browsers use."
         return self._replies.error(421, "Unknown address", detail)
 
 

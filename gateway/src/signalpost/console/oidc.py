@@ -32,7 +32,7 @@ from signalpost.runtime.logger import log
 COOKIE: Final = "__Host-signalpost-oidc"
 SECONDS: Final = 600
 """How long somebody may take at the provider."""
-_AGAIN: Final = "Sign in again. If it stays so, tell the gateway's operator this number: {}."
+_AGAIN: Final = "Sign in again. If that fails too, tell the gateway's operator this number: {}."
 
 
 class Oidc:
@@ -113,6 +113,6 @@ class Oidc:
     def _refused(self, request: Request, why: str, status: int = 400) -> Response:
         """The log says why. A page must not tell people of others what is known of somebody."""
         log.warning("nobody was signed in by the identity provider", request=request.id, reason=why)
-        detail = "Only members come in here: ask an operator for an invitation. " if status == 403 else ""
+        detail = "Only members can sign in. Ask an operator for an invitation. " if status == 403 else ""
         page = self._replies.error(status, "You were not signed in", detail + _AGAIN.format(request.id))
         return Response(page.status, page.body, (*page.headers, set_cookie("", COOKIE, 0)))

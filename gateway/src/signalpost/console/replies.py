@@ -67,7 +67,7 @@ class Replies:
                         raise Reply(self.error(413, "Too much", "A form can have at most 64 KiB."))
             return parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1_000)
         except (Unparseable, TimeoutError, ValueError):
-            raise Reply(self.error(400, "Not a form", "The form did not arrive whole. Send it once more.")) from None
+            raise Reply(self.error(400, "Not a form", "The form did not arrive completely. Send it again.")) from None
 
 
 def _gzip(content: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Forms that follow from a JSON Schema: what a kind of destination asks for, as fields, and what was typed, as JSON.
 
 A member becomes a field by its type; a secret is never shown again, so its field is always empty. A union that a
-discriminator tells apart becomes a choice: which fields follow depends on it, so the page is asked for anew with it.
+discriminator tells apart becomes a choice: which fields follow depends on it, so the page is asked for again with it.
 What is neither (a list of objects, a value of any type) is typed as JSON. Nothing is checked here: the API checks what
 is sent, and names the field by the same pointer.
 """

@@ -2,7 +2,7 @@
 
     a key, a password, or a link that works once ──▶ session, known by the browser's cookie ──▶ who asks for a page
 
-A session begins anew at each sign-in, so one that somebody else put into the browser is worth nothing. Who signed in
+A session starts again at each sign-in, so one that somebody else put into the browser is worth nothing. Who signed in
 and out is told by the audit.
 """
 
@@ -134,7 +134,7 @@ class SignIn:
             principal = None
         if principal is None:
             return self._replies.error(
-                410, "This link was used, or is too old", "A link works once, for 15 minutes. Make another one."
+                410, "This link was used or has expired", "A link works once, within 15 minutes. Create another one."
             )
         return await self.begin(request, principal, "link")
 

@@ -126,7 +126,7 @@ class Retry(Struct, frozen=True):
 
 
 class Throttle(Struct, frozen=True):
-    """The vendor wants fewer calls: everything of this connection waits, and nothing is counted."""
+    """The vendor limits our calls: everything of this connection waits, and nothing is counted."""
 
     detail: str
     after: float = 60.0

@@ -203,7 +203,7 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
         if not is_over and not context.made:
             return Skip("The document has no date for an entry, and had none.")
         if context.event["type"] == "documentCreated":
-            return Skip("The document was made in a status that needs no entry.")
+            return Skip("The document was created in a status that needs no entry.")
         return Call(method="DELETE", url=entry)
 
     def classify(
@@ -247,7 +247,7 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
     def revoked(self, connection: GoogleConnection, reply: Reply) -> Ruling:
         """A token that Google does not know any more needs no revocation."""
         if reply.at("error") == "invalid_token":
-            return Done(detail="Google had taken the consent back already.")
+            return Done(detail="Google had already revoked the consent.")
         return by_status(reply)
 
 

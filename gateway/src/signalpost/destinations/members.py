@@ -19,7 +19,7 @@ ClientId = Annotated[
     str,
     Meta(
         title="Client id",
-        description="The id of the app that you registered with the vendor, who may call it a consumer key.",
+        description="The id of the app that you registered with the vendor, sometimes called the consumer key.",
         examples=["3MVG9lKcPoNINVBIPJjdw1J9LLM82HnFVVX19KY1uA5mu0"],
         min_length=1,
         max_length=512,

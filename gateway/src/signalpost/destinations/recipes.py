@@ -91,14 +91,14 @@ SLACK: Final = (
     _slack(
         "slack-deleted",
         "Deletion → message",
-        "Tells a channel when a document is deleted, and how far it had come.",
+        "Tells a channel when a document is deleted, and its last status.",
         ':wastebasket: *{{ document.title }}* was deleted; it was {{ before.status | default: "in no status" }}.',
         eventTypes=[DELETED],
     ),
     _slack(
         "slack-thread",
-        "One thread a document",
-        "Keeps all that happens to a document in one thread. Needs a bot.",
+        "One thread per document",
+        "Keeps everything about a document in one thread. Needs a bot.",
         "*{{ document.title }}*: {{ document.status }}",
         eventTypes=[CREATED, UPDATED, DELETED],
         config={"oneThreadPerDocument": True},
@@ -110,7 +110,7 @@ def _salesforce(what: str, record: str, field: str, value: str) -> Preset:
     return Preset(
         name=f"salesforce-executed-{what}",
         title=f"Signed contract → {what}",
-        about=f"Changes the {what} whose id the document has as its reference once everyone has signed. Creates none.",
+        about=f"Once everyone has signed, changes the {what} whose id is the document's reference. Creates none.",
         body={
             "eventTypes": [UPDATED],
             "when": {"all": [_becomes("executed"), _is_known("referenceId")]},
@@ -159,8 +159,8 @@ GOOGLE_CALENDAR: Final = (
     Preset(
         name="google-calendar-expiry",
         title="Expiry date → reminder",
-        about="Keeps a reminder 30 days before a contract ends. It moves with the date, and goes when the document is "
-        "cancelled or deleted.",
+        about="Keeps a reminder 30 days before a contract ends. It moves with the date, and is removed when the "
+        "document is cancelled or deleted.",
         body={
             "eventTypes": [CREATED, UPDATED, DELETED],
             "config": {
@@ -239,7 +239,7 @@ XERO_BILL: Final = (
             Input(
                 name="due",
                 title="Due",
-                description="When the bill is to be paid.",
+                description="When the bill is due.",
                 pointer="/config/due",
                 example="{{ document.executedAt | days: 14 | date }}",
                 default="{{ document.executedAt | days: 30 | date }}",

@@ -265,7 +265,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
         """Says what goes on working."""
         if 200 <= reply.status < 300 or reply.at("error") == "invalid_token":
             return Done(
-                detail="Salesforce takes the token no more. The app's own secret or key works until you change it."
+                detail="Salesforce no longer accepts the token. The app's own secret or key works until you change it."
             )
         return by_status(reply)
 

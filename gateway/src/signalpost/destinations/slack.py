@@ -88,8 +88,8 @@ class Bot(Private, frozen=True, kw_only=True, tag_field="with", tag="bot"):
         Channel | None,
         Meta(
             title="Channel",
-            description="Where messages go whose subscription names no channel: its id, or its name with #. "
-            "Invite the bot there first.",
+            description="Channel for messages whose subscription names none: its id, or its name with #. Invite the "
+            "bot there first.",
             examples=["#contracts"],
         ),
     ] = None
@@ -227,7 +227,7 @@ class Slack(Destination[SlackConnection, SlackConfig]):
     def revoked(self, connection: SlackConnection, reply: Reply) -> Ruling:
         """A token that Slack no longer takes needs no revocation."""
         ruling = _api_ruling(reply)
-        return Done(detail="Slack had taken the token back already.") if isinstance(ruling, Reauthorise) else ruling
+        return Done(detail="Slack had already revoked the token.") if isinstance(ruling, Reauthorise) else ruling
 
     def escape(self, text: str) -> str:
         """Slack's three control characters, so that nothing in a title becomes a link or calls a channel together."""

@@ -50,8 +50,8 @@ Scopes = Annotated[
     str,
     Meta(
         title="Scopes",
-        description="As the app has them. Apps from before March 2026 have accounting.transactions in place of "
-        "accounting.invoices.",
+        description="As in the app's configuration. Apps from before March 2026 have accounting.transactions instead "
+        "of accounting.invoices.",
         examples=[SCOPES],
         max_length=512,
         pattern="^[a-z._ ]+$",
@@ -159,7 +159,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
     def prepare(self, connection: XeroConnection, config: XeroBillConfig, context: Context) -> Call | Skip:
         """The question whether there is a bill of this number."""
         if "id" in context.made:
-            return Skip("There is a bill for this document already.")
+            return Skip("There is already a bill for this document.")
         bill = bill_of(config)
         if isinstance(bill, Skip):
             return bill
@@ -183,7 +183,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         if call.method == "GET":
             there = [each for each in listed if _is_that(each, bill["InvoiceNumber"])]
             if there:
-                return _done(there[0], "There is a bill of this number already.")
+                return _done(there[0], "There is already a bill with this number.")
             return Then(_creation(connection, bill, context))
         invoice = listed[0] if listed and isinstance(listed[0], dict) else {}
         if invoice.get("HasErrors") or invoice.get("ValidationErrors"):
@@ -221,7 +221,11 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
 
     def revoked(self, connection: XeroConnection, reply: Reply) -> Ruling:
         """An app that has left the organisation already is what was wanted."""
-        return Done(detail="The app had left the organisation already.") if reply.status == 404 else by_status(reply)
+        return (
+            Done(detail="The app was already disconnected from the organisation.")
+            if reply.status == 404
+            else by_status(reply)
+        )
 
 
 def _invoices(connection: XeroConnection) -> str:
@@ -271,7 +275,7 @@ def _refusal(reply: Reply) -> Ruling:
         limit = reply.headers.get("x-rate-limit-problem", "rate")
         return Throttle(shortened(f"Xero's {limit} limit is reached."), ruling.after)
     if reply.status == 403:
-        return Reject("403", "Xero does not let this app in to the organisation, or not with these scopes.")
+        return Reject("403", "Xero refuses this app access to the organisation, or access with these scopes.")
     kind = reply.at("Type")
     if not isinstance(ruling, Reject) or not isinstance(kind, str):
         return ruling

@@ -80,7 +80,7 @@ class XeroBillConfig(Body, frozen=True, kw_only=True):
         DayTemplate,
         Meta(
             title="Due",
-            description="When it is to be paid.",
+            description="When it is due.",
             examples=["{{ document.executedAt | days: 30 | date }}"],
         ),
     ]

@@ -26,7 +26,7 @@ class Topic(StrEnum):
 
 class Revisions:
     def __init__(self, run: str) -> None:
-        """`run` tells the revisions of this process from those of others, which begin anew. It has no hyphen."""
+        """`run` tells the revisions of this process from those of others, which begin again. It has no hyphen."""
         self._run = run
         self._now = 0
         """Rises with every change of any tenant."""

@@ -1,4 +1,4 @@
-"""Reads JSON bodies, and says where a bad one is bad.
+"""Parses JSON bodies, and says where a malformed one is wrong.
 
 The fast decoder names no field when it fails, so a small body that it refuses is read once more, slowly, to find the
 place. Of a large one only the line and the column are told: to find the field takes Python half a second a megabyte.

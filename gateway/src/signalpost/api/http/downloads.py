@@ -35,7 +35,7 @@ class Downloads:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._sound: dict[str, None] = {}
-        """The names of files that were found sound, the most recently used last."""
+        """The names of files that were found intact, most recently used last."""
 
     async def response(self, request: Request, version: VersionRow, title: str | None) -> Streamed:
         """The response to a GET or HEAD of the file. `title` is the title of its document, if it is known. Raises

@@ -10,7 +10,7 @@ from signalpost.api.http.response import Turn
 PAGE_BYTES: Final = 4 * 1024 * 1024
 BYTES_IN_A_ROW: Final = 64 * 1024
 ENTRIES_IN_A_ROW: Final = 32
-"""After so many bytes of a page, or entries, others have their turn."""
+"""After this many bytes of a page, or entries, other work gets its turn."""
 
 
 def fitting(entries: Iterable[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Finds out who sends a request, by the key in its `Authorization` header, or by what a session comes from."""
+"""Finds out who sends a request, by the key in its `Authorization` header or by the ground of a session."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -37,7 +37,7 @@ OPERATOR = Principal(OPERATOR_NUMBER, OPERATOR_NAME, OPERATOR_NAME, Role.OPERATO
 
 
 class EndedKey(Unauthenticated):
-    """A key that was revoked or has expired. Whoever sends it may still have it by mistake, or have stolen it."""
+    """A key that was revoked or has expired. Its sender may use it by mistake, or may have stolen it."""
 
     def __init__(self, code: str, detail: str, key: ApiKey) -> None:
         super().__init__(code, detail)
@@ -127,7 +127,7 @@ def principal_of(member: Member) -> Principal:
 
 
 def visitor_of(link: PortalLink) -> Principal:
-    """Whoever came by a portal link."""
+    """A customer who came by a portal link."""
     return Principal(
         link.number, link.id, link.name, None, link.tenant_id, proof=link.proof, kind="portal-link", portal=link
     )

@@ -1,4 +1,4 @@
-"""Begins, finds and ends sessions, and makes and uses links; what they are is said in `domain/sign_in.py`.
+"""Begins, finds and ends sessions, and creates and uses links. `domain/sign_in.py` says what they are.
 
 All of it is in the store. So a session holds on every node and over a restart, and one that was ended has ended
 everywhere: each use reads it.
@@ -75,12 +75,12 @@ class Sessions:
         return [each for each in found if each.hash != session.hash and not each.has_ended(now)]
 
     async def end_one_beside(self, session: Session, digest: bytes) -> bool:
-        """End the one of these that has this hash. Tells whether it was there."""
+        """End the one of these that has this hash. Returns whether it was there."""
         is_beside = digest in {each.hash for each in await self.beside(session)}
         return is_beside and await self._store.end(digest)
 
     async def note_proof(self, session: Session) -> None:
-        """Take note that the holder of a session showed a key or a password now."""
+        """Note that the holder of a session showed a key or a password now."""
         await self._store.note_proof(session.hash, self._now())
 
     async def end(self, token: str) -> None:

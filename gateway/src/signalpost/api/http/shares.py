@@ -11,7 +11,7 @@ class Shares:
     def __init__(self, most: int) -> None:
         self._free = self._most = most
         self._held: dict[Hashable, int] = {}
-        """How many each caller holds that holds any."""
+        """How many each caller holds."""
 
     @property
     def taken(self) -> int:

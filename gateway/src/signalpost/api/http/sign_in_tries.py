@@ -20,7 +20,7 @@ class SignInTries:
         return await self._store.count_tries(tried, now, lambda counts: take(tried, counts, now))
 
     async def note_success(self, account: str, address: str | None) -> None:
-        """Take note that a try that was counted was right: it counts no more."""
+        """Note that a try that was counted was right: it counts no more."""
         tried, now = a_try(account, address), self._now()
 
         def decide(counts: Counts) -> tuple[None, Counts]:
@@ -29,7 +29,7 @@ class SignInTries:
         await self._store.count_tries(tried, now, decide)
 
     async def know(self, account: str, address: str | None) -> None:
-        """Take note that the owner of an account is at this address."""
+        """Note that the owner of an account is at this address."""
         tried, now = a_try(account, address), self._now()
 
         def decide(counts: Counts) -> tuple[None, Counts]:

@@ -122,7 +122,7 @@ async def _page_of_event(
     below: DeliveryPosition | None,
     limit: int,
 ) -> DeliveryPage:
-    """What became of one event at some subscriptions, the newest first. Without a status asked for, subscriptions that
+    """What happened to one event at some subscriptions, newest first. Without a status asked for, subscriptions that
     have no delivery of it are there too."""
     left = sorted(
         (each for each in of if below is None or (event.sequence, each.number) < below),

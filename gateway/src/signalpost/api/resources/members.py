@@ -1,4 +1,4 @@
-"""Members: people who sign in to the console. Operators invite them, so nobody gives anybody more than they have."""
+"""Members: people who sign in to the console. Only operators invite them, so nobody can grant more than they have."""
 
 import msgspec
 from msgspec import UNSET

@@ -159,12 +159,13 @@ def _fleet(engine: Engine) -> Iterator[Metric]:
             "Time since this node's last beat; from 6 s on it starts no attempts, and after 12 s it counts as dead.",
             age,
         )
-    yield _gauge("signalpost_node_draining", "1 while this node is ending, else 0.", engine.is_draining)
-    yield _gauge("signalpost_nodes", "Nodes that work on the database, as of this one's last beat.", engine.node_count)
+    yield _gauge("signalpost_node_draining", "1 while this node is stopping, else 0.", engine.is_draining)
+    yield _gauge("signalpost_nodes", "Nodes that share the database, as of this one's last beat.", engine.node_count)
     yield _gauge("signalpost_lanes_owned", "Subscriptions that this node delivers for.", len(engine.lanes.numbers))
     yield _gauge(
         "signalpost_lanes",
-        "Subscriptions of all tenants. Less the sum of signalpost_lanes_owned over all nodes, these have no node.",
+        "Subscriptions of all tenants. Subtract the sum of signalpost_lanes_owned over all nodes to get those without "
+        "a node.",
         engine.directory.subscription_count,
     )
 

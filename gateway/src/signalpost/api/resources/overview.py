@@ -1,4 +1,4 @@
-"""The overview: what needs an operator now, in words, the worst first.
+"""The overview: what needs an operator's attention now, in words, worst first.
 
 Nothing is counted for it: lanes keep their numbers, and statistics are sums that are kept.
 """
@@ -39,7 +39,7 @@ _FAILED: Final = (Need.FAILING, Need.DISABLED, Need.GIVEN_UP)
 
 
 class _Needy(NamedTuple):
-    """A lane that needs somebody."""
+    """A lane that needs attention."""
 
     lane: LaneView
     standing: Standing
@@ -53,9 +53,9 @@ class _Seen(NamedTuple):
     lanes: Sequence[LaneView]
     worst: Sequence[_Needy]
     more: int
-    """How many need somebody beside the worst."""
+    """How many more need attention, besides the worst."""
     failures: Mapping[str, DeliveryView]
-    """What failed at the worst, by the subscription's id."""
+    """A failed delivery of each of the worst, by the subscription's id."""
     minutes: Mapping[int, Mapping[int, Sequence[int]]]
     """The last hour of the worst and of the tenant."""
     running: Sequence[Replay]

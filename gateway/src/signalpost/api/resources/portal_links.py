@@ -1,4 +1,4 @@
-"""Portal links: a customer gets at their own subscriptions with one, for a while, and may do what it allows.
+"""Portal links: one lets a customer see their own subscriptions for a while, and do what it allows.
 
 A link gives nobody more than its maker has: whoever makes one may do with subscriptions all that a link can allow.
 """

@@ -38,7 +38,7 @@ class Heading(Struct, frozen=True, rename="camel"):
 
 
 class Forwarded(Struct, frozen=True):
-    """One request that was made, and what became of it."""
+    """One request that was made, and what happened to it."""
 
     planned: Planned[Entry]
     heading: Heading

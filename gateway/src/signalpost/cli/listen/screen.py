@@ -50,7 +50,7 @@ class Screen:
         console.print(line)
 
     def sent(self, forwarded: Forwarded) -> None:
-        """Show what became of a request."""
+        """Show what happened to a request."""
         self._kept.append(forwarded)
         self._chosen = 0
         outcome = forwarded.outcome
@@ -114,7 +114,7 @@ class JsonScreen(Screen):
         _print_request(planned, heading, None, is_right=True)
 
     def sent(self, forwarded: Forwarded) -> None:
-        """Print what became of a request."""
+        """Print what happened to a request."""
         _print_request(forwarded.planned, forwarded.heading, forwarded.outcome, is_right=forwarded.is_right)
 
     def found(self) -> None:
@@ -122,7 +122,7 @@ class JsonScreen(Screen):
 
 
 def _print_request(planned: Planned[Entry], heading: Heading, outcome: Outcome | None, *, is_right: bool) -> None:
-    """All lines have the same members; what became of a request that was not made is null."""
+    """All lines have the same members; what happened to a request that was not made is null."""
     print_json(
         {
             "sequence": planned.entry.sequence,

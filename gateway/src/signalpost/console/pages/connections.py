@@ -152,7 +152,8 @@ PAGES = (
         done={
             "made": "The connection is saved. Test it, then use it for a subscription.",
             "changed": "Saved. Test it, and resume the subscriptions that were disabled because of it.",
-            "disconnected": "Disconnected. Its secrets are forgotten, and the vendor was told where it can be.",
+            "disconnected": "Disconnected. Its secrets are forgotten, and revoked at the vendor if it has a call for "
+            "that.",
         },
     ),
 )

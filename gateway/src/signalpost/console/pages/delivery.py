@@ -41,7 +41,7 @@ class View(Struct, frozen=True):
     signed: "Signed | None"
     """How that is signed; None for what is no webhook."""
     others: Sequence[Delivery]
-    """What became of the event elsewhere."""
+    """What happened to the event elsewhere."""
 
 
 async def view(visit: Visit) -> View:

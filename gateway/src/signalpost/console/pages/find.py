@@ -33,7 +33,7 @@ async def view(visit: Visit) -> View:
 
 
 async def _found(visit: Visit, result: SearchResult) -> list[Found]:
-    """What a result leads to: of an event, also what became of it at each subscription."""
+    """What a result leads to: of an event, also what happened to it at each subscription."""
     found = [Found(result.kind.capitalize(), result.title, result.detail, f"{_PATHS[result.kind]}{result.id}")]
     if result.kind == "event":
         deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": result.id, "limit": "20"})

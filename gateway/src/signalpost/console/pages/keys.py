@@ -46,6 +46,6 @@ PAGES = (
         template="keys.html",
         view=view,
         forms={"create": create, "revoke": revoke},
-        done={"revoked": "The key is revoked. It opens nothing any more."},
+        done={"revoked": "The key is revoked, and no longer works."},
     ),
 )

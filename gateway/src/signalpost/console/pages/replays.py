@@ -49,7 +49,7 @@ def typed_span(visit: Visit) -> Mapping[str, str]:
 
 
 def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
-    """The body of the call. Without subscriptions it is about all to which something was given up."""
+    """The body of the call. Without subscriptions it is about all with failed deliveries."""
     given = typed_span(visit)
     asked: dict[str, Any] = {
         "from": moment_of(given["from"]),
@@ -103,7 +103,7 @@ PAGES = (
         forms={"plan": plan, "start": start, "stop": stop},
         done={
             "none": "No subscription was ticked, so nothing is sent.",
-            "started": "It is being sent again, beside everything new.",
+            "started": "It is being sent again, along with everything new.",
             "stopped": "The replay is stopped. What it has queued is still sent.",
         },
     ),

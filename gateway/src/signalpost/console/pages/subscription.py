@@ -162,9 +162,9 @@ PAGES = (
             "delete": delete,
         },
         done={
-            "paused": "Paused. Nothing is sent there, and nothing is lost: events wait.",
-            "resumed": "Resumed. What waited is being sent now.",
-            "skipped": "Resumed. What waited was skipped; only new events are sent.",
+            "paused": "Paused. Nothing is sent, and nothing is lost: events wait.",
+            "resumed": "Resumed. Waiting events are being sent now.",
+            "skipped": "Resumed. Waiting events were skipped; only new ones are sent.",
             "changed": "Saved.",
             "promoted": "The new secret is the only one now.",
         },

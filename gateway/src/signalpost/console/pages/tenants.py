@@ -134,7 +134,7 @@ PAGES = (
         template="tenants.html",
         view=view,
         forms={"create": create},
-        done={"deleted": "The tenant is deleted, and what it had is being erased. Backups still have it."},
+        done={"deleted": "The tenant is deleted, and its data is being erased. Backups still have it."},
     ),
     Page(
         path="/tenants/{name}",
@@ -144,10 +144,10 @@ PAGES = (
         view=view_one,
         forms={"pause": pause, "resume": resume, "limit": limit, "delete": delete},
         done={
-            "created": "The tenant is there. Its programs need keys of their own.",
-            "paused": "Nothing in it is changed or sent until it is resumed, and nothing is lost.",
+            "created": "The tenant is created. Its programs need their own keys.",
+            "paused": "Nothing in it is changed or sent until you resume it. Nothing is lost.",
             "resumed": "Its waiting events are sent.",
-            "limited": "These limits count from now on.",
+            "limited": "These limits apply from now on.",
         },
     ),
 )

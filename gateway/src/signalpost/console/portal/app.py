@@ -31,7 +31,7 @@ from signalpost.console.portal.theme import css
 from signalpost.console.replies import Replies, Reply, see_other
 from signalpost.runtime.asgi import Receive, Scope, Send
 
-_NO_COOKIE: Final = "A browser keeps nobody signed in over plain HTTP. This page has to be opened over HTTPS."
+_NO_COOKIE: Final = "Browsers do not keep you signed in over plain HTTP. Open this page over HTTPS."
 
 
 class Portal:

@@ -1,6 +1,6 @@
 """How a customer gets into the portal: by a link that opens once, for a session that ends with it.
 
-A session begins anew with each link, so one that somebody else put into the browser is worth nothing. What fetches a
+A session starts again with each link, so one that somebody else put into the browser is worth nothing. What fetches a
 link ahead of a person does not use it up. In a frame the session's cookie belongs to the page around it as well
 (`Partitioned`), so no other site has it there.
 """

@@ -224,8 +224,8 @@ PAGES = (
             "promote": subscription.promote,
         },
         done={
-            "paused": "Paused. Nothing is sent there, and nothing is lost: events wait.",
-            "resumed": "Resumed. What waited is being sent now.",
+            "paused": "Paused. Nothing is sent, and nothing is lost: events wait.",
+            "resumed": "Resumed. Waiting events are being sent now.",
             "changed": "Saved.",
             "headers": "The headers were replaced.",
             "promoted": "The new secret is the only one now.",
@@ -255,7 +255,7 @@ PAGES = (
         view=view_again,
         forms={"plan": plan, "start": start, "stop": stop},
         done={
-            "started": "It is being sent again, beside everything new.",
+            "started": "It is being sent again, along with everything new.",
             "stopped": "Stopped. What was queued is still sent.",
         },
     ),

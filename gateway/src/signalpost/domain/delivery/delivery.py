@@ -156,7 +156,7 @@ class Delivery(Struct, eq=False, gc=False):
 
 
 class Verdict(Struct, frozen=True):
-    """What becomes of a delivery after an attempt."""
+    """What happens to a delivery after an attempt."""
 
     input: Input
     counted: bool = False

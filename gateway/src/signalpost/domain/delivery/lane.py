@@ -247,7 +247,7 @@ class Lane:
 
     def retry_by_hand(self, sequence: int, document_id: str, row: Row | None, attempts: int, now: int) -> bool:
         """One attempt more, now, because a person asked for it. `row` is the delivery's row, if it has one, as of the
-        last record; `attempts` as for `settle`. Tells whether it is taken care of: not while an attempt is in flight,
+        last record; `attempts` as for `settle`. Returns whether it is taken care of: not while an attempt is in flight,
         after which it is to be asked again.
 
         A delivery that waits for an attempt has an extra one, and keeps its schedule; a failed or settled one begins a
@@ -286,7 +286,7 @@ class Lane:
 
     def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int) -> bool:
         """A replay: a failed or settled delivery begins a new run; one that is unread, in flight or waits is left as it
-        is. `row` as for `retry_by_hand`. Tells whether a run began."""
+        is. `row` as for `retry_by_hand`. Returns whether a run began."""
         row = self._row_now(sequence, row)
         waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
         if sequence > self.head or waits:
@@ -301,7 +301,7 @@ class Lane:
 
     def retry_early(self, sequence: int, row: Row | None, now: int) -> bool:
         """A replay of what waits: make the next attempt of a delivery that awaits its retry now instead of at its time.
-        `row` as for `retry_by_hand`. Tells whether that changed anything."""
+        `row` as for `retry_by_hand`. Returns whether that changed anything."""
         row = self._row_now(sequence, row)
         delivery = self.retry_queue.get(sequence)
         if delivery is None and row is not None and row.state is State.AWAITING_RETRY:

@@ -50,7 +50,7 @@ class Failure(StrEnum):
     """The vendor refuses this event, and would do so again: the delivery is given up at once. The vendor itself
     works."""
     THROTTLED = "throttled"
-    """The vendor wants fewer calls. The delivery waits as long as the vendor asks, and the attempt does not count."""
+    """The vendor limits our calls. The delivery waits as long as the vendor asks, and the attempt does not count."""
     UNAUTHORISED = "unauthorised"
     """The vendor no longer accepts the token. The delivery waits for another one, and the attempt does not count."""
     CONNECTOR = "connector"

@@ -44,7 +44,7 @@ class RetryQueue(dict[int, Delivery]):
         return self.pop(sequence, None)
 
     def note_flight(self) -> None:
-        """Take note that one of the deliveries goes, or that it waits again as before."""
+        """Note that one of the deliveries goes, or that it waits again as before."""
         self._oldest = None
 
     def take_due(self, now: int) -> list[Delivery]:

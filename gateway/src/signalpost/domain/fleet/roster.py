@@ -32,7 +32,7 @@ class Roster(Struct, frozen=True):
 
     def observed(self, beats: Mapping[int, int], workers: Iterable[int], now: int, longest_gap: int) -> "Roster":
         """The next one, seen at `now`. `longest_gap` is how long a node may see nothing before it begins to count
-        anew, µs."""
+        again, µs."""
         saw_all = self.at is not None and now - self.at <= longest_gap
         since = {
             node: self.since[node] if saw_all and self.beats.get(node) == beat else now for node, beat in beats.items()

@@ -1,6 +1,6 @@
 """The connections that this process uses, and the couriers of the subscriptions that deliver through them.
 
-A connection is opened when its first lane is taken up, and follows each commit that changes it. What becomes of it at
+A connection is opened when its first lane is taken up, and follows each commit that changes it. What happens to it at
 the vendor goes back to the store by commands, each of which names the version that was read: a token was renewed, the
 vendor refuses access, it works again.
 """
@@ -164,7 +164,7 @@ class Connectors:
         return Made(self._parts.store.connections, subscription.number)
 
     def try_out(self, subscription: Subscription, event: Event, done: Callable[[Outcome], None]) -> None:
-        """Send an event beside everything else, for people to see what becomes of it. Nothing of it is recorded."""
+        """Send an event beside everything else, for people to see what happens to it. Nothing of it is recorded."""
         self._attempts.start(self._try_out(subscription, event, done))
 
     async def _try_out(self, subscription: Subscription, event: Event, done: Callable[[Outcome], None]) -> None:
@@ -249,7 +249,7 @@ class Connectors:
         try:
             await self._committer.submit(command)
         except SignalpostError as error:
-            log.warning("what became of a connection could not be stored", error=str(error))
+            log.warning("the state of a connection could not be stored", error=str(error))
 
     # --- What people ask for ------------------------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ class MasterKeyChange:
         if state.is_changing:
             self._running = asyncio.create_task(self._run())
         elif unused := sorted(set(state.data_keys) - {state.current}):
-            log.info("earlier master keys open nothing here any more", unused=unused, source=self._source.name)
+            log.info("earlier master keys are no longer needed here", unused=unused, source=self._source.name)
 
     async def close(self) -> None:
         if self._running is not None:
@@ -99,14 +99,14 @@ class MasterKeyChange:
         if used.current not in given.ids:
             raise Conflict(
                 "master_key_missing",
-                f"{self._source.name} does not have the present master key {used.current} any more. Put it on a line "
-                "after the new one until the change is complete: a restart in between needs both.",
+                f"{self._source.name} no longer has the present master key {used.current}. Put it on a line below the "
+                f"new one until the change is complete: a restart in between needs both.",
             )
         self._store.data_keys.use(used.after(keys[0]))
 
     async def _run(self) -> None:
         current = self._store.data_keys.master_keys.current
-        log.info("everything is brought under another master key", current=current)
+        log.info("everything is being moved to another master key", current=current)
         while True:
             try:
                 if await self._jobs.take("master key"):
@@ -117,10 +117,10 @@ class MasterKeyChange:
                 for purpose, sign_with in self._sign_with.items():
                     sign_with(await self._store.data_keys.signing(purpose))
             except SignalpostError as error:
-                log.warning("the change of the master key could not go on; trying again", error=str(error))
+                log.warning("the change of the master key could not continue; trying again", error=str(error))
             except Exception:
-                log.exception("the change of the master key could not go on; trying again")
+                log.exception("the change of the master key could not continue; trying again")
             else:
-                log.info("everything is under the current master key", current=current, source=self._source.name)
+                log.info("the current master key protects everything", current=current, source=self._source.name)
                 return
             await asyncio.sleep(AGAIN_AFTER)

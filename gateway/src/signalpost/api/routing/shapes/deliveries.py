@@ -45,7 +45,7 @@ class AttemptSummary(Shape, frozen=True):
 
 
 class Delivery(Shape, frozen=True):
-    """What became of an event at a subscription."""
+    """What happened to an event at a subscription."""
 
     subscription_id: Uuid
     subscription_name: str
