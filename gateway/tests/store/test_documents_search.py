@@ -28,6 +28,10 @@ def test_documents_are_found_by_how_they_begin(play: "Play", make: "type[Tools]"
         await shop.publish(make.edit(4, title="Mutual lease"))
         assert await found("mutual l") == {"Mutual lease"}
         assert await found("lease") == set()
+        for title in ('A ","status":"one', 'A ","status":"two'):
+            await shop.publish(make.edit(4, title=title))
+            assert await found('A ","status":"') == {title}
+            assert await found(title) == {title}
         assert await found("%") == await found("100%") == set()
         assert await shop.store.documents.begins_with(2, "mutual", 10) == []
 

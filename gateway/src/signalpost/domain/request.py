@@ -13,7 +13,7 @@ class Target(Struct, frozen=True):
     port: int
 
 
-class OutgoingRequest(Struct, frozen=True):
+class OutgoingRequest(Struct, frozen=True, gc=False):
     """One request, ready to be written as it is."""
 
     target: Target

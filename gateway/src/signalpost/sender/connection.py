@@ -18,6 +18,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple, Protocol, cast
 
+from msgspec import Struct
+
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest
 from signalpost.sender.response_reader import MAX_BODY_BYTES, AnswerReader
@@ -63,44 +65,22 @@ class Wire(NamedTuple):
     tls: str | None
 
 
-class RunningAttempt:
+class RunningAttempt(Struct, eq=False):
     """One attempt in progress. The first call that ends it decides its outcome."""
 
-    __slots__ = (
-        "certificate_ends",
-        "connection",
-        "dialling",
-        "done",
-        "limit",
-        "request",
-        "stage",
-        "stage_ended",
-        "started",
-        "started_at",
-        "wire",
-    )
-
-    def __init__(
-        self,
-        request: OutgoingRequest,
-        done: Callable[[Outcome], None],
-        started: float,
-        started_at: int,
-        limit: TimeLimit,
-    ) -> None:
-        self.request = request
-        self.limit = limit
-        self.done = done
-        self.started = started
-        self.started_at = started_at
-        self.stage = WAITING
-        self.wire: Wire | None = None
-        """What it was sent over, once it was."""
-        self.stage_ended: dict[Stage, float] = {}
-        """When each stage of making a connection for it ended."""
-        self.certificate_ends: int | None = None
-        self.connection: EndpointConnection | None = None
-        self.dialling: asyncio.Task[None] | None = None
+    request: OutgoingRequest
+    done: Callable[[Outcome], None]
+    started: float
+    started_at: int
+    limit: TimeLimit
+    stage: Stage = WAITING
+    wire: Wire | None = None
+    """What it was sent over, once it was."""
+    stage_ended: dict[Stage, float] = {}
+    """When each stage of making a connection for it ended."""
+    certificate_ends: int | None = None
+    connection: "EndpointConnection | None" = None
+    dialling: asyncio.Task[None] | None = None
 
 
 class Owner(Protocol):

@@ -11,7 +11,7 @@ from signalpost.store.log import LogRow
 DeliveryStatus = Literal["pending", "delivered", "skipped", "retrying", "failed"]
 
 
-class AttemptRow(NamedTuple):
+class AttemptRow(Struct, frozen=True, gc=False):
     """One attempt, kept for people to read: nothing depends on it."""
 
     sequence: int

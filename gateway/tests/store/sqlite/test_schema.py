@@ -152,6 +152,24 @@ def test_a_database_from_before_connectors_works_on(database: Path) -> None:
     connection.close()
 
 
+def test_titles_of_an_earlier_database_are_found(database: Path) -> None:
+    """Migration 33"""
+    connection = connect(database)
+    migrate(connection, 0, schema.MIGRATIONS[:32])
+    connection.executemany(
+        "INSERT INTO document (tenant_id, external_id, version, updated_at, deleted_at, body)"
+        " VALUES (1, ?, 1, 1, ?, ?)",
+        [
+            (b"a" * 16, None, f'{{"type":"NDA","title":"An \u00c4 {"x" * 70}"}}'.encode()),
+            (b"b" * 16, 5, b""),
+        ],
+    )
+    migrate(connection, 0)
+    keys = connection.execute("SELECT title_key FROM document ORDER BY external_id").fetchall()
+    assert keys == [(f"an \u00c4 {'x' * 59}",), (None,)]
+    connection.close()
+
+
 def test_a_migration_that_fails_leaves_nothing_of_itself(database: Path) -> None:
     changed(database, "CREATE TABLE lane (x)")
     with pytest.raises(StartError, match=r"signalpost\.db .*table lane already exists.*nothing"):

@@ -52,7 +52,7 @@ class DocumentQueue(Struct, eq=False, gc=False):
         """The lowest ready delivery that nothing holds back. A replay is not held back: where a new event waits for an
         earlier one's retry (strict order), a replay goes before it."""
         lowest = self.ready[0] if self.ready else None
-        if lowest is None or lowest.run > 0 or not self.holding_back or lowest.sequence < min(self.holding_back):
+        if not self.holding_back or lowest is None or lowest.run > 0 or lowest.sequence < min(self.holding_back):
             return lowest
         return min((delivery for delivery in self.ready if delivery.run > 0), default=None)
 

@@ -145,12 +145,9 @@ class Lane:
 
     def next_delivery(self) -> Delivery | None:
         """The delivery to send now; it is in flight from here on, until `settle`."""
-        document = self._send_order.take_next()
-        if document is None:
+        delivery = self._send_order.take_next()
+        if delivery is None:
             return None
-        delivery = document.next
-        assert delivery is not None
-        document.take(delivery)
         delivery.advance(SEND)
         self.retry_queue.note_flight()
         self.in_flight += 1

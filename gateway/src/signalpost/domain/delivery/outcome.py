@@ -61,7 +61,7 @@ UNCOUNTED = frozenset({Failure.INTERRUPTED, Failure.SKIPPED, Failure.THROTTLED, 
 """Attempts that end like this do not count (C16), and say nothing about the endpoint's health."""
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     """One attempt's result. It delivered exactly if `failure` is None."""
 
     failure: Failure | None = None

@@ -7,7 +7,7 @@ so; one that turns out to be held back when its turn comes is dropped, and added
 
 from collections import deque
 
-from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.delivery import Delivery, State
 from signalpost.domain.delivery.document_queue import DocumentQueue
 
 OPEN = State.OPEN  # every delivery asks for it, and from its class it takes ten times as long
@@ -58,26 +58,29 @@ class SendOrder:
 
     @property
     def has_next(self) -> bool:
-        return _drop_held_back(self._first_attempts) or _drop_held_back(self._retries) or _drop_held_back(self._by_hand)
+        listed = _next_of(self._first_attempts) or _next_of(self._retries) or _next_of(self._by_hand)
+        return listed is not None
 
     @property
     def has_by_hand(self) -> bool:
         """Whether the next document is one that a person asked for something of."""
-        return _drop_held_back(self._by_hand)
+        return _next_of(self._by_hand) is not None
 
-    def take_next(self) -> DocumentQueue | None:
-        """The document whose turn it is, no longer listed; None if there is none. Its next delivery is to be sent."""
+    def take_next(self) -> Delivery | None:
+        """Take the delivery whose turn it is from its document, which is no longer listed; None if there is none."""
         first_attempts, retries = self._first_attempts, self._retries
         in_turn = (retries, first_attempts) if self._retry_next else (first_attempts, retries)
         for listed in (self._by_hand, *in_turn):
-            if listed and _drop_held_back(listed):
+            delivery = _next_of(listed)
+            if delivery is not None:
                 if listed is not self._by_hand:
                     self._retry_next = listed is first_attempts
                 document = listed.popleft()
                 document.listed = False
-                if self._asked_for and document.next is not None:
-                    self._asked_for.discard(document.next.sequence)
-                return document
+                document.take(delivery)
+                if self._asked_for:
+                    self._asked_for.discard(delivery.sequence)
+                return delivery
         return None
 
     def clear(self) -> None:
@@ -87,8 +90,11 @@ class SendOrder:
         self._retries.clear()
 
 
-def _drop_held_back(listed: deque[DocumentQueue]) -> bool:
-    """Drop the first documents as long as they are held back; tell whether one is left."""
-    while listed and listed[0].next is None:
+def _next_of(listed: deque[DocumentQueue]) -> Delivery | None:
+    """What the first document that nothing holds back has to send. Those before it are dropped."""
+    while listed:
+        delivery = listed[0].next
+        if delivery is not None:
+            return delivery
         listed.popleft().listed = False
-    return bool(listed)
+    return None

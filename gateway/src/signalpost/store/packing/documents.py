@@ -18,9 +18,14 @@ class _Titled(Struct):
 _decode_title = msgspec.json.Decoder(_Titled).decode
 
 
+def title_in(body: bytes) -> str:
+    """The title in a document's JSON."""
+    return _decode_title(body).title
+
+
 def title_key(body: bytes) -> str:
     """What a document is found by that is searched for by how its title begins."""
-    return title_key_of(_decode_title(body).title)
+    return title_key_of(title_in(body))
 
 
 def title_key_of(title: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 from psycopg.errors import UniqueViolation
 
 from signalpost.domain.delivery.delivery import State
@@ -221,7 +222,7 @@ def _attempts(ours: Sequence[LaneFlush], on_conflict: str) -> list[Statement]:
         for flush in ours
         for a in flush.attempts
     }
-    return tables.ATTEMPT.insert(((*key, *a[2:]) for key, a in rows.items()), on_conflict)
+    return tables.ATTEMPT.insert(((*key, *astuple(a)[2:]) for key, a in rows.items()), on_conflict)
 
 
 def _made(ours: Sequence[LaneFlush]) -> list[Statement]:

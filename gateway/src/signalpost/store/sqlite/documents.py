@@ -17,7 +17,7 @@ from signalpost.store.documents import (
     Expiry,
     FoundDocument,
 )
-from signalpost.store.packing.documents import pack_number, pack_workflow, unpack_number, unpack_workflow
+from signalpost.store.packing.documents import pack_number, pack_workflow, title_in, unpack_number, unpack_workflow
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
@@ -25,8 +25,6 @@ from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
 
 _UNBOUNDED = 2**62
-_TITLE_KEY = "lower(substr(json_extract(CAST(body AS TEXT), '$.title'), 1, 64))"
-"""What the index on titles is made of."""
 _ASCII_LOWER = {ord(capital): ord(capital) + 32 for capital in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 """What SQLite's own `lower` makes of capitals."""
 _LAST_CHARACTER = "\U0010ffff"
@@ -58,15 +56,15 @@ class SqliteDocuments:
         return [Expiry(at, number, tenant_id, unpack_uuid(external_id)) for at, number, tenant_id, external_id in found]
 
     async def key_titles(self) -> None:
-        """Does nothing: no version works here beside another, and the keys are an index of the titles themselves."""
+        """Does nothing: no version that writes no keys works here beside this one."""
 
     @reading
     def begins_with(self, connection: apsw.Connection, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
-        title = text[:SEARCHED_CHARACTERS].translate(_ASCII_LOWER)
+        title = _key_of(text)
         found: dict[str, FoundDocument] = {}
         for index, column, wanted in (
             ("document_reference", "reference_id", text),
-            ("document_title", _TITLE_KEY, title),
+            ("document_title", "title_key", title),
             ("document_owner", "owner_email", text),
         ):
             for columns in rows(
@@ -180,16 +178,17 @@ def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[Docum
 def write(
     connection: apsw.Connection, before: Mapping[DocumentKey, DocumentRow], after: Mapping[DocumentKey, DocumentRow]
 ) -> None:
-    """Write documents. Where what lists filter by and the workflow stay as they were, as in most changes, no index is
-    written."""
+    """Write documents. Where the title, what lists filter by and the workflow stay as they were, as in most changes, no
+    index is written."""
     changed = {key: row for key, row in after.items() if key not in before or _moved(before[key], row)}
     connection.executemany(
-        f"INSERT INTO document (tenant_id, {_COLUMNS}, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO document (tenant_id, {_COLUMNS}, expires_at, title_key)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (tenant_id, external_id) DO UPDATE SET version = excluded.version,"
         " updated_at = excluded.updated_at, type = excluded.type, status = excluded.status,"
         " reference_id = excluded.reference_id, owner_email = excluded.owner_email, body = excluded.body,"
         " source_version = excluded.source_version, deleted_at = excluded.deleted_at, workflow = excluded.workflow,"
-        " last_number = excluded.last_number, expires_at = excluded.expires_at",
+        " last_number = excluded.last_number, expires_at = excluded.expires_at, title_key = excluded.title_key",
         [
             (
                 tenant_id,
@@ -202,6 +201,7 @@ def write(
                 row.deleted_at,
                 pack_number(row.last_number),
                 *pack_workflow(row.workflow),
+                None if row.deleted_at is not None else _key_of(title_in(row.body)),
             )
             for (tenant_id, external_id), row in changed.items()
         ],
@@ -226,7 +226,22 @@ def write(
 
 
 def _moved(before: DocumentRow, after: DocumentRow) -> bool:
-    return before.facets != after.facets or before.workflow != after.workflow
+    return (
+        before.facets != after.facets
+        or before.workflow != after.workflow
+        or _up_to_title(before.body) != _up_to_title(after.body)
+    )
+
+
+def _up_to_title(body: bytes) -> bytes:
+    """The beginning of a document's JSON, up to its title. Within a text of it a quotation mark is escaped, so what is
+    looked for cannot be found there."""
+    return body[: body.find(b',"status":')]
+
+
+def _key_of(title: str) -> str:
+    """What a document with this title is found by."""
+    return title[:SEARCHED_CHARACTERS].translate(_ASCII_LOWER)
 
 
 def _row(

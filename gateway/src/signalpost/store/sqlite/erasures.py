@@ -214,7 +214,7 @@ def _erase_of_document(connection: apsw.Connection, erasure: Erasure, limit: int
     )
     connection.execute(
         "UPDATE document SET deleted_at = coalesce(deleted_at, ?3), type = NULL, status = NULL, reference_id = NULL,"
-        " owner_email = NULL, body = x'', workflow = NULL, expires_at = NULL"
+        " title_key = NULL, owner_email = NULL, body = x'', workflow = NULL, expires_at = NULL"
         " WHERE tenant_id = ?1 AND external_id = ?2 AND updated_at <= ?3 AND length(body) > 0",
         (erasure.tenant_id, _document(erasure), erasure.asked_at),
     )

@@ -33,7 +33,21 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | 
         "INSERT OR REPLACE INTO attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run,"
         " counted, status, failure, detail, answer, exchange) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (flush.tenant_id, a.sequence, flush.subscription_number, *a[1:10], a.exchange or None)
+            (
+                flush.tenant_id,
+                a.sequence,
+                flush.subscription_number,
+                a.started_at,
+                a.elapsed_us,
+                a.number,
+                a.run,
+                a.counted,
+                a.status,
+                a.failure,
+                a.detail,
+                a.answer,
+                a.exchange or None,
+            )
             for flush in ours
             for a in flush.attempts
         ],
