@@ -11,8 +11,8 @@ from large_database import MASTER_KEYS, START, STEP, TENANT, Size, tables
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import DAY, Partitions
 from signalpost.store.postgres.schema import migrate
-from signalpost.store.postgres.sessions import EVERY, Readers, Writers
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.sessions import EVERY, ReadSessions, Writers
+from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.vault import MasterKeys, Vault
 
 ALSO: Final[dict[str, dict[str, Any]]] = {
@@ -40,7 +40,7 @@ def prepare(url: str, master_keys: MasterKeys, tenant_id: int, times: range) -> 
 
 async def _prepare(url: str, master_keys: MasterKeys, tenant_id: int, times: range) -> Vault:
     await migrate(url)
-    vault, readers, writers = Vault(master_keys), Readers(Source(url)), Writers(Source(url))
+    vault, readers, writers = Vault(master_keys), ReadSessions(DatabaseSource(url)), Writers(DatabaseSource(url))
     await PostgresDataKeys(readers, writers, vault, lambda: times.start).provide({tenant_id})
     days = range(times.start, times.stop + DAY, DAY)
     await Partitions(url).provide({"event": days, "attempt": days})

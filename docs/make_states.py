@@ -8,7 +8,16 @@ from typing import TypeVar
 from signalpost.domain.delivery import delivery, replay
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.documents.actions import TAKES
-from signalpost.domain.documents.workflow import ASKED_FOR, STATUSES, TABLE, Action, Rule, RuleKind, Workflow, allowed
+from signalpost.domain.documents.workflow import (
+    ASKED_FOR,
+    STATUSES,
+    TABLE,
+    Action,
+    ActionRule,
+    RuleKind,
+    Workflow,
+    allowed,
+)
 from signalpost.engine.lanes import lane_state
 
 States = TypeVar("States", bound=Enum)
@@ -125,7 +134,7 @@ def _said(action: Action) -> str:
     return f"`{action}{takes}`" if action in ASKED_FOR else f"({action})"
 
 
-def _sources(rule: Rule) -> str:
+def _sources(rule: ActionRule) -> str:
     others = [status for status in STATUSES if status not in rule.sources]
     return f"any but {', '.join(others)}" if len(others) < len(rule.sources) else ", ".join(rule.sources)
 

@@ -26,7 +26,7 @@ from signalpost.api.http.passwords import Passwords
 from signalpost.api.http.principals import OPERATOR, Principals
 from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
 from signalpost.api.http.request_counts import RequestCounts
-from signalpost.api.http.sessions import Sessions
+from signalpost.api.http.sessions import BrowserSessions
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Shares
 from signalpost.api.http.sign_in_tries import SignInTries
@@ -36,7 +36,7 @@ from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, ME
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import SettingShown
 from signalpost.console import CALLBACK, ROOT
-from signalpost.console.identity_provider import Client, IdentityProvider
+from signalpost.console.identity_provider import IdentityProvider, OidcClient
 from signalpost.console.portal import ROOT as PORTAL
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
@@ -286,7 +286,7 @@ class Gateway:
                 store.access.member,
                 store.access.portal_link,
             ),
-            sessions=Sessions(store.sign_ins, clock.wall, secrets.token_bytes),
+            sessions=BrowserSessions(store.sign_ins, clock.wall, secrets.token_bytes),
             passwords=passwords,
             off_loop=off_loop,
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
@@ -333,7 +333,7 @@ class Gateway:
             return None
         if settings.oidc_client_id is None or settings.public_url is None:
             raise StartError("OIDC_ISSUER needs OIDC_CLIENT_ID, and PUBLIC_URL to be sent back to.")
-        client = Client(
+        client = OidcClient(
             issuer=settings.oidc_issuer,
             id=settings.oidc_client_id,
             secret=settings.oidc_client_secret,

@@ -32,7 +32,7 @@ from signalpost.sender.addresses import (
     parse_nat64_prefixes,
 )
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
-from signalpost.store.fleet import Role
+from signalpost.store.fleet import NodeRole
 
 PREFIX = "SIGNALPOST_"
 _OF_COMMANDS: Final = ("url", "key", "tenant", "secret")
@@ -50,7 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     data_dir: Path = Path("signalpost-data")
     database_url: str | None = None
-    role: Role = Role.ALL
+    role: NodeRole = NodeRole.ALL
     processes: int = 1
     host: str = "127.0.0.1"
     port: int = 8080
@@ -101,7 +101,7 @@ class Setting(Struct, frozen=True):
     secret: bool = False
 
 
-class Shown(Struct, frozen=True):
+class SettingInForce(Struct, frozen=True):
     """A setting, the value that `serve` would use, and where that value comes from."""
 
     name: str
@@ -127,10 +127,10 @@ def _database_url(text: str) -> str:
     return text
 
 
-def _role(text: str) -> Role:
-    if text.lower() not in tuple(Role):
-        raise ValueError(f"must be one of {', '.join(Role)}")
-    return Role(text.lower())
+def _role(text: str) -> NodeRole:
+    if text.lower() not in tuple(NodeRole):
+        raise ValueError(f"must be one of {', '.join(NodeRole)}")
+    return NodeRole(text.lower())
 
 
 def _tenant_limits(text: str) -> TenantLimits:
@@ -432,7 +432,7 @@ def _given(name: str, environment: Mapping[str, str], flags: Mapping[str, str]) 
         raise ValueError(f"cannot be read from {file}, which {_file_variable(name)} names: {error}") from None
 
 
-def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> list[Shown]:
+def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> list[SettingInForce]:
     """Every setting as a start would use it, and where it comes from. Raises WrongSetting."""
     settings = read_settings(environment, flags)
     shown = []
@@ -447,11 +447,11 @@ def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> l
         else:
             value = _written(getattr(settings, name))
         source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
-        shown.append(Shown(name, value, "default" if text is None else source, setting.help))
+        shown.append(SettingInForce(name, value, "default" if text is None else source, setting.help))
     return shown
 
 
-def settings_in_force(settings: Settings) -> list[Shown]:
+def settings_in_force(settings: Settings) -> list[SettingInForce]:
     """Every setting of a gateway that runs, of secrets only whether they are set."""
     shown, defaults = [], Settings()
     for name, setting in SETTINGS.items():
@@ -463,7 +463,7 @@ def settings_in_force(settings: Settings) -> list[Shown]:
             written = "made at the first start"
         else:
             written = _written(value)
-        shown.append(Shown(name, written, "default" if is_default else "given", setting.help))
+        shown.append(SettingInForce(name, written, "default" if is_default else "given", setting.help))
     return shown
 
 

@@ -21,7 +21,7 @@ from gateway.tests.npm import install
 from gateway.tests.patience import ATTEMPT_TIMEOUT, LONG_PATIENCE
 
 from signalpost.local.doctor.exam import examine
-from signalpost.local.doctor.finding import Finding, Verdict
+from signalpost.local.doctor.finding import Finding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
 from signalpost_bench import postgres_server, redis_server
@@ -102,7 +102,7 @@ def test_the_doctor_finds_nothing_wrong_in_any_framework(served: dict[str, str])
     found = dict(zip(FRAMEWORKS, asyncio.run(all_of_them()), strict=True))
     for name, findings in found.items():
         assert len(findings) > 10
-        assert [(name, each.rule, each.seen) for each in findings if each.verdict is not Verdict.KEPT] == []
+        assert [(name, each.rule, each.seen) for each in findings if each.verdict is not RuleVerdict.KEPT] == []
 
 
 @pytest.fixture(scope="module")

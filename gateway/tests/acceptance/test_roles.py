@@ -17,7 +17,7 @@ from signalpost.domain.timestamps import DAY
 from signalpost.store.postgres.partition_pruning import prune
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import Writers
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.source import DatabaseSource
 from signalpost_bench import postgres_server
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def test_one_user_migrates_and_another_runs_gateways_and_may_change_rows_only(
         assert days.fetchall() == [("signalpost_owner",)]
 
     async def days_come_and_go() -> None:
-        writers = Writers(Source(runs), 1)
+        writers = Writers(DatabaseSource(runs), 1)
         try:
             await Partitions(runs).provide({"event": [0], "attempt": [0]})
             assert await writers.rows(None, IS_THERE) == [(True,)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signalpost.api.http.pages import PAGE_BYTES
-from signalpost.domain.audit import Actor, Draft, Object, canonical
+from signalpost.domain.audit import Actor, EntryDraft, Object, canonical
 from signalpost.listener.source import parse_proxies
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def test_a_page_ends_near_4_mib(make_world: Callable[..., "World"]) -> None:
     changes = {f"member-{n}": {"old": None, "new": "x" * 1000} for n in range(40)}
     actor = Actor(kind="gateway", id="g", name="g")
     drafts = [
-        Draft(tenant_id=1, at=n, actor=actor, action="a.b", object=Object("x", "y"), changes=changes)
+        EntryDraft(tenant_id=1, at=n, actor=actor, action="a.b", object=Object("x", "y"), changes=changes)
         for n in range(250)
     ]
     adding = world.gateway._services.store.audit.add(drafts)

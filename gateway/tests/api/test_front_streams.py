@@ -17,7 +17,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, send_response
 from signalpost.domain.errors import CallerError, Unparseable
 from signalpost.listener.connection_limits import ConnectionLimits
-from signalpost.listener.http_connection import HttpConnection
+from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
 from signalpost.runtime.asgi import REFUSAL, Receive, Scope, Send
 
@@ -83,7 +83,7 @@ def answers_to(pieces: Sequence[bytes]) -> list[Any]:
 
     async def scenario() -> bytes:
         wire, serving = Wire(), Serving(echo, ConnectionLimits(10), frozenset())
-        connection = HttpConnection(serving)
+        connection = ClientConnection(serving)
         connection.connection_made(wire)
         for piece in pieces:
             connection.data_received(piece)

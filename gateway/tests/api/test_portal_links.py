@@ -11,7 +11,7 @@ from signalpost.api.app import Api
 from signalpost.api.http.principals import visitor_of
 from signalpost.api.portal_views import without_addresses
 from signalpost.api.routes import ROUTES
-from signalpost.console.calls import Calls, Refusal
+from signalpost.console.calls import CallFailed, Calls
 from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Customer:
         return json.loads(self._run(self._calls.change(name, body, query=None, **path)) or b"null")
 
     def refused(self, name: str, body: Any = None, **path: str) -> tuple[int, str, list[str]]:
-        with pytest.raises(Refusal) as refusal:
+        with pytest.raises(CallFailed) as refusal:
             self.change(name, body, **path)
         problem = refusal.value.problem
         errors = [each.pointer for each in problem.errors] if problem.errors else []

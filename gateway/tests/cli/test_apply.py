@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.cli.client import CommandError, Misuse
-from signalpost.cli.declared.plan import Action, plan
-from signalpost.cli.declared.reading import Entry, Reference, plain, read
+from signalpost.cli.declared.plan import PlannedAction, plan
+from signalpost.cli.declared.reading import DeclaredEntry, Reference, plain, read
 from signalpost.cli.declared.toml_writer import write_tables
 
 CANARY = "canary-0123456789"
@@ -117,27 +117,27 @@ SHOWN: Mapping[str, Any] = {
 @pytest.mark.parametrize(
     ("members", "action"),
     [
-        ({"url": "https://example.com/?a=1"}, Action.KEEP),
-        ({"url": "https://example.com/other"}, Action.UPDATE),
-        ({"eventTypes": ["b", "a"]}, Action.KEEP),
-        ({"headers": {"k": Reference("$K", "v")}}, Action.KEEP),
-        ({"headers": {}}, Action.UPDATE),
-        ({"when": {"field": "f"}}, Action.UPDATE),
-        ({"secret": Reference("$S", "s")}, Action.KEEP),
-        ({"rateLimit": 5}, Action.UPDATE),
+        ({"url": "https://example.com/?a=1"}, PlannedAction.KEEP),
+        ({"url": "https://example.com/other"}, PlannedAction.UPDATE),
+        ({"eventTypes": ["b", "a"]}, PlannedAction.KEEP),
+        ({"headers": {"k": Reference("$K", "v")}}, PlannedAction.KEEP),
+        ({"headers": {}}, PlannedAction.UPDATE),
+        ({"when": {"field": "f"}}, PlannedAction.UPDATE),
+        ({"secret": Reference("$S", "s")}, PlannedAction.KEEP),
+        ({"rateLimit": 5}, PlannedAction.UPDATE),
     ],
 )
-def test_only_what_differs_as_far_as_it_is_shown_is_changed(members: dict[str, Any], action: Action) -> None:
+def test_only_what_differs_as_far_as_it_is_shown_is_changed(members: dict[str, Any], action: PlannedAction) -> None:
     existing = {"connection": [], "subscription": [SHOWN]}
-    [change] = plan([Entry("subscription", "x", members)], existing, prune=False, resend_secrets=False)
+    [change] = plan([DeclaredEntry("subscription", "x", members)], existing, prune=False, resend_secrets=False)
     assert change.action is action
 
 
 def test_a_name_that_is_not_unique_and_a_kind_that_changes_are_refused() -> None:
-    entry = Entry("subscription", "x", {})
+    entry = DeclaredEntry("subscription", "x", {})
     with pytest.raises(CommandError, match="Rename all but one"):
         plan([entry], {"connection": [], "subscription": [SHOWN, SHOWN]}, prune=False, resend_secrets=False)
-    other = Entry("subscription", "x", {"kind": "slack"})
+    other = DeclaredEntry("subscription", "x", {"kind": "slack"})
     with pytest.raises(CommandError, match="another kind"):
         plan([other], {"connection": [], "subscription": [SHOWN]}, prune=False, resend_secrets=False)
 

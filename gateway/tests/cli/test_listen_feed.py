@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from signalpost.cli.client import CallRefused, Client, CommandError
-from signalpost.cli.listen.feed import Feed
+from signalpost.cli.listen.feed import EventFeed
 
 EVENTS = {number: b'{"id": "%d", "value":0.0,  "text":"\\u00fc"}' % number for number in range(1, 8)}
 """Bytes that no JSON library writes like this."""
@@ -77,7 +77,7 @@ def followed(url: str, until: int) -> tuple[list[int], list[bytes], list[str]]:
 
     async def follow() -> list[tuple[int, bytes]]:
         found = []
-        async for entry in Feed(Client(url, "key", None, {}), 0, noted, None, None).entries():
+        async for entry in EventFeed(Client(url, "key", None, {}), 0, noted, None, None).entries():
             found += [] if entry is None else [(entry.sequence, entry.body)]
             if found and found[-1][0] >= until:
                 break
@@ -98,13 +98,13 @@ def test_every_event_is_handed_out_once_as_its_very_bytes_although_the_gateway_g
 def test_an_event_counts_when_the_next_one_is_asked_for() -> None:
     """Whoever goes on after an interruption loses none."""
 
-    async def interrupted(feed: Feed) -> None:
+    async def interrupted(feed: EventFeed) -> None:
         async for entry in feed.entries():
             if entry is not None and entry.sequence == 2:
                 return
 
     with a_gateway_that(page) as url:
-        feed = Feed(Client(url, "key", None, {}), 0, Noted(), None, None)
+        feed = EventFeed(Client(url, "key", None, {}), 0, Noted(), None, None)
         asyncio.run(interrupted(feed))
     assert feed.after == 1
 

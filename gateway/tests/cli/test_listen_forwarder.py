@@ -6,7 +6,7 @@ import json
 import msgspec
 import pytest
 
-from signalpost.cli.listen.feed import Entry
+from signalpost.cli.listen.feed import FeedEntry
 from signalpost.cli.listen.forwarder import Forwarder
 from signalpost.cli.listen.screen import JsonScreen, Screen
 from signalpost.local.chaos import Chaos, Trouble
@@ -23,9 +23,9 @@ EVENT = {
 
 async def forward_with_everything_dropped(screen: Screen) -> None:
     async with Poster(external=False) as poster:
-        chaos: Chaos[Entry] = Chaos([Trouble.DROP], lambda: 0.0)
+        chaos: Chaos[FeedEntry] = Chaos([Trouble.DROP], lambda: 0.0)
         forwarder = Forwarder(poster, URL, "a secret of mine", chaos, screen.sending, screen.sent, screen.dropped)
-        await forwarder.forward(Entry(7, msgspec.Raw(json.dumps(EVENT).encode())))
+        await forwarder.forward(FeedEntry(7, msgspec.Raw(json.dumps(EVENT).encode())))
         await forwarder.close()
 
 

@@ -29,9 +29,9 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.commands.tenants import ChangeTenant, CreateTenant
 from signalpost.domain.api_key import ApiKey, Role
-from signalpost.domain.audit import GATEWAY, Actor, Draft, Object
+from signalpost.domain.audit import GATEWAY, Actor, EntryDraft, Object
 from signalpost.domain.connection import Connection, Granted
-from signalpost.domain.delivery.replay import Choice, Replay
+from signalpost.domain.delivery.replay import Replay, ReplayChoice
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
 from signalpost.domain.member import Member
@@ -55,9 +55,9 @@ class Kept:
         self.rows: dict[str, Any] = {"tenants": {1: Tenant(1, "default")}}
         for noun in ("documents", "subscriptions", "connections", "keys", "replays", "answers"):
             self.rows[noun] = {}
-        self.told: list[Draft] = []
+        self.told: list[EntryDraft] = []
 
-    def do(self, command: Command[Any], actor: Actor = SOMEONE) -> list[Draft]:
+    def do(self, command: Command[Any], actor: Actor = SOMEONE) -> list[EntryDraft]:
         """The entries of a command. Raises CallerError if it is refused."""
         rows, chance = Rows(**self.rows, numbers={"tenant": [2]}), Random(1)
         batch = Batch(rows, NOW, chance.getrandbits, Links(b"", ""), lambda _: KeptAnswer(b""))
@@ -174,7 +174,7 @@ def test_a_retry_and_a_replay_tell_of_their_subscription() -> None:
     assert (told.action, told.object) == ("subscription.retry-delivery", Object("subscription", ID))
     assert told.changes == {"sequence": {"old": None, "new": 7}, "document": {"old": None, "new": "d"}}
     replay = StartReplay(
-        tenant_id=1, subscription_id=ID, replay_id="p", choice=Choice("failed"), from_at=NOW, to_at=NOW,
+        tenant_id=1, subscription_id=ID, replay_id="p", choice=ReplayChoice("failed"), from_at=NOW, to_at=NOW,
         from_sequence=1, to_sequence=9, count=3, count_is_capped=False,
     )  # fmt: skip
     [told] = kept.do(replay)

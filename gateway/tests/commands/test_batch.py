@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
 from signalpost.commands.batch import IDEMPOTENCY_KEPT, Batch, Rows
-from signalpost.commands.command import Command, Decision, IdempotencyKey, Stamp, View
+from signalpost.commands.command import BatchView, Command, Decision, IdempotencyKey, Stamp
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError, Invalid, NotFound
@@ -176,7 +176,7 @@ def test_a_refused_command_changes_nothing_and_harms_no_other() -> None:
 
 
 class Explodes(CreateDocument, frozen=True, kw_only=True):
-    def decide(self, view: View, stamp: Stamp) -> Decision[Any]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[Any]:
         raise ZeroDivisionError
 
 

@@ -13,7 +13,7 @@ from signalpost.commands.batch import Batch, Rows
 from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
-from signalpost.domain.delivery.replay import MAX_RUNNING, Choice, Replay, ReplayState
+from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayChoice, ReplayState
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.tenant import Tenant
@@ -56,7 +56,12 @@ class Desk:
         return respond(self.batch.run(command), LINKS)
 
     def start(self, number: int = 1, **given: Any) -> Response:
-        asked: dict[str, Any] = {"choice": Choice("failed"), "from_sequence": 20, "to_sequence": 30, "count": 5} | given
+        asked: dict[str, Any] = {
+            "choice": ReplayChoice("failed"),
+            "from_sequence": 20,
+            "to_sequence": 30,
+            "count": 5,
+        } | given
         return self.run(
             StartReplay(
                 tenant_id=1,

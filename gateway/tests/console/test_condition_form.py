@@ -6,8 +6,8 @@ import pytest
 from msgspec import UNSET
 
 from signalpost.console.condition_form import (
+    ConditionRow,
     Duration,
-    Row,
     after_form,
     condition_form,
     duration_of,
@@ -79,7 +79,7 @@ def test_rows_without_a_field_are_left_out_and_there_are_always_empty_ones() -> 
     assert typed_condition("when.", typed(("", "", "is", "left over"))) is None
     assert typed_condition("when.", {}) is None
     form = condition_form("when.", "/when", UNSET, {})
-    assert [row for row in form.rows if row != Row()] == []
+    assert [row for row in form.rows if row != ConditionRow()] == []
     assert len(form.rows) == 2
 
 

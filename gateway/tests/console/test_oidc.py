@@ -16,7 +16,7 @@ from gateway.tests.fakes.identity_provider import CLIENT, CLIENT_SECRET, Claims,
 from gateway.tests.fakes.vendor import Asked
 
 from signalpost.console import identity_provider
-from signalpost.console.identity_provider import AGAIN_AFTER, Client
+from signalpost.console.identity_provider import AGAIN_AFTER, OidcClient
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.errors import StartError
 from signalpost.domain.identity import Disbelieved, Identity, Secret
@@ -287,7 +287,9 @@ def test_keys_are_read_once_and_again_for_a_token_of_a_new_one_but_not_at_every_
     fake, now = IdentityProvider(), 1_000 * AGAIN_AFTER
     fake.origin = "https://login.example.com"
     fake.person("ada", "Ada@example.com")
-    client = Client(issuer=fake.origin, id=CLIENT, secret=CLIENT_SECRET, redirect_uri=f"{PUBLIC}/console/oidc/callback")
+    client = OidcClient(
+        issuer=fake.origin, id=CLIENT, secret=CLIENT_SECRET, redirect_uri=f"{PUBLIC}/console/oidc/callback"
+    )
     line = VendorTransport(Wire(fake))
     provider = identity_provider.IdentityProvider(client, line, lambda: now, lambda: time.time_ns() // 1000)
 

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
 from signalpost.commands.batch import Batch, Rows
-from signalpost.commands.command import Command, IdempotencyKey, Retry
+from signalpost.commands.command import Command, IdempotencyKey, RequestedRetry
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain import subscription as rules
@@ -342,7 +342,7 @@ def test_a_retry_is_one_attempt_more() -> None:
     desk.create()
     desk.publish(2)
     assert desk.retry(2) == desk.retry(1) == Response(202)
-    assert desk.batch.retries == [Retry(1, 1, 2, DOCUMENT), Retry(2, 1, 1, DOCUMENT)]
+    assert desk.batch.retries == [RequestedRetry(1, 1, 2, DOCUMENT), RequestedRetry(2, 1, 1, DOCUMENT)]
 
 
 def test_what_it_did_not_ask_for_cannot_be_retried() -> None:

@@ -35,7 +35,7 @@ from signalpost.commands.subscriptions import (
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.lane import BOUNDS
-from signalpost.domain.delivery.replay import Choice, Replay, What
+from signalpost.domain.delivery.replay import Replay, ReplayChoice, What
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.subscription import Subscription, names_of
 from signalpost.engine.engine import EngineSettings
@@ -263,7 +263,7 @@ class RunningGateway(Process):
         """Start a replay of these sequences as the API does, and give its id."""
         subscription = self.of(host)
         last = min(last, self.engine.lanes.views.head(subscription))
-        count, capped = await self.store.replays.count(subscription, first, last, Choice(what))
+        count, capped = await self.store.replays.count(subscription, first, last, ReplayChoice(what))
         identity = self.world.uuid(f"r{len(self.world.replays)}-{host}"[:16])
         self.world.replays.append(identity)
         await self.submit(
@@ -271,7 +271,7 @@ class RunningGateway(Process):
                 tenant_id=TENANT,
                 subscription_id=subscription.id,
                 replay_id=identity,
-                choice=Choice(what),
+                choice=ReplayChoice(what),
                 from_at=0,
                 to_at=self.clock.wall(),
                 from_sequence=first,

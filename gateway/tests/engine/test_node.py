@@ -9,7 +9,7 @@ from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.fleet.lease import Lease
 from signalpost.engine.fleet.node import Node
-from signalpost.store.fleet import SHARED, Beat, FleetStore, NodeProcess, Role
+from signalpost.store.fleet import SHARED, Beat, FleetStore, NodeProcess, NodeRole
 
 
 class _Fleet:
@@ -20,7 +20,7 @@ class _Fleet:
     def __init__(self, *shown: int | None) -> None:
         self._shown = list(shown)
 
-    async def join(self, role: Role, program: str, process: NodeProcess) -> int:
+    async def join(self, role: NodeRole, program: str, process: NodeProcess) -> int:
         return 1
 
     async def beat(self, lanes: int) -> Beat | None:
@@ -50,7 +50,7 @@ class _Watched:
         self.lease = Lease(SHARED.lease, clock.steady)
         fleet = cast(FleetStore, _Fleet(*shown))
         self.node = Node(
-            fleet, clock, self.lease, Role.ALL, "1", NodeProcess(), dict, lambda: 0, lambda _now, _took: None
+            fleet, clock, self.lease, NodeRole.ALL, "1", NodeProcess(), dict, lambda: 0, lambda _now, _took: None
         )
 
     def run(self, seconds: float) -> None:

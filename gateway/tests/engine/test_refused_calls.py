@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from signalpost.domain.audit import Actor, Draft
+from signalpost.domain.audit import Actor, EntryDraft
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.refused_calls import MAX_KINDS, TOLD_EVERY, RefusedCall, RefusedCalls
@@ -14,7 +14,7 @@ class Audit:
         self.times: list[int] = []
         self.is_away = False
 
-    async def add(self, drafts: list[Draft]) -> tuple[()]:
+    async def add(self, drafts: list[EntryDraft]) -> tuple[()]:
         if self.is_away:
             raise Unavailable("not now")
         self.times += [draft.changes["times"]["new"] for draft in drafts]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from gateway.tests.api.test_front_streams import Wire, echo
 
 from signalpost.listener.connection_limits import ConnectionLimits
-from signalpost.listener.http_connection import BODY_HELD_BYTES, HttpConnection
+from signalpost.listener.http_connection import BODY_HELD_BYTES, ClientConnection
 from signalpost.listener.serving import Serving
 from signalpost.listener.short_rounds import STEPS_IN_A_ROUND, ShortRounds
 from signalpost.runtime.asgi import Receive, Scope, Send
@@ -15,8 +15,8 @@ REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 CLIENTS = 10 * STEPS_IN_A_ROUND
 
 
-def connections(serving: Serving) -> list[tuple[HttpConnection, Wire]]:
-    made = [(HttpConnection(serving), Wire()) for _ in range(CLIENTS)]
+def connections(serving: Serving) -> list[tuple[ClientConnection, Wire]]:
+    made = [(ClientConnection(serving), Wire()) for _ in range(CLIENTS)]
     for connection, wire in made:
         connection.connection_made(wire)
     return made

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.local.chaos import MAX_DELAY_S, MIN_DELAY_S, Chaos, Planned, Signing, Trouble
+from signalpost.local.chaos import MAX_DELAY_S, MIN_DELAY_S, Chaos, ChaosSigning, Planned, Trouble
 
 EVENTS = list(range(300))
 
@@ -57,19 +57,22 @@ def test_delays_are_seconds() -> None:
 
 def test_a_forged_request_precedes_the_genuine_one() -> None:
     sent = played(Trouble.FORGE)
-    forged = [at for at, planned in enumerate(sent) if planned.signing is Signing.FORGED]
+    forged = [at for at, planned in enumerate(sent) if planned.signing is ChaosSigning.FORGED]
     assert forged
     assert all(sent[at + 1] == Planned(sent[at].entry) for at in forged)
 
 
 def test_a_rotation_meets_receivers_of_either_secret() -> None:
     """C21"""
-    assert Counter(planned.signing for planned in played(Trouble.ROTATE)) == {Signing.OLD: 150, Signing.NEW: 150}
+    assert Counter(planned.signing for planned in played(Trouble.ROTATE)) == {
+        ChaosSigning.OLD: 150,
+        ChaosSigning.NEW: 150,
+    }
 
 
 @given(st.sets(st.sampled_from(sorted(set(Trouble) - {Trouble.DROP}))), st.integers(0, 10_000))
 def test_whatever_the_trouble_but_a_drop_every_event_is_sent_genuinely(troubles: set[Trouble], seed: int) -> None:
-    genuine = [planned.entry for planned in played(*troubles, seed=seed) if planned.signing is not Signing.FORGED]
+    genuine = [planned.entry for planned in played(*troubles, seed=seed) if planned.signing is not ChaosSigning.FORGED]
     assert sorted(set(genuine)) == EVENTS
 
 

@@ -8,7 +8,7 @@ from gateway.tests.local.flawed_receivers import FLAWS, KINDS, SECRET, Correct, 
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 from signalpost.local.doctor.exam import examine
-from signalpost.local.doctor.finding import Finding, Verdict
+from signalpost.local.doctor.finding import Finding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.doctor.rules import RULES
 from signalpost.local.poster import Poster
@@ -50,7 +50,7 @@ def exams(server: FlawedServer) -> dict[type[Correct], list[Finding]]:
 
 
 def test_a_correct_receiver_keeps_every_rule(exams: dict[type[Correct], list[Finding]]) -> None:
-    assert [finding for finding in exams[Correct] if finding.verdict is not Verdict.KEPT] == []
+    assert [finding for finding in exams[Correct] if finding.verdict is not RuleVerdict.KEPT] == []
     assert [finding.rule for finding in exams[Correct]] == [rule.name for rule in RULES]
 
 
@@ -58,7 +58,7 @@ def test_a_correct_receiver_keeps_every_rule(exams: dict[type[Correct], list[Fin
 def test_a_receiver_that_is_wrong_fails_for_its_own_reason(
     kind: type[Correct], exams: dict[type[Correct], list[Finding]]
 ) -> None:
-    wrong = [finding for finding in exams[kind] if finding.verdict in (Verdict.BROKEN, Verdict.ADVICE)]
+    wrong = [finding for finding in exams[kind] if finding.verdict in (RuleVerdict.BROKEN, RuleVerdict.ADVICE)]
     assert {finding.rule for finding in wrong} == FLAWS[kind], wrong
     assert all(finding.seen and finding.fix for finding in wrong)
 
@@ -69,13 +69,13 @@ def test_every_rule_is_broken_by_a_receiver_here() -> None:
 
 def test_what_cannot_be_seen_is_not_called_kept(server: FlawedServer) -> None:
     found = asyncio.run(findings(server, Correct, inspected=False))
-    unknown = {finding.rule for finding in found if finding.verdict is Verdict.UNKNOWN}
+    unknown = {finding.rule for finding in found if finding.verdict is RuleVerdict.UNKNOWN}
     assert unknown == {"handled-once", "newest-wins", "forged-unhandled"}
-    assert "--inspect" in next(finding.seen for finding in found if finding.verdict is Verdict.UNKNOWN)
+    assert "--inspect" in next(finding.seen for finding in found if finding.verdict is RuleVerdict.UNKNOWN)
 
 
 def test_nothing_is_said_of_a_receiver_that_takes_nothing(exams: dict[type[Correct], list[Finding]]) -> None:
     answers, *others = exams[Slow]
-    assert answers.verdict is Verdict.BROKEN
+    assert answers.verdict is RuleVerdict.BROKEN
     assert "within 0.5 s" in answers.seen
-    assert {finding.verdict for finding in others} == {Verdict.UNKNOWN}
+    assert {finding.verdict for finding in others} == {RuleVerdict.UNKNOWN}

@@ -29,7 +29,7 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 from signalpost.local.doctor.exam import examine
-from signalpost.local.doctor.finding import Finding, Verdict
+from signalpost.local.doctor.finding import Finding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
 from signalpost_receiver import Event, Receiver, SkipStale
@@ -206,4 +206,4 @@ def exams() -> Iterator[dict[str, list[Finding]]]:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_receiver_kit_passes_the_doctor(framework: str, exams: dict[str, list[Finding]]) -> None:
-    assert [finding for finding in exams[framework] if finding.verdict is not Verdict.KEPT] == []
+    assert [finding for finding in exams[framework] if finding.verdict is not RuleVerdict.KEPT] == []

@@ -12,7 +12,7 @@ import trustme
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.request import Target
 from signalpost.sender.tls_context import tls_context
-from signalpost.sender.tls_sessions import KEPT_SECONDS, Sessions
+from signalpost.sender.tls_sessions import KEPT_SECONDS, TlsSessions
 
 if TYPE_CHECKING:
     from gateway.tests.sender.conftest import Run, Sending
@@ -168,7 +168,7 @@ class Clock:
         return self.now
 
 
-def shake_hands(sessions: Sessions, server: ssl.SSLContext, target: Target) -> bool:
+def shake_hands(sessions: TlsSessions, server: ssl.SSLContext, target: Target) -> bool:
     """A connection with one answer; whether it went on with a session."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     handshake = sessions.handshake(target)
@@ -191,7 +191,7 @@ def target_of(host: str) -> Target:
 
 def test_a_session_is_offered_for_a_while(authority: trustme.CA, ca_file: Path) -> None:
     clock, server = Clock(), server_context(authority, HOST)
-    sessions = Sessions(tls_context(ca_file), clock)
+    sessions = TlsSessions(tls_context(ca_file), clock)
     resumed = []
     for _ in range(3):
         resumed.append(shake_hands(sessions, server, target_of(HOST)))
@@ -203,7 +203,7 @@ def test_a_session_is_not_offered_beyond_the_certificates_end(authority: trustme
     clock = Clock()
     end = datetime.datetime.fromtimestamp(clock.now, datetime.UTC) + datetime.timedelta(seconds=KEPT_SECONDS / 2)
     server = server_context(authority, HOST, not_after=end)
-    sessions = Sessions(tls_context(ca_file), clock)
+    sessions = TlsSessions(tls_context(ca_file), clock)
     assert not shake_hands(sessions, server, target_of(HOST))
     clock.now += KEPT_SECONDS * 0.4
     assert shake_hands(sessions, server, target_of(HOST))
@@ -214,7 +214,7 @@ def test_a_session_is_not_offered_beyond_the_certificates_end(authority: trustme
 def test_the_oldest_session_makes_room_for_the_next(authority: trustme.CA, ca_file: Path) -> None:
     hosts = [f"h{number}.example" for number in range(3)]
     server = server_context(authority, *hosts)
-    sessions = Sessions(tls_context(ca_file), Clock(), most=2)
+    sessions = TlsSessions(tls_context(ca_file), Clock(), most=2)
     for host in hosts:
         assert not shake_hands(sessions, server, target_of(host))
     assert [shake_hands(sessions, server, target_of(host)) for host in reversed(hosts)] == [True, True, False]

@@ -27,7 +27,7 @@ from signalpost.commands.subscriptions import (
     RetryDelivery,
     RotateSecret,
 )
-from signalpost.domain.delivery.replay import Choice, What
+from signalpost.domain.delivery.replay import ReplayChoice, What
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import CallerError, OutcomeUnknown, TooMany, Unavailable
 from signalpost.domain.event import EventType
@@ -503,10 +503,10 @@ class Clients:
         first = self.random.randrange(head + 1)
         last = min(head, first + self.random.choice((0, 5, 30, 1000)))
         what: What = self.random.choice(("failed", "all"))
-        count, capped = await process.store.replays.count(found, first, last, Choice(what))
+        count, capped = await process.store.replays.count(found, first, last, ReplayChoice(what))
         identity = self.uuid()
         command = StartReplay(
-            tenant_id=subscriber.tenant, subscription_id=subscriber.id, replay_id=identity, choice=Choice(what),
+            tenant_id=subscriber.tenant, subscription_id=subscriber.id, replay_id=identity, choice=ReplayChoice(what),
             from_at=0, to_at=self.world.wall.now, from_sequence=first, to_sequence=last, count=count,
             count_is_capped=capped, idempotency=self._key(subscriber.tenant),
         )  # fmt: skip

@@ -27,7 +27,7 @@ from gateway.tests.world.world import World
 from signalpost.commands.documents import CreateDocument, PatchDocument
 from signalpost.commands.subscriptions import CreateSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain.errors import SignalpostError
-from signalpost.store.fleet import Mark
+from signalpost.store.fleet import TenantMark
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect
 
@@ -98,7 +98,7 @@ class FleetWorld(World[FleetNode]):
     def database_broke(self, process: FleetNode, error: BaseException) -> None:
         self.fail("defects", f"the database broke: {error!r}")
 
-    def announced(self, by: FleetNode, marks: Mapping[int, Mark]) -> None:
+    def announced(self, by: FleetNode, marks: Mapping[int, TenantMark]) -> None:
         for node in self.running:
             if node is not by and node.has_started and self.random.random() < self.plan.heard:
                 node.loop.call_later(self.random.uniform(0.0, 0.02), node.store.fleet.on_marks, marks)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from signalpost.commands.batch import Batch
 from signalpost.destinations.webhook import Webhook
 from signalpost.domain.delivery import breaker, concurrency, retry
-from signalpost.domain.delivery.delivery import Delivery, Input, State, Verdict
+from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.outcome import Failure
@@ -155,7 +155,7 @@ def _(right: Any) -> Any:
 @fault("records a failed attempt once too often", Lane, "settle")
 def _(right: Any) -> Any:
     def settle(self: Lane, flown: Any, verdict: Verdict, attempts: int) -> None:
-        if verdict.counted and verdict.input is Input.FAIL:
+        if verdict.counted and verdict.input is DeliveryInput.FAIL:
             flown.failed_attempts += 1
         right(self, flown, verdict, attempts)
 

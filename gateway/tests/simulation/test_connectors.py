@@ -8,7 +8,7 @@ import pytest
 from gateway.tests.simulation.connector_worlds import Violation, planted, simulate
 
 from signalpost.domain.delivery import delivery
-from signalpost.domain.delivery.delivery import Delivery, Input, Verdict
+from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.engine.connectors.token_endpoints import Issued
 from signalpost.engine.connectors.tokens import Token, Tokens
@@ -44,7 +44,7 @@ async def asks_for_two_at_a_time(self: Tokens, access: Any) -> Issued:
 
 
 def charges_for_a_token(taken: Delivery, _outcome: Outcome, now: int) -> Verdict:
-    return Verdict(Input.GIVE_UP, counted=True, due=now)
+    return Verdict(DeliveryInput.GIVE_UP, counted=True, due=now)
 
 
 def wants_everything(self: LaneWorker, event: Any) -> None:

@@ -30,7 +30,7 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Choice, Replay
+from signalpost.domain.delivery.replay import Replay, ReplayChoice
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.documents.links import Links
@@ -307,7 +307,7 @@ def replay_id(number: int) -> str:
 
 def replay(replay: int, number: int = 1, **given: Any) -> StartReplay:
     asked: dict[str, Any] = {"from_sequence": 1, "to_sequence": 9, "count": 0} | given
-    choice = Choice(asked.pop("what", "failed"), asked.pop("types", EVERY_TYPE), asked.pop("document_id", None))
+    choice = ReplayChoice(asked.pop("what", "failed"), asked.pop("types", EVERY_TYPE), asked.pop("document_id", None))
     return StartReplay(
         tenant_id=TENANT,
         subscription_id=subscription_id(number),

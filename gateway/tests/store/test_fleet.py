@@ -11,7 +11,7 @@ from signalpost.domain import api_key
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.fleet import Mark, NodeProcess, NodeRow, Role
+from signalpost.store.fleet import NodeProcess, NodeRole, NodeRow, TenantMark
 from signalpost.store.lanes import LaneNow, LaneStanding, LaneWanted
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ KEY = "00000000-0000-4000-a000-000000000001"
 ERASURE = "00000000-0000-4000-b000-000000000001"
 
 
-async def join(shop: "Shop", role: Role = Role.ALL) -> int:
+async def join(shop: "Shop", role: NodeRole = NodeRole.ALL) -> int:
     return await shop.store.fleet.join(role, "1.0")
 
 
@@ -77,16 +77,16 @@ def test_every_node_that_joins_has_a_number_of_its_own(play: "Play") -> None:
 def test_operators_see_where_each_node_runs_what_it_owns_and_whether_it_is_ending(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         other = await shop.another()
-        first = await shop.store.fleet.join(Role.ALL, "1.0", NodeProcess("east", 41))
-        second = await other.store.fleet.join(Role.API, "1.1", NodeProcess("west", 42))
+        first = await shop.store.fleet.join(NodeRole.ALL, "1.0", NodeProcess("east", 41))
+        second = await other.store.fleet.join(NodeRole.API, "1.1", NodeProcess("west", 42))
         await shop.store.fleet.beat(lanes=7)
         await other.store.fleet.drain()
         [one, two] = await other.store.fleet.nodes()
         assert (one.id, one.role, one.program, one.process, one.lanes, one.is_draining) == (
-            first, Role.ALL, "1.0", NodeProcess("east", 41), 7, False
+            first, NodeRole.ALL, "1.0", NodeProcess("east", 41), 7, False
         )  # fmt: skip
         assert (two.id, two.role, two.program, two.process, two.lanes, two.is_draining) == (
-            second, Role.API, "1.1", NodeProcess("west", 42), 0, True
+            second, NodeRole.API, "1.1", NodeProcess("west", 42), 0, True
         )  # fmt: skip
         assert all(node.joined_at <= node.beat_at for node in (one, two))
         assert all(0 <= node.silent_for < 60 * SECOND for node in (one, two))
@@ -98,10 +98,10 @@ def test_operators_see_where_each_node_runs_what_it_owns_and_whether_it_is_endin
 def test_a_beat_counts_and_shows_every_node_that_is_there(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         other = await shop.another()
-        first, second = await join(shop), await join(other, Role.API)
-        assert (await beat(shop)).nodes == (NodeRow(first, 1, Role.ALL), NodeRow(second, 0, Role.API))
+        first, second = await join(shop), await join(other, NodeRole.API)
+        assert (await beat(shop)).nodes == (NodeRow(first, 1, NodeRole.ALL), NodeRow(second, 0, NodeRole.API))
         assert (await beat(other)).number == 1
-        assert (await beat(shop)).nodes == (NodeRow(first, 2, Role.ALL), NodeRow(second, 1, Role.API))
+        assert (await beat(shop)).nodes == (NodeRow(first, 2, NodeRole.ALL), NodeRow(second, 1, NodeRole.API))
         await other.store.fleet.leave()
         found = await beat(shop)
         assert (found.number, [node.id for node in found.nodes]) == (3, [first])
@@ -150,8 +150,8 @@ def test_a_lane_belongs_to_the_node_that_made_its_subscription_unless_that_owns_
     async def scenario(shop: "Shop") -> None:
         nobodys = await shop.subscribe(1)
         worker, api = await shop.another(), await shop.another()
-        node = await join(worker, Role.WORKER)
-        await join(api, Role.API)
+        node = await join(worker, NodeRole.WORKER)
+        await join(api, NodeRole.API)
         assert (await worker.publish(make.subscribe(2))).owner == node
         assert (await api.publish(make.subscribe(3))).owner is None
         numbers = [nobodys.number, (await shop.subscription(2)).number, (await shop.subscription(3)).number]
@@ -340,8 +340,8 @@ def test_a_lane_without_an_owner_has_no_node_once_no_worker_is_left(play: "Play"
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe(eventTypes=1)
         other = await shop.another()
-        await join(shop, Role.WORKER)
-        await join(other, Role.API)
+        await join(shop, NodeRole.WORKER)
+        await join(other, NodeRole.API)
 
         async def has_node() -> bool:
             return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number].has_node
@@ -365,7 +365,7 @@ def test_marks_tell_how_far_each_tenant_is(play: "Play", make: "type[Tools]") ->
         empty = await shop.add_tenant()
         await shop.fill(4)
         marks = await other.store.fleet.marks()
-        assert marks[empty] == Mark(0, 0, 0)
+        assert marks[empty] == TenantMark(0, 0, 0)
         assert marks[TENANT].last_sequence == 4
         assert (await beat(other)).marks == marks
         assert await other.store.fleet.marks() == marks, "nothing has changed"
@@ -407,11 +407,11 @@ def test_a_batch_tells_the_marks_before_and_after_it(play: "Play", make: "type[T
     async def scenario(shop: "Shop") -> None:
         other, *_ = await two_nodes(shop)
         published = await shop.publish(make.create(1), make.create(2))
-        assert published.marks[TENANT] == (0, Mark(2, 0, 0))
+        assert published.marks[TENANT] == (0, TenantMark(2, 0, 0))
         published = await other.publish(make.subscribe(1), make.subscribe(2), make.create(3))
-        assert published.marks[TENANT] == (0, Mark(3, 1, 0))
+        assert published.marks[TENANT] == (0, TenantMark(3, 1, 0))
         published = await shop.publish(make.change(eventTypes=3))
-        assert published.marks[TENANT] == (1, Mark(3, 2, 0))
+        assert published.marks[TENANT] == (1, TenantMark(3, 2, 0))
 
     play(scenario)
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Choice, LeftOut, Replay, ReplayState
+from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice, ReplayState
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -192,7 +192,7 @@ def test_of_all_what_is_settled_is_found_too_and_nothing_that_is_on_its_way(play
         assert [candidate.sequence for candidate in found.candidates] == [1, 2, 3, 6, 10]
         assert [candidate.row for candidate in found.candidates if candidate.row] == [failed(make, 3)]
         assert found.cursor == 10, "it went beyond the head"
-        count = await shop.store.replays.count(subscription, 1, 12, Choice("all"))
+        count = await shop.store.replays.count(subscription, 1, 12, ReplayChoice("all"))
         assert count == (5, False)
 
     play(scenario)
@@ -211,12 +211,14 @@ def test_what_is_left_out_is_counted_by_its_reason(play: "Play", make: "type[Too
         rows = [failed(make, 4, State.AWAITING_RETRY), failed(make, 5, State.BLOCKED), failed(make, 6)]
         await shop.record(make.flush(subscription, 0, 9, rows=rows, open=(7,)))
         left_out = shop.store.replays.left_out
-        assert await left_out(subscription, 1, 11, 9, Choice(what)) == LeftOut(removed=0, unwanted=3, waiting=waiting)
-        assert await left_out(subscription, 8, 8, 9, Choice(what)) == LeftOut(removed=0, unwanted=0, waiting=0)
-        assert await left_out(subscription, 5, 4, 9, Choice(what)) == LeftOut(removed=0, unwanted=0, waiting=0)
+        assert await left_out(subscription, 1, 11, 9, ReplayChoice(what)) == LeftOut(
+            removed=0, unwanted=3, waiting=waiting
+        )
+        assert await left_out(subscription, 8, 8, 9, ReplayChoice(what)) == LeftOut(removed=0, unwanted=0, waiting=0)
+        assert await left_out(subscription, 5, 4, 9, ReplayChoice(what)) == LeftOut(removed=0, unwanted=0, waiting=0)
         await shop.store.retention.prune_log(1, 5, 100)
-        assert (await left_out(subscription, 5, 11, 9, Choice(what))).removed == 2
-        assert (await left_out(subscription, 6, 11, 9, Choice(what))).removed == 0
+        assert (await left_out(subscription, 5, 11, 9, ReplayChoice(what))).removed == 2
+        assert (await left_out(subscription, 6, 11, 9, ReplayChoice(what))).removed == 0
 
     play(scenario)
 
@@ -224,16 +226,16 @@ def test_what_is_left_out_is_counted_by_its_reason(play: "Play", make: "type[Too
 @pytest.mark.parametrize(
     ("choice", "sequences"),
     [
-        (Choice("failed", types=1), [1, 3, 5, 9]),
-        (Choice("failed", types=2), [12]),
-        (Choice("failed", types=4), []),
-        (Choice("failed", document_id="2"), [3]),
-        (Choice("failed", types=2, document_id="1"), [12]),
-        (Choice("waiting", document_id="1"), [2]),
-        (Choice("all", types=2), [11, 12, 13]),
-        (Choice("all", document_id="1"), [11, 12]),
-        (Choice("all", types=1, document_id="9"), [10]),
-        (Choice("all", document_id="0"), [1]),
+        (ReplayChoice("failed", types=1), [1, 3, 5, 9]),
+        (ReplayChoice("failed", types=2), [12]),
+        (ReplayChoice("failed", types=4), []),
+        (ReplayChoice("failed", document_id="2"), [3]),
+        (ReplayChoice("failed", types=2, document_id="1"), [12]),
+        (ReplayChoice("waiting", document_id="1"), [2]),
+        (ReplayChoice("all", types=2), [11, 12, 13]),
+        (ReplayChoice("all", document_id="1"), [11, 12]),
+        (ReplayChoice("all", types=1, document_id="9"), [10]),
+        (ReplayChoice("all", document_id="0"), [1]),
     ],
     ids=str,
 )
@@ -281,24 +283,24 @@ def test_what_is_left_out_is_of_the_chosen_types_or_document(play: "Play", make:
         ]
         await shop.record(make.flush(subscription, 0, 6, rows=rows, open=(5,)))
 
-        async def left_out(choice: Choice) -> tuple[int, int]:
+        async def left_out(choice: ReplayChoice) -> tuple[int, int]:
             found = await shop.store.replays.left_out(subscription, 1, 7, 6, choice)
             return found.unwanted, found.waiting
 
-        assert await left_out(Choice("failed")) == (3, 4)
-        assert await left_out(Choice("failed", types=2)) == (1, 0)
-        assert await left_out(Choice("failed", types=1)) == (2, 4)
-        assert await left_out(Choice("failed", document_id=make.document_id(20))) == (1, 1)
-        assert await left_out(Choice("waiting", document_id=make.document_id(20))) == (1, 0)
-        assert await left_out(Choice("failed", document_id=make.document_id(22))) == (0, 1)
-        assert await left_out(Choice("failed", document_id=make.document_id(26))) == (0, 1)
+        assert await left_out(ReplayChoice("failed")) == (3, 4)
+        assert await left_out(ReplayChoice("failed", types=2)) == (1, 0)
+        assert await left_out(ReplayChoice("failed", types=1)) == (2, 4)
+        assert await left_out(ReplayChoice("failed", document_id=make.document_id(20))) == (1, 1)
+        assert await left_out(ReplayChoice("waiting", document_id=make.document_id(20))) == (1, 0)
+        assert await left_out(ReplayChoice("failed", document_id=make.document_id(22))) == (0, 1)
+        assert await left_out(ReplayChoice("failed", document_id=make.document_id(26))) == (0, 1)
 
     play(scenario)
 
 
-@pytest.mark.parametrize("choice", [Choice("failed", types=2), Choice("all", types=2)], ids=str)
+@pytest.mark.parametrize("choice", [ReplayChoice("failed", types=2), ReplayChoice("all", types=2)], ids=str)
 def test_what_is_rare_is_found_beyond_many_that_are_not_chosen(
-    play: "Play", make: "type[Tools]", choice: Choice
+    play: "Play", make: "type[Tools]", choice: ReplayChoice
 ) -> None:
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
@@ -330,7 +332,7 @@ def test_what_failed_in_a_gap_is_found_by_its_row(play: "Play", make: "type[Tool
         replay = await started(shop, make, what="all", from_sequence=1, to_sequence=10)
         found = await fed(shop, make, subscription, 0, replay, rows=[failed(make, 4)], gaps=((1, 3), (4, 9)))
         assert [candidate.sequence for candidate in found.candidates] == [4, 10]
-        assert await shop.store.replays.count(subscription, 1, 10, Choice("all")) == (2, False)
+        assert await shop.store.replays.count(subscription, 1, 10, ReplayChoice("all")) == (2, False)
 
     play(scenario)
 
@@ -350,7 +352,7 @@ def test_types_count_as_they_were_when_the_event_was_made(play: "Play", make: "t
         replay = await started(shop, make, what="all", from_sequence=1, to_sequence=7)
         found = await fed(shop, make, subscription, 0, replay, head=7)
         assert [candidate.sequence for candidate in found.candidates] == [1, 2, 4, 6, 7]
-        assert await shop.store.replays.count(subscription, 1, 7, Choice("all")) == (5, False)
+        assert await shop.store.replays.count(subscription, 1, 7, ReplayChoice("all")) == (5, False)
 
     play(scenario)
 
@@ -382,8 +384,8 @@ def test_a_range_beyond_the_head_or_none_at_all_has_nothing(play: "Play", make: 
         await shop.fill(9)
         await shop.record(make.flush(subscription, 0, 5))
         for first, last in ((6, 9), (4, 3), (9, 2)):
-            assert await shop.store.replays.count(subscription, first, last, Choice("all")) == (0, False)
-        assert await shop.store.replays.count(subscription, 4, 9, Choice("all")) == (2, False)
+            assert await shop.store.replays.count(subscription, first, last, ReplayChoice("all")) == (0, False)
+        assert await shop.store.replays.count(subscription, 4, 9, ReplayChoice("all")) == (2, False)
         replay = await started(shop, make, what="all", from_sequence=8, to_sequence=9)
         assert await fed(shop, make, subscription, 1, replay, head=5) == Fed((), 7)
 

@@ -3,7 +3,7 @@
 from itertools import count
 from typing import TYPE_CHECKING
 
-from signalpost.api.http.sessions import Sessions
+from signalpost.api.http.sessions import BrowserSessions
 from signalpost.domain.sign_in import (
     IDLE,
     LIFETIME,
@@ -24,8 +24,8 @@ CONSOLE, PORTAL = Purpose.CONSOLE, Purpose.PORTAL
 _made = count(1)
 
 
-def sessions(shop: "Shop") -> Sessions:
-    return Sessions(shop.store.sign_ins, lambda: shop.now, lambda length: next(_made).to_bytes(length, "big"))
+def sessions(shop: "Shop") -> BrowserSessions:
+    return BrowserSessions(shop.store.sign_ins, lambda: shop.now, lambda length: next(_made).to_bytes(length, "big"))
 
 
 def test_a_session_holds_on_every_node_and_over_a_restart_and_is_kept_as_a_hash(play: "Play") -> None:

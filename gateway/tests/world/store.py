@@ -6,9 +6,9 @@ from typing import Any
 
 from signalpost.commands.command import Command
 from signalpost.domain.event import Event
-from signalpost.store.fleet import ALONE, Beat, Mark, TenantConfig, Terms
+from signalpost.store.fleet import ALONE, Beat, TenantConfig, TenantMark, Terms
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
-from signalpost.store.log import Page
+from signalpost.store.log import LogPart
 from signalpost.store.sqlite.fleet import SqliteFleet
 from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.log import SqliteLog
@@ -58,7 +58,7 @@ class FaultyLog(SqliteLog):
         self.pages_read = 0
         self.bodies_read = 0
 
-    async def after(self, tenant_id: int, sequence: int, limit: int) -> Page:
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> LogPart:
         self.pages_read += 1
         await self._faults.before(Operation.PAGE)
         page = await super().after(tenant_id, sequence, limit)
@@ -125,8 +125,8 @@ class FaultyFleet(SqliteFleet):
     ) -> None:
         super().__init__(readers, writer, vault, now, terms)
         self._faults = faults
-        self.on_announced: Callable[[Mapping[int, Mark]], None] = lambda _marks: None
-        self.on_marks: Callable[[Mapping[int, Mark]], None] = lambda _marks: None
+        self.on_announced: Callable[[Mapping[int, TenantMark]], None] = lambda _marks: None
+        self.on_marks: Callable[[Mapping[int, TenantMark]], None] = lambda _marks: None
 
     async def beat(self, lanes: int = 0) -> Beat | None:
         await self._faults.before(Operation.BEAT)
@@ -145,7 +145,7 @@ class FaultyFleet(SqliteFleet):
         await super().release(subscription_numbers)
         await self._faults.after(Operation.RELEASE)
 
-    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, Page]:
+    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, LogPart]:
         await self._faults.before(Operation.FOLLOW)
         pages = await super().news(seen, limit)
         await self._faults.after(Operation.FOLLOW)
@@ -157,10 +157,10 @@ class FaultyFleet(SqliteFleet):
         await self._faults.after(Operation.FOLLOW)
         return config
 
-    def announce(self, marks: Mapping[int, Mark]) -> None:
+    def announce(self, marks: Mapping[int, TenantMark]) -> None:
         self.on_announced(marks)
 
-    def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None:
+    def listen(self, on_marks: Callable[[Mapping[int, TenantMark]], None]) -> None:
         self.on_marks = on_marks
 
 

@@ -18,7 +18,7 @@ from typing import ClassVar
 import pytest
 
 from signalpost.local.doctor.exam import check
-from signalpost.local.doctor.finding import Finding, Verdict
+from signalpost.local.doctor.finding import Finding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.doctor.rules import GATES, RULES, Rule
 from signalpost.local.poster import ATTEMPT_TIMEOUT, Poster
@@ -55,14 +55,14 @@ class ReceiverExam:
         if self.broken_gate is not None:
             pytest.skip(f"It cannot be judged while “{self.broken_gate}” is broken.")
         finding = asyncio.run(_checked(rule, signalpost_receiver))
-        if finding.verdict is Verdict.BROKEN and rule.name in GATES:
+        if finding.verdict is RuleVerdict.BROKEN and rule.name in GATES:
             type(self).broken_gate = rule.name
         message = f"{finding.title}: {finding.seen} {finding.fix}"
-        if finding.verdict is Verdict.UNKNOWN:
+        if finding.verdict is RuleVerdict.UNKNOWN:
             pytest.skip(finding.seen)
-        if finding.verdict is Verdict.ADVICE and not self.strict:
+        if finding.verdict is RuleVerdict.ADVICE and not self.strict:
             pytest.xfail(message)
-        if finding.verdict is not Verdict.KEPT:
+        if finding.verdict is not RuleVerdict.KEPT:
             pytest.fail(message, pytrace=False)
 
 

@@ -16,17 +16,17 @@ from signalpost.cli.given_secret import GivenSecret, the_secret
 from signalpost.cli.output import Json, console, print_json, say
 from signalpost.domain.checks import Bad
 from signalpost.local.doctor.exam import examine
-from signalpost.local.doctor.finding import Finding, Verdict
+from signalpost.local.doctor.finding import Finding, RuleVerdict
 from signalpost.local.doctor.patient import DOCUMENT, Patient
 from signalpost.local.doctor.rules import RULES
 from signalpost.local.poster import ATTEMPT_TIMEOUT, Poster
 
 MAX_WIDTH = 1_000
 MARKS = {
-    Verdict.KEPT: ("✔", "green"),
-    Verdict.BROKEN: ("✘", "bold red"),
-    Verdict.ADVICE: ("!", "yellow"),
-    Verdict.UNKNOWN: ("–", "dim"),
+    RuleVerdict.KEPT: ("✔", "green"),
+    RuleVerdict.BROKEN: ("✘", "bold red"),
+    RuleVerdict.ADVICE: ("!", "yellow"),
+    RuleVerdict.UNKNOWN: ("–", "dim"),
 }
 
 
@@ -56,14 +56,16 @@ def doctor(
         _examined(url, the_secret(secret), inspect, attempt_timeout, external=allow_external, quiet=as_json)
     )
     counts = Counter(each.verdict for each in findings)
-    passed = not counts[Verdict.BROKEN] and not (strict and counts[Verdict.ADVICE])
+    passed = not counts[RuleVerdict.BROKEN] and not (strict and counts[RuleVerdict.ADVICE])
     if as_json:
         print_json({"url": url, "passed": passed, "findings": msgspec.to_builtins(findings)})
     else:
         say("")
-        say(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]) + ".")
+        say(", ".join(f"{counts[verdict]} {verdict}" for verdict in RuleVerdict if counts[verdict]) + ".")
     if not passed:
-        raise CommandError(f"{url} breaks {counts[Verdict.BROKEN] or counts[Verdict.ADVICE]} of {len(RULES)} rules.")
+        raise CommandError(
+            f"{url} breaks {counts[RuleVerdict.BROKEN] or counts[RuleVerdict.ADVICE]} of {len(RULES)} rules."
+        )
 
 
 async def _examined(
@@ -91,7 +93,7 @@ def _show(finding: Finding, *, repeated: bool) -> None:
     console.print(Text.assemble((mark, style), f" {finding.rule:<{width}}  {finding.title}"))
     if finding.seen and not repeated:
         _explain(finding.seen)
-    if finding.verdict in (Verdict.BROKEN, Verdict.ADVICE):
+    if finding.verdict in (RuleVerdict.BROKEN, RuleVerdict.ADVICE):
         _explain(f"{finding.fix}{f' ({finding.clause})' if finding.clause else ''}")
 
 

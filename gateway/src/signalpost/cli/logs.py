@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.runtime.logger import Fields, Line, as_text
+from signalpost.runtime.logger import Fields, LogLine, as_text
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 WAIT_MILLISECONDS = 100
@@ -73,15 +73,15 @@ class LossyHandler(logging.Handler):
         return True
 
 
-def read_record(record: logging.LogRecord) -> Line:
+def read_record(record: logging.LogRecord) -> LogLine:
     """What a record says, whoever logged it, with its traceback as the field `exception`."""
-    if isinstance(record.msg, Line):
+    if isinstance(record.msg, LogLine):
         message, fields = record.msg.message, dict(record.msg.fields)
     else:
         message, fields = record.getMessage(), {"logger": record.name}
     if record.exc_info:
         fields["exception"] = _format_exception(record.exc_info)
-    return Line(message, fields)
+    return LogLine(message, fields)
 
 
 def set_up_logs(level: str, layout: str, *, with_pid: bool = False) -> None:

@@ -29,7 +29,7 @@ from signalpost.runtime.asgi import App
 from signalpost.runtime.garbage_collector import spare_what_lasts
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
-from signalpost.settings import PREFIX, SETTINGS, Settings, Shown, read_settings, unknown_variables
+from signalpost.settings import PREFIX, SETTINGS, SettingInForce, Settings, read_settings, unknown_variables
 from signalpost.settings import show_settings as settings_shown
 from signalpost.store.open import is_postgres
 
@@ -89,7 +89,7 @@ def serve(
         sys.exit(code)
 
 
-def _show(settings: list[Shown], unknown: list[str], *, as_json: bool) -> None:
+def _show(settings: list[SettingInForce], unknown: list[str], *, as_json: bool) -> None:
     if as_json:
         print_json(msgspec.to_builtins(settings))
     else:

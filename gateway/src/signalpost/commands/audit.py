@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from signalpost.commands.command import Command, Decision, Stamp, View
+from signalpost.commands.command import BatchView, Command, Decision, Stamp
 from signalpost.commands.subscriptions import SubscriptionCommand
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
-from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Draft, Object
+from signalpost.domain.audit import COMMAND_LINE, GATEWAY, EntryDraft, Object
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.event import EVERY_TYPE, type_names
@@ -114,17 +114,17 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
 }
 
 
-def drafts(command: Command[Any], decision: Decision[Any], view: View, stamp: Stamp) -> list[Draft]:
+def drafts(command: Command[Any], decision: Decision[Any], view: BatchView, stamp: Stamp) -> list[EntryDraft]:
     """The entries of a command that was decided and is not applied yet: one for each row that changes."""
     of_subscription = command.subscription_id if isinstance(command, SubscriptionCommand) else ""
-    found: list[Draft] = []
+    found: list[EntryDraft] = []
 
     def tell(thing: Object, tenant_id: int, changes: Mapping[str, Any]) -> None:
         if command.actor == GATEWAY and changes.keys() <= _RENEWED:
             return
         action, actor = command.audited_as or type(command).__name__, command.actor
         found.append(
-            Draft(tenant_id=tenant_id, at=stamp.now, actor=actor, action=action, object=thing, changes=changes)
+            EntryDraft(tenant_id=tenant_id, at=stamp.now, actor=actor, action=action, object=thing, changes=changes)
         )
 
     for each in decision.subscriptions:
@@ -159,9 +159,9 @@ def drafts(command: Command[Any], decision: Decision[Any], view: View, stamp: St
     return found
 
 
-def told_of(recovered: ApiKey) -> Draft:
+def told_of(recovered: ApiKey) -> EntryDraft:
     """The entry of a key that the command line made, with the gateway stopped."""
-    return Draft(
+    return EntryDraft(
         tenant_id=recovered.tenant_id,
         at=recovered.created_at,
         actor=COMMAND_LINE,

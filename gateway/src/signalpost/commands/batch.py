@@ -26,15 +26,15 @@ from signalpost.commands.command import (
     Numbers,
     Repeated,
     ReplayKey,
+    RequestedRetry,
     Result,
-    Retry,
     Stamp,
     SubscriptionKey,
     VersionKey,
 )
 from signalpost.commands.overlay import Overlay
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.audit import Draft
+from signalpost.domain.audit import EntryDraft
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.documents.document import DocumentRow
@@ -144,11 +144,11 @@ class Batch:
         self.origins: list[Origin] = []
         """How each event came about, in the order of `events`."""
         self.steps: list[KeptStep] = []
-        self.retries: list[Retry] = []
+        self.retries: list[RequestedRetry] = []
         self.erasures: list[Erasure] = []
         self.tombstones: list[tuple[int, DocumentRow]] = []
         """The tenant and the tombstone of every deletion, also if the document was imported again in the same batch."""
-        self.audited: list[Draft] = []
+        self.audited: list[EntryDraft] = []
         """The entries of the audit that the batch adds."""
 
     def tenant_named(self, name: str) -> Tenant | None:

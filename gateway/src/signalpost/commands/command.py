@@ -54,7 +54,7 @@ class IdempotencyKey(NamedTuple):
     request_hash: bytes
 
 
-class Retry(Struct, frozen=True):
+class RequestedRetry(Struct, frozen=True):
     """A request to send a delivery again that a lane has settled, given up, or keeps until its retry."""
 
     number: int
@@ -118,7 +118,7 @@ class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     """How large the file is that came with a version."""
     subscriptions: tuple[Subscription, ...] = ()
     connection: Connection | None = None
-    retry: Retry | None = None
+    retry: RequestedRetry | None = None
     key: ApiKey | None = None
     member: Member | None = None
     portal_link: PortalLink | None = None
@@ -178,7 +178,7 @@ class Lookup(Protocol[Key, Row]):
     def get(self, key: Key, /) -> Row | None: ...
 
 
-class View(Protocol):
+class BatchView(Protocol):
     """The rows that a command named in `reads`, as the commands before it in the batch left them."""
 
     @property
@@ -251,5 +251,5 @@ class Command(Protocol[Result]):
     @property
     def reads(self) -> Reads: ...
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[Result]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[Result]:
         """Pure. Raises CallerError to refuse."""

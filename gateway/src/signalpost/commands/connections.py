@@ -14,7 +14,16 @@ from typing import Any, ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, ConnectionKey, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
+from signalpost.commands.command import (
+    Asked,
+    BatchView,
+    ConnectionKey,
+    Decision,
+    IdempotencyKey,
+    NumberedKind,
+    Reads,
+    Stamp,
+)
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
@@ -50,7 +59,7 @@ class ConnectionCommand(Asked, frozen=True, kw_only=True):
     def reads(self) -> Reads:
         return Reads(connection=self._key)
 
-    def _found(self, view: View) -> Connection:
+    def _found(self, view: BatchView) -> Connection:
         found = require_connection(view.connections.get(self._key))
         check_precondition(self.if_match, found.etag)
         return found
@@ -75,7 +84,7 @@ class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
     needs_consent: bool
     """Whether a person has to give consent at the vendor."""
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionCreated]:
         made = Connection(
             id=self.connection_id,
             tenant_id=self.tenant_id,
@@ -104,7 +113,7 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     of_version: int
     """The version that the new config was made from."""
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.version != self.of_version:
             detail = "Another call changed it at the same time: repeat yours."
@@ -129,7 +138,7 @@ class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
 
     audited_as: ClassVar[str] = "connection.delete"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionDeleted]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionDeleted]:
         found = self._found(view)
         used_by = [each.id for each in view.subscriptions_of(self._key)]
         if used_by:
@@ -147,7 +156,7 @@ class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
     granted: Granted
     of_grant_version: int
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.grant_version != self.of_grant_version:
             raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
@@ -169,7 +178,7 @@ class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
 
     audited_as: ClassVar[str] = "connection.disconnect"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.version != self.of_version:
             detail = "Another call changed it at the same time: repeat yours."
@@ -197,7 +206,7 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
     reason: str
     of_grant_version: int
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.grant_version != self.of_grant_version:
             raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
@@ -214,7 +223,7 @@ class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "connection.hold"
     until: int
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.held_until is not None and found.held_until >= self.until:
             return Decision(result=ConnectionChanged(found))
@@ -227,7 +236,7 @@ class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):
 
     audited_as: ClassVar[str] = "connection.repair"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ConnectionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionChanged]:
         found = self._found(view)
         if found.state != "broken":
             return Decision(result=ConnectionChanged(found))

@@ -6,7 +6,7 @@ from typing import ClassVar, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
@@ -67,10 +67,10 @@ class DocumentCommand(Asked, frozen=True, kw_only=True):
     def reads(self) -> Reads:
         return Reads(document=(self.tenant_id, self.document_id))
 
-    def _row(self, view: View) -> DocumentRow | None:
+    def _row(self, view: BatchView) -> DocumentRow | None:
         return view.documents.get((self.tenant_id, self.document_id))
 
-    def _found(self, view: View) -> DocumentRow:
+    def _found(self, view: BatchView) -> DocumentRow:
         """The document that the command changes. Raises NotFound and PreconditionFailed."""
         row = document.require_live(self._row(view))
         check_precondition(self.if_match, row.etag)
@@ -96,7 +96,7 @@ class CreateDocument(DocumentCommand, frozen=True, kw_only=True):
     new: NewDocument
     source_app: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[DocumentCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[DocumentCreated]:
         made = document.created(self.new, self.document_id, self.source_app, format_timestamp(stamp.at))
         row = document.new_row(made, 1, stamp.at)
         return self._changed(row, EventType.CREATED, ChangeCause.CREATE, DocumentCreated(row))
@@ -107,7 +107,7 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
 
     patch: DocumentPatch
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[DocumentPatched]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[DocumentPatched]:
         row = self._found(view)
         before = document.decode(row.body)
         patched = document.patched(before, self.patch)
@@ -121,7 +121,7 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
 class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str | None] = "document.delete"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[DocumentDeleted]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[DocumentDeleted]:
         row = self._found(view)
         gone = document.tombstone(row, stamp.at)
         before = document.decode(row.body)
@@ -146,7 +146,7 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
     snapshot: Snapshot
     source_version: int | None
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[DocumentImported]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[DocumentImported]:
         row = self._row(view)
         snapshot = document.snapshot(self.snapshot, self.document_id)
         if row is None:
@@ -174,7 +174,7 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
     def _created(self, row: DocumentRow) -> Decision[DocumentImported]:
         return self._changed(row, EventType.CREATED, ChangeCause.IMPORT, DocumentImported(row, ImportEffect.CREATED))
 
-    def _with_own_versions(self, view: View, before: Document, snapshot: Document) -> Document:
+    def _with_own_versions(self, view: BatchView, before: Document, snapshot: Document) -> Document:
         """The snapshot with the versions that the gateway keeps. The source does not know them: it names no version, or
         the very link that it got from this gateway."""
         return replace(
@@ -183,7 +183,7 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
             published_version=self._version(view, before.published_version, snapshot.published_version),
         )
 
-    def _version(self, view: View, before: Version | None, said: Version | None) -> Version | None:
+    def _version(self, view: BatchView, before: Version | None, said: Version | None) -> Version | None:
         if before is None or not before.is_own:
             return said
         number = read_number(before.number)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, Reads, Stamp, View
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
@@ -30,7 +30,7 @@ class EraseDocument(Asked, frozen=True, kw_only=True):
     def reads(self) -> Reads:
         return Reads(document=(self.tenant_id, self.document_id))
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ErasureStarted]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ErasureStarted]:
         found = view.documents.get((self.tenant_id, self.document_id))
         if found is None:
             raise NotFound("document_not_found", "There never was a document with this externalId.")

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, NumberedKind, Reads, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import ApiKey, Role, hash_key
 from signalpost.domain.errors import NotFound
@@ -47,7 +47,7 @@ class CreateKey(_KeyCommand, frozen=True, kw_only=True):
     expires_at: int | None = None
     created_by: str | None = None
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[KeyCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[KeyCreated]:
         made = ApiKey(
             number=view.numbers.key,
             tenant_id=self.tenant_id,
@@ -67,7 +67,7 @@ class RevokeKey(_KeyCommand, frozen=True, kw_only=True):
     within: int | None = None
     """The tenant that the key must be of; None for any."""
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[KeyRevoked]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[KeyRevoked]:
         found = view.keys.get(self.key_id)
         is_there = found is not None and found.revoked_at is None and self.within in (None, found.tenant_id)
         if found is None or not is_there:

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, NumberedKind, Reads, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import Conflict, Gone, NotFound
@@ -74,7 +74,7 @@ class InviteMember(_MemberCommand, frozen=True, kw_only=True):
     def reads(self) -> Reads:
         return Reads(tenant=_EVERYBODY, member=self.member_id, email=self.email)
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[MemberInvited]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[MemberInvited]:
         if view.member_with(self.email) is not None:
             raise member_exists(self.email)
         made = Member(
@@ -96,7 +96,7 @@ class _ExistingMemberCommand(_MemberCommand, frozen=True, kw_only=True):
     within: int | None = None
     """The tenant that the member must be of; None for any."""
 
-    def _found(self, view: View) -> Member:
+    def _found(self, view: BatchView) -> Member:
         found = view.members.get(self.member_id)
         if found is None or found.removed_at is not None or self.within not in (None, found.tenant_id):
             raise member_not_found()
@@ -116,7 +116,7 @@ class ChangeMember(_ExistingMemberCommand, frozen=True, kw_only=True):
     def reads(self) -> Reads:
         return Reads(tenant=_EVERYBODY, member=self.member_id, email=None if self.email is UNSET else self.email)
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[MemberChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[MemberChanged]:
         found = self._found(view)
         if self.email is not UNSET and self.email != found.email and view.member_with(self.email) is not None:
             raise member_exists(self.email)
@@ -135,7 +135,7 @@ class ChangeMember(_ExistingMemberCommand, frozen=True, kw_only=True):
 class RemoveMember(_ExistingMemberCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "member.remove"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[MemberRemoved]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[MemberRemoved]:
         found = self._found(view)
         removed = replace(
             found,
@@ -157,7 +157,7 @@ class ResetMember(_ExistingMemberCommand, frozen=True, kw_only=True):
     url: str
     invitation: bytes
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[MemberReset]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[MemberReset]:
         found = self._found(view)
         reset = replace(
             found,
@@ -177,7 +177,7 @@ class AcceptInvitation(_ExistingMemberCommand, frozen=True, kw_only=True):
     invitation: bytes
     password: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[PasswordSet]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[PasswordSet]:
         found = view.members.get(self.member_id)
         is_good = found is not None and found.removed_at is None and found.invitation == self.invitation
         if found is None or not is_good or found.invited_until is None or found.invited_until <= stamp.now:
@@ -199,7 +199,7 @@ class KnowMember(_ExistingMemberCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "member.join"
     subject: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[MemberKnown]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[MemberKnown]:
         found = self._found(view)
         if found.subject not in (None, self.subject):
             raise Conflict("member_changed", "Another person signs in as this member.")
@@ -217,7 +217,7 @@ class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):
     """The generation in which the present password was checked."""
     password: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[PasswordSet]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[PasswordSet]:
         found = self._found(view)
         if found.generation != self.generation or found.password is None:
             raise Conflict("member_changed", "The account was changed meanwhile. Sign in again.")

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, NumberedKind, Reads, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.portal_link import Capability, LinkState, PortalLink, Subscriptions, Theme
@@ -56,7 +56,7 @@ class CreatePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
     embed: tuple[str, ...]
     theme: Theme
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[PortalLinkCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[PortalLinkCreated]:
         allowed = {Capability.VIEW, *self.can}
         made = PortalLink(
             number=view.numbers.key,
@@ -81,7 +81,7 @@ class OpenPortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
 
     audited_as: ClassVar[str] = "portal-link.open"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[PortalLinkOpened]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[PortalLinkOpened]:
         found = view.portal_links.get(self.link_id)
         if found is None or not found.may_be_opened(stamp.now):
             raise Gone("link_used", "This link was used or has expired.")
@@ -92,7 +92,7 @@ class OpenPortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
 class RevokePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "portal-link.revoke"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[PortalLinkRevoked]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[PortalLinkRevoked]:
         found = view.portal_links.get(self.link_id)
         if found is None or found.tenant_id != self.tenant_id or found.state(stamp.now) is LinkState.ENDED:
             raise portal_link_not_found()

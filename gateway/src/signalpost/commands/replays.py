@@ -5,10 +5,10 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Decision, NumberedKind, Reads, Stamp, View
+from signalpost.commands.command import BatchView, Decision, NumberedKind, Reads, Stamp
 from signalpost.commands.subscriptions import SubscriptionCommand
 from signalpost.domain.delivery import replay as rules
-from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, Choice, LeftOut, Replay, ReplayInput
+from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput
 from signalpost.domain.errors import Conflict, NotFound
 
 
@@ -37,7 +37,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
 
     audited_as: ClassVar[str] = "replay.start"
     adds: ClassVar[NumberedKind] = "replay"
-    choice: Choice
+    choice: ReplayChoice
     from_at: int
     to_at: int
     from_sequence: int
@@ -46,7 +46,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
     count_is_capped: bool
     left_out: LeftOut = NOTHING_LEFT_OUT
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ReplayStarted]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ReplayStarted]:
         found = self._found(view, stamp.now)
         if view.running_replays(found.number) >= rules.MAX_RUNNING:
             detail = f"{rules.MAX_RUNNING} replays of this subscription are running: cancel one, or wait for its end."
@@ -78,7 +78,7 @@ class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):
 
     audited_as: ClassVar[str] = "replay.cancel"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ReplayCancelled]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ReplayCancelled]:
         found = self._found(view, stamp.now)
         replay = view.replays.get((found.number, self.replay_id))
         if replay is None:

@@ -6,7 +6,16 @@ from typing import Any, ClassVar, Literal
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Retry, Stamp, View
+from signalpost.commands.command import (
+    Asked,
+    BatchView,
+    Decision,
+    IdempotencyKey,
+    NumberedKind,
+    Reads,
+    RequestedRetry,
+    Stamp,
+)
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
@@ -40,7 +49,7 @@ class SubscriptionDeleted(Struct, frozen=True):
 
 
 class RetryQueued(Struct, frozen=True):
-    retry: Retry
+    retry: RequestedRetry
 
 
 class SubscriptionCommand(Asked, frozen=True, kw_only=True):
@@ -54,7 +63,7 @@ class SubscriptionCommand(Asked, frozen=True, kw_only=True):
     def reads(self) -> Reads:
         return Reads(subscription=(self.tenant_id, self.subscription_id))
 
-    def _found(self, view: View, now: int) -> Subscription:
+    def _found(self, view: BatchView, now: int) -> Subscription:
         found = view.subscriptions.get((self.tenant_id, self.subscription_id))
         if found is None or found.deleted_at is not None:
             raise subscription_not_found()
@@ -73,7 +82,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     secret: str
     retry_delays: tuple[int, ...]
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         new, last = self.new, stamp.sequence - 1
         made = Subscription(
             id=self.subscription_id,
@@ -121,7 +130,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
         connection = (self.tenant_id, self.connection_id)
         return Reads(subscription=(self.tenant_id, self.subscription_id), connection=connection)
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         _check_connection(view, self.tenant_id, self.connection_id, self.kind)
         last = stamp.sequence - 1
         made = Subscription(
@@ -162,7 +171,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         connection = None if self.patch.connection is UNSET else (self.tenant_id, self.patch.connection)
         return Reads(subscription=(self.tenant_id, self.subscription_id), connection=connection)
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         last = stamp.sequence - 1
         changes = given(self.patch)
@@ -201,7 +210,7 @@ class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "subscription.disable"
     because: str | None = None
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         disabled = found.disabled(stamp.at, self.because)
         return Decision(result=SubscriptionChanged(disabled), subscriptions=(disabled,))
@@ -210,7 +219,7 @@ class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "subscription.delete"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionDeleted]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionDeleted]:
         found = self._found(view, stamp.now).promoted(stamp.now)
         gone = replace(
             found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
@@ -225,7 +234,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
     secret: str
     overlap_hours: int
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[SecretRotated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SecretRotated]:
         found = self._found(view, stamp.now)
         _check_signs(found)
         if self.overlap_hours == 0:
@@ -246,7 +255,7 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
 
     audited_as: ClassVar[str] = "subscription.promote-secret"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[SubscriptionChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         _check_signs(found)
         if found.next_secret is None:
@@ -265,7 +274,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     event_type: int
     event_document_id: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[RetryQueued]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[RetryQueued]:
         found = self._found(view, stamp.now)
         if found.status != "active":
             detail = f"The subscription is {found.status}: resume it, and its pending deliveries are sent."
@@ -273,7 +282,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
         asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
         if self.sequence <= found.starts_after or not asked_for:
             raise NotFound("delivery_not_found", "This subscription did not ask for that event.")
-        retry = Retry(view.numbers.retry, found.number, self.sequence, self.event_document_id)
+        retry = RequestedRetry(view.numbers.retry, found.number, self.sequence, self.event_document_id)
         return Decision(result=RetryQueued(retry), retry=retry)
 
 
@@ -281,7 +290,7 @@ def subscription_not_found() -> NotFound:
     return NotFound("subscription_not_found", "There is no subscription with this id.")
 
 
-def _check_connection(view: View, tenant_id: int, connection_id: str, kind: str) -> None:
+def _check_connection(view: BatchView, tenant_id: int, connection_id: str, kind: str) -> None:
     """Raises Invalid where a subscription of a kind cannot use a connection."""
     found = view.connections.get((tenant_id, connection_id))
     if found is None or found.deleted_at is not None or found.kind != kind:

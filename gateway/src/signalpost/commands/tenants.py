@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, Decision, IdempotencyKey, NumberedKind, Reads, Stamp, View
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, NumberedKind, Reads, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.api_key import FIRST_TENANT
@@ -35,7 +35,7 @@ class _TenantCommand(Asked, frozen=True, kw_only=True):
     def reads(self) -> Reads:
         return Reads(tenant=self.name)
 
-    def _found(self, view: View) -> Tenant:
+    def _found(self, view: BatchView) -> Tenant:
         found = view.tenant_named(self.name)
         if found is None:
             raise tenant_not_found()
@@ -46,7 +46,7 @@ class CreateTenant(_TenantCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "tenant.create"
     adds: ClassVar[NumberedKind] = "tenant"
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[TenantCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[TenantCreated]:
         if view.tenant_named(self.name) is not None:
             raise Conflict("tenant_exists", f"There is a tenant {self.name} already.")
         made = Tenant(view.numbers.tenant, self.name, created_at=stamp.now)
@@ -59,7 +59,7 @@ class ChangeTenant(_TenantCommand, frozen=True, kw_only=True):
     limits: LimitsPatch | UnsetType = UNSET
     retention_days: int | None | UnsetType = UNSET
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[TenantChanged]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[TenantChanged]:
         found = changed = self._found(view)
         if self.status is not UNSET and (self.status == "paused") != (found.paused_at is not None):
             changed = replace(changed, paused_at=stamp.now if self.status == "paused" else None)
@@ -76,7 +76,7 @@ class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "tenant.delete"
     erasure_id: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ErasureStarted]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ErasureStarted]:
         found = self._found(view)
         if found.id == FIRST_TENANT:
             raise Conflict("tenant_is_default", "The tenant `default` cannot be deleted.")

@@ -3,7 +3,7 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Decision, Reads, Stamp, View
+from signalpost.commands.command import BatchView, Decision, Reads, Stamp
 from signalpost.commands.documents import DocumentCommand
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
@@ -27,7 +27,7 @@ class AddVersion(DocumentCommand, frozen=True, kw_only=True):
     publish: bool
     by: str
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[VersionCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[VersionCreated]:
         row = self._found(view)
         shown = document.decode(row.body)
         last = document.last_number(shown, row.last_number)
@@ -51,7 +51,7 @@ class PublishVersion(DocumentCommand, frozen=True, kw_only=True):
         document_key = (self.tenant_id, self.document_id)
         return Reads(document=document_key, version=(*document_key, self.version_number))
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[VersionCreated]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[VersionCreated]:
         row = self._found(view)
         draft = require_live(view.versions.get((self.tenant_id, self.document_id, self.version_number)))
         already = self.version_number if self.version_number.is_published else draft.published_as

@@ -3,7 +3,7 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Decision, Stamp, View
+from signalpost.commands.command import BatchView, Decision, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import DocumentCommand
 from signalpost.domain.documents import document, workflow
@@ -50,7 +50,7 @@ class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
     action: Action
     given: Given
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ActionTaken]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ActionTaken]:
         row = self._found(view)
         moved = workflow.act(workflow_of(row), self.action, self.given, stamp.now)
         step = Step(
@@ -71,7 +71,7 @@ class ExpireSignatureRequest(_StepOfWorkflow, frozen=True, kw_only=True):
     as_of: int
     queue = Queue.BACKGROUND
 
-    def decide(self, view: View, stamp: Stamp) -> Decision[ActionTaken | NothingExpired]:
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ActionTaken | NothingExpired]:
         row = self._row(view)
         if row is None or row.workflow is None or (moved := workflow.expired(row.workflow, self.as_of)) is None:
             return Decision(result=NothingExpired())

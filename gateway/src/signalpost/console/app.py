@@ -26,7 +26,7 @@ from signalpost.api.routing.shapes.service import Problem
 from signalpost.console import OIDC, ROOT
 from signalpost.console.accounts import JOIN, Accounts
 from signalpost.console.browser import keeps_cookie
-from signalpost.console.calls import Calls, Refusal
+from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.credentials import Credentials, Refused
 from signalpost.console.front import Front
 from signalpost.console.html import environment
@@ -34,9 +34,9 @@ from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
 from signalpost.console.live import Live
 from signalpost.console.oidc import Oidc
-from signalpost.console.page import Page, ProofNeeded, Shown, Visit
+from signalpost.console.page import Page, ProofNeeded, ShownOnce, Visit
 from signalpost.console.pages import PAGES
-from signalpost.console.replies import Replies, Reply, see_other
+from signalpost.console.replies import EarlyReply, Replies, see_other
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
 from signalpost.domain.sign_in import Session
 from signalpost.runtime.asgi import Receive, Scope, Send
@@ -117,7 +117,7 @@ class Console:
         if path.startswith(f"{ROOT}/static/"):
             return f"{ROOT}/static", self._asset(request, path)
         if path.startswith(_SETS_COOKIE) and not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
-            raise Reply(self._replies.error(400, "Sign in over HTTPS", _NO_COOKIE))
+            raise EarlyReply(self._replies.error(400, "Sign in over HTTPS", _NO_COOKIE))
         answered = await self._come_in(request, path)
         if answered is not None:
             return answered
@@ -129,7 +129,7 @@ class Console:
             return f"{ROOT}/live", await self._live.answer(request, calls, receive)
         found = self._pages.find(path)
         if found is None:
-            raise Reply(self._replies.error(404, "No such page", "The console has no page here."))
+            raise EarlyReply(self._replies.error(404, "No such page", "The console has no page here."))
         page, params = found
         return f"{ROOT}{page.path}", await self._page(scope, request, signed_in, page, params)
 
@@ -160,7 +160,7 @@ class Console:
             if request.method == "POST":
                 return await self._carry_out(request, signed_in.session, visit, page)
             return await self._show(200, visit, page)
-        except Refusal as refusal:
+        except CallFailed as refusal:
             return await self._refused(visit, page, refusal.problem)
 
     async def _carry_out(self, request: Request, session: Session, visit: Visit, page: Page) -> Response:
@@ -180,11 +180,11 @@ class Console:
             outcome = await do(visit)
         except ProofNeeded:
             return await self._ask_for_proof(200, visit, None)
-        except Refusal as refusal:
+        except CallFailed as refusal:
             if refusal.problem.status in (401, 404):
                 raise
             return await self._show(refusal.problem.status, replace(visit, problem=refusal.problem), page)
-        if isinstance(outcome, Shown):
+        if isinstance(outcome, ShownOnce):
             return await self._replies.full_page(200, outcome.template, await self._context(visit, page, outcome.view))
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
         return see_other(visit.path(outcome.path) + done)
@@ -204,7 +204,7 @@ class Console:
 
     async def _refused(self, visit: Visit, page: Page, problem: Problem) -> Response:
         if problem.status == 401:
-            raise Reply(see_other(SIGN_IN))
+            raise EarlyReply(see_other(SIGN_IN))
         context = await self._context(visit, page, None) if problem.code != "tenant_not_found" else {}
         status = problem.status
         title = {403: "Not for your role", 404: "Not here, or no longer"}.get(status, problem.title)

@@ -19,7 +19,7 @@ _PASSED_ON = (b"x-forwarded-for", b"user-agent", b"last-event-id")
 """Headers of the page's request that its calls carry too."""
 
 
-class Refusal(Exception):
+class CallFailed(Exception):
     """A call was refused, for the reason that its problem says."""
 
     def __init__(self, problem: Problem) -> None:
@@ -126,4 +126,4 @@ class Calls:
 
 
 def _refuse(response: Response) -> NoReturn:
-    raise Refusal(msgspec.json.decode(response.body, type=Problem))
+    raise CallFailed(msgspec.json.decode(response.body, type=Problem))

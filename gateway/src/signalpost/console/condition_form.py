@@ -77,7 +77,7 @@ def _option(name: Name) -> tuple[str, str]:
 # --- Conditions -------------------------------------------------------------------------------------------------------
 
 
-class Row(Struct, frozen=True):
+class ConditionRow(Struct, frozen=True):
     field: str = ""
     """The name, or `fact:` and the root below which it is."""
     fact: str = ""
@@ -94,7 +94,7 @@ class ConditionForm(Struct, frozen=True):
     pointer: str
     join: str
     """`all` or `any` of the rows."""
-    rows: Sequence[Row]
+    rows: Sequence[ConditionRow]
     json: str | None = None
     """The condition where it cannot be rows."""
 
@@ -112,7 +112,7 @@ def condition_form(name: str, pointer: str, condition: Any, typed: Typed) -> Con
         return ConditionForm(name, pointer, "all", (), text)
     placed = [msgspec.structs.replace(row, pointer=_pointer(pointer, join, rows, at)) for at, row in enumerate(rows)]
     spare = min(SPARE_ROWS, MAX_LEAVES - len(placed))
-    return ConditionForm(name, pointer, join, [*placed, *[Row()] * spare])
+    return ConditionForm(name, pointer, join, [*placed, *[ConditionRow()] * spare])
 
 
 def typed_condition(name: str, typed: Typed) -> Any:
@@ -126,7 +126,7 @@ def typed_condition(name: str, typed: Typed) -> Any:
     return leaves[0] if len(leaves) == 1 else {_join(name, typed): leaves}
 
 
-def _pointer(pointer: str, join: str, rows: Sequence[Row], at: int) -> str:
+def _pointer(pointer: str, join: str, rows: Sequence[ConditionRow], at: int) -> str:
     return pointer if len(rows) == 1 else f"{pointer}/{join}/{at}"
 
 
@@ -134,35 +134,35 @@ def _join(name: str, typed: Typed) -> str:
     return "any" if typed.get(f"{name}join", ["all"])[0] == "any" else "all"
 
 
-def _typed_rows(name: str, typed: Typed) -> list[Row]:
+def _typed_rows(name: str, typed: Typed) -> list[ConditionRow]:
     columns = [typed.get(f"{name}{part}", []) for part in ("field", "fact", "operator", "value")]
-    rows = [_stripped(Row(*row)) for row in zip(*columns, strict=False)]
+    rows = [_stripped(ConditionRow(*row)) for row in zip(*columns, strict=False)]
     return [row for row in rows if row.field]
 
 
-def _stripped(row: Row) -> Row:
-    return Row(row.field.strip(), row.fact.strip(), row.operator.strip(), row.value.strip())
+def _stripped(row: ConditionRow) -> ConditionRow:
+    return ConditionRow(row.field.strip(), row.fact.strip(), row.operator.strip(), row.value.strip())
 
 
-def _leaf(row: Row) -> dict[str, Any]:
+def _leaf(row: ConditionRow) -> dict[str, Any]:
     operator, _, wanted = row.operator.partition(":")
     field = _name_of_fact(row) if row.field.startswith(FACT) else row.field
     return {"field": field, operator: wanted == "true" if wanted else _given(row, operator)}
 
 
-def _name_of_fact(row: Row) -> str:
+def _name_of_fact(row: ConditionRow) -> str:
     quoted = row.fact.replace("\\", "\\\\").replace('"', '\\"')
     step = f".{row.fact}" if _is_word(row.fact) else f'["{quoted}"]'
     return f"{row.field.removeprefix(FACT)}.{FACTS}{step}"
 
 
-def _given(row: Row, operator: str) -> Any:
+def _given(row: ConditionRow, operator: str) -> Any:
     if operator in ("in", "notIn"):
         return [_scalar(row, each.strip()) for each in row.value.split(",") if each.strip()]
     return _scalar(row, row.value)
 
 
-def _scalar(row: Row, text: str) -> Any:
+def _scalar(row: ConditionRow, text: str) -> Any:
     """A number where the field is one, or is a fact and can be read as one; else the text."""
     is_number = row.field.startswith(FACT) or _TYPES.get(row.field) is Type.NUMBER
     value = _value(text) if is_number else text
@@ -172,7 +172,7 @@ def _scalar(row: Row, text: str) -> Any:
 _TYPES: Final = {name.text: name.type for name in all_names(_A_FACT)}
 
 
-def _rows_of(condition: Any) -> tuple[str, list[Row]] | None:
+def _rows_of(condition: Any) -> tuple[str, list[ConditionRow]] | None:
     """How the rows of a condition are joined, and what they are; None if it cannot be rows."""
     if condition is UNSET or condition is None:
         return "all", []
@@ -182,17 +182,17 @@ def _rows_of(condition: Any) -> tuple[str, list[Row]] | None:
     return (join or "all", known) if len(known) == len(rows) else None
 
 
-def _row(leaf: Mapping[str, Any]) -> Row | None:
+def _row(leaf: Mapping[str, Any]) -> ConditionRow | None:
     """The row of a comparison; None for what is none, or would not come back as it is."""
     if "field" not in leaf:
         return None
     [(operator, value)] = [(name, value) for name, value in leaf.items() if name != "field"]
     field, fact = _field_of(leaf["field"])
     if isinstance(value, bool) and operator in _THERE:
-        row = Row(field, fact, f"{operator}:{'true' if value else 'false'}")
+        row = ConditionRow(field, fact, f"{operator}:{'true' if value else 'false'}")
     else:
         listed = value if isinstance(value, list) else [value]
-        row = Row(
+        row = ConditionRow(
             field, fact, operator, ", ".join(each if isinstance(each, str) else _written(each) for each in listed)
         )
     return row if _leaf(_stripped(row)) == leaf else None

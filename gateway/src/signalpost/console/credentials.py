@@ -10,7 +10,7 @@ from signalpost.api.http.principals import EndedKey, Principal, principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
-from signalpost.domain.audit import Actor, ActorKind, Draft, Object
+from signalpost.domain.audit import Actor, ActorKind, EntryDraft, Object
 from signalpost.domain.errors import TooMany, Unauthenticated
 from signalpost.domain.member import MAX_PASSWORD_CHARACTERS, Member
 from signalpost.domain.sign_in import Ground
@@ -90,7 +90,7 @@ class Credentials:
 
     async def tell(self, request: Request, who: Principal, action: str, **said: str) -> None:
         """Have the audit tell what somebody did with their session. Raises Unavailable."""
-        draft = Draft(
+        draft = EntryDraft(
             tenant_id=FIRST_TENANT if who.tenant_id is None else who.tenant_id,
             at=self._services.clock.wall(),
             actor=self.actor(request, who),

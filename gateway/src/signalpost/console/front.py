@@ -12,7 +12,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import is_own_host, is_same_origin
-from signalpost.console.replies import Replies, Reply
+from signalpost.console.replies import EarlyReply, Replies
 from signalpost.domain.errors import Unavailable
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
@@ -79,7 +79,7 @@ class Front:
         try:
             self._check(request)
             return await self._route(scope, request, path, receive)
-        except Reply as reply:
+        except EarlyReply as reply:
             return self._root, reply.response
         except Unavailable as unavailable:
             return self._root, self._replies.error(503, "Not now", str(unavailable))
@@ -91,14 +91,16 @@ class Front:
     def _check(self, request: Request) -> None:
         """Raises Reply for what no page takes."""
         if request.refusal is not None:
-            raise Reply(self._replies.error(status_of(request.refusal), "Refused", request.refusal.detail))
+            raise EarlyReply(self._replies.error(status_of(request.refusal), "Refused", request.refusal.detail))
         if not is_own_host(request, self._public_urls):
-            raise Reply(self._unknown_host(request))
+            raise EarlyReply(self._unknown_host(request))
         if request.method not in ("GET", "HEAD", "POST"):
-            raise Reply(self._replies.error(405, "This cannot be done here", "Pages are opened, and forms are sent."))
+            raise EarlyReply(
+                self._replies.error(405, "This cannot be done here", "Pages are opened, and forms are sent.")
+            )
         if request.method == "POST" and not is_same_origin(request):
             detail = "Another site sent this form. Open the page itself and try it there."
-            raise Reply(self._replies.error(403, "Sent from elsewhere", detail))
+            raise EarlyReply(self._replies.error(403, "Sent from elsewhere", detail))
 
     def _unknown_host(self, request: Request) -> Response:
         host = request.header(b"host") or ""

@@ -28,7 +28,7 @@ ALGORITHMS: Final = ("RS256", "PS256", "ES256", "RS384", "PS384", "ES384", "RS51
 _KEY_TYPES: Final = ("RSA", "EC", "OKP")
 
 
-class Client(Struct, frozen=True, kw_only=True):
+class OidcClient(Struct, frozen=True, kw_only=True):
     """What the provider knows the gateway as."""
 
     issuer: str
@@ -54,7 +54,7 @@ class IdentityProvider:
     """Every method raises ProviderFailed."""
 
     def __init__(
-        self, client: Client, line: VendorTransport, steady: Callable[[], int], wall: Callable[[], int]
+        self, client: OidcClient, line: VendorTransport, steady: Callable[[], int], wall: Callable[[], int]
     ) -> None:
         """`line` reaches the provider; `steady` and `wall` are clocks, in µs. Raises StartError where the extra that
         reads tokens is not installed."""

@@ -12,7 +12,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
 from signalpost.console import ROOT
 from signalpost.console.browser import session_token
-from signalpost.console.calls import Calls, Refusal
+from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.replies import Replies
 from signalpost.console.sign_in import SignIn
 from signalpost.domain.errors import Unavailable
@@ -33,7 +33,7 @@ class Live:
             return self._replies.error(405, "This cannot be done here", "What changes is followed with GET.")
         try:
             answer = await calls.stream("follow_changes", receive, request.query_string)
-        except Refusal as refusal:
+        except CallFailed as refusal:
             return self._replies.error(refusal.problem.status, refusal.problem.title, refusal.problem.detail)
         if isinstance(answer, Response):
             return answer

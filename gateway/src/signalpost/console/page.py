@@ -71,14 +71,14 @@ class SeeOther(Struct, frozen=True):
     """Names the sentence, of the page that follows, that says what was done."""
 
 
-class Shown(Struct, frozen=True):
+class ShownOnce(Struct, frozen=True):
     """A form was carried out, and its answer shows what is shown only once."""
 
     template: str
     view: Any
 
 
-Form = Callable[[Visit], Awaitable[SeeOther | Shown]]
+Form = Callable[[Visit], Awaitable[SeeOther | ShownOnce]]
 
 
 class Page(Struct, frozen=True, kw_only=True):

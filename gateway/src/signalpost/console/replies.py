@@ -21,7 +21,7 @@ _HTML: Final = (CONTENT_TYPE, "text/html; charset=utf-8")
 Form = Mapping[str, list[str]]
 
 
-class Reply(Exception):
+class EarlyReply(Exception):
     """An answer that ends what was under way."""
 
     def __init__(self, response: Response) -> None:
@@ -64,10 +64,12 @@ class Replies:
                     part, more = await request.part()
                     content += part
                     if len(content) > MAX_FORM_BYTES:
-                        raise Reply(self.error(413, "Too much", "A form can have at most 64 KiB."))
+                        raise EarlyReply(self.error(413, "Too much", "A form can have at most 64 KiB."))
             return parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1_000)
         except (Unparseable, TimeoutError, ValueError):
-            raise Reply(self.error(400, "Not a form", "The form did not arrive completely. Send it again.")) from None
+            raise EarlyReply(
+                self.error(400, "Not a form", "The form did not arrive completely. Send it again.")
+            ) from None
 
 
 def _gzip(content: bytes) -> bytes:

@@ -17,7 +17,7 @@ from signalpost.api.routing.services import Services
 from signalpost.console import ROOT
 from signalpost.console.browser import browser_of, forget_cookie, is_navigation, session_token, set_cookie
 from signalpost.console.credentials import Credentials, Refused
-from signalpost.console.replies import Replies, Reply, given, see_other
+from signalpost.console.replies import EarlyReply, Replies, given, see_other
 from signalpost.domain.errors import Unauthenticated
 from signalpost.domain.sign_in import Purpose, Session, Whence
 
@@ -66,7 +66,7 @@ class SignIn:
         wanted = request.own_path
         if request.method == "GET" and request.query_string:
             wanted += f"?{request.query_string.decode('latin-1')}"
-        raise Reply(see_other(f"{SIGN_IN}?{urlencode({'to': wanted})}"))
+        raise EarlyReply(see_other(f"{SIGN_IN}?{urlencode({'to': wanted})}"))
 
     async def is_signed_in(self, token: str) -> bool:
         """Whether the session with this token has not ended, for an answer that lasts. Raises Unavailable."""

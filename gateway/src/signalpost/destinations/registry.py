@@ -41,7 +41,7 @@ AnyDestination: TypeAlias = Destination[Any, Any]
 _is_name = re.compile(r"[a-z][a-z0-9_]{0,39}").fullmatch
 
 
-class Unusable(Exception):
+class UnusableKind(Exception):
     """A kind cannot be used. The message says why."""
 
 
@@ -58,7 +58,7 @@ class Destinations:
         for entry in sorted(entry_points(group=GROUP) if entries is None else entries, key=lambda each: each.name):
             try:
                 kind = Guarded(usable(entry.load(), found))
-            except Unusable as reason:
+            except UnusableKind as reason:
                 log.error(_LEFT_OUT, entry=entry.name, value=entry.value, reason=str(reason))
             except (Exception, SystemExit):  # a module may even end the process
                 log.exception(_LEFT_OUT, entry=entry.name, value=entry.value, reason="It failed.")
@@ -98,21 +98,21 @@ class Destinations:
 def usable(kind: Any, found: Mapping[str, AnyDestination]) -> AnyDestination:
     """The kind of a class, beside those that were found before. Raises Unusable, or whatever its code raises."""
     if not (isinstance(kind, type) and issubclass(kind, Destination)):
-        raise Unusable("It is no class that derives from Destination.")
+        raise UnusableKind("It is no class that derives from Destination.")
     if kind.api != API:
-        raise Unusable(f"It was written for version {kind.api} of the interface; this gateway has version {API}.")
+        raise UnusableKind(f"It was written for version {kind.api} of the interface; this gateway has version {API}.")
     if not _is_name(kind.kind):
-        raise Unusable("Its name must be small letters, digits and underscores, and begin with a letter.")
+        raise UnusableKind("Its name must be small letters, digits and underscores, and begin with a letter.")
     if kind.kind in found or kind.kind == WEBHOOK:
-        raise Unusable(f"There is a kind named {kind.kind} already.")
+        raise UnusableKind(f"There is a kind named {kind.kind} already.")
     if fault := _fault_of_bounds(kind.rate, kind.at_once, kind.seconds):
-        raise Unusable(fault)
+        raise UnusableKind(fault)
     taken = {preset.name for other in found.values() for preset in other.presets}
     if doubles := sorted(preset.name for preset in kind.presets if preset.name in taken):
-        raise Unusable(f"There is a preset named {doubles[0]} already.")
+        raise UnusableKind(f"There is a preset named {doubles[0]} already.")
     for struct in (kind.connection, kind.config):
         if not issubclass(struct, Body):
-            raise Unusable(f"{struct.__name__} does not derive from Body.")
+            raise UnusableKind(f"{struct.__name__} does not derive from Body.")
         check_of(struct)
     return kind()
 

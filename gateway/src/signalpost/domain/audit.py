@@ -62,7 +62,7 @@ class Object(NamedTuple):
     id: str
 
 
-class Draft(Struct, frozen=True, kw_only=True):
+class EntryDraft(Struct, frozen=True, kw_only=True):
     """An entry that has no place in the chains yet."""
 
     tenant_id: int
@@ -76,7 +76,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     """What changed, by member: what it was (`old`) and what it became (`new`), without secrets."""
 
 
-class Entry(NamedTuple):
+class AuditEntry(NamedTuple):
     """An entry as it is kept. `at`, `actor` and `object` are what entries are found by; the content says them too."""
 
     position: int
@@ -115,7 +115,7 @@ class Notary:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def proof(self, before: bytes, entry: Entry) -> bytes:
+    def proof(self, before: bytes, entry: AuditEntry) -> bytes:
         """The proof of an entry after the one with the proof `before`."""
         said = (entry.position, entry.tenant_id, entry.number, entry.at, entry.actor, entry.object, entry.hash.hex())
         return self._mac("entry", before.hex(), *said)
@@ -135,7 +135,7 @@ def canonical(content: Mapping[str, Any]) -> bytes:
     )
 
 
-def linked(draft: Draft, tenant: str, own: End, whole: End, notary: Notary) -> tuple[Entry, End, End]:
+def linked(draft: EntryDraft, tenant: str, own: End, whole: End, notary: Notary) -> tuple[AuditEntry, End, End]:
     """The entry of a draft after the ends of its tenant's chain and of the whole, and the ends that it leaves. `tenant`
     is the tenant's name."""
     actor = draft.actor
@@ -154,7 +154,7 @@ def linked(draft: Draft, tenant: str, own: End, whole: End, notary: Notary) -> t
             "previous": own.hash.hex(),
         }
     )
-    entry = Entry(
+    entry = AuditEntry(
         position=whole.last + 1,
         tenant_id=draft.tenant_id,
         number=own.last + 1,
@@ -206,7 +206,7 @@ class Verification:
             return Fault(WHOLE, 0, "What is kept of a chain's ends is missing.")
         return None
 
-    def see(self, entries: Iterable[Entry]) -> None:
+    def see(self, entries: Iterable[AuditEntry]) -> None:
         """Go through further entries, up to the first that does not fit."""
         for entry in entries:
             if self.fault is not None:
@@ -225,7 +225,7 @@ class Verification:
                 reason = f"The newest entries are missing: the last one should be number {end.last}."
                 self.fault = Fault(tenant_id, self._reached[tenant_id][0], reason)
 
-    def _misfit(self, entry: Entry) -> str | None:
+    def _misfit(self, entry: AuditEntry) -> str | None:
         if entry.tenant_id not in self._reached or WHOLE not in self._reached:
             return "Nothing is kept of the end of its chain."
         number, before = self._reached[entry.tenant_id]
@@ -241,7 +241,7 @@ class Verification:
         return None
 
 
-def _says_what_is_kept(entry: Entry, before: bytes) -> bool:
+def _says_what_is_kept(entry: AuditEntry, before: bytes) -> bool:
     """Whether the content agrees with what is stored beside it."""
     try:
         said = json.loads(entry.content)

@@ -22,14 +22,14 @@ KNOWN_FOR: Final = 90 * 24 * 3_600 * SECOND
 """How long it is remembered from where the owner of an account has signed in (µs)."""
 
 
-class Pace(NamedTuple):
+class Allowance(NamedTuple):
     at_once: int
     every: int
     """One more after so long, µs."""
 
 
-OF_ADDRESS: Final = Pace(20, 3 * SECOND)
-OF_ACCOUNT: Final = Pace(5, 12 * SECOND)
+OF_ADDRESS: Final = Allowance(20, 3 * SECOND)
+OF_ACCOUNT: Final = Allowance(5, 12 * SECOND)
 
 
 class Count(NamedTuple):
@@ -80,21 +80,21 @@ def know(of: Try, counts: Counts, now: int) -> Counts:
     return {of.known: Count(counts.get(of.known, _NONE).clear_at, now + KNOWN_FOR)}
 
 
-def _counted_by(of: Try, counts: Counts, now: int) -> tuple[tuple[bytes, Pace], ...]:
+def _counted_by(of: Try, counts: Counts, now: int) -> tuple[tuple[bytes, Allowance], ...]:
     is_known = counts.get(of.known, _NONE).kept_until > now
     return (of.address, OF_ADDRESS), (of.known if is_known else of.account, OF_ACCOUNT)
 
 
-def _wait(count: Count, pace: Pace, now: int) -> int:
+def _wait(count: Count, pace: Allowance, now: int) -> int:
     return max(_ahead(count, pace, now) - (pace.at_once - 1) * pace.every, 0)
 
 
-def _with_one_more(count: Count, pace: Pace, now: int) -> Count:
+def _with_one_more(count: Count, pace: Allowance, now: int) -> Count:
     clear_at = now + _ahead(count, pace, now) + pace.every
     return Count(clear_at, max(clear_at, count.kept_until))
 
 
-def _ahead(count: Count, pace: Pace, now: int) -> int:
+def _ahead(count: Count, pace: Allowance, now: int) -> int:
     # Tries that are taken never add up to more than this. Where they seem to, a clock was set back.
     return min(max(count.clear_at - now, 0), pace.at_once * pace.every)
 

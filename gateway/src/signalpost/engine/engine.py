@@ -52,7 +52,7 @@ from signalpost.runtime.clock import Clock, boot_time
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
-from signalpost.store.fleet import Beat, NodeProcess, Role
+from signalpost.store.fleet import Beat, NodeProcess, NodeRole
 from signalpost.store.store import Published, Store
 
 NO_OTHERS = Destinations(())
@@ -75,7 +75,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """How much of each lane is kept in memory."""
     cache_bytes: int = MAX_BYTES
     """How much of the log is kept in memory."""
-    role: Role = Role.ALL
+    role: NodeRole = NodeRole.ALL
     """Whether this node owns lanes, and whether it answers clients."""
 
 

@@ -19,7 +19,7 @@ LOOK_SECONDS = 1.0
 """Minimum seconds between two checks of the files."""
 
 
-class Unusable(Exception):
+class UnusableCertificate(Exception):
     """This pair cannot be used. The message is a sentence that says why."""
 
 
@@ -33,7 +33,7 @@ class Certificate:
         self._seen = self._state()
         try:
             self._context = _context(cert, key)
-        except Unusable as error:
+        except UnusableCertificate as error:
             raise StartError(f"TLS_CERT and TLS_KEY cannot be used. {error}") from None
 
     def context(self) -> ssl.SSLContext:
@@ -51,7 +51,7 @@ class Certificate:
         self._seen = state
         try:
             self._context = _context(self._cert, self._key)
-        except Unusable as error:
+        except UnusableCertificate as error:
             log.warning("the new certificate cannot be used, the one before stays", reason=str(error))
         else:
             log.info("the certificate was read again", file=str(self._cert))
@@ -78,20 +78,22 @@ def _context(cert: Path, key: Path) -> ssl.SSLContext:
     try:
         key_file.read_elsewhere(key)
         context.load_cert_chain(cert, key, password=_refuse_password)
-    except (key_file.NotPrivate, Unusable) as error:
-        raise Unusable(str(error)) from None
+    except (key_file.NotPrivate, UnusableCertificate) as error:
+        raise UnusableCertificate(str(error)) from None
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            raise Unusable(f"The key in {key} is not that of the certificate in {cert}.") from None
-        raise Unusable(f"{cert} must be a PEM file of certificates, and {key} one of a key.") from None
+            raise UnusableCertificate(f"The key in {key} is not that of the certificate in {cert}.") from None
+        raise UnusableCertificate(f"{cert} must be a PEM file of certificates, and {key} one of a key.") from None
     except OSError as error:
         missing = error.filename or (cert if os.path.lexists(key) else key)
-        raise Unusable(f"{missing} cannot be read: {error.strerror}.") from None
+        raise UnusableCertificate(f"{missing} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise Unusable(f"{key} must be a PEM file of a key.") from None
+        raise UnusableCertificate(f"{key} must be a PEM file of a key.") from None
     return context
 
 
 def _refuse_password() -> str:
     """Without this, OpenSSL would ask at the terminal."""
-    raise Unusable("The key is encrypted with a password. Write it without one, for the gateway's user only.")
+    raise UnusableCertificate(
+        "The key is encrypted with a password. Write it without one, for the gateway's user only."
+    )

@@ -30,7 +30,7 @@ from urllib.parse import unquote
 import httptools
 
 from signalpost.domain.errors import CallerError, TooManyConnections, Unavailable, Unparseable
-from signalpost.listener.exchange import Exchange
+from signalpost.listener.request_cycle import RequestCycle
 from signalpost.listener.request_head import END, RequestHead, fault_of_beginning, read_head
 from signalpost.listener.serving import Serving
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, Scope
@@ -43,14 +43,14 @@ TAKING_WAITS = 6
 UNKNOWN_METHOD = "?"
 
 
-class HttpConnection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """The asyncio protocol of one client's connection."""
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._limits = serving.limits
         self._parser = httptools.HttpRequestParser(self)
-        self._exchange: Exchange | None = None
+        self._cycle: RequestCycle | None = None
         self._unread = bytearray()
         self._searched = 0
         """The position in the unread bytes up to which no head ends."""
@@ -82,9 +82,9 @@ class HttpConnection(asyncio.Protocol):
         self._limits.leave(self)
         self._leaving = True
         self.flowing.set()
-        if self._exchange is not None:
-            self._exchange.over = True  # nothing more is written, though the application learns of it in its turn
-            self._serving.rounds.run(self._exchange.lose)
+        if self._cycle is not None:
+            self._cycle.over = True  # nothing more is written, though the application learns of it in its turn
+            self._serving.rounds.run(self._cycle.lose)
 
     def data_received(self, data: bytes) -> None:
         if self._leaving:
@@ -104,17 +104,17 @@ class HttpConnection(asyncio.Protocol):
     def _take_turn(self) -> None:
         self._is_queued = False
         self._go_on()
-        if (self._ended and not self._end()) or (self._stopping and self._exchange is None):
+        if (self._ended and not self._end()) or (self._stopping and self._cycle is None):
             self._transport.close()
 
     def _end(self) -> bool:
         """All that the client sent was processed. Returns whether it may still receive an answer."""
-        if self._exchange is None:
+        if self._cycle is None:
             return False
-        if self._exchange.whole:
-            self._exchange.leave()
+        if self._cycle.whole:
+            self._cycle.leave()
         else:
-            self._exchange.break_off()
+            self._cycle.break_off()
         return True
 
     def pause_writing(self) -> None:
@@ -123,14 +123,14 @@ class HttpConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.flowing.set()
-        if self._exchange is not None:
+        if self._cycle is not None:
             self._limits.work(self)
         self._go_on()
 
     def shutdown(self) -> None:
         """The server stops. The request in progress may still be answered."""
         self._stopping, self._persistent = True, False
-        if self._exchange is None and not self._is_queued:
+        if self._cycle is None and not self._is_queued:
             self._transport.close()
 
     # --- Called by the connection limits ------------------------------------------------------------------------------
@@ -159,15 +159,15 @@ class HttpConnection(asyncio.Protocol):
     def _go_on(self) -> None:
         """Process the unread bytes as far as possible."""
         while self._unread and not self._leaving:
-            exchange = self._exchange
-            if exchange is None:
+            cycle = self._cycle
+            if cycle is None:
                 # A client that does not read its answers gets no further ones.
                 if not self.flowing.is_set() or not self._take_head():
                     break
-            elif exchange.whole:
+            elif cycle.whole:
                 break
             else:
-                self._take_body(exchange)
+                self._take_body(cycle)
         self._regulate()
 
     def _take_head(self) -> bool:
@@ -186,8 +186,8 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._begin(self._scope(head), expects_continue=head.expects_continue)
             self._left = head.length
-            if self._message_read and self._exchange is not None:
-                self._exchange.end_body()
+            if self._message_read and self._cycle is not None:
+                self._cycle.end_body()
         return True
 
     def _next_head(self) -> bytes | None:
@@ -222,7 +222,7 @@ class HttpConnection(asyncio.Protocol):
             raise Unparseable("malformed_head", "The head of this request is malformed.")
         self._persistent &= head.http_1_1
 
-    def _take_body(self, exchange: Exchange) -> None:
+    def _take_body(self, cycle: RequestCycle) -> None:
         piece = bytes(self._unread if self._left is None else self._unread[: self._left])
         del self._unread[: len(piece)]
         if self._left is not None:
@@ -234,9 +234,9 @@ class HttpConnection(asyncio.Protocol):
             self._persistent = False
             if not self._message_read:
                 self._leaving = True
-                exchange.break_off()
+                cycle.break_off()
         if self._message_read:
-            exchange.end_body()
+            cycle.end_body()
 
     def _refuse(self, refusal: CallerError | Unavailable, head: RequestHead | None) -> None:
         """Let the application answer with the error. The connection reads nothing afterwards."""
@@ -248,10 +248,10 @@ class HttpConnection(asyncio.Protocol):
         self._begin(scope)
 
     def _begin(self, scope: Scope, *, expects_continue: bool = False) -> None:
-        exchange = Exchange(self, scope, self._serving.headers(), expects_continue=expects_continue)
-        self._exchange = exchange
-        scope[ARRIVED] = lambda: exchange.whole
-        task = asyncio.get_running_loop().create_task(exchange.run(self._serving.app, scope))
+        cycle = RequestCycle(self, scope, self._serving.headers(), expects_continue=expects_continue)
+        self._cycle = cycle
+        scope[ARRIVED] = lambda: cycle.whole
+        task = asyncio.get_running_loop().create_task(cycle.run(self._serving.app, scope))
         self._serving.tasks.add(task)
         task.add_done_callback(self._serving.tasks.discard)
 
@@ -272,7 +272,7 @@ class HttpConnection(asyncio.Protocol):
             "server": None,
         }
 
-    # --- Called by the exchange ---------------------------------------------------------------------------------------
+    # --- Called by the cycle ------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         """See `ResponseWriter`."""
@@ -289,15 +289,15 @@ class HttpConnection(asyncio.Protocol):
 
     def answered(self) -> None:
         """See `ResponseWriter`."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is None or self._transport.is_closing():
+        cycle, self._cycle = self._cycle, None
+        if cycle is None or self._transport.is_closing():
             return
         self._limits.wait(self)
-        if self._persistent and exchange.whole:
+        if self._persistent and cycle.whole:
             self._go_on()
         else:
             self._leave()
-        if self._ended and self._exchange is None:
+        if self._ended and self._cycle is None:
             self._transport.close()
 
     def _leave(self) -> None:
@@ -312,17 +312,17 @@ class HttpConnection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Resume or pause reading from the client, as there is room for its bytes."""
-        exchange = self._exchange
+        cycle = self._cycle
         if self._leaving:
             pause = False
         elif self._is_queued:
             pause = len(self._unread) > BODY_HELD_BYTES
-        elif exchange is None:
+        elif cycle is None:
             pause = not self.flowing.is_set() and bool(self._unread)
-        elif exchange.whole:
+        elif cycle.whole:
             pause = bool(self._unread)
         else:
-            pause = exchange.held_bytes > BODY_HELD_BYTES
+            pause = cycle.held_bytes > BODY_HELD_BYTES
         if pause != self._paused and not self._transport.is_closing():
             self._paused = pause
             if pause:
@@ -341,8 +341,8 @@ class HttpConnection(asyncio.Protocol):
         self._persistent &= self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
-        if self._exchange is not None:
-            self._exchange.take(body)
+        if self._cycle is not None:
+            self._cycle.take(body)
 
     def on_message_complete(self) -> None:
         self._message_read = True

@@ -12,7 +12,7 @@ from collections.abc import Callable, Set
 
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
-from signalpost.listener.http_connection import HttpConnection
+from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
 from signalpost.listener.tls_connection import TlsConnection
 from signalpost.runtime.asgi import App
@@ -49,7 +49,7 @@ class Server:
         self._stop_seconds = stop_seconds
         self._stopping = asyncio.Event()
         self._make_connection: Callable[[], asyncio.Protocol] = (
-            (lambda: HttpConnection(self.serving))
+            (lambda: ClientConnection(self.serving))
             if certificate is None
             else (lambda: TlsConnection(certificate, self.serving))
         )

@@ -14,7 +14,7 @@ _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSu
 """With TLS, this tells browsers to use nothing else with this host for a year."""
 
 
-class OpenConnection(Protocol):
+class ServedConnection(Protocol):
     """What a server needs of a connection."""
 
     def shutdown(self) -> None:
@@ -35,7 +35,7 @@ class Serving:
         self.rounds = ShortRounds()
         self.tasks: set[asyncio.Task[None]] = set()
         """A task for each request in progress."""
-        self.connections: set[OpenConnection] = set()
+        self.connections: set[ServedConnection] = set()
         self._one_left = asyncio.Event()
         self._always = (_STRICT_TRANSPORT,) if tls else ()
         self._second = 0
@@ -48,10 +48,10 @@ class Serving:
             self._second, self._headers = now, ((b"date", formatdate(now, usegmt=True).encode()), *self._always)
         return self._headers
 
-    def enter(self, connection: OpenConnection) -> None:
+    def enter(self, connection: ServedConnection) -> None:
         self.connections.add(connection)
 
-    def leave(self, connection: OpenConnection) -> None:
+    def leave(self, connection: ServedConnection) -> None:
         self.connections.discard(connection)
         self._one_left.set()
 

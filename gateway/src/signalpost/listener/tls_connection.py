@@ -23,7 +23,7 @@ import ssl
 from typing import Any, cast
 
 from signalpost.listener.certificate import Certificate
-from signalpost.listener.http_connection import HttpConnection
+from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
 
 READ_BYTES = 64 * 1024
@@ -49,7 +49,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         asyncio.Transport.__init__(self)
         self._certificate = certificate
         self._serving = serving
-        self._http = HttpConnection(serving)
+        self._http = ClientConnection(serving)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._open = self._over = self._paused = False

@@ -33,7 +33,7 @@ class Trouble(StrEnum):
     """The same body is sent before, with a signature that does not fit; the receiver has to refuse it."""
 
 
-class Signing(StrEnum):
+class ChaosSigning(StrEnum):
     """How a request is signed."""
 
     USUAL = "usual"
@@ -46,7 +46,7 @@ class Planned(Struct, Generic[E], frozen=True):
     """One request to make for an event, or one that is not made on purpose."""
 
     entry: E
-    signing: Signing = Signing.USUAL
+    signing: ChaosSigning = ChaosSigning.USUAL
     attempt: int = 1
     delay_s: float = 0.0
     note: str = ""
@@ -81,9 +81,9 @@ class Chaos(Generic[E]):
 
     def _requests(self, entry: E) -> Iterator[Planned[E]]:
         if self._strikes(Trouble.FORGE):
-            yield Planned(entry, Signing.FORGED, note="bad signature")
+            yield Planned(entry, ChaosSigning.FORGED, note="bad signature")
         signing = self._signing()
-        note = "" if signing is Signing.USUAL else signing.value
+        note = "" if signing is ChaosSigning.USUAL else signing.value
         if self._strikes(Trouble.DELAY):
             delay_s = MIN_DELAY_S + self._chance() * (MAX_DELAY_S - MIN_DELAY_S)
             yield Planned(entry, signing, delay_s=delay_s, note=f"delayed by {delay_s:.1f} s")
@@ -92,11 +92,11 @@ class Chaos(Generic[E]):
         if self._strikes(Trouble.DUPLICATE):
             yield Planned(entry, signing, attempt=2, note="duplicate")
 
-    def _signing(self) -> Signing:
+    def _signing(self) -> ChaosSigning:
         if Trouble.ROTATE not in self._troubles:
-            return Signing.USUAL
+            return ChaosSigning.USUAL
         self._rotations += 1
-        return Signing.OLD if self._rotations % 2 else Signing.NEW
+        return ChaosSigning.OLD if self._rotations % 2 else ChaosSigning.NEW
 
     def _strikes(self, trouble: Trouble) -> bool:
         return trouble in self._troubles and self._chance() < CHANCE

@@ -20,14 +20,14 @@ SOURCE_APP = "signalpost trigger"
 _LINK = "https://files.example.com/service-agreement"
 
 
-class Step(Struct, frozen=True):
+class ScenarioStep(Struct, frozen=True):
     """One call for a document: an import of it, or its deletion."""
 
     method: Literal["PUT", "DELETE"]
     snapshot: Mapping[str, Any] | None = None
 
 
-def scenario(event_type: str, changes: Mapping[str, Any], now: int) -> tuple[Step, ...]:
+def scenario(event_type: str, changes: Mapping[str, Any], now: int) -> tuple[ScenarioStep, ...]:
     """The steps after which an event of this type is the newest one of the document. `changes` are attributes as on the
     wire (C7); `now` is in µs. Raises Invalid, which names every bad attribute, so that no step is taken in vain."""
     wanted = EventType(BY_WIRE[event_type])
@@ -37,12 +37,12 @@ def scenario(event_type: str, changes: Mapping[str, Any], now: int) -> tuple[Ste
     last = {**_sample(now), **executed, **changes}
     body.read(Snapshot, last)
     if wanted is EventType.CREATED:
-        return (Step("PUT", last),)
+        return (ScenarioStep("PUT", last),)
     if wanted is EventType.DELETED:
-        return Step("PUT", last), Step("DELETE")
+        return ScenarioStep("PUT", last), ScenarioStep("DELETE")
     # An import that changes nothing makes no event, so the first state has another status than the second.
     first = {**_sample(now), "status": "awaitingReview" if last["status"] == "created" else "created"}
-    return Step("PUT", first), Step("PUT", last)
+    return ScenarioStep("PUT", first), ScenarioStep("PUT", last)
 
 
 def event(event_type: str, changes: Mapping[str, Any], now: int, random_bits: Callable[[int], int]) -> Event:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 Fields = dict[str, object]
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """What a line says: the `msg` of its record. Every formatter shows it as text, and may use the fields instead."""
 
     message: str
@@ -53,7 +53,7 @@ class Logger:
         try:
             # `self._to.log` would look for the line that called it, which takes as long as all else together.
             traced = None if cause is None else (type(cause), cause, cause.__traceback__)
-            self._to.handle(logging.LogRecord(self._to.name, level, "", 0, Line(message, fields), (), traced))
+            self._to.handle(logging.LogRecord(self._to.name, level, "", 0, LogLine(message, fields), (), traced))
         except Exception:
             return
 

@@ -19,7 +19,7 @@ from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Address, Guard, addresses_refusal, literal, target_refusal
 from signalpost.sender.connection import EndpointConnection, Owner, RunningAttempt, Stage
 from signalpost.sender.resolver import LOOKUP_SECONDS, Names, addresses_of
-from signalpost.sender.tls_sessions import Sessions
+from signalpost.sender.tls_sessions import TlsSessions
 from signalpost.sender.ways import DialFailed, Way, reset
 
 MAX_ADDRESSES = 8
@@ -34,7 +34,7 @@ class Dialler:
         *,
         names: Names,
         guard: Guard,
-        sessions: Sessions,
+        sessions: TlsSessions,
         way: Way,
         clock: Callable[[], float],
     ) -> None:

@@ -34,7 +34,7 @@ from signalpost.sender.egress_proxy import EgressProxy, ThroughProxy
 from signalpost.sender.resolver import Names, Resolve, SystemResolver
 from signalpost.sender.response_reader import AnswerReader
 from signalpost.sender.tls_context import tls_context
-from signalpost.sender.tls_sessions import Sessions
+from signalpost.sender.tls_sessions import TlsSessions
 from signalpost.sender.ways import DialFailed, Straight
 
 SWEEP_SECONDS = 0.02
@@ -89,7 +89,7 @@ class Sender:
         self._dialler = Dialler(
             names=self._names,
             guard=settings.guard,
-            sessions=Sessions(tls_context(settings.ca_file), lambda: wall() / SECOND),
+            sessions=TlsSessions(tls_context(settings.ca_file), lambda: wall() / SECOND),
             way=ThroughProxy(settings.proxy, self._names, seconds) if settings.proxy else Straight(seconds),
             clock=clock,
         )

@@ -28,7 +28,7 @@ class _Kept(Struct, frozen=True):
     until: float
 
 
-class Sessions:
+class TlsSessions:
     def __init__(self, context: ssl.SSLContext, now: Callable[[], float], most: int = MAX_SESSIONS) -> None:
         """`now` returns the wall clock's time in seconds, by which certificates expire."""
         self._context = context
@@ -70,7 +70,7 @@ class Handshake:
     no method of a context but `wrap_bio`."""
 
     def __init__(
-        self, sessions: Sessions, context: ssl.SSLContext, target: Target, session: ssl.SSLSession | None
+        self, sessions: TlsSessions, context: ssl.SSLContext, target: Target, session: ssl.SSLSession | None
     ) -> None:
         self._sessions = sessions
         self._context = context

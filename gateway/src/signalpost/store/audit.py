@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from signalpost.domain.audit import Draft, Entry, Fault
+from signalpost.domain.audit import AuditEntry, EntryDraft, Fault
 
 
 class AuditFilter(NamedTuple):
@@ -17,12 +17,12 @@ class AuditFilter(NamedTuple):
 class AuditPage(NamedTuple):
     """A part of a tenant's entries."""
 
-    entries: list[Entry]
+    entries: list[AuditEntry]
     is_last: bool
     """Whether nothing follows. A page can be the last one of its kind and not be full."""
 
 
-class Mark(NamedTuple):
+class AuditMark(NamedTuple):
     """The number and the hash of an entry, which stand for all of its tenant up to it."""
 
     number: int
@@ -49,7 +49,7 @@ class AuditStore(Protocol):
         """Entries with a number between two, newest first. There are fewer than `limit` where they are large."""
         ...
 
-    async def mark(self, tenant_id: int) -> Mark | None:
+    async def mark(self, tenant_id: int) -> AuditMark | None:
         """The mark of a tenant's newest entry; None if it never had one."""
         ...
 
@@ -57,7 +57,7 @@ class AuditStore(Protocol):
         """Go through all entries of the database, as of one moment."""
         ...
 
-    async def add(self, drafts: list[Draft]) -> tuple[Entry, ...]:
+    async def add(self, drafts: list[EntryDraft]) -> tuple[AuditEntry, ...]:
         """Add entries that belong to no change, such as of calls that were refused."""
         ...
 

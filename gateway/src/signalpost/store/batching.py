@@ -22,10 +22,10 @@ from signalpost.commands.command import (
     SubscriptionKey,
     VersionKey,
 )
-from signalpost.domain.audit import Entry
+from signalpost.domain.audit import AuditEntry
 from signalpost.domain.errors import CallerError
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import Mark
+from signalpost.store.fleet import TenantMark
 from signalpost.store.lanes import EndpointHealth
 from signalpost.store.store import CommittedMark, Published
 from signalpost.store.vault import Place, Vault
@@ -35,7 +35,7 @@ HEALTHY: Final = msgspec.json.encode(EndpointHealth())
 """What a new lane begins with."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class BatchWanted(Struct, frozen=True, kw_only=True):
     """The keys of the rows that commands look at."""
 
     tenants: frozenset[int]
@@ -61,14 +61,14 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """How many numbers for new rows may be needed."""
 
 
-def wanted(commands: Sequence[Command[Any]]) -> Wanted:
+def wanted(commands: Sequence[Command[Any]]) -> BatchWanted:
     """What to read for these commands."""
     reads = [command.reads for command in commands]
     replays: dict[SubscriptionKey, frozenset[str]] = {}
     for each in reads:
         if each.replay is not None and each.subscription is not None:
             replays[each.subscription] = replays.get(each.subscription, frozenset()) | {each.replay}
-    return Wanted(
+    return BatchWanted(
         tenants=frozenset(command.tenant_id for command in commands),
         names=frozenset(each.tenant for each in reads if each.tenant is not None),
         documents=frozenset(each.document for each in reads if each.document is not None),
@@ -106,7 +106,10 @@ def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception
 
 
 def published(
-    batch: Batch, results: tuple[CommandOutcome[Any] | Exception, ...], audited: tuple[Entry, ...], owner: int | None
+    batch: Batch,
+    results: tuple[CommandOutcome[Any] | Exception, ...],
+    audited: tuple[AuditEntry, ...],
+    owner: int | None,
 ) -> Published:
     """What the engine has to know of a batch that is committed. `owner` is the node that owns the lanes of new
     subscriptions, if one does."""
@@ -129,7 +132,7 @@ def published(
         marks={
             tenant_id: CommittedMark(
                 0 if (before := batch.tenants.as_read(tenant_id)) is None else before.config_version,
-                Mark(tenant.last_sequence, tenant.config_version, 0),
+                TenantMark(tenant.last_sequence, tenant.config_version, 0),
             )
             for tenant_id, tenant in batch.tenants.items()
         },

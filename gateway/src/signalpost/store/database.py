@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 from msgspec import Struct
 
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.audit import Draft
+from signalpost.domain.audit import EntryDraft
 from signalpost.domain.documents.version import KeptVersion
 
 
@@ -150,7 +150,7 @@ class Database(Protocol):
         """Give unused space back to the disk. Where that fails, nothing is changed."""
         ...
 
-    def add_key(self, key: ApiKey, told: Draft) -> None:
+    def add_key(self, key: ApiKey, told: EntryDraft) -> None:
         """Add an API key, which gets the next free number. The next start tells of it in the audit."""
         ...
 

@@ -22,14 +22,14 @@ from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.command import Retry
+from signalpost.commands.command import RequestedRetry
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.store.lanes import LaneRow, LaneWanted
-from signalpost.store.log import Page
+from signalpost.store.log import LogPart
 
 
 class Terms(NamedTuple):
@@ -54,7 +54,7 @@ ALONE: Final = Terms(beat_every=inf, lease=inf, dead_after=0.0, poll_every=inf, 
 """The terms of a database that one process has for itself: whatever other node it finds there has ended."""
 
 
-class Role(StrEnum):
+class NodeRole(StrEnum):
     """What a node does."""
 
     ALL = "all"
@@ -79,7 +79,7 @@ class NodeRow(NamedTuple):
     id: int
     beat: int
     """How often it has beaten."""
-    role: Role
+    role: NodeRole
     is_draining: bool = False
     """Whether it is ending, and takes no more lanes."""
 
@@ -88,7 +88,7 @@ class NodeShown(Struct, frozen=True, kw_only=True):
     """A node as operators see it. Times are µs since the epoch, by the database's clock."""
 
     id: int
-    role: Role
+    role: NodeRole
     program: str
     """The version that it runs."""
     process: NodeProcess
@@ -102,7 +102,7 @@ class NodeShown(Struct, frozen=True, kw_only=True):
     is_draining: bool
 
 
-class Mark(NamedTuple):
+class TenantMark(NamedTuple):
     """How far a tenant is."""
 
     last_sequence: int
@@ -127,7 +127,7 @@ class Beat(Struct, frozen=True):
     database was restored, or a standby that lacked something took its place."""
     nodes: tuple[NodeRow, ...]
     """Every node that there is, this one included, by number."""
-    marks: Mapping[int, Mark]
+    marks: Mapping[int, TenantMark]
     """Every tenant that is not deleted, by its number."""
     keys_version: int
     """Rises with every API key that is made or revoked."""
@@ -155,7 +155,7 @@ class LaneInbox(NamedTuple):
     """What others asked of a lane's owner, with the version at which the lane was then."""
 
     version: int
-    retries: tuple[Retry, ...]
+    retries: tuple[RequestedRetry, ...]
     """Retries by hand that are not recorded as done, oldest first."""
     replays: tuple[Replay, ...]
     """The replays that run, oldest first, as far as they are recorded to have come."""
@@ -176,7 +176,7 @@ class FleetStore(Protocol):
 
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
-    async def join(self, role: Role, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
+    async def join(self, role: NodeRole, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
         """Add this node's row, with `program` as the version that people see, and return its number, which no node had
         before. A node that was taken for dead joins again."""
         ...
@@ -231,7 +231,7 @@ class FleetStore(Protocol):
 
     # --- What others commit -------------------------------------------------------------------------------------------
 
-    async def marks(self) -> dict[int, Mark]:
+    async def marks(self) -> dict[int, TenantMark]:
         """How far every tenant is that is not deleted, by its number. It may be the very answer of before where nothing
         has changed since."""
         ...
@@ -240,17 +240,17 @@ class FleetStore(Protocol):
         """A tenant as it is now; None where there never was one of that number."""
         ...
 
-    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, Page]:
+    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, LogPart]:
         """What follows a sequence in the log of each tenant, at most `limit` events of each, by tenant. The tenants
         beyond those with which the events come to some MiB are missing."""
         ...
 
-    def announce(self, marks: Mapping[int, Mark]) -> None:
+    def announce(self, marks: Mapping[int, TenantMark]) -> None:
         """Tell other nodes, a moment later, how far tenants are. They may not hear of it: marks are read from time to
         time as well. What is given may be newer or older than what others know."""
         ...
 
-    def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None:
+    def listen(self, on_marks: Callable[[Mapping[int, TenantMark]], None]) -> None:
         """Have `on_marks` called, in the event loop, with what other nodes announce."""
         ...
 

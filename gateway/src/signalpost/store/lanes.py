@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.command import Retry
+from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.breaker import CLOSED, Breaker
 from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.delivery.replay import Replay
@@ -52,7 +52,7 @@ class LaneRow(Struct, frozen=True):
     """How many exception rows the lane has, those that its object does not keep in memory included."""
     unskipped: bool = False
     """Whether something up to the subscription's `skip_to` is in its first run and waits."""
-    retries: tuple[Retry, ...] = ()
+    retries: tuple[RequestedRetry, ...] = ()
     """Retries by hand that the lane has not acted upon yet, oldest first."""
     replays: tuple[Replay, ...] = ()
     """The replays that run, oldest first."""

@@ -37,7 +37,7 @@ class LogPage(Struct, frozen=True):
     """The `before` of the next page; None where the log was looked through down to its floor."""
 
 
-class Page(NamedTuple):
+class LogPart(NamedTuple):
     """A part of a tenant's log, with how far the log went, all as of one moment."""
 
     events: list[Event]
@@ -53,7 +53,7 @@ class Page(NamedTuple):
 class LogStore(Protocol):
     """A tenant's events. Their sequences have no gap from the floor to the last one."""
 
-    async def after(self, tenant_id: int, sequence: int, limit: int) -> Page:
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> LogPart:
         """The events that follow a sequence, at most `limit` and at least one unless the log ends there. The first has
         the next sequence, or is the one at the floor where that is higher."""
         ...

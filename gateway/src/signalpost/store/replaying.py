@@ -13,7 +13,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.replay import Choice, LeftOut, What
+from signalpost.domain.delivery.replay import LeftOut, ReplayChoice, What
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.lanes import LaneFlush
@@ -32,7 +32,7 @@ _Gaps = Sequence[Sequence[int]]
 
 
 async def count(
-    queries: ReplayQueries, subscription: Subscription, from_sequence: int, to_sequence: int, choice: Choice
+    queries: ReplayQueries, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice
 ) -> tuple[int, bool]:
     """How many deliveries of a range a replay would queue; see `ReplayStore.count`."""
     lane = await queries.lane_state(subscription.number) or LaneState(0, b"", b"[]")
@@ -68,7 +68,7 @@ async def left_out(
     from_sequence: int,
     to_sequence: int,
     head: int,
-    choice: Choice,
+    choice: ReplayChoice,
 ) -> LeftOut:
     """What a range has that a replay would not queue; see `ReplayStore.left_out`."""
     starts_after = subscription.starts_after
@@ -132,7 +132,7 @@ class _Found(NamedTuple):
     """How many rows that took."""
 
 
-async def _found(queries: ReplayQueries, choice: Choice, stretch: Stretch, types: int, limit: int) -> _Found:
+async def _found(queries: ReplayQueries, choice: ReplayChoice, stretch: Stretch, types: int, limit: int) -> _Found:
     """`types` are those of which what has no row was delivered, as in `_Part`. At most `limit` rows are looked at."""
     found: list[Candidate]
     looked_at: Sequence[Candidate | Entry]
@@ -164,7 +164,7 @@ class _Part(NamedTuple):
     """An event of one of these types (as bits) that has no row was delivered; 0 if there are none."""
 
 
-def _parts(choice: Choice, first: int, last: int, filters: Filters, gaps: _Gaps) -> Iterator[_Part]:
+def _parts(choice: ReplayChoice, first: int, last: int, filters: Filters, gaps: _Gaps) -> Iterator[_Part]:
     if first > last:
         return
     if choice.what != "all":
@@ -184,7 +184,7 @@ def _stretches(first: int, last: int, filters: Filters) -> Iterator[_Part]:
         yield _Part(start, following - 1, wanted(filters, start))
 
 
-async def _count(queries: ReplayQueries, subscription: Subscription, part: _Part, choice: Choice) -> int:
+async def _count(queries: ReplayQueries, subscription: Subscription, part: _Part, choice: ReplayChoice) -> int:
     """How many events of the types and of the document are in a part, of which only the first `MAX_COUNTED` entries are
     looked at."""
     if not choice.types or part.last < part.first:
@@ -196,7 +196,7 @@ async def _count(queries: ReplayQueries, subscription: Subscription, part: _Part
     return await queries.count_events(_of(subscription, part.first, last), choice.types)
 
 
-async def _unsettled(queries: ReplayQueries, stretch: Stretch, choice: Choice) -> int:
+async def _unsettled(queries: ReplayQueries, stretch: Stretch, choice: ReplayChoice) -> int:
     """How many deliveries of a stretch were taken in and neither settled nor given up. Those that wait for a retry do
     not count where a replay sends just these."""
     lane = await queries.lane_state(stretch.subscription_number)
@@ -210,14 +210,14 @@ async def _unsettled(queries: ReplayQueries, stretch: Stretch, choice: Choice) -
     return counted
 
 
-async def _of_these(queries: ReplayQueries, stretch: Stretch, state: State, choice: Choice, limit: int) -> int:
+async def _of_these(queries: ReplayQueries, stretch: Stretch, state: State, choice: ReplayChoice, limit: int) -> int:
     """How many of the first `limit` deliveries in a state are of the chosen types."""
     if choice.types == EVERY_TYPE:
         return await queries.count_in_state(stretch, state, limit)
     return await queries.count_of_types(stretch, state, choice.types, limit)
 
 
-async def _count_open(queries: ReplayQueries, stretch: Stretch, lane: LaneState, choice: Choice) -> int:
+async def _count_open(queries: ReplayQueries, stretch: Stretch, lane: LaneState, choice: ReplayChoice) -> int:
     """How many chosen deliveries of a stretch are in their first attempt, or before it."""
     opened = [each for each in unpack_sequences(lane.open) if stretch.first <= each <= stretch.last]
     if choice.is_every_event:

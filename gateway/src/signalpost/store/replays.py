@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Choice, LeftOut, Replay
+from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
 from signalpost.domain.subscription import Filters, Subscription
 
 
@@ -57,14 +57,14 @@ class ReplayStore(Protocol):
         ...
 
     async def count(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: Choice
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice
     ) -> tuple[int, bool]:
         """How many deliveries of a range a replay would queue, as they were last recorded. Also returns whether there
         may be more, because the count ends at a bound."""
         ...
 
     async def left_out(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, choice: Choice
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, choice: ReplayChoice
     ) -> LeftOut:
         """What a range has that a replay would not queue. The range may go beyond the lane's head, which is `head`."""
         ...

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.command import Command, CommandOutcome, Retry
+from signalpost.commands.command import Command, CommandOutcome, RequestedRetry
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.audit import Entry
+from signalpost.domain.audit import AuditEntry
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
@@ -27,7 +27,7 @@ from signalpost.store.data_keys import DataKeyStore
 from signalpost.store.deliveries import DeliveryStore
 from signalpost.store.documents import DocumentStore
 from signalpost.store.erasures import ErasureStore
-from signalpost.store.fleet import FleetStore, Mark
+from signalpost.store.fleet import FleetStore, TenantMark
 from signalpost.store.history import HistoryStore
 from signalpost.store.lanes import LaneStore
 from signalpost.store.log import LogStore
@@ -49,7 +49,7 @@ class CommittedMark(NamedTuple):
 
     before: int
     """Where this is above what a node knows, others have changed what it keeps in memory."""
-    mark: Mark
+    mark: TenantMark
 
 
 class Published(Struct, frozen=True):
@@ -63,13 +63,13 @@ class Published(Struct, frozen=True):
     """Tenants that were made, changed or deleted; not those whose logs alone grew."""
     subscriptions: tuple[Subscription, ...] = ()
     connections: tuple[Connection, ...] = ()
-    retries: tuple[Retry, ...] = ()
+    retries: tuple[RequestedRetry, ...] = ()
     keys: tuple[ApiKey, ...] = ()
     replays: tuple[Replay, ...] = ()
     erasures: tuple[Erasure, ...] = ()
     expiries: tuple[int, ...] = ()
     """When signature requests of changed documents expire."""
-    audited: tuple[Entry, ...] = ()
+    audited: tuple[AuditEntry, ...] = ()
     """Entries of the audit."""
     marks: Mapping[int, CommittedMark] = {}
     """How far each tenant is of which the batch read or changed anything."""

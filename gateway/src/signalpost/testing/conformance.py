@@ -35,7 +35,7 @@ from signalpost.destinations.destination import (
 from signalpost.destinations.fields import secrets_in
 from signalpost.destinations.members import origin_of
 from signalpost.destinations.presets import Preset, body_of
-from signalpost.destinations.registry import Unusable, usable
+from signalpost.destinations.registry import UnusableKind, usable
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several, pointer
 from signalpost.domain.condition_reader import read_condition
@@ -74,7 +74,7 @@ class Conformance:
         """The version of the interface, the name, and structs of which a check can be made."""
         try:
             usable(self.kind, {})
-        except Unusable as reason:
+        except UnusableKind as reason:
             raise AssertionError(f"A gateway would leave this kind out. {reason}") from None
         except Exception as error:
             raise AssertionError(f"A gateway would leave this kind out, because of {shown(error)}.") from error

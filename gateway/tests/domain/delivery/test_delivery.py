@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain.delivery import delivery as table
 from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, Input, State, Verdict, decide
+from signalpost.domain.delivery.delivery import TRANSITIONS, Delivery, DeliveryInput, State, Verdict, decide
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
@@ -38,7 +38,7 @@ def awaiting(failed_attempts: int, max_attempts: int = 4, *, run: int = 0, resum
     "delivery", [fresh(), awaiting(1), awaiting(3), awaiting(0, 1, run=2), awaiting(1, resume_at=NOW)]
 )
 def test_a_success_settles(delivery: Delivery) -> None:
-    assert after(delivery, None) == Verdict(Input.DELIVERED, counted=True)
+    assert after(delivery, None) == Verdict(DeliveryInput.DELIVERED, counted=True)
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -46,10 +46,10 @@ def test_an_event_that_cannot_be_sent_has_four_attempts_with_10_60_and_300_secon
     """C16"""
     verdicts = [after(fresh(), failure), *(after(awaiting(failed_attempts), failure) for failed_attempts in (1, 2, 3))]
     assert verdicts == [
-        Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND),
-        Verdict(Input.FAIL, counted=True, due=NOW + 60 * SECOND),
-        Verdict(Input.FAIL, counted=True, due=NOW + 300 * SECOND),
-        Verdict(Input.GIVE_UP, counted=True),
+        Verdict(DeliveryInput.FAIL, counted=True, due=NOW + 10 * SECOND),
+        Verdict(DeliveryInput.FAIL, counted=True, due=NOW + 60 * SECOND),
+        Verdict(DeliveryInput.FAIL, counted=True, due=NOW + 300 * SECOND),
+        Verdict(DeliveryInput.GIVE_UP, counted=True),
     ]
 
 
@@ -68,7 +68,7 @@ def test_a_subscriptions_own_schedule_gives_one_attempt_more_than_it_has_delays(
         assert delivery.failed_attempts + 1 == attempt
         verdict = decide(delivery, Outcome(failure=failure), delays, now, jitter, None)
         lane.settle(delivery, verdict, len(delays) + 1)
-        if verdict.input is Input.GIVE_UP:
+        if verdict.input is DeliveryInput.GIVE_UP:
             break
         waited.append(verdict.due - now)
         lane.make_due_ready(verdict.due - 1)
@@ -89,45 +89,45 @@ def test_retry_after_lengthens_the_next_delay_and_the_attempt_counts(
     """C16"""
     delivery = awaiting(failed_attempts) if failed_attempts else fresh()
     verdict = after(delivery, Failure.STATUS, jitter=jitter, retry_after=asked)
-    assert verdict.input is Input.FAIL
+    assert verdict.input is DeliveryInput.FAIL
     assert verdict.counted
     assert verdict.due >= NOW + max(asked, retry.DELAYS[failed_attempts]) * SECOND
 
 
 def test_retry_after_does_not_make_an_event_live_longer() -> None:
     """C16"""
-    assert after(awaiting(3), Failure.STATUS, retry_after=3600).input is Input.GIVE_UP
+    assert after(awaiting(3), Failure.STATUS, retry_after=3600).input is DeliveryInput.GIVE_UP
 
 
 @pytest.mark.parametrize(
     ("delivery", "expected"),
     [
-        (fresh(), Input.INTERRUPTED),
-        (awaiting(1), Input.RETRY_INTERRUPTED),
-        (awaiting(3), Input.RETRY_INTERRUPTED),
-        (awaiting(0, 1, run=1), Input.RETRY_INTERRUPTED),
+        (fresh(), DeliveryInput.INTERRUPTED),
+        (awaiting(1), DeliveryInput.RETRY_INTERRUPTED),
+        (awaiting(3), DeliveryInput.RETRY_INTERRUPTED),
+        (awaiting(0, 1, run=1), DeliveryInput.RETRY_INTERRUPTED),
     ],
 )
-def test_an_attempt_cut_short_does_not_count(delivery: Delivery, expected: Input) -> None:
+def test_an_attempt_cut_short_does_not_count(delivery: Delivery, expected: DeliveryInput) -> None:
     """C16"""
     assert after(delivery, Failure.INTERRUPTED) == Verdict(expected)
 
 
 @pytest.mark.parametrize(
-    ("delivery", "expected"), [(fresh(), Input.INTERRUPTED), (awaiting(3), Input.RETRY_INTERRUPTED)]
+    ("delivery", "expected"), [(fresh(), DeliveryInput.INTERRUPTED), (awaiting(3), DeliveryInput.RETRY_INTERRUPTED)]
 )
-def test_a_delivery_whose_token_died_is_as_it_was_before(delivery: Delivery, expected: Input) -> None:
+def test_a_delivery_whose_token_died_is_as_it_was_before(delivery: Delivery, expected: DeliveryInput) -> None:
     assert after(delivery, Failure.UNAUTHORISED) == Verdict(expected)
 
 
 @pytest.mark.parametrize("delivery", [fresh(), awaiting(3), awaiting(0, 1, run=1), awaiting(1, resume_at=NOW)])
 def test_a_delivery_for_which_there_is_nothing_to_send_is_settled(delivery: Delivery) -> None:
-    assert after(delivery, Failure.SKIPPED) == Verdict(Input.SKIP, counted=False)
+    assert after(delivery, Failure.SKIPPED) == Verdict(DeliveryInput.SKIP, counted=False)
 
 
 @pytest.mark.parametrize("delivery", [fresh(), awaiting(1), awaiting(0, 4, run=1), awaiting(1, resume_at=NOW + 7)])
 def test_an_event_that_a_vendor_refuses_is_given_up_at_once(delivery: Delivery) -> None:
-    assert after(delivery, Failure.REJECTED) == Verdict(Input.GIVE_UP, counted=True)
+    assert after(delivery, Failure.REJECTED) == Verdict(DeliveryInput.GIVE_UP, counted=True)
 
 
 @given(st.integers(0, 3), st.integers(0, 86_400), JITTERS)
@@ -137,7 +137,7 @@ def test_a_throttled_delivery_waits_exactly_as_long_as_it_was_told_and_nothing_c
     delivery = awaiting(failed_attempts) if failed_attempts else fresh()
     outcome = Outcome(failure=Failure.THROTTLED, wait=seconds)
     verdict = decide(delivery, outcome, retry.DELAYS, NOW, jitter, None)
-    assert verdict == Verdict(Input.WAIT, counted=False, due=NOW + seconds * SECOND)
+    assert verdict == Verdict(DeliveryInput.WAIT, counted=False, due=NOW + seconds * SECOND)
 
 
 def test_a_throttled_extra_attempt_by_hand_leaves_a_later_schedule_as_it_was() -> None:
@@ -152,28 +152,30 @@ def test_a_delivery_that_waited_still_has_all_of_its_attempts() -> None:
     lane.take(1, "d")
     first = lane.next_delivery()
     assert first is not None
-    lane.settle(first, Verdict(Input.WAIT, due=1000), 4)
+    lane.settle(first, Verdict(DeliveryInput.WAIT, due=1000), 4)
     lane.make_due_ready(999)
     assert lane.next_delivery() is None
     lane.make_due_ready(1000)
     again = lane.next_delivery()
     assert again is not None
     assert (again.failed_attempts, again.max_attempts, again.run) == (0, 4, 0)
-    assert after(again, Failure.STATUS) == Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND)
+    assert after(again, Failure.STATUS) == Verdict(DeliveryInput.FAIL, counted=True, due=NOW + 10 * SECOND)
 
 
 def test_an_extra_attempt_by_hand_that_fails_leaves_the_schedule_as_it_was() -> None:
     verdict = after(awaiting(2, resume_at=NOW + 7), Failure.TIMEOUT)
-    assert verdict == Verdict(Input.FAIL, counted=False, due=NOW + 7)
+    assert verdict == Verdict(DeliveryInput.FAIL, counted=False, due=NOW + 7)
 
 
 def test_an_extra_attempt_that_outlasts_the_schedule_is_followed_at_once() -> None:
-    assert after(awaiting(2, resume_at=NOW - 7), Failure.TIMEOUT) == Verdict(Input.FAIL, counted=False, due=NOW)
+    assert after(awaiting(2, resume_at=NOW - 7), Failure.TIMEOUT) == Verdict(DeliveryInput.FAIL, counted=False, due=NOW)
 
 
 def test_a_new_run_has_its_own_budget() -> None:
-    assert after(awaiting(0, 1, run=1), Failure.STATUS).input is Input.GIVE_UP
-    assert after(awaiting(0, 4, run=1), Failure.STATUS) == Verdict(Input.FAIL, counted=True, due=NOW + 10 * SECOND)
+    assert after(awaiting(0, 1, run=1), Failure.STATUS).input is DeliveryInput.GIVE_UP
+    assert after(awaiting(0, 4, run=1), Failure.STATUS) == Verdict(
+        DeliveryInput.FAIL, counted=True, due=NOW + 10 * SECOND
+    )
 
 
 @pytest.mark.parametrize(("delays", "seconds"), [((), 300), ((7,), 7), ((5, 6), 6)])
@@ -184,7 +186,7 @@ def test_a_run_that_outlasts_a_schedule_that_was_shortened_repeats_its_last_dela
 
 
 def test_without_delays_there_is_one_attempt() -> None:
-    assert after(fresh(), Failure.STATUS, ()).input is Input.GIVE_UP
+    assert after(fresh(), Failure.STATUS, ()).input is DeliveryInput.GIVE_UP
 
 
 @given(
@@ -195,35 +197,35 @@ def test_every_verdict_may_follow_a_flight(
 ) -> None:
     verdict = after(awaiting(failed_attempts, max_attempts), failure, delays, jitter, asked)
     assert verdict.input in TRANSITIONS[State.IN_FLIGHT]
-    assert (verdict.due >= NOW) == (verdict.input in (Input.FAIL, Input.WAIT))
+    assert (verdict.due >= NOW) == (verdict.input in (DeliveryInput.FAIL, DeliveryInput.WAIT))
 
 
 # --- The table --------------------------------------------------------------------------------------------------------
 
 EXPECTED = {
-    (State.UNREAD, Input.SKIP): State.SETTLED,
-    (State.UNREAD, Input.TAKE): State.OPEN,
-    (State.UNREAD, Input.BLOCK): State.BLOCKED,
-    (State.BLOCKED, Input.PROMOTE): State.OPEN,
-    (State.BLOCKED, Input.GIVE_UP): State.FAILED,
-    (State.OPEN, Input.SEND): State.IN_FLIGHT,
-    (State.OPEN, Input.RETRY_NOW): State.RETRY_READY,
-    (State.OPEN, Input.GIVE_UP): State.FAILED,
-    (State.AWAITING_RETRY, Input.COME_DUE): State.RETRY_READY,
-    (State.AWAITING_RETRY, Input.RETRY_NOW): State.AWAITING_RETRY,
-    (State.AWAITING_RETRY, Input.GIVE_UP): State.FAILED,
-    (State.RETRY_READY, Input.SEND): State.IN_FLIGHT,
-    (State.RETRY_READY, Input.RETRY_NOW): State.RETRY_READY,
-    (State.RETRY_READY, Input.GIVE_UP): State.FAILED,
-    (State.IN_FLIGHT, Input.DELIVERED): State.SETTLED,
-    (State.IN_FLIGHT, Input.SKIP): State.SETTLED,
-    (State.IN_FLIGHT, Input.FAIL): State.AWAITING_RETRY,
-    (State.IN_FLIGHT, Input.WAIT): State.AWAITING_RETRY,
-    (State.IN_FLIGHT, Input.GIVE_UP): State.FAILED,
-    (State.IN_FLIGHT, Input.INTERRUPTED): State.OPEN,
-    (State.IN_FLIGHT, Input.RETRY_INTERRUPTED): State.RETRY_READY,
-    (State.FAILED, Input.NEW_RUN): State.AWAITING_RETRY,
-    (State.SETTLED, Input.NEW_RUN): State.AWAITING_RETRY,
+    (State.UNREAD, DeliveryInput.SKIP): State.SETTLED,
+    (State.UNREAD, DeliveryInput.TAKE): State.OPEN,
+    (State.UNREAD, DeliveryInput.BLOCK): State.BLOCKED,
+    (State.BLOCKED, DeliveryInput.PROMOTE): State.OPEN,
+    (State.BLOCKED, DeliveryInput.GIVE_UP): State.FAILED,
+    (State.OPEN, DeliveryInput.SEND): State.IN_FLIGHT,
+    (State.OPEN, DeliveryInput.RETRY_NOW): State.RETRY_READY,
+    (State.OPEN, DeliveryInput.GIVE_UP): State.FAILED,
+    (State.AWAITING_RETRY, DeliveryInput.COME_DUE): State.RETRY_READY,
+    (State.AWAITING_RETRY, DeliveryInput.RETRY_NOW): State.AWAITING_RETRY,
+    (State.AWAITING_RETRY, DeliveryInput.GIVE_UP): State.FAILED,
+    (State.RETRY_READY, DeliveryInput.SEND): State.IN_FLIGHT,
+    (State.RETRY_READY, DeliveryInput.RETRY_NOW): State.RETRY_READY,
+    (State.RETRY_READY, DeliveryInput.GIVE_UP): State.FAILED,
+    (State.IN_FLIGHT, DeliveryInput.DELIVERED): State.SETTLED,
+    (State.IN_FLIGHT, DeliveryInput.SKIP): State.SETTLED,
+    (State.IN_FLIGHT, DeliveryInput.FAIL): State.AWAITING_RETRY,
+    (State.IN_FLIGHT, DeliveryInput.WAIT): State.AWAITING_RETRY,
+    (State.IN_FLIGHT, DeliveryInput.GIVE_UP): State.FAILED,
+    (State.IN_FLIGHT, DeliveryInput.INTERRUPTED): State.OPEN,
+    (State.IN_FLIGHT, DeliveryInput.RETRY_INTERRUPTED): State.RETRY_READY,
+    (State.FAILED, DeliveryInput.NEW_RUN): State.AWAITING_RETRY,
+    (State.SETTLED, DeliveryInput.NEW_RUN): State.AWAITING_RETRY,
 }
 
 
@@ -243,20 +245,20 @@ class Walk:
             self.sequence = 2
             first = self.lane.next_delivery()
             assert first is not None
-            self.lane.settle(first, Verdict(Input.FAIL, counted=True, due=1000), 4)
+            self.lane.settle(first, Verdict(DeliveryInput.FAIL, counted=True, due=1000), 4)
             self.lane.take(2, "d")
         elif state is not State.UNREAD:
             self.lane.take(1, "d")
         if state in (State.IN_FLIGHT, State.AWAITING_RETRY, State.RETRY_READY, State.FAILED, State.SETTLED):
             self.fly()
         if state in (State.AWAITING_RETRY, State.RETRY_READY):
-            self.settle(Verdict(Input.FAIL, counted=True, due=1000))
+            self.settle(Verdict(DeliveryInput.FAIL, counted=True, due=1000))
         if state is State.RETRY_READY:
             self.lane.make_due_ready(1000)
         if state is State.FAILED:
-            self.settle(Verdict(Input.GIVE_UP, counted=True))
+            self.settle(Verdict(DeliveryInput.GIVE_UP, counted=True))
         if state is State.SETTLED:
-            self.settle(Verdict(Input.DELIVERED, counted=True))
+            self.settle(Verdict(DeliveryInput.DELIVERED, counted=True))
 
     def fly(self) -> None:
         self.flying = self.lane.next_delivery()
@@ -283,44 +285,44 @@ class Walk:
             return lane.retry_queue[sequence].state
         return self.rows[sequence].state if sequence in self.rows else State.SETTLED
 
-    def put(self, given_input: Input) -> None:
+    def put(self, given_input: DeliveryInput) -> None:
         self.state()
         lane = self.lane
         match given_input:
-            case Input.SKIP if self.flying is None:
+            case DeliveryInput.SKIP if self.flying is None:
                 lane.skip(1)
-            case Input.TAKE:
+            case DeliveryInput.TAKE:
                 lane.take(1, "d")
-            case Input.BLOCK:
+            case DeliveryInput.BLOCK:
                 # Another one of its document waits for a retry in strict order.
                 lane.restore([], [Row(0, "d", State.AWAITING_RETRY, 1000, 1, 4, 0, None)], None)
                 lane.take(1, "d")
-            case Input.PROMOTE:
+            case DeliveryInput.PROMOTE:
                 lane.make_due_ready(1000)
                 first = lane.next_delivery()
                 assert first is not None
-                lane.settle(first, Verdict(Input.DELIVERED, counted=True), 4)
-            case Input.SEND:
+                lane.settle(first, Verdict(DeliveryInput.DELIVERED, counted=True), 4)
+            case DeliveryInput.SEND:
                 self.fly()
-            case Input.COME_DUE:
+            case DeliveryInput.COME_DUE:
                 lane.make_due_ready(1000)
-            case Input.RETRY_NOW | Input.NEW_RUN:
+            case DeliveryInput.RETRY_NOW | DeliveryInput.NEW_RUN:
                 lane.retry_by_hand(self.sequence, "d", self.rows.get(self.sequence), 4, 500)
-            case Input.GIVE_UP if self.flying is None:
+            case DeliveryInput.GIVE_UP if self.flying is None:
                 lane.abandon(self.sequence)
             case _:
-                self.settle(Verdict(given_input, counted=given_input is Input.FAIL, due=1000))
+                self.settle(Verdict(given_input, counted=given_input is DeliveryInput.FAIL, due=1000))
 
 
 def test_the_table_is_this_one() -> None:
     flat = {(state, taken): then for state, row in TRANSITIONS.items() for taken, then in row.items()}
     assert flat == EXPECTED
     assert set(TRANSITIONS) == set(State)
-    assert {taken for row in TRANSITIONS.values() for taken in row} == set(Input)
+    assert {taken for row in TRANSITIONS.values() for taken in row} == set(DeliveryInput)
 
 
 @pytest.mark.parametrize(("state", "given_input"), EXPECTED, ids=lambda value: value.name)
-def test_every_entry_of_the_table_can_happen_to_a_lane(state: State, given_input: Input) -> None:
+def test_every_entry_of_the_table_can_happen_to_a_lane(state: State, given_input: DeliveryInput) -> None:
     walk = Walk()
     walk.reach(state)
     assert walk.state() is state
@@ -330,7 +332,7 @@ def test_every_entry_of_the_table_can_happen_to_a_lane(state: State, given_input
 
 def test_an_input_that_the_table_does_not_list_is_refused() -> None:
     for state in State:
-        for given_input in Input:
+        for given_input in DeliveryInput:
             if (state, given_input) not in EXPECTED:
                 with pytest.raises(KeyError):
                     Delivery(1, "d", state).advance(given_input)

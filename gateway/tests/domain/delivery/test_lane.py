@@ -4,16 +4,16 @@ import gc
 
 import pytest
 
-from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, Input, State, Verdict
+from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Bounds, Lane
 
-DELIVERED = Verdict(Input.DELIVERED, counted=True)
-GIVEN_UP = Verdict(Input.GIVE_UP, counted=True)
+DELIVERED = Verdict(DeliveryInput.DELIVERED, counted=True)
+GIVEN_UP = Verdict(DeliveryInput.GIVE_UP, counted=True)
 
 
 def failed(due: int) -> Verdict:
-    return Verdict(Input.FAIL, counted=True, due=due)
+    return Verdict(DeliveryInput.FAIL, counted=True, due=due)
 
 
 def lane(*documents: str, strict: bool = False, bounds: Bounds | None = None) -> Lane:
@@ -209,7 +209,7 @@ def test_a_retry_that_is_cut_short_stays_due_with_its_number() -> None:
     given = lane("a")
     given.settle(send(given), failed(10), 4)
     given.make_due_ready(10)
-    given.settle(send(given), Verdict(Input.RETRY_INTERRUPTED), 4)
+    given.settle(send(given), Verdict(DeliveryInput.RETRY_INTERRUPTED), 4)
     again = send(given)
     assert (again.sequence, again.failed_attempts) == (1, 1)
 
@@ -233,7 +233,7 @@ def test_a_retry_by_hand_goes_at_once_and_the_schedule_goes_on() -> None:
     given.make_due_ready(60)
     extra = send(given)
     assert (extra.failed_attempts, extra.run, extra.resume_at) == (1, 0, 1000)
-    given.settle(extra, Verdict(Input.FAIL, due=1000), 4)
+    given.settle(extra, Verdict(DeliveryInput.FAIL, due=1000), 4)
     assert given.retry_queue.next_due == 1000
     given.make_due_ready(1000)
     assert send(given).failed_attempts == 1
@@ -247,7 +247,7 @@ def test_a_retry_by_hand_of_one_that_is_due_is_an_extra_attempt() -> None:
     assert given.changes().rows[1] == awaiting(1, "a", AT_ONCE, resume_at=100)
     extra = send(given)
     assert extra.is_by_hand
-    given.settle(extra, Verdict(Input.FAIL, due=200), 4)
+    given.settle(extra, Verdict(DeliveryInput.FAIL, due=200), 4)
     assert given.changes().rows[1] == awaiting(1, "a", 200)
 
 
@@ -286,7 +286,7 @@ def test_an_earlier_event_of_its_document_goes_before_it_and_it_right_after() ->
 def test_a_retry_by_hand_that_was_cut_short_still_goes_first() -> None:
     given = lane(*"abc")
     given.retry_by_hand(2, "b", None, 4, 2)
-    given.settle(send(given), Verdict(Input.RETRY_INTERRUPTED), 4)
+    given.settle(send(given), Verdict(DeliveryInput.RETRY_INTERRUPTED), 4)
     assert given.sends_by_hand
     assert sent(given) == [2, 1, 3]
 
@@ -481,7 +481,7 @@ def test_a_flying_retry_that_is_cut_short_after_all_was_abandoned_is_still_a_ret
     row = changes.rows[1]
     assert row is not None
     assert (row.state, row.failed_attempts) == (State.AWAITING_RETRY, 1)
-    given.settle(flying, Verdict(Input.RETRY_INTERRUPTED), 4)
+    given.settle(flying, Verdict(DeliveryInput.RETRY_INTERRUPTED), 4)
     assert send(given).failed_attempts == 1
 
 

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from signalpost.domain.delivery.delivery import AT_ONCE, TRANSITIONS, Delivery, Input, State, decide
+from signalpost.domain.delivery.delivery import AT_ONCE, TRANSITIONS, Delivery, DeliveryInput, State, decide
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Bounds, Changes, Lane
 from signalpost.domain.delivery.outcome import Failure, Outcome
@@ -152,11 +152,11 @@ class World:
         known = self.known[sequence]
         verdict = decide(delivery, outcome, DELAYS, self.now, jitter, None)
         self.lane.settle(delivery, verdict, len(DELAYS) + 1)
-        if verdict.input is Input.DELIVERED:
+        if verdict.input is DeliveryInput.DELIVERED:
             self.delivered.add(sequence)
             del self.known[sequence]
-        elif verdict.input in (Input.INTERRUPTED, Input.RETRY_INTERRUPTED):
-            assert (verdict.input is Input.RETRY_INTERRUPTED) == known.is_retry
+        elif verdict.input in (DeliveryInput.INTERRUPTED, DeliveryInput.RETRY_INTERRUPTED):
+            assert (verdict.input is DeliveryInput.RETRY_INTERRUPTED) == known.is_retry
             self.known[sequence] = replace(known, state=TRANSITIONS[State.IN_FLIGHT][verdict.input])
         else:
             self.known[sequence] = replace(
@@ -167,7 +167,7 @@ class World:
                 due=verdict.due,
                 resume_at=None,
             )
-        if verdict.input is not Input.DELIVERED:
+        if verdict.input is not DeliveryInput.DELIVERED:
             self.asked += [held for held in self.held if held == sequence]
         self.held = [held for held in self.held if held != sequence]
         self.note_promotions()
@@ -336,7 +336,7 @@ class World:
             due = known.due or self.now
             self.known[sequence] = replace(
                 known,
-                state=TRANSITIONS[known.state][Input.RETRY_NOW],
+                state=TRANSITIONS[known.state][DeliveryInput.RETRY_NOW],
                 due=AT_ONCE,
                 resume_at=due,
                 max_attempts=known.max_attempts or len(DELAYS) + 1,

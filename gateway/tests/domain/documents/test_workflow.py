@@ -23,9 +23,9 @@ from signalpost.domain.documents.workflow import (
     STATUSES,
     TABLE,
     Action,
-    Decision,
     Given,
     Participant,
+    ParticipantDecision,
     RuleKind,
     Workflow,
     act,
@@ -111,8 +111,8 @@ def test_the_last_to_agree_moves_it_on() -> None:
     second = act(first, Action.APPROVE_REVIEW, by("a@x"), LATER)
     assert second.status == "reviewApproved"
     assert second.participants == (
-        Participant("a@x", Decision.AGREED, LATER),
-        Participant("b@x", Decision.AGREED, NOW),
+        Participant("a@x", ParticipantDecision.AGREED, LATER),
+        Participant("b@x", ParticipantDecision.AGREED, NOW),
     )
 
 
@@ -120,7 +120,7 @@ def test_the_first_to_refuse_moves_it_back_and_says_why() -> None:
     refused = act(asked("a@x", "b@x", "c@x"), Action.REJECT_REVIEW, by("b@x", "too long"), NOW)
     assert refused.status == "reviewRejected"
     assert refused.awaited == ()
-    assert refused.participants[1] == Participant("b@x", Decision.REFUSED, NOW, "too long")
+    assert refused.participants[1] == Participant("b@x", ParticipantDecision.REFUSED, NOW, "too long")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_first_to_refuse_moves_it_back_and_says_why() -> None:
 @pytest.mark.parametrize(("who", "code"), [("c@x", "not_a_participant"), ("a@x", "already_decided")])
 def test_who_was_not_asked_or_has_decided_has_no_say(action: Action, who: str, code: str) -> None:
     [status] = TABLE[action].sources
-    waiting = Workflow(status, (Participant("a@x", Decision.AGREED, NOW), Participant("b@x")))
+    waiting = Workflow(status, (Participant("a@x", ParticipantDecision.AGREED, NOW), Participant("b@x")))
     with pytest.raises(Conflict) as refused:
         act(waiting, action, by(who, "why"), NOW)
     assert refused.value.code == code
@@ -147,7 +147,7 @@ def test_a_sentence_names_few_of_the_awaited() -> None:
 
 def test_an_address_is_the_same_person_in_upper_and_lower_case() -> None:
     decided = act(asked("Ann@Example.com"), Action.APPROVE_REVIEW, by("ann@example.COM"), NOW)
-    assert decided.participants == (Participant("Ann@Example.com", Decision.AGREED, NOW),)
+    assert decided.participants == (Participant("Ann@Example.com", ParticipantDecision.AGREED, NOW),)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ people = st.lists(
     st.builds(
         Participant,
         st.sampled_from(["a@x", "b@x", "c@x"]),
-        st.sampled_from([None, *Decision]),
+        st.sampled_from([None, *ParticipantDecision]),
         st.none() | st.integers(0, NOW),
         st.none() | st.text(min_size=1, max_size=5),
     ),

@@ -14,11 +14,11 @@ import psycopg
 from gateway.tests.postgres import OWNER
 
 from signalpost.commands.command import Command, IdempotencyKey
-from signalpost.store.fleet import Role
+from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import LaneWanted
-from signalpost.store.postgres.committers import Committer
+from signalpost.store.postgres.committers import CommitConnection
 from signalpost.store.postgres.connect import Row, Statement
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.store import PostgresStore
 from signalpost_bench.postgres_server import SUPERUSER
 
@@ -58,11 +58,11 @@ class Gate:
         self._is_open.set()
 
 
-class Gated(Committer):
+class Gated(CommitConnection):
     """Sends its statements one by one, through a gate."""
 
     def __init__(self, url: str, gate: Gate, *, reads_first: bool = False) -> None:
-        super().__init__(Source(url))
+        super().__init__(DatabaseSource(url))
         self._gate = gate
         self._reads_first = reads_first
 
@@ -173,7 +173,7 @@ def test_in_no_order_does_a_former_owner_record_what_the_next_one_does_not_know(
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
         await shop.fill(30)
-        first = await shop.store.fleet.join(Role.ALL, "1")
+        first = await shop.store.fleet.join(NodeRole.ALL, "1")
         gates = await gate_of(shop), Gate()
         gates[1].is_free = True
         wanted = [LaneWanted(subscription, 10)]
@@ -181,7 +181,7 @@ def test_in_no_order_does_a_former_owner_record_what_the_next_one_does_not_know(
             gates[0].is_free = True
             other = await shop.another()
             mine = (await shop.store.fleet.claim(wanted))[subscription.number]
-            await other.store.fleet.join(Role.ALL, "1")
+            await other.store.fleet.join(NodeRole.ALL, "1")
             gates[0].is_free = False
             flush = make.flush(subscription, mine.version, mine.head + 1)
             recording = asyncio.create_task(shop.record(flush))
@@ -197,6 +197,6 @@ def test_in_no_order_does_a_former_owner_record_what_the_next_one_does_not_know(
             recorded, claimed = await recording, (await claiming)[subscription.number]
             assert claimed.head == mine.head + (subscription.number in recorded)
             await other.store.fleet.release([subscription.number])
-            first = await shop.store.fleet.join(Role.ALL, "1")
+            first = await shop.store.fleet.join(NodeRole.ALL, "1")
 
     play(scenario)

@@ -11,12 +11,12 @@ from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import OWNER
 
 from signalpost.domain.errors import OutcomeUnknown
-from signalpost.store.fleet import Mark, Role
+from signalpost.store.fleet import NodeRole, TenantMark
 from signalpost.store.postgres.asking import ask_one, steps_of
-from signalpost.store.postgres.committers import Committer, beginning
+from signalpost.store.postgres.committers import CommitConnection, beginning
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
 from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, limits
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.store import PostgresStore
 from signalpost_bench.postgres_server import SUPERUSER
 
@@ -114,10 +114,10 @@ def test_what_is_announced_wakes_every_other_node(play: "Play") -> None:
         other = await shop.another()
         heard: asyncio.Queue[Any] = asyncio.Queue()
         for node in (shop, other):
-            await node.store.fleet.join(Role.ALL, "1")
+            await node.store.fleet.join(NodeRole.ALL, "1")
             node.store.fleet.listen(lambda marks, node=node: heard.put_nowait((node, dict(marks))))  # type: ignore[misc]
-        marks = {number: Mark(number, 1, 0) for number in range(1, 400)}
-        found: dict[int, Mark] = {}
+        marks = {number: TenantMark(number, 1, 0) for number in range(1, 400)}
+        found: dict[int, TenantMark] = {}
         while found != marks:
             shop.store.fleet.announce(marks)
             with_timeout = asyncio.wait_for(heard.get(), 1)
@@ -176,11 +176,11 @@ def test_connections_that_the_server_ended_while_nobody_used_them_are_made_anew(
 # --- Commits that are cut off -----------------------------------------------------------------------------------------
 
 
-class _Cut(Committer):
+class _Cut(CommitConnection):
     """Loses its connection around the next COMMIT."""
 
     def __init__(self, url: str, *, is_committed: bool, then: str = "SELECT") -> None:
-        super().__init__(Source(url))
+        super().__init__(DatabaseSource(url))
         self._is_committed = is_committed
         self._then = then
         self.cuts = 0

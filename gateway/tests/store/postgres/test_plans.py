@@ -10,7 +10,7 @@ import pytest
 from gateway.tests.store.postgres.implementation import POSTGRES, use_new_database
 from msgspec import json
 
-from signalpost.domain.delivery.replay import Choice
+from signalpost.domain.delivery.replay import ReplayChoice
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.store import delivery_walk, document_walk, replaying
@@ -156,6 +156,6 @@ def _pages(subscriptions: list[Subscription]) -> Iterator[tuple[str, Coroutine[A
     for text in ("a", "A", "nothing", "a@x", "zzz"):
         yield f"documents that begin with {text}", documents.begins_with(1, text, LIMIT)
     yield "a time", deliveries.sequence_at(1, MIDDLE + 1)
-    for choice in (Choice("all"), Choice("failed", types=1), Choice("all", document_id=DOCUMENT)):
+    for choice in (ReplayChoice("all"), ReplayChoice("failed", types=1), ReplayChoice("all", document_id=DOCUMENT)):
         part = replaying.count(replays, subscriptions[0], COUNT // 2, COUNT // 2 + 500, choice)
         yield f"a replay's part: {choice}", part

@@ -8,17 +8,17 @@ import pytest
 
 from signalpost.domain.errors import Unavailable
 from signalpost.store.postgres.asking import ask_one, steps_of
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
+from signalpost.store.postgres.source import DatabaseSource
 
 
-@pytest.mark.parametrize("sessions", [Readers, Writers])
-def test_steps_that_were_never_begun_are_closed(sessions: type[Readers | Writers]) -> None:
+@pytest.mark.parametrize("sessions", [ReadSessions, Writers])
+def test_steps_that_were_never_begun_are_closed(sessions: type[ReadSessions | Writers]) -> None:
     """Otherwise Python writes to standard error, some time later, that a coroutine was never awaited."""
     asking = ask_one("SELECT 1")
 
     async def scenario(port: int) -> None:
-        asked = sessions(Source(f"postgresql://127.0.0.1:{port}/none"), 1)
+        asked = sessions(DatabaseSource(f"postgresql://127.0.0.1:{port}/none"), 1)
         with pytest.raises(Unavailable):
             await asked.run(EVERY_TENANT, steps_of(asking))
         await asked.close()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Actor, Draft, Notary, Object, canonical
+from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Actor, EntryDraft, Notary, Object, canonical
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.audit import Verified
 from signalpost.store.sqlite import audit
@@ -25,12 +25,12 @@ STRANGER = Notary(bytes(32))
 KEY = Actor(kind="key", id="k-1", name="Ünï", role="operator", source="8.8.8.8", request="r")
 
 
-def draft(tenant_id: int = 1, at: int = NOW, actor: Actor = KEY, thing: str = "a", **values: Any) -> Draft:
+def draft(tenant_id: int = 1, at: int = NOW, actor: Actor = KEY, thing: str = "a", **values: Any) -> EntryDraft:
     changes = {name: {"old": None, "new": value} for name, value in values.items()}
-    return Draft(tenant_id=tenant_id, at=at, actor=actor, action="a.b", object=Object("x", thing), changes=changes)
+    return EntryDraft(tenant_id=tenant_id, at=at, actor=actor, action="a.b", object=Object("x", thing), changes=changes)
 
 
-def database(*drafts: Draft, tenants: int = 3) -> apsw.Connection:
+def database(*drafts: EntryDraft, tenants: int = 3) -> apsw.Connection:
     """A database with these entries, each of its own transaction."""
     connection = apsw.Connection(":memory:")
     migrate(connection, NOW)

@@ -14,7 +14,7 @@ import pytest
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Choice, Replay, What
+from signalpost.domain.delivery.replay import Replay, ReplayChoice, What
 from signalpost.domain.subscription import Filters, Subscription
 from signalpost.store import replaying
 from signalpost.store.lanes import EndpointHealth, LaneFlush
@@ -144,6 +144,6 @@ def test_a_count_looks_at_so_much_and_tells_that_there_may_be_more(
     asked = subscription(number, filters)
     with ThreadPoolExecutor(1) as threads:
         kept = SqliteReplays(Readers([connection], threads))
-        found, made = steps(connection, lambda: asyncio.run(kept.count(asked, 1, EVENTS, Choice(what))))
+        found, made = steps(connection, lambda: asyncio.run(kept.count(asked, 1, EVENTS, ReplayChoice(what))))
     assert found == counted
     assert 0 < made < 35 * 100_000

@@ -9,7 +9,7 @@ import pytest
 from gateway.tests.sqlite_file import database_file
 from gateway.tests.store.test_members import accept, invite, member_id
 
-from signalpost.api.http.sessions import Sessions
+from signalpost.api.http.sessions import BrowserSessions
 from signalpost.commands.command import Command
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection
 from signalpost.commands.documents import DeleteDocument
@@ -166,13 +166,13 @@ def test_without_the_replaced_database_every_key_is_revoked(restoring: Any) -> N
 
 def test_nobody_is_signed_in_after_a_restore(restoring: Any) -> None:
     async def scenario(shop: Any, restore: Restore) -> None:
-        sessions = Sessions(shop.store.sign_ins, lambda: shop.now, lambda length: bytes(length))
+        sessions = BrowserSessions(shop.store.sign_ins, lambda: shop.now, lambda length: bytes(length))
         ground = Ground("key", key_id(1), b"hash")
         token = await sessions.begin(Purpose.CONSOLE, ground)
         link = await sessions.make_link(Purpose.CONSOLE, ground)
         await restore.back_up()
         await restore.run()
-        restored = Sessions(shop.store.sign_ins, lambda: shop.now, lambda length: bytes(length))
+        restored = BrowserSessions(shop.store.sign_ins, lambda: shop.now, lambda length: bytes(length))
         assert await restored.find(token, Purpose.CONSOLE) is None
         assert await restored.use_link(link, Purpose.CONSOLE) is None
 

@@ -21,7 +21,7 @@ from signalpost.domain.sign_in import (
 from signalpost.store.sign_ins import SignInStore
 
 
-class Sessions:
+class BrowserSessions:
     """Every method raises Unavailable where the database does not answer."""
 
     def __init__(self, store: SignInStore, now: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:

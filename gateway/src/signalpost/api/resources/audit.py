@@ -11,7 +11,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import MAX_IN_CURSOR, PageQuery, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import AuditFault, AuditMark, AuditPage, AuditVerification
-from signalpost.domain.audit import Entry, Fault
+from signalpost.domain.audit import AuditEntry, Fault
 from signalpost.store.audit import AuditFilter
 
 Identity = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -42,7 +42,7 @@ async def list_all(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(shown))
 
 
-def _shown(entries: Iterable[Entry]) -> Iterable[msgspec.Raw]:
+def _shown(entries: Iterable[AuditEntry]) -> Iterable[msgspec.Raw]:
     """Each as it is kept, with its hash behind."""
     for entry in entries:
         yield msgspec.Raw(entry.content[:-1] + b',"hash":"' + entry.hash.hex().encode() + b'"}')

@@ -9,7 +9,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import MasterKeyShown, MasterKeyUse
 from signalpost.domain.api_key import FIRST_TENANT
-from signalpost.domain.audit import Actor, Draft, Object
+from signalpost.domain.audit import Actor, EntryDraft, Object
 from signalpost.domain.errors import Conflict, StartError
 from signalpost.engine.audited import tell
 from signalpost.engine.maintenance.master_key_change import MasterKeyState
@@ -35,9 +35,9 @@ async def rotate(context: RequestContext) -> Response:
     return _shown(202, state)
 
 
-def _told(actor: Actor, now: int, former: str, current: str) -> Draft:
+def _told(actor: Actor, now: int, former: str, current: str) -> EntryDraft:
     """The entry of a change in the audit."""
-    return Draft(
+    return EntryDraft(
         tenant_id=FIRST_TENANT,
         at=now,
         actor=actor,

@@ -34,7 +34,7 @@ from signalpost.domain.errors import Forbidden
 from signalpost.domain.event import EventType
 from signalpost.engine.counts import Histogram
 from signalpost.engine.engine import Engine
-from signalpost.engine.lanes.lane_health import STATES, STATUSES, Overview
+from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
 from signalpost.store.store import StoreSize
 
 _process = ProcessCollector(registry=None)
@@ -102,7 +102,7 @@ def _requests(requests: RequestCounts) -> Iterator[Metric]:
     yield seconds
 
 
-def _standing(engine: Engine, overview: Overview) -> Iterator[Metric]:
+def _standing(engine: Engine, overview: LanesOverview) -> Iterator[Metric]:
     lanes = engine.lanes
     yield _gauge("signalpost_attempts_in_flight", "Delivery attempts in flight.", lanes.in_flight)
     yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded yet.", lanes.unrecorded)

@@ -11,7 +11,7 @@ from signalpost.api.http.passwords import Passwords
 from signalpost.api.http.principals import Principals
 from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
-from signalpost.api.http.sessions import Sessions
+from signalpost.api.http.sessions import BrowserSessions
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Shares
 from signalpost.api.http.sign_in_tries import SignInTries
@@ -40,7 +40,7 @@ class Services(Struct, frozen=True, kw_only=True):
     random_bits: Callable[[int], int]
     secret_bytes: Callable[[int], bytes]
     principals: Principals
-    sessions: Sessions
+    sessions: BrowserSessions
     """Who is signed in to the console."""
     passwords: Passwords
     sign_in_tries: SignInTries

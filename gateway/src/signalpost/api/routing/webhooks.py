@@ -34,7 +34,7 @@ _SUMMARIES: Final = {
 _EXAMPLE_TIME: Final = parse_timestamp("2026-01-15T09:30:00.250174+00:00")
 
 
-class Header(NamedTuple):
+class WebhookHeader(NamedTuple):
     """A header that the gateway sends to receivers (C18 to C21)."""
 
     description: str
@@ -42,34 +42,38 @@ class Header(NamedTuple):
     required: bool = True
 
 
-HEADERS: Final[Mapping[str, Header]] = {
-    sign.PAGE_SIGNATURE: Header(
+HEADERS: Final[Mapping[str, WebhookHeader]] = {
+    sign.PAGE_SIGNATURE: WebhookHeader(
         "Lower-case hex of HMAC-SHA512 of the body, keyed with the secret.",
         {"type": "string", "pattern": "^[0-9a-f]{128}$"},
     ),
-    sign.PAGE_SIGNATURE_ALTERNATE: Header(
+    sign.PAGE_SIGNATURE_ALTERNATE: WebhookHeader(
         "The same, keyed with the new secret, while the secret is being rotated.",
         {"type": "string", "pattern": "^[0-9a-f]{128}$"},
         required=False,
     ),
-    sign.STANDARD_ID: Header("The event's id, as Standard Webhooks wants it.", {"type": "string", "format": "uuid"}),
-    sign.STANDARD_TIMESTAMP: Header(
+    sign.STANDARD_ID: WebhookHeader(
+        "The event's id, as Standard Webhooks wants it.", {"type": "string", "format": "uuid"}
+    ),
+    sign.STANDARD_TIMESTAMP: WebhookHeader(
         "When this attempt was signed, in seconds since the epoch.", {"type": "string", "pattern": "^[0-9]+$"}
     ),
-    sign.STANDARD_SIGNATURE: Header(
+    sign.STANDARD_SIGNATURE: WebhookHeader(
         "The signature of Standard Webhooks; while the secret is being rotated two, with a space between them.",
         {"type": "string", "pattern": "^v1,[A-Za-z0-9+/]{43}=( v1,[A-Za-z0-9+/]{43}=)*$"},
     ),
-    sign.SEQUENCE: Header(
+    sign.SEQUENCE: WebhookHeader(
         "The event's number in the log of its tenant; 0 for a sample.", {"type": "string", "pattern": "^[0-9]+$"}
     ),
-    sign.ATTEMPT: Header(
+    sign.ATTEMPT: WebhookHeader(
         "How often the event was sent, this time included.", {"type": "string", "pattern": "^[0-9]+$"}
     ),
-    sign.REPLAY: Header(
+    sign.REPLAY: WebhookHeader(
         "`true` if somebody asked for the event to be sent again.", {"type": "string", "const": "true"}, required=False
     ),
-    sign.TEST: Header("`true` for a sample, which is in no log.", {"type": "string", "const": "true"}, required=False),
+    sign.TEST: WebhookHeader(
+        "`true` for a sample, which is in no log.", {"type": "string", "const": "true"}, required=False
+    ),
 }
 
 

@@ -11,14 +11,18 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from signalpost.cli.client import Client, CommandError, connect, path
-from signalpost.cli.declared.plan import Action, Change, Existing, plan
+from signalpost.cli.declared.plan import Existing, PlannedAction, PlannedChange, plan
 from signalpost.cli.declared.reading import SECTIONS, plain, read
 from signalpost.cli.declared.toml_writer import write_tables
 from signalpost.cli.output import Json, console, print_json, say
 from signalpost.domain.shown_url import STRUCK
 
 MAX_ENTRIES = 100_000
-MARKS = {Action.CREATE: ("+", "green"), Action.UPDATE: ("~", "yellow"), Action.DELETE: ("-", "red")}
+MARKS = {
+    PlannedAction.CREATE: ("+", "green"),
+    PlannedAction.UPDATE: ("~", "yellow"),
+    PlannedAction.DELETE: ("-", "red"),
+}
 EVERY_TYPE = ["documentCreated", "documentUpdated", "documentDeleted"]
 _EXPORTED = (
     "url", "kind", "eventTypes", "headers", "ordering", "rateLimit", "retryDelays", "config", "when", "after",
@@ -93,7 +97,7 @@ def _existing(client: Client) -> Existing:
     }
 
 
-def _perform(client: Client, changes: list[Change]) -> None:
+def _perform(client: Client, changes: list[PlannedChange]) -> None:
     """Make the changes. Those before one that fails stay made; to apply the file again goes on there."""
     ids = {each["name"]: each["id"] for each in client.pages(path("connections"), {}, MAX_ENTRIES)}
     for change in changes:
@@ -103,17 +107,17 @@ def _perform(client: Client, changes: list[Change]) -> None:
             if body["connection"] not in ids:
                 raise CommandError(f"{change.name}: there is no connection named {body['connection']}.")
             body["connection"] = ids[body["connection"]]
-        if change.action is Action.CREATE:
+        if change.action is PlannedAction.CREATE:
             defaults = {"eventTypes": EVERY_TYPE} if change.section == "subscription" else {}
             made = client.call("POST", path(collection), body={**defaults, **body}).content
             ids |= {change.name: made["id"]} if change.section == "connection" else {}
-        elif change.action is Action.UPDATE:
+        elif change.action is PlannedAction.UPDATE:
             client.call("PATCH", path(collection, str(change.id)), body=body)
-        elif change.action is Action.DELETE:
+        elif change.action is PlannedAction.DELETE:
             client.call("DELETE", path(collection, str(change.id)))
 
 
-def _told(change: Change) -> dict[str, Any]:
+def _told(change: PlannedChange) -> dict[str, Any]:
     differences = [{"member": d.member, "before": d.before, "after": d.after} for d in change.differences]
     return {
         "section": change.section, "name": change.name, "action": change.action, "id": change.id,
@@ -121,9 +125,9 @@ def _told(change: Change) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show(changes: list[Change], *, dry_run: bool) -> None:
+def _show(changes: list[PlannedChange], *, dry_run: bool) -> None:
     for change in changes:
-        if change.action is Action.KEEP:
+        if change.action is PlannedAction.KEEP:
             continue
         mark, style = MARKS[change.action]
         console.print(Text(f"{mark} {change.section} {change.name}", style=style))
@@ -131,16 +135,25 @@ def _show(changes: list[Change], *, dry_run: bool) -> None:
             if each.member == "name":
                 continue
             line = Text(f"    {each.member}: ")
-            if change.action is Action.UPDATE:
+            if change.action is PlannedAction.UPDATE:
                 line.append(_text(each.before), "red").append(" → ")
             console.print(line.append(_text(each.after), "green"))
-        if change.action is Action.CREATE and "url" in change.members and "secret" not in change.members:
+        if change.action is PlannedAction.CREATE and "url" in change.members and "secret" not in change.members:
             say("    secret: made by the gateway; `signalpost subscriptions rotate` makes and shows another")
     counts = Counter(change.action for change in changes)
     verb = "would be " if dry_run else ""
-    words = {Action.CREATE: "created", Action.UPDATE: "updated", Action.DELETE: "deleted", Action.KEEP: "unchanged"}
-    done = [f"{counts[action]} {'' if action is Action.KEEP else verb}{words[action]}" for action in Action]
-    say(f"{', '.join(part for part, action in zip(done, Action, strict=True) if counts[action]) or 'Nothing to do'}.")
+    words = {
+        PlannedAction.CREATE: "created",
+        PlannedAction.UPDATE: "updated",
+        PlannedAction.DELETE: "deleted",
+        PlannedAction.KEEP: "unchanged",
+    }
+    done = [
+        f"{counts[action]} {'' if action is PlannedAction.KEEP else verb}{words[action]}"
+        for action in PlannedAction
+        if counts[action]
+    ]
+    say(f"{', '.join(done) or 'Nothing to do'}.")
 
 
 def _text(value: Any) -> str:

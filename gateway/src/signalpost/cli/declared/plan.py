@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from signalpost.cli.client import CommandError
-from signalpost.cli.declared.reading import Entry, Reference, has_reference, plain, shown
+from signalpost.cli.declared.reading import DeclaredEntry, Reference, has_reference, plain, shown
 from signalpost.domain.shown_url import shown_url
 
 ONLY_AT_FIRST = frozenset({"secret", "kind"})
@@ -18,7 +18,7 @@ Existing = Mapping[str, Sequence[Mapping[str, Any]]]
 """What the gateway has, by section, as its lists show it."""
 
 
-class Action(StrEnum):
+class PlannedAction(StrEnum):
     """What is done with an entry."""
 
     CREATE = "create"
@@ -27,7 +27,7 @@ class Action(StrEnum):
     KEEP = "keep"
 
 
-class Difference(Struct, frozen=True):
+class MemberChange(Struct, frozen=True):
     """One member that changes, as people may see it."""
 
     member: str
@@ -35,26 +35,28 @@ class Difference(Struct, frozen=True):
     after: Any
 
 
-class Change(Struct, frozen=True):
+class PlannedChange(Struct, frozen=True):
     """What is done with one connection or subscription."""
 
     section: str
     name: str
-    action: Action
+    action: PlannedAction
     id: str | None
     """None for one that is created."""
     members: Mapping[str, Any]
     """What is sent, with references."""
-    differences: tuple[Difference, ...]
+    differences: tuple[MemberChange, ...]
 
 
-def plan(entries: Sequence[Entry], existing: Existing, *, prune: bool, resend_secrets: bool) -> list[Change]:
+def plan(
+    entries: Sequence[DeclaredEntry], existing: Existing, *, prune: bool, resend_secrets: bool
+) -> list[PlannedChange]:
     """The changes, in the order in which they can be made. Raises CommandError for a name that is not unique."""
     changes = [_change(entry, _named(entry, existing), existing, resend_secrets=resend_secrets) for entry in entries]
     return [*changes, *(_removals(entries, existing) if prune else ())]
 
 
-def _named(entry: Entry, existing: Existing) -> Mapping[str, Any] | None:
+def _named(entry: DeclaredEntry, existing: Existing) -> Mapping[str, Any] | None:
     found = [each for each in existing[entry.section] if each["name"] == entry.name]
     if len(found) > 1:
         ids = ", ".join(each["id"] for each in found)
@@ -62,10 +64,12 @@ def _named(entry: Entry, existing: Existing) -> Mapping[str, Any] | None:
     return found[0] if found else None
 
 
-def _change(entry: Entry, found: Mapping[str, Any] | None, existing: Existing, *, resend_secrets: bool) -> Change:
+def _change(
+    entry: DeclaredEntry, found: Mapping[str, Any] | None, existing: Existing, *, resend_secrets: bool
+) -> PlannedChange:
     if found is None:
         differences = tuple(_differences(entry.members, None))
-        return Change(entry.section, entry.name, Action.CREATE, None, entry.members, differences)
+        return PlannedChange(entry.section, entry.name, PlannedAction.CREATE, None, entry.members, differences)
     if entry.members.get("kind", "webhook") != found.get("kind", "webhook"):
         raise CommandError(f"The {entry.section} {entry.name} is of another kind. Delete it, or choose another name.")
     names = {each["id"]: each["name"] for each in existing["connection"]}
@@ -77,8 +81,8 @@ def _change(entry: Entry, found: Mapping[str, Any] | None, existing: Existing, *
         and (not _is_as(key, value, now.get(key)) or (resend_secrets and has_reference(value)))
     }
     differences = tuple(_differences(changed, now))
-    action = Action.UPDATE if changed else Action.KEEP
-    return Change(entry.section, entry.name, action, found["id"], changed, differences)
+    action = PlannedAction.UPDATE if changed else PlannedAction.KEEP
+    return PlannedChange(entry.section, entry.name, action, found["id"], changed, differences)
 
 
 def _is_as(member: str, wanted: Any, found: Any) -> bool:
@@ -104,32 +108,32 @@ def _covers(wanted: Any, found: Any) -> bool:
     return bool(wanted == found)
 
 
-def _differences(changed: Mapping[str, Any], now: Mapping[str, Any] | None) -> Iterator[Difference]:
+def _differences(changed: Mapping[str, Any], now: Mapping[str, Any] | None) -> Iterator[MemberChange]:
     """The members that change; `now` is None where there is nothing yet."""
     for key, value in changed.items():
         before = None if now is None else now.get(key)
         if key == "url":
-            yield Difference(key, before, shown_url(plain(value)))
+            yield MemberChange(key, before, shown_url(plain(value)))
         elif key == "headers":
-            yield Difference(key, sorted(before or ()), sorted(value))
+            yield MemberChange(key, sorted(before or ()), sorted(value))
         elif key in WHOLE or now is None or not isinstance(before, dict):
-            yield Difference(key, before, shown(value))
+            yield MemberChange(key, before, shown(value))
         else:
             yield from _within(key, value, before)
 
 
-def _within(path: str, wanted: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[Difference]:
+def _within(path: str, wanted: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[MemberChange]:
     for key, value in wanted.items():
         was, member = before.get(key), f"{path}.{key}"
         if isinstance(value, dict) and isinstance(was, dict):
             yield from _within(member, value, was)
         elif isinstance(value, Reference) or not _covers(value, was):
-            yield Difference(member, was, shown(value))
+            yield MemberChange(member, was, shown(value))
 
 
-def _removals(entries: Sequence[Entry], existing: Existing) -> Iterator[Change]:
+def _removals(entries: Sequence[DeclaredEntry], existing: Existing) -> Iterator[PlannedChange]:
     kept = {entry[:2] for entry in entries}
     for section in reversed(tuple(existing)):
         for each in existing[section]:
             if (section, each["name"]) not in kept:
-                yield Change(section, each["name"], Action.DELETE, each["id"], {}, ())
+                yield PlannedChange(section, each["name"], PlannedAction.DELETE, each["id"], {}, ())

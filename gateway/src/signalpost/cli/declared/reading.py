@@ -26,7 +26,7 @@ class Reference(Struct, frozen=True):
         return f"Reference({self.source})"
 
 
-class Entry(NamedTuple):
+class DeclaredEntry(NamedTuple):
     """A connection or a subscription, as the file says it is to be."""
 
     section: str
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     """JSON as the API takes it, with a Reference in place of each value that is elsewhere."""
 
 
-def read(file: Path, environment: Mapping[str, str] = os.environ) -> list[Entry]:
+def read(file: Path, environment: Mapping[str, str] = os.environ) -> list[DeclaredEntry]:
     """The entries of a file, connections first. Raises Misuse, which names what is wrong."""
     try:
         said = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def read(file: Path, environment: Mapping[str, str] = os.environ) -> list[Entry]
     return entries
 
 
-def _entries(section: str, tables: Any, environment: Mapping[str, str], file: Path) -> Iterator[Entry]:
+def _entries(section: str, tables: Any, environment: Mapping[str, str], file: Path) -> Iterator[DeclaredEntry]:
     if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
         raise Misuse(f"Write [[{section}]], with two brackets on each side.")
     for table in tables:
@@ -64,7 +64,7 @@ def _entries(section: str, tables: Any, environment: Mapping[str, str], file: Pa
         if isinstance(table.get("secret"), str):
             raise Misuse(f"{where}: secret. {_INLINE}")
         members = {key: _resolved(value, f"{where}: {key}", environment, file.parent) for key, value in table.items()}
-        yield Entry(section, name, members)
+        yield DeclaredEntry(section, name, members)
 
 
 def _resolved(value: Any, where: str, environment: Mapping[str, str], folder: Path) -> Any:

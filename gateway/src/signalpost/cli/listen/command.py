@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from signalpost.cli.client import Client, Misuse, NoGateway, connect
 from signalpost.cli.events import OPTIONS, Document, Type, end_of_log
 from signalpost.cli.given_secret import GivenSecret, the_secret
-from signalpost.cli.listen.feed import Entry, Feed
+from signalpost.cli.listen.feed import EventFeed, FeedEntry
 from signalpost.cli.listen.forwarder import Forwarder, OnlyShown, chance
 from signalpost.cli.listen.keyboard import keys
 from signalpost.cli.listen.own_secret import listen_secret
@@ -81,7 +81,7 @@ class Run:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, following.cancel)
         async with _gateway() as client, self._forwarder() as forwarder:
             begin = await asyncio.to_thread(end_of_log, client) if after is None else after
-            feed = Feed(client, begin, self._screen, event_type, document)
+            feed = EventFeed(client, begin, self._screen, event_type, document)
             with keys(self._handlers(forwarder, following.cancel)) as has_keys:
                 self._greet(client, has_keys=has_keys)
                 try:
@@ -100,7 +100,7 @@ class Run:
                 await poster.check(self._url)
             except Bad as bad:
                 raise Misuse(f"--forward-to: {bad}") from None
-            chaos: Chaos[Entry] = Chaos(self._troubles, chance)
+            chaos: Chaos[FeedEntry] = Chaos(self._troubles, chance)
             screen = self._screen
             forwarder = Forwarder(poster, self._url, self._secret, chaos, screen.sending, screen.sent, screen.dropped)
             try:

@@ -22,7 +22,7 @@ RETRIED = (429, 500, 502, 503, 504)
 """The statuses that pass."""
 
 
-class Entry(Struct, frozen=True):
+class FeedEntry(Struct, frozen=True):
     """One event of the feed, as the very bytes that endpoints get."""
 
     sequence: int
@@ -34,10 +34,10 @@ class Entry(Struct, frozen=True):
         return bytes(self.event)
 
 
-class Page(Struct, frozen=True):
+class FeedPage(Struct, frozen=True):
     """One answer of the feed."""
 
-    data: list[Entry]
+    data: list[FeedEntry]
     last: int
 
 
@@ -54,7 +54,7 @@ class Observer(Protocol):
         """Some events are no longer kept, and were not handed out."""
 
 
-class Feed:
+class EventFeed:
     """The events of a tenant after a sequence, filtered."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Feed:
         self._filter = {"eventType": event_type, "externalId": document}
         self._failures = 0
 
-    async def entries(self) -> AsyncIterator[Entry | None]:
+    async def entries(self) -> AsyncIterator[FeedEntry | None]:
         """The next events, for ever; None each time that there are no more for now. An event is done with when the
         next one is asked for."""
         while True:
@@ -82,7 +82,7 @@ class Feed:
                 yield None
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def _page(self) -> Page | None:
+    async def _page(self) -> FeedPage | None:
         """The next page, or None if it could not be read."""
         try:
             page = await asyncio.to_thread(self._read)
@@ -97,13 +97,13 @@ class Feed:
             self._observer.found()
         return page
 
-    def _read(self) -> Page:
+    def _read(self) -> FeedPage:
         query = {"after": self.after, "limit": MAX_PAGE, **self._filter}
         given = {name: value for name, value in query.items() if value is not None}
         with self._client.open(f"{path('events')}?{urlencode(given)}") as response:
             raw = response.read()
         try:
-            return msgspec.json.decode(raw, type=Page)
+            return msgspec.json.decode(raw, type=FeedPage)
         except msgspec.MsgspecError:
             raise CommandError(f"{self._client.url} does not answer like a Signalpost gateway.") from None
 

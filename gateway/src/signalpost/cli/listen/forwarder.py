@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from signalpost.cli.listen.feed import Entry
+from signalpost.cli.listen.feed import FeedEntry
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
-from signalpost.local.chaos import Chaos, Planned, Signing
+from signalpost.local.chaos import Chaos, ChaosSigning, Planned
 from signalpost.local.direct_delivery import endpoint, event_of
 from signalpost.local.poster import Poster
 from signalpost_receiver import make_token
@@ -40,7 +40,7 @@ class Heading(Struct, frozen=True, rename="camel"):
 class Forwarded(Struct, frozen=True):
     """One request that was made, and what happened to it."""
 
-    planned: Planned[Entry]
+    planned: Planned[FeedEntry]
     heading: Heading
     request: OutgoingRequest
     outcome: Outcome
@@ -48,7 +48,7 @@ class Forwarded(Struct, frozen=True):
     @property
     def is_right(self) -> bool:
         """Whether the receiver did what it should: it takes what is genuine, and refuses what is forged."""
-        if self.planned.signing is not Signing.FORGED:
+        if self.planned.signing is not ChaosSigning.FORGED:
             return self.outcome.failure is None
         return self.outcome.status is not None and 400 <= self.outcome.status < 500
 
@@ -61,10 +61,10 @@ class Forwarder:
         poster: Poster,
         url: str,
         secret: str,
-        chaos: Chaos[Entry],
-        sending: Callable[[Planned[Entry], Heading], None],
+        chaos: Chaos[FeedEntry],
+        sending: Callable[[Planned[FeedEntry], Heading], None],
         sent: Callable[[Forwarded], None],
-        dropped: Callable[[Planned[Entry], Heading], None],
+        dropped: Callable[[Planned[FeedEntry], Heading], None],
     ) -> None:
         """`sending` is called before each request, `sent` after it, `dropped` where none is made on purpose."""
         self._poster = poster
@@ -74,18 +74,18 @@ class Forwarder:
         self._dropped = dropped
         other = make_token()
         self._webhooks = {
-            Signing.USUAL: Webhook(endpoint(url, secret)),
-            Signing.OLD: Webhook(endpoint(url, secret, other)),
-            Signing.NEW: Webhook(endpoint(url, other, secret)),
-            Signing.FORGED: Webhook(endpoint(url, other)),
+            ChaosSigning.USUAL: Webhook(endpoint(url, secret)),
+            ChaosSigning.OLD: Webhook(endpoint(url, secret, other)),
+            ChaosSigning.NEW: Webhook(endpoint(url, other, secret)),
+            ChaosSigning.FORGED: Webhook(endpoint(url, other)),
         }
         self._later: set[asyncio.Task[None]] = set()
 
-    async def forward(self, entry: Entry | None) -> None:
+    async def forward(self, entry: FeedEntry | None) -> None:
         """Make the requests of an event; if there is none, those that were held back."""
         await self._make(self._chaos.flush() if entry is None else self._chaos.plan(entry))
 
-    async def send(self, planned: Planned[Entry]) -> None:
+    async def send(self, planned: Planned[FeedEntry]) -> None:
         """Make one request now."""
         body, heading = planned.entry.body, heading_of(planned.entry)
         self._sending(planned, heading)
@@ -100,7 +100,7 @@ class Forwarder:
             task.cancel()
         await asyncio.gather(*self._later, return_exceptions=True)
 
-    async def _make(self, requests: list[Planned[Entry]]) -> None:
+    async def _make(self, requests: list[Planned[FeedEntry]]) -> None:
         for planned in requests:
             if planned.is_dropped:
                 self._dropped(planned, heading_of(planned.entry))
@@ -111,7 +111,7 @@ class Forwarder:
             else:
                 await self.send(planned)
 
-    async def _send_later(self, planned: Planned[Entry]) -> None:
+    async def _send_later(self, planned: Planned[FeedEntry]) -> None:
         await asyncio.sleep(planned.delay_s)
         await self.send(planned)
 
@@ -119,20 +119,20 @@ class Forwarder:
 class OnlyShown:
     """Shows events that are forwarded nowhere."""
 
-    def __init__(self, shown: Callable[[Planned[Entry], Heading], None]) -> None:
+    def __init__(self, shown: Callable[[Planned[FeedEntry], Heading], None]) -> None:
         self._shown = shown
 
-    async def forward(self, entry: Entry | None) -> None:
+    async def forward(self, entry: FeedEntry | None) -> None:
         """Show an event, if there is one."""
         if entry is not None:
             await self.send(Planned(entry))
 
-    async def send(self, planned: Planned[Entry]) -> None:
+    async def send(self, planned: Planned[FeedEntry]) -> None:
         """Show one event."""
         self._shown(planned, heading_of(planned.entry))
 
 
-def heading_of(entry: Entry) -> Heading:
+def heading_of(entry: FeedEntry) -> Heading:
     """What is shown of an event of the feed."""
     return msgspec.json.decode(entry.body, type=Heading)
 

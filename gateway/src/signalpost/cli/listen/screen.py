@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from signalpost.cli.listen.feed import Entry
+from signalpost.cli.listen.feed import FeedEntry
 from signalpost.cli.listen.forwarder import Forwarded, Heading
 from signalpost.cli.output import cell, console, print_json, say, warn
 from signalpost.domain.delivery.outcome import Outcome
@@ -30,15 +30,15 @@ class Screen:
         self._chosen = 0
         """How far the chosen request is from the newest."""
 
-    def sending(self, planned: Planned[Entry], heading: Heading) -> None:
+    def sending(self, planned: Planned[FeedEntry], heading: Heading) -> None:
         """Show that a request is made."""
         self._event("-->", planned, heading)
 
-    def dropped(self, planned: Planned[Entry], heading: Heading) -> None:
+    def dropped(self, planned: Planned[FeedEntry], heading: Heading) -> None:
         """Show that an event is not sent, as `--chaos` asked for."""
         self._event("--x", planned, heading)
 
-    def _event(self, arrow: str, planned: Planned[Entry], heading: Heading) -> None:
+    def _event(self, arrow: str, planned: Planned[FeedEntry], heading: Heading) -> None:
         document = heading.document
         line = Text.assemble(
             (_now(), "dim"), f" {arrow} ", (heading.type, "bold"), f" #{planned.entry.sequence} ",
@@ -104,12 +104,12 @@ class Screen:
 class JsonScreen(Screen):
     """What a script reads: a line for each request."""
 
-    def sending(self, planned: Planned[Entry], heading: Heading) -> None:
+    def sending(self, planned: Planned[FeedEntry], heading: Heading) -> None:
         """Print the event, if it goes nowhere."""
         if self._url is None:
             print_json({"sequence": planned.entry.sequence, "event": json.loads(planned.entry.body)})
 
-    def dropped(self, planned: Planned[Entry], heading: Heading) -> None:
+    def dropped(self, planned: Planned[FeedEntry], heading: Heading) -> None:
         """Print what was not sent, as `--chaos` asked for."""
         _print_request(planned, heading, None, is_right=True)
 
@@ -121,7 +121,7 @@ class JsonScreen(Screen):
         """Print nothing: the next event says it."""
 
 
-def _print_request(planned: Planned[Entry], heading: Heading, outcome: Outcome | None, *, is_right: bool) -> None:
+def _print_request(planned: Planned[FeedEntry], heading: Heading, outcome: Outcome | None, *, is_right: bool) -> None:
     """All lines have the same members; what happened to a request that was not made is null."""
     print_json(
         {

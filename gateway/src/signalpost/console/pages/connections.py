@@ -15,7 +15,7 @@ from signalpost.api.routing.shapes.destinations import (
     Destination,
     DestinationList,
 )
-from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.schema_form import SchemaForm, schema_form
 
 
@@ -100,19 +100,19 @@ async def change(visit: Visit) -> SeeOther:
     return SeeOther(f"/connections/{connection.id}", "changed")
 
 
-async def test(visit: Visit) -> Shown:
+async def test(visit: Visit) -> ShownOnce:
     result = await visit.calls.change("test_connection", id=visit.params["id"])
     found = await view_one(visit)
     tested = msgspec.json.decode(result, type=ConnectionTest)
-    return Shown("connection.html", replace(found, test=tested))
+    return ShownOnce("connection.html", replace(found, test=tested))
 
 
-async def connect(visit: Visit) -> Shown:
+async def connect(visit: Visit) -> ShownOnce:
     """Asks for a person's consent. The browser goes to the vendor by a link: a form may not lead to another site."""
     asked = await visit.calls.change("connect_connection", {}, id=visit.params["id"])
     found = await view_one(visit)
     consent = msgspec.json.decode(asked, type=ConsentAsked)
-    return Shown("connection.html", replace(found, consent=consent))
+    return ShownOnce("connection.html", replace(found, consent=consent))
 
 
 async def disconnect(visit: Visit) -> SeeOther:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage, Destination
 from signalpost.api.routing.shapes.subscriptions import NewSubscription
-from signalpost.console.calls import Refusal
+from signalpost.console.calls import CallFailed
 from signalpost.console.condition_form import (
     AfterForm,
     ConditionForm,
@@ -17,7 +17,7 @@ from signalpost.console.condition_form import (
     typed_after,
     typed_condition,
 )
-from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews, problem
 from signalpost.console.pages.subscription import CONFIG
@@ -61,7 +61,7 @@ async def _find(visit: Visit) -> Destination:
     for kind in await kinds(visit):
         if kind.kind == visit.params["kind"]:
             return kind
-    raise Refusal(problem(404, "Not found", "No kind of this name is installed.", "kind_not_found"))
+    raise CallFailed(problem(404, "Not found", "No kind of this name is installed.", "kind_not_found"))
 
 
 def _form(visit: Visit, kind: Destination) -> SchemaForm:
@@ -80,11 +80,11 @@ def _said(visit: Visit, kind: Destination) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-async def preview(visit: Visit) -> Shown:
+async def preview(visit: Visit) -> ShownOnce:
     """What would become of the last events, before anything is saved."""
     kind = await _find(visit)
     found = await previews(visit, kind.kind, _said(visit, kind))
-    return Shown("from_scratch.html", msgspec.structs.replace(await view(visit), previews=found))
+    return ShownOnce("from_scratch.html", msgspec.structs.replace(await view(visit), previews=found))
 
 
 async def save_paused(visit: Visit) -> SeeOther:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
-from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.domain.api_key import Role
 
 
@@ -26,11 +26,11 @@ async def view(visit: Visit) -> View:
     return View(page.data, page.next, cursor is None, visit.given("name"), visit.given("role") or Role.VIEWER)
 
 
-async def create(visit: Visit) -> Shown:
+async def create(visit: Visit) -> ShownOnce:
     visit.need_proof()
     body = {"name": visit.given("name"), "role": visit.given("role")}
     made = await visit.calls.change("create_key", body, key=visit.given("key"))
-    return Shown("new_key.html", msgspec.json.decode(made, type=NewKey))
+    return ShownOnce("new_key.html", msgspec.json.decode(made, type=NewKey))
 
 
 async def revoke(visit: Visit) -> SeeOther:

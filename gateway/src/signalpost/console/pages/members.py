@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
-from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.domain.api_key import Role
 
 
@@ -20,7 +20,7 @@ class View(Struct, frozen=True):
     roles: Sequence[str] = tuple(Role)
 
 
-class Link(Struct, frozen=True):
+class InvitationLink(Struct, frozen=True):
     """The link of an invitation, shown once."""
 
     url: str | None
@@ -35,12 +35,12 @@ async def view(visit: Visit) -> View:
     return View(page.data, page.next, cursor is None, visit.given("name"), visit.given("email"), role)
 
 
-async def invite(visit: Visit) -> Shown:
+async def invite(visit: Visit) -> ShownOnce:
     visit.need_proof()
     body = {"name": visit.given("name"), "email": visit.given("email"), "role": visit.given("role")}
     answer = await visit.calls.change("invite_member", body, key=visit.given("key"))
     made = msgspec.json.decode(answer, type=InvitedMember)
-    return Shown("invitation.html", Link(made.url, made.invited_until, made.name))
+    return ShownOnce("invitation.html", InvitationLink(made.url, made.invited_until, made.name))
 
 
 async def change(visit: Visit) -> SeeOther:
@@ -50,11 +50,11 @@ async def change(visit: Visit) -> SeeOther:
     return SeeOther("/members", "changed")
 
 
-async def reset(visit: Visit) -> Shown:
+async def reset(visit: Visit) -> ShownOnce:
     visit.need_proof()
     answer = await visit.calls.change("reset_member", key=visit.given("key"), id=visit.given("id"))
     made = msgspec.json.decode(answer, type=Invitation)
-    return Shown("invitation.html", Link(made.url, made.expires_at))
+    return ShownOnce("invitation.html", InvitationLink(made.url, made.expires_at))
 
 
 async def remove(visit: Visit) -> SeeOther:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.service import BadField, Problem
-from signalpost.console.calls import Refusal
+from signalpost.console.calls import CallFailed
 from signalpost.console.page import Visit
 from signalpost.engine.connectors.preview import Preview
 
@@ -54,7 +54,7 @@ async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, A
         return found[:LOOKED_AT]
     wanted = f"a {' or '.join(types)}" if types else "of the chosen types"
     detail = f"None of the last 250 events is {wanted}. Change a document, then look again."
-    raise Refusal(problem(409, "Nothing to look at yet", detail, "no_event"))
+    raise CallFailed(problem(409, "Nothing to look at yet", detail, "no_event"))
 
 
 def problem(status: int, title: str, detail: str, code: str, errors: list[BadField] | None = None) -> Problem:

@@ -9,9 +9,9 @@ from msgspec import UNSET, Struct
 from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage, Destination
 from signalpost.api.routing.shapes.service import BadField
 from signalpost.api.routing.shapes.subscriptions import NewSubscription
-from signalpost.console.calls import Refusal
+from signalpost.console.calls import CallFailed
 from signalpost.console.condition_form import Duration, duration_of, seconds_of, typed_duration
-from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews, problem
 from signalpost.destinations.presets import Input, Preset, body_of
@@ -64,7 +64,7 @@ async def _find(visit: Visit) -> tuple[Destination, Preset]:
         for preset in kind.presets:
             if preset.name == visit.params["preset"]:
                 return kind, preset
-    raise Refusal(problem(404, "Not found", "There is no recipe with this name.", "preset_not_found"))
+    raise CallFailed(problem(404, "Not found", "There is no recipe with this name.", "preset_not_found"))
 
 
 def _blank(visit: Visit, each: Input) -> Blank:
@@ -105,7 +105,7 @@ def _filled_in(visit: Visit, preset: Preset) -> dict[str, Any]:
         errors = [
             BadField(pointer=pointers[str(bad.below[0])], code=bad.code, detail=bad.detail) for bad in several.bads
         ]
-        raise Refusal(problem(422, "Invalid fields", "Some blanks are not filled in.", "invalid", errors)) from None
+        raise CallFailed(problem(422, "Invalid fields", "Some blanks are not filled in.", "invalid", errors)) from None
 
 
 def _value(text: str) -> Any:
@@ -115,12 +115,12 @@ def _value(text: str) -> Any:
         return text
 
 
-async def preview(visit: Visit) -> Shown:
+async def preview(visit: Visit) -> ShownOnce:
     """What would become of the last events of the types that the recipe wants: the request, or why there is none."""
     kind, preset = await _find(visit)
     body = {**_filled_in(visit, preset), "connection": visit.given("connection")}
     found = await previews(visit, kind.kind, body)
-    return Shown("recipe.html", msgspec.structs.replace(await view(visit), previews=found))
+    return ShownOnce("recipe.html", msgspec.structs.replace(await view(visit), previews=found))
 
 
 async def save_paused(visit: Visit) -> SeeOther:

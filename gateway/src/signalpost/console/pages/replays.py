@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPage, ReplaysOfMany
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
-from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.deliveries import moment_of
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import SECOND
@@ -65,12 +65,12 @@ def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
     return asked
 
 
-async def plan(visit: Visit) -> Shown:
+async def plan(visit: Visit) -> ShownOnce:
     """Counts, and sends nothing."""
     chosen = visit.given("subscription")
     counted = await visit.calls.change("start_replays", {**_asked(visit, [chosen] if chosen else []), "dryRun": True})
     plan = msgspec.json.decode(counted, type=ReplaysOfMany)
-    return Shown("replays.html", msgspec.structs.replace(await view(visit), plan=plan))
+    return ShownOnce("replays.html", msgspec.structs.replace(await view(visit), plan=plan))
 
 
 async def start(visit: Visit) -> SeeOther:

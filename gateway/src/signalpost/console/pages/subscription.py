@@ -16,7 +16,7 @@ from signalpost.console.condition_form import (
     typed_after,
     typed_condition,
 )
-from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
 from signalpost.domain.event import BY_WIRE
@@ -122,11 +122,11 @@ async def change(visit: Visit) -> SeeOther:
     return await _patch(visit, changed, "changed")
 
 
-async def rotate(visit: Visit) -> Shown:
+async def rotate(visit: Visit) -> ShownOnce:
     visit.need_proof()
     made = await visit.calls.change("rotate_secret", {}, key=visit.given("key"), id=visit.params["id"])
     secret = msgspec.json.decode(made, type=_NewSecret)
-    return Shown("rotated.html", Rotated(await _read(visit), secret.secret, secret.standard_webhooks_secret))
+    return ShownOnce("rotated.html", Rotated(await _read(visit), secret.secret, secret.standard_webhooks_secret))
 
 
 async def promote(visit: Visit) -> SeeOther:
@@ -134,9 +134,9 @@ async def promote(visit: Visit) -> SeeOther:
     return _back(visit, "promoted")
 
 
-async def test(visit: Visit) -> Shown:
+async def test(visit: Visit) -> ShownOnce:
     result = await visit.calls.change("test_subscription", id=visit.params["id"])
-    return Shown("tested.html", Tested(await _read(visit), msgspec.json.decode(result, type=TestResult)))
+    return ShownOnce("tested.html", Tested(await _read(visit), msgspec.json.decode(result, type=TestResult)))
 
 
 async def delete(visit: Visit) -> SeeOther:

@@ -13,7 +13,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
     TestResult,
 )
-from signalpost.console.page import Page, Shown, Visit
+from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
 
@@ -72,25 +72,25 @@ def asked_for(visit: Visit) -> dict[str, Any]:
     return body
 
 
-async def test(visit: Visit) -> Shown:
+async def test(visit: Visit) -> ShownOnce:
     """Sends a sample event to what the form says; nothing is saved."""
     result = await visit.calls.change("test_draft", asked_for(visit))
     shown = msgspec.structs.replace(await view_new(visit), test=msgspec.json.decode(result, type=TestResult))
-    return Shown("new_subscription.html", shown)
+    return ShownOnce("new_subscription.html", shown)
 
 
-async def save_paused(visit: Visit) -> Shown:
+async def save_paused(visit: Visit) -> ShownOnce:
     return await _create(visit, "paused")
 
 
-async def activate(visit: Visit) -> Shown:
+async def activate(visit: Visit) -> ShownOnce:
     return await _create(visit, "active")
 
 
-async def _create(visit: Visit, status: str) -> Shown:
+async def _create(visit: Visit, status: str) -> ShownOnce:
     body = {**asked_for(visit), "status": status}
     made = await visit.calls.change("create_subscription", body, key=visit.given("key"))
-    return Shown("created.html", msgspec.json.decode(made, type=NewSubscription))
+    return ShownOnce("created.html", msgspec.json.decode(made, type=NewSubscription))
 
 
 PAGES = (

@@ -21,14 +21,14 @@ from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.browser import keeps_cookie
-from signalpost.console.calls import Calls, Refusal
+from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.front import Front
-from signalpost.console.page import Page, Shown, Visit
+from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.portal import ENTER, ROOT
-from signalpost.console.portal.entry import Entry, Guest, framed_by
+from signalpost.console.portal.entry import Guest, PortalEntry, framed_by
 from signalpost.console.portal.pages import PAGES
 from signalpost.console.portal.theme import css
-from signalpost.console.replies import Replies, Reply, see_other
+from signalpost.console.replies import EarlyReply, Replies, see_other
 from signalpost.runtime.asgi import Receive, Scope, Send
 
 _NO_COOKIE: Final = "Browsers do not keep you signed in over plain HTTP. Open this page over HTTPS."
@@ -48,7 +48,7 @@ class Portal:
         self._public_urls = public_urls
         self._replies = Replies(templates, services.off_loop, "portal/error.html")
         self._front = Front(services, self._replies, public_urls, ROOT, self._route)
-        self._entry = Entry(services, self._replies)
+        self._entry = PortalEntry(services, self._replies)
         self._pages = PathTable({f"{ROOT}{page.path}": page for page in pages})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,7 +59,7 @@ class Portal:
     ) -> tuple[str, Response | Streamed]:
         if path.startswith(f"{ENTER}/"):
             if not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
-                raise Reply(self._replies.error(400, "HTTPS is needed", _NO_COOKIE))
+                raise EarlyReply(self._replies.error(400, "HTTPS is needed", _NO_COOKIE))
             return ENTER, await self._entry.enter(request, path.removeprefix(f"{ENTER}/"))
         guest = await self._entry.who(request)
         route, response = await self._inside(scope, request, path, guest)
@@ -96,7 +96,7 @@ class Portal:
             if request.method == "POST":
                 return await self._carry_out(request, guest, visit, page)
             return await self._show(200, guest, visit, page)
-        except Refusal as refusal:
+        except CallFailed as refusal:
             return self._refused(guest, refusal.problem)
 
     async def _carry_out(self, request: Request, guest: Guest, visit: Visit, page: Page) -> Response:
@@ -106,11 +106,11 @@ class Portal:
             return self._error(400, guest, "No such form", "This page has no such button. Load it again.")
         try:
             outcome = await do(visit)
-        except Refusal as refusal:
+        except CallFailed as refusal:
             if refusal.problem.status in (401, 403, 404):
                 raise
             return await self._show(refusal.problem.status, guest, replace(visit, problem=refusal.problem), page)
-        if isinstance(outcome, Shown):
+        if isinstance(outcome, ShownOnce):
             return await self._replies.full_page(200, outcome.template, self._context(guest, visit, page, outcome.view))
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
         return see_other(visit.path(outcome.path) + done)

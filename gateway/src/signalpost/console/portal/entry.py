@@ -15,7 +15,7 @@ from signalpost.commands.portal_links import OpenPortalLink
 from signalpost.console.browser import cookie_of, is_navigation
 from signalpost.console.front import policy
 from signalpost.console.portal import ROOT
-from signalpost.console.replies import Replies, Reply, see_other
+from signalpost.console.replies import EarlyReply, Replies, see_other
 from signalpost.domain.audit import Actor
 from signalpost.domain.errors import Gone, NotFound, Unauthenticated
 from signalpost.domain.portal_link import PortalLink
@@ -29,7 +29,7 @@ class Guest(NamedTuple):
     link: PortalLink
 
 
-class Entry:
+class PortalEntry:
     def __init__(self, services: Services, replies: Replies) -> None:
         self._services = services
         self._sessions = services.sessions
@@ -47,7 +47,7 @@ class Entry:
             else:
                 if principal.portal is not None:
                     return Guest(principal, principal.portal)
-        raise Reply(self.ended(401))
+        raise EarlyReply(self.ended(401))
 
     async def enter(self, request: Request, token: str) -> Response:
         """The answer to whoever follows a link, or presses its button."""

@@ -15,7 +15,7 @@ from signalpost.api.routing.shapes.deliveries import (
     ShownReplay,
 )
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, Subscription, SubscriptionPage
-from signalpost.console.page import Page, SeeOther, Shown, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of
 from signalpost.domain.event import BY_WIRE
@@ -85,11 +85,11 @@ async def _patch(visit: Visit, changed: Mapping[str, Any], done: str) -> SeeOthe
     return SeeOther(f"/subscriptions/{visit.params['id']}", done)
 
 
-async def test(visit: Visit) -> Shown:
+async def test(visit: Visit) -> ShownOnce:
     return msgspec.structs.replace(await subscription.test(visit), template="portal/tested.html")
 
 
-async def rotate(visit: Visit) -> Shown:
+async def rotate(visit: Visit) -> ShownOnce:
     return msgspec.structs.replace(await subscription.rotate(visit), template="portal/rotated.html")
 
 
@@ -106,9 +106,9 @@ async def view_new(visit: Visit) -> NewEndpoint:
     return NewEndpoint({name: visit.given(name) for name in ("name", "url")}, visit.form.get("type", list(BY_WIRE)))
 
 
-async def create(visit: Visit) -> Shown:
+async def create(visit: Visit) -> ShownOnce:
     made = await visit.calls.change("create_subscription", subscriptions.asked_for(visit), key=visit.given("key"))
-    return Shown("portal/created.html", msgspec.json.decode(made, type=NewSubscription))
+    return ShownOnce("portal/created.html", msgspec.json.decode(made, type=NewSubscription))
 
 
 # --- Deliveries -------------------------------------------------------------------------------------------------------
@@ -180,11 +180,11 @@ def _span(visit: Visit) -> dict[str, Any]:
     return {"from": moment_of(given["from"]), "to": moment_of(given["to"]), "status": given["status"]}
 
 
-async def plan(visit: Visit) -> Shown:
+async def plan(visit: Visit) -> ShownOnce:
     """Counts, and sends nothing."""
     counted = await visit.calls.change("start_replay", {**_span(visit), "dryRun": True}, id=visit.params["id"])
     shown = msgspec.structs.replace(await view_again(visit), plan=msgspec.json.decode(counted, type=ReplayCount))
-    return Shown("portal/again.html", shown)
+    return ShownOnce("portal/again.html", shown)
 
 
 async def start(visit: Visit) -> SeeOther:

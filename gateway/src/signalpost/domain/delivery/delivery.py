@@ -45,7 +45,7 @@ class State(IntEnum):
     SETTLED = 7
 
 
-class Input(IntEnum):
+class DeliveryInput(IntEnum):
     SKIP = 0
     TAKE = 1
     BLOCK = 2
@@ -65,35 +65,39 @@ class Input(IntEnum):
     """Not to be sent before a moment: the subscription delays the delivery, or a vendor wants fewer calls."""
 
 
-TRANSITIONS: Mapping[State, Mapping[Input, State]] = {
-    State.UNREAD: {Input.SKIP: State.SETTLED, Input.TAKE: State.OPEN, Input.BLOCK: State.BLOCKED},
-    State.BLOCKED: {Input.PROMOTE: State.OPEN, Input.GIVE_UP: State.FAILED},
+TRANSITIONS: Mapping[State, Mapping[DeliveryInput, State]] = {
+    State.UNREAD: {
+        DeliveryInput.SKIP: State.SETTLED,
+        DeliveryInput.TAKE: State.OPEN,
+        DeliveryInput.BLOCK: State.BLOCKED,
+    },
+    State.BLOCKED: {DeliveryInput.PROMOTE: State.OPEN, DeliveryInput.GIVE_UP: State.FAILED},
     State.OPEN: {
-        Input.SEND: State.IN_FLIGHT,
-        Input.RETRY_NOW: State.RETRY_READY,
-        Input.GIVE_UP: State.FAILED,
+        DeliveryInput.SEND: State.IN_FLIGHT,
+        DeliveryInput.RETRY_NOW: State.RETRY_READY,
+        DeliveryInput.GIVE_UP: State.FAILED,
     },
     State.AWAITING_RETRY: {
-        Input.COME_DUE: State.RETRY_READY,
-        Input.RETRY_NOW: State.AWAITING_RETRY,
-        Input.GIVE_UP: State.FAILED,
+        DeliveryInput.COME_DUE: State.RETRY_READY,
+        DeliveryInput.RETRY_NOW: State.AWAITING_RETRY,
+        DeliveryInput.GIVE_UP: State.FAILED,
     },
     State.RETRY_READY: {
-        Input.SEND: State.IN_FLIGHT,
-        Input.RETRY_NOW: State.RETRY_READY,
-        Input.GIVE_UP: State.FAILED,
+        DeliveryInput.SEND: State.IN_FLIGHT,
+        DeliveryInput.RETRY_NOW: State.RETRY_READY,
+        DeliveryInput.GIVE_UP: State.FAILED,
     },
     State.IN_FLIGHT: {
-        Input.DELIVERED: State.SETTLED,
-        Input.SKIP: State.SETTLED,
-        Input.FAIL: State.AWAITING_RETRY,
-        Input.WAIT: State.AWAITING_RETRY,
-        Input.GIVE_UP: State.FAILED,
-        Input.INTERRUPTED: State.OPEN,
-        Input.RETRY_INTERRUPTED: State.RETRY_READY,
+        DeliveryInput.DELIVERED: State.SETTLED,
+        DeliveryInput.SKIP: State.SETTLED,
+        DeliveryInput.FAIL: State.AWAITING_RETRY,
+        DeliveryInput.WAIT: State.AWAITING_RETRY,
+        DeliveryInput.GIVE_UP: State.FAILED,
+        DeliveryInput.INTERRUPTED: State.OPEN,
+        DeliveryInput.RETRY_INTERRUPTED: State.RETRY_READY,
     },
-    State.FAILED: {Input.NEW_RUN: State.AWAITING_RETRY},
-    State.SETTLED: {Input.NEW_RUN: State.AWAITING_RETRY},
+    State.FAILED: {DeliveryInput.NEW_RUN: State.AWAITING_RETRY},
+    State.SETTLED: {DeliveryInput.NEW_RUN: State.AWAITING_RETRY},
 }
 """The next state for each state and input. An input that a state does not list cannot happen there: it raises
 KeyError."""
@@ -139,7 +143,7 @@ class Delivery(Struct, eq=False, gc=False):
     def __repr__(self) -> str:
         return f"Delivery({self.sequence}, {self.state.name}, failed={self.failed_attempts}, run={self.run})"
 
-    def advance(self, given: Input) -> State:
+    def advance(self, given: DeliveryInput) -> State:
         """Follow an input to the next state, which is returned. Raises KeyError where the table has no entry."""
         self.state = state = TRANSITIONS[self.state][given]
         return state
@@ -158,16 +162,16 @@ class Delivery(Struct, eq=False, gc=False):
 class Verdict(Struct, frozen=True):
     """What happens to a delivery after an attempt."""
 
-    input: Input
+    input: DeliveryInput
     counted: bool = False
     """Whether the attempt counts (C16)."""
     due: int = 0
     """When it may be sent again, µs, with `Input.FAIL` and `Input.WAIT`."""
 
 
-_SETTLED = Verdict(Input.DELIVERED, counted=True)
-_SKIPPED = Verdict(Input.SKIP)
-_GIVEN_UP = Verdict(Input.GIVE_UP, counted=True)
+_SETTLED = Verdict(DeliveryInput.DELIVERED, counted=True)
+_SKIPPED = Verdict(DeliveryInput.SKIP)
+_GIVEN_UP = Verdict(DeliveryInput.GIVE_UP, counted=True)
 
 
 def decide(
@@ -191,13 +195,13 @@ def decide(
     if failure is Failure.REJECTED:
         return _GIVEN_UP
     if delivery.resume_at is not None:
-        return Verdict(Input.FAIL, due=max(delivery.resume_at, now))
+        return Verdict(DeliveryInput.FAIL, due=max(delivery.resume_at, now))
     failures = delivery.failed_attempts + 1
     if failures >= (delivery.max_attempts or len(delays) + 1):
         return _GIVEN_UP
     # A run that has more attempts than the schedule has delays (the schedule was changed since) repeats the last delay.
     seconds = (delays or retry.DELAYS)[min(failures, len(delays)) - 1]
-    return Verdict(Input.FAIL, counted=True, due=now + retry.delay(seconds, jitter, retry_after))
+    return Verdict(DeliveryInput.FAIL, counted=True, due=now + retry.delay(seconds, jitter, retry_after))
 
 
 def _uncounted(delivery: Delivery, outcome: Outcome, now: int) -> Verdict:
@@ -212,9 +216,9 @@ def _uncounted(delivery: Delivery, outcome: Outcome, now: int) -> Verdict:
 
 def taken_back(delivery: Delivery) -> Verdict:
     """A delivery that was not sent, or of which nobody knows, is as it was before."""
-    return Verdict(Input.RETRY_INTERRUPTED if delivery.is_retry else Input.INTERRUPTED)
+    return Verdict(DeliveryInput.RETRY_INTERRUPTED if delivery.is_retry else DeliveryInput.INTERRUPTED)
 
 
 def waits_until(delivery: Delivery, due: int) -> Verdict:
     """A delivery that may not be sent before a moment waits until then, or for its schedule if that is later."""
-    return Verdict(Input.WAIT, due=max(due, delivery.resume_at or 0))
+    return Verdict(DeliveryInput.WAIT, due=max(due, delivery.resume_at or 0))

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from signalpost.domain.delivery.diagnosis_rules import RULES, Change, Remedy, Rule
+from signalpost.domain.delivery.diagnosis_rules import RULES, CauseRule, Change, Remedy
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.timestamps import SECOND
 
@@ -85,7 +85,7 @@ def diagnose(symptom: Symptom) -> Diagnosis | None:
     )
 
 
-def _fits(rule: Rule, symptom: Symptom) -> bool:
+def _fits(rule: CauseRule, symptom: Symptom) -> bool:
     return (
         rule.failure is symptom.failure
         and (rule.statuses is None or symptom.status in rule.statuses)

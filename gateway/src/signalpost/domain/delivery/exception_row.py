@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import STORED_AS, TRANSITIONS, Delivery, Input, State
+from signalpost.domain.delivery.delivery import STORED_AS, TRANSITIONS, Delivery, DeliveryInput, State
 
 
 class Row(NamedTuple):
@@ -17,7 +17,7 @@ class Row(NamedTuple):
     run: int
     resume_at: int | None
 
-    def after(self, given: Input) -> "Row":
+    def after(self, given: DeliveryInput) -> "Row":
         """The row of a delivery that is not in memory, after an input."""
         return self._replace(state=STORED_AS[TRANSITIONS[self.state][given]])
 

@@ -19,14 +19,14 @@ which costs nothing but lag.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import AT_ONCE, BY_HAND_ATTEMPTS, Delivery, Input, State, Verdict
+from signalpost.domain.delivery.delivery import AT_ONCE, BY_HAND_ATTEMPTS, Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.exception_row import Row, row_of
 from signalpost.domain.delivery.retry_queue import RetryQueue
 from signalpost.domain.delivery.send_order import SendOrder
 
 # What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
-TAKE, SEND = Input.TAKE, Input.SEND
+TAKE, SEND = DeliveryInput.TAKE, DeliveryInput.SEND
 OPEN, RETRY_READY, SETTLED = State.OPEN, State.RETRY_READY, State.SETTLED
 
 
@@ -110,13 +110,13 @@ class Lane:
         self._open(document, delivery, TAKE)
         self._send_order.add(document)
 
-    def _open(self, document: DocumentQueue, delivery: Delivery, given: Input) -> None:
+    def _open(self, document: DocumentQueue, delivery: Delivery, given: DeliveryInput) -> None:
         delivery.advance(given)
         self.open[delivery.sequence] = delivery
         document.make_ready(delivery)
 
     def _block(self, document: DocumentQueue, delivery: Delivery) -> None:
-        delivery.advance(Input.BLOCK)
+        delivery.advance(DeliveryInput.BLOCK)
         document.block(delivery.sequence)
         self.blocked += 1
         self._rows[delivery.sequence] = row_of(delivery)
@@ -197,7 +197,7 @@ class Lane:
             sequence = document.blocked.popleft()
             self.blocked -= 1
             self._rows[sequence] = None
-            self._open(document, Delivery(sequence, document.id, State.BLOCKED), Input.PROMOTE)
+            self._open(document, Delivery(sequence, document.id, State.BLOCKED), DeliveryInput.PROMOTE)
         if document.ready:
             self._send_order.add(document)
         elif document.is_done:
@@ -266,7 +266,7 @@ class Lane:
         if delivery.is_by_hand:
             return
         self.open.pop(delivery.sequence, None)
-        delivery.advance(Input.RETRY_NOW)
+        delivery.advance(DeliveryInput.RETRY_NOW)
         delivery.resume_at = delivery.due or now
         delivery.due = AT_ONCE
         delivery.max_attempts = delivery.max_attempts or attempts
@@ -305,7 +305,7 @@ class Lane:
             delivery = self._restore_retry(row)
         if delivery is None or delivery.state is not State.AWAITING_RETRY or delivery.due <= now:
             return False
-        delivery.advance(Input.RETRY_NOW)
+        delivery.advance(DeliveryInput.RETRY_NOW)
         delivery.due = AT_ONCE
         self._schedule(delivery)
         return True
@@ -314,7 +314,7 @@ class Lane:
         """Send a failed or (without a row) settled delivery once more, at once."""
         state, run = (State.SETTLED, 1) if row is None else (row.state, row.run + 1)
         delivery = Delivery(sequence, document_id, state, max_attempts=max_attempts, run=run, due=AT_ONCE)
-        delivery.advance(Input.NEW_RUN)
+        delivery.advance(DeliveryInput.NEW_RUN)
         self._schedule(delivery)
 
     def _schedule(self, delivery: Delivery) -> None:
@@ -327,7 +327,7 @@ class Lane:
         if sequence in self._rows:
             return self._rows[sequence]
         if recorded is not None and sequence <= self._abandoned_to and recorded.state is not State.FAILED:
-            return recorded.after(Input.GIVE_UP)
+            return recorded.after(DeliveryInput.GIVE_UP)
         return recorded
 
     # --- Recording and restoring --------------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ class Lane:
         blocked or (up to the horizon) await a retry."""
         self.retry_queue.horizon = horizon
         for sequence, document_id in sorted(open_):
-            self._open(self._document(document_id), Delivery(sequence, document_id), Input.TAKE)
+            self._open(self._document(document_id), Delivery(sequence, document_id), DeliveryInput.TAKE)
         for row in sorted(rows):
             if row.state is State.BLOCKED:
                 self._document(row.document_id).block(row.sequence)
@@ -417,12 +417,12 @@ class Lane:
                 self._rows[delivery.sequence] = row_of(delivery)
         for row in self._retries_in_rows_alone():
             if row.sequence <= up_to:
-                self._rows[row.sequence] = row.after(Input.GIVE_UP)
+                self._rows[row.sequence] = row.after(DeliveryInput.GIVE_UP)
                 lost += 1
         return lost
 
     def _give_up(self, delivery: Delivery) -> int:
-        delivery.advance(Input.GIVE_UP)
+        delivery.advance(DeliveryInput.GIVE_UP)
         self._send_order.forget(delivery.sequence)
         self._keep_row_alone(delivery)
         return 1

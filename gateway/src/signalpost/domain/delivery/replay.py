@@ -31,7 +31,7 @@ What = Literal["failed", "waiting", "all"]
 given up or delivered."""
 
 
-class Choice(Struct, frozen=True):
+class ReplayChoice(Struct, frozen=True):
     """Which deliveries of a range a replay is about."""
 
     what: What
@@ -62,9 +62,9 @@ class ReplayRequest(Body, frozen=True, kw_only=True):
     dry_run: Annotated[bool, Meta(description="Count the deliveries, and start nothing.")] = False
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> ReplayChoice:
         types = EVERY_TYPE if self.event_types is UNSET else sum({BY_WIRE[each] for each in self.event_types})
-        return Choice(self.status, types, None if self.external_id is UNSET else self.external_id)
+        return ReplayChoice(self.status, types, None if self.external_id is UNSET else self.external_id)
 
 
 MAX_SUBSCRIPTIONS = 100
@@ -145,8 +145,8 @@ class Replay(Struct, frozen=True, kw_only=True):
     """Name of whoever asked for it; None where that was not noted."""
 
     @property
-    def choice(self) -> Choice:
-        return Choice(self.what, self.types, self.document_id)
+    def choice(self) -> ReplayChoice:
+        return ReplayChoice(self.what, self.types, self.document_id)
 
     def fed(self, cursor: int, queued: int, end: int, now: int) -> "Replay":
         """After one more part, up to `cursor`, of which so many were queued; `end` is where there will be no more."""

@@ -7,7 +7,7 @@ brings the next of them. Without a horizon all are here.
 from heapq import heapify, heappop, heappush, nsmallest
 from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, Input, State
+from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, DeliveryInput, State
 
 
 class _Oldest(NamedTuple):
@@ -54,7 +54,7 @@ class RetryQueue(dict[int, Delivery]):
             due, sequence = heappop(self._due)
             if self._waits(due, sequence):
                 delivery = self[sequence]
-                delivery.advance(Input.COME_DUE)
+                delivery.advance(DeliveryInput.COME_DUE)
                 due_now.append(delivery)
         return due_now
 

@@ -60,7 +60,7 @@ class RuleKind(Enum):
     EXPIRE = auto()
 
 
-class Rule(Struct, frozen=True):
+class ActionRule(Struct, frozen=True):
     """A row of the table: what an action does."""
 
     kind: RuleKind
@@ -71,39 +71,39 @@ class Rule(Struct, frozen=True):
 
 _ENDED: Final = ("executed", "cancelled")
 
-TABLE: Final[Mapping[Action, Rule]] = {
-    Action.REQUEST_REVIEW: Rule(
+TABLE: Final[Mapping[Action, ActionRule]] = {
+    Action.REQUEST_REVIEW: ActionRule(
         RuleKind.ASK,
         ("created", "reviewRejected", "approvalRejected", "signatureRejected", "signatureRequestExpired"),
         "awaitingReview",
     ),
-    Action.APPROVE_REVIEW: Rule(RuleKind.AGREE, ("awaitingReview",), "reviewApproved"),
-    Action.REJECT_REVIEW: Rule(RuleKind.REFUSE, ("awaitingReview",), "reviewRejected"),
-    Action.REQUEST_APPROVAL: Rule(
+    Action.APPROVE_REVIEW: ActionRule(RuleKind.AGREE, ("awaitingReview",), "reviewApproved"),
+    Action.REJECT_REVIEW: ActionRule(RuleKind.REFUSE, ("awaitingReview",), "reviewRejected"),
+    Action.REQUEST_APPROVAL: ActionRule(
         RuleKind.ASK,
         ("created", "reviewApproved", "approvalRejected", "signatureRejected", "signatureRequestExpired"),
         "awaitingApproval",
     ),
-    Action.APPROVE: Rule(RuleKind.AGREE, ("awaitingApproval",), "approved"),
-    Action.REJECT_APPROVAL: Rule(RuleKind.REFUSE, ("awaitingApproval",), "approvalRejected"),
-    Action.REQUEST_SIGNATURE: Rule(
+    Action.APPROVE: ActionRule(RuleKind.AGREE, ("awaitingApproval",), "approved"),
+    Action.REJECT_APPROVAL: ActionRule(RuleKind.REFUSE, ("awaitingApproval",), "approvalRejected"),
+    Action.REQUEST_SIGNATURE: ActionRule(
         RuleKind.ASK,
         ("created", "reviewApproved", "approved", "signatureRejected", "signatureRequestExpired"),
         "awaitingSignature",
     ),
-    Action.SIGN: Rule(RuleKind.AGREE, ("awaitingSignature",), "executed"),
-    Action.REJECT_SIGNATURE: Rule(RuleKind.REFUSE, ("awaitingSignature",), "signatureRejected"),
-    Action.PAUSE: Rule(RuleKind.PAUSE, tuple(s for s in STATUSES if s not in (*_ENDED, "paused")), "paused"),
-    Action.RESUME: Rule(RuleKind.RESUME, ("paused",), "created"),
-    Action.CANCEL: Rule(RuleKind.MOVE, tuple(s for s in STATUSES if s not in _ENDED), "cancelled"),
-    Action.EXPIRE: Rule(RuleKind.EXPIRE, ("awaitingSignature",), "signatureRequestExpired"),
+    Action.SIGN: ActionRule(RuleKind.AGREE, ("awaitingSignature",), "executed"),
+    Action.REJECT_SIGNATURE: ActionRule(RuleKind.REFUSE, ("awaitingSignature",), "signatureRejected"),
+    Action.PAUSE: ActionRule(RuleKind.PAUSE, tuple(s for s in STATUSES if s not in (*_ENDED, "paused")), "paused"),
+    Action.RESUME: ActionRule(RuleKind.RESUME, ("paused",), "created"),
+    Action.CANCEL: ActionRule(RuleKind.MOVE, tuple(s for s in STATUSES if s not in _ENDED), "cancelled"),
+    Action.EXPIRE: ActionRule(RuleKind.EXPIRE, ("awaitingSignature",), "signatureRequestExpired"),
 }
 ASKED_FOR: Final = tuple(action for action in Action if action is not Action.EXPIRE)
 """The actions that clients may ask for."""
 ActionName = Annotated[str, Meta(extra_json_schema={"enum": list(ASKED_FOR)})]
 
 
-class Decision(StrEnum):
+class ParticipantDecision(StrEnum):
     """A participant's decision. The values are part of the API and of the schema."""
 
     AGREED = "agreed"
@@ -114,7 +114,7 @@ class Participant(Struct, frozen=True):
     """A person who was asked to decide, and the decision. Member names are part of the schema."""
 
     email: str
-    decision: Decision | None = None
+    decision: ParticipantDecision | None = None
     decided_at: int | None = None
     reason: str | None = None
 
@@ -183,10 +183,10 @@ def act(workflow: Workflow, action: Action, given: Given, at: int) -> Workflow:
                 raise Invalid([FieldError("/expiresAt", "not_in_the_future", detail)])
             return Workflow(rule.to, tuple(map(Participant, given.people)), given.expires_at)
         case RuleKind.AGREE:
-            decided = _decided(workflow, given, Decision.AGREED, possible, at)
+            decided = _decided(workflow, given, ParticipantDecision.AGREED, possible, at)
             return decided if decided.awaited else _settled(decided, rule.to)
         case RuleKind.REFUSE:
-            return _settled(_decided(workflow, given, Decision.REFUSED, possible, at), rule.to)
+            return _settled(_decided(workflow, given, ParticipantDecision.REFUSED, possible, at), rule.to)
         case RuleKind.PAUSE:
             return replace(workflow, status=rule.to, status_before=workflow.status)
         case RuleKind.RESUME:
@@ -210,7 +210,9 @@ def _settled(workflow: Workflow, to: str) -> Workflow:
     return Workflow(to, workflow.participants)
 
 
-def _decided(workflow: Workflow, given: Given, decision: Decision, possible: tuple[Action, ...], at: int) -> Workflow:
+def _decided(
+    workflow: Workflow, given: Given, decision: ParticipantDecision, possible: tuple[Action, ...], at: int
+) -> Workflow:
     assert given.by is not None
     decider = Participant(given.by, decision, at, given.reason)
     if not workflow.participants:

@@ -57,7 +57,7 @@ ENDED_WITHIN: Final = 1.0
 """Seconds in which attempts have to end once no call is in flight."""
 
 
-class Tested(Struct, frozen=True):
+class ConnectionTestResult(Struct, frozen=True):
     """The result of a test of a connection."""
 
     works: bool
@@ -253,27 +253,27 @@ class Connectors:
 
     # --- What people ask for ------------------------------------------------------------------------------------------
 
-    async def test(self, connection: Connection) -> Tested:
+    async def test(self, connection: Connection) -> ConnectionTestResult:
         """Whether the vendor accepts the connection's credentials; a call that changes nothing finds out, if the kind
         has one."""
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None or opened.opened is None:
-            return Tested(works=False, detail=GONE if opened is None else opened.trouble or GONE)
+            return ConnectionTestResult(works=False, detail=GONE if opened is None else opened.trouble or GONE)
         kind, holds = opened.opened.kind, opened.opened.holds
         opened.try_again()
         try:
             await opened.tokens.wait()
             if (call := kind.probe(holds)) is None:
-                return Tested(works=True, detail=NO_PROBE)
+                return ConnectionTestResult(works=True, detail=NO_PROBE)
             reply = await self._asked(opened, call, opened.tokens.authorization)
         except (Unanswered, Impossible) as error:
-            return Tested(works=False, detail=opened.secrets.strike(str(error)))
+            return ConnectionTestResult(works=False, detail=opened.secrets.strike(str(error)))
         ruling = kind.probed(holds, reply)
         if not isinstance(ruling, Done):
-            return Tested(works=False, detail=opened.secrets.strike(getattr(ruling, "detail", "")))
+            return ConnectionTestResult(works=False, detail=opened.secrets.strike(getattr(ruling, "detail", "")))
         opened.tokens.note_let_in(opened.tokens.authorization)
         self._note_works(opened)
-        return Tested(works=True, detail=ruling.detail or "The vendor accepted the credentials.")
+        return ConnectionTestResult(works=True, detail=ruling.detail or "The vendor accepted the credentials.")
 
     def disconnection(self, connection: Connection) -> Disconnection:
         """What is done beside the commit in which a connection forgets its credentials. Raises NotFound if the

@@ -25,7 +25,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
 from signalpost.engine.connectors.secrets import Secrets
 from signalpost.engine.connectors.token_endpoints import TokenEndpoints
-from signalpost.engine.connectors.tokens import Tokens, Turn
+from signalpost.engine.connectors.tokens import Tokens, TurnTaking
 from signalpost.engine.connectors.wire import VendorTransport
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
@@ -43,7 +43,7 @@ class Surroundings(Struct, frozen=True):
     random: Random
     keep: Callable[[Connection, Granted], Awaitable[None]]
     """Commits what a vendor granted, under the version of the connection that was read."""
-    turn: Callable[[Callable[[], Connection]], Turn]
+    turn: Callable[[Callable[[], Connection]], TurnTaking]
     """The turn of this node to renew what a vendor granted to the connection that is known."""
     note_refused: Callable[[Connection, str], None]
     """Has the subscriptions of a connection disabled, for a reason."""

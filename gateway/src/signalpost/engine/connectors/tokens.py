@@ -65,7 +65,7 @@ class Token(Struct):
         return "Token(…)"
 
 
-class Turn(Protocol):
+class TurnTaking(Protocol):
     """Lets one node at a time use a connection's refresh token."""
 
     async def begin(self) -> bool:
@@ -90,7 +90,7 @@ class Tokens:
         keep: Callable[[Granted], Awaitable[None]],
         on_change: Callable[[], None],
         on_refused: Callable[[str], None],
-        turn: Turn,
+        turn: TurnTaking,
     ) -> None:
         """`keep` commits what was granted, and returns once `follow` was told of what is kept now. `on_change` is
         called when calls may go that had to wait. `on_refused` is told why a person has to fix the connection."""

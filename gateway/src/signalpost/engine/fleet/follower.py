@@ -24,7 +24,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.fleet import Mark, TenantConfig
+from signalpost.store.fleet import TenantConfig, TenantMark
 from signalpost.store.store import Published, Store
 
 NEWS_AT_ONCE = 256
@@ -109,7 +109,7 @@ class Follower:
 
     # --- What others tell ---------------------------------------------------------------------------------------------
 
-    def hear(self, marks: Mapping[int, Mark]) -> None:
+    def hear(self, marks: Mapping[int, TenantMark]) -> None:
         """Take up how far tenants are."""
         lanes = self._lanes()
         for tenant_id, mark in marks.items():
@@ -117,7 +117,7 @@ class Follower:
                 self._catch_up_soon(tenant_id, mark.config_version)
             lanes.hear_end(tenant_id, mark.last_sequence)
 
-    def hear_all(self, marks: Mapping[int, Mark]) -> None:
+    def hear_all(self, marks: Mapping[int, TenantMark]) -> None:
         """Take up how far all tenants are: one that is missing was deleted."""
         self.hear(marks)
         for tenant_id in self._directory.tenant_ids:
@@ -163,11 +163,11 @@ class Follower:
         self._directory.follow(Published((), keys=tuple(keys)))
         self._keys_version, self._keys_confirmed_at = version, at
 
-    def known_marks(self) -> dict[int, Mark]:
+    def known_marks(self) -> dict[int, TenantMark]:
         """How far every tenant is at least, as this node knows."""
         seen = self._lanes().seen
         return {
-            tenant_id: Mark(seen.get(tenant_id, 0), version, 0)
+            tenant_id: TenantMark(seen.get(tenant_id, 0), version, 0)
             for tenant_id, version in self._known.items()
             if version != NEVER_KNOWN
         }

@@ -20,7 +20,7 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.fleet import Beat, FleetStore, Role
+from signalpost.store.fleet import Beat, FleetStore, NodeRole
 
 LANES_AT_ONCE = 250
 """How many lanes one claim takes. Their rows are in memory beside the lanes that are made of them, so they are few."""
@@ -30,13 +30,13 @@ AGAIN_AFTER = 0.5
 
 class LaneOwner:
     def __init__(
-        self, fleet: FleetStore, directory: Directory, lanes: Lanes, clock: Clock, role: Role, bounds: Bounds
+        self, fleet: FleetStore, directory: Directory, lanes: Lanes, clock: Clock, role: NodeRole, bounds: Bounds
     ) -> None:
         self._fleet = fleet
         self._directory = directory
         self._lanes = lanes
         self._clock = clock
-        self._owns_lanes = role is not Role.API
+        self._owns_lanes = role is not NodeRole.API
         self._bounds = bounds
         self._tasks = Tasks()
         self._roster = Roster()
@@ -62,7 +62,7 @@ class LaneOwner:
 
     def observe(self, beat: Beat) -> None:
         """Follow the list of nodes."""
-        workers = [node.id for node in beat.nodes if node.role is not Role.API and not node.is_draining]
+        workers = [node.id for node in beat.nodes if node.role is not NodeRole.API and not node.is_draining]
         beats = {node.id: node.beat for node in beat.nodes}
         longest_gap = round(self._fleet.terms.lease * SECOND) if self._is_shared else 0
         was_steady = self._roster.is_steady

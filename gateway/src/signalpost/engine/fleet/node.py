@@ -20,7 +20,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.fleet.lease import Lease
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import Beat, FleetStore, Mark, NodeProcess, Role
+from signalpost.store.fleet import Beat, FleetStore, NodeProcess, NodeRole, TenantMark
 
 DRAIN_WITHIN = 0.5
 """Seconds that an end waits for others to be told of it."""
@@ -34,10 +34,10 @@ class Node:
         fleet: FleetStore,
         clock: Clock,
         lease: Lease,
-        role: Role,
+        role: NodeRole,
         program: str,
         process: NodeProcess,
-        known_marks: Callable[[], Mapping[int, Mark]],
+        known_marks: Callable[[], Mapping[int, TenantMark]],
         count_lanes: Callable[[], int],
         hear_time: Callable[[int, int], None],
     ) -> None:
@@ -78,7 +78,7 @@ class Node:
     def api_nodes(self) -> int:
         """How many nodes answered clients as of the last beat."""
         found = () if self._last is None else self._last.nodes
-        return max(1, sum(node.role is not Role.WORKER and not node.is_draining for node in found))
+        return max(1, sum(node.role is not NodeRole.WORKER and not node.is_draining for node in found))
 
     @property
     def node_count(self) -> int:
@@ -161,7 +161,7 @@ class Node:
             self._failing_since = self._clock.steady()
 
 
-def _is_earlier(before: Beat, known: Mapping[int, Mark], beat: Beat) -> bool:
+def _is_earlier(before: Beat, known: Mapping[int, TenantMark], beat: Beat) -> bool:
     """Whether a beat shows less than was there before it. `known` is what this node knew as it sent it."""
     return (
         beat.number <= before.number

@@ -20,7 +20,7 @@ from random import Random
 from msgspec.json import encode
 
 from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.delivery import Delivery, Input, Verdict, decide, taken_back, waits_until
+from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict, decide, taken_back, waits_until
 from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
@@ -38,7 +38,7 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.sender.transport import Transport
 from signalpost.store.deliveries import AttemptRow
-from signalpost.store.log import Page
+from signalpost.store.log import LogPart
 from signalpost.store.store import Store
 
 MAX_UNRECORDED = 10_000
@@ -269,12 +269,12 @@ class Dispatcher:
 
     # --- Pages of the log ---------------------------------------------------------------------------------------------
 
-    def _on_page(self, worker: LaneWorker, page: Page | None) -> None:
+    def _on_page(self, worker: LaneWorker, page: LogPart | None) -> None:
         if page is not None:
             self._take_page(worker, page)
         self.give_turn(worker)
 
-    def _take_page(self, worker: LaneWorker, page: Page) -> None:
+    def _take_page(self, worker: LaneWorker, page: LogPart) -> None:
         """Take the page in at once: others may fill the cache before the lane has its turn."""
         self._on_end(worker.subscription.tenant_id, page.last)
         if page.floor > worker.lane.head + 1:
@@ -290,7 +290,7 @@ class Dispatcher:
         self._spent += CONDITION_COST
         skipped = Outcome(failure=Failure.SKIPPED, detail=not_sent(why), started_at=self._clock.wall())
         delivery = Delivery(event.sequence, event.document_id)
-        self._note_attempt(worker, _attempt(delivery, Verdict(Input.SKIP), skipped), skipped)
+        self._note_attempt(worker, _attempt(delivery, Verdict(DeliveryInput.SKIP), skipped), skipped)
         self._on_change(worker)
 
     def _skip_removed(self, worker: LaneWorker, up_to: int) -> None:
@@ -358,7 +358,7 @@ class Dispatcher:
         """Settle a delivery whose document was erased while it waited: there is nothing left to send."""
         self._free_slot(worker)
         skipped = Outcome(failure=Failure.SKIPPED, detail=ERASED, started_at=self._clock.wall())
-        verdict = Verdict(Input.SKIP)
+        verdict = Verdict(DeliveryInput.SKIP)
         self._note_attempt(worker, _attempt(delivery, verdict, skipped), skipped)
         worker.settle(delivery, verdict)
         self._on_change(worker)
@@ -394,7 +394,7 @@ class Dispatcher:
         """Give up a delivery whose event the retention removed while it waited, and say so."""
         self._free_slot(worker)
         worker.note_lost(1)
-        worker.settle(delivery, Verdict(Input.GIVE_UP))
+        worker.settle(delivery, Verdict(DeliveryInput.GIVE_UP))
         self._on_change(worker)
         self.give_turn(worker)
         log.error(

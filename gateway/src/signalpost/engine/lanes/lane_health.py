@@ -22,7 +22,7 @@ State = Literal["healthy", "failing", "paused", "disabled"]
 NO_NODE: Final = "No node delivers for this subscription now; soon one takes it, if a node with the role worker runs."
 
 
-class Overview:
+class LanesOverview:
     def __init__(self, workers: Iterable[LaneWorker], last: Mapping[int, int]) -> None:
         """`last` has the last sequence of each tenant's log."""
         self.subscriptions: Counter[str] = Counter()

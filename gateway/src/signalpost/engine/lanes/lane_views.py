@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.lanes.lane_health import LaneView, Overview, glance_at, now_of, view_of
+from signalpost.engine.lanes.lane_health import LanesOverview, LaneView, glance_at, now_of, view_of
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
@@ -108,11 +108,11 @@ class LaneViews:
         worker = self._workers.get(subscription.number)
         return worker is not None and worker.lane.is_in_flight(sequence, document_id)
 
-    def overview(self) -> Overview:
+    def overview(self) -> LanesOverview:
         """How all lanes here do together."""
-        return Overview(self._workers, self._log.end)
+        return LanesOverview(self._workers, self._log.end)
 
-    async def pending_seconds(self, overview: Overview) -> float:
+    async def pending_seconds(self, overview: LanesOverview) -> float:
         """The age of the oldest event that an active lane has not settled and that does not await a retry; 0 if there
         is none."""
         oldest = now = self._clock.wall()

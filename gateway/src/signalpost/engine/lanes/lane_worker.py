@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from signalpost.commands.command import Retry
+from signalpost.commands.command import RequestedRetry
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.conditions import Condition
@@ -99,10 +99,10 @@ class LaneWorker:
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
         """When `timer` gives the lane a turn."""
-        self.retries: dict[int, Retry] = {}
+        self.retries: dict[int, RequestedRetry] = {}
         """Retries by hand that are not acted upon yet, by number: a lane that is loaded again may hear of one twice,
         from the store and from its commit."""
-        self._retries_held: dict[int, list[Retry]] = {}
+        self._retries_held: dict[int, list[RequestedRetry]] = {}
         """Retries by hand, by sequence, that were asked for while an attempt was in flight and are acted upon once it
         has ended. The store keeps their rows until then, so a restart brings them again."""
         self.retries_done: list[int]
@@ -352,7 +352,7 @@ class LaneWorker:
             else:
                 self.retries |= {retry.number: retry for retry in held}
 
-    def act_on_retry(self, retry: Retry, row: Row | None, now: int) -> None:
+    def act_on_retry(self, retry: RequestedRetry, row: Row | None, now: int) -> None:
         """Do what a person asked for, now or once the attempt that is in flight has ended. `row` as for
         `Lane.retry_by_hand`."""
         del self.retries[retry.number]

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from random import Random
 
-from signalpost.commands.command import Retry
+from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.delivery.slots import Limits
@@ -38,7 +38,7 @@ from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.lanes import EndpointHealth, LaneRow
-from signalpost.store.log import Page
+from signalpost.store.log import LogPart
 from signalpost.store.store import Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
@@ -201,7 +201,7 @@ class Lanes:
         """Up to where each tenant's log was offered to the lanes here."""
         return self._log.seen
 
-    def offer(self, tenant_id: int, page: Page) -> None:
+    def offer(self, tenant_id: int, page: LogPart) -> None:
         """Offer what other nodes committed to the lanes that sleep. The configuration must be known that counted when
         the page was read."""
         seen = self._log.seen.get(tenant_id, 0)
@@ -260,7 +260,7 @@ class Lanes:
         self._recorder.changed(worker)
         self._dispatcher.give_turn(worker)
 
-    def _take_retries(self, retries: Iterable[Retry]) -> None:
+    def _take_retries(self, retries: Iterable[RequestedRetry]) -> None:
         for retry in retries:
             worker = self._workers.get(retry.subscription_number)
             if worker is not None:

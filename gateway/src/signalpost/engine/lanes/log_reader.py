@@ -16,7 +16,7 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.log import Page
+from signalpost.store.log import LogPart
 from signalpost.store.store import Store
 
 PAGE = 256
@@ -32,7 +32,7 @@ class LogReader:
         store: Store,
         log_cache: LogCache,
         check_config: Callable[[int, int], Awaitable[None]],
-        on_page: Callable[[LaneWorker, Page | None], None],
+        on_page: Callable[[LaneWorker, LogPart | None], None],
         on_event: Callable[[LaneWorker, Delivery, Event | None], None],
     ) -> None:
         """`check_config` waits until this node knows a tenant's configuration at a version. `on_page` gets what follows
@@ -63,7 +63,7 @@ class LogReader:
             self._tasks.start(self._read_page(tenant_id, head))
 
     async def _read_page(self, tenant_id: int, head: int) -> None:
-        page: Page | None = None
+        page: LogPart | None = None
         try:
             read = await self._store.log.after(tenant_id, head, PAGE)
             await self._check_config(tenant_id, read.config_version)

@@ -30,7 +30,7 @@ AGAIN_AFTER: Final = 10.0
 """Seconds after which a change that the store could not carry on is tried again."""
 
 
-class Source(Protocol):
+class KeySource(Protocol):
     """Where the master keys come from."""
 
     @property
@@ -53,7 +53,7 @@ class MasterKeyState(Struct, frozen=True):
 
 class MasterKeyChange:
     def __init__(
-        self, store: Store, source: Source, sign_with: Mapping[str, Callable[[Sequence[SigningKey]], None]]
+        self, store: Store, source: KeySource, sign_with: Mapping[str, Callable[[Sequence[SigningKey]], None]]
     ) -> None:
         """`sign_with` tells those who sign, by purpose, with which keys."""
         self._store = store

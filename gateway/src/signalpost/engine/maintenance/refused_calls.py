@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from signalpost.domain.audit import Actor, Draft, Object
+from signalpost.domain.audit import Actor, EntryDraft, Object
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.audited import tell
@@ -84,11 +84,11 @@ class RefusedCalls:
             del self._kinds[name]
 
 
-def _drafts(untold: dict[_Kind, int]) -> Iterator[Draft]:
+def _drafts(untold: dict[_Kind, int]) -> Iterator[EntryDraft]:
     for kind, times in untold.items():
         call = kind.last
         said = {"code": call.code, "times": times}
-        yield Draft(
+        yield EntryDraft(
             tenant_id=call.tenant_id,
             at=kind.at,
             actor=call.actor,

@@ -22,7 +22,7 @@ from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import Mark
+from signalpost.store.fleet import TenantMark
 from signalpost.store.store import Store
 
 EVERY = 600.0
@@ -91,7 +91,7 @@ class Retention:
         while await self._store.retention.prune_replays(tenant_id, now - kept, BATCH) >= BATCH:
             await asyncio.sleep(PAUSE)
 
-    def announced(self, marks: Mapping[int, Mark]) -> list[tuple[int, int]]:
+    def announced(self, marks: Mapping[int, TenantMark]) -> list[tuple[int, int]]:
         """The tenants for which another node announced a floor that lanes here have not followed, with that floor."""
         higher = [
             (tenant_id, mark.next_floor)

@@ -44,7 +44,7 @@ def encoded(envelope: Envelope) -> bytes:
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-class Draft(Struct, frozen=True):
+class RequestDraft(Struct, frozen=True):
     """A request that can still be changed. The names of headers are sent as they are."""
 
     webhook_request: OutgoingRequest
@@ -53,12 +53,12 @@ class Draft(Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
 
-    def with_headers(self, **changes: str | None) -> "Draft":
+    def with_headers(self, **changes: str | None) -> "RequestDraft":
         """The request with other headers; an underscore is a hyphen, and None removes one."""
         headers = {**self.headers, **{name.replace("_", "-"): value for name, value in changes.items()}}
         return replace(self, headers={name: value for name, value in headers.items() if value is not None})
 
-    def with_body(self, body: bytes) -> "Draft":
+    def with_body(self, body: bytes) -> "RequestDraft":
         """The request with another body under the same signatures."""
         return replace(self, body=body)
 
@@ -86,7 +86,7 @@ class Drafts:
         next_secret: str | None = None,
         attempt: int = 1,
         kind: RequestKind = RequestKind.DELIVERY,
-    ) -> Draft:
+    ) -> RequestDraft:
         """A delivery of an event, or of any bytes, at `now` in µs: signed with the receiver's secret unless another is
         given. With `next_secret`, a rotation is under way."""
         body = event if isinstance(event, bytes) else encoded(event)
@@ -97,4 +97,4 @@ class Drafts:
         start, *lines = request.head.decode("ascii").strip().split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines)
         del headers["content-length"]
-        return Draft(request, start, headers, body)
+        return RequestDraft(request, start, headers, body)

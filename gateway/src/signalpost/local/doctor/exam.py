@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from signalpost.local.doctor.finding import Broken, Finding, NotChecked, Verdict
+from signalpost.local.doctor.finding import Broken, Finding, NotChecked, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.doctor.rules import GATES, RULES, Rule
 
@@ -12,10 +12,10 @@ async def examine(patient: Patient, rules: Sequence[Rule] = RULES) -> AsyncItera
     broken_gate: str | None = None
     for rule in rules:
         if broken_gate is not None:
-            yield _finding(rule, Verdict.UNKNOWN, f"It cannot be judged while “{broken_gate}” is broken.")
+            yield _finding(rule, RuleVerdict.UNKNOWN, f"It cannot be judged while “{broken_gate}” is broken.")
             continue
         finding = await check(patient, rule)
-        if finding.verdict is Verdict.BROKEN and rule.name in GATES:
+        if finding.verdict is RuleVerdict.BROKEN and rule.name in GATES:
             broken_gate = rule.name
         yield finding
 
@@ -25,11 +25,11 @@ async def check(patient: Patient, rule: Rule) -> Finding:
     try:
         await rule.check(patient)
     except Broken as broken:
-        return _finding(rule, Verdict.BROKEN if rule.required else Verdict.ADVICE, str(broken))
+        return _finding(rule, RuleVerdict.BROKEN if rule.required else RuleVerdict.ADVICE, str(broken))
     except NotChecked as reason:
-        return _finding(rule, Verdict.UNKNOWN, str(reason))
-    return _finding(rule, Verdict.KEPT, "")
+        return _finding(rule, RuleVerdict.UNKNOWN, str(reason))
+    return _finding(rule, RuleVerdict.KEPT, "")
 
 
-def _finding(rule: Rule, verdict: Verdict, seen: str) -> Finding:
+def _finding(rule: Rule, verdict: RuleVerdict, seen: str) -> Finding:
     return Finding(rule.name, rule.title, verdict, seen, rule.fix, rule.clause)

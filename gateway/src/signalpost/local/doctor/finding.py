@@ -5,7 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class Verdict(StrEnum):
+class RuleVerdict(StrEnum):
     """How a receiver does with one rule."""
 
     KEPT = "kept"
@@ -21,7 +21,7 @@ class Finding(Struct, frozen=True, rename="camel"):
 
     rule: str
     title: str
-    verdict: Verdict
+    verdict: RuleVerdict
     seen: str
     """What was sent and how it was answered, or why nothing could be seen; empty if the rule is kept."""
     fix: str

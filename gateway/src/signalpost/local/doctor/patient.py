@@ -11,7 +11,7 @@ from msgspec import Struct
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.request import OutgoingRequest
-from signalpost.local.doctor.drafts import Draft, Drafts
+from signalpost.local.doctor.drafts import Drafts, RequestDraft
 from signalpost.local.doctor.finding import Broken, NotChecked
 from signalpost.local.poster import Poster
 
@@ -47,24 +47,24 @@ class Patient:
         """The wall clock's time in µs."""
         return time.time_ns() // 1000
 
-    async def send(self, draft: Draft) -> Outcome:
+    async def send(self, draft: RequestDraft) -> Outcome:
         """Send a request."""
         return await self._poster.post(draft.request())
 
-    async def takes(self, draft: Draft, what: str) -> None:
+    async def takes(self, draft: RequestDraft, what: str) -> None:
         """Raises Broken unless the receiver answers 2xx."""
         outcome = await self.send(draft)
         if outcome.failure is not None:
             raise Broken(f"{what} was answered {_answer(outcome)}; 2xx is right.")
 
-    async def take(self, drafts: Sequence[Draft], what: str) -> None:
+    async def take(self, drafts: Sequence[RequestDraft], what: str) -> None:
         """Send requests at the same time. Raises Broken unless every one is answered 2xx."""
         outcomes = await asyncio.gather(*map(self.send, drafts))
         bad = [outcome for outcome in outcomes if outcome.failure is not None]
         if bad:
             raise Broken(f"{len(bad)} of {what} were answered {_answer(bad[0])}; 2xx is right.")
 
-    async def refuses(self, draft: Draft, what: str, *, may_close: bool = False) -> None:
+    async def refuses(self, draft: RequestDraft, what: str, *, may_close: bool = False) -> None:
         """Raises Broken unless the receiver answers 4xx; with `may_close`, it may also close the connection."""
         outcome = await self.send(draft)
         if outcome.status is None and may_close and outcome.failure in _CLOSED:

@@ -19,7 +19,7 @@ from signalpost.destinations.webhook import RequestKind
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import DAY, SECOND
-from signalpost.local.doctor.drafts import Draft, Envelope, created_at, encoded, envelope, external_id
+from signalpost.local.doctor.drafts import Envelope, RequestDraft, created_at, encoded, envelope, external_id
 from signalpost.local.doctor.finding import Broken
 from signalpost.local.doctor.patient import Patient
 from signalpost_receiver.sign import PAGE_SIGNATURE, STANDARD_SIGNATURE
@@ -289,7 +289,7 @@ async def _forged_unhandled(patient: Patient) -> None:
         raise Broken("An event that another secret signed was handled.")
 
 
-def _without_signatures(draft: Draft) -> Draft:
+def _without_signatures(draft: RequestDraft) -> RequestDraft:
     return draft.with_headers(plexus_webhook_signature=None, webhook_signature=None)
 
 

@@ -45,5 +45,5 @@ class Settling(Body, frozen=True, kw_only=True):
     within_seconds: Wait = 10
 
 
-class Nothing(Body, frozen=True, kw_only=True):
+class EmptyBody(Body, frozen=True, kw_only=True):
     """A body without members."""

@@ -10,9 +10,9 @@ from signalpost.api.http.problems import MEDIA_TYPE, problem
 from signalpost.api.http.response import CONTENT_TYPE, Response, send_response
 from signalpost.domain import body
 from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unparseable
-from signalpost.local.emulator.bodies import Expectation, Nothing, Settling, Trigger
+from signalpost.local.emulator.bodies import EmptyBody, Expectation, Settling, Trigger
 from signalpost.local.emulator.emulator import Emulator
-from signalpost.local.emulator.inner_client import Refusal
+from signalpost.local.emulator.inner_client import PassedOn
 from signalpost.runtime.asgi import Receive, Scope, Send
 
 PREFIX: Final = "/emulator"
@@ -32,11 +32,11 @@ class Control:
         self._emulator = emulator
         self._authorization = f"Bearer {emulator.key}".encode()
         self._calls: Mapping[str, _Call] = {
-            PREFIX: _Call("GET", Nothing, self._about),
+            PREFIX: _Call("GET", EmptyBody, self._about),
             f"{PREFIX}/events": _Call("POST", Trigger, emulator.trigger),
             f"{PREFIX}/expect": _Call("POST", Expectation, self._expect),
             f"{PREFIX}/settle": _Call("POST", Settling, self._settle),
-            f"{PREFIX}/reset": _Call("POST", Nothing, self._reset),
+            f"{PREFIX}/reset": _Call("POST", EmptyBody, self._reset),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +48,7 @@ class Control:
         request_id = secrets.token_hex(8)
         try:
             response = Response(200, json.dumps(await self._answer(scope, receive)).encode())
-        except Refusal as refusal:
+        except PassedOn as refusal:
             status, raw = refusal.answered
             response = Response(status, raw, ((CONTENT_TYPE, MEDIA_TYPE),))
         except CallerError as error:
@@ -70,7 +70,7 @@ class Control:
             raise Unparseable("invalid_json", "The body must be JSON.") from None
         return await call.handle(body.read(call.body, given))
 
-    async def _about(self, _nothing: Nothing) -> dict[str, Any]:
+    async def _about(self, _nothing: EmptyBody) -> dict[str, Any]:
         return {"emulator": True, "version": VERSION}
 
     async def _expect(self, expected: Expectation) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class Control:
         await self._emulator.settle(asked)
         return {"settled": True}
 
-    async def _reset(self, _nothing: Nothing) -> dict[str, Any]:
+    async def _reset(self, _nothing: EmptyBody) -> dict[str, Any]:
         await self._emulator.reset()
         return {"reset": True}
 

@@ -18,7 +18,7 @@ class Answered(NamedTuple):
         return json.loads(self.body) if self.body else None
 
 
-class Refusal(SignalpostError):
+class PassedOn(SignalpostError):
     """The gateway answered with an error, which is passed on as it is."""
 
     def __init__(self, answered: Answered) -> None:
@@ -62,5 +62,5 @@ class InnerClient:
         await self._app(scope, receive, send)
         answered = Answered(status, b"".join(parts))
         if not 200 <= status < 300:
-            raise Refusal(answered)
+            raise PassedOn(answered)
         return answered

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from signalpost.store.fleet import NodeProcess, NodeShown
-from signalpost.store.fleet import Role as NodeRole
+from signalpost.store.fleet import NodeRole as NodeRole
 
 NODE_COLUMNS = "id, role, program, host, process, joined_at, lanes, is_draining"
 

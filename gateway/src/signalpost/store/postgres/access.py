@@ -20,7 +20,7 @@ from signalpost.store.packing.access import (
 )
 from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, unpack_portal_link
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 
 _TENANTS: Final = f"SELECT {TENANT_COLUMNS} FROM tenant WHERE deleted_at IS NULL ORDER BY id"
 _USE: Final = f"SELECT {USE_COLUMNS} FROM tenant WHERE id = $1"
@@ -42,7 +42,7 @@ _NOTE_USES: Final = (
 
 
 class PostgresAccess:
-    def __init__(self, readers: Readers, writers: Writers) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers) -> None:
         self._readers = readers
         self._writers = writers
 

@@ -21,10 +21,10 @@ from psycopg.sql import SQL, Identifier
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import Mark
+from signalpost.store.fleet import TenantMark
 from signalpost.store.postgres.connect import Row, Statement, is_pooled, trip
-from signalpost.store.postgres.sessions import Sessions
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.sessions import SessionPool
+from signalpost.store.postgres.source import DatabaseSource
 
 GATHERED: Final = 0.005
 """For how many seconds announcements are gathered."""
@@ -35,12 +35,12 @@ PROBED_EVERY: Final = 10.0
 _CHANNEL: Final = "signalpost_"
 """What the name of the channel begins with; the schema's follows."""
 _NOTIFY: Final = f"SELECT pg_notify('{_CHANNEL}' || current_schema(), $1)"
-OnMarks = Callable[[Mapping[int, Mark]], None]
+OnMarks = Callable[[Mapping[int, TenantMark]], None]
 
 
 class _Announcement(msgspec.Struct, array_like=True):
     node: int | None
-    marks: dict[int, Mark]
+    marks: dict[int, TenantMark]
 
 
 _encode = msgspec.json.Encoder().encode
@@ -48,11 +48,11 @@ _decode = msgspec.json.Decoder(_Announcement).decode
 
 
 class Announcements:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: DatabaseSource) -> None:
         self._source = source
-        self._sessions = Sessions(source.connect_anyway, 1)
+        self._sessions = SessionPool(source.connect_anyway, 1)
         self._node: int | None = None
-        self._waiting: dict[int, Mark] = {}
+        self._waiting: dict[int, TenantMark] = {}
         self._sending: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self.are_heard = False
@@ -62,7 +62,7 @@ class Announcements:
         """From now on announcements are those of this node, which does not hear its own."""
         self._node = node
 
-    def announce(self, marks: Mapping[int, Mark]) -> None:
+    def announce(self, marks: Mapping[int, TenantMark]) -> None:
         """Tell others, a moment later; what is given later for a tenant takes the place of what has not gone out."""
         self._waiting.update(marks)
         if self._sending is None:

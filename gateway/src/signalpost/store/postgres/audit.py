@@ -7,16 +7,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from signalpost.domain.audit import WHOLE, Draft, Entry, Notary, Verification
-from signalpost.store.audit import AuditFilter, AuditPage, Mark, Verified
+from signalpost.domain.audit import WHOLE, AuditEntry, EntryDraft, Notary, Verification
+from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.audit_chain import ENDS, LOCK, append, unpack_end, write_ends
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Row, Statement
-from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, Readers, Steps, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, ReadSessions, Steps, Writers
 from signalpost.store.store import PAGE_BYTES
 
-_COLUMNS: Final = ", ".join(Entry._fields)
+_COLUMNS: Final = ", ".join(AuditEntry._fields)
 _AT_ONCE: Final = 2_000
 """How many entries a verification reads in one trip."""
 _PAGE: Final = (
@@ -31,7 +31,7 @@ _OLDEST: Final = "SELECT position, tenant_id, number, at, hash, proof FROM audit
 
 
 class PostgresAudit:
-    def __init__(self, readers: Readers, writers: Writers, notary: Notary) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers, notary: Notary) -> None:
         self._readers = readers
         self._writers = writers
         self._notary = notary
@@ -55,15 +55,15 @@ class PostgresAudit:
         is_cut = sum(len(entry.content) for entry in entries) >= PAGE_BYTES
         return AuditPage(entries, not is_cut and len(entries) < limit)
 
-    async def mark(self, tenant_id: int) -> Mark | None:
+    async def mark(self, tenant_id: int) -> AuditMark | None:
         found = await self._readers.rows(tenant_id, _MARK, tenant_id)
-        return Mark(*found[0]) if found else None
+        return AuditMark(*found[0]) if found else None
 
     async def verify(self) -> Verified:
         async with self._verifying:
             return await self._readers.run(EVERY_TENANT, steps_of(verify(self._notary)), UNBOUNDED)
 
-    async def add(self, drafts: list[Draft]) -> tuple[Entry, ...]:
+    async def add(self, drafts: list[EntryDraft]) -> tuple[AuditEntry, ...]:
         return await self._writers.run(EVERY_TENANT, _add(drafts, self._notary))
 
     async def prune(self, before: int, limit: int) -> int:
@@ -82,7 +82,7 @@ async def verify(notary: Notary | None) -> Verified:
     return Verified(verification.entries, verification.fault)
 
 
-def _add(drafts: Sequence[Draft], notary: Notary) -> Steps[tuple[Entry, ...]]:
+def _add(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[AuditEntry, ...]]:
     entries, writes = yield from append(drafts, notary)
     if writes:
         yield writes
@@ -106,5 +106,5 @@ async def _prune(before: int, limit: int, notary: Notary) -> int:
     return len(removed)
 
 
-def _entry(columns: Row) -> Entry:
-    return Entry(*columns)
+def _entry(columns: Row) -> AuditEntry:
+    return AuditEntry(*columns)

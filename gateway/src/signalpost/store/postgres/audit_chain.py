@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import astuple
 
-from signalpost.domain.audit import WHOLE, Draft, End, Entry, Notary, linked
+from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, linked
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.sessions import Steps
@@ -20,7 +20,7 @@ LOCK: Final = Statement("SELECT FROM fleet FOR UPDATE")
 """What a transaction begins with that adds entries, or removes some."""
 
 
-def append(drafts: Sequence[Draft], notary: Notary) -> Steps[tuple[tuple[Entry, ...], list[Statement]]]:
+def append(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[tuple[AuditEntry, ...], list[Statement]]]:
     """Lock the audit and put entries behind those that are there. Returns them, and the statements that write them."""
     if not drafts:
         return (), []

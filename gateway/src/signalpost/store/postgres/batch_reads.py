@@ -14,7 +14,7 @@ from signalpost.domain.documents.version import StoredFile, VersionRow
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
-from signalpost.store.batching import ANSWER_COLUMNS, Wanted, unpack_answer
+from signalpost.store.batching import ANSWER_COLUMNS, BatchWanted, unpack_answer
 from signalpost.store.packing.access import (
     KEY_COLUMNS,
     MEMBER_COLUMNS,
@@ -58,7 +58,7 @@ class Locked(NamedTuple):
     """The database's time, once the locks were there."""
 
 
-def lock(asked: Wanted, *, waiting: bool) -> Statement:
+def lock(asked: BatchWanted, *, waiting: bool) -> Statement:
     """Lock the tenants that a batch is about, in the order of their numbers. Those that somebody else has locked are
     left out, unless it is `waiting` for them."""
     skip = "" if waiting else " SKIP LOCKED"
@@ -79,7 +79,7 @@ def unpack_locked(found: Iterable[Row]) -> Locked:
     return Locked(tenants, uses, now)
 
 
-def existing_names(asked: Wanted) -> Statement:
+def existing_names(asked: BatchWanted) -> Statement:
     """Which of the tenants that a batch names there are: one that is not locked may not be there at all."""
     return Statement("SELECT name FROM tenant WHERE name = ANY($1)", (texts(asked.names),))
 
@@ -91,7 +91,7 @@ class Read(NamedTuple):
     unpack: Callable[[Iterable[Row]], dict[Any, Any]]
 
 
-def reads(asked: Wanted, vault: Vault) -> dict[str, Read]:
+def reads(asked: BatchWanted, vault: Vault) -> dict[str, Read]:
     """The queries of a batch, by the members of `Rows`; none for rows of which none is wanted."""
     found: dict[str, Read] = {}
     if asked.documents:
@@ -189,7 +189,7 @@ def _versions(keys: Iterable[VersionKey]) -> Statement:
     )
 
 
-def _subscriptions(asked: Wanted) -> Statement:
+def _subscriptions(asked: BatchWanted) -> Statement:
     keys, connections = sorted(asked.subscriptions), sorted(asked.subscriptions_of)
     return Statement(
         f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE id = ANY($1) UNION"
@@ -207,7 +207,7 @@ def _replays(keys: Mapping[SubscriptionKey, frozenset[str]]) -> Statement:
     )
 
 
-def _answers(asked: Wanted) -> Statement:
+def _answers(asked: BatchWanted) -> Statement:
     tenant_ids, api_key_ids, keys = zip(*asked.answers, strict=True)
     return Statement(
         f"SELECT r.* FROM unnest($1, $2, $3) AS k (tenant_id, api_key_id, key) CROSS JOIN LATERAL"

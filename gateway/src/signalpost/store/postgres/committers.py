@@ -22,7 +22,7 @@ from signalpost.store.postgres.connect import Row, Statement, trip
 from signalpost.store.postgres.errors import NO_PARTITION, NOT_AS_IT_WAS, as_told, is_conflict, is_lost
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, WRITES_WITHIN, limits
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.source import DatabaseSource
 
 T = TypeVar("T")
 TRIES: Final = 5
@@ -64,10 +64,10 @@ def beginning(tenants: Sequence[int] | None) -> list[Statement]:
     return [Statement("BEGIN"), limiting._replace(sql=limiting.sql + _BY_INDEX)]
 
 
-class Committer:
+class CommitConnection:
     """One connection that commits, with its row."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: DatabaseSource) -> None:
         self._source = source
         self._connection: AsyncConnection[Row] | None = None
         self._id = 0
@@ -152,15 +152,15 @@ def _unknown() -> OutcomeUnknown:
 class Committers:
     """The connections that commit, each used by one transaction at a time."""
 
-    def __init__(self, source: Source, partitions: Partitions, count: int) -> None:
+    def __init__(self, source: DatabaseSource, partitions: Partitions, count: int) -> None:
         self._partitions = partitions
-        self._all = [Committer(source) for _ in range(count)]
-        self._idle: asyncio.LifoQueue[Committer] = asyncio.LifoQueue()
+        self._all = [CommitConnection(source) for _ in range(count)]
+        self._idle: asyncio.LifoQueue[CommitConnection] = asyncio.LifoQueue()
         for each in self._all:
             self._idle.put_nowait(each)
         self._closed = False
 
-    async def run(self, work: Callable[[Committer], Awaitable[T]]) -> T:
+    async def run(self, work: Callable[[CommitConnection], Awaitable[T]]) -> T:
         """What comes of `work`, which begins a transaction and commits it. Where others were in its way, it is tried
         again. Raises Unavailable, and psycopg's Error where the data is to blame; then nothing was changed."""
         for left in reversed(range(TRIES)):
@@ -175,7 +175,7 @@ class Committers:
         raise Unavailable("The database could not do this now: nothing was changed. Repeat the request.")
 
     @asynccontextmanager
-    async def _one(self) -> AsyncIterator[Committer]:
+    async def _one(self) -> AsyncIterator[CommitConnection]:
         """A connection outside any transaction, which it leaves again at the end."""
         if self._closed:
             raise Stopping

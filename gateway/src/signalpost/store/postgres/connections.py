@@ -9,14 +9,14 @@ from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_conn
 from signalpost.store.postgres.columns import uuids
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
 from signalpost.store.vault import Vault
 
 _decode_made = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class PostgresConnections:
-    def __init__(self, readers: Readers, data_keys: PostgresDataKeys, vault: Vault) -> None:
+    def __init__(self, readers: ReadSessions, data_keys: PostgresDataKeys, vault: Vault) -> None:
         self._readers = readers
         self._data_keys = data_keys
         self._vault = vault

@@ -18,7 +18,7 @@ from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
 from signalpost.store.postgres.audit_chain import ENDS, LOCK, unpack_end
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Row, Statement
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Steps, Writers
 from signalpost.store.vault import (
     AUDIT,
     EPOCH_AGE,
@@ -37,7 +37,7 @@ _COLUMNS: Final = "number, purpose, tenant_id, master_key, wrapped, made_at, ret
 
 
 class PostgresDataKeys:
-    def __init__(self, readers: Readers, writers: Writers, vault: Vault, now: Callable[[], int]) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers, vault: Vault, now: Callable[[], int]) -> None:
         self._readers = readers
         self._writers = writers
         self._vault = vault

@@ -13,7 +13,7 @@ import psycopg
 from msgspec.structs import replace
 
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
-from signalpost.domain.audit import COMMAND_LINE, Draft, Object
+from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
@@ -29,8 +29,8 @@ from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.partitions import DAYS_AHEAD, Partitions, existing
 from signalpost.store.postgres.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.schema import migrate
-from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, Readers, Writers
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, ReadSessions, Writers
+from signalpost.store.postgres.source import DatabaseSource
 
 T = TypeVar("T")
 PRUNED_AT_ONCE: Final = 1_000
@@ -112,7 +112,7 @@ class PostgresDatabase:
         asyncio.run(migrate(self._url))
 
     def keep_partitions(self, now: int) -> PartitionsKept:
-        async def keep(readers: Readers, writers: Writers) -> PartitionsKept:
+        async def keep(readers: ReadSessions, writers: Writers) -> PartitionsKept:
             before = await existing(self._url)
             await Partitions(self._url).provide_ahead(now, DAYS_AHEAD)
             await partition_pruning.prune(writers, now, 0)
@@ -126,8 +126,8 @@ class PostgresDatabase:
             "itself. Run VACUUM FULL in psql where a table is to shrink at once: it locks the table meanwhile."
         )
 
-    def add_key(self, key: ApiKey, told: Draft) -> None:
-        async def add(_: Readers, writers: Writers) -> None:
+    def add_key(self, key: ApiKey, told: EntryDraft) -> None:
+        async def add(_: ReadSessions, writers: Writers) -> None:
             async def steps() -> None:
                 await ask_one(_ADD_KEY, *pack_key(key, str)[1:])
                 await ask_one("UPDATE fleet SET keys_version = keys_version + 1")
@@ -154,10 +154,10 @@ class PostgresDatabase:
         except psycopg.Error as error:
             raise _unusable(error) from None
 
-    def _run(self, ask: Callable[[Readers, Writers], Coroutine[Any, Any, T]]) -> T:
+    def _run(self, ask: Callable[[ReadSessions, Writers], Coroutine[Any, Any, T]]) -> T:
         async def asking() -> T:
-            source = Source(self._url)
-            readers, writers = Readers(source, 1), Writers(source, 1)
+            source = DatabaseSource(self._url)
+            readers, writers = ReadSessions(source, 1), Writers(source, 1)
             try:
                 return await ask(readers, writers)
             finally:
@@ -178,7 +178,7 @@ def _unusable(error: Exception) -> StartError:
 
 
 async def _prune(
-    readers: Readers,
+    readers: ReadSessions,
     writers: Writers,
     partitions: Partitions,
     now: int,
@@ -230,19 +230,21 @@ async def _give_up_below(tenant_id: int, floor: int) -> dict[str, int]:
     return lost
 
 
-async def _note(draft: Draft) -> None:
+async def _note(draft: EntryDraft) -> None:
     """Keep a draft for the next start, which has the key for its proof."""
     await ask_one("INSERT INTO audit_draft (draft) VALUES ($1)", _encode(draft))
 
 
-def _told(action: str, now: int, **what: str) -> Draft:
+def _told(action: str, now: int, **what: str) -> EntryDraft:
     """What the audit will say of something that was done to the whole database."""
     changes: Mapping[str, Any] = {name: {"old": None, "new": value} for name, value in what.items()}
     database = Object("database", "database")
-    return Draft(tenant_id=FIRST_TENANT, at=now, actor=COMMAND_LINE, action=action, object=database, changes=changes)
+    return EntryDraft(
+        tenant_id=FIRST_TENANT, at=now, actor=COMMAND_LINE, action=action, object=database, changes=changes
+    )
 
 
-async def _count(readers: Readers) -> dict[str, int]:
+async def _count(readers: ReadSessions) -> dict[str, int]:
     """How many rows there are, by table; of the log only what tenants keep."""
     counted = {}
     for table in _PRUNED:

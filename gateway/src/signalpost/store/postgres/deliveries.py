@@ -14,11 +14,11 @@ from signalpost.store.deliveries import (
 from signalpost.store.log import LogRow
 from signalpost.store.postgres.asking import steps_of
 from signalpost.store.postgres.delivery_queries import PostgresDeliveryQueries
-from signalpost.store.postgres.sessions import Readers
+from signalpost.store.postgres.sessions import ReadSessions
 
 
 class PostgresDeliveries:
-    def __init__(self, readers: Readers, max_scanned: int) -> None:
+    def __init__(self, readers: ReadSessions, max_scanned: int) -> None:
         self._readers = readers
         self._max_scanned = max_scanned
         self._queries = PostgresDeliveryQueries()

@@ -18,7 +18,7 @@ from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.batch_reads import unpack_document
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import PostgresLogQueries
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 from signalpost.store.postgres.tables import DOCUMENT
 from signalpost.store.postgres.title_keys import key_titles
 from signalpost.store.store import PAGE_BYTES
@@ -65,7 +65,7 @@ _CREATED_AT: Final = "SELECT at FROM event WHERE tenant_id = $1 AND sequence = $
 
 
 class PostgresDocuments:
-    def __init__(self, readers: Readers, writers: Writers, max_scanned: int) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers, max_scanned: int) -> None:
         self._readers = readers
         self._writers = writers
         self._max_scanned = max_scanned

@@ -16,7 +16,7 @@ from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.retention import remove_of_subscription
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 from signalpost.store.postgres.versions import FORGET, version_keys
 
 _COLUMNS: Final = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
@@ -91,7 +91,7 @@ _FINISH: Final = "UPDATE erasure SET finished_at = $2 WHERE number = $1"
 
 
 class PostgresErasures:
-    def __init__(self, readers: Readers, writers: Writers) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers) -> None:
         self._readers = readers
         self._writers = writers
 

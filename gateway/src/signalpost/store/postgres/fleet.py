@@ -6,22 +6,22 @@ from typing import Any, Final
 
 import psycopg
 
-from signalpost.commands.command import Retry
+from signalpost.commands.command import RequestedRetry
 from signalpost.domain.erasure import Erasure
 from signalpost.store.fleet import (
     MAX_ERASURES,
     SHARED,
     Beat,
     LaneInbox,
-    Mark,
     NodeProcess,
+    NodeRole,
     NodeRow,
     NodeShown,
-    Role,
     TenantConfig,
+    TenantMark,
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
-from signalpost.store.log import Page
+from signalpost.store.log import LogPart
 from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
@@ -36,8 +36,16 @@ from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.errors import as_told
 from signalpost.store.postgres.lanes import REPLAYS, RETRIES, load
 from signalpost.store.postgres.schema import MIGRATIONS
-from signalpost.store.postgres.sessions import EVERY_TENANT, READS_WITHIN, Readers, Sessions, Steps, Writers, limits
-from signalpost.store.postgres.source import HISTORY, Source
+from signalpost.store.postgres.sessions import (
+    EVERY_TENANT,
+    READS_WITHIN,
+    ReadSessions,
+    SessionPool,
+    Steps,
+    Writers,
+    limits,
+)
+from signalpost.store.postgres.source import HISTORY, DatabaseSource
 from signalpost.store.vault import Vault
 
 _JOIN: Final = (
@@ -84,25 +92,25 @@ class PostgresFleet:
     terms = SHARED
 
     def __init__(
-        self, source: Source, readers: Readers, writers: Writers, data_keys: PostgresDataKeys, vault: Vault
+        self, source: DatabaseSource, readers: ReadSessions, writers: Writers, data_keys: PostgresDataKeys, vault: Vault
     ) -> None:
         self._source = source
         self._readers = readers
         self._writers = writers
         self._data_keys = data_keys
         self._vault = vault
-        self._beats = Sessions(source.connect_anyway, 1)
+        self._beats = SessionPool(source.connect_anyway, 1)
         self._announcements = Announcements(source)
-        self._marks: dict[int, Mark] = {}
+        self._marks: dict[int, TenantMark] = {}
         self._sum_of_marks: Row | None = None
         """What `_marks` add up to, or less: they may have been read a moment later."""
-        self._role = Role.ALL
+        self._role = NodeRole.ALL
         self.node_id: int | None = None
 
     @property
     def owner(self) -> int | None:
         """The node to which lanes of new subscriptions belong."""
-        return None if self._role is Role.API else self.node_id
+        return None if self._role is NodeRole.API else self.node_id
 
     async def close(self) -> None:
         """Let go of the connections that are the fleet's alone."""
@@ -111,7 +119,7 @@ class PostgresFleet:
 
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
-    async def join(self, role: Role, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
+    async def join(self, role: NodeRole, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
         told = (str(role), program, MIGRATIONS[-1].number, *process)
         [(number,)] = await self._writers.rows(EVERY_TENANT, _JOIN, *told)
         self.node_id, self._role = number, role
@@ -142,7 +150,7 @@ class PostgresFleet:
             number=moved[0][0],
             now=now,
             history=history,
-            nodes=tuple(NodeRow(number, beat, Role(role), drains) for number, beat, role, drains in nodes),
+            nodes=tuple(NodeRow(number, beat, NodeRole(role), drains) for number, beat, role, drains in nodes),
             marks=_marks(marks),
             keys_version=keys_version,
         )
@@ -184,7 +192,7 @@ class PostgresFleet:
 
     # --- What others commit -------------------------------------------------------------------------------------------
 
-    async def marks(self) -> dict[int, Mark]:
+    async def marks(self) -> dict[int, TenantMark]:
         # With ten thousand tenants, reading all of them is most of what an idle node does.
         [now] = await self._readers.rows(EVERY_TENANT, _SUM_OF_MARKS)
         if now != self._sum_of_marks:
@@ -209,13 +217,13 @@ class PostgresFleet:
             tuple(map(_erasure, reversed(erasures))),
         )
 
-    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, Page]:
+    async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, LogPart]:
         return await self._readers.run(EVERY_TENANT, log.news(seen, limit))
 
-    def announce(self, marks: Mapping[int, Mark]) -> None:
+    def announce(self, marks: Mapping[int, TenantMark]) -> None:
         self._announcements.announce(marks)
 
-    def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None:
+    def listen(self, on_marks: Callable[[Mapping[int, TenantMark]], None]) -> None:
         self._announcements.listen(on_marks)
 
     @property
@@ -231,7 +239,7 @@ class PostgresFleet:
         await self._writers.rows(EVERY_TENANT, "DELETE FROM job WHERE name = $1 AND owner = $2", name, self.node_id)
 
 
-def _claim(source: Source, me: int | None, wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
+def _claim(source: DatabaseSource, me: int | None, wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     nodes, [(history,)] = yield [Statement(_KEEP_NODE, (me,)), HISTORY]
     if not nodes or not source.accepts(history):  # behind a pooler, nobody notices that the server is another
         return {}
@@ -243,7 +251,7 @@ def _claim(source: Source, me: int | None, wanted: Sequence[LaneWanted]) -> Step
 def _inbox(subscription_numbers: Iterable[int]) -> Steps[dict[int, LaneInbox]]:
     named = numbers(subscription_numbers)
     versions, asked, running = yield [Statement(sql, (named,)) for sql in (_VERSIONS, RETRIES, REPLAYS)]
-    retries = [Retry(*columns) for columns in asked]
+    retries = [RequestedRetry(*columns) for columns in asked]
     replays = [unpack_replay(columns, str) for columns in running]
     return {
         number: LaneInbox(
@@ -267,9 +275,9 @@ def _config(tenant_id: int) -> Steps[list[list[Row]]]:
     )
 
 
-def _marks(found: Iterable[Row]) -> dict[int, Mark]:
+def _marks(found: Iterable[Row]) -> dict[int, TenantMark]:
     # Spelt out, because with ten thousand tenants this is most of what an idle node does.
-    return {tenant_id: Mark(last, version, floor) for tenant_id, last, version, floor in found}
+    return {tenant_id: TenantMark(last, version, floor) for tenant_id, last, version, floor in found}
 
 
 def _erasure(columns: Row) -> Erasure:

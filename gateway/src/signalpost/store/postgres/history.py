@@ -8,7 +8,7 @@ from signalpost.store import history_walk
 from signalpost.store.history import HistoryRows
 from signalpost.store.history_walk import KnownEvent, KnownStep
 from signalpost.store.postgres.asking import ask_one, steps_of
-from signalpost.store.postgres.sessions import Readers
+from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.store import PAGE_BYTES
 
 _WAS_CREATED: Final = "SELECT 1 FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
@@ -39,7 +39,7 @@ ORDER BY s.sequence DESC, s.number DESC LIMIT $5
 
 
 class PostgresHistory:
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: ReadSessions) -> None:
         self._readers = readers
         self._queries = PostgresHistoryQueries()
 

@@ -6,11 +6,11 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from signalpost.commands.command import Retry
+from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.store.fleet import Role
+from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
 from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
 from signalpost.store.packing.replays import unpack_replay
@@ -18,8 +18,8 @@ from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
-from signalpost.store.postgres.record import Recorder
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps, Writers
+from signalpost.store.postgres.record import RecordWriter
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Steps, Writers
 from signalpost.store.postgres.tables import REPLAY
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 
@@ -47,7 +47,7 @@ _UNSKIPPED: Final = (
 )
 _STANDINGS: Final = (
     "SELECT subscription_number, EXISTS (SELECT FROM node n WHERE n.id = l.owner"
-    f" OR (n.role <> '{Role.API}' AND NOT n.is_draining)), {STANDING_COLUMNS}"
+    f" OR (n.role <> '{NodeRole.API}' AND NOT n.is_draining)), {STANDING_COLUMNS}"
     " FROM lane l WHERE subscription_number = ANY($1)"
 )
 _WRITE_DOWN: Final = (
@@ -64,7 +64,7 @@ _DOCUMENTS: Final = (
 
 class PostgresLanes:
     def __init__(
-        self, readers: Readers, writers: Writers, recorder: Recorder, node_id: Callable[[], int | None]
+        self, readers: ReadSessions, writers: Writers, recorder: RecordWriter, node_id: Callable[[], int | None]
     ) -> None:
         self._readers = readers
         self._writers = writers
@@ -118,7 +118,7 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     opened = {number: unpack_sequences(packed) for number, _, _, packed, *_ in lanes}
     [documents] = yield [_documents_of(opened, tenants)]
     document_of = {(number, sequence): document_id for number, sequence, document_id in documents}
-    retries = _by_lane((columns[1], Retry(*columns)) for columns in asked)
+    retries = _by_lane((columns[1], RequestedRetry(*columns)) for columns in asked)
     replays = _by_lane((columns[3], unpack_replay(columns, str)) for columns in running)
     blocked_of = _by_lane((number, unpack_row(*columns)) for number, *columns in blocked)
     waiting_of = _by_lane((number, unpack_row(*columns)) for number, *columns in waiting)

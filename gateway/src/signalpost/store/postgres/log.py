@@ -9,12 +9,12 @@ from typing import Final
 
 from signalpost.domain.event import Event, time_of
 from signalpost.store.history_walk import name_of_caller
-from signalpost.store.log import LogPage, Page
+from signalpost.store.log import LogPage, LogPart
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import AMONG, ENDS, PostgresLogQueries
-from signalpost.store.postgres.sessions import Readers, Steps
+from signalpost.store.postgres.sessions import ReadSessions, Steps
 from signalpost.store.store import PAGE_BYTES
 
 _COLUMNS: Final = "tenant_id, sequence, at, id, type, document_id, body, before"
@@ -75,13 +75,13 @@ _OF_DOCUMENT: Final = (
 )
 
 
-async def page(tenant_id: int, sequence: int, limit: int) -> Page:
+async def page(tenant_id: int, sequence: int, limit: int) -> LogPart:
     """See `LogStore.after`. Asked within the steps of a transaction."""
     ends, found = await ask(Statement(_ENDS, (tenant_id,)), Statement(_AFTER, (tenant_id, sequence, limit)))
-    return Page([*map(_event, found)], *(ends[0] if ends else (1, 0, 0)))
+    return LogPart([*map(_event, found)], *(ends[0] if ends else (1, 0, 0)))
 
 
-def news(seen: Mapping[int, int], limit: int) -> Steps[dict[int, Page]]:
+def news(seen: Mapping[int, int], limit: int) -> Steps[dict[int, LogPart]]:
     """See `FleetStore.news`: the pages of many tenants in one statement."""
     keys = (numbers(seen), numbers(seen.values()))
     ends, found = yield [Statement(_ENDS_OF_MANY, keys[:1]), Statement(_NEWS, (*keys, limit))]
@@ -89,19 +89,19 @@ def news(seen: Mapping[int, int], limit: int) -> Steps[dict[int, Page]]:
     for event in map(_event, found):
         events.setdefault(event.tenant_id, []).append(event)
     return {
-        tenant_id: Page(events.get(tenant_id, []), floor, last, config_version)
+        tenant_id: LogPart(events.get(tenant_id, []), floor, last, config_version)
         for tenant_id, floor, last, config_version in ends
         if tenant_id in events or last <= seen[tenant_id]
     }
 
 
 class PostgresLog:
-    def __init__(self, readers: Readers, max_scanned: int) -> None:
+    def __init__(self, readers: ReadSessions, max_scanned: int) -> None:
         self._readers = readers
         self._max_scanned = max_scanned
         self._queries = PostgresLogQueries()
 
-    async def after(self, tenant_id: int, sequence: int, limit: int) -> Page:
+    async def after(self, tenant_id: int, sequence: int, limit: int) -> LogPart:
         return await self._readers.run(tenant_id, steps_of(page(tenant_id, sequence, limit)))
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:

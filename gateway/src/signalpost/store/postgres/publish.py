@@ -22,11 +22,11 @@ from signalpost.commands.command import Command
 from signalpost.domain.audit import WHOLE, Notary
 from signalpost.domain.errors import Unavailable
 from signalpost.store import batching
-from signalpost.store.batching import Wanted, wanted
+from signalpost.store.batching import BatchWanted, wanted
 from signalpost.store.postgres import batch_reads, batch_writes
 from signalpost.store.postgres.audit_chain import append
 from signalpost.store.postgres.batch_reads import Read
-from signalpost.store.postgres.committers import Committer, Committers, beginning
+from signalpost.store.postgres.committers import CommitConnection, Committers, beginning
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import Partitions
@@ -101,7 +101,9 @@ class Publisher:
         except Unavailable as unavailable:
             return Published((unavailable,) * len(commands))
 
-    async def _transact(self, committer: Committer, commands: Sequence[Command[Any]], *, waiting: bool) -> Published:
+    async def _transact(
+        self, committer: CommitConnection, commands: Sequence[Command[Any]], *, waiting: bool
+    ) -> Published:
         asked = wanted(commands)
         queries = batch_reads.reads(asked, self._vault)
         locked, names, read = await self._lock_and_read(committer, asked, queries, waiting=waiting)
@@ -123,7 +125,7 @@ class Publisher:
         return batching.published(batch, outcomes, entries, owner)
 
     async def _lock_and_read(
-        self, committer: Committer, asked: Wanted, queries: Mapping[str, Read], *, waiting: bool
+        self, committer: CommitConnection, asked: BatchWanted, queries: Mapping[str, Read], *, waiting: bool
     ) -> tuple[list[Row], frozenset[str], list[list[Row]]]:
         """The locked tenants' rows, the names that there are, and the rows of each query."""
         tenants = None if asked.names else [WHOLE, *sorted(asked.tenants)]  # whose end of the audit is there too
@@ -144,7 +146,7 @@ def _is_locked(command: Command[Any], rows: Rows, names: frozenset[str]) -> bool
     return name not in names or any(tenant.name == name for tenant in rows.tenants.values())
 
 
-async def _take(committer: Committer, steps: Steps[Any]) -> Any:
+async def _take(committer: CommitConnection, steps: Steps[Any]) -> Any:
     """What comes of steps within the transaction."""
     try:
         asked = next(steps)

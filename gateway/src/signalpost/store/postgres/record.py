@@ -25,12 +25,12 @@ from signalpost.store.packing.sequences import pack_sequences
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.asking import ask, steps_of
 from signalpost.store.postgres.columns import blobs, numbers, texts, uuids
-from signalpost.store.postgres.committers import Committer, Committers, beginning
+from signalpost.store.postgres.committers import CommitConnection, Committers, beginning
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.replays import PostgresReplayQueries
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
 from signalpost.store.postgres.tables import updating
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 
@@ -81,9 +81,9 @@ _LOOK_UP: Final = (
 )
 
 
-class Recorder:
+class RecordWriter:
     def __init__(
-        self, committers: Committers, partitions: Partitions, readers: Readers, node_id: Callable[[], int | None]
+        self, committers: Committers, partitions: Partitions, readers: ReadSessions, node_id: Callable[[], int | None]
     ) -> None:
         self._node_id = node_id
         self._committers = committers
@@ -106,7 +106,7 @@ class Recorder:
         allows for that: the server looks for another row first, and logs a second record for each, wherever it must."""
         on_conflict = ""
 
-        async def work(committer: Committer) -> dict[int, RowCounts]:
+        async def work(committer: CommitConnection) -> dict[int, RowCounts]:
             nonlocal on_conflict
             try:
                 return await _record(committer, flushes, self._node_id, on_conflict)
@@ -129,7 +129,7 @@ class _Former(NamedTuple):
 
 
 async def _record(
-    committer: Committer, flushes: Sequence[LaneFlush], node_id: Callable[[], int | None], on_conflict: str
+    committer: CommitConnection, flushes: Sequence[LaneFlush], node_id: Callable[[], int | None], on_conflict: str
 ) -> dict[int, RowCounts]:
     """Record the lanes that are unmoved. Returns the counts that they have then."""
     await committer.ready()  # first: what is read by then of the node is as true as the connection
@@ -151,7 +151,7 @@ async def _record(
     return counts
 
 
-async def _lock_and_read(committer: Committer, flushes: Sequence[LaneFlush], me: int | None) -> _Former:
+async def _lock_and_read(committer: CommitConnection, flushes: Sequence[LaneFlush], me: int | None) -> _Former:
     begin = beginning(sorted({flush.tenant_id for flush in flushes}))
     abandoning = _of(_ABANDONED, [(f.subscription_number, f.abandoned_to) for f in flushes if f.abandoned_to])
     changing = _of(_FORMER, [(flush.subscription_number, sequence) for flush in flushes for sequence in flush.rows])

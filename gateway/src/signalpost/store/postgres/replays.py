@@ -5,14 +5,14 @@ from typing import Any, Final
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Choice, LeftOut, Replay
+from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
 from signalpost.store.packing.replays import REPLAY_COLUMNS, unpack_replay
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.log_queries import PostgresLogQueries
-from signalpost.store.postgres.sessions import Readers
+from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.replay_queries import Entry, LaneState, Stretch
 from signalpost.store.replays import Candidate
 
@@ -58,7 +58,7 @@ _COUNT_EVENTS: Final = (
 
 
 class PostgresReplays:
-    def __init__(self, readers: Readers) -> None:
+    def __init__(self, readers: ReadSessions) -> None:
         self._readers = readers
         self._queries = PostgresReplayQueries()
 
@@ -81,13 +81,13 @@ class PostgresReplays:
         return [unpack_replay(columns, str) for columns in found]
 
     async def count(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: Choice
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice
     ) -> tuple[int, bool]:
         asking = replaying.count(self._queries, subscription, from_sequence, to_sequence, choice)
         return await self._readers.run(subscription.tenant_id, steps_of(asking))
 
     async def left_out(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, choice: Choice
+        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, choice: ReplayChoice
     ) -> LeftOut:
         asking = replaying.left_out(self._queries, subscription, from_sequence, to_sequence, head, choice)
         return await self._readers.run(subscription.tenant_id, steps_of(asking))

@@ -16,7 +16,7 @@ from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.partitions import Partitions
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 
 _ANY: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d}, {State.FAILED:d})"
 _WAITING: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
@@ -85,7 +85,7 @@ _MADE_LEFT: Final = (
 
 
 class PostgresRetention:
-    def __init__(self, readers: Readers, writers: Writers, partitions: Partitions) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers, partitions: Partitions) -> None:
         self._readers = readers
         self._writers = writers
         self._partitions = partitions

@@ -19,7 +19,7 @@ from psycopg import AsyncConnection
 from signalpost.domain.errors import OutcomeUnknown, Stopping
 from signalpost.store.postgres.connect import ANSWERS_WITHIN, Row, Statement, trip, was_ended
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.source import DatabaseSource
 
 T = TypeVar("T")
 Steps = Generator[Sequence[Statement], list[list[Row]], T]
@@ -60,7 +60,7 @@ def limits(tenants: Sequence[int] | None, within: str, ends_within: str = UNBOUN
     return Statement(_LIMITS, (seen, LOCKS_WITHIN, within, ends_within))
 
 
-class Sessions:
+class SessionPool:
     """Connections that are alike. Whoever finds none idle waits for one."""
 
     def __init__(self, connect: Callable[[], Awaitable[AsyncConnection[Row]]], count: int) -> None:
@@ -106,11 +106,11 @@ class Sessions:
                 await held.close()
 
 
-class Readers:
+class ReadSessions:
     """What reads. Everything that one call reads is as of one moment."""
 
-    def __init__(self, source: Source, count: int = 3) -> None:
-        self._sessions = Sessions(source.connect, count)
+    def __init__(self, source: DatabaseSource, count: int = 3) -> None:
+        self._sessions = SessionPool(source.connect, count)
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
         """The rows of one statement. Raises Unavailable where the database cannot be read now."""
@@ -149,9 +149,9 @@ class Readers:
 class Writers:
     """What writes, apart from batches of commands and records of lanes."""
 
-    def __init__(self, source: Source, count: int = 2) -> None:
+    def __init__(self, source: DatabaseSource, count: int = 2) -> None:
         self._source = source
-        self._sessions = Sessions(source.connect, count)
+        self._sessions = SessionPool(source.connect, count)
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
         """The rows of one statement, once it is committed. Raises Unavailable."""

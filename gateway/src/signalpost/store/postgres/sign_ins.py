@@ -15,7 +15,7 @@ from signalpost.store.packing.sign_ins import (
 )
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Statement
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Steps, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Steps, Writers
 
 T = TypeVar("T")
 _REMOVE_UNUSED: Final = "DELETE FROM session WHERE used_at <= $1"
@@ -63,7 +63,7 @@ _REMOVE_COUNTS: Final = (
 
 
 class PostgresSignIns:
-    def __init__(self, readers: Readers, writers: Writers) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers) -> None:
         self._readers = readers
         self._writers = writers
 

@@ -20,7 +20,7 @@ HISTORY: Final = Statement(
 """The history is that of one cluster on one timeline. A standby has none until it is promoted."""
 
 
-class Source:
+class DatabaseSource:
     def __init__(self, url: str) -> None:
         self.url = url
         self._history: str | None = None

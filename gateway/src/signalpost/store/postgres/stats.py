@@ -5,7 +5,7 @@ from typing import Final
 
 from signalpost.domain.stats import COUNTS, STEP_SECONDS, Rollups, Step
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 from signalpost.store.postgres.tables import Table
 from signalpost.store.stats import by_subscription
 
@@ -24,7 +24,7 @@ _PRUNE: Final = (
 
 
 class PostgresStats:
-    def __init__(self, readers: Readers, writers: Writers) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers) -> None:
         self._readers = readers
         self._writers = writers
 

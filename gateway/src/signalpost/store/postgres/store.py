@@ -26,13 +26,13 @@ from signalpost.store.postgres.lanes import PostgresLanes
 from signalpost.store.postgres.log import PostgresLog
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.publish import Publisher
-from signalpost.store.postgres.record import Recorder
+from signalpost.store.postgres.record import RecordWriter
 from signalpost.store.postgres.replays import PostgresReplays
 from signalpost.store.postgres.retention import PostgresRetention
 from signalpost.store.postgres.schema import migrate
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 from signalpost.store.postgres.sign_ins import PostgresSignIns
-from signalpost.store.postgres.source import Source
+from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.stats import PostgresStats
 from signalpost.store.postgres.subscriptions import PostgresSubscriptions
 from signalpost.store.postgres.versions import PostgresVersions
@@ -55,8 +55,8 @@ class PostgresStore:
     ) -> None:
         """`begin` makes the batch of these rows at the database's time (µs)."""
         self.notary = notary
-        source = Source(url)
-        self.readers = readers = Readers(source)
+        source = DatabaseSource(url)
+        self.readers = readers = ReadSessions(source)
         self.writers = writers = Writers(source)
         partitions = Partitions(url)
         self._publishers = Committers(source, partitions, PUBLISHING)
@@ -66,7 +66,7 @@ class PostgresStore:
         self._publisher = Publisher(self._publishers, partitions, data_keys, vault, notary, begin, lambda: fleet.owner)
         self.subscriptions = PostgresSubscriptions(readers, data_keys, vault)
         self.connections = PostgresConnections(readers, data_keys, vault)
-        recorder = Recorder(self._recorders, partitions, readers, lambda: fleet.node_id)
+        recorder = RecordWriter(self._recorders, partitions, readers, lambda: fleet.node_id)
         self.lanes = PostgresLanes(readers, writers, recorder, lambda: fleet.node_id)
         self.documents = PostgresDocuments(readers, writers, max_scanned)
         self.deliveries = PostgresDeliveries(readers, max_scanned)
@@ -115,7 +115,7 @@ async def open_postgres(
     clock = now or SystemClock().wall
     try:
         await migrate(url)
-        writers = Writers(Source(url), 1)
+        writers = Writers(DatabaseSource(url), 1)
         try:
             notary = await writers.run(EVERY_TENANT, prepare(vault, clock()))
         finally:

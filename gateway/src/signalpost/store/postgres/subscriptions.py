@@ -4,12 +4,12 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
 from signalpost.store.vault import Vault
 
 
 class PostgresSubscriptions:
-    def __init__(self, readers: Readers, data_keys: PostgresDataKeys, vault: Vault) -> None:
+    def __init__(self, readers: ReadSessions, data_keys: PostgresDataKeys, vault: Vault) -> None:
         self._readers = readers
         self._data_keys = data_keys
         self._vault = vault

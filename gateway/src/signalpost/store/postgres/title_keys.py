@@ -12,7 +12,7 @@ from signalpost.store.documents import SEARCHED_CHARACTERS
 from signalpost.store.packing.documents import title_key_of
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.columns import texts, uuids
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 
 AT_ONCE: Final = 200
 PAUSE: Final = 0.05
@@ -33,7 +33,7 @@ _SET: Final = (
 )
 
 
-async def key_titles(readers: Readers, writers: Writers) -> None:
+async def key_titles(readers: ReadSessions, writers: Writers) -> None:
     """See `DocumentStore.key_titles`."""
     await writers.rows(EVERY_TENANT, _DOUBT)
     [(may_begin,)] = await readers.rows(EVERY_TENANT, _MAY_BEGIN)

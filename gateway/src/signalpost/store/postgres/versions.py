@@ -8,7 +8,7 @@ from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.store.packing.documents import pack_number
 from signalpost.store.postgres.batch_reads import unpack_version
 from signalpost.store.postgres.columns import Column, numbers, uuids
-from signalpost.store.postgres.sessions import EVERY_TENANT, Readers, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 from signalpost.store.postgres.tables import VERSION
 
 _SELECT: Final = f"SELECT {VERSION.columns} FROM version"
@@ -25,7 +25,7 @@ FORGET: Final = (
 
 
 class PostgresVersions:
-    def __init__(self, readers: Readers, writers: Writers) -> None:
+    def __init__(self, readers: ReadSessions, writers: Writers) -> None:
         self._readers = readers
         self._writers = writers
 

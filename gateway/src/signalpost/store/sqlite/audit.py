@@ -9,17 +9,17 @@ import apsw
 import msgspec
 from msgspec.structs import astuple, replace
 
-from signalpost.domain.audit import WHOLE, Draft, End, Entry, Notary, Verification, linked
-from signalpost.store.audit import AuditFilter, AuditPage, Mark, Verified
+from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, linked
+from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 
-_COLUMNS: Final = ", ".join(Entry._fields)
+_COLUMNS: Final = ", ".join(AuditEntry._fields)
 _ENDS: Final = "tenant_id, first, before, last, hash, tenants"
-_CONTENT: Final = Entry._fields.index("content")
+_CONTENT: Final = AuditEntry._fields.index("content")
 _encode = msgspec.json.Encoder().encode
-_decode_draft = msgspec.json.Decoder(Draft).decode
+_decode_draft = msgspec.json.Decoder(EntryDraft).decode
 
 
 class SqliteAudit:
@@ -44,9 +44,9 @@ class SqliteAudit:
         return _page(connection, tenant_id, wanted, within, (above, below, limit))
 
     @reading
-    def mark(self, connection: apsw.Connection, tenant_id: int) -> Mark | None:
+    def mark(self, connection: apsw.Connection, tenant_id: int) -> AuditMark | None:
         found = rows(connection, "SELECT last, hash FROM audit_end WHERE tenant_id = ?", (tenant_id,))
-        return Mark(*found[0]) if found else None
+        return AuditMark(*found[0]) if found else None
 
     async def verify(self) -> Verified:
         async with self._verifying:
@@ -57,7 +57,7 @@ class SqliteAudit:
         return verify(connection, self._notary)
 
     @writing
-    def add(self, connection: apsw.Connection, drafts: list[Draft]) -> tuple[Entry, ...]:
+    def add(self, connection: apsw.Connection, drafts: list[EntryDraft]) -> tuple[AuditEntry, ...]:
         return append(connection, drafts, self._notary)
 
     @writing
@@ -65,7 +65,7 @@ class SqliteAudit:
         return prune(connection, before, limit, self._notary)
 
 
-def append(connection: apsw.Connection, drafts: Sequence[Draft], notary: Notary) -> tuple[Entry, ...]:
+def append(connection: apsw.Connection, drafts: Sequence[EntryDraft], notary: Notary) -> tuple[AuditEntry, ...]:
     """Add entries behind those that are there."""
     if not drafts:
         return ()
@@ -87,7 +87,7 @@ def append(connection: apsw.Connection, drafts: Sequence[Draft], notary: Notary)
     return tuple(entries)
 
 
-def note(connection: apsw.Connection, draft: Draft) -> None:
+def note(connection: apsw.Connection, draft: EntryDraft) -> None:
     """Keep a draft for the next start, which has the key for its proof."""
     connection.execute("INSERT INTO audit_draft (draft) VALUES (?)", (_encode(draft),))
 
@@ -148,8 +148,8 @@ def _page(
     return AuditPage([_entry(columns) for columns in found], not is_cut and len(found) < bounds[-1])
 
 
-def _entry(columns: Sequence[Any]) -> Entry:
-    entry = Entry(*columns)
+def _entry(columns: Sequence[Any]) -> AuditEntry:
+    entry = AuditEntry(*columns)
     return entry._replace(content=entry.content.encode())  # type: ignore[attr-defined]
 
 

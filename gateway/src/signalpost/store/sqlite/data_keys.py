@@ -14,7 +14,7 @@ from signalpost.domain.signing_key import SigningKey
 from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
 from signalpost.store.sqlite import audit, former_seals
 from signalpost.store.sqlite.connect import reason, rows
-from signalpost.store.sqlite.former_seals import Column, Found
+from signalpost.store.sqlite.former_seals import FormerSeal, SealedColumn
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.vault import (
@@ -86,11 +86,13 @@ class SqliteDataKeys:
         self._vault.learn(await self._sign_anew(self._now()))
 
     @reading
-    def _former(self, connection: apsw.Connection, column: Column, after: Sequence[Any] | None) -> list[Found]:
+    def _former(
+        self, connection: apsw.Connection, column: SealedColumn, after: Sequence[Any] | None
+    ) -> list[FormerSeal]:
         return former_seals.find(connection, column, after, AT_ONCE)
 
     @writing
-    def _seal_anew(self, connection: apsw.Connection, column: Column, found: Sequence[Found]) -> None:
+    def _seal_anew(self, connection: apsw.Connection, column: SealedColumn, found: Sequence[FormerSeal]) -> None:
         former_seals.seal_anew(connection, column, found, self._vault)
 
     @writing

@@ -9,7 +9,7 @@ from typing import NoReturn
 import apsw
 
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
-from signalpost.domain.audit import COMMAND_LINE, Draft, Object
+from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
@@ -144,7 +144,7 @@ class SqliteDatabase:
         finally:
             connection.close()
 
-    def add_key(self, key: ApiKey, told: Draft) -> None:
+    def add_key(self, key: ApiKey, told: EntryDraft) -> None:
         connection = connect_current(self._path)
         try:
             with connection:
@@ -187,11 +187,13 @@ class SqliteDatabase:
             register.close()
 
 
-def _told(action: str, now: int, **what: str) -> Draft:
+def _told(action: str, now: int, **what: str) -> EntryDraft:
     """What the audit will say of something that was done to the whole database."""
     changes = {name: {"old": None, "new": value} for name, value in what.items()}
     database = Object("database", "database")
-    return Draft(tenant_id=FIRST_TENANT, at=now, actor=COMMAND_LINE, action=action, object=database, changes=changes)
+    return EntryDraft(
+        tenant_id=FIRST_TENANT, at=now, actor=COMMAND_LINE, action=action, object=database, changes=changes
+    )
 
 
 def _kept_since(connection: apsw.Connection, now: int, kept: int) -> dict[int, int]:

@@ -10,16 +10,16 @@ from signalpost.store.fleet import (
     MAX_ERASURES,
     Beat,
     LaneInbox,
-    Mark,
     NodeProcess,
+    NodeRole,
     NodeRow,
     NodeShown,
-    Role,
     TenantConfig,
+    TenantMark,
     Terms,
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
-from signalpost.store.log import Page
+from signalpost.store.log import LogPart
 from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
@@ -45,21 +45,21 @@ class SqliteFleet:
         self._now = now
         self.terms = terms
         self.node_id: int | None = None
-        self._role = Role.ALL
+        self._role = NodeRole.ALL
 
     @property
     def owner(self) -> int | None:
         """The node to which lanes of new subscriptions belong."""
-        return None if self._role is Role.API else self.node_id
+        return None if self._role is NodeRole.API else self.node_id
 
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
-    async def join(self, role: Role, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
+    async def join(self, role: NodeRole, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
         self.node_id, self._role = await self._join(role, program, process), role
         return self.node_id
 
     @writing
-    def _join(self, connection: apsw.Connection, role: Role, program: str, process: NodeProcess) -> int:
+    def _join(self, connection: apsw.Connection, role: NodeRole, program: str, process: NodeProcess) -> int:
         ((number,),) = rows(connection, "UPDATE fleet SET last_node = last_node + 1 RETURNING last_node")
         now = self._now()
         connection.execute(
@@ -81,7 +81,7 @@ class SqliteFleet:
             number=found[0][0],
             now=now,
             history="",  # a restore is only possible while no node is at work
-            nodes=tuple(NodeRow(number, beat, Role(role), bool(drains)) for number, beat, role, drains in nodes),
+            nodes=tuple(NodeRow(number, beat, NodeRole(role), bool(drains)) for number, beat, role, drains in nodes),
             marks=_marks(connection),
             keys_version=keys_version,
         )
@@ -155,7 +155,7 @@ class SqliteFleet:
     # --- What others commit -------------------------------------------------------------------------------------------
 
     @reading
-    def marks(self, connection: apsw.Connection) -> dict[int, Mark]:
+    def marks(self, connection: apsw.Connection) -> dict[int, TenantMark]:
         return _marks(connection)
 
     @reading
@@ -184,8 +184,8 @@ class SqliteFleet:
         )
 
     @reading
-    def news(self, connection: apsw.Connection, seen: Mapping[int, int], limit: int) -> dict[int, Page]:
-        pages: dict[int, Page] = {}
+    def news(self, connection: apsw.Connection, seen: Mapping[int, int], limit: int) -> dict[int, LogPart]:
+        pages: dict[int, LogPart] = {}
         size = 0
         for tenant_id, sequence in seen.items():
             page = pages[tenant_id] = log.page(connection, tenant_id, sequence, limit)
@@ -194,13 +194,13 @@ class SqliteFleet:
                 break
         return pages
 
-    def announce(self, marks: Mapping[int, Mark]) -> None: ...
+    def announce(self, marks: Mapping[int, TenantMark]) -> None: ...
 
     @property
     def hears(self) -> bool:
         return False
 
-    def listen(self, on_marks: Callable[[Mapping[int, Mark]], None]) -> None: ...
+    def listen(self, on_marks: Callable[[Mapping[int, TenantMark]], None]) -> None: ...
 
     # --- Jobs ---------------------------------------------------------------------------------------------------------
 
@@ -221,8 +221,8 @@ class SqliteFleet:
         connection.execute("DELETE FROM job WHERE name = ? AND owner = ?", (name, self.node_id))
 
 
-def _marks(connection: apsw.Connection) -> dict[int, Mark]:
+def _marks(connection: apsw.Connection) -> dict[int, TenantMark]:
     found = rows(
         connection, "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
     )
-    return {tenant_id: Mark(*mark) for tenant_id, *mark in found}
+    return {tenant_id: TenantMark(*mark) for tenant_id, *mark in found}

@@ -14,7 +14,7 @@ from signalpost.store.sqlite.connect import rows
 from signalpost.store.vault import MARK, Place, Vault
 
 
-class Column(NamedTuple):
+class SealedColumn(NamedTuple):
     """A column of sealed values."""
 
     kind: str
@@ -30,15 +30,15 @@ class Column(NamedTuple):
 
 _ANSWER_KEY = ("tenant_id", "api_key_id", "key")
 COLUMNS = (
-    Column("subscription", "subscription", "sealed", ("number",), ("id",), "version"),
-    Column("connection", "connection", "config", ("number",), ("id",), "version"),
-    Column("grant", "connection", "granted", ("number",), ("id",), "grant_version"),
-    Column("idempotency", "idempotency", "answer", _ANSWER_KEY, _ANSWER_KEY, "expires_at"),
-    Column("idempotency", "idempotency", "without_secrets", _ANSWER_KEY, _ANSWER_KEY, "expires_at"),
+    SealedColumn("subscription", "subscription", "sealed", ("number",), ("id",), "version"),
+    SealedColumn("connection", "connection", "config", ("number",), ("id",), "version"),
+    SealedColumn("grant", "connection", "granted", ("number",), ("id",), "grant_version"),
+    SealedColumn("idempotency", "idempotency", "answer", _ANSWER_KEY, _ANSWER_KEY, "expires_at"),
+    SealedColumn("idempotency", "idempotency", "without_secrets", _ANSWER_KEY, _ANSWER_KEY, "expires_at"),
 )
 
 
-class Found(NamedTuple):
+class FormerSeal(NamedTuple):
     """A value under a master key."""
 
     key: tuple[Any, ...]
@@ -46,7 +46,9 @@ class Found(NamedTuple):
     sealed: bytes
 
 
-def find(connection: apsw.Connection, column: Column, after: Sequence[Any] | None, limit: int) -> list[Found]:
+def find(
+    connection: apsw.Connection, column: SealedColumn, after: Sequence[Any] | None, limit: int
+) -> list[FormerSeal]:
     """Values of a column, in the order of their keys, from the one above `after` on. What a deleted tenant left is
     passed over."""
     key = ", ".join(column.key)
@@ -58,12 +60,12 @@ def find(connection: apsw.Connection, column: Column, after: Sequence[Any] | Non
     )
     count = len(column.key)
     return [
-        Found(tuple(of[:count]), Place(column.kind, of[count], _row(of[count + 2 : -1]), of[count + 1]), of[-1])
+        FormerSeal(tuple(of[:count]), Place(column.kind, of[count], _row(of[count + 2 : -1]), of[count + 1]), of[-1])
         for of in rows(connection, statement, (*(after or ()), MARK, limit))
     ]
 
 
-def seal_anew(connection: apsw.Connection, column: Column, found: Sequence[Found], vault: Vault) -> None:
+def seal_anew(connection: apsw.Connection, column: SealedColumn, found: Sequence[FormerSeal], vault: Vault) -> None:
     same = " AND ".join(f"{name} = ?" for name in column.key)
     connection.executemany(
         f"UPDATE {column.table} SET {column.name} = ? WHERE {same} AND {column.name} = ?",  # noqa: S608

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import apsw
 import msgspec
 
-from signalpost.commands.command import Retry
+from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.store.fleet import Role
+from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
 from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
 from signalpost.store.packing.sequences import unpack_sequences
@@ -49,7 +49,7 @@ class SqliteLanes:
     ) -> dict[int, LaneStanding]:
         statement = (
             "SELECT subscription_number, EXISTS (SELECT 1 FROM node WHERE id = owner"  # noqa: S608
-            f" OR (role <> '{Role.API}' AND NOT is_draining)), {STANDING_COLUMNS} FROM lane"
+            f" OR (role <> '{NodeRole.API}' AND NOT is_draining)), {STANDING_COLUMNS} FROM lane"
             " WHERE subscription_number IN (SELECT value FROM json_each(?))"
         )
         found = rows(connection, statement, (list_numbers(subscription_numbers),))
@@ -91,7 +91,7 @@ def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int,
 
 
 def _lane(
-    connection: apsw.Connection, subscription: Subscription, retries_loaded: int, asked: tuple[Retry, ...]
+    connection: apsw.Connection, subscription: Subscription, retries_loaded: int, asked: tuple[RequestedRetry, ...]
 ) -> LaneRow | None:
     number = subscription.number
     found = rows(
@@ -136,16 +136,16 @@ def _is_unskipped(connection: apsw.Connection, subscription: Subscription) -> bo
     )
 
 
-def retries(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[Retry]]:
+def retries(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[RequestedRetry]]:
     """Retries by hand, by subscription. The table is read through: it holds only those that no lane has acted upon."""
-    found: dict[int, list[Retry]] = {}
+    found: dict[int, list[RequestedRetry]] = {}
     for number, subscription_number, sequence, document_id in rows(
         connection,
         "SELECT number, subscription_number, sequence, document_id FROM retry"
         " WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY number",
         (list_numbers(numbers),),
     ):
-        retry = Retry(number, subscription_number, sequence, unpack_uuid(document_id))
+        retry = RequestedRetry(number, subscription_number, sequence, unpack_uuid(document_id))
         found.setdefault(subscription_number, []).append(retry)
     return found
 

@@ -10,7 +10,7 @@ import apsw
 
 from signalpost.domain.event import Event, time_of
 from signalpost.store.history_walk import name_of_caller
-from signalpost.store.log import LogPage, Page
+from signalpost.store.log import LogPage, LogPart
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
@@ -28,7 +28,7 @@ class SqliteLog:
         self._max_scanned = max_scanned
 
     @reading
-    def after(self, connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> Page:
+    def after(self, connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> LogPart:
         return page(connection, tenant_id, sequence, limit)
 
     @reading
@@ -121,11 +121,11 @@ class SqliteLog:
         return sequence_at(connection, tenant_id, at)
 
 
-def page(connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> Page:
+def page(connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> LogPart:
     statement = f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
     found, _ = rows_within(connection, statement, (tenant_id, sequence, limit), _body_size)
     of_tenant = rows(connection, "SELECT floor, last_sequence, config_version FROM tenant WHERE id = ?", (tenant_id,))
-    return Page([_event(*columns) for columns in found], *(of_tenant[0] if of_tenant else (1, 0, 0)))
+    return LogPart([_event(*columns) for columns in found], *(of_tenant[0] if of_tenant else (1, 0, 0)))
 
 
 def _feed_of_document(

@@ -13,7 +13,7 @@ from signalpost.commands.command import (
     ConnectionKey,
     NumberedKind,
     ReplayKey,
-    Retry,
+    RequestedRetry,
     SubscriptionKey,
 )
 from signalpost.domain.api_key import ApiKey
@@ -29,7 +29,7 @@ from signalpost.store.batching import (
     ANSWER_COLUMNS,
     HEALTHY,
     NO_GAPS,
-    Wanted,
+    BatchWanted,
     pack_answer,
     unpack_answer,
     wanted,
@@ -162,7 +162,7 @@ def _subscriptions_of(
 
 
 def _replays(
-    connection: apsw.Connection, asked: Wanted, subscriptions: Mapping[SubscriptionKey, Subscription]
+    connection: apsw.Connection, asked: BatchWanted, subscriptions: Mapping[SubscriptionKey, Subscription]
 ) -> dict[ReplayKey, Replay]:
     found = [
         replay
@@ -189,7 +189,7 @@ def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiK
     return found
 
 
-def _members(connection: apsw.Connection, asked: Wanted) -> dict[str, Member]:
+def _members(connection: apsw.Connection, asked: BatchWanted) -> dict[str, Member]:
     by_id = f"SELECT {MEMBER_COLUMNS} FROM member WHERE id = ?"  # noqa: S608
     by_email = f"SELECT {MEMBER_COLUMNS} FROM member WHERE email = ? AND removed_at IS NULL"  # noqa: S608
     found = [
@@ -199,7 +199,7 @@ def _members(connection: apsw.Connection, asked: Wanted) -> dict[str, Member]:
     return {member.id: member for member in (unpack_member(columns, unpack_uuid) for columns in found)}
 
 
-def _portal_links(connection: apsw.Connection, asked: Wanted) -> dict[str, PortalLink]:
+def _portal_links(connection: apsw.Connection, asked: BatchWanted) -> dict[str, PortalLink]:
     statement = f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE id = ?"  # noqa: S608
     found = rows_of_many(connection, statement, [(pack_uuid(each),) for each in asked.portal_links])
     return {link.id: link for link in (unpack_portal_link(columns, unpack_uuid) for columns in found)}
@@ -307,7 +307,7 @@ def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, Stor
     )
 
 
-def _write_retries(connection: apsw.Connection, retries: Iterable[Retry]) -> None:
+def _write_retries(connection: apsw.Connection, retries: Iterable[RequestedRetry]) -> None:
     connection.executemany(
         "INSERT INTO retry (number, subscription_number, sequence, document_id, budget) VALUES (?, ?, ?, ?, 1)",
         [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id)) for r in retries],

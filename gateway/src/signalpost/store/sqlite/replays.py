@@ -7,7 +7,7 @@ import apsw
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Choice, LeftOut, Replay
+from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
 from signalpost.store.packing.replays import REPLAY_COLUMNS, pack_replay, unpack_replay
@@ -70,7 +70,7 @@ class SqliteReplays:
         subscription: Subscription,
         from_sequence: int,
         to_sequence: int,
-        choice: Choice,
+        choice: ReplayChoice,
     ) -> tuple[int, bool]:
         queries = SqliteReplayQueries(connection)
         return at_once(replaying.count(queries, subscription, from_sequence, to_sequence, choice))
@@ -83,7 +83,7 @@ class SqliteReplays:
         from_sequence: int,
         to_sequence: int,
         head: int,
-        choice: Choice,
+        choice: ReplayChoice,
     ) -> LeftOut:
         queries = SqliteReplayQueries(connection)
         return at_once(replaying.left_out(queries, subscription, from_sequence, to_sequence, head, choice))

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import apsw
 import msgspec
 
-from signalpost.domain.audit import Draft
+from signalpost.domain.audit import EntryDraft
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
 from signalpost.store.packing.access import MEMBER_COLUMNS
@@ -80,7 +80,7 @@ def take_audit(draft: Path, replaced: Path) -> bool:
     return True
 
 
-def note(draft: Path, told: Draft) -> None:
+def note(draft: Path, told: EntryDraft) -> None:
     """Have the next start tell of the restore in the audit. A backup of before there was one has no place for it."""
     with closing(_open(draft)) as connection, suppress(apsw.SQLError):
         audit.note(connection, told)

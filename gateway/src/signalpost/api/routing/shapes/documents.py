@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.api.routing.shapes.shape import Cursor, Shape
 from signalpost.domain.documents import document
-from signalpost.domain.documents.workflow import ActionName, Decision, Status
+from signalpost.domain.documents.workflow import ActionName, ParticipantDecision, Status
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 
@@ -91,7 +91,7 @@ class Feed(Shape, frozen=True):
 
 class Participant(Shape, frozen=True):
     email: str
-    decision: Decision | None
+    decision: ParticipantDecision | None
     decided_at: Timestamp | None
     reason: str | None
 

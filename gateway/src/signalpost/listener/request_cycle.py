@@ -23,7 +23,7 @@ _BODILESS = frozenset((204, 304))
 
 
 class ResponseWriter(Protocol):
-    """What an exchange needs of its connection."""
+    """What a cycle needs of its connection."""
 
     flowing: asyncio.Event
     """Set while the client reads fast enough for more to be written."""
@@ -43,7 +43,7 @@ class ResponseWriter(Protocol):
         """The rest of the answer will not come."""
 
 
-class Exchange:
+class RequestCycle:
     def __init__(
         self,
         writer: ResponseWriter,

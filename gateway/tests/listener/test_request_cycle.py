@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from signalpost.listener.exchange import Exchange
+from signalpost.listener.request_cycle import RequestCycle
 from signalpost.runtime.asgi import ARRIVED, Receive, Scope, Send
 
 
@@ -49,18 +49,18 @@ async def app(_scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def test_a_request_that_was_answered_leaves_nothing_to_the_garbage_collector() -> None:
-    """The scope says whether the body has arrived, so it leads to the exchange: that must not lead back. The collector
+    """The scope says whether the body has arrived, so it leads to the cycle: that must not lead back. The collector
     took 5 % of the time of a request for such circles."""
 
-    async def scenario() -> "weakref.ref[Exchange]":
+    async def scenario() -> "weakref.ref[RequestCycle]":
         scope: Scope = {"method": "PATCH", "http_version": "1.1"}
         writer = Writer()
-        exchange = Exchange(writer, scope, ())
-        scope[ARRIVED] = lambda: exchange.whole
-        exchange.end_body()
-        await exchange.run(app, scope)
+        cycle = RequestCycle(writer, scope, ())
+        scope[ARRIVED] = lambda: cycle.whole
+        cycle.end_body()
+        await cycle.run(app, scope)
         assert writer.written.endswith(b"\r\n\r\nok")
-        return weakref.ref(exchange)
+        return weakref.ref(cycle)
 
     gc.disable()
     try:
@@ -74,13 +74,13 @@ def test_a_client_that_sends_nothing_more_still_gets_its_answer_and_need_not_be_
     async def scenario() -> bytes:
         scope: Scope = {"method": "GET", "http_version": "1.1"}
         writer = Writer()
-        exchange = Exchange(writer, scope, ())
-        exchange.end_body()
-        running = asyncio.create_task(exchange.run(until_gone, scope))
+        cycle = RequestCycle(writer, scope, ())
+        cycle.end_body()
+        running = asyncio.create_task(cycle.run(until_gone, scope))
         if has_read:
             while not writer.written.endswith(b"more\r\n"):
                 await asyncio.sleep(0)
-        exchange.leave()
+        cycle.leave()
         await running
         return writer.written
 
