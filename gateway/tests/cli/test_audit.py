@@ -44,7 +44,7 @@ def test_an_untouched_audit_is_verified_up_to_the_mark_that_was_noted(run: Run) 
     assert json_of(run("audit", "verify", "--json"))["entries"] >= 2
     number, digest = mark.split(":")
     assert "has changed" in run("audit", "verify", "--mark", f"{number}:{digest[::-1]}", code=1).stderr
-    assert "no entry 9999 any more" in run("audit", "verify", "--mark", f"9999:{digest}", code=1).stderr
+    assert "Entry 9999 is gone" in run("audit", "verify", "--mark", f"9999:{digest}", code=1).stderr
     assert "NUMBER:HASH" in run("audit", "verify", "--mark", "9999", code=2).stderr
 
 

@@ -36,7 +36,7 @@ def test_the_backlog_is_skipped_with_a_resume(run: Run, subscription: str) -> No
     done = run("subscriptions", "resume", subscription, "--skip-backlog")
     assert done.stdout.startswith("Resumed with future events only.")
     wrong = run("subscriptions", "resume", subscription, "--skip-backlog", code=1).stderr
-    assert "  --skip-backlog: The backlog can be skipped only by a resume" in wrong
+    assert "  --skip-backlog: Only a resume can skip the backlog" in wrong
 
 
 def test_everything_about_a_subscription_can_be_set_and_changed(run: Run) -> None:
