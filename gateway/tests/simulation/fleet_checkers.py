@@ -97,8 +97,8 @@ class FleetCheckers:
         if self.retried[sent.host, sent.sequence]:
             return
         for failed in before:
-            follows = failed.is_failed and sent.attempt == failed.attempt + 1
-            if follows and sent.at - failed.ended_at < RETRIES_AFTER:
+            is_known = failed.is_failed and not self._was_lost(failed)
+            if is_known and sent.attempt == failed.attempt + 1 and sent.at - failed.ended_at < RETRIES_AFTER:
                 self._world.fail("early", f"{sent} comes too soon after {failed}")
 
     def _check_owner(self, sent: SentRequest, node: FleetNode) -> None:

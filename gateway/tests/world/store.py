@@ -117,14 +117,15 @@ class FaultyLanes(SqliteLanes):
 
 
 class FaultyFleet(SqliteFleet):
-    """The fleet, with faults. `on_announced` is told what this node announces, `on_marks` is what it hears of
-    others with."""
+    """The fleet, with faults. `on_claimed` is told which lanes this node found to be its own, `on_announced` what it
+    announces, and `on_marks` is what it hears of others with."""
 
     def __init__(
         self, faults: StoreFaults, readers: Readers, writer: Writer, vault: Vault, now: Callable[[], int], terms: Terms
     ) -> None:
         super().__init__(readers, writer, vault, now, terms)
         self._faults = faults
+        self.on_claimed: Callable[[Iterable[int]], None] = lambda _numbers: None
         self.on_announced: Callable[[Mapping[int, TenantMark]], None] = lambda _marks: None
         self.on_marks: Callable[[Mapping[int, TenantMark]], None] = lambda _marks: None
 
@@ -138,6 +139,7 @@ class FaultyFleet(SqliteFleet):
         await self._faults.before(Operation.CLAIM)
         rows = await super().claim(wanted)
         await self._faults.after(Operation.CLAIM)
+        self.on_claimed(rows)
         return rows
 
     async def release(self, subscription_numbers: Iterable[int]) -> None:
@@ -174,6 +176,7 @@ class FaultyStore(SqliteStore):
         self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
         self.retention: FaultyRetention = FaultyRetention(faults, self.readers, self.writer)
         self.fleet: FaultyFleet = FaultyFleet(faults, self.readers, self.writer, self._vault, self._now, terms)
+        self.fleet.on_claimed = lambda numbers: self.lanes.refused.difference_update(numbers)
         self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer, lambda: self.fleet.node_id)
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
