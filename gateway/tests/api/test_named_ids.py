@@ -34,6 +34,9 @@ BODIES: dict[tuple[str, str], Mapping[str, Any]] = {
     ("preview_destination", "eventId"): {"connection": "/v1/connections", "config": {"text": "x"}},
 }
 """The rest of a body in which this member names something. Where a value is a key of `NAMED_BY`'s, it is beta's."""
+SPAN = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "status": "all", "dryRun": True}
+CHOOSES = {("start_replay", "externalId"), ("start_replays", "externalId")}
+"""Members that choose among what there is, as a query does: a document that nobody has chooses nothing."""
 
 
 def ids_in(kind: Any) -> set[str]:
@@ -63,7 +66,8 @@ def body_ids(route: Route) -> set[str]:
 
 
 QUERIES = [(route, name) for route in ROUTES for name in sorted(ids_in(route.query))]
-IN_BODIES = [(route, name) for route in ROUTES for name in sorted(body_ids(route))]
+IN_BODIES = [(route, name) for route in ROUTES for name in sorted(body_ids(route)) if (route.name, name) not in CHOOSES]
+CHOOSING = [(route, name) for route in ROUTES for name in sorted(body_ids(route)) if (route.name, name) in CHOOSES]
 PARTS = [route for route in ROUTES if route.path.count("{") > 1 and "{number}" not in route.path]
 """Calls on something of something. A number is no name: every document may have a version 0.1."""
 LISTS = [
@@ -144,6 +148,18 @@ def test_in_a_body(two: Two, route: Route, name: str) -> None:
     assert_alike(two, route, send, two.alphas[NAMED_BY[name]])
 
 
+@pytest.mark.parametrize(("route", "name"), CHOOSING, ids=name_of)
+def test_in_a_body_that_chooses(two: Two, route: Route, name: str) -> None:
+    path = two.path(route, two.betas)
+
+    def send(key: Mapping[str, str], identity: str) -> "Answer":
+        answer = two.world.send(route.method, path, SPAN | {name: identity}, key)
+        assert answer.status != 200 or answer.json["count"] == 0
+        return answer
+
+    assert_alike(two, route, send, two.alphas[NAMED_BY[name]])
+
+
 @pytest.mark.parametrize("route", PARTS, ids=name_of)
 def test_in_a_path_behind_something_of_ones_own(two: Two, route: Route) -> None:
     last = route.path[route.path.rindex("{") : route.path.rindex("}") + 1]
@@ -172,5 +188,6 @@ def test_a_cursor_of_another_tenants_list_leads_to_ones_own_things_alone(two: Tw
 
 def test_what_the_tables_above_say_is_all_there_is() -> None:
     assert {(route.name, name) for route, name in IN_BODIES} == set(BODIES)
+    assert {(route.name, name) for route, name in CHOOSING} == CHOOSES
     assert {name for _, name in QUERIES + IN_BODIES} == set(NAMED_BY)
     assert len([route for route in LISTS if route.path in ("/v1/documents", "/v1/subscriptions")]) == 2

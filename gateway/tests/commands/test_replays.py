@@ -94,6 +94,9 @@ def test_starting_answers_with_the_replay_and_where_it_is() -> None:
         "countIsCapped": False,
         "queued": 0,
         "createdAt": format_timestamp(NOW + 1),
+        "createdBy": "gateway",
+        "eventTypes": None,
+        "externalId": None,
         "finishedAt": None,
         "leftOut": {"removed": 0, "unwanted": 0, "waiting": 0},
     }
