@@ -1,22 +1,12 @@
-"""Conditions and delays as rows: what is kept becomes rows, and what rows say becomes the same JSON again."""
+"""Conditions and delays as forms: what is kept becomes rows, and what rows say becomes the same JSON again."""
 
 from typing import Any
 
 import pytest
 from msgspec import UNSET
 
-from signalpost.console.condition_form import (
-    ConditionRow,
-    Duration,
-    after_form,
-    condition_form,
-    duration_of,
-    fields,
-    operators,
-    seconds_of,
-    typed_after,
-    typed_condition,
-)
+from signalpost.console.condition_form import ConditionRow, condition_form, fields, operators, typed_condition
+from signalpost.console.delay_form import Duration, after_form, duration_of, seconds_of, typed_after
 from signalpost.domain.condition_reader import OPERATORS, read_condition
 
 VALUE = {"field": "document.contractValue", "atLeast": 10000}

@@ -1,4 +1,4 @@
-"""Conditions and delays as forms: rows of a field, an operator and a value, in plain words and without a script.
+"""Conditions as forms: rows of a field, an operator and a value, in plain words and without a script.
 
 A condition becomes rows if it is one comparison, or `all` or `any` of some. What is nested, or turned round by `not`,
 is shown as JSON. Nothing is checked here: the API checks what is sent, and says in which row something is wrong.
@@ -44,7 +44,6 @@ _WORDS: Final[Mapping[str, str]] = {
     "changedTo": "changed to",
     "changedFrom": "changed from",
 }
-UNITS: Final = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
 
 def operators() -> Iterator[tuple[str, str]]:
@@ -217,49 +216,3 @@ def _value(text: str) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text
-
-
-# --- Delays -----------------------------------------------------------------------------------------------------------
-
-
-class Duration(Struct, frozen=True):
-    count: str
-    unit: str
-
-
-def duration_of(seconds: Any) -> Duration:
-    """A number of seconds in the largest unit that needs no fraction."""
-    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
-        return Duration("" if seconds is UNSET or seconds is None else str(seconds), "days")
-    return next(Duration(str(seconds // size), unit) for unit, size in UNITS if seconds % size == 0)
-
-
-def typed_duration(name: str, typed: Typed) -> Duration:
-    return Duration(typed.get(name, [""])[0].strip(), typed.get(f"{name}.unit", ["seconds"])[0])
-
-
-def seconds_of(duration: Duration) -> Any:
-    """The seconds of what was typed; what is no whole number is sent as it is, for the API to refuse."""
-    size = dict(UNITS).get(duration.unit, 1)
-    return int(duration.count) * size if duration.count.isascii() and duration.count.isdigit() else duration.count
-
-
-class AfterForm(Struct, frozen=True):
-    wait: Duration
-    still: ConditionForm
-    """What must still be so then."""
-
-
-def after_form(after: Any, typed: Typed) -> AfterForm:
-    """The form of a delay, as it was typed if it was, otherwise of the one that is kept or UNSET."""
-    kept = {} if after is UNSET or after is None else msgspec.to_builtins(after)
-    wait = typed_duration("after", typed) if "after" in typed else duration_of(kept.get("seconds", UNSET))
-    return AfterForm(wait, condition_form("still.", "/after/if", kept.get("if", UNSET), typed))
-
-
-def typed_after(typed: Typed) -> Any:
-    """The delay that was typed, as JSON; None if nothing was."""
-    wait, still = typed_duration("after", typed), typed_condition("still.", typed)
-    if not wait.count and still is None:
-        return None
-    return {"seconds": seconds_of(wait)} | ({} if still is None else {"if": still})

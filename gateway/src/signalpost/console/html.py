@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 
 from signalpost.api.routing.shapes.deliveries import Attempt
 from signalpost.console.charts import chart, sparkline, timings
-from signalpost.console.condition_form import UNITS, VALUES, duration_of, fields, operators
+from signalpost.console.condition_form import VALUES, fields, operators
+from signalpost.console.delay_form import UNITS, duration_of
 from signalpost.console.drawings import said, versions, words, workflow
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 

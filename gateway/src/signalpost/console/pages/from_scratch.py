@@ -9,14 +9,8 @@ from msgspec import Struct
 from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage, Destination
 from signalpost.api.routing.shapes.subscriptions import NewSubscription
 from signalpost.console.calls import CallFailed
-from signalpost.console.condition_form import (
-    AfterForm,
-    ConditionForm,
-    after_form,
-    condition_form,
-    typed_after,
-    typed_condition,
-)
+from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
+from signalpost.console.delay_form import AfterForm, after_form, typed_after
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews, problem

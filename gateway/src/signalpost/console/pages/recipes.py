@@ -10,7 +10,7 @@ from signalpost.api.routing.shapes.destinations import Connection, ConnectionPag
 from signalpost.api.routing.shapes.service import BadField
 from signalpost.api.routing.shapes.subscriptions import NewSubscription
 from signalpost.console.calls import CallFailed
-from signalpost.console.condition_form import Duration, duration_of, seconds_of, typed_duration
+from signalpost.console.delay_form import Duration, duration_of, seconds_of, typed_duration
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews, problem

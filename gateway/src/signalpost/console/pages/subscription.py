@@ -8,14 +8,8 @@ from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.subscriptions import Subscription, TestResult
-from signalpost.console.condition_form import (
-    AfterForm,
-    ConditionForm,
-    after_form,
-    condition_form,
-    typed_after,
-    typed_condition,
-)
+from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
+from signalpost.console.delay_form import AfterForm, after_form, typed_after
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
