@@ -133,7 +133,15 @@ class Theme(Body, frozen=True, kw_only=True):
     radius: Annotated[int, Meta(ge=0, le=16, description="Of corners, in pixels.")] = 6
     mode: Annotated[Mode, Meta(description="`auto` follows the visitor's settings.")] = Mode.AUTO
     logo: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=MAX_LOGO_LENGTH, extra_json_schema={"contentEncoding": "base64"})]
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=MAX_LOGO_LENGTH,
+                pattern="^[A-Za-z0-9+/]+={0,2}$",
+                extra_json_schema={"contentEncoding": "base64"},
+            ),
+        ]
         | None,
         Meta(
             description="A PNG image in base64, at most 32 KiB and 1024 pixels.",
