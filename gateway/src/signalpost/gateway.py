@@ -44,12 +44,13 @@ from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.embedded import Documents
-from signalpost.engine.engine import Engine, EngineSettings
+from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
+from signalpost.engine.settings import EngineSettings
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder

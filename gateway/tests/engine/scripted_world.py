@@ -38,9 +38,9 @@ from signalpost.domain.delivery.lane import BOUNDS
 from signalpost.domain.delivery.replay import Replay, ReplayChoice, What
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.subscription import Subscription, names_of
-from signalpost.engine.engine import EngineSettings
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
+from signalpost.engine.settings import EngineSettings
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.sqlite.log import SqliteLog

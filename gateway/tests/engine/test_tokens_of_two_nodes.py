@@ -20,8 +20,9 @@ from signalpost.commands.subscriptions import CreateConnectorSubscription
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound
-from signalpost.engine.engine import Engine, EngineSettings
+from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.open import open_store
 from signalpost.store.store import Store

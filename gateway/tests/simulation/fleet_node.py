@@ -12,7 +12,7 @@ from gateway.tests.world.store import Operation, StoreFaults
 
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.engine import EngineSettings
+from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import DatabaseClock
 from signalpost.store.fleet import SHARED
 

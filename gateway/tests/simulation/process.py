@@ -13,7 +13,7 @@ from gateway.tests.world.disk import VFS, Disk
 from gateway.tests.world.process import Machine, Process
 
 from signalpost.domain.event import Event
-from signalpost.engine.engine import EngineSettings
+from signalpost.engine.settings import EngineSettings
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect
 

@@ -19,8 +19,9 @@ from gateway.tests.world.virtual_time import VirtualClock, VirtualExecutor, Virt
 from signalpost.api.rendering import kept_answers
 from signalpost.domain.documents.links import Links
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.engine import Engine, EngineSettings
+from signalpost.engine.engine import Engine
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
+from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
 from signalpost.store.fleet import ALONE, Terms
 from signalpost.store.sqlite.store import Executors

@@ -11,20 +11,15 @@ from importlib.metadata import version
 from math import ceil, inf
 from random import Random
 
-from msgspec import Struct
-
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.commands.command_queues import Queue
 from signalpost.destinations.registry import Destinations
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.api_key import ApiKey
-from signalpost.domain.delivery.lane import BOUNDS, Bounds
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.delivery.slots import DEFAULTS, Limits
 from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany, Unavailable
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import WEBHOOK, Subscription
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.audited import note_in_log
 from signalpost.engine.committer import Committer
@@ -38,7 +33,7 @@ from signalpost.engine.fleet.node import Node
 from signalpost.engine.fleet.standing_writer import StandingWriter
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.lanes import Lanes
-from signalpost.engine.lanes.log_cache import MAX_BYTES
+from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
@@ -47,36 +42,18 @@ from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.engine.maintenance.title_keys import TitleKeys
 from signalpost.engine.revisions import Revisions
+from signalpost.engine.settings import EngineSettings
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock, boot_time
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
-from signalpost.store.fleet import Beat, NodeProcess, NodeRole
+from signalpost.store.fleet import Beat, NodeProcess
 from signalpost.store.store import Published, Store
 
 NO_OTHERS = Destinations(())
 MAX_TESTS = 16
 """How many test deliveries may be in flight."""
-
-
-class EngineSettings(Struct, frozen=True, kw_only=True):
-    """How much the engine may have in flight and in memory, and the limits of tenants that have none of their own."""
-
-    retention_days: int = 30
-    """How many days events are kept for a tenant without its own retention."""
-    tenant_limits: TenantLimits = NO_LIMITS
-    """The limits of tenants that have none of their own."""
-    disable_after_days: int = 5
-    """A subscription whose endpoint fails for this long is disabled; 0 means never."""
-    limits: Limits = DEFAULTS
-    """What may be in flight."""
-    lane_bounds: Bounds = BOUNDS
-    """How much of each lane is kept in memory."""
-    cache_bytes: int = MAX_BYTES
-    """How much of the log is kept in memory."""
-    role: NodeRole = NodeRole.ALL
-    """Whether this node owns lanes, and whether it answers clients."""
 
 
 class Engine:
@@ -119,21 +96,22 @@ class Engine:
             destinations, store, transport, self._committer, auto_disable, clock, random, self.turns
         )
         self._lease = Lease(store.fleet.terms.lease, boot_time)
+        owner = OwningNode(
+            may_start=lambda: self._lease.holds,
+            in_flight_of=self._in_flight_of,
+            check_config=self._follower.check,
+            on_news=self._follower.read_news,
+        )
         self.lanes = Lanes(
             store,
             transport,
             clock,
             random,
             self.counts,
-            settings.limits,
-            self._in_flight_of,
-            settings.lane_bounds,
-            settings.cache_bytes,
+            settings,
+            owner,
             self.connectors,
             auto_disable.consider,
-            lambda: self._lease.holds,
-            self._follower.check,
-            self._follower.read_news,
             self.revisions,
             self.turns,
         )

@@ -13,7 +13,7 @@ Work is counted in units of some 2 µs. Nothing here is durable: the recorder wr
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -33,6 +33,7 @@ from signalpost.engine.lanes.carriers import NEVER
 from signalpost.engine.lanes.lane_worker import BEHIND, NOT_HELD, WAITING_FOR_SLOT, LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
+from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.subject import not_sent
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -74,20 +75,16 @@ class Dispatcher:
         random: Random,
         counts: Counts,
         limits: Limits,
-        in_flight_of: Callable[[int], int | None],
-        may_start: Callable[[], bool],
-        check_config: Callable[[int, int], Awaitable[None]],
+        owner: OwningNode,
         on_end: Callable[[int, int], None],
         on_change: Callable[[LaneWorker], None],
         on_failure: Callable[[LaneWorker], None],
     ) -> None:
-        """`in_flight_of` says how many attempts of a tenant may be in flight, if it has a limit of its own, `may_start`
-        whether any may start at all. `check_config` waits until this node knows a tenant's configuration at a version;
-        `on_end` is told how far a tenant's log went when a page of it was read. `on_change` is told of a lane that has
+        """`on_end` is told how far a tenant's log went when a page of it was read, `on_change` of a lane that has
         something to record, `on_failure` of one whose endpoint failed."""
         self._log = log_cache
-        self._reader = LogReader(store, log_cache, check_config, self._on_page, self._on_event)
-        self._may_start_now = may_start
+        self._reader = LogReader(store, log_cache, owner.check_config, self._on_page, self._on_event)
+        self._owner = owner
         self._on_end = on_end
         self._transport = transport
         self._clock = clock
@@ -97,7 +94,6 @@ class Dispatcher:
         self._on_failure = on_failure
         self._turns: Turns[LaneWorker] = Turns(self._is_behind)
         self._limits = limits
-        self._in_flight_of = in_flight_of
         self._slots = process_slots(limits)
         self._slots_of: dict[int, Trees] = {}
         self._freed = 0
@@ -134,7 +130,7 @@ class Dispatcher:
             self.bound_tenant(tenant_id)
 
     def _most_of(self, tenant_id: int) -> int:
-        own = self._in_flight_of(tenant_id)
+        own = self._owner.in_flight_of(tenant_id)
         return self._limits.tenant if own is None else min(own, self._limits.tenant)
 
     def give_turn(self, worker: LaneWorker) -> None:
@@ -174,7 +170,7 @@ class Dispatcher:
     def _slice(self) -> None:
         """Give turns to lanes until the loop has to get to its sockets."""
         self._scheduled = False
-        if not self._may_start_now():
+        if not self._owner.may_start():
             return  # whoever lets them start again says so
         self._spent = 0
         now = self._clock.steady()
@@ -374,7 +370,7 @@ class Dispatcher:
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
         """The event of a delivery was read, for which a slot was taken before."""
         worker.rate_limit.promised -= 1
-        if worker.hold is not NOT_HELD or not worker.is_active or not self._may_start_now():
+        if worker.hold is not NOT_HELD or not worker.is_active or not self._owner.may_start():
             self._take_back(worker, delivery)
         elif event is None:
             self._give_up_removed(worker, delivery)

@@ -9,13 +9,11 @@ what it did is recorded as far as that still applies, and it is restored from it
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from random import Random
 
 from signalpost.commands.command import RequestedRetry
-from signalpost.domain.delivery.lane import Bounds
 from signalpost.domain.delivery.replay import Replay
-from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
@@ -29,9 +27,11 @@ from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.engine.revisions import Revisions, Topic
+from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.loop_turns import LoopTurns
@@ -59,40 +59,31 @@ class Lanes:
         clock: Clock,
         random: Random,
         counts: Counts,
-        limits: Limits,
-        in_flight_of: Callable[[int], int | None],
-        bounds: Bounds,
-        cache_bytes: int,
+        settings: EngineSettings,
+        owner: OwningNode,
         carriers: Carriers,
         on_failure: Callable[[LaneWorker], None],
-        may_start: Callable[[], bool],
-        check_config: Callable[[int, int], Awaitable[None]],
-        on_news: Callable[[], None],
         revisions: Revisions,
         turns: LoopTurns,
     ) -> None:
-        """`cache_bytes` bounds what is kept of the log in memory, `bounds` what is kept of each lane, `limits` what is
-        in flight; `in_flight_of` says how much of a tenant, if it has a limit of its own. `on_failure` is told of a
-        lane whose endpoint failed. `may_start` says whether attempts may start at all, `check_config` waits until this
-        node knows a tenant's configuration at a version, `on_news` is told that other nodes committed something that
-        lanes here have not seen. `revisions` are told of what lanes did and of ends of logs. `turns` are those at what
-        takes the event loop long."""
+        """`on_failure` is told of a lane whose endpoint failed; `revisions` are told of what lanes did and of ends of
+        logs; `turns` are those at what takes the event loop long."""
         self._store = store
         self._clock = clock
-        self._bounds = bounds
+        self._bounds = settings.lane_bounds
         self._carriers = carriers
         self._tasks = Tasks()
-        self._log = LogCache(cache_bytes)
+        self._log = LogCache(settings.cache_bytes)
         self._workers = LaneWorkers()
         self._leaving: dict[int, LaneWorker] = {}
         """Lanes that left, by number, as long as something of them may be in flight or unrecorded."""
-        self._on_news = on_news
+        self._owner = owner
         self._revisions = revisions
         self._paused_tenants: set[int] = set()
         self.views = LaneViews(store, clock, self._workers, self._log, self._paused_tenants, turns)
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
-        self._loader = LaneLoader(store, self._recorder, bounds)
+        self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
         self._dispatcher = Dispatcher(
             store,
             self._log,
@@ -100,10 +91,8 @@ class Lanes:
             clock,
             random,
             counts,
-            limits,
-            in_flight_of,
-            may_start,
-            check_config,
+            settings.limits,
+            owner,
             self.hear_end,
             self._recorder.changed,
             on_failure,
@@ -185,7 +174,7 @@ class Lanes:
             self._log.end[tenant_id] = last
             self._revisions.note(tenant_id, Topic.EVENTS)
             if self._workers.has_any_of(tenant_id):
-                self._on_news()
+                self._owner.on_news()
 
     def unseen(self) -> dict[int, int]:
         """Up to where the log of each tenant was offered to the lanes here, if it goes on behind that."""

@@ -1,0 +1,28 @@
+"""What an engine is set to."""
+
+from msgspec import Struct
+
+from signalpost.domain.delivery.lane import BOUNDS, Bounds
+from signalpost.domain.delivery.slots import DEFAULTS, Limits
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
+from signalpost.engine.lanes.log_cache import MAX_BYTES
+from signalpost.store.fleet import NodeRole
+
+
+class EngineSettings(Struct, frozen=True, kw_only=True):
+    """How much the engine may have in flight and in memory, and the limits of tenants that have none of their own."""
+
+    retention_days: int = 30
+    """How many days events are kept for a tenant without its own retention."""
+    tenant_limits: TenantLimits = NO_LIMITS
+    """The limits of tenants that have none of their own."""
+    disable_after_days: int = 5
+    """A subscription whose endpoint fails for this long is disabled; 0 means never."""
+    limits: Limits = DEFAULTS
+    """What may be in flight."""
+    lane_bounds: Bounds = BOUNDS
+    """How much of each lane is kept in memory."""
+    cache_bytes: int = MAX_BYTES
+    """How much of the log is kept in memory."""
+    role: NodeRole = NodeRole.ALL
+    """Whether this node owns lanes, and whether it answers clients."""
