@@ -10,7 +10,7 @@ import pytest
 from signalpost.api.http.pages import BYTES_IN_A_ROW, ENTRIES_IN_A_ROW, PAGE_BYTES, fitting, gathered, page
 from signalpost.api.http.response import SLICE_BYTES, Response, next_round, send_response
 from signalpost.runtime.asgi import Message
-from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.runtime.loop_turns import MIN_REST, RESTS, LoopTurns
 
 
 @pytest.mark.parametrize("size", [0, 1, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1, 3 * SLICE_BYTES, 200_000])
@@ -113,6 +113,24 @@ def test_what_is_long_has_one_slice_in_each_round_in_turns_between_tenants() -> 
     assert order.count(1) == 500
     seconds = [place for place, tenant in enumerate(order) if tenant == 2]
     assert max(later - earlier for earlier, later in pairwise(seconds)) <= 3, "a tenant waits for one slice of another"
+
+
+@pytest.mark.parametrize("slices", [[0.004], [0.0003] * 20, [0.0001, 0.005, 0.0] * 4])
+def test_what_is_long_rests_after_its_slices_twice_as_long_as_they_took(slices: list[float]) -> None:
+    spent = 0.0
+
+    async def scenario() -> float:
+        nonlocal spent
+        loop, turns = asyncio.get_running_loop(), LoopTurns(lambda: spent)
+        begun = loop.time()
+        for each in slices:
+            await turns.turn(1)
+            spent += each
+        await turns.turn(2)
+        return loop.time() - begun
+
+    # The timers of a loop end up to a millisecond early, and a rest that is shorter than that is kept for later.
+    assert asyncio.run(scenario()) >= RESTS * spent - 2 * MIN_REST
 
 
 def test_a_turn_that_nobody_waits_for_any_more_goes_to_the_next() -> None:

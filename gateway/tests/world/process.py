@@ -76,6 +76,7 @@ class Process:
             settings,
             destinations=world.destinations,
             boot_time=self._boot_time,
+            cpu=lambda: 0.0,
             hear_time=self._hear_time,
         )
         world.running.append(self)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from math import ceil, inf
 from random import Random
+from time import thread_time
 
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.commands.command_queues import Queue
@@ -68,11 +69,13 @@ class Engine:
         destinations: Destinations = NO_OTHERS,
         process: NodeProcess = NodeProcess(),  # noqa: B008 - it is frozen
         boot_time: Callable[[], int] = boot_time,
+        cpu: Callable[[], float] = thread_time,
         hear_time: Callable[[int, int], None] = lambda _now, _took: None,
     ) -> None:
         """`destinations` are the kinds other than the webhook. `process` says where this node runs, for people. Its
-        lease is counted by `boot_time`, µs that also go on while the machine sleeps. `hear_time` is told what the
-        database's time was, and within how many µs, for clocks that follow it."""
+        lease is counted by `boot_time`, µs that also go on while the machine sleeps. `cpu` tells the seconds of CPU
+        that the loop's thread has spent. `hear_time` is told what the database's time was, and within how many µs, for
+        clocks that follow it."""
         self._store, self._clock, self._transport = store, clock, transport
         self._fleet = store.fleet
         self._tasks = Tasks()
@@ -85,7 +88,7 @@ class Engine:
         self.erasures_asked = asyncio.Event()
         """Set by each commit of an erasure."""
         self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
-        self.turns = LoopTurns()
+        self.turns = LoopTurns(cpu)
         """Turns of tenants at what takes the event loop long."""
         self._tests = 0
         """Test deliveries that are in flight."""

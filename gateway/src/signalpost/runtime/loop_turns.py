@@ -1,18 +1,32 @@
 """Turns at the event loop for what takes it long: one slice in each round, in turns between those who want them.
 
 Whoever does something long yields after each slice. With many of them a round would still take as long as all of their
-slices, and what is short passes through several rounds. So all that is long shares one slice a round.
+slices, and what is short passes through several rounds. So all that is long shares one slice a round, and rests after
+it: it gets a third of the loop's time at most, however many ask for it.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from time import thread_time
+from typing import Final
+
+RESTS: Final = 2
+"""How many times as long as a slice took nobody gets the next one."""
+MIN_REST: Final = 0.001
+"""Seconds: the timers of the loop know no shorter ones, so shorter rests add up until they are as long."""
 
 
 class LoopTurns:
-    def __init__(self) -> None:
+    def __init__(self, cpu: Callable[[], float] = thread_time) -> None:
+        """`cpu` tells the seconds of CPU that the thread of the loop has spent."""
+        self._cpu = cpu
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
         """The turns that are waited for, of each holder; the holder whose turn is next comes first."""
         self._will_give = False
+        self._begun_at = 0.0
+        self._owed = 0.0
+        """How many seconds of rest are due."""
 
     async def turn(self, holder: int) -> None:
         """Wait for the next turn of this holder."""
@@ -22,15 +36,30 @@ class LoopTurns:
         await turn
 
     def _give_soon(self) -> None:
-        if self._waiting and not self._will_give:
-            self._will_give = True
-            asyncio.get_running_loop().call_soon(self._give)
+        if not self._waiting or self._will_give:
+            return
+        self._will_give = True
+        loop = asyncio.get_running_loop()
+        if self._owed < MIN_REST:
+            loop.call_soon(self._give)
+        else:
+            loop.call_later(self._owed, self._give)
+            self._owed = 0.0
 
     def _give(self) -> None:
+        """Give one turn. The loop runs what it is told in order, so the slice runs between its begin and its end."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._begin)
+        while self._waiting and not self._give_one():
+            pass
+        loop.call_soon(self._end)
+
+    def _begin(self) -> None:
+        self._begun_at = self._cpu()
+
+    def _end(self) -> None:
+        self._owed += RESTS * (self._cpu() - self._begun_at)
         self._will_give = False
-        given = False
-        while self._waiting and not given:
-            given = self._give_one()
         self._give_soon()
 
     def _give_one(self) -> bool:
