@@ -58,7 +58,7 @@ ENDED_WITHIN: Final = 1.0
 
 
 class ConnectionTestResult(Struct, frozen=True):
-    """The result of a test of a connection."""
+    """Whether the gateway gets in with a connection, and what it was told."""
 
     works: bool
     detail: str
