@@ -287,6 +287,23 @@ def test_a_connection_is_given_another_secret_and_keeps_the_rest(shop: Shop) -> 
     assert 'name="signIn.password" type="password" value="" placeholder="" autocomplete="new-password" required' in text
 
 
+def test_of_two_people_who_change_a_connection_at_once_the_second_is_told(shop: Shop) -> None:
+    first, second = shop.browser(), shop.browser()
+    path = connect_http(first)
+    form = {"do": "change", "origin": "https://r.example.com", "signIn.with": "bearer", "signIn.token": "",
+            "version": values_of(first.open(path))["version"]}  # fmt: skip
+    assert first.post(path, {**form, "key": "e1", "name": "The first name"}).status == 303
+    told = second.post(path, {**form, "key": "e2", "name": "The second name"})
+    assert told.status == 412
+    text = told.body.decode()
+    assert "Somebody else changed this meanwhile" in text
+    again = values_of(text)
+    assert again["name"] == "The second name"
+    assert again["version"] != form["version"]
+    assert second.post(path, {**form, **again, "do": "change", "key": "e3"}).status == 303
+    assert "The second name" in first.open(path)
+
+
 def test_what_a_vendor_gets_is_changed_on_the_page_of_its_subscription(shop: Shop) -> None:
     browser, world = shop.browser(), shop.world
     sign_in = {"with": "bot", "token": "xoxb-secret-token", "channel": "#contracts"}

@@ -39,13 +39,13 @@ class Calls:
     async def read(
         self, name: str, shape: type[Shape], /, query: Mapping[str, str | None] | None = None, **path: str
     ) -> Shape:
-        """The answer of a call that reads. Parameters that are None or empty are left out. Raises Refusal."""
+        """The answer of a call that reads. Parameters that are None or empty are left out. Raises CallFailed."""
         given = {each: value for each, value in (query or {}).items() if value}
         response = await self._make(name, path, query=urlencode(given).encode())
         return msgspec.json.decode(response.body, type=shape)
 
     async def read_version(self, name: str, shape: type[Shape], /, **path: str) -> tuple[Shape, str]:
-        """What a call reads, and which version of it that is, for the `if_match` of a change. Raises Refusal."""
+        """What a call reads, and which version of it that is, for the `if_match` of a change. Raises CallFailed."""
         response = await self._make(name, path, query=b"")
         return msgspec.json.decode(response.body, type=shape), dict(response.headers)["etag"]
 
@@ -61,7 +61,7 @@ class Calls:
         **path: str,
     ) -> bytes:
         """Make a call that changes something. Returns the body of its answer. `key` is its `Idempotency-Key`. Raises
-        Refusal."""
+        CallFailed."""
         headers = [(b"content-type", b"application/json")] if body is not None else []
         if key:
             headers.append((b"idempotency-key", key.encode("latin-1", "replace")))
@@ -71,7 +71,7 @@ class Calls:
         return (await self._make(name, path, urlencode(query or {}).encode(), content, headers)).body
 
     async def stream(self, name: str, receive: Receive, query: bytes) -> Streamed | Response:
-        """The answer of a call that streams, for a client of which `receive` tells when it is gone. Raises Refusal."""
+        """The answer of a call that streams; `receive` tells when its client is gone. Raises CallFailed."""
         response = await self._api.call(name, self._principal, self._request(name, {}, query, b"", (), receive))
         if isinstance(response, Response) and response.status >= 400:
             _refuse(response)

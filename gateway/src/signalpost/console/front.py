@@ -22,7 +22,7 @@ MIN_ZIPPED: Final = 4_096
 POLICY: Final = "content-security-policy"
 
 Route = Callable[[Scope, Request, str, Receive], Awaitable[tuple[str, Response | Streamed]]]
-"""The answer to a request for a path, and which page it is of, for the log and the metrics. Raises Reply and
+"""The answer to a request for a path, and which page it is of, for the log and the metrics. Raises EarlyReply and
 Unavailable."""
 
 
@@ -89,7 +89,7 @@ class Front:
             return self._root, self._replies.error(500, "Something is wrong here", detail)
 
     def _check(self, request: Request) -> None:
-        """Raises Reply for what no page takes."""
+        """Raises EarlyReply for what no page takes."""
         if request.refusal is not None:
             raise EarlyReply(self._replies.error(status_of(request.refusal), "Refused", request.refusal.detail))
         if not is_own_host(request, self._public_urls):

@@ -89,7 +89,7 @@ class Page(Struct, frozen=True, kw_only=True):
     title: str
     template: str
     view: Callable[[Visit], Awaitable[Any]]
-    """What the template shows. Raises Refusal where a call that it needs is refused."""
+    """What the template shows. Raises CallFailed where a call that it needs is refused."""
     forms: Mapping[str, Form] = {}
     """What may be sent from it, by the value of the button that was pressed."""
     done: Mapping[str, str] = {}

@@ -56,7 +56,7 @@ class Replies:
         return self.page(status, self._error, {"title": title, "detail": detail})
 
     async def form(self, request: Request) -> Form:
-        """The form that came with a request. Raises Reply where it cannot be read."""
+        """The form that came with a request. Raises EarlyReply where it cannot be read."""
         content, more = b"", True
         try:
             async with asyncio.timeout(FORM_SECONDS):

@@ -53,7 +53,7 @@ class SignIn:
         return None
 
     async def who(self, request: Request) -> SignedIn:
-        """Who asks. Raises Reply where nobody is signed in: it sends the browser to where that is done."""
+        """Who asks. Raises EarlyReply where nobody is signed in: it sends the browser to where that is done."""
         token = session_token(request)
         session = None if token is None else await self._sessions.find(token, Purpose.CONSOLE)
         if session is not None:

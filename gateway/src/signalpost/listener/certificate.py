@@ -70,7 +70,7 @@ def _state_of(file: Path) -> tuple[int, ...] | None:
 
 
 def _context(cert: Path, key: Path) -> ssl.SSLContext:
-    """A context of this pair. Raises Unusable."""
+    """A context of this pair. Raises UnusableCertificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION

@@ -69,6 +69,8 @@ async def create(visit: Visit) -> SeeOther:
 
 class OneView(Struct, frozen=True):
     connection: Connection
+    version: str
+    """Which version of it is shown, so that a form changes no other one."""
     presets: Sequence[tuple[str, str]]
     """The name and the title of each recipe that it can be used for."""
     form: SchemaForm | None = None
@@ -78,12 +80,12 @@ class OneView(Struct, frozen=True):
 
 
 async def view_one(visit: Visit) -> OneView:
-    connection = await visit.calls.read("read_connection", Connection, id=visit.params["id"])
+    connection, version = await visit.calls.read_version("read_connection", Connection, id=visit.params["id"])
     kind = await _kind_of(visit, connection)
     if kind is None:
-        return OneView(connection, ())
+        return OneView(connection, version, ())
     presets = [(preset.name, preset.title) for preset in kind.presets]
-    return OneView(connection, presets, _form(visit, kind, connection.config))
+    return OneView(connection, version, presets, _form(visit, kind, connection.config))
 
 
 async def _kind_of(visit: Visit, connection: Connection) -> Destination | None:
@@ -96,7 +98,8 @@ async def change(visit: Visit) -> SeeOther:
     body: dict[str, Any] = {"name": visit.given("name")}
     if kind is not None:
         body["config"] = _form(visit, kind, connection.config).patch(_typed(visit))
-    await visit.calls.change("patch_connection", body, key=visit.given("key"), id=connection.id)
+    version = visit.given("version")
+    await visit.calls.change("patch_connection", body, key=visit.given("key"), if_match=version, id=connection.id)
     return SeeOther(f"/connections/{connection.id}", "changed")
 
 

@@ -30,7 +30,8 @@ class Previews(Struct, frozen=True):
 
 
 async def previews(visit: Visit, kind: str, body: Mapping[str, Any]) -> Previews:
-    """What a subscription with this body would make of past events. Raises Refusal if there are none, or it is bad."""
+    """What a subscription with this body would make of past events. Raises CallFailed if there are none, or the body is
+    bad."""
     asked = {name: body[name] for name in ("connection", "config", "when", "after") if name in body}
     looked = [await _look(visit, kind, asked, each) for each in await _newest(visit, body["eventTypes"])]
     return Previews(looked, next((each for each in looked if each.preview.request is not None), looked[0]))
@@ -43,7 +44,7 @@ async def _look(visit: Visit, kind: str, asked: Mapping[str, Any], entry: Mappin
 
 
 async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    """The last events of some types, newest first. Raises Refusal where none of those that are looked at is."""
+    """The last events of some types, newest first. Raises CallFailed where none of those that are looked at is."""
     feed = await visit.calls.read("list_events", dict[str, Any], {"before": "latest", "limit": "250"})
     found = [
         entry

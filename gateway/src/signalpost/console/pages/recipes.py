@@ -59,7 +59,7 @@ async def view(visit: Visit) -> View:
 
 
 async def _find(visit: Visit) -> tuple[Destination, Preset]:
-    """Raises Refusal where there is no such recipe."""
+    """Raises CallFailed where there is no such recipe."""
     for kind in await kinds(visit):
         for preset in kind.presets:
             if preset.name == visit.params["preset"]:
@@ -88,7 +88,7 @@ def _text(value: Any) -> str:
 
 
 def _filled_in(visit: Visit, preset: Preset) -> dict[str, Any]:
-    """The members of the subscription that the form describes. Raises Refusal."""
+    """The members of the subscription that the form describes. Raises CallFailed."""
     inputs: dict[str, Any] = {}
     for each in preset.inputs:
         text = visit.given(f"blank.{each.name}")

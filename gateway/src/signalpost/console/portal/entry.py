@@ -36,7 +36,7 @@ class PortalEntry:
         self._replies = replies
 
     async def who(self, request: Request) -> Guest:
-        """Who asks. Raises Reply where nobody is in, and Unavailable."""
+        """Who asks. Raises EarlyReply where nobody is in, and Unavailable."""
         token = cookie_of(request, COOKIE)
         session = None if token is None else await self._sessions.find(token, Purpose.PORTAL)
         if session is not None:

@@ -79,7 +79,7 @@ class Emulator:
             await before.aclose()
 
     async def trigger(self, asked: Trigger) -> dict[str, Any]:
-        """Make an event happen. Returns its id and its document's; raises Refusal."""
+        """Make an event happen. Returns its id and its document's; raises PassedOn."""
         now = time.time_ns() // 1000
         external_id = event_id(now, random.getrandbits(62))
         path = f"/v1/documents/{external_id}"

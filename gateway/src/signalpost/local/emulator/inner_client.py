@@ -36,7 +36,7 @@ class InnerClient:
     async def call(
         self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None
     ) -> Answered:
-        """Make one call. Raises Refusal for any status but 2xx."""
+        """Make one call. Raises PassedOn for any status but 2xx."""
         content = b"" if body is None else json.dumps(body).encode()
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         headers = [(b"authorization", self._authorization), (b"content-length", b"%d" % len(content))]
