@@ -136,6 +136,8 @@ class FleetCheckers:
 
     def unsettled(self) -> str | None:
         """What is left to do; None if nothing is."""
+        if not any(node.has_started for node in self._world.running):
+            return "no node has started"
         for number, head, packed, owner, waiting, last in self._world.rows(_LANES):
             open_ = unpack_sequences(packed)
             wants = [key for key in self._owed_of(number) if key[1] > head] if last > head else []
