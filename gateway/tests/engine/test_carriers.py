@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from random import Random
 
+from gateway.tests.engine.subscriptions import subscription
 from msgspec.structs import replace
 
 from signalpost.destinations.webhook import DELIVERY, Webhook
@@ -12,7 +13,6 @@ from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.documents import sample
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.request import OutgoingRequest
-from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.carriers import SLICE_BYTES, WebhookCarrier
 from signalpost.runtime.loop_turns import LoopTurns
@@ -45,26 +45,6 @@ class Sent:
 
     async def close(self, _grace: float) -> None:
         pass
-
-
-def subscription(tenant_id: int) -> Subscription:
-    return Subscription(
-        id="00000000-0000-4000-8000-000000000001",
-        tenant_id=tenant_id,
-        number=1,
-        name="a",
-        url="https://example.com/hook",
-        secret="a secret of mine",
-        headers={},
-        status="active",
-        ordering="loose",
-        rate_limit=None,
-        retry_delays=(10,),
-        starts_after=0,
-        filters=((0, EventType.CREATED),),
-        created_at=0,
-        updated_at=0,
-    )
 
 
 def carry(carrier: WebhookCarrier, event: Event) -> None:

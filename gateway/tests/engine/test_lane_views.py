@@ -1,12 +1,12 @@
-"""To see how hundreds of lanes do takes the event loop long, so that is done in slices."""
+"""Hundreds of lanes take long to look at, so that is done in slices."""
 
 import asyncio
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from signalpost.domain.event import EventType
-from signalpost.domain.subscription import Subscription
+from gateway.tests.engine.subscriptions import subscription
+
 from signalpost.engine.lanes.lane_views import LOOKED_AT_IN_A_ROW, LaneViews
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
@@ -24,26 +24,6 @@ class Elsewhere:
         return {number: LaneStanding() for number in numbers}
 
 
-def subscription(number: int) -> Subscription:
-    return Subscription(
-        id=f"00000000-0000-4000-8000-{number:012}",
-        tenant_id=1,
-        number=number,
-        name="a",
-        url="https://example.com/hook",
-        secret="a secret of mine",
-        headers={},
-        status="active",
-        ordering="loose",
-        rate_limit=None,
-        retry_delays=(10,),
-        starts_after=0,
-        filters=((0, EventType.CREATED),),
-        created_at=0,
-        updated_at=0,
-    )
-
-
 def test_others_have_their_turn_while_many_lanes_are_looked_at() -> None:
     async def scenario() -> tuple[list[int], int]:
         store: Any = SimpleNamespace(lanes=Elsewhere())
@@ -57,7 +37,7 @@ def test_others_have_their_turn_while_many_lanes_are_looked_at() -> None:
                 await asyncio.sleep(0)
 
         beside = asyncio.create_task(count_rounds())
-        found = await views.of_all([subscription(number) for number in range(LANES)])
+        found = await views.of_all([subscription(number=number) for number in range(LANES)])
         beside.cancel()
         return [each.subscription.number for each in found], rounds
 

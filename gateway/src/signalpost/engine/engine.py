@@ -99,25 +99,7 @@ class Engine:
             destinations, store, transport, self._committer, auto_disable, clock, random, self.turns
         )
         self._lease = Lease(store.fleet.terms.lease, boot_time)
-        owner = OwningNode(
-            may_start=lambda: self._lease.holds,
-            in_flight_of=self._in_flight_of,
-            check_config=self._follower.check,
-            on_news=self._follower.read_news,
-        )
-        self.lanes = Lanes(
-            store,
-            transport,
-            clock,
-            random,
-            self.counts,
-            settings,
-            owner,
-            self.connectors,
-            auto_disable.consider,
-            self.revisions,
-            self.turns,
-        )
+        self.lanes = self._make_lanes(transport, random, settings, auto_disable)
         self._node = Node(
             store.fleet,
             clock,
@@ -137,6 +119,29 @@ class Engine:
         self._preparation = Preparation(store, clock)
         self._title_keys = TitleKeys(store)
         self._expiries = Expiries(store, clock, self.enqueue)
+
+    def _make_lanes(
+        self, transport: Transport, random: Random, settings: EngineSettings, auto_disable: AutoDisable
+    ) -> Lanes:
+        owner = OwningNode(
+            may_start=lambda: self._lease.holds,
+            in_flight_of=self._in_flight_of,
+            check_config=self._follower.check,
+            on_news=self._follower.read_news,
+        )
+        return Lanes(
+            self._store,
+            transport,
+            self._clock,
+            random,
+            self.counts,
+            settings,
+            owner,
+            self.connectors,
+            auto_disable.consider,
+            self.revisions,
+            self.turns,
+        )
 
     async def start(self) -> None:
         """Join the fleet, and take up every lane that should be this node's where the store says it was."""
