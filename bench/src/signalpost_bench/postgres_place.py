@@ -21,6 +21,8 @@ from signalpost_bench.workload import tenant_name
 
 OWN: Final = "postgresql:"
 """Asks for a server of the bench's own."""
+NAMED: Final = "signalpost_bench_"
+"""What the name of every database that a bench makes begins with."""
 _SETTINGS: Final = {"max_wal_size": "8GB", "shared_buffers": "512MB", "max_connections": "300"}
 """A server of the bench's own has these beside the defaults: it syncs every commit. With the default `max_wal_size`, a
 run would meet checkpoints, after each of which every page is logged whole."""
@@ -36,7 +38,7 @@ class PostgresPlace:
     @contextmanager
     def new_database(self) -> Iterator[str]:
         """A database for a run, by its URL."""
-        name = f"signalpost_bench_{os.getpid()}_{next(_names)}"
+        name = f"{NAMED}{os.getpid()}_{next(_names)}"
         self._carry_out(f"CREATE DATABASE {name}")
         try:
             yield urlunsplit(urlsplit(self._url)._replace(path=f"/{name}"))
