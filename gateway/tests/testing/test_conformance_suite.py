@@ -68,7 +68,7 @@ BROKEN: tuple[tuple[type[Destination[Any, Any]], str, str], ...] = (
     (broken.SecretConfig, "no_secret_is_shown", "belong to the connection"),
     (broken.Talkative, "no_secret_is_shown", "A Reject shows"),
     (broken.TalkativeSkip, "no_secret_is_shown", "Skip shows"),
-    (broken.Sleepy, "it_is_fast", "ms; at most 10"),
+    (broken.Sleepy, "it_is_fast", "more than 10 ms"),
 )
 
 

@@ -46,8 +46,10 @@ from signalpost.testing.described import members
 from signalpost.testing.trial import Trial, expect, expect_sendable, shown
 from signalpost.testing.watch import watched
 
-MAX_MILLISECONDS: Final = 10
+MAX_SECONDS: Final = 0.010
 """How long an event with its replies may take. While a kind computes, the gateway does nothing else."""
+RUNS: Final = 30
+"""In so many runs, one is quick on the busiest machine if the kind is."""
 SHORTEST_SECRET: Final = 6
 """Characters. A shorter secret would be found in every other sentence."""
 _HELD: Final = (Held(), Held(access_token="a", refresh_token="r", account={"id": "1"}))  # noqa: S106 - none of anybody's
@@ -213,11 +215,11 @@ class Conformance:
             expect(not any(secret in text for secret in secrets), f"{what} shows a secret of the connection.")
 
     def test_it_is_fast(self) -> None:
-        """The quickest of several runs counts, so that a busy machine does not."""
+        """One quick run of many is enough: the others may have waited for a busy machine."""
         trial = self._trial()
         for context in samples.contexts():
-            took = min(_seconds(partial(self._played, trial), context) for _ in range(5)) * 1000
-            expect(took <= MAX_MILLISECONDS, f"One event takes {took:.0f} ms; at most {MAX_MILLISECONDS} will do.")
+            is_quick = any(_seconds(partial(self._played, trial), context) <= MAX_SECONDS for _ in range(RUNS))
+            expect(is_quick, f"One event takes more than {MAX_SECONDS * 1000:.0f} ms in each of {RUNS} runs.")
 
     # --- What the promises look at ------------------------------------------------------------------------------------
 
