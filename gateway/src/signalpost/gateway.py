@@ -10,34 +10,32 @@ import os
 import random
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from ipaddress import ip_address
 from pathlib import Path
 from socket import gethostname
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from signalpost.api.app import Api
 from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.passwords import Passwords
 from signalpost.api.http.principals import OPERATOR, Principals
-from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.http.request_limits import RequestLimits
 from signalpost.api.http.sessions import BrowserSessions
 from signalpost.api.http.shared_rendering import SharedRendering
-from signalpost.api.http.shares import Shares
 from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.rendering import kept_answers
 from signalpost.api.resources.console_links import console_link
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import SettingShown
-from signalpost.console import CALLBACK, ROOT
+from signalpost.console import CALLBACK
 from signalpost.console.identity_provider import IdentityProvider, OidcClient
-from signalpost.console.portal import ROOT as PORTAL
+from signalpost.console.pages_beside_api import PagesBesideApi
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery.slots import Limits
@@ -51,15 +49,15 @@ from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.engine.settings import EngineSettings
-from signalpost.engine.tenant_rates import TenantRates
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
-from signalpost.runtime.asgi import App, Receive, Scope, Send
+from signalpost.runtime.asgi import App
 from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import Settings, secret_file, settings_in_force
+from signalpost.start_checks import check_shared, log_warnings, warnings
 from signalpost.start_keys import MasterKeySource, operator_key
 from signalpost.store.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
@@ -70,17 +68,7 @@ IDLE_SECONDS = 60.0
 """Seconds that a client may take to send a body, and that a stream may pause between two of its parts."""
 MAX_SHUTDOWN_GRACE = 5.5
 """Seconds that attempts in flight may still take at shutdown: one attempt (C15), within the 8 s of a whole shutdown."""
-MAX_LARGE_ANSWERS = 32
-"""How many large answers, some 4 MiB each, may be in memory at a time because clients have not read them yet."""
-MAX_VIEWERS = 64
-"""How many may watch what changes at a time. Each holds a connection, and has pages made again."""
 FILE_THREADS = 4
-_PLAIN_WARNING = (
-    "The gateway listens beyond this machine without TLS, so keys and documents can be read in transit. Set TLS_CERT "
-    "and TLS_KEY, put a proxy with TLS in front and name it in TRUSTED_PROXIES, or set HOST to 127.0.0.1."
-)
-_OF_PAGES = (f"{ROOT}/", f"{PORTAL}/")
-"""What the paths of pages begin with, once a slash is behind them."""
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to replace, not to bind
 
 
@@ -113,6 +101,7 @@ class Gateway:
         self._url = settings.database_url or default_url(settings.data_dir)
         self._database_clock = database_clock() if is_postgres(self._url) else None
         self._clock = clock or self._database_clock or SystemClock()
+        self._random = random.Random()  # noqa: S311 - ids, jitter; no secret
 
     async def __aenter__(self) -> Self:
         """Start the gateway. Raises StartError if it cannot start; then nothing stays open or locked."""
@@ -163,60 +152,46 @@ class Gateway:
 
     async def _start(self, opened: AsyncExitStack) -> None:
         """Open every part in order. `opened` closes them in reverse, also when a later part cannot be opened."""
-        settings, clock, chance = self._settings, self._clock, random.Random()  # noqa: S311 - ids, jitter; no secret
+        settings, clock = self._settings, self._clock
         if is_postgres(self._url):
-            _check_shared(settings)
+            check_shared(settings)
         master_key_source = MasterKeySource(settings)
         master_keys = MasterKeys(master_key_source.read())
         self.operator_key = operator_key(settings)
         links = Links(master_keys.first_derived(LINKS), self._links_url)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
-        store = await open_store(
+        store = await self._open_store(master_keys, links)
+        opened.push_async_callback(store.close)
+        links.sign_with(await store.data_keys.signing(LINKS))
+        destinations = Destinations.installed()
+        self._engine = self._build_engine(store, destinations, _one_thread(opened, "disk"))
+        await self._engine.start()
+        opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
+        _run_until_closed(opened, FileRetention(store, files, clock).run())
+        _run_until_closed(opened, AuditRetention(store, clock, settings.audit_retention_days).run())
+        _run_until_closed(opened, Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked).run())
+        tickets = Tickets(await store.data_keys.signing(CONSENTS))
+        master_key = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})
+        await master_key.start()
+        opened.push_async_callback(master_key.close)
+        self._services = self._build_services(opened, store, links, files, destinations, tickets, master_key)
+        self.app, self.metrics_app = self._build_apps()
+        log_warnings(settings, self._links_url)
+
+    def _open_store(self, master_keys: MasterKeys, links: Links) -> Awaitable[Store]:
+        return open_store(
             self._url,
             master_keys=master_keys,
             links=links,
             render=kept_answers(links),
-            now=None if is_postgres(self._url) else clock.wall,
-            random_bits=chance.getrandbits,
+            now=None if is_postgres(self._url) else self._clock.wall,
+            random_bits=self._random.getrandbits,
             on_broken=self._on_broken,
-            default_limits=settings.tenant_limits,
+            default_limits=self._settings.tenant_limits,
         )
-        opened.push_async_callback(store.close)
-        links.sign_with(await store.data_keys.signing(LINKS))
-        disk_executor = opened.enter_context(ThreadPoolExecutor(1, "disk"))
-        destinations = Destinations.installed()
-        self._engine = self._build_engine(store, disk_executor, chance, destinations)
-        await self._engine.start()
-        opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
-        opened.push_async_callback(_cancel, asyncio.create_task(FileRetention(store, files, clock).run()))
-        audit_retention = AuditRetention(store, clock, settings.audit_retention_days)
-        opened.push_async_callback(_cancel, asyncio.create_task(audit_retention.run()))
-        eraser = Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked)
-        opened.push_async_callback(_cancel, asyncio.create_task(eraser.run()))
-        body_reader = BodyReader(opened.enter_context(ThreadPoolExecutor(1, "bodies")))
-        off_loop = opened.enter_context(ThreadPoolExecutor(1, "off-loop"))
-        passwords = Passwords(opened.enter_context(ThreadPoolExecutor(1, "passwords")), secrets.token_bytes)
-        tickets = Tickets(await store.data_keys.signing(CONSENTS))
-        change = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})
-        await change.start()
-        opened.push_async_callback(change.close)
-        self._services = self._build_services(
-            store, links, files, destinations, tickets, change, body_reader, passwords, off_loop, chance
-        )
-        self.app, self.metrics_app = self._build_apps()
-        if settings.public_url is None:
-            log.warning(
-                "set PUBLIC_URL if clients reach this gateway at another address than its links", links=self._links_url
-            )
-        if _is_open_and_plain(settings):
-            log.warning(
-                "listening beyond this machine without TLS: set TLS_CERT, TRUSTED_PROXIES or HOST", host=settings.host
-            )
 
-    def _build_engine(
-        self, store: Store, disk_executor: Executor, chance: random.Random, destinations: Destinations
-    ) -> Engine:
+    def _build_engine(self, store: Store, destinations: Destinations, disk_executor: Executor) -> Engine:
         settings, clock, directory = self._settings, self._clock, self._settings.data_dir
         sender = Sender(
             SenderSettings(
@@ -238,7 +213,7 @@ class Gateway:
             store,
             sender,
             clock,
-            chance,
+            self._random,
             disk,
             EngineSettings(
                 retention_days=settings.retention_days,
@@ -258,38 +233,35 @@ class Gateway:
 
     def _build_services(
         self,
+        opened: AsyncExitStack,
         store: Store,
         links: Links,
         files: Files,
         destinations: Destinations,
         tickets: Tickets,
         master_key: MasterKeyChange,
-        body_reader: BodyReader,
-        passwords: Passwords,
-        off_loop: Executor,
-        chance: random.Random,
     ) -> Services:
         """What the handlers of the API use. The engine has been started."""
-        settings, clock = self._settings, self._clock
+        settings, clock, engine = self._settings, self._clock, self._engine
         return Services(
             store=store,
-            engine=self._engine,
-            directory=self._engine.directory,
-            lane_views=self._engine.lanes.views,
+            engine=engine,
+            directory=engine.directory,
+            lane_views=engine.lanes.views,
             clock=clock,
-            random_bits=chance.getrandbits,
+            random_bits=self._random.getrandbits,
             secret_bytes=secrets.token_bytes,
             principals=Principals(
                 self.operator_key,
-                self._engine.key,
+                engine.key,
                 clock.wall,
-                self._engine.key_uses.note,
+                engine.key_uses.note,
                 store.access.member,
                 store.access.portal_link,
             ),
             sessions=BrowserSessions(store.sign_ins, clock.wall, secrets.token_bytes),
-            passwords=passwords,
-            off_loop=off_loop,
+            passwords=Passwords(_one_thread(opened, "passwords"), secrets.token_bytes),
+            off_loop=_one_thread(opened, "off-loop"),
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
             links=links,
             files=files,
@@ -304,28 +276,21 @@ class Gateway:
             database="postgresql" if is_postgres(self._url) else "sqlite",
             settings=_settings_shown(settings),
             retry_delays=settings.retry_delays,
-            refusals=Refusals(clock, REFUSALS_PER_SECOND, settings.max_connections),
-            over_share=Refusals(clock, REFUSALS_PER_SECOND, max(1, settings.max_connections // 10)),
-            wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, settings.max_connections // 10)),
-            at_work=Shares(settings.max_connections),
-            large_answers=Shares(MAX_LARGE_ANSWERS),
-            viewers=Shares(min(MAX_VIEWERS, max(1, settings.max_connections // 4))),
-            request_rates=TenantRates(clock, "request_rate", "requests", self._engine.share_of),
+            limits=RequestLimits.of_connections(settings.max_connections, clock, engine.share_of),
             metrics=SharedRendering(clock),
             trusted_proxies=settings.trusted_proxies,
-            max_waiting=max(1, settings.max_connections // 2),
-            body_reader=body_reader,
+            body_reader=BodyReader(_one_thread(opened, "bodies")),
             idle_seconds=self._idle_seconds,
-            warnings=_warnings(settings, self._links_url),
+            warnings=warnings(settings, self._links_url),
         )
 
     def _build_apps(self) -> tuple[App, App | None]:
         """The values of `app` and `metrics_app`."""
         services = self._services
         if self._settings.metrics_port is None:
-            return self._with_console(Api(services, ROUTES, OPEN_ROUTES)), None
+            return self._with_pages(Api(services, ROUTES, OPEN_ROUTES)), None
         api = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES))
-        return self._with_console(api), Api(services, (), METRICS_ROUTES)
+        return self._with_pages(api), Api(services, (), METRICS_ROUTES)
 
     def _identity_provider(self) -> IdentityProvider | None:
         """The one of the settings. Raises StartError where these are not complete."""
@@ -342,40 +307,11 @@ class Gateway:
         )
         return IdentityProvider(client, self._engine.connectors.line, clock.steady, clock.wall)
 
-    def _with_console(self, api: Api) -> App:
-        """The API, and beside it the pages for people."""
-        provider = self._identity_provider()
-        console: App | None = None
-        loading = asyncio.Lock()
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            nonlocal console
-            if scope["type"] != "http" or not f"{scope['path']}/".startswith(_OF_PAGES):
-                await api(scope, receive, send)
-                return
-            async with loading:
-                if console is None:
-                    console = await asyncio.to_thread(self._load_console, api, provider)
-                loaded = console
-            await loaded(scope, receive, send)
-
-        return app
-
-    def _load_console(self, api: Api, provider: IdentityProvider | None) -> App:
-        """The console and the portal. They are loaded for their first page, because every start would wait for their
-        template engine."""
-        from signalpost.console.app import Console
-        from signalpost.console.portal.app import Portal
-
-        public_urls = () if self._settings.public_url is None else (self._settings.public_url,)
-        console = Console(api, self._services, provider, public_urls)
-        portal = Portal(api, self._services, console.templates, public_urls)
-
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            is_portal = f"{scope['path']}/".startswith(f"{PORTAL}/")
-            await (portal if is_portal else console)(scope, receive, send)
-
-        return app
+    def _with_pages(self, api: Api) -> App:
+        public_url = self._settings.public_url
+        return PagesBesideApi(
+            api, self._services, self._identity_provider(), () if public_url is None else (public_url,)
+        )
 
 
 def _settings_shown(settings: Settings) -> tuple[SettingShown, ...]:
@@ -393,43 +329,16 @@ def _make_folder(folder: Path) -> None:
         raise StartError(f"The folder {folder} cannot be made: {error.strerror}.") from None
 
 
-def _check_shared(settings: Settings) -> None:
-    """Gateways that share a database must agree on what each would make up by itself. Raises StartError."""
-    missing = [
-        name
-        for name, given in (
-            ("MASTER_KEY", settings.master_key or settings.master_key_file),
-            ("OPERATOR_KEY", settings.operator_key),
-            ("PUBLIC_URL", settings.public_url),
-        )
-        if given is None
-    ]
-    if missing:
-        raise StartError(f"Gateways on one PostgreSQL share their keys and their address: set {', '.join(missing)}.")
-
-
 def _guard(settings: Settings) -> Guard:
     return Guard(settings.allow_targets, settings.deny_targets, settings.nat64_prefixes)
 
 
-def _warnings(settings: Settings, links_url: str) -> tuple[str, ...]:
-    """A sentence for each thing that the operator may have to change, although the gateway is ready."""
-    links = () if settings.public_url else (_links_warning(links_url),)
-    return (*links, _PLAIN_WARNING) if _is_open_and_plain(settings) else links
+def _one_thread(opened: AsyncExitStack, name: str) -> Executor:
+    return opened.enter_context(ThreadPoolExecutor(1, name))
 
 
-def _is_open_and_plain(settings: Settings) -> bool:
-    """Whether other machines may connect although neither the gateway nor, as far as it knows, a proxy speaks TLS."""
-    if settings.tls_cert or settings.trusted_proxies or settings.host == "localhost":
-        return False
-    try:
-        return not ip_address(settings.host).is_loopback
-    except ValueError:
-        return True
-
-
-def _links_warning(url: str) -> str:
-    return f"Download links lead to {url}. If clients reach the gateway at another address, set PUBLIC_URL to it."
+def _run_until_closed(opened: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    opened.push_async_callback(_cancel, asyncio.create_task(work))
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

@@ -73,7 +73,7 @@ def world(make_world: Callable[..., "World"]) -> "World":
 @pytest.fixture(autouse=True)
 def nobody_watches(world: "World") -> None:
     """The streams of earlier tests are over: the world may have three."""
-    world.wait_until(lambda: not world.gateway._services.viewers.taken)
+    world.wait_until(lambda: not world.gateway._services.limits.viewers.taken)
 
 
 def test_what_changed_is_named_and_nothing_is_told_of_it(world: "World") -> None:

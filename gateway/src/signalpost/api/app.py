@@ -85,7 +85,7 @@ class Api:
             await self._answer(request, send, started)
         finally:
             if request.caller is not None:
-                self._services.at_work.give_back(request.caller)
+                self._services.limits.at_work.give_back(request.caller)
 
     def route(self, name: str) -> Route:
         """The entry of the route table for the call of this name."""
@@ -98,13 +98,13 @@ class Api:
             return await self._respond(request, partial(self._call, self._routes[name], principal))
         finally:
             if request.caller is not None:
-                self._services.at_work.give_back(request.caller)
+                self._services.limits.at_work.give_back(request.caller)
 
     async def _answer(self, request: Request, send: Send, started: float) -> None:
         response = await self._respond(request, self._dispatch)
         held = None
         if request.caller is not None and isinstance(response, Response) and len(response.body) > LARGE_ANSWER_BYTES:
-            if self._services.large_answers.take(request.caller):
+            if self._services.limits.large_answers.take(request.caller):
                 held = request.caller
             else:
                 response = problem(_too_many_answers(), request.id)
@@ -113,7 +113,7 @@ class Api:
             await send_response(response, request.id, send, partial(self._services.engine.turns.turn, _holder(request)))
         finally:
             if held is not None:
-                self._services.large_answers.give_back(held)
+                self._services.limits.large_answers.give_back(held)
         if isinstance(response, Streamed):
             log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
 
@@ -160,7 +160,7 @@ class Api:
         return self._call(route, principal, request)
 
     async def _refuse_slowly(self, error: Unauthenticated) -> Response:
-        await self._services.wrong_keys.turn()
+        await self._services.limits.wrong_keys.turn()
         raise error
 
     async def _call(self, route: Route, principal: Principal, request: Request) -> Response | Streamed:
@@ -170,8 +170,8 @@ class Api:
         tenant = authorize(route, principal, request.header(TENANT), request.path_params, services.directory)
         request.tenant = tenant.name
         caller = (principal.key_id, tenant.id)
-        if not services.at_work.take(caller):
-            await services.over_share.turn()
+        if not services.limits.at_work.take(caller):
+            await services.limits.over_share.turn()
             raise _too_many_requests()
         request.caller = caller
         try:
@@ -179,7 +179,7 @@ class Api:
                 self._count_request(route, tenant.id, limits)
             self._check_queue(route, tenant.id)
         except TooMany:
-            await services.refusals.turn()
+            await services.limits.refusals.turn()
             raise
         context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
@@ -188,12 +188,12 @@ class Api:
         """Raises TooMany where the tenant has sent as many requests as it may in this second. What operators alone may
         ask for is not counted: they may have to raise the limit."""
         if limits.requests_per_second is not None and route.roles != OPERATOR:
-            self._services.request_rates.take(tenant_id, limits.requests_per_second)
+            self._services.limits.rates.take(tenant_id, limits.requests_per_second)
 
     def _check_queue(self, route: Route, tenant_id: int) -> None:
         """Refuses a change before its body is read where too many wait. Raises TooMany."""
         if route.intake is not None:
-            self._services.engine.check_intake(tenant_id, route.intake, self._services.max_waiting)
+            self._services.engine.check_intake(tenant_id, route.intake, self._services.limits.max_waiting)
 
     def _tell_refused(self, request: Request, error: EndedKey | Forbidden | NotFound) -> None:
         """Have the audit tell what a known key was refused."""

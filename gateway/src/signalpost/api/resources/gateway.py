@@ -27,7 +27,7 @@ async def read(context: RequestContext) -> Response:
         in_flight=services.engine.lanes.in_flight,
         unrecorded=services.engine.lanes.unrecorded,
         waiting=engine.waiting,
-        viewers=services.viewers.taken,
+        viewers=services.limits.viewers.taken,
         settings=list(services.settings),
     )
     return Response(200, msgspec.json.encode(shown))

@@ -66,7 +66,7 @@ async def follow(context: RequestContext) -> Response | Streamed:
     position = context.request.header(LAST_EVENT_ID) or query.after
     if context.request.method == "HEAD":
         return Response(200, b"", _HEADERS)
-    viewers, caller = context.services.viewers, context.principal.key_id
+    viewers, caller = context.services.limits.viewers, context.principal.key_id
     if not viewers.take(caller):
         detail = "Too many streams are open. Close one, or poll instead."
         raise TooMany("too_many_viewers", detail, retry_after=30)
@@ -126,7 +126,7 @@ class _Stream:
 
     @property
     def _pause(self) -> float:
-        return max(MIN_PAUSE, self._services.viewers.taken / TOLD_PER_SECOND)
+        return max(MIN_PAUSE, self._services.limits.viewers.taken / TOLD_PER_SECOND)
 
     def _may_go_on(self) -> bool:
         """Whether the key is still good for the tenant. One that cannot be checked now is checked again later."""

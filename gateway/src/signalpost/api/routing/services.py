@@ -9,11 +9,10 @@ from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.passwords import Passwords
 from signalpost.api.http.principals import Principals
-from signalpost.api.http.refusal_throttle import Refusals
 from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.http.request_limits import RequestLimits
 from signalpost.api.http.sessions import BrowserSessions
 from signalpost.api.http.shared_rendering import SharedRendering
-from signalpost.api.http.shares import Shares
 from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.routing.shapes.service import DatabaseKind, SettingShown
 from signalpost.destinations.registry import Destinations
@@ -23,7 +22,6 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
-from signalpost.engine.tenant_rates import TenantRates
 from signalpost.files.files import Files
 from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
@@ -62,27 +60,12 @@ class Services(Struct, frozen=True, kw_only=True):
     """The settings in force, without secrets."""
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""
-    at_work: Shares
-    """The requests that are at work, shared by key and tenant."""
-    large_answers: Shares
-    """The large answers that are held until their clients have read them, shared in the same way."""
-    viewers: Shares
-    """The streams that tell what changes, shared by key."""
-    request_rates: TenantRates
-    """The requests of tenants of which only so many a second may come."""
+    limits: RequestLimits
     metrics: SharedRendering
-    refusals: Refusals
-    over_share: Refusals
-    """Refuses requests beyond their caller's share of those at work. Few may wait: they hold connections that others
-    need."""
-    wrong_keys: Refusals
     trusted_proxies: tuple[Network, ...]
     """The proxies whose word is taken on where a request came from."""
     off_loop: Executor
     """One thread, for what takes milliseconds and waits for nothing: the event loop delivers meanwhile."""
-    max_waiting: int
-    """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients
-    that flood the gateway are refused and others still find a connection."""
     body_reader: BodyReader
     """Reads large bodies and bad ones."""
     idle_seconds: float

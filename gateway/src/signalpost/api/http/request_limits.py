@@ -1,0 +1,50 @@
+"""How much clients may have of a gateway at a time, and how fast it refuses them."""
+
+from collections.abc import Callable
+from typing import Final, Self
+
+from msgspec import Struct
+
+from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
+from signalpost.api.http.shares import Shares
+from signalpost.engine.tenant_rates import TenantRates
+from signalpost.runtime.clock import Clock
+
+MAX_LARGE_ANSWERS: Final = 32
+"""How many large answers, some 4 MiB each, may be in memory at a time because clients have not read them yet."""
+MAX_VIEWERS: Final = 64
+"""How many may watch what changes at a time. Each holds a connection, and has pages made again."""
+
+
+class RequestLimits(Struct, frozen=True, kw_only=True):
+    at_work: Shares
+    """The requests that are at work, shared by key and tenant."""
+    large_answers: Shares
+    """The large answers that are held until their clients have read them, shared in the same way."""
+    viewers: Shares
+    """The streams that tell what changes, shared by key."""
+    rates: TenantRates
+    """The requests of tenants of which only so many a second may come."""
+    max_waiting: int
+    """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients
+    that flood the gateway are refused and others still find a connection."""
+    refusals: Refusals
+    over_share: Refusals
+    """Refuses requests beyond their caller's share of those at work. Few may wait: they hold connections that others
+    need."""
+    wrong_keys: Refusals
+
+    @classmethod
+    def of_connections(cls, count: int, clock: Clock, share_of: Callable[[int], int]) -> Self:
+        """The limits of a gateway that takes so many connections. `share_of` tells this node's part of what a tenant
+        may ask for in a second."""
+        return cls(
+            at_work=Shares(count),
+            large_answers=Shares(MAX_LARGE_ANSWERS),
+            viewers=Shares(min(MAX_VIEWERS, max(1, count // 4))),
+            rates=TenantRates(clock, "request_rate", "requests", share_of),
+            max_waiting=max(1, count // 2),
+            refusals=Refusals(clock, REFUSALS_PER_SECOND, count),
+            over_share=Refusals(clock, REFUSALS_PER_SECOND, max(1, count // 10)),
+            wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, count // 10)),
+        )

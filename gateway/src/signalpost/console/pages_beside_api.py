@@ -1,0 +1,52 @@
+"""The application that a gateway serves: the API, and beside it the pages for people."""
+
+import asyncio
+from typing import Final
+
+from signalpost.api.app import Api
+from signalpost.api.routing.services import Services
+from signalpost.console import ROOT
+from signalpost.console.identity_provider import IdentityProvider
+from signalpost.console.portal import ROOT as PORTAL
+from signalpost.runtime.asgi import App, Receive, Scope, Send
+
+_CONSOLE_PATHS: Final = f"{ROOT}/"
+_PORTAL_PATHS: Final = f"{PORTAL}/"
+"""What the paths of pages begin with, once a slash is behind them."""
+
+
+class PagesBesideApi:
+    """Console and portal are loaded for their first page, because every start would wait for their template engine."""
+
+    def __init__(
+        self, api: Api, services: Services, provider: IdentityProvider | None, public_urls: tuple[str, ...]
+    ) -> None:
+        """`provider` is the one with which members may sign in. `public_urls` are the addresses at which browsers reach
+        the gateway, where the operator named them."""
+        self._api = api
+        self._services = services
+        self._provider = provider
+        self._public_urls = public_urls
+        self._pages: tuple[App, App] | None = None
+        self._loading = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (await self._app_for(scope))(scope, receive, send)
+
+    async def _app_for(self, scope: Scope) -> App:
+        path = f"{scope['path']}/" if scope["type"] == "http" else ""
+        if not path.startswith((_CONSOLE_PATHS, _PORTAL_PATHS)):
+            return self._api
+        async with self._loading:
+            if self._pages is None:
+                self._pages = await asyncio.to_thread(self._load)
+        console, portal = self._pages
+        return portal if path.startswith(_PORTAL_PATHS) else console
+
+    def _load(self) -> tuple[App, App]:
+        """The console and the portal."""
+        from signalpost.console.app import Console
+        from signalpost.console.portal.app import Portal
+
+        console = Console(self._api, self._services, self._provider, self._public_urls)
+        return console, Portal(self._api, self._services, console.templates, self._public_urls)

@@ -1,0 +1,54 @@
+"""What a start finds in the settings, each by itself valid: what it refuses, and what it only warns of."""
+
+from ipaddress import ip_address
+
+from signalpost.domain.errors import StartError
+from signalpost.runtime.logger import log
+from signalpost.settings import Settings
+
+_PLAIN_WARNING = (
+    "The gateway listens beyond this machine without TLS, so keys and documents can be read in transit. Set TLS_CERT "
+    "and TLS_KEY, put a proxy with TLS in front and name it in TRUSTED_PROXIES, or set HOST to 127.0.0.1."
+)
+
+
+def check_shared(settings: Settings) -> None:
+    """Gateways that share a database must agree on what each would make up by itself. Raises StartError."""
+    needed = {
+        "MASTER_KEY": settings.master_key or settings.master_key_file,
+        "OPERATOR_KEY": settings.operator_key,
+        "PUBLIC_URL": settings.public_url,
+    }
+    missing = [name for name, given in needed.items() if given is None]
+    if missing:
+        raise StartError(f"Gateways on one PostgreSQL share their keys and their address: set {', '.join(missing)}.")
+
+
+def log_warnings(settings: Settings, links_url: str) -> None:
+    """Write to the log what `warnings` tells people. Download links begin with `links_url`."""
+    if settings.public_url is None:
+        log.warning("set PUBLIC_URL if clients reach this gateway at another address than its links", links=links_url)
+    if _is_open_and_plain(settings):
+        log.warning(
+            "listening beyond this machine without TLS: set TLS_CERT, TRUSTED_PROXIES or HOST", host=settings.host
+        )
+
+
+def warnings(settings: Settings, links_url: str) -> tuple[str, ...]:
+    """A sentence for each thing that the operator may have to change, although the gateway is ready."""
+    links = () if settings.public_url else (_links_warning(links_url),)
+    return (*links, _PLAIN_WARNING) if _is_open_and_plain(settings) else links
+
+
+def _is_open_and_plain(settings: Settings) -> bool:
+    """Whether other machines may connect although neither the gateway nor, as far as it knows, a proxy speaks TLS."""
+    if settings.tls_cert or settings.trusted_proxies or settings.host == "localhost":
+        return False
+    try:
+        return not ip_address(settings.host).is_loopback
+    except ValueError:
+        return True
+
+
+def _links_warning(url: str) -> str:
+    return f"Download links lead to {url}. If clients reach the gateway at another address, set PUBLIC_URL to it."
