@@ -150,7 +150,7 @@ def test_a_delivery_that_is_given_up(world: "World", subscribe: Subscribe) -> No
     health = world.get(subscription).ok()["health"]
     assert health["state"] == "failing"
     assert TIMESTAMP.fullmatch(health["failingSince"])
-    assert health["lastError"].startswith("status: ")
+    assert health["lastError"] == "The endpoint answered 500."
     assert health["lag"] == 0
 
 
@@ -337,7 +337,7 @@ def test_an_event_is_listed_at_every_subscription_with_the_cause_also_where_it_h
     assert causes(world, f"?eventId={made['externalId']}") == {}
     # Lists without an event, and single reads, name the cause as well.
     assert causes(world, f"?subscriptionId={failing.split('/')[-1]}") == {failing: expected[failing]}
-    assert once(world, failing, "failed")["cause"]["detail"].startswith("It was given up after 1 attempt: status: ")
+    assert once(world, failing, "failed")["cause"]["detail"].startswith("It was given up after 1 attempt: The endpoint ")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])

@@ -100,7 +100,7 @@ def test_why_says_what_became_of_an_event_at_every_subscription(
     until(lambda: outcome(run, event, subscription)["status"] == "failed")
     found = outcome(run, event, subscription)
     assert found["cause"]["code"] == "given_up"
-    assert found["cause"]["detail"].startswith("It was given up after 2 attempts: status: ")
+    assert found["cause"]["detail"].startswith("It was given up after 2 attempts: The endpoint ")
     said = run("why", event, subscription).stdout
     assert found["cause"]["detail"] in said
     assert "The endpoint failed with an error." in said

@@ -16,7 +16,7 @@ SUBSCRIPTION = Subscription(
     headers={}, status="active", ordering="loose", rate_limit=None, retry_delays=(10, 60, 300), starts_after=10,
     filters=((10, EventType.CREATED),), created_at=0, updated_at=0,
 )  # fmt: skip
-FAILED = LastAttempt(1_700_000_000_000_000, "status: The endpoint answered 503.")
+FAILED = LastAttempt(1_700_000_000_000_000, "The endpoint answered 503.")
 
 UNMET = LastAttempt(0, "skipped: Not sent: document.status is 'approved'.", "Not sent: document.status is 'approved'.")
 
@@ -49,7 +49,7 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
         (
             known("failed", failed_attempts=4, max_attempts=4, last_attempt=FAILED),
             Cause.GIVEN_UP,
-            "after 4 attempts: status: The endp",
+            "after 4 attempts: The endp",
         ),
         (
             known("failed", failed_attempts=1, max_attempts=4, subscription=SKIPPED, last_attempt=FAILED),
@@ -71,14 +71,14 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
         ),
         (known("delivered", retry_asked=True), Cause.RETRY_BY_HAND, "is sent next"),
         (
-            known("pending", probe_at=0, last_error="timeout: No answer came."),
+            known("pending", probe_at=0, last_error="No answer came."),
             Cause.BREAKER_OPEN,
-            "(timeout: No answer came). It is probed next at 1970-01-01",
+            "(No answer came). It is probed next at 1970-01-01",
         ),
         (
             known("retrying", due=0, failed_attempts=2, last_attempt=FAILED),
             Cause.RETRY_SCHEDULED,
-            "Attempt 2 failed: status: The endpoint answered 503. The next attempt follows at 1970-01-01",
+            "Attempt 2 failed: The endpoint answered 503. The next attempt follows at 1970-01-01",
         ),
         (
             known("retrying", due=0, last_attempt=FAILED, held_up=HeldUp(asked_to_wait_until=0)),

@@ -84,10 +84,11 @@ def attention(standing: Standing, now: int) -> Attention | None:
     if since is not None and (standing.breaker_is_open or now - since >= FAILS_FOR):
         error = f" {standing.last_error}" if standing.last_error else ""
         return Attention(Need.FAILING, since, f"Every attempt fails since {format_timestamp(since)}.{error}{numbers}")
+    now_it = "It is well now." if since is None else "It has begun to fail again."
     if standing.lost:
-        return Attention(Need.LOST, None, f"It is well now.{numbers}")
+        return Attention(Need.LOST, None, f"{now_it}{numbers}")
     if standing.failed:
-        return Attention(Need.GIVEN_UP, None, f"It is well now.{numbers} A replay sends them again.")
+        return Attention(Need.GIVEN_UP, None, f"{now_it}{numbers} A replay sends them again.")
     if standing.lag >= FAR_BEHIND:
         return Attention(Need.BEHIND, None, f"It gets its events late: {standing.lag:,} are yet to be sent.")
     return None

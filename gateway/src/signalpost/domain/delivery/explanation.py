@@ -47,7 +47,7 @@ class LastAttempt(Struct, frozen=True):
     at: int
     """When it began, µs since the epoch."""
     error: str | None
-    """What failed, such as "status: 503"; None if nothing did."""
+    """What failed, such as "The endpoint answered 503."; None if nothing did."""
     detail: str = ""
     """The sentence that was noted with it."""
     number: int = 1

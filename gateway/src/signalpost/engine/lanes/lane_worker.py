@@ -375,7 +375,7 @@ class LaneWorker:
         elif outcome.failure not in UNCOUNTED:
             follow = breaker.after_failed_probe if delivery is self._probe else breaker.after_failure
             state = follow(self.health.breaker, now, jitter)
-            last_error = f"{outcome.failure}: {outcome.detail}"
+            last_error = outcome.detail or str(outcome.failure)
             self.health = replace(self.health, breaker=state, last_error=last_error)
             if outcome.failure is Failure.PROXY:
                 self.excused_until = now
