@@ -15,7 +15,18 @@ from standardwebhooks import Webhook as StandardWebhook
 from signalpost_receiver import Receiver
 
 Endpoints = Callable[..., Endpoint]
-RESULT = ["eventId", "delivered", "startedAt", "durationMs", "statusCode", "error", "detail", "answer", "exchange"]
+RESULT = [
+    "eventId",
+    "delivered",
+    "startedAt",
+    "durationMs",
+    "statusCode",
+    "error",
+    "detail",
+    "answer",
+    "exchange",
+    "diagnosis",
+]
 AT_A_TIME = 16
 
 

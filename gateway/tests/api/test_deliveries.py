@@ -337,7 +337,9 @@ def test_an_event_is_listed_at_every_subscription_with_the_cause_also_where_it_h
     assert causes(world, f"?eventId={made['externalId']}") == {}
     # Lists without an event, and single reads, name the cause as well.
     assert causes(world, f"?subscriptionId={failing.split('/')[-1]}") == {failing: expected[failing]}
-    assert once(world, failing, "failed")["cause"]["detail"].startswith("It was given up after 1 attempt: The endpoint ")
+    assert once(world, failing, "failed")["cause"]["detail"].startswith(
+        "It was given up after 1 attempt: The endpoint "
+    )
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])

@@ -113,6 +113,8 @@ def test_a_draft_is_tested_and_nothing_of_it_is_kept(world: "World", url: str) -
     assert "t0p" not in str(tested)
     failed = world.send("POST", "/v1/subscriptions/test", {**draft, "url": f"{url}/500"}).ok()
     assert (failed["delivered"], failed["error"]) == (False, "status")
+    assert failed["diagnosis"]["title"] == "The endpoint failed with an error."
+    assert tested["diagnosis"] is None
     world.refuses("POST", "/v1/subscriptions/test", {**draft, "url": "http://10.0.0.7/"}, at=("/url",))
     assert len(world.get("/v1/subscriptions").ok()["data"]) == count
 

@@ -1,8 +1,11 @@
 """Rotating a subscription's secret through the API: what is shown, repeated and refused (C21)."""
 
 import base64
+import hmac
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -10,6 +13,7 @@ import pytest
 from gateway.tests.sqlite_file import database_file
 
 from signalpost.domain.timestamps import SECOND, parse_timestamp
+from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World
@@ -167,3 +171,52 @@ def test_after_the_overlap_s_end_nothing_shows_a_rotation_and_another_can_begin(
     promote(world, path).refused(409, code="no_rotation")
     assert world.send("PATCH", path, {"name": "renamed"}).ok()["rotationEndsAt"] is None
     assert rotate(world, path, {"overlapHours": 1}).ok()["rotationEndsAt"] is not None
+
+
+class Verifier(BaseHTTPRequestHandler):
+    """An endpoint that verifies the header of the page (C19) with the one secret that it was given."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        made = hmac.new(self.server.secret.encode(), body, "sha512").hexdigest()  # type: ignore[attr-defined]
+        self.send_response(200 if made == self.headers["plexus-webhook-signature"] else 401)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def verifier() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Verifier)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_test_with_the_new_secret_shows_whether_the_old_one_can_end(
+    make_world: Callable[..., "World"], verifier: ThreadingHTTPServer
+) -> None:
+    url = f"http://127.0.0.1:{verifier.server_port}"
+    world = make_world(allow_targets=parse_allow_targets(url))
+    made = world.create_subscription(url=f"{url}/", secret=OWN)
+    path = f"/v1/subscriptions/{made['id']}"
+
+    def accepted(**body: str) -> bool:
+        return bool(world.send("POST", f"{path}/test", body).ok()["delivered"])
+
+    world.send("POST", f"{path}/test", {"secret": "next"}).refused(409, code="no_rotation")
+    rotated = rotate(world, path).ok()
+    verifier.secret = OWN  # type: ignore[attr-defined]
+    assert accepted()
+    assert not accepted(secret="next")
+    verifier.secret = rotated["secret"]  # type: ignore[attr-defined]
+    assert accepted(secret="next")
+    assert not accepted(), "until the promotion, events are signed with the old secret"
+    assert world.get(path).ok()["rotationEndsAt"] is not None, "a test ends nothing"
+    promote(world, path).ok()
+    assert accepted()
+    world.send("POST", f"{path}/test", {"secret": "next"}).refused(409, code="no_rotation")
+    world.send("POST", f"{path}/test", {"secret": "old"}).refused(422, "/secret")

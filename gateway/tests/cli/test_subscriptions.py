@@ -102,6 +102,7 @@ def test_a_secret_is_rotated_and_promoted(run: Run, subscription: str) -> None:
     assert json_of(given)["secret"] == "our own secret"
     assert json_of(given)["rotationEndsAt"] is None
     run("subscriptions", "rotate", subscription)
+    assert "result      delivered\n" in run("subscriptions", "test", subscription, "--new-secret").stdout
     assert json_of(run("subscriptions", "promote", subscription, "--json"))["id"] == subscription
 
 
@@ -118,6 +119,7 @@ def test_a_failing_endpoint_does_not(run: Run, subscription: str, endpoint: Endp
     failed = run("subscriptions", "test", subscription, code=1)
     assert "result      not delivered\n" in failed.stdout
     assert "statusCode  503\n" in failed.stdout
+    assert "diagnosis   The endpoint says that it is unavailable. It answers 503 “no” since" in failed.stdout
     assert "The sample was not delivered: " in failed.stderr
     assert json_of(run("subscriptions", "test", subscription, "--json", code=1))["statusCode"] == 503
 

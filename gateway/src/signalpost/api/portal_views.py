@@ -78,6 +78,7 @@ def test_for(link: PortalLink | None, shown: TestResult) -> TestResult:
         detail=_text(shown.detail),
         answer=_answer(link, shown.answer),
         exchange=_exchange(link, shown.exchange),
+        diagnosis=None if shown.diagnosis is None else _diagnosis(shown.diagnosis),
     )
 
 

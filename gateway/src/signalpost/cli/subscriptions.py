@@ -284,6 +284,10 @@ def try_(
     event_type: Annotated[
         EventType | None, Parameter(help="Event type of the sample; the first subscribed one if left out.")
     ] = None,
+    new_secret: Annotated[
+        bool,
+        Parameter(negative="", help="During a rotation: sign with the new secret alone, as after a promotion."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Send a sample event now, outside the log, and show the endpoint's answer. Exit code 1 if it was not delivered.
@@ -292,12 +296,14 @@ def try_(
 
     Example: signalpost subscriptions test 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    body = _given({"eventType": event_type})
+    body = _given({"eventType": event_type, "secret": "next" if new_secret else None})
     result = connect().call("POST", path("subscriptions", subscription, "test"), body=body).content
     if as_json:
         print_json(result)
     else:
         del result["exchange"]  # what went over the wire is for --json, and for the console
+        diagnosis = result.pop("diagnosis")
+        result |= {} if diagnosis is None else {"diagnosis": f"{diagnosis['title']} {diagnosis['forUs']}"}
         print_facts({"result": "delivered" if result.pop("delivered") else "not delivered", **result})
     if result["error"] is not None:
         raise CommandError(f"The sample was not delivered: {result['detail'] or result['error']}")

@@ -257,6 +257,13 @@ class NewPreview(Body, frozen=True, kw_only=True):
 
 class SubscriptionTest(Body, frozen=True, kw_only=True):
     event_type: EventTypeName | UnsetType = UNSET
+    secret: Annotated[
+        Literal["next"] | UnsetType,
+        Meta(
+            description="During a rotation, `next` signs the sample with the new secret alone: whether the endpoint "
+            "accepts it shows whether the old one can end. If left out, the sample is signed as events are."
+        ),
+    ] = UNSET
 
 
 def bits_of(names: Iterable[str]) -> int:

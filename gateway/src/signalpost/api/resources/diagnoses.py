@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from signalpost.api.routing.shapes.deliveries import Diagnosis
 from signalpost.domain.delivery.diagnosis import Symptom, diagnose
 from signalpost.domain.delivery.diagnosis_rules import Change
-from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.deliveries import DeliveryView
@@ -35,6 +35,27 @@ def diagnosis_of(subscription: Subscription, view: DeliveryView, waiting: int) -
         waiting=waiting,
         lost=view.lost,
     )
+    return _shown(symptom)
+
+
+def diagnosis_of_test(url: str, outcome: Outcome) -> Diagnosis | None:
+    """Why a sample event was not delivered; None if it was."""
+    if outcome.failure is None:
+        return None
+    return _shown(
+        Symptom(
+            host=urlsplit(url).netloc,
+            failure=outcome.failure,
+            status=outcome.status,
+            detail=outcome.detail,
+            answer=outcome.answer.decode("utf-8", "replace"),
+            failing_since=outcome.started_at,
+            certificate_ends=outcome.certificate_ends,
+        )
+    )
+
+
+def _shown(symptom: Symptom) -> Diagnosis | None:
     found = diagnose(symptom)
     if found is None:
         return None

@@ -5,6 +5,7 @@ from msgspec import UNSET
 
 from signalpost.api.http.response import Response
 from signalpost.api.portal_views import test_for
+from signalpost.api.resources.diagnoses import diagnosis_of_test
 from signalpost.api.resources.exchanges import shown_exchange
 from signalpost.api.resources.subscriptions import PATH, find, secret_of, vetted
 from signalpost.api.routing.context import RequestBody, RequestContext
@@ -15,7 +16,7 @@ from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.documents import sample
 from signalpost.domain.erasure import is_erased
-from signalpost.domain.errors import NotFound, TooMany
+from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.portal_link import Capability
 from signalpost.domain.subscription import WEBHOOK, Subscription, SubscriptionRequest, SubscriptionTest, bits_of
@@ -31,12 +32,21 @@ async def test(context: RequestContext) -> Response:
     context.query()
     wanted: SubscriptionTest = await context.read_body()
     found = await find(context)
+    if wanted.secret is not UNSET:
+        found = _signing_with_next_secret(found, context.services.clock.wall())
     name = found.event_types[0] if wanted.event_type is UNSET else wanted.event_type
     event = None if found.kind == WEBHOOK or wanted.event_type is not UNSET else await _newest_wanted(context, found)
     if event is None:
         now, random_bits = context.services.clock.wall(), context.services.random_bits
         event = sample.event(BY_WIRE[name], context.tenant_id, now, random_bits)
     return _test_result(context, event, found.url, await context.services.engine.test(found, event))
+
+
+def _signing_with_next_secret(found: Subscription, now: int) -> Subscription:
+    """The subscription as it will be once its rotation has ended. Raises Conflict."""
+    if found.with_secrets_of(now).next_secret is None:
+        raise Conflict("no_rotation", "No rotation is under way: there is no new secret to test.")
+    return found.promoted(now)
 
 
 async def test_draft(context: RequestContext) -> Response:
@@ -75,6 +85,7 @@ def _test_result(context: RequestContext, event: Event, url: str, outcome: Outco
         detail=outcome.detail or None,
         answer=outcome.answer.decode("utf-8", "replace"),
         exchange=None if outcome.trace is None else shown_exchange(exchange_of(outcome.trace, url)),
+        diagnosis=diagnosis_of_test(url, outcome),
     )
     return Response(200, msgspec.json.encode(test_for(context.portal, result)))
 
@@ -119,7 +130,7 @@ ROUTES = (
         portal=Capability.TEST,
         body=RequestBody(SubscriptionTest, optional=True),
         replies={200: Reply("What the endpoint answered.", TestResult)},
-        errors=(NotFound, TooMany),
+        errors=(NotFound, Conflict, TooMany),
         example=Example({"eventType": "documentCreated"}),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from signalpost.api.routing.shapes.deliveries import AttemptExchange
+from signalpost.api.routing.shapes.deliveries import AttemptExchange, Diagnosis
 from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
 from signalpost.domain import subscription
 from signalpost.domain.delivery.outcome import Failure
@@ -118,3 +118,4 @@ class TestResult(Shape, frozen=True):
     detail: str | None
     answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
     exchange: Annotated[AttemptExchange | None, Meta(description="What went over the wire; null for other kinds.")]
+    diagnosis: Annotated[Diagnosis | None, Meta(description="Null if it was delivered.")]
