@@ -103,7 +103,7 @@ def test_whoever_may_not_change_anything_sees_no_button_for_it_and_is_refused_an
     forms = [a.get("action") for tag, a in tags(browser.open(path)) if tag == "form" and a.get("method") == "post"]
     assert forms == ["/console/sign-out"]
     for do in ("pause", "delete", "rotate", "test", "change"):
-        assert browser.post(path, {"do": do, "key": f"k-{do}"}).status == 403
+        assert browser.post(path, {"do": do, "key": f"k-{do}", "confirm": HOSTILE}).status == 403
     assert browser.post("/console/t/default/subscriptions/new", {"do": "activate"}).status == 403
 
 
@@ -122,6 +122,39 @@ def test_what_is_not_there_is_said_in_words(shop: Shop) -> None:
         assert answer.status == 404
         assert b"<h1>" in answer.body
         assert b"Traceback" not in answer.body
+
+
+def test_what_is_refused_is_said_within_the_frame_with_the_number_of_the_request(shop: Shop) -> None:
+    answer = shop.browser().get(f"/console/t/default/events/{shop.document}")
+    assert answer.status == 404
+    assert f"Request {answer.headers['request-id']}".encode() in answer.body
+    assert b'aria-label="Console"' in answer.body
+
+
+def test_a_search_that_finds_one_thing_leads_to_it(shop: Shop) -> None:
+    made = shop.world.create_subscription(name="Found by its name")["id"]
+    browser = shop.browser()
+    answer = browser.get("/console/t/default/find?q=Found%20by")
+    assert (answer.status, answer.headers["location"]) == (303, f"/console/t/default/subscriptions/{made}")
+    assert "Nothing found" in browser.open("/console/t/default/find?q=Lost%20by")
+
+
+def test_the_audit_is_read_as_words_and_verified(shop: Shop) -> None:
+    shop.world.create_subscription(name="Told of", eventTypes=["documentCreated", "documentDeleted"])
+    browser = shop.browser()
+    text = browser.open("/console/t/default/audit")
+    assert "documentCreated, documentDeleted" in text
+    assert "Told of" in text
+    assert "None" not in text
+    verified = browser.post("/console/t/default/audit", {"do": "verify"})
+    assert verified.status == 200
+    assert b"as they were written, and none is missing" in verified.body
+
+
+def test_an_empty_list_says_whether_there_is_anything_else(shop: Shop) -> None:
+    browser = shop.browser()
+    assert "No delivery is like that." in browser.open("/console/t/default/deliveries?to=2000-01-01T00:00:00Z")
+    assert "No document is like that." in browser.open("/console/t/default/documents?reference=nothing")
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------------
@@ -198,7 +231,11 @@ def test_a_subscription_is_paused_resumed_changed_and_deleted(shop: Shop) -> Non
     assert now()["status"] == "paused"
     press("change", name="Walked on", url=made["url"], type=["documentDeleted"], ordering="strict", rate="")
     assert (now()["name"], now()["eventTypes"], now()["ordering"]) == ("Walked on", ["documentDeleted"], "strict")
-    assert press("delete").startswith("/console/t/default/subscriptions?done=deleted")
+    for wrong in ("", "Walked"):
+        answer = browser.post(path, {"do": "delete", "key": "typed-wrongly", "confirm": wrong})
+        assert answer.status == 422
+        assert b"Type the name exactly as it is shown." in answer.body
+    assert press("delete", confirm="Walked on").startswith("/console/t/default/subscriptions?done=deleted")
     assert shop.world.get(f"/v1/subscriptions/{made['id']}").status == 404
 
 
@@ -210,6 +247,23 @@ def test_a_rotation_shows_the_new_secret_once_and_can_be_ended(shop: Shop) -> No
     assert "both sign until" in browser.open(path)
     assert browser.post(path, {"do": "promote", "key": form_key(browser.open(path))}).status == 303
     assert "both sign until" not in browser.open(path)
+
+
+def test_a_test_that_fails_says_what_it_most_likely_means(shop: Shop) -> None:
+    browser, path = shop.browser(), f"/console/t/default/subscriptions/{shop.subscription}"
+    text = browser.post(path, {"do": "test"}).body.decode()
+    assert "The test did not arrive" in text
+    assert "For the customer:" in text
+    browser.post(path, {"do": "pause", "key": "pause-first"})
+    assert "The test did not arrive" in browser.post(path, {"do": "test-resume", "key": "tr"}).body.decode()
+    assert shop.world.get(f"/v1/subscriptions/{shop.subscription}").ok()["status"] == "paused"
+
+
+def test_a_replay_of_what_is_gone_by_now_says_so(shop: Shop) -> None:
+    form = {"do": "start", "key": "gone-by-now", "to_subscription": shop.subscription,
+            "from": "2020-01-01T00:00:00", "to": "2020-01-02T00:00:00", "status": "failed"}  # fmt: skip
+    answer = shop.browser().post("/console/t/default/replays", form)
+    assert answer.headers["location"].endswith("done=nothing")
 
 
 def test_a_key_is_made_shown_once_and_revoked(shop: Shop) -> None:
@@ -258,7 +312,8 @@ def test_a_connection_is_made_by_a_form_that_follows_from_its_kind(shop: Shop) -
         assert "a-token-of-ours" not in text
     assert browser.post(path, {"do": "disconnect", "key": "d1"}).status == 303
     assert "Broken" in browser.open(path)
-    assert browser.post(path, {"do": "delete", "key": "d2"}).status == 303
+    assert browser.post(path, {"do": "delete", "key": "d2"}).status == 422
+    assert browser.post(path, {"do": "delete", "key": "d3", "confirm": "Our service"}).status == 303
     assert browser.get(path).status == 404
 
 

@@ -9,6 +9,7 @@ takes no cookie. A form is taken only from a page of the console itself.
 import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -34,7 +35,7 @@ from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
 from signalpost.console.live import Live
 from signalpost.console.oidc import Oidc
-from signalpost.console.page import Page, ProofNeeded, ShownOnce, Visit
+from signalpost.console.page import GoOn, Page, ProofNeeded, ShownOnce, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.replies import EarlyReply, Replies, see_other
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
@@ -102,6 +103,7 @@ class Console:
         self._oidc: Oidc | None = None
         if provider is not None:
             self._oidc = Oidc(services, self._replies, self._sign_in, self._credentials, provider)
+        templates.globals["version"] = version("signalpost")
         templates.globals["has_oidc"] = provider is not None
         self._live = Live(self._sign_in, self._replies)
         self._pages = PathTable({f"{ROOT}/t/{{tenant}}{page.path}": page for page in pages})
@@ -160,6 +162,8 @@ class Console:
             if request.method == "POST":
                 return await self._carry_out(request, signed_in.session, visit, page)
             return await self._show(200, visit, page)
+        except GoOn as other:
+            return see_other(visit.path(other.path))
         except CallFailed as refusal:
             return await self._refused(visit, page, refusal.problem)
 
@@ -205,10 +209,12 @@ class Console:
     async def _refused(self, visit: Visit, page: Page, problem: Problem) -> Response:
         if problem.status == 401:
             raise EarlyReply(see_other(SIGN_IN))
-        context = await self._context(visit, page, None) if problem.code != "tenant_not_found" else {}
-        status = problem.status
-        title = {403: "Not for your role", 404: "Not here, or no longer"}.get(status, problem.title)
-        return self._replies.page(status, "error.html", {**context, "title": title, "detail": problem.detail})
+        title = {403: "Not for your role", 404: "Not here, or no longer"}.get(problem.status, problem.title)
+        if problem.code == "tenant_not_found":
+            return self._replies.error(problem.status, title, problem.detail)
+        told = {"title": title, "detail": problem.detail, "request_id": problem.request_id}
+        context = {**await self._context(visit, page, None), **told}
+        return self._replies.page(problem.status, "refused.html", context)
 
     async def _context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
         """What every template sees beside its view."""

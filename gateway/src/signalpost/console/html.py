@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from signalpost.api.routing.shapes.deliveries import Attempt
+from signalpost.api.routing.shapes.deliveries import Attempt, DeliveryWithAttempts
 from signalpost.console.charts import chart, sparkline, timings
 from signalpost.console.condition_form import VALUES, fields, operators
 from signalpost.console.delay_form import UNITS, duration_of
@@ -60,6 +60,9 @@ TONES = {
 }
 """The states that look like another one."""
 
+REPLAYED = {"failed": "what was given up", "waiting": "what awaits a retry", "all": "everything"}
+"""The words for what a replay sends again."""
+
 
 def environment() -> Environment:
     """Templates in which everything is escaped, and a name that is not there is a fault."""
@@ -81,12 +84,15 @@ def environment() -> Environment:
         "pretty": pretty,
         "duration": duration_of,
         "answered": answered,
+        "field": field,
+        "text": text,
     }
     made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
-    made.globals |= {"apart": apart, "span": span, "timings": timings}
+    made.globals |= {"apart": apart, "coming": coming, "span": span, "timings": timings}
     made.globals |= {"workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
+    made.globals["replayed"] = REPLAYED
     made.globals |= {"condition_values": VALUES, "condition_units": UNITS}
     return made
 
@@ -126,6 +132,14 @@ def apart(earlier: str, later: str) -> str:
     return "at once" if said == "now" else said
 
 
+def coming(delivery: DeliveryWithAttempts) -> int | None:
+    """The number of the attempt that follows; None where none does by itself."""
+    if delivery.status != "retrying":
+        return None
+    last = delivery.attempts[-1] if delivery.attempts else None
+    return 1 if last is None else last.number + last.counted
+
+
 def answered(attempt: Attempt) -> str:
     """What an attempt came to, such as `401 Unauthorized` or `timeout`."""
     code = attempt.status_code
@@ -149,6 +163,20 @@ def _span(seconds: float) -> str:
 def pretty(value: Any) -> str:
     """A text as it is, and anything else as indented JSON."""
     return value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def field(pointer: str) -> str:
+    """What people call the field that a problem points at, such as `Event types` for `/eventTypes`."""
+    return " ".join(words(each) for each in pointer.strip("/?").split("/")).capitalize()
+
+
+def text(value: Any) -> str:
+    """A value of the audit as people read it."""
+    if value is None or value in ([], {}):
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(map(text, value))
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def prose(sentence: str) -> Markup:

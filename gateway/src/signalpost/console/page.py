@@ -6,8 +6,8 @@ from typing import Any
 from msgspec import Struct
 
 from signalpost.api.http.principals import Principal
-from signalpost.api.routing.shapes.service import Problem
-from signalpost.console.calls import Calls
+from signalpost.api.routing.shapes.service import BadField, Problem
+from signalpost.console.calls import CallFailed, Calls
 from signalpost.domain.api_key import Role
 from signalpost.domain.portal_link import Capability
 
@@ -54,6 +54,22 @@ class Visit(Struct, frozen=True, kw_only=True):
         if not self.is_proved:
             raise ProofNeeded
 
+    def need_name(self, name: str) -> None:
+        """For what cannot be undone. Raises CallFailed unless the name of what it is about was typed."""
+        if self.given("confirm") != name.strip():
+            detail = "Type the name exactly as it is shown."
+            raise CallFailed(
+                Problem(
+                    type="about:blank",
+                    title="Not confirmed",
+                    status=422,
+                    detail="Nothing was deleted.",
+                    code="not_confirmed",
+                    request_id="",
+                    errors=[BadField(pointer="?confirm", code="not_confirmed", detail=detail)],
+                )
+            )
+
     def given(self, name: str) -> str:
         """What was typed into a field of the form; empty where nothing was."""
         return self.form.get(name, [""])[0].strip()
@@ -69,6 +85,14 @@ class SeeOther(Struct, frozen=True):
     path: str
     done: str | None = None
     """Names the sentence, of the page that follows, that says what was done."""
+
+
+class GoOn(Exception):
+    """Raised by a view: what was asked for is another page."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class ShownOnce(Struct, frozen=True):

@@ -1,11 +1,13 @@
 """Who changed what?"""
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from signalpost.api.routing.shapes.access import AuditEntry, AuditPage
-from signalpost.console.page import Page, Visit
+from signalpost.api.routing.shapes.access import AuditEntry, AuditPage, AuditVerification
+from signalpost.console.page import Page, ShownOnce, Visit
 
 
 class View(Struct, frozen=True):
@@ -14,7 +16,15 @@ class View(Struct, frozen=True):
     is_first: bool
     actor: str
     object: str
-    same: str = ""
+    same: str
+    verified: AuditVerification | None = None
+    """What a verification found, once somebody asked for one."""
+
+    def named(self, entry: AuditEntry) -> str:
+        """What an entry is about: the name that it gives to it, or its id."""
+        name = entry.changes.get("name")
+        known = None if name is None else name.new or name.old
+        return known if isinstance(known, str) else entry.object.id
 
 
 async def view(visit: Visit) -> View:
@@ -22,7 +32,16 @@ async def view(visit: Visit) -> View:
     page = await visit.calls.read(
         "list_audit", AuditPage, {"newest": "true", "cursor": cursor, "actor": actor, "object": of}
     )
-    return View(page.data, page.next, not cursor, actor, of)
+    same = urlencode({name: value for name, value in (("actor", actor), ("object", of)) if value})
+    return View(page.data, page.next, not cursor, actor, of, same)
 
 
-PAGES = (Page(path="/audit", section="Audit", title="Audit", template="audit.html", view=view),)
+async def verify(visit: Visit) -> ShownOnce:
+    """Look through the entries of all tenants."""
+    found = await visit.calls.read("verify_audit", AuditVerification)
+    return ShownOnce("audit.html", replace(await view(visit), verified=found))
+
+
+PAGES = (
+    Page(path="/audit", section="Audit", title="Audit", template="audit.html", view=view, forms={"verify": verify}),
+)

@@ -124,6 +124,7 @@ async def disconnect(visit: Visit) -> SeeOther:
 
 
 async def delete(visit: Visit) -> SeeOther:
+    visit.need_name((await visit.calls.read("read_connection", Connection, id=visit.params["id"])).name)
     await visit.calls.change("delete_connection", key=visit.given("key"), id=visit.params["id"])
     return SeeOther("/connections", "deleted")
 

@@ -38,6 +38,18 @@ class View(Struct, frozen=True):
     statuses: Sequence[str] = STATUSES
     types: Sequence[str] = tuple(BY_WIRE)
 
+    @property
+    def nothing(self) -> str:
+        return none_listed(self.next, self.same)
+
+
+def none_listed(next_: str | None, same: str) -> str:
+    """What a list without a delivery says: a page may be empty and yet have a next one. `same` is empty where nothing
+    was chosen."""
+    if next_ is not None:
+        return "None of the newest deliveries is like that. Older ones may be."
+    return "No delivery is like that." if same else "Nothing was sent yet."
+
 
 async def view(visit: Visit) -> View:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}

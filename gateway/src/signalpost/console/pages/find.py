@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import DeliveryPage
 from signalpost.api.routing.shapes.search import SearchResult, SearchResults
-from signalpost.console.page import Page, Visit
+from signalpost.console.page import GoOn, Page, Visit
 
 _PATHS = {"event": "/events/", "document": "/documents/", "subscription": "/subscriptions/"}
 
@@ -29,6 +29,8 @@ async def view(visit: Visit) -> View:
         return View(asked, ())
     results = await visit.calls.read("find_anything", SearchResults, {"q": asked})
     found = [each for result in results.data for each in await _found(visit, result)]
+    if len(found) == 1:
+        raise GoOn(found[0].path)
     return View(asked, found)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
 
-from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPage, ReplaysOfMany
+from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPage, ReplayOfOne, ReplaysOfMany
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.deliveries import moment_of
@@ -17,6 +18,8 @@ from signalpost.domain.timestamps import SECOND
 PROVED_FROM = 10_000
 """Whoever sends more deliveries than that again shows first that it is still them."""
 
+_MINUTE: Final = "%Y-%m-%dT%H:%M:%S"
+
 
 class View(Struct, frozen=True):
     subscriptions: Sequence[NamedSubscription]
@@ -24,22 +27,53 @@ class View(Struct, frozen=True):
     replays: Sequence[NamedReplay]
     plan: ReplaysOfMany | None = None
     """What would be sent, once somebody asked for it."""
+    refused: Sequence[ReplayOfOne] = ()
+    """Replays that could not be started just now."""
+    spans: Sequence[tuple[str, str]] = ()
+    """Times that people ask for: the words, and the query of the page that has them."""
     types: Sequence[str] = tuple(BY_WIRE)
+
+    def sent(self, replay: NamedReplay) -> str:
+        """The query of the list of deliveries that shows what a replay sent."""
+        asked = {"subscription": replay.subscription_id, "from": replay.from_, "to": replay.to}
+        if replay.external_id:
+            asked["document"] = replay.external_id
+        return urlencode(asked)
 
 
 async def view(visit: Visit) -> View:
     listed = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
     replays = await visit.calls.read("list_all_replays", NamedReplayPage, {"limit": "20"})
-    return View(listed.data, typed_span(visit), replays.data)
+    return View(listed.data, typed_span(visit), replays.data, spans=_spans(visit))
+
+
+def _now(visit: Visit) -> datetime:
+    return datetime.fromtimestamp(visit.now / SECOND, UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
+def _spans(visit: Visit) -> list[tuple[str, str]]:
+    now = _now(visit)
+    today = now.replace(hour=0, minute=0)
+    spans = {
+        "Last hour": (now - timedelta(hours=1), now),
+        "Today": (today, now),
+        "Yesterday": (today - timedelta(days=1), today),
+        "Last 7 days": (now - timedelta(days=7), now),
+    }
+    chosen = {name: value for name, value in typed_span(visit).items() if value and name not in ("from", "to")}
+    return [
+        (word, urlencode({**chosen, "from": start.strftime(_MINUTE), "to": end.strftime(_MINUTE)}))
+        for word, (start, end) in spans.items()
+    ]
 
 
 def typed_span(visit: Visit) -> Mapping[str, str]:
     """What the form says, or the link to this page; else the failures of the last day."""
-    now = datetime.fromtimestamp(visit.now / SECOND, UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    now = _now(visit)
     given = {
         "subscription": "",
-        "from": f"{now - timedelta(days=1):%Y-%m-%dT%H:%M:%S}",
-        "to": f"{now:%Y-%m-%dT%H:%M:%S}",
+        "from": (now - timedelta(days=1)).strftime(_MINUTE),
+        "to": now.strftime(_MINUTE),
         "status": "failed",
         "type": "",
         "document": "",
@@ -73,7 +107,7 @@ async def plan(visit: Visit) -> ShownOnce:
     return ShownOnce("replays.html", msgspec.structs.replace(await view(visit), plan=plan))
 
 
-async def start(visit: Visit) -> SeeOther:
+async def start(visit: Visit) -> SeeOther | ShownOnce:
     """Sends again to each subscription of the plan that was ticked."""
     ticked = visit.form.get("to_subscription", [])
     if not ticked:
@@ -83,8 +117,11 @@ async def start(visit: Visit) -> SeeOther:
         counted = await visit.calls.change("start_replays", {**asked, "dryRun": True})
         if msgspec.json.decode(counted, type=ReplaysOfMany).count > PROVED_FROM:
             visit.need_proof()
-    await visit.calls.change("start_replays", asked, key=visit.given("key"))
-    return SeeOther("/replays", "started")
+    answer = await visit.calls.change("start_replays", asked, key=visit.given("key"))
+    started = msgspec.json.decode(answer, type=ReplaysOfMany).data
+    if refused := [each for each in started if each.refused]:
+        return ShownOnce("replays.html", msgspec.structs.replace(await view(visit), refused=refused))
+    return SeeOther("/replays", "started" if started else "nothing")
 
 
 async def stop(visit: Visit) -> SeeOther:
@@ -102,6 +139,7 @@ PAGES = (
         view=view,
         forms={"plan": plan, "start": start, "stop": stop},
         done={
+            "nothing": "There is nothing left to send: it arrived in the meantime, or is no longer kept.",
             "none": "No subscription was ticked, so nothing is sent.",
             "started": "It is being sent again, along with everything new.",
             "stopped": "The replay is stopped. What it has queued is still sent.",

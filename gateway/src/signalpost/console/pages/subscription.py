@@ -7,7 +7,8 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
-from signalpost.api.routing.shapes.subscriptions import Subscription, TestResult
+from signalpost.api.routing.shapes.overview import Stats
+from signalpost.api.routing.shapes.subscriptions import SecretStatus, Subscription, TestResult
 from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
 from signalpost.console.delay_form import AfterForm, after_form, typed_after
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
@@ -24,11 +25,20 @@ class View(Struct, frozen=True):
     version: str
     """Which version of it is shown, so that a form changes no other one."""
     latest: Sequence[Delivery]
+    hour: Stats
+    """What the attempts of the last hour came to."""
+    secret: SecretStatus | None
+    """What is known of the secret; None for what has none."""
     form: SchemaForm | None
     """What a vendor gets; None for a webhook, and where its kind is not installed."""
     when: ConditionForm
     after: AfterForm
     types: Sequence[str] = tuple(BY_WIRE)
+
+    @property
+    def failed(self) -> Delivery | None:
+        """The newest of those shown that did not arrive."""
+        return next((each for each in self.latest if each.status in ("failed", "retrying")), None)
 
 
 class Rotated(Struct, frozen=True):
@@ -45,6 +55,8 @@ class _NewSecret(Struct, rename="camel"):
 class Tested(Struct, frozen=True):
     subscription: Subscription
     result: TestResult
+    with_new_secret: bool = False
+    """Whether the new secret alone signed it."""
 
 
 async def view(visit: Visit) -> View:
@@ -52,10 +64,16 @@ async def view(visit: Visit) -> View:
     latest = await visit.calls.read(
         "list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=visit.params["id"]
     )
+    hour = await visit.calls.read("read_stats", Stats, {"subscriptionId": visit.params["id"]})
+    secret = None
+    if not subscription.kind:
+        secret = await visit.calls.read("read_secret_status", SecretStatus, id=visit.params["id"])
     return View(
         subscription=subscription,
         version=version,
         latest=latest.data,
+        hour=hour,
+        secret=secret,
         form=await _form(visit, subscription),
         when=condition_form("when.", "/when", subscription.when, visit.form),
         after=after_form(subscription.after, visit.form),
@@ -129,11 +147,30 @@ async def promote(visit: Visit) -> SeeOther:
 
 
 async def test(visit: Visit) -> ShownOnce:
-    result = await visit.calls.change("test_subscription", id=visit.params["id"])
-    return ShownOnce("tested.html", Tested(await _read(visit), msgspec.json.decode(result, type=TestResult)))
+    return ShownOnce("tested.html", Tested(await _read(visit), await _tested(visit, {})))
+
+
+async def test_new_secret(visit: Visit) -> ShownOnce:
+    """Whether the endpoint accepts the new secret, before the old one ends."""
+    result = await _tested(visit, {"secret": "next"})
+    return ShownOnce("tested.html", Tested(await _read(visit), result, with_new_secret=True))
+
+
+async def test_and_resume(visit: Visit) -> SeeOther | ShownOnce:
+    """Resume what is disabled, if a sample event arrives."""
+    result = await _tested(visit, {})
+    if not result.delivered:
+        return ShownOnce("tested.html", Tested(await _read(visit), result))
+    return await resume(visit)
+
+
+async def _tested(visit: Visit, body: Mapping[str, str]) -> TestResult:
+    result = await visit.calls.change("test_subscription", body, id=visit.params["id"])
+    return msgspec.json.decode(result, type=TestResult)
 
 
 async def delete(visit: Visit) -> SeeOther:
+    visit.need_name((await _read(visit)).name)
     await visit.calls.change("delete_subscription", key=visit.given("key"), id=visit.params["id"])
     return SeeOther("/subscriptions", "deleted")
 
@@ -153,6 +190,8 @@ PAGES = (
             "rotate": rotate,
             "promote": promote,
             "test": test,
+            "test-new": test_new_secret,
+            "test-resume": test_and_resume,
             "delete": delete,
         },
         done={

@@ -17,7 +17,7 @@ from signalpost.api.routing.shapes.deliveries import (
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, Subscription, SubscriptionPage
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import replays, subscription, subscriptions
-from signalpost.console.pages.deliveries import moment_of
+from signalpost.console.pages.deliveries import moment_of, none_listed
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.portal_link import Capability
 
@@ -89,6 +89,10 @@ async def test(visit: Visit) -> ShownOnce:
     return msgspec.structs.replace(await subscription.test(visit), template="portal/tested.html")
 
 
+async def test_new_secret(visit: Visit) -> ShownOnce:
+    return msgspec.structs.replace(await subscription.test_new_secret(visit), template="portal/tested.html")
+
+
 async def rotate(visit: Visit) -> ShownOnce:
     return msgspec.structs.replace(await subscription.rotate(visit), template="portal/rotated.html")
 
@@ -122,6 +126,10 @@ class Deliveries(Struct, frozen=True):
     same: str
     status: str
     statuses: Sequence[str] = _STATUSES
+
+    @property
+    def nothing(self) -> str:
+        return none_listed(self.next, self.same)
 
 
 async def view_deliveries(visit: Visit) -> Deliveries:
@@ -216,6 +224,7 @@ PAGES = (
         view=view_endpoint,
         forms={
             "test": test,
+            "test-new": test_new_secret,
             "pause": subscription.pause,
             "resume": subscription.resume,
             "change": change,

@@ -106,21 +106,33 @@ for (const select of document.querySelectorAll("select[data-go]")) {
 }
 
 // --- Keys
-const GO = { o: "", d: "/deliveries", s: "/subscriptions", e: "/events", c: "/documents" };
+const GO = { o: "", d: "/deliveries", s: "/subscriptions", e: "/events", c: "/documents", r: "/replays" };
+const help = $("#keys"), areOn = $("#keys-on");
+for (const button of document.querySelectorAll("[data-shows-keys]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => help.showModal());
+}
+if (areOn) {
+  areOn.checked = localStorage.getItem("keys") !== "off";
+  areOn.addEventListener("change", () => localStorage.setItem("keys", areOn.checked ? "on" : "off"));
+}
 let before = "";
 document.addEventListener("keydown", (event) => {
+  if (!areOn?.checked || help.open) return; // without a way to turn them off, there are none
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.matches("input, textarea, select")) { if (event.key === "Escape") event.target.blur(); return; }
   if (before === "g" && event.key in GO && root) { location.href = root + GO[event.key]; before = ""; return; }
   before = event.key;
-  const rows = [...document.querySelectorAll("tbody a.row")];
+  const rows = [...document.querySelectorAll("main a.row")];
   const at = rows.indexOf(document.activeElement);
   const press = (name) => $(`[data-key="${name}"]`)?.click();
   switch (event.key) {
     case "/": event.preventDefault(); $("#find")?.focus(); break;
     case "j": rows[Math.min(at + 1, rows.length - 1)]?.focus(); break;
     case "k": rows[Math.max(at - 1, 0)]?.focus(); break;
-    case "?": $("#keys")?.showModal(); break;
+    case "[": $("a[rel=prev]")?.click(); break;
+    case "]": $("a[rel=next]")?.click(); break;
+    case "?": help.showModal(); break;
     case "t": case "r": case "n": case "c": press(event.key); break;
   }
 });
