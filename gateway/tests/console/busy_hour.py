@@ -28,6 +28,21 @@ TITLES: Final = (
 OWNERS: Final = ("ann@desk.example", "bo@desk.example", "legal@northwind.example")
 
 
+class HourClock(MovedClock):
+    """A clock whose delays are moved too, so that an endpoint fails since the minute in which it did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._moved = 0
+
+    def move(self, by: int) -> None:
+        super().move(by)
+        self._moved += by
+
+    def steady(self) -> int:
+        return super().steady() + self._moved
+
+
 class BusyHour:
     def __init__(self, world: World, clock: MovedClock, origin: str, answers: dict[str, tuple[int, bytes]]) -> None:
         self.world, self._clock, self._answers = world, clock, answers

@@ -93,6 +93,7 @@ class Shop:
             "/documents",
             f"/documents/{self.document}",
             "/replays",
+            "/portal-links",
             "/keys",
             "/audit",
             "/tenants",

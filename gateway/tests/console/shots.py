@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.tests.api.conftest import World
-from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.console.accessibility import findings_of
-from gateway.tests.console.busy_hour import BusyHour
+from gateway.tests.console.busy_hour import BusyHour, HourClock
 from gateway.tests.console.test_browser import CHROMIUM, Desk, Endpoint, Visit
 from gateway.tests.console.test_portal_browser import Customer, pages_of
 
@@ -28,7 +27,7 @@ WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
 NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
     "events", "event", "documents", "document", "document-under-way",
-    "replays", "connections", "new-connection", "recipe", "from-scratch", "members", "keys",
+    "replays", "connections", "new-connection", "recipe", "from-scratch", "portal-links", "members", "keys",
     "audit", "tenants", "tenant", "gateway", "find",
 )  # fmt: skip
 """What the pictures of `Desk.pages` are called."""
@@ -45,7 +44,7 @@ def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     found: list[str] = []
     answers = {"/acme": (401, b'{"error":"invalid signature"}'), "/hostile": (500, b"<h1>down</h1>")}
-    clock, answers_of_hour = MovedClock(), dict[str, tuple[int, bytes]]()
+    clock, answers_of_hour = HourClock(), dict[str, tuple[int, bytes]]()
     with (
         sync_playwright() as started,
         endpoints(answers) as origin,

@@ -130,6 +130,7 @@ class Desk:
             "/connections/new?kind=slack",
             "/recipes/slack-approval-waits",
             "/subscriptions/new/slack",
+            f"/portal-links?subscription={self.acme}",
             "/members",
             "/keys",
             "/audit",

@@ -331,6 +331,7 @@ def test_sending_very_many_again_asks_for_a_proof_and_sending_some_does_not() ->
             principal=OPERATOR,
             tenant="default",
             root="",
+            request_id="",
             now=0,
             params={},
             query={},

@@ -285,6 +285,30 @@ def test_a_form_of_an_unknown_button_and_one_that_is_too_large_are_refused(shop:
     assert browser.post("/console/t/default/keys", {"do": "create", "name": "x" * 70_000}).status == 413
 
 
+def test_a_link_for_a_customer_is_made_shown_once_and_revoked(shop: Shop) -> None:
+    browser, path = shop.browser("subscriber"), "/console/t/default/portal-links"
+    text = browser.open(f"{path}?subscription={shop.subscription}")
+    assert f'value="{shop.subscription}" selected' in text
+    form = {"do": "create", "key": "pl1", "name": "Northwind", "subscription": shop.subscription, "hours": "4"}
+    made = browser.post(path, {**form, "can": ["test", "retry"]})
+    found = re.search(r'<code id="url">http[^<]*(/portal/enter/[^<]+)</code>', made.body.decode())
+    assert found, made.body
+    listed = browser.open(path)
+    assert found[1] not in listed
+    assert "Not opened yet" in listed
+    [link] = shop.world.get("/v1/portal-links").ok()["data"]
+    assert (link["name"], link["subscriptions"]) == ("Northwind", [shop.subscription])
+    assert set(link["can"]) == {"view", "test", "retry"}
+    refused = browser.post(path, {**form, "key": "pl2", "can": "create"})
+    assert refused.status == 422
+    assert b"Only a link to all subscriptions can allow" in refused.body
+    assert browser.post(path, {"do": "revoke", "key": "pl3", "id": link["id"]}).status == 303
+    assert "Ended" in browser.open(path)
+    viewer = shop.browser("viewer")
+    assert "Make the link" not in viewer.open(path)
+    assert viewer.post(path, {**form, "key": "pl4"}).status == 403
+
+
 # --- Vendors, without code --------------------------------------------------------------------------------------------
 
 

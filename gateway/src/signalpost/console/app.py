@@ -62,6 +62,7 @@ SECTIONS: Final[Sequence[tuple[str, str, str, str]]] = (
     ("/documents", "Documents", "file", "Work"),
     ("/replays", "Replays", "arrows", "Work"),
     ("/connections", "Connections", "plug", "Set-up"),
+    ("/portal-links", "Portal links", "link", "Set-up"),
     ("/members", "Members", "people", "Access"),
     ("/keys", "Keys", "key", "Access"),
     ("/audit", "Audit", "shield", "Access"),
@@ -154,6 +155,7 @@ class Console:
             tenant=tenant,
             root=f"{ROOT}/t/{quote(tenant)}",
             now=now,
+            request_id=request.id,
             is_proved=signed_in.session.is_proved(now),
             params=params,
             query=dict(request.query()),
@@ -212,8 +214,7 @@ class Console:
         title = {403: "Not for your role", 404: "Not here, or no longer"}.get(problem.status, problem.title)
         if problem.code == "tenant_not_found":
             return self._replies.error(problem.status, title, problem.detail)
-        told = {"title": title, "detail": problem.detail, "request_id": problem.request_id}
-        context = {**await self._context(visit, page, None), **told}
+        context = {**await self._context(visit, page, None), "title": title, "detail": problem.detail}
         return self._replies.page(problem.status, "refused.html", context)
 
     async def _context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:

@@ -40,6 +40,9 @@ STATES = {
     "running": ("Running", "arrows"),
     "finished": ("Finished", "tick"),
     "cancelled": ("Stopped", "barred"),
+    "new": ("Not opened yet", "dashes"),
+    "open": ("Open", "tick"),
+    "ended": ("Ended", "barred"),
 }
 """The word and the icon of each state, so that nothing is told by its colour alone."""
 TONES = {
@@ -57,6 +60,9 @@ TONES = {
     "running": "retrying",
     "finished": "delivered",
     "cancelled": "pending",
+    "new": "pending",
+    "open": "delivered",
+    "ended": "pending",
 }
 """The states that look like another one."""
 
@@ -167,7 +173,8 @@ def pretty(value: Any) -> str:
 
 def field(pointer: str) -> str:
     """What people call the field that a problem points at, such as `Event types` for `/eventTypes`."""
-    return " ".join(words(each) for each in pointer.strip("/?").split("/")).capitalize()
+    said = " ".join(words(each) for each in pointer.strip("/?").split("/"))
+    return said.upper() if said == "url" else said.capitalize()
 
 
 def text(value: Any) -> str:

@@ -26,6 +26,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     """The path below which its pages are."""
     now: int
     """µs since the epoch."""
+    request_id: str
+    """The number of the request, by which the log is searched."""
     params: Mapping[str, str]
     """The parameters in the path."""
     query: Mapping[str, str]
@@ -65,7 +67,7 @@ class Visit(Struct, frozen=True, kw_only=True):
                     status=422,
                     detail="Nothing was deleted.",
                     code="not_confirmed",
-                    request_id="",
+                    request_id=self.request_id,
                     errors=[BadField(pointer="?confirm", code="not_confirmed", detail=detail)],
                 )
             )

@@ -134,7 +134,9 @@ class SignIn:
             principal = None
         if principal is None:
             return self._replies.error(
-                410, "This link was used or has expired", "A link works once, within 15 minutes. Create another one."
+                410,
+                "This link was used or has expired",
+                "A link works once, within 15 minutes. The command `signalpost console` makes another one.",
             )
         return await self.begin(request, principal, "link")
 

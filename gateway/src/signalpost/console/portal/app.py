@@ -89,6 +89,7 @@ class Portal:
             tenant="",
             root=ROOT,
             now=self._services.clock.wall(),
+            request_id=request.id,
             params=params,
             query=dict(request.query()),
         )

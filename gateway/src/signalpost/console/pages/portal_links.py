@@ -1,0 +1,95 @@
+"""Which customers may look at their own subscriptions, and a link for another one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
+from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.domain.portal_link import Capability
+
+CAPABILITIES: Final[Mapping[Capability, str]] = {
+    Capability.PAYLOAD: "see what was sent, and what the endpoint answered",
+    Capability.TEST: "send a test",
+    Capability.RETRY: "send a delivery again",
+    Capability.REPLAY: "send many again",
+    Capability.EDIT: "change the endpoint, pause and resume it",
+    Capability.CREATE: "create endpoints (only with all subscriptions)",
+    Capability.SECRET: "rotate the secret",
+}
+"""What a link can allow beside looking, in words."""
+CHOSEN: Final = (Capability.PAYLOAD, Capability.TEST, Capability.RETRY)
+HOURS: Final = (1, 4, 12)
+ALL: Final = "all"
+
+
+class View(Struct, frozen=True):
+    data: Sequence[PortalLinkShown]
+    next: str | None
+    is_first: bool
+    names: Sequence[NamedSubscription]
+    name: str
+    subscription: str
+    """The id of the one that was chosen, or that the link to this page names; else `all`."""
+    can: Sequence[str]
+    hours: str
+    same: str = ""
+    capabilities: Sequence[tuple[str, str]] = tuple(CAPABILITIES.items())
+    ends: Sequence[int] = HOURS
+
+    def reached(self, link: PortalLinkShown) -> str:
+        """What a link shows."""
+        if link.subscriptions == ALL:
+            return "all subscriptions"
+        known = {each.id: each.name for each in self.names}
+        return ", ".join(known.get(each, each) for each in link.subscriptions) or "none"
+
+
+async def view(visit: Visit) -> View:
+    cursor = visit.query.get("cursor")
+    page = await visit.calls.read("list_portal_links", PortalLinkPage, {"cursor": cursor})
+    names = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
+    return View(
+        data=page.data,
+        next=page.next,
+        is_first=cursor is None,
+        names=names.data,
+        name=visit.given("name"),
+        subscription=visit.given("subscription") or visit.query.get("subscription", ALL),
+        can=visit.form.get("can", []) if "name" in visit.form else CHOSEN,
+        hours=visit.given("hours") or str(HOURS[0]),
+    )
+
+
+async def create(visit: Visit) -> ShownOnce:
+    visit.need_proof()
+    chosen, hours = visit.given("subscription"), visit.given("hours")
+    body = {
+        "name": visit.given("name"),
+        "subscriptions": ALL if chosen == ALL else [chosen],
+        "can": visit.form.get("can", []),
+        "expiresIn": int(hours) * 3600 if hours in map(str, HOURS) else hours,
+    }
+    made = await visit.calls.change("create_portal_link", body, key=visit.given("key"))
+    return ShownOnce("portal_link.html", msgspec.json.decode(made, type=NewPortalLink))
+
+
+async def revoke(visit: Visit) -> SeeOther:
+    await visit.calls.change("revoke_portal_link", key=visit.given("key"), id=visit.given("id"))
+    return SeeOther("/portal-links", "revoked")
+
+
+PAGES = (
+    Page(
+        path="/portal-links",
+        section="Portal links",
+        title="Portal links",
+        template="portal_links.html",
+        view=view,
+        forms={"create": create, "revoke": revoke},
+        done={"revoked": "The link is revoked. Whoever came by it is signed out at their next page."},
+    ),
+)
