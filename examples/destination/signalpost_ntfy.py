@@ -44,6 +44,8 @@ class Config(Body, frozen=True, kw_only=True):
 
 
 class Ntfy(Destination[Connection, Config]):
+    """A push message to the phones that follow a topic."""
+
     kind = "ntfy"
     title = "ntfy"
     rate = (5, 1.0)

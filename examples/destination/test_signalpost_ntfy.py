@@ -8,3 +8,4 @@ class TestNtfy(Conformance):
     connection = {"server": "https://ntfy.sh", "token": "tk_a_token_of_mine"}
     config = {"topic": "contracts", "text": "{{ document.title }} is signed"}
     accepted = reply(200, {"id": "sPs71M8A2T", "event": "message", "topic": "contracts"})
+    refused = (reply(403, {"code": 40301, "error": "forbidden"}), reply(429, {"code": 42901, "error": "limit reached"}))

@@ -110,6 +110,19 @@ class Endless(Kept):
     config = Texts  # type: ignore[assignment]
 
 
+class Untitled(Destination[Hook, Message]):
+    """This one forgot some of what every kind has."""
+
+    kind = "untitled"
+    config = Message
+
+    def origins(self, connection: Hook) -> tuple[str, ...]:
+        return (origin_of(connection.url),)
+
+    def prepare(self, connection: Hook, config: Message, context: Context) -> Call | Skip:
+        return Call(url=connection.url)
+
+
 class Mute(Kept):
     class Untold(Body, frozen=True, kw_only=True):
         text: Template = ""
@@ -122,6 +135,17 @@ class BadExample(Kept):
         text: Annotated[str, Meta(title="T", description="Short.", examples=["too long"], max_length=3)] = ""
 
     config = Short  # type: ignore[assignment]
+
+
+class BadDefault(Kept):
+    class Signed(Body, frozen=True, kw_only=True):
+        text: Annotated[Template, Meta(title="T", description="What it says.", examples=["Signed"])] = "{{ title }}"
+
+    config = Signed  # type: ignore[assignment]
+
+
+class Undescribed(Kept):
+    __doc__ = None
 
 
 class LostBlank(Kept):
@@ -249,6 +273,36 @@ class Counting(Kept):
         return Call(url=connection.url, json={"text": config.text, "attempt": context.attempt})
 
 
+class Threading(Kept):
+    """What it sends first becomes a thread, in which later events go; nothing tells it from one that keeps promises."""
+
+    def prepare(self, connection: Hook, config: Message, context: Context) -> Call | Skip:
+        made = super().prepare(connection, config, context)
+        return self.follow_up(context) if isinstance(made, Call) and "id" in context.made else made
+
+    def follow_up(self, context: Context) -> Call | Skip:
+        return Call(url="https://pigeon.example/hook", json={"thread": context.made["id"]})
+
+    def classify(self, connection: Hook, config: Message, context: Context, call: Call, reply: Reply) -> Ruling:
+        ruling = by_status(reply)
+        return Done(made={"id": "m-1"}) if isinstance(ruling, Done) else ruling
+
+
+class ThreadingByTheClock(Threading):
+    def follow_up(self, context: Context) -> Call | Skip:
+        return Call(url="https://pigeon.example/hook", json={"at": time.time()})
+
+
+class ThreadingAstray(Threading):
+    def follow_up(self, context: Context) -> Call | Skip:
+        return Call(url="https://elsewhere.example/hook")
+
+
+class ThreadingByLuck(Threading):
+    def follow_up(self, context: Context) -> Call | Skip:
+        return Call(url="https://pigeon.example/hook", json=context.made["ts"])
+
+
 # --- The vendor's answers ---------------------------------------------------------------------------------------------
 
 
@@ -292,6 +346,21 @@ class Patient(Kept):
 class Nameless(Kept):
     def classify(self, connection: Hook, config: Message, context: Context, call: Call, reply: Reply) -> Ruling:
         return Reject(reply.at("error"), "No.") if reply.status == 400 else by_status(reply)
+
+
+class Accepting(Kept):
+    """This one takes for a text what the vendor documents as a text."""
+
+    def classify(self, connection: Hook, config: Message, context: Context, call: Call, reply: Reply) -> Ruling:
+        return Done(made={"id": reply.at("id") or ""}) if reply.status == 201 else by_status(reply)
+
+
+class Waiting(Kept):
+    """This one waits for as long as the vendor's own member says."""
+
+    def classify(self, connection: Hook, config: Message, context: Context, call: Call, reply: Reply) -> Ruling:
+        wait = reply.at("extras", "wait")
+        return Throttle("Slow down.", wait) if wait is not None else by_status(reply)
 
 
 class BadProbe(Kept):

@@ -17,6 +17,11 @@ class TestKept(Conformance):
     connection = {"url": "https://pigeon.example/hook", "token": "t0k3n-of-mine"}
     config = {"text": "{{ document.title }}"}
     accepted = reply(201, {"id": "m-1"})
+    refused = (reply(429, {"extras": {"wait": 7}}),)
+
+
+class TestThreading(TestKept):
+    kind = broken.Threading
 
 
 def promise(kind: type[Destination[Any, Any]], name: str) -> Callable[[], None]:
@@ -28,15 +33,19 @@ def promise(kind: type[Destination[Any, Any]], name: str) -> Callable[[], None]:
 BROKEN: tuple[tuple[type[Destination[Any, Any]], str, str], ...] = (
     (broken.Future, "this_gateway_can_use_it", "version 2 of the interface"),
     (broken.Shouting, "this_gateway_can_use_it", "small letters"),
-    (broken.Endless, "this_gateway_can_use_it", "max_length"),
+    (broken.Endless, "this_gateway_can_use_it", "Texts.texts: Say with `Meta(max_length"),
+    (broken.Untitled, "this_gateway_can_use_it", "It has no title, no connection."),
     (broken.Mute, "every_member_says_what_it_is", "Untold.text has no title, no description, no examples"),
     (broken.BadExample, "every_member_says_what_it_is", "The example 'too long' of Short.text is refused"),
+    (broken.BadDefault, "every_member_says_what_it_is", "The default '{{ title }}' of Signed.text is refused"),
+    (broken.Undescribed, "every_member_says_what_it_is", "Undescribed has no docstring"),
     (broken.LostBlank, "the_presets_are_subscriptions", "has no room for a value at /config/lines/0/text"),
     (broken.BadPreset, "the_presets_are_subscriptions", "The config of the preset kept-signed is refused"),
     (broken.WrongType, "the_presets_are_subscriptions", "events of the types ['documentSigned']"),
     (broken.BadCondition, "the_presets_are_subscriptions", "/field There is no document.titel; did you mean"),
     (broken.ClumsyCheck, "bad_input_is_refused_by_its_pointer", "`check` fails on the config"),
     (broken.Trusting, "any_event_becomes_a_call_or_a_skip", "`prepare` raises AttributeError"),
+    (broken.ThreadingByLuck, "any_event_becomes_a_call_or_a_skip", "on documentCreated with made={'id': 'm-1'}"),
     (broken.Silent, "any_event_becomes_a_call_or_a_skip", "No event at all"),
     (broken.Speechless, "any_event_becomes_a_call_or_a_skip", "a skip must say why"),
     (broken.Nonsense, "any_event_becomes_a_call_or_a_skip", "it must return a Call or a Skip"),
@@ -44,6 +53,7 @@ BROKEN: tuple[tuple[type[Destination[Any, Any]], str, str], ...] = (
     (broken.Injecting, "any_event_becomes_a_call_or_a_skip", "header x-title"),
     (broken.Straying, "calls_go_only_where_the_connection_says", "A call goes to https://elsewhere.example"),
     (broken.StrayingLater, "calls_go_only_where_the_connection_says", "A further call goes to"),
+    (broken.ThreadingAstray, "calls_go_only_where_the_connection_says", "A call goes to https://elsewhere.example"),
     (broken.StrayingProbe, "calls_go_only_where_the_connection_says", "The probe goes to"),
     (broken.StrayingGrant, "calls_go_only_where_the_connection_says", "The question for a token goes to"),
     (broken.NoOrigin, "calls_go_only_where_the_connection_says", "is no origin"),
@@ -52,12 +62,15 @@ BROKEN: tuple[tuple[type[Destination[Any, Any]], str, str], ...] = (
     (broken.Greedy, "it_changes_nothing_that_it_is_given", "changes the event"),
     (broken.Remembering, "the_same_event_makes_the_same_call", "after other events"),
     (broken.Clocked, "the_same_event_makes_the_same_call", "another call"),
+    (broken.ThreadingByTheClock, "the_same_event_makes_the_same_call", "another call"),
     (broken.Counting, "a_retry_makes_the_same_call", "Another attempt"),
     (broken.NeverPleased, "an_accepted_event_is_done", "comes to Retry"),
     (broken.Endlessly, "an_accepted_event_is_done", "A further call is made"),
     (broken.Credulous, "any_answer_becomes_a_ruling", "`classify` raises"),
     (broken.Forgetful, "any_answer_becomes_a_ruling", "that is no ruling"),
     (broken.Numbers, "any_answer_becomes_a_ruling", "names and texts"),
+    (broken.Accepting, "any_answer_becomes_a_ruling", "names and texts"),
+    (broken.Waiting, "any_answer_becomes_a_ruling", "from 0 to a day"),
     (broken.Hopeful, "any_answer_becomes_a_ruling", "although the server failed"),
     (broken.Patient, "any_answer_becomes_a_ruling", "from 0 to a day"),
     (broken.Nameless, "any_answer_becomes_a_ruling", "the vendor's name"),

@@ -2,11 +2,13 @@
 
 import json
 import random
+import traceback
 
 import pytest
-from gateway.tests.testing.broken_kinds import Endlessly, Kept
+from gateway.tests.testing.broken_kinds import Endless, Endlessly, Kept, Shouting
 
 from signalpost.destinations import Call, Done, Skip, Then, Throttle
+from signalpost.destinations.registry import UnusableKind
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import Invalid
 from signalpost.domain.event import EventType
@@ -46,6 +48,14 @@ def test_bad_json_is_refused_as_the_gateway_refuses_it() -> None:
     with pytest.raises(Invalid) as refused:
         Rehearsal(Kept, {**HOOK, "url": "ftp://pigeon.example"}, {})
     assert [error.pointer for error in refused.value.errors] == ["/config/url"]
+    assert "\n/config/url This must be an absolute URL" in "".join(traceback.format_exception(refused.value))
+
+
+def test_a_kind_that_no_gateway_would_use_is_refused_with_the_reason() -> None:
+    with pytest.raises(UnusableKind, match="small letters"):
+        Rehearsal(Shouting, HOOK, {"text": "a"})
+    with pytest.raises(TypeError, match=r"Texts\.texts: Say with `Meta\(max_length"):
+        Rehearsal(Endless, HOOK, {"texts": []})
 
 
 def test_an_attempt_is_played_to_its_end() -> None:

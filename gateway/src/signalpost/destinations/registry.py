@@ -101,6 +101,8 @@ def usable(kind: Any, found: Mapping[str, AnyDestination]) -> AnyDestination:
         raise UnusableKind("It is no class that derives from Destination.")
     if kind.api != API:
         raise UnusableKind(f"It was written for version {kind.api} of the interface; this gateway has version {API}.")
+    if lacking := [name for name in ("kind", "title", "connection", "config") if not hasattr(kind, name)]:
+        raise UnusableKind(f"It has no {', no '.join(lacking)}.")
     if not _is_name(kind.kind):
         raise UnusableKind("Its name must be small letters, digits and underscores, and begin with a letter.")
     if kind.kind in found or kind.kind == WEBHOOK:

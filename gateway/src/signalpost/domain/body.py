@@ -205,12 +205,12 @@ def _in_turn(first: Check, then: Check) -> Check:
 
 def _bounds(kind: inspect.StrType | inspect.ListType | inspect.VarTupleType) -> tuple[int, int]:
     if kind.max_length is None:
-        raise TypeError(f"Say with `Meta(max_length=…)` how long it may be at most: {kind}.")
+        raise TypeError("Say with `Meta(max_length=…)` how long it may be at most.")
     return kind.min_length or 0, kind.max_length
 
 
 def _members(kind: inspect.StructType, rules: Rules) -> Members:
-    members = {each.encode_name: Member(each.name, _check(each.type, rules)) for each in kind.fields}
+    members = {each.encode_name: _member(kind, each, rules) for each in kind.fields}
     required = [each.encode_name for each in kind.fields if each.required]
     if kind.tag_field is None:
         return Members(kind.cls, members, required)
@@ -221,6 +221,13 @@ def _members(kind: inspect.StructType, rules: Rules) -> Members:
         return kind.cls(**found)
 
     return Members(make, {tag.attribute: tag, **members}, [tag.attribute, *required])
+
+
+def _member(kind: inspect.StructType, field: inspect.Field, rules: Rules) -> Member:
+    try:
+        return Member(field.name, _check(field.type, rules))
+    except TypeError as error:
+        raise TypeError(f"{kind.cls.__name__}.{field.name}: {error}") from None
 
 
 def _union(kind: inspect.UnionType, rules: Rules) -> Check:

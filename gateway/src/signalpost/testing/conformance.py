@@ -18,6 +18,10 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, ClassVar, Final
 
+import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from signalpost.destinations.destination import (
     MAX_FOLLOW_UPS,
     Call,
@@ -58,6 +62,8 @@ _STRANGE_VALUES: Final[tuple[Any, ...]] = (
     None, True, 0, -1e300, "", "x", "\x00", "\r\n", "{{", "{{ document.titel }}", "x" * 5_000, [], [None], {}, {"x": {}}
 )  # fmt: skip
 
+_STRANGE_ANSWERS: Final[tuple[Any, ...]] = (None, True, 7, -1, 1e300, "", "x", [], [None], {}, {"x": {}})
+
 
 class Conformance:
     """The promises. Derive from this, and say which kind, with which connection, config and accepted reply."""
@@ -69,6 +75,9 @@ class Conformance:
     """What a subscription says, as JSON, with placeholders where it takes them."""
     accepted: ClassVar[Reply | Sequence[Reply]]
     """What the vendor answers when all is well; several where one call leads to another."""
+    refused: ClassVar[Sequence[Reply]] = ()
+    """What else the vendor answers, as it documents it: refusals, its rate limit. Each is tried as it is, and with
+    something strange in place of each value in it."""
 
     # --- What it says of itself ---------------------------------------------------------------------------------------
 
@@ -83,13 +92,16 @@ class Conformance:
 
     def test_every_member_says_what_it_is(self) -> None:
         """Forms and the command line show title, description and examples. What they show as an example may be sent,
-        except for a secret, whose example may stop in the middle."""
+        except for a secret, whose example may stop in the middle. Lists of kinds show the docstring of the class."""
         for struct in (self.kind.connection, self.kind.config):
             for member in members(struct):
                 lacking = [word for word in ("title", "description", "examples") if not member.schema.get(word)]
                 expect(not lacking, f"{member.name} has no {', no '.join(lacking)}; use `Meta(…)` or `secret(…)`.")
                 for example in () if member.is_secret else member.schema["examples"]:
                     _expect_taken(f"The example {shown(example)} of {member.name}", member.check, example)
+                if (default := member.schema.get("default")) is not None:
+                    _expect_taken(f"The default {shown(default)} of {member.name}", member.check, default)
+        expect(self.kind.__doc__, f"The class {self.kind.__name__} has no docstring, which lists of kinds show.")
 
     def test_the_presets_are_subscriptions(self) -> None:
         """With the examples in its blanks, each is what may be sent, if perhaps to another connection than this one."""
@@ -107,7 +119,7 @@ class Conformance:
         """Whatever stands in a member is refused by name, or taken, and then prepared."""
         given = {"connection": self.connection, "config": self.config}
         for part in given:
-            for broken in _broken(given[part]):
+            for broken in _broken(given[part], _STRANGE_VALUES):
                 try:
                     trial = Trial(self.kind, **{**given, part: broken})
                 except Invalid as refused:
@@ -120,9 +132,10 @@ class Conformance:
     # --- Its calls ----------------------------------------------------------------------------------------------------
 
     def test_any_event_becomes_a_call_or_a_skip(self) -> None:
-        """Each type of event, of documents that have everything, next to nothing, and texts that break things."""
+        """Each type of event, of documents that have everything, next to nothing, and texts that break things; the
+        first event of the document, and one after what an accepted event had remembered."""
         trial = self._trial()
-        made = [trial.prepare(context) for context in samples.contexts()]
+        made = [trial.prepare(context) for context in self._contexts(trial)]
         expect(any(isinstance(each, Call) for each in made), "No event at all becomes a call.")
 
     def test_calls_go_only_where_the_connection_says(self) -> None:
@@ -147,7 +160,7 @@ class Conformance:
     def test_it_changes_nothing_that_it_is_given(self) -> None:
         """Other subscriptions are given the same event."""
         trial = self._trial()
-        for context in samples.contexts():
+        for context in self._contexts(trial):
             before = deepcopy(context)
             call = trial.prepare(context)
             if isinstance(call, Call):
@@ -159,9 +172,10 @@ class Conformance:
     def test_the_same_event_makes_the_same_call(self) -> None:
         """Nothing is remembered and no clock is read: so it is after other events, and after a restart."""
         trial = self._trial()
-        first = [trial.prepare(context) for context in samples.contexts()]
-        again = [trial.prepare(context) for context in reversed(list(samples.contexts()))]
-        restarted = [self._trial().prepare(context) for context in samples.contexts()]
+        contexts = list(self._contexts(trial))
+        first = [trial.prepare(context) for context in contexts]
+        again = [trial.prepare(context) for context in reversed(contexts)]
+        restarted = [self._trial().prepare(context) for context in contexts]
         expect(first == again[::-1], "The same event makes another call after other events.")
         expect(first == restarted, "The same event makes another call in another instance of the kind.")
 
@@ -217,7 +231,7 @@ class Conformance:
     def test_it_is_fast(self) -> None:
         """One quick run of many is enough: the others may have waited for a busy machine."""
         trial = self._trial()
-        for context in samples.contexts():
+        for context in self._contexts(trial):
             is_quick = any(_seconds(partial(self._played, trial), context) <= MAX_SECONDS for _ in range(RUNS))
             expect(is_quick, f"One event takes more than {MAX_SECONDS * 1000:.0f} ms in each of {RUNS} runs.")
 
@@ -235,25 +249,45 @@ class Conformance:
             reasons = " ".join(f"{error.pointer} {error.detail}" for error in refused.errors)
             raise AssertionError(f"The example connection or config is refused: {reasons}") from None
 
+    def _contexts(self, trial: Trial) -> Iterator[Context]:
+        """Every sample event: as the first of its document and, if the kind has something remembered, as a later one."""
+        yield from samples.contexts()
+        if made := self._made(trial):
+            yield from (replace(context, made=made) for context in samples.contexts())
+
+    def _made(self, trial: Trial) -> Mapping[str, str]:
+        """What an accepted event has remembered for the document's next events."""
+        end = trial.play(samples.context(), *self._replies).end
+        return {} if not isinstance(end, Done) or end.made is UNSET else end.made
+
     def _played(self, trial: Trial, context: Context) -> tuple[Call, ...]:
         """The calls of an event all of whose calls are accepted."""
         return trial.play(context, *self._replies).calls
 
     def _rulings(self, trial: Trial) -> Iterator[tuple[Reply, Ruling]]:
         """Each strange reply to each of the calls for an event, with every ruling that it comes to."""
-        for context in (samples.context(), samples.context("documentDeleted")):
+        made = self._made(trial)
+        for context in (samples.context(), samples.context("documentDeleted"), samples.context(made=made)):
             for call in self._played(trial, context):
-                for reply in samples.replies():
+                for reply in self._any_replies():
                     yield from ((reply, ruling) for ruling in trial.classify_to_the_end(context, call, reply))
+
+    def _any_replies(self) -> Iterator[Reply]:
+        """Strange replies, and the vendor's own, as they are and with something strange in them."""
+        yield from samples.replies()
+        for own in (*self._replies, *self.refused):
+            yield own
+            for broken in _broken(own.json, _STRANGE_ANSWERS):
+                yield replace(own, body=msgspec.json.encode(broken))
 
     def _addresses(self, trial: Trial) -> Iterator[tuple[str, str]]:
         """Whatever the kind has called, with its address."""
-        for context in samples.contexts():
+        for context in self._contexts(trial):
             yield from (("A call", call.url) for call in self._played(trial, context))
         for _, ruling in self._rulings(trial):
             if isinstance(ruling, Then):
                 yield "A further call", ruling.call.url
-        for context in samples.contexts():
+        for context in self._contexts(trial):
             yield from (("A foreseen call", call.url) for call in trial.foreseen(context))
         if (probe := trial.kind.probe(trial.connection)) is not None:
             yield "The probe", probe.url
@@ -267,7 +301,7 @@ class Conformance:
 
     def _live(self, trial: Trial) -> None:
         """Call every method as a gateway does."""
-        for context in samples.contexts():
+        for context in self._contexts(trial):
             self._played(trial, context)
         trial.kind.origins(trial.connection)
         trial.kind.access(trial.connection)
@@ -283,11 +317,11 @@ class Conformance:
         """Each text that may be logged, listed or kept, with what it is."""
         yield "repr(connection)", repr(trial.connection)
         yield "repr(access)", repr(trial.kind.access(trial.connection))
-        for context in samples.contexts():
+        for context in self._contexts(trial):
             made = trial.prepare(context)
             if isinstance(made, Skip):
                 yield "The reason of a Skip", made.why
-        accepted = ((self._replies[-1], trial.play(context, *self._replies).end) for context in samples.contexts())
+        accepted = ((self._replies[-1], trial.play(context, *self._replies).end) for context in self._contexts(trial))
         for _, ruling in chain(self._rulings(trial), accepted):
             if not isinstance(ruling, Then):
                 yield f"A {type(ruling).__name__}", repr(ruling)
@@ -311,15 +345,15 @@ def _body_of(preset: Preset) -> dict[str, Any]:
         raise AssertionError(f"The body of the preset {preset.name} has no room for a value at {places}.") from None
 
 
-def _broken(given: Any) -> Iterator[Any]:
+def _broken(given: Any, strange: Sequence[Any]) -> Iterator[Any]:
     """JSON with something strange in place of one value in it."""
     items = given.items() if isinstance(given, Mapping) else enumerate(given) if isinstance(given, list) else ()
     for key, value in items:
-        for strange in (*_STRANGE_VALUES, *_broken(value)):
+        for other in (*strange, *_broken(value, strange)):
             if isinstance(given, Mapping):
-                yield {**given, key: strange}
+                yield {**given, key: other}
             else:
-                yield [*given[:key], strange, *given[key + 1 :]]
+                yield [*given[:key], other, *given[key + 1 :]]
 
 
 def _origin(url: object) -> str:

@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from signalpost.destinations.destination import Call, Context, Destination, Reply, Ruling, Skip, Then
 from signalpost.destinations.fields import filled
-from signalpost.destinations.registry import Destinations
+from signalpost.destinations.registry import Destinations, usable
+from signalpost.domain.errors import Invalid
 
 
 class Played(Struct, frozen=True):
@@ -25,11 +26,16 @@ class Rehearsal:
     def __init__(
         self, kind: type[Destination[Any, Any]], connection: Mapping[str, Any], config: Mapping[str, Any]
     ) -> None:
-        """Both come as JSON, as a client sends them. Raises Invalid, which names every bad member by its pointer."""
-        self.kind = kind()
+        """Both come as JSON, as a client sends them. Raises Invalid, which names every bad member by its pointer, and
+        UnusableKind or what the kind's own code raises if no gateway could use it."""
+        self.kind = usable(kind, {})
         kinds = Destinations([self.kind])
-        self.connection = kinds.read_connection(self.kind.kind, dict(connection))
-        self._config = kinds.read_config(self.kind.kind, dict(config), self.connection)
+        try:
+            self.connection = kinds.read_connection(self.kind.kind, dict(connection))
+            self._config = kinds.read_config(self.kind.kind, dict(config), self.connection)
+        except Invalid as refused:
+            refused.add_note("\n".join(f"{error.pointer} {error.detail}" for error in refused.errors))
+            raise
 
     def filled(self, context: Context) -> Any:
         """The config with its placeholders filled in for an event. Raises TemplateError."""

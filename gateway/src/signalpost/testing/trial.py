@@ -29,6 +29,7 @@ from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.template_filters import TemplateError
 from signalpost.testing.rehearsal import Rehearsal
+from signalpost.testing.samples import DOCUMENT
 
 _MAX_SHOWN: Final = 200
 T = TypeVar("T")
@@ -55,7 +56,7 @@ class Trial(Rehearsal):
             config = self.filled(context)
         except TemplateError as error:
             return Skip(str(error))
-        made: Any = _asked("prepare", context.event, lambda: self.kind.prepare(self.connection, config, context))
+        made: Any = _asked("prepare", _event(context), lambda: self.kind.prepare(self.connection, config, context))
         fault = fault_of_prepared(made)
         expect(fault is None, f"`prepare` returns {shown(made)}: {fault}")
         if isinstance(made, Call):
@@ -68,7 +69,7 @@ class Trial(Rehearsal):
             config = self.filled(context)
         except TemplateError:
             return ()
-        calls: Any = _asked("foreseen", context.event, lambda: self.kind.foreseen(self.connection, config, context))
+        calls: Any = _asked("foreseen", _event(context), lambda: self.kind.foreseen(self.connection, config, context))
         fault = fault_of_foreseen(calls)
         expect(fault is None, f"`foreseen` returns {shown(calls)}: {fault}")
         for call in calls:
@@ -78,7 +79,7 @@ class Trial(Rehearsal):
     def classify(self, context: Context, call: Call, reply: Reply) -> Ruling:
         """The ruling on a reply."""
         config = self.filled(context)
-        ruling = _asked("classify", reply, lambda: self.kind.classify(self.connection, config, context, call, reply))
+        ruling = _asked("classify", shown(reply), lambda: self.kind.classify(self.connection, config, context, call, reply))
         return _ruling("classify", ruling, reply)
 
     def classify_to_the_end(self, context: Context, call: Call, reply: Reply) -> Iterator[Ruling]:
@@ -92,7 +93,7 @@ class Trial(Rehearsal):
 
     def probed(self, reply: Reply) -> Ruling:
         """The ruling on a reply to `probe`."""
-        return _ruling("probed", _asked("probed", reply, lambda: self.kind.probed(self.connection, reply)), reply)
+        return _ruling("probed", _asked("probed", shown(reply), lambda: self.kind.probed(self.connection, reply)), reply)
 
     def discovered(self, reply: Reply) -> Mapping[str, str] | ValueError:
         """What is kept of the reply to `discover`, or why nothing is."""
@@ -108,11 +109,19 @@ class Trial(Rehearsal):
         return account  # type: ignore[no-any-return]
 
 
-def _asked(method: str, about: object, ask: Callable[[], T]) -> T:
+def _event(context: Context) -> str:
+    """An event as a failure shows it: by what tells it from the usual one."""
+    document = {name: value for name, value in context.document.items() if value != DOCUMENT.get(name)}
+    special = {"made": context.made, "before": context.before, "document": document}
+    told = ", ".join(f"{name}={shown(value)}" for name, value in special.items() if value)
+    return f"{context.event['type']} with {told}" if told else str(context.event["type"])
+
+
+def _asked(method: str, about: str, ask: Callable[[], T]) -> T:
     try:
         return ask()
     except Exception as error:
-        raise AssertionError(f"`{method}` raises {shown(error)} on {shown(about)}.") from error
+        raise AssertionError(f"`{method}` raises {shown(error)} on {about}.") from error
 
 
 def expect_sendable(call: Call) -> None:
