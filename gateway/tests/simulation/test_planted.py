@@ -20,7 +20,7 @@ SOON = (
     "sends two of a document at once",
     "writes entries of the audit after the commit of what they tell",
 )
-SEEDS = 60
+SEEDS = 100
 
 
 @pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)

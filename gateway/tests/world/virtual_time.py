@@ -84,42 +84,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> "asyncio.Future[T]":
-        """Run `func` in this thread. A `VirtualExecutor` with a delay begins it after that delay, and its result
-        arrives after another one; on any other executor the work is done at once."""
-        future: asyncio.Future[T] = self.create_future()
-        delay = executor.delay if isinstance(executor, VirtualExecutor) else None
-
-        def work() -> None:
-            result: T | None = None
-            error: BaseException | None = None
-            try:
-                result = func(*args)
-            except Exception as raised:
-                error = raised
-            finish = partial(_finish, future, result, error)
-            if delay is None:
-                self.call_soon(finish)
-            else:
-                self.call_later(delay(), finish)
-
-        if delay is None:
-            work()
-        else:
-            self.call_later(delay(), work)
-        return future
+        """Run `func` in this thread, at once unless the executor is a `VirtualExecutor` with a delay."""
+        virtual = executor if isinstance(executor, VirtualExecutor) else VirtualExecutor()
+        return asyncio.wrap_future(virtual.submit(func, *args), loop=self)
 
     def _process_events(self, event_list: list[Any]) -> None: ...
 
     def _write_to_self(self) -> None: ...
-
-
-def _finish(future: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
-    if future.cancelled():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
 
 
 class VirtualExecutor(Executor):
@@ -130,7 +101,27 @@ class VirtualExecutor(Executor):
         self.delay = delay
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        raise NotImplementedError("only a VirtualLoop gives it work")
+        """Called on a `VirtualLoop`."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return  # nobody waits for it any more
+            finish: Callable[[], None]
+            try:
+                finish = partial(future.set_result, fn(*args, **kwargs))
+            except Exception as raised:
+                finish = partial(future.set_exception, raised)
+            self._later(finish)
+
+        self._later(work)
+        return future
+
+    def _later(self, step: Callable[[], None]) -> None:
+        if self.delay is None:
+            step()
+        else:
+            asyncio.get_running_loop().call_later(self.delay(), step)
 
 
 class WallClock:

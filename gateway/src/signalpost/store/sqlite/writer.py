@@ -15,7 +15,7 @@ between two transactions, once the thread has left it little to do.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -33,6 +33,8 @@ SHORT_PASS = 2_000
 P = ParamSpec("P")
 T = TypeVar("T")
 Job = Callable[[apsw.Connection], Any]
+Outcome = tuple[Any, BaseException | None]
+"""What a job returned, and what it raised instead."""
 
 
 class Writer:
@@ -53,7 +55,8 @@ class Writer:
         self._checkpoints_fail = False
         self._closed = False
         self._jobs: list[tuple[Job, asyncio.Future[Any]]] = []
-        self._draining: asyncio.Task[None] | None = None
+        self._writing: Future[list[Outcome]] | None = None
+        """The group that is on the thread."""
         self._checkpointing: asyncio.Task[None] | None = None
         self._wal_pages = 0
         self._copied_pages = 0
@@ -67,8 +70,8 @@ class Writer:
             raise Stopping
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.append((job, future))
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain())
+        if self._writing is None:
+            self._begin_group()
         return await future
 
     async def alone(self, job: Callable[[apsw.Connection], T]) -> T:
@@ -89,8 +92,10 @@ class Writer:
     async def close(self) -> None:
         """Finish what was asked, and let SQLite copy the WAL back, which it does as the last connection closes."""
         self._closed = True
-        while (task := self._draining or self._checkpointing) is not None:
-            await asyncio.wait([task])
+        while self._writing is not None:
+            await asyncio.wait([asyncio.wrap_future(self._writing)])
+        if self._checkpointing is not None:
+            await asyncio.wait([self._checkpointing])
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._checkpoint_executor, self._checkpoint_connection.close)
         try:
@@ -100,24 +105,29 @@ class Writer:
                 "the write-ahead log could not be copied into the database; the next start does it", error=str(error)
             )
 
-    async def _drain(self) -> None:
+    def _begin_group(self) -> None:
+        """Give the thread everything that was asked so far. It tells the loop of the end by itself: each task or future
+        in between would cost a change one more round of the loop, and a round is as long as what others do in it."""
         loop = asyncio.get_running_loop()
-        try:
-            while self._jobs:
-                group, self._jobs = self._jobs, []
-                results = await loop.run_in_executor(self._executor, self._transact, [job for job, _ in group])
-                for (_, future), (result, error) in zip(group, results, strict=True):
-                    if future.cancelled():
-                        continue
-                    if error is None:
-                        future.set_result(result)
-                    else:
-                        future.set_exception(error)
-                self._checkpoint_if_needed()
-        finally:
-            self._draining = None
+        group, self._jobs = self._jobs, []
+        self._writing = self._executor.submit(self._transact, [job for job, _ in group])
+        futures = [future for _, future in group]
+        self._writing.add_done_callback(lambda done: loop.call_soon_threadsafe(self._end_group, futures, done.result()))
 
-    def _transact(self, jobs: list[Job]) -> list[tuple[Any, BaseException | None]]:
+    def _end_group(self, futures: list[asyncio.Future[Any]], outcomes: list[Outcome]) -> None:
+        for future, (result, error) in zip(futures, outcomes, strict=True):
+            if future.cancelled():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+        self._checkpoint_if_needed()
+        self._writing = None
+        if self._jobs:
+            self._begin_group()
+
+    def _transact(self, jobs: list[Job]) -> list[Outcome]:
         if self._broken:
             return [(None, _failed()) for _ in jobs]
         try:
