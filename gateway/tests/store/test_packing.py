@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import msgspec
 from gateway.tests.vaults import vault_for
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.domain.subscription import Subscription
+from signalpost.store.packing.documents import title_in
 from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
 from signalpost.store.packing.subscriptions import pack_subscription, unpack_subscription
 
@@ -59,3 +61,9 @@ def test_subscriptions(attributes: dict[str, Any]) -> None:
     assert set(Subscription.__struct_fields__) >= set(attributes)
     vault = vault_for(subscription.tenant_id)
     assert unpack_subscription(pack_subscription(subscription, vault, str), vault, str) == subscription
+
+
+@given(TEXTS | st.just('","status":"signed'), TEXTS | st.just(',"status":"'))
+def test_a_title_is_found_whatever_the_texts_before_it_say(document_type: str, title: str) -> None:
+    document = {"type": document_type, "title": title, "status": "draft", "additionalFacts": {"title": "another"}}
+    assert title_in(msgspec.json.encode(document)) == title

@@ -17,7 +17,14 @@ from signalpost.store.documents import (
     Expiry,
     FoundDocument,
 )
-from signalpost.store.packing.documents import pack_number, pack_workflow, title_in, unpack_number, unpack_workflow
+from signalpost.store.packing.documents import (
+    pack_number,
+    pack_workflow,
+    title_in,
+    unpack_number,
+    unpack_workflow,
+    up_to_title,
+)
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
@@ -229,14 +236,8 @@ def _moved(before: DocumentRow, after: DocumentRow) -> bool:
     return (
         before.facets != after.facets
         or before.workflow != after.workflow
-        or _up_to_title(before.body) != _up_to_title(after.body)
+        or up_to_title(before.body) != up_to_title(after.body)
     )
-
-
-def _up_to_title(body: bytes) -> bytes:
-    """The beginning of a document's JSON, up to its title. Within a text of it a quotation mark is escaped, so what is
-    looked for cannot be found there."""
-    return body[: body.find(b',"status":')]
 
 
 def _key_of(title: str) -> str:
