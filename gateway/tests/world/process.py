@@ -110,6 +110,7 @@ class Process:
                 self._on_broken,
                 machine.vfs,
                 terms=machine.terms,
+                cpu=lambda: 0.0,
             )
         except BaseException:
             self.loop.close()

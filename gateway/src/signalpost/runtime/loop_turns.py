@@ -6,10 +6,11 @@ it: it gets a third of the loop's time at most, however many ask for it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from time import thread_time
 from typing import Final
+
+from signalpost.runtime.fair_queue import FairQueue
 
 RESTS: Final = 2
 """How many times as long as a slice took nobody gets the next one."""
@@ -21,8 +22,7 @@ class LoopTurns:
     def __init__(self, cpu: Callable[[], float] = thread_time) -> None:
         """`cpu` tells the seconds of CPU that the thread of the loop has spent."""
         self._cpu = cpu
-        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
-        """The turns that are waited for, of each holder; the holder whose turn is next comes first."""
+        self._waiting = FairQueue()
         self._will_give = False
         self._begun_at = 0.0
         self._owed = 0.0
@@ -30,8 +30,7 @@ class LoopTurns:
 
     async def turn(self, holder: int) -> None:
         """Wait for the next turn of this holder."""
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(holder, deque()).append(turn)
+        turn = self._waiting.add(holder)
         self._give_soon()
         await turn
 
@@ -50,8 +49,7 @@ class LoopTurns:
         """Give one turn. The loop runs what it is told in order, so the slice runs between its begin and its end."""
         loop = asyncio.get_running_loop()
         loop.call_soon(self._begin)
-        while self._waiting and not self._give_one():
-            pass
+        self._waiting.give()
         loop.call_soon(self._end)
 
     def _begin(self) -> None:
@@ -61,16 +59,3 @@ class LoopTurns:
         self._owed += RESTS * (self._cpu() - self._begun_at)
         self._will_give = False
         self._give_soon()
-
-    def _give_one(self) -> bool:
-        """Give the next holder a turn; then it waits for its next behind the others. Returns False if whoever waited
-        for this one is gone."""
-        holder = next(iter(self._waiting))
-        turns = self._waiting.pop(holder)
-        turn = turns.popleft()
-        if turns:
-            self._waiting[holder] = turns
-        if turn.done():
-            return False
-        turn.set_result(None)
-        return True

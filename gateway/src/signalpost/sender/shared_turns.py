@@ -1,9 +1,8 @@
-"""Fair turns at work that only a few may do at a time, such as looking up names and reading large bodies. Tenants share
-these turns as attempts share slots.
+"""Fair turns at work that only a few may do at a time, such as looking up names. Tenants share these turns as attempts
+share slots.
 
-The system's resolver may take ten seconds for a name whose server does not answer, and nothing can stop it. A body of a
-megabyte takes a thread a while. If the first to come were served first, a tenant with a hundred of these would make
-everybody else wait.
+The system's resolver may take ten seconds for a name whose server does not answer, and nothing can stop it. If the
+first to come were served first, a tenant with a hundred of these would make everybody else wait.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
-from signalpost.store.sqlite.readers import Readers, at_once, reading
+from signalpost.store.sqlite.readers import Readers, at_once, reading, reading_in_turns
 
 _UNBOUNDED = 2**62
 _ASCII_LOWER = {ord(capital): ord(capital) + 32 for capital in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
@@ -85,7 +85,7 @@ class SqliteDocuments:
                 found.setdefault(document.external_id, document)
         return list(found.values())
 
-    @reading
+    @reading_in_turns
     def page(
         self,
         connection: apsw.Connection,

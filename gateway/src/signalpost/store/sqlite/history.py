@@ -12,14 +12,14 @@ from signalpost.store.history_walk import KnownEvent, KnownStep
 from signalpost.store.packing.documents import pack_step
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
-from signalpost.store.sqlite.readers import Readers, at_once, reading
+from signalpost.store.sqlite.readers import Readers, at_once, reading_in_turns
 
 
 class SqliteHistory:
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
 
-    @reading
+    @reading_in_turns
     def page(
         self,
         connection: apsw.Connection,

@@ -13,7 +13,7 @@ from signalpost.store.history_walk import name_of_caller
 from signalpost.store.log import LogPage, LogPart
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
-from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.readers import Readers, reading, reading_in_turns
 from signalpost.store.store import PAGE_BYTES
 
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before"
@@ -54,7 +54,7 @@ class SqliteLog:
         )
         return _event(*found[0]) if found else None
 
-    @reading
+    @reading_in_turns
     def feed(
         self,
         connection: apsw.Connection,
@@ -75,7 +75,7 @@ class SqliteLog:
         events = [_event(*columns) for columns in found]
         return events, events[-1].sequence if is_cut or len(events) == limit else last
 
-    @reading
+    @reading_in_turns
     def back(
         self,
         connection: apsw.Connection,

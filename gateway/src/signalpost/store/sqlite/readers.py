@@ -2,19 +2,21 @@
 to its last.
 
 `@reading` makes an asynchronous method of one that holds SQL: the method gets a connection as its first argument, the
-caller awaits it without one.
+caller awaits it without one. `@reading_in_turns` is for queries that may read megabytes.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
-from functools import wraps
+from functools import partial, wraps
+from time import thread_time
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import apsw
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.runtime.logger import log
+from signalpost.runtime.resting_turns import RestingTurns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,18 +25,33 @@ T = TypeVar("T")
 class Readers:
     """Queries wait for one of the executor's threads; there must be a connection for each of these."""
 
-    def __init__(self, connections: Sequence[apsw.Connection], executor: Executor) -> None:
+    def __init__(
+        self, connections: Sequence[apsw.Connection], executor: Executor, cpu: Callable[[], float] = thread_time
+    ) -> None:
+        """`cpu` tells the seconds of CPU that the thread that calls it has spent."""
         self.connections = tuple(connections)
         self._idle = [*connections]
         self._executor = executor
+        self._turns = RestingTurns(cpu)
         self._closed = False
 
     async def run(self, query: Callable[[apsw.Connection], T]) -> T:
         """What the query returns. Raises Unavailable where the database cannot be read now."""
+        loop = asyncio.get_running_loop()
+        return await self._answered(lambda: loop.run_in_executor(self._executor, self._in_snapshot, query))
+
+    async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
+        """The same, of queries that may read megabytes one at a time, in turns between tenants. The other threads are
+        left to what is short."""
+        return await self._answered(
+            lambda: self._turns.run(tenant_id, self._executor, partial(self._in_snapshot, query))
+        )
+
+    async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:
         if self._closed:
             raise Stopping
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self._in_snapshot, query)
+            return await ask()
         except apsw.BusyError:
             raise Unavailable("The database is busy: repeat the request.") from None
         except apsw.IOError as error:
@@ -85,5 +102,19 @@ def reading(
     @wraps(query)
     async def read(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._readers.run(lambda connection: query(self, connection, *args, **kwargs))
+
+    return read
+
+
+def reading_in_turns(
+    query: Callable[Concatenate[S, apsw.Connection, int, P], T],
+) -> Callable[Concatenate[S, int, P], Coroutine[Any, Any, T]]:
+    """The same for a query that may read megabytes, of a tenant, which comes first."""
+
+    @wraps(query)
+    async def read(self: S, tenant_id: int, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._readers.run_in_turn(
+            tenant_id, lambda connection: query(self, connection, tenant_id, *args, **kwargs)
+        )
 
     return read

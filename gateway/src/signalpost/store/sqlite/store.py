@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from time import thread_time
 from typing import Any, NamedTuple
 
 import apsw
@@ -75,10 +76,11 @@ class SqliteStore:
         max_scanned: int = MAX_SCANNED,
         default_limits: TenantLimits = NO_LIMITS,
         terms: Terms = ALONE,
+        cpu: Callable[[], float] = thread_time,
     ) -> None:
         """Open the database, made or upgraded if need be. `render` makes the answers that are kept for repeats;
-        `default_limits` count for tenants that have none of their own; `terms` are those of its fleet. Raises
-        StartError."""
+        `default_limits` count for tenants that have none of their own; `terms` are those of its fleet; `cpu` tells the
+        seconds of CPU that the thread that calls it has spent. Raises StartError."""
         check_version()
         self._path = path
         self._vfs = vfs
@@ -101,7 +103,8 @@ class SqliteStore:
                 connection.close()
             raise
         self.writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
-        self.readers = Readers([connect(path, read_only=True, vfs=vfs) for _ in range(READERS)], executors.readers)
+        reading = [connect(path, read_only=True, vfs=vfs) for _ in range(READERS)]
+        self.readers = Readers(reading, executors.readers, cpu)
         self.documents = SqliteDocuments(self.readers, max_scanned)
         self.versions = SqliteVersions(self.readers, self.writer)
         self.history = SqliteHistory(self.readers)

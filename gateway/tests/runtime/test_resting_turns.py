@@ -1,0 +1,85 @@
+"""What keeps a thread busy for long is done one piece at a time, in turns between holders, with a rest after each."""
+
+import asyncio
+import itertools
+from functools import partial
+
+import pytest
+from gateway.tests.told_thread import ToldThread, everything_else
+
+from signalpost.runtime.resting_turns import RESTS, RestingTurns
+
+
+def broken() -> str:
+    raise ValueError("broken")
+
+
+def test_a_holder_with_much_to_do_leaves_every_other_turn_to_others() -> None:
+    async def scenario() -> None:
+        thread, turns = ToldThread(), RestingTurns()
+        asked = [asyncio.ensure_future(turns.run(1, thread, lambda: "one")) for _ in range(5)]
+        await everything_else()
+        asked += [asyncio.ensure_future(turns.run(holder, thread, lambda: "other")) for holder in (2, 3)]
+        order: list[str] = []
+        while len(order) < 7:
+            await everything_else()
+            assert thread.asked == 1, "one at a time"
+            order.append(thread.finish())
+        assert order == ["one", "one", "other", "other", "one", "one", "one"]
+        assert await asyncio.gather(*asked) == ["one"] * 5 + ["other"] * 2
+
+    asyncio.run(scenario())
+
+
+def test_after_work_that_took_long_there_is_a_rest_and_whoever_asked_for_it_does_not_wait() -> None:
+    async def scenario() -> None:
+        thread, turns = ToldThread(), RestingTurns(itertools.count(step=0.05).__next__)
+        loop = asyncio.get_running_loop()
+        asked = [asyncio.ensure_future(turns.run(holder, thread, lambda: "done")) for holder in (1, 2)]
+        await everything_else()
+        begun = loop.time()
+        thread.finish()
+        assert await asked[0] == "done"
+        assert thread.asked == 0
+        while not thread.asked:
+            await asyncio.sleep(0.001)
+        assert loop.time() - begun >= RESTS * 0.05
+        thread.finish()
+        assert await asked[1] == "done"
+
+    asyncio.run(scenario())
+
+
+def test_work_that_fails_ends_its_turn() -> None:
+    async def scenario() -> None:
+        thread, turns = ToldThread(), RestingTurns()
+        asked = [asyncio.ensure_future(turns.run(1, thread, work)) for work in (broken, lambda: "done")]
+        for _ in asked:
+            await everything_else()
+            thread.finish()
+        with pytest.raises(ValueError, match="broken"):
+            await asked[0]
+        assert await asked[1] == "done"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_given", [False, True], ids=["while it waits", "as its turn is given"])
+def test_whoever_leaves_takes_no_turn_with_him(*, is_given: bool) -> None:
+    async def scenario() -> None:
+        thread, turns = ToldThread(), RestingTurns()
+        first, gone, last = (asyncio.ensure_future(turns.run(n, thread, partial(int, n))) for n in (1, 2, 3))
+        await everything_else()
+        if not is_given:
+            gone.cancel()
+        thread.finish()
+        while is_given and not first.done():
+            await asyncio.sleep(0)
+        gone.cancel()
+        await everything_else()
+        assert thread.asked == 1
+        assert thread.finish() == 3
+        assert await last == 3
+        assert gone.cancelled()
+
+    asyncio.run(scenario())

@@ -1,0 +1,34 @@
+"""Queries run on the threads that read: short ones as they come, those that may read megabytes in turns."""
+
+import asyncio
+from typing import Any
+
+import apsw
+from gateway.tests.told_thread import ToldThread, everything_else
+
+from signalpost.store.sqlite.readers import Readers
+
+
+def test_reads_of_megabytes_leave_all_threads_but_one_to_what_is_short() -> None:
+    async def scenario() -> None:
+        thread = ToldThread()
+        readers = Readers([apsw.Connection(":memory:")], thread)
+
+        def query(of: str) -> Any:
+            return lambda connection: connection.execute("SELECT ?", (of,)).fetchall()
+
+        asked = [asyncio.ensure_future(readers.run_in_turn(1, query("many"))) for _ in range(3)]
+        asked += [asyncio.ensure_future(readers.run_in_turn(2, query("another's")))]
+        await everything_else()
+        assert thread.asked == 1, "one of megabytes at a time"
+        asked += [asyncio.ensure_future(readers.run(query("short"))) for _ in range(2)]
+        await everything_else()
+        assert thread.asked == 3, "what is short waits for none of these"
+        order: list[str] = []
+        while thread.asked:
+            order += [found for (found,) in thread.finish()]
+            await everything_else()
+        assert order == ["many", "short", "short", "many", "another's", "many"]
+        await asyncio.gather(*asked)
+
+    asyncio.run(scenario())
