@@ -99,6 +99,7 @@ class BusyHour:
         return found
 
     def _replay(self) -> None:
+        self._failed("/globex")
         span = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "status": "failed"}
         self.world.send("POST", f"/v1/subscriptions/{self.ids['/globex']}/replays", span).ok(202)
 

@@ -268,12 +268,17 @@ def test_a_replay_of_what_is_gone_by_now_says_so(shop: Shop) -> None:
 
 def test_a_key_is_made_shown_once_and_revoked(shop: Shop) -> None:
     browser = shop.browser()
-    answer = browser.post("/console/t/default/keys", {"do": "create", "key": "new", "name": "Made here", "role": "app"})
+    answer = browser.post("/console/t/default/keys", {"do": "create", "key": "new", "name": "Made here", "role": "app",
+                                                       "expires": "2099-12-31"})  # fmt: skip
     assert answer.status == 200
     found = re.search(rb'<code id="key">(sp_[^<]+)</code>', answer.body)
     assert found
     assert found[1].decode() not in browser.open("/console/t/default/keys")
     [made] = [k for k in shop.world.get("/v1/keys").ok()["data"] if k["name"] == "Made here"]
+    assert made["expiresAt"].startswith("2099-12-31T00:00:00")
+    past = {"do": "create", "key": "past", "name": "Over", "role": "app", "expires": "2001-01-01"}
+    refused = browser.post("/console/t/default/keys", past)
+    assert (refused.status, b'name="expires" type="date" value="2001-01-01"' in refused.body) == (422, True)
     answer = browser.post("/console/t/default/keys", {"do": "revoke", "key": "gone", "id": made["id"]})
     assert answer.status == 303
     assert "Made here" not in browser.open("/console/t/default/keys")
@@ -339,6 +344,14 @@ def test_a_connection_is_made_by_a_form_that_follows_from_its_kind(shop: Shop) -
     assert browser.post(path, {"do": "delete", "key": "d2"}).status == 422
     assert browser.post(path, {"do": "delete", "key": "d3", "confirm": "Our service"}).status == 303
     assert browser.get(path).status == 404
+
+
+def test_only_an_operator_is_led_to_a_new_connection(shop: Shop) -> None:
+    path, link = "/console/t/default/subscriptions/new/salesforce", "/connections/new?kind=salesforce"
+    assert link in shop.browser().open(path)
+    text = shop.browser("subscriber").open(path)
+    assert link not in text
+    assert "Operators make them." in text
 
 
 def values_of(text: str) -> dict[str, str]:

@@ -16,6 +16,8 @@ class View(Struct, frozen=True):
     is_first: bool
     name: str
     role: str
+    expires: str
+    """The day on which it expires, as it was typed."""
     same: str = ""
     roles: Sequence[str] = tuple(Role)
 
@@ -23,12 +25,21 @@ class View(Struct, frozen=True):
 async def view(visit: Visit) -> View:
     cursor = visit.query.get("cursor")
     page = await visit.calls.read("list_keys", KeyPage, {"cursor": cursor})
-    return View(page.data, page.next, cursor is None, visit.given("name"), visit.given("role") or Role.VIEWER)
+    return View(
+        page.data,
+        page.next,
+        cursor is None,
+        visit.given("name"),
+        visit.given("role") or Role.VIEWER,
+        visit.given("expires"),
+    )
 
 
 async def create(visit: Visit) -> ShownOnce:
     visit.need_proof()
     body = {"name": visit.given("name"), "role": visit.given("role")}
+    if expires := visit.given("expires"):
+        body["expiresAt"] = f"{expires}T00:00:00Z"
     made = await visit.calls.change("create_key", body, key=visit.given("key"))
     return ShownOnce("new_key.html", msgspec.json.decode(made, type=NewKey))
 
