@@ -43,9 +43,7 @@ class NoGates:
     def made(self, _subscription: Subscription) -> Made:
         raise AssertionError
 
-    def stop(self) -> None: ...
-
-    async def close(self) -> None: ...
+    async def close(self, grace: float) -> None: ...
 
 
 @pytest.fixture

@@ -26,14 +26,15 @@ from signalpost.domain.delivery.send_order import SendOrder
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.committer import Committer
-from signalpost.engine.lanes import dispatcher
 from signalpost.engine.lanes import lanes as owned_lanes
+from signalpost.engine.lanes import outcomes
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_state import Progress, Recording
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.lanes import LaneFlushed
@@ -309,29 +310,29 @@ def _(right: Any) -> Any:
     return lambda self, flown, verdict, attempts: right(self, flown, verdict, attempts + 1)
 
 
-@fault("counts an attempt that a stop cut short", Dispatcher, "_done")
+@fault("counts an attempt that a stop cut short", Outcomes, "take")
 def _(right: Any) -> Any:
-    def done(self: Dispatcher, *given: Any) -> None:
+    def take(self: Outcomes, *given: Any) -> None:
         *about, outcome = given
         if outcome.failure is Failure.INTERRUPTED:
             outcome = replace(outcome, failure=Failure.RESET)
         right(self, *about, outcome)
 
-    return done
+    return take
 
 
-@fault("lets a failed retry by hand end the schedule", Dispatcher, "_done")
+@fault("lets a failed retry by hand end the schedule", Outcomes, "take")
 def _(right: Any) -> Any:
-    def done(self: Dispatcher, *about: Any) -> None:
+    def take(self: Outcomes, *about: Any) -> None:
         *_, flown, _event_id, _outcome = about
         if flown.resume_at is not None:
             flown.resume_at, flown.failed_attempts = None, flown.max_attempts - 1
         right(self, *about)
 
-    return done
+    return take
 
 
-@fault("counts a failed extra attempt, and forgets the schedule", dispatcher, "decide")
+@fault("counts a failed extra attempt, and forgets the schedule", outcomes, "decide")
 def _(right: Any) -> Any:
     def decide(delivery: Delivery, *rest: Any) -> Verdict:
         resume_at, delivery.resume_at = delivery.resume_at, None

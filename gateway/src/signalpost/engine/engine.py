@@ -34,6 +34,7 @@ from signalpost.engine.fleet.node import Node
 from signalpost.engine.fleet.standing_writer import StandingWriter
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
@@ -99,7 +100,7 @@ class Engine:
             destinations, store, transport, self._committer, auto_disable, clock, random, self.turns
         )
         self._lease = Lease(store.fleet.terms.lease, boot_time)
-        self.lanes = self._make_lanes(transport, random, settings, auto_disable)
+        self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
         self._node = Node(
             store.fleet,
             clock,
@@ -120,9 +121,7 @@ class Engine:
         self._title_keys = TitleKeys(store)
         self._expiries = Expiries(store, clock, self.enqueue)
 
-    def _make_lanes(
-        self, transport: Transport, random: Random, settings: EngineSettings, auto_disable: AutoDisable
-    ) -> Lanes:
+    def _make_lanes(self, settings: EngineSettings, outcomes: Outcomes) -> Lanes:
         owner = OwningNode(
             may_start=lambda: self._lease.holds,
             in_flight_of=self._in_flight_of,
@@ -131,14 +130,12 @@ class Engine:
         )
         return Lanes(
             self._store,
-            transport,
             self._clock,
-            random,
-            self.counts,
             settings,
             owner,
             self.connectors,
-            auto_disable.consider,
+            outcomes,
+            self.counts,
             self.revisions,
             self.turns,
         )

@@ -78,7 +78,6 @@ class Connectors:
         turns: LoopTurns,
     ) -> None:
         """`turns` are those at what takes the event loop long."""
-        self._destinations = destinations
         self._transport = transport
         self.line = VendorTransport(transport)
         """Where calls to vendors go out."""
@@ -338,12 +337,10 @@ class Connectors:
         """Ask for no more tokens; let those that were asked for come and be kept, for at most `grace` seconds."""
         await asyncio.gather(*(opened.tokens.close(grace) for opened in self._open.values()))
 
-    def stop(self) -> None:
+    async def close(self, grace: float) -> None:
         """See `Carriers`."""
         self.line.stop()
-
-    async def close(self) -> None:
-        """See `Carriers`."""
+        await self._transport.close(grace)
         await self._attempts.ended(ENDED_WITHIN)
         self._commands.cancel()
 

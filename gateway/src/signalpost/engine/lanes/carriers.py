@@ -124,12 +124,9 @@ class Carriers(Protocol):
 
     def made(self, subscription: Subscription) -> Made: ...
 
-    def stop(self) -> None:
-        """Make no further calls."""
-        ...
-
-    async def close(self) -> None:
-        """Let attempts whose calls have ended come to their outcome."""
+    async def close(self, grace: float) -> None:
+        """Make no further calls. Let attempts end for `grace` seconds, interrupt the others, and let all come to their
+        outcome."""
         ...
 
 

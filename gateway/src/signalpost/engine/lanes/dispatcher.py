@@ -6,8 +6,7 @@ come, it was changed. Its turn makes due retries ready, takes in what follows in
 more to do goes to the end of the queue (`domain/delivery/turns.py`). Where no slot is free for it
 (`domain/delivery/slots.py`) it waits until one is.
 
-An attempt goes the other way in steps: its slot is freed, its outcome decided, the attempt noted for the recorder, the
-delivery settled, the endpoint's health followed, the lane given its next turn. What is logged is logged last.
+When an attempt has ended, its slot is freed, `outcomes.py` handles what came of it, and the lane gets its next turn.
 
 Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes the results.
 """
@@ -15,34 +14,27 @@ Work is counted in units of some 2 µs. Nothing here is durable: the recorder wr
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from random import Random
 
-from msgspec.json import encode
-
-from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict, decide, taken_back, waits_until
-from signalpost.domain.delivery.exchange import exchange_of
-from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.delivery import Delivery, taken_back, waits_until
+from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
 from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.engine.lanes.lane_worker import BEHIND, NOT_HELD, WAITING_FOR_SLOT, LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
+from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
-from signalpost.engine.lanes.subject import not_sent
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.sender.transport import Transport
-from signalpost.store.deliveries import AttemptRow
 from signalpost.store.log import LogPart
 from signalpost.store.store import Store
 
 MAX_UNRECORDED = 10_000
+"""How many attempts of all lanes may have ended without being recorded; beyond that none is started."""
 MAX_SLICE_COST = 1_024
 """How many units of work a slice may take before the loop gets to its sockets."""
 MAX_TURN_COST = 256
@@ -68,30 +60,24 @@ MAX_SKIPPED_UNRECORDED = 10_000
 class Dispatcher:
     def __init__(
         self,
-        store: Store,
         log_cache: LogCache,
-        transport: Transport,
+        store: Store,
         clock: Clock,
-        random: Random,
-        counts: Counts,
         limits: Limits,
         owner: OwningNode,
+        outcomes: Outcomes,
         on_end: Callable[[int, int], None],
         on_change: Callable[[LaneWorker], None],
-        on_failure: Callable[[LaneWorker], None],
     ) -> None:
         """`on_end` is told how far a tenant's log went when a page of it was read, `on_change` of a lane that has
-        something to record, `on_failure` of one whose endpoint failed."""
+        something to record."""
         self._log = log_cache
         self._reader = LogReader(store, log_cache, owner.check_config, self._on_page, self._on_event)
         self._owner = owner
         self._on_end = on_end
-        self._transport = transport
         self._clock = clock
-        self._random = random
-        self._counts = counts
+        self._outcomes = outcomes
         self._on_change = on_change
-        self._on_failure = on_failure
         self._turns: Turns[LaneWorker] = Turns(self._is_behind)
         self._limits = limits
         self._slots = process_slots(limits)
@@ -100,8 +86,6 @@ class Dispatcher:
         """How many slots may have come free since lanes that wait for one last got some."""
         self._spent = 0
         """How many units this slice has taken."""
-        self.unrecorded = 0
-        """Attempts that ended and are not recorded yet."""
         self._scheduled = False
         self._stopped = False
 
@@ -125,7 +109,7 @@ class Dispatcher:
             self._schedule()
 
     def bound_tenants(self) -> None:
-        """Take it up of every tenant."""
+        """Take up how many attempts of each tenant may be in flight, as lanes and nodes come and go."""
         for tenant_id in self._slots_of:
             self.bound_tenant(tenant_id)
 
@@ -139,20 +123,14 @@ class Dispatcher:
             self._turns.add(worker.subscription.tenant_id, worker)
             self._schedule()
 
-    def recorded(self, count: int) -> None:
-        """Note that so many attempts are durable now."""
-        self.unrecorded -= count
-        self._schedule()
-
     def go_on(self) -> None:
-        """Attempts may start again."""
+        """Attempts may start again, or more of them."""
         self._schedule()
 
-    async def stop(self, grace: float) -> None:
-        """Start nothing more; let attempts end for `grace` seconds, then interrupt them."""
+    def stop(self) -> None:
+        """Start nothing more."""
         self._stopped = True
         self._reader.stop()
-        await self._transport.close(grace)
 
     # --- Turns --------------------------------------------------------------------------------------------------------
 
@@ -162,7 +140,9 @@ class Dispatcher:
             asyncio.get_running_loop().call_soon(self._slice)
 
     def _may_start(self) -> bool:
-        return self.in_flight < self._limits.process and self.unrecorded < MAX_UNRECORDED and not self._stopped
+        return (
+            self.in_flight < self._limits.process and self._outcomes.unrecorded < MAX_UNRECORDED and not self._stopped
+        )
 
     def _may_give_slots(self) -> bool:
         return self._freed > 0 and self._turns.any_waits_for_slot
@@ -223,7 +203,7 @@ class Dispatcher:
                 break
             why = worker.pass_by(event)
             if why is not None:
-                self._note_skipped(worker, event, why)
+                self._note_unwanted(worker, event, why)
                 if worker.unrecorded >= MAX_SKIPPED_AT_ONCE:
                     break
         self._spent += lane.head - before
@@ -279,14 +259,11 @@ class Dispatcher:
             if worker.lane.has_room:
                 why = worker.pass_by(event)
                 if why is not None:
-                    self._note_skipped(worker, event, why)
+                    self._note_unwanted(worker, event, why)
 
-    def _note_skipped(self, worker: LaneWorker, event: Event, why: str) -> None:
-        """Note for people why an event of a type that was asked for is not sent."""
+    def _note_unwanted(self, worker: LaneWorker, event: Event, why: str) -> None:
         self._spent += CONDITION_COST
-        skipped = Outcome(failure=Failure.SKIPPED, detail=not_sent(why), started_at=self._clock.wall())
-        delivery = Delivery(event.sequence, event.document_id)
-        self._note_attempt(worker, _attempt(delivery, Verdict(DeliveryInput.SKIP), skipped), skipped)
+        self._outcomes.note_unwanted(worker, event, why)
         self._on_change(worker)
 
     def _skip_removed(self, worker: LaneWorker, up_to: int) -> None:
@@ -339,7 +316,9 @@ class Dispatcher:
     def _post(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
         subscription = worker.subscription
         if is_erased(event):
-            self._skip_erased(worker, delivery)
+            self._free_slot(worker)
+            self._outcomes.skip(worker, delivery, ERASED)
+            self._move_on(worker)
             return
         if subscription.after is not None and not delivery.is_retry:
             due = event.at + subscription.after.seconds * SECOND
@@ -350,22 +329,11 @@ class Dispatcher:
             worker.rate_limit.start(self._clock.steady())
         worker.carrier.carry(event, delivery, partial(self._done, worker, subscription.url, delivery, event.id))
 
-    def _skip_erased(self, worker: LaneWorker, delivery: Delivery) -> None:
-        """Settle a delivery whose document was erased while it waited: there is nothing left to send."""
-        self._free_slot(worker)
-        skipped = Outcome(failure=Failure.SKIPPED, detail=ERASED, started_at=self._clock.wall())
-        verdict = Verdict(DeliveryInput.SKIP)
-        self._note_attempt(worker, _attempt(delivery, verdict, skipped), skipped)
-        worker.settle(delivery, verdict)
-        self._on_change(worker)
-        self.give_turn(worker)
-
     def _put_off(self, worker: LaneWorker, delivery: Delivery, due: int) -> None:
         """Have a delivery wait for as long as its subscription says. Nothing was tried, and nothing is counted."""
         self._free_slot(worker)
         worker.settle(delivery, waits_until(delivery, due))
-        self._on_change(worker)
-        self.give_turn(worker)
+        self._move_on(worker)
 
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
         """The event of a delivery was read, for which a slot was taken before."""
@@ -373,7 +341,9 @@ class Dispatcher:
         if worker.hold is not NOT_HELD or not worker.is_active or not self._owner.may_start():
             self._take_back(worker, delivery)
         elif event is None:
-            self._give_up_removed(worker, delivery)
+            self._free_slot(worker)
+            self._outcomes.give_up_removed(worker, delivery)
+            self._move_on(worker)
         else:
             self._turns.charge(worker.subscription.tenant_id, len(event.body) // BYTES_PER_COST_UNIT)
             self._post(worker, delivery, event)
@@ -386,77 +356,18 @@ class Dispatcher:
             worker.gate.wake()  # others may have waited for this one to end
         self.give_turn(worker)
 
-    def _give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:
-        """Give up a delivery whose event the retention removed while it waited, and say so."""
-        self._free_slot(worker)
-        worker.note_lost(1)
-        worker.settle(delivery, Verdict(DeliveryInput.GIVE_UP))
-        self._on_change(worker)
-        self.give_turn(worker)
-        log.error(
-            "an event was removed before it was delivered",
-            subscription=worker.subscription.id,
-            sequence=delivery.sequence,
-        )
-
     def _done(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
-        """An attempt has ended: free its slot, decide, note it, settle, follow the endpoint's health, go on."""
+        """An attempt has ended."""
         self._free_slot(worker)
-        subscription = worker.subscription
-        now, jitter = self._clock.steady(), self._random.random()
-        wait = None if outcome.retry_after is None else retry.parse_retry_after(outcome.retry_after, self._clock.wall())
-        verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
-        attempt = _attempt(delivery, verdict, outcome, url)
-        self._note_attempt(worker, attempt, outcome)
-        worker.settle(delivery, verdict)
-        breaker_was_open = worker.health.breaker.is_open
-        if url == subscription.url:  # what another one answered says nothing of this one
-            worker.note_outcome(delivery, outcome, now, jitter, wait)
+        self._outcomes.take(worker, url, delivery, event_id, outcome)
+        self._move_on(worker)
+
+    def _move_on(self, worker: LaneWorker) -> None:
+        """Have what came of a delivery recorded, and give the lane its next turn."""
         self._on_change(worker)
         self.give_turn(worker)
-        if outcome.failure is not None and outcome.failure is not Failure.SKIPPED:
-            self._on_failure(worker)
-            _log_failure(worker, attempt, delivery, event_id)
-        if worker.health.breaker.is_open != breaker_was_open:
-            log.warning("breaker closed" if breaker_was_open else "breaker opened", subscription=subscription.id)
 
     def _free_slot(self, worker: LaneWorker) -> None:
         worker.slots.give_back()
         self._freed += 1
         self._schedule()
-
-    def _note_attempt(self, worker: LaneWorker, attempt: AttemptRow, outcome: Outcome) -> None:
-        self._counts.count_attempt(outcome)
-        worker.attempts.append(attempt)
-        worker.unrecorded += 1
-        self.unrecorded += 1
-
-
-def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, event_id: str) -> None:
-    log.info(
-        "attempt failed",
-        event=event_id,
-        subscription=worker.subscription.id,
-        attempt=attempt.number,
-        failure=str(attempt.failure),
-        status=attempt.status,
-        detail=attempt.detail,
-        then=delivery.state.name.lower(),
-    )
-
-
-def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome, url: str = "") -> AttemptRow:
-    """The row that people read of an attempt. It must be made before the delivery is settled."""
-    return AttemptRow(
-        sequence=delivery.sequence,
-        started_at=outcome.started_at,
-        elapsed_us=outcome.elapsed_us,
-        number=delivery.failed_attempts + 1,
-        run=delivery.run,
-        counted=verdict.counted,
-        status=outcome.status,
-        failure=outcome.failure,
-        detail=outcome.detail,
-        answer=outcome.answer,
-        exchange=b"" if outcome.trace is None else encode(exchange_of(outcome.trace, url)),
-    )

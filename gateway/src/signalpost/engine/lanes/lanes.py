@@ -9,8 +9,7 @@ what it did is recorded as far as that still applies, and it is restored from it
 """
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from random import Random
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.replay import Replay
@@ -27,6 +26,7 @@ from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.stats_writer import StatsWriter
@@ -36,7 +36,6 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
-from signalpost.sender.transport import Transport
 from signalpost.store.lanes import EndpointHealth, LaneRow
 from signalpost.store.log import LogPart
 from signalpost.store.store import Published, Store
@@ -55,19 +54,17 @@ class Lanes:
     def __init__(
         self,
         store: Store,
-        transport: Transport,
         clock: Clock,
-        random: Random,
-        counts: Counts,
         settings: EngineSettings,
         owner: OwningNode,
         carriers: Carriers,
-        on_failure: Callable[[LaneWorker], None],
+        outcomes: Outcomes,
+        counts: Counts,
         revisions: Revisions,
         turns: LoopTurns,
     ) -> None:
-        """`on_failure` is told of a lane whose endpoint failed; `revisions` are told of what lanes did and of ends of
-        logs; `turns` are those at what takes the event loop long."""
+        """`revisions` are told of what lanes did and of ends of logs; `turns` are those at what takes the event loop
+        long."""
         self._store = store
         self._clock = clock
         self._bounds = settings.lane_bounds
@@ -84,18 +81,9 @@ class Lanes:
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
+        self._outcomes = outcomes
         self._dispatcher = Dispatcher(
-            store,
-            self._log,
-            transport,
-            clock,
-            random,
-            counts,
-            settings.limits,
-            owner,
-            self.hear_end,
-            self._recorder.changed,
-            on_failure,
+            self._log, store, clock, settings.limits, owner, outcomes, self.hear_end, self._recorder.changed
         )
 
     # --- Life cycle ---------------------------------------------------------------------------------------------------
@@ -120,9 +108,8 @@ class Lanes:
     async def close(self, grace: float) -> None:
         """Let attempts end for `grace` seconds, and record everything, so that a restart has nothing to look at."""
         self._tasks.cancel()
-        self._carriers.stop()
-        await self._dispatcher.stop(grace)
-        await self._carriers.close()
+        self._dispatcher.stop()
+        await self._carriers.close(grace)
         self._record_heads(0)
         for worker in self._workers:
             worker.close()
@@ -143,7 +130,7 @@ class Lanes:
     @property
     def unrecorded(self) -> int:
         """How many attempts ended and are not recorded yet."""
-        return self._dispatcher.unrecorded
+        return self._outcomes.unrecorded
 
     @property
     def cached_bytes(self) -> int:
@@ -326,7 +313,8 @@ class Lanes:
             await self._recorder.written(worker)
 
     def _on_recorded(self, worker: LaneWorker, attempts: int) -> None:
-        self._dispatcher.recorded(attempts)
+        self._outcomes.note_recorded(attempts)
+        self._dispatcher.go_on()
         self._revisions.note(worker.subscription.tenant_id, Topic.DELIVERIES)
         self._dispatcher.give_turn(worker)
 
@@ -350,7 +338,7 @@ class Lanes:
         return tuple(worker.subscription.number for worker in self._workers)
 
     def count_of(self, tenant_id: int) -> int:
-        """How many lanes of a tenant are at work here."""
+        """How many lanes of a tenant this node owns."""
         return self._workers.count_of(tenant_id)
 
     def bound_tenants(self) -> None:
@@ -397,7 +385,7 @@ class Lanes:
                 await asyncio.sleep(LOOK_AGAIN_AFTER)
 
     async def _release(self, ended: Sequence[LaneWorker]) -> None:
-        """Let go of lanes whose hand-over is complete; of those, that is, that did not leave in another way."""
+        """Let go of lanes whose hand-over is complete, unless they left in another way meanwhile."""
         while ours := [worker for worker in ended if worker.hold is Hold.HANDING_OVER]:
             try:
                 await self._store.fleet.release([worker.subscription.number for worker in ours])

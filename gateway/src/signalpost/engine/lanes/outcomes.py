@@ -1,0 +1,115 @@
+"""What becomes of a delivery once it was tried, or once it turned out that there is nothing to try.
+
+An attempt that has ended is handled in steps: its outcome is decided, noted for the recorder, the delivery settled, the
+endpoint's health followed. What is logged is logged last. Nothing here is durable: the recorder writes what is noted.
+"""
+
+from collections.abc import Callable
+from random import Random
+
+from msgspec.json import encode
+
+from signalpost.domain.delivery import retry
+from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict, decide
+from signalpost.domain.delivery.exchange import exchange_of
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.event import Event
+from signalpost.engine.counts import Counts
+from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.subject import not_sent
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.store.deliveries import AttemptRow
+
+
+class Outcomes:
+    def __init__(self, clock: Clock, random: Random, counts: Counts, on_failure: Callable[[LaneWorker], None]) -> None:
+        """`on_failure` is told of a lane whose endpoint failed."""
+        self._clock = clock
+        self._random = random
+        self._counts = counts
+        self._on_failure = on_failure
+        self.unrecorded = 0
+        """Attempts that ended and are not recorded yet."""
+
+    def take(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
+        """An attempt has ended that was made at `url`."""
+        subscription = worker.subscription
+        now, jitter = self._clock.steady(), self._random.random()
+        wait = None if outcome.retry_after is None else retry.parse_retry_after(outcome.retry_after, self._clock.wall())
+        verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
+        attempt = _attempt(delivery, verdict, outcome, url)
+        self._note_attempt(worker, attempt, outcome)
+        worker.settle(delivery, verdict)
+        breaker_was_open = worker.health.breaker.is_open
+        if url == subscription.url:  # what another one answered says nothing of this one
+            worker.note_outcome(delivery, outcome, now, jitter, wait)
+        if outcome.failure is not None and outcome.failure is not Failure.SKIPPED:
+            self._on_failure(worker)
+            _log_failure(worker, attempt, delivery, event_id)
+        if worker.health.breaker.is_open != breaker_was_open:
+            log.warning("breaker closed" if breaker_was_open else "breaker opened", subscription=subscription.id)
+
+    def skip(self, worker: LaneWorker, delivery: Delivery, why: str) -> None:
+        """Settle a delivery that need not be sent any more."""
+        verdict = Verdict(DeliveryInput.SKIP)
+        self._note_skip(worker, delivery, verdict, why)
+        worker.settle(delivery, verdict)
+
+    def note_unwanted(self, worker: LaneWorker, event: Event, why: str) -> None:
+        """Note for people why an event of a type that was asked for is not sent."""
+        self._note_skip(worker, Delivery(event.sequence, event.document_id), Verdict(DeliveryInput.SKIP), not_sent(why))
+
+    def give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:
+        """Give up a delivery whose event the retention removed while it waited, and say so."""
+        worker.note_lost(1)
+        worker.settle(delivery, Verdict(DeliveryInput.GIVE_UP))
+        log.error(
+            "an event was removed before it was delivered",
+            subscription=worker.subscription.id,
+            sequence=delivery.sequence,
+        )
+
+    def note_recorded(self, count: int) -> None:
+        """Note that so many attempts are durable now."""
+        self.unrecorded -= count
+
+    def _note_skip(self, worker: LaneWorker, delivery: Delivery, verdict: Verdict, why: str) -> None:
+        skipped = Outcome(failure=Failure.SKIPPED, detail=why, started_at=self._clock.wall())
+        self._note_attempt(worker, _attempt(delivery, verdict, skipped), skipped)
+
+    def _note_attempt(self, worker: LaneWorker, attempt: AttemptRow, outcome: Outcome) -> None:
+        self._counts.count_attempt(outcome)
+        worker.attempts.append(attempt)
+        worker.unrecorded += 1
+        self.unrecorded += 1
+
+
+def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, event_id: str) -> None:
+    log.info(
+        "attempt failed",
+        event=event_id,
+        subscription=worker.subscription.id,
+        attempt=attempt.number,
+        failure=str(attempt.failure),
+        status=attempt.status,
+        detail=attempt.detail,
+        then=delivery.state.name.lower(),
+    )
+
+
+def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome, url: str = "") -> AttemptRow:
+    """The row that people read of an attempt. It must be made before the delivery is settled."""
+    return AttemptRow(
+        sequence=delivery.sequence,
+        started_at=outcome.started_at,
+        elapsed_us=outcome.elapsed_us,
+        number=delivery.failed_attempts + 1,
+        run=delivery.run,
+        counted=verdict.counted,
+        status=outcome.status,
+        failure=outcome.failure,
+        detail=outcome.detail,
+        answer=outcome.answer,
+        exchange=b"" if outcome.trace is None else encode(exchange_of(outcome.trace, url)),
+    )
