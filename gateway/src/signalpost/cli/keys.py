@@ -9,6 +9,7 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, existing_database
 from signalpost.cli.moments import AHEAD, Deadline, now
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.cli.roles import ROLES_MAY
 from signalpost.commands.audit import told_of
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
 from signalpost.domain.event import event_id
@@ -54,13 +55,7 @@ def create(
     name: Annotated[str, Parameter(help="Who uses the key; shown in lists and logs.")],
     /,
     *,
-    role: Annotated[
-        Role,
-        Parameter(
-            help="What the key may do: everything, in any tenant (operator); create and change documents (app); "
-            "subscribe, and read (subscriber); read (viewer)."
-        ),
-    ] = Role.OPERATOR,
+    role: Annotated[Role, Parameter(help=f"What the key may do: {ROLES_MAY}")] = Role.OPERATOR,
     expires: Annotated[Deadline | None, Parameter(help=f"When it stops working: {AHEAD}.")] = None,
     as_json: Json = False,
 ) -> None:

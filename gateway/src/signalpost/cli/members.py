@@ -6,20 +6,14 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.cli.roles import ROLES_MAY
 from signalpost.domain.api_key import Role
 
 app = App(name="members", help_format="markdown")
 
 OPTIONS = {"/name": "--name", "/email": "EMAIL", "/role": "--role"}
 MemberId = Annotated[str, Parameter(name="ID", help="The member's id, as listed.")]
-RoleOption = Annotated[
-    Role,
-    Parameter(
-        help="What they may do: everything, in any tenant (operator); create and change documents (app); subscribe, "
-        "and "
-        "read (subscriber); read (viewer)."
-    ),
-]
+RoleOption = Annotated[Role, Parameter(help=f"What they may do: {ROLES_MAY}")]
 
 
 @app.command
