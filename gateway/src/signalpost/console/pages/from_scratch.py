@@ -6,15 +6,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage, Destination
-from signalpost.api.routing.shapes.subscriptions import NewSubscription
+from signalpost.api.routing.shapes.destinations import Connection, Destination
 from signalpost.console.calls import CallFailed
 from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
 from signalpost.console.delay_form import AfterForm, after_form, typed_after
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews, problem
 from signalpost.console.pages.subscription import CONFIG
+from signalpost.console.pages.vendor_subscription import connections_of, saving
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
 from signalpost.domain.event import BY_WIRE
 
@@ -35,9 +35,7 @@ class View(Struct, frozen=True):
 
 async def view(visit: Visit) -> View:
     kind = await _find(visit)
-    listed = await visit.calls.read("list_connections", ConnectionPage, {"limit": "250"})
-    connections = [each for each in listed.data if each.kind == kind.kind]
-    chosen = visit.given("connection") or visit.query.get("connection") or (connections[0].id if connections else "")
+    connections, chosen = await connections_of(visit, kind.kind)
     return View(
         kind=kind,
         connections=connections,
@@ -81,20 +79,9 @@ async def preview(visit: Visit) -> ShownOnce:
     return ShownOnce("from_scratch.html", msgspec.structs.replace(await view(visit), previews=found))
 
 
-async def save_paused(visit: Visit) -> SeeOther:
-    return await _create(visit, "paused")
-
-
-async def activate(visit: Visit) -> SeeOther:
-    return await _create(visit, "active")
-
-
-async def _create(visit: Visit, status: str) -> SeeOther:
+async def _body(visit: Visit) -> dict[str, Any]:
     kind = await _find(visit)
-    name = visit.given("name") or kind.title
-    body = {**_said(visit, kind), "kind": kind.kind, "name": name, "status": status}
-    made = await visit.calls.change("create_subscription", body, key=visit.given("key"))
-    return SeeOther(f"/subscriptions/{msgspec.json.decode(made, type=NewSubscription).id}", status)
+    return {**_said(visit, kind), "kind": kind.kind, "name": visit.given("name") or kind.title}
 
 
 PAGES = (
@@ -104,6 +91,6 @@ PAGES = (
         title="New subscription",
         template="from_scratch.html",
         view=view,
-        forms={"preview": preview, "save": save_paused, "activate": activate},
+        forms={"preview": preview, **saving(_body)},
     ),
 )

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage, Destination
+from signalpost.api.routing.shapes.destinations import Connection, Destination
 from signalpost.api.routing.shapes.service import BadField
-from signalpost.api.routing.shapes.subscriptions import NewSubscription
 from signalpost.console.calls import CallFailed
 from signalpost.console.delay_form import Duration, duration_of, seconds_of, typed_duration
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews, problem
+from signalpost.console.pages.vendor_subscription import connections_of, saving
 from signalpost.destinations.presets import Input, Preset, body_of
 from signalpost.domain.checks import Several
 
@@ -45,9 +45,7 @@ class View(Struct, frozen=True):
 
 async def view(visit: Visit) -> View:
     kind, preset = await _find(visit)
-    listed = await visit.calls.read("list_connections", ConnectionPage, {"limit": "250"})
-    connections = [each for each in listed.data if each.kind == kind.kind]
-    chosen = visit.given("connection") or visit.query.get("connection") or (connections[0].id if connections else "")
+    connections, chosen = await connections_of(visit, kind.kind)
     return View(
         kind=kind,
         preset=preset,
@@ -123,20 +121,10 @@ async def preview(visit: Visit) -> ShownOnce:
     return ShownOnce("recipe.html", msgspec.structs.replace(await view(visit), previews=found))
 
 
-async def save_paused(visit: Visit) -> SeeOther:
-    return await _create(visit, "paused")
-
-
-async def activate(visit: Visit) -> SeeOther:
-    return await _create(visit, "active")
-
-
-async def _create(visit: Visit, status: str) -> SeeOther:
+async def _body(visit: Visit) -> dict[str, Any]:
     kind, preset = await _find(visit)
-    body = {**_filled_in(visit, preset), "kind": kind.kind, "connection": visit.given("connection"), "status": status}
-    body["name"] = visit.given("name") or f"{kind.title}: {preset.title}"
-    made = await visit.calls.change("create_subscription", body, key=visit.given("key"))
-    return SeeOther(f"/subscriptions/{msgspec.json.decode(made, type=NewSubscription).id}", status)
+    name = visit.given("name") or f"{kind.title}: {preset.title}"
+    return {**_filled_in(visit, preset), "kind": kind.kind, "connection": visit.given("connection"), "name": name}
 
 
 PAGES = (
@@ -146,6 +134,6 @@ PAGES = (
         title="New subscription",
         template="recipe.html",
         view=view,
-        forms={"preview": preview, "save": save_paused, "activate": activate},
+        forms={"preview": preview, **saving(_body)},
     ),
 )
