@@ -27,7 +27,7 @@ _BAD = b"POST /bad/"
 answers just in time."""
 LATE_SECONDS = 4.9
 _FRAIL = b"POST /flaky/"
-"""What comes on such a path is kept while the endpoint with this number is up: see `flaky.py`."""
+"""What comes on such a path is kept while the endpoint with this number is up: see `flaky_endpoints.py`."""
 _DOWN = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
 

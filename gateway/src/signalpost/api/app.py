@@ -39,7 +39,7 @@ from signalpost.runtime.logger import log
 LARGE_ANSWER_BYTES: Final = 64 * 1024
 """Above this size an answer counts among those that are held until they are read."""
 NOBODY: Final = 0
-"""In place of a tenant's id, where no tenant is known."""
+"""Stands for the id of the tenant where none is known."""
 NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
@@ -196,7 +196,7 @@ class Api:
             self._services.engine.check_intake(tenant_id, route.intake, self._services.limits.max_waiting)
 
     def _tell_refused(self, request: Request, error: EndedKey | Forbidden | NotFound) -> None:
-        """Have the audit tell what a known key was refused."""
+        """Note for the audit what a known key was refused."""
         caller: Principal | ApiKey | None = error.key if isinstance(error, EndedKey) else request.principal
         if caller is None or request.tenant is not None:
             return  # nobody is known, or the call was let through and then found that something is not there

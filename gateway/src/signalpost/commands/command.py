@@ -103,7 +103,7 @@ class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
 
     result: Result
     document: DocumentRow | None = None
-    """Where a document changes, rows of no other kind do, but for its versions."""
+    """With a document only its versions change; no row of another kind does."""
     event: EventType | None = None
     event_document: bytes = b""
     """The document's JSON in that event, without links."""

@@ -91,7 +91,7 @@ def wanted(commands: Sequence[Command[Any]]) -> BatchWanted:
 
 
 def run(batch: Batch, commands: Iterable[Command[Any]]) -> tuple[CommandOutcome[Any] | Exception, ...]:
-    """Decide the commands in order. What one is refused for, or stumbles over, is its result."""
+    """Decide the commands in order. The result of one that is refused, or that fails, is its error."""
     return tuple(_run(batch, command) for command in commands)
 
 
@@ -163,6 +163,6 @@ def unpack_answer(columns: AnswerColumns, vault: Vault) -> tuple[AnswerKey, Stor
 
 
 def _answer_place(key: AnswerKey, expires_at: int) -> Place:
-    """Where an answer is kept, with its secrets and without: the latter takes its place. A later answer to the same key
-    expires later."""
+    """Where an answer is sealed. The one without secrets has the same place, since it takes the other's; a later answer
+    to the same key expires later, so it has another."""
     return Place("idempotency", key[0], f"{key[0]} {key[1]} {key[2]}", expires_at)

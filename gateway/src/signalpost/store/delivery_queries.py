@@ -83,7 +83,7 @@ class DeliveryQueries(LogQueries, Protocol):
         ...
 
     async def skipped_between(self, tenant_id: int, low: int, top: int) -> list[tuple[int, int]]:
-        """The same of all events from `low` to `top`, in any order."""
+        """Deliveries of events from `low` to `top` whose last attempt found nothing to send, in any order."""
         ...
 
     async def entries(self, tenant_id: int, sequences: Collection[int]) -> dict[int, LogRow]:

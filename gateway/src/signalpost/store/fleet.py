@@ -42,10 +42,10 @@ class Terms(NamedTuple):
     dead_after: float
     """A node that was not seen to beat for so long is dead. It is longer than a lease and an attempt together."""
     poll_every: float
-    """How often a node reads the marks that hears no announcements; never if this is infinite."""
+    """How often a node that hears no announcements reads the marks; never if this is infinite."""
     poll_hearing_every: float
-    """How often a node reads them that does hear announcements. Reading all is what an idle node costs, and it only
-    makes up for an announcement that whoever committed did not come to make."""
+    """How often a node that hears announcements reads them all the same. Reading all is what an idle node costs, and it
+    only makes up for an announcement that was never made."""
 
 
 SHARED: Final = Terms(beat_every=2.0, lease=6.0, dead_after=12.0, poll_every=0.25, poll_hearing_every=1.0)

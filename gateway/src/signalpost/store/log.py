@@ -47,7 +47,7 @@ class LogPart(NamedTuple):
     last: int
     """The last sequence of the log."""
     config_version: int
-    """The version of the tenant's configuration; see `Mark`."""
+    """The version of the tenant's configuration; see `TenantMark`."""
 
 
 class LogStore(Protocol):

@@ -48,11 +48,11 @@ class ReplayQueries(LogQueries, Protocol):
         ...
 
     async def count_in_state(self, stretch: Stretch, state: int, limit: int) -> int:
-        """How many of these there are; it counts no more than `limit`."""
+        """How many deliveries have an exception row in some state; it counts no more than `limit`."""
         ...
 
     async def count_of_types(self, stretch: Stretch, state: int, types: int, limit: int) -> int:
-        """How many of the first `limit` of these are deliveries of events of some types (as bits)."""
+        """How many of the first `limit` deliveries in some state are of events of some types (as bits)."""
         ...
 
     async def failed_or_without(self, stretch: Stretch, types: int, limit: int) -> list[Candidate]:
@@ -61,7 +61,8 @@ class ReplayQueries(LogQueries, Protocol):
         ...
 
     async def count_failed_or_without(self, stretch: Stretch, types: int, limit: int) -> int:
-        """How many of these there are; it counts no more than `limit`."""
+        """How many events of some types have a delivery that failed or that has no exception row; it counts no more
+        than `limit`."""
         ...
 
     async def count_events(self, stretch: Stretch, types: int) -> int:

@@ -7,7 +7,7 @@ class RetentionStore(Protocol):
     """Removes old rows. Each call is one transaction, so a crash between two of them leaves nothing half removed."""
 
     async def announce_floor(self, tenant_id: int, floor: int) -> None:
-        """Let the owners of lanes know that what is below `floor` is about to be removed; see `Mark`."""
+        """Let the owners of lanes know that what is below `floor` is about to be removed; see `TenantMark`."""
         ...
 
     async def is_awaited(self, tenant_id: int, floor: int) -> bool:

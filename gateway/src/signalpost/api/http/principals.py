@@ -76,7 +76,7 @@ class Principals:
         return Ground(principal.kind, principal.id, principal.proof or self._operator)
 
     async def on(self, ground: Ground) -> Principal:
-        """Who has a session that comes from this. Raises Unauthenticated where that is not what it was: a key was
+        """The principal of a session with this ground. Raises Unauthenticated where the ground has ended: a key was
         revoked or has expired, a member was removed or has another role or password, a portal link has ended."""
         if ground.kind == "key":
             return self._with_hash(ground.proof)
@@ -88,7 +88,7 @@ class Principals:
         return principal_of(member)
 
     async def _on_portal_link(self, ground: Ground) -> Principal:
-        """Raises Unauthenticated where the link has ended, or what it is worth no more than."""
+        """Raises Unauthenticated where the link has ended, or its maker may no longer do anything."""
         link = await self._find_portal_link(ground.id)
         if link is None or link.proof != ground.proof or not link.is_in_use(self._now()):
             raise _ended()

@@ -168,7 +168,7 @@ def _table(rows: Iterable[tuple[str, str, str]]) -> str:
 
 
 def _referred(schema: Mapping[str, Any]) -> str:
-    """The name of the type that it refers to."""
+    """The name of the type that a schema refers to."""
     return str(schema["$ref"].rsplit("/", 1)[1])
 
 

@@ -59,7 +59,7 @@ _WORDS: Mapping[str, Iterable[str]] = {
 _BYTES: Mapping[str, Any] = {
     media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in ("application/octet-stream", "*/*")
 }
-"""Under the name that generators of clients know, and under that of what it may be."""
+"""The bytes of a file: under the media type that generators of clients know, and under any, as a file may have any."""
 _UNAVAILABLE = "Service unavailable: repeat the request after `retry-after` seconds"
 _IF_MATCH = {
     "name": "If-Match",
@@ -280,7 +280,7 @@ def _body(name: str, kind: Any) -> dict[str, Any]:
 
 
 def _without_references(part: Any, components: Mapping[str, Any]) -> Any:
-    """A part of a body's schema that refers to no other: clients know what a body consists of by no name."""
+    """A part of a body's schema with every reference replaced by what it refers to: clients see a body as one type."""
     if isinstance(part, list):
         return [_without_references(each, components) for each in part]
     if not isinstance(part, dict):
@@ -293,12 +293,12 @@ def _without_references(part: Any, components: Mapping[str, Any]) -> Any:
 
 
 def _says_nothing(key: str, value: Any) -> bool:
-    """Whether it is the name of a struct, or a default that only says that a member may be left out."""
+    """Whether a member of a schema is the name of a struct, or a default that only says that it may be left out."""
     return (key == "title" and isinstance(value, str)) or (key == "default" and value in (None, {}))
 
 
 def _with_words(part: Any) -> Any:
-    """A part of the description that refers to lists of words by their names."""
+    """A part of the description with a reference by name in place of each list of words."""
     if isinstance(part, list):
         return [_with_words(each) for each in part]
     if not isinstance(part, dict):

@@ -166,7 +166,7 @@ class Verdict(Struct, frozen=True):
     counted: bool = False
     """Whether the attempt counts (C16)."""
     due: int = 0
-    """When it may be sent again, µs, with `Input.FAIL` and `Input.WAIT`."""
+    """When it may be sent again, µs, with `DeliveryInput.FAIL` and `DeliveryInput.WAIT`."""
 
 
 _SETTLED = Verdict(DeliveryInput.DELIVERED, counted=True)

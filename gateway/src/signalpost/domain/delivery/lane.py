@@ -91,8 +91,8 @@ class Lane:
         )
 
     def skip(self, sequence: int) -> None:
-        """Pass over what follows up to a sequence. Nothing of it was asked for, so all of it is settled (`Input.SKIP`),
-        and what is settled leaves no trace but the head."""
+        """Pass over what follows up to a sequence. Nothing of it was asked for, so all of it is settled
+        (`DeliveryInput.SKIP`), and what is settled leaves no trace but the head."""
         self.head = sequence
         self._changed = True
 

@@ -140,7 +140,7 @@ class Replay(Struct, frozen=True, kw_only=True):
     """When it was finished or cancelled."""
     types: int = EVERY_TYPE
     document_id: str | None = None
-    """What of its range it is about; see `Choice`."""
+    """What of its range it is about; see `ReplayChoice`."""
     created_by: str | None = None
     """Name of whoever asked for it; None where that was not noted."""
 

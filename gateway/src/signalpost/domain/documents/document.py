@@ -206,8 +206,8 @@ def new_row(document: Document, version: int, updated_at: int, source_version: i
 
 
 def next_row(row: DocumentRow, document: Document, at: int, workflow: Workflow | None = None) -> DocumentRow:
-    """What comes of a row as its document changes; its workflow, if it is not given, goes on as long as the status is
-    the same. Raises Invalid as `encode` does."""
+    """The row after a change of its document. A workflow that is not given goes on as long as the status is the same.
+    Raises Invalid as `encode` does."""
     workflow = workflow or row.workflow
     return DocumentRow(
         row.external_id,

@@ -45,8 +45,9 @@ class Disconnection:
         self._secrets = Secrets(())
 
     async def __aenter__(self) -> Self:
-        """Take down what is held, and let nothing more be asked for meanwhile. Raises Unavailable where another node
-        has asked for a token and had no answer for long, and NotFound where one has deleted the connection."""
+        """Remember the credentials, and keep every node from asking for another token until the exit. Raises
+        Unavailable where another node has waited for a token for long, and NotFound where the connection was
+        deleted."""
         opened = self._connection
         await opened.tokens.rest()
         self._opened, self._trouble = opened.opened, opened.trouble or ""
@@ -55,7 +56,7 @@ class Disconnection:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Go on, with nothing to ask with if that was committed."""
+        """Let tokens be asked for again, which a connection without credentials does not do."""
         await self._connection.tokens.go_on()
 
     async def tell(self) -> Revoked:
@@ -72,7 +73,7 @@ class Disconnection:
             return Revoked(succeeded=False, detail=f"The vendor was not told: the destination {kind} failed.")
 
     async def _told(self, opened: Opened, revocations: Sequence[Revocation]) -> Revoked:
-        """Every call is made, also if one before it was refused."""
+        """Make every call, also after one that was refused."""
         if not revocations:
             return Revoked(succeeded=False, detail=NO_CALL)
         said = [await self._one(opened, each) for each in revocations]

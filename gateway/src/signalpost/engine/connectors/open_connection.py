@@ -44,15 +44,15 @@ class Surroundings(Struct, frozen=True):
     keep: Callable[[Connection, Granted], Awaitable[None]]
     """Commits what a vendor granted, under the version of the connection that was read."""
     turn: Callable[[Callable[[], Connection]], TurnTaking]
-    """The turn of this node to renew what a vendor granted to the connection that is known."""
+    """Makes the turns in which this node may renew the grant of the connection that is looked up."""
     note_refused: Callable[[Connection, str], None]
     """Has the subscriptions of a connection disabled, for a reason."""
     note_held: Callable[[Connection, int], None]
-    """Has it kept until when the vendor wants to be left alone, µs."""
+    """Has the store keep the time (µs) until which the vendor wants no calls of a connection."""
 
 
 class Opened(Struct, frozen=True):
-    """What a connection comes to with its kind."""
+    """A connection as its kind reads it: where calls may go, and what must not be shown."""
 
     kind: Destination[Any, Any]
     holds: Body
@@ -209,7 +209,7 @@ def _secrets_of(holds: Body, access: Access) -> tuple[str, ...]:
 
 
 def _opened(connection: Connection, destinations: Destinations) -> tuple[Opened | None, str | None]:
-    """What the connection comes to, or a sentence why nothing can be sent through it."""
+    """The connection as its kind reads it, or a sentence why nothing can be sent through it."""
     if connection.is_disconnected:
         return None, DISCONNECTED
     kind = destinations.kind(connection.kind)

@@ -48,7 +48,7 @@ class Pace:
         return self._limit.earliest(self._most, now)
 
     def note_call(self, delivery: object | None = None) -> None:
-        """A call goes out; the first of that delivery, if it is one's."""
+        """Note that a call goes out: the first of `delivery`, or a further one where that is None."""
         if delivery is not None:
             self._calling.add(delivery)
         self._limit.start(self._clock.steady())
@@ -67,7 +67,7 @@ class Pace:
         self._calling.discard(delivery)
 
     def _earliest_further(self) -> int:
-        """In how many µs."""
+        """How many µs to wait for the next further call."""
         now = self._clock.steady()
         self._limit.promised = self._promised
         return self._limit.earliest(self._most, now) - now

@@ -57,7 +57,7 @@ class Past(Struct, frozen=True, kw_only=True):
 
     event: Event
     newest: Event
-    """The document's newest event: what a delay that ends asks."""
+    """The document's newest event, which is looked at when a delay ends."""
     made: Mapping[str, str]
     """What the subscription's last delivery for the document made."""
 
@@ -144,7 +144,7 @@ def _shown(
 
 
 def _without_secrets(url: str, secrets: Secrets) -> str:
-    """A URL with its secrets struck out. Its origin is none, also where the whole URL is one."""
+    """A URL with its secrets struck out. Its origin stays: people see the host also where the whole URL is a secret."""
     try:
         origin = origin_of(url)
     except Bad:

@@ -69,13 +69,13 @@ class TurnTaking(Protocol):
     """Lets one node at a time use a connection's refresh token."""
 
     async def begin(self) -> bool:
-        """Returns whether this node has the turn, and knows what is kept: no, where another node has it, where the
-        store cannot be reached, and where another grant is kept, which it takes up first (`Tokens.follow`). Raises
-        NotFound where the connection was deleted."""
+        """Take the turn. Returns False where another node has it, where the store cannot be reached, and where the
+        store has another grant than this node knew: that one is taken up first (`Tokens.follow`). Raises NotFound
+        where the connection was deleted."""
         ...
 
     async def end(self) -> None:
-        """Let others have it."""
+        """Let other nodes have the turn."""
         ...
 
 

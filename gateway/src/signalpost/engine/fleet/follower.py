@@ -110,7 +110,7 @@ class Follower:
     # --- What others tell ---------------------------------------------------------------------------------------------
 
     def hear(self, marks: Mapping[int, TenantMark]) -> None:
-        """Take up how far tenants are."""
+        """Take up how far the logs and the configurations of these tenants go."""
         lanes = self._lanes()
         for tenant_id, mark in marks.items():
             if mark.config_version > self._known.get(tenant_id, 0):
@@ -118,7 +118,7 @@ class Follower:
             lanes.hear_end(tenant_id, mark.last_sequence)
 
     def hear_all(self, marks: Mapping[int, TenantMark]) -> None:
-        """Take up how far all tenants are: one that is missing was deleted."""
+        """Take up how far those of all tenants go: a tenant that is missing was deleted."""
         self.hear(marks)
         for tenant_id in self._directory.tenant_ids:
             if tenant_id not in marks:
@@ -131,7 +131,7 @@ class Follower:
             _note_unread("a tenant's configuration", error)  # the next marks ask for it again
 
     def hear_keys(self, version: int, at: int) -> None:
-        """Take up the version that the API keys had at a moment, steady µs, or later."""
+        """Take up the version of the API keys. They had it at the moment `at` (steady µs), or later."""
         if version == self._keys_version:
             self._keys_confirmed_at = at
         else:

@@ -135,8 +135,8 @@ class LaneOwner:
         self._lacks = not all(self._lanes.is_at_work(subscription.number) for subscription in missing)
 
     async def _let_go_of_unknown(self, me: int) -> None:
-        """Release what this node may own without knowing: a commit of its own made a subscription, and it learned of
-        that otherwise, or its claim had no answer, before another was to own the lane."""
+        """Release lanes that another node should own and that this one may own without knowing. It may not know where
+        its own commit made the subscription but it heard of that in another way, and where a claim had no answer."""
         unsure = [
             subscription.number
             for subscription in self._directory.all_subscriptions()

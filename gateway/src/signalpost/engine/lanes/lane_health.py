@@ -71,7 +71,7 @@ def _state(worker: LaneWorker) -> str:
 
 
 def now_of(worker: LaneWorker, last: int, now: int) -> LaneNow:
-    """What is known of a lane here alone. `last` is the last sequence of its tenant's log."""
+    """What only its owner knows of a lane. `last` is the last sequence of its tenant's log."""
     held_up = worker.held_up(now)
     return LaneNow(
         unread=worker.unread(last),
@@ -84,12 +84,12 @@ def now_of(worker: LaneWorker, last: int, now: int) -> LaneNow:
 
 
 def view_of(worker: LaneWorker, subscription: Subscription, last: int, now: int) -> "LaneView":
-    """How a lane that is here does. `last` is the last sequence of its tenant's log."""
+    """The health of a lane of this node. `last` is the last sequence of its tenant's log."""
     return _view(worker, subscription, now_of(worker, last, now))
 
 
 def glance_at(worker: LaneWorker, subscription: Subscription, last: int) -> "LaneView":
-    """The same without the part about the next attempts: cheap enough for every lane."""
+    """The health of a lane of this node without its next attempts: cheap enough for every lane."""
     return _view(worker, subscription, LaneNow(worker.unread(last), trouble=worker.trouble))
 
 

@@ -39,7 +39,7 @@ class LaneViews:
         self._turns = turns
 
     def head(self, subscription: Subscription) -> int:
-        """The last sequence that a lane took in that is here."""
+        """The last sequence that a lane of this node took in."""
         return self._workers[subscription.number].lane.head
 
     async def head_of(self, subscription: Subscription) -> int | None:
@@ -48,18 +48,18 @@ class LaneViews:
         return worker.lane.head if worker is not None else await self._store.lanes.head(subscription)
 
     def here(self, subscription: Subscription) -> LaneView | None:
-        """How a subscription's lane does; None if it is not here."""
+        """The health of a subscription's lane; None if this node does not own it."""
         worker = self._workers.get(subscription.number)
         if worker is None:
             return None
         return view_of(worker, subscription, self._log.end.get(subscription.tenant_id, 0), self._clock.steady())
 
     async def of(self, subscription: Subscription) -> LaneView:
-        """How a subscription's lane does, wherever its owner is. Raises Unavailable."""
+        """The health of a subscription's lane, whichever node owns it. Raises Unavailable."""
         return (await self.of_all([subscription]))[0]
 
     async def of_all(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
-        """How the lanes of one tenant's subscriptions do, in their order, wherever their owners are. Raises
+        """The health of the lanes of one tenant's subscriptions, in their order, whichever nodes own them. Raises
         Unavailable."""
         here: dict[int, LaneView | None] = {}
         for looked_at, each in enumerate(subscriptions, 1):
@@ -69,7 +69,7 @@ class LaneViews:
         return await self._completed(subscriptions, here)
 
     async def glances(self, subscriptions: Sequence[Subscription], off_loop: Executor) -> list[LaneView]:
-        """The same without what is about the next attempts, for all lanes of a tenant. Raises Unavailable.
+        """The health of all lanes of a tenant without their next attempts. Raises Unavailable.
 
         A thread looks at them, while the event loop delivers. It reads numbers and frozen values alone, so it sees each
         of them as it is at some moment."""
@@ -77,7 +77,7 @@ class LaneViews:
         return await self._completed(subscriptions, await loop.run_in_executor(off_loop, self._here, subscriptions))
 
     def _here(self, subscriptions: Sequence[Subscription]) -> dict[int, LaneView | None]:
-        """A glance at each lane that is here."""
+        """A glance at each of these lanes that this node owns; None for the others."""
         here: dict[int, LaneView | None] = {}
         for each in subscriptions:
             worker, last = self._workers.get(each.number), self._log.end.get(each.tenant_id, 0)
@@ -87,7 +87,7 @@ class LaneViews:
     async def _completed(
         self, subscriptions: Sequence[Subscription], here: Mapping[int, LaneView | None]
     ) -> list[LaneView]:
-        """Adds what the store says of lanes that are not here."""
+        """Add what the store says of lanes that other nodes own."""
         elsewhere = [number for number, view in here.items() if view is None]
         told = await self._store.lanes.standings(subscriptions[0].tenant_id, elsewhere) if elsewhere else {}
         return [
@@ -97,7 +97,7 @@ class LaneViews:
         ]
 
     def known_now(self) -> Iterable[tuple[int, LaneNow]]:
-        """What is known here alone of each lane, by subscription number."""
+        """What only this node knows of each of its lanes, by subscription number."""
         now = self._clock.steady()
         for worker in [*self._workers]:
             subscription = worker.subscription
@@ -109,7 +109,7 @@ class LaneViews:
         return worker is not None and worker.lane.is_in_flight(sequence, document_id)
 
     def overview(self) -> LanesOverview:
-        """How all lanes here do together."""
+        """The health of all lanes of this node together."""
         return LanesOverview(self._workers, self._log.end)
 
     async def pending_seconds(self, overview: LanesOverview) -> float:

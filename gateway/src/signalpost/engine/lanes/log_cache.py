@@ -33,7 +33,7 @@ class LogCache:
         return self._events.get((tenant_id, sequence))
 
     def forget(self) -> None:
-        """Forget everything: the log is not what it was."""
+        """Forget everything: this node begins anew, and others may have written meanwhile."""
         self._events.clear()
         self._order.clear()
         self.bytes = 0

@@ -1,4 +1,4 @@
-"""Has titles found that nodes of an earlier version wrote while they were replaced one by one."""
+"""Makes titles searchable that nodes of an earlier version wrote while the nodes were replaced one by one."""
 
 import asyncio
 from typing import Final
@@ -8,7 +8,7 @@ from signalpost.engine.maintenance.passes import make_pass
 from signalpost.store.store import Store
 
 EVERY: Final = 60.0
-"""Seconds between two looks whether such a node has gone."""
+"""Seconds between two passes, as long as there are other nodes."""
 
 
 class TitleKeys:
@@ -24,6 +24,6 @@ class TitleKeys:
             await asyncio.sleep(EVERY)
 
     async def pass_once(self) -> None:
-        """Have them found, unless another node sees to it. Raises Unavailable."""
+        """Make them searchable, unless another node does. Raises Unavailable."""
         if await self._jobs.take("title keys"):
             await self._documents.key_titles()

@@ -17,7 +17,7 @@ from signalpost.store.postgres.tables import AUDIT, AUDIT_END, updating
 
 ENDS: Final = "SELECT tenant_id, first, before, last, hash, tenants, proof FROM audit_end"
 LOCK: Final = Statement("SELECT FROM fleet FOR UPDATE")
-"""What a transaction begins with that adds entries, or removes some."""
+"""The first statement of a transaction that adds entries or removes some."""
 
 
 def append(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[tuple[AuditEntry, ...], list[Statement]]]:

@@ -80,7 +80,7 @@ def unpack_locked(found: Iterable[Row]) -> Locked:
 
 
 def existing_names(asked: BatchWanted) -> Statement:
-    """Which of the tenants that a batch names there are: one that is not locked may not be there at all."""
+    """The tenants named by a batch that exist. One that could not be locked may not exist at all."""
     return Statement("SELECT name FROM tenant WHERE name = ANY($1)", (texts(asked.names),))
 
 

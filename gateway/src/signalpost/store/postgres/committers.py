@@ -26,7 +26,7 @@ from signalpost.store.postgres.source import DatabaseSource
 
 T = TypeVar("T")
 TRIES: Final = 5
-"""How often a transaction is tried that others were in the way of."""
+"""How often a transaction is tried where others are in its way."""
 
 _BY_INDEX: Final = (
     ", set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
@@ -161,7 +161,7 @@ class Committers:
         self._closed = False
 
     async def run(self, work: Callable[[CommitConnection], Awaitable[T]]) -> T:
-        """What comes of `work`, which begins a transaction and commits it. Where others were in its way, it is tried
+        """The result of `work`, which begins a transaction and commits it. Where others were in its way, it is tried
         again. Raises Unavailable, and psycopg's Error where the data is to blame; then nothing was changed."""
         for left in reversed(range(TRIES)):
             try:

@@ -122,8 +122,8 @@ async def trip(
 
 
 def was_ended(connection: AsyncConnection[Row]) -> bool:
-    """Whether a connection that nobody uses is of no more use. The server says nothing unasked on one that does not
-    listen, except that it ends it."""
+    """Whether the server has closed an idle connection. On one that does not listen it sends nothing unasked, except
+    that it closes it."""
     if connection.closed:
         return True
     unread = select.poll()

@@ -56,8 +56,7 @@ class PostgresDataKeys:
                 self._vault.seal_with(key, SEALS_AT_ONCE)
 
     async def learn(self, sealed: Iterable[bytes | None]) -> None:
-        """See that these values can be opened: learn all data keys where one is sealed with a key that another node
-        made."""
+        """Make sure that these values can be opened: where another node made the key of one, learn all data keys."""
         if not self._vault.knows(value for value in sealed if value):
             self._vault.learn(await self._kept("true"))
 

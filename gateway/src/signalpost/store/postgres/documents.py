@@ -35,7 +35,7 @@ _BEGINS_WITH: Final = (
     " ORDER BY {0}, number LIMIT $4"
 )
 _LAST: Final = chr(0x10FFFF)
-"""Behind what begins with a text, in the order of bytes, comes that text with this character."""
+"""A text and this character sort behind everything that begins with the text, in the order of bytes."""
 _MATCHES: Final = (
     "d.type = coalesce($5, d.type) AND d.status = coalesce($6, d.status)"
     " AND d.owner_email = coalesce($7, d.owner_email) AND ($8::text IS NULL OR d.reference_id = $8)"

@@ -97,7 +97,7 @@ async def existing(url: str) -> set[str]:
 
 
 async def change_tables(url: str, steps: Steps[T]) -> T:
-    """What comes of steps that make or remove tables, once they are committed. They have a connection of their own: the
+    """The result of steps that make or remove tables, once they are committed. They have a connection of their own: the
     driver forgets what it has prepared on one where tables changed. Raises NotOwner, Unavailable."""
     begin = [Statement("BEGIN"), limits(EVERY_TENANT, WRITES_WITHIN), LOCK, _AS_OWNER]
     try:

@@ -147,7 +147,7 @@ def _is_locked(command: Command[Any], rows: Rows, names: frozenset[str]) -> bool
 
 
 async def _take(committer: CommitConnection, steps: Steps[Any]) -> Any:
-    """What comes of steps within the transaction."""
+    """The result of steps within the transaction."""
     try:
         asked = next(steps)
         while True:

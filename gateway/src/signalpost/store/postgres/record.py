@@ -118,7 +118,7 @@ class RecordWriter:
 
 
 class _Former(NamedTuple):
-    """What is there before a record."""
+    """What the database has before a record."""
 
     counts: dict[int, RowCounts]
     """The counts of each lane that is unmoved."""

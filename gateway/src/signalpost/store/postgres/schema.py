@@ -43,7 +43,7 @@ _OLDEST_NODE: Final = (
 )
 """Nodes that were not heard of for 12 seconds are dead."""
 _MADE_AT_ONCE: Final = frozenset({"23505", "42P07"})
-"""What `IF NOT EXISTS` may come to where two nodes make a table at the same time."""
+"""Errors that a statement with `IF NOT EXISTS` may raise where two nodes make a table at the same time."""
 _NOT_ALLOWED: Final = "42501"
 
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 Steps = Generator[Sequence[Statement], list[list[Row]], T]
 EVERY_TENANT: Final = None
 EVERY: Final = "{-1}"
-"""In place of tenants: all of them."""
+"""Stands for all tenants."""
 _LIMITS: Final = (
     "SELECT set_config('signalpost.tenants', $1, true), set_config('lock_timeout', $2, true),"
     " set_config('statement_timeout', $3, true), set_config('idle_in_transaction_session_timeout', '2s', true),"
@@ -90,7 +90,7 @@ class SessionPool:
             self._idle.put_nowait(None if held is None or held.closed else held)
 
     async def run(self, begin: Sequence[Statement], steps: Steps[T], within: float | None = ANSWERS_WITHIN) -> T:
-        """What comes of the steps of a transaction, once it is committed; see `take`. Raises as `connection` does."""
+        """The result of the steps of a transaction, once it is committed; see `take`. Raises as `connection` does."""
         with closing(steps):  # which Python complains of where they are a coroutine's and there was no connection
             async with self.connection() as connection:
                 result = await take(connection, begin, steps, within)
@@ -121,7 +121,7 @@ class ReadSessions:
             raise as_told(error) from None
 
     async def run(self, tenant_id: int | None, steps: Steps[T], within: str = READS_WITHIN) -> T:
-        """What comes of steps that only read. Raises Unavailable where the database cannot be read now."""
+        """The result of steps that only read. Raises Unavailable where the database cannot be read now."""
         begin = [
             Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
             limits(_only(tenant_id), within),
@@ -167,7 +167,7 @@ class Writers:
             raise _written(error) from None
 
     async def run(self, tenant_id: int | None, steps: Steps[T]) -> T:
-        """What comes of steps, once they are committed. Raises Unavailable."""
+        """The result of steps, once they are committed. Raises Unavailable."""
         begin = [Statement("BEGIN"), limits(_only(tenant_id), WRITES_WITHIN, ENDS_WITHIN)]
         try:
             return await self._sessions.run(begin, steps)
@@ -199,7 +199,7 @@ async def take(
     steps: Steps[T],
     within: float | None = ANSWERS_WITHIN,
 ) -> T:
-    """What comes of the steps of a transaction, which begins with the first trip. See `trip` for `within`."""
+    """The result of the steps of a transaction, which begins with the first trip. See `trip` for `within`."""
     try:
         asked = [*begin, *next(steps)]
         skipped = len(begin)

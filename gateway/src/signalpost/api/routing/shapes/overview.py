@@ -13,7 +13,7 @@ from signalpost.domain.stats import Step
 
 
 class Counted(Shape, frozen=True):
-    """What the attempts of a time came to. Attempts that do not count, such as those that were cut short, are left
+    """How the attempts of a span of time ended. Attempts that do not count, such as those that were cut short, are left
     out."""
 
     delivered: int
