@@ -43,6 +43,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.embedded import Documents
 from signalpost.engine.engine import Engine
+from signalpost.engine.host import Host
 from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.eraser import Eraser
@@ -223,8 +224,7 @@ class Gateway:
                 role=settings.role,
             ),
             destinations=destinations,
-            process=NodeProcess(gethostname(), os.getpid()),
-            hear_time=self._hear_time,
+            host=Host(process=NodeProcess(gethostname(), os.getpid()), hear_time=self._hear_time),
         )
 
     def _hear_time(self, now: int, took: int) -> None:

@@ -20,6 +20,7 @@ from signalpost.api.rendering import kept_answers
 from signalpost.domain.documents.links import Links
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
+from signalpost.engine.host import Host
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
@@ -75,9 +76,7 @@ class Process:
             disk,
             settings,
             destinations=world.destinations,
-            boot_time=self._boot_time,
-            cpu=lambda: 0.0,
-            hear_time=self._hear_time,
+            host=Host(boot_time=self._boot_time, cpu=lambda: 0.0, hear_time=self._hear_time),
         )
         world.running.append(self)
 

@@ -5,12 +5,10 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from math import ceil, inf
 from random import Random
-from time import thread_time
 
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.commands.command_queues import Queue
@@ -32,6 +30,7 @@ from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
 from signalpost.engine.fleet.node import Node
 from signalpost.engine.fleet.standing_writer import StandingWriter
+from signalpost.engine.host import Host
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.outcomes import Outcomes
@@ -46,11 +45,11 @@ from signalpost.engine.maintenance.title_keys import TitleKeys
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
 from signalpost.engine.tenant_rates import TenantRates
-from signalpost.runtime.clock import Clock, boot_time
+from signalpost.runtime.clock import Clock
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
-from signalpost.store.fleet import Beat, NodeProcess
+from signalpost.store.fleet import Beat
 from signalpost.store.store import Published, Store
 
 NO_OTHERS = Destinations(())
@@ -68,15 +67,9 @@ class Engine:
         disk: DiskReserve,
         settings: EngineSettings,
         destinations: Destinations = NO_OTHERS,
-        process: NodeProcess = NodeProcess(),  # noqa: B008 - it is frozen
-        boot_time: Callable[[], int] = boot_time,
-        cpu: Callable[[], float] = thread_time,
-        hear_time: Callable[[int, int], None] = lambda _now, _took: None,
+        host: Host = Host(),  # noqa: B008 - it is frozen
     ) -> None:
-        """`destinations` are the kinds other than the webhook. `process` says where this node runs, for people. Its
-        lease is counted by `boot_time`, µs that also go on while the machine sleeps. `cpu` tells the seconds of CPU
-        that the loop's thread has spent. `hear_time` is told what the database's time was, and within how many µs, for
-        clocks that follow it."""
+        """`destinations` are the kinds other than the webhook."""
         self._store, self._clock, self._transport = store, clock, transport
         self._fleet = store.fleet
         self._tasks = Tasks()
@@ -89,7 +82,7 @@ class Engine:
         self.erasures_asked = asyncio.Event()
         """Set by each commit of an erasure."""
         self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
-        self.turns = LoopTurns(cpu)
+        self.turns = LoopTurns(host.cpu)
         """Turns of tenants at what takes the event loop long."""
         self._tests = 0
         """Test deliveries that are in flight."""
@@ -99,7 +92,7 @@ class Engine:
         self.connectors = Connectors(
             destinations, store, transport, self._committer, auto_disable, clock, random, self.turns
         )
-        self._lease = Lease(store.fleet.terms.lease, boot_time)
+        self._lease = Lease(store.fleet.terms.lease, host.boot_time)
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
         self._node = Node(
             store.fleet,
@@ -107,10 +100,10 @@ class Engine:
             self._lease,
             settings.role,
             version("signalpost"),
-            process,
+            host.process,
             self._follower.known_marks,
             lambda: len(self.lanes.numbers),
-            hear_time,
+            host.hear_time,
         )
         self._lane_owner = LaneOwner(
             store.fleet, self.directory, self.lanes, clock, settings.role, settings.lane_bounds
@@ -147,16 +140,19 @@ class Engine:
         self.lanes.start()
         self._follower.start()
         self._lane_owner.start()
-        self._tasks.start(self._node.run(self._on_beat, self._begin_anew))
-        self._tasks.start(self._standing_writer.run())
-        self._tasks.start(self._retention.run())
-        self._tasks.start(self._preparation.run())
-        self._tasks.start(self._title_keys.run())
-        self._tasks.start(self._expiries.run())
-        self._tasks.start(self.disk.run())
-        self._tasks.start(self.key_uses.run())
-        self._tasks.start(self.refused_calls.run())
-        self._tasks.start(self.connectors.keep_consents_alive())
+        for work in (
+            self._node.run(self._on_beat, self._begin_anew),
+            self._standing_writer.run(),
+            self._retention.run(),
+            self._preparation.run(),
+            self._title_keys.run(),
+            self._expiries.run(),
+            self.disk.run(),
+            self.key_uses.run(),
+            self.refused_calls.run(),
+            self.connectors.keep_consents_alive(),
+        ):
+            self._tasks.start(work)
 
     async def _begin(self) -> None:
         """Load what every node knows, join, and claim lanes. Raises Unavailable."""

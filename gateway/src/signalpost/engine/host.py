@@ -1,0 +1,24 @@
+"""What an engine needs of the process and the machine that it runs on, beside its clock."""
+
+from collections.abc import Callable
+from time import thread_time
+
+from msgspec import Struct
+
+from signalpost.runtime.clock import boot_time
+from signalpost.store.fleet import NodeProcess
+
+
+def _ignore_time(_now: int, _took: int) -> None:
+    pass
+
+
+class Host(Struct, frozen=True, kw_only=True):
+    process: NodeProcess = NodeProcess()
+    """Where this node runs, for people."""
+    boot_time: Callable[[], int] = boot_time
+    """µs that also go on while the machine sleeps. The node's lease is counted by them."""
+    cpu: Callable[[], float] = thread_time
+    """The seconds of CPU that the event loop's thread has spent."""
+    hear_time: Callable[[int, int], None] = _ignore_time
+    """Is told what the database's time was, and within how many µs, for clocks that follow it."""
