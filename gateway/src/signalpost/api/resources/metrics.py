@@ -61,7 +61,8 @@ async def _rendered(services: Services) -> bytes:
     families = [
         *_work(engine),
         *_requests(services.requests),
-        *_standing(engine, overview),
+        *_standing(engine),
+        *_lanes(overview),
         *_fleet(engine),
         _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
                "subscription, leaving out events that wait behind others of their document.",
@@ -102,16 +103,12 @@ def _requests(requests: RequestCounts) -> Iterator[Metric]:
     yield seconds
 
 
-def _standing(engine: Engine, overview: LanesOverview) -> Iterator[Metric]:
-    lanes = engine.lanes
+def _standing(engine: Engine) -> Iterator[Metric]:
+    lanes, is_failing = engine.lanes, engine.lanes.failing_since is not None
     yield _gauge("signalpost_attempts_in_flight", "Delivery attempts in flight.", lanes.in_flight)
     yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded yet.", lanes.unrecorded)
     yield _gauge("signalpost_commands_waiting", "Changes that wait to be committed.", engine.waiting)
-    yield _gauge(
-        "signalpost_recording_failing",
-        "1 while delivery results cannot be recorded, else 0.",
-        lanes.failing_since is not None,
-    )
+    yield _gauge("signalpost_recording_failing", "1 while delivery results cannot be recorded, else 0.", is_failing)
     yield _gauge(
         "signalpost_accepting",
         "0 while documents are refused because the disk is nearly full, else 1.",
@@ -119,21 +116,25 @@ def _standing(engine: Engine, overview: LanesOverview) -> Iterator[Metric]:
     )
     yield _gauge("signalpost_disk_free_bytes", "Free disk space at the data directory.", engine.disk.free)
     yield _gauge("signalpost_log_cache_bytes", "Memory that caches recent events of the log.", lanes.cached_bytes)
+    build = {"version": VERSION, "python": platform.python_version()}
+    yield InfoMetricFamily("signalpost_build", "The running version.", build)
+
+
+def _lanes(overview: LanesOverview) -> Iterator[Metric]:
+    waiting = {status: overview.waiting[status] for status in STATUSES}
+    subscriptions = {state: overview.subscriptions[state] for state in STATES}
+    lag = {status: overview.lag[status] for status in STATUSES}
     yield _gauge(
-        "signalpost_deliveries_awaiting_retry",
-        "Deliveries in memory that wait for a retry.",
-        overview.awaiting_retry,
+        "signalpost_deliveries_awaiting_retry", "Deliveries in memory that wait for a retry.", overview.awaiting_retry
     )
     yield _gauges(
         "signalpost_deliveries_waiting",
         "Deliveries in flight, queued, awaiting a retry, or behind others of their document.",
         "status",
-        {status: overview.waiting[status] for status in STATUSES},
+        waiting,
     )
     yield _gauge("signalpost_deliveries_failed", "Deliveries that were given up and are kept.", overview.failed)
-    subscriptions = {state: overview.subscriptions[state] for state in STATES}
     yield _gauges("signalpost_subscriptions", "Subscriptions by health.", "state", subscriptions)
-    lag = {status: overview.lag[status] for status in STATUSES}
     yield _gauges(
         "signalpost_lag_events",
         "Events not yet delivered, given up or waiting for a retry, by subscription status.",
@@ -141,14 +142,8 @@ def _standing(engine: Engine, overview: LanesOverview) -> Iterator[Metric]:
         lag,
     )
     yield _gauges(
-        "signalpost_lag_most_events",
-        "The largest lag of one subscription, by status.",
-        "status",
-        overview.lag_most,
+        "signalpost_lag_most_events", "The largest lag of one subscription, by status.", "status", overview.lag_most
     )
-    yield InfoMetricFamily(
-        "signalpost_build", "The running version.", {"version": VERSION, "python": platform.python_version()}
-    )  # fmt: skip
 
 
 def _fleet(engine: Engine) -> Iterator[Metric]:
