@@ -200,7 +200,7 @@ class HubSpot(Destination[HubSpotConnection, HubSpotConfig]):
         self, connection: HubSpotConnection, config: HubSpotConfig, context: Context, call: Call, reply: Reply
     ) -> Ruling:
         """Errors come as `{"category": …, "message": …}`, those at a limit with a `policyName`."""
-        if 200 <= reply.status < 300:
+        if reply.is_success:
             record = reply.at("id")
             return Done(made={"id": record} if isinstance(record, str) else UNSET)
         if reply.status == 404 and config.when_missing == "leave" and reply.at("category") == "OBJECT_NOT_FOUND":
@@ -213,7 +213,7 @@ class HubSpot(Destination[HubSpotConnection, HubSpotConfig]):
 
     def probed(self, connection: HubSpotConnection, reply: Reply) -> Ruling:
         """Names what HubSpot names."""
-        return Done() if 200 <= reply.status < 300 else _refusal(reply)
+        return Done() if reply.is_success else _refusal(reply)
 
 
 def _origin(connection: HubSpotConnection) -> str:

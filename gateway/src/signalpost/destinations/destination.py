@@ -57,6 +57,11 @@ class Reply(Struct, frozen=True, kw_only=True):
     """The first `MAX_REPLY_BYTES`."""
 
     @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    @property
     def json(self) -> Any:
         """The body as JSON, or {} if it is none."""
         try:
@@ -338,7 +343,7 @@ class Destination(ABC, Generic[C, F]):
 def by_status(reply: Reply) -> Ruling:
     """What a reply means where only its status counts."""
     status = reply.status
-    if 200 <= status < 300:
+    if reply.is_success:
         return Done()
     detail = f"The vendor answered {status}."
     if status == 429:

@@ -218,8 +218,8 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
         if call.method == "DELETE":
             if reply.status in _GONE:
                 return Done(detail="There was no entry.", made={})
-            return Done(detail="The entry is deleted.", made={}) if 200 <= reply.status < 300 else _refusal(reply)
-        if 200 <= reply.status < 300:
+            return Done(detail="The entry is deleted.", made={}) if reply.is_success else _refusal(reply)
+        if reply.is_success:
             link = reply.at("htmlLink")
             return Done(made={"id": _entry_id(context), "url": link if isinstance(link, str) else ""})
         if call.method == "PATCH" and reply.status in _GONE:

@@ -240,7 +240,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
         reply: Reply,
     ) -> Ruling:
         """What Salesforce's answer means."""
-        if 200 <= reply.status < 300:
+        if reply.is_success:
             record = reply.at("id")
             return Done(made={"id": record} if isinstance(record, str) else UNSET)
         if reply.status == 300:
@@ -263,7 +263,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
 
     def revoked(self, connection: SalesforceConnection, reply: Reply) -> Ruling:
         """Says what goes on working."""
-        if 200 <= reply.status < 300 or reply.at("error") == "invalid_token":
+        if reply.is_success or reply.at("error") == "invalid_token":
             return Done(
                 detail="Salesforce no longer accepts the token. The app's own secret or key works until you change it."
             )

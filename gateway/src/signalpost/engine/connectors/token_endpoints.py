@@ -94,7 +94,7 @@ class TokenEndpoints:
 def _read(reply: Reply) -> Issued:
     """What a token endpoint answered. Raises TokenRefused, Unanswered."""
     token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
-    if 200 <= reply.status < 300 and isinstance(token, str) and token:
+    if reply.is_success and isinstance(token, str) and token:
         return Issued(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))
     error, description = reply.at("error"), reply.at("error_description")
     if 400 <= reply.status < 500 and isinstance(error, str) and error in REFUSALS:
