@@ -65,13 +65,19 @@ class Sink:
 
 
 async def watch(port: int, cookie: str, stop: asyncio.Event) -> None:
-    """An open overview: follows what changes, and fetches the page again when something did."""
+    """An open overview: follows what changes, and asks for the page's main part when something did, as `console.js`
+    does."""
     page, stream = await Connection.to(port), await Connection.to(port)
     stream.ask("GET", "/console/t/default/live", {"cookie": cookie})
+    told = ""
     while not stop.is_set():
         with suppress(TimeoutError):
-            if (await asyncio.wait_for(stream.reader.readline(), 1)).startswith(b"data:"):
-                await page.call("GET", "/console/t/default", {"cookie": cookie, "accept-encoding": "gzip"})
+            line = await asyncio.wait_for(stream.reader.readline(), 1)
+            if line.startswith(b"id:"):
+                told = line[3:].decode().strip()
+            if line.startswith(b"data:"):
+                headers = {"cookie": cookie, "accept-encoding": "gzip", "signalpost-told": told}
+                await page.call("GET", "/console/t/default", headers)
     page.writer.close()
     stream.writer.close()
 
@@ -95,10 +101,10 @@ class Bench:
         self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         self._number = 0
 
-    async def turn(self, cookie: str, viewers: int, seconds: float, rate: float) -> Turn:
-        """Deliveries, while so many watch."""
+    async def turn(self, cookies: Sequence[str], seconds: float, rate: float) -> Turn:
+        """Deliveries, while somebody watches in each of these sessions."""
         stop, api = asyncio.Event(), await Connection.to(self._port)
-        watching = [asyncio.create_task(watch(self._port, cookie, stop)) for _ in range(viewers)]
+        watching = [asyncio.create_task(watch(self._port, cookie, stop)) for cookie in cookies]
         await asyncio.sleep(1.5)
         self._sink.seconds.clear()
         used, began = self._cpu(), time.perf_counter()
@@ -158,11 +164,11 @@ async def measure(options: Any) -> None:
             key = (Path(folder) / "operator-key").read_text().strip()
             bench = Bench(int(address.read_text().strip().rpartition(":")[2]), key, process.pid, sink)
             await bench.subscribe(endpoint)
-            cookie = await bench.sign_in(key)
+            cookies = [await bench.sign_in(key) for _ in range(options.viewers)]
             turns: dict[int, list[Turn]] = {0: [], options.viewers: []}
             for _ in range(options.turns):
                 for viewers, figures in turns.items():
-                    figures.append(await bench.turn(cookie, viewers, options.seconds, options.rate))
+                    figures.append(await bench.turn(cookies[:viewers], options.seconds, options.rate))
             for viewers, figures in turns.items():
                 cpu = statistics.median(turn.cpu_of_one for turn in figures)
                 p99 = statistics.median(turn.p99_ms for turn in figures)

@@ -49,6 +49,7 @@ from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
+from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
@@ -277,6 +278,7 @@ class Gateway:
             settings=_settings_shown(settings),
             retry_delays=settings.retry_delays,
             limits=RequestLimits.of_connections(settings.max_connections, clock, engine.share_of),
+            other_nodes=OtherNodes(store.stats, clock, engine.revisions),
             metrics=SharedRendering(clock),
             trusted_proxies=settings.trusted_proxies,
             body_reader=BodyReader(_one_thread(opened, "bodies")),

@@ -1,19 +1,17 @@
 """The stream of changes: it names what changed, tells nothing of it, and takes nothing from others."""
 
-import asyncio
 import json
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from gateway.tests.patience import PATIENCE
+from hypothesis import given
+from hypothesis import strategies as st
 
-from signalpost.api.resources.live import OtherNodes
-from signalpost.domain.errors import Unavailable
-from signalpost.domain.stats import WHOLE_TENANT
-from signalpost.runtime.clock import SystemClock
-from signalpost.store.stats import StatsStore
+from signalpost.api.resources.live import MIN_PAUSE, TOLD_PER_SECOND, pause_until_told
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -148,18 +146,20 @@ def test_an_app_which_reads_no_events_does_not_follow_them(world: "World") -> No
     assert world.get("/v1/live", authorization=f"Bearer {made['key']}").status == 403
 
 
-def test_what_lanes_of_other_nodes_did_is_seen_in_the_statistics() -> None:
-    class Stats:
-        counts: ClassVar[list[dict[int, list[int]]]] = [{60: [1]}, {60: [1]}, {60: [2]}, {60: [2], 120: [1]}]
+@given(watching=st.integers(1, 64), tenant_id=st.integers(1, 10_000), opened=st.lists(st.floats(0, 1e7), min_size=2))
+def test_all_who_watch_a_tenant_are_told_at_the_same_moments(
+    watching: int, tenant_id: int, opened: list[float]
+) -> None:
+    between = max(MIN_PAUSE, watching / TOLD_PER_SECOND)
+    told = [now + pause_until_told(now, tenant_id, watching) for now in opened]
+    apart = [(each - told[0]) / between for each in told]
+    assert all(abs(each - round(each)) < 1e-4 for each in apart)
+    for now, moment in zip(opened, told, strict=True):
+        assert between * 0.499 < moment - now < between * 1.501
+    again = told[0] + pause_until_told(told[0], tenant_id, watching)
+    assert again - told[0] == pytest.approx(between, abs=1e-3)
 
-        async def read(self, tenant_id: int, number: int, step: str, starts: Any) -> Any:
-            assert (tenant_id, number, step) == (7, WHOLE_TENANT, "minute")
-            if not self.counts:
-                raise Unavailable("The database does not answer.")
-            return self.counts.pop(0)
 
-    async def scenario() -> list[bool]:
-        others = OtherNodes(cast(StatsStore, Stats()), SystemClock(), 7)
-        return [await others.did_something() for _ in range(5)]
-
-    assert asyncio.run(scenario()) == [False, False, True, True, False]
+def test_tenants_are_told_one_after_the_other() -> None:
+    moments = sorted(pause_until_told(1000.0, tenant_id, 20) % 5 for tenant_id in range(1, 11))
+    assert min(later - earlier for earlier, later in pairwise(moments)) > 0.1

@@ -402,8 +402,13 @@ def test_an_open_page_is_told_what_changed_and_asks_for_it_only_then(
     made = Visit(desk, world)
     made.page.clock.install()
     made.page.add_init_script(KEEPS_STREAMS)
-    fetched: list[str] = []
-    made.page.on("request", lambda asked: fetched.append(asked.url) if asked.resource_type == "fetch" else None)
+    fetched: list[str | None] = []
+
+    def note(asked: Any) -> None:
+        if asked.resource_type == "fetch":
+            fetched.append(asked.headers.get("signalpost-told"))
+
+    made.page.on("request", note)
     made.open("/events")
     world.wait_until(lambda: made.page.evaluate("streams.some((each) => each.readyState === EventSource.OPEN)"))
     made.page.clock.run_for(10_000)
@@ -411,6 +416,7 @@ def test_an_open_page_is_told_what_changed_and_asks_for_it_only_then(
     world.create_document(title="Seen as it happens")
     made.page.locator("#events").get_by_text("Seen as it happens").wait_for()
     assert len(fetched) >= 1
+    assert all(fetched)  # for the main part alone, which it shares with others who are told the same
     made.context.close()
     assert made.trouble == []
 

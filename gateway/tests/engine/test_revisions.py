@@ -29,3 +29,14 @@ def test_what_changed_after_a_position_is_named_and_nothing_from_before(
 def test_what_is_no_position_of_this_process_may_have_missed_anything(position: str) -> None:
     revisions = Revisions("aa")
     assert revisions.since(1, position) == set(Topic)
+    assert not revisions.has_all_until(revisions.position, position)
+
+
+def test_what_was_seen_has_all_that_changed_before_and_nothing_else() -> None:
+    revisions = Revisions("aa")
+    before = revisions.position
+    revisions.note(1, Topic.EVENTS)
+    after = revisions.position
+    assert revisions.has_all_until(after, before)
+    assert revisions.has_all_until(after, after)
+    assert not revisions.has_all_until(before, after)

@@ -9,6 +9,7 @@ takes no cookie. A form is taken only from a page of the console itself.
 import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Final
@@ -18,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.api.app import Api
+from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
 from signalpost.api.routing.path_table import PathTable
@@ -29,7 +31,7 @@ from signalpost.console.accounts import JOIN, Accounts
 from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.credentials import Credentials, Refused
-from signalpost.console.front import Front
+from signalpost.console.front import Front, is_to_be_zipped
 from signalpost.console.html import environment
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
@@ -38,6 +40,7 @@ from signalpost.console.oidc import Oidc
 from signalpost.console.page import GoOn, Page, ProofNeeded, ShownOnce, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.replies import EarlyReply, Replies, see_other
+from signalpost.console.shared_regions import TOLD, SharedRegions, Sight
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
 from signalpost.domain.sign_in import Session
 from signalpost.runtime.asgi import Receive, Scope, Send
@@ -92,6 +95,7 @@ class Console:
         """`public_urls` are where browsers reach the gateway, beside this machine's own names and addresses."""
         self._api = api
         self._now = services.clock.wall
+        self._directory = services.directory
         self._revisions = services.engine.revisions
         self._public_urls = public_urls
         templates = self.templates = environment()
@@ -107,6 +111,7 @@ class Console:
         templates.globals["version"] = version("signalpost")
         templates.globals["has_oidc"] = provider is not None
         self._live = Live(self._sign_in, self._replies)
+        self._shared_regions = SharedRegions(self._revisions)
         self._pages = PathTable({f"{ROOT}/t/{{tenant}}{page.path}": page for page in pages})
         self._assets, self._version = _load_assets()
         templates.globals["asset"] = lambda name: f"{ROOT}/static/{self._version}/{name}"
@@ -163,6 +168,9 @@ class Console:
         try:
             if request.method == "POST":
                 return await self._carry_out(request, signed_in.session, visit, page)
+            if (told := request.header(TOLD)) is not None:
+                show = partial(self._show_main, request, visit, page)
+                return await self._shared_regions.get(self._sight(request, visit), told, show)
             return await self._show(200, visit, page)
         except GoOn as other:
             return see_other(visit.path(other.path))
@@ -208,6 +216,25 @@ class Console:
         context = await self._context(visit, page, view)
         return await self._replies.full_page(status, page.template, {**context, "position": position})
 
+    async def _show_main(self, request: Request, visit: Visit, page: Page) -> Response:
+        """The main part of a page alone, as it is sent. It knows of its visitor what others share with them."""
+        seen_by = Principal(0, "", "", visit.principal.role, visit.principal.tenant_id)
+        visit = replace(visit, principal=seen_by, is_proved=False)
+        context = self._main_context(visit, page, await page.view(visit))
+        response = await self._replies.full_page(200, page.template, {**context, "is_framed": False})
+        return await self._replies.zipped(response) if is_to_be_zipped(response, request) else response
+
+    def _sight(self, request: Request, visit: Visit) -> Sight:
+        tenant = self._directory.tenant(visit.tenant)
+        return Sight(
+            role=visit.principal.role,
+            own_tenant_id=visit.principal.tenant_id,
+            tenant_id=None if tenant is None else tenant.id,
+            path=request.own_path,
+            query=request.query_string,
+            encodings=request.header(b"accept-encoding"),
+        )
+
     async def _refused(self, visit: Visit, page: Page, problem: Problem) -> Response:
         if problem.status == 401:
             raise EarlyReply(see_other(SIGN_IN))
@@ -223,15 +250,22 @@ class Console:
         if visit.is_operator:
             listed = await visit.calls.read("list_tenants", TenantPage, {"limit": "100"})
             tenants = [each.name for each in listed.data]
+        return {
+            **self._main_context(visit, page, view),
+            "is_framed": True,
+            "position": "",
+            "sections": [each for each in SECTIONS if each[3] in FOR_ALL or visit.is_operator],
+            "tenants": tenants,
+        }
+
+    def _main_context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
+        """What the main part of a page is made of."""
         errors = {} if visit.problem is None or not visit.problem.errors else visit.problem.errors
         return {
-            "position": "",
             "visit": visit,
             "page": page,
             "view": view,
             "now": visit.now,
-            "sections": [each for each in SECTIONS if each[3] in FOR_ALL or visit.is_operator],
-            "tenants": tenants,
             "done": page.done.get(visit.query.get("done", "")),
             "errors": {each.pointer: each.detail for each in errors},
         }

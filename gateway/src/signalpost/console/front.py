@@ -70,7 +70,7 @@ class Front:
             ms=round(seconds * 1000, 1),
             key=None if request.principal is None else request.principal.name,
         )
-        if _is_to_be_zipped(response, request):
+        if is_to_be_zipped(response, request):
             response = await self._replies.zipped(response)
         await send_response(_with_safe_headers(response), request.id, send)
 
@@ -108,7 +108,7 @@ class Front:
         return self._replies.error(421, "Unknown address", detail)
 
 
-def _is_to_be_zipped(response: Response | Streamed, request: Request) -> TypeGuard[Response]:
+def is_to_be_zipped(response: Response | Streamed, request: Request) -> TypeGuard[Response]:
     """The answer to a form may show a secret, and how well it could be compressed beside what others wrote would tell
     of it, so it stays as it is."""
     if isinstance(response, Streamed) or request.method == "POST" or len(response.body) < MIN_ZIPPED:

@@ -59,10 +59,21 @@ class Revisions:
         """Where the changes of all tenants are now."""
         return f"{self._run}-{self._now}"
 
+    def has_all_until(self, seen: str, told: str) -> bool:
+        """Whether what was seen at one position has everything in it that had changed by another one."""
+        seen_at, told_at = self._number(seen), self._number(told)
+        return seen_at is not None and told_at is not None and seen_at >= told_at
+
     def since(self, tenant_id: int, position: str) -> set[Topic]:
         """The topics of a tenant that changed after a position. After one of another process, all may have."""
+        revision = self._number(position)
+        if revision is None:
+            return set(Topic)
+        return {topic for topic, last in self._last.get(tenant_id, {}).items() if last > revision}
+
+    def _number(self, position: str) -> int | None:
+        """The revision of a position; None if it is one of another process, or none at all."""
         run, _, number = position.partition("-")
         if run != self._run or not number.isdecimal() or len(number) > MAX_DIGITS:
-            return set(Topic)
-        revision = int(number)
-        return {topic for topic, last in self._last.get(tenant_id, {}).items() if last > revision}
+            return None
+        return int(number)

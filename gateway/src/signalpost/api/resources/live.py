@@ -3,15 +3,15 @@
 Whoever watches fetches what it shows of a topic again. Nothing waits for a slow reader: while one does not read, no
 message is made for it, and the next one names all that changed meanwhile. A message's id is a revision, so that a
 stream that broke off goes on where it was, on another connection too; on another node, or after a restart, everything
-may have changed. All who watch together are told of at most `TOLD_PER_SECOND` changes a second, because each of them
-then asks for what it shows.
+may have changed.
 
-What lanes of other nodes did is in no commit that this node follows. It is seen in the statistics that every node adds
-to, which are looked at every few seconds.
+All who watch together are told of at most `TOLD_PER_SECOND` changes a second, because each of them then asks for what
+it shows. Those who watch the same tenant are told at the same moments, so that what they ask for can be made once for
+all of them (`console/shared_regions.py`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence, Set
+from collections.abc import AsyncGenerator, Set
 from contextlib import suppress
 from math import inf
 from typing import Annotated, Final
@@ -24,26 +24,22 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.live import Changed
-from signalpost.domain.errors import SignalpostError, TooMany, Unauthenticated, Unavailable
-from signalpost.domain.stats import WHOLE_TENANT
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.errors import TooMany, Unauthenticated, Unavailable
 from signalpost.engine.revisions import Topic
-from signalpost.runtime.clock import Clock
-from signalpost.store.stats import StatsStore
 
 EVENT_STREAM: Final = "text/event-stream"
 MIN_PAUSE: Final = 1.0
-"""Seconds between two messages of a stream, at least."""
+"""Seconds between two messages of a stream, where few watch."""
 TOLD_PER_SECOND: Final = 4.0
 SILENCE: Final = 5.0
 """After so many seconds without a change a message says up to where nothing changed. Proxies keep the connection."""
-LOOK_ELSEWHERE_EVERY: Final = 5.0
 LIFETIME: Final = 600.0
 """A stream ends after so many seconds. A client then opens another one."""
 LAST_EVENT_ID: Final = b"last-event-id"
 _HEADERS: Final = ((CONTENT_TYPE, EVENT_STREAM), ("x-accel-buffering", "no"))
 """The last one tells proxies to pass on each message at once."""
-_BY_OTHER_NODES: Final = frozenset((Topic.DELIVERIES, Topic.REPLAYS))
+_GOLDEN: Final = 0.6180339887
+"""Multiples of it fall far from one another within 1, and so do the moments at which tenants are told."""
 
 
 class LiveQuery(Query, frozen=True):
@@ -73,24 +69,6 @@ async def follow(context: RequestContext) -> Response | Streamed:
     return Streamed(_Stream(context).messages(position), _HEADERS, at_end=lambda: viewers.give_back(caller))
 
 
-class OtherNodes:
-    """Whether lanes of other nodes did something, as far as statistics tell."""
-
-    def __init__(self, stats: StatsStore, clock: Clock, tenant_id: int) -> None:
-        self._stats = stats
-        self._clock = clock
-        self._tenant_id = tenant_id
-        self._seen: Mapping[int, Sequence[int]] | None = None
-
-    async def did_something(self) -> bool:
-        """Whether attempts were counted since the last call, of this node or another. False for the first call, and
-        where the database does not answer."""
-        minute, before = self._clock.wall() // SECOND // 60 * 60, self._seen
-        with suppress(SignalpostError):
-            self._seen = await self._stats.read(self._tenant_id, WHOLE_TENANT, "minute", (minute - 60, minute))
-        return before is not None and before != self._seen
-
-
 class _Stream:
     def __init__(self, context: RequestContext) -> None:
         self._context = context
@@ -98,35 +76,30 @@ class _Stream:
         self._revisions = context.services.engine.revisions
         self._shares = context.services.store.fleet.terms.poll_every < inf
         """Whether other nodes may be at work."""
-        self._other_nodes = OtherNodes(context.services.store.stats, context.services.clock, context.tenant_id)
 
     async def messages(self, position: str | None) -> AsyncGenerator[bytes, None]:
         """Messages that say what changed after a position, or from now on."""
         loop = asyncio.get_running_loop()
         gone = loop.create_task(self._context.request.gone())
-        began = said = looked = loop.time()
+        began = said = loop.time()
         since, tenant_id = self._revisions.since, self._context.tenant_id
         topics = set() if position is None else since(tenant_id, position)
         try:
             position = self._revisions.position
             yield b"retry: 3000\n" + _message(position, topics)
             while loop.time() - began < LIFETIME:
-                await asyncio.wait({gone}, timeout=self._pause)
+                pause = pause_until_told(loop.time(), tenant_id, self._services.limits.viewers.taken)
+                await asyncio.wait({gone}, timeout=pause)
                 if gone.done() or not self._may_go_on():
                     return
+                if self._shares:
+                    await self._services.other_nodes.look(tenant_id)
                 topics = since(tenant_id, position)
-                if self._shares and loop.time() - looked >= LOOK_ELSEWHERE_EVERY:
-                    looked = loop.time()
-                    topics |= _BY_OTHER_NODES if await self._other_nodes.did_something() else set()
                 if topics or loop.time() - said >= SILENCE:
                     position, said = self._revisions.position, loop.time()
                     yield _message(position, topics)
         finally:
             gone.cancel()
-
-    @property
-    def _pause(self) -> float:
-        return max(MIN_PAUSE, self._services.limits.viewers.taken / TOLD_PER_SECOND)
 
     def _may_go_on(self) -> bool:
         """Whether the key is still good for the tenant. One that cannot be checked now is checked again later."""
@@ -138,6 +111,15 @@ class _Stream:
         except Unauthenticated:
             return False
         return True
+
+
+def pause_until_told(now: float, tenant_id: int, watching: int) -> float:
+    """Seconds until those who watch a tenant are told next: the same moments for all of them, other moments for another
+    tenant. `watching` is how many watch in all. Moments that are just ahead are left out, so that nobody is told twice
+    at once."""
+    between = max(MIN_PAUSE, watching / TOLD_PER_SECOND)
+    left = between * (1 - (now / between + tenant_id * _GOLDEN) % 1)
+    return left if left > between / 2 else left + between
 
 
 def _message(position: str, topics: Set[Topic]) -> bytes:

@@ -22,6 +22,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
+from signalpost.engine.other_nodes import OtherNodes
 from signalpost.files.files import Files
 from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
@@ -61,6 +62,7 @@ class Services(Struct, frozen=True, kw_only=True):
     retry_delays: tuple[int, ...]
     """The retry delays of subscriptions that name none, in seconds."""
     limits: RequestLimits
+    other_nodes: OtherNodes
     metrics: SharedRendering
     trusted_proxies: tuple[Network, ...]
     """The proxies whose word is taken on where a request came from."""

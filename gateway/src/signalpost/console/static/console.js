@@ -5,8 +5,8 @@ const parse = (text) => new DOMParser().parseFromString(policy ? policy.createHT
 const $ = (selector, from = document) => from.querySelector(selector);
 
 // --- Fresh regions: fetched again while the page is seen, and replaced where they changed and nobody is at work there.
-// A stream names the topics that changed after a position. Without one, and for what is told by the clock alone,
-// everything is fetched from time to time.
+// A stream names the topics that changed after a position, to all who look at the same moment. Without one, and for
+// what is told by the clock alone, everything is fetched from time to time: with what is told, if something is.
 const PERIOD = 3000, POLL = 10000, SLOW = 30000;
 const root = document.body.dataset.root;
 const fresh = () => [...document.querySelectorAll("[data-fresh]")];
@@ -24,7 +24,8 @@ async function refresh(topics) {
   const later = [];
   fetching = true;
   try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    const told = position ? { "signalpost-told": position } : {}; // then it answers with the main part alone
+    const answer = await fetch(location.href, { headers: { accept: "text/html", ...told } });
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     const page = parse(await answer.text());
     for (const region of regions) {
@@ -57,7 +58,8 @@ function follow() {
   stream = new EventSource(root + "/live" + (position ? "?after=" + position : ""));
   stream.addEventListener("changed", (event) => {
     position = event.lastEventId;
-    refresh(JSON.parse(event.data).topics);
+    if (Date.now() - fetchedAt >= SLOW) refreshAll();
+    else refresh(JSON.parse(event.data).topics);
   });
   stream.onerror = () => {
     if (stream?.readyState !== EventSource.CLOSED) return; // it connects again by itself
@@ -70,7 +72,7 @@ function leave() {
   stream = null;
 }
 setInterval(() => {
-  if (stream?.readyState !== EventSource.OPEN || Date.now() - fetchedAt >= SLOW) refreshAll();
+  if (stream?.readyState !== EventSource.OPEN || Date.now() - fetchedAt >= SLOW + POLL) refreshAll();
   else refresh([]);
   follow();
 }, root ? PERIOD : POLL);
