@@ -250,7 +250,7 @@ class Conformance:
             raise AssertionError(f"The example connection or config is refused: {reasons}") from None
 
     def _contexts(self, trial: Trial) -> Iterator[Context]:
-        """Every sample event: as the first of its document and, if the kind has something remembered, as a later one."""
+        """Every sample event: as the first of its document and, if the kind remembers something, as a later one."""
         yield from samples.contexts()
         if made := self._made(trial):
             yield from (replace(context, made=made) for context in samples.contexts())

@@ -79,7 +79,9 @@ class Trial(Rehearsal):
     def classify(self, context: Context, call: Call, reply: Reply) -> Ruling:
         """The ruling on a reply."""
         config = self.filled(context)
-        ruling = _asked("classify", shown(reply), lambda: self.kind.classify(self.connection, config, context, call, reply))
+        ruling = _asked(
+            "classify", shown(reply), lambda: self.kind.classify(self.connection, config, context, call, reply)
+        )
         return _ruling("classify", ruling, reply)
 
     def classify_to_the_end(self, context: Context, call: Call, reply: Reply) -> Iterator[Ruling]:
@@ -93,7 +95,9 @@ class Trial(Rehearsal):
 
     def probed(self, reply: Reply) -> Ruling:
         """The ruling on a reply to `probe`."""
-        return _ruling("probed", _asked("probed", shown(reply), lambda: self.kind.probed(self.connection, reply)), reply)
+        return _ruling(
+            "probed", _asked("probed", shown(reply), lambda: self.kind.probed(self.connection, reply)), reply
+        )
 
     def discovered(self, reply: Reply) -> Mapping[str, str] | ValueError:
         """What is kept of the reply to `discover`, or why nothing is."""
