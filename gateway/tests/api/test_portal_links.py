@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
 ALL = ["payload", "test", "retry", "replay", "edit", "secret"]
-OF_SUBSCRIPTIONS = [each for each in ROUTES if each.portal is not None and "{id}" in each.path]
 
 
 def make(world: "World", headers: Any = None, **given: Any) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from signalpost.domain.timestamps import SECOND, parse_timestamp
 LINKS = Links(b"", "")
 NOW = 1_700_000_000 * SECOND
 IDS = [f"00000000-0000-4000-8000-{n:012d}" for n in range(10)]
-CHECKED = {"type": "NDA", "title": "A", "owner_email": "o@x", "authorEmail": "a@x"}
 
 
 class Tenants:

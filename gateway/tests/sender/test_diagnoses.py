@@ -68,7 +68,6 @@ def assert_readable(found: Diagnosis) -> None:
         assert ".." not in sentence
 
 
-CHANGED: dict[str, object] = {"secret": BEFORE}
 ANSWERS: list[tuple[bytes, dict[str, object], str]] = [
     (answer(401, SIGNATURE), {}, "signature_refused"),
     (answer(401, SIGNATURE), {"changed_at": {"secret": BEFORE}}, "old_secret"),

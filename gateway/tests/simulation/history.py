@@ -120,10 +120,6 @@ class Timeline(Generic[V]):
     def last(self) -> V:
         return self.changes[-1].value
 
-    @property
-    def is_settled(self) -> bool:
-        return self.changes[-1].done is not None
-
 
 class Secrets(NamedTuple):
     """The secrets of a subscription as its owner knows them."""

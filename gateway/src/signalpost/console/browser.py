@@ -75,7 +75,7 @@ def keeps_cookie(request: Request, scheme: str, public_urls: Collection[str]) ->
 
 
 def _is_address(name: str) -> bool:
-    """Nobody else can have a browser take an address for another one."""
+    """Whether the host is an IP address. No name server of others can make a browser take one for another."""
     return ":" in name or name.replace(".", "").isdigit()
 
 

@@ -60,7 +60,7 @@ def workflow(passed: Sequence[str], now: str) -> Markup:
 
 
 def said(passed: Sequence[str], now: str) -> str:
-    """The same as a sentence."""
+    """The way of a document in a sentence, for who cannot see the drawing. The arguments are those of `workflow`."""
     before = [status for at, status in enumerate(passed) if at == 0 or status != passed[at - 1]]
     if before and before[-1] == now:
         before.pop()

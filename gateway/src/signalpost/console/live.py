@@ -50,7 +50,7 @@ class Live:
                 yield part
 
     async def _is_signed_in(self, token: str) -> bool:
-        """One that cannot be looked at now is looked at again later."""
+        """Whether the session goes on. One that cannot be looked at now is looked at again later."""
         try:
             return await self._sign_in.is_signed_in(token)
         except Unavailable:

@@ -52,7 +52,7 @@ class Visit(Struct, frozen=True, kw_only=True):
         return link is not None and capability in link.can
 
     def need_proof(self) -> None:
-        """For what is risky. Raises ProofNeeded unless whoever is signed in has lately typed a key or a password."""
+        """Refuse something risky to whoever has not lately typed a key or a password. Raises ProofNeeded."""
         if not self.is_proved:
             raise ProofNeeded
 

@@ -50,7 +50,7 @@ class Webhook:
         return self._request(event, attempt, kind, timestamp, self._signatures(event, timestamp, now))
 
     def signing(self, event: Event, now: int) -> "Signing":
-        """For an event that is signed piece by piece; `now` is the wall clock in µs."""
+        """The signatures of an event whose body is given piece by piece; `now` is the wall clock in µs."""
         timestamp = now // SECOND
         return Signing(timestamp, [each.signing(event.id, timestamp) for each in self._signers(now)])
 

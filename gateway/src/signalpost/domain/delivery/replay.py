@@ -149,7 +149,7 @@ class Replay(Struct, frozen=True, kw_only=True):
         return ReplayChoice(self.what, self.types, self.document_id)
 
     def fed(self, cursor: int, queued: int, end: int, now: int) -> "Replay":
-        """After one more part, up to `cursor`, of which so many were queued; `end` is where there will be no more."""
+        """The replay after one more part, up to `cursor`, of which so many were queued; it finishes at `end`."""
         further = replace(self, cursor=cursor, queued=self.queued + queued)
         if cursor < end:
             return further
