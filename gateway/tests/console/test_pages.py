@@ -139,6 +139,16 @@ def test_a_search_that_finds_one_thing_leads_to_it(shop: Shop) -> None:
     assert "Nothing found" in browser.open("/console/t/default/find?q=Lost%20by")
 
 
+def test_subscriptions_are_found_by_name_host_and_state(shop: Shop) -> None:
+    shop.world.create_subscription(name="Of a filter", url="https://filter.example.com/h", status="paused")
+    browser = shop.browser()
+    for query in ("name=of+a+f", "host=filter.", "state=paused&name=Of+a"):
+        text = browser.open(f"/console/t/default/subscriptions?{query}")
+        assert "Of a filter" in text
+        assert "&lt;script&gt;" not in text
+    assert "No subscription is like that." in browser.open("/console/t/default/subscriptions?name=Of+a&state=disabled")
+
+
 def test_the_audit_is_read_as_words_and_verified(shop: Shop) -> None:
     shop.world.create_subscription(name="Told of", eventTypes=["documentCreated", "documentDeleted"])
     browser = shop.browser()

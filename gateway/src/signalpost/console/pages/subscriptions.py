@@ -1,7 +1,8 @@
 """Which endpoints are there, and a new one: will it arrive?"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
@@ -17,18 +18,26 @@ from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
 
+FILTERS: Final = ("name", "host", "state")
+STATES: Final = ("healthy", "failing", "paused", "disabled")
+
 
 class View(Struct, frozen=True):
     data: Sequence[Subscription]
     next: str | None
     is_first: bool
-    same: str = ""
+    same: str
+    """The query that shows the same list from its beginning."""
+    given: Mapping[str, str]
+    states: Sequence[str] = STATES
 
 
 async def view(visit: Visit) -> View:
+    given = {name: visit.query.get(name, "").strip() for name in FILTERS}
     cursor = visit.query.get("cursor")
-    page = await visit.calls.read("list_subscriptions", SubscriptionPage, {"cursor": cursor})
-    return View(page.data, page.next, cursor is None)
+    page = await visit.calls.read("list_subscriptions", SubscriptionPage, {**given, "cursor": cursor})
+    same = urlencode({name: value for name, value in given.items() if value})
+    return View(page.data, page.next, cursor is None, same, given)
 
 
 class NewView(Struct, frozen=True):
