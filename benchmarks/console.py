@@ -7,6 +7,7 @@ import gzip
 import logging
 import re
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -16,19 +17,23 @@ from urllib.parse import urlsplit
 
 import aged_postgres
 import psycopg
+import uvloop
 from large_database import FULL_OF_FAILED, FULL_OF_RETRIES, START, Size, build, external_id
 from queries import sequential_scans, tell_scans
 from rich.console import Console
 from rich.table import Table
 
+from signalpost.cli.serve import SWITCH_INTERVAL
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
 from signalpost.runtime.asgi import App, Message
 from signalpost.settings import Settings
 from signalpost.store.open import find_database
 from signalpost.store.sqlite.connect import connect
+from signalpost_bench.workload import OPERATOR_KEY, PUBLIC_URL
 
 RUNS = 25
+IDLE_SECONDS = 5.0
 BUDGET_MS, LOOP_BUDGET_MS, BYTES_BUDGET = 100.0, 2.0, 25_000
 
 
@@ -38,7 +43,7 @@ class Reply(NamedTuple):
     body: bytes
     ms: float
     loop_ms: float
-    """How long the event loop's thread was busy meanwhile."""
+    """How long the event loop's thread was busy meanwhile, with whatever it was."""
 
 
 async def get(app: App, path: str, headers: Mapping[str, str], method: str = "GET") -> Reply:
@@ -63,12 +68,25 @@ async def get(app: App, path: str, headers: Mapping[str, str], method: str = "GE
     return Reply(sent[0]["status"], dict(sent[0]["headers"]), body, ms * 1000, busy * 1000)
 
 
+async def busy_anyway() -> float:
+    """The share of its time for which the event loop is busy while nobody asks for anything."""
+    began, busy = time.perf_counter(), time.thread_time()
+    await asyncio.sleep(IDLE_SECONDS)
+    return (time.thread_time() - busy) / (time.perf_counter() - began)
+
+
 async def measure(folder: Path, size: Size, url: str | None = None) -> Table:
     settings = Settings(
-        data_dir=folder, database_url=url, master_key=(bytes(32),), retention_days=3_650, disk_reserve_mb=0
+        data_dir=folder,
+        database_url=url,
+        master_key=(bytes(32),),
+        operator_key=OPERATOR_KEY,
+        public_url=PUBLIC_URL,
+        retention_days=3_650,
+        disk_reserve_mb=0,
     )
     async with Gateway(settings) as gateway:
-        key = {"authorization": f"Bearer {gateway.operator_key}"}
+        key = {"authorization": f"Bearer {OPERATOR_KEY}"}
         link = await get(gateway.app, "/v1/console-links", key, "POST")
         entered = await get(
             gateway.app,
@@ -76,12 +94,14 @@ async def measure(folder: Path, size: Size, url: str | None = None) -> Table:
             {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate"},
         )
         signed_in = {"cookie": entered.headers[b"set-cookie"].decode().partition(";")[0], "accept-encoding": "gzip"}
+        anyway = await busy_anyway()
         table = Table("page", "p50 ms", "p95 ms", "on the loop ms", "HTML", "gzipped")
         for name, path in pages(size).items():
             page = await get(gateway.app, f"/console/t/default{path}", signed_in)
-            assert page.status == 200, (name, page.status, page.body[-300:])
+            assert page.status in (200, 303), (name, page.status, page.body[-300:])  # what an id is of is gone to
             runs = [await get(gateway.app, f"/console/t/default{path}", signed_in) for _ in range(RUNS)]
-            times, busy = sorted(run.ms for run in runs), statistics.median(run.loop_ms for run in runs)
+            times = sorted(run.ms for run in runs)
+            busy = statistics.median(run.loop_ms - anyway * run.ms for run in runs)
             p95 = times[int(RUNS * 0.95)]
             plain = gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body
             table.add_row(
@@ -150,7 +170,7 @@ def on_postgres(folder: Path, size: Size, url: str) -> None:
             connection.execute("UPDATE tenant SET paused_at = %s", (START,))  # nothing is sent, and all is read
         said.print(f"Built {size.attempts:,} attempts in {time.perf_counter() - began:.0f} s.")
     before = sequential_scans(url)
-    said.print(asyncio.run(measure(folder, size, url)))
+    said.print(uvloop.run(measure(folder, size, url)))
     time.sleep(2)  # until the server has added up what its processes did
     tell_scans(said, before, sequential_scans(url))
 
@@ -169,6 +189,7 @@ def main() -> None:
         subscriptions=1_000,
     )
     logging.getLogger("signalpost").setLevel(logging.ERROR)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -184,7 +205,7 @@ def main() -> None:
             connection.execute("UPDATE tenant SET paused_at = ?", (START,))
             connection.close()
             Console().print(f"Built {options.attempts:,} attempts in {time.perf_counter() - began:.0f} s.")
-        Console(width=120).print(asyncio.run(measure(folder, size)))
+        Console(width=120).print(uvloop.run(measure(folder, size)))
 
 
 if __name__ == "__main__":

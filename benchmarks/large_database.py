@@ -124,17 +124,18 @@ def _documents(_chance: random.Random, size: Size) -> Rows:
         for number in _shown(range(1, size.documents + 1), "documents"):
             at = START + changed.get(number, number) * STEP
             if number % 10 == 0:
-                yield number, document_id(number), 2, at, at, None, None, None, None, b""
+                yield number, document_id(number), 2, at, at, None, None, None, None, b"", None
                 continue
             status = "paused" if number % 50_000 == 1 else STATUSES[0 if number % 3 else 11]
             owner = "everyone@example.com" if number % 2 else f"owner-{number % 1000}@example.com"
             yield (
                 number, document_id(number), 1, at, None, "Lease" if number % 50_000 == 3 else "NDA", status,
-                f"REF-{number // 20}" if number % 4 else "REF-common", owner, body_of(number),
+                f"REF-{number // 20}" if number % 4 else "REF-common", owner, body_of(number), f"agreement {number}",
             )  # fmt: skip
 
     columns = (
-        "tenant_id, number, external_id, version, updated_at, deleted_at, type, status, reference_id, owner_email, body"
+        "tenant_id, number, external_id, version, updated_at, deleted_at, type, status, reference_id, owner_email,"
+        " body, title_key"
     )
     return Rows("document", columns, ((TENANT, *row) for row in each()))
 
