@@ -11,6 +11,9 @@ Most deliveries are derived (`recorded_lane.py`). A page walks down the log in s
 With a document given, its own events take the log's place. A candidate then has to pass the rest of the filter. All
 stretches of a page together look at `max_scanned` events or candidates: enough to find what is not rare, and few enough
 that a page takes a few milliseconds whatever is asked. Stretches begin small, since most pages fill at once.
+
+A tenant may have thousands of lanes, and a page shows those of fifty deliveries. So lanes are read where a candidate
+needs them; all of them only where candidates are found by how far lanes are.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,11 +27,13 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition, DeliveryView, DeliveryViews
 from signalpost.store.delivery_queries import DeliveryQueries, ListedDelivery, Whose
 from signalpost.store.delivery_views import views_of
-from signalpost.store.recorded_lane import STATUS, RecordedLane
+from signalpost.store.recorded_lane import STATUS, RecordedLane, asked_for
 
 _BOTTOM = DeliveryPosition(0, 0)
 _FAILURES = (DeliveryFilter(status="retrying"), DeliveryFilter(status="failed"))
 """What is looked for as a subscription's latest failure, one after the other."""
+_FOUND_BY_LANES = ("pending", "delivered")
+"""Statuses of which candidates are found by how far each lane is."""
 
 
 async def page(
@@ -41,24 +46,26 @@ async def page(
     max_scanned: int,
 ) -> DeliveryViews:
     """A page of a list; see `DeliveryStore.page`. It looks at `max_scanned` events or candidates at most."""
-    lanes = await queries.lanes(subscriptions)
-    if not lanes:
+    if not subscriptions:
         return DeliveryViews(())
-    walk, position = await _begin(queries, tenant_id, lanes, wanted, below)
+    walk, position = await _begin(queries, tenant_id, subscriptions, wanted, below)
     found: list[ListedDelivery] = []
     for size in _stretch_sizes(limit, max_scanned):
         if position is None:
             break
         stretch = await walk.stretch(position, size)
-        matching = (each for each in stretch.candidates if walk.matches(each, stretch.types))
-        found += islice(matching, limit - len(found))
+        candidates = (each for each in stretch.candidates if walk.may_match(each, stretch.types))
+        count = limit - len(found)
+        while len(found) < limit and (some := [*islice(candidates, count)]):
+            found += (await walk.matching(some))[: limit - len(found)]
+            count *= 4
         position = stretch.reached
         if len(found) == limit:
             position = DeliveryPosition(found[-1].sequence, found[-1].subscription_number)
             break
     events = await queries.entries(tenant_id, {candidate.sequence for candidate in found})
     views = await views_of(
-        queries, tenant_id, [(lanes[each.subscription_number], events[each.sequence]) for each in found]
+        queries, tenant_id, [(walk.lanes[each.subscription_number], events[each.sequence]) for each in found]
     )
     return DeliveryViews(tuple(view for view in views if view is not None), position)
 
@@ -80,7 +87,7 @@ async def latest_failures(
 async def _begin(
     queries: DeliveryQueries,
     tenant_id: int,
-    lanes: Mapping[int, RecordedLane],
+    subscriptions: Sequence[Subscription],
     asked: DeliveryFilter,
     below: DeliveryPosition | None,
 ) -> tuple["_Walk", DeliveryPosition | None]:
@@ -91,9 +98,12 @@ async def _begin(
         low = await queries.sequence_at(tenant_id, asked.created_from)
     if asked.created_to is not None:
         end = await queries.sequence_at(tenant_id, asked.created_to)
-    low = max(low, min(lane.subscription.starts_after for lane in lanes.values()) + 1)
+    low = max(low, min(each.starts_after for each in subscriptions) + 1)
     start = DeliveryPosition(end, 0)
-    return _Walk(queries, tenant_id, lanes, asked, low), start if below is None else min(start, below)
+    walk = _Walk(queries, tenant_id, subscriptions, asked, low)
+    if asked.status in _FOUND_BY_LANES:
+        await walk.read_lanes(subscriptions)
+    return walk, start if below is None else min(start, below)
 
 
 class _Stretch(NamedTuple):
@@ -121,21 +131,26 @@ class _Walk:
         self,
         queries: DeliveryQueries,
         tenant_id: int,
-        lanes: Mapping[int, RecordedLane],
+        subscriptions: Sequence[Subscription],
         asked: DeliveryFilter,
         low: int,
     ) -> None:
         self._queries = queries
         self._tenant_id = tenant_id
-        self._lanes = lanes
+        self._subscriptions = {
+            each.number: each for each in sorted(subscriptions, key=lambda each: each.number, reverse=True)
+        }
+        """The subscriptions of which deliveries are asked for, by number, the highest first."""
+        self.lanes: dict[int, RecordedLane] = {}
+        """The lanes that were read. That of a subscription that was deleted a moment ago is missing."""
         self._asked = asked
         self._low = low
         """Nothing below this sequence is asked for."""
-        self._types = asked.types & reduce(or_, (m for lane in lanes.values() for _, m in lane.subscription.filters))
-        self._whose = Whose(tenant_id, min(lanes) if len(lanes) == 1 else None)
+        self._types = asked.types & reduce(or_, (types for each in subscriptions for _, types in each.filters))
+        self._whose = Whose(tenant_id, subscriptions[0].number if len(subscriptions) == 1 else None)
 
     async def stretch(self, below: DeliveryPosition, size: int) -> _Stretch:
-        top = below.sequence if below.subscription_number > min(self._lanes) else below.sequence - 1
+        top = below.sequence if below.subscription_number > min(self._subscriptions) else below.sequence - 1
         by_document = self._asked.document_id is not None
         match self._asked.status:
             case "failed" | "retrying" as status:
@@ -147,14 +162,32 @@ class _Walk:
             case "skipped":
                 return await (self._derived if by_document else self._skipped)(below, top, size)
             case "delivered":
-                return await self._derived(below, min(top, max(lane.head for lane in self._lanes.values())), size)
+                heads = (lane.head for lane in self.lanes.values())
+                return await self._derived(below, min(top, max(heads, default=0)), size)
             case None:
                 return await self._derived(below, top, size)
 
-    def matches(self, candidate: ListedDelivery, types: Mapping[int, int]) -> bool:
+    def may_match(self, candidate: ListedDelivery, types: Mapping[int, int]) -> bool:
+        """Whether a candidate is asked for, as far as that is known without its lane."""
+        subscription = self._subscriptions.get(candidate.subscription_number)
+        if subscription is None or (self._asked.status == "skipped" and not candidate.is_skipped):
+            return False
+        return asked_for(subscription, candidate.sequence, types.get(candidate.sequence, 0))
+
+    async def matching(self, candidates: Collection[ListedDelivery]) -> list[ListedDelivery]:
+        """The candidates that have the status that is asked for."""
+        numbers = {each.subscription_number for each in candidates} - self.lanes.keys()
+        await self.read_lanes([self._subscriptions[number] for number in numbers])
+        return [each for each in candidates if self._matches(each)]
+
+    async def read_lanes(self, subscriptions: Sequence[Subscription]) -> None:
+        if subscriptions:
+            self.lanes |= await self._queries.lanes(subscriptions)
+
+    def _matches(self, candidate: ListedDelivery) -> bool:
         sequence, number, state, is_skipped = candidate
-        lane = self._lanes.get(number)
-        if lane is None or not lane.asked_for(sequence, types.get(sequence, 0)):
+        lane = self.lanes.get(number)
+        if lane is None:
             return False
         status = lane.status(sequence, state)
         if status == "delivered" and is_skipped:
@@ -174,7 +207,7 @@ class _Walk:
         return _Stretch(found, types, cut or reached)
 
     async def _derived(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
-        types, reached = await self._events(self._low, top, size, size // len(self._lanes))
+        types, reached = await self._events(self._low, top, size, size // len(self._subscriptions))
         exceptions, cut = await self._rows_of(types, STATUS, below, size)
         states = {(each.sequence, each.subscription_number): each.state for each in exceptions}
         reached = cut or reached
@@ -182,7 +215,7 @@ class _Walk:
         candidates = (
             ListedDelivery(sequence, number, states.get((sequence, number)), (sequence, number) in skipped)
             for sequence in types
-            for number in self._lanes
+            for number in self._subscriptions
             if (reached or _BOTTOM) <= (sequence, number) < below
         )
         return _Stretch(candidates, types, reached)
@@ -200,8 +233,8 @@ class _Walk:
         return frozenset(await self._queries.skipped_between(self._tenant_id, min(sequences), max(sequences)))
 
     async def _pending(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
-        unread = [lane for lane in self._lanes.values() if lane.head < top]
-        opened, low = self._opened(top, max(1, size // len(self._lanes)))
+        unread = [lane for lane in self.lanes.values() if lane.head < top]
+        opened, low = self._opened(top, max(1, size // len(self._subscriptions)))
         types: Mapping[int, int] = {}
         if unread:
             # Below the lowest head nothing is unread, and the log need not be looked through.
@@ -215,13 +248,13 @@ class _Walk:
         return _Stretch(candidates, types if unread else await self._types_of(candidates), reached)
 
     async def _pending_of_document(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
-        unread = [lane for lane in self._lanes.values() if lane.head < top]
+        unread = [lane for lane in self.lanes.values() if lane.head < top]
         types, reached = await self._events(self._low, top, size, size // max(1, len(unread)))
         blocked, cut = await self._rows_of(types, (State.BLOCKED,), below, size)
         lowest = min(types, default=top)
         opened = {
             ListedDelivery(sequence, number, None)
-            for number, lane in self._lanes.items()
+            for number, lane in self.lanes.items()
             for sequence in types.keys() & lane.open_between(lowest, top)
         }
         candidates = _between({*opened, *blocked, *_unread(unread, types)}, below, cut or reached)
@@ -236,7 +269,7 @@ class _Walk:
         """
         low = self._low
         found: set[ListedDelivery] = set()
-        for number, lane in self._lanes.items():
+        for number, lane in self.lanes.items():
             opened = lane.open_between(low, top)
             if len(opened) > most:
                 opened = opened[-most:]

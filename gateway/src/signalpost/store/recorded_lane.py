@@ -22,6 +22,11 @@ STATUS: dict[State, DeliveryStatus] = {
 """The status of a delivery by the state of its exception row."""
 
 
+def asked_for(subscription: Subscription, sequence: int, event_type: int) -> bool:
+    """Whether a subscription wanted an event of that type when it was made."""
+    return sequence > subscription.starts_after and event_type & wanted(subscription.filters, sequence) != 0
+
+
 class RecordedLane:
     """A lane as it was last recorded: it tells settled deliveries from others."""
 
@@ -89,8 +94,7 @@ class RecordedLane:
 
     def asked_for(self, sequence: int, event_type: int) -> bool:
         """Whether the subscription wanted an event of that type when it was made."""
-        subscription = self.subscription
-        return sequence > subscription.starts_after and event_type & wanted(subscription.filters, sequence) != 0
+        return asked_for(self.subscription, sequence, event_type)
 
     def status(self, sequence: int, state: int | None) -> DeliveryStatus | None:
         """A delivery's status, given the state of its exception row if it has one. One for which nothing was sent

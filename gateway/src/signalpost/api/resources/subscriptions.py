@@ -1,6 +1,7 @@
 """Subscriptions: create, list, read, change and delete them, and rotate their secrets."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -146,7 +147,8 @@ async def list_names(context: RequestContext) -> Response:
     """For whoever only wants to choose one: how each of them does is not looked at."""
     query: PageQuery = context.query()
     newest_first = reversed(context.subscriptions())
-    found = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
+    matching = (each for each in newest_first if query.cursor is None or each.number < query.cursor)
+    found = [*islice(matching, query.limit + 1)]
     shown = found[: query.limit]
     page = SubscriptionNames(
         data=[NamedSubscription(id=each.id, name=each.name) for each in shown],
