@@ -10,7 +10,7 @@ import pytest
 from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import OWNER
 
-from signalpost.domain.errors import OutcomeUnknown
+from signalpost.domain.errors import OutcomeUnknown, Unavailable
 from signalpost.store.fleet import NodeRole, TenantMark
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.committers import CommitConnection, beginning
@@ -169,6 +169,30 @@ def test_connections_that_the_server_ended_while_nobody_used_them_are_made_anew(
                 await asyncio.sleep(0.01)
         for sessions in (store.readers, store.writers):
             assert await sessions.run(EVERY_TENANT, steps_of(ask_one("SELECT 1::bigint"))) == [(1,)]
+
+    play(scenario)
+
+
+def test_behind_a_pooler_a_node_changes_nothing_where_the_database_went_back(play: "Play", make: "type[Tools]") -> None:
+    """The node's connections hold, and lead to another server. A lane that is recorded as far as it had come before
+    would never deliver what has these numbers by now."""
+
+    async def scenario(shop: "Shop") -> None:
+        store = shop.store
+        assert isinstance(store, PostgresStore)
+        subscription = await shop.subscribe()
+        await shop.publish(make.create(1))
+        source = store.writers._source
+        source.forget()
+        assert source.accepts("what it was before")
+        with pytest.raises(Unavailable):
+            await shop.record(make.flush(subscription, 0, 1))
+        with pytest.raises(Unavailable):
+            await shop.publish(make.create(2))
+        await store.fleet.leave()  # it remembers nothing any more
+        assert (await shop.lane(subscription)).head == 0
+        [event] = (await shop.publish(make.create(2))).events
+        assert event.sequence == 2
 
     play(scenario)
 

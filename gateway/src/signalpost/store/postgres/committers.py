@@ -22,7 +22,7 @@ from signalpost.store.postgres.connect import Row, Statement, trip
 from signalpost.store.postgres.errors import NO_PARTITION, NOT_AS_IT_WAS, as_told, is_conflict, is_lost
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, WRITES_WITHIN, limits
-from signalpost.store.postgres.source import DatabaseSource
+from signalpost.store.postgres.source import HISTORY_NOW, DatabaseSource
 
 T = TypeVar("T")
 TRIES: Final = 5
@@ -61,7 +61,7 @@ class Ended(Enum):
 def beginning(tenants: Sequence[int] | None) -> list[Statement]:
     """What a transaction of a committer begins with; see `limits`."""
     limiting = limits(tenants, WRITES_WITHIN, ENDS_WITHIN)
-    return [Statement("BEGIN"), limiting._replace(sql=limiting.sql + _BY_INDEX)]
+    return [Statement("BEGIN"), limiting._replace(sql=f"{limiting.sql}{_BY_INDEX}, {HISTORY_NOW}")]
 
 
 class CommitConnection:
@@ -81,6 +81,13 @@ class CommitConnection:
     async def trip(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """The rows of each statement. Raises psycopg's Error."""
         return await trip(await self._connected(), statements)
+
+    async def begin(self, tenants: Sequence[int] | None, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Begin a transaction that sees the rows of these tenants. Returns the rows of each of its first statements.
+        Raises psycopg's Error, also where the database went back to before what the node remembers."""
+        _, [(*_, history)], *found = await self.trip([*beginning(tenants), *statements])
+        self._source.check(history)
+        return found
 
     async def commit(self, statements: Sequence[Statement]) -> None:
         """Carry these out as the last of the transaction, and commit it. Raises OutcomeUnknown, and psycopg's Error

@@ -26,7 +26,7 @@ from signalpost.store.batching import BatchWanted, wanted
 from signalpost.store.postgres import batch_reads, batch_writes
 from signalpost.store.postgres.audit_chain import append
 from signalpost.store.postgres.batch_reads import Read
-from signalpost.store.postgres.committers import CommitConnection, Committers, beginning
+from signalpost.store.postgres.committers import CommitConnection, Committers
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import Partitions
@@ -130,11 +130,11 @@ class Publisher:
         """The locked tenants' rows, the names that there are, and the rows of each query."""
         tenants = None if asked.names else [WHOLE, *sorted(asked.tenants)]  # whose end of the audit is there too
         named = [batch_reads.existing_names(asked)] if asked.names else []
-        begin = beginning(tenants)
         reading = [query.statement for query in queries.values()]
-        found = await committer.trip([*begin, batch_reads.lock(asked, waiting=waiting), *named, *reading])
-        locked, read = found[len(begin)], found[len(begin) + 1 + len(named) :]
-        names = frozenset(name for (name,) in found[len(begin) + 1]) if named else frozenset()
+        lock = batch_reads.lock(asked, waiting=waiting)
+        locked, *found = await committer.begin(tenants, [lock, *named, *reading])
+        names = frozenset(name for (name,) in found[0]) if named else frozenset()
+        read = found[len(named) :]
         return locked, names, read
 
 

@@ -25,7 +25,7 @@ from signalpost.store.packing.sequences import pack_sequences
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.asking import ask, steps_of
 from signalpost.store.postgres.columns import blobs, numbers, texts, uuids
-from signalpost.store.postgres.committers import CommitConnection, Committers, beginning
+from signalpost.store.postgres.committers import CommitConnection, Committers
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
 from signalpost.store.postgres.partitions import Partitions
@@ -152,14 +152,13 @@ async def _record(
 
 
 async def _lock_and_read(committer: CommitConnection, flushes: Sequence[LaneFlush], me: int | None) -> _Former:
-    begin = beginning(sorted({flush.tenant_id for flush in flushes}))
+    tenants = sorted({flush.tenant_id for flush in flushes})
     abandoning = _of(_ABANDONED, [(f.subscription_number, f.abandoned_to) for f in flushes if f.abandoned_to])
     changing = _of(_FORMER, [(flush.subscription_number, sequence) for flush in flushes for sequence in flush.rows])
     lock = [
         Statement(_LOCK, (numbers(f.subscription_number for f in flushes), numbers(f.version for f in flushes), me))
     ]
-    found = await committer.trip([*begin, *lock, *abandoning, *changing])
-    locked, *read = found[len(begin) :]
+    locked, *read = await committer.begin(tenants, [*lock, *abandoning, *changing])
     return _Former(
         counts={number: RowCounts(*counts) for number, *counts in locked},
         abandoned=[(number, state, count) for number, state, count in read[0]] if abandoning else [],

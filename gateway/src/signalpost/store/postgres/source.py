@@ -3,7 +3,9 @@
 A standby that takes over begins another history, and so does a restore. It may lack what was committed before, and give
 the same numbers again. Whatever a node does there by what it remembers is wrong: it would claim lanes and send events
 of the former history in place of those that have their numbers by now. So a connection to another history is refused
-until the node has let go of what it remembers. Its beats go there all the same, which is how it notices.
+until the node has let go of what it remembers. Its beats go there all the same, which is how it notices. A pooler keeps
+the node's connections when the server behind it is replaced, so whatever commits, records or claims looks again in its
+transaction.
 """
 
 from typing import Final
@@ -13,11 +15,12 @@ from psycopg import AsyncConnection
 
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
 
-HISTORY: Final = Statement(
-    "SELECT CASE WHEN NOT pg_is_in_recovery() THEN (SELECT system_identifier::text FROM pg_control_system())"
+HISTORY_NOW: Final = (
+    "CASE WHEN NOT pg_is_in_recovery() THEN (SELECT system_identifier::text FROM pg_control_system())"
     " || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END"
 )
 """The history is that of one cluster on one timeline. A standby has none until it is promoted."""
+HISTORY: Final = Statement(f"SELECT {HISTORY_NOW}")
 
 
 class DatabaseSource:
@@ -35,14 +38,18 @@ class DatabaseSource:
             self._history = history
         return history is not None and history == self._history
 
+    def check(self, history: str | None) -> None:
+        """Raises psycopg's OperationalError where this is not the history that connections have found so far."""
+        if not self.accepts(history):
+            raise psycopg.OperationalError("the database is not what it was before the connection was lost")
+
     async def connect(self) -> AsyncConnection[Row]:
         """A new connection. Raises psycopg's OperationalError where there is none to be had, or its history is another
         one, and StartError where the URL or the server's version is wrong."""
         connection = await self.connect_anyway()
         try:
             [[(history,)]] = await trip(connection, [HISTORY])
-            if not self.accepts(history):
-                raise psycopg.OperationalError("the database is not what it was before the connection was lost")
+            self.check(history)
         except BaseException:
             await connection.close()
             raise
