@@ -126,6 +126,10 @@ class Shop:
     def content(self) -> bytes:
         return self._implementation.content(self.folder)
 
+    def meddle(self, statement: str) -> None:
+        """Carry out a statement past every node."""
+        self._implementation.meddle(self.url, statement)
+
     async def reopen(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         await self.store.close()
         meanwhile()

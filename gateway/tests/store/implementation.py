@@ -10,5 +10,7 @@ class Implementation(NamedTuple):
     """The URL of a database of which everything is kept in a folder."""
     add_tenant: Callable[[str], int]
     """Add another tenant, whose log is empty, to the database of a URL. Returns its number."""
+    meddle: Callable[[str, str], None]
+    """Carry out a statement on the database of a URL, past every node."""
     content: Callable[[Path], bytes]
     """All that the database of a folder keeps, as it is on disk, as far as it can be read."""

@@ -119,6 +119,35 @@ def test_the_history_of_a_database_stays_the_same_while_nothing_is_lost(play: "P
     play(scenario)
 
 
+def test_where_a_number_was_given_again_a_node_leaves_the_row_of_another_alone(play: "Play") -> None:
+    """A database that went back has forgotten which numbers it gave."""
+
+    async def scenario(shop: "Shop") -> None:
+        other, first, second = await two_nodes(shop)
+        shop.meddle(f"UPDATE node SET joined_at = joined_at + 1 WHERE id = {second}")
+        await other.store.fleet.drain()
+        assert await other.store.fleet.beat() is None
+        await other.store.fleet.leave()
+        assert (await beat(shop)).nodes == (NodeRow(first, 1, NodeRole.ALL), NodeRow(second, 0, NodeRole.ALL))
+
+    play(scenario)
+
+
+def test_a_node_that_begins_anew_seals_with_no_data_key_that_the_database_has_lost(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await join(shop)
+        await shop.subscribe(1)
+        shop.meddle("DELETE FROM data_key WHERE purpose = 'sealing'")
+        shop.meddle("DELETE FROM lane")
+        shop.meddle("DELETE FROM subscription")
+        await shop.store.fleet.leave()
+        await join(shop)
+        made = await shop.subscribe(2)
+        assert (await (await shop.another()).subscription(2)) == made
+
+    play(scenario)
+
+
 def test_a_dead_node_is_removed_and_learns_of_that_with_its_next_beat(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         other, first, second = await two_nodes(shop)

@@ -200,7 +200,8 @@ class FleetStore(Protocol):
         ...
 
     async def leave(self) -> None:
-        """Remove this node's row, as the last thing that it does. What it still owns may be taken."""
+        """Remove this node's row, as the last thing that it does, or before it joins again because the database is not
+        what it was. What it still owns may be taken. A row that has its number by now, but is another's, stays."""
         ...
 
     # --- Lanes --------------------------------------------------------------------------------------------------------

@@ -203,6 +203,11 @@ class Vault:
         for sealing in self._sealing.values():
             sealing.ends_at = 0
 
+    def seal_anew(self) -> None:
+        """Seal nothing more with the data keys of now: the database may have lost them, and what it keeps under such a
+        key can never be opened."""
+        self._sealing.clear()
+
     def forget(self, tenant_id: int) -> None:
         """Forget the data keys of a tenant."""
         self._sealing.pop(tenant_id, None)

@@ -34,6 +34,11 @@ def _add_tenant(url: str) -> int:
     return int(added[0])
 
 
+def _meddle(url: str, statement: str) -> None:
+    with psycopg.connect(url.replace(f"{OWNER}@", f"{SUPERUSER}@")) as connection:
+        connection.execute(statement.encode())
+
+
 def _content(folder: Path) -> bytes:
     """Every row of every table, in the form in which its values are kept."""
     parts: list[bytes] = []
@@ -47,4 +52,4 @@ def _content(folder: Path) -> bytes:
     return b"".join(parts)
 
 
-POSTGRES = Implementation(_url, _add_tenant, _content)
+POSTGRES = Implementation(_url, _add_tenant, _meddle, _content)

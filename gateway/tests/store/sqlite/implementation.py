@@ -16,8 +16,14 @@ def _add_tenant(url: str) -> int:
     return number
 
 
+def _meddle(url: str, statement: str) -> None:
+    connection = apsw.Connection(str(sqlite_file(url)))
+    connection.execute(statement)
+    connection.close()
+
+
 def _content(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-SQLITE = Implementation(default_url, _add_tenant, _content)
+SQLITE = Implementation(default_url, _add_tenant, _meddle, _content)

@@ -48,11 +48,15 @@ from signalpost.store.postgres.sessions import (
 from signalpost.store.postgres.source import HISTORY, DatabaseSource
 from signalpost.store.vault import Vault
 
+_ME: Final = "id = $1 AND joined_at = $2"
+"""A node's own row. Where the database went back it may give a number again that it has given before."""
 _JOIN: Final = (
     "INSERT INTO node (beat, beat_at, joined_at, role, program, schema, host, process)"
-    f" SELECT 0, now, now, $1, $2, $3, $4, $5 FROM (SELECT {NOW} AS now) t RETURNING id"
+    f" SELECT 0, now, now, $1, $2, $3, $4, $5 FROM (SELECT {NOW} AS now) t RETURNING id, joined_at"
 )
-_BEAT: Final = f"UPDATE node SET beat = beat + 1, beat_at = {NOW}, lanes = $2 WHERE id = $1 RETURNING beat"
+_BEAT: Final = f"UPDATE node SET beat = beat + 1, beat_at = {NOW}, lanes = $3 WHERE {_ME} RETURNING beat"
+_DRAIN: Final = f"UPDATE node SET is_draining = true WHERE {_ME}"
+_LEAVE: Final = f"DELETE FROM node WHERE {_ME}"
 _NODES: Final = "SELECT id, beat, role, is_draining FROM node ORDER BY id"
 _SHOWN: Final = f"SELECT {NODE_COLUMNS}, beat_at, {NOW} FROM node ORDER BY id"
 _MARKS: Final = "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
@@ -106,6 +110,7 @@ class PostgresFleet:
         """What `_marks` add up to, or less: they may have been read a moment later."""
         self._role = NodeRole.ALL
         self.node_id: int | None = None
+        self._joined_at = 0
 
     @property
     def owner(self) -> int | None:
@@ -121,7 +126,7 @@ class PostgresFleet:
 
     async def join(self, role: NodeRole, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
         told = (str(role), program, MIGRATIONS[-1].number, *process)
-        [(number,)] = await self._writers.rows(EVERY_TENANT, _JOIN, *told)
+        [(number, self._joined_at)] = await self._writers.rows(EVERY_TENANT, _JOIN, *told)
         self.node_id, self._role = number, role
         self._announcements.speak_as(number)
         return int(number)
@@ -130,7 +135,7 @@ class PostgresFleet:
         beating = [
             Statement("BEGIN ISOLATION LEVEL REPEATABLE READ"),
             limits(EVERY_TENANT, READS_WITHIN),
-            Statement(_BEAT, (self.node_id, lanes)),
+            Statement(_BEAT, (self.node_id, self._joined_at, lanes)),
             Statement(_NODES),
             Statement(_MARKS),
             Statement(_STATE),
@@ -156,7 +161,7 @@ class PostgresFleet:
         )
 
     async def drain(self) -> None:
-        await self._writers.rows(EVERY_TENANT, "UPDATE node SET is_draining = true WHERE id = $1", self.node_id)
+        await self._writers.rows(EVERY_TENANT, _DRAIN, self.node_id, self._joined_at)
 
     async def nodes(self) -> list[NodeShown]:
         found = await self._readers.rows(EVERY_TENANT, _SHOWN)
@@ -170,8 +175,10 @@ class PostgresFleet:
     async def leave(self) -> None:
         left, self.node_id = self.node_id, None
         self._source.forget()
+        self._vault.seal_anew()
+        self._sum_of_marks = None
         try:
-            await self._writers.rows(EVERY_TENANT, "DELETE FROM node WHERE id = $1", left)
+            await self._writers.rows(EVERY_TENANT, _LEAVE, left, self._joined_at)
         except BaseException:
             self.node_id = left  # its row may be there
             raise

@@ -45,6 +45,7 @@ class SqliteFleet:
         self._now = now
         self.terms = terms
         self.node_id: int | None = None
+        self._joined_at = 0
         self._role = NodeRole.ALL
 
     @property
@@ -55,24 +56,25 @@ class SqliteFleet:
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
     async def join(self, role: NodeRole, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
-        self.node_id, self._role = await self._join(role, program, process), role
+        self.node_id, self._joined_at = await self._join(role, program, process)
+        self._role = role
         return self.node_id
 
     @writing
-    def _join(self, connection: apsw.Connection, role: NodeRole, program: str, process: NodeProcess) -> int:
+    def _join(self, connection: apsw.Connection, role: NodeRole, program: str, process: NodeProcess) -> tuple[int, int]:
         ((number,),) = rows(connection, "UPDATE fleet SET last_node = last_node + 1 RETURNING last_node")
         now = self._now()
         connection.execute(
             "INSERT INTO node (id, beat, at, role, program, host, process, joined_at) VALUES (?, 0, ?, ?, ?, ?, ?, ?)",
             (number, now, role, program, *process, now),
         )
-        return int(number)
+        return number, now
 
     @writing
     def beat(self, connection: apsw.Connection, lanes: int = 0) -> Beat | None:
-        moved = "UPDATE node SET beat = beat + 1, at = ?, lanes = ? WHERE id = ? RETURNING beat"
+        moved = "UPDATE node SET beat = beat + 1, at = ?, lanes = ? WHERE id = ? AND joined_at = ? RETURNING beat"
         now = self._now()
-        found = rows(connection, moved, (now, lanes, self.node_id))
+        found = rows(connection, moved, (now, lanes, self.node_id, self._joined_at))
         if not found:
             return None
         ((keys_version,),) = rows(connection, "SELECT keys_version FROM fleet")
@@ -87,11 +89,11 @@ class SqliteFleet:
         )
 
     async def drain(self) -> None:
-        await self._drain(self.node_id)
+        await self._drain(self.node_id, self._joined_at)
 
     @writing
-    def _drain(self, connection: apsw.Connection, number: int | None) -> None:
-        connection.execute("UPDATE node SET is_draining = 1 WHERE id = ?", (number,))
+    def _drain(self, connection: apsw.Connection, number: int | None, joined_at: int) -> None:
+        connection.execute("UPDATE node SET is_draining = 1 WHERE id = ? AND joined_at = ?", (number, joined_at))
 
     @reading
     def nodes(self, connection: apsw.Connection) -> list[NodeShown]:
@@ -104,11 +106,12 @@ class SqliteFleet:
 
     async def leave(self) -> None:
         left, self.node_id = self.node_id, None
-        await self._leave(left)
+        self._vault.seal_anew()
+        await self._leave(left, self._joined_at)
 
     @writing
-    def _leave(self, connection: apsw.Connection, number: int | None) -> None:
-        connection.execute("DELETE FROM node WHERE id = ?", (number,))
+    def _leave(self, connection: apsw.Connection, number: int | None, joined_at: int) -> None:
+        connection.execute("DELETE FROM node WHERE id = ? AND joined_at = ?", (number, joined_at))
 
     # --- Lanes --------------------------------------------------------------------------------------------------------
 
