@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from signalpost.domain.errors import SignalpostError
+from signalpost.domain.errors import SignalpostError, Unavailable
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.directory import Directory
@@ -64,6 +64,7 @@ class Follower:
     def begin(self, tenants: list[Tenant]) -> None:
         """Begin with these tenants, as they are known."""
         self._known = {tenant.id: tenant.config_version for tenant in tenants}
+        self._keys_version = 0  # its number may be another's, if the database went back
 
     def start(self) -> None:
         if self._shares:
@@ -175,9 +176,19 @@ class Follower:
     # --- Configurations -----------------------------------------------------------------------------------------------
 
     async def check(self, tenant_id: int, version: int) -> None:
-        """Wait until a tenant's configuration is known at this version or a later one. Raises Unavailable."""
-        while self._known.get(tenant_id, 0) < version:
+        """Wait until a tenant's configuration is known at this version or a later one. Raises Unavailable, also where
+        there is no such version: the database has lost what was told of it."""
+        if not await self._is_known(tenant_id, version):
+            raise Unavailable("The database went back: this node is about to load everything again.")
+
+    async def _is_known(self, tenant_id: int, version: int) -> bool:
+        """Whether a tenant's configuration is known at this version or a later one once it was read, if it has to be.
+        Raises Unavailable."""
+        for _ in range(2):  # a read that is under way may have begun before that version was there
+            if self._known.get(tenant_id, 0) >= version:
+                return True
             await asyncio.shield(self._read(tenant_id))
+        return self._known.get(tenant_id, 0) >= version
 
     def _catch_up_soon(self, tenant_id: int, version: int) -> None:
         if tenant_id not in self._awaited:
@@ -186,7 +197,9 @@ class Follower:
 
     async def _until_known(self, tenant_id: int) -> None:
         async def read() -> None:
-            await self.check(tenant_id, self._awaited[tenant_id])
+            version = self._awaited[tenant_id]
+            if not await self._is_known(tenant_id, version) and self._awaited[tenant_id] == version:
+                self._awaited[tenant_id] = 0  # the database has lost it
 
         while self._known.get(tenant_id, 0) < self._awaited[tenant_id]:
             await self._repeated(read, "a tenant's configuration")
