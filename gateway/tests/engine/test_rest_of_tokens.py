@@ -1,6 +1,7 @@
 """A connection that is about to forget its credentials lets nothing be asked for, unless another node does not end."""
 
 import asyncio
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -46,6 +47,17 @@ class TurnOfNobody(TurnOfAnother):
         raise NotFound("connection_not_found", "gone")
 
 
+class TurnAfterAnother(TurnOfAnother):
+    """Another node has renewed the token, and this one learns of that while it takes the turn."""
+
+    def __init__(self) -> None:
+        self.learn: Callable[[], None] = lambda: None
+
+    async def begin(self) -> bool:
+        self.learn()
+        return True
+
+
 def tokens_with(turn: TurnOfAnother, time: VirtualTime, granted: Granted = GRANTED) -> Tokens:
     clock: Any = type("Now", (), {"wall": lambda _: time.now * SECOND, "steady": lambda _: time.now * SECOND})()
     unused: Any = None
@@ -81,6 +93,22 @@ def test_where_another_node_does_not_end_its_turn_the_connection_goes_on_as_befo
             await tokens.rest()
         assert time.now >= RESTS_WITHIN
         assert tokens.ready_at(0) == 0
+
+    loop = VirtualLoop(time)
+    loop.run_until_complete(scenario())
+    loop.close()
+
+
+def test_a_node_that_learns_of_a_renewed_token_while_it_takes_the_turn_asks_for_none() -> None:
+    turn, time = TurnAfterAnother(), VirtualTime(0.0)
+    tokens = tokens_with(turn, time, GRANTED_LONG_AGO)
+    turn.learn = lambda: tokens.follow(GRANTED)
+
+    async def scenario() -> None:
+        await tokens.wait()
+        assert tokens.authorization == "Bearer token"
+        assert tokens.trouble is None, "there is nobody to ask"
+        assert turn.ended == 1
 
     loop = VirtualLoop(time)
     loop.run_until_complete(scenario())

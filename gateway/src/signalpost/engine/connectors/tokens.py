@@ -278,9 +278,16 @@ class Tokens:
         """Wait for the turn. Returns False where nothing has to be asked for any more, such as once another node has
         renewed the token."""
         granted = self._granted
-        while self._granted is granted and self._access is access and not self._closed and not self._is_resting:
+
+        def is_needed() -> bool:
+            return self._granted is granted and self._access is access and not self._closed and not self._is_resting
+
+        while is_needed():
             if await self._turn.begin():
-                return True
+                if is_needed():
+                    return True
+                await self._turn.end()  # it learned of another token while it took the turn
+                return False
             await asyncio.sleep(TURN_AGAIN_AFTER if self._granted is granted else 0)
         return False
 
