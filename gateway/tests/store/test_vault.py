@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from signalpost.commands.command import IdempotencyKey
-from signalpost.domain.errors import StartError
+from signalpost.domain.errors import StartError, Unavailable
 from signalpost.store.vault import (
     EPOCH_AGE,
     KEY_BYTES,
@@ -91,6 +91,17 @@ def test_what_was_sealed_before_there_were_data_keys_still_opens(plain: bytes) -
 def test_a_key_of_another_length_is_told(size: int) -> None:
     with pytest.raises(StartError, match=f"has {size}"):
         MasterKeys([bytes(KEY_BYTES), bytes(size)])
+
+
+def test_a_vault_that_is_to_seal_anew_seals_nothing_until_it_is_given_a_data_key() -> None:
+    place = Place("subscription", 1, "1", 0)
+    vault = vault_for(1)
+    sealed = vault.seal(b"secret", place)
+    vault.seal_anew()
+    assert vault.lacks(1, 0)
+    with pytest.raises(Unavailable):
+        vault.seal(b"secret", place)
+    assert vault.open(sealed, place) == b"secret"
 
 
 def test_a_data_key_opens_with_the_master_key_that_wraps_it_alone() -> None:

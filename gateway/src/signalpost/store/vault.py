@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.domain.errors import StartError
+from signalpost.domain.errors import StartError, Unavailable
 from signalpost.domain.timestamps import SECOND
 
 KEY_BYTES: Final = 32
@@ -216,8 +216,11 @@ class Vault:
             self._ciphers.pop(number, None)
 
     def seal(self, plain: bytes, place: Place) -> bytes:
-        """`plain`, to be opened in its place only. The tenant must not lack a data key."""
-        sealing = self._sealing[place.tenant_id]
+        """`plain`, to be opened in its place only. The tenant must not lack a data key. Raises Unavailable where its
+        keys were let go of since."""
+        sealing = self._sealing.get(place.tenant_id)
+        if sealing is None:
+            raise Unavailable("The data keys are being read again: nothing was changed. Repeat the request.")
         sealing.left -= 1
         nonce = os.urandom(_NONCE_BYTES)
         return sealing.header + nonce + sealing.cipher.encrypt(nonce, plain, _bound(sealing.header, place))
