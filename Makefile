@@ -38,7 +38,7 @@ simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1
 	@$(BIN)/python -m gateway.tests.simulation.runner --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
 
 simulate-fleets: .venv/dev ## The same with several nodes on one database
-	@$(BIN)/python -m gateway.tests.simulation.runner --fleets --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
+	@$(BIN)/python -m gateway.tests.simulation.runner --fleets --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf} $${TROUBLE:+--trouble $$TROUBLE}
 
 planted-fleets: .venv/dev ## Plant faults into the nodes of fleets, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.simulation.planted_in_fleets

@@ -9,12 +9,15 @@
 - No attempt is recorded twice, and each lane knows how many of its deliveries wait.
 - In the end everything that was committed and wanted is delivered, nothing else was sent, and all nodes know the same.
 
+What must hold once the database has gone back is in `failover_checkers.py`.
+
 A node that the database forgot may do as if it owned its lanes until its next beat tells it, or it is refused a record.
 """
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from gateway.tests.simulation.failover_checkers import FailoverCheckers
 from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.world.network import SentRequest
 
@@ -36,6 +39,7 @@ SIGNED_WITHIN = 4.0
 """The database's time that a node goes by is as old as half of a beat took, which is up to 4 s on a slow wire; and a
 signature has whole seconds."""
 _OWNER = "SELECT s.number, l.owner FROM lane l JOIN subscription s ON s.number = l.subscription_number WHERE s.id = ?"
+_EVENTS = "SELECT tenant_id, sequence, id FROM event"
 _LANES = (
     "SELECT s.number, l.head, l.open, l.owner, l.awaiting_retry + l.blocked, t.last_sequence"
     " FROM lane l JOIN subscription s ON s.number = l.subscription_number JOIN tenant t ON t.id = s.tenant_id"
@@ -61,6 +65,7 @@ class FleetCheckers:
         self._in_flight: dict[tuple[str, str], list[SentRequest]] = {}
         self.retried: Counter[Key] = Counter()
         """How often somebody asked for each delivery once more."""
+        self.failovers = FailoverCheckers(world)
 
     # --- As it happens ------------------------------------------------------------------------------------------------
 
@@ -68,18 +73,24 @@ class FleetCheckers:
         node = self._world.nodes[sent.process]
         if self._world.time.now >= node.wire.lease_until:
             self._world.fail("lease", f"{sent}: its node's lease ended at {node.wire.lease_until:.3f}")
-        before = self.sends.setdefault((sent.host, sent.sequence), [])
-        document = (sent.host, sent.document_id)
-        others, firsts = self._in_flight.setdefault(document, []), self._firsts.setdefault(document, [])
+        others = self._in_flight.setdefault((sent.host, sent.document_id), [])
         self._check_own_overlap(sent, others)
-        self._check_time(sent, before)
+        self._check_signature(sent)
         self._check_owner(sent, node)
+        if not self.failovers.is_lost(sent):
+            self._check_delivery(sent, node, others)
+        others.append(sent)
+
+    def _check_delivery(self, sent: SentRequest, node: FleetNode, others: list[SentRequest]) -> None:
+        before = self.sends.setdefault((sent.host, sent.sequence), [])
+        firsts = self._firsts.setdefault((sent.host, sent.document_id), [])
+        self._check_time(sent, before)
+        self.failovers.sent(sent, node, is_retried=self.retried[sent.host, sent.sequence] > 0)
         if not node.is_forgotten:
             self._check_repeat(sent, before)
             self._check_overlap(sent, others)
             if not before:
                 self._check_order(sent, firsts)
-        others.append(sent)
         if not before:
             firsts.append(sent)
         before.append(sent)
@@ -91,9 +102,23 @@ class FleetCheckers:
         for requests in self._in_flight.values():
             requests[:] = [sent for sent in requests if sent.process != node.number]
 
-    def _check_time(self, sent: SentRequest, before: list[SentRequest]) -> None:
+    def failed_over(self) -> None:
+        """The database went back: what it has lost was never there, and its numbers are given again."""
+        kept = {(tenant, sequence): event for tenant, sequence, event in self._world.rows(_EVENTS)}
+        for place, sends in [*self.sends.items()]:
+            tenant, _ = self._world.subscribed[place[0]]
+            if kept.get((tenant, place[1])) != pack_uuid(sends[0].event_id):
+                self._world.counts["delivered, and lost by a failover"] += any(sent.is_delivered for sent in sends)
+                del self.sends[place], self.retried[place]
+        for firsts in self._firsts.values():
+            firsts[:] = [first for first in firsts if self.sends.get((first.host, first.sequence), [])[:1] == [first]]
+        self.failovers.failed_over(self.sends, +self.retried)
+
+    def _check_signature(self, sent: SentRequest) -> None:
         if abs(sent.signed_at - sent.wall / SECOND) > SIGNED_WITHIN:
             self._world.fail("signatures", f"{sent} is signed at {sent.signed_at}, and it is {sent.wall / SECOND:.1f}")
+
+    def _check_time(self, sent: SentRequest, before: list[SentRequest]) -> None:
         if self.retried[sent.host, sent.sequence]:
             return
         for failed in before:
@@ -104,7 +129,7 @@ class FleetCheckers:
     def _check_owner(self, sent: SentRequest, node: FleetNode) -> None:
         me = node.store.fleet.node_id
         _, identity = self._world.subscribed[sent.host]
-        ((lane, owner),) = self._world.rows(_OWNER, pack_uuid(identity))
+        lane, owner = next(iter(self._world.rows(_OWNER, pack_uuid(identity))), (0, None))
         if owner != me and (not node.is_forgotten or lane in node.store.lanes.refused):
             self._world.fail("owner", f"{sent} is sent by node {me}, and node {owner} owns the lane")
 
@@ -156,11 +181,13 @@ class FleetCheckers:
             was_cut_off = any(self._world.nodes[sent.process].is_dead for sent in requests)
             if not was_cut_off and not any(sent.is_delivered for sent in requests):
                 self._world.fail("delivery", f"{key[0]} never got {key[1]}")
-        for host, sequence in self.sends.keys() - owed:
-            self._world.fail("selection", f"{host} did not ask for {sequence}")
+        for key in self.sends.keys() - owed:
+            if not self.failovers.may_be_unwanted(key):
+                self._world.fail("selection", f"{key[0]} did not ask for {key[1]}")
         for twice in self._world.rows(_RECORDED_TWICE):
             self._world.fail("records", f"an attempt was recorded twice (subscription, sequence, number): {twice}")
         self.check_counts()
+        self.failovers.finished()
 
     def check_counts(self) -> None:
         for (number,) in self._world.rows(_MISCOUNTED):

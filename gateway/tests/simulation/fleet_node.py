@@ -5,6 +5,7 @@ ever. What it does then may be done again by others.
 """
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from gateway.tests.world.process import Machine, Process
@@ -24,6 +25,13 @@ MAX_DRIFT = 0.001
 """The share by which a machine's clock runs fast or slow at most: ten times what a bad quartz does."""
 
 
+STARTS_AGAIN_AFTER = 0.5
+"""The seconds between two tries to start a node."""
+NOT_BEATS = frozenset(Operation) - {Operation.BEAT}
+CHECKED_BEHIND_A_POOLER = frozenset((Operation.HISTORY, Operation.PUBLISH, Operation.RECORD, Operation.CLAIM))
+"""What looks in its transaction whether the database is what the node remembers; see `Wire._accepts`."""
+
+
 class Wire(StoreFaults):
     """The way of one node to the database."""
 
@@ -32,6 +40,10 @@ class Wire(StoreFaults):
         self._node = node
         self.is_cut = False
         self.is_slow = False
+        self._history: int | None = None
+        """Which history of the database the node has found so far; None where it remembers nothing of any."""
+        self.asked: Counter[Operation] = Counter()
+        """What reached the database."""
         self.loses = 0.0
         """The share of requests of which the answer is lost."""
         self._beat_began = 0.0
@@ -41,19 +53,42 @@ class Wire(StoreFaults):
     async def before(self, operation: Operation) -> None:
         if operation is Operation.BEAT:
             self._beat_began = self._world.time.now
+        if operation is Operation.LEAVE:
+            self._history = None
         await asyncio.sleep(self._seconds())
-        if self.is_cut:
+        while self._world.database.is_down and not self._node.has_started:
+            await asyncio.sleep(STARTS_AGAIN_AFTER)  # whoever supervises it does that
+        if self.is_cut or self._world.database.is_down:
             raise Unavailable("The database cannot be reached.")
+        if not self._accepts(operation):
+            raise Unavailable("The database is not what it was before the connection was lost.")
+        self.asked[operation] += 1
         if operation in (Operation.CLAIM, Operation.RELEASE):
             self._world.trace(f"process {self._node.number}: {operation}")
 
     async def after(self, operation: Operation) -> None:
+        history = self._world.database.history
         await asyncio.sleep(self._seconds())
-        if self.is_cut or self._world.random.random() < self.loses:
+        is_lost = self.is_cut or history != self._world.database.history
+        if is_lost or self._world.random.random() < self.loses:
             raise Unavailable("The answer was lost.")
         if operation is Operation.BEAT:
             self.lease_until = self._beat_began + SHARED.lease * (1.0 + MAX_DRIFT)
             self._node.hear_of_beat(self._beat_began)
+
+    @property
+    def history(self) -> str:
+        return str(self._world.database.history)
+
+    def _accepts(self, operation: Operation) -> bool:
+        """Whether what leads to the database now may do this for a node that remembers what it found there. A new
+        connection to another history is refused to all but beats. A pooler keeps its clients' connections, so there
+        each transaction looks that must not be made by what was true before."""
+        if operation not in (CHECKED_BEHIND_A_POOLER if self._world.plan.pooled else NOT_BEATS):
+            return True
+        if self._history is None:
+            self._history = self._world.database.history
+        return self._history == self._world.database.history
 
     def _seconds(self) -> float:
         return self._world.random.uniform(0.0, 2.0 if self.is_slow else 0.004)
@@ -76,7 +111,7 @@ class FleetNode(Process):
         self._ahead, self._drift = world.random.uniform(-1.0, 1.0), world.random.uniform(-1.0, 1.0)
         super().__init__(
             world,
-            world.database,
+            world.database.path,
             Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=SHARED),
             EngineSettings(),
         )

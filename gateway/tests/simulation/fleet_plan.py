@@ -3,8 +3,8 @@
 from random import Random
 from typing import NamedTuple
 
-TROUBLES = ("kill", "freeze", "cut", "slow_down", "lose_answers", "stop", "join", "forget")
-"""What may happen to a node; see `fleet_troubles.py`."""
+TROUBLES = ("kill", "freeze", "cut", "slow_down", "lose_answers", "stop", "join", "forget", "fail_over")
+"""What may happen to a node, and to the database; see `fleet_troubles.py`."""
 
 
 class FleetPlan(NamedTuple):
@@ -32,8 +32,17 @@ class FleetPlan(NamedTuple):
     """The share of announcements that arrive."""
     lasts: float = 60.0
     """The seconds in which clients write and nodes fail. A short world goes wrong as often as a long one."""
+    pooled: bool = False
+    """Whether a pooler is in front of the database: it keeps nodes' connections while the server is replaced, and nodes
+    hear no announcements."""
     apart: float = 0.0
     """The seconds by which machines' clocks differ from the database's at most; each runs fast or slow, too."""
+
+
+def with_trouble(seed: int, trouble: str) -> FleetPlan:
+    """The plan of a world in which this happens, alone or with something else."""
+    plan = draw(Random(seed))
+    return plan._replace(troubles=(trouble, plan.troubles[seed % len(plan.troubles)]), faults=max(2, plan.faults))
 
 
 def draw(random: Random) -> FleetPlan:
@@ -52,5 +61,6 @@ def draw(random: Random) -> FleetPlan:
         retrying=random.choice((0.03, 0.03, 0.3)),
         heard=random.choice((0.9, 0.9, 0.3, 0.0)),
         lasts=random.choice((15.0, 15.0, 30.0, 60.0)),
+        pooled=random.choice((False, True)),
         apart=random.choice((0.0, 3.0, 7_200.0)),
     )

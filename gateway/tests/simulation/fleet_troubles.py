@@ -30,7 +30,9 @@ class FleetTroubles:
             "stop": self._stop,
             "join": self._join,
             "forget": self._forget,
+            "fail_over": self._fail_over,
         }
+        self._is_failing_over = False
 
     @property
     def next_end(self) -> float:
@@ -60,6 +62,8 @@ class FleetTroubles:
         running = self._world.running
         if kind == "join":
             return len(running) < MAX_NODES
+        if kind == "fail_over":
+            return not self._is_failing_over
         return kind != "freeze" or (len(running) > 1 and not any(node.is_frozen for node in running))
 
     # --- Nodes that come and go ---------------------------------------------------------------------------------------
@@ -139,6 +143,28 @@ class FleetTroubles:
         once, and the node learns of it with its next beat."""
         self._world.rows("DELETE FROM node WHERE id = ?", node.store.fleet.node_id)
         node.be_forgotten()
+
+    # --- The database -------------------------------------------------------------------------------------------------
+
+    def _fail_over(self, _: FleetNode) -> None:
+        """The server is lost, and a standby takes over that has followed it up to now and no further."""
+        self._is_failing_over = True
+        standby = self._world.database.copied()
+
+        def take_over() -> None:
+            self._world.trace("a standby has taken over")
+            self._world.database.is_down = self._is_failing_over = False
+
+        def crash() -> None:
+            if any((node.wire.at_work and node.is_frozen) or not node.has_started for node in self._world.running):
+                # A frozen node's transaction would run later, and a node that finds no database does not start.
+                if not self._world.is_healing:
+                    self._later(1.0, crash)
+                return
+            self._world.crash_database(standby)
+            self._later(self._random.choice((0.0, 0.5, 3.0, 8.0)), take_over)
+
+        self._later(self._random.choice((0.0, 0.3, 1.0, 3.0)), crash)
 
     def _later(self, seconds: float, end: Callable[[], None]) -> None:
         self._begun += 1

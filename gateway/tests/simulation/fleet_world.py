@@ -1,5 +1,5 @@
 """A fleet in a seeded world: two to five nodes on one database, which join, leave, are killed, freeze, and cannot reach
-the database for a while (`fleet_troubles.py`).
+the database for a while. The database may lose what was committed last (`fleet_troubles.py`).
 
 The nodes are real engines and stores, each with an event loop and a wire of its own to the database: what it asks may
 take long, may not arrive, or may be done without an answer. SQLite runs one transaction at a time, so nothing
@@ -10,26 +10,29 @@ import asyncio
 import itertools
 from collections import Counter, deque
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import apsw
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
 from gateway.tests.simulation.fleet_checkers import RETRY_DELAY, FleetCheckers
+from gateway.tests.simulation.fleet_database import FleetDatabase
 from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.simulation.fleet_plan import FleetPlan, draw
 from gateway.tests.simulation.fleet_troubles import FleetTroubles
 from gateway.tests.simulation.seeded_world import Violation
-from gateway.tests.world.folder import fresh
 from gateway.tests.world.network import Reply, SentRequest
+from gateway.tests.world.store import Operation
 from gateway.tests.world.world import World
 
+from signalpost.commands.command import Completed
 from signalpost.commands.documents import CreateDocument, PatchDocument
 from signalpost.commands.subscriptions import CreateSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain.errors import SignalpostError
 from signalpost.store.fleet import TenantMark
 from signalpost.store.sqlite.codec import pack_uuid
-from signalpost.store.sqlite.connect import connect
 
 SETTLES_WITHIN = 120.0
 """The seconds in which everything must be settled once all is well."""
@@ -46,10 +49,7 @@ class FleetWorld(World[FleetNode]):
         super().__init__(Random(seed))
         self.seed = seed
         self.plan = given or draw(self.random)
-        self.database = folder / f"fleet-{seed}-{id(self)}.db"
-        fresh(self.plan.tenants).write(self.database)
-        self._outside = connect(self.database)
-        """A connection of whoever looks on."""
+        self.database = FleetDatabase(folder / f"fleet-{seed}-{id(self)}.db", self.plan.tenants)
         self.nodes: dict[int, FleetNode] = {}
         self.subscribed: dict[str, tuple[int, str]] = {}
         """The tenant and the id of the subscription with each host."""
@@ -64,7 +64,7 @@ class FleetWorld(World[FleetNode]):
 
     def rows(self, statement: str, *bindings: Any) -> list[Any]:
         """The rows of a statement that somebody else carries out on the database."""
-        return self._outside.execute(statement, bindings).fetchall()
+        return self.database.rows(statement, *bindings)
 
     # --- What is seen -------------------------------------------------------------------------------------------------
 
@@ -99,6 +99,8 @@ class FleetWorld(World[FleetNode]):
         self.fail("defects", f"the database broke: {error!r}")
 
     def announced(self, by: FleetNode, marks: Mapping[int, TenantMark]) -> None:
+        if self.plan.pooled:
+            return
         for node in self.running:
             if node is not by and node.has_started and self.random.random() < self.plan.heard:
                 node.loop.call_later(self.random.uniform(0.0, 0.02), node.store.fleet.on_marks, marks)
@@ -151,6 +153,18 @@ class FleetWorld(World[FleetNode]):
         """End a node at once."""
         node.kill()
         self._checkers.killed(node)
+
+    def crash_database(self, standby: apsw.Connection) -> None:
+        """End the server of the database at once, and have it be from then on what a standby has. Nobody reaches it
+        yet."""
+        self.database.is_down = True
+        while any(node.wire.at_work for node in self.running):
+            self.step_before(inf)  # each transaction is done or not
+        self.trace("the database goes back")
+        self.database.go_back(standby)
+        for node in self.nodes.values():
+            node.be_forgotten()  # with what it recorded; one that has ended will never be told
+        self._checkers.failed_over()
 
     async def _serve(self, node: FleetNode) -> None:
         await node.engine.start()
@@ -231,7 +245,10 @@ class FleetWorld(World[FleetNode]):
             command = CreateDocument(
                 tenant_id=tenant, document_id=document, new=new_document(), source_app="app", idempotency=None
             )
-        await node.engine.submit(command)
+        history = self.database.history
+        outcome = await node.engine.submit(command)
+        assert isinstance(outcome, Completed)
+        self._checkers.failovers.answered(outcome.event_id, history)
 
     # --- The end ------------------------------------------------------------------------------------------------------
 
@@ -244,6 +261,7 @@ class FleetWorld(World[FleetNode]):
         # What a client was about to do is done meanwhile, so it is looked at once more after that.
         while any(self._is_unsettled(end) for _ in range(2)):
             pass
+        self._rest()
         self._checkers.finished()
         for node in list(self.running):
             node.kill()
@@ -258,13 +276,19 @@ class FleetWorld(World[FleetNode]):
         self.drive(TOLD_WITHIN)
         return unsettled is not None
 
+    def _rest(self) -> None:
+        """Nobody has anything to do, so nodes ask for nothing but whether there is."""
+        before = {node: node.wire.asked[Operation.FOLLOW] for node in self.running}
+        self.drive(TOLD_WITHIN)
+        for node, asked in before.items():
+            if node.wire.asked[Operation.FOLLOW] > asked:
+                self.fail("rest", f"process {node.number} reads again and again what is not there")
+
     def close(self) -> None:
         """Let go of everything."""
         for node in list(self.running):
             node.kill()
-        self._outside.close()
-        for ending in ("", "-wal", "-shm"):
-            self.database.with_name(f"{self.database.name}{ending}").unlink(missing_ok=True)
+        self.database.close()
 
     def last_steps(self) -> list[str]:
         return [f"{self.plan}", *self._trace]
@@ -277,7 +301,8 @@ def simulate(seed: int, folder: Path, given: FleetPlan | None = None, traced: in
         world.run()
     except BaseException as error:
         steps = "\n".join(world.last_steps())
-        error.add_note(f"{steps}\nTo run it again: make simulate-fleets SEED={seed} COUNT=1")
+        again = "" if given is None else ", with the same TROUBLE"
+        error.add_note(f"{steps}\nTo run it again: make simulate-fleets SEED={seed} COUNT=1{again}")
         raise
     finally:
         world.close()

@@ -9,28 +9,35 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gateway.tests.simulation import fleet_node
 from gateway.tests.simulation.fleet_plan import FleetPlan
 from gateway.tests.simulation.fleet_world import simulate
 from gateway.tests.simulation.planting import Faults, Live, counts_whoever_owns
+from gateway.tests.world.store import Operation
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.event import Event
 from signalpost.domain.fleet.roster import Roster
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
+from signalpost.engine.fleet import node
 from signalpost.engine.fleet.follower import AGAIN_AFTER, NEWS_AT_ONCE, Follower
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import DatabaseClock
 from signalpost.store import row_changes
 from signalpost.store.fleet import LaneInbox
 from signalpost.store.lanes import LaneRow
 from signalpost.store.sqlite import record
+from signalpost.store.sqlite.fleet import SqliteFleet
 from signalpost.store.store import Published
+from signalpost.store.vault import Vault
 
 MOST_SEEDS = 20
 FAULTS = Faults(simulate, MOST_SEEDS)
@@ -233,6 +240,93 @@ def _(right: Any) -> Any:
         right(self, subscription, replace(row, rows=tuple(each._replace(due=0) for each in row.rows)))
 
     return take
+
+
+# --- A database that went back ----------------------------------------------------------------------------------------
+
+LOSING: dict[str, Any] = {"faults": 4, "lasts": 30.0, "tenants": 2}
+
+
+@fault("does not look whether the database went back", node, "_is_earlier", among("fail_over", pooled=True, **LOSING))
+def _(_right: Any) -> Any:
+    return lambda *_: False
+
+
+@fault("keeps events that the database has lost", LogCache, "forget", among("fail_over", **LOSING))
+def _(_right: Any) -> Any:
+    def forget(self: LogCache) -> None:
+        self.end.clear()
+        self.seen.clear()
+
+    return forget
+
+
+@fault(
+    "records behind a pooler how far a lane had come before",
+    fleet_node,
+    "CHECKED_BEHIND_A_POOLER",
+    among("fail_over", pooled=True, **LOSING),
+)
+def _(right: Any) -> Any:
+    return right - {Operation.RECORD}
+
+
+@fault("claims lanes before it has noticed", fleet_node, "NOT_BEATS", among("fail_over", "kill", **LOSING))
+def _(right: Any) -> Any:
+    return right - {Operation.CLAIM, Operation.RECORD}
+
+
+@fault(
+    "keeps the versions of configurations that the database has lost",
+    Follower,
+    "begin",
+    among("fail_over", changing=0.4, **LOSING),
+)
+def _(right: Any) -> Any:
+    def begin(self: Follower, tenants: list[Tenant]) -> None:
+        known = dict(self._known)
+        right(self, tenants)
+        self._known |= {number: max(version, self._known.get(number, 0)) for number, version in known.items()}
+
+    return begin
+
+
+@fault(
+    "asks for ever for what the database has lost",
+    Follower,
+    "_is_known",
+    among("fail_over", "slow_down", lasts=6.0, changing=0.6, heard=1.0),
+)
+def _(_right: Any) -> Any:
+    async def is_known(self: Follower, tenant_id: int, version: int) -> bool:
+        while self._known.get(tenant_id, 0) < version:
+            await asyncio.shield(self._read(tenant_id))
+        return True
+
+    return is_known
+
+
+@fault(
+    "seals with data keys that the database has lost",
+    Vault,
+    "seal_anew",
+    among("fail_over", faults=6, lasts=12.0, tenants=5, subscriptions=30, subscribing=0.5),
+)
+def _(_right: Any) -> Any:
+    return lambda _self: None
+
+
+@fault(
+    "removes the row of a node that has its number by now",
+    SqliteFleet,
+    "_leave",
+    among("fail_over", "forget", **LOSING, reply_after=SLOW_RECEIVERS),
+)
+def _(_right: Any) -> Any:
+    async def leave(self: SqliteFleet, number: int | None, _joined_at: int) -> None:
+        await self._writer.run(lambda connection: connection.execute("DELETE FROM node WHERE id = ?", (number,)))
+
+    return leave
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.tests.simulation import fleet_world
 from gateway.tests.simulation.coverage import Coverage
+from gateway.tests.simulation.fleet_plan import TROUBLES, with_trouble
 from gateway.tests.simulation.logs import watched
 from gateway.tests.simulation.seeded_world import TRACED, SeededWorld, Violation
 from gateway.tests.simulation.simulation import Simulation
@@ -69,6 +70,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200, help="how many seeds, one after the other")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
     parser.add_argument("--fleets", action="store_true", help="worlds of several nodes on one database")
+    parser.add_argument("--trouble", choices=TROUBLES, help="of fleets: this happens in every world")
     parser.add_argument("--trace", action="store_true", help="show every step")
     parser.add_argument("--coverage", action="store_true", help="show which of the gateway's lines were not reached")
     options = parser.parse_args()
@@ -82,7 +84,8 @@ def main() -> int:
                     traced = ALL_STEPS if options.trace else TRACED
                     world: SeededWorld | fleet_world.FleetWorld
                     if options.fleets:
-                        world = fleet_world.simulate(seed, folder, traced=traced)
+                        plan = options.trouble and with_trouble(seed, options.trouble)
+                        world = fleet_world.simulate(seed, folder, plan, traced)
                     else:
                         world = simulate(seed, folder, traced)
             except Violation as violation:

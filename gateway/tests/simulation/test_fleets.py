@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
-from gateway.tests.simulation.fleet_plan import FleetPlan
+from gateway.tests.simulation.fleet_plan import FleetPlan, with_trouble
 from gateway.tests.simulation.fleet_world import FleetWorld, simulate
+from gateway.tests.world.store import Operation
 
 from signalpost.domain.errors import Unavailable
+from signalpost.store.fleet import TenantMark
 
 QUIET = FleetPlan(
     tenants=1, nodes=1, subscriptions=1, documents=1, faults=0, pauses=(1.0,), reply_after=(0.01,), failing=0.0
@@ -20,6 +22,17 @@ def test_a_fleet_keeps_every_promise(seed: int, folder: Path) -> None:
     simulate(seed, folder)
 
 
+@pytest.mark.parametrize("seed", [1, 3, 4])
+def test_a_fleet_goes_on_from_what_its_database_has_kept(seed: int, folder: Path) -> None:
+    world = simulate(seed, folder, with_trouble(seed, "fail_over"))
+    assert world.database.history > 1
+
+
+def test_a_node_notices_that_the_database_went_back_while_it_loaded_what_was_there(folder: Path) -> None:
+    """Behind a pooler no connection tells the node."""
+    simulate(900323, folder, with_trouble(900323, "fail_over"))
+
+
 def test_a_lane_is_taken_up_again_whose_attempts_end_after_its_node_has_begun_anew(folder: Path) -> None:
     plan = QUIET._replace(documents=20, pauses=(0.2,), reply_after=(4.0,), faults=1, troubles=("forget",))
     simulate(2, folder, plan)
@@ -28,6 +41,19 @@ def test_a_lane_is_taken_up_again_whose_attempts_end_after_its_node_has_begun_an
 def test_a_node_that_begins_anew_claims_its_lanes_once(folder: Path) -> None:
     """What it delivers next is recorded, and not sent again."""
     simulate(2, folder, QUIET._replace(pauses=(20.0,), faults=3, troubles=("forget",)))
+
+
+def test_a_node_asks_no_more_for_a_change_that_the_database_has_lost(folder: Path) -> None:
+    """The node was told of a version of the configuration that is not there."""
+    world = FleetWorld(1, folder, QUIET)
+    node = world.start_node()
+    world.drive(3.0)
+    node.loop.call_soon(node.store.fleet.on_marks, {1: TenantMark(0, 99, 0)})
+    world.drive(1.0)
+    asked = node.wire.asked[Operation.FOLLOW]
+    world.drive(3.0)
+    assert node.wire.asked[Operation.FOLLOW] == asked > 0
+    world.close()
 
 
 def test_a_node_that_cannot_know_which_keys_were_revoked_knows_none(folder: Path) -> None:

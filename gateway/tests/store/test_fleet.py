@@ -115,6 +115,7 @@ def test_the_history_of_a_database_stays_the_same_while_nothing_is_lost(play: "P
         before = (await beat(shop)).history
         await other.do(make.create(1))
         assert (await beat(shop)).history == (await beat(other)).history == before
+        assert await shop.store.fleet.history() == before
 
     play(scenario)
 

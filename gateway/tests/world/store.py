@@ -1,12 +1,24 @@
 """The real SQLite store, with faults to order before and after what it is asked for."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
 
+from msgspec.structs import replace
+
 from signalpost.commands.command import Command
 from signalpost.domain.event import Event
-from signalpost.store.fleet import ALONE, Beat, TenantConfig, TenantMark, Terms
+from signalpost.store.fleet import (
+    ALONE,
+    Beat,
+    LaneInbox,
+    NodeProcess,
+    NodeRole,
+    TenantConfig,
+    TenantMark,
+    Terms,
+)
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.log import LogPart
 from signalpost.store.sqlite.fleet import SqliteFleet
@@ -37,16 +49,40 @@ class Operation(StrEnum):
     RELEASE = "release"
     FOLLOW = "follow"
     """Reading what other nodes committed."""
+    MARKS = "marks"
+    """Reading how far tenants are."""
+    HISTORY = "history"
+    JOIN = "join"
+    LEAVE = "leave"
 
 
 class StoreFaults:
-    """What goes wrong with a store: nothing, unless a subclass says so. Each method may wait, or raise."""
+    """What goes wrong with a store: nothing, unless a subclass says so. `before` and `after` may wait, or raise."""
+
+    at_work = 0
+    """How many operations the store has begun and not ended."""
 
     async def before(self, operation: Operation) -> None:
         """Called before the store does anything."""
 
     async def after(self, operation: Operation) -> None:
         """Called once it is done, and before the engine learns that."""
+
+    @property
+    def history(self) -> str:
+        """Which history of the database beats tell of."""
+        return ""
+
+    @asynccontextmanager
+    async def around(self, operation: Operation) -> AsyncIterator[None]:
+        """What goes wrong before and after the store does something."""
+        await self.before(operation)
+        self.at_work += 1
+        try:
+            yield
+        finally:
+            self.at_work -= 1
+        await self.after(operation)
 
 
 class FaultyLog(SqliteLog):
@@ -60,17 +96,13 @@ class FaultyLog(SqliteLog):
 
     async def after(self, tenant_id: int, sequence: int, limit: int) -> LogPart:
         self.pages_read += 1
-        await self._faults.before(Operation.PAGE)
-        page = await super().after(tenant_id, sequence, limit)
-        await self._faults.after(Operation.PAGE)
-        return page
+        async with self._faults.around(Operation.PAGE):
+            return await super().after(tenant_id, sequence, limit)
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         self.bodies_read += len(sequences)
-        await self._faults.before(Operation.BODIES)
-        bodies = await super().events(tenant_id, sequences)
-        await self._faults.after(Operation.BODIES)
-        return bodies
+        async with self._faults.around(Operation.BODIES):
+            return await super().events(tenant_id, sequences)
 
 
 class FaultyRetention(SqliteRetention):
@@ -79,10 +111,8 @@ class FaultyRetention(SqliteRetention):
         self._faults = faults
 
     async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
-        await self._faults.before(Operation.PRUNE)
-        pruned = await super().prune_log(tenant_id, floor, limit)
-        await self._faults.after(Operation.PRUNE)
-        return pruned
+        async with self._faults.around(Operation.PRUNE):
+            return await super().prune_log(tenant_id, floor, limit)
 
 
 class FaultyLanes(SqliteLanes):
@@ -100,18 +130,16 @@ class FaultyLanes(SqliteLanes):
         """The lanes of which this process was refused a record, and has not found since that they are its own."""
 
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
-        await self._faults.before(Operation.RECORD)
-        self.refills += sum(flush.refill > 0 for flush in flushes)
-        recorded = await super().record(flushes)
-        self.is_fenced = self.is_fenced or len(recorded) < len(flushes)
-        await self._faults.after(Operation.RECORD)
+        async with self._faults.around(Operation.RECORD):
+            self.refills += sum(flush.refill > 0 for flush in flushes)
+            recorded = await super().record(flushes)
+            self.is_fenced = self.is_fenced or len(recorded) < len(flushes)
         self.refused |= {flush.subscription_number for flush in flushes} - recorded.keys()
         return recorded
 
     async def load(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        await self._faults.before(Operation.LANES)
-        rows = await super().load(wanted)
-        await self._faults.after(Operation.LANES)
+        async with self._faults.around(Operation.LANES):
+            rows = await super().load(wanted)
         self.refused -= {number for number, row in rows.items() if row.owner == self._node_id()}
         return rows
 
@@ -130,34 +158,47 @@ class FaultyFleet(SqliteFleet):
         self.on_marks: Callable[[Mapping[int, TenantMark]], None] = lambda _marks: None
 
     async def beat(self, lanes: int = 0) -> Beat | None:
-        await self._faults.before(Operation.BEAT)
-        beat = await super().beat(lanes)
-        await self._faults.after(Operation.BEAT)
-        return beat
+        async with self._faults.around(Operation.BEAT):
+            beat = await super().beat(lanes)
+        return beat and replace(beat, history=self._faults.history)
+
+    async def history(self) -> str:
+        async with self._faults.around(Operation.HISTORY):
+            return self._faults.history
+
+    async def join(self, role: NodeRole, program: str, process: NodeProcess = NodeProcess()) -> int:  # noqa: B008 - it is frozen
+        async with self._faults.around(Operation.JOIN):
+            return await super().join(role, program, process)
+
+    async def leave(self) -> None:
+        async with self._faults.around(Operation.LEAVE):
+            await super().leave()
 
     async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        await self._faults.before(Operation.CLAIM)
-        rows = await super().claim(wanted)
-        await self._faults.after(Operation.CLAIM)
+        async with self._faults.around(Operation.CLAIM):
+            rows = await super().claim(wanted)
         self.on_claimed(rows)
         return rows
 
     async def release(self, subscription_numbers: Iterable[int]) -> None:
-        await self._faults.before(Operation.RELEASE)
-        await super().release(subscription_numbers)
-        await self._faults.after(Operation.RELEASE)
+        async with self._faults.around(Operation.RELEASE):
+            await super().release(subscription_numbers)
+
+    async def marks(self) -> dict[int, TenantMark]:
+        async with self._faults.around(Operation.MARKS):
+            return await super().marks()
+
+    async def inbox(self, subscription_numbers: Iterable[int]) -> dict[int, LaneInbox]:
+        async with self._faults.around(Operation.FOLLOW):
+            return await super().inbox(subscription_numbers)
 
     async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, LogPart]:
-        await self._faults.before(Operation.FOLLOW)
-        pages = await super().news(seen, limit)
-        await self._faults.after(Operation.FOLLOW)
-        return pages
+        async with self._faults.around(Operation.FOLLOW):
+            return await super().news(seen, limit)
 
     async def config(self, tenant_id: int) -> TenantConfig | None:
-        await self._faults.before(Operation.FOLLOW)
-        config = await super().config(tenant_id)
-        await self._faults.after(Operation.FOLLOW)
-        return config
+        async with self._faults.around(Operation.FOLLOW):
+            return await super().config(tenant_id)
 
     def announce(self, marks: Mapping[int, TenantMark]) -> None:
         self.on_announced(marks)
@@ -180,7 +221,5 @@ class FaultyStore(SqliteStore):
         self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer, lambda: self.fleet.node_id)
 
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
-        await self._faults.before(Operation.PUBLISH)
-        published = await super().publish(commands)
-        await self._faults.after(Operation.PUBLISH)
-        return published
+        async with self._faults.around(Operation.PUBLISH):
+            return await super().publish(commands)

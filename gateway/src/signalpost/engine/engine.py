@@ -156,6 +156,7 @@ class Engine:
 
     async def _begin(self) -> None:
         """Load what every node knows, join, and claim lanes. Raises Unavailable."""
+        history = await self._fleet.history()
         # Tenants come first, with the versions of their configurations: what is read after them may be newer, and is
         # then read once more.
         tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
@@ -165,7 +166,11 @@ class Engine:
         self._follower.begin(tenants)
         self.connectors.load(connections)
         self.lanes.begin(tenants)
-        self._on_beat(await self._node.join())
+        beat = await self._node.join()
+        if beat.history != history:
+            await self._begin_anew()  # the database went back while this was loaded
+            return
+        self._on_beat(beat)
         await self._lane_owner.pass_once()
 
     def _on_beat(self, beat: Beat) -> None:

@@ -181,6 +181,11 @@ class FleetStore(Protocol):
         before. A node that was taken for dead joins again."""
         ...
 
+    async def history(self) -> str:
+        """Which history of the database this is; see `Beat.history`. From now on a node that remembers nothing changes
+        nothing in another one. Raises Unavailable."""
+        ...
+
     async def beat(self, lanes: int = 0) -> Beat | None:
         """Move this node's row on, durably, with the number of `lanes` that it owns, and read where everything is. None
         where the row is gone, which changes nothing."""

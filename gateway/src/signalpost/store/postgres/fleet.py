@@ -8,6 +8,7 @@ import psycopg
 
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.erasure import Erasure
+from signalpost.domain.errors import Unavailable
 from signalpost.store.fleet import (
     MAX_ERASURES,
     SHARED,
@@ -130,6 +131,12 @@ class PostgresFleet:
         self.node_id, self._role = number, role
         self._announcements.speak_as(number)
         return int(number)
+
+    async def history(self) -> str:
+        [(history,)] = await self._readers.rows(EVERY_TENANT, HISTORY.sql)
+        if not self._source.accepts(history):
+            raise Unavailable("The database is not what it was a moment ago.")
+        return str(history)
 
     async def beat(self, lanes: int = 0) -> Beat | None:
         beating = [

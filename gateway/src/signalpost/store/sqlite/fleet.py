@@ -32,6 +32,8 @@ from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.store import PAGE_BYTES
 from signalpost.store.vault import Vault
 
+_HISTORY = ""
+"""A restore is only possible while no node is at work."""
 _IS_THERE = "SELECT 1 FROM node WHERE id = ?"
 
 
@@ -70,6 +72,9 @@ class SqliteFleet:
         )
         return number, now
 
+    async def history(self) -> str:
+        return _HISTORY
+
     @writing
     def beat(self, connection: apsw.Connection, lanes: int = 0) -> Beat | None:
         moved = "UPDATE node SET beat = beat + 1, at = ?, lanes = ? WHERE id = ? AND joined_at = ? RETURNING beat"
@@ -82,7 +87,7 @@ class SqliteFleet:
         return Beat(
             number=found[0][0],
             now=now,
-            history="",  # a restore is only possible while no node is at work
+            history=_HISTORY,
             nodes=tuple(NodeRow(number, beat, NodeRole(role), bool(drains)) for number, beat, role, drains in nodes),
             marks=_marks(connection),
             keys_version=keys_version,
