@@ -19,6 +19,7 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost import destinations, testing
 from signalpost.destinations.presets import body_of
+from signalpost.domain.condition_reader import read_condition
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples" / "destination"
@@ -58,6 +59,10 @@ def test_the_guides_other_code_does_what_it_says() -> None:
     gone, made = testing.reply(404), testing.reply(200, {"id": "c2"})
     assert cards.play(testing.context(), made).end == destinations.Done(made={"id": "c2"})
     assert cards.play(testing.context(made={"id": "c1"}), gone, made).end == destinations.Done(made={"id": "c2"})
+    wanted = read_condition(json.loads(blocks("json")[0]))
+    deleted = testing.context("documentDeleted", status="other", before={"status": "executed"})
+    assert wanted.why_not(deleted) is None
+    assert wanted.why_not(testing.context(status="paused", before={"title": "A"})) is not None
     exec(f"class Prepared(Ntfy):\n{textwrap.indent(presets, '    ')}", names)
     [preset] = names["Prepared"].presets
     said = body_of(preset, {"topic": "contracts"})["config"]

@@ -120,7 +120,7 @@ def test_a_failing_endpoint_does_not(run: Run, subscription: str, endpoint: Endp
     assert "result      not delivered\n" in failed.stdout
     assert "statusCode  503\n" in failed.stdout
     assert "diagnosis   The endpoint says that it is unavailable. It answers 503 “no” since" in failed.stdout
-    assert "The sample was not delivered: " in failed.stderr
+    assert "The event was not delivered: " in failed.stderr
     assert json_of(run("subscriptions", "test", subscription, "--json", code=1))["statusCode"] == 503
 
 

@@ -169,6 +169,21 @@ def put(api: Client, path: str, version: int, status: str, **terms: object) -> s
     return str(reply.headers["signalpost-event"])
 
 
+def test_a_test_says_why_there_is_nothing_to_send(run: Run, salesforce: Salesforce) -> None:
+    """The sample has no reference, by which records are found."""
+    ours = connection(
+        run, "--kind", "salesforce",
+        "--set", "domain=https://example.my.salesforce.com", "--set", f"standIn={salesforce.origin}",
+        "--set", "signIn.with=clientCredentials", "--set", "signIn.clientId=id", "--secret", "signIn.clientSecret",
+        stdin="secret\n",
+    )  # fmt: skip
+    preset = ("--preset", "salesforce-executed-lead", "--connection", ours)
+    subscription = json_of(run("subscriptions", "create", *preset, "--json"))["id"]
+    tested = run("subscriptions", "test", subscription, "--event-type", "documentUpdated", code=1)
+    assert "Nothing was sent: " in tested.stderr
+    run("subscriptions", "delete", subscription)
+
+
 def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
     run: Run, api: Client, tmp_path: Path, slack: Slack, google: GoogleCalendar, salesforce: Salesforce, xero: Xero,
     anything: Anything,

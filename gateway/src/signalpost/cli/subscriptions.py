@@ -306,7 +306,8 @@ def try_(
         result |= {} if diagnosis is None else {"diagnosis": f"{diagnosis['title']} {diagnosis['forUs']}"}
         print_facts({"result": "delivered" if result.pop("delivered") else "not delivered", **result})
     if result["error"] is not None:
-        raise CommandError(f"The sample was not delivered: {result['detail'] or result['error']}")
+        what = "Nothing was sent" if result["error"] == "skipped" else "The event was not delivered"
+        raise CommandError(f"{what}: {result['detail'] or result['error']}")
 
 
 @app.command
