@@ -56,6 +56,8 @@ NO_NUMBER = 0
 """Stands for the next number if the commands of a batch need no more."""
 SECRETS_KEPT = 3600 * SECOND
 """How long a repeat of a call shows its secret again: long enough for a client whose answer was lost."""
+_NEW_DOCUMENTS = {None: 0, EventType.CREATED: 1, EventType.UPDATED: 0, EventType.DELETED: -1}
+"""How many more documents a tenant has after an event."""
 
 
 class KeptAnswer(NamedTuple):
@@ -211,7 +213,7 @@ class Batch:
     def _growth(self, tenant_id: int, decision: Decision[Any]) -> TenantUse | None:
         """How much more (or less) of what can be limited the tenant will have; None for most changes, as much as
         before. Whatever brings a document makes that event, and whatever takes one away the other."""
-        documents = (decision.event is EventType.CREATED) - (decision.event is EventType.DELETED)
+        documents = _NEW_DOCUMENTS[decision.event]
         subscriptions = 0
         for each in decision.subscriptions:
             known = self.subscriptions.get((tenant_id, each.id))

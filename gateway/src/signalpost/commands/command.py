@@ -63,7 +63,7 @@ class RequestedRetry(Struct, frozen=True):
     document_id: str
 
 
-class Stamp(NamedTuple):
+class Stamp(Struct, frozen=True, gc=False):
     """The sequence and the time that a command's event gets, if it makes one, and the time that it is."""
 
     sequence: int

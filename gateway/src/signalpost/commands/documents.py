@@ -110,11 +110,11 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[DocumentPatched]:
         row = self._found(view)
         before = document.decode(row.body)
-        patched = document.patched(before, self.patch)
-        changed = document.next_row(row, patched, stamp.at)
+        changes = document.changes(before, self.patch)
+        changed = document.next_row(row, replace(before, **changes), stamp.at)
         if changed.body == row.body:
             return Decision(result=DocumentPatched(row))
-        former = document.former_values(before, patched)
+        former = document.overwritten(before, changes)
         return self._changed(changed, EventType.UPDATED, ChangeCause.UPDATE, DocumentPatched(changed), former)
 
 

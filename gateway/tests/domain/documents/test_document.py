@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from signalpost.domain.body import read
 from signalpost.domain.documents import document as rules
@@ -94,7 +95,7 @@ def imported(body: dict[str, Any]) -> Document:
 
 
 def patch(document: Document, body: dict[str, Any]) -> Document:
-    return rules.patched(document, read(DocumentPatch, body))
+    return replace(document, **rules.changes(document, read(DocumentPatch, body)))
 
 
 def refusals(body: Any, kind: Any) -> set[tuple[str, str]]:

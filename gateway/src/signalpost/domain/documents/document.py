@@ -4,7 +4,8 @@ A document is kept as the very bytes that its events carry, so that what was rea
 the links of the gateway's own versions are put in where it is shown (`links.py`).
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -63,7 +64,8 @@ def own_version(number: Number) -> Version:
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Document).decode
-_NAMES = tuple(field.encode_name for field in msgspec.structs.fields(Document))
+_NAMES = {field.name: field.encode_name for field in msgspec.structs.fields(Document)}
+"""The names on the wire, in the order of C7."""
 
 
 def encode(document: Document) -> bytes:
@@ -117,12 +119,12 @@ def _anothers(version: LinkedVersion) -> Version:
     return Version(version.number, version.download_url)
 
 
-def patched(document: Document, patch: DocumentPatch) -> Document:
-    """The document after a JSON merge patch (RFC 7396). Raises Invalid."""
-    changes = given(patch)
-    if "additional_facts" in changes:
-        changes["additional_facts"] = _merged(document.additional_facts, changes["additional_facts"])
-    return msgspec.structs.replace(document, **changes)
+def changes(document: Document, patch: DocumentPatch) -> dict[str, Any]:
+    """The attributes that a JSON merge patch names, and what they become (RFC 7396). Raises Invalid."""
+    said = given(patch)
+    if "additional_facts" in said:
+        said["additional_facts"] = _merged(document.additional_facts, said["additional_facts"])
+    return said
 
 
 def with_version(document: Document, number: Number) -> Document:
@@ -152,8 +154,17 @@ def _merged(facts: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, An
 def former_values(before: Document, after: Document) -> bytes:
     """The attributes that a document had otherwise, as a JSON object with their former values; empty where there are
     none."""
-    former = {name: was for name, was, now in zip(_NAMES, astuple(before), astuple(after), strict=True) if was != now}
-    return _encode(former) if former else b""
+    pairs = zip(_NAMES.values(), astuple(before), astuple(after), strict=True)
+    return _former({name: was for name, was, now in pairs if was != now})
+
+
+def overwritten(before: Document, changes: Mapping[str, Any]) -> bytes:
+    """The `former_values` of a document of which nothing but these attributes can have changed."""
+    return _former({_NAMES[name]: was for name, now in changes.items() if (was := getattr(before, name)) != now})
+
+
+def _former(values: dict[str, Any]) -> bytes:
+    return _encode(values) if values else b""
 
 
 def deleted(document: Document) -> Document:
@@ -161,7 +172,7 @@ def deleted(document: Document) -> Document:
     return msgspec.structs.replace(document, status="other")
 
 
-class Facets(NamedTuple):
+class Facets(Struct, frozen=True, gc=False):
     """What lists of documents filter by."""
 
     type: str

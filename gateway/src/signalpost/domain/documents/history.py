@@ -27,7 +27,7 @@ class ChangeCause(IntEnum):
     PUBLISH = 7
 
 
-class Origin(NamedTuple):
+class Origin(Struct, frozen=True, gc=False):
     cause: ChangeCause
     caller: int | None
     """Number of the API key that asked for the change; None if no key did, or it is not known."""

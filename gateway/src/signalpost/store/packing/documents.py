@@ -2,7 +2,9 @@
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
+from signalpost.domain.documents.document import Facets
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
 from signalpost.domain.documents.workflow import Workflow
@@ -37,6 +39,11 @@ def title_key(body: bytes) -> str:
 def title_key_of(title: str) -> str:
     """What a document with this title is found by."""
     return title[:SEARCHED_CHARACTERS].lower()
+
+
+def pack_facets(facets: Facets | None) -> tuple[str | None, ...]:
+    """The columns `type`, `status`, `reference_id` and `owner_email`."""
+    return (None,) * 4 if facets is None else astuple(facets)
 
 
 def pack_number(number: Number | None) -> int | None:

@@ -18,7 +18,7 @@ from signalpost.domain.tenant_limits import NO_USE
 from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
 from signalpost.store.packing.access import pack_key, pack_limits, pack_member
 from signalpost.store.packing.connections import pack_connection
-from signalpost.store.packing.documents import pack_number, pack_step, pack_workflow, title_key
+from signalpost.store.packing.documents import pack_facets, pack_number, pack_step, pack_workflow, title_key
 from signalpost.store.packing.portal_links import pack_portal_link
 from signalpost.store.packing.replays import pack_replay
 from signalpost.store.packing.subscriptions import pack_subscription
@@ -221,7 +221,7 @@ def _document(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
         *key,
         row.version,
         row.updated_at,
-        *(row.facets or (None, None, None, None)),
+        *pack_facets(row.facets),
         row.body,
         row.source_version,
         row.deleted_at,
@@ -289,8 +289,8 @@ def _delete_versions(tombstones: Iterable[tuple[int, DocumentRow]]) -> list[Stat
 
 def _events(batch: Batch) -> list[Statement]:
     return tables.EVENT.insert(
-        (e.tenant_id, e.sequence, e.at, e.id, e.type, e.document_id, e.body, e.before or None, int(cause), caller)
-        for e, (cause, caller) in zip(batch.events, batch.origins, strict=True)
+        (e.tenant_id, e.sequence, e.at, e.id, e.type, e.document_id, e.body, e.before or None, int(o.cause), o.caller)
+        for e, o in zip(batch.events, batch.origins, strict=True)
     )
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,13 @@ def rows_within(
     return found, False
 
 
-def rows_of_many(connection: apsw.Connection, statement: str, bindings: Iterable[Any]) -> list[Any]:
+def rows_of_many(connection: apsw.Connection, statement: str, bindings: Collection[Any]) -> list[Any]:
     """Every row of a statement that is run once for each of the bindings, in their order."""
-    return connection.executemany(statement, bindings).fetchall()
+    return connection.executemany(statement, bindings).fetchall() if bindings else []
+
+
+def write_many(connection: apsw.Connection, statement: str, bindings: Collection[Any]) -> None:
+    """Run a statement that returns nothing once for each of the bindings, in their order. Most batches have none for
+    most statements, and a cursor for nothing costs as much as a row."""
+    if bindings:
+        connection.executemany(statement, bindings)

@@ -10,7 +10,7 @@ from signalpost.domain.connection import Connection
 from signalpost.domain.event import EventType
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, pack_connection, unpack_connection
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.connect import rows, write_many
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.vault import Vault
 
@@ -59,7 +59,8 @@ def read(connection: apsw.Connection, keys: Iterable[ConnectionKey], vault: Vaul
 
 
 def write(connection: apsw.Connection, changed: Iterable[Connection], vault: Vault) -> None:
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO connection ({CONNECTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at,"
         " name = excluded.name, state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at,"

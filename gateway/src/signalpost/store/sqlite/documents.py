@@ -18,6 +18,7 @@ from signalpost.store.documents import (
     FoundDocument,
 )
 from signalpost.store.packing.documents import (
+    pack_facets,
     pack_number,
     pack_workflow,
     title_in,
@@ -27,7 +28,7 @@ from signalpost.store.packing.documents import (
 )
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
+from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within, write_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading, reading_in_turns
 
@@ -165,7 +166,7 @@ def _walked(tenant_id: int, wanted: DocumentFilter, below: DocumentPosition) -> 
 
 
 def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:
-    given = {column: value for column in Facets._fields if (value := getattr(wanted, column)) is not None}
+    given = {column: value for column in Facets.__struct_fields__ if (value := getattr(wanted, column)) is not None}
     return " AND ".join(["TRUE", *(f"+d.{column} = ?" for column in given)]), tuple(given.values())
 
 
@@ -173,13 +174,14 @@ def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:
 
 
 def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
+    wanted = {(tenant_id, pack_uuid(external_id)): (tenant_id, external_id) for tenant_id, external_id in keys}
     found = rows_of_many(
         connection,
         f"SELECT tenant_id, {_COLUMNS} FROM document WHERE tenant_id = ? AND external_id = ?",  # noqa: S608
-        [(tenant_id, pack_uuid(external_id)) for tenant_id, external_id in keys],
+        wanted,
     )
-    documents = [(columns[0], _row(*columns[1:])) for columns in found]
-    return {(tenant_id, row.external_id): row for tenant_id, row in documents}
+    documents = ((wanted[tenant_id, packed], columns) for tenant_id, packed, *columns in found)
+    return {key: _document(key[1], *columns) for key, columns in documents}
 
 
 def write(
@@ -188,7 +190,8 @@ def write(
     """Write documents. Where the title, what lists filter by and the workflow stay as they were, as in most changes, no
     index is written."""
     changed = {key: row for key, row in after.items() if key not in before or _moved(before[key], row)}
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO document (tenant_id, {_COLUMNS}, expires_at, title_key)"  # noqa: S608
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (tenant_id, external_id) DO UPDATE SET version = excluded.version,"
@@ -202,7 +205,7 @@ def write(
                 pack_uuid(external_id),
                 row.version,
                 row.updated_at,
-                *(row.facets or (None, None, None, None)),
+                *pack_facets(row.facets),
                 row.body,
                 row.source_version,
                 row.deleted_at,
@@ -213,7 +216,8 @@ def write(
             for (tenant_id, external_id), row in changed.items()
         ],
     )
-    connection.executemany(
+    write_many(
+        connection,
         "UPDATE document SET version = ?, updated_at = ?, body = ?, source_version = ?, last_number = ?"
         " WHERE tenant_id = ? AND external_id = ?",
         [
@@ -245,8 +249,12 @@ def _key_of(title: str) -> str:
     return title[:SEARCHED_CHARACTERS].translate(_ASCII_LOWER)
 
 
-def _row(
-    external_id: bytes,
+def _row(external_id: bytes, *columns: Any) -> DocumentRow:
+    return _document(unpack_uuid(external_id), *columns)
+
+
+def _document(
+    external_id: str,
     version: int,
     updated_at: int,
     document_type: str | None,
@@ -263,7 +271,7 @@ def _row(
     if document_type is not None and status is not None and owner_email is not None:
         facets = Facets(document_type, status, reference_id, owner_email)
     return DocumentRow(
-        unpack_uuid(external_id),
+        external_id,
         version,
         updated_at,
         facets,

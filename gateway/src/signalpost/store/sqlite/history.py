@@ -11,7 +11,7 @@ from signalpost.store.history import HistoryRows
 from signalpost.store.history_walk import KnownEvent, KnownStep
 from signalpost.store.packing.documents import pack_step
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, rows_within
+from signalpost.store.sqlite.connect import rows, rows_within, write_many
 from signalpost.store.sqlite.readers import Readers, at_once, reading_in_turns
 
 
@@ -71,9 +71,8 @@ class SqliteHistoryQueries:
 
 
 def write(connection: apsw.Connection, steps: Sequence[KeptStep]) -> None:
-    if not steps:
-        return
-    connection.executemany(
+    write_many(
+        connection,
         "INSERT INTO step (tenant_id, document_id, sequence, at, event_id, caller, step) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (

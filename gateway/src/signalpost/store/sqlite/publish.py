@@ -52,7 +52,7 @@ from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, pack_port
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, pack_subscription, unpack_subscription
 from signalpost.store.sqlite import audit, connections, documents, erasures, history, replays, versions
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.store import Published
 from signalpost.store.vault import Vault
 
@@ -235,12 +235,14 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     _write_subscriptions(connection, batch.subscriptions.changed.values(), vault, owner)
     connections.write(connection, batch.connections.changed.values(), vault)
     _write_retries(connection, batch.retries)
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO api_key ({KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
         [pack_key(key, pack_uuid) for key in batch.keys.changed.values()],
     )
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO member ({MEMBER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET name = excluded.name, email = excluded.email, role = excluded.role,"
         " password = excluded.password, subject = excluded.subject, generation = excluded.generation,"
@@ -257,7 +259,8 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
 
 def _write_portal_links(connection: apsw.Connection, changed: Collection[PortalLink]) -> None:
     """Portal links that have ended make room for new ones. The newest keeps the highest number: none is given twice."""
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO portal_link ({PORTAL_LINK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET opened_at = excluded.opened_at, revoked_at = excluded.revoked_at",
         [pack_portal_link(link, pack_uuid) for link in changed],
@@ -267,14 +270,16 @@ def _write_portal_links(connection: apsw.Connection, changed: Collection[PortalL
 
 
 def _write_uses(connection: apsw.Connection, changed: Mapping[int, TenantUse]) -> None:
-    connection.executemany(
+    write_many(
+        connection,
         "UPDATE tenant SET documents = ?, subscriptions = ?, file_bytes = ? WHERE id = ?",
         [(use.documents, use.subscriptions, use.file_bytes, tenant_id) for tenant_id, use in changed.items()],
     )
 
 
 def _write_log(connection: apsw.Connection, batch: Batch) -> None:
-    connection.executemany(
+    write_many(
+        connection,
         "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body, before, cause, caller)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -287,19 +292,22 @@ def _write_log(connection: apsw.Connection, batch: Batch) -> None:
                 pack_uuid(e.document_id),
                 e.body,
                 e.before or None,
-                *origin,
+                origin.cause,
+                origin.caller,
             )
             for e, origin in zip(batch.events, batch.origins, strict=True)
         ],
     )
-    connection.executemany(
+    write_many(
+        connection,
         "UPDATE tenant SET last_sequence = ?, last_at = ?, config_version = ? WHERE id = ?",
         [(t.last_sequence, t.last_at, t.config_version, t.id) for t in batch.tenants.changed.values()],
     )
 
 
 def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, StoredAnswer], vault: Vault) -> None:
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO idempotency ({ANSWER_COLUMNS})"  # noqa: S608
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET request_hash = excluded.request_hash,"
         " answer = excluded.answer, expires_at = excluded.expires_at, without_secrets = excluded.without_secrets",
@@ -308,7 +316,8 @@ def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, Stor
 
 
 def _write_retries(connection: apsw.Connection, retries: Iterable[RequestedRetry]) -> None:
-    connection.executemany(
+    write_many(
+        connection,
         "INSERT INTO retry (number, subscription_number, sequence, document_id, budget) VALUES (?, ?, ?, ?, 1)",
         [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id)) for r in retries],
     )

@@ -14,7 +14,7 @@ from signalpost.store.packing.sequences import pack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS, Changes
 from signalpost.store.sqlite import connections, replays, row_counts
 from signalpost.store.sqlite.codec import pack_uuid
-from signalpost.store.sqlite.connect import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import at_once
 from signalpost.store.sqlite.states import FAILED, WAITING
@@ -29,7 +29,8 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | 
     changes = _write_deliveries(connection, ours)
     counts = {number: row_changes.after(before, number, changes) for number, before in counts_before.items()}
     _move_on(connection, ours, counts)
-    connection.executemany(
+    write_many(
+        connection,
         "INSERT OR REPLACE INTO attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run,"
         " counted, status, failure, detail, answer, exchange) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -54,8 +55,8 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | 
     )
     for flush in ours:
         connections.write_made(connection, flush.subscription_number, flush.made)
-    connection.executemany(
-        "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
+    write_many(
+        connection, "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
     )
     replays.write_progress(connection, [replay for flush in ours for replay in flush.replays])
     recorded = {
@@ -81,7 +82,8 @@ def _counts_of_unmoved(
 
 
 def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush], counts: Mapping[int, RowCounts]) -> None:
-    connection.executemany(
+    write_many(
+        connection,
         "UPDATE lane SET version = version + 1, head = ?, open = ?, gaps = ?, health = ?,"
         " awaiting_retry = ?, blocked = ?, failed = ? WHERE subscription_number = ?",
         [
@@ -102,18 +104,21 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
     """Write the exception rows. Returns how many there are more of each state."""
     abandoning = [flush for flush in flushes if flush.abandoned_to]
     changes = row_counts.changes_by_abandoning(connection, abandoning)
-    connection.executemany(
+    write_many(
+        connection,
         f"UPDATE delivery SET state = {FAILED}"  # noqa: S608
         f" WHERE subscription_number = ? AND sequence <= ? AND state IN {WAITING}",
         [(flush.subscription_number, flush.abandoned_to) for flush in abandoning],
     )
     changes.update(row_counts.changes_by_rows(connection, flushes))
     changed = [(flush, sequence, row) for flush in flushes for sequence, row in flush.rows.items()]
-    connection.executemany(
+    write_many(
+        connection,
         "DELETE FROM delivery WHERE subscription_number = ? AND sequence = ?",
         [(flush.subscription_number, sequence) for flush, sequence, row in changed if row is None],
     )
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO delivery (tenant_id, subscription_number, {ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due, charged = excluded.charged,"
         " budget = excluded.budget, run = excluded.run, resume_at = excluded.resume_at",

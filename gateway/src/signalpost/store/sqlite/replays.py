@@ -14,7 +14,7 @@ from signalpost.store.packing.replays import REPLAY_COLUMNS, pack_replay, unpack
 from signalpost.store.replay_queries import Entry, LaneState, Stretch
 from signalpost.store.replays import Candidate
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.connect import rows, write_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
 from signalpost.store.sqlite.states import FAILED, RUNNING
@@ -94,7 +94,8 @@ class SqliteReplays:
 
 def write(connection: apsw.Connection, changed: Iterable[Replay]) -> None:
     """Write the replays that commands started or cancelled. Only its lane writes how far a replay has come."""
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO replay ({REPLAY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at",
         [pack_replay(replay, pack_uuid) for replay in changed],

@@ -9,7 +9,7 @@ from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.store import row_changes
 from signalpost.store.lanes import LaneFlush
 from signalpost.store.row_changes import Changes
-from signalpost.store.sqlite.connect import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.sqlite.states import ANY, WAITING
 
 
@@ -43,7 +43,8 @@ def forget_below(connection: apsw.Connection, tenant_id: int, sequence: int) -> 
         (tenant_id, sequence),
     ):
         changes[number, state] = -count
-    connection.executemany(
+    write_many(
+        connection,
         "UPDATE lane SET awaiting_retry = awaiting_retry + ?, blocked = blocked + ?, failed = failed + ?"
         " WHERE subscription_number = ?",
         [(*row_changes.after(RowCounts(), number, changes), number) for number in {number for number, _ in changes}],

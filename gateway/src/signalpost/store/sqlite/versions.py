@@ -10,7 +10,7 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import Number, StoredFile, VersionRow
 from signalpost.store.packing.documents import pack_number, unpack_number
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, rows_of_many
+from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 
@@ -49,7 +49,8 @@ class SqliteVersions:
 
     @writing
     def forget(self, connection: apsw.Connection, keys: Sequence[VersionKey]) -> None:
-        connection.executemany(
+        write_many(
+            connection,
             "DELETE FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",
             [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
         )
@@ -67,7 +68,8 @@ def read(connection: apsw.Connection, keys: Iterable[VersionKey]) -> dict[Versio
 
 
 def write(connection: apsw.Connection, changed: Mapping[VersionKey, VersionRow]) -> None:
-    connection.executemany(
+    write_many(
+        connection,
         f"INSERT INTO version (tenant_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT (tenant_id, document_id, number) DO UPDATE SET published_as = excluded.published_as",
         [
@@ -98,13 +100,15 @@ def delete(connection: apsw.Connection, tombstones: Iterable[tuple[int, Document
         if row.last_number is not None
     ]
     # A draft that was published has its file twice. One that was made in the very batch is marked already.
-    connection.executemany(
+    write_many(
+        connection,
         "UPDATE tenant SET file_bytes = file_bytes - (SELECT coalesce(sum(size), 0) FROM version"
         " WHERE tenant_id = ?2 AND document_id = ?3 AND number <= ?4 AND published_as IS NULL"
         " AND (deleted_at IS NULL OR deleted_at = ?1)) WHERE id = ?2",
         gone,
     )
-    connection.executemany(
+    write_many(
+        connection,
         "UPDATE version SET deleted_at = ?"
         " WHERE tenant_id = ? AND document_id = ? AND number <= ? AND deleted_at IS NULL",
         gone,
