@@ -5,6 +5,7 @@ once and emptied for each test: that takes a tenth of the time of making one.
 """
 
 import asyncio
+import atexit
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -24,7 +25,8 @@ PACKAGE = os.environ.get("POSTGRES_PACKAGE", postgres_server.NEWER)
 """The server that tests of the store have where they do not say which."""
 _RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
 _held = ExitStack()
-"""The server's lock: held until this process ends."""
+"""The server's lock and the connections, held until this process ends."""
+atexit.register(_held.close)
 
 
 @cache
