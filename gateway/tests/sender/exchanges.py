@@ -1,6 +1,7 @@
 """An attempt without a network: a connection that leads nowhere is given bytes; what it tells is held to its laws."""
 
 import asyncio
+import atexit
 import re
 import socket
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,8 @@ NEXT = b"HTTP/1.1 202 Next\r\ncontent-length: 8\r\n\r\nthe next"
 _LONG_NUMBER = re.compile(rb"0[0-9a-fA-F]{20}")
 _NEAR, _FAR = socket.socketpair()
 """What every connection here has as its socket: one on which nothing ever comes."""
+atexit.register(_NEAR.close)
+atexit.register(_FAR.close)
 
 
 class End(NamedTuple):
