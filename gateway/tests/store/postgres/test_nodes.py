@@ -13,7 +13,7 @@ from gateway.tests.postgres import OWNER
 from signalpost.domain.errors import OutcomeUnknown, Unavailable
 from signalpost.store.fleet import NodeRole, TenantMark
 from signalpost.store.postgres.asking import ask_one, steps_of
-from signalpost.store.postgres.committers import CommitConnection, beginning
+from signalpost.store.postgres.committers import TRIES, CommitConnection, beginning
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
 from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, limits
 from signalpost.store.postgres.source import DatabaseSource
@@ -266,6 +266,22 @@ def test_what_became_of_a_commit_is_unknown_where_the_database_lost_what_it_had_
         with pytest.raises(OutcomeUnknown):
             await shop.publish(make.create(2))
         await shop.publish(make.create(3))
+
+    play(scenario)
+
+
+def test_a_change_whose_last_try_met_a_row_that_is_gone_may_be_repeated(play: "Play") -> None:
+    """As it happens where the other tries failed because the database went back, and the node let go in between."""
+
+    async def scenario(shop: "Shop") -> None:
+        assert isinstance(shop.store, PostgresStore)
+        ends = iter([psycopg.OperationalError()] * (TRIES - 1) + [psycopg.errors.DivisionByZero()])
+
+        async def fail(_committer: CommitConnection) -> None:
+            raise next(ends)
+
+        with pytest.raises(Unavailable):
+            await shop.store._publishers.run(fail)
 
     play(scenario)
 

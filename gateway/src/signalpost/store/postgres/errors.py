@@ -16,7 +16,10 @@ NO_PARTITION: Final = "23514"
 NOT_AS_IT_WAS: Final = "22012"
 """`division_by_zero`: how a statement fails that has not found the rows as they were read."""
 _BUSY: Final = frozenset(
-    {"25006", "40001", "40P01", LOCK_NOT_AVAILABLE, "57014", "25P03", "25P04", "53200", "53300", "53400"}
+    {
+        *("25006", "40001", "40P01", LOCK_NOT_AVAILABLE, NOT_AS_IT_WAS),
+        *("57014", "25P03", "25P04", "53200", "53300", "53400"),
+    }
 )
 """A server that is a standby, conflicts of transactions, time-outs, and what the server has too little of."""
 _CONFLICTS: Final = frozenset({"40001", "40P01", "23505", LOCK_NOT_AVAILABLE, "25P03", NOT_AS_IT_WAS})
