@@ -152,6 +152,13 @@ class _Sealing:
         self.left = 0
 
 
+class DataKeysLetGo(Unavailable):
+    """A tenant's data keys were let go of after it had been given one: nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("The data keys are being read again: nothing was changed. Repeat the request.")
+
+
 class Vault:
     """Seals and opens with the data keys that it was shown. It unwraps each when it is first needed, and keeps it.
 
@@ -216,11 +223,11 @@ class Vault:
             self._ciphers.pop(number, None)
 
     def seal(self, plain: bytes, place: Place) -> bytes:
-        """`plain`, to be opened in its place only. The tenant must not lack a data key. Raises Unavailable where its
+        """`plain`, to be opened in its place only. The tenant must not lack a data key. Raises DataKeysLetGo where its
         keys were let go of since."""
         sealing = self._sealing.get(place.tenant_id)
         if sealing is None:
-            raise Unavailable("The data keys are being read again: nothing was changed. Repeat the request.")
+            raise DataKeysLetGo
         sealing.left -= 1
         nonce = os.urandom(_NONCE_BYTES)
         return sealing.header + nonce + sealing.cipher.encrypt(nonce, plain, _bound(sealing.header, place))

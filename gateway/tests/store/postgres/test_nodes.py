@@ -13,11 +13,12 @@ from gateway.tests.postgres import OWNER
 from signalpost.domain.errors import OutcomeUnknown, Unavailable
 from signalpost.store.fleet import NodeRole, TenantMark
 from signalpost.store.postgres.asking import ask_one, steps_of
-from signalpost.store.postgres.committers import TRIES, CommitConnection, beginning
+from signalpost.store.postgres.committers import TRIES, CommitConnection, Committers, beginning
 from signalpost.store.postgres.connect import Row, Statement, connect, trip
 from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, limits
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.store import PostgresStore
+from signalpost.store.vault import Vault
 from signalpost_bench.postgres_server import SUPERUSER
 
 if TYPE_CHECKING:
@@ -227,12 +228,16 @@ async def _cut(shop: "Shop", *, is_committed: bool, then: str = "SELECT") -> _Cu
     store = shop.store
     assert isinstance(store, PostgresStore)
     cut = _Cut(database_of(shop), is_committed=is_committed, then=then)
-    for former in store._publishers._all:
-        await former.close()
-    store._publishers._all = [cut]
-    store._publishers._idle = asyncio.LifoQueue()
-    store._publishers._idle.put_nowait(cut)
+    await _put_in_place_of_all(store._publishers, cut)
     return cut
+
+
+async def _put_in_place_of_all(committers: Committers, one: CommitConnection) -> None:
+    for former in committers._all:
+        await former.close()
+    committers._all = [one]
+    committers._idle = asyncio.LifoQueue()
+    committers._idle.put_nowait(one)
 
 
 def test_a_commit_whose_answer_is_lost_counts_once(play: "Play", make: "type[Tools]") -> None:
@@ -271,7 +276,7 @@ def test_what_became_of_a_commit_is_unknown_where_the_database_lost_what_it_had_
 
 
 def test_a_change_whose_last_try_met_a_row_that_is_gone_may_be_repeated(play: "Play") -> None:
-    """As it happens where the other tries failed because the database went back, and the node let go in between."""
+    """The other tries failed because the database went back, and the node let go of what it knew in between."""
 
     async def scenario(shop: "Shop") -> None:
         assert isinstance(shop.store, PostgresStore)
@@ -282,6 +287,35 @@ def test_a_change_whose_last_try_met_a_row_that_is_gone_may_be_repeated(play: "P
 
         with pytest.raises(Unavailable):
             await shop.store._publishers.run(fail)
+
+    play(scenario)
+
+
+class _LetGo(CommitConnection):
+    """The node begins anew, and lets go of its data keys, while the first transaction is under way."""
+
+    def __init__(self, url: str, vault: Vault) -> None:
+        super().__init__(DatabaseSource(url))
+        self._vault = vault
+        self.times = 0
+
+    async def begin(self, tenants: Sequence[int] | None, statements: Sequence[Statement]) -> list[list[Row]]:
+        found = await super().begin(tenants, statements)
+        if self.times == 0:
+            self.times += 1
+            self._vault.seal_anew()
+        return found
+
+
+def test_a_node_that_begins_anew_while_it_commits_refuses_nobody(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        assert isinstance(shop.store, PostgresStore)
+        publishers = shop.store._publishers
+        let_go = _LetGo(database_of(shop), shop.store._publisher._vault)
+        await _put_in_place_of_all(publishers, let_go)
+        await shop.subscribe(1)
+        assert let_go.times == 1
+        assert (await shop.subscription(1)).number
 
     play(scenario)
 

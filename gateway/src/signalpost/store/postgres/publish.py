@@ -12,7 +12,7 @@ transaction, it has changed nothing and is repeated a few times. If a commit is 
 happened to it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -32,7 +32,7 @@ from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import Steps
 from signalpost.store.store import Published, joined
-from signalpost.store.vault import Vault
+from signalpost.store.vault import DataKeysLetGo, Vault
 
 SKIPS: Final = 3
 Begin = Callable[[Rows, int], Batch]
@@ -83,7 +83,7 @@ class Publisher:
     async def _settle(self, commands: Sequence[Command[Any]], *, waiting: bool) -> Published:
         """Commit the commands, halved as often as it takes. Raises Unavailable where nothing was committed."""
         try:
-            return await self._committers.run(lambda committer: self._transact(committer, commands, waiting=waiting))
+            return await self._commit(commands, waiting=waiting)
         except Unavailable:
             raise
         except Exception as defect:
@@ -100,6 +100,18 @@ class Publisher:
             return await self._settle(commands, waiting=waiting)
         except Unavailable as unavailable:
             return Published((unavailable,) * len(commands))
+
+    async def _commit(self, commands: Sequence[Command[Any]], *, waiting: bool) -> Published:
+        """Commit the commands together, once more where the node began anew meanwhile and let go of its data keys."""
+
+        def work(committer: CommitConnection) -> Awaitable[Published]:
+            return self._transact(committer, commands, waiting=waiting)
+
+        try:
+            return await self._committers.run(work)
+        except DataKeysLetGo:
+            await self._data_keys.provide({command.tenant_id for command in commands})
+            return await self._committers.run(work)
 
     async def _transact(
         self, committer: CommitConnection, commands: Sequence[Command[Any]], *, waiting: bool
