@@ -309,7 +309,7 @@ def _(_right: Any) -> Any:
 @fault(
     "seals with data keys that the database has lost",
     Vault,
-    "seal_anew",
+    "let_go",
     among("fail_over", faults=6, lasts=12.0, tenants=5, subscriptions=30, subscribing=0.5),
 )
 def _(_right: Any) -> Any:

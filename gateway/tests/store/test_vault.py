@@ -93,11 +93,11 @@ def test_a_key_of_another_length_is_told(size: int) -> None:
         MasterKeys([bytes(KEY_BYTES), bytes(size)])
 
 
-def test_a_vault_that_is_to_seal_anew_seals_nothing_until_it_is_given_a_data_key() -> None:
+def test_a_vault_that_let_go_of_its_data_keys_seals_nothing_until_it_is_given_one() -> None:
     place = Place("subscription", 1, "1", 0)
     vault = vault_for(1)
     sealed = vault.seal(b"secret", place)
-    vault.seal_anew()
+    vault.let_go()
     assert vault.lacks(1, 0)
     with pytest.raises(Unavailable):
         vault.seal(b"secret", place)

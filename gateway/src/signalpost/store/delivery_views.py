@@ -10,7 +10,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow, DeliveryStatus, DeliveryView
 from signalpost.store.delivery_queries import DeliveryQueries, RowState
 from signalpost.store.log import LogRow
-from signalpost.store.recorded_lane import RecordedLane
+from signalpost.store.recorded_lane import RecordedLane, asked_for
 
 MAX_ATTEMPTS = 1_000
 """How many attempts of a delivery are shown, the newest; only hundreds of retries by hand make more."""
@@ -46,17 +46,17 @@ async def views_of(
     queries: DeliveryQueries, tenant_id: int, deliveries: Sequence[Delivery]
 ) -> list[DeliveryView | None]:
     """A view of each of these deliveries; None where a subscription has no delivery of an event."""
-    asked_for = [each for each in deliveries if each[0].asked_for(each[1].sequence, each[1].type)]
-    if not asked_for:
+    known = [(lane, entry) for lane, entry in deliveries if asked_for(lane.subscription, entry.sequence, entry.type)]
+    if not known:
         return [None] * len(deliveries)
-    rows = await queries.row_states([*map(_key, asked_for)])
+    rows = await queries.row_states([*map(_key, known)])
     statuses: dict[tuple[int, int], DeliveryStatus] = {}
-    for lane, entry in asked_for:
+    for lane, entry in known:
         row = rows.get(key := _key((lane, entry)))
         if status := lane.status(entry.sequence, None if row is None else row.state):
             statuses[key] = status
     attempts = await queries.last_attempts(tenant_id, statuses)
-    pending = [each for each in asked_for if statuses.get(_key(each)) == "pending"]
+    pending = [each for each in known if statuses.get(_key(each)) == "pending"]
     behind = await _held_up_by(queries, tenant_id, pending)
     return [
         _view(each, statuses[key], rows.get(key), attempts.get(key), behind.get(key))
@@ -139,4 +139,5 @@ async def _states(
 
 def _holds_up(lane: RecordedLane, before: LogRow, state: int | None) -> bool:
     holding = ("pending", "retrying") if lane.subscription.ordering == "strict" else ("pending",)
-    return lane.asked_for(before.sequence, before.type) and lane.status(before.sequence, state) in holding
+    was_wanted = asked_for(lane.subscription, before.sequence, before.type)
+    return was_wanted and lane.status(before.sequence, state) in holding

@@ -92,10 +92,6 @@ class RecordedLane:
         """Open deliveries with a sequence from `low` to `top`, in order."""
         return self._open[bisect_left(self._open, low) : bisect_right(self._open, top)]
 
-    def asked_for(self, sequence: int, event_type: int) -> bool:
-        """Whether the subscription wanted an event of that type when it was made."""
-        return asked_for(self.subscription, sequence, event_type)
-
     def status(self, sequence: int, state: int | None) -> DeliveryStatus | None:
         """A delivery's status, given the state of its exception row if it has one. One for which nothing was sent
         counts as delivered here: only its last attempt tells.

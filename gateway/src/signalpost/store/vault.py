@@ -153,7 +153,7 @@ class _Sealing:
 
 
 class DataKeysLetGo(Unavailable):
-    """A tenant's data keys were let go of after it had been given one: nothing was changed."""
+    """The vault let go of its data keys after a tenant was given one and before that was used: nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__("The data keys are being read again: nothing was changed. Repeat the request.")
@@ -210,8 +210,8 @@ class Vault:
         for sealing in self._sealing.values():
             sealing.ends_at = 0
 
-    def seal_anew(self) -> None:
-        """Seal nothing more with the data keys of now: the database may have lost them, and what it keeps under such a
+    def let_go(self) -> None:
+        """Seal nothing more with the data keys of now: the database may have lost them, and what is sealed with such a
         key can never be opened."""
         self._sealing.clear()
 

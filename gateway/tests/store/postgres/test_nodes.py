@@ -303,7 +303,7 @@ class _LetGo(CommitConnection):
         found = await super().begin(tenants, statements)
         if self.times == 0:
             self.times += 1
-            self._vault.seal_anew()
+            self._vault.let_go()
         return found
 
 

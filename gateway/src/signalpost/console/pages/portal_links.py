@@ -21,7 +21,7 @@ CAPABILITIES: Final[Mapping[Capability, str]] = {
     Capability.SECRET: "rotate the secret",
 }
 """What a link can allow beside looking, in words."""
-CHOSEN: Final = (Capability.PAYLOAD, Capability.TEST, Capability.RETRY)
+TICKED_AT_FIRST: Final = (Capability.PAYLOAD, Capability.TEST, Capability.RETRY)
 HOURS: Final = (1, 4, 12)
 ALL: Final = "all"
 
@@ -59,7 +59,7 @@ async def view(visit: Visit) -> View:
         names=names.data,
         name=visit.given("name"),
         subscription=visit.given("subscription") or visit.query.get("subscription", ALL),
-        can=visit.form.get("can", []) if "name" in visit.form else CHOSEN,
+        can=visit.form.get("can", []) if "name" in visit.form else TICKED_AT_FIRST,
         hours=visit.given("hours") or str(HOURS[0]),
     )
 

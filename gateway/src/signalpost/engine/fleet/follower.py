@@ -119,7 +119,7 @@ class Follower:
             lanes.hear_end(tenant_id, mark.last_sequence)
 
     def hear_all(self, marks: Mapping[int, TenantMark]) -> None:
-        """Take up how far those of all tenants go: a tenant that is missing was deleted."""
+        """Take up how far the logs and the configurations of all tenants go: a tenant that is missing was deleted."""
         self.hear(marks)
         for tenant_id in self._directory.tenant_ids:
             if tenant_id not in marks:

@@ -21,7 +21,8 @@ _BUSY: Final = frozenset(
         *("57014", "25P03", "25P04", "53200", "53300", "53400"),
     }
 )
-"""A server that is a standby, conflicts of transactions, time-outs, and what the server has too little of."""
+"""A server that is a standby, conflicts of transactions, rows that are not as they were read, time-outs, and what the
+server has too little of."""
 _CONFLICTS: Final = frozenset({"40001", "40P01", "23505", LOCK_NOT_AVAILABLE, "25P03", NOT_AS_IT_WAS})
 """Two rows of the same name or id, added at the same time, are a conflict too: the second try finds the first row."""
 _FULL: Final = "53100"

@@ -182,7 +182,7 @@ class PostgresFleet:
     async def leave(self) -> None:
         left, self.node_id = self.node_id, None
         self._source.forget()
-        self._vault.seal_anew()
+        self._vault.let_go()
         self._sum_of_marks = None
         try:
             await self._writers.rows(EVERY_TENANT, _LEAVE, left, self._joined_at)

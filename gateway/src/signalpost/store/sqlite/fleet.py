@@ -111,7 +111,7 @@ class SqliteFleet:
 
     async def leave(self) -> None:
         left, self.node_id = self.node_id, None
-        self._vault.seal_anew()
+        self._vault.let_go()
         await self._leave(left, self._joined_at)
 
     @writing

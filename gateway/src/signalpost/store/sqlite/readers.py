@@ -41,8 +41,8 @@ class Readers:
         return await self._answered(lambda: loop.run_in_executor(self._executor, self._in_snapshot, query))
 
     async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
-        """The same, of queries that may read megabytes one at a time, in turns between tenants. The other threads are
-        left to what is short."""
+        """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the
+        other threads are left to short ones."""
         return await self._answered(
             lambda: self._turns.run(tenant_id, self._executor, partial(self._in_snapshot, query))
         )
