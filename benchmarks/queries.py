@@ -33,6 +33,7 @@ from rich.progress import track
 from rich.table import Table
 
 from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import BatchContext
 from signalpost.domain.documents.links import Links
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import DeliveryFilter
@@ -324,10 +325,8 @@ async def open_(url: str) -> Store:
     return await open_store(
         url,
         master_keys=MASTER_KEYS,
-        links=LINKS,
-        render=kept_answers(LINKS),
+        context=BatchContext(LINKS, kept_answers(LINKS), random.getrandbits),
         now=lambda: START,
-        random_bits=random.getrandbits,
         on_broken=lambda _error: None,
     )
 

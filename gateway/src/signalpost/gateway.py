@@ -33,6 +33,7 @@ from signalpost.api.resources.console_links import console_link
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import SettingShown
+from signalpost.commands.batch import BatchContext
 from signalpost.console import CALLBACK
 from signalpost.console.identity_provider import IdentityProvider, OidcClient
 from signalpost.console.pages_beside_api import PagesBesideApi
@@ -185,12 +186,11 @@ class Gateway:
         return open_store(
             self._url,
             master_keys=master_keys,
-            links=links,
-            render=kept_answers(links),
+            context=BatchContext(
+                links, kept_answers(links), self._random.getrandbits, default_limits=self._settings.tenant_limits
+            ),
             now=None if is_postgres(self._url) else self._clock.wall,
-            random_bits=self._random.getrandbits,
             on_broken=self._on_broken,
-            default_limits=self._settings.tenant_limits,
         )
 
     def _build_engine(self, store: Store, destinations: Destinations, disk_executor: Executor) -> Engine:

@@ -14,6 +14,7 @@ import pytest
 from gateway.tests.sqlite_file import database_file
 
 from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import BatchContext
 from signalpost.domain.documents.links import Links
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import MasterKeys
@@ -206,10 +207,8 @@ def prune(world: "World", floor: int) -> None:
         store = SqliteStore(
             database_file(world.settings.data_dir),
             MasterKeys([key]),
-            LINKS,
-            kept_answers(LINKS),
+            BatchContext(LINKS, kept_answers(LINKS), random.Random(1).getrandbits),
             lambda: time.time_ns() // 1000,
-            random.Random(1).getrandbits,
             thread_executors(),
             lambda _error: None,
         )

@@ -14,7 +14,7 @@ from msgspec.structs import fields, replace
 
 import signalpost.commands
 from signalpost.commands.audit import MAX_VALUE_BYTES, AuditedRow, described
-from signalpost.commands.batch import Batch, KeptAnswer, Rows
+from signalpost.commands.batch import Batch, BatchContext, KeptAnswer, Rows
 from signalpost.commands.command import Asked, Command
 from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant, PatchConnection
 from signalpost.commands.documents import CreateDocument, DeleteDocument, DocumentCommand
@@ -60,7 +60,7 @@ class Kept:
     def do(self, command: Command[Any], actor: Actor = SOMEONE) -> list[EntryDraft]:
         """The entries of a command. Raises CallerError if it is refused."""
         rows, chance = Rows(**self.rows, numbers={"tenant": [2]}), Random(1)
-        batch = Batch(rows, NOW, chance.getrandbits, Links(b"", ""), lambda _: KeptAnswer(b""))
+        batch = Batch(rows, NOW, BatchContext(Links(b"", ""), lambda _: KeptAnswer(b""), chance.getrandbits))
         batch.run(command.asked_by(actor))
         for noun, kept in self.rows.items():
             kept |= getattr(batch, noun).changed

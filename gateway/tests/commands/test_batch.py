@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
-from signalpost.commands.batch import IDEMPOTENCY_KEPT, Batch, Rows
+from signalpost.commands.batch import IDEMPOTENCY_KEPT, Batch, BatchContext, Rows
 from signalpost.commands.command import BatchView, Command, Decision, IdempotencyKey, Stamp
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.domain.documents.links import Links
@@ -35,7 +35,7 @@ class Tenants:
         self._random = Random(1)
 
     def batch(self, now: int) -> Batch:
-        return Batch(Rows(**self.rows), now, self._random.getrandbits, LINKS, kept_answers(LINKS))
+        return Batch(Rows(**self.rows), now, BatchContext(LINKS, kept_answers(LINKS), self._random.getrandbits))
 
     def keep(self, batch: Batch) -> None:
         self.rows["tenants"] |= batch.tenants.changed

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
-from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.body import read
@@ -35,7 +35,7 @@ class Desk:
     def __init__(self) -> None:
         self.tenant = Tenant(1, "default")
         rows = Rows(tenants={1: self.tenant})
-        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
+        self.batch = Batch(rows, NOW, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
 
     def run(self, command: Command[Any]) -> Response:
         return respond(self.batch.run(command), LINKS)

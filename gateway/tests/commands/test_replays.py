@@ -9,7 +9,7 @@ from gateway.tests.bodies import subscription_request
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
-from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
@@ -34,7 +34,7 @@ class Desk:
 
     def __init__(self, *replays: Replay) -> None:
         rows = Rows(tenants={1: Tenant(1, "default", 10, NOW)})
-        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
+        self.batch = Batch(rows, NOW, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
         self.run(
             CreateSubscription(
                 tenant_id=1,
@@ -50,7 +50,7 @@ class Desk:
             replays={(replay.subscription_number, replay.id): replay for replay in replays},
             numbers={"subscription": [2], "replay": [7]},
         )
-        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
+        self.batch = Batch(rows, NOW, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
 
     def run(self, command: Command[Any]) -> Response:
         return respond(self.batch.run(command), LINKS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
-from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.versions import AddVersion, PublishVersion
@@ -37,7 +37,7 @@ class Desk:
 
     def __init__(self) -> None:
         rows = Rows(tenants={1: Tenant(1, "default")})
-        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
+        self.batch = Batch(rows, NOW, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
         self.uploaded = 0
 
     def run(self, command: Command[Any]) -> Response:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook as StandardWebhook
 
 from signalpost.api.rendering import kept_answers
-from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.commands.subscriptions import (
     CreateSubscription,
@@ -66,7 +66,7 @@ class Shop:
     def do(self, command: Command[Any]) -> None:
         known = {(1, ID): self.found} if hasattr(self, "found") else {}
         rows = Rows(tenants={1: Tenant(1, "default")}, subscriptions=known)
-        batch = Batch(rows, self.now, Random(1).getrandbits, LINKS, kept_answers(LINKS))
+        batch = Batch(rows, self.now, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
         batch.run(command)
         if (changed := batch.subscriptions.changed.get((1, ID))) is not None:
             self.found = unpack_subscription(pack_subscription(changed, VAULT, pack_uuid), VAULT, unpack_uuid)

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import kept_answers, respond
-from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, IdempotencyKey, RequestedRetry
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
@@ -46,7 +46,7 @@ MASKS = st.integers(1, 7)
 class Desk:
     def __init__(self, last_sequence: int = 0) -> None:
         rows = Rows(tenants={1: Tenant(1, "default", last_sequence, NOW)})
-        self.batch = Batch(rows, NOW, Random(1).getrandbits, LINKS, kept_answers(LINKS))
+        self.batch = Batch(rows, NOW, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
 
     def run(self, command: Command[Any]) -> Response:
         return respond(self.batch.run(command), LINKS)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import BatchContext
 from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.connections import CreateConnection
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
@@ -115,8 +116,8 @@ class House:
 
     def open(self) -> None:
         self.store = SqliteStore(
-            self.folder / "signalpost.db", MasterKeys([bytes(32)]), LINKS, kept_answers(LINKS), self.wall,
-            self.random.getrandbits, thread_executors(), print,
+            self.folder / "signalpost.db", MasterKeys([bytes(32)]),
+            BatchContext(LINKS, kept_answers(LINKS), self.random.getrandbits), self.wall, thread_executors(), print,
         )  # fmt: skip
         self.files = Stopping(self.folder / "files", ThreadPoolExecutor(1), os.urandom)
 

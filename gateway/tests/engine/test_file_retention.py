@@ -12,6 +12,7 @@ import pytest
 from gateway.tests.bodies import new_document
 
 from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import BatchContext
 from signalpost.commands.command import Command
 from signalpost.commands.documents import CreateDocument, DeleteDocument
 from signalpost.commands.versions import AddVersion, PublishVersion
@@ -48,8 +49,8 @@ class Archive:
         self.ahead = 0
         """How far the wall clock was set ahead."""
         self.store = SqliteStore(
-            folder / "signalpost.db", MasterKeys([bytes(32)]), LINKS, kept_answers(LINKS), self.wall,
-            Random(1).getrandbits, thread_executors(), print,
+            folder / "signalpost.db", MasterKeys([bytes(32)]),
+            BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits), self.wall, thread_executors(), print,
         )  # fmt: skip
         self.files = Failing(folder / "files", ThreadPoolExecutor(1), os.urandom)
         self.retention = FileRetention(self.store, self.files, self)

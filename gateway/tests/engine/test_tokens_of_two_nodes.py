@@ -14,6 +14,7 @@ from gateway.tests.world.network import Network, VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
 from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import BatchContext
 from signalpost.commands.connections import CreateConnection, DeleteConnection, DisconnectConnection, KeepGrant
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateConnectorSubscription
@@ -66,9 +67,7 @@ async def _store(url: str) -> Store:
     return await open_store(
         url,
         master_keys=MasterKeys([bytes(range(32))]),
-        links=LINKS,
-        render=kept_answers(LINKS),
-        random_bits=Random(1).getrandbits,
+        context=BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits),
         on_broken=lambda _error: None,
     )
 

@@ -17,7 +17,7 @@ from gateway.tests.store.postgres.implementation import POSTGRES
 from gateway.tests.store.sqlite.implementation import SQLITE
 from msgspec.structs import replace
 
-from signalpost.commands.batch import KeptAnswer
+from signalpost.commands.batch import BatchContext, KeptAnswer
 from signalpost.commands.command import Command, CommandOutcome, Completed, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
@@ -98,10 +98,8 @@ class Shop:
         self.store = await open_store(
             self._implementation.url(self.folder),
             master_keys=MasterKeys(self.master_keys),
-            links=LINKS,
-            render=render,
+            context=BatchContext(LINKS, render, self._random.getrandbits),
             now=lambda: self._moves_with.now,
-            random_bits=self._random.getrandbits,
             on_broken=_not_broken,
             max_scanned=self.max_scanned,
         )

@@ -109,22 +109,21 @@ class Rows(Struct, frozen=True, kw_only=True):
     """How much the tenants use of each limit."""
 
 
+class BatchContext(NamedTuple):
+    """What every batch of a store is decided with, whatever its rows and its time."""
+
+    links: Links
+    render: Render
+    """Makes the answers that are kept for repeated requests."""
+    random_bits: Callable[[int], int]
+    default_limits: TenantLimits = NO_LIMITS
+    """The limits of tenants that have none of their own."""
+
+
 class Batch:
-    def __init__(
-        self,
-        rows: Rows,
-        now: int,
-        random_bits: Callable[[int], int],
-        links: Links,
-        render: Render,
-        default_limits: TenantLimits = NO_LIMITS,
-    ) -> None:
-        """`default_limits` count where a tenant has none of its own."""
+    def __init__(self, rows: Rows, now: int, context: BatchContext) -> None:
         self._now = now
-        self._default_limits = default_limits
-        self._random_bits = random_bits
-        self._render = render
-        self.links = links
+        self.links, self._render, self._random_bits, self._default_limits = context
         self._following = {kind: iter(rows.numbers.get(kind, count(1))) for kind in get_args(NumberedKind)}
         self.numbers = Numbers(**{kind: next(following, NO_NUMBER) for kind, following in self._following.items()})
         self.tenants = Overlay(rows.tenants)

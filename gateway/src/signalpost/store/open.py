@@ -7,10 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
-from signalpost.commands.batch import Render
-from signalpost.domain.documents.links import Links
+from signalpost.commands.batch import BatchContext
 from signalpost.domain.errors import StartError
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.database import Database
 from signalpost.store.sqlite.database import SqliteDatabase
@@ -38,40 +36,31 @@ async def open_store(
     url: str,
     *,
     master_keys: MasterKeys,
-    links: Links,
-    render: Render,
+    context: BatchContext,
     now: Callable[[], int] | None = None,
-    random_bits: Callable[[int], int],
     on_broken: Callable[[BaseException], None],
     max_scanned: int = MAX_SCANNED,
-    default_limits: TenantLimits = NO_LIMITS,
 ) -> Store:
     """Open a database; it is made or upgraded first where that is needed. A SQLite file must have been claimed by this
     process; many may share a PostgreSQL.
 
     `now` says what the time is (µs); by default PostgreSQL does where that is the database, else the system's clock.
-    `render` makes the answers that are kept for repeated requests; `default_limits` count for tenants that have none of
-    their own. `on_broken` is called, from any thread, when the disk failed and nothing more can be made durable. Raises
+    `on_broken` is called, from any thread, when the disk failed and nothing more can be made durable. Raises
     StartError.
     """
     if is_postgres(url):
         _check_driver()
         from signalpost.store.postgres.store import open_postgres
 
-        return await open_postgres(
-            url, master_keys, links, render, now, random_bits, max_scanned=max_scanned, default_limits=default_limits
-        )
+        return await open_postgres(url, master_keys, context, now, max_scanned)
     return SqliteStore(
         sqlite_file(url),
         master_keys,
-        links,
-        render,
+        context,
         now or SystemClock().wall,
-        random_bits,
         thread_executors(),
         on_broken,
         max_scanned=max_scanned,
-        default_limits=default_limits,
     )
 
 

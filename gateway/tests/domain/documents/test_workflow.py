@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from signalpost.api.rendering import kept_answers
-from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import CommandOutcome
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain.body import read
@@ -301,7 +301,7 @@ class Desk:
 
     def run(self, *commands: Any) -> list[CommandOutcome[Any] | CallerError]:
         rows = Rows(tenants={1: self.tenant}, documents={(1, ID): self.row})
-        batch = Batch(rows, self.now, self._random.getrandbits, LINKS, kept_answers(LINKS))
+        batch = Batch(rows, self.now, BatchContext(LINKS, kept_answers(LINKS), self._random.getrandbits))
         results: list[CommandOutcome[Any] | CallerError] = []
         for command in commands:
             try:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from signalpost.api.rendering import kept_answers
-from signalpost.commands.batch import Batch, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, CommandOutcome, Completed
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, ImportEffect, PatchDocument
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest, workflow_of
@@ -163,7 +163,7 @@ class Cabinet:
         """Run commands as one batch."""
         known = {} if self.row is None else {(1, ID): self.row}
         rows = Rows(tenants={1: self.tenant}, documents=known)
-        batch = Batch(rows, self.now, self._random.getrandbits, LINKS, kept_answers(LINKS))
+        batch = Batch(rows, self.now, BatchContext(LINKS, kept_answers(LINKS), self._random.getrandbits))
         results: list[CommandOutcome[Any] | CallerError] = []
         for command in commands:
             try:

@@ -13,7 +13,7 @@ import pytest
 from gateway.tests.sqlite_file import keep_url_in_plain
 from gateway.tests.vaults import sealed_before_data_keys
 
-from signalpost.commands.batch import KeptAnswer
+from signalpost.commands.batch import BatchContext, KeptAnswer
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.connections import CreateConnection
 from signalpost.commands.tenants import CreateTenant
@@ -152,8 +152,8 @@ class DyingWriter(Executor):
 def opened(path: Path, masters: MasterKeys, writer: Executor | None = None) -> SqliteStore:
     executors = thread_executors() if writer is None else Executors(writer, *thread_executors()[1:])
     return SqliteStore(
-        path, masters, Links(b"", ""), lambda _: KeptAnswer(b"answer"), lambda: START, Random(3).getrandbits,
-        executors, lambda _error: None,
+        path, masters, BatchContext(Links(b"", ""), lambda _: KeptAnswer(b"answer"), Random(3).getrandbits),
+        lambda: START, executors, lambda _error: None,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import pytest
 from gateway.tests.patience import PATIENCE
 
 from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import BatchContext
 from signalpost.commands.command import Completed
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
@@ -34,6 +35,7 @@ CRASHING = """
 import asyncio, json, os, sys
 from pathlib import Path
 from random import Random
+from signalpost.commands.batch import BatchContext
 from signalpost.commands.documents import CreateDocument
 from signalpost.domain.documents.bodies import NewDocument
 from signalpost.domain.documents.links import Links
@@ -41,8 +43,9 @@ from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import MasterKeys
 
 async def main():
-    store = SqliteStore(Path(sys.argv[1]), MasterKeys([bytes(32)]), Links(b"", ""), repr,
-                        lambda: 1_700_000_000_000_000, Random(1).getrandbits, thread_executors(), print)
+    store = SqliteStore(Path(sys.argv[1]), MasterKeys([bytes(32)]),
+                        BatchContext(Links(b"", ""), repr, Random(1).getrandbits),
+                        lambda: 1_700_000_000_000_000, thread_executors(), print)
     new = NewDocument(type="NDA", title="x" * 400, owner_email="o@x", author_email="a@x")
     async def client(number):
         for n in range(100):
@@ -63,10 +66,8 @@ def opened(path: Path, vfs: str | None = None, broken: list[BaseException] | Non
     return SqliteStore(
         path,
         MasterKeys([bytes(32)]),
-        LINKS,
-        kept_answers(LINKS),
+        BatchContext(LINKS, kept_answers(LINKS), Random(2).getrandbits),
         lambda: START,
-        Random(2).getrandbits,
         thread_executors(),
         told.append,
         vfs,

@@ -5,11 +5,9 @@ from typing import Any, Final
 
 import psycopg
 
-from signalpost.commands.batch import Batch, Render, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
-from signalpost.domain.documents.links import Links
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.postgres.access import PostgresAccess
 from signalpost.store.postgres.audit import PostgresAudit
@@ -97,20 +95,16 @@ class PostgresStore:
 async def open_postgres(
     url: str,
     master_keys: MasterKeys,
-    links: Links,
-    render: Render,
+    context: BatchContext,
     now: Callable[[], int] | None,
-    random_bits: Callable[[int], int],
-    *,
     max_scanned: int = MAX_SCANNED,
-    default_limits: TenantLimits = NO_LIMITS,
 ) -> PostgresStore:
     """Open a database, made or upgraded if need be. Commands are decided at the database's time unless there is a clock
     (`now`). Raises StartError."""
     vault = Vault(master_keys)
 
     def begin(rows: Rows, at: int) -> Batch:
-        return Batch(rows, at if now is None else now(), random_bits, links, render, default_limits)
+        return Batch(rows, at if now is None else now(), context)
 
     clock = now or SystemClock().wall
     try:

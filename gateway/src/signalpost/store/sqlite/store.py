@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from signalpost.commands.batch import Batch, Render, Rows
+from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
-from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.store.fleet import ALONE, Terms
 from signalpost.store.sqlite import data_keys, former_urls
 from signalpost.store.sqlite import publish as publishing
@@ -66,31 +64,24 @@ class SqliteStore:
         self,
         path: Path,
         master_keys: MasterKeys,
-        links: Links,
-        render: Render,
+        context: BatchContext,
         now: Callable[[], int],
-        random_bits: Callable[[int], int],
         executors: Executors,
         on_broken: Callable[[BaseException], None],
         vfs: str | None = None,
         max_scanned: int = MAX_SCANNED,
-        default_limits: TenantLimits = NO_LIMITS,
         terms: Terms = ALONE,
         cpu: Callable[[], float] = thread_time,
     ) -> None:
-        """Open the database, made or upgraded if need be. `render` makes the answers that are kept for repeats;
-        `default_limits` count for tenants that have none of their own; `terms` are those of its fleet; `cpu` tells the
-        seconds of CPU that the thread that calls it has spent. Raises StartError."""
+        """Open the database, made or upgraded if need be. `terms` are those of its fleet; `cpu` tells the seconds of
+        CPU that the thread that calls it has spent. Raises StartError."""
         check_version()
         self._path = path
         self._vfs = vfs
         vault = self._vault = Vault(master_keys, self._find_data_key)
-        self._links = links
-        self._render = render
+        self._context = context
         self._now = now
-        self._random_bits = random_bits
         self._executors = executors
-        self._default_limits = default_limits
         connection = connect(path, vfs=vfs)
         try:
             migrate(connection, now())
@@ -164,7 +155,7 @@ class SqliteStore:
         return published
 
     def _batch(self, rows: Rows) -> Batch:
-        return Batch(rows, self._now(), self._random_bits, self._links, self._render, self._default_limits)
+        return Batch(rows, self._now(), self._context)
 
     async def _publish_half(self, commands: Sequence[Command[Any]]) -> Published:
         """Publish one half of a batch. Where it is not committed, that says nothing of the other half."""
