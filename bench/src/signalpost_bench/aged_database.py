@@ -29,14 +29,14 @@ from signalpost_bench.workload import SECRET, Workload
 
 TENANT = 1
 WAITING, TROUBLED, LIVE = 1, range(2, 12), 12
-"""Subscriptions by number."""
+"""The subscriptions, by number."""
 NOWHERE = "http://127.0.0.1:1"
 MAX_DOCUMENTS = 100_000
 STEP_US = 100
-"""Between two events."""
+"""Microseconds between two events."""
 MONTH_US = 30 * 24 * 3600 * 1_000_000
 AT_ONCE = 20_000
-"""Rows of one transaction."""
+"""How many rows one transaction writes."""
 AWAITING_RETRY, FAILED = 1, 3
 """States of deliveries as the database has them."""
 _COUNT = (
@@ -134,7 +134,7 @@ def break_all(folder: Path, probe_at: int, wait_us: int) -> None:
 
 
 def forget_cached(folder: Path) -> None:
-    """Let the system keep nothing of the files in memory: the next to read them reads the disk."""
+    """Let the system keep nothing of the files in memory, so that whoever reads them next reads the disk."""
     _sync(folder)
     for file in _files(folder):
         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -146,7 +146,7 @@ def _sync(folder: Path) -> None:
 
 
 def _files(folder: Path) -> Iterator[int]:
-    """Each as a descriptor that is open until the next."""
+    """Open each file in turn, until the next one is asked for."""
     for path in folder.iterdir():
         if path.is_file():
             with path.open("rb") as file:
@@ -260,7 +260,7 @@ def _timestamp(at: int) -> str:
 
 
 def _exceptions(events: int, count: int, due_from: int) -> Columns:
-    """Half of them wait for a retry; each troubled lane has them all along the log."""
+    """The exceptions: half of them wait for a retry, and each troubled lane has them all along the log."""
     for number, sequence in _troubled(events):
         waits = sequence % 2
         state, failed_attempts = (AWAITING_RETRY, 1) if waits else (FAILED, 4)
@@ -269,7 +269,7 @@ def _exceptions(events: int, count: int, due_from: int) -> Columns:
 
 
 def _attempts(events: int, now: int) -> Columns:
-    """The last attempt of each."""
+    """The last attempt of each exception."""
     for number, sequence in _troubled(events):
         yield (TENANT, sequence, number, now + number, 5_000_000, 1, 0, 1, None, "timeout", "No answer came.", b"")
 

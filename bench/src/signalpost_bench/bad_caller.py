@@ -32,9 +32,9 @@ SLOW_SUBSCRIPTIONS = 128
 IMPORTS = 1_000
 UNREAD = 12
 LOST = "lost"
-"""Counted where a connection ended before the answer."""
+"""What is counted where a connection ended before the answer."""
 HELD = "held"
-"""Counted where there was no answer, or none was read, when the probe ended."""
+"""What is counted where there was no answer, or none was read, when the probe ended."""
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
 
@@ -107,7 +107,7 @@ class BadCaller:
 class Probe(Struct, frozen=True):
     about: str
     run: Callable[[BadCaller, float], Awaitable[None]]
-    """Given when it ends, on the clock of the loop."""
+    """Called with the moment at which it ends, on the clock of the loop."""
     prepare: Callable[[BadCaller], Awaitable[None]] | None = None
 
 

@@ -25,7 +25,7 @@ class RunFailed(Exception):
 
 
 class ChildProcess:
-    """The asking side."""
+    """A part as the process that asks it sees it."""
 
     def __init__(self, module: str, core: int) -> None:
         command = [sys.executable, "-m", f"signalpost_bench.{module}"]
@@ -44,7 +44,7 @@ class ChildProcess:
         return self.finish()
 
     def stalls(self) -> tuple[Stall, ...]:
-        """The longest of its event loop since the last call."""
+        """The longest stall of its event loop since the last call."""
         return msgspec.convert(self.ask("stalls"), tuple[Stall, ...])
 
     def begin(self, do: str, **given: Any) -> None:

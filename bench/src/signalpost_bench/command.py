@@ -39,7 +39,7 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
     "wal_mb": ("WAL MB", ".0f"),
     "start_s": ("start s", ".2f"),
 }
-"""What of a row is shown, under which name, and how."""
+"""The columns of the table: the figure, its heading, and how it is written."""
 
 
 @dataclass(frozen=True, kw_only=True)

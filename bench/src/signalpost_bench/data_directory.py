@@ -50,5 +50,5 @@ async def make_tenants(settings: Settings, count: int) -> None:
 
 
 def connect(folder: Path) -> apsw.Connection:
-    """To the database of a gateway that does not run."""
+    """A connection to the database of a gateway that does not run."""
     return apsw.Connection(str(folder / DATABASE))

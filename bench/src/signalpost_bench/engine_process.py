@@ -27,7 +27,7 @@ WAITING = 512
 """Changes submitted and not yet answered."""
 PDF = b"%PDF-1.7\n"
 LINK = "https://signalpost.example.com/files/" + "x" * 92
-"""As long as a download link of the gateway's own."""
+"""A link that is as long as a download link of the gateway's own."""
 
 
 class EmbeddedEngine:

@@ -23,12 +23,12 @@ class Seen(Struct, frozen=True):
     beyond: int
     """Requests that came while their endpoint had as many as it may."""
     last: float
-    """When the last was taken, seconds of the monotonic clock."""
+    """When the last request was taken, in seconds of the monotonic clock."""
 
 
 class FlakyEndpoints:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        """`now` is in seconds that only go forward."""
+        """`now` tells seconds of the monotonic clock."""
         self._now = now
         self.be("up", 0.0)
 
@@ -40,7 +40,7 @@ class FlakyEndpoints:
         self._last = 0.0
         self._open = Counter[int]()
         self._first: dict[int, float] = {}
-        """When each answered for the first time."""
+        """When each endpoint answered for the first time."""
         self._most = Counter[int]()
 
     def is_down(self, number: int) -> bool:

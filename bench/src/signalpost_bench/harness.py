@@ -94,9 +94,9 @@ class Harness:
         self.plain_url = self._listen("http", None, "alive")
         self.tls_url = self._listen("https", shown, "alive")
         self.tls_once_url = self._listen("https", shown, "for one request")
-        """Takes one request on each connection."""
+        """A sink that takes one request on each connection."""
         self.url = self.tls_url if self._tls else self.plain_url
-        """Where most scenes deliver to."""
+        """The URL to which most scenes deliver."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -107,13 +107,13 @@ class Harness:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """A new one for a database."""
+        """A new folder for a database."""
         with tempfile.TemporaryDirectory(prefix="signalpost-bench-", dir=self.place) as made:
             yield Path(made)
 
     @contextmanager
     def new_database(self) -> Iterator[str | None]:
-        """The URL of a new one on the server; None where databases are files."""
+        """The URL of a new database on the server; None where databases are files."""
         if self._postgres is None:
             yield None
         else:

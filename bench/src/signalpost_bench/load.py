@@ -56,12 +56,12 @@ class HttpClient(asyncio.Protocol):
 
 
 class Trickled(Struct, frozen=True):
-    """What came of changes at a steady rate."""
+    """What the gateway answered to changes at a steady rate."""
 
     sent: list[tuple[str, int]]
     """What each change was called that was answered 200, and when it was due."""
     refused: dict[str, int]
-    """Every other answer, and how often there was it."""
+    """How often each other answer came."""
 
 
 class Load:
@@ -71,7 +71,7 @@ class Load:
         self._port = port
         self._clients = [await self._connect() for _ in range(CLIENTS)]
         self._documents: list[tuple[int, str]] = []
-        """Their tenants, and their ids."""
+        """The tenant and the id of each document."""
         self._changes = 0
 
     async def _connect(self) -> HttpClient:
@@ -104,11 +104,11 @@ class Load:
         await asyncio.gather(*map(make, self._clients))
 
     async def change(self, events: int) -> dict[str, int]:
-        """Change documents one request each, as fast as they are answered; when that began, and how many there were."""
+        """Make so many changes, as fast as they are answered. Returns when that began, and how many there were."""
         return await self._change_each(iter(range(events)))
 
     async def change_for(self, seconds: float) -> dict[str, int]:
-        """The same, for so long."""
+        """Change documents as `change` does, for so many seconds."""
         end = time.monotonic() + seconds
         return await self._change_each(takewhile(lambda _: time.monotonic() < end, count()))
 
@@ -124,14 +124,14 @@ class Load:
         return {"began": began, "events": self._changes - changes}
 
     async def trickle(self, rate: int, seconds: float) -> list[tuple[str, int]]:
-        """Change documents at a steady rate; what each change was called, and when it was due."""
+        """Change documents at a steady rate. Returns what each change was called, and when it was due."""
         told = await self._trickle(rate, seconds)
         if told.refused:
             raise RuntimeError(f"the gateway refused changes: {told.refused}")
         return told.sent
 
     async def trickle_on(self, rate: int, seconds: float) -> Any:
-        """The same as a `Trickled`, whatever the answers."""
+        """Change documents as `trickle` does, and count every answer."""
         return msgspec.to_builtins(await self._trickle(rate, seconds))
 
     async def _trickle(self, rate: int, seconds: float) -> Trickled:

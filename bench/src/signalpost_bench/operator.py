@@ -47,7 +47,7 @@ class Operator:
             self._failed = f"an operator's call failed: {failure}"
 
     def _own_key(self) -> str:
-        """A key as people have: what is at work is shared between keys, and the load has the gateway's own."""
+        """Make a key for the operator: requests at work are shared out between keys, and the load has the gateway's."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._gateway.port}/v1/keys",
             b'{"name": "beside the load", "role": "operator"}',

@@ -20,7 +20,7 @@ from signalpost_bench.workload import SECRET, Workload
 
 TICK_SECONDS = 0.002
 ENDED_SECONDS = 120.0
-"""How long the last answers may take."""
+"""Seconds that the last answers may take."""
 _END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length: "
 _RETRY_AFTER = b"\r\nretry-after: "
@@ -32,7 +32,7 @@ class Group(Struct, frozen=True):
     tenant: str
     clients: int
     rate: int | None = None
-    """Requests a second, over all of them; None for as fast as they are answered."""
+    """Requests a second of all clients together; None for as fast as they are answered."""
 
 
 class Told(Struct):
@@ -43,7 +43,7 @@ class Told(Struct):
     """What each change was called that was answered 2xx."""
     accepted_ms: list[float] = []
     refused_ms: list[float] = []
-    """What each 429 with `Retry-After` took."""
+    """The milliseconds after which each 429 with `Retry-After` came."""
     other: dict[str, int] = {}
     """Every other answer, and every connection that was lost."""
 
@@ -85,7 +85,7 @@ class _Client(asyncio.Protocol):
 
 
 class _TenantClients:
-    """Clients of a tenant, and its documents."""
+    """The clients of a tenant, and the documents that they change."""
 
     def __init__(self, tenant: str, head: str, workload: Workload) -> None:
         self._tenant = tenant
@@ -99,7 +99,7 @@ class _TenantClients:
         return f"{method} {path} HTTP/1.1\r\n{self._head}content-length: {len(content)}\r\n\r\n".encode() + content
 
     async def prepare(self, client: _Client, url: str, documents: int) -> None:
-        """A subscription to `url`, and documents to be changed."""
+        """Make a subscription to `url`, and documents to be changed."""
         wanted = {"url": url, "eventTypes": ["documentUpdated"], "secret": SECRET}
         await self._made(client, "/v1/subscriptions", wanted)
         for _ in range(documents):

@@ -20,7 +20,7 @@ from signalpost_bench.resource_monitor import Spent, cpu_seconds
 from signalpost_bench.workload import tenant_name
 
 OWN: Final = "postgresql:"
-"""Asks for a server of the bench's own."""
+"""The URL that asks for a server of the bench's own."""
 NAMED: Final = "signalpost_bench_"
 """What the name of every database that a bench makes begins with."""
 _SETTINGS: Final = {"max_wal_size": "8GB", "shared_buffers": "512MB", "max_connections": "300"}

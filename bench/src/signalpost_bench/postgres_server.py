@@ -44,7 +44,7 @@ class PostgresServer(NamedTuple):
     port: int
     password: str
     process: "subprocess.Popen[bytes] | None" = None
-    """None where another process started it."""
+    """The server's process; None where another process started it."""
 
     def url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         """Where a database is on the Unix socket."""

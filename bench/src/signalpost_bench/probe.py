@@ -22,9 +22,9 @@ from signalpost_bench.results import Stall, longest
 
 BEAT_SECONDS = 0.01
 NOTED_SECONDS = 0.02
-"""A beat that is late by as much is a stall."""
+"""A beat that comes so many seconds late is a stall."""
 FRAMES = 3
-"""How many callers are told of each thread."""
+"""How many frames of each thread's stack are reported."""
 
 
 class _Counted(NamedTuple):
@@ -34,7 +34,7 @@ class _Counted(NamedTuple):
     ran: int
     """How long the loop's thread ran."""
     queued: dict[int, int]
-    """For a core, by the number of each thread."""
+    """How long each thread waited for a core, by the number of the thread."""
     collected: int
 
 
@@ -60,7 +60,7 @@ class CoreTimes:
 
 
 class Probe:
-    """Made on the loop that it watches; stops with it."""
+    """The probe of the event loop on which it is made; it stops with the loop."""
 
     def __init__(self, tell: Callable[[Stall], None] = lambda _: None) -> None:
         """`tell` is told of each stall as it ends."""
@@ -77,7 +77,7 @@ class Probe:
         self._beat()
 
     def longest(self) -> tuple[Stall, ...]:
-        """Since the last call, or the beginning."""
+        """The stalls since the last call, or since the beginning."""
         found, self._longest = self._longest, ()
         return found
 

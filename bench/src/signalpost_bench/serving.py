@@ -21,11 +21,11 @@ from signalpost_bench.workload import MASTER_KEY, OPERATOR_KEY, PUBLIC_URL
 
 READY_SECONDS = 180
 SLOW_COMMIT_SECONDS = 0.025
-"""A bound of the metric of commits."""
+"""The bound of the metric of commits beyond which a commit counts as slow."""
 
 
 class GatewayProcess:
-    """On a data directory, which may be new, and on a PostgreSQL where there is one."""
+    """A gateway that serves a data directory, which may be new, and a PostgreSQL where there is one."""
 
     def __init__(
         self,
@@ -93,11 +93,11 @@ class GatewayProcess:
         self._stalls.close()
 
     def stalls(self) -> tuple[Stall, ...]:
-        """The longest of its event loop since the last call."""
+        """The longest stall of its event loop since the last call."""
         return longest(self.all_stalls())
 
     def all_stalls(self) -> list[Stall]:
-        """Every one since the last call, and since the last of `stalls`."""
+        """Every stall since the last call of this method or of `stalls`."""
         return list(map(msgspec.json.Decoder(Stall).decode, self._stalls.read().splitlines()))
 
     def slow_commits(self) -> int:

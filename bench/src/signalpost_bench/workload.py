@@ -27,7 +27,7 @@ class Workload(Struct, frozen=True, kw_only=True):
     payload: int = 1_300
     """Approximate size of an event in bytes."""
     documents: int = 5_000
-    """Over all tenants; each change is of the one that was changed longest ago."""
+    """How many documents all tenants have together; each change is of the one that was changed longest ago."""
     ordering: str = "loose"
     versions: Literal["none", "imported", "own"] = "none"
     """Who keeps the latest and the published version of each document: another system, or the gateway."""

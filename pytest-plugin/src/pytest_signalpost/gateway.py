@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 STOP_SECONDS = 30
 ANSWER_SECONDS = 90
-"""More than the emulator waits for anything."""
+"""Seconds to wait for an answer: longer than the emulator itself waits for anything."""
 WITHIN_SECONDS = 10.0
 _COMMAND = (sys.executable, "-c", "from signalpost.cli.main import main; main()", "emulator", "--port", "0", "--json")
 

@@ -39,7 +39,7 @@ def backlog(harness: Harness, size: Size, earlier: Rows) -> Rows:
 
 
 def _start(harness: Harness, folder: Path) -> Measured:
-    """To ready, and to the first arrival of what waits for the live subscription."""
+    """Seconds until the gateway is ready, and until the first event that waits for the live subscription arrives."""
     aged_database.point(folder, harness.url + LIVE, "active", WAITING)
     aged_database.forget_cached(folder)
     harness.sink.ask("forget", secret=SECRET, timed=LIVE)
@@ -57,7 +57,7 @@ def _start(harness: Harness, folder: Path) -> Measured:
 
 @contextmanager
 def _database(harness: Harness, events: int) -> Iterator[Path]:
-    """In the folder that the user named it is kept for the next time; else it is gone with the scene."""
+    """The database's folder: the one that the user named, where it is kept, or else one that goes with the scene."""
     if harness.place is not None:
         folder = harness.place / f"backlog-{events}-{harness.workload.payload}"
         if not folder.exists():

@@ -13,7 +13,7 @@ BESIDE = "live lane, while every document's signature request expires"
 
 
 def expiry(harness: Harness, size: Size, _: Rows) -> Rows:
-    """Each expiry is a change with an event, which the workload's subscriptions get."""
+    """Let many requests expire together. Each expiry is a change whose event the workload's subscriptions get."""
     documents = harness.workload.documents
     due = documents * harness.workload.fan_out
     with harness.engine(harness.workload) as engine:

@@ -16,7 +16,7 @@ FLAPPING = f"{EACH} endpoints that go up and down every {FLAP_SECONDS:g} s"
 
 
 def flapping(harness: Harness, size: Size, _: Rows) -> Rows:
-    """Beside a well endpoint of the same tenant, and another tenant's. In the end all are up."""
+    """Measure a well endpoint of the same tenant, and one of another tenant, beside them. In the end all are up."""
     workload = replace(harness.workload, tenants=2, endpoints=0, documents=2 * max(RATE, int(RATE * size.seconds) + 1))
     with harness.engine(workload, retry_delays=PATIENT_DELAYS) as engine:
         engine.ask("add_well", url=harness.url + WELL)

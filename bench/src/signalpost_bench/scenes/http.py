@@ -13,12 +13,12 @@ IMPORT = "HTTP API, bulk import"
 
 
 def api(harness: Harness, size: Size, _: Rows) -> Rows:
-    """One change a request."""
+    """Make one change a request."""
     return {API: _through_http(harness, size.events // 2, "change")}
 
 
 def bulk(harness: Harness, size: Size, _: Rows) -> Rows:
-    """One stream of an import."""
+    """Make changes in one stream of an import."""
     return {IMPORT: _through_http(harness, size.events, "import_all")}
 
 

@@ -11,7 +11,7 @@ NODES = 3
 TENANTS = 10_000
 NODE = f"a node of {NODES} with {TENANTS:,} tenants, idle"
 SETTLES_SECONDS = 8.0
-"""After that, every node has read what there is, and has seen the others twice."""
+"""Seconds after which every node has read what there is, and has seen the others twice."""
 
 
 def idle_fleet(harness: Harness, size: Size, _: Rows) -> Rows:

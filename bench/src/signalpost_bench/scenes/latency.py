@@ -13,13 +13,13 @@ from signalpost_bench.workload import SECRET
 SLOWLY = 100
 """Changes a second."""
 SLOW = f"commits > {SLOW_COMMIT_SECONDS * 1e3:.0f} ms"
-"""What makes deliveries late while no loop stalls: the disk."""
+"""The name of a figure: commits for which the disk took long. They make deliveries late while no loop stalls."""
 AT_100 = "latency at 100 a second"
 AT_HALF = "latency at half the API's rate"
 
 
 def latency(harness: Harness, size: Size, earlier: Rows) -> Rows:
-    """At 100 a second, and at half of what the API took flat out in the same run."""
+    """Measure at 100 changes a second, and at half of what the API took flat out in the same run."""
     half = int((earlier[API].rate or 0) / harness.workload.fan_out / 2)
     return {AT_100: _at(harness, SLOWLY, size.seconds), AT_HALF: _at(harness, half, size.seconds)}
 

@@ -11,7 +11,7 @@ OWN = "the same with two of its own, signed for each"
 
 
 def links(harness: Harness, size: Size, _: Rows) -> Rows:
-    """Both of the same length."""
+    """Both kinds of links are of the same length."""
     with harness.engine(replace(harness.workload, versions="imported")) as engine:
         imported = published(harness, engine, size.events)
     with harness.engine(replace(harness.workload, versions="own")) as engine:

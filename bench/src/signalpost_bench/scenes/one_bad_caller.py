@@ -48,7 +48,7 @@ class _Parts(NamedTuple):
 
 
 def one_bad_caller(harness: Harness, size: Size, _: Rows) -> Rows:
-    """Each probe in turn, at a gateway of its own."""
+    """Run each probe in turn, at a gateway of its own."""
     rows: dict[str, Measured] = {}
     for name, probe in PROBES.items():
         with parts_of(harness) as parts:
@@ -69,7 +69,7 @@ def parts_of(harness: Harness) -> Iterator[_Parts]:
 
 
 def run_probe(harness: Harness, parts: _Parts, name: str, seconds: float) -> Measured:
-    """The other tenant, before this probe and beside it, for so long each."""
+    """Measure the other tenant before this probe and beside it, for so many seconds each."""
     gateway, load, caller = parts
     caller.ask("prepare", probe=name, port=gateway.port, key=gateway.key)
     alone = _see(harness, load, seconds)

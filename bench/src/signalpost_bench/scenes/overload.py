@@ -29,7 +29,7 @@ MODEST_RATE = 25
 MIN_TAKEN = 0.8
 MAX_OPERATOR_MS = 1_000.0
 JUDGED_SECONDS = 5.0
-"""A shorter run is judged by its answers alone, not by its times."""
+"""Seconds below which a run is judged by its answers alone, not by its times."""
 PEAK = "the HTTP API's peak, 64 clients of 8 tenants"
 OVER = f"{TIMES} times that asked for, by {CLIENTS} clients, against the peak"
 OF_MODEST = "in it, the tenant that asks for little"
@@ -37,7 +37,7 @@ Told = Mapping[str, Mapping[str, Any]]
 
 
 def overload(harness: Harness, size: Size, _: Rows) -> Rows:
-    """The peak first, then five times its rate on as many connections as there may be."""
+    """Measure the peak first, then five times its rate on as many connections as there may be."""
     with harness.folder() as folder:
         asyncio.run(make_tenants(bench_settings(folder, harness.url, None), len(TENANTS)))
         with harness.gateway(folder) as gateway, harness.overload(gateway, TENANTS) as overload:

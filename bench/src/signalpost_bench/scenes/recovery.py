@@ -19,7 +19,7 @@ FIRST_PROBE_US = 3_000_000
 WAIT_US = 2_000_000
 """When each breaker probes: sooner than it would, so that all endpoints come back soon and within a second."""
 BACK_SECONDS = 60.0
-"""Within so long one of them has probed again."""
+"""Seconds within which one of them has probed again."""
 RATE = 100
 """New documents a second of the other tenant."""
 OTHER = 2

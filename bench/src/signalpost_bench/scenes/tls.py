@@ -15,7 +15,7 @@ SHARE = 5
 
 
 def tls(harness: Harness, size: Size, _: Rows) -> Rows:
-    """The engine alone delivers what had gathered, over each kind of connection."""
+    """Have the engine alone deliver what had gathered, over each kind of connection."""
     plain = _drained(harness, harness.plain_url, size.events)
     kept = _drained(harness, harness.tls_url, size.events)
     each = _drained(harness, harness.tls_once_url, size.events // SHARE)

@@ -147,5 +147,5 @@ def retry(subscription: SubscriptionId, event: EventId, /) -> None:
 
 
 def _columns(subscription: str | None) -> tuple[str, ...]:
-    """All, but the subscription's where that is the same everywhere."""
+    """The columns of a list; without the subscription's where all rows have the same one."""
     return tuple(column for column in FIELDS if column != "subscription" or subscription is None)

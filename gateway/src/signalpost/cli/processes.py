@@ -35,11 +35,11 @@ from msgspec import Struct
 from signalpost.runtime.logger import log
 
 STAYS_UP: Final = 60.0
-"""A process that was up for so many seconds has not failed, whatever became of it then."""
+"""Seconds after which a process that ends no longer counts as one that failed to start."""
 MAX_WAIT: Final = 30.0
 """Seconds between two starts of a process, at most."""
 MAX_FAILURES: Final = 5
-"""After so many failures in a row of every process, the parent gives up."""
+"""The parent gives up once every process has failed so many times in a row."""
 DRAINS_WITHIN: Final = 15.0
 """Seconds that a process may take to end. An attempt in flight is the longest part of it, see `gateway.py`."""
 FAILED: Final = 1
@@ -48,7 +48,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
 class Lifeline(Struct, frozen=True):
-    """What a process has of its parent."""
+    """How a process and its parent learn of each other."""
 
     parent: int
     """A descriptor that can be read once the parent is gone."""
@@ -92,7 +92,7 @@ class _Process(Struct):
 
 
 class Processes:
-    """The parent's side."""
+    """The parent, which starts the processes and watches them."""
 
     def __init__(self, count: int, work: Work) -> None:
         self._all = [_Process(number) for number in range(count)]
@@ -100,7 +100,7 @@ class Processes:
         self._lifeline, self._parent_end = os.pipe()
         self._was_started = False
         self._stop_at: float | None = None
-        """Until when processes may take to end, once they were told to."""
+        """When processes that were told to end are killed."""
         self._were_all_up = False
         self._code = 0
 
@@ -118,7 +118,7 @@ class Processes:
     # --- Steps of the loop --------------------------------------------------------------------------------------------
 
     def _wait(self) -> None:
-        """Until a signal, a process that is ready, or the next thing that is due."""
+        """Wait for a signal, for a process that is ready, or for the next thing that is due."""
         due = [each.starts_at for each in self._all if each.starts_at is not None]
         due += [] if self._stop_at is None else [self._stop_at]
         seconds = max(0.0, min(due) - time.monotonic()) if due else None
@@ -132,7 +132,7 @@ class Processes:
             self._close_ready(process)
 
     def _reap(self) -> None:
-        """Note every process that ended."""
+        """Collect the exit code of every process that ended."""
         for process in self._all:
             if process.pid is not None:
                 pid, status = os.waitpid(process.pid, os.WNOHANG)
@@ -171,7 +171,7 @@ class Processes:
         process.began, process.starts_at = time.monotonic(), None
 
     def _become(self, number: int, lifeline: Lifeline) -> Never:
-        """Be a process of its own from here on."""
+        """Do the work of a process, in the copy that `fork` made."""
         code = 1
         try:
             for descriptor in (self._woken, self._parent_end, *(each.ready for each in self._all)):
@@ -200,7 +200,7 @@ class Processes:
             self._start_again(process, pid, code)
 
     def _start_again(self, process: _Process, pid: int | None, code: int) -> None:
-        """Later, or end everything."""
+        """Plan a process's next start, or end everything where none of them stays up."""
         if gives_up([each.failures for each in self._all]):
             log.critical("every process keeps ending: giving up", failures=process.failures)
             self._end_with(FAILED)

@@ -42,7 +42,7 @@ class PlannedChange(Struct, frozen=True):
     name: str
     action: PlannedAction
     id: str | None
-    """None for one that is created."""
+    """The id at the gateway; None if the entry is created."""
     members: Mapping[str, Any]
     """What is sent, with references."""
     differences: tuple[MemberChange, ...]

@@ -19,7 +19,7 @@ POLL_SECONDS = 0.25
 WAITS = (0.5, 1.0, 2.0, 5.0)
 """Seconds before each further attempt to reach a gateway that does not answer; the last repeats."""
 RETRIED = (429, 500, 502, 503, 504)
-"""The statuses that pass."""
+"""Statuses after which the same request may succeed."""
 
 
 class FeedEntry(Struct, frozen=True):
