@@ -276,6 +276,18 @@ def test_a_replay_of_what_is_gone_by_now_says_so(shop: Shop) -> None:
     assert answer.headers["location"].endswith("done=nothing")
 
 
+def test_a_replay_says_how_what_it_queued_ended(shop: Shop) -> None:
+    path = f"/v1/subscriptions/{shop.world.create_subscription(status='paused')['id']}/replays"
+    asked = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "status": "failed"}
+    made = shop.world.send("POST", path, asked).ok(202)
+    assert [made[name] for name in ("delivered", "failed", "skipped", "waiting")] == [0, 0, 0, 0]
+    for page in ("/replays", ""):
+        shown = re.sub(r"<[^>]*>", "", shop.browser().open(f"/console/t/default{page}"))
+        for word in ("0 of 0 queued", "0 delivered", "0 failed again", "0 wait"):
+            assert word in shown
+    shop.world.send("DELETE", f"{path}/{made['id']}").ok()
+
+
 def test_a_key_is_made_shown_once_and_revoked(shop: Shop) -> None:
     browser = shop.browser()
     answer = browser.post("/console/t/default/keys", {"do": "create", "key": "new", "name": "Made here", "role": "app",

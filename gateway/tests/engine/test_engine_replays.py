@@ -48,6 +48,7 @@ def test_what_failed_is_sent_again_and_marked_with_four_attempts_each(world: Scr
         await asyncio.sleep(2_000)
         done = await gateway.replay_of("a", replay_id)
         assert (done.state, done.queued) == (ReplayState.FINISHED, 3)
+        assert (done.delivered, done.failed, done.skipped, done.waiting) == (1, 2, 0, 0)
         assert done.finished_at is not None
 
     world.run(scenario)

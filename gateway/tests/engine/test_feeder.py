@@ -35,7 +35,7 @@ def test_a_part_is_queued_and_how_far_it_came_is_to_be_recorded_once() -> None:
     assert replay_feeder.changes() == ()
     assert replay_feeder.next == further
     assert lane.changes().rows == {
-        sequence: Row(sequence, "d", State.AWAITING_RETRY, AT_ONCE, 0, 4, 1, None) for sequence in (2, 4)
+        sequence: Row(sequence, "d", State.AWAITING_RETRY, AT_ONCE, 0, 4, 1, None, 1) for sequence in (2, 4)
     }
 
 

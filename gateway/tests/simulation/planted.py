@@ -448,6 +448,9 @@ def _(right: Any) -> Any:
         @staticmethod
         def write_progress(_connection: Any, _fed: Any) -> None: ...
 
+        write_ended = staticmethod(right.write_ended)
+        count_abandoned = staticmethod(right.count_abandoned)
+
     return Replays
 
 

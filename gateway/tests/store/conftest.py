@@ -30,7 +30,7 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Replay, ReplayChoice
+from signalpost.domain.delivery.replay import Ended, Replay, ReplayChoice
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.documents.links import Links
@@ -342,6 +342,7 @@ def flush(
     replays: tuple[Replay, ...] = (),
     feed: ReplayPart | None = None,
     made: Mapping[str, Mapping[str, str]] | None = None,
+    ended: Mapping[int, Ended] | None = None,
 ) -> LaneFlush:
     return LaneFlush(
         tenant_id=subscription.tenant_id,
@@ -360,6 +361,7 @@ def flush(
         replays=replays,
         feed=feed,
         made=made or {},
+        ended=ended or {},
     )
 
 

@@ -106,7 +106,10 @@ def list_(
         print_json(found)
         return
     print_table(
-        ("subscription", "replay", "state", "queued", "of", "status", "from", "to", "created"),
+        (
+            *("subscription", "replay", "state", "queued", "of", "delivered", "failed", "waiting"),
+            *("status", "from", "to", "created"),
+        ),
         [
             (
                 r["subscriptionId"],
@@ -114,6 +117,7 @@ def list_(
                 r["state"],
                 f"{r['queued']:,}",
                 _count(r),
+                *(_counted(r[name]) for name in ("delivered", "failed", "waiting")),
                 r["status"],
                 r["from"],
                 r["to"],
@@ -229,6 +233,10 @@ def _show(made: list[Replay], dry_run: bool) -> None:  # noqa: FBT001 - the comm
             [(r["subscriptionId"], r["id"], r["state"], f"{r['queued']:,}", _count(r)) for r in made],
             "There is nothing to resend.",
         )
+
+
+def _counted(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
 
 
 def _count(replay: Replay) -> str:

@@ -7,6 +7,7 @@ import pytest
 from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Bounds, Lane
+from signalpost.domain.delivery.replay import Ended
 
 DELIVERED = Verdict(DeliveryInput.DELIVERED, counted=True)
 GIVEN_UP = Verdict(DeliveryInput.GIVE_UP, counted=True)
@@ -126,7 +127,7 @@ def test_replays_are_outside_strict_order() -> None:
     """C17: one that failed again holds nothing back."""
     given = lane("a", strict=True)
     given.settle(send(given), GIVEN_UP, 4)
-    given.replay(1, "a", None, 4)
+    given.replay(1, "a", None, 4, 7)
     given.make_due_ready(10)
     given.settle(send(given), failed(1000), 4)
     given.take(2, "a")
@@ -309,9 +310,9 @@ def asked(what: str) -> Row:
         case "a retry by hand" | "a new run":
             given.retry_by_hand(1, "a", None, 4, 10**6)
         case "a replay":
-            given.replay(1, "a", None, 4)
+            given.replay(1, "a", None, 4, 7)
         case _:
-            given.retry_early(1, None, 10**6)
+            given.retry_early(1, None, 10**6, 7)
     row = given.changes().rows[1]
     assert row is not None
     return row
@@ -556,12 +557,12 @@ def failed_row(sequence: int, document: str, run: int = 0) -> Row:
 
 def test_a_replay_begins_a_new_run_of_what_is_failed_or_settled() -> None:
     given = Lane(2, strict=False)
-    assert given.replay(1, "a", failed_row(1, "a", run=2), 4)
-    assert given.replay(2, "b", None, 4)
+    assert given.replay(1, "a", failed_row(1, "a", run=2), 4, 7)
+    assert given.replay(2, "b", None, 4, 7)
     rows = given.changes().rows
     assert rows == {
-        1: Row(1, "a", State.AWAITING_RETRY, AT_ONCE, 0, 4, 3, None),
-        2: Row(2, "b", State.AWAITING_RETRY, AT_ONCE, 0, 4, 1, None),
+        1: Row(1, "a", State.AWAITING_RETRY, AT_ONCE, 0, 4, 3, None, 7),
+        2: Row(2, "b", State.AWAITING_RETRY, AT_ONCE, 0, 4, 1, None, 7),
     }
     given.make_due_ready(50)
     assert sorted(sent(given)) == [1, 2]
@@ -574,9 +575,9 @@ def test_a_replay_leaves_what_is_unread_under_way_or_waits_as_it_is() -> None:
     before = given.changes()
     blocked = Row(4, "b", State.BLOCKED, 0, 0, 0, 0, None)
     for sequence, document, row in ((1, "a", before.rows[1]), (2, "a", None), (3, "b", None), (4, "b", blocked)):
-        assert not given.replay(sequence, document, row, 4)
-    assert not given.replay(5, "c", None, 4)
-    assert not given.replay(9, "c", awaiting(9, "c", 5000), 4)
+        assert not given.replay(sequence, document, row, 4, 7)
+    assert not given.replay(5, "c", None, 4, 7)
+    assert not given.replay(9, "c", awaiting(9, "c", 5000), 4, 7)
     assert (given.changed, flying.state, given.retry_queue.next_due) == (False, State.IN_FLIGHT, 1000)
 
 
@@ -586,7 +587,51 @@ def test_what_changed_since_the_record_is_what_counts_for_a_replay() -> None:
     given.restore([], [awaiting(1, "a", due=10)], None)
     given.make_due_ready(10)
     given.settle(send(given), GIVEN_UP, 4)
-    assert given.replay(1, "a", awaiting(1, "a", due=10), 4)
+    assert given.replay(1, "a", awaiting(1, "a", due=10), 4, 7)
+
+
+SKIPPED = Verdict(DeliveryInput.SKIP)
+
+
+def test_each_delivery_of_a_replay_is_counted_once_when_it_ends() -> None:
+    given = Lane(4, strict=False)
+    for sequence in (1, 2, 3, 4):
+        given.replay(sequence, f"d{sequence}", None, 4, 7)
+    given.make_due_ready(0)
+    for verdict in (DELIVERED, GIVEN_UP, SKIPPED, failed(50)):
+        given.settle(send(given), verdict, 4)
+    assert given.changes().ended == {7: Ended(delivered=1, failed=1, skipped=1)}
+    given.make_due_ready(50)
+    given.settle(send(given), DELIVERED, 4)
+    assert given.changes().ended == {7: Ended(delivered=1)}
+    assert given.changes().ended == {}
+
+
+def test_one_that_a_later_replay_takes_over_ends_for_the_first_and_counts_for_the_later() -> None:
+    given = Lane(1, strict=False)
+    given.restore([], [Row(1, "a", State.AWAITING_RETRY, 10**6, 1, 4, 1, None, 7)], None)
+    assert given.retry_early(1, None, 5, 8)
+    given.make_due_ready(5)
+    given.settle(send(given), DELIVERED, 4)
+    assert given.changes().ended == {7: Ended(skipped=1), 8: Ended(delivered=1)}
+
+
+def test_a_new_run_by_hand_of_what_failed_again_is_not_the_replays() -> None:
+    given = Lane(1, strict=False)
+    given.retry_by_hand(1, "a", Row(1, "a", State.FAILED, 0, 4, 4, 1, None, 7), 4, 5)
+    given.make_due_ready(5)
+    given.settle(send(given), DELIVERED, 4)
+    assert given.changes().ended == {}
+
+
+def test_one_that_is_given_up_with_others_and_then_sent_by_hand_failed_once_for_its_replay() -> None:
+    given = Lane(2, strict=False)
+    recorded = Row(1, "a", State.AWAITING_RETRY, 10**6, 1, 4, 1, None, 7)
+    given.abandon(2)
+    for _ in range(2):
+        given.retry_by_hand(1, "a", recorded, 4, 5)
+    changes = given.changes()
+    assert (changes.ended, [*changes.rows]) == ({7: Ended(failed=1)}, [1])  # so the store does not count it too
 
 
 def has_room(given: Lane) -> bool:
@@ -597,7 +642,7 @@ def test_a_replay_brings_no_more_while_enough_wait() -> None:
     given = Lane(10, strict=False, bounds=Bounds(replays_below=2))
     for sequence in (1, 2):
         assert has_room(given)
-        given.replay(sequence, f"d{sequence}", None, 4)
+        given.replay(sequence, f"d{sequence}", None, 4, 7)
     assert not has_room(given)
     given.make_due_ready(0)
     given.settle(send(given), DELIVERED, 4)
@@ -614,7 +659,7 @@ def test_a_replay_brings_no_more_while_retries_wait_in_the_store_alone() -> None
 
 def test_a_replay_brings_no_more_while_a_new_event_waits_behind_it() -> None:
     given = Lane(1, strict=False)
-    given.replay(1, "a", None, 4)
+    given.replay(1, "a", None, 4, 7)
     given.make_due_ready(0)
     given.take(2, "b")
     assert has_room(given)

@@ -19,11 +19,13 @@ from signalpost.domain.delivery.delivery import AT_ONCE, TRANSITIONS, Delivery, 
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Bounds, Changes, Lane
 from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.replay import Ended
 from signalpost.domain.timestamps import SECOND
 
 BOUNDS = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, replays_below=3)
 LOADED = 3
 """How many rows that await a retry a load or a refill brings."""
+REPLAY = 7
 DELAYS = (2, 1, 3)
 VERDICTS = {
     "delivered": Outcome(),
@@ -63,17 +65,29 @@ class Store:
         self.open: tuple[int, ...] = ()
         self.gaps: tuple[tuple[int, int], ...] = ()
         self.rows: dict[int, Row] = {}
+        self.queued = 0
+        """How many deliveries the replay queued."""
+        self.ended = Ended()
 
-    def record(self, changes: Changes) -> None:
+    def record(self, changes: Changes, queued: int) -> None:
+        self.queued = queued
+        self.ended += changes.ended.get(REPLAY, Ended())
         self.head, self.open, self.gaps = changes.head, changes.open, changes.gaps
         for sequence, row in list(self.rows.items()):
             if sequence <= changes.abandoned_to and row.state in (State.AWAITING_RETRY, State.BLOCKED):
                 self.rows[sequence] = row._replace(state=State.FAILED)
+                if row.replay is not None and sequence not in changes.rows:
+                    self.ended += Ended(failed=1)
         for sequence, changed in changes.rows.items():
             if changed is None:
                 self.rows.pop(sequence, None)
             else:
                 self.rows[sequence] = changed
+
+    def check_ends(self) -> None:
+        """What a replay queued ended once, or waits."""
+        waiting = [row for row in self.rows.values() if row.replay is not None and row.state is not State.FAILED]
+        assert self.queued == sum(self.ended) + len(waiting)
 
     def awaiting_retry(self, limit: int) -> tuple[list[Row], int | None]:
         """The rows that are due first, and from when on there are more."""
@@ -103,7 +117,9 @@ class World:
         """Retries by hand that wait for the end of an attempt."""
         self.replay_from = 0
         """The next sequence of a replay of all; 0 if none runs."""
-        self.write: tuple[Changes, bool, list[int], range, dict[int, Known], int] | None = None
+        self.queued = 0
+        """How many deliveries the replay queued."""
+        self.write: tuple[Changes, bool, list[int], range, dict[int, Known], int, int] | None = None
 
     # --- What may happen ----------------------------------------------------------------------------------------------
 
@@ -213,16 +229,18 @@ class World:
         if self.write is None:
             wants_refill = self.lane.retry_queue.wants_refill
             feed = range(self.replay_from, min(self.replay_from + 2, self.lane.head + 1)) if self.feeds() else range(0)
-            self.write = (self.lane.changes(), wants_refill, self.asked, feed, dict(self.known), self.lane.head)
+            known = dict(self.known)
+            self.write = (self.lane.changes(), wants_refill, self.asked, feed, known, self.lane.head, self.queued)
             self.asked = []
             assert not self.lane.changed
 
     def end_write(self) -> None:
         if self.write is None:
             return
-        changes, wants_refill, asked, feed, snapshot, head = self.write
+        changes, wants_refill, asked, feed, snapshot, head, queued = self.write
         self.write = None
-        self.store.record(changes)
+        self.store.record(changes, queued)
+        self.store.check_ends()
         self.check_store(snapshot, head)
         rows = {sequence: self.store.rows.get(sequence) for sequence in asked}
         if wants_refill:
@@ -260,17 +278,19 @@ class World:
         if document is None or (gone and row is None):
             return
         known = self.known.get(sequence)
-        queued = self.lane.replay(sequence, document, row, 4)
+        queued = self.lane.replay(sequence, document, row, 4, REPLAY)
         assert queued == (known is None or known.state is State.FAILED)
         if queued:
+            self.queued += 1
             run = 1 if known is None else known.run + 1
             self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=4, run=run, due=AT_ONCE)
 
     def crash(self, *, applied: bool, strict: bool) -> None:
         """The process ends; the write that was under way took place or not. Another takes up what is recorded."""
         if self.write is not None and applied:
-            self.store.record(self.write[0])
+            self.store.record(self.write[0], self.write[-1])
         self.write = None
+        self.queued = self.store.queued
         self.asked = []
         self.held = []
         self.replay_from = 0

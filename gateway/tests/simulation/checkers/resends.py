@@ -40,6 +40,8 @@ class Resends(Checker):
             return
         if replay.state is ReplayState.RUNNING:
             self.fail(f"{resend.call} does not come to its end: {replay}")
+        if replay.waiting is None or not 0 <= replay.waiting <= replay.queued:
+            self.fail(f"{resend.call} counted wrongly how its deliveries ended: {replay}")
         if replay.state is not ReplayState.FINISHED:
             return
         for sequence in range(max(1, resend.first), resend.last + 1):

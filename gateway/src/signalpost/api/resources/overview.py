@@ -117,6 +117,9 @@ def _shown(seen: _Seen) -> bytes:
                 count=replay.count,
                 count_is_capped=replay.count_is_capped,
                 queued=replay.queued,
+                delivered=replay.delivered,
+                failed=replay.failed,
+                waiting=replay.waiting,
                 created_by=replay.created_by,
             )
             for replay in seen.running

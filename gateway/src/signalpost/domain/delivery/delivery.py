@@ -136,6 +136,8 @@ class Delivery(Struct, eq=False, gc=False):
     """When it may be sent again if it awaits a retry, µs; or `AT_ONCE`."""
     resume_at: int | None = None
     """Set while an extra attempt by hand is due or in flight: when its own schedule goes on if that fails, µs."""
+    replay: int | None = None
+    """The number of the replay that it belongs to, until it ends: it counts there."""
 
     def __lt__(self, other: "Delivery") -> bool:
         return self.sequence < other.sequence

@@ -16,6 +16,7 @@ class Row(NamedTuple):
     max_attempts: int
     run: int
     resume_at: int | None
+    replay: int | None = None
 
     def after(self, given: DeliveryInput) -> "Row":
         """The row of a delivery that is not in memory, after an input."""
@@ -25,7 +26,7 @@ class Row(NamedTuple):
         """The delivery that this is the row of, in memory again."""
         return Delivery(
             self.sequence, self.document_id, self.state, self.failed_attempts, self.max_attempts, self.run, self.due,
-            self.resume_at,
+            self.resume_at, self.replay,
         )  # fmt: skip
 
 
@@ -40,5 +41,5 @@ class RowCounts(NamedTuple):
 def row_of(delivery: Delivery) -> Row:
     return Row(
         delivery.sequence, delivery.document_id, STORED_AS[delivery.state], delivery.due, delivery.failed_attempts,
-        delivery.max_attempts, delivery.run, delivery.resume_at,
+        delivery.max_attempts, delivery.run, delivery.resume_at, delivery.replay,
     )  # fmt: skip

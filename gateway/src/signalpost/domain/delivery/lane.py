@@ -22,12 +22,15 @@ from typing import NamedTuple
 from signalpost.domain.delivery.delivery import AT_ONCE, BY_HAND_ATTEMPTS, Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.exception_row import Row, row_of
+from signalpost.domain.delivery.replay import Ended
 from signalpost.domain.delivery.retry_queue import RetryQueue
 from signalpost.domain.delivery.send_order import SendOrder
 
 # What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
 TAKE, SEND = DeliveryInput.TAKE, DeliveryInput.SEND
 OPEN, RETRY_READY, SETTLED = State.OPEN, State.RETRY_READY, State.SETTLED
+
+_DELIVERED, _FAILED, _SKIPPED = Ended(delivered=1), Ended(failed=1), Ended(skipped=1)
 
 
 class Bounds(NamedTuple):
@@ -55,6 +58,8 @@ class Changes(NamedTuple):
     rows: dict[int, Row | None]
     abandoned_to: int
     """Rows up to here that await a retry or are blocked become failed ones, before `rows` are written; 0 for none."""
+    ended: dict[int, Ended]
+    """How deliveries of replays ended, by the replays' numbers; without those that only `abandoned_to` ends."""
 
 
 class Lane:
@@ -75,6 +80,8 @@ class Lane:
         self._send_order = SendOrder()
         self._rows: dict[int, Row | None] = {}
         """Exception rows that changed since the last record."""
+        self._ended: dict[int, Ended] = {}
+        """How deliveries of replays ended since then."""
         self._changed = False
 
     # --- Taking in ----------------------------------------------------------------------------------------------------
@@ -167,10 +174,12 @@ class Lane:
             if self.open.pop(delivery.sequence, None) is None:
                 self.retry_queue.remove(delivery.sequence)
                 self._rows[delivery.sequence] = None
+                self._note_end(delivery.replay, _SKIPPED if verdict.input is DeliveryInput.SKIP else _DELIVERED)
         else:
             delivery.failed_attempts += verdict.counted
             delivery.max_attempts = delivery.max_attempts or attempts
             if state is State.FAILED:
+                self._note_end(delivery.replay, _FAILED)
                 self._keep_row_alone(delivery)
             else:
                 self._await_retry(document, delivery, verdict.due)
@@ -190,6 +199,11 @@ class Lane:
         self.open.pop(delivery.sequence, None)
         self.retry_queue.remove(delivery.sequence)
         self._rows[delivery.sequence] = row_of(delivery)
+
+    def _note_end(self, replay: int | None, how: Ended) -> None:
+        """Count for its replay that a delivery ended."""
+        if replay is not None:
+            self._ended[replay] = self._ended.get(replay, Ended()) + how
 
     def _advance(self, document: DocumentQueue) -> None:
         """Give the document's next deliveries their turn, and forget a document with none."""
@@ -281,14 +295,14 @@ class Lane:
         few = self.retry_queue.horizon is None and len(self.retry_queue) < self._bounds.replays_below
         return few and not any(document.waits_for_replay for document in self._documents.values())
 
-    def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int) -> bool:
-        """A replay: a failed or settled delivery begins a new run; one that is unread, in flight or waits is left as it
-        is. `row` as for `retry_by_hand`. Returns whether a run began."""
+    def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, number: int) -> bool:
+        """The replay of that number: a failed or settled delivery begins a new run; one that is unread, in flight or
+        waits is left as it is. `row` as for `retry_by_hand`. Returns whether a run began."""
         row = self._row_now(sequence, row)
         waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
         if sequence > self.head or waits:
             return False
-        self._begin_run(sequence, document_id, row, max_attempts)
+        self._begin_run(sequence, document_id, row, max_attempts, number)
         return True
 
     @property
@@ -296,9 +310,9 @@ class Lane:
         """Whether a replay of what waits may bring more: not while what it brought before is not sent."""
         return self.ready < self._bounds.replays_below
 
-    def retry_early(self, sequence: int, row: Row | None, now: int) -> bool:
-        """A replay of what waits: make the next attempt of a delivery that awaits its retry now instead of at its time.
-        `row` as for `retry_by_hand`. Returns whether that changed anything."""
+    def retry_early(self, sequence: int, row: Row | None, now: int, number: int) -> bool:
+        """The replay of that number, of what waits: make the next attempt of a delivery that awaits its retry now, not
+        at its time. `row` as for `retry_by_hand`. Returns whether that changed anything."""
         row = self._row_now(sequence, row)
         delivery = self.retry_queue.get(sequence)
         if delivery is None and row is not None and row.state is State.AWAITING_RETRY:
@@ -307,13 +321,19 @@ class Lane:
             return False
         delivery.advance(DeliveryInput.RETRY_NOW)
         delivery.due = AT_ONCE
+        self._note_end(delivery.replay, _SKIPPED)
+        delivery.replay = number
         self._schedule(delivery)
         return True
 
-    def _begin_run(self, sequence: int, document_id: str, row: Row | None, max_attempts: int) -> None:
+    def _begin_run(
+        self, sequence: int, document_id: str, row: Row | None, max_attempts: int, replay: int | None = None
+    ) -> None:
         """Send a failed or (without a row) settled delivery once more, at once."""
         state, run = (State.SETTLED, 1) if row is None else (row.state, row.run + 1)
-        delivery = Delivery(sequence, document_id, state, max_attempts=max_attempts, run=run, due=AT_ONCE)
+        delivery = Delivery(
+            sequence, document_id, state, max_attempts=max_attempts, run=run, due=AT_ONCE, replay=replay
+        )
         delivery.advance(DeliveryInput.NEW_RUN)
         self._schedule(delivery)
 
@@ -323,11 +343,13 @@ class Lane:
         self.retry_queue.put(delivery)
 
     def _row_now(self, sequence: int, recorded: Row | None) -> Row | None:
-        """The delivery's row with what changed since it was recorded."""
+        """The delivery's row with what changed since it was recorded. One that was abandoned since is given up here, so
+        that it ends once, whatever follows."""
         if sequence in self._rows:
             return self._rows[sequence]
         if recorded is not None and sequence <= self._abandoned_to and recorded.state is not State.FAILED:
-            return recorded.after(DeliveryInput.GIVE_UP)
+            self._note_end(recorded.replay, _FAILED)
+            self._rows[sequence] = recorded = recorded.after(DeliveryInput.GIVE_UP)
         return recorded
 
     # --- Recording and restoring --------------------------------------------------------------------------------------
@@ -338,8 +360,10 @@ class Lane:
 
     def changes(self) -> Changes:
         """Everything since the last call."""
-        changes = Changes(self.head, tuple(sorted(self.open)), tuple(self.gaps), self._rows, self._abandoned_to)
-        self._rows = {}
+        changes = Changes(
+            self.head, tuple(sorted(self.open)), tuple(self.gaps), self._rows, self._abandoned_to, self._ended
+        )
+        self._rows, self._ended = {}, {}
         self._abandoned_to = 0
         self._changed = False
         return changes
@@ -417,6 +441,7 @@ class Lane:
                 self._rows[delivery.sequence] = row_of(delivery)
         for row in self._retries_in_rows_alone():
             if row.sequence <= up_to:
+                self._note_end(row.replay, _FAILED)
                 self._rows[row.sequence] = row.after(DeliveryInput.GIVE_UP)
                 lost += 1
         return lost
@@ -424,6 +449,7 @@ class Lane:
     def _give_up(self, delivery: Delivery) -> int:
         delivery.advance(DeliveryInput.GIVE_UP)
         self._send_order.forget(delivery.sequence)
+        self._note_end(delivery.replay, _FAILED)
         self._keep_row_alone(delivery)
         return 1
 

@@ -8,11 +8,15 @@ if `all` is asked for, settled) delivery of the range begins a new run. A replay
 next attempt of each delivery that awaits its retry is made now, and counts as if its time had come. `cursor` says how
 far it came. The lane's owner writes `cursor` in the transaction that writes the rows of what was fed, so a crash
 repeats no part and leaves none out.
+
+A replay counts how the deliveries that it queued ended: delivered, given up again, or not sent after all. Each of them
+carries the replay's number until it ends, in memory and in its row, and the counts are written in the transaction that
+writes or removes that row. So what still waits is the rest.
 """
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
@@ -114,6 +118,19 @@ TRANSITIONS: Mapping[ReplayState, Mapping[ReplayInput, ReplayState]] = {
 """The next state for each state and input."""
 
 
+class Ended(NamedTuple):
+    """How deliveries that a replay queued ended."""
+
+    delivered: int = 0
+    failed: int = 0
+    """Given up again."""
+    skipped: int = 0
+    """There was nothing to send any more, or a later replay took them over."""
+
+    def __add__(self, other: "Ended") -> "Ended":  # type: ignore[override]  # a tuple's own would join them
+        return Ended(self.delivered + other.delivered, self.failed + other.failed, self.skipped + other.skipped)
+
+
 class Replay(Struct, frozen=True, kw_only=True):
     number: int
     """The replay's key in the store."""
@@ -143,10 +160,21 @@ class Replay(Struct, frozen=True, kw_only=True):
     """What of its range it is about; see `ReplayChoice`."""
     created_by: str | None = None
     """Name of whoever asked for it; None where that was not noted."""
+    delivered: int | None = 0
+    failed: int | None = 0
+    skipped: int | None = 0
+    """How the deliveries that it queued ended; see `Ended`. None where an older version did not count."""
 
     @property
     def choice(self) -> ReplayChoice:
         return ReplayChoice(self.what, self.types, self.document_id)
+
+    @property
+    def waiting(self) -> int | None:
+        """How many of the deliveries that it queued have not ended; None where that was not counted."""
+        if self.delivered is None or self.failed is None or self.skipped is None:
+            return None
+        return self.queued - self.delivered - self.failed - self.skipped
 
     def fed(self, cursor: int, queued: int, end: int, now: int) -> "Replay":
         """The replay after one more part, up to `cursor`, of which so many were queued; it finishes at `end`."""

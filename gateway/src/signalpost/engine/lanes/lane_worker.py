@@ -445,6 +445,7 @@ class LaneWorker:
             made={} if self._made is None else self._made.changes(),
             retries_done=tuple(retries_done),
             replays=self.replay_feeder.changes(),
+            ended=changes.ended,
             look_up=tuple(retry.sequence for retry in self.retries.values()),
             refill=wanted_lane(self.subscription, self._bounds).retries_loaded if wants_refill else 0,
             feed=self._feed(),

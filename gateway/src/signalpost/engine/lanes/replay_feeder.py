@@ -51,9 +51,9 @@ class ReplayFeeder:
         if number not in self._running:
             return
         if asked.replay.what == "waiting":
-            queued = sum(lane.retry_early(sequence, row, steady) for sequence, _, row in fed.candidates)
+            queued = sum(lane.retry_early(sequence, row, steady, number) for sequence, _, row in fed.candidates)
         else:
-            queued = sum(lane.replay(*candidate, ATTEMPTS) for candidate in fed.candidates)
+            queued = sum(lane.replay(*candidate, ATTEMPTS, number) for candidate in fed.candidates)
         replay = asked.replay.fed(fed.cursor, queued, asked.up_to, wall)
         self._further[number] = self._running[number] = replay
         self.follow(replay)

@@ -8,7 +8,8 @@ from signalpost.store.packing import Id
 
 REPLAY_COLUMNS = (
     "number, id, tenant_id, subscription_number, what, from_at, to_at, from_sequence, to_sequence, count,"
-    " count_is_capped, created_at, cursor, queued, state, finished_at, types, document_id, created_by"
+    " count_is_capped, created_at, cursor, queued, state, finished_at, types, document_id, created_by,"
+    " delivered, failed, skipped"
 )
 
 
@@ -19,6 +20,7 @@ def pack_replay(replay: Replay, pack_id: Callable[[str], Id]) -> tuple[Any, ...]
         replay.to_at, replay.from_sequence, replay.to_sequence, replay.count, replay.count_is_capped, replay.created_at,
         replay.cursor, replay.queued, str(replay.state), replay.finished_at,
         replay.types, None if replay.document_id is None else pack_id(replay.document_id), replay.created_by,
+        replay.delivered, replay.failed, replay.skipped,
     )  # fmt: skip
 
 

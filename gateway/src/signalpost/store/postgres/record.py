@@ -59,6 +59,14 @@ _ABANDON: Final = (
     f"UPDATE delivery d SET state = {State.FAILED:d} FROM unnest($1, $2) AS k (number, up_to)"
     f" WHERE d.subscription_number = k.number AND d.state IN {_WAITING} AND d.sequence <= k.up_to"
 )
+_COUNT_ABANDONED: Final = (
+    "UPDATE replay r SET failed = r.failed + found.count FROM (SELECT d.replay, count(*) AS count"
+    " FROM unnest($1, $2) AS k (number, up_to) JOIN delivery d"
+    f" ON d.subscription_number = k.number AND d.state IN {_WAITING} AND d.sequence <= k.up_to AND d.replay IS NOT NULL"
+    " WHERE (d.subscription_number, d.sequence) NOT IN (SELECT * FROM unnest($3, $4)) GROUP BY 1) found"
+    " WHERE r.number = found.replay"
+)
+"""For their replays; lanes have counted those that they change."""
 _DELETE: Final = (
     "DELETE FROM delivery d USING unnest($1, $2) AS k (number, sequence)"
     " WHERE d.subscription_number = k.number AND d.sequence = k.sequence"
@@ -74,6 +82,12 @@ _PROGRESS: Final = (
     " FROM unnest($1, $2, $3, $4, $5) AS k (number, cursor, queued, state, finished_at) WHERE r.number = k.number"
 )
 """A cancelled replay stays cancelled, and counts what was queued before."""
+_ENDED: Final = (
+    "UPDATE replay r SET delivered = r.delivered + k.delivered, failed = r.failed + k.failed,"
+    " skipped = r.skipped + k.skipped FROM unnest($1, $2, $3, $4) AS k (number, delivered, failed, skipped)"
+    " WHERE r.number = k.number"
+)
+"""What was not counted from the start stays so."""
 _LOOK_UP: Final = (
     f"SELECT d.subscription_number, {', '.join('d.' + c for c in ROW_COLUMNS.split(', '))}"
     " FROM unnest($1, $2) AS k (number, sequence) JOIN delivery d"
@@ -146,6 +160,7 @@ async def _record(
             *_made(ours),
             *_of("DELETE FROM retry WHERE number = ANY($1)", [(done,) for f in ours for done in f.retries_done]),
             *_progress([replay for flush in ours for replay in flush.replays]),
+            *_of(_ENDED, [(number, *how) for flush in ours for number, how in flush.ended.items()]),
         ]
     )
     return counts
@@ -206,13 +221,23 @@ def _move_on(ours: Sequence[LaneFlush], counts: Mapping[int, RowCounts]) -> list
 def _deliveries(ours: Sequence[LaneFlush]) -> list[Statement]:
     changed = [(flush, sequence, row) for flush in ours for sequence, row in flush.rows.items()]
     return [
-        *_of(_ABANDON, [(flush.subscription_number, flush.abandoned_to) for flush in ours if flush.abandoned_to]),
+        *_abandoning([flush for flush in ours if flush.abandoned_to]),
         *_of(_DELETE, [(flush.subscription_number, sequence) for flush, sequence, row in changed if row is None]),
         *tables.DELIVERY.insert(
             ((flush.tenant_id, flush.subscription_number, *row) for flush, _, row in changed if row is not None),
-            updating("subscription_number, sequence", "state", "due", "charged", "budget", "run", "resume_at"),
+            updating("subscription_number, sequence", *ROW_COLUMNS.split(", ")[2:]),
         ),
     ]
+
+
+def _abandoning(flushes: Sequence[LaneFlush]) -> list[Statement]:
+    if not flushes:
+        return []
+    lanes = numbers(flush.subscription_number for flush in flushes)
+    up_to = numbers(flush.abandoned_to for flush in flushes)
+    changed = [(flush.subscription_number, sequence) for flush in flushes for sequence in flush.rows]
+    counted = (numbers(number for number, _ in changed), numbers(sequence for _, sequence in changed))
+    return [Statement(_COUNT_ABANDONED, (lanes, up_to, *counted)), Statement(_ABANDON, (lanes, up_to))]
 
 
 def _attempts(ours: Sequence[LaneFlush], on_conflict: str) -> list[Statement]:

@@ -26,7 +26,7 @@ _RUNNING: Final = (
     f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
 )
 _LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
-_ROW: Final = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
+_ROW: Final = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at, d.replay"
 _IN_STATE: Final = (
     "FROM delivery d WHERE d.subscription_number = $1 AND d.state = $2 AND d.sequence BETWEEN $3 AND $4"
     " ORDER BY d.sequence LIMIT $5"

@@ -80,14 +80,14 @@ RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence,
 MEMBER: Final = Table("member", MEMBER_COLUMNS, "nuntttntttnbnn")
 PORTAL_LINK: Final = Table("portal_link", PORTAL_LINK_COLUMNS, "nunbttbnnnnb")
 API_KEY: Final = Table("api_key", KEY_COLUMNS, "nuttbnnnntn")
-REPLAY: Final = Table("replay", REPLAY_COLUMNS, "nunntnnnnnf" + "nnntnnut")
+REPLAY: Final = Table("replay", REPLAY_COLUMNS, "nunntnnnnnf" + "nnntnnutnnn")
 ERASURE: Final = Table("erasure", "id, tenant_id, tenant, document_id, asked_at, to_sequence, removed", "untunnn")
 AUDIT: Final = Table("audit", "position, tenant_id, number, at, actor, object, content, hash, proof", "nnnnttbbb")
 AUDIT_END: Final = Table("audit_end", "tenant_id, first, before, last, hash, tenants, proof", "nnbnbnb")
 DELIVERY: Final = Table(
     "delivery",
-    "tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run, resume_at",
-    "nnnunnnnnn",
+    "tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run, resume_at, replay",
+    "nnnunnnnnnn",
 )
 ATTEMPT: Final = Table(
     "attempt",

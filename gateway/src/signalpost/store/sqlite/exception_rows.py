@@ -8,7 +8,7 @@ from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.states import AWAITING_RETRY
 
-ROW_COLUMNS = "sequence, document_id, state, due, charged, budget, run, resume_at"
+ROW_COLUMNS = "sequence, document_id, state, due, charged, budget, run, resume_at, replay"
 
 
 def rows_awaiting_retry(connection: apsw.Connection, number: int, limit: int) -> tuple[tuple[Row, ...], int | None]:
@@ -41,5 +41,7 @@ def unpack_row(
     max_attempts: int,
     run: int,
     resume_at: int | None,
+    replay: int | None,
 ) -> Row:
-    return Row(sequence, unpack_uuid(document_id), State(state), due, failed_attempts, max_attempts, run, resume_at)
+    document = unpack_uuid(document_id)
+    return Row(sequence, document, State(state), due, failed_attempts, max_attempts, run, resume_at, replay)

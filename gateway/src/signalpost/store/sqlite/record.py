@@ -59,6 +59,7 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | 
         connection, "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
     )
     replays.write_progress(connection, [replay for flush in ours for replay in flush.replays])
+    replays.write_ended(connection, [each for flush in ours for each in flush.ended.items()])
     recorded = {
         flush.subscription_number: _look(connection, flush, counts[flush.subscription_number]) for flush in ours
     }
@@ -104,6 +105,8 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
     """Write the exception rows. Returns how many there are more of each state."""
     abandoning = [flush for flush in flushes if flush.abandoned_to]
     changes = row_counts.changes_by_abandoning(connection, abandoning)
+    for flush in abandoning:
+        replays.count_abandoned(connection, flush.subscription_number, flush.abandoned_to, flush.rows)
     write_many(
         connection,
         f"UPDATE delivery SET state = {FAILED}"  # noqa: S608
@@ -119,9 +122,10 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
     )
     write_many(
         connection,
-        f"INSERT INTO delivery (tenant_id, subscription_number, {ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO delivery (tenant_id, subscription_number, {ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due, charged = excluded.charged,"
-        " budget = excluded.budget, run = excluded.run, resume_at = excluded.resume_at",
+        " budget = excluded.budget, run = excluded.run, resume_at = excluded.resume_at,"
+        " replay = excluded.replay",
         [
             (flush.tenant_id, flush.subscription_number, row[0], pack_uuid(row[1]), *row[2:])
             for flush, _, row in changed

@@ -7,7 +7,7 @@ import apsw
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
+from signalpost.domain.delivery.replay import Ended, LeftOut, Replay, ReplayChoice
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
 from signalpost.store.packing.replays import REPLAY_COLUMNS, pack_replay, unpack_replay
@@ -17,7 +17,7 @@ from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, write_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
-from signalpost.store.sqlite.states import FAILED, RUNNING
+from signalpost.store.sqlite.states import FAILED, RUNNING, WAITING
 
 _SELECT = f"SELECT {REPLAY_COLUMNS} FROM replay"  # noqa: S608
 
@@ -94,9 +94,10 @@ class SqliteReplays:
 
 def write(connection: apsw.Connection, changed: Iterable[Replay]) -> None:
     """Write the replays that commands started or cancelled. Only its lane writes how far a replay has come."""
+    values = ", ".join("?" * len(REPLAY_COLUMNS.split(", ")))
     write_many(
         connection,
-        f"INSERT INTO replay ({REPLAY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        f"INSERT INTO replay ({REPLAY_COLUMNS}) VALUES ({values})"  # noqa: S608
         " ON CONFLICT (number) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at",
         [pack_replay(replay, pack_uuid) for replay in changed],
     )
@@ -110,6 +111,30 @@ def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
         " finished_at = coalesce(finished_at, ?) WHERE number = ?",
         [(replay.cursor, replay.queued, str(replay.state), replay.finished_at, replay.number) for replay in fed],
     )
+
+
+def write_ended(connection: apsw.Connection, ended: Iterable[tuple[int, Ended]]) -> None:
+    """Count how deliveries ended, each with the number of its replay. What was not counted from the start stays so."""
+    write_many(
+        connection,
+        "UPDATE replay SET delivered = delivered + ?, failed = failed + ?, skipped = skipped + ? WHERE number = ?",
+        [(*how, number) for number, how in ended],
+    )
+
+
+def count_abandoned(
+    connection: apsw.Connection, subscription_number: int, up_to: int, changed: Collection[int]
+) -> None:
+    """Count for their replays the waiting rows of a lane that are about to be given up, up to a sequence; its lane has
+    counted those that it changes."""
+    found = rows(
+        connection,
+        "SELECT replay, count(*) FROM delivery INDEXED BY delivery_state"  # noqa: S608
+        f" WHERE subscription_number = ? AND state IN {WAITING} AND sequence <= ? AND replay IS NOT NULL"
+        " AND sequence NOT IN (SELECT value FROM json_each(?)) GROUP BY replay",
+        (subscription_number, up_to, list_numbers(changed)),
+    )
+    write_ended(connection, [(number, Ended(failed=count)) for number, count in found])
 
 
 def running(connection: apsw.Connection, subscription_number: int) -> tuple[Replay, ...]:
@@ -143,7 +168,7 @@ _FAILED_OR_WITHOUT = (
     f" WHERE e.tenant_id = ? AND e.sequence BETWEEN ? AND ? AND e.type & ? AND coalesce(d.state, {FAILED}) = {FAILED}"
     " ORDER BY e.sequence LIMIT ?"
 )
-_ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at"
+_ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at, d.replay"
 _ENTRIES = f"SELECT e.sequence, e.type, e.document_id, {_ROW} FROM event e"  # noqa: S608
 _ITS_DELIVERY = "LEFT JOIN delivery d ON d.subscription_number = ? AND d.sequence = e.sequence"
 

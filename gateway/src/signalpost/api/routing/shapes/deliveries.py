@@ -141,6 +141,16 @@ class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
     count: int
     count_is_capped: bool
     queued: int
+    delivered: Annotated[
+        int | None,
+        Meta(description="Of those queued. Null, as the next three, where an older version started the replay."),
+    ]
+    failed: Annotated[int | None, Meta(description="Given up again.")]
+    skipped: Annotated[
+        int | None,
+        Meta(description="Not sent after all: there was nothing to send any more, or a later replay took them over."),
+    ]
+    waiting: Annotated[int | None, Meta(description="Queued, and neither of these yet.")]
     created_at: str
     finished_at: str | None
     event_types: Annotated[list[EventTypeName] | None, Meta(description="Null where none was chosen.")]

@@ -78,6 +78,9 @@ class RunningReplay(Shape, frozen=True):
     count: int
     count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
     queued: int
+    delivered: Annotated[int | None, Meta(description="Of those queued; null where that was not counted.")]
+    failed: Annotated[int | None, Meta(description="Given up again.")]
+    waiting: int | None
     created_by: Annotated[str | None, Meta(description="Name of whoever asked for it.")]
 
 
