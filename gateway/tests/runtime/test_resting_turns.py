@@ -7,19 +7,23 @@ from functools import partial
 import pytest
 from gateway.tests.told_thread import ToldThread, everything_else
 
-from signalpost.runtime.resting_turns import RESTS, RestingTurns
+from signalpost.runtime.resting_turns import PIECE, RESTS, Rest, RestingTurns
 
 
-def broken() -> str:
+def broken(_: Rest) -> str:
     raise ValueError("broken")
+
+
+def given(number: int, _: Rest) -> int:
+    return number
 
 
 def test_a_holder_with_much_to_do_leaves_every_other_turn_to_others() -> None:
     async def scenario() -> None:
         thread, turns = ToldThread(), RestingTurns()
-        asked = [asyncio.ensure_future(turns.run(1, thread, lambda: "one")) for _ in range(5)]
+        asked = [asyncio.ensure_future(turns.run(1, thread, lambda _: "one")) for _ in range(5)]
         await everything_else()
-        asked += [asyncio.ensure_future(turns.run(holder, thread, lambda: "other")) for holder in (2, 3)]
+        asked += [asyncio.ensure_future(turns.run(holder, thread, lambda _: "other")) for holder in (2, 3)]
         order: list[str] = []
         while len(order) < 7:
             await everything_else()
@@ -35,7 +39,7 @@ def test_after_work_that_took_long_there_is_a_rest_and_whoever_asked_for_it_does
     async def scenario() -> None:
         thread, turns = ToldThread(), RestingTurns(itertools.count(step=0.05).__next__)
         loop = asyncio.get_running_loop()
-        asked = [asyncio.ensure_future(turns.run(holder, thread, lambda: "done")) for holder in (1, 2)]
+        asked = [asyncio.ensure_future(turns.run(holder, thread, lambda _: "done")) for holder in (1, 2)]
         await everything_else()
         begun = loop.time()
         thread.finish()
@@ -50,10 +54,60 @@ def test_after_work_that_took_long_there_is_a_rest_and_whoever_asked_for_it_does
     asyncio.run(scenario())
 
 
+def test_long_work_rests_whenever_a_little_of_it_is_done() -> None:
+    async def scenario() -> None:
+        spent, rests = 0.0, list[float]()
+        thread, turns = ToldThread(), RestingTurns(lambda: spent, rests.append)
+
+        def work(rest: Rest) -> str:
+            nonlocal spent
+            for took in (0.4 * PIECE, 0.4 * PIECE, 0.4 * PIECE, 5 * PIECE, 0.1 * PIECE):
+                spent += took
+                rest()
+            return "done"
+
+        asked = asyncio.ensure_future(turns.run(1, thread, work))
+        await everything_else()
+        thread.finish()
+        assert await asked == "done"
+        assert rests == pytest.approx([RESTS * 1.2 * PIECE, RESTS * 5 * PIECE])
+
+    asyncio.run(scenario())
+
+
+def test_what_the_loop_does_itself_has_turns_and_rests_too_and_its_waits_are_none_of_its_work() -> None:
+    async def scenario() -> None:
+        spent, order, news = 0.0, list[str](), asyncio.Event()
+        loop, turns = asyncio.get_running_loop(), RestingTurns(lambda: spent)
+
+        async def long() -> None:
+            nonlocal spent
+            spent += 0.02
+            await news.wait()
+            spent += 0.03
+            order.append("long")
+
+        async def next_one() -> None:
+            order.append("next")
+
+        asked = [asyncio.ensure_future(turns.run_here(n, work)) for n, work in enumerate((long, next_one))]
+        await everything_else()
+        spent += 100  # others, meanwhile
+        begun = loop.time()
+        news.set()
+        await asked[0]
+        assert order == ["long"]
+        await asked[1]
+        assert loop.time() - begun >= RESTS * 0.05
+        assert order == ["long", "next"]
+
+    asyncio.run(scenario())
+
+
 def test_work_that_fails_ends_its_turn() -> None:
     async def scenario() -> None:
         thread, turns = ToldThread(), RestingTurns()
-        asked = [asyncio.ensure_future(turns.run(1, thread, work)) for work in (broken, lambda: "done")]
+        asked = [asyncio.ensure_future(turns.run(1, thread, work)) for work in (broken, lambda _: "done")]
         for _ in asked:
             await everything_else()
             thread.finish()
@@ -68,7 +122,7 @@ def test_work_that_fails_ends_its_turn() -> None:
 def test_whoever_leaves_takes_no_turn_with_him(*, is_given: bool) -> None:
     async def scenario() -> None:
         thread, turns = ToldThread(), RestingTurns()
-        first, gone, last = (asyncio.ensure_future(turns.run(n, thread, partial(int, n))) for n in (1, 2, 3))
+        first, gone, last = (asyncio.ensure_future(turns.run(n, thread, partial(given, n))) for n in (1, 2, 3))
         await everything_else()
         if not is_given:
             gone.cancel()

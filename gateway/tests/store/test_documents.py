@@ -1,6 +1,7 @@
 """The contract of a store: documents listed under every filter, to the last page, whatever happens meanwhile."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from signalpost.domain.documents.document import DocumentRow, Facets, decode
+from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.documents import DocumentFilter, DocumentPosition
 
@@ -86,6 +88,36 @@ FILTERS = st.fixed_dictionaries(
         "owner_email": st.sampled_from([*OWNERS, "nobody@x"]),
     },
 )
+
+
+@pytest.mark.parametrize("what", ["documents", "events", "events back", "history"])
+def test_a_tenant_that_asks_for_many_pages_at_once_leaves_every_other_turn_to_others(
+    play: "Play", make: "type[Tools]", what: str
+) -> None:
+    def page(shop: "Shop", tenant: int) -> Coroutine[Any, Any, object]:
+        store = shop.store
+        if what == "documents":
+            return store.documents.page(tenant, DocumentFilter(), None, 250)
+        if what == "history":
+            return store.history.page(tenant, make.document_id(1), None, 250)
+        if what == "events":
+            return store.log.feed(tenant, 0, EVERY_TYPE, None, 250)
+        return store.log.back(tenant, 2**62, EVERY_TYPE, None, 250)
+
+    async def scenario(shop: "Shop") -> None:
+        other = await shop.add_tenant()
+        for tenant in (1, other):
+            await shop.do(make.create(1, tenant=tenant))
+        order: list[int] = []
+
+        async def ask(tenant: int) -> None:
+            await page(shop, tenant)
+            order.append(tenant)
+
+        await asyncio.gather(*map(ask, [1] * 8), ask(other))
+        assert order.index(other) <= 2, "the first had its turn at once, and the second was asked for before"
+
+    play(scenario)
 
 
 @pytest.mark.slow

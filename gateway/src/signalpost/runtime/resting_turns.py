@@ -1,48 +1,73 @@
-"""Turns at what keeps a thread busy for long, such as reading megabytes: one at a time, tenants in turns, and a rest
-after each.
+"""Turns at what keeps a thread busy for long, such as reading megabytes: one at a time, tenants in turns, and rests.
 
 A thread that works keeps the event loop from the interpreter, or from the core where there is but one. Two of them, one
-piece of work after the other, would stop every step of everything else. So there is a rest in proportion to what each
-piece took; whoever asked for it does not wait for that.
+piece of work after the other, would stop every step of everything else, and one of them makes each wait as long as it
+takes. So whoever does the work rests whenever a little of it is done, and after all of it nobody begins for as long in
+proportion; whoever asked for it does not wait for that.
 """
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from time import thread_time
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from signalpost.runtime.fair_queue import FairQueue
+from signalpost.runtime.own_time import OwnTime
 
 T = TypeVar("T")
 
 RESTS: Final = 3
-"""How many times as long as a piece of work took nobody gets the next turn."""
+"""How many times as long as a piece of work took the thread rests, and nobody gets the next turn."""
+PIECE: Final = 0.0003
+"""Seconds of work after which a thread rests: less than that for which it may keep the interpreter."""
 MIN_REST: Final = 0.002
-"""Seconds: a shorter rest is not worth a timer."""
+"""Seconds: a shorter rest of the event loop is not worth a timer."""
+Rest = Callable[[], None]
+"""Called by long work whenever it could rest; most calls return at once."""
+
+
+def no_rest() -> None:
+    """The rest of work that is short."""
 
 
 class RestingTurns:
-    def __init__(self, cpu: Callable[[], float] = thread_time) -> None:
-        """`cpu` tells the seconds of CPU that the thread that calls it has spent."""
+    def __init__(self, cpu: Callable[[], float] = thread_time, sleep: Callable[[float], object] = time.sleep) -> None:
+        """`cpu` tells the seconds of CPU that the thread that calls it has spent; `sleep` has it wait."""
         self._cpu = cpu
+        self._sleep = sleep
         self._queue = FairQueue()
         self._is_taken = False
         self._took = 0.0
-        """What the last piece of work took, in seconds."""
+        """What was done of the last work without a rest after it, in seconds."""
 
-    async def run(self, holder: int, executor: Executor, work: Callable[[], T]) -> T:
+    async def run(self, holder: int, executor: Executor, work: Callable[[Rest], T]) -> T:
         """What the work returns, done on a thread of the executor when it is this holder's turn."""
+        async with self._turn(holder):
+            return await asyncio.get_running_loop().run_in_executor(executor, self._with_rests, work)
+
+    async def run_here(self, holder: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The same for a coroutine: what it does itself keeps the event loop busy."""
+        async with self._turn(holder):
+            timed = OwnTime(work(), self._cpu)
+            try:
+                return await timed
+            finally:
+                self._took = timed.seconds
+
+    @asynccontextmanager
+    async def _turn(self, holder: int) -> AsyncIterator[None]:
         await self._begin(holder)
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(executor, self._timed, work)
+            yield
         finally:
             rest = RESTS * self._took
             if rest < MIN_REST:
                 self._end()
             else:
-                loop.call_later(rest, self._end)
+                asyncio.get_running_loop().call_later(rest, self._end)
 
     async def _begin(self, holder: int) -> None:
         if not self._is_taken:
@@ -59,9 +84,17 @@ class RestingTurns:
     def _end(self) -> None:
         self._is_taken = self._queue.give()
 
-    def _timed(self, work: Callable[[], T]) -> T:
-        begun = self._cpu()
+    def _with_rests(self, work: Callable[[Rest], T]) -> T:
+        since = self._cpu()
+
+        def rest() -> None:
+            nonlocal since
+            took = self._cpu() - since
+            if took >= PIECE:
+                self._sleep(RESTS * took)
+                since = self._cpu()
+
         try:
-            return work()
+            return work(rest)
         finally:
-            self._took = self._cpu() - begun
+            self._took = self._cpu() - since

@@ -1,6 +1,8 @@
 """Queries run on the threads that read: short ones as they come, those that may read megabytes in turns."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import apsw
@@ -30,5 +32,28 @@ def test_reads_of_megabytes_leave_all_threads_but_one_to_what_is_short() -> None
             await everything_else()
         assert order == ["many", "short", "short", "many", "another's", "many"]
         await asyncio.gather(*asked)
+
+    asyncio.run(scenario())
+
+
+def test_reads_of_megabytes_may_rest_after_each_row_and_short_ones_do_not() -> None:
+    async def scenario() -> None:
+        looked = 0
+
+        def cpu() -> float:
+            nonlocal looked
+            looked += 1
+            return 0.0
+
+        async def looks(ask: Any, rows: int) -> int:
+            before = looked
+            await ask(lambda connection: connection.execute("VALUES (1)" + ", (1)" * (rows - 1)).fetchall())
+            return looked - before
+
+        with ThreadPoolExecutor(1) as thread:
+            readers = Readers([apsw.Connection(":memory:")], thread, cpu)
+            in_turn = partial(readers.run_in_turn, 1)
+            assert await looks(in_turn, 30) - await looks(in_turn, 10) == 20
+            assert await looks(readers.run, 30) == 0
 
     asyncio.run(scenario())

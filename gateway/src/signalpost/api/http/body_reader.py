@@ -1,7 +1,7 @@
 """Reads bodies that take long on a thread of their own, one at a time, in turns between tenants.
 
-The decoder keeps the interpreter's lock to its end, so that the event loop stands still for up to 20 ms a megabyte. So
-the thread rests after each body (`runtime/resting_turns.py`); whoever sent it does not wait for that.
+What takes long keeps the event loop from the interpreter, or from its core. So the thread rests again and again, and
+after each body (`runtime/resting_turns.py`).
 """
 
 from collections.abc import Callable

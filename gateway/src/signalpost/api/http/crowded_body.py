@@ -7,15 +7,18 @@ needs more than some hundred values, so they are counted first, in steps of whic
 import re
 from typing import Final
 
+from signalpost.runtime.resting_turns import Rest, no_rest
+
 MAX_VALUES: Final = 8_192
 """The number that fits into the largest body that is decoded uncounted. Names count like values."""
+COUNTED_IN_A_ROW: Final = 256
 _NO_BEGINNINGS = bytes(byte for byte in range(256) if byte not in b'[{,"')
 _BEGINNING = re.compile(rb'[\[{,"]')
 _PART_OF_STRING = re.compile(rb'(?:[^"\\]+|\\.){1,4096}', re.DOTALL)
 """The part of a string that one step takes."""
 
 
-def crowded_at(body: bytes) -> int | None:
+def crowded_at(body: bytes, rest: Rest = no_rest) -> int | None:
     """The position at which a body has more than `MAX_VALUES` values; None if it has no more."""
     # Nearly every body has less of what begins a value than that even within its texts.
     if len(body.translate(None, _NO_BEGINNINGS)) <= MAX_VALUES:
@@ -23,6 +26,8 @@ def crowded_at(body: bytes) -> int | None:
     values, at = 0, 0
     while (found := _BEGINNING.search(body, at)) is not None:
         values += 1
+        if values % COUNTED_IN_A_ROW == 0:
+            rest()
         if values > MAX_VALUES:
             return found.start()
         at = _end_of_string(body, found.end()) if found[0] == b'"' else found.end()

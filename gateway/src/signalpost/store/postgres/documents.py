@@ -90,7 +90,7 @@ class PostgresDocuments:
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int
     ) -> DocumentRows:
         asking = document_walk.page(self._queries, tenant_id, wanted, below, limit, self._max_scanned)
-        return await self._readers.run(tenant_id, steps_of(asking))
+        return await self._readers.run_in_turn(tenant_id, steps_of(asking))
 
 
 class PostgresDocumentQueries(PostgresLogQueries):

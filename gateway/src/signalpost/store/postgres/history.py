@@ -47,7 +47,7 @@ class PostgresHistory:
         self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
     ) -> HistoryRows | None:
         asking = history_walk.page(self._queries, tenant_id, document_id, below, limit)
-        return await self._readers.run(tenant_id, steps_of(asking))
+        return await self._readers.run_in_turn(tenant_id, steps_of(asking))
 
 
 class PostgresHistoryQueries:

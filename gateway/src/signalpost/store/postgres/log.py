@@ -126,9 +126,9 @@ class PostgresLog:
         self, tenant_id: int, after: int, types: int, document_id: str | None, limit: int
     ) -> tuple[list[Event], int]:
         if document_id is None:
-            return await self._readers.run(tenant_id, steps_of(self._feed(tenant_id, after, types, limit)))
+            return await self._readers.run_in_turn(tenant_id, steps_of(self._feed(tenant_id, after, types, limit)))
         of_document = self._feed_of_document(tenant_id, after, types, document_id, limit)
-        return await self._readers.run(tenant_id, steps_of(of_document))
+        return await self._readers.run_in_turn(tenant_id, steps_of(of_document))
 
     async def _feed(self, tenant_id: int, after: int, types: int, limit: int) -> tuple[list[Event], int]:
         ends = await self._queries.ends(tenant_id)
@@ -151,7 +151,7 @@ class PostgresLog:
 
     async def back(self, tenant_id: int, before: int, types: int, document_id: str | None, limit: int) -> LogPage:
         back = self._back(tenant_id, before, types, document_id, limit)
-        return await self._readers.run(tenant_id, steps_of(back))
+        return await self._readers.run_in_turn(tenant_id, steps_of(back))
 
     async def _back(self, tenant_id: int, before: int, types: int, document_id: str | None, limit: int) -> LogPage:
         ends = await self._queries.ends(tenant_id)

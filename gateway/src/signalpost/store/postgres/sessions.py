@@ -11,12 +11,14 @@ each, and returns what came of it. Steps are one transaction, and know nothing o
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
+from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.store.postgres.connect import ANSWERS_WITHIN, Row, Statement, trip, was_ended
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost
 from signalpost.store.postgres.source import DatabaseSource
@@ -111,6 +113,7 @@ class ReadSessions:
 
     def __init__(self, source: DatabaseSource, count: int = 3) -> None:
         self._sessions = SessionPool(source.connect, count)
+        self._turns = RestingTurns()
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
         """The rows of one statement. Raises Unavailable where the database cannot be read now."""
@@ -130,6 +133,12 @@ class ReadSessions:
             return await self._sessions.run(begin, steps, None if within == UNBOUNDED else READ_ANSWERS_WITHIN)
         except psycopg.Error as error:
             raise as_told(error) from None
+
+    async def run_in_turn(self, tenant_id: int, steps: Steps[T]) -> T:
+        """The same for what may read megabytes: one of them at a time, in turns between tenants, so that the other
+        connections are left to what is short."""
+        with closing(steps):  # as in `SessionPool.run`, where there was no turn
+            return await self._turns.run_here(tenant_id, partial(self.run, tenant_id, steps))
 
     async def _again_if_lost(self, asked: Sequence[Statement]) -> list[list[Row]]:
         """An idle connection may be lost without anybody having noticed yet."""

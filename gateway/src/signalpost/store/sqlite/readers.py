@@ -16,7 +16,7 @@ import apsw
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.runtime.resting_turns import RestingTurns
+from signalpost.runtime.resting_turns import Rest, RestingTurns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,9 +42,9 @@ class Readers:
 
     async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
         """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the
-        other threads are left to short ones."""
+        other threads are left to short ones. It may rest after each row."""
         return await self._answered(
-            lambda: self._turns.run(tenant_id, self._executor, partial(self._in_snapshot, query))
+            lambda: self._turns.run(tenant_id, self._executor, partial(self._with_rests, query))
         )
 
     async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:
@@ -57,6 +57,20 @@ class Readers:
         except apsw.IOError as error:
             log.error("the database could not be read", error=str(error))
             raise Unavailable("The disk could not be read: repeat the request in a moment.") from None
+
+    def _with_rests(self, query: Callable[[apsw.Connection], T], rest: Rest) -> T:
+        def rest_after(_: apsw.Cursor, row: Any) -> Any:
+            rest()
+            return row
+
+        def resting(connection: apsw.Connection) -> T:
+            connection.row_trace = rest_after
+            try:
+                return query(connection)
+            finally:
+                connection.row_trace = None
+
+        return self._in_snapshot(resting)
 
     def _in_snapshot(self, query: Callable[[apsw.Connection], T]) -> T:
         connection = self._idle.pop()

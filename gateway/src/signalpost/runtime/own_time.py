@@ -1,0 +1,36 @@
+"""What a coroutine takes of its event loop's thread, without what others do while it waits."""
+
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from time import thread_time
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class OwnTime(Generic[T]):
+    """Awaited once, in the coroutine's place."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], cpu: Callable[[], float] = thread_time) -> None:
+        """`cpu` tells the seconds of CPU that the thread of the loop has spent."""
+        self._coroutine = coroutine
+        self._cpu = cpu
+        self.seconds = 0.0
+        """What it took so far."""
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        step: Callable[[], Any] = partial(self._coroutine.send, None)
+        while True:
+            begun = self._cpu()
+            try:
+                awaited = step()
+            except StopIteration as ended:
+                return ended.value  # type: ignore[no-any-return]
+            finally:
+                self.seconds += self._cpu() - begun
+            try:
+                yield awaited
+            except BaseException as thrown:  # whatever it is: it is for the coroutine, as a cancellation is
+                step = partial(self._coroutine.throw, thrown)
+            else:
+                step = partial(self._coroutine.send, None)
