@@ -20,7 +20,17 @@ def test_a_path_is_relative_unless_it_has_a_slash_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "data/my.db", "sqlite:data/my.db/", "sqlite:///", "sqlite://host/my.db", "mysql://u:secret@h/d"]
+    "url",
+    [
+        "",
+        "data/my.db",
+        "sqlite:data/my.db/",
+        "sqlite:///",
+        "sqlite://host/my.db",
+        "mysql://u:secret@h/d",
+        "secret",
+        "secret:",
+    ],
 )
 def test_a_url_of_another_kind_is_refused_without_showing_its_password(url: str) -> None:
     with pytest.raises(StartError, match="sqlite:///PATH") as refused:

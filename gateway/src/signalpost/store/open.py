@@ -80,6 +80,6 @@ def sqlite_file(url: str) -> Path:
     scheme, _, quoted = url.partition(":///")
     path = Path(os.fsdecode(unquote_to_bytes(quoted)))
     if scheme != "sqlite" or not path.name:
-        # The URL may hold a password.
-        raise StartError(f"A database's URL must be sqlite:///PATH; this one begins with {url.partition(':')[0]}:.")
+        # What stands there may be a password.
+        raise StartError("A database's URL must be sqlite:///PATH or postgresql://USER@HOST/DATABASE.")
     return path

@@ -2,8 +2,9 @@
 
 import asyncio
 
+import psycopg
 import pytest
-from gateway.tests.postgres import emptied_database
+from gateway.tests.postgres import emptied_database, server
 
 from signalpost.domain.errors import StartError
 from signalpost.store.migration import Migration
@@ -72,6 +73,16 @@ def test_migrations_are_numbered_without_gaps_and_break_no_version_that_is_newer
 
 def test_the_schema_is_made_on_an_older_server_too() -> None:
     assert emptied_database(OLDER)
+
+
+def test_a_database_that_does_not_keep_every_character_is_refused() -> None:
+    with psycopg.connect(server().url(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE of_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+        try:
+            with pytest.raises(StartError, match="must be UTF8; this one's is SQL_ASCII"):
+                asyncio.run(migrate(server().url("of_ascii")))
+        finally:
+            connection.execute("DROP DATABASE of_ascii")
 
 
 async def _undo(table: str) -> None:

@@ -62,7 +62,7 @@ class _UuidLoader(Loader):
 
 async def connect(url: str) -> AsyncConnection[Row]:
     """A new connection. Raises psycopg's OperationalError where there is none to be had, and StartError where the URL
-    or the server's version is wrong."""
+    or the server's version or the database's encoding is wrong."""
     try:
         connection = await AsyncConnection.connect(
             url,
@@ -78,6 +78,12 @@ async def connect(url: str) -> AsyncConnection[Row]:
     try:
         if connection.info.server_version < OLDEST_SERVER:
             raise StartError(f"PostgreSQL must be 15 or newer; this one is {connection.info.server_version // 10_000}.")
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            raise StartError(
+                f"The database's encoding must be UTF8; this one's is {encoding}. Create another one with "
+                "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
+            )
         adapters = connection.adapters
         adapters.register_dumper(int, Int8BinaryDumper)
         adapters.register_dumper(str, StrBinaryDumper)
