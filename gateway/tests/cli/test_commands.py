@@ -118,6 +118,14 @@ def test_the_key_of_this_machine_s_gateway_is_for_no_other_machine(run: Run) -> 
     assert "No gateway answers" in run("events", "list", code=1, SIGNALPOST_URL="http://127.0.0.1:9").stderr
 
 
+def test_the_key_is_taken_from_the_file_that_the_gateway_has_it_from(run: Run, data_dir: Path, tmp_path: Path) -> None:
+    there = {"SIGNALPOST_DATA_DIR": str(tmp_path), "SIGNALPOST_OPERATOR_KEY_FILE": str(data_dir / "operator-key")}
+    (tmp_path / "address").write_text((data_dir / "address").read_text())
+    assert run("nodes", **there).stdout
+    elsewhere = run("nodes", code=1, SIGNALPOST_URL="http://gateway.invalid:9", **there)
+    assert "need a key: set SIGNALPOST_KEY" in elsewhere.stderr
+
+
 @pytest.mark.parametrize("url", ["example.com", "ftp://example.com", "http://", "http://127.0.0.1:x", "http://[::1"])
 def test_an_address_that_is_none_is_told(run: Run, url: str) -> None:
     assert "SIGNALPOST_URL must be http(s)://host:port" in run("events", "list", code=1, SIGNALPOST_URL=url).stderr

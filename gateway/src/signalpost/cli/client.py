@@ -238,7 +238,7 @@ def connect(options: Mapping[str, str] | None = None, data_dir: Path | None = No
         )
     key = os.environ.get("SIGNALPOST_KEY") or os.environ.get("SIGNALPOST_OPERATOR_KEY")
     if not key and (url == own or _connection(url)[0].host in _THIS_MACHINE):
-        key = _kept(data_dir / OPERATOR_KEY_FILE)
+        key = _kept(Path(os.environ.get("SIGNALPOST_OPERATOR_KEY_FILE") or data_dir / OPERATOR_KEY_FILE))
     if not key:
         raise CommandError(f"Calls to {url} need a key: set SIGNALPOST_KEY.")
     tenant = os.environ.get("SIGNALPOST_TENANT")

@@ -256,12 +256,10 @@ def _greet(
     console.print(f"[bold]Signalpost[/bold] listens on {address}, its data is in {settings.data_dir}", markup=True)
     if metrics_address is not None:
         console.print(f"Metrics are at {metrics_address}/metrics")
-    if gateway.key_file is None:
-        key = f"${PREFIX}OPERATOR_KEY"
-    else:
-        key = f"$(cat {gateway.key_file})"
-        if sys.stdout.isatty():
-            console.print(f"Operator key: {gateway.operator_key}  (kept in {gateway.key_file})")
+    file = gateway.key_file or os.environ.get(f"{PREFIX}OPERATOR_KEY_FILE")
+    key = f"$(cat {file})" if file else f"${PREFIX}OPERATOR_KEY"
+    if gateway.key_file is not None and sys.stdout.isatty():
+        console.print(f"Operator key: {gateway.operator_key}  (kept in {gateway.key_file})")
     if settings.tls_cert is not None and settings.public_url is not None:
         address = settings.public_url  # the certificate's
     authorization = f'-H "authorization: Bearer {key}"'
