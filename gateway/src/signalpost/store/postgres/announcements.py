@@ -16,13 +16,12 @@ from typing import Final
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
-from signalpost.store.postgres.connect import Row, Statement, is_pooled, trip
+from signalpost.store.postgres.connect import DatabaseConnection, Statement, is_pooled, trip
 from signalpost.store.postgres.sessions import SessionPool
 from signalpost.store.postgres.source import DatabaseSource
 
@@ -113,7 +112,7 @@ class Announcements:
                 self.are_heard = False
             await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311
 
-    async def _hear(self, connection: AsyncConnection[Row], on_marks: OnMarks) -> None:
+    async def _hear(self, connection: DatabaseConnection, on_marks: OnMarks) -> None:
         [[(schema,)]] = await trip(connection, [Statement("SELECT current_schema()")])
         await connection.execute(SQL("LISTEN {}").format(Identifier(_CHANNEL + schema)), prepare=False)
         self.are_heard = True

@@ -13,8 +13,6 @@ from struct import pack
 from typing import Final, NamedTuple
 
 from psycopg import DataError
-from psycopg.adapt import Buffer, Dumper, PyFormat
-from psycopg.pq import Format
 
 _HEADER: Final = Layout(">iiIii")
 _LENGTH: Final = Layout(">i")
@@ -84,20 +82,3 @@ def _column(array_oid: int, item_oid: int, count: int, parts: Iterable[bytes]) -
     if not count:
         return Column(array_oid, _HEADER.pack(0, 0, item_oid, 0, 0)[:12])
     return Column(array_oid, b"".join((_HEADER.pack(1, 1, item_oid, count, 1), *parts)))
-
-
-class ColumnDumper(Dumper):
-    """Has the driver send a column as it is laid out."""
-
-    format = Format.BINARY
-
-    def dump(self, obj: Column) -> Buffer:
-        return obj.array
-
-    def get_key(self, obj: Column, format: PyFormat) -> tuple[type, int]:  # type: ignore[override]  # noqa: A002
-        return (self.cls, obj.type_oid)
-
-    def upgrade(self, obj: Column, format: PyFormat) -> "ColumnDumper":  # noqa: A002
-        upgraded = ColumnDumper(self.cls)
-        upgraded.oid = obj.type_oid
-        return upgraded

@@ -14,11 +14,10 @@ from enum import Enum
 from typing import Final, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.store.postgres.connect import Row, Statement, trip
+from signalpost.store.postgres.connect import DatabaseConnection, Row, Statement, trip
 from signalpost.store.postgres.errors import NO_PARTITION, NOT_AS_IT_WAS, as_told, is_conflict, is_lost
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, WRITES_WITHIN, limits
@@ -69,7 +68,7 @@ class CommitConnection:
 
     def __init__(self, source: DatabaseSource) -> None:
         self._source = source
-        self._connection: AsyncConnection[Row] | None = None
+        self._connection: DatabaseConnection | None = None
         self._id = 0
         self._batch = 0
         self._warnings: list[str] = []
@@ -108,18 +107,17 @@ class CommitConnection:
             raise _unknown()
 
     async def undo(self) -> None:
-        """Leave a transaction that has only read so far: a ROLLBACK would have the driver forget its prepared
-        statements."""
+        """Leave a transaction that has only read so far."""
         connection = self._connection
         if connection is not None and connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS:
             with suppress(psycopg.Error):
-                await trip(connection, [Statement("COMMIT")])
+                await trip(connection, [Statement("ROLLBACK")])
 
     async def close(self) -> None:
         if self._connection is not None:
             await self._connection.close()
 
-    async def _connected(self) -> AsyncConnection[Row]:
+    async def _connected(self) -> DatabaseConnection:
         if self._connection is None or self._connection.closed:
             self._connection = await self._source.connect()
             self._connection.add_notice_handler(self._note)

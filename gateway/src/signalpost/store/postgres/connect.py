@@ -5,7 +5,6 @@ one. Nothing is ever set for a whole session, so a pooler may give each transact
 """
 
 import asyncio
-import logging
 import os
 import select
 import socket
@@ -14,17 +13,10 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import psycopg
-from psycopg import AsyncConnection, AsyncRawCursor
-from psycopg.adapt import Buffer, Loader
-from psycopg.pq import Format
-from psycopg.types.numeric import Int8BinaryDumper
-from psycopg.types.string import StrBinaryDumper
+from psycopg import AsyncConnection
 
 from signalpost.domain.errors import StartError
-from signalpost.store.postgres.columns import Column, ColumnDumper
-
-# It tells of each statement that was not carried out because of an error before it, which is told anyway.
-logging.getLogger("psycopg").setLevel(logging.ERROR)
+from signalpost.store.postgres.pipeline import Pipeline
 
 Row = tuple[Any, ...]
 OLDEST_SERVER: Final = 150000
@@ -32,8 +24,8 @@ CONNECTS_WITHIN: Final = 5
 ANSWERS_WITHIN: Final = 40.0
 """After how many seconds without an answer a connection counts as lost: longer than the server lets any statement take.
 A server that hangs, or a proxy that swallows everything, keeps a connection alive for ever."""
-MAX_PREPARED: Final = 1_000
-"""More statements than there are."""
+CANCELS_WITHIN: Final = 5.0
+"""For how many seconds the server is asked to go no further with what nobody waits for any more."""
 _KEEPALIVES: Final[dict[str, Any]] = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -50,21 +42,19 @@ class Statement(NamedTuple):
     parameters: Sequence[Any] = ()
 
 
-class _UuidLoader(Loader):
-    """Ids are strings everywhere else."""
+class DatabaseConnection(AsyncConnection[Row]):
+    """A connection on which statements are asked by `trip`."""
 
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> str:
-        text = bytes(data).hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.own_pipeline = Pipeline(self.pgconn)
 
 
-async def connect(url: str) -> AsyncConnection[Row]:
+async def connect(url: str) -> DatabaseConnection:
     """A new connection. Raises psycopg's OperationalError where there is none to be had, and StartError where the URL
     or the server's version or the database's encoding is wrong."""
     try:
-        connection = await AsyncConnection.connect(
+        connection = await DatabaseConnection.connect(
             url,
             autocommit=True,
             prepare_threshold=None,
@@ -84,21 +74,14 @@ async def connect(url: str) -> AsyncConnection[Row]:
                 f"The database's encoding must be UTF8; this one's is {encoding}. Create another one with "
                 "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0."
             )
-        adapters = connection.adapters
-        adapters.register_dumper(int, Int8BinaryDumper)
-        adapters.register_dumper(str, StrBinaryDumper)
-        adapters.register_dumper(Column, ColumnDumper)
-        adapters.register_loader("uuid", _UuidLoader)
-        if not await is_pooled(connection):
-            connection.prepare_threshold = 0
-            connection.prepared_max = MAX_PREPARED
+        connection.own_pipeline.prepares = not await is_pooled(connection)
     except BaseException:
         await connection.close()
         raise
     return connection
 
 
-async def is_pooled(connection: AsyncConnection[Row]) -> bool:
+async def is_pooled(connection: DatabaseConnection) -> bool:
     """Whether a pooler answers in the server's place: then neither prepared statements nor notifications work. It tells
     a number of its own for the server's process."""
     [[(process,)]] = await trip(connection, [Statement("SELECT pg_backend_pid()::bigint")])
@@ -106,28 +89,29 @@ async def is_pooled(connection: AsyncConnection[Row]) -> bool:
 
 
 async def trip(
-    connection: AsyncConnection[Row], statements: Sequence[Statement], within: float | None = ANSWERS_WITHIN
+    connection: DatabaseConnection, statements: Sequence[Statement], within: float | None = ANSWERS_WITHIN
 ) -> list[list[Row]]:
     """The rows of each statement; no rows for one that returns none. Raises psycopg's Error of the first that failed;
-    then those after it were not carried out, and the connection is closed: the driver cannot say any more which
-    statements the server has prepared. It is lost where no answer comes `within` so many seconds."""
+    then those after it were not carried out, and the connection is closed. It is lost where no answer comes `within` so
+    many seconds."""
     loop = asyncio.get_running_loop()
     deadline = None if within is None else loop.call_later(within, _hang_up, connection)
-    cursors = [AsyncRawCursor(connection) for _ in statements]
     try:
-        async with connection.pipeline():
-            for cursor, (sql, parameters) in zip(cursors, statements, strict=True):
-                await cursor.execute(sql, parameters, binary=True)
-    except psycopg.Error:
+        try:
+            return await connection.own_pipeline.ask(statements)
+        except asyncio.CancelledError:
+            with suppress(psycopg.Error):
+                await connection.cancel_safe(timeout=CANCELS_WITHIN)
+            raise
+    except BaseException:
         await connection.close()
         raise
     finally:
         if deadline is not None:
             deadline.cancel()
-    return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]
 
 
-def was_ended(connection: AsyncConnection[Row]) -> bool:
+def was_ended(connection: DatabaseConnection) -> bool:
     """Whether the server has closed an idle connection. On one that does not listen it sends nothing unasked, except
     that it closes it."""
     if connection.closed:
@@ -137,7 +121,7 @@ def was_ended(connection: AsyncConnection[Row]) -> bool:
     return bool(unread.poll(0))
 
 
-def _hang_up(connection: AsyncConnection[Row]) -> None:
+def _hang_up(connection: DatabaseConnection) -> None:
     """End a connection on this side: whoever waits for an answer learns that it is lost. To cancel the wait would ask
     the server to cancel the statement, and wait for that."""
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as mine:

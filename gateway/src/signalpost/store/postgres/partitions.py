@@ -89,7 +89,6 @@ async def existing(url: str) -> set[str]:
     """The names of the partitions that there are. Raises Unavailable."""
     try:
         async with await connect(url) as connection:
-            connection.prepare_threshold = None
             [found] = await trip(connection, [_EXISTING])
             return {name for (name,) in found}
     except psycopg.Error as error:
@@ -97,12 +96,11 @@ async def existing(url: str) -> set[str]:
 
 
 async def change_tables(url: str, steps: Steps[T]) -> T:
-    """The result of steps that make or remove tables, once they are committed. They have a connection of their own: the
-    driver forgets what it has prepared on one where tables changed. Raises NotOwner, Unavailable."""
+    """The result of steps that make or remove tables, once they are committed, on a connection of their own. Raises
+    NotOwner, Unavailable."""
     begin = [Statement("BEGIN"), limits(EVERY_TENANT, WRITES_WITHIN), LOCK, _AS_OWNER]
     try:
         async with await connect(url) as connection:
-            connection.prepare_threshold = None
             result = await take(connection, begin, steps)
             await trip(connection, [Statement("COMMIT")])
             return result

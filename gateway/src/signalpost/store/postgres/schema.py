@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import psycopg
-from psycopg import AsyncConnection
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.store.migration import Migration, migrations_of
-from signalpost.store.postgres.connect import Row, Statement, connect, trip
+from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip
 from signalpost.store.postgres.errors import LOCK_NOT_AVAILABLE, is_lost, unreachable
 from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
 
@@ -72,7 +71,7 @@ async def migrate(url: str, migrations: Sequence[Migration] = MIGRATIONS) -> Non
         raise StartError(f"The database cannot be brought up to date: {error}") from None
 
 
-async def _missing(connection: AsyncConnection[Row], migrations: Sequence[Migration]) -> list[Migration]:
+async def _missing(connection: DatabaseConnection, migrations: Sequence[Migration]) -> list[Migration]:
     """The migrations that were not applied, in order. Raises StartError where this version cannot work with one that
     was."""
     [[(is_there,)]] = await trip(connection, [Statement("SELECT to_regclass('migration') IS NOT NULL")])
@@ -95,7 +94,7 @@ async def _missing(connection: AsyncConnection[Row], migrations: Sequence[Migrat
     return [each for each in migrations if each.number not in applied]
 
 
-async def _make_table(connection: AsyncConnection[Row]) -> None:
+async def _make_table(connection: DatabaseConnection) -> None:
     try:
         await connection.execute(_TABLE, prepare=False)
     except psycopg.Error as error:
@@ -118,7 +117,7 @@ async def _apply(url: str, migration: Migration) -> None:
             await asyncio.sleep(0.5)
 
 
-async def _is_due(connection: AsyncConnection[Row], migration: Migration) -> bool:
+async def _is_due(connection: DatabaseConnection, migration: Migration) -> bool:
     """Lock the row that all migrations lock, and look whether another node was faster. Raises StartError where a node
     runs that the migration would break."""
     await trip(connection, [limits(EVERY_TENANT, WRITES_WITHIN), LOCK])
@@ -136,7 +135,7 @@ async def _is_due(connection: AsyncConnection[Row], migration: Migration) -> boo
     return True
 
 
-async def _carry_out(connection: AsyncConnection[Row], migration: Migration) -> None:
+async def _carry_out(connection: DatabaseConnection, migration: Migration) -> None:
     await connection.execute(migration.script.encode(), prepare=False)
     noted = Statement(
         "INSERT INTO migration VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, $4)",

@@ -15,11 +15,10 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
 from signalpost.runtime.resting_turns import RestingTurns
-from signalpost.store.postgres.connect import ANSWERS_WITHIN, Row, Statement, trip, was_ended
+from signalpost.store.postgres.connect import ANSWERS_WITHIN, DatabaseConnection, Row, Statement, trip, was_ended
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost
 from signalpost.store.postgres.source import DatabaseSource
 
@@ -65,16 +64,16 @@ def limits(tenants: Sequence[int] | None, within: str, ends_within: str = UNBOUN
 class SessionPool:
     """Connections that are alike. Whoever finds none idle waits for one."""
 
-    def __init__(self, connect: Callable[[], Awaitable[AsyncConnection[Row]]], count: int) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[DatabaseConnection]], count: int) -> None:
         self._connect = connect
-        self._idle: asyncio.LifoQueue[AsyncConnection[Row] | None] = asyncio.LifoQueue()
+        self._idle: asyncio.LifoQueue[DatabaseConnection | None] = asyncio.LifoQueue()
         for _ in range(count):
             self._idle.put_nowait(None)
         self._count = count
         self._closed = False
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Row]]:
+    async def connection(self) -> AsyncIterator[DatabaseConnection]:
         """A connection outside any transaction. It is not kept where it is lost meanwhile, or left in one. Raises
         psycopg's Error, and Stopping once these are closed."""
         if self._closed:
@@ -203,7 +202,7 @@ class Writers:
 
 
 async def take(
-    connection: AsyncConnection[Row],
+    connection: DatabaseConnection,
     begin: Sequence[Statement],
     steps: Steps[T],
     within: float | None = ANSWERS_WITHIN,

@@ -11,9 +11,8 @@ transaction.
 from typing import Final
 
 import psycopg
-from psycopg import AsyncConnection
 
-from signalpost.store.postgres.connect import Row, Statement, connect, trip
+from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip
 
 HISTORY_NOW: Final = (
     "CASE WHEN NOT pg_is_in_recovery() THEN (SELECT system_identifier::text FROM pg_control_system())"
@@ -43,7 +42,7 @@ class DatabaseSource:
         if not self.accepts(history):
             raise psycopg.OperationalError("the database is not what it was before the connection was lost")
 
-    async def connect(self) -> AsyncConnection[Row]:
+    async def connect(self) -> DatabaseConnection:
         """A new connection. Raises psycopg's OperationalError where there is none to be had, or its history is another
         one, and StartError where the URL or the server's version is wrong."""
         connection = await self.connect_anyway()
@@ -55,6 +54,6 @@ class DatabaseSource:
             raise
         return connection
 
-    async def connect_anyway(self) -> AsyncConnection[Row]:
+    async def connect_anyway(self) -> DatabaseConnection:
         """A new connection, whatever its history is. Raises as `connect` does."""
         return await connect(self.url)

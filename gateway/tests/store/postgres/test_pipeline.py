@@ -1,0 +1,140 @@
+"""Statements that are sent together on one connection."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+from gateway.tests.patience import PATIENCE
+from gateway.tests.postgres import emptied_database
+
+from signalpost.store.postgres.columns import blobs, flags, numbers, texts, uuids
+from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip
+
+ID = "00000000-0000-4000-8000-0000000000ff"
+LARGE = b"x" * (1 << 20)
+
+
+@asynccontextmanager
+async def connected(*, prepares: bool = True) -> AsyncIterator[DatabaseConnection]:
+    connection = await connect(emptied_database())
+    connection.own_pipeline.prepares = prepares
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("prepares", [True, False])
+def test_values_of_every_type_come_back_as_they_were_given(prepares: bool) -> None:
+    values = (True, False, -(1 << 63), "é\n", b"\0\xff", None)
+    columns = (numbers([1, None]), flags([True, False]), uuids([ID, None]), blobs([b"", None]), texts(["", None]))
+    one = Statement("SELECT $1, $2, $3, $4, $5, $6::bigint", values)
+    many = Statement("SELECT * FROM unnest($1, $2, $3, $4, $5)", columns)
+
+    async def scenario() -> None:
+        async with connected(prepares=prepares) as connection:
+            for _ in range(2):
+                assert await trip(connection, [one, many]) == [
+                    [values],
+                    [(1, True, ID, b"", ""), (None, False, None, None, None)],
+                ]
+
+    asyncio.run(scenario())
+
+
+def test_each_statement_has_its_own_rows_and_one_without_rows_has_none() -> None:
+    asked = [Statement("BEGIN"), Statement("SELECT 1"), Statement("SELECT WHERE false"), Statement("COMMIT")]
+
+    async def scenario() -> None:
+        async with connected() as connection:
+            assert await trip(connection, asked) == [[], [(1,)], [], []]
+            assert await trip(connection, []) == []
+
+    asyncio.run(scenario())
+
+
+def test_more_is_sent_and_answered_at_once_than_sockets_hold() -> None:
+    async def scenario() -> None:
+        async with connected() as connection:
+            found = await trip(connection, [Statement("SELECT $1", (LARGE,)) for _ in range(20)])
+            assert found == [[(LARGE,)]] * 20
+
+    asyncio.run(scenario())
+
+
+def test_the_first_error_is_raised_the_trip_is_undone_and_the_connection_is_closed() -> None:
+    of_all = Statement("SELECT set_config('signalpost.tenants', '{-1}', true)")
+    adding = [Statement("INSERT INTO tenant (name) VALUES ($1)", (name,)) for name in ("a", "b")]
+
+    async def scenario() -> None:
+        async with connected() as connection, connected() as other:
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                await trip(connection, [of_all, adding[0], Statement("SELECT 1 / 0"), adding[1]])
+            assert connection.closed
+            _, found = await trip(other, [of_all, Statement("SELECT FROM tenant WHERE name IN ('a', 'b')")])
+            assert found == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(1 << 63, psycopg.DataError), (-(1 << 63) - 1, psycopg.DataError), ("\ud800", ValueError), (1.5, TypeError)],
+)
+def test_a_connection_is_closed_where_a_value_cannot_be_sent(value: object, error: type[Exception]) -> None:
+    async def scenario() -> None:
+        async with connected() as connection:
+            with pytest.raises(error):
+                await trip(connection, [Statement("SELECT 1"), Statement("SELECT $1", (value,))])
+            assert connection.closed
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_does_not_answer_in_time_is_a_lost_connection() -> None:
+    async def scenario() -> None:
+        async with connected() as connection:
+            with pytest.raises(psycopg.OperationalError) as lost:
+                await trip(connection, [Statement("SELECT pg_sleep(600)")], within=0.05)
+            assert lost.value.sqlstate is None
+            assert connection.closed
+
+    asyncio.run(scenario())
+
+
+def test_a_connection_that_the_server_ends_is_lost() -> None:
+    async def scenario() -> None:
+        async with connected() as connection, connected() as other:
+            [[(process,)]] = await trip(connection, [Statement("SELECT pg_backend_pid()::bigint")])
+            sleeping = asyncio.create_task(trip(connection, [Statement("SELECT pg_sleep(600)")]))
+            await _until(other, process, "wait_event = 'PgSleep'", 1)
+            await trip(other, [Statement("SELECT pg_terminate_backend($1::int)", (process,))])
+            with pytest.raises(psycopg.errors.AdminShutdown):
+                await sleeping
+            assert connection.closed
+
+    asyncio.run(scenario())
+
+
+def test_the_server_goes_no_further_with_what_nobody_waits_for_any_more() -> None:
+    async def scenario() -> None:
+        async with connected() as connection, connected() as other:
+            [[(process,)]] = await trip(connection, [Statement("SELECT pg_backend_pid()::bigint")])
+            sleeping = asyncio.create_task(trip(connection, [Statement("SELECT pg_sleep(600)")]))
+            await _until(other, process, "wait_event = 'PgSleep'", 1)
+            sleeping.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sleeping
+            await _until(other, process, "true", 0)
+
+    asyncio.run(scenario())
+
+
+async def _until(connection: DatabaseConnection, process: int, condition: str, count: int) -> None:
+    """Wait until so many of the server's processes have this number and meet the condition."""
+    asked = Statement(f"SELECT FROM pg_stat_activity WHERE pid = $1 AND {condition}", (process,))
+    async with asyncio.timeout(PATIENCE):
+        while len((await trip(connection, [asked]))[0]) != count:
+            await asyncio.sleep(0.01)
