@@ -100,6 +100,23 @@ def test_a_secret_is_rotated_seen_to_work_and_the_old_one_ended(desk: Desk, at_k
     desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")
 
 
+def test_what_ends_somebodys_access_is_asked_first(desk: Desk, at_keys: Visit) -> None:
+    key = desk.world.send("POST", "/v1/keys", {"name": "A <b>robot</b>", "role": "viewer"}).ok(201)["key"]
+    at_keys.open("/keys")
+    at_keys.goes_to("tr:has-text('robot') button", "Revoke")
+    at_keys.page.keyboard.press("Enter")
+    at_keys.page.get_by_text("Revoke the key A <b>robot</b>? Whoever uses it is refused at once.").wait_for()
+    at_keys.page.locator("button:focus", has_text="No, leave it").wait_for()
+    at_keys.page.keyboard.press("Enter")
+    at_keys.page.locator("button:focus", has_text="Revoke").wait_for()
+    desk.world.get("/v1/events", authorization=f"Bearer {key}").ok()
+    at_keys.page.keyboard.press("Enter")
+    at_keys.goes_to(".ask button", "Revoke")
+    at_keys.page.keyboard.press("Enter")
+    at_keys.sees("The key is revoked")
+    assert desk.world.get("/v1/events", authorization=f"Bearer {key}").status == 401
+
+
 def test_keys_that_are_shortcuts_can_be_turned_off_and_on(visit: Visit) -> None:
     """WCAG 2.1.4: somebody who speaks to the computer must not set off a dozen of them with a word."""
     visit.page.get_by_role("button", name="Keys").click()

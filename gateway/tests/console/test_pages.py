@@ -306,6 +306,31 @@ def test_a_key_is_made_shown_once_and_revoked(shop: Shop) -> None:
     assert "Made here" not in browser.open("/console/t/default/keys")
 
 
+ENDS = ("revoke", "remove", "skip", "promote")
+"""The buttons that end somebody's access, or a part of what is kept."""
+
+
+def test_no_button_that_ends_something_is_pressed_without_a_question(shop: Shop) -> None:
+    """Neither without a script, nor by Enter in a field of the same form."""
+    browser, path = shop.browser(), f"/subscriptions/{shop.subscription}"
+    shop.world.send("POST", "/v1/members", {"name": HOSTILE, "email": "asked@example.com", "role": "viewer"}).ok(201)
+    shop.world.send("POST", f"/v1{path}/secret/rotate").ok()
+    shop.world.send("PATCH", f"/v1{path}", {"status": "paused"}).ok()
+    shop.world.create_document()
+    seen = set()
+    for page in ("/keys", "/members", path):
+        html = browser.open(f"/console/t/default{page}")
+        for button in re.finditer(r'<button[^>]* value="(\w+)"', html):
+            if button[1] in ENDS:
+                form, asked = html.rindex("<form", 0, button.start()), html.rindex("popover role", 0, button.start())
+                assert form < html.index("disabled hidden", form) < asked
+                assert "</div></div>" not in html[asked : button.start()]
+                seen.add(button[1])
+    assert seen == {*ENDS}
+    shop.world.send("POST", f"/v1{path}/secret/promote").ok()
+    shop.world.send("PATCH", f"/v1{path}", {"status": "active"}).ok()
+
+
 def test_a_form_of_an_unknown_button_and_one_that_is_too_large_are_refused(shop: Shop) -> None:
     browser = shop.browser()
     assert browser.post("/console/t/default/keys", {"do": "x"}).status == 400

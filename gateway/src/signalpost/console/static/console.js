@@ -95,10 +95,8 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = said; }, 1500);
 });
 
-// --- A form is sent once, however often its button is pressed; what cannot be undone is asked for again.
+// --- A form is sent once, however often its button is pressed
 document.addEventListener("submit", (event) => {
-  const ask = event.submitter?.dataset.ask;
-  if (ask && !confirm(ask)) { event.preventDefault(); return; }
   if (event.target.dataset.sent) { event.preventDefault(); return; }
   if (event.target.method === "post") event.target.dataset.sent = "yes";
 });
