@@ -1,9 +1,11 @@
 """The contract of a store: deliveries of a subscription, newest first, under every filter, to the last page."""
 
+from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from signalpost.domain.delivery.delivery import AT_ONCE, State
 from signalpost.domain.delivery.exception_row import Row
@@ -127,6 +129,32 @@ def test_every_filter_lists_exactly_what_it_names_to_the_end_whatever_the_size_o
 
         for asked in FILTERS:
             await lists(asked)
+
+    play(scenario)
+
+
+def test_what_became_of_events_is_what_their_deliveries_say(play: "Play", make: "type[Tools]") -> None:
+    """Nobody wanted one of them, for one nothing was sent, and one of the subscriptions is behind and gave some up."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription, expected = await furnish(shop, make)
+        other = await shop.subscribe(2, eventTypes=7)
+        await shop.publish(make.put(1, None, title="for both"))
+        events = {event.sequence: event for event in (await shop.store.log.after(1, 0, 1000)).events}
+        nothing_sent = AttemptRow(15, 1, 1, 1, 0, False, None, "skipped", "", b"")
+        asked_again = replace(nothing_sent, sequence=10)
+        await shop.record(make.flush(subscription, 1, HEAD, open=OPEN, gaps=GAPS, attempts=[nothing_sent, asked_again]))
+        assert expected[15][1] == "delivered"
+        both = [subscription, other]
+        found = await shop.store.deliveries.arrivals(1, both, events.keys() | {10**6})
+        assert found.keys() == events.keys()
+        for sequence, event in events.items():
+            views = (await shop.store.deliveries.of_event(both, row_of(event))).values()
+            statuses = [view.status for view in views if view is not None]
+            counts = Counter({"pending": "waiting", "retrying": "waiting"}.get(each, each) for each in statuses)
+            assert asdict(found[sequence]) == {name: counts[name] for name in asdict(found[sequence])}, sequence
+        assert (found[15].skipped, found[max(events)].waiting, found[2].delivered) == (1, 2, 0)
+        assert await shop.store.deliveries.arrivals(1, both, [10**6]) == {}
 
     play(scenario)
 

@@ -1,6 +1,6 @@
 """Deliveries as people read them: of one event to one subscription, or a list of many."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -83,6 +83,16 @@ class DeliveryView(Struct, frozen=True):
     """How many of the subscription's events the retention removed before they were delivered."""
 
 
+class Arrivals(Struct, frozen=True):
+    """What became of an event: how many of the subscriptions that wanted it are in which state."""
+
+    delivered: int
+    waiting: int
+    failed: int
+    skipped: int
+    """There was nothing to send."""
+
+
 class DeliveryViews(Struct, frozen=True):
     """One page of a list of deliveries."""
 
@@ -102,6 +112,13 @@ class DeliveryStore(Protocol):
     async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> dict[str, DeliveryView | None]:
         """What happened to an event at some of its tenant's subscriptions, by their ids, all as of one moment: None
         where one has no delivery of it. A subscription that was deleted a moment ago is missing."""
+        ...
+
+    async def arrivals(
+        self, tenant_id: int, subscriptions: Sequence[Subscription], sequences: Collection[int]
+    ) -> dict[int, Arrivals]:
+        """What became of events of a tenant at its subscriptions, by sequence, all as of one moment. One that is not
+        kept is missing."""
         ...
 
     async def latest_failures(

@@ -1,5 +1,6 @@
 """The small queries that pages of deliveries, and single ones, are made of."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
@@ -43,6 +44,19 @@ class DeliveryQueries(LogQueries, Protocol):
     async def lanes(self, subscriptions: Sequence[Subscription]) -> dict[int, RecordedLane]:
         """Lanes by the numbers of their subscriptions, the highest first, with the retries by hand that they have yet
         to act upon. The lane of a subscription that was deleted a moment ago is missing."""
+        ...
+
+    async def lanes_with_unsettled(self, subscriptions: Sequence[Subscription], top: int) -> dict[int, RecordedLane]:
+        """Only the lanes that may have anything up to the sequence `top` that is neither settled nor has an exception
+        row, by the numbers of their subscriptions, without the retries by hand."""
+        ...
+
+    async def row_counts(self, tenant_id: int, sequences: Collection[int]) -> Counter[tuple[int, int]]:
+        """How many exception rows a tenant has, by their sequence and state."""
+        ...
+
+    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[int]:
+        """The sequences of deliveries of these events that are settled as there was nothing to send, in any order."""
         ...
 
     async def types_between(self, tenant_id: int, low: int, top: int, types: int, limit: int) -> list[tuple[int, int]]:

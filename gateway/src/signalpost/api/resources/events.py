@@ -6,13 +6,14 @@ from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from signalpost.api.http.pages import gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.queries import EventTypes, FromText, ListQuery
+from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
-from signalpost.api.routing.shapes.documents import Feed, LogEntry
+from signalpost.api.routing.shapes.documents import ArrivalsOfEvents, EventArrivals, Feed, LogEntry
 from signalpost.domain.body import read_by
 from signalpost.domain.checks import Bad
 from signalpost.domain.errors import FieldError, Gone, Invalid, NotFound
@@ -28,6 +29,27 @@ def _before(value: str) -> int:
     if not re.fullmatch(_BEFORE.strip("^$"), value, re.ASCII):
         raise Bad("not_a_sequence", "This must be the sequence of an event, or latest.")
     return LATEST if value == "latest" else int(value)
+
+
+MAX_ARRIVALS: Final = 100
+_SEQUENCES: Final = r"^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17}){0,99}$"
+
+
+def _sequences(value: str) -> frozenset[int]:
+    if not re.fullmatch(_SEQUENCES.strip("^$"), value, re.ASCII):
+        raise Bad("not_sequences", f"These must be the sequences of 1 to {MAX_ARRIVALS} events, with commas between.")
+    return frozenset(map(int, value.split(",")))
+
+
+class ArrivalsQuery(Query, frozen=True):
+    sequences: Annotated[
+        FromText,
+        Meta(
+            description="The sequences of up to 100 events, with commas between. Without it nothing is counted.",
+            extra_json_schema={"type": "string", "pattern": _SEQUENCES},
+            extra=read_by(_sequences),
+        ),
+    ] = None
 
 
 class FeedQuery(ListQuery, frozen=True):
@@ -68,6 +90,14 @@ async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
     found = await log.back(of_tenant, query.before, query.event_type, query.external_id, query.limit)
     shown = await gathered(await _all_shown(context, found.events), context.turn)
     return Response(200, page(shown, {"last": found.last, "next": found.next}))
+
+
+async def arrivals(context: RequestContext) -> Response:
+    query: ArrivalsQuery = context.query()
+    subscriptions = context.services.directory.subscriptions(context.tenant_id)
+    found = await context.services.store.deliveries.arrivals(context.tenant_id, subscriptions, query.sequences or ())
+    data = [EventArrivals(sequence=sequence, **asdict(found[sequence])) for sequence in sorted(found, reverse=True)]
+    return Response(200, msgspec.json.encode(ArrivalsOfEvents(data=data)))
 
 
 async def read(context: RequestContext) -> Response:
@@ -112,6 +142,17 @@ ROUTES = (
         replies={200: Reply("A page of the log.", Feed)},
         errors=(Gone,),
         example=Example(query={"after": "0", "eventType": "documentCreated"}),
+    ),
+    Route(
+        name="count_arrivals",
+        method="GET",
+        path="/v1/events/arrivals",
+        summary="Count how many subscriptions that wanted an event got it",
+        roles=FOLLOWS,
+        handler=arrivals,
+        query=ArrivalsQuery,
+        replies={200: Reply("The events that are kept, newest first.", ArrivalsOfEvents)},
+        example=Example(query={"sequences": "1,2"}),
     ),
     Route(
         name="read_event",

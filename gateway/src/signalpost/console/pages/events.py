@@ -1,22 +1,27 @@
 """What happened?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
-from signalpost.api.routing.shapes.documents import Feed, LogEntry
+from signalpost.api.routing.shapes.documents import ArrivalsOfEvents, EventArrivals, Feed, LogEntry
 from signalpost.console.differences import Difference
 from signalpost.console.page import Page, Visit
 from signalpost.console.pages.delivery import body_of, title_of
 from signalpost.console.pages.documents import changes_of, events_of
 from signalpost.domain.event import BY_WIRE
 
+SHOWN = "50"
+"""How many events a page has."""
+
 
 class View(Struct, frozen=True):
     data: Sequence[LogEntry]
+    arrivals: Mapping[int, EventArrivals]
+    """What became of each, by its sequence. One that the retention took a moment ago is missing."""
     older: int | None
     is_first: bool
     same: str
@@ -28,16 +33,25 @@ class View(Struct, frozen=True):
 async def view(visit: Visit) -> View:
     before = visit.query.get("before", "")
     kind, document = visit.query.get("type", ""), visit.query.get("document", "").strip()
-    query = {"before": before or "latest", "eventType": kind, "externalId": document}
+    query = {"before": before or "latest", "eventType": kind, "externalId": document, "limit": SHOWN}
     feed = await visit.calls.read("list_events", Feed, query)
     return View(
         data=feed.data,
+        arrivals=await _arrivals(visit, feed.data),
         older=feed.next or None,
         is_first=not before,
         same=urlencode({name: value for name, value in (("type", kind), ("document", document)) if value}),
         type=kind,
         document=document,
     )
+
+
+async def _arrivals(visit: Visit, entries: Sequence[LogEntry]) -> dict[int, EventArrivals]:
+    if not entries:
+        return {}
+    asked = {"sequences": ",".join(str(each.sequence) for each in entries)}
+    counted = await visit.calls.read("count_arrivals", ArrivalsOfEvents, asked)
+    return {each.sequence: each for each in counted.data}
 
 
 class EventView(Struct, frozen=True):

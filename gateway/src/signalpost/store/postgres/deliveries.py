@@ -1,10 +1,12 @@
 """Deliveries as people read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from signalpost.domain.subscription import Subscription
 from signalpost.store import delivery_views, delivery_walk
+from signalpost.store.arrivals import arrivals
 from signalpost.store.deliveries import (
+    Arrivals,
     AttemptRow,
     DeliveryFilter,
     DeliveryPosition,
@@ -32,6 +34,12 @@ class PostgresDeliveries:
             return {}
         asking = delivery_views.of_event(self._queries, subscriptions, entry)
         return await self._readers.run(subscriptions[0].tenant_id, steps_of(asking))
+
+    async def arrivals(
+        self, tenant_id: int, subscriptions: Sequence[Subscription], sequences: Collection[int]
+    ) -> dict[int, Arrivals]:
+        asking = arrivals(self._queries, tenant_id, subscriptions, sequences)
+        return await self._readers.run(tenant_id, steps_of(asking))
 
     async def latest_failures(
         self, tenant_id: int, subscriptions: Sequence[Subscription]

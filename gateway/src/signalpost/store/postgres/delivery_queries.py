@@ -3,9 +3,11 @@
 Each finds nothing of what is below the tenant's floor, which walks begin at.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import TITLE_WITHIN_BYTES, title_of
 from signalpost.domain.subscription import Subscription
@@ -21,6 +23,14 @@ from signalpost.store.recorded_lane import RecordedLane
 _LANES: Final = (
     "SELECT subscription_number, head, open, gaps, health FROM lane WHERE subscription_number = ANY($1)"
     " ORDER BY subscription_number DESC"
+)
+_UNSETTLED_LANES: Final = (
+    "SELECT subscription_number, head, open, gaps, health FROM lane WHERE subscription_number = ANY($1)"
+    " AND (head < $2 OR length(open) > 0 OR gaps <> '[]')"
+)
+_ROW_COUNTS: Final = (
+    "SELECT sequence, state, count(*) FROM delivery WHERE tenant_id = $1 AND state = ANY("
+    f"'{{{State.AWAITING_RETRY:d}, {State.BLOCKED:d}, {State.FAILED:d}}}') AND sequence = ANY($2) GROUP BY 1, 2"
 )
 _RETRIES: Final = "SELECT subscription_number, sequence FROM retry WHERE subscription_number = ANY($1)"
 _TYPES_BETWEEN: Final = (
@@ -55,6 +65,10 @@ _SKIPPED_BELOW: Final = (
     " ORDER BY a.sequence DESC, a.subscription_number DESC LIMIT $5"
 )
 _SKIPPED_BETWEEN: Final = f"{_SKIPPED} AND a.sequence <= $3"
+_SKIPPED_FOR_GOOD: Final = (
+    f"{_SKIPPED} AND a.sequence = ANY($3) AND NOT EXISTS (SELECT FROM delivery d"
+    " WHERE d.subscription_number = a.subscription_number AND d.sequence = a.sequence)"
+)
 _ENTRIES: Final = (
     f"SELECT e.sequence, e.at, e.id, e.type, e.document_id, substr(e.body, 1, {TITLE_WITHIN_BYTES}) FROM event e"
     f" WHERE e.tenant_id = $1 AND e.sequence = ANY($2) AND {AMONG}"
@@ -94,6 +108,19 @@ class PostgresDeliveryQueries(PostgresLogQueries):
             if number in lanes:
                 lanes[number].retries_asked.add(sequence)
         return lanes
+
+    async def lanes_with_unsettled(self, subscriptions: Sequence[Subscription], top: int) -> dict[int, RecordedLane]:
+        by_number = {subscription.number: subscription for subscription in subscriptions}
+        found = await ask_one(_UNSETTLED_LANES, numbers(by_number), top)
+        return {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
+
+    async def row_counts(self, tenant_id: int, sequences: Collection[int]) -> Counter[tuple[int, int]]:
+        found = await ask_one(_ROW_COUNTS, tenant_id, numbers(sequences))
+        return Counter({(sequence, state): count for sequence, state, count in found})
+
+    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[int]:
+        found = await ask_one(_SKIPPED_FOR_GOOD, tenant_id, min(sequences), numbers(sequences))
+        return [sequence for sequence, _ in found]
 
     async def types_between(self, tenant_id: int, low: int, top: int, types: int, limit: int) -> list[tuple[int, int]]:
         return await ask_one(_TYPES_BETWEEN, tenant_id, low, top, types, limit)

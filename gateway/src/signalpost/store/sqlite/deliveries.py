@@ -1,12 +1,14 @@
 """Deliveries as people read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import apsw
 
 from signalpost.domain.subscription import Subscription
 from signalpost.store import delivery_views, delivery_walk
+from signalpost.store.arrivals import arrivals
 from signalpost.store.deliveries import (
+    Arrivals,
     AttemptRow,
     DeliveryFilter,
     DeliveryPosition,
@@ -34,6 +36,16 @@ class SqliteDeliveries:
         self, connection: apsw.Connection, subscriptions: Sequence[Subscription], entry: LogRow
     ) -> dict[str, DeliveryView | None]:
         return at_once(delivery_views.of_event(SqliteDeliveryQueries(connection), subscriptions, entry))
+
+    @reading
+    def arrivals(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        subscriptions: Sequence[Subscription],
+        sequences: Collection[int],
+    ) -> dict[int, Arrivals]:
+        return at_once(arrivals(SqliteDeliveryQueries(connection), tenant_id, subscriptions, sequences))
 
     @reading
     def latest_failures(

@@ -1,5 +1,6 @@
 """The queries that lists of deliveries are made of."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from signalpost.domain.delivery.outcome import Failure
@@ -12,6 +13,7 @@ from signalpost.store.recorded_lane import RecordedLane
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
+from signalpost.store.sqlite.states import ANY
 
 _SKIPPED = (
     "a.sequence, a.subscription_number FROM attempt a INDEXED BY attempt_skipped"  # noqa: S608
@@ -41,6 +43,35 @@ class SqliteDeliveryQueries(SqliteLogQueries):
             if number in lanes:
                 lanes[number].retries_asked.add(sequence)
         return lanes
+
+    async def lanes_with_unsettled(self, subscriptions: Sequence[Subscription], top: int) -> dict[int, RecordedLane]:
+        by_number = {subscription.number: subscription for subscription in subscriptions}
+        found = rows(
+            self._connection,
+            "SELECT subscription_number, head, open, gaps, health FROM lane"
+            " WHERE subscription_number IN (SELECT value FROM json_each(?))"
+            " AND (head < ? OR length(open) > 0 OR gaps <> CAST('[]' AS BLOB))",
+            (list_numbers(by_number), top),
+        )
+        return {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
+
+    async def row_counts(self, tenant_id: int, sequences: Collection[int]) -> Counter[tuple[int, int]]:
+        found = rows(
+            self._connection,
+            "SELECT sequence, state, count(*) FROM delivery INDEXED BY delivery_tenant_state"  # noqa: S608
+            f" WHERE tenant_id = ? AND state IN {ANY} AND sequence IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
+            (tenant_id, list_numbers(sequences)),
+        )
+        return Counter({(sequence, state): count for sequence, state, count in found})
+
+    async def skipped_for_good(self, tenant_id: int, sequences: Collection[int]) -> list[int]:
+        found = rows(
+            self._connection,
+            f"SELECT {_SKIPPED} AND a.sequence IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1"  # noqa: S608
+            " FROM delivery d WHERE d.subscription_number = a.subscription_number AND d.sequence = a.sequence)",
+            (tenant_id, list_numbers(sequences)),
+        )
+        return [sequence for sequence, _ in found]
 
     async def types_between(self, tenant_id: int, low: int, top: int, types: int, limit: int) -> list[tuple[int, int]]:
         return rows(

@@ -86,6 +86,20 @@ class Feed(Shape, frozen=True):
     ] = UNSET
 
 
+class EventArrivals(Shape, frozen=True):
+    """At how many of the subscriptions that wanted an event it is in which state."""
+
+    sequence: int
+    delivered: int
+    waiting: Annotated[int, Meta(description="Not sent yet, or it awaits a retry.")]
+    failed: Annotated[int, Meta(description="Given up.")]
+    skipped: Annotated[int, Meta(description="There was nothing to send, by the subscription's own condition or kind.")]
+
+
+class ArrivalsOfEvents(Shape, frozen=True):
+    data: list[EventArrivals]
+
+
 # --- Workflow and history ---------------------------------------------------------------------------------------------
 
 

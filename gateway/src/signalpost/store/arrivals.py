@@ -1,0 +1,77 @@
+"""How many subscriptions wanted each of some events, and how many got it.
+
+Nothing is kept for an event and a subscription that go well, so this follows from what is: who wanted events of its
+type then, less those whose lane has not come so far, who have an exception row, or where nothing was to be sent.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+from typing import Final
+
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.event import EVERY_TYPE
+from signalpost.domain.subscription import Subscription
+from signalpost.store.deliveries import Arrivals
+from signalpost.store.delivery_queries import DeliveryQueries
+from signalpost.store.recorded_lane import RecordedLane, asked_for
+
+_BEYOND: Final = 2**62
+
+
+async def arrivals(
+    queries: DeliveryQueries, tenant_id: int, subscriptions: Sequence[Subscription], sequences: Collection[int]
+) -> dict[int, Arrivals]:
+    """What became of events of these sequences; see `DeliveryStore.arrivals`."""
+    types = dict(await queries.types_of(tenant_id, sequences, EVERY_TYPE)) if sequences else {}
+    if not types:
+        return {}
+    wanted = _wanted(subscriptions, types)
+    lanes = await queries.lanes_with_unsettled(subscriptions, max(types))
+    waiting, gone = await _underway(queries, lanes.values(), types)
+    rows = await queries.row_counts(tenant_id, types)
+    skipped = Counter(await queries.skipped_for_good(tenant_id, types))
+    shown = {}
+    for sequence in types:
+        waits = waiting[sequence] + rows[sequence, State.AWAITING_RETRY] + rows[sequence, State.BLOCKED]
+        failed, none_sent = rows[sequence, State.FAILED], skipped[sequence]
+        delivered = wanted[sequence] - gone[sequence] - waits - failed - none_sent
+        shown[sequence] = Arrivals(max(0, delivered), waits, failed, none_sent)  # rows outlive a deleted subscription
+    return shown
+
+
+def _wanted(subscriptions: Sequence[Subscription], types: Mapping[int, int]) -> dict[int, int]:
+    """How many subscriptions wanted each event when it was made."""
+    ordered = sorted(types)
+    changes: dict[int, list[int]] = {each: [0] * (len(ordered) + 1) for each in set(types.values())}
+    for subscription in subscriptions:
+        for (after, wanted), (until, _) in pairwise((*subscription.filters, (_BEYOND, 0))):
+            first = bisect_right(ordered, max(after, subscription.starts_after))
+            end = bisect_right(ordered, until)
+            for each in changes:
+                if each & wanted and first < end:
+                    changes[each][first] += 1
+                    changes[each][end] -= 1
+    counted, found = dict.fromkeys(changes, 0), {}
+    for index, sequence in enumerate(ordered):
+        for each, at in changes.items():
+            counted[each] += at[index]
+        found[sequence] = counted[types[sequence]]
+    return found
+
+
+async def _underway(
+    queries: DeliveryQueries, lanes: Collection[RecordedLane], types: Mapping[int, int]
+) -> tuple[Counter[int], Counter[int]]:
+    """How many lanes have each event before them or in its first attempt, and how many never took it in."""
+    waiting, passed = Counter[int](), list[tuple[int, int]]()
+    for lane in lanes:
+        for sequence, event_type in types.items():
+            if asked_for(lane.subscription, sequence, event_type):
+                status = lane.status(sequence, None)
+                waiting[sequence] += status == "pending"
+                if status is None:
+                    passed.append((lane.subscription.number, sequence))
+    kept = await queries.row_states(passed) if passed else {}
+    return waiting, Counter(sequence for number, sequence in passed if (number, sequence) not in kept)
