@@ -43,6 +43,7 @@ from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.embedded import Documents
+from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.engine import Engine
 from signalpost.engine.host import Host
 from signalpost.engine.maintenance.audit_retention import AuditRetention
@@ -244,11 +245,13 @@ class Gateway:
     ) -> Services:
         """What the handlers of the API use. The engine has been started."""
         settings, clock, engine = self._settings, self._clock, self._engine
+        off_loop = _one_thread(opened, "off-loop")
         return Services(
             store=store,
             engine=engine,
             directory=engine.directory,
             lane_views=engine.lanes.views,
+            attention_counts=AttentionCounts(engine.directory, engine.lanes.views, clock, off_loop),
             clock=clock,
             random_bits=self._random.getrandbits,
             secret_bytes=secrets.token_bytes,
@@ -262,7 +265,7 @@ class Gateway:
             ),
             sessions=BrowserSessions(store.sign_ins, clock.wall, secrets.token_bytes),
             passwords=Passwords(_one_thread(opened, "passwords"), secrets.token_bytes),
-            off_loop=_one_thread(opened, "off-loop"),
+            off_loop=off_loop,
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
             links=links,
             files=files,

@@ -48,6 +48,22 @@ def test_what_fails_is_shown_with_its_likely_cause(world: "World") -> None:
     assert found["failed"] > 0
 
 
+def test_what_became_of_events_is_counted_newest_first(world: "World") -> None:
+    """One endpoint gets them, one does not, and one waits for somebody to go on."""
+    expected = [{"sequence": sequence, "delivered": 1, "waiting": 1, "failed": 1, "skipped": 0} for sequence in (9, 1)]
+    path = "/v1/events/arrivals?sequences="
+    world.wait_until(lambda: world.get(f"{path}1,9,999").ok()["data"] == expected)
+    assert world.get("/v1/events/arrivals").ok()["data"] == []
+    for given in ("", "0", "1,", "x", ",".join(map(str, range(1, 102)))):
+        world.refuses("GET", f"{path}{given}", None, at=("?sequences",))
+
+
+def test_how_many_need_somebody_is_counted_for_itself(world: "World") -> None:
+    """The number may be some seconds old: from before anything failed."""
+    world.wait_until(lambda: world.get("/v1/overview/count").ok() == {"count": 1})
+    assert len(overview(world)["attention"]) == 1
+
+
 def test_a_rotation_that_ends_soon_is_shown(world: "World") -> None:
     [well] = world.get("/v1/subscriptions?name=well").ok()["data"]
     path = f"/v1/subscriptions/{well['id']}/secret"

@@ -417,6 +417,16 @@ def test_an_open_page_is_told_what_changed_and_asks_for_it_only_then(
     made.page.locator("#events").get_by_text("Seen as it happens").wait_for()
     assert len(fetched) >= 1
     assert all(fetched)  # for the main part alone, which it shares with others who are told the same
+    top, main = made.page.locator("#live"), made.page.locator("main")
+    top.get_by_text("Live").wait_for()
+    made.page.route("**/events", lambda route: route.fulfill(status=503))  # what refreshes it does not arrive
+    world.create_document(title="Not seen yet")
+    top.get_by_text(re.compile(r"^as of \d\d:\d\d:\d\d UTC$")).wait_for()
+    assert main.get_attribute("class") == "lost"
+    made.page.unroute("**/events")
+    made.page.clock.run_for(4_000)
+    top.get_by_text("Live").wait_for()
+    assert main.get_attribute("class") == ""
     made.context.close()
     assert made.trouble == []
 

@@ -25,6 +25,7 @@ from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
+from signalpost.api.routing.shapes.overview import AttentionCount
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.console import OIDC, ROOT
 from signalpost.console.accounts import JOIN, Accounts
@@ -216,12 +217,20 @@ class Console:
         context = await self._context(visit, page, view)
         return await self._replies.full_page(status, page.template, {**context, "position": position})
 
+    async def _needing(self, visit: Visit) -> int:
+        """How many subscriptions need somebody; 0 where the visitor may not know, or nobody knows just now."""
+        try:
+            return (await visit.calls.read("count_attention", AttentionCount)).count
+        except CallFailed:
+            return 0
+
     async def _show_main(self, request: Request, visit: Visit, page: Page) -> Response:
         """The main part of a page alone, as it is sent. It knows of its visitor what others share with them."""
         seen_by = Principal(0, "", "", visit.principal.role, visit.principal.tenant_id)
         visit = replace(visit, principal=seen_by, is_proved=False)
         context = self._main_context(visit, page, await page.view(visit))
-        response = await self._replies.full_page(200, page.template, {**context, "is_framed": False})
+        beside = {"is_framed": False, "needing": await self._needing(visit)}
+        response = await self._replies.full_page(200, page.template, {**context, **beside})
         return await self._replies.zipped(response) if is_to_be_zipped(response, request) else response
 
     def _sight(self, request: Request, visit: Visit) -> Sight:
@@ -253,6 +262,7 @@ class Console:
         return {
             **self._main_context(visit, page, view),
             "is_framed": True,
+            "needing": await self._needing(visit),
             "position": "",
             "sections": [each for each in SECTIONS if each[3] in FOR_ALL or visit.is_operator],
             "tenants": tenants,

@@ -81,6 +81,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "moment": moment,
+        "clock": clock,
         "timestamp": format_timestamp,
         "day": day,
         "number": number,
@@ -111,6 +112,11 @@ def form_key() -> str:
 def moment(timestamp: str | None) -> str:
     """A moment as people read it, such as `25 Nov 2026, 10:47:46 UTC`."""
     return "" if timestamp is None else f"{_time(timestamp):%d %b %Y, %H:%M:%S} UTC".lstrip("0")
+
+
+def clock(now: int) -> str:
+    """The time of day of a moment in µs, such as `10:47:58 UTC`."""
+    return f"{datetime.fromtimestamp(now / SECOND, UTC):%H:%M:%S} UTC"
 
 
 def day(timestamp: str | None) -> str:

@@ -18,6 +18,7 @@ from signalpost.api.resources.stats import counted, last_hour, points
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.overview import (
+    AttentionCount,
     Ending,
     NamedSubscription,
     NeedsAttention,
@@ -69,6 +70,7 @@ async def read(context: RequestContext) -> Response:
     # With a thousand lanes, to look at all takes milliseconds. The event loop delivers meanwhile.
     loop = asyncio.get_running_loop()
     worst, more = await loop.run_in_executor(services.off_loop, _worst, lanes, now)
+    services.attention_counts.note(tenant_id, len(worst) + more)
     failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
     numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
     seen = _Seen(
@@ -81,6 +83,12 @@ async def read(context: RequestContext) -> Response:
         running=await services.store.replays.running(tenant_id, [each.number for each in subscriptions]),
     )
     return Response(200, await loop.run_in_executor(services.off_loop, _shown, seen))
+
+
+async def count(context: RequestContext) -> Response:
+    context.query()
+    counted = await context.services.attention_counts.of(context.tenant_id)
+    return Response(200, msgspec.json.encode(AttentionCount(count=counted)))
 
 
 def _worst(lanes: Sequence[LaneView], now: int) -> tuple[list[_Needy], int]:
@@ -176,6 +184,16 @@ ROUTES = (
         roles=FOLLOWS,
         handler=read,
         replies={200: Reply("What needs attention, worst first.", Overview)},
+        example=Example(),
+    ),
+    Route(
+        name="count_attention",
+        method="GET",
+        path="/v1/overview/count",
+        summary="Count the subscriptions that need an operator's attention now",
+        roles=FOLLOWS,
+        handler=count,
+        replies={200: Reply("The number, which may be five seconds old: cheap to ask for often.", AttentionCount)},
         example=Example(),
     ),
 )

@@ -18,6 +18,7 @@ from signalpost.api.routing.shapes.service import DatabaseKind, SettingShown
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
 from signalpost.domain.documents.links import Links
+from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_views import LaneViews
@@ -35,6 +36,7 @@ class Services(Struct, frozen=True, kw_only=True):
     engine: Engine
     directory: Directory
     lane_views: LaneViews
+    attention_counts: AttentionCounts
     clock: Clock
     random_bits: Callable[[int], int]
     secret_bytes: Callable[[int], bytes]

@@ -7,6 +7,7 @@ from msgspec.structs import asdict
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.overview import Overview, Stats, StatsPoint
+from signalpost.api.routing.shapes.service import GatewayShown, Node, Nodes
 from signalpost.console.page import Page, SeeOther, Visit
 
 _LOOKS = {
@@ -30,12 +31,35 @@ _WORDS = {
 _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 
 
+LATEST, STAYING = 8, 5
+"""How many deliveries are shown as they happen, and how many of those that were given up stay below them."""
+
+
+class Machine(Struct, frozen=True):
+    """How the gateway itself is."""
+
+    gateway: GatewayShown
+    nodes: Sequence[Node]
+
+    @property
+    def up_since(self) -> str:
+        """When the node that answers started."""
+        return next(node.joined_at for node in self.nodes if node.answers)
+
+    @property
+    def max_in_flight(self) -> str:
+        return next(each.value or "" for each in self.gateway.settings if each.name == "IN_FLIGHT")
+
+
 class View(Struct, frozen=True):
     overview: Overview
     headline: str
     beside: str
     hour: Sequence[StatsPoint]
     latest: Sequence[Delivery]
+    """The latest, and then the latest of those that were given up: they stay until somebody sends them again."""
+    machine: Machine | None
+    """None for those who may not see it."""
     counts: Mapping[str, int]
     """How many subscriptions are in each state."""
     looks: Mapping[str, str]
@@ -51,17 +75,32 @@ class View(Struct, frozen=True):
 async def view(visit: Visit) -> View:
     overview = await visit.calls.read("read_overview", Overview)
     stats = await visit.calls.read("read_stats", Stats)
-    latest = await visit.calls.read("list_deliveries", DeliveryPage, {"limit": "8"})
     return View(
         overview=overview,
         headline=_headline(overview),
         beside=_beside(overview),
         hour=stats.data,
-        latest=latest.data,
+        latest=await _latest(visit, overview),
+        machine=await _machine(visit) if visit.is_operator else None,
         counts=asdict(overview.subscriptions),
         looks=_LOOKS,
         words=_WORDS,
     )
+
+
+async def _latest(visit: Visit, overview: Overview) -> list[Delivery]:
+    latest = (await visit.calls.read("list_deliveries", DeliveryPage, {"limit": str(LATEST)})).data
+    if not overview.failed:
+        return latest
+    query = {"status": "failed", "limit": str(STAYING)}
+    failed = (await visit.calls.read("list_deliveries", DeliveryPage, query)).data
+    shown = {(each.event_id, each.subscription_id) for each in latest}
+    return [*latest, *(each for each in failed if (each.event_id, each.subscription_id) not in shown)]
+
+
+async def _machine(visit: Visit) -> Machine:
+    gateway = await visit.calls.read("read_gateway", GatewayShown)
+    return Machine(gateway, (await visit.calls.read("list_nodes", Nodes)).data)
 
 
 def _headline(overview: Overview) -> str:

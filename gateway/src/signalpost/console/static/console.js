@@ -7,13 +7,25 @@ const $ = (selector, from = document) => from.querySelector(selector);
 // --- Fresh regions: fetched again while the page is seen, and replaced where they changed and nobody is at work there.
 // A stream names the topics that changed after a position, to all who look at the same moment. Without one, and for
 // what is told by the clock alone, everything is fetched from time to time: with what is told, if something is.
-const PERIOD = 3000, POLL = 10000, SLOW = 30000;
+const PERIOD = 3000, POLL = 10000, SLOW = 30000, QUIET = 20000; // ms
 const root = document.body.dataset.root;
 const fresh = () => [...document.querySelectorAll("[data-fresh]")];
 const busy = (region) => region.contains(document.activeElement) && document.activeElement !== document.body
   || String(getSelection()) !== "" && region.contains(getSelection().anchorNode);
 const topicsOf = (region) => region.dataset.fresh.split(" ");
-const dot = $("#live");
+const live = $("#live");
+let hasStream = false, heardAt = 0, asOf = Date.now();
+function tell() { // whether what is shown is of this moment or, where that is not known, of which
+  if (!live) return;
+  const isLost = live.classList.contains("lost");
+  live.classList.toggle("on", hasStream && !isLost);
+  live.lastElementChild.textContent = hasStream && !isLost ? "Live" : `as of ${new Date(asOf).toISOString().slice(11, 19)} UTC`;
+}
+function lose(isLost) {
+  live?.classList.toggle("lost", isLost);
+  $("main").classList.toggle("lost", isLost);
+  tell();
+}
 let position = document.body.dataset.position, wanted = new Set(), fetching = false, fetchedAt = Date.now();
 async function refresh(topics) {
   for (const each of topics) wanted.add(each);
@@ -21,14 +33,18 @@ async function refresh(topics) {
   const regions = fresh().filter((region) => topicsOf(region).some((each) => wanted.has(each)));
   wanted = new Set();
   if (!regions.length) return;
-  const later = [];
+  const later = [], askedAt = Date.now();
   fetching = true;
+  for (const region of regions) region.ariaBusy = "true"; // it dims where that takes long
   try {
     const told = position ? { "signalpost-told": position } : {}; // then it answers with the main part alone
     const answer = await fetch(location.href, { headers: { accept: "text/html", ...told } });
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     const page = parse(await answer.text());
+    const needing = $(".needing", page);
+    if (needing) for (const each of document.querySelectorAll(".needing")) each.replaceWith(needing.cloneNode(true));
     for (const region of regions) {
+      region.ariaBusy = null;
       const next = page.getElementById(region.id);
       if (!next || next.outerHTML === region.outerHTML) continue;
       if (busy(region)) { later.push(...topicsOf(region)); continue; }
@@ -36,12 +52,13 @@ async function refresh(topics) {
       region.replaceWith(next);
       for (const each of next.querySelectorAll("details")) if (open.has(each.id)) each.open = true;
     }
-    dot?.classList.remove("stale");
-    if (dot) dot.title = "";
+    asOf = askedAt;
+    lose(false);
   } catch {
-    dot?.classList.add("stale");
-    if (dot && !dot.title) dot.title = "as of " + new Date().toLocaleTimeString();
+    lose(true);
+    later.push(...regions.flatMap(topicsOf));
   } finally {
+    for (const region of regions) region.ariaBusy = null;
     fetching = false;
   }
   if (wanted.size) refresh([]);
@@ -58,10 +75,23 @@ function follow() {
   stream = new EventSource(root + "/live" + (position ? "?after=" + position : ""));
   stream.addEventListener("changed", (event) => {
     position = event.lastEventId;
+    heardAt = Date.now();
     if (Date.now() - fetchedAt >= SLOW) refreshAll();
     else refresh(JSON.parse(event.data).topics);
   });
+  stream.onopen = () => {
+    hasStream = true;
+    heardAt = Date.now();
+    if (live?.classList.contains("lost")) refreshAll();
+    tell();
+  };
   stream.onerror = () => {
+    if (hasStream) { // it may just have come to its end: whether the gateway answers, a fetch finds out
+      asOf = Date.now();
+      hasStream = false;
+      refreshAll();
+      tell();
+    }
     if (stream?.readyState !== EventSource.CLOSED) return; // it connects again by itself
     stream = null;
     refusedAt = Date.now();
@@ -70,8 +100,13 @@ function follow() {
 function leave() {
   stream?.close();
   stream = null;
+  hasStream = false;
 }
 setInterval(() => {
+  if (hasStream && Date.now() - heardAt >= QUIET) { // a network that is gone says nothing
+    asOf = heardAt;
+    leave();
+  }
   if (stream?.readyState !== EventSource.OPEN || Date.now() - fetchedAt >= SLOW + POLL) refreshAll();
   else refresh([]);
   follow();

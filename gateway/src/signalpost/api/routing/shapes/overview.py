@@ -63,6 +63,10 @@ class NeedsAttention(Shape, frozen=True):
     last_hour: Annotated[list[StatsPoint], Meta(description="Its last 60 minutes.")]
 
 
+class AttentionCount(Shape, frozen=True):
+    count: Annotated[int, Meta(description="Subscriptions that the overview has in `attention` and `more`.")]
+
+
 class Ending(Shape, frozen=True):
     """Something of a subscription that ends soon."""
 

@@ -1,0 +1,64 @@
+"""How many subscriptions of each tenant need somebody: the number that every page of the console shows.
+
+To look at a thousand lanes takes milliseconds, so it is done at most every few seconds for each tenant, however many
+look; off the event loop, which delivers meanwhile.
+"""
+
+import asyncio
+from concurrent.futures import Executor
+from typing import Final, NamedTuple
+
+from signalpost.domain.delivery.attention import attention
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lane_health import LaneView
+from signalpost.engine.lanes.lane_views import LaneViews
+from signalpost.runtime.clock import Clock
+
+KEPT_SECONDS: Final = 5
+
+
+class _Counted(NamedTuple):
+    began_at: int
+    """On the steady clock, in µs."""
+    needing: asyncio.Future[int]
+
+
+class AttentionCounts:
+    def __init__(self, directory: Directory, views: LaneViews, clock: Clock, off_loop: Executor) -> None:
+        self._directory = directory
+        self._views = views
+        self._clock = clock
+        self._off_loop = off_loop
+        self._counted: dict[int, _Counted] = {}
+
+    async def of(self, tenant_id: int) -> int:
+        """How many need somebody, as of `KEPT_SECONDS` ago or later. Raises Unavailable."""
+        found = self._counted.get(tenant_id)
+        if found is None or self._clock.steady() - found.began_at >= KEPT_SECONDS * SECOND:
+            found = self._keep(tenant_id, asyncio.ensure_future(self._count(tenant_id)))
+        try:
+            return await asyncio.shield(found.needing)
+        except Exception:
+            if self._counted.get(tenant_id) is found:
+                del self._counted[tenant_id]
+            raise
+
+    def note(self, tenant_id: int, count: int) -> None:
+        """Take a number from somebody who has just looked at all lanes."""
+        known = asyncio.get_running_loop().create_future()
+        known.set_result(count)
+        self._keep(tenant_id, known)
+
+    def _keep(self, tenant_id: int, needing: asyncio.Future[int]) -> _Counted:
+        counted = self._counted[tenant_id] = _Counted(self._clock.steady(), needing)
+        return counted
+
+    async def _count(self, tenant_id: int) -> int:
+        lanes = await self._views.glances(self._directory.subscriptions(tenant_id), self._off_loop)
+        now = self._clock.wall()
+
+        def needing(lanes: list[LaneView]) -> int:
+            return sum(attention(lane.needs, now) is not None for lane in lanes)
+
+        return await asyncio.get_running_loop().run_in_executor(self._off_loop, needing, lanes)

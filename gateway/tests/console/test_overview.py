@@ -1,0 +1,68 @@
+"""The overview: what was given up stays, how the gateway is, and how many need somebody."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from gateway.tests.api.conftest import World, url
+from gateway.tests.console.conftest import Browser
+
+from signalpost.sender.addresses import parse_allow_targets
+
+__all__ = ["url"]
+
+LATER = 9
+"""How many documents follow the one whose event was given up: more than are shown as they happen."""
+
+
+@pytest.fixture(scope="module")
+def world(make_world: Callable[..., World], url: str) -> World:
+    """A gateway whose one endpoint did not take an event, and takes the later ones at another path."""
+    world = make_world(allow_targets=parse_allow_targets(url))
+    given: dict[str, Any] = {"status": "active", "eventTypes": ["documentCreated"], "retryDelays": []}
+    made = world.create_subscription(**given, name="Acme", url=f"{url}/404")
+    world.create_document(title="Given up long ago")
+    world.wait_until(lambda: world.get("/v1/overview").ok()["failed"] == 1)
+    world.send("PATCH", f"/v1/subscriptions/{made['id']}", {"url": f"{url}/200"}).ok()
+    for _ in range(LATER):
+        world.create_document(title="Arrived")
+    world.wait_until(lambda: world.get("/v1/overview").ok()["lastHour"]["delivered"] == LATER)
+    world.wait_until(lambda: world.get("/v1/overview/count").ok()["count"] == 1)
+    return world
+
+
+def opened(world: World, path: str, role: str = "operator") -> str:
+    key = world.send("POST", "/v1/keys", {"name": role, "role": role}).ok(201)["key"]
+    return Browser(world).sign_in(key).open(path)
+
+
+@pytest.mark.parametrize("path", ["", "/documents"])
+def test_every_page_says_how_many_need_somebody(world: World, path: str) -> None:
+    text = opened(world, f"/console/t/default{path}")
+    assert text.count('<b class="needing">') == 3  # at the side, in the menu, and below on a phone
+    assert '<b class="needing">1<span class="hidden"> needs you</span></b>' in text
+
+
+def test_each_event_says_how_many_got_it(world: World) -> None:
+    text = opened(world, "/console/t/default/events")
+    assert text.count("1 of 1 got it") == LATER
+    assert text.count("0 of 1 got it") == 1
+
+
+def test_only_operators_see_how_the_gateway_is(world: World) -> None:
+    for role, is_shown in (("operator", True), ("viewer", False)):
+        text = opened(world, "/console/t/default", role)
+        assert ("<dt>In flight</dt><dd>0 of 512</dd>" in text) == is_shown
+        assert ("<dt>Up for</dt>" in text) == is_shown
+
+
+def test_what_was_given_up_stays_below_what_came_later_until_it_is_sent_again(world: World) -> None:
+    text = opened(world, "/console/t/default")
+    latest = text[text.index('id="latest"') :]
+    assert latest.count("Given up long ago") == 1
+    assert latest.rindex(">Arrived<") < latest.index("Given up long ago")
+    [failed] = world.get("/v1/deliveries?status=failed").ok()["data"]
+    path = f"/v1/subscriptions/{failed['subscriptionId']}/deliveries/{failed['eventId']}/retry"
+    assert world.send("POST", path).status == 202
+    world.wait_until(lambda: world.get("/v1/overview").ok()["failed"] == 0)
+    assert "Given up long ago" not in opened(world, "/console/t/default")
