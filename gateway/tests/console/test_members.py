@@ -15,7 +15,7 @@ from gateway.tests.console.conftest import Browser
 from signalpost.api.http.principals import OPERATOR
 from signalpost.console.page import ProofNeeded, Visit
 from signalpost.console.pages import replays
-from signalpost.console.pages.replays import PROVED_FROM
+from signalpost.console.pages.replays import CONFIRMED_FROM
 from signalpost.domain.member import INVITATION_LIFETIME
 from signalpost.domain.sign_in import PROOF_LASTS
 from signalpost.domain.sign_in_tries import OF_ACCOUNT
@@ -313,7 +313,7 @@ def test_a_session_from_a_key_is_proved_with_that_very_key(team: Team) -> None:
     assert b"/console/join/" in shown.body
 
 
-def test_sending_very_many_again_asks_for_a_proof_and_sending_some_does_not() -> None:
+def test_sending_very_many_again_asks_for_a_name_and_a_proof_and_sending_some_does_not() -> None:
     class Counted:
         def __init__(self, count: int) -> None:
             self.count = count
@@ -323,9 +323,12 @@ def test_sending_very_many_again_asks_for_a_proof_and_sending_some_does_not() ->
             self.made.append(body)
             return msgspec.json.encode({"data": [], "count": self.count, "countIsCapped": False})
 
-    def start(count: int, *, is_proved: bool) -> list[Any]:
-        """The bodies of the calls that were made."""
-        calls, form = Counted(count), {"to_subscription": ["id"], "key": ["k"]}
+        async def read(self, name: str, shape: Any, query: Any = None, **_: Any) -> Any:
+            return shape(data=[], next=None)
+
+    def start(count: int, *, is_proved: bool, typed: str = "") -> tuple[list[Any], Any]:
+        """The bodies of the calls that were made, and what came of it."""
+        calls, form = Counted(count), {"to_subscription": ["id"], "key": ["k"], "confirm": [typed]}
         visit = Visit(
             calls=cast("Calls", calls),
             principal=OPERATOR,
@@ -338,13 +341,16 @@ def test_sending_very_many_again_asks_for_a_proof_and_sending_some_does_not() ->
             form=form,
             is_proved=is_proved,
         )
-        asyncio.run(replays.start(visit))
-        return calls.made
+        outcome = asyncio.run(replays.start(visit))
+        return [body.get("dryRun") for body in calls.made], outcome
 
-    assert [body.get("dryRun") for body in start(PROVED_FROM, is_proved=False)] == [True, None]
-    assert [body.get("dryRun") for body in start(PROVED_FROM + 1, is_proved=True)] == [None]
+    assert start(CONFIRMED_FROM, is_proved=False)[0] == [True, None]
+    for typed in ("", "Default"):
+        made, shown = start(CONFIRMED_FROM + 1, is_proved=True, typed=typed)
+        assert (made, shown.view.is_unconfirmed, shown.view.confirmed_by) == ([True], True, "default")
+    assert start(CONFIRMED_FROM + 1, is_proved=True, typed="default")[0] == [True, None]
     with pytest.raises(ProofNeeded):
-        start(PROVED_FROM + 1, is_proved=False)
+        start(CONFIRMED_FROM + 1, is_proved=False, typed="default")
 
 
 def test_rotating_a_secret_asks_for_a_proof(team: Team) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPage, ReplayOfOne, ReplaysOfMany
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
@@ -15,8 +16,8 @@ from signalpost.console.pages.deliveries import moment_of
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import SECOND
 
-PROVED_FROM = 10_000
-"""Whoever sends more deliveries than that again shows first that it is still them."""
+CONFIRMED_FROM = 10_000
+"""Whoever sends more deliveries than that again types a name first, and shows that it is still them."""
 
 _MINUTE: Final = "%Y-%m-%dT%H:%M:%S"
 
@@ -27,6 +28,10 @@ class View(Struct, frozen=True):
     replays: Sequence[NamedReplay]
     plan: ReplaysOfMany | None = None
     """What would be sent, once somebody asked for it."""
+    confirmed_by: str = ""
+    """The name to type before it is sent, where it is much."""
+    is_unconfirmed: bool = False
+    """Whether it was to be sent, and that name was not typed."""
     refused: Sequence[ReplayOfOne] = ()
     """Replays that could not be started just now."""
     spans: Sequence[tuple[str, str]] = ()
@@ -102,25 +107,38 @@ def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
 async def plan(visit: Visit) -> ShownOnce:
     """Counts, and sends nothing."""
     chosen = visit.given("subscription")
-    counted = await visit.calls.change("start_replays", {**_asked(visit, [chosen] if chosen else []), "dryRun": True})
-    plan = msgspec.json.decode(counted, type=ReplaysOfMany)
-    return ShownOnce("replays.html", msgspec.structs.replace(await view(visit), plan=plan))
+    plan = await _counted(visit, _asked(visit, [chosen] if chosen else []))
+    return ShownOnce("replays.html", replace(await view(visit), plan=plan, confirmed_by=_confirmed_by(visit, plan)))
+
+
+def _confirmed_by(visit: Visit, plan: ReplaysOfMany) -> str:
+    """The name to type before much is sent: the only subscription's or, of several, the tenant's; empty for less."""
+    if plan.count <= CONFIRMED_FROM:
+        return ""
+    return plan.data[0].subscription_name.strip() if len(plan.data) == 1 else visit.tenant
+
+
+async def _counted(visit: Visit, asked: Mapping[str, Any]) -> ReplaysOfMany:
+    counted = await visit.calls.change("start_replays", {**asked, "dryRun": True})
+    return msgspec.json.decode(counted, type=ReplaysOfMany)
 
 
 async def start(visit: Visit) -> SeeOther | ShownOnce:
-    """Sends again to each subscription of the plan that was ticked."""
+    """Sends again to each subscription of the plan that was ticked. Much is counted again first, and a name typed."""
     ticked = visit.form.get("to_subscription", [])
     if not ticked:
         return SeeOther("/replays", "none")
     asked = _asked(visit, ticked)
-    if not visit.is_proved:
-        counted = await visit.calls.change("start_replays", {**asked, "dryRun": True})
-        if msgspec.json.decode(counted, type=ReplaysOfMany).count > PROVED_FROM:
-            visit.need_proof()
+    plan = await _counted(visit, asked)
+    if name := _confirmed_by(visit, plan):
+        if visit.given("confirm") != name:
+            shown = replace(await view(visit), plan=plan, confirmed_by=name, is_unconfirmed=True)
+            return ShownOnce("replays.html", shown)
+        visit.need_proof()
     answer = await visit.calls.change("start_replays", asked, key=visit.given("key"))
     started = msgspec.json.decode(answer, type=ReplaysOfMany).data
     if refused := [each for each in started if each.refused]:
-        return ShownOnce("replays.html", msgspec.structs.replace(await view(visit), refused=refused))
+        return ShownOnce("replays.html", replace(await view(visit), refused=refused))
     return SeeOther("/replays", "started" if started else "nothing")
 
 
