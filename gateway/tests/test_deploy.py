@@ -1,6 +1,7 @@
 """The files in `deploy/` and the guide to them name what there is: settings, commands, ports, paths, times."""
 
 import configparser
+import os
 import re
 import shlex
 import shutil
@@ -131,6 +132,12 @@ def test_probes_ask_for_paths_and_ports_that_a_gateway_has() -> None:
     assert all(each.endswith(f":{ports['http']}") for each in published)
 
 
+def test_a_container_ends_when_it_is_told_to_while_it_starts() -> None:
+    """The kernel keeps signals that nothing handles yet from the first process of a container."""
+    services = yaml.safe_load(COMPOSE.read_text())["services"]
+    assert all(service["init"] for service in services.values() if service["image"] == "signalpost")
+
+
 def test_whatever_runs_gateways_waits_until_they_have_ended() -> None:
     template = pod("Deployment")["spec"]
     [container] = template["containers"]
@@ -179,6 +186,32 @@ def test_secrets_are_files_and_the_owners_is_for_migrations_alone() -> None:
         assert {value.partition("%d/")[2] for value in said["Environment"] if "%d/" in value} == given
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_the_script_for_compose_makes_every_secret_once(tmp_path: Path) -> None:
+    script, folder = DEPLOY / "container" / "secrets.sh", tmp_path / "secrets"
+    subprocess.run(["sh", script], env={**os.environ, "SECRETS": str(folder)}, check=True)
+    made = {file.name: file.read_text() for file in folder.iterdir()}
+    composed = yaml.safe_load(COMPOSE.read_text())
+    assert {name: f"${{SECRETS:-./secrets}}/{name}" for name in made} == {
+        name: secret["file"] for name, secret in composed["secrets"].items()
+    }
+    assert all(file.stat().st_mode & 0o77 == 0 for file in (folder, *folder.iterdir()))
+    [user] = re.findall(r"^USER ([0-9]+)$", CONTAINERFILE, re.MULTILINE)
+    for name in composed["services"]["gateway-1"]["secrets"]:
+        read_settings({PREFIX + name.replace("-", "_").upper(): made[name].strip()}, {})
+        assert (folder / name).stat().st_uid == int(user)
+    again = subprocess.run(["sh", script], env={**os.environ, "SECRETS": str(folder)}, capture_output=True, check=False)
+    assert again.returncode != 0
+    assert made == {file.name: file.read_text() for file in folder.iterdir()}
+
+
+def test_every_unit_is_shut_in_alike() -> None:
+    about = ("Capability", "DynamicUser", "Lock", "NoNew", "Private", "Protect", "Restrict", "SystemCall", "UMask")
+    [first, *others] = ({key: value for key, value in unit(path).items() if key.startswith(about)} for path in UNITS)
+    assert first["ProtectSystem"] == ["strict"]
+    assert all(each == first for each in others)
+
+
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
 def test_units_are_what_systemd_takes(path: Path) -> None:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
@@ -201,6 +234,7 @@ def test_kustomize_puts_the_manifests_together() -> None:
 def test_the_image_copies_what_there_is_and_runs_as_nobody_special() -> None:
     for source in re.findall(r"^COPY (?!--from)(\S+)", CONTAINERFILE, re.MULTILINE):
         assert (ROOT / source).exists(), source
+        assert f"!{source}\n" in (ROOT / ".dockerignore").read_text(), "what is not let through is not there to copy"
     assert "-r requirements/runtime.txt" in CONTAINERFILE
     assert (ROOT / "requirements" / "runtime.txt").exists()
     [user] = re.findall(r"^USER ([0-9]+)$", CONTAINERFILE, re.MULTILINE)
