@@ -1,7 +1,9 @@
-"""Writes docs/guides/verify-in-your-language.md from examples/receivers/: `.venv/bin/python
-docs/make_verify_in_your_language.py`. A test keeps it so, and another runs every verifier.
+"""Writes docs/guides/verify-in-your-language.md, and what the console shows of it, from examples/receivers/:
+`.venv/bin/python docs/make_verify_in_your_language.py`. A test keeps both so, and another runs every verifier.
 """
 
+import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ from signalpost_receiver import Signer
 ROOT = Path(__file__).parents[1]
 VERIFIERS = ROOT / "examples" / "receivers"
 PAGE = ROOT / "docs" / "guides" / "verify-in-your-language.md"
+SHOWN = ROOT / "gateway" / "src" / "signalpost" / "console" / "verifiers.json"
 
 
 class Verifier(NamedTuple):
@@ -173,9 +176,24 @@ def _vector(secret: str, body: str) -> str:
 
 
 def _verifier(verifier: Verifier) -> str:
-    code = (VERIFIERS / verifier.file).read_text(encoding="utf-8")
-    return f"\n### {verifier.language}\n\n{verifier.notes}\n\n```{verifier.fence}\n{code}```\n"
+    return f"\n### {verifier.language}\n\n{verifier.notes}\n\n```{verifier.fence}\n{_code(verifier)}```\n"
+
+
+def shown() -> str:
+    """What the console shows where somebody gets a secret, or an endpoint refuses a signature."""
+    found = [{"language": each.language, "notes": _plain(each.notes), "code": _code(each)} for each in LANGUAGES]
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+def _code(verifier: Verifier) -> str:
+    return (VERIFIERS / verifier.file).read_text(encoding="utf-8")
+
+
+def _plain(notes: str) -> str:
+    """Notes without the marks of links and code."""
+    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", notes).replace("`", "")
 
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    SHOWN.write_text(shown(), encoding="utf-8")

@@ -35,9 +35,10 @@ def test_the_page_of_the_api_has_every_call() -> None:
     assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), "run: .venv/bin/python docs/make_api.py"
 
 
-def test_the_page_of_verifiers_shows_the_files_that_the_tests_run() -> None:
+@pytest.mark.parametrize(("file", "made"), [("PAGE", "page"), ("SHOWN", "shown")])
+def test_the_guide_and_the_console_show_the_verifiers_that_the_tests_run(file: str, made: str) -> None:
     maker = _maker("make_verify_in_your_language")
-    assert maker.PAGE.read_text(encoding="utf-8") == maker.page(), (
+    assert getattr(maker, file).read_text(encoding="utf-8") == getattr(maker, made)(), (
         "run: .venv/bin/python docs/make_verify_in_your_language.py"
     )
 

@@ -53,7 +53,10 @@ def test_a_new_endpoint_is_tested_and_activated(desk: Desk, at_keys: Visit) -> N
     at_keys.sees("Nothing was saved. Mend what is named here")
     at_keys.page.locator("input[name=url]:focus").wait_for()  # what is wrong has the focus
     at_keys.page.keyboard.press("ControlOrMeta+a")
-    at_keys.page.keyboard.type(f"{desk.origin}/by-keys")
+    at_keys.page.keyboard.type(f"{desk.origin}/acme")
+    at_keys.chooses("Send a test")
+    at_keys.sees("Code that verifies")  # since the signature was refused
+    at_keys.types(f"{desk.origin}/by-keys", into="input[name=url]")
     at_keys.chooses("Send a test")
     at_keys.sees("The test arrived")
     at_keys.chooses("Activate")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from gateway.tests.console.conftest import HOSTILE, Browser, Shop
 
+from signalpost.console.verifiers import verifiers
 from signalpost.sender.egress_proxy import parse_egress_proxy
 
 ACCESS = ("/keys", "/audit", "/tenants", "/gateway")
@@ -196,6 +197,12 @@ def test_a_new_subscription_shows_its_secret_once(shop: Shop) -> None:
         later = browser.open(f"/console/t/default{path}")
         assert found[1] not in later
         assert "secret-value" not in later
+
+
+def test_a_new_secret_comes_with_code_that_verifies_with_it(shop: Shop) -> None:
+    shown = unescape(create(shop.browser("subscriber"), name="Has code"))
+    assert [each.language for each in verifiers() if each.code not in shown] == []
+    assert len(verifiers()) == 10
 
 
 def test_a_form_that_is_sent_twice_does_its_work_once(shop: Shop) -> None:

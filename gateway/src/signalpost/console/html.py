@@ -12,9 +12,11 @@ from markupsafe import Markup, escape
 
 from signalpost.api.routing.shapes.deliveries import Attempt, DeliveryWithAttempts
 from signalpost.console.charts import chart, sparkline, timings
+from signalpost.console.coloured_json import coloured
 from signalpost.console.condition_form import VALUES, fields, operators
 from signalpost.console.delay_form import UNITS, duration_of
 from signalpost.console.drawings import said, versions, words, workflow
+from signalpost.console.verifiers import verifiers
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
@@ -89,6 +91,7 @@ def environment() -> Environment:
         "state": state,
         "prose": prose,
         "pretty": pretty,
+        "coloured": coloured,
         "duration": duration_of,
         "answered": answered,
         "field": field,
@@ -99,7 +102,7 @@ def environment() -> Environment:
     made.globals |= {"apart": apart, "coming": coming, "span": span, "timings": timings}
     made.globals |= {"workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
-    made.globals["replayed"] = REPLAYED
+    made.globals |= {"replayed": REPLAYED, "verifiers": verifiers()}
     made.globals |= {"condition_values": VALUES, "condition_units": UNITS}
     return made
 
@@ -173,8 +176,10 @@ def _span(seconds: float) -> str:
 
 
 def pretty(value: Any) -> str:
-    """A text as it is, and anything else as indented JSON."""
-    return value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    """A text as it is, and anything else as indented JSON, in colours."""
+    if isinstance(value, str):
+        return value
+    return coloured(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def field(pointer: str) -> str:
