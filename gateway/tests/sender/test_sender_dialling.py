@@ -174,6 +174,33 @@ def test_names_that_take_long_leave_look_ups_for_the_names_of_others(run: "Run")
     run(scenario())
 
 
+def test_attempts_that_have_waited_long_enough_for_names_end_one_in_each_round_of_the_loop(run: "Run") -> None:
+    """A hundred that had begun together kept the loop for 7 ms as they ended together."""
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        await asyncio.Event().wait()
+        return []
+
+    async def scenario() -> None:
+        names = Names(resolve, 0.0, asyncio.get_running_loop().time, wait_seconds=0.01)
+        ended: list[int] = []
+        rounds = 0
+
+        async def wait_for(number: int) -> None:
+            with pytest.raises(TimeoutError):
+                await names.addresses(f"silent{number}", 443, holder=1)
+            ended.append(rounds)
+
+        waiting = [asyncio.ensure_future(wait_for(number)) for number in range(20)]
+        while len(ended) < len(waiting):
+            await asyncio.sleep(0)
+            rounds += 1
+        assert len(set(ended)) == len(ended)
+        await names.close()
+
+    run(scenario())
+
+
 def test_the_systems_resolver_knows_this_machine_and_refuses_nonsense(run: "Run") -> None:
     async def scenario() -> None:
         resolve = SystemResolver(threads=1)

@@ -5,6 +5,9 @@ The system's resolver blocks its thread for as long as the name server takes. Th
 or database work waits behind them. Their number is bounded and shared by the tenants, and a name
 uses at most one of a tenant's: every attempt of it that needs the name waits for the same look-up. A look-up is never
 aborted; attempts stop waiting for it after `LOOKUP_SECONDS`, or at their own deadlines. Failures are not cached.
+
+What a tenant sends begins together, and waits for names together. To end an attempt and begin the next takes the event
+loop 0.1 ms, so those that have waited long enough end one by one, in turns at the loop.
 """
 
 import asyncio
@@ -16,6 +19,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from signalpost.domain.delivery.slots import Slots
+from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.sender.addresses import Address, literal
 from signalpost.sender.shared_turns import SharedTurns
 
@@ -47,6 +51,7 @@ class Names:
         self._asked = Slots(limit)
         self._asked_by: dict[int, Slots] = {}
         self._turns = SharedTurns(MAX_RUNNING)
+        self._ends = LoopTurns()
         self._resolve = resolve
         self._kept_seconds = kept_seconds
         self._clock = clock
@@ -67,8 +72,12 @@ class Names:
                 raise OSError("too many names are being looked up")
             asked.take()
             lookup = self._running[holder, host] = asyncio.ensure_future(self._look_up(host, port, holder))
-        async with asyncio.timeout(self._wait_seconds):
-            found = await asyncio.shield(lookup)
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                found = await asyncio.shield(lookup)
+        except TimeoutError:
+            await self._ends.turn(holder)
+            raise
         if isinstance(found, OSError):
             raise found
         return found
