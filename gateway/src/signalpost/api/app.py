@@ -3,9 +3,9 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from signalpost.api.http.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
@@ -35,11 +35,14 @@ from signalpost.domain.tenant_limits import TenantLimits
 from signalpost.engine.maintenance.refused_calls import RefusedCall
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
+from signalpost.runtime.own_time import OwnTime
 
 LARGE_ANSWER_BYTES: Final = 64 * 1024
 """Above this size an answer counts among those that are held until they are read."""
 NOBODY: Final = 0
 """Stands for the id of the tenant where none is known."""
+READING: Final = frozenset(("GET", "HEAD"))
+"""The methods of requests that change nothing."""
 NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
@@ -81,11 +84,20 @@ class Api:
             raise RuntimeError(f"Signalpost answers HTTP requests, no {scope['type']}.")
         started = time.perf_counter()
         request = Request(scope, receive)
+        answering = self._answer(request, send, started)
         try:
-            await self._answer(request, send, started)
+            await (self._timed(request, answering) if request.method in READING else answering)
         finally:
             if request.caller is not None:
                 self._services.limits.at_work.give_back(request.caller)
+
+    async def _timed(self, request: Request, answering: Coroutine[Any, Any, None]) -> None:
+        timed = OwnTime(answering)
+        try:
+            await timed
+        finally:
+            if request.caller is not None:
+                self._services.limits.loop.end(request.caller[1], timed.seconds)
 
     def route(self, name: str) -> Route:
         """The entry of the route table for the call of this name."""
@@ -181,6 +193,9 @@ class Api:
         except TooMany:
             await services.limits.refusals.turn()
             raise
+        services.limits.loop.note_call(tenant.id)
+        if request.method in READING:
+            await services.limits.loop.turn(tenant.id)
         context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
 

@@ -5,6 +5,7 @@ from typing import Final, Self
 
 from msgspec import Struct
 
+from signalpost.api.http.loop_shares import LoopShares
 from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
 from signalpost.api.http.shares import Shares
 from signalpost.engine.tenant_rates import TenantRates
@@ -23,6 +24,8 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
     """The large answers that are held until their clients have read them, shared in the same way."""
     viewers: Shares
     """The streams that tell what changes, shared by key."""
+    loop: LoopShares
+    """The event loop's time for requests that change nothing, shared by tenant."""
     rates: TenantRates
     """The requests of tenants of which only so many a second may come."""
     max_waiting: int
@@ -42,6 +45,7 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
             at_work=Shares(count),
             large_answers=Shares(MAX_LARGE_ANSWERS),
             viewers=Shares(min(MAX_VIEWERS, max(1, count // 4))),
+            loop=LoopShares(clock),
             rates=TenantRates(clock, "request_rate", "requests", share_of),
             max_waiting=max(1, count // 2),
             refusals=Refusals(clock, REFUSALS_PER_SECOND, count),

@@ -1,0 +1,90 @@
+"""What a tenant's requests that change nothing may take of the event loop's time while others want it, too."""
+
+from signalpost.api.http.loop_shares import AT_ONCE, BESIDE, MOST, RESTS, LoopShares
+from signalpost.domain.timestamps import SECOND
+
+MINE, OTHERS = 1, 2
+TOOK = 100
+"""How many µs each request takes."""
+
+
+class _Clock:
+    now = 5 * SECOND
+
+    def steady(self) -> int:
+        return self.now
+
+    wall = steady
+
+
+def _beside_others(clock: _Clock) -> LoopShares:
+    shares = LoopShares(clock)
+    for tenant in (MINE, OTHERS):
+        shares.note_call(tenant)
+    return shares
+
+
+def _in_a_second(clock: _Clock, shares: LoopShares, clients: int) -> int:
+    """How many requests of mine end in a second, by so many clients that ask again as soon as they are answered. A
+    request of others comes every 10 ms."""
+    begun, served = clock.now, 0
+    ready = [clock.now] * clients
+    while clock.now < begun + SECOND:
+        client = ready.index(min(ready))
+        clock.now = max(clock.now, ready[client])
+        shares.note_call(MINE)
+        wait = shares.begin(MINE)
+        ready[client] = clock.now + wait + TOOK
+        if not wait:
+            clock.now += TOOK
+        shares.end(MINE, TOOK / SECOND)
+        served += 1
+        if served % 30 == 0:
+            shares.note_call(OTHERS)
+    return served
+
+
+def test_a_tenant_that_asks_without_a_pause_gets_a_part_of_the_loop_however_many_its_clients_are() -> None:
+    for clients in (1, 8, 64):
+        clock = _Clock()
+        served = _in_a_second(clock, _beside_others(clock), clients)
+        assert served * TOOK <= SECOND / (1 + RESTS) + AT_ONCE + clients * TOOK
+        assert served * TOOK >= 0.9 * SECOND / (1 + RESTS)
+
+
+def test_a_tenant_that_nobody_calls_beside_waits_for_nothing() -> None:
+    clock = _Clock()
+    shares = LoopShares(clock)
+    for _ in range(1_000):
+        shares.note_call(MINE)
+        assert shares.begin(MINE) == 0
+        shares.end(MINE, 0.01)
+    shares.note_call(OTHERS)
+    assert shares.begin(MINE) == 0, "what was before others came does not count"
+    shares.end(MINE, 0.01)
+    assert shares.begin(MINE) > 0
+    clock.now += BESIDE
+    assert shares.begin(MINE) == 0, "the others are gone"
+
+
+def test_one_tenant_waits_for_nothing_that_another_took() -> None:
+    shares = _beside_others(_Clock())
+    for _ in range(100):
+        shares.begin(MINE)
+        shares.end(MINE, 0.01)
+    assert shares.begin(MINE) > SECOND
+    assert shares.begin(OTHERS) == 0
+
+
+def test_a_few_requests_that_come_together_do_not_wait() -> None:
+    shares = _beside_others(_Clock())
+    for _ in range(AT_ONCE // TOOK // (1 + RESTS)):
+        assert shares.begin(MINE) == 0
+        shares.end(MINE, TOOK / SECOND)
+
+
+def test_a_stream_that_went_on_for_hours_makes_nobody_wait_for_as_long() -> None:
+    shares = _beside_others(_Clock())
+    shares.begin(MINE)
+    shares.end(MINE, 600.0)
+    assert shares.begin(MINE) <= (1 + RESTS) * MOST
