@@ -51,6 +51,8 @@ BEYOND_A_SCHEMA = {
     ("/additionalFacts/", "out_of_range"): "10**30, refused, and 1e30, taken, are one number to a schema",
     ("/externalId", "mismatch"): "it must be the id in the path, and the schema of a body knows no path",
     ("/to", "empty_range"): "no schema compares two members of a body",
+    ("/from", "required"): "a replay begins at a moment or at an event",
+    ("/fromSequence", "not_with_from"): "a replay begins at a moment or at an event",
     ("?to", "empty_range"): "no schema compares two parameters of a query",
     ("/subscriptionIds", "not_found"): "whether there is such a subscription, only the tenant's data say",
     ("/subscriptionIds", "too_many"): "how many subscriptions there are, only the tenant's data say",

@@ -41,6 +41,35 @@ def test_a_replay_says_what_of_its_span_it_leaves_out(world: "World") -> None:
     assert world.send("POST", f"{path}/replays", ALL).ok(202)["leftOut"] == expected
 
 
+@pytest.mark.parametrize(
+    ("beginning", "at"),
+    [
+        ({}, "/from"),
+        ({"from": ALL["from"], "fromSequence": 1}, "/fromSequence"),
+        ({"fromSequence": 0}, "/fromSequence"),
+    ],
+)
+def test_a_replay_begins_at_a_moment_or_at_an_event(
+    world: "World", subscription: str, beginning: dict[str, Any], at: str
+) -> None:
+    for path in (f"{subscription}/replays", "/v1/replays"):
+        world.refuses("POST", path, {"status": "all", **beginning}, at=(at,))
+
+
+def test_a_replay_from_an_event_on_is_about_that_one_and_what_follows_up_to_now(world: "World") -> None:
+    path = f"/v1/subscriptions/{world.create_subscription()['id']}/replays"
+    for title in ("before", "first", "last"):
+        world.create_document(title=title)
+    first = world.events()[-2]
+    asked = {"fromSequence": first["sequence"], "status": "all"}
+    assert world.send("POST", path, {**asked, "dryRun": True}).ok()["leftOut"]["waiting"] == 2
+    made = world.send("POST", path, asked).ok(202)
+    assert made["fromSequence"] == first["sequence"]
+    assert made["from"] == first["event"]["createdAt"]
+    beyond = world.send("POST", path, {**asked, "fromSequence": 2**62}).ok(202)
+    assert beyond["count"] == beyond["leftOut"]["waiting"] == beyond["leftOut"]["unwanted"] == 0
+
+
 def test_a_replay_of_some_types_and_one_document_says_so_and_who_asked(world: "World") -> None:
     path = f"/v1/subscriptions/{world.create_subscription()['id']}"
     made = world.create_document()

@@ -53,6 +53,15 @@ def test_a_type_or_a_document_narrows_what_is_sent_again(run: Run, subscription:
     assert "--type" in refused.stderr
 
 
+def test_a_replay_may_begin_at_an_event(run: Run, subscription: str, failed: list[str]) -> None:
+    [*_, last] = json_of(run("events", "list", "--json"))
+    counted = run("replay", subscription, "--from-event", str(last["sequence"]), "--failed", "--dry-run")
+    assert counted.stdout.splitlines()[1].split() == [subscription, "1"]
+    assert len(failed) == 2
+    for beginning in ((), (*AGO, "--from-event", "1")):
+        assert "--since or --from-event" in run("replay", subscription, *beginning, "--failed", code=2).stderr
+
+
 def test_what_waits_is_left_out_unless_it_is_asked_for(run: Run, subscription: str, endpoint: Endpoint) -> None:
     run("subscriptions", "update", subscription, "--retry-delays", "3600")
     endpoint.status = 500

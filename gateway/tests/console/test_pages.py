@@ -283,6 +283,17 @@ def test_a_replay_of_what_is_gone_by_now_says_so(shop: Shop) -> None:
     assert answer.headers["location"].endswith("done=nothing")
 
 
+def test_a_replay_from_an_event_on_is_counted_from_its_page(shop: Shop) -> None:
+    browser = shop.browser()
+    sequence = shop.world.get(f"/v1/events/{shop.event}").ok()["sequence"]
+    [path] = re.findall(r'href="([^"]*)">Send from here on', browser.open(f"/console/t/default/events/{shop.event}"))
+    assert f'name="event" value="{sequence}"' in browser.open(unescape(path))
+    form = {"do": "plan", "event": f"{sequence}", "from": "2099-01-01T00:00", "to": "2099-01-02T00:00", "status": "all"}
+    assert browser.post("/console/t/default/replays", form).status == 200
+    refused = browser.post("/console/t/default/replays", {**form, "event": "the first"})
+    assert (refused.status, b"From sequence" in refused.body) == (422, True)
+
+
 def test_a_replay_says_how_what_it_queued_ended(shop: Shop) -> None:
     path = f"/v1/subscriptions/{shop.world.create_subscription(status='paused')['id']}/replays"
     asked = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "status": "failed"}

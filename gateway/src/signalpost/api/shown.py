@@ -93,6 +93,8 @@ def replay_shown(replay: Replay, subscription_id: str) -> ShownReplay:
         state=replay.state,
         from_=format_timestamp(replay.from_at),
         to=format_timestamp(replay.to_at),
+        from_sequence=replay.from_sequence,
+        to_sequence=replay.to_sequence,
         status=replay.what,
         count=replay.count,
         count_is_capped=replay.count_is_capped,

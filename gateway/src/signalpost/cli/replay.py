@@ -20,7 +20,13 @@ app = App(
 
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]
-OPTIONS = {"/from": "--since", "/to": "--until", "/eventTypes": "--type", "/externalId": "--document"}
+OPTIONS = {
+    "/from": "--since",
+    "/fromSequence": "--from-event",
+    "/to": "--until",
+    "/eventTypes": "--type",
+    "/externalId": "--document",
+}
 MAX_ALL = 100_000
 """Subscriptions that one command goes through."""
 POLL = 0.5
@@ -36,7 +42,8 @@ def replay(
     ] = None,
     /,
     *,
-    since: Annotated[Moment, Parameter(help=f"Events from this moment on: {WAYS}.")],
+    since: Annotated[Moment | None, Parameter(help=f"Events from this moment on: {WAYS}.")] = None,
+    from_event: Annotated[int | None, Parameter(help="Events from the one with this sequence on.")] = None,
     until: Annotated[Moment | None, Parameter(help="Events before this moment; up to now if left out.")] = None,
     failed: Annotated[bool, Parameter(negative="", show_default=False, help="Resend what was given up.")] = False,
     waiting: Annotated[
@@ -53,15 +60,19 @@ def replay(
     wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Resend the failed, the waiting, or all deliveries of a period.
+    """Resend the failed, the waiting, or all deliveries of a period, or from an event on.
 
     Example: signalpost replay --since 24h --failed --type documentUpdated --dry-run
+
+    Example: signalpost replay 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --from-event 48211 --all
     """
     asked = [status for status, is_asked in (("failed", failed), ("waiting", waiting), ("all", all_)) if is_asked]
     if len(asked) != 1:
         raise Misuse("Choose what to send: --failed, --waiting, or --all for failed and delivered ones.")
+    if (since is None) == (from_event is None):
+        raise Misuse("Choose where to begin: --since or --from-event.")
     body: dict[str, object] = {
-        "from": since,
+        **({"fromSequence": from_event} if since is None else {"from": since}),
         "to": until or format_timestamp(now()),
         "status": asked[0],
     }

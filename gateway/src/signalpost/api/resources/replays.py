@@ -99,14 +99,14 @@ async def _plan(
 ) -> _Planned | None:
     """What a replay of a subscription sends and leaves out; None if the subscription went a moment ago. Raises
     Invalid."""
-    from_at, to_at = parse_timestamp(asked.from_), parse_timestamp(asked.to)
-    if to_at <= from_at:
-        raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
+    to_at = context.services.clock.wall() if asked.to is UNSET else parse_timestamp(asked.to)
+    _check_beginning(asked, to_at)
     store = context.services.store
     head = await context.services.lane_views.head_of(found)
     if head is None:
         return None
-    first, end = [await store.log.sequence_at(context.tenant_id, at) for at in (from_at, to_at)]
+    end = await store.log.sequence_at(context.tenant_id, to_at)
+    first, from_at = await _beginning(context, asked, end, to_at)
     last = min(end - 1, head)
     choice = asked.choice
     count, capped = await store.replays.count(found, first, last, choice)
@@ -125,6 +125,29 @@ async def _plan(
         idempotency=idempotency,
     )
     return _Planned(found, command)
+
+
+def _check_beginning(asked: ReplayRequest, to_at: int) -> None:
+    """Raises Invalid unless the range begins in one way, and before its end."""
+    if asked.from_ is UNSET:
+        if asked.from_sequence is UNSET:
+            raise Invalid([FieldError("/from", "required", "Send `from` or `fromSequence`.")])
+    elif asked.from_sequence is not UNSET:
+        raise Invalid([FieldError("/fromSequence", "not_with_from", "Send either this or `from`.")])
+    elif to_at <= parse_timestamp(asked.from_):
+        raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
+
+
+async def _beginning(context: RequestContext, asked: ReplayRequest, end: int, to_at: int) -> tuple[int, int]:
+    """The first sequence of a range that ends before another one, and the moment from which its events are."""
+    log = context.services.store.log
+    if asked.from_ is not UNSET:
+        from_at = parse_timestamp(asked.from_)
+        return await log.sequence_at(context.tenant_id, from_at), from_at
+    assert asked.from_sequence is not UNSET, "it was checked that one of them is given"
+    first = min(asked.from_sequence, end)
+    kept = (await log.after(context.tenant_id, first - 1, 1)).events
+    return first, min(kept[0].at, to_at) if kept else to_at
 
 
 def _count(planned: _Planned) -> int:

@@ -79,6 +79,7 @@ def typed_span(visit: Visit) -> Mapping[str, str]:
         "subscription": "",
         "from": (now - timedelta(days=1)).strftime(_MINUTE),
         "to": now.strftime(_MINUTE),
+        "event": "",
         "status": "failed",
         "type": "",
         "document": "",
@@ -90,11 +91,11 @@ def typed_span(visit: Visit) -> Mapping[str, str]:
 def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
     """The body of the call. Without subscriptions it is about all with failed deliveries."""
     given = typed_span(visit)
-    asked: dict[str, Any] = {
-        "from": moment_of(given["from"]),
-        "to": moment_of(given["to"]),
-        "status": given["status"],
-    }
+    asked: dict[str, Any] = {"to": moment_of(given["to"]), "status": given["status"]}
+    if event := given["event"].replace(",", ""):
+        asked["fromSequence"] = int(event) if event.isdecimal() else event
+    else:
+        asked["from"] = moment_of(given["from"])
     if given["type"]:
         asked["eventTypes"] = [given["type"]]
     if given["document"]:

@@ -51,10 +51,17 @@ class ReplayChoice(Struct, frozen=True):
 
 
 class ReplayRequest(Body, frozen=True, kw_only=True):
-    from_: Annotated[GivenTimestamp, Meta(description="Only events created at this moment or later.")] = field(
-        name="from"
-    )
-    to: Annotated[GivenTimestamp, Meta(description="Only events created before this moment.")]
+    from_: Annotated[
+        GivenTimestamp | UnsetType,
+        Meta(description="Only events created at this moment or later. Either this or `fromSequence` is needed."),
+    ] = field(name="from", default=UNSET)
+    from_sequence: Annotated[
+        Annotated[int, Meta(ge=1, le=2**62)] | UnsetType,
+        Meta(description="Only events from the one with this sequence on."),
+    ] = UNSET
+    to: Annotated[
+        GivenTimestamp | UnsetType, Meta(description="Only events created before this moment; up to now if left out.")
+    ] = UNSET
     status: What
     event_types: Annotated[
         Annotated[tuple[EventTypeName, ...], Meta(min_length=1, max_length=10)] | UnsetType,

@@ -136,6 +136,8 @@ class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
     state: ReplayState
     from_: str = field(name="from")
     to: str
+    from_sequence: Annotated[int, Meta(description="Sequence of the first event of its range.")]
+    to_sequence: Annotated[int, Meta(description="Sequence of the last one that it had taken in; lower if none.")]
     status: What
     """Which deliveries were asked for."""
     count: int
