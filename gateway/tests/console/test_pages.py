@@ -283,6 +283,18 @@ def test_a_replay_of_what_is_gone_by_now_says_so(shop: Shop) -> None:
     assert answer.headers["location"].endswith("done=nothing")
 
 
+def test_a_delivery_says_what_its_event_changed(shop: Shop) -> None:
+    every = ["documentCreated", "documentUpdated"]
+    subscription = shop.world.create_subscription(eventTypes=every, status="paused")["id"]
+    made = shop.world.create_document(title="Before")["externalId"]
+    shop.world.send("PATCH", f"/v1/documents/{made}", {"title": "After", "counterpartyName": "Acme"}).ok()
+    created, updated = (each["event"]["id"] for each in shop.world.events()[-2:])
+    path = f"/console/t/default/subscriptions/{subscription}/deliveries"
+    first = shop.browser().open(f"{path}/{updated}").partition('id="steps"')[2].partition("</li>")[0]
+    assert re.sub(r"<[^>]*>", " ", first).split()[1:6] == ["The", "document", "changed", "title,", "counterpartyName"]
+    assert "The document was created" in shop.browser().open(f"{path}/{created}")
+
+
 def test_a_replay_from_an_event_on_is_counted_from_its_page(shop: Shop) -> None:
     browser = shop.browser()
     sequence = shop.world.get(f"/v1/events/{shop.event}").ok()["sequence"]

@@ -3,6 +3,7 @@
 import hashlib
 import shlex
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -10,8 +11,14 @@ from msgspec import UNSET, Struct
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage, DeliveryWithAttempts
 from signalpost.api.routing.shapes.documents import LogEntry
 from signalpost.api.routing.shapes.subscriptions import SecretStatus, Subscription
+from signalpost.console.drawings import words
 from signalpost.console.page import Page, SeeOther, Visit
+from signalpost.console.pages.documents import changes_of, events_of
 from signalpost_receiver.sign import PAGE_SIGNATURE
+
+UPDATED: Final = "documentUpdated"
+NAMED: Final = 4
+"""How many attributes are named that an event changed."""
 
 
 class Signed(Struct, frozen=True):
@@ -34,6 +41,8 @@ class View(Struct, frozen=True):
     """The document's."""
     by: str | None
     """The name of the key that asked for the change."""
+    changed: str
+    """What the event changed of its document, in a few words; empty where it made or deleted it."""
     body: str
     """The event as it is sent, indented."""
     curl: str | None
@@ -57,11 +66,24 @@ async def view(visit: Visit) -> View:
         subscription=subscription,
         title=title_of(entry),
         by=entry.by,
+        changed=await _changed(visit, entry),
         body=body_of(event),
         curl=curl(subscription.url, bytes_of(event)) if is_webhook else None,
         signed=await _signed(visit, bytes_of(event), delivery) if is_webhook else None,
         others=[each for each in others.data if each.subscription_id != of],
     )
+
+
+async def _changed(visit: Visit, entry: LogEntry) -> str:
+    document = entry.event.data.document
+    if document is None or entry.event.type != UPDATED:
+        return ""
+    before = await events_of(visit, document.external_id, str(entry.sequence), 1)
+    names = [
+        f"status → {words(each.new or '')}" if each.attribute == "status" else each.attribute
+        for each in changes_of([entry, *before]).get(entry.event.id, ())
+    ]
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 async def _signed(visit: Visit, body: bytes, delivery: DeliveryWithAttempts) -> Signed:
