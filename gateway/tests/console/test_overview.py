@@ -26,7 +26,7 @@ def world(make_world: Callable[..., World], url: str) -> World:
     world.send("PATCH", f"/v1/subscriptions/{made['id']}", {"url": f"{url}/200"}).ok()
     for _ in range(LATER):
         world.create_document(title="Arrived")
-    world.wait_until(lambda: world.get("/v1/overview").ok()["lastHour"]["delivered"] == LATER)
+    world.wait_until(lambda: len(world.get("/v1/deliveries?status=delivered").ok()["data"]) == LATER)
     world.wait_until(lambda: world.get("/v1/overview/count").ok()["count"] == 1)
     return world
 

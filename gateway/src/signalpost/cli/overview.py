@@ -15,10 +15,17 @@ def overview(*, as_json: Json = False) -> None:
     _print_needs(found)
     _print_numbers(found)
     for each in found["replays"]:
-        say(f"A replay to {each['subscription']['name']} has queued {each['queued']:,} of {each['count']:,}.")
+        far = f"{each['queued']:,} of {each['count']:,}{_ends(each)}"
+        say(f"A replay to {each['subscription']['name']} has queued {far}.")
     for each in found["soon"]:
         ends = "The old secret of" if each["what"] == "rotation" else "The certificate of"
         say(f"{ends} {each['subscription']['name']} ends at {without_fractions(each['at'])}.")
+
+
+def _ends(replay: dict[str, Any]) -> str:
+    if replay["waiting"] is None:
+        return ""
+    return f": {replay['delivered']:,} delivered, {replay['failed']:,} failed again, {replay['waiting']:,} waiting"
 
 
 def _print_needs(found: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ const $ = (selector, from = document) => from.querySelector(selector);
 // --- Fresh regions: fetched again while the page is seen, and replaced where they changed and nobody is at work there.
 // A stream names the topics that changed after a position, to all who look at the same moment. Without one, and for
 // what is told by the clock alone, everything is fetched from time to time: with what is told, if something is.
-const PERIOD = 3000, POLL = 10000, SLOW = 30000, QUIET = 20000; // ms
+const PERIOD = 3000, POLL = 10000, SLOW = 30000, QUIET = 20000, MINUTE = 60000; // ms
 const root = document.body.dataset.root;
 const fresh = () => [...document.querySelectorAll("[data-fresh]")];
 const busy = (region) => region.contains(document.activeElement) && document.activeElement !== document.body
@@ -26,6 +26,14 @@ function lose(isLost) {
   $("main").classList.toggle("lost", isLost);
   tell();
 }
+const said = $("#said");
+let saidAt = 0, lastSaid = $(".needing")?.textContent;
+function summarise(needing) { // for those who hear the page: once a minute at most, and only what is new
+  if (!said || needing === undefined || needing === lastSaid || Date.now() - saidAt < MINUTE) return;
+  saidAt = Date.now();
+  lastSaid = needing;
+  said.textContent = needing || "Nothing needs you.";
+}
 let position = document.body.dataset.position, wanted = new Set(), fetching = false, fetchedAt = Date.now();
 async function refresh(topics) {
   for (const each of topics) wanted.add(each);
@@ -42,6 +50,7 @@ async function refresh(topics) {
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     const page = parse(await answer.text());
     const needing = $(".needing", page);
+    summarise(needing?.textContent);
     if (needing) for (const each of document.querySelectorAll(".needing")) each.replaceWith(needing.cloneNode(true));
     for (const region of regions) {
       region.ariaBusy = null;
