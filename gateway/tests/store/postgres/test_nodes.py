@@ -132,6 +132,24 @@ def test_what_is_announced_wakes_every_other_node(play: "Play") -> None:
     play(scenario)
 
 
+def test_a_node_that_is_alone_announces_nothing(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        fleet, others = shop.store.fleet, (await shop.another()).store.fleet
+        heard: asyncio.Queue[Any] = asyncio.Queue()
+        others.listen(lambda marks: heard.put_nowait(dict(marks)))
+        while not others.hears:
+            await asyncio.sleep(0.01)
+        await fleet.join(NodeRole.ALL, "1")
+        await fleet.beat()
+        fleet.announce({1: TenantMark(1, 1, 0)})
+        await others.join(NodeRole.ALL, "1")
+        await fleet.beat()
+        fleet.announce({2: TenantMark(2, 1, 0)})
+        assert await asyncio.wait_for(heard.get(), PATIENCE) == {2: TenantMark(2, 1, 0)}
+
+    play(scenario)
+
+
 def test_a_node_knows_whether_it_hears_so_that_it_reads_more_often_while_it_does_not(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         fleet = shop.store.fleet

@@ -110,6 +110,8 @@ class PostgresFleet:
         self._sum_of_marks: Row | None = None
         """What `_marks` add up to, or less: they may have been read a moment later."""
         self._role = NodeRole.ALL
+        self._is_alone = False
+        """Whether its last beat saw no other node. One that has come since reads the marks, as all do."""
         self.node_id: int | None = None
         self._joined_at = 0
 
@@ -158,6 +160,7 @@ class PostgresFleet:
             raise as_told(error) from None
         if not moved:
             return None
+        self._is_alone = len(nodes) == 1
         return Beat(
             number=moved[0][0],
             now=now,
@@ -235,7 +238,8 @@ class PostgresFleet:
         return await self._readers.run(EVERY_TENANT, log.news(seen, limit))
 
     def announce(self, marks: Mapping[int, TenantMark]) -> None:
-        self._announcements.announce(marks)
+        if not self._is_alone:
+            self._announcements.announce(marks)
 
     def listen(self, on_marks: Callable[[Mapping[int, TenantMark]], None]) -> None:
         self._announcements.listen(on_marks)
