@@ -123,6 +123,18 @@ def test_a_lane_that_becomes_strict_lets_no_retry_overtake_an_earlier_one() -> N
     assert order == [1, 2, 3]
 
 
+def test_in_strict_order_a_retry_that_a_refill_brings_holds_back_what_was_ready() -> None:
+    """C17, strict"""
+    given = Lane(2, strict=True)
+    given.restore([(2, "a")], [], 50)
+    assert given.ready == 1
+    given.refill([awaiting(1, "a", due=60)], None)
+    assert given.ready == 0
+    assert sent(given) == []
+    given.make_due_ready(60)
+    assert sent(given) == [1]
+
+
 def test_replays_are_outside_strict_order() -> None:
     """C17: one that failed again holds nothing back."""
     given = lane("a", strict=True)

@@ -62,14 +62,17 @@ class DocumentQueue(Struct, eq=False, gc=False):
     def make_ready(self, delivery: Delivery) -> None:
         heappush(self.ready, delivery)
 
-    def take(self, delivery: Delivery) -> None:
-        """Take a ready delivery away: it is in flight from here on."""
+    def take_next(self) -> Delivery:
+        """Take `next`, which must be there, away: it is in flight from here on."""
+        delivery = self.next
+        assert delivery is not None
         if self.ready[0] is delivery:
             heappop(self.ready)
         else:
             self.ready.remove(delivery)
             heapify(self.ready)
         self.in_flight = delivery
+        return delivery
 
     def take_up_to(self, sequence: int) -> list[Delivery]:
         """Take away what is ready up to a sequence."""

@@ -386,7 +386,9 @@ class Lane:
         delivery = row.delivery()
         self.retry_queue.put(delivery)
         if self._holds_back(delivery):
-            self._document(row.document_id).hold_back_behind(row.sequence)
+            document = self._document(row.document_id)
+            document.hold_back_behind(row.sequence)
+            self._send_order.hold_back(document)
         return delivery
 
     def _document(self, document_id: str) -> DocumentQueue:

@@ -1,8 +1,8 @@
 """Which of a lane's documents sends next: first those of which a person asked to have something sent now; after them
 first attempts and retries take turns, so that neither can starve the other.
 
-A document is listed while something of it is ready and nothing of it is in flight. Its lane adds it when that becomes
-so; one that turns out to be held back when its turn comes is dropped, and added again when that is over.
+A document is listed while something of it is ready and may be sent, and nothing of it is in flight. Its lane adds it
+when that becomes so, and says when something may hold it back.
 """
 
 from collections import deque
@@ -45,12 +45,20 @@ class SendOrder:
     def ask_for(self, document: DocumentQueue, sequence: int) -> None:
         """Let a document, of which that delivery is ready, go before those that nobody asked for."""
         self._asked_for.add(sequence)
+        self._drop(document)
+        self.add(document)
+
+    def hold_back(self, document: DocumentQueue) -> None:
+        """Something of a document holds back what is later: it may have nothing to send any more."""
+        if document.listed and document.next is None:
+            self._drop(document)
+
+    def _drop(self, document: DocumentQueue) -> None:
         if document.listed:
             for listed in (self._by_hand, self._first_attempts, self._retries):
                 if document in listed:
                     listed.remove(document)
             document.listed = False
-        self.add(document)
 
     def forget(self, sequence: int) -> None:
         """A delivery that may have been asked for was given up."""
@@ -58,43 +66,32 @@ class SendOrder:
 
     @property
     def has_next(self) -> bool:
-        listed = _next_of(self._first_attempts) or _next_of(self._retries) or _next_of(self._by_hand)
-        return listed is not None
+        return bool(self._first_attempts or self._retries or self._by_hand)
 
     @property
     def has_by_hand(self) -> bool:
         """Whether the next document is one that a person asked for something of."""
-        return _next_of(self._by_hand) is not None
+        return bool(self._by_hand)
 
     def take_next(self) -> Delivery | None:
         """Take the delivery whose turn it is from its document, which is no longer listed; None if there is none."""
-        first_attempts, retries = self._first_attempts, self._retries
-        in_turn = (retries, first_attempts) if self._retry_next else (first_attempts, retries)
-        for listed in (self._by_hand, *in_turn):
-            delivery = _next_of(listed)
-            if delivery is not None:
-                if listed is not self._by_hand:
-                    self._retry_next = listed is first_attempts
-                document = listed.popleft()
-                document.listed = False
-                document.take(delivery)
-                if self._asked_for:
-                    self._asked_for.discard(delivery.sequence)
-                return delivery
-        return None
+        if self._by_hand:
+            listed = self._by_hand
+        elif self._retries and (self._retry_next or not self._first_attempts):
+            listed, self._retry_next = self._retries, False
+        elif self._first_attempts:
+            listed, self._retry_next = self._first_attempts, True
+        else:
+            return None
+        document = listed.popleft()
+        document.listed = False
+        delivery = document.take_next()
+        if self._asked_for:
+            self._asked_for.discard(delivery.sequence)
+        return delivery
 
     def clear(self) -> None:
         """List nothing. The lane marks its documents as not listed."""
         self._by_hand.clear()
         self._first_attempts.clear()
         self._retries.clear()
-
-
-def _next_of(listed: deque[DocumentQueue]) -> Delivery | None:
-    """What the first document that nothing holds back has to send. Those before it are dropped."""
-    while listed:
-        delivery = listed[0].next
-        if delivery is not None:
-            return delivery
-        listed.popleft().listed = False
-    return None
