@@ -79,7 +79,7 @@ class Witness:
     def unanswered(self, attempt: RunningAttempt) -> None:
         raise AssertionError("nothing is sent again from a fresh connection")
 
-    def ended(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
+    def end(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
         assert (failure is None) == (detail == "")
         assert detail == "" or detail.endswith(".")
         assert len(answer.kept) <= ANSWER_KEPT_BYTES

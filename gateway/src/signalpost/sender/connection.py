@@ -95,8 +95,8 @@ class Owner(Protocol):
     def lost(self, connection: "EndpointConnection") -> None:
         """The connection is gone. No callback follows."""
 
-    def ended(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
-        """An attempt ended on the connection."""
+    def end(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
+        """End an attempt, as the answer on its connection says."""
 
     def unanswered(self, attempt: RunningAttempt) -> None:
         """A reused connection was closed without a byte of an answer to this attempt. Most likely the endpoint closed
@@ -206,11 +206,11 @@ class EndpointConnection(asyncio.Protocol):
             return
         attempt.connection = None
         if exc is None and self.answer.end():
-            self._owner.ended(attempt, *self.answer.verdict(), self.answer)
+            self._owner.end(attempt, *self.answer.verdict(), self.answer)
         elif self.served and not self.answer.began and not isinstance(exc, ssl.SSLError):
             self._owner.unanswered(attempt)
         else:
-            self._owner.ended(attempt, *_loss(exc, self.answer), self.answer)
+            self._owner.end(attempt, *_loss(exc, self.answer), self.answer)
 
     def abandon(self) -> None:
         """The sender has ended the attempt. An answer that still arrives is dropped."""
@@ -244,12 +244,12 @@ class EndpointConnection(asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         if self.answer.reusable and not transport.get_write_buffer_size() and not transport.is_closing():
-            # Told last: `ended` may well start the next attempt on this very connection, and begin a new
+            # Told last: `end` may well start the next attempt on this very connection, and begin a new
             # answer.
             self._owner.idled(self)
         else:
             transport.abort()
-        self._owner.ended(attempt, failure, detail, self.answer)
+        self._owner.end(attempt, failure, detail, self.answer)
 
 
 def _loss(exc: Exception | None, answer: AnswerReader) -> tuple[Failure, str]:

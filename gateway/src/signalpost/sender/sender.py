@@ -113,7 +113,7 @@ class Sender:
         attempt = RunningAttempt(request, done, started, self._wall(), limit)
         limit.running[attempt] = None
         if self._closing:
-            self._loop.call_soon(self._end, attempt, Failure.INTERRUPTED, _CUT)
+            self._loop.call_soon(self.end, attempt, Failure.INTERRUPTED, _CUT)
             return
         if limit.timer is None:
             limit.timer = self._loop.call_later(limit.seconds, self._sweep, limit)
@@ -129,19 +129,16 @@ class Sender:
             limit = self._limits[seconds] = TimeLimit(seconds)
         return limit
 
-    def ended(self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader) -> None:
-        """See `Owner`."""
-        self._end(attempt, failure, detail, answer)
-
     def unanswered(self, attempt: RunningAttempt) -> None:
         """See `Owner`."""
         # At most once: the connection it gets now has served nobody before.
         if attempt in attempt.limit.running:
             self._dial(attempt)
 
-    def _end(
+    def end(
         self, attempt: RunningAttempt, failure: Failure | None, detail: str, answer: AnswerReader | None = None
     ) -> None:
+        """See `Owner`."""
         running = attempt.limit.running
         if attempt not in running:
             return
@@ -182,7 +179,7 @@ class Sender:
             attempt.connection = None
             answer = connection.answer
             connection.abandon()
-        self._end(attempt, failure, detail, answer)
+        self.end(attempt, failure, detail, answer)
 
     @property
     def _is_running(self) -> bool:

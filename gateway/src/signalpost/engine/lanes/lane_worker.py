@@ -338,7 +338,7 @@ class LaneWorker:
     def next_delivery(self) -> Delivery | None:
         """The delivery to send now. Where the breaker is open, it is the probe."""
         delivery = self.lane.next_delivery()
-        self._probe = delivery if self.health.breaker.is_open else None
+        self._probe = None if self.health.breaker.probe_at is None else delivery
         return delivery
 
     def settle(self, delivery: Delivery, verdict: Verdict) -> None:

@@ -41,14 +41,14 @@ class Outcomes:
         attempt = _attempt(delivery, verdict, outcome, url)
         self._note_attempt(worker, attempt, outcome)
         worker.settle(delivery, verdict)
-        breaker_was_open = worker.health.breaker.is_open
+        breaker = worker.health.breaker
         if url == subscription.url:  # what another one answered says nothing of this one
             worker.note_outcome(delivery, outcome, now, jitter, wait)
         if outcome.failure is not None and outcome.failure is not Failure.SKIPPED:
             self._on_failure(worker)
             _log_failure(worker, attempt, delivery, event_id)
-        if worker.health.breaker.is_open != breaker_was_open:
-            log.warning("breaker closed" if breaker_was_open else "breaker opened", subscription=subscription.id)
+        if worker.health.breaker is not breaker and worker.health.breaker.is_open != breaker.is_open:
+            log.warning("breaker closed" if breaker.is_open else "breaker opened", subscription=subscription.id)
 
     def skip(self, worker: LaneWorker, delivery: Delivery, why: str) -> None:
         """Settle a delivery that need not be sent any more."""
