@@ -19,7 +19,7 @@ DEFAULT, ACME, PAUSED = Tenant(1, "default"), Tenant(2, "acme"), Tenant(3, "paus
 NOBODYS = "nobodys"
 OWN, OTHERS, ABSENT = (f"00000000-0000-4000-a000-00000000000{digit}" for digit in "123")
 FOR_PORTALS = [route for route in ROUTES if route.portal is not None]
-LISTS = {"list_subscriptions", "create_subscription"}
+LISTS = {"list_subscriptions", "create_subscription", "check_subscription"}
 """Calls of customers that name no subscription."""
 each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 each_role = pytest.mark.parametrize("role", Role)

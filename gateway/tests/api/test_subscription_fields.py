@@ -144,6 +144,23 @@ def test_everything_wrong_is_named_at_once(world: "World", subscription: str) ->
     world.refuses("PATCH", subscription + "?x=1", body, at=(*at, "?x"))
 
 
+def test_a_check_refuses_what_create_would_and_keeps_nothing(world: "World") -> None:
+    good = {"url": "https://example.com/hooks", "eventTypes": ["documentCreated"]}
+    before = world.state()
+    assert world.send("POST", "/v1/subscriptions/check", good).status == 204
+    assert world.state() == before
+    for body in (
+        {},
+        {**good, "url": "https://10.0.0.1/", "rateLimit": 0},
+        {"kind": "slack"},
+        {"kind": "none", "config": {}},
+    ):
+        said = [world.send("POST", path, body) for path in ("/v1/subscriptions", "/v1/subscriptions/check")]
+        assert [each.status for each in said] == [422, 422]
+        assert said[0].json["errors"] == said[1].json["errors"]
+    assert world.state() == before
+
+
 def test_a_header_that_is_given_twice_is_named(world: "World", subscription: str) -> None:
     problem = world.refuses("PATCH", subscription, {"headers": {"X-Key": "1", "x-key": "2"}}, at=("/headers/x-key",))
     assert problem["errors"][0]["code"] == "duplicate"

@@ -261,6 +261,19 @@ def test_a_new_endpoint_is_set_up_and_tested(desk: Desk, visit: Visit) -> None:
     assert visit.clicks <= 3
 
 
+def test_a_field_is_checked_when_it_is_left(desk: Desk, visit: Visit) -> None:
+    visit.open("/subscriptions/new")
+    url, wrong = visit.page.get_by_label("URL"), visit.page.locator("label:has([name=url]) [role=alert]")
+    url.fill("ftp://nowhere")
+    url.press("Tab")
+    wrong.filter(has_text="https").wait_for()
+    assert url.get_attribute("aria-describedby") == wrong.get_attribute("id")
+    url.fill(f"{desk.origin}/checked")
+    url.press("Tab")
+    wrong.wait_for(state="detached")
+    assert (url.get_attribute("aria-invalid"), url.input_value()) == (None, f"{desk.origin}/checked")
+
+
 def test_an_invited_person_comes_in_by_keyboard_without_a_script_and_again_by_password(desk: Desk) -> None:
     made = {"name": "Ada", "email": "ada@example.com", "role": "viewer"}
     invitation = str(desk.world.send("POST", "/v1/members", made).ok(201)["url"])

@@ -68,10 +68,8 @@ _EDITABLE = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateL
 async def create(context: RequestContext) -> Response:
     """The body's `kind` says what it has to be."""
     if _is_of_connector(await context.body_as_sent()):
-        if context.portal is not None:
-            raise Forbidden("not_in_portal_link", "Only webhooks can be made here.")
         return await _create_for_connector(context)
-    change = await context.read_change(url=vetted(context), after=_delay_check(context))
+    change = await context.read_change(**_webhook_checks(context))
     subscription_id = context.new_id()
     answer = await submit(
         context,
@@ -89,14 +87,9 @@ async def create(context: RequestContext) -> Response:
 
 async def _create_for_connector(context: RequestContext) -> Response:
     services, sent = context.services, await context.body_as_sent()
-    kind, connection = sent.get("kind"), _named_connection(context, sent.get("connection"))
-    change = await context.read_change(
-        kind=kind_check(services),
-        connection=_connection_check(context, kind),
-        config=config_check(services, kind, connection),
-        after=_delay_check(context),
-    )
+    change = await context.read_change(**_connector_checks(context, sent))
     new: ConnectorRequest = change.body
+    connection = _named_connection(context, new.connection)
     assert connection is not None
     destination = services.destinations.kinds[new.kind]
     answer = await submit(
@@ -120,6 +113,16 @@ async def _create_for_connector(context: RequestContext) -> Response:
         ),
     )
     return await _with_health(context, answer)
+
+
+async def check_new(context: RequestContext) -> Response:
+    """Refuses what `create` would refuse of the body."""
+    context.query()
+    sent = await context.body_as_sent()
+    await context.read_body(
+        **(_connector_checks(context, sent) if _is_of_connector(sent) else _webhook_checks(context))
+    )
+    return Response(204, b"")
 
 
 async def list_all(context: RequestContext) -> Response:
@@ -280,6 +283,23 @@ def _check_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
         raise Invalid(errors[: Invalid.MAX_NAMED])
 
 
+def _webhook_checks(context: RequestContext) -> dict[str, Check]:
+    return {"url": vetted(context), "after": _delay_check(context)}
+
+
+def _connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[str, Check]:
+    """Raises Forbidden for a customer."""
+    if context.portal is not None:
+        raise Forbidden("not_in_portal_link", "Only webhooks can be made here.")
+    kind, connection = sent.get("kind"), _named_connection(context, sent.get("connection"))
+    return {
+        "kind": kind_check(context.services),
+        "connection": _connection_check(context, kind),
+        "config": config_check(context.services, kind, connection),
+        "after": _delay_check(context),
+    }
+
+
 def _is_of_connector(sent: Mapping[str, Any]) -> bool:
     return bool(sent.get("kind", WEBHOOK) != WEBHOOK)
 
@@ -365,6 +385,20 @@ ROUTES = (
             )
         },
         example=Example({"url": "https://example.com/hooks", "eventTypes": ["documentCreated", "documentUpdated"]}),
+    ),
+    Route(
+        name="check_subscription",
+        method="POST",
+        path="/v1/subscriptions/check",
+        summary="Check what a new subscription would be made of; nothing is stored or sent",
+        roles=SUBSCRIBES,
+        handler=check_new,
+        portal=Capability.CREATE,
+        body=RequestBody(
+            SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, _is_of_connector)
+        ),
+        replies={204: Reply("Nothing is wrong with it.")},
+        example=Example({"url": "https://example.com/hooks", "eventTypes": ["documentCreated"]}),
     ),
     Route(
         name="list_subscriptions",

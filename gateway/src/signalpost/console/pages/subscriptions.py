@@ -14,7 +14,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
     TestResult,
 )
-from signalpost.console.page import Page, ShownOnce, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
 
@@ -81,6 +81,12 @@ def asked_for(visit: Visit) -> dict[str, Any]:
     return body
 
 
+async def check(visit: Visit) -> SeeOther:
+    """For a field that was left: the page says what is wrong with it, or nothing is."""
+    await visit.calls.change("check_subscription", asked_for(visit))
+    return SeeOther("/subscriptions/new")
+
+
 async def test(visit: Visit) -> ShownOnce:
     """Sends a sample event to what the form says; nothing is saved."""
     result = await visit.calls.change("test_draft", asked_for(visit))
@@ -117,6 +123,6 @@ PAGES = (
         title="New subscription",
         template="new_subscription.html",
         view=view_new,
-        forms={"test": test, "save": save_paused, "activate": activate},
+        forms={"check": check, "test": test, "save": save_paused, "activate": activate},
     ),
 )

@@ -23,8 +23,17 @@ async def connections_of(visit: Visit, kind: str) -> tuple[Sequence[Connection],
 
 
 def saving(body_of: BodyOf) -> Mapping[str, Form]:
-    """The forms that save the subscription, paused or sending at once."""
-    return {"save": partial(_create, body_of, "paused"), "activate": partial(_create, body_of, "active")}
+    """The forms that save the subscription, paused or sending at once, and the one that checks what is typed."""
+    return {
+        "check": partial(_check, body_of),
+        "save": partial(_create, body_of, "paused"),
+        "activate": partial(_create, body_of, "active"),
+    }
+
+
+async def _check(body_of: BodyOf, visit: Visit) -> SeeOther:
+    await visit.calls.change("check_subscription", await body_of(visit))
+    return SeeOther("/subscriptions/new")
 
 
 async def _create(body_of: BodyOf, status: str, visit: Visit) -> SeeOther:

@@ -214,7 +214,7 @@ PAGES = (
         title="New endpoint",
         template="portal/new.html",
         view=view_new,
-        forms={"create": create},
+        forms={"check": subscriptions.check, "create": create},
     ),
     Page(
         path="/subscriptions/{id}",

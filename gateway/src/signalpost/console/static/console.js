@@ -149,6 +149,27 @@ for (const select of document.querySelectorAll("select[data-go]")) {
   select.addEventListener("change", () => { location.href = select.value; });
 }
 
+// --- A field is checked when it is left, as saving would: what the page that comes back says of it is shown at it.
+document.addEventListener("change", async ({ target }) => {
+  const form = target.closest("form[data-checks]"), field = target.closest(".field"), said = target.value;
+  if (!form || !field) return;
+  const body = new URLSearchParams(new FormData(form));
+  body.set("do", "check");
+  const answer = await fetch(location.href, { method: "POST", body, redirect: "manual" }); // elsewhere: nothing is wrong
+  const page = parse(answer.status === 422 ? await answer.text() : "");
+  if (target.value !== said) return;
+  const twin = $(`form[data-checks] [name="${CSS.escape(target.name)}"]`, page);
+  const wrong = twin?.closest(".field").querySelector("small.wrong");
+  field.querySelector("small.wrong")?.remove();
+  for (const name of ["aria-invalid", "aria-describedby"]) {
+    if (wrong && twin.hasAttribute(name)) target.setAttribute(name, twin.getAttribute(name));
+    else target.removeAttribute(name);
+  }
+  if (!wrong) return;
+  wrong.setAttribute("role", "alert");
+  field.append(wrong);
+});
+
 // --- Keys
 const GO = { o: "", d: "/deliveries", s: "/subscriptions", e: "/events", c: "/documents", r: "/replays" };
 const help = $("#keys"), areOn = $("#keys-on");
