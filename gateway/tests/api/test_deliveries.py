@@ -97,7 +97,7 @@ def subscribe(world: "World", endpoint: Endpoint) -> Iterator[Subscribe]:
 
 def deliveries(world: "World", subscription: str, query: str = "") -> list[dict[str, Any]]:
     page = world.get(f"{subscription}/deliveries{query}").ok()
-    assert set(page) == {"data", "next"}
+    assert set(page) == {"data", "next", "lookedBackTo"}
     found: list[dict[str, Any]] = page["data"]
     return found
 

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import AttemptRow, DeliveryFilter
+from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryViews
 from signalpost.store.log import row_of
 
 if TYPE_CHECKING:
@@ -129,6 +129,28 @@ def test_every_filter_lists_exactly_what_it_names_to_the_end_whatever_the_size_o
 
         for asked in FILTERS:
             await lists(asked)
+
+    play(scenario)
+
+
+def test_a_short_page_with_a_next_one_says_how_far_back_it_looked(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, expected = await furnish(shop, make)
+        shop.max_scanned = 5
+        await shop.reopen()
+        events = {event.sequence: event.at for event in (await shop.store.log.after(1, 0, 1000)).events}
+
+        async def page(limit: int, **wanted: Any) -> DeliveryViews:
+            return await shop.store.deliveries.page(1, [subscription], DeliveryFilter(**wanted), None, limit)
+
+        short = await page(20, types=2, created_to=events[33])
+        assert short.next is not None
+        assert short.looked_back_to == events[short.next.sequence]
+        assert len(short.data) < 20
+        full = await page(1)
+        assert (len(full.data), full.next is None, full.looked_back_to) == (1, False, None)
+        assert (await page(1, created_to=1)).looked_back_to is None
+        assert expected
 
     play(scenario)
 

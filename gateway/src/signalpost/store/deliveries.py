@@ -99,6 +99,8 @@ class DeliveryViews(Struct, frozen=True):
     data: tuple[DeliveryView, ...]
     next: DeliveryPosition | None = None
     """The `below` of the next page, which must have the same filter."""
+    looked_back_to: int | None = None
+    """When the oldest event was made that a page looked at which is short and has a next one, µs since the epoch."""
 
 
 class DeliveryStore(Protocol):

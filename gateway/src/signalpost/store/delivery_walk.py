@@ -63,11 +63,15 @@ async def page(
         if len(found) == limit:
             position = DeliveryPosition(found[-1].sequence, found[-1].subscription_number)
             break
-    events = await queries.entries(tenant_id, {candidate.sequence for candidate in found})
+    reached = position if len(found) < limit else None
+    looked_at = {candidate.sequence for candidate in found} | ({reached.sequence} if reached else set())
+    events = await queries.entries(tenant_id, looked_at)
     views = await views_of(
         queries, tenant_id, [(walk.lanes[each.subscription_number], events[each.sequence]) for each in found]
     )
-    return DeliveryViews(tuple(view for view in views if view is not None), position)
+    back_to = events.get(reached.sequence) if reached else None
+    found_views = tuple(view for view in views if view is not None)
+    return DeliveryViews(found_views, position, None if back_to is None else back_to.at)
 
 
 async def latest_failures(

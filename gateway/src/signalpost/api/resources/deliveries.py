@@ -102,7 +102,9 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
         for view in found.data
         if is_for(context.portal, lanes[view.subscription_id].subscription, view.status)
     ]
-    return Response(200, msgspec.json.encode(DeliveryPage(data=data, next=write_cursor(found.next))))
+    back_to = None if found.looked_back_to is None else format_timestamp(found.looked_back_to)
+    page = DeliveryPage(data=data, next=write_cursor(found.next), looked_back_to=back_to)
+    return Response(200, msgspec.json.encode(page))
 
 
 def _passes(event: Event, wanted: DeliveryFilter) -> bool:

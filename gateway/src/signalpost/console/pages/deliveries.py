@@ -1,12 +1,15 @@
 """What was sent?"""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
+from signalpost.console.html import moment
 from signalpost.console.page import Page, Visit
 from signalpost.domain.event import BY_WIRE
 
@@ -22,12 +25,15 @@ FILTERS = {
 """The fields of the form, and the parameters of the call."""
 REPLAYED = {"failed": "failed", "retrying": "waiting"}
 """What a replay calls deliveries of a status; it sends all others only with everything."""
+WALK_SECONDS: Final = 0.05
+"""For how long a page looks further back where it found nothing."""
 STATUSES = ("pending", "retrying", "failed", "delivered", "skipped")
 
 
 class View(Struct, frozen=True):
     data: Sequence[Delivery]
     next: str | None
+    looked_back_to: str | None
     is_first: bool
     same: str
     """The query that shows the same list from its beginning."""
@@ -40,14 +46,15 @@ class View(Struct, frozen=True):
 
     @property
     def nothing(self) -> str:
-        return none_listed(self.next, self.same)
+        return none_listed(self.next, self.looked_back_to, self.same)
 
 
-def none_listed(next_: str | None, same: str) -> str:
+def none_listed(next_: str | None, looked_back_to: str | None, same: str) -> str:
     """What a list without a delivery says: a page may be empty and yet have a next one. `same` is empty where nothing
     was chosen."""
     if next_ is not None:
-        return "None of the newest deliveries is like that. Older ones may be."
+        those = "among the newest" if looked_back_to is None else f"back to {moment(looked_back_to)}"
+        return f"No delivery {those} is like that. Older ones may be."
     return "No delivery is like that." if same else "Nothing was sent yet."
 
 
@@ -56,17 +63,29 @@ async def view(visit: Visit) -> View:
     cursor = visit.query.get("cursor")
     query = {parameter: given[name] for name, parameter in FILTERS.items()}
     query |= {name: moment_of(given[name]) for name in ("from", "to")}
-    page = await visit.calls.read("list_deliveries", DeliveryPage, {**query, "cursor": cursor})
+    page = await walked(visit, {**query, "cursor": cursor})
     subscriptions = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
     return View(
         data=page.data,
         next=page.next,
+        looked_back_to=page.looked_back_to,
         is_first=cursor is None,
         same=_query(given),
         again=_query({**given, "status": REPLAYED.get(given["status"], "all")}),
         given=given,
         subscriptions=subscriptions.data,
     )
+
+
+async def walked(
+    visit: Visit, query: Mapping[str, str | None], seconds: Callable[[], float] = time.monotonic
+) -> DeliveryPage:
+    """A page of deliveries. While it is empty and there is a next one, it is that one, for a short time."""
+    began = seconds()
+    page = await visit.calls.read("list_deliveries", DeliveryPage, query)
+    while not page.data and page.next is not None and seconds() - began < WALK_SECONDS:
+        page = await visit.calls.read("list_deliveries", DeliveryPage, {**query, "cursor": page.next})
+    return page
 
 
 def _query(given: Mapping[str, str]) -> str:

@@ -122,6 +122,7 @@ class Deliveries(Struct, frozen=True):
     subscription: Subscription
     data: Sequence[Delivery]
     next: str | None
+    looked_back_to: str | None
     is_first: bool
     same: str
     status: str
@@ -129,7 +130,7 @@ class Deliveries(Struct, frozen=True):
 
     @property
     def nothing(self) -> str:
-        return none_listed(self.next, self.same)
+        return none_listed(self.next, self.looked_back_to, self.same)
 
 
 async def view_deliveries(visit: Visit) -> Deliveries:
@@ -138,7 +139,7 @@ async def view_deliveries(visit: Visit) -> Deliveries:
     page = await visit.calls.read("list_subscription_deliveries", DeliveryPage, query, id=of)
     found = await visit.calls.read("read_subscription", Subscription, id=of)
     same = f"status={status}" if status in _STATUSES else ""
-    return Deliveries(found, page.data, page.next, cursor is None, same, status)
+    return Deliveries(found, page.data, page.next, page.looked_back_to, cursor is None, same, status)
 
 
 class OneDelivery(Struct, frozen=True):

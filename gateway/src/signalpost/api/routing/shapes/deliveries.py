@@ -120,6 +120,12 @@ class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
 class DeliveryPage(Shape, frozen=True):
     data: list[Delivery]
     next: Cursor
+    looked_back_to: Annotated[
+        Timestamp | None,
+        Meta(
+            description="Where a page is short and there is a next one: the oldest event that it looked at is of then."
+        ),
+    ] = None
 
 
 class ReplayCount(Shape, frozen=True):
