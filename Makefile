@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts laws kills crash-points connector-kills fleet-faults deploy-drill fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets planted planted-fleets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ kills: .venv/dev ## Kill a real gateway under load, again and again (KILLS=20)
 
 crash-points: .venv/dev ## Kill a real gateway at every named moment (CRASH_POINT_KILLS=50 at each)
 	@CRASH_POINT_KILLS=$${CRASH_POINT_KILLS:-50} $(BIN)/pytest gateway/tests/acceptance/test_crash_points.py -s
+
+scenes: .venv/dev ## Measure every scene of the bench, small, and check what it found; make test leaves out the slowest
+	@SCENES=all $(BIN)/pytest gateway/tests/cli/test_bench.py gateway/tests/cli/test_bench_isolation.py
 
 connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and calls vendors (CONNECTOR_KILLS=200)
 	@CONNECTOR_KILLS=$${CONNECTOR_KILLS:-200} $(BIN)/pytest gateway/tests/acceptance/test_connector_kills.py -s
