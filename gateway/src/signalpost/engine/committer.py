@@ -102,6 +102,9 @@ class Committer:
                 for waiting in batch:
                     self._left(waiting.command)
                 await self._commit(batch)
+                # Whoever was just answered goes first: beside the thread of the next commit, each would wait for the
+                # interpreter again and again. What comes in meanwhile is committed with it.
+                await asyncio.sleep(0)
         finally:
             self._running = None
 

@@ -140,6 +140,13 @@ class Waiting(Checker):
 
     def _ready_at(self, subscriber: Subscriber, sent: SentRequest) -> float:
         """When it was surely ready to be sent, as far as it alone is concerned."""
+        scheduled = self._scheduled_at(subscriber, sent)
+        # Where an extra attempt has failed, the schedule goes on at a moment by the clock, which may go back after it.
+        extra = (each.ended_at for each in self.world.delivery(subscriber, sent.sequence).may_be_extra)
+        return max([scheduled, *(ended_at + self.world.clock_lag for ended_at in extra if ended_at)])
+
+    def _scheduled_at(self, subscriber: Subscriber, sent: SentRequest) -> float:
+        """When its own schedule had surely come to it."""
         if sent.attempt > 1:
             delays = max((max(each, default=300) for each in subscriber.retry_delays.ever()), default=300)
             if all(each == (10, 60, 300) for each in subscriber.retry_delays.ever()):
