@@ -17,6 +17,7 @@ from gateway.tests.world.store import FaultyStore, StoreFaults
 from gateway.tests.world.virtual_time import VirtualClock, VirtualExecutor, VirtualLoop
 
 from signalpost.api.rendering import kept_answers
+from signalpost.commands.batch import BatchContext
 from signalpost.domain.documents.links import Links
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
@@ -101,10 +102,8 @@ class Process:
                 machine.faults,
                 database,
                 MasterKeys([bytes(32)]),
-                LINKS,
-                kept_answers(LINKS),
+                BatchContext(LINKS, kept_answers(LINKS), self.world.random.getrandbits),
                 self._database_time,
-                self.world.random.getrandbits,
                 Executors(thread, thread, thread),
                 self._on_broken,
                 machine.vfs,
