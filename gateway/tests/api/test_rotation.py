@@ -220,3 +220,27 @@ def test_a_test_with_the_new_secret_shows_whether_the_old_one_can_end(
     assert accepted()
     world.send("POST", f"{path}/test", {"secret": "next"}).refused(409, code="no_rotation")
     world.send("POST", f"{path}/test", {"secret": "old"}).refused(422, "/secret")
+
+
+def test_a_signature_is_checked_with_the_secrets_that_sign_and_none_is_told(world: "World") -> None:
+    path = f"/v1/subscriptions/{world.create_subscription(secret=OWN)['id']}"
+    body = '{"title": "Café"}'
+
+    def checked(signature: str, of: str = body) -> dict[str, Any]:
+        answer = world.send("POST", f"{path}/secret/check", {"signature": signature, "body": of})
+        assert signature_of(OWN, body) == signature or signature_of(OWN, body).encode() not in answer.body
+        found: dict[str, Any] = answer.ok()
+        return found
+
+    assert checked(signature_of(OWN, body)) == {"fits": True, "detail": "It fits the secret."}
+    assert checked(signature_of("another one", body)) == {"fits": False, "detail": "No secret fits the body."}
+    assert "upper case" in checked(signature_of(OWN, body).upper())["detail"]
+    assert "other bytes" in checked(signature_of(OWN, '{"title":"Café"}'))["detail"]
+    rotate(world, path, {"secret": "the next one"}).ok()
+    assert checked(signature_of("the next one", body))["fits"]
+    world.refuses("POST", f"{path}/secret/check", {"signature": ""}, at=("/signature", "/body"))
+    world.send("POST", f"{ABSENT}/secret/check", {"signature": "x", "body": ""}).refused(404)
+
+
+def signature_of(secret: str, body: str) -> str:
+    return hmac.new(secret.encode(), body.encode(), "sha512").hexdigest()

@@ -276,6 +276,17 @@ def test_a_test_that_fails_says_what_it_most_likely_means(shop: Shop) -> None:
     assert shop.world.get(f"/v1/subscriptions/{shop.subscription}").ok()["status"] == "paused"
 
 
+def test_a_signature_of_somebody_else_is_checked_on_the_page_of_a_delivery(shop: Shop) -> None:
+    browser = shop.browser("subscriber")
+    path = f"/console/t/default/subscriptions/{shop.subscription}/deliveries/{shop.event}"
+    said = browser.post(path, {"do": "check", "signature": HOSTILE, "body": ""}).body.decode()
+    assert "It is not what this header holds" in said
+    assert HOSTILE not in said
+    said = browser.post(path, {"do": "check", "signature": "0" * 128, "body": HOSTILE}).body.decode()
+    assert "No secret fits the body." in said
+    assert HOSTILE not in said
+
+
 def test_a_replay_of_what_is_gone_by_now_says_so(shop: Shop) -> None:
     form = {"do": "start", "key": "gone-by-now", "to_subscription": shop.subscription,
             "from": "2020-01-01T00:00:00", "to": "2020-01-02T00:00:00", "status": "failed"}  # fmt: skip

@@ -13,7 +13,7 @@ from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.given_secret import GivenSecret, GivenSecrets, the_secret, the_secrets
 from signalpost.cli.output import Json, print_json, print_line, say
 from signalpost.domain.event import event_id
-from signalpost.local.signature_check import SIGNATURES, check_signatures
+from signalpost.domain.signature_check import SIGNATURES, check_signatures
 from signalpost_receiver.sign import (
     PAGE_SIGNATURE,
     STANDARD_ID,

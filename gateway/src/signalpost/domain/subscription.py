@@ -227,6 +227,9 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     skip_backlog: Annotated[bool, Meta(description="With a resume: skip all waiting events.")] = False
 
 
+MAX_CHECKED_CHARACTERS: Final = 1_000_000
+
+
 class SecretRotation(Body, frozen=True, kw_only=True):
     secret: Secret | UnsetType = UNSET
     overlap_hours: Annotated[
@@ -264,6 +267,13 @@ class SubscriptionTest(Body, frozen=True, kw_only=True):
             "accepts it shows whether the old one can end. If left out, the sample is signed as events are."
         ),
     ] = UNSET
+
+
+class SignatureCheck(Body, frozen=True, kw_only=True):
+    signature: Annotated[
+        Text, Meta(description="The value of `plexus-webhook-signature`: one that arrived or was computed.")
+    ]
+    body: Annotated[str, Meta(max_length=MAX_CHECKED_CHARACTERS, description="The body that it is of, as it arrived.")]
 
 
 def bits_of(names: Iterable[str]) -> int:

@@ -1,5 +1,7 @@
-"""What is known of a subscription's secret, without the secret: since when it signs, and whether it is accepted."""
+"""What is known of a subscription's secret, without the secret: since when it signs, whether it is accepted, and which
+signatures it made."""
 
+import asyncio
 import hashlib
 from typing import Final
 
@@ -7,14 +9,16 @@ import msgspec
 
 from signalpost.api.http.response import Response
 from signalpost.api.resources import subscriptions
-from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
-from signalpost.api.routing.shapes.subscriptions import SecretStatus
+from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
+from signalpost.api.routing.shapes.subscriptions import SecretStatus, SignatureVerdict
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.portal_link import Capability
+from signalpost.domain.signature_check import check_signatures
 from signalpost.domain.stats import DELIVERED, FAILED, KEPT_SECONDS, RETRIED, STEP_SECONDS, Step, total
-from signalpost.domain.subscription import WEBHOOK
+from signalpost.domain.subscription import WEBHOOK, SignatureCheck, Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost_receiver.sign import PAGE_SIGNATURE
 
 _FINGERPRINT_DIGITS: Final = 4
 """How many digits are shown: enough to tell two secrets apart, too few to guess a short one by."""
@@ -23,9 +27,7 @@ _FINGERPRINT_DIGITS: Final = 4
 async def read(context: RequestContext) -> Response:
     context.query()
     now = context.services.clock.wall()
-    found = (await subscriptions.find(context)).with_secrets_of(now)
-    if found.kind != WEBHOOK:
-        raise Conflict("no_secret", "Only webhooks have a secret; this subscription uses a connection.")
+    found = await _find(context, now)
     since = found.secret_since or found.created_at
     step: Step = "minute" if now - since < KEPT_SECONDS["minute"] * SECOND else "hour"
     first = max(since, now - KEPT_SECONDS[step] * SECOND) // SECOND
@@ -45,6 +47,31 @@ async def read(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(shown))
 
 
+async def check_signature(context: RequestContext) -> Response:
+    """Tries the secrets that sign now, on a thread: a large body takes long."""
+    context.query()
+    asked: SignatureCheck = await context.read_body()
+    now = context.services.clock.wall()
+    found = await _find(context, now)
+    [checked] = await asyncio.get_running_loop().run_in_executor(
+        context.services.off_loop,
+        check_signatures,
+        asked.body.encode("utf-8", "replace"),
+        {PAGE_SIGNATURE: asked.signature.strip()},
+        [each for each in (found.secret, found.next_secret) if each is not None],
+        now / SECOND,
+    )
+    return Response(200, msgspec.json.encode(SignatureVerdict(checked.fits, checked.detail)))
+
+
+async def _find(context: RequestContext, now: int) -> Subscription:
+    """The subscription with its secrets of now. Raises NotFound and Conflict."""
+    found = (await subscriptions.find(context)).with_secrets_of(now)
+    if found.kind != WEBHOOK:
+        raise Conflict("no_secret", "Only webhooks have a secret; this subscription uses a connection.")
+    return found
+
+
 def _fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()[-_FINGERPRINT_DIGITS:]
 
@@ -61,5 +88,17 @@ ROUTES = (
         replies={200: Reply("What the gateway knows about it, without the secret itself.", SecretStatus)},
         errors=(NotFound, Conflict),
         example=Example(),
+    ),
+    Route(
+        name="check_signature",
+        method="POST",
+        path="/v1/subscriptions/{id}/secret/check",
+        summary="Check a signature with a subscription's secret, and learn why it does not fit",
+        roles=SUBSCRIBES,
+        handler=check_signature,
+        body=RequestBody(SignatureCheck),
+        replies={200: Reply("Whether it fits the body.", SignatureVerdict)},
+        errors=(NotFound, Conflict),
+        example=Example({"signature": "0496622f", "body": '{"id":"8cfa669c-41cc-412c-858d-0374e2c007fc"}'}),
     ),
 )

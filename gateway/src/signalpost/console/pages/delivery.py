@@ -10,9 +10,9 @@ from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage, DeliveryWithAttempts
 from signalpost.api.routing.shapes.documents import LogEntry
-from signalpost.api.routing.shapes.subscriptions import SecretStatus, Subscription
+from signalpost.api.routing.shapes.subscriptions import SecretStatus, SignatureVerdict, Subscription
 from signalpost.console.drawings import words
-from signalpost.console.page import Page, SeeOther, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.documents import changes_of, events_of
 from signalpost_receiver.sign import PAGE_SIGNATURE
 
@@ -51,6 +51,8 @@ class View(Struct, frozen=True):
     """How that is signed; None for what is no webhook."""
     others: Sequence[Delivery]
     """What happened to the event elsewhere."""
+    checked: SignatureVerdict | None = None
+    """What came of the signature that was just checked."""
 
 
 async def view(visit: Visit) -> View:
@@ -140,6 +142,17 @@ async def send_again(visit: Visit) -> SeeOther:
     return SeeOther(f"/subscriptions/{of}/deliveries/{event_id}", "sent")
 
 
+async def check(visit: Visit) -> ShownOnce:
+    """Whether somebody's signature is of the body that they give, or of this event's."""
+    of, body = visit.params["id"], visit.form.get("body", [""])[0]
+    if not body:
+        event = await visit.calls.read("read_event", msgspec.Raw, id=visit.params["eventId"])
+        body = bytes_of(event).decode()
+    asked = {"signature": visit.given("signature"), "body": body}
+    said = msgspec.json.decode(await visit.calls.change("check_signature", asked, id=of), type=SignatureVerdict)
+    return ShownOnce("delivery.html", msgspec.structs.replace(await view(visit), checked=said))
+
+
 async def pause(visit: Visit) -> SeeOther:
     of, event_id = visit.params["id"], visit.params["eventId"]
     await visit.calls.change("patch_subscription", {"status": "paused"}, key=visit.given("key"), id=of)
@@ -153,7 +166,7 @@ PAGES = (
         title="Delivery",
         template="delivery.html",
         view=view,
-        forms={"send": send_again, "pause": pause},
+        forms={"check": check, "send": send_again, "pause": pause},
         done={
             "sent": "One more attempt is being made now.",
             "paused": "The endpoint is paused. Nothing is sent there, and nothing is lost: events wait.",

@@ -108,6 +108,13 @@ class SecretStatus(Shape, frozen=True):
     ]
 
 
+class SignatureVerdict(Shape, frozen=True):
+    fits: bool
+    detail: Annotated[
+        str, Meta(description="A sentence: why it does not fit, if that is a usual mistake. It tells no secret.")
+    ]
+
+
 class TestResult(Shape, frozen=True):
     event_id: Uuid
     delivered: bool

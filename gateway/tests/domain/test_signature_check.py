@@ -7,7 +7,7 @@ from base64 import b64encode
 
 import pytest
 
-from signalpost.local.signature_check import check_signatures
+from signalpost.domain.signature_check import check_signatures
 from signalpost_receiver.sign import (
     PAGE_SIGNATURE,
     PAGE_SIGNATURE_ALTERNATE,
