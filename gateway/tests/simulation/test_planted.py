@@ -6,6 +6,7 @@ import pytest
 from gateway.tests.simulation.planted import FAULTS
 from gateway.tests.simulation.planting import Fault
 
+pytestmark = pytest.mark.slow
 SOON = (
     "answers before the commit",
     "does not wait for the disk",

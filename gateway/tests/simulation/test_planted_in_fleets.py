@@ -6,6 +6,7 @@ import pytest
 from gateway.tests.simulation.planted_in_fleets import FAULTS
 from gateway.tests.simulation.planting import Fault
 
+pytestmark = pytest.mark.slow
 SOON = (
     "lets lanes that sleep pass what is only announced",
     "takes up a configuration of its own over one that is newer",

@@ -6,6 +6,8 @@ import pytest
 from gateway.tests.simulation.runner import simulate
 from gateway.tests.simulation.sample import part
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("seed", part(4))
 def test_a_world_keeps_every_promise(seed: int, folder: Path) -> None:

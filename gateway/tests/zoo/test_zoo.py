@@ -17,6 +17,7 @@ from rich.console import Console
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.sender.sender import Sender
 
+pytestmark = pytest.mark.slow
 TIMES = Times(timeout=2.0, margin=1.7)
 """The endpoint that answers just in time does so after 0.3 s, so that a busy machine has 1.7 s to notice."""
 NONCES = iter(range(1, 1 << 40))
