@@ -85,10 +85,11 @@ class Webhook:
     def _signatures(self, event: Event, timestamp: int, now: int) -> str:
         body = event.body
         if self._next is None:  # which is asked of every delivery
-            first = (self._signer.page_signature(body), self._signer.standard_signature(event.id, timestamp, body))
-            return _lines((first,))
+            return _lines(self._signer.page_signature(body), self._signer.standard_signature(event.id, timestamp, body))
         signers = self._signers(now)
-        return _lines([(s.page_signature(body), s.standard_signature(event.id, timestamp, body)) for s in signers])
+        return _lines_of_each(
+            [(s.page_signature(body), s.standard_signature(event.id, timestamp, body)) for s in signers]
+        )
 
 
 class Signing:
@@ -105,16 +106,15 @@ class Signing:
 
     def lines(self) -> str:
         """The header lines, once the whole body was given."""
-        return _lines([(each.page_signature(), each.standard_signature()) for each in self._begun])
+        return _lines_of_each([(each.page_signature(), each.standard_signature()) for each in self._begun])
 
 
-def _lines(signatures: Sequence[tuple[str, str]]) -> str:
+def _lines_of_each(signatures: Sequence[tuple[str, str]]) -> str:
     """The header lines of each signer's two signatures; the first one's are the page's own."""
-    page, standard = signatures[0]
-    if len(signatures) == 1:
-        return f"{sign.PAGE_SIGNATURE}: {page}\r\n{sign.STANDARD_SIGNATURE}: {standard}\r\n"
-    alternate, second = signatures[1]
-    return (
-        f"{sign.PAGE_SIGNATURE}: {page}\r\n{sign.STANDARD_SIGNATURE}: {standard} {second}\r\n"
-        f"{sign.PAGE_SIGNATURE_ALTERNATE}: {alternate}\r\n"
-    )
+    pages, standards = zip(*signatures, strict=True)
+    lines = _lines(pages[0], " ".join(standards))
+    return lines + "".join(f"{sign.PAGE_SIGNATURE_ALTERNATE}: {alternate}\r\n" for alternate in pages[1:])
+
+
+def _lines(page: str, standard: str) -> str:
+    return f"{sign.PAGE_SIGNATURE}: {page}\r\n{sign.STANDARD_SIGNATURE}: {standard}\r\n"

@@ -309,11 +309,11 @@ class LaneWorker:
         return len(retries) if retries.horizon is None else self.recorded_counts.awaiting_retry
 
     def may_send_at(self, now: int) -> int:
-        """When the next delivery may be sent: at once if that is `now` or earlier; not before something ends or changes
-        if it is NEVER."""
-        state = self.health.breaker
-        if self.hold is not NOT_HELD or not self.is_active or self.unrecorded >= MAX_UNRECORDED:
+        """When the next delivery may be sent, while the lane is active: at once if that is `now` or earlier; not before
+        something ends or changes if it is NEVER."""
+        if self.hold is not NOT_HELD or self.unrecorded >= MAX_UNRECORDED:
             return NEVER
+        state = self.health.breaker
         if self.lane.in_flight >= (self.concurrency.limit if state.probe_at is None else 1):
             return NEVER
         earliest = self._hold_until
