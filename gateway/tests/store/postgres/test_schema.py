@@ -10,7 +10,7 @@ from signalpost.domain.errors import StartError
 from signalpost.store.migration import Migration
 from signalpost.store.postgres.connect import Statement, connect, trip
 from signalpost.store.postgres.schema import MIGRATIONS, migrate
-from signalpost_bench.postgres_server import OLDER
+from signalpost_bench.postgres_server import OLDER, OLDEST, programs
 
 ADDING = Migration(9001, "adds", "CREATE TABLE added ()", 1)
 BREAKING = Migration(9002, "breaks", "DROP TABLE added", 9002)
@@ -73,6 +73,11 @@ def test_migrations_are_numbered_without_gaps_and_break_no_version_that_is_newer
 
 def test_the_schema_is_made_on_an_older_server_too() -> None:
     assert emptied_database(OLDER)
+
+
+@pytest.mark.skipif(not programs(OLDEST).exists(), reason="PostgreSQL 15 of Debian is not on this machine")
+def test_the_schema_is_made_on_the_oldest_server_that_is_supported() -> None:
+    assert emptied_database(OLDEST)
 
 
 def test_a_database_that_does_not_keep_every_character_is_refused() -> None:

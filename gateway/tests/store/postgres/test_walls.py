@@ -68,8 +68,10 @@ def test_a_node_need_not_own_the_tables(play: "Play", make: "type[Tools]") -> No
 
     async def scenario(shop: "Shop") -> None:
         with psycopg.connect(database_of(shop, SUPERUSER), autocommit=True) as connection:
-            connection.execute("DO $$ BEGIN CREATE ROLE runner LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
-            connection.execute(f"GRANT {OWNER} TO runner WITH INHERIT FALSE, SET TRUE")
+            connection.execute(
+                "DO $$ BEGIN CREATE ROLE runner LOGIN NOINHERIT; EXCEPTION WHEN duplicate_object THEN END $$"
+            )
+            connection.execute(f"GRANT {OWNER} TO runner")
             connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO runner")
             connection.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO runner")
         await shop.store.close()

@@ -274,8 +274,9 @@ def _delete_versions(tombstones: Iterable[tuple[int, DocumentRow]]) -> list[Stat
     )
     return [
         Statement(
-            "UPDATE tenant t SET file_bytes = t.file_bytes - c.size FROM"
-            f" (SELECT tenant_id, sum(size) AS size FROM ({counted}) GROUP BY tenant_id) c WHERE t.id = c.tenant_id",
+            "UPDATE tenant t SET file_bytes = t.file_bytes - c.size"
+            f" FROM (SELECT tenant_id, sum(size) AS size FROM ({counted}) used GROUP BY tenant_id) c"
+            " WHERE t.id = c.tenant_id",
             keys,
         ),
         Statement(

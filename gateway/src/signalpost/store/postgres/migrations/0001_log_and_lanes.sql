@@ -123,10 +123,11 @@ CREATE TABLE lane (
     awaiting_retry bigint NOT NULL DEFAULT 0,   -- how many exception rows it has in each state
     blocked bigint NOT NULL DEFAULT 0,
     failed bigint NOT NULL DEFAULT 0,
-    open bytea STORAGE PLAIN NOT NULL,          -- ascending sequences as variable-length differences
+    open bytea NOT NULL,                        -- ascending sequences as variable-length differences
     gaps bytea NOT NULL,                        -- [[first, last], …] that were never taken in
     health bytea NOT NULL
 ) WITH (fillfactor = 30);
+ALTER TABLE lane ALTER open SET STORAGE PLAIN;
 CREATE INDEX lane_owner ON lane (owner);
 
 -- Exception rows: 1 awaits a retry, 2 is blocked, 3 has failed. Whatever has none, and is neither open nor above the head,
