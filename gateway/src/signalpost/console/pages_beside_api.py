@@ -31,12 +31,12 @@ class PagesBesideApi:
         self._loading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (await self._app_for(scope))(scope, receive, send)
-
-    async def _app_for(self, scope: Scope) -> App:
         path = f"{scope['path']}/" if scope["type"] == "http" else ""
-        if not path.startswith((_CONSOLE_PATHS, _PORTAL_PATHS)):
-            return self._api
+        is_page = path.startswith((_CONSOLE_PATHS, _PORTAL_PATHS))
+        app = await self._page_app(path) if is_page else self._api
+        await app(scope, receive, send)
+
+    async def _page_app(self, path: str) -> App:
         async with self._loading:
             if self._pages is None:
                 self._pages = await asyncio.to_thread(self._load)

@@ -1,6 +1,6 @@
 """What the engine counts while it works: plain integers, so that a delivery pays next to nothing for being counted.
 
-`api/resources/metrics.py` turns them into metrics when it is asked.
+`api/metric_families.py` turns them into metrics when it is asked.
 """
 
 from bisect import bisect_left

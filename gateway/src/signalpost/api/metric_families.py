@@ -1,0 +1,183 @@
+"""The metric families of Prometheus, and their text, made of what the engine and the API counted."""
+
+import asyncio
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+
+from prometheus_client import ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from signalpost import VERSION
+from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.routing.services import Services
+from signalpost.domain.event import EventType
+from signalpost.engine.counts import Histogram
+from signalpost.engine.engine import Engine
+from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
+from signalpost.store.store import StoreSize
+
+_process = ProcessCollector(registry=None)
+
+
+async def rendered(services: Services) -> bytes:
+    """All metrics, in the text format."""
+    engine = services.engine
+    overview = engine.lanes.views.overview()
+    families = [
+        *_work(engine),
+        *_requests(services.requests),
+        *_standing(engine),
+        *_lanes(overview),
+        *_fleet(engine),
+        _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
+               "subscription, leaving out events that wait behind others of their document.",
+               await engine.lanes.views.pending_seconds(overview)),
+    ]  # fmt: skip
+    return await asyncio.to_thread(_text, [*families, *_sizes(await services.store.size())])
+
+
+def _work(engine: Engine) -> Iterator[Metric]:
+    counts = engine.counts
+    events = {EventType(number).wire: count for number, count in counts.events.items()}
+    yield _counters("signalpost_events", "Events committed to the log.", "type", events)
+    attempts = {str(failure or "delivered"): count for failure, count in counts.attempts.items()}
+    yield _counters("signalpost_attempts", "Delivery attempts that ended, by outcome.", "outcome", attempts)
+    yield CounterMetricFamily(
+        "signalpost_subscriptions_disabled", "Subscriptions disabled because their endpoints had failed for days.",
+        counts.disabled,
+    )  # fmt: skip
+    yield _histogram("signalpost_attempt_seconds", "Duration of delivery attempts.", counts.attempt_seconds)
+    yield _histogram("signalpost_commit_seconds", "Time to commit a batch of changes.", counts.commit_seconds)
+    yield _histogram("signalpost_record_seconds", "Time to record a batch of delivery results.", counts.record_seconds)
+
+
+def _requests(requests: RequestCounts) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "signalpost_requests", "Requests answered by the API.", labels=("method", "route", "status")
+    )
+    for (method, route, status), count in requests.answers.items():
+        answers.add_metric((method, route, str(status)), count)
+    yield answers
+    seconds = HistogramMetricFamily(
+        "signalpost_request_seconds",
+        "Time until the answer to a request began.",
+        labels=("method", "route"),
+    )
+    for labels, histogram in requests.seconds.items():
+        seconds.add_metric(labels, _buckets(histogram), histogram.sum)
+    yield seconds
+
+
+def _standing(engine: Engine) -> Iterator[Metric]:
+    lanes, is_failing = engine.lanes, engine.lanes.failing_since is not None
+    yield _gauge("signalpost_attempts_in_flight", "Delivery attempts in flight.", lanes.in_flight)
+    yield _gauge("signalpost_attempts_unrecorded", "Attempts that ended and are not recorded yet.", lanes.unrecorded)
+    yield _gauge("signalpost_commands_waiting", "Changes that wait to be committed.", engine.waiting)
+    yield _gauge("signalpost_recording_failing", "1 while delivery results cannot be recorded, else 0.", is_failing)
+    yield _gauge(
+        "signalpost_accepting",
+        "0 while documents are refused because the disk is nearly full, else 1.",
+        engine.disk.is_kept,
+    )
+    yield _gauge("signalpost_disk_free_bytes", "Free disk space at the data directory.", engine.disk.free)
+    yield _gauge("signalpost_log_cache_bytes", "Memory that caches recent events of the log.", lanes.cached_bytes)
+    build = {"version": VERSION, "python": platform.python_version()}
+    yield InfoMetricFamily("signalpost_build", "The running version.", build)
+
+
+def _lanes(overview: LanesOverview) -> Iterator[Metric]:
+    waiting = {status: overview.waiting[status] for status in STATUSES}
+    subscriptions = {state: overview.subscriptions[state] for state in STATES}
+    lag = {status: overview.lag[status] for status in STATUSES}
+    yield _gauge(
+        "signalpost_deliveries_awaiting_retry", "Deliveries in memory that wait for a retry.", overview.awaiting_retry
+    )
+    yield _gauges(
+        "signalpost_deliveries_waiting",
+        "Deliveries in flight, queued, awaiting a retry, or behind others of their document.",
+        "status",
+        waiting,
+    )
+    yield _gauge("signalpost_deliveries_failed", "Deliveries that were given up and are kept.", overview.failed)
+    yield _gauges("signalpost_subscriptions", "Subscriptions by health.", "state", subscriptions)
+    yield _gauges(
+        "signalpost_lag_events",
+        "Events not yet delivered, given up or waiting for a retry, by subscription status.",
+        "status",
+        lag,
+    )
+    yield _gauges(
+        "signalpost_lag_most_events", "The largest lag of one subscription, by status.", "status", overview.lag_most
+    )
+
+
+def _fleet(engine: Engine) -> Iterator[Metric]:
+    age = engine.seconds_since_beat
+    if age is not None:
+        yield _gauge(
+            "signalpost_node_beat_age_seconds",
+            "Time since this node's last beat; from 6 s on it starts no attempts, and after 12 s it counts as dead.",
+            age,
+        )
+    yield _gauge("signalpost_node_draining", "1 while this node is stopping, else 0.", engine.is_draining)
+    yield _gauge("signalpost_nodes", "Nodes that share the database, as of this one's last beat.", engine.node_count)
+    yield _gauge("signalpost_lanes_owned", "Subscriptions that this node delivers for.", len(engine.lanes.numbers))
+    yield _gauge(
+        "signalpost_lanes",
+        "Subscriptions of all tenants. Subtract the sum of signalpost_lanes_owned over all nodes to get those without "
+        "a node.",
+        engine.directory.subscription_count,
+    )
+
+
+def _sizes(size: StoreSize) -> Iterator[Metric]:
+    yield _gauge("signalpost_database_bytes", "Size of the database file.", size.database)
+    yield _gauge("signalpost_wal_bytes", "Size of the database's write-ahead log.", size.wal)
+
+
+def _text(families: Iterable[Metric]) -> bytes:
+    return generate_latest(_Collected([*families, *_process.collect()]))
+
+
+class _Collected(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _gauge(name: str, help_: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, help_, value)
+
+
+def _gauges(name: str, help_: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, help_, labels=(label,))
+    for of, value in values.items():
+        family.add_metric((of,), value)
+    return family
+
+
+def _counters(name: str, help_: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, help_, labels=(label,))
+    for of, value in values.items():
+        family.add_metric((of,), value)
+    return family
+
+
+def _histogram(name: str, help_: str, histogram: Histogram) -> Metric:
+    return HistogramMetricFamily(name, help_, _buckets(histogram), histogram.sum)
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    bounds = (*map(str, histogram.bounds), "+Inf")
+    return list(zip(bounds, accumulate(histogram.counts), strict=True))
