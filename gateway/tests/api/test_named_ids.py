@@ -27,6 +27,7 @@ NAMES_ITS_OWN = {"import_document", "import_documents"}
 """Calls whose caller says which id the document is to have: there, another tenant's is free."""
 CHANGES = {"eventTypes": ["documentCreated"], "config": {"text": "x"}}
 BODIES: dict[tuple[str, str], Mapping[str, Any]] = {
+    ("check_subscription", "connection"): {"kind": "slack", "status": "paused", **CHANGES},
     ("create_subscription", "connection"): {"kind": "slack", "status": "paused", **CHANGES},
     ("patch_subscription", "connection"): {},
     ("preview_subscription", "eventId"): {},
