@@ -6,7 +6,7 @@ type then, less those whose lane has not come so far, who have an exception row,
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -27,7 +27,7 @@ async def arrivals(
     types = dict(await queries.types_of(tenant_id, sequences, EVERY_TYPE)) if sequences else {}
     if not types:
         return {}
-    wanted = _wanted(subscriptions, types)
+    wanted = _wanted(((each, each.starts_after) for each in subscriptions), types)
     lanes = await queries.lanes_with_unsettled(subscriptions, max(types))
     waiting, gone = await _underway(queries, lanes.values(), types)
     rows = await queries.row_counts(tenant_id, types)
@@ -41,13 +41,13 @@ async def arrivals(
     return shown
 
 
-def _wanted(subscriptions: Sequence[Subscription], types: Mapping[int, int]) -> dict[int, int]:
-    """How many subscriptions wanted each event when it was made."""
+def _wanted(subscriptions: Iterable[tuple[Subscription, int]], types: Mapping[int, int]) -> dict[int, int]:
+    """How many subscriptions wanted each event when it was made, of those after the sequence beside each."""
     ordered = sorted(types)
     changes: dict[int, list[int]] = {each: [0] * (len(ordered) + 1) for each in set(types.values())}
-    for subscription in subscriptions:
+    for subscription, begins_after in subscriptions:
         for (after, wanted), (until, _) in pairwise((*subscription.filters, (_BEYOND, 0))):
-            first = bisect_right(ordered, max(after, subscription.starts_after))
+            first = bisect_right(ordered, max(after, begins_after))
             end = bisect_right(ordered, until)
             for each in changes:
                 if each & wanted and first < end:
@@ -65,13 +65,15 @@ async def _underway(
     queries: DeliveryQueries, lanes: Collection[RecordedLane], types: Mapping[int, int]
 ) -> tuple[Counter[int], Counter[int]]:
     """How many lanes have each event before them or in its first attempt, and how many never took it in."""
-    waiting, passed = Counter[int](), list[tuple[int, int]]()
+    ordered = sorted(types)
+    before_them = ((lane.subscription, max(lane.subscription.starts_after, lane.head)) for lane in lanes)
+    waiting, passed = Counter(_wanted(before_them, types)), list[tuple[int, int]]()
     for lane in lanes:
-        for sequence, event_type in types.items():
-            if asked_for(lane.subscription, sequence, event_type):
-                status = lane.status(sequence, None)
-                waiting[sequence] += status == "pending"
-                if status is None:
-                    passed.append((lane.subscription.number, sequence))
+        known = ordered[: bisect_right(ordered, lane.head)]
+        unsettled = lane.open_among(known)
+        waiting.update(unsettled)
+        for sequence in lane.never_taken_in_among(known):
+            if sequence not in unsettled and asked_for(lane.subscription, sequence, types[sequence]):
+                passed.append((lane.subscription.number, sequence))
     kept = await queries.row_states(passed) if passed else {}
     return waiting, Counter(sequence for number, sequence in passed if (number, sequence) not in kept)

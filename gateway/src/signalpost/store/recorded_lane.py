@@ -5,6 +5,7 @@ and the lane's `head`, `open` and `gaps`, which say whether it is settled.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from signalpost.domain.delivery.delivery import State
@@ -91,6 +92,15 @@ class RecordedLane:
     def open_between(self, low: int, top: int) -> list[int]:
         """Open deliveries with a sequence from `low` to `top`, in order."""
         return self._open[bisect_left(self._open, low) : bisect_right(self._open, top)]
+
+    def open_among(self, ordered: Sequence[int]) -> set[int]:
+        """The open deliveries that have one of these sequences, which are in order."""
+        return {*ordered}.intersection(self.open_between(ordered[0], ordered[-1])) if ordered else set()
+
+    def never_taken_in_among(self, ordered: Sequence[int]) -> Iterator[int]:
+        """The sequences among these, which are in order, that the lane went past without taking them in."""
+        for first, last in self._never_taken_in:
+            yield from ordered[bisect_left(ordered, first) : bisect_right(ordered, last)]
 
     def status(self, sequence: int, state: int | None) -> DeliveryStatus | None:
         """A delivery's status, given the state of its exception row if it has one. One for which nothing was sent
