@@ -46,6 +46,13 @@ def test_what_the_lane_leaves_as_it_is_does_not_count() -> None:
     assert [each.queued for each in replay_feeder.changes()] == [1]
 
 
+def test_a_replay_is_about_as_many_as_it_queued_where_more_failed_since_they_were_counted() -> None:
+    counted = replace(replay(1), count=1)
+    assert counted.known_count == 1
+    assert counted.fed(4, 1, 9, WALL).known_count == 1
+    assert counted.fed(4, 2, 9, WALL).known_count == 2
+
+
 def test_the_oldest_goes_first_until_it_is_finished() -> None:
     lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
     replay_feeder.follow(replay(2))

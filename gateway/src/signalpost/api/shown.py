@@ -96,7 +96,7 @@ def replay_shown(replay: Replay, subscription_id: str) -> ShownReplay:
         from_sequence=replay.from_sequence,
         to_sequence=replay.to_sequence,
         status=replay.what,
-        count=replay.count,
+        count=replay.known_count,
         count_is_capped=replay.count_is_capped,
         queued=replay.queued,
         delivered=replay.delivered,

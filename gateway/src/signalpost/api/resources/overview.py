@@ -122,7 +122,7 @@ def _shown(seen: _Seen) -> bytes:
                 id=replay.id,
                 subscription=_named(by_number[replay.subscription_number]),
                 status=replay.what,
-                count=replay.count,
+                count=replay.known_count,
                 count_is_capped=replay.count_is_capped,
                 queued=replay.queued,
                 delivered=replay.delivered,

@@ -177,6 +177,11 @@ class Replay(Struct, frozen=True, kw_only=True):
         return ReplayChoice(self.what, self.types, self.document_id)
 
     @property
+    def known_count(self) -> int:
+        """How many deliveries it is about, as far as is known: more may have failed since they were counted."""
+        return max(self.count, self.queued)
+
+    @property
     def waiting(self) -> int | None:
         """How many of the deliveries that it queued have not ended; None where that was not counted."""
         if self.delivered is None or self.failed is None or self.skipped is None:

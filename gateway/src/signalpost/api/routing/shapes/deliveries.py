@@ -146,7 +146,7 @@ class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
     to_sequence: Annotated[int, Meta(description="Sequence of the last one that it had taken in; lower if none.")]
     status: What
     """Which deliveries were asked for."""
-    count: int
+    count: Annotated[int, Meta(description="How many there were at the start, or more if more were queued since.")]
     count_is_capped: bool
     queued: int
     delivered: Annotated[
