@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from gateway.tests.api.conftest import World, url
 from gateway.tests.console.conftest import Browser
 
+from signalpost.api.routing.shapes.service import GatewayShown, Nodes
+from signalpost.console.pages.overview import Machine
 from signalpost.sender.addresses import parse_allow_targets
 
 __all__ = ["url"]
@@ -54,6 +57,13 @@ def test_only_operators_see_how_the_gateway_is(world: World) -> None:
         text = opened(world, "/console/t/default", role)
         assert ("<dt>In flight</dt><dd>0 of 512</dd>" in text) == is_shown
         assert ("<dt>Up for</dt>" in text) == is_shown
+
+
+def test_a_node_that_others_took_for_dead_does_not_say_since_when_it_is_up(world: World) -> None:
+    gateway = msgspec.convert(world.get("/v1/gateway").ok(), GatewayShown)
+    nodes = msgspec.convert(world.get("/v1/nodes").ok(), Nodes).data
+    assert Machine(gateway, nodes).up_since == nodes[0].joined_at
+    assert Machine(gateway, []).up_since is None
 
 
 def test_what_was_given_up_stays_below_what_came_later_until_it_is_sent_again(world: World) -> None:

@@ -42,9 +42,9 @@ class Machine(Struct, frozen=True):
     nodes: Sequence[Node]
 
     @property
-    def up_since(self) -> str:
-        """When the node that answers started."""
-        return next(node.joined_at for node in self.nodes if node.answers)
+    def up_since(self) -> str | None:
+        """When the node that answers started; None while others have taken it for dead."""
+        return next((node.joined_at for node in self.nodes if node.answers), None)
 
     @property
     def max_in_flight(self) -> str:
