@@ -78,37 +78,22 @@ class Pipeline:
 
     async def _results(self) -> list[PGresult]:
         """The results of all that was sent."""
-        loop, socket, ready = asyncio.get_running_loop(), self._libpq.socket, asyncio.Event()
         found: list[PGresult] = []
-        loop.add_reader(socket, ready.set)
-        try:
-            while not self._take(found):
-                if self._libpq.flush():  # there is more to send than the socket holds
-                    loop.add_writer(socket, ready.set)
+        while True:
+            is_sent = self._libpq.flush() == 0
+            await _ready(self._libpq.socket, to_write=not is_sent)
+            self._libpq.consume_input()
+            while not self._libpq.is_busy():
+                result = self._libpq.get_result()
+                if result is None:  # after the result of each statement
+                    if self._libpq.status == ConnStatus.BAD:
+                        raise psycopg.OperationalError("the connection is lost")
+                elif result.status == ExecStatus.FATAL_ERROR:
+                    raise error_from_result(result)
+                elif result.status == ExecStatus.PIPELINE_SYNC:
+                    return found
                 else:
-                    loop.remove_writer(socket)
-                await ready.wait()
-                ready.clear()
-                self._libpq.consume_input()
-        finally:
-            loop.remove_reader(socket)
-            loop.remove_writer(socket)
-        return found
-
-    def _take(self, found: list[PGresult]) -> bool:
-        """Add the results that have come. Returns whether these are all."""
-        while not self._libpq.is_busy():
-            result = self._libpq.get_result()
-            if result is None:  # after the result of each statement
-                if self._libpq.status == ConnStatus.BAD:
-                    raise psycopg.OperationalError("the connection is lost")
-            elif result.status == ExecStatus.FATAL_ERROR:
-                raise error_from_result(result)
-            elif result.status == ExecStatus.PIPELINE_SYNC:
-                return True
-            else:
-                found.append(result)
-        return False
+                    found.append(result)
 
     def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         if result.status != ExecStatus.TUPLES_OK:
@@ -136,3 +121,26 @@ def _packed(parameter: Any) -> tuple[int, bytes | None]:
     if isinstance(parameter, bytes):
         return 17, parameter
     raise TypeError(f"a {type(parameter).__name__} is no parameter")
+
+
+async def _ready(socket: int, *, to_write: bool) -> None:
+    """Wait until there is something to read or, if so wanted, room to write.
+
+    The socket is watched for this wait alone: libpq closes it where it reads that the connection is lost, and an event
+    loop must not watch a closed one."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(socket, wake)
+    if to_write:
+        loop.add_writer(socket, wake)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(socket)
+        if to_write:
+            loop.remove_writer(socket)
