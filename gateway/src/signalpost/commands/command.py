@@ -4,6 +4,10 @@ A command is a frozen value. Its `decide` is pure: it looks at rows through a `V
 holds the rows that change and a result in domain values, such as `DocumentCreated(row)`. Once the change is durable, a
 program that embeds the gateway gets the result, and a client of the API gets the response that `api/rendering.py` makes
 of it. Nothing here knows of HTTP.
+
+A command that reads or changes a kind of row that no command used so far needs a member of `Reads` and of `Decision`
+here, an overlay in `batch.py`, and its reading and writing in `store/sqlite/publish.py` and in `batch_reads.py` and
+`batch_writes.py` of `store/postgres/`.
 """
 
 from typing import ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
