@@ -189,6 +189,11 @@ class Visit:
         self.clicks += 1
         self.page.get_by_role(role, name=name, exact=True).first.click()
 
+    def answers(self, name: str) -> None:
+        """Press the button of the question that was just asked which does what it says."""
+        self.clicks += 1
+        self.page.locator(":popover-open").get_by_role("button", name=name, exact=True).click()
+
     def open(self, path: str) -> None:
         answer = self.page.goto(self.url + path if path.startswith("/console/") else self.root + path)
         assert answer.status == 200, path
@@ -351,9 +356,34 @@ def test_a_secret_is_rotated_and_the_old_one_ended(desk: Desk, visit: Visit) -> 
     visit.click("Test the new secret")
     visit.sees("The endpoint accepts the new secret")
     visit.click("End the old secret now")
+    visit.answers("End the old secret now")
     visit.sees("The new secret is the only one now.")
-    assert visit.clicks <= 3
+    assert visit.clicks == 4  # three, and the answer to a question
     desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")
+
+
+@pytest.mark.parametrize("has_javascript", [True, False])
+def test_a_replay_is_stopped_after_a_question(desk: Desk, has_javascript: bool) -> None:
+    visit = Visit(desk, java_script_enabled=has_javascript)
+    subscription = desk.subscribe("/fine", "Is replayed")
+    path = f"/v1/subscriptions/{subscription}"
+    desk.world.send("PATCH", path, {"status": "paused"}).ok()
+    asked = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "status": "all"}
+    replay = f"{path}/replays/{desk.world.send('POST', f'{path}/replays', asked).ok(202)['id']}"
+    for page in ("", "/replays"):
+        visit.open(page)
+        visit.click("Stop")
+        visit.page.get_by_text("Stop the replay to Is replayed?").click()  # the page may refresh meanwhile
+        desk.world.create_document(title="Something happens")
+        visit.page.wait_for_timeout(1_500 if has_javascript else 0)
+        assert desk.world.get(replay).ok()["state"] == "running"
+        visit.page.locator(":popover-open").get_by_role("button", name="No, leave it").click()
+    visit.click("Stop")
+    visit.answers("Stop")
+    visit.sees("The replay is stopped.")
+    assert desk.world.get(replay).ok()["state"] == "cancelled"
+    visit.context.close()
+    desk.world.send("DELETE", path)
 
 
 def test_everything_that_matters_can_be_done_by_keyboard(desk: Desk, visit: Visit) -> None:

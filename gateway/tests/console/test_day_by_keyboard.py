@@ -99,6 +99,9 @@ def test_a_secret_is_rotated_seen_to_work_and_the_old_one_ended(desk: Desk, at_k
     at_keys.chooses("Test the new secret")
     at_keys.sees("The endpoint accepts the new secret")
     at_keys.chooses("End the old secret now")
+    at_keys.page.get_by_text("Whoever still verifies with it refuses everything").wait_for()
+    at_keys.goes_to(".ask button", "End the old secret now")
+    at_keys.page.keyboard.press("Enter")
     at_keys.sees("The new secret is the only one now.")
     desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")
 

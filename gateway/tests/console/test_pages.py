@@ -3,14 +3,17 @@
 import re
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from gateway.tests.console.conftest import HOSTILE, Browser, Shop
 
+from signalpost import console
 from signalpost.console.verifiers import verifiers
 from signalpost.sender.egress_proxy import parse_egress_proxy
 
+TEMPLATES = Path(console.__file__).parent / "templates"
 ACCESS = ("/keys", "/audit", "/tenants", "/gateway")
 ROLES = ("operator", "app", "subscriber", "viewer")
 
@@ -347,8 +350,8 @@ def test_a_key_is_made_shown_once_and_revoked(shop: Shop) -> None:
     assert "Made here" not in browser.open("/console/t/default/keys")
 
 
-ENDS = ("revoke", "remove", "skip", "promote")
-"""The buttons that end somebody's access, or a part of what is kept."""
+ENDS = ("revoke", "remove", "skip", "promote", "stop")
+"""The buttons that end somebody's access, a part of what is kept, or what is under way."""
 
 
 def test_no_button_that_ends_something_is_pressed_without_a_question(shop: Shop) -> None:
@@ -358,8 +361,10 @@ def test_no_button_that_ends_something_is_pressed_without_a_question(shop: Shop)
     shop.world.send("POST", f"/v1{path}/secret/rotate").ok()
     shop.world.send("PATCH", f"/v1{path}", {"status": "paused"}).ok()
     shop.world.create_document()
+    asked_for = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "status": "failed"}
+    replay = shop.world.send("POST", f"/v1{path}/replays", asked_for).ok(202)["id"]
     seen = set()
-    for page in ("/keys", "/members", path):
+    for page in ("", "/replays", "/keys", "/members", path):
         html = browser.open(f"/console/t/default{page}")
         for button in re.finditer(r'<button[^>]* value="(\w+)"', html):
             if button[1] in ENDS:
@@ -368,8 +373,16 @@ def test_no_button_that_ends_something_is_pressed_without_a_question(shop: Shop)
                 assert "</div></div>" not in html[asked : button.start()]
                 seen.add(button[1])
     assert seen == {*ENDS}
+    shop.world.send("DELETE", f"/v1{path}/replays/{replay}").ok()
     shop.world.send("POST", f"/v1{path}/secret/promote").ok()
     shop.world.send("PATCH", f"/v1{path}", {"status": "active"}).ok()
+
+
+def test_every_template_asks_before_it_ends_something() -> None:
+    """Also on pages that only show up after a test, and in the portal."""
+    for template in TEMPLATES.rglob("*.html"):
+        if template.name != "parts.html":  # which has the question
+            assert re.findall(rf'value="({"|".join(ENDS)})"', template.read_text()) == [], template
 
 
 def test_a_form_of_an_unknown_button_and_one_that_is_too_large_are_refused(shop: Shop) -> None:

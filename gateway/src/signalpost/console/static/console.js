@@ -11,6 +11,7 @@ const PERIOD = 3000, POLL = 10000, SLOW = 30000, QUIET = 20000, MINUTE = 60000; 
 const root = document.body.dataset.root;
 const fresh = () => [...document.querySelectorAll("[data-fresh]")];
 const busy = (region) => region.contains(document.activeElement) && document.activeElement !== document.body
+  || $(":popover-open", region) !== null
   || String(getSelection()) !== "" && region.contains(getSelection().anchorNode);
 const topicsOf = (region) => region.dataset.fresh.split(" ");
 const live = $("#live");
