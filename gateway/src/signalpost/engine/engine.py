@@ -102,7 +102,7 @@ class Engine:
             version("signalpost"),
             host.process,
             self._follower.known_marks,
-            lambda: len(self.lanes.numbers),
+            lambda: self.lanes.count,
             host.hear_time,
         )
         self._lane_owner = LaneOwner(

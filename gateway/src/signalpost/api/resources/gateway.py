@@ -2,6 +2,7 @@
 
 import platform
 from importlib.metadata import version
+from typing import Final
 
 import msgspec
 
@@ -11,13 +12,16 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.service import DatabaseShown, DiskShown, GatewayShown
 
+_VERSION: Final = version("signalpost")
+"""Read once: the metadata of a distribution is a file that has to be found and parsed."""
+
 
 async def read(context: RequestContext) -> Response:
     context.query()
     services = context.services
     engine, size = services.engine, await services.store.size()
     shown = GatewayShown(
-        version=version("signalpost"),
+        version=_VERSION,
         python=platform.python_version(),
         health=readiness(services),
         node=services.store.fleet.node_id,

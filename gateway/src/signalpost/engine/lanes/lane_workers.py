@@ -17,6 +17,9 @@ class LaneWorkers:
     def __iter__(self) -> Iterator[LaneWorker]:
         return iter(self._by_number.values())
 
+    def __len__(self) -> int:
+        return len(self._by_number)
+
     def add(self, worker: LaneWorker) -> None:
         subscription = worker.subscription
         self._by_number[subscription.number] = worker

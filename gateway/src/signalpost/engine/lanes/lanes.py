@@ -337,6 +337,11 @@ class Lanes:
         """The lanes at work here."""
         return tuple(worker.subscription.number for worker in self._workers)
 
+    @property
+    def count(self) -> int:
+        """How many lanes are at work here."""
+        return len(self._workers)
+
     def count_of(self, tenant_id: int) -> int:
         """How many lanes of a tenant this node owns."""
         return self._workers.count_of(tenant_id)

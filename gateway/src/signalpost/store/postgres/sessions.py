@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
+from signalpost.runtime.loop_thread import LoopThread
 from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.store.postgres.connect import ANSWERS_WITHIN, DatabaseConnection, Row, Statement, trip, was_ended
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost
@@ -108,22 +109,54 @@ class SessionPool:
 
 
 class ReadSessions:
-    """What reads. Everything that one call reads is as of one moment."""
+    """What reads. Everything that one call reads is as of one moment.
+
+    The connections belong to an event loop on a thread of its own, on which steps run and rows are unpacked: one page
+    for people takes a dozen trips and hundreds of rows, and meanwhile the loop of whoever asks delivers."""
 
     def __init__(self, source: DatabaseSource, count: int = 3) -> None:
         self._sessions = SessionPool(source.connect, count)
         self._turns = RestingTurns()
+        self._thread = LoopThread("reads")
+        self._closed = False
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
         """The rows of one statement. Raises Unavailable where the database cannot be read now."""
-        asked = [limits(_only(tenant_id), READS_WITHIN), Statement(sql, parameters)]
+        if self._closed:
+            raise Stopping
+        return await self._thread.run(self._rows([limits(_only(tenant_id), READS_WITHIN), Statement(sql, parameters)]))
+
+    async def run(self, tenant_id: int | None, steps: Steps[T], within: str = READS_WITHIN) -> T:
+        """The result of steps that only read. Raises Unavailable where the database cannot be read now."""
+        self._check_open(steps)
+        return await self._thread.run(self._run(tenant_id, steps, within))
+
+    async def run_in_turn(self, tenant_id: int, steps: Steps[T]) -> T:
+        """The same for what may read megabytes: one of them at a time, in turns between tenants, so that the other
+        connections are left to what is short."""
+        self._check_open(steps)
+        return await self._thread.run(self._run_in_turn(tenant_id, steps))
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._thread.run(self._sessions.close())
+            await self._thread.close()
+
+    def _check_open(self, steps: Steps[Any]) -> None:
+        if self._closed:
+            steps.close()
+            raise Stopping
+
+    # --- On the thread ------------------------------------------------------------------------------------------------
+
+    async def _rows(self, asked: Sequence[Statement]) -> list[Row]:
         try:
             return (await self._again_if_lost(asked))[1]
         except psycopg.Error as error:
             raise as_told(error) from None
 
-    async def run(self, tenant_id: int | None, steps: Steps[T], within: str = READS_WITHIN) -> T:
-        """The result of steps that only read. Raises Unavailable where the database cannot be read now."""
+    async def _run(self, tenant_id: int | None, steps: Steps[T], within: str = READS_WITHIN) -> T:
         begin = [
             Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
             limits(_only(tenant_id), within),
@@ -133,11 +166,9 @@ class ReadSessions:
         except psycopg.Error as error:
             raise as_told(error) from None
 
-    async def run_in_turn(self, tenant_id: int, steps: Steps[T]) -> T:
-        """The same for what may read megabytes: one of them at a time, in turns between tenants, so that the other
-        connections are left to what is short."""
+    async def _run_in_turn(self, tenant_id: int, steps: Steps[T]) -> T:
         with closing(steps):  # as in `SessionPool.run`, where there was no turn
-            return await self._turns.run_here(tenant_id, partial(self.run, tenant_id, steps))
+            return await self._turns.run_here(tenant_id, partial(self._run, tenant_id, steps))
 
     async def _again_if_lost(self, asked: Sequence[Statement]) -> list[list[Row]]:
         """An idle connection may be lost without anybody having noticed yet."""
@@ -149,9 +180,6 @@ class ReadSessions:
                 raise
         async with self._sessions.connection() as connection:
             return await trip(connection, asked, READ_ANSWERS_WITHIN)
-
-    async def close(self) -> None:
-        await self._sessions.close()
 
 
 class Writers:

@@ -8,6 +8,7 @@ the node's connections when the server behind it is replaced, so whatever commit
 transaction.
 """
 
+from threading import Lock
 from typing import Final
 
 import psycopg
@@ -26,6 +27,8 @@ class DatabaseSource:
     def __init__(self, url: str) -> None:
         self.url = url
         self._history: str | None = None
+        self._looking = Lock()
+        """Held while a history is compared: what reads makes its connections on another thread."""
 
     def forget(self) -> None:
         """Accept whatever history the next connection finds: nothing is remembered of the former one."""
@@ -33,9 +36,10 @@ class DatabaseSource:
 
     def accepts(self, history: str | None) -> bool:
         """Whether this is the history that connections have found so far."""
-        if self._history is None:
-            self._history = history
-        return history is not None and history == self._history
+        with self._looking:
+            if self._history is None:
+                self._history = history
+            return history is not None and history == self._history
 
     def check(self, history: str | None) -> None:
         """Raises psycopg's OperationalError where this is not the history that connections have found so far."""
