@@ -4,6 +4,7 @@ The event loop does everything that does not block. Long work on it (a large lis
 of an import) is done in slices, at most one in each round of the loop (`loop_turns.py`). These threads do the rest:
 
 - on SQLite, one that writes (groups of jobs, one commit each), one that copies the WAL back, and two that read
+- on PostgreSQL, one with an event loop of its own (`loop_thread.py`) that reads
 - one for the free disk space, one for bodies that are large or malformed, one for hashes of passwords
 - one for pages and overviews that take long to render
 - four for files
