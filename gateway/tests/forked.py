@@ -76,7 +76,7 @@ def run_to_end(
     with tempfile.TemporaryDirectory() as made:
         streams = Streams(*(Path(made, name) for name in Streams._fields))
         for path, content in zip(streams, (stdin, "", ""), strict=True):
-            path.write_text(content)
+            path.write_bytes(content.encode(errors="surrogateescape"))
         process = Forked(arguments, environment, streams)
         try:
             code = process.wait(timeout)

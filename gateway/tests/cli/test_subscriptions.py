@@ -4,9 +4,12 @@ from pathlib import Path
 
 import apsw
 import pytest
+from gateway.tests.acceptance.client import until
 from gateway.tests.cli import command
-from gateway.tests.cli.command import NOWHERE, Endpoint, Run, json_of
+from gateway.tests.cli.command import NOWHERE, Endpoint, Run, create, json_of
 from gateway.tests.sqlite_file import database_file
+
+from signalpost_receiver.sign import Signer
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +107,44 @@ def test_a_secret_is_rotated_and_promoted(run: Run, subscription: str) -> None:
     run("subscriptions", "rotate", subscription)
     assert "result      delivered\n" in run("subscriptions", "test", subscription, "--new-secret").stdout
     assert json_of(run("subscriptions", "promote", subscription, "--json"))["id"] == subscription
+
+
+def test_a_new_subscription_is_checked_without_being_made(run: Run) -> None:
+    before = run("subscriptions", "list", "--json").stdout
+    checked = run("subscriptions", "create", NOWHERE, "--secret", "our own secret", "--dry-run")
+    assert checked.stdout == "Nothing is wrong with it. Nothing was created.\n"
+    assert json_of(run("subscriptions", "create", NOWHERE, "--dry-run", "--json")) == {"valid": True}
+    wrong = run("subscriptions", "create", "ftp://x", "--rate-limit", "0", "--dry-run", code=1).stderr
+    assert "  URL: " in wrong
+    assert "  --rate-limit: " in wrong
+    assert run("subscriptions", "list", "--json").stdout == before
+
+
+def test_a_signature_is_checked_without_the_secret(run: Run, endpoint: Endpoint) -> None:
+    secret = "a secret of ours"
+    made = json_of(run("subscriptions", "create", endpoint.url, "--secret", secret, "--json"))["id"]
+    body = '{"id":"8cfa669c-41cc-412c-858d-0374e2c007fc","title":"Größe"}'
+    check = ("subscriptions", "check-signature", made, "--signature")
+    fitting = Signer(secret).page_signature(body.encode())
+    assert run(*check, fitting, stdin=body).stdout == "fits  plexus-webhook-signature\n  It fits the secret.\n"
+    assert json_of(run(*check, fitting, "--json", stdin=body)) == {"fits": True, "detail": "It fits the secret."}
+    other = run(*check, fitting.upper(), stdin=body, code=1)
+    assert other.stdout.startswith("does not fit  plexus-webhook-signature\n  It is in upper case")
+    assert "The signature does not fit" in other.stderr
+    assert json_of(run(*check, "0" * 128, "--json", stdin=body, code=1))["fits"] is False
+    assert secret not in other.stdout + other.stderr
+    run("subscriptions", "delete", made)
+
+
+def test_a_signature_is_checked_against_an_event_as_it_is_sent(run: Run, subscription: str, endpoint: Endpoint) -> None:
+    create(run, title="Größe")
+    until(lambda: endpoint.headers)
+    signature, event = (endpoint.headers[-1][name] for name in ("plexus-webhook-signature", "webhook-id"))
+    check = ("subscriptions", "check-signature", subscription, "--signature", signature)
+    assert run(*check, "--event", event).stdout.startswith("fits")
+    nothing = run(*check, "--event", subscription, code=1).stderr
+    assert "signalpost deliveries list" in nothing
+    assert "must be UTF-8" in run(*check, stdin="\udcff", code=2).stderr
 
 
 def test_a_working_endpoint_passes_its_test(run: Run, subscription: str, endpoint: Endpoint) -> None:

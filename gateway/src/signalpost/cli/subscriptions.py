@@ -7,19 +7,19 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from signalpost.cli.assignments import assignments, filled, read_json
-from signalpost.cli.client import CommandError, Misuse, connect, path
+from signalpost.cli.client import Client, Misuse, connect, path
 from signalpost.cli.declared.command import apply, export
 from signalpost.cli.destinations import kinds
 from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
+from signalpost.cli.subscription_checks import EventType, SubscriptionId, check_signature, preview, try_
 from signalpost.domain.names import did_you_mean
 
 app = App(name="subscriptions", help_format="markdown")
 
-app.command(apply)
-app.command(export)
+for command in (apply, export, preview, check_signature):
+    app.command(command)
+app.command(try_, name="test")
 
-SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="ID of the subscription.")]
-EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 ALL: tuple[EventType, ...] = ("documentCreated", "documentUpdated", "documentDeleted")
 Types = Annotated[
     list[EventType] | None, Parameter(name="--event-type", negative="", help="An event type; repeatable.")
@@ -131,6 +131,9 @@ def create(
     rate_limit: RateLimit = None,
     retry_delays: RetryDelays = None,
     status: Status = None,
+    dry_run: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Only check what it would be made of; create nothing.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Create a subscription: for a webhook by its URL, or for a connection by a preset or a kind.
@@ -151,7 +154,10 @@ def create(
         raise Misuse("Name one: the URL of a webhook, --preset, or --kind.")
     recipe, options = ({}, OPTIONS) if preset is None else _filled_preset(preset, assignments(set_ or (), "--set"))
     body = {"eventTypes": list(ALL), **recipe, **_given(asked)}
-    _show(connect(options).call("POST", path("subscriptions"), body=body).content, as_json)
+    if dry_run:
+        _check(connect(options), body, as_json)
+    else:
+        _show(connect(options).call("POST", path("subscriptions"), body=body).content, as_json)
 
 
 @app.command
@@ -276,70 +282,6 @@ def promote(subscription: SubscriptionId, /, *, as_json: Json = False) -> None:
         say("Promoted. From now on only the new secret signs.")
 
 
-@app.command(name="test")
-def try_(
-    subscription: SubscriptionId,
-    /,
-    *,
-    event_type: Annotated[
-        EventType | None, Parameter(help="Event type of the sample; the first subscribed one if left out.")
-    ] = None,
-    new_secret: Annotated[
-        bool,
-        Parameter(negative="", help="During a rotation: sign with the new secret alone, as after a promotion."),
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Send a sample event now, outside the log, and show the endpoint's answer. Exit code 1 if it was not delivered.
-
-    Through a connection goes the newest event that the subscription wants, or a sample if there is none.
-
-    Example: signalpost subscriptions test 01a20e92-1d5f-76d4-985f-8a63b2c66f94
-    """
-    body = _given({"eventType": event_type, "secret": "next" if new_secret else None})
-    result = connect().call("POST", path("subscriptions", subscription, "test"), body=body).content
-    if as_json:
-        print_json(result)
-    else:
-        del result["exchange"]  # what went over the wire is for --json, and for the console
-        diagnosis = result.pop("diagnosis")
-        result |= {} if diagnosis is None else {"diagnosis": f"{diagnosis['title']} {diagnosis['forUs']}"}
-        print_facts({"result": "delivered" if result.pop("delivered") else "not delivered", **result})
-    if result["error"] is not None:
-        what = "Nothing was sent" if result["error"] == "skipped" else "The event was not delivered"
-        raise CommandError(f"{what}: {result['detail'] or result['error']}")
-
-
-@app.command
-def preview(
-    subscription: SubscriptionId,
-    event: Annotated[str, Parameter(name="EVENT", help="ID of a past event.")],
-    /,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Show the exact request that a past event would become, or why there is none. Nothing is sent.
-
-    Example: signalpost subscriptions preview 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-2b1c-7f00-8a63-b2c66f94aaaa
-    """
-    made = connect().call("POST", path("subscriptions", subscription, "preview"), body={"eventId": event}).content
-    request = made["request"]
-    if as_json:
-        print_json(made)
-    elif request is None:
-        say(made["why"])
-    else:
-        waits = {} if made["waits"] is None else {"waits": f"{made['waits']} s after the event"}
-        print_facts({**waits, **_shown(request)})
-        for following in made["then"]:
-            say("\nIf the vendor has nothing of this document yet, then:\n")
-            print_facts(_shown(following))
-
-
-def _shown(request: dict[str, Any]) -> dict[str, Any]:
-    return {**request, "body": json.dumps(request["body"], ensure_ascii=False)}
-
-
 @app.command
 def delete(subscription: SubscriptionId, /) -> None:
     """Delete a subscription. Nothing more is sent.
@@ -395,6 +337,14 @@ def _delays(text: str | None) -> list[int] | None:
         return [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:
         raise Misuse(f"Write --retry-delays as seconds with commas, such as 10,60,300, not {text}") from None
+
+
+def _check(client: Client, body: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - the command's own option
+    client.call("POST", path("subscriptions", "check"), body=body)
+    if as_json:
+        print_json({"valid": True})
+    else:
+        say("Nothing is wrong with it. Nothing was created.")
 
 
 def _show(subscription: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - the command's own option
