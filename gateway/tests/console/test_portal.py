@@ -13,6 +13,7 @@ from gateway.tests.domain.test_portal_link import png
 from signalpost.console.portal.theme import css
 from signalpost.domain.portal_link import OPEN_WITHIN, Mode, Theme
 from signalpost.domain.timestamps import SECOND
+from signalpost_receiver.sign import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -297,6 +298,7 @@ def test_what_the_link_does_not_allow_is_refused_also_without_its_button(shop: S
     for page, do in (
         *((path, do) for do in ("test", "pause", "resume", "change", "headers", "rotate", "promote")),
         (f"{path}/deliveries/{shop.event}", "send"),
+        (f"{path}/deliveries/{shop.event}", "check"),
         (f"{path}/again", "plan"),
         (f"{path}/again", "start"),
         ("/portal/subscriptions/new", "create"),
@@ -351,6 +353,33 @@ def test_a_customer_changes_tests_rotates_and_sends_again_by_forms_alone(shop: S
     made = guest.post("/portal/subscriptions/new", form)
     assert b"whsec_" in made.body
     assert "b.example.com" in guest.open()
+
+
+def test_a_customer_checks_the_signature_that_they_compute(shop: Shop) -> None:
+    secret = "a secret of theirs"
+    own = shop.world.create_subscription(name="Computes", secret=secret)["id"]
+    shop.world.create_document(title="Größe")
+    event = shop.world.events()[-1]["event"]["id"]
+    path = f"/portal/subscriptions/{own}/deliveries/{event}"
+    sent = shop.world.get(f"/v1{path.removeprefix('/portal')}/event").body
+    right = Signer(secret).page_signature(sent)
+    may_see, may_not = (Guest(shop.world).enter(can=can) for can in (["secret", "payload"], ["secret"]))
+
+    def says(guest: Guest, **form: str) -> str:
+        answer = guest.post(path, {"do": "check", "body": "", **form})
+        assert answer.status == 200, answer.body
+        return answer.body.decode()
+
+    for said in (says(may_see, signature=right), says(may_not, signature=right, body=sent.decode())):
+        assert "It fits the secret." in said
+        assert secret not in said
+    assert "in upper case" in says(may_see, signature=right.upper())
+    assert "Left empty" not in may_not.open(path)
+    assert may_not.post(path, {"do": "check", "signature": right}).status == 403
+    hostile = says(may_not, signature=HOSTILE, body=HOSTILE)
+    assert HOSTILE not in hostile
+    assert hostile.count("&lt;script&gt;") >= 2
+    assert "Check a signature" not in Guest(shop.world).enter(can=["payload"]).open(path)
 
 
 # --- Looks ------------------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ class Capability(StrEnum):
     """To change where it is sent and with which headers, to pause and to resume."""
     CREATE = "create"
     SECRET = "secret"  # noqa: S105
-    """To rotate the secret."""
+    """To rotate the secret, and to check signatures with it."""
 
 
 class LinkState(StrEnum):

@@ -96,6 +96,7 @@ ROUTES = (
         summary="Check a signature with a subscription's secret, and learn why it does not fit",
         roles=SUBSCRIBES,
         handler=check_signature,
+        portal=Capability.SECRET,
         body=RequestBody(SignatureCheck),
         replies={200: Reply("Whether it fits the body.", SignatureVerdict)},
         errors=(NotFound, Conflict),

@@ -144,13 +144,18 @@ async def send_again(visit: Visit) -> SeeOther:
 
 async def check(visit: Visit) -> ShownOnce:
     """Whether somebody's signature is of the body that they give, or of this event's."""
+    return ShownOnce("delivery.html", msgspec.structs.replace(await view(visit), checked=await checked(visit)))
+
+
+async def checked(visit: Visit) -> SignatureVerdict:
+    """What comes of the signature that was typed. Where no body was, it is of this event's, if the visitor may read
+    that."""
     of, body = visit.params["id"], visit.form.get("body", [""])[0]
     if not body:
-        event = await visit.calls.read("read_event", msgspec.Raw, id=visit.params["eventId"])
-        body = bytes_of(event).decode()
+        event_id = visit.params["eventId"]
+        body = bytes(await visit.calls.read("read_delivered_event", msgspec.Raw, id=of, eventId=event_id)).decode()
     asked = {"signature": visit.given("signature"), "body": body}
-    said = msgspec.json.decode(await visit.calls.change("check_signature", asked, id=of), type=SignatureVerdict)
-    return ShownOnce("delivery.html", msgspec.structs.replace(await view(visit), checked=said))
+    return msgspec.json.decode(await visit.calls.change("check_signature", asked, id=of), type=SignatureVerdict)
 
 
 async def pause(visit: Visit) -> SeeOther:

@@ -18,7 +18,7 @@ CAPABILITIES: Final[Mapping[Capability, str]] = {
     Capability.REPLAY: "send many again",
     Capability.EDIT: "change the endpoint, pause and resume it",
     Capability.CREATE: "create endpoints (only with all subscriptions)",
-    Capability.SECRET: "rotate the secret",
+    Capability.SECRET: "rotate the secret, check signatures",
 }
 """What a link can allow beside looking, in words."""
 TICKED_AT_FIRST: Final = (Capability.PAYLOAD, Capability.TEST, Capability.RETRY)

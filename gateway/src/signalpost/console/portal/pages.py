@@ -14,9 +14,15 @@ from signalpost.api.routing.shapes.deliveries import (
     ReplayPage,
     ShownReplay,
 )
-from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, Subscription, SubscriptionPage
+from signalpost.api.routing.shapes.subscriptions import (
+    NewSubscription,
+    SecretStatus,
+    SignatureVerdict,
+    Subscription,
+    SubscriptionPage,
+)
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
-from signalpost.console.pages import replays, subscription, subscriptions
+from signalpost.console.pages import delivery, replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of, none_listed
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.portal_link import Capability
@@ -147,17 +153,25 @@ class OneDelivery(Struct, frozen=True):
     subscription: Subscription
     body: str | None
     """The event as it is sent, indented; None for whom that is not shown to."""
+    checked: SignatureVerdict | None = None
+    """What came of the signature that was just checked."""
 
 
 async def view_delivery(visit: Visit) -> OneDelivery:
     of, event_id = visit.params["id"], visit.params["eventId"]
-    delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
+    read = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
     found = await visit.calls.read("read_subscription", Subscription, id=of)
     body = None
     if visit.may(Capability.PAYLOAD):
         sent = await visit.calls.read("read_delivered_event", msgspec.Raw, id=of, eventId=event_id)
         body = msgspec.json.format(bytes(sent), indent=2).decode()
-    return OneDelivery(delivery, found, body)
+    return OneDelivery(read, found, body)
+
+
+async def check(visit: Visit) -> ShownOnce:
+    """Whether a signature that the customer computes is right."""
+    shown = msgspec.structs.replace(await view_delivery(visit), checked=await delivery.checked(visit))
+    return ShownOnce("portal/delivery.html", shown)
 
 
 async def send_again(visit: Visit) -> SeeOther:
@@ -254,7 +268,7 @@ PAGES = (
         title="Delivery",
         template="portal/delivery.html",
         view=view_delivery,
-        forms={"send": send_again},
+        forms={"send": send_again, "check": check},
         done={"sent": "One more attempt is being made now."},
     ),
     Page(
