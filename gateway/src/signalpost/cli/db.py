@@ -210,7 +210,10 @@ def scrub(
 
     Example: signalpost db scrub --remove-orphans
     """
-    with existing_database(data_dir, database_url).files() as register:
+    database = existing_database(data_dir, database_url)
+    if remove_orphans:
+        database.require_changes()  # a standby may not know yet which versions point to a file
+    with database.files() as register:
         found, removed = asyncio.run(file_scrub.scrubbed(folder(data_dir), register, remove=remove_orphans))
     if as_json:
         print_json(file_scrub.as_json(found, removed))

@@ -21,6 +21,7 @@
     │   ├── Stopping           the gateway is shutting down
     │   ├── TooManyConnections the request was not read
     │   ├── DiskNearlyFull     nothing was changed
+    │   ├── DatabaseReadOnly   nothing was changed
     │   └── OutcomeUnknown     the change may or may not have been made
     └── StartError             the operator: a data directory in use, a database of another program
         └── WrongSetting       a setting with an invalid value
@@ -203,6 +204,20 @@ class DiskNearlyFull(Unavailable):
         super().__init__(
             "The gateway's disk is nearly full: nothing was changed. Its operator must free space. Retry later.",
             retry_after=30,
+        )
+
+
+class DatabaseReadOnly(Unavailable):
+    """The PostgreSQL server takes no changes. `detail` is for clients; as a string it tells an operator what to do."""
+
+    def __init__(self) -> None:
+        super().__init__("The database takes no changes now: nothing was changed. Repeat the request in a moment.")
+
+    def __str__(self) -> str:
+        return (
+            "The PostgreSQL server is read-only: it is a standby, or was restored and not promoted yet, or has "
+            "default_transaction_read_only on. Promote it (SELECT pg_promote()), or have DATABASE_URL name the server "
+            "that takes changes. Of several servers, target_session_attrs=read-write in the URL finds that one."
         )
 
 

@@ -288,7 +288,7 @@ class Engine:
         since = self.lanes.failing_since
         recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
         knows_keys = self._follower.knows_keys(self._clock.steady())
-        keys = None if knows_keys else "The database does not answer this node: it refuses every API key until it does."
+        keys = None if knows_keys else "It is not known which API keys were revoked: this node refuses all until it is."
         return " ".join(filter(None, (self.disk.trouble, self._node.trouble, keys, recording))) or None
 
     @property

@@ -113,6 +113,10 @@ class Database(Protocol):
         """Keep every other process from running a gateway on it. Raises StartError where one already does."""
         ...
 
+    def require_changes(self) -> None:
+        """Raises StartError where its server takes no changes, as a standby does."""
+        ...
+
     def check(self) -> list[str]:
         """What is wrong with it, a sentence for each fault."""
         ...

@@ -145,15 +145,17 @@ class Follower:
 
     async def _poll(self) -> None:
         fleet, before = self._store.fleet, None
+
+        async def read() -> None:
+            nonlocal before
+            marks = await fleet.marks()
+            if marks is not before:  # beats tell all of them again
+                self.hear_all(marks)
+                before = marks
+
         while True:
             await asyncio.sleep(fleet.terms.poll_hearing_every if fleet.hears else fleet.terms.poll_every)
-            try:
-                marks = await fleet.marks()
-                if marks is not before:  # beats tell all of them again
-                    self.hear_all(marks)
-                    before = marks
-            except Exception as error:
-                _note_unread("the marks of tenants", error)
+            await self._repeated(read, "the marks of tenants")
 
     async def _read_keys(self, version: int, at: int) -> None:
         try:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from math import inf
 
-from signalpost.domain.errors import SignalpostError
+from signalpost.domain.errors import DatabaseReadOnly, SignalpostError
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.fleet.lease import Lease
 from signalpost.runtime.clock import Clock
@@ -55,13 +55,16 @@ class Node:
         self._hear_time = hear_time
         self._last: Beat | None = None
         self._beat_at: int | None = None
-        self._failing_since: int | None = None
+        self._failure: Exception | None = None
+        """Why the last beat failed; None if it succeeded."""
         self.is_draining = False
         """Whether this node is ending."""
 
     @property
     def trouble(self) -> str | None:
-        """Why this node cannot work, in a sentence for an operator; None if it can."""
+        """Why this node cannot work, in sentences for an operator; None if it can."""
+        if isinstance(self._failure, DatabaseReadOnly):
+            return f"{self._failure} Until then this node takes no changes, and sends nothing once its lease has ended."
         if self._lease.holds:
             return None
         return "The database does not answer this node: it starts no attempts until it does."
@@ -106,13 +109,15 @@ class Node:
         every = self._fleet.terms.beat_every
         is_current = True
         while every < inf:
-            await asyncio.sleep(every if self._failing_since is None else AGAIN_AFTER)
+            await asyncio.sleep(every if self._failure is None else AGAIN_AFTER)
             try:
                 is_current = is_current and await self._beat_and_tell(on_beat)
                 if not is_current:
                     await begin_anew()
                     is_current = True
-                self._failing_since = None
+                if self._failure is not None:
+                    log.info("this node beats again")
+                self._failure = None
             except Exception as error:
                 self._note_failed(error)
 
@@ -155,10 +160,9 @@ class Node:
     def _note_failed(self, error: Exception) -> None:
         if not isinstance(error, SignalpostError):
             log.exception("a beat of this node failed with an unexpected error")
-        elif self._failing_since is None:
+        elif type(error) is not type(self._failure):
             log.warning("this node could not beat; trying again", error=str(error))
-        if self._failing_since is None:
-            self._failing_since = self._clock.steady()
+        self._failure = error
 
 
 def _is_earlier(before: Beat, known: Mapping[int, TenantMark], beat: Beat) -> bool:

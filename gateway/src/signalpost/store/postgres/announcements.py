@@ -99,6 +99,7 @@ class Announcements:
     # --- Listening ----------------------------------------------------------------------------------------------------
 
     async def _listen(self, on_marks: OnMarks) -> None:
+        is_told = False
         while True:
             try:
                 async with await self._source.connect_anyway() as connection:
@@ -107,7 +108,9 @@ class Announcements:
                         return
                     await self._hear(connection, on_marks)
             except (psycopg.Error, StartError) as error:
-                log.warning("the connection that listens was lost; connecting again", error=str(error))
+                if self.are_heard or not is_told:
+                    log.warning("the connection that listens was lost; connecting again", error=str(error))
+                is_told = True
             finally:
                 self.are_heard = False
             await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311

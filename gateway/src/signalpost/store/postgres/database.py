@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.errors import StartError, Unavailable
+from signalpost.domain.errors import DatabaseReadOnly, StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
 from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, Pruned, Restored, Space
 from signalpost.store.packing.access import KEY_COLUMNS, pack_key
@@ -24,6 +24,8 @@ from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.checks import check
+from signalpost.store.postgres.connect import DatabaseConnection
+from signalpost.store.postgres.errors import as_told
 from signalpost.store.postgres.file_register import PostgresFileRegister
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.partitions import DAYS_AHEAD, Partitions, existing
@@ -38,6 +40,7 @@ DEAD_AFTER: Final = 12 * SECOND
 """A node that was not heard of for so long is dead."""
 _PRUNED: Final = ("event", "step", "attempt", "delivery", "made", "idempotency", "subscription", "connection")
 _IS_THERE: Final = "SELECT to_regclass('fleet') IS NOT NULL"
+_IS_READ_ONLY: Final = "SELECT current_setting('transaction_read_only')::boolean"
 _NODES: Final = (
     "SELECT count(*) FROM node WHERE beat_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1"
 )
@@ -91,6 +94,11 @@ class PostgresDatabase:
                 f"{nodes} nodes are at work on the database. They do this by themselves; otherwise stop them first."
             )
         yield
+
+    def require_changes(self) -> None:
+        [(is_read_only,)] = self._run(lambda readers, _: readers.rows(EVERY_TENANT, _IS_READ_ONLY))
+        if is_read_only:
+            raise _refused(DatabaseReadOnly())
 
     def check(self) -> list[str]:
         return self._run(lambda readers, _: readers.run(EVERY_TENANT, steps_of(check()), UNBOUNDED))
@@ -152,11 +160,11 @@ class PostgresDatabase:
             with psycopg.connect(self._url, autocommit=True, prepare_threshold=None) as connection:
                 yield PostgresFileRegister(connection)
         except psycopg.Error as error:
-            raise _unusable(error) from None
+            raise _refused(as_told(error)) from None
 
     def _run(self, ask: Callable[[ReadSessions, Writers], Coroutine[Any, Any, T]]) -> T:
         async def asking() -> T:
-            source = DatabaseSource(self._url)
+            source = _AnyServer(self._url)
             readers, writers = ReadSessions(source, 1), Writers(source, 1)
             try:
                 return await ask(readers, writers)
@@ -167,11 +175,18 @@ class PostgresDatabase:
         try:
             return asyncio.run(asking())
         except (psycopg.Error, Unavailable) as error:
-            raise _unusable(error) from None
+            raise _refused(error) from None
 
 
-def _unusable(error: Exception) -> StartError:
-    return StartError(f"The database cannot be used: {error}")
+class _AnyServer(DatabaseSource):
+    """A standby too: much can be looked at there, and what would be changed is refused by the server."""
+
+    async def connect(self) -> DatabaseConnection:
+        return await self.connect_anyway()
+
+
+def _refused(error: Exception) -> StartError:
+    return StartError(str(error) if isinstance(error, DatabaseReadOnly) else f"The database cannot be used: {error}")
 
 
 # --- Pruning ----------------------------------------------------------------------------------------------------------

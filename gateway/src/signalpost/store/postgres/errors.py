@@ -4,7 +4,7 @@ from typing import Final
 
 import psycopg
 
-from signalpost.domain.errors import DiskNearlyFull, StartError, Unavailable
+from signalpost.domain.errors import DatabaseReadOnly, DiskNearlyFull, StartError, Unavailable
 
 _LATER: Final = "The database could not do this now: nothing was changed. Repeat the request."
 _GONE: Final = "The database does not answer: repeat the request in a moment."
@@ -17,12 +17,14 @@ NOT_AS_IT_WAS: Final = "22012"
 """`division_by_zero`: how a statement fails that has not found the rows as they were read."""
 _BUSY: Final = frozenset(
     {
-        *("25006", "40001", "40P01", LOCK_NOT_AVAILABLE, NOT_AS_IT_WAS),
+        *("40001", "40P01", LOCK_NOT_AVAILABLE, NOT_AS_IT_WAS),
         *("57014", "25P03", "25P04", "53200", "53300", "53400"),
     }
 )
-"""A server that is a standby, conflicts of transactions, rows that are not as they were read, time-outs, and what the
-server has too little of."""
+"""Conflicts of transactions, rows that are not as they were read, time-outs, and what the server has too little of."""
+_READ_ONLY: Final = "25006"
+_ONLY_READ_ONLY: Final = ("session is read-only", "server is in hot standby mode")
+"""What libpq says where the URL asks for a server that takes changes, and none of those that answer does."""
 _CONFLICTS: Final = frozenset({"40001", "40P01", "23505", LOCK_NOT_AVAILABLE, "25P03", NOT_AS_IT_WAS})
 """Two rows of the same name or id, added at the same time, are a conflict too: the second try finds the first row."""
 _FULL: Final = "53100"
@@ -43,8 +45,10 @@ class NotOwner(Unavailable):
         )
 
 
-def unreachable(error: psycopg.Error) -> StartError:
-    """The error for whoever starts a node that cannot connect."""
+def unusable(error: psycopg.Error) -> StartError:
+    """The error for whoever starts a node that cannot connect, or to a server that takes no changes."""
+    if is_read_only(error):
+        return StartError(str(DatabaseReadOnly()))
     advice = ""
     if _UNTRUSTED in str(error):
         advice = ". The file that sslrootcert names must have the authority that signed the server's certificate."
@@ -64,11 +68,18 @@ def is_lost(error: psycopg.Error) -> bool:
     return error.sqlstate.startswith(_GONE_CLASSES) or error.sqlstate in ("25P03", "25P04")
 
 
+def is_read_only(error: psycopg.Error) -> bool:
+    """Whether the server takes no changes, such as a standby."""
+    return error.sqlstate == _READ_ONLY or any(said in str(error) for said in _ONLY_READ_ONLY)
+
+
 def as_told(error: psycopg.Error) -> Exception:
     """The error for whoever asked, of a transaction that is known not to have been committed. What the data is to blame
     for, or a defect, comes back as it is."""
     if error.sqlstate == _FULL:
         return DiskNearlyFull()
+    if is_read_only(error):
+        return DatabaseReadOnly()
     if error.sqlstate in _BUSY:
         return Unavailable(_LATER)
     if is_lost(error):

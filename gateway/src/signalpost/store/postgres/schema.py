@@ -20,7 +20,7 @@ from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.store.migration import Migration, migrations_of
 from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip
-from signalpost.store.postgres.errors import LOCK_NOT_AVAILABLE, is_lost, unreachable
+from signalpost.store.postgres.errors import LOCK_NOT_AVAILABLE, is_lost, is_read_only, unusable
 from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
 
 MIGRATES_WITHIN: Final = 60
@@ -66,8 +66,8 @@ async def migrate(url: str, migrations: Sequence[Migration] = MIGRATIONS) -> Non
                 "The database has to be brought up to date by the user that owns it: run `signalpost db migrate` with "
                 "that user's DATABASE_URL, then start again."
             ) from None
-        if is_lost(error):
-            raise unreachable(error) from None
+        if is_lost(error) or is_read_only(error):
+            raise unusable(error) from None
         raise StartError(f"The database cannot be brought up to date: {error}") from None
 
 

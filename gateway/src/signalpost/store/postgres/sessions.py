@@ -20,7 +20,7 @@ from signalpost.domain.errors import OutcomeUnknown, Stopping
 from signalpost.runtime.loop_thread import LoopThread
 from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.store.postgres.connect import ANSWERS_WITHIN, DatabaseConnection, Row, Statement, trip, was_ended
-from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost
+from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost, is_read_only
 from signalpost.store.postgres.source import DatabaseSource
 
 T = TypeVar("T")
@@ -248,7 +248,7 @@ async def take(
 
 
 def _written(error: psycopg.Error) -> Exception:
-    if is_lost(error):
+    if is_lost(error) and not is_read_only(error):
         return OutcomeUnknown("The database was lost during the commit. Repeat with the same Idempotency-Key.")
     return as_told(error)
 

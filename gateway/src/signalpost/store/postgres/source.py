@@ -42,13 +42,17 @@ class DatabaseSource:
             return history is not None and history == self._history
 
     def check(self, history: str | None) -> None:
-        """Raises psycopg's OperationalError where this is not the history that connections have found so far."""
+        """Raises psycopg's OperationalError where this is not the history that connections have found so far, and
+        ReadOnlySqlTransaction where it is a standby's."""
+        if history is None:
+            raise psycopg.errors.ReadOnlySqlTransaction("the server is in recovery")
         if not self.accepts(history):
             raise psycopg.OperationalError("the database is not what it was before the connection was lost")
 
     async def connect(self) -> DatabaseConnection:
         """A new connection. Raises psycopg's OperationalError where there is none to be had, or its history is another
-        one, and StartError where the URL or the server's version is wrong."""
+        one, ReadOnlySqlTransaction where the server is a standby, and StartError where the URL or the server's version
+        is wrong."""
         connection = await self.connect_anyway()
         try:
             [[(history,)]] = await trip(connection, [HISTORY])

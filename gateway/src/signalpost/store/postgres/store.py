@@ -17,7 +17,7 @@ from signalpost.store.postgres.data_keys import PostgresDataKeys, prepare
 from signalpost.store.postgres.deliveries import PostgresDeliveries
 from signalpost.store.postgres.documents import PostgresDocuments
 from signalpost.store.postgres.erasures import PostgresErasures
-from signalpost.store.postgres.errors import unreachable
+from signalpost.store.postgres.errors import unusable
 from signalpost.store.postgres.fleet import PostgresFleet
 from signalpost.store.postgres.history import PostgresHistory
 from signalpost.store.postgres.lanes import PostgresLanes
@@ -115,5 +115,5 @@ async def open_postgres(
         finally:
             await writers.close()
     except psycopg.Error as error:
-        raise unreachable(error) from None
+        raise unusable(error) from None
     return PostgresStore(url, vault, notary, begin, clock, max_scanned)

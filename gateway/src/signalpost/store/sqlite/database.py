@@ -45,6 +45,8 @@ class SqliteDatabase:
         finally:
             lock.unlock()
 
+    def require_changes(self) -> None: ...
+
     def check(self) -> list[str]:
         return check(self._path)
 
