@@ -46,6 +46,8 @@ class Gate:
         """The node waits."""
         self.is_free = False
         """The node waits no more."""
+        self.process = 0
+        """The server's process to which the node's connection belongs."""
 
     async def pass_through(self) -> None:
         if not self.is_free:
@@ -74,6 +76,7 @@ class Gated(CommitConnection):
         for place in places:
             sql = statements[place].sql
             if any(part in sql for part in GATED):
+                self._gate.process = (await self._connected()).info.backend_pid
                 await self._gate.pass_through()
             [found[place]] = await super().trip([statements[place]])
         return [found[place] for place in range(len(statements))]
@@ -113,11 +116,12 @@ class Walk:
         await asyncio.gather(*tasks)
 
     async def _until_it_waits(self, gate: Gate, task: "asyncio.Task[object]") -> None:
-        """Wait until the node waits at its gate, is done, or waits for a lock of the other one."""
+        """Wait until the node waits at its gate, is done, or waits for a lock of the other one. Whether the other one
+        waits says nothing of this one, which may be on its way to the gate."""
         while not gate.is_there.is_set() and not task.done():
             await asyncio.sleep(0.001)
             blocked = await self._watcher.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = %s", (gate.process,)
             )
             if (await blocked.fetchone() or (0,))[0]:
                 return
@@ -130,6 +134,7 @@ async def broken_orders(shop: "Shop", make: "type[Tools]", steps: int, *, reads_
     for gate in gates:
         gate.is_free = True
     await shop.do(make.create(0))
+    await other.do(make.create(1))  # each has done once what is done for a first batch only
     url = shop._implementation.url(shop.folder).replace(f"{OWNER}@", f"{SUPERUSER}@")
     broken = 0
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as watcher:
