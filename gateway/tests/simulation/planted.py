@@ -38,7 +38,7 @@ from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.lanes import LaneFlushed
-from signalpost.store.sqlite import audit, lanes, publish, record, row_counts, store
+from signalpost.store.sqlite import audit, lanes, publish, record, replays, row_counts, store
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.writer import Writer
 
@@ -101,7 +101,7 @@ def _(right: Any) -> Any:
 def _(right: Any) -> Any:
     def append(self: Batch, tenant: Any, stamp: Any, *rest: Any) -> None:
         left_out = stamp.sequence % 20 == 19
-        right(self, tenant, stamp._replace(sequence=stamp.sequence + left_out), *rest)
+        right(self, tenant, replace(stamp, sequence=stamp.sequence + left_out), *rest)
 
     return append
 
@@ -193,7 +193,7 @@ def _(right: Any) -> Any:
     return begin_write
 
 
-@fault("forgets a retry by hand in a restart", lanes, "_retries")
+@fault("forgets a retry by hand in a restart", lanes, "retries")
 def _(_right: Any) -> Any:
     return lambda *_: {}
 
@@ -440,18 +440,9 @@ def _(right: Any) -> Any:
     return queue
 
 
-@fault("begins a replay anew after a restart", record, "replays")
-def _(right: Any) -> Any:
-    class Replays:
-        feed = staticmethod(right.feed)
-
-        @staticmethod
-        def write_progress(_connection: Any, _fed: Any) -> None: ...
-
-        write_ended = staticmethod(right.write_ended)
-        count_abandoned = staticmethod(right.count_abandoned)
-
-    return Replays
+@fault("begins a replay anew after a restart", replays, "write_progress")
+def _(_right: Any) -> Any:
+    return lambda _connection, _fed: None
 
 
 @fault("believes a row as recorded that changed since", Lane, "_row_now")

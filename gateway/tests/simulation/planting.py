@@ -59,6 +59,7 @@ class Faults:
         return plant
 
     def find(self, planted: Fault, folder: Path, first: int = 1, most: int | None = None) -> Found:
+        broke_down = ""
         with planted.planted():
             for number in range(self._most if most is None else most):
                 try:
@@ -67,7 +68,8 @@ class Faults:
                     # A fault that only breaks down would count as found otherwise.
                     if not str(violation).startswith("defects: "):
                         return Found(number + 1, str(violation))
-        return Found(0, "not found")
+                    broke_down = f", but it breaks down: {violation}"
+        return Found(0, f"not found{broke_down}")
 
     def main(self, about: str | None) -> int:
         """Look for every fault, and tell after how many seeds each was found. Returns the exit code."""

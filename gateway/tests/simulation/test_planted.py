@@ -32,3 +32,10 @@ def test_each_fault_has_a_name_of_its_own() -> None:
     names = [each.name for each in FAULTS.all]
     assert len(set(names)) == len(names) >= 20
     assert set(SOON) <= set(names)
+
+
+@pytest.mark.parametrize("planted", FAULTS.all, ids=lambda each: each.name)
+def test_each_fault_has_a_place(planted: Fault) -> None:
+    """What it replaces may have got another name meanwhile."""
+    with planted.planted():
+        pass
