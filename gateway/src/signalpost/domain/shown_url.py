@@ -64,11 +64,13 @@ def _pieces(url: str) -> Iterator[_Piece]:
     address, question_mark, query = url.partition("?")
     scheme, separator, rest = address.partition("://")
     authority, *segments = rest.split("/")
-    yield _Piece(f"{scheme}{separator}{authority}")
     shown = _shown_segments(host, len(segments))
-    for position, segment in enumerate(segments):
+    yield _Piece(scheme + separator + "/".join((authority, *segments[:shown])))
+    for segment in segments[shown:]:
         yield _Piece("/")
-        yield _Piece(segment, is_struck=position >= shown and segment != "")
+        yield _Piece(segment, is_struck=segment != "")
+    if not question_mark:
+        return
     yield _Piece(question_mark)
     for position, parameter in enumerate(query.split("&")):
         yield _Piece("&" if position else "")
