@@ -168,10 +168,10 @@ GOOD: list[tuple[str, str, Any]] = [
 BAD: dict[str, tuple[list[str], str]] = {
     "tenant_limits": (
         ["documents", "documents=", "documents=-1", "documents=x", "pages=5", "documents=1,documents=2", "inFlight=0"],
-        "must be NAME=NUMBER, separated by commas, with names of requestsPerSecond",
+        "must be NAME=NUMBER, separated by commas; the names are requestsPerSecond",
     ),
-    "data_dir": (["", " "], "must not be empty; leave it out for the default"),
-    "host": (["", " "], "must not be empty; leave it out for the default"),
+    "data_dir": (["", " "], "must not be empty; leave it out to get the default"),
+    "host": (["", " "], "must not be empty; leave it out to get the default"),
     "port": (
         ["", "-1", "65536", "80 80", " 80", "80 ", "+80", "8080.0", "http", "0x50", "٨٠", "²", "9" * 5000],
         "must be a whole number from 0 to 65535",
@@ -188,8 +188,8 @@ BAD: dict[str, tuple[list[str], str]] = {
          "https://example.com:0", 'https://example.com/"', "https://example.com/" + "x" * 512],
         "must be http(s)://host[:port][/path], such as https://signalpost.example.com",
     ),
-    "tls_cert": (["", " "], "must not be empty; leave it out for the default"),
-    "tls_key": (["", " "], "must not be empty; leave it out for the default"),
+    "tls_cert": (["", " "], "must not be empty; leave it out to get the default"),
+    "tls_key": (["", " "], "must not be empty; leave it out to get the default"),
     "trusted_proxies": (["proxy.example", "10.0.0.1/8", "*"], ""),
     "metrics_port": (["", "-1", "65536", "none"], "must be a whole number from 0 to 65535"),
     "master_key": (
@@ -197,7 +197,7 @@ BAD: dict[str, tuple[list[str], str]] = {
          base64.b64encode(bytes(33)).decode(), BASE64.replace("A", "*", 1), MASTER_KEY.hex()],
         "must be 32 bytes as base64",
     ),
-    "master_key_file": (["", " "], "must not be empty; leave it out for the default"),
+    "master_key_file": (["", " "], "must not be empty; leave it out to get the default"),
     "operator_key": (
         ["", "secret", KEY[:-1], KEY + "a", KEY.upper(), " " + KEY, KEY + "\n", KEY[:-1] + "é", KEY[:-1] + "="],
         "must be sp_ and 43 letters, digits, - or _",

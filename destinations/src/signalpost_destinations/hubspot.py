@@ -94,7 +94,7 @@ class HubSpotConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Has the value",
-            description="The value of that property in the document's record.",
+            description="The value by which the document's record is found in that property.",
             examples=["{{ document.referenceId }}"],
         ),
     ]
@@ -102,7 +102,7 @@ class HubSpotConfig(Body, frozen=True, kw_only=True):
         dict[PropertyName, Value],
         Meta(
             title="Properties",
-            description="What to set, by the internal names of the properties. An empty text clears one.",
+            description="The properties to set, by their internal names. An empty text clears one.",
             examples=[{"dealstage": "closedwon", "amount": "{{ document.contractValue }}"}],
             max_length=MAX_PROPERTIES,
         ),
@@ -162,7 +162,7 @@ class HubSpot(Destination[HubSpotConnection, HubSpotConfig]):
                 Input(
                     name="matchValue",
                     title="Has the value",
-                    description="The value of that property in the document's deal.",
+                    description="The value by which the document's deal is found in that property.",
                     pointer="/config/matchValue",
                     example="{{ document.externalId }}",
                     default="{{ document.referenceId }}",

@@ -82,8 +82,8 @@ class TeamsConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Text",
-            description="The text below it, in Markdown: **bold**, _italic_, [a link](https://example.com). What "
-            "placeholders bring is shown as it is.",
+            description="The text below it, in Markdown: **bold**, _italic_, [a link](https://example.com). Values of "
+            "placeholders are shown literally.",
             examples=["With {{ document.counterpartyName | default: 'nobody else' }}."],
         ),
     ] = ""

@@ -303,7 +303,9 @@ class Gateway:
         if settings.oidc_issuer is None:
             return None
         if settings.oidc_client_id is None or settings.public_url is None:
-            raise StartError("OIDC_ISSUER needs OIDC_CLIENT_ID, and PUBLIC_URL to be sent back to.")
+            raise StartError(
+                "OIDC_ISSUER needs OIDC_CLIENT_ID and PUBLIC_URL, to which the provider sends people back."
+            )
         client = OidcClient(
             issuer=settings.oidc_issuer,
             id=settings.oidc_client_id,

@@ -142,7 +142,7 @@ def _tenant_limits(text: str) -> TenantLimits:
         patch: LimitsPatch = body.read(LimitsPatch, said)
     except (ValueError, Invalid):
         known = ", ".join(field.encode_name for field in fields(TenantLimits))
-        raise ValueError(f"must be NAME=NUMBER, separated by commas, with names of {known}") from None
+        raise ValueError(f"must be NAME=NUMBER, separated by commas; the names are {known}") from None
     return patch.applied_to(NO_LIMITS)
 
 
@@ -164,7 +164,7 @@ def _delays(text: str) -> tuple[int, ...]:
 
 def _text(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be empty; leave it out for the default")
+        raise ValueError("must not be empty; leave it out to get the default")
     return text
 
 
@@ -423,7 +423,7 @@ def _given(name: str, environment: Mapping[str, str], flags: Mapping[str, str]) 
     if file is None:
         return text
     if text is not None:
-        raise ValueError(f"and {_file_variable(name)} are both set; set one of them")
+        raise ValueError(f"and {_file_variable(name)} are both set; set only one")
     try:
         return key_file.read_elsewhere(Path(file))
     except key_file.NotPrivate as error:

@@ -156,6 +156,6 @@ def test_a_plugin_that_raises_blocks_lies_or_is_gone_harms_nobody_else_and_loses
         gateway.end()
     logged = gateway.stderr.read_text()
     for said in ("a kind of destination is left out", "a kind of destination failed",
-                 "a kind of destination holds everything up"):  # fmt: skip
+                 "a kind of destination blocks the event loop"):  # fmt: skip
         assert said in logged
     assert CANARY not in logged

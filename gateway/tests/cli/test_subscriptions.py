@@ -100,7 +100,7 @@ def test_a_secret_is_rotated_and_promoted(run: Run, subscription: str) -> None:
     assert "The secret is shown only this once" in rotated.stdout
     assert "A rotation is under way" in run("subscriptions", "rotate", subscription, code=1).stderr
     assert run("subscriptions", "promote", subscription).stdout.startswith("Promoted")
-    assert "No rotation is under way" in run("subscriptions", "promote", subscription, code=1).stderr
+    assert "No rotation is in progress" in run("subscriptions", "promote", subscription, code=1).stderr
     given = run("subscriptions", "rotate", subscription, "--secret", "our own secret", "--overlap-hours", "0", "--json")
     assert json_of(given)["secret"] == "our own secret"
     assert json_of(given)["rotationEndsAt"] is None

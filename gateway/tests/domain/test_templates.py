@@ -196,7 +196,7 @@ def test_money_is_exact_and_rounds_halves_away_from_zero() -> None:
         ("{{ document | upper }}", "document is an object there."),
         ("{{ document.additionalFacts | default: 1 }}", "is an object there."),
         ("a\x00", "U+0000"),
-        (7, "This must be a text."),
+        (7, "This must be a string."),
         ("x" * (MAX_CHARACTERS + 1), "4096 characters"),
         ("{{ document.title }}" * (MAX_PLACEHOLDERS + 1), "at most 64 placeholders"),
         ("{{ document.title" + " | upper" * (MAX_FILTERS + 1) + " }}", "at most 8 filters"),

@@ -209,5 +209,5 @@ def test_a_kind_that_holds_everybody_up_is_named_in_the_log_and_all_is_delivered
     liar._lies = lies
     world.destinations = Destinations([Guarded(liar)])
     world.run(scenario)
-    slow = [line for line in world.logs if line["message"] == "a kind of destination holds everything up"]
+    slow = [line for line in world.logs if line["message"] == "a kind of destination blocks the event loop"]
     assert [(line["kind"], line["method"], line["ms"]) for line in slow] == [("liar", "prepare", 200)] * 2

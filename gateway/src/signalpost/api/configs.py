@@ -46,7 +46,7 @@ def vetted_connection(services: Services, kind: str, config: Any) -> VettedConne
         raise Invalid([FieldError("/config", "destination_failed", detail)]) from None
     refused = _refusals(config, origins, services.guard)
     if refused or not origins:
-        raise Invalid(refused or [FieldError("/config", "address_refused", "This has no address to call.")])
+        raise Invalid(refused or [FieldError("/config", "address_refused", "This config names no address to call.")])
     return VettedConnection(msgspec.to_builtins(struct), origins[0], needs_consent)
 
 

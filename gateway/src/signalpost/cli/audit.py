@@ -91,9 +91,7 @@ def verify(
     hashes: dict[int, str] = {}
     misfit = misfit_of_shown(_all(client), hashes.__setitem__)
     if misfit is not None:
-        raise CommandError(
-            f"Entry {misfit} does not follow from the one before it: it, or what was before, was changed."
-        )
+        raise CommandError(f"Entry {misfit} does not follow from the one before: one of the two was changed.")
     found = client.call("GET", path("audit", "verification")).content
     if (fault := found["fault"]) is not None:
         whose = "all tenants" if fault["tenant"] is None else f"the tenant {fault['tenant']}"

@@ -210,7 +210,7 @@ class Client:
 
     def _no_gateway(self, status: int) -> CommandError:
         return CommandError(
-            f"{self.url} answered {status}, but not like a Signalpost gateway. Is SIGNALPOST_URL right?"
+            f"{self.url} answered {status}, but not as a Signalpost gateway would. Is SIGNALPOST_URL right?"
         )
 
     def _no_answer(self, error: Exception) -> NoAnswer:
@@ -240,7 +240,7 @@ def connect(options: Mapping[str, str] | None = None, data_dir: Path | None = No
     if not key and (url == own or _connection(url)[0].host in _THIS_MACHINE):
         key = _kept(Path(os.environ.get("SIGNALPOST_OPERATOR_KEY_FILE") or data_dir / OPERATOR_KEY_FILE))
     if not key:
-        raise CommandError(f"Calls to {url} need a key: set SIGNALPOST_KEY.")
+        raise CommandError(f"Calls to {url} need a key. Set SIGNALPOST_KEY.")
     tenant = os.environ.get("SIGNALPOST_TENANT")
     for name, value in (("SIGNALPOST_KEY", key), ("SIGNALPOST_TENANT", tenant or "")):
         if not (value.isascii() and value.isprintable()):

@@ -13,7 +13,8 @@ OPTIONS = {"?subscriptionId": "SUBSCRIPTION", "?step": "--step", "?from": "--fro
 
 def stats(
     subscription: Annotated[
-        str | None, Parameter(name="SUBSCRIPTION", help="Only this subscription; all of the tenant's if left out.")
+        str | None,
+        Parameter(name="SUBSCRIPTION", help="Only this subscription; without it, all subscriptions of the tenant."),
     ] = None,
     /,
     *,

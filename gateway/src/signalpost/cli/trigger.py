@@ -135,4 +135,4 @@ def _ask(client: Client) -> None:
         raise CommandError(f"{what} Add --yes if you mean it, or start `signalpost emulator`.")
     remarks.print(f"{what} Go on? [y/N] ", end="", markup=False)
     if input().strip().lower() not in ("y", "yes"):
-        raise CommandError("Nothing was made.")
+        raise CommandError("No event was created.")

@@ -184,7 +184,7 @@ class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
             detail = "Another call changed it at the same time: repeat yours."
             raise PreconditionFailed("precondition_failed", detail)
         if found.granted is None and self.left == found.config:
-            raise Conflict("not_connected", "There is nothing to forget: this connection has no credentials.")
+            raise Conflict("not_connected", "This connection has no credentials to forget.")
         cut = replace(
             found,
             config=self.left,

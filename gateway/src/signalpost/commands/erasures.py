@@ -33,7 +33,7 @@ class EraseDocument(Asked, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ErasureStarted]:
         found = view.documents.get((self.tenant_id, self.document_id))
         if found is None:
-            raise NotFound("document_not_found", "There never was a document with this externalId.")
+            raise NotFound("document_not_found", "There has never been a document with this externalId.")
         if found.deleted_at is None:
             detail = "Delete the document first: that tells its subscribers. Then erase what is left of it."
             raise Conflict("document_not_deleted", detail)

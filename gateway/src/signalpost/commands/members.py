@@ -226,7 +226,7 @@ class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):
 
 
 def member_exists(email: str) -> Conflict:
-    return Conflict("member_exists", f"{email} is a member already.")
+    return Conflict("member_exists", f"{email} is already a member.")
 
 
 def member_not_found() -> NotFound:

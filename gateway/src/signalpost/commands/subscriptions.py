@@ -259,7 +259,7 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
         found = self._found(view, stamp.now)
         _check_signs(found)
         if found.next_secret is None:
-            raise Conflict("no_rotation", "No rotation is under way: there is no new secret to promote.")
+            raise Conflict("no_rotation", "No rotation is in progress, so there is no new secret to promote.")
         promoted = _moved_on(found.promoted(stamp.now), stamp.at)
         return Decision(result=SubscriptionChanged(promoted), subscriptions=(promoted,))
 
@@ -281,7 +281,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
             raise Conflict("subscription_not_active", detail)
         asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
         if self.sequence <= found.starts_after or not asked_for:
-            raise NotFound("delivery_not_found", "This subscription did not ask for that event.")
+            raise NotFound("delivery_not_found", "This subscription does not want that event.")
         retry = RequestedRetry(view.numbers.retry, found.number, self.sequence, self.event_document_id)
         return Decision(result=RetryQueued(retry), retry=retry)
 

@@ -48,7 +48,7 @@ class CreateTenant(_TenantCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[TenantCreated]:
         if view.tenant_named(self.name) is not None:
-            raise Conflict("tenant_exists", f"There is a tenant {self.name} already.")
+            raise Conflict("tenant_exists", f"There is already a tenant {self.name}.")
         made = Tenant(view.numbers.tenant, self.name, created_at=stamp.now)
         return Decision(result=TenantCreated(made), tenant=made)
 
@@ -81,7 +81,10 @@ class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
         if found.id == FIRST_TENANT:
             raise Conflict("tenant_is_default", "The tenant `default` cannot be deleted.")
         if found.id == self.tenant_id:
-            raise Conflict("tenant_in_use", "A call cannot delete the tenant that it is for: name another tenant.")
+            raise Conflict(
+                "tenant_in_use",
+                "A call cannot delete the tenant that it is made for. Name another tenant in the header.",
+            )
         gone = replace(found, deleted_at=stamp.now)
         asked = Erasure(
             id=self.erasure_id,

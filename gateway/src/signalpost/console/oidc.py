@@ -112,7 +112,7 @@ class Oidc:
 
     def _refused(self, request: Request, why: str, status: int = 400) -> Response:
         """The log says why. A page must not tell people of others what is known of somebody."""
-        log.warning("nobody was signed in by the identity provider", request=request.id, reason=why)
+        log.warning("a sign-in through the identity provider failed", request=request.id, reason=why)
         detail = "Only members can sign in. Ask an operator for an invitation. " if status == 403 else ""
         page = self._replies.error(status, "You were not signed in", detail + _AGAIN.format(request.id))
         return Response(page.status, page.body, (*page.headers, set_cookie("", COOKIE, 0)))

@@ -336,7 +336,7 @@ class Destination(ABC, Generic[C, F]):
         return by_status(reply)
 
     def escape(self, text: str) -> str:
-        """A text as it must stand in this vendor's markup; it is applied to what placeholders bring."""
+        """A text as it must stand in this vendor's markup; it is applied to the values of placeholders."""
         return text
 
 

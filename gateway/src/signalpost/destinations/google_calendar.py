@@ -146,7 +146,7 @@ class GoogleCalendarConfig(Body, frozen=True, kw_only=True):
     remove_when: Annotated[
         tuple[Status, ...],
         Meta(
-            title="Goes when",
+            title="Remove when",
             description="Statuses in which the entry is deleted. It is always deleted with its document.",
             examples=[["cancelled"]],
             max_length=len(STATUSES),

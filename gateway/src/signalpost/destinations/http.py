@@ -116,7 +116,7 @@ class HttpConnection(Body, frozen=True, kw_only=True):
         Origin,
         Meta(
             title="Address",
-            description="Scheme and host of the service. Calls of this connection go nowhere else.",
+            description="Scheme and host of the service. This connection calls no other host.",
             examples=["https://api.example.com"],
         ),
     ]
@@ -124,7 +124,7 @@ class HttpConnection(Body, frozen=True, kw_only=True):
         Nothing | Bearer | Basic | ApiKey | ClientCredentials,
         Meta(
             title="Signs in with",
-            description="How the gateway signs in at the service.",
+            description="How the gateway signs in to the service.",
             examples=[{"with": "bearer", "token": "eyJhbGciOi"}],
         ),
     ]
@@ -138,8 +138,8 @@ class HttpConfig(Body, frozen=True, kw_only=True):
         PathTemplate,
         Meta(
             title="Path",
-            description="Where the request goes, from the / on, with a query if there is one. What placeholders bring "
-            "is percent-encoded.",
+            description="Where the request goes, from the / on, with a query if there is one. Values of placeholders "
+            "are percent-encoded.",
             examples=["/contracts/{{ document.externalId }}"],
             min_length=1,
         ),
@@ -148,7 +148,7 @@ class HttpConfig(Body, frozen=True, kw_only=True):
         dict[HeaderName, Template],
         Meta(
             title="Headers",
-            description="Further headers. No secrets: those belong to the connection.",
+            description="Further headers. Put no secrets here: they belong to the connection.",
             examples=[{"x-source": "signalpost"}],
             max_length=MAX_HEADERS,
         ),
@@ -157,7 +157,7 @@ class HttpConfig(Body, frozen=True, kw_only=True):
         JsonTemplate | UnsetType,
         Meta(
             title="Body",
-            description="The JSON to send. Without it the event goes as webhooks receive it; a DELETE has no body.",
+            description="The JSON to send. Without it, the event is sent as webhooks receive it. A DELETE has no body.",
             examples=[{"name": "{{ document.title }}", "value": "{{ document.contractValue }}"}],
         ),
     ] = UNSET
@@ -179,7 +179,11 @@ class Http(Destination[HttpConnection, HttpConfig]):
         if not config.path.startswith("/") or config.path.startswith("//"):
             bads.append(Bad("bad_path", "This must begin with one /.", ("path",)))
         elif not _DOTS.isdisjoint(config.path.partition("?")[0].split("/")):
-            bads.append(Bad("bad_path", "No part of it can be . or ..: the request would lead elsewhere.", ("path",)))
+            bads.append(
+                Bad(
+                    "bad_path", "No part of the path can be . or .., because the request would go elsewhere.", ("path",)
+                )
+            )
         reserved = {*_OWN_HEADERS, connection.sign_in.header.lower() if isinstance(connection.sign_in, ApiKey) else ""}
         bads += [
             Bad("reserved_header", "The connection or the gateway sets this header.", ("headers", name))
@@ -188,7 +192,9 @@ class Http(Destination[HttpConnection, HttpConfig]):
         ]
         bads += [
             Bad(
-                "secret_header", "Who may read the subscription sees it: let the connection sign in.", ("headers", name)
+                "secret_header",
+                "Everyone who may read the subscription would see it. Put credentials into the connection.",
+                ("headers", name),
             )
             for name in config.headers
             if _OF_A_SECRET.search(name) and name.lower() not in reserved

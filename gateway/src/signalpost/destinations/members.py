@@ -59,7 +59,7 @@ def _read_origin(value: Any) -> str:
     text = plain_text(value, MAX_ORIGIN_CHARACTERS)
     parsed = parse_url(text)
     if parsed.path != "/":
-        raise Bad("bad_url", f"Leave out what follows the host: {origin_of(text)} is all that belongs here.")
+        raise Bad("bad_url", f"Leave out everything after the host: write {origin_of(text)}.")
     return origin_of(text)
 
 

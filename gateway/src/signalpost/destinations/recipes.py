@@ -21,7 +21,7 @@ def _message(text: str) -> Input:
     return Input(
         name="text",
         title="Message",
-        description="In Slack's markup; placeholders bring in the document.",
+        description="In Slack's markup; placeholders insert values of the document.",
         pointer="/config/text",
         example="*{{ document.title }}* is signed.",
         default=text,
@@ -141,7 +141,7 @@ def _salesforce(what: str, record: str, field: str, value: str) -> Preset:
             Input(
                 name="matchValue",
                 title="Has the value",
-                description="The value of that field in the document's record.",
+                description="The value by which the document's record is found in that field.",
                 pointer="/config/matchValue",
                 example="{{ document.externalId }}",
                 default="{{ document.referenceId }}",

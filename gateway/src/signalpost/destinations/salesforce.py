@@ -145,7 +145,7 @@ class SalesforceConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Has the value",
-            description="The value of that field in the document's record.",
+            description="The value by which the document's record is found in that field.",
             examples=["{{ document.referenceId }}"],
         ),
     ]
@@ -153,7 +153,7 @@ class SalesforceConfig(Body, frozen=True, kw_only=True):
         dict[ApiName, Value],
         Meta(
             title="Fields",
-            description="What to set, by the API names of the fields.",
+            description="The fields to set, by their API names.",
             examples=[{"StageName": "Closed Won", "Amount": "{{ document.contractValue }}"}],
             max_length=MAX_FIELDS,
         ),
@@ -190,7 +190,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
             detail = "Salesforce makes the ids itself. Find the record by an external id field to create it."
             bads.append(Bad("not_allowed", detail, ("whenMissing",)))
         bads += [
-            Bad("not_allowed", "This field finds the record and cannot be set.", ("fields", name))
+            Bad("not_allowed", "This field is used to find the record, so it cannot be set.", ("fields", name))
             for name in config.fields
             if name.lower() in (_ID.lower(), config.match_field.lower())
         ]

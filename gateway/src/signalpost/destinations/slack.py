@@ -116,8 +116,8 @@ class SlackConfig(Body, frozen=True, kw_only=True):
         Template,
         Meta(
             title="Message",
-            description="In Slack's markup: *bold*, _italic_, <https://example.com|a link>. What placeholders bring "
-            "is shown as it is.",
+            description="In Slack's markup: *bold*, _italic_, <https://example.com|a link>. Values of placeholders "
+            "are shown literally.",
             examples=["*{{ document.title }}* is now {{ document.status }}."],
         ),
     ]

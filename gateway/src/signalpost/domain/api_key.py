@@ -67,5 +67,5 @@ class KeyRequest(Body, frozen=True, kw_only=True):
     ]
     role: Role
     expires_at: Annotated[
-        GivenTimestamp | None, Meta(description="When it expires; without it, the key works until it is revoked.")
+        GivenTimestamp | None, Meta(description="When the key expires. Without it, the key works until it is revoked.")
     ] = None

@@ -56,11 +56,11 @@ def pointer(*tokens: str) -> str:
 def plain_text(value: Any, most: int = MAX_TEXT_CHARACTERS, least: int = 1) -> str:
     """A text within its length, free of U+0000 and lone surrogates."""
     if not isinstance(value, str):
-        raise Bad("wrong_type", "This must be a text.")
+        raise Bad("wrong_type", "This must be a string.")
     if not least <= len(value) <= most:
         raise Bad("wrong_length", f"This must have {least} to {most} characters; it has {len(value)}.")
     if "\x00" in value:
-        raise Bad("forbidden_character", "U+0000 is not allowed in a text.")
+        raise Bad("forbidden_character", "U+0000 is not allowed.")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise Bad("forbidden_character", "A lone surrogate is not a character.")
     return value

@@ -64,12 +64,12 @@ class _Tree:
         if self._leaves > MAX_LEAVES or self._nodes > _MAX_NODES:
             raise _TooLarge
         if depth > MAX_DEPTH:
-            raise Bad("too_deep", f"Conditions can be nested {MAX_DEPTH} deep, the comparison counted.")
+            raise Bad("too_deep", f"Conditions can be nested {MAX_DEPTH} deep, including the comparison.")
         return _leaf(value) if group is None else self._group(group, value, depth)
 
     def _group(self, group: str, value: Mapping[str, Any], depth: int) -> Condition:
         if len(value) > 1:
-            raise Bad("not_alone", f'"{group}" stands in an object of its own; join conditions with "all" or "any".')
+            raise Bad("not_alone", f'"{group}" must be alone in its object. Join conditions with "all" or "any".')
         if group == "not":
             opposite: Condition = _under(group, lambda: self.read(value[group], depth + 1))
             return opposite.negated()
@@ -123,7 +123,9 @@ def _field(value: Any) -> Name:
     except NoSuchName as error:
         raise Bad("unknown_name", error.detail) from None
     if end < len(text):
-        raise Bad("unknown_name", f"After {name.text}, at {end + 1}, is something that is not part of a name.")
+        raise Bad(
+            "unknown_name", f"After {name.text}, at character {end + 1}, there is something that is not part of a name."
+        )
     if name.path[0] == "made" or len(name.path) == 1:
         raise Bad("unknown_name", "Conditions look at members of document, before and event, such as document.status.")
     return name
@@ -289,7 +291,7 @@ def _fact(value: Any) -> tuple[Callable[[Any], Any], Any]:
         return values.as_text, plain_text(value)
     if isinstance(value, int | float | Decimal):
         return values.as_number, _given_number(value)
-    raise Bad("wrong_type", "A fact is compared with a text, a number, or true or false.")
+    raise Bad("wrong_type", "A fact is compared with a string, a number, or true or false.")
 
 
 # --- The member of a body ---------------------------------------------------------------------------------------------
@@ -307,7 +309,8 @@ When = Annotated[
     dict[str, Any],
     Meta(
         extra_json_schema={"$ref": SCHEMA},
-        description="Which events are wanted, by the document and what changed: `all`, `any` or `not` with conditions, "
+        description="Which events are wanted, depending on the document and what changed: `all`, `any` or `not` with "
+        "conditions, "
         "or a `field` with one operator.",
         examples=[{"field": "document.status", "changedTo": "executed"}],
         extra=read_by(_checked),
@@ -332,6 +335,10 @@ def _without_changes(value: Any) -> Any:
 
 _NEWEST: Final = "This is asked of the document's newest event, which may have changed something else."
 StillSo = Annotated[
-    When, Meta(description="What must still be so; not what changed.", extra=checked_by(_without_changes))
+    When,
+    Meta(
+        description="What must still be true when the delay is over. It cannot look at what changed.",
+        extra=checked_by(_without_changes),
+    ),
 ]
 """The condition that a delay asks at its end, of the document as it is then."""

@@ -66,8 +66,8 @@ EndpointUrl = Annotated[
         pattern=_URL,
         max_length=MAX_URL_CHARACTERS,
         description="An https URL without user name and fragment. International host names and IPv6 addresses are "
-        "taken although the pattern lets none through. Plain http and private addresses only where the operator "
-        "allows them. The values of the query are write-only.",
+        "accepted, although the pattern excludes them. Plain http and private addresses need the operator's "
+        "permission. The values of the query are write-only.",
         extra_json_schema={"format": "uri"},
         extra=read_by(_read_url),
     ),
@@ -101,13 +101,13 @@ def _target(scheme: str, authority: str) -> Target:
     match = _AUTHORITY.fullmatch(authority)
     port = _PORTS[scheme] if match is None or match["port"] is None else int(match["port"])
     if match is None or not 1 <= port <= 65535:
-        raise Bad("bad_url", "This URL needs a host that can be read, and a port from 1 to 65535 if it names one.")
+        raise Bad("bad_url", "This URL needs a valid host, and a port from 1 to 65535 if it names one.")
     return Target(scheme, _ipv6(match["ipv6"]) if match["host"] is None else _host(match["host"].lower()), port)
 
 
 def _ipv6(text: str) -> str:
     if "%" in text:
-        raise Bad("bad_url", "An address with a zone (%…) cannot be reached from elsewhere.")
+        raise Bad("bad_url", "An address with a zone (%…) is valid on one machine only.")
     try:
         return IPv6Address(text).compressed
     except ValueError:
@@ -138,7 +138,9 @@ def _read_headers(value: Any) -> dict[str, str]:
             check_header_name(name)
             _check_header_value(given)
             if name.lower() in seen:
-                raise Bad("duplicate", "This header is given twice; header names ignore case.")
+                raise Bad(
+                    "duplicate", "This header is given twice: upper and lower case make no difference in header names."
+                )
             seen.add(name.lower())
         except Bad as bad:
             bads.append(Bad(bad.code, bad.detail, (name,)))
@@ -154,7 +156,7 @@ def check_header_name(name: str) -> str:
     # CGI, and many frameworks after it, know no difference between the signs in a name; and some drop one at its end.
     lowered = _SIGNS.sub("-", name.lower()).strip("-")
     if not _HEADER_NAME.fullmatch(name) or len(name) > MAX_HEADER_NAME_CHARACTERS:
-        raise Bad("bad_header_name", "A header's name is letters, digits and !#$%&'*+.^_`|~- only.")
+        raise Bad("bad_header_name", "A header's name can only have letters, digits and !#$%&'*+.^_`|~-.")
     if lowered in _RESERVED or lowered.startswith(_RESERVED_PREFIXES):
         raise Bad("reserved_header", "The gateway sets this header itself.")
     return name
@@ -162,13 +164,13 @@ def check_header_name(name: str) -> str:
 
 def _check_header_value(value: Any) -> None:
     if not isinstance(value, str):
-        raise Bad("wrong_type", "A header's value must be a text.")
+        raise Bad("wrong_type", "A header's value must be a string.")
     if len(value) > MAX_HEADER_BYTES:
         raise Bad("wrong_length", f"A header's value can have at most {MAX_HEADER_BYTES} bytes.")
     if not _HEADER_VALUE.fullmatch(value):
         raise Bad(
             "forbidden_character",
-            "A header's value is printable ASCII, without control characters and without spaces at its ends.",
+            "A header's value must be printable ASCII, without control characters and without spaces at its ends.",
         )
 
 

@@ -53,7 +53,7 @@ _is_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 def uuid(value: Any) -> str:
     """A UUID in its canonical form, lower case."""
     if not isinstance(value, str):
-        raise Bad("wrong_type", "This must be a text.")
+        raise Bad("wrong_type", "This must be a string.")
     lowered = value.lower()
     if not _is_uuid(lowered):
         raise Bad("not_a_uuid", "This must be a UUID, such as d24c0644-1d31-47fa-960e-b0cc8b4f136c.")

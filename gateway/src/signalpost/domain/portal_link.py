@@ -119,18 +119,19 @@ def _accent(value: Any) -> str:
 class Theme(Body, frozen=True, kw_only=True):
     """What the pages look like. All of it is chosen from what is safe: nothing of it is CSS or HTML."""
 
-    name: Annotated[
-        str, Meta(min_length=1, max_length=64, pattern=NO_NUL, description="What the pages call themselves.")
-    ] = "Webhooks"
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL, description="Name that the pages show.")] = (
+        "Webhooks"
+    )
     accent: Annotated[
         str,
         Meta(
-            description="Colour of links and of the main button. It is made darker, or lighter, until it can be read.",
+            description="Colour of links and of the main button. It is made darker or lighter if that is needed to "
+            "read it.",
             extra_json_schema={"pattern": f"^{COLOUR.pattern}$"},
             extra=read_by(_accent),
         ),
     ] = "#2b4fc7"
-    radius: Annotated[int, Meta(ge=0, le=16, description="Of corners, in pixels.")] = 6
+    radius: Annotated[int, Meta(ge=0, le=16, description="Radius of corners, in pixels.")] = 6
     mode: Annotated[Mode, Meta(description="`auto` follows the visitor's settings.")] = Mode.AUTO
     logo: Annotated[
         Annotated[
@@ -153,7 +154,7 @@ class Theme(Body, frozen=True, kw_only=True):
 NamedSubscriptions = Annotated[
     Annotated[tuple[fields.Uuid, ...], Meta(max_length=MAX_SUBSCRIPTIONS)] | Literal["all"],
     Meta(
-        description="Their ids, or `all` of the tenant: also those that are made later.",
+        description="Ids of the subscriptions, or `all`: every subscription of the tenant, including later ones.",
         extra=read_by(_subscriptions),
     ),
 ]
@@ -162,7 +163,7 @@ Origins = Annotated[
         Annotated[str, Meta(extra_json_schema={"pattern": f"^{_ORIGIN}$"}, extra=read_by(_origin))],
         ...,
     ],
-    Meta(max_length=MAX_ORIGINS, description="Origins of the pages that may show it in a frame."),
+    Meta(max_length=MAX_ORIGINS, description="Origins of the pages that may embed the portal in a frame."),
 ]
 
 
@@ -173,10 +174,10 @@ class PortalLinkRequest(Body, frozen=True, kw_only=True):
     subscriptions: NamedSubscriptions
     can: Annotated[
         tuple[Capability, ...],
-        Meta(max_length=len(Capability), description="What it allows beside `view`, which is always among it."),
+        Meta(max_length=len(Capability), description="What the visitor may do. `view` is always included."),
     ]
     expires_in: Annotated[
-        int, Meta(ge=60, le=MAX_SECONDS, description="Seconds from now until it ends, with its session.")
+        int, Meta(ge=60, le=MAX_SECONDS, description="Seconds from now until the link and its session end.")
     ] = DEFAULT_SECONDS
     embed: Origins | UnsetType = UNSET
     theme: Theme = field(default_factory=Theme)

@@ -224,7 +224,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     config: Config | UnsetType = UNSET
     when: When | None | UnsetType = UNSET
     after: Delay | None | UnsetType = UNSET
-    skip_backlog: Annotated[bool, Meta(description="With a resume: skip all waiting events.")] = False
+    skip_backlog: Annotated[bool, Meta(description="When you resume a subscription: skip all waiting events.")] = False
 
 
 MAX_CHECKED_CHARACTERS: Final = 1_000_000
@@ -271,9 +271,11 @@ class SubscriptionTest(Body, frozen=True, kw_only=True):
 
 class SignatureCheck(Body, frozen=True, kw_only=True):
     signature: Annotated[
-        Text, Meta(description="The value of `plexus-webhook-signature`: one that arrived or was computed.")
+        Text, Meta(description="The value of `plexus-webhook-signature`, as it arrived or as you computed it.")
     ]
-    body: Annotated[str, Meta(max_length=MAX_CHECKED_CHARACTERS, description="The body that it is of, as it arrived.")]
+    body: Annotated[
+        str, Meta(max_length=MAX_CHECKED_CHARACTERS, description="The body that was signed, exactly as it arrived.")
+    ]
 
 
 def bits_of(names: Iterable[str]) -> int:

@@ -10,7 +10,7 @@ and in what it brings, within the bounds below. Everything that can be wrong wit
 found when it is read; the rest is a `TemplateError`.
 
 A placeholder that stands alone in a text keeps the type of its value where the text is a part of JSON. Elsewhere values
-are written: nothing as nothing, numbers without an exponent. What placeholders bring is escaped for where it goes; the
+are written: nothing as nothing, numbers without an exponent. Their values are escaped for the place where they go; the
 template's own text is not, because its author wrote it for that place.
 """
 

@@ -54,5 +54,5 @@ class TenantPatch(Body, frozen=True, kw_only=True):
     limits: LimitsPatch | UnsetType = UNSET
     retention_days: Annotated[
         RetentionDays | None | UnsetType,
-        Meta(description="Days to keep its events and their delivery attempts; null for as long as the gateway does."),
+        Meta(description="Days to keep its events and their delivery attempts; null for the setting RETENTION_DAYS."),
     ] = UNSET

@@ -29,7 +29,7 @@ class TenantLimits(Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     changes_per_second: int | None = None
     """Changes of documents, each line of an import among them."""
     in_flight: int | None = None
-    """Attempts under way at a time."""
+    """Concurrent delivery attempts."""
     documents: int | None = None
     subscriptions: int | None = None
     file_bytes: int | None = None
@@ -51,21 +51,25 @@ class LimitsPatch(Body, frozen=True, kw_only=True):
     """Null takes a limit back: then that of the settings counts."""
 
     requests_per_second: Annotated[
-        Rate | None | UnsetType, Meta(description="Requests of its keys. Beyond it they are answered 429.")
+        Rate | None | UnsetType,
+        Meta(description="Requests per second with the tenant's keys. Further ones are answered 429."),
     ] = UNSET
     changes_per_second: Annotated[
         Rate | None | UnsetType,
-        Meta(description="Changes of documents. Beyond it they are answered 429, and imports are read more slowly."),
+        Meta(description="Changes of documents. Further ones are answered 429, and imports are read more slowly."),
     ] = UNSET
-    in_flight: Annotated[InFlight | None | UnsetType, Meta(description="Attempts under way at a time.")] = UNSET
+    in_flight: Annotated[InFlight | None | UnsetType, Meta(description="Concurrent delivery attempts.")] = UNSET
     documents: Annotated[
-        Most | None | UnsetType, Meta(description="Documents that are not deleted. One more is answered 403.")
+        Most | None | UnsetType,
+        Meta(description="Documents that are not deleted. A request for one more is answered 403."),
     ] = UNSET
     subscriptions: Annotated[
-        Most | None | UnsetType, Meta(description="Subscriptions that are not deleted. One more is answered 403.")
+        Most | None | UnsetType,
+        Meta(description="Subscriptions that are not deleted. A request for one more is answered 403."),
     ] = UNSET
     file_bytes: Annotated[
-        Most | None | UnsetType, Meta(description="Bytes of the files of versions. One more is answered 403.")
+        Most | None | UnsetType,
+        Meta(description="Total bytes of the files of versions. An upload beyond it is answered 403."),
     ] = UNSET
 
     def applied_to(self, limits: TenantLimits) -> TenantLimits:
@@ -73,7 +77,7 @@ class LimitsPatch(Body, frozen=True, kw_only=True):
 
 
 class TenantUse(Struct, frozen=True, kw_only=True):
-    """How much a tenant has of what can be limited."""
+    """How much of each limited resource a tenant uses."""
 
     documents: int = 0
     subscriptions: int = 0

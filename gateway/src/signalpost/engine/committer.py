@@ -133,7 +133,7 @@ class Committer:
             self._on_published(published)
         except Exception:
             # The commands are committed, and their callers were told so. A restart reads what the engine missed.
-            log.exception("a commit could not be followed up")
+            log.exception("lanes and directory could not follow a commit")
 
 
 _arrival = attrgetter("number")

@@ -252,7 +252,7 @@ class Engine:
         """The API key with this hash, which may have been revoked; None if there is none. Raises Unavailable while this
         node cannot know which ones were."""
         if not self._follower.knows_keys(self._clock.steady()):
-            raise Unavailable("The database does not answer, so no API key can be checked: repeat the request.")
+            raise Unavailable("The database does not answer, so no API key can be checked. Repeat the request.")
         return self.directory.key(digest)
 
     def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
@@ -264,7 +264,11 @@ class Engine:
         """Send a sample event to an endpoint now, beside everything else. One that is delivered is a success of the
         endpoint: it closes its breaker (C16). Raises TooMany."""
         if self._tests >= MAX_TESTS:
-            raise TooMany("too_many_tests", f"{MAX_TESTS} tests are under way: repeat it in a moment.", retry_after=5)
+            raise TooMany(
+                "too_many_tests",
+                f"{MAX_TESTS} tests are already running. Repeat the request in a moment.",
+                retry_after=5,
+            )
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def done(ended: Outcome) -> None:

@@ -52,9 +52,9 @@ class Certificate:
         try:
             self._context = _context(self._cert, self._key)
         except UnusableCertificate as error:
-            log.warning("the new certificate cannot be used, the one before stays", reason=str(error))
+            log.warning("the new certificate cannot be used; the previous one stays in use", reason=str(error))
         else:
-            log.info("the certificate was read again", file=str(self._cert))
+            log.info("the certificate was reloaded", file=str(self._cert))
 
     def _state(self) -> object:
         """A value that changes when a file is written or replaced, even if it is a link."""

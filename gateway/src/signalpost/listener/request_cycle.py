@@ -116,7 +116,7 @@ class RequestCycle:
         try:
             await app(scope, self._receive, self._send)
         except Exception:
-            log.exception("an answer broke off")
+            log.exception("an answer ended halfway with an error")
         finally:
             if not self.over:
                 self.over = True

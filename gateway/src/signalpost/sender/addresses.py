@@ -234,7 +234,7 @@ def _parse_prefix(entry: str) -> IPv6Network:
     except ValueError:
         prefix = None
     if prefix is None or prefix.prefixlen not in _NAT64_LENGTHS:
-        raise ValueError(f"“{entry}” is no NAT64 prefix: an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.")
+        raise ValueError(f"“{entry}” is not a NAT64 prefix, which is an IPv6 network of 32, 40, 48, 56, 64 or 96 bits.")
     return prefix
 
 

@@ -220,7 +220,7 @@ class Sender:
             attempt.dialling = None
             self._cut(attempt, error.failure, error.detail)
         except Exception:
-            log.exception("dialling failed in an unforeseen way")
+            log.exception("dialling failed with an unexpected error")
             attempt.dialling = None
             self._cut(attempt, Failure.CONNECT, "No connection could be made.")
 

@@ -18,7 +18,7 @@ class AttemptRow(Struct, frozen=True, gc=False):
     started_at: int
     elapsed_us: int
     number: int
-    """1, 2, … within its run."""
+    """Number of the attempt in its run: 1, 2, …"""
     run: int
     counted: bool
     status: int | None

@@ -67,7 +67,7 @@ async def open_store(
 def _check_driver() -> None:
     """Raises StartError where what PostgreSQL alone needs was not installed."""
     if find_spec("psycopg") is None:
-        raise StartError("For PostgreSQL install the driver too: pip install 'signalpost[postgres]'.")
+        raise StartError("PostgreSQL needs its driver: pip install 'signalpost[postgres]'.")
 
 
 def is_postgres(url: str) -> bool:

@@ -130,7 +130,7 @@ class MasterKeys:
         try:
             return cipher.decrypt(key.wrapped[:_NONCE_BYTES], key.wrapped[_NONCE_BYTES:], _wrapped_place(key))
         except (InvalidTag, ValueError):
-            raise StartError(f"Data key {key.number} was altered: restore the database from a backup.") from None
+            raise StartError(f"Data key {key.number} was altered. Restore the database from a backup.") from None
 
     def lacks(self, needed: Iterable[str]) -> str:
         """What to say where master keys are needed that were not given."""
@@ -267,7 +267,7 @@ class Vault:
 
 def _not_opened(place: Place) -> StartError:
     return StartError(
-        f"What is sealed for {place.kind} {place.row} was altered, or put there from another place: restore the "
+        f"The encrypted value of {place.kind} {place.row} was altered, or moved there from elsewhere. Restore the "
         "database from a backup."
     )
 

@@ -262,7 +262,7 @@ class Fleet:
 
     def _were_removed(self) -> bool:
         """Whether a node was taken for dead. On a machine that stalls that may happen unasked."""
-        return any("did not beat any more" in node.stderr.read_text() for node in self.nodes)
+        return any("beats had stopped" in node.stderr.read_text() for node in self.nodes)
 
     def _check_repeats(self, target: Endpoint, subscription_id: str) -> int:
         """The same attempt comes twice only where a node was lost in between that had it in flight."""

@@ -103,7 +103,7 @@ def test_nobody_prunes_while_a_node_is_at_work(database: PostgresDatabase, tmp_p
         "INSERT INTO node (beat, beat_at, role, program, schema)"
         " VALUES (1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 'all', '1', 1)",
     )
-    with pytest.raises(StartError, match="1 nodes are at work"), database.claim():
+    with pytest.raises(StartError, match="1 nodes are running"), database.claim():
         pass
 
 

@@ -159,7 +159,7 @@ def test_a_database_of_an_earlier_version_is_sound_too(database: Path, migration
 
 def test_what_reads_the_tables_says_how_to_bring_them_up_to_date(database: Path) -> None:
     made_by_an_earlier_version(database, 1)
-    with pytest.raises(StartError, match="start the gateway once"):
+    with pytest.raises(StartError, match="Start the gateway once"):
         SqliteFileRegister(database)
 
 

@@ -79,7 +79,11 @@ ROUTES = (
         summary="Verify that no entry of any tenant was changed, added, moved or removed",
         roles=OPERATOR,
         handler=verify,
-        replies={200: Reply("What was found.", AuditVerification)},
+        replies={
+            200: Reply(
+                "Whether every entry follows from the one before, and the first that does not.", AuditVerification
+            )
+        },
         example=Example(),
     ),
 )

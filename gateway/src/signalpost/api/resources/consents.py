@@ -219,15 +219,17 @@ OPEN_ROUTES = (
         path="/oauth/start",
         summary="Send a person's browser to the vendor",
         handler=start,
-        replies={302: Reply("To the vendor.", None, ("location", "set-cookie"))},
+        replies={302: Reply("Redirect to the vendor's page for consent.", None, ("location", "set-cookie"))},
         errors=(Forbidden, NotFound, Conflict),
     ),
     OpenRoute(
         name="finish_consent",
         path=CALLBACK,
-        summary="Where a vendor sends a person's browser back to",
+        summary="Receive the answer with which a vendor sends the person's browser back",
         handler=callback,
-        replies={200: Reply("A page that says so.", Binary, ("content-security-policy",))},
+        replies={
+            200: Reply("A page that says whether the connection has access now.", Binary, ("content-security-policy",))
+        },
         errors=(Forbidden, NotFound, Conflict),
     ),
 )

@@ -45,7 +45,7 @@ async def test(context: RequestContext) -> Response:
 def _signing_with_next_secret(found: Subscription, now: int) -> Subscription:
     """The subscription as it will be once its rotation has ended. Raises Conflict."""
     if found.with_secrets_of(now).next_secret is None:
-        raise Conflict("no_rotation", "No rotation is under way: there is no new secret to test.")
+        raise Conflict("no_rotation", "No rotation is in progress, so there is no new secret to test.")
     return found.promoted(now)
 
 

@@ -37,7 +37,7 @@ _SEQUENCES: Final = r"^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17}){0,99}$"
 
 def _sequences(value: str) -> frozenset[int]:
     if not re.fullmatch(_SEQUENCES.strip("^$"), value, re.ASCII):
-        raise Bad("not_sequences", f"These must be the sequences of 1 to {MAX_ARRIVALS} events, with commas between.")
+        raise Bad("not_sequences", f"These must be the sequences of 1 to {MAX_ARRIVALS} events, separated by commas.")
     return frozenset(map(int, value.split(",")))
 
 
@@ -45,7 +45,7 @@ class ArrivalsQuery(Query, frozen=True):
     sequences: Annotated[
         FromText,
         Meta(
-            description="The sequences of up to 100 events, with commas between. Without it nothing is counted.",
+            description="The sequences of up to 100 events, separated by commas. Without it nothing is counted.",
             extra_json_schema={"type": "string", "pattern": _SEQUENCES},
             extra=read_by(_sequences),
         ),

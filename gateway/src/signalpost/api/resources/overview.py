@@ -193,7 +193,9 @@ ROUTES = (
         summary="Count the subscriptions that need an operator's attention now",
         roles=FOLLOWS,
         handler=count,
-        replies={200: Reply("The number, which may be five seconds old: cheap to ask for often.", AttentionCount)},
+        replies={
+            200: Reply("The number, which may be five seconds old. Asking for it often is cheap.", AttentionCount)
+        },
         example=Example(),
     ),
 )

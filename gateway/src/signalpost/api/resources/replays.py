@@ -239,7 +239,8 @@ ROUTES = (
         replies={
             200: Reply("For `dryRun`: how many deliveries would be queued, by subscription.", ReplaysOfMany),
             202: Reply(
-                "The replays that have started, one for each subscription. Repeating the call starts none twice.",
+                "The replays that have started, one for each subscription. Repeating the call with the same "
+                "`Idempotency-Key` starts no second ones.",
                 ReplaysOfMany,
             ),
         },

@@ -97,7 +97,9 @@ ROUTES = (
         roles=FOLLOWS,
         handler=search,
         query=SearchQuery,
-        replies={200: Reply("What was found.", SearchResults)},
+        replies={
+            200: Reply("Whether every entry follows from the one before, and the first that does not.", SearchResults)
+        },
         example=Example(query={"q": "Mutual NDA"}),
     ),
 )

@@ -35,13 +35,13 @@ DEFAULT_POINTS: Final[Mapping[Step, int]] = {"minute": 60, "hour": 48}
 
 class StatsQuery(Query, frozen=True):
     subscription_id: (
-        Annotated[Uuid, Meta(description="Only this subscription; all of the tenant's if left out.")] | None
+        Annotated[Uuid, Meta(description="Only this subscription; without it, all subscriptions of the tenant.")] | None
     ) = None
     step: Annotated[Step, Meta(description="Minutes are kept for 48 hours, hours for 90 days.")] = "minute"
-    created_from: Annotated[Moment, Meta(description="From the minute or hour of this moment on.")] = field(
-        name="from", default=None
+    created_from: Annotated[Moment, Meta(description="Starts with the minute or hour that contains this moment.")] = (
+        field(name="from", default=None)
     )
-    created_to: Annotated[Moment, Meta(description="Only what began before this moment.")] = field(
+    created_to: Annotated[Moment, Meta(description="Only minutes or hours that began before this moment.")] = field(
         name="to", default=None
     )
 

@@ -397,7 +397,7 @@ ROUTES = (
         body=RequestBody(
             SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, _is_of_connector)
         ),
-        replies={204: Reply("Nothing is wrong with it.")},
+        replies={204: Reply("The subscription would be accepted.")},
         example=Example({"url": "https://example.com/hooks", "eventTypes": ["documentCreated"]}),
     ),
     Route(

@@ -72,7 +72,7 @@ async def history(context: RequestContext) -> Response:
         context.tenant_id, document_id_of(context), query.cursor, query.limit
     )
     if found is None:
-        raise NotFound("document_not_found", "There never was a document with this externalId.")
+        raise NotFound("document_not_found", "There has never been a document with this externalId.")
     page = HistoryPage(data=[*map(_entry, found.data)], next=write_cursor(found.next))
     return Response(200, msgspec.json.encode(page))
 

@@ -51,7 +51,7 @@ class LastAttempt(Struct, frozen=True):
     detail: str = ""
     """The sentence that was noted with it."""
     number: int = 1
-    """1, 2, … within its run."""
+    """Number of the attempt in its run: 1, 2, …"""
 
 
 class HeldUp(Struct, frozen=True):

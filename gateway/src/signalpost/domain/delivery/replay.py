@@ -57,18 +57,19 @@ class ReplayRequest(Body, frozen=True, kw_only=True):
     ] = field(name="from", default=UNSET)
     from_sequence: Annotated[
         Annotated[int, Meta(ge=1, le=2**62)] | UnsetType,
-        Meta(description="Only events from the one with this sequence on."),
+        Meta(description="Only events with this sequence or a higher one."),
     ] = UNSET
     to: Annotated[
-        GivenTimestamp | UnsetType, Meta(description="Only events created before this moment; up to now if left out.")
+        GivenTimestamp | UnsetType,
+        Meta(description="Only events created before this moment. Without it, all up to now."),
     ] = UNSET
     status: What
     event_types: Annotated[
         Annotated[tuple[EventTypeName, ...], Meta(min_length=1, max_length=10)] | UnsetType,
-        Meta(description="Only events of these types; those of all if it is left out."),
+        Meta(description="Only events of these types. Without it, all types."),
     ] = UNSET
     external_id: Annotated[
-        Uuid | UnsetType, Meta(description="Only events of this document; those of all if it is left out.")
+        Uuid | UnsetType, Meta(description="Only events of this document. Without it, all documents.")
     ] = UNSET
     dry_run: Annotated[bool, Meta(description="Count the deliveries, and start nothing.")] = False
 
@@ -91,11 +92,9 @@ class ReplayOfManyRequest(ReplayRequest, frozen=True, kw_only=True):
 class LeftOut(Struct, frozen=True, rename="camel"):
     """Events in a replay's period that it does not send. Each number is capped like all counts."""
 
-    removed: Annotated[int, Meta(description="Upper bound of the events of the range that the retention removed.")]
-    unwanted: Annotated[
-        int, Meta(description="Events that the subscription had not asked for, or from before it was created.")
-    ]
-    waiting: Annotated[int, Meta(description="Deliveries that still wait and are sent without a replay.")]
+    removed: Annotated[int, Meta(description="At most this many events of the range were removed by the retention.")]
+    unwanted: Annotated[int, Meta(description="Events that the subscription did not want, or that are older than it.")]
+    waiting: Annotated[int, Meta(description="Deliveries that are still waiting and will be sent without a replay.")]
 
 
 NOTHING_LEFT_OUT = LeftOut(removed=0, unwanted=0, waiting=0)

@@ -34,7 +34,7 @@ People = Annotated[
     ),
 ]
 By = Annotated[Email, Meta(description="The e-mail address of the person who decides.")]
-Reason = Annotated[Text, Meta(description="Why, for people.")]
+Reason = Annotated[Text, Meta(description="The reason, for people to read.")]
 
 
 class _Action(Body, frozen=True, kw_only=True, tag_field="action"):
@@ -75,7 +75,7 @@ class RejectApprovalAction(_Refusal, frozen=True, kw_only=True, tag=Action.REJEC
 
 class RequestSignatureAction(_Action, frozen=True, kw_only=True, tag=Action.REQUEST_SIGNATURE.value):
     signers: People
-    expires_at: Annotated[GivenTimestamp, Meta(description="When the request expires by itself.")]
+    expires_at: Annotated[GivenTimestamp, Meta(description="When the signature request expires.")]
 
 
 class SignAction(_Decision, frozen=True, kw_only=True, tag=Action.SIGN.value):

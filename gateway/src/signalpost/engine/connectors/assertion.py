@@ -19,7 +19,7 @@ def signed(claims: Mapping[str, Any], private_key: str, now: int) -> str:
     Raises ValueError if the key is no RSA key."""
     key = load_pem_private_key(private_key.encode(), password=None)
     if not isinstance(key, RSAPrivateKey):
-        raise ValueError("The key that signs is no RSA key.")
+        raise ValueError("The private key is not an RSA key.")
     parts = [{"alg": "RS256", "typ": "JWT"}, {**claims, "iat": now, "exp": now + GOOD_FOR}]
     text = b".".join(_encoded(msgspec.json.encode(part)) for part in parts)
     return (text + b"." + _encoded(key.sign(text, PKCS1v15(), SHA256()))).decode()

@@ -207,7 +207,7 @@ class Courier:
         took = self._clock.steady() - began
         if took > SLOW_AFTER:
             log.warning(
-                "a kind of destination holds everything up",
+                "a kind of destination blocks the event loop",
                 kind=self._subscription.kind,
                 method=method,
                 ms=took // 1000,

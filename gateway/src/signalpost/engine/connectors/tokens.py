@@ -227,7 +227,7 @@ class Tokens:
                     await asyncio.sleep(TURN_AGAIN_AFTER)
         except TimeoutError:
             await self.go_on()
-            raise Unavailable("Another node renews the token of this connection: repeat the request.") from None
+            raise Unavailable("Another node is renewing the token of this connection. Repeat the request.") from None
         except BaseException:
             await self.go_on()
             raise

@@ -181,7 +181,7 @@ class Follower:
         """Wait until a tenant's configuration is known at this version or a later one. Raises Unavailable, also where
         there is no such version: the database has lost what was told of it."""
         if not await self._is_known(tenant_id, version):
-            raise Unavailable("The database went back: this node is about to load everything again.")
+            raise Unavailable("The database lost recent changes, and this node is about to load everything again.")
 
     async def _is_known(self, tenant_id: int, version: int) -> bool:
         """Whether a tenant's configuration is known at this version or a later one once it was read, if it has to be.

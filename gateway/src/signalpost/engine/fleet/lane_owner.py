@@ -91,7 +91,7 @@ class LaneOwner:
         dead = self._dead()
         if dead:
             await self._fleet.remove_dead([node for node in self._beat.nodes if node.id in dead])
-            log.warning("nodes that did not beat any more were removed", nodes=sorted(dead))
+            log.warning("nodes whose beats had stopped were removed", nodes=sorted(dead))
         if not self._owns_lanes:
             return
         self._use(self._roster.workers - dead)

@@ -131,7 +131,9 @@ class Node:
             return False
         if before is not None and _is_earlier(before, known, beat):
             self._lease.end()
-            log.error("the database went back: what was committed since may be lost; loading everything again")
+            log.error(
+                "the database went back to an earlier state: recent commits may be lost; loading everything again"
+            )
             return False
         on_beat(beat)
         return True

@@ -35,7 +35,7 @@ class StandingWriter:
             except SignalpostError:
                 pass  # the beats say it
             except Exception:
-                log.exception("the standing of lanes could not be written; trying again")
+                log.exception("the state of lanes could not be written; trying again")
 
     async def write_changed(self) -> None:
         """Write down what changed since the last time, of the lanes that are here. Raises Unavailable."""

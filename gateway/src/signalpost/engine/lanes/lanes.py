@@ -432,7 +432,7 @@ class Lanes:
         if row is None:
             return
         if row.owner != self._store.fleet.node_id:
-            log.warning("another node owns a lane that this one had", subscription=worker.subscription.id)
+            log.warning("another node has taken over a lane of this node", subscription=worker.subscription.id)
             self._leave(worker)
             return
         worker.end_reload(row)

@@ -109,7 +109,7 @@ class LogReader:
                     given = 0
                     await asyncio.sleep(0)
             if left and not events:
-                log.error("events of the log are missing that should be there; trying again", tenant=tenant_id)
+                log.error("the log lacks events that it should have; trying again", tenant=tenant_id)
                 await asyncio.sleep(AGAIN_AFTER)
             wanted = left
 

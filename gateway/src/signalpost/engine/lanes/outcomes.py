@@ -42,7 +42,7 @@ class Outcomes:
         self._note_attempt(worker, attempt, outcome)
         worker.settle(delivery, verdict)
         breaker = worker.health.breaker
-        if url == subscription.url:  # what another one answered says nothing of this one
+        if url == subscription.url:  # the answer of a former URL says nothing about this one
             worker.note_outcome(delivery, outcome, now, jitter, wait)
         if outcome.failure is not None and outcome.failure is not Failure.SKIPPED:
             self._on_failure(worker)

@@ -61,4 +61,4 @@ class DiskReserve:
         if was_kept and not self.is_kept:
             log.error("the disk is nearly full: documents are refused", free=self.free, reserve=self.reserve)
         elif self.is_kept and not was_kept:
-            log.info("the disk has space again: documents are taken", free=self.free, reserve=self.reserve)
+            log.info("the disk has space again: documents are accepted", free=self.free, reserve=self.reserve)

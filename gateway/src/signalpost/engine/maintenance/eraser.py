@@ -44,7 +44,7 @@ class Eraser:
             try:
                 await self.erase_all()
             except SignalpostError as error:
-                log.warning("an erasure waits; trying again", error=str(error))
+                log.warning("an erasure cannot continue now; trying again", error=str(error))
                 await self._asked_or(AGAIN_AFTER)
             except Exception:
                 log.exception("an erasure failed; trying again")

@@ -106,7 +106,7 @@ class MasterKeyChange:
 
     async def _run(self) -> None:
         current = self._store.data_keys.master_keys.current
-        log.info("everything is being moved to another master key", current=current)
+        log.info("moving everything to another master key", current=current)
         while True:
             try:
                 if await self._jobs.take("master key"):

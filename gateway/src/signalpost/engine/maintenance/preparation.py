@@ -29,7 +29,8 @@ class Preparation:
         """Make what is lacking, unless another node sees to it. Raises Unavailable."""
         if await self._jobs.take("preparation") and not await self._store.retention.prepare(self._clock.wall(), DAYS):
             log.error(
-                "partitions of coming days are lacking, and this user may not make them: run `signalpost db partitions`"
+                "partitions for the coming days are missing, and this user may not create them: run `signalpost db "
+                "partitions`"
                 " every day as the user that owns the tables",
                 days=DAYS,
             )

@@ -62,7 +62,7 @@ class Retention:
         now = passed(self._clock)
         if self._clock.wall() - now > DAY:
             log.warning(
-                "the clock was set ahead; until a restart the retention goes by the time before that",
+                "the clock was set ahead; until a restart, the retention uses the time from before",
                 hours=(self._clock.wall() - now) // (3600 * SECOND),
             )
         if not await self._jobs.take("retention"):
@@ -114,7 +114,7 @@ class Retention:
             await asyncio.sleep(LOOK_EVERY)
             if not await self._store.retention.is_awaited(tenant_id, floor):
                 return
-        log.warning("lanes have not given up what the retention removes", tenant=tenant_id, floor=floor)
+        log.warning("lanes still hold events that the retention is about to remove", tenant=tenant_id, floor=floor)
 
     async def _count_anew(self, tenant_id: int) -> None:
         """Let lanes learn, with a record, how many of their rows the retention has left."""
@@ -141,7 +141,9 @@ class Retention:
             )
             return True
         if worker.lane.is_behind(half) or await self._left_in_store(worker, half):
-            log.warning("a subscription is behind by half of the retention time", subscription=worker.subscription.id)
+            log.warning(
+                "a subscription is behind by more than half of the retention time", subscription=worker.subscription.id
+            )
         return False
 
     async def _left_in_store(self, worker: LaneWorker, floor: int) -> int:

@@ -109,7 +109,7 @@ class Announcements:
                     await self._hear(connection, on_marks)
             except (psycopg.Error, StartError) as error:
                 if self.are_heard or not is_told:
-                    log.warning("the connection that listens was lost; connecting again", error=str(error))
+                    log.warning("the connection for announcements was lost; connecting again", error=str(error))
                 is_told = True
             finally:
                 self.are_heard = False

@@ -177,7 +177,7 @@ class Committers:
                     self._partitions.forget()
                 elif not (left and is_conflict(error)):
                     raise as_told(error) from None
-        raise Unavailable("The database could not do this now: nothing was changed. Repeat the request.")
+        raise Unavailable("The database could not do this now, and nothing was changed. Repeat the request.")
 
     @asynccontextmanager
     async def _one(self) -> AsyncIterator[CommitConnection]:

@@ -91,7 +91,8 @@ class PostgresDatabase:
         [(nodes,)] = self._run(lambda readers, _: readers.rows(EVERY_TENANT, _NODES, DEAD_AFTER))
         if nodes:
             raise StartError(
-                f"{nodes} nodes are at work on the database. They do this by themselves; otherwise stop them first."
+                f"{nodes} nodes are running on this database, and they do this themselves. To run it by hand, stop "
+                f"them first."
             )
         yield
 

@@ -6,7 +6,7 @@ import psycopg
 
 from signalpost.domain.errors import DatabaseReadOnly, DiskNearlyFull, StartError, Unavailable
 
-_LATER: Final = "The database could not do this now: nothing was changed. Repeat the request."
+_LATER: Final = "The database could not do this now, and nothing was changed. Repeat the request."
 _GONE: Final = "The database does not answer: repeat the request in a moment."
 _GONE_CLASSES: Final = ("08", "57P0", "58")
 """Errors of a connection, of a server that stops or starts, and of its system."""

@@ -137,7 +137,7 @@ class PostgresFleet:
     async def history(self) -> str:
         [(history,)] = await self._readers.rows(EVERY_TENANT, HISTORY.sql)
         if not self._source.accepts(history):
-            raise Unavailable("The database is not what it was a moment ago.")
+            raise Unavailable("The database changed to an earlier state a moment ago. Repeat the request.")
         return str(history)
 
     async def beat(self, lanes: int = 0) -> Beat | None:

@@ -113,7 +113,7 @@ async def _apply(url: str, migration: Migration) -> None:
         except psycopg.Error as error:
             if error.sqlstate != LOCK_NOT_AVAILABLE or time.monotonic() > given_up_at:
                 raise
-            log.info("a migration waits for others to let go of a table", migration=migration.number)
+            log.info("a migration waits for a lock on a table that others use", migration=migration.number)
             await asyncio.sleep(0.5)
 
 

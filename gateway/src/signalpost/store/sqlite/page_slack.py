@@ -45,7 +45,7 @@ def _cut_wal(connection: apsw.Connection) -> None:
     try:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     except apsw.BusyError:
-        raise Unavailable("The database is being read: its write-ahead log cannot be cut off now.") from None
+        raise Unavailable("The database is being read, so its write-ahead log cannot be truncated now.") from None
     finally:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
 

@@ -53,10 +53,10 @@ class Readers:
         try:
             return await ask()
         except apsw.BusyError:
-            raise Unavailable("The database is busy: repeat the request.") from None
+            raise Unavailable("The database is busy. Repeat the request.") from None
         except apsw.IOError as error:
             log.error("the database could not be read", error=str(error))
-            raise Unavailable("The disk could not be read: repeat the request in a moment.") from None
+            raise Unavailable("The disk could not be read. Repeat the request in a moment.") from None
 
     def _with_rests(self, query: Callable[[apsw.Connection], T], rest: Rest) -> T:
         def rest_after(_: apsw.Cursor, row: Any) -> Any:

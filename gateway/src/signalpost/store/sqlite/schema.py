@@ -155,8 +155,8 @@ def connect_current(path: Path, *, read_only: bool = False) -> apsw.Connection:
         missing = {each.number for each in MIGRATIONS} - applied_migrations(connection)
         if missing:
             raise StartError(
-                f"The database {path} is of an earlier version of Signalpost: start the gateway once, which brings it "
-                "up to date."
+                f"The database {path} is from an earlier version of Signalpost. Start the gateway once to bring it up "
+                "to date."
             )
     except BaseException:
         connection.close()

@@ -18,7 +18,9 @@ class Key(Struct, frozen=True, rename="camel"):
     id: Uuid
     name: str
     role: Role
-    tenant: Annotated[str, Meta(description="The tenant in which it works; an operator's key works in any.")]
+    tenant: Annotated[
+        str, Meta(description="The tenant that the key belongs to. An operator's key works in every tenant.")
+    ]
     created_at: Timestamp
     created_by: Annotated[str | None, Meta(description="Name of the key that created it.")]
     expires_at: Timestamp | None
@@ -43,7 +45,9 @@ class MemberShown(Shape, frozen=True):
     name: str
     email: str
     role: Role
-    tenant: Annotated[str, Meta(description="The tenant in which they work; an operator works in any.")]
+    tenant: Annotated[
+        str, Meta(description="The tenant that the member belongs to. An operator works in every tenant.")
+    ]
     status: Annotated[
         Literal["invited", "active"], Meta(description="An invited member has no password yet, and cannot sign in.")
     ]
@@ -53,7 +57,7 @@ class MemberShown(Shape, frozen=True):
 
 
 class InvitedMember(MemberShown, frozen=True):
-    """The only answer that shows the link, this once."""
+    """The answer to the creation of a link: the only one that shows it."""
 
     url: Annotated[str | None, Meta(description=f"Where they set a password, once. {SHOWN_FOR_AN_HOUR}")]
 
@@ -90,13 +94,13 @@ class PortalLinkShown(Shape, frozen=True):
     theme: PortalTheme
     created_at: Timestamp
     created_by: Annotated[str, Meta(description="Name of the key or member that created it.")]
-    open_until: Annotated[Timestamp, Meta(description="Until when it can be opened.")]
+    open_until: Annotated[Timestamp, Meta(description="The latest time at which it can be opened.")]
     opened_at: Timestamp | None
-    ends_at: Annotated[Timestamp, Meta(description="When it and its session end, unless it is revoked earlier.")]
+    ends_at: Annotated[Timestamp, Meta(description="When the link and its session end, unless it is revoked earlier.")]
 
 
 class NewPortalLink(PortalLinkShown, frozen=True):
-    """The only answer that shows the link, this once."""
+    """The answer to the creation of a link: the only one that shows it."""
 
     url: Annotated[str | None, Meta(description=f"Signs in the first person who opens it. {SHOWN_FOR_AN_HOUR}")]
 
@@ -135,7 +139,7 @@ Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class AuditEntry(Shape, frozen=True):
-    number: Annotated[int, Meta(description="Counts the tenant's entries without a gap.")]
+    number: Annotated[int, Meta(description="Number of the entry: a tenant's entries are numbered without a gap.")]
     at: Timestamp
     tenant: TenantName
     actor: AuditActor
@@ -144,7 +148,7 @@ class AuditEntry(Shape, frozen=True):
     action: Annotated[str, Meta(description="A noun and a verb, such as `subscription.change`.")]
     object: AuditObject
     outcome: Outcome
-    changes: Annotated[dict[str, AuditChange], Meta(description="What changed, by member.")]
+    changes: Annotated[dict[str, AuditChange], Meta(description="The old and new value of each member that changed.")]
     previous: Annotated[Hash, Meta(description="The hash of the tenant's entry before it; zeros for the first.")]
     hash: Annotated[
         Hash,
@@ -153,7 +157,7 @@ class AuditEntry(Shape, frozen=True):
 
 
 class AuditMark(Shape, frozen=True):
-    """The newest entry, which stands for all before it."""
+    """The newest entry: its hash covers all entries before it."""
 
     number: int
     hash: Hash
@@ -163,23 +167,26 @@ class AuditPage(Shape, frozen=True):
     data: list[AuditEntry]
     next: Cursor
     mark: Annotated[
-        AuditMark | None, Meta(description="Store it elsewhere: it shows later that no entry up to it was changed.")
+        AuditMark | None,
+        Meta(description="Keep a copy elsewhere. With it you can show later that no entry up to this one was changed."),
     ]
 
 
 class AuditFault(Shape, frozen=True):
-    tenant: Annotated[str | None, Meta(description="Whose entry it is; null for a tenant that was deleted.")]
+    tenant: Annotated[str | None, Meta(description="The tenant of the entry; null if that tenant was deleted.")]
     number: int
-    reason: Annotated[str, Meta(description="A sentence for people.")]
+    reason: Annotated[str, Meta(description="What is wrong, in a sentence for people.")]
 
 
 class AuditVerification(Shape, frozen=True):
     entries: Annotated[int, Meta(description="Number of entries checked, of all tenants.")]
-    fault: Annotated[AuditFault | None, Meta(description="The first entry that does not fit; null if all do.")]
+    fault: Annotated[
+        AuditFault | None, Meta(description="The first entry that does not follow from the one before; null if all do.")
+    ]
 
 
 class LimitsShown(Shape, frozen=True):
-    """What a tenant may use at most; null where nothing is limited."""
+    """The limits of a tenant; null means unlimited."""
 
     requests_per_second: int | None
     changes_per_second: int | None
@@ -190,7 +197,7 @@ class LimitsShown(Shape, frozen=True):
 
 
 class UseShown(Shape, frozen=True):
-    """How much a tenant has of what can be limited."""
+    """How much of each limited resource a tenant uses."""
 
     documents: int
     subscriptions: int
@@ -199,7 +206,7 @@ class UseShown(Shape, frozen=True):
 
 
 class ErasureShown(Shape, frozen=True):
-    """Who was erased, and how far that is."""
+    """The erasure of a tenant or a document, and its progress."""
 
     id: Uuid
     tenant: Annotated[str, Meta(description="The name of the tenant.")]
@@ -219,18 +226,22 @@ class TenantShown(Shape, frozen=True):
     name: TenantName
     status: TenantStatus
     created_at: Annotated[Timestamp | None, Meta(description="Null for `default`, which exists from the start.")]
-    limits: Annotated[LimitsShown, Meta(description="The limits that were set for it.")]
+    limits: Annotated[LimitsShown, Meta(description="The limits that an operator set for this tenant.")]
     retention_days: Annotated[
-        RetentionDays | None, Meta(description="Days to keep its events, if they were set for it.")
+        RetentionDays | None, Meta(description="Days to keep its events, if an operator set them for this tenant.")
     ]
 
 
 class TenantWithUse(TenantShown, frozen=True, kw_only=True, rename="camel"):
     effective_limits: Annotated[
-        LimitsShown, Meta(description="The limits in force: those of the settings, unless others were set for it.")
+        LimitsShown,
+        Meta(description="The limits in force: those of the settings, unless an operator set others for this tenant."),
     ]
     effective_retention_days: Annotated[
-        RetentionDays, Meta(description="The days in force: the setting RETENTION_DAYS, unless others were set for it.")
+        RetentionDays,
+        Meta(
+            description="The days in force: the setting RETENTION_DAYS, unless an operator set others for this tenant."
+        ),
     ]
     use: UseShown
 
@@ -242,7 +253,9 @@ class TenantPage(Shape, frozen=True):
 
 class MasterKeyUse(Shape, frozen=True):
     id: Annotated[str, Meta(description="Computed from the key, without revealing it.")]
-    data_keys: Annotated[int, Meta(ge=0, description="Number of data keys that it wraps; with 0 it is not needed.")]
+    data_keys: Annotated[
+        int, Meta(ge=0, description="Number of data keys that this key encrypts. At 0 it is no longer needed.")
+    ]
 
 
 class MasterKeyShown(Shape, frozen=True):

@@ -28,15 +28,15 @@ class Diagnosis(Shape, frozen=True):
     title: str
     for_us: Annotated[str, Meta(description="What happened, and what it most likely means.")]
     for_customer: Annotated[str, Meta(description="The same for the people who run the endpoint, with what to do.")]
-    remedy: Annotated[Remedy, Meta(description="What helps most.")]
+    remedy: Annotated[Remedy, Meta(description="What is most likely to fix it.")]
     change: Annotated[Change | None, Meta(description="The change of the subscription that most likely caused it.")]
     changed_at: Timestamp | None
 
 
 class AttemptSummary(Shape, frozen=True):
-    """An attempt without what the endpoint answered."""
+    """An attempt, without the body of the endpoint's answer."""
 
-    number: Annotated[int, Meta(description="1, 2, … within its run.")]
+    number: Annotated[int, Meta(description="Number of the attempt in its run: 1, 2, …")]
     started_at: Timestamp
     duration_ms: float
     status_code: int | None
@@ -59,7 +59,10 @@ class Delivery(Shape, frozen=True):
     created_at: Timestamp
     status: Annotated[
         DeliveryStatus | None,
-        Meta(description="Null if the subscription has no delivery of the event, which only lists by `eventId` show."),
+        Meta(
+            description="Null if the subscription has no delivery of this event. Only lists with `eventId` show such "
+            "subscriptions."
+        ),
     ]
     next_attempt_at: Annotated[
         Timestamp | None,
@@ -122,9 +125,7 @@ class DeliveryPage(Shape, frozen=True):
     next: Cursor
     looked_back_to: Annotated[
         Timestamp | None,
-        Meta(
-            description="Where a page is short and there is a next one: the oldest event that it looked at is of then."
-        ),
+        Meta(description="Set if the page is short although there is a next one: how far back in time it looked."),
     ] = None
 
 
@@ -142,28 +143,44 @@ class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
     state: ReplayState
     from_: str = field(name="from")
     to: str
-    from_sequence: Annotated[int, Meta(description="Sequence of the first event of its range.")]
-    to_sequence: Annotated[int, Meta(description="Sequence of the last one that it had taken in; lower if none.")]
+    from_sequence: Annotated[int, Meta(description="Sequence of the first event in the replay's range.")]
+    to_sequence: Annotated[
+        int,
+        Meta(description="Sequence of the last event in its range; lower than `fromSequence` if the range is empty."),
+    ]
     status: What
     """Which deliveries were asked for."""
-    count: Annotated[int, Meta(description="How many there were at the start, or more if more were queued since.")]
+    count: Annotated[
+        int,
+        Meta(
+            description="Number of deliveries to send: as counted at the start, or more if more have been queued since."
+        ),
+    ]
     count_is_capped: bool
     queued: int
     delivered: Annotated[
         int | None,
-        Meta(description="Of those queued. Null, as the next three, where an older version started the replay."),
+        Meta(
+            description="How many of the queued deliveries were delivered. The four counts are null if an older "
+            "version started the replay."
+        ),
     ]
-    failed: Annotated[int | None, Meta(description="Given up again.")]
+    failed: Annotated[int | None, Meta(description="How many were given up again.")]
     skipped: Annotated[
         int | None,
-        Meta(description="Not sent after all: there was nothing to send any more, or a later replay took them over."),
+        Meta(
+            description="How many were not sent after all, because nothing was left to send or a later replay took "
+            "them over."
+        ),
     ]
-    waiting: Annotated[int | None, Meta(description="Queued, and neither of these yet.")]
+    waiting: Annotated[int | None, Meta(description="How many are queued and still have no outcome.")]
     created_at: str
     finished_at: str | None
-    event_types: Annotated[list[EventTypeName] | None, Meta(description="Null where none was chosen.")]
-    external_id: Annotated[Uuid | None, Meta(description="The document that was chosen; null where none was.")]
-    created_by: Annotated[str | None, Meta(description="Name of whoever asked for it.")]
+    event_types: Annotated[
+        list[EventTypeName] | None, Meta(description="The types that were chosen; null if all are sent.")
+    ]
+    external_id: Annotated[Uuid | None, Meta(description="The document that was chosen; null if all are sent.")]
+    created_by: Annotated[str | None, Meta(description="Name of the key or member that started it.")]
 
 
 class NamedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
@@ -173,30 +190,32 @@ class NamedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
 
 
 class StartedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
-    """A replay, and what of its time range it does not send."""
+    """A replay, and how many deliveries of its time range it leaves out."""
 
     left_out: LeftOut
 
 
 class ReplayOfOne(Shape, frozen=True):
-    """What a replay of many does at one subscription."""
+    """The part of a replay of several subscriptions that concerns one of them."""
 
     subscription_id: Uuid
     subscription_name: str
     still_failing: Annotated[
-        bool, Meta(description="Whether the endpoint is failing now, so that much may fail again.")
+        bool, Meta(description="Whether the endpoint is failing now: if so, many deliveries may fail again.")
     ]
-    replay_id: Annotated[Uuid | None, Meta(description="Null for `dryRun`, and where it could not be started.")]
+    replay_id: Annotated[Uuid | None, Meta(description="Null for `dryRun`, and if the replay could not be started.")]
     count: int
     count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
     left_out: LeftOut
-    refused: Annotated[str | None, Meta(description="Why it could not be started, in a sentence.")]
+    refused: Annotated[str | None, Meta(description="Why the replay could not be started, in a sentence.")]
 
 
 class ReplaysOfMany(Shape, frozen=True):
     data: Annotated[list[ReplayOfOne], Meta(description="Subscriptions with something to send, largest number first.")]
     count: Annotated[int, Meta(description="Total number of deliveries.")]
-    count_is_capped: Annotated[bool, Meta(description="Counting stopped for one of them; there may be more.")]
+    count_is_capped: Annotated[
+        bool, Meta(description="Counting stopped early for at least one subscription; there may be more.")
+    ]
 
 
 class ReplayPage(Shape, frozen=True):

@@ -28,7 +28,7 @@ class DestinationList(Shape, frozen=True):
 
 
 class ConnectionShown(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A connection as the API shows it, all but its config, of which only its kind knows what is secret."""
+    """A connection as the API shows it, without its config: only the kind knows which parts of that are secret."""
 
     id: Uuid
     kind: str
@@ -52,14 +52,14 @@ class Connection(ConnectionShown, frozen=True, kw_only=True, rename="camel"):
 
 
 class Revocation(Shape, frozen=True):
-    """What the vendor made of being told."""
+    """How the vendor answered the request to revoke the credentials."""
 
     succeeded: Annotated[bool, Meta(description="Whether the vendor revoked everything.")]
-    detail: Annotated[str, Meta(description="What it said, in a sentence for people.")]
+    detail: Annotated[str, Meta(description="What the vendor answered, in a sentence for people.")]
 
 
 class DisconnectedConnection(Connection, frozen=True, kw_only=True, rename="camel"):
-    revocation: Annotated[Revocation | None, Meta(description="Null where an earlier answer is repeated.")]
+    revocation: Annotated[Revocation | None, Meta(description="Null if this repeats an earlier answer.")]
 
 
 class ConnectionTest(Shape, frozen=True):
@@ -77,7 +77,8 @@ class ConsentAsked(Shape, frozen=True):
         None
     )
     authorize_url: Annotated[
-        str | None, Meta(description="For other browsers: submit `code` and `state` of the URL that they end up at.")
+        str | None,
+        Meta(description="For other browsers: submit the `code` and `state` of the URL at which the browser ends up."),
     ] = None
     state: str | None = None
 

@@ -72,7 +72,8 @@ class Event(Shape, frozen=True):
 class LogEntry(Shape, frozen=True):
     sequence: int
     by: Annotated[
-        str | None, Meta(description="Name of the API key that asked for the change; null if none did, or if unknown.")
+        str | None,
+        Meta(description="Name of the API key that asked for the change; null if no key did, or if it is unknown."),
     ]
     event: Event
 
@@ -87,13 +88,15 @@ class Feed(Shape, frozen=True):
 
 
 class EventArrivals(Shape, frozen=True):
-    """At how many of the subscriptions that wanted an event it is in which state."""
+    """How many of the subscriptions that wanted an event got it, still wait for it, or will not get it."""
 
     sequence: int
     delivered: int
-    waiting: Annotated[int, Meta(description="Not sent yet, or it awaits a retry.")]
-    failed: Annotated[int, Meta(description="Given up.")]
-    skipped: Annotated[int, Meta(description="There was nothing to send, by the subscription's own condition or kind.")]
+    waiting: Annotated[
+        int, Meta(description="Number of subscriptions that it was not sent to yet, or that await a retry.")
+    ]
+    failed: Annotated[int, Meta(description="Number of subscriptions for which it was given up.")]
+    skipped: Annotated[int, Meta(description="Number of subscriptions whose condition or kind left nothing to send.")]
 
 
 class ArrivalsOfEvents(Shape, frozen=True):
@@ -135,7 +138,7 @@ class HistoryEntry(Shape, frozen=True):
             description="A workflow action, or `create`, `update`, `import`, `delete`, `upload`, `publish`, `expire`."
         ),
     ]
-    key: Annotated[str | None, Meta(description="Name of the API key that made the change; null if none did.")]
+    key: Annotated[str | None, Meta(description="Name of the API key that made the change; null if no key did.")]
     by: Annotated[str | None, Meta(description="The person who decided.")]
     reason: str | None
     participants: Annotated[list[str], Meta(description="The people who were asked to decide.")]

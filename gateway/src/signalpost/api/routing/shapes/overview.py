@@ -1,4 +1,4 @@
-"""What answers about how things are going look like: the overview, and statistics."""
+"""What answers about the state of deliveries look like: the overview and statistics."""
 
 from typing import Annotated
 
@@ -19,14 +19,18 @@ class Counted(Shape, frozen=True):
     delivered: int
     first_try: Annotated[int, Meta(description="Delivered by the first attempt.")]
     retried: Annotated[int, Meta(description="Attempts that failed and will be retried.")]
-    failed: Annotated[int, Meta(description="Attempts that failed, after which the delivery was given up.")]
-    median_ms: Annotated[float | None, Meta(description="Of delivered attempts; null if there are none.")]
+    failed: Annotated[int, Meta(description="Failed attempts after which the delivery was given up.")]
+    median_ms: Annotated[
+        float | None, Meta(description="Median duration of delivered attempts; null if there are none.")
+    ]
     p99_ms: float | None
 
 
 class StatsPoint(Counted, frozen=True, rename="camel"):
     at: Timestamp
-    latency: Annotated[list[int], Meta(description="Delivered attempts by `latencyBoundsMs`, and those beyond.")]
+    latency: Annotated[
+        list[int], Meta(description="Number of delivered attempts up to each of `latencyBoundsMs`, and of slower ones.")
+    ]
 
 
 class Stats(Shape, frozen=True):
@@ -64,11 +68,17 @@ class NeedsAttention(Shape, frozen=True):
 
 
 class AttentionCount(Shape, frozen=True):
-    count: Annotated[int, Meta(description="Subscriptions that the overview has in `attention` and `more`.")]
+    count: Annotated[
+        int,
+        Meta(
+            description="Number of subscriptions that need attention: those in the overview's `attention` and its "
+            "`more`."
+        ),
+    ]
 
 
 class Ending(Shape, frozen=True):
-    """Something of a subscription that ends soon."""
+    """A rotation or a certificate of a subscription that ends soon."""
 
     subscription: NamedSubscription
     what: Annotated[str, Meta(extra_json_schema={"enum": ["rotation", "certificate"]})]
@@ -82,10 +92,12 @@ class RunningReplay(Shape, frozen=True):
     count: int
     count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
     queued: int
-    delivered: Annotated[int | None, Meta(description="Of those queued; null where that was not counted.")]
-    failed: Annotated[int | None, Meta(description="Given up again.")]
+    delivered: Annotated[
+        int | None, Meta(description="How many of the queued deliveries were delivered; null if that was not counted.")
+    ]
+    failed: Annotated[int | None, Meta(description="How many were given up again.")]
     waiting: int | None
-    created_by: Annotated[str | None, Meta(description="Name of whoever asked for it.")]
+    created_by: Annotated[str | None, Meta(description="Name of the key or member that started it.")]
 
 
 class SubscriptionCounts(Shape, frozen=True):
@@ -108,5 +120,5 @@ class Overview(Shape, frozen=True):
         int, Meta(description="How many events wait for the active subscription that is furthest behind.")
     ]
     last_hour: Counted
-    replays: Annotated[list[RunningReplay], Meta(description="Replays that run.")]
+    replays: Annotated[list[RunningReplay], Meta(description="Replays in progress.")]
     soon: Annotated[list[Ending], Meta(description="Rotations that end within a day, certificates within 14 days.")]

@@ -40,12 +40,10 @@ class DiskShown(Shape, frozen=True):
 
 
 class SettingShown(Shape, frozen=True):
-    """A setting as it is in force."""
+    """A setting with the value in force."""
 
     name: Annotated[str, Meta(description="The environment variable, without `SIGNALPOST_`.")]
-    value: Annotated[
-        str | None, Meta(description="Null where there is none. Of a secret only whether it is set is shown.")
-    ]
+    value: Annotated[str | None, Meta(description="Null if it has no value. A secret is shown only as `set`.")]
     is_default: bool
     help: str
 
@@ -68,11 +66,11 @@ class GatewayShown(Shape, frozen=True):
 
 
 class Node(Shape, frozen=True):
-    """One start of a gateway that works on the database."""
+    """One running gateway that works on the database."""
 
-    id: Annotated[int, Meta(description="Assigned at its start, and never used again.")]
-    host: Annotated[str, Meta(description="The name of its machine.")]
-    process: Annotated[int, Meta(description="The number of its process there.")]
+    id: Annotated[int, Meta(description="Assigned when the node starts; no other node ever gets it.")]
+    host: Annotated[str, Meta(description="Host name of its machine.")]
+    process: Annotated[int, Meta(description="Process id on that machine.")]
     role: Literal["all", "api", "worker"]
     version: str
     state: Annotated[
@@ -99,7 +97,8 @@ class Nodes(Shape, frozen=True):
     unowned: Annotated[
         int,
         Meta(
-            description="Number of these that no node delivers for, as of the nodes' last beats. A few seconds above "
+            description="Number of subscriptions that no node delivers for, as of the nodes' last beats. A few "
+            "seconds above "
             "0 are normal after a node started or stopped."
         ),
     ]
@@ -120,7 +119,7 @@ class Problem(Shape, frozen=True):
     title: str
     status: int
     detail: str
-    code: Annotated[str, Meta(description="Stable: programs may rely on it.")]
+    code: Annotated[str, Meta(description="Programs may rely on it: it does not change between releases.")]
     request_id: str
     errors: list[BadField] | UnsetType = UNSET
     allowed: Annotated[list[ActionName] | UnsetType, Meta(description="The actions that are allowed now.")] = UNSET

@@ -34,13 +34,14 @@ class Health(Shape, frozen=True):
     oldest_due_at: Timestamp | None
     lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
     disabled_at: Annotated[
-        Timestamp | None, Meta(description="Set if the endpoint failed for days. Waiting events are kept.")
+        Timestamp | None,
+        Meta(description="Set if the endpoint has failed for days and nothing more is sent. Waiting events are kept."),
     ]
     disabled_reason: str | None
 
 
 class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A subscription as the API shows it, all but its `health`, which the engine alone knows."""
+    """A subscription as the API shows it, without its `health`, which only the engine knows."""
 
     id: Uuid
     name: str
@@ -60,7 +61,7 @@ class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     retry_delays: tuple[int, ...]
     starts_after: int
     rotation_ends_at: Timestamp | None
-    """When the rotation that is under way, if one is, makes the new secret the only one."""
+    """When the rotation in progress makes the new secret the only one; null if there is no rotation."""
     created_at: Timestamp
     updated_at: Timestamp
     kind: Annotated[str | UnsetType, Meta(description="Missing for a webhook.")] = UNSET
@@ -95,14 +96,20 @@ class SubscriptionPage(Shape, frozen=True):
 
 
 class SecretStatus(Shape, frozen=True):
-    """What is known of a secret, without the secret."""
+    """What the gateway knows about a secret, without the secret itself."""
 
-    since: Annotated[Timestamp, Meta(description="Since when it signs.")]
-    fingerprint: Annotated[str, Meta(description="The last digits of its SHA-256, to identify it.")]
-    next_fingerprint: Annotated[str | None, Meta(description="Of the new secret, while a rotation is under way.")]
+    since: Annotated[Timestamp, Meta(description="When the gateway began to sign with it.")]
+    fingerprint: Annotated[
+        str, Meta(description="The last digits of its SHA-256, by which people can tell secrets apart.")
+    ]
+    next_fingerprint: Annotated[
+        str | None, Meta(description="The fingerprint of the new secret, while a rotation is under way.")
+    ]
     rotation_ends_at: Timestamp | None
-    accepted: Annotated[int, Meta(description="Deliveries that the endpoint accepted since then, of those kept.")]
-    attempts: Annotated[int, Meta(description="Attempts since then. A few seconds may be missing.")]
+    accepted: Annotated[
+        int, Meta(description="Deliveries that the endpoint accepted since then, as far as they are still kept.")
+    ]
+    attempts: Annotated[int, Meta(description="Number of attempts since then. The last few seconds may be missing.")]
     certificate_expires_at: Annotated[
         Timestamp | None, Meta(description="When the endpoint's certificate expires; null if that is not known.")
     ]
@@ -111,7 +118,11 @@ class SecretStatus(Shape, frozen=True):
 class SignatureVerdict(Shape, frozen=True):
     fits: bool
     detail: Annotated[
-        str, Meta(description="A sentence: why it does not fit, if that is a usual mistake. It tells no secret.")
+        str,
+        Meta(
+            description="A sentence that says whether it matches and, for common mistakes, why not. It reveals no "
+            "secret."
+        ),
     ]
 
 
@@ -124,5 +135,7 @@ class TestResult(Shape, frozen=True):
     error: Failure | None
     detail: str | None
     answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
-    exchange: Annotated[AttemptExchange | None, Meta(description="What went over the wire; null for other kinds.")]
+    exchange: Annotated[
+        AttemptExchange | None, Meta(description="What went over the wire; null for kinds other than the webhook.")
+    ]
     diagnosis: Annotated[Diagnosis | None, Meta(description="Null if it was delivered.")]
