@@ -113,7 +113,7 @@ def test_on_a_disk_that_is_nearly_full_documents_are_refused_and_all_else_goes_o
     api.until_delivery(to_slow, later["id"], "delivered")
     assert len(list(api.feed())) == 2
     log = gateway.stderr.read_text()
-    assert log.count("documents are refused") == log.count("documents are taken") == 1
+    assert log.count("documents are refused") == log.count("documents are accepted") == 1
     assert gateway.stop() == 0
     assert find_database(default_url(gateway.data_dir)).check() == []
 

@@ -345,9 +345,9 @@ def test_a_paused_lane_is_told_before_the_retention_takes_its_events(world: Scri
         await gateway.change("a", status="paused")
         await gateway.create(*(f"d{number}" for number in range(50)))
         await asyncio.sleep(DAY * 0.45)
-        assert world.logged("warning", "behind by half") == 0
+        assert world.logged("warning", "behind by more than half") == 0
         await asyncio.sleep(DAY * 0.1)
-        assert world.logged("warning", "behind by half") > 0
+        assert world.logged("warning", "behind by more than half") > 0
         assert world.logged("error", "retention") == 0
         await gateway.create(*(f"e{number}" for number in range(5)))
         await asyncio.sleep(DAY * 0.5)

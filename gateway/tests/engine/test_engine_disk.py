@@ -80,7 +80,7 @@ def test_an_operator_is_told_in_health_and_once_in_the_log(world: ScriptedWorld)
         world.disk_free = JUST_ENOUGH
         await asyncio.sleep(5 * A_LOOK)
         assert _trouble(gateway) == ""
-        assert world.logged("info", "documents are taken") == 1
+        assert world.logged("info", "documents are accepted") == 1
 
     world.run(scenario)
 

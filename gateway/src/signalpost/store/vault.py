@@ -267,7 +267,7 @@ class Vault:
 
 def _not_opened(place: Place) -> StartError:
     return StartError(
-        f"The encrypted value of {place.kind} {place.row} was altered, or moved there from elsewhere. Restore the "
+        f"The encrypted value of {place.kind} {place.row} was altered, or moved there from another place. Restore the "
         "database from a backup."
     )
 
