@@ -379,7 +379,7 @@ def test_no_button_that_ends_something_is_pressed_without_a_question(shop: Shop)
 
 
 def test_every_template_asks_before_it_ends_something() -> None:
-    """Also on pages that only show up after a test, and in the portal."""
+    """This covers pages that only show up after a test, and those of the portal, too."""
     for template in TEMPLATES.rglob("*.html"):
         if template.name != "parts.html":  # which has the question
             assert re.findall(rf'value="({"|".join(ENDS)})"', template.read_text()) == [], template

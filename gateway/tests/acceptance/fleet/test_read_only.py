@@ -108,7 +108,7 @@ def test_nodes_say_that_their_database_is_a_standby_until_it_is_promoted(
     fleet.until_begun_anew(before)
     until(lambda: is_ready(node))
     said = node.stderr.read_text()
-    for trouble_in_log in ("the marks of tenants could not be read", "the connection that listens was lost"):
+    for trouble_in_log in ("the marks of tenants could not be read", "the connection for announcements was lost"):
         assert said.count(trouble_in_log) <= 2, "an outage is told of again and again"
     assert "this node beats again" in said
     fleet.write(1)
