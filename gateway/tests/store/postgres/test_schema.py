@@ -51,7 +51,7 @@ def test_a_migration_waits_for_the_last_node_that_it_would_break() -> None:
             async with await connect(url) as connection:
                 [[(now,)]] = await trip(connection, [Statement("SELECT (extract(epoch FROM now()) * 1000000)::bigint")])
                 await trip(connection, [Statement(beat, (now,))])
-                with pytest.raises(StartError, match="replace that one first"):
+                with pytest.raises(StartError, match=r"older version \(1 of them\): stop them all"):
                     await migrate(url, [*MIGRATIONS, ADDING, BREAKING])
                 await trip(connection, [Statement("UPDATE node SET beat_at = beat_at - 13000000")])
             await migrate(url, [*MIGRATIONS, ADDING, BREAKING])
@@ -64,6 +64,23 @@ def test_a_migration_waits_for_the_last_node_that_it_would_break() -> None:
 def test_an_altered_migration_is_refused() -> None:
     with pytest.raises(StartError, match="differs"):
         asyncio.run(migrate(emptied_database(), [MIGRATIONS[0]._replace(script="-- something else"), *MIGRATIONS[1:]]))
+
+
+def test_a_database_that_was_made_before_the_first_migration_was_rewritten_is_accepted() -> None:
+    """It was, so that PostgreSQL 15 takes it, and leaves the same."""
+    former = "3633a4010ba32f204b906330e4fd32bc108f3cc3ead90c6397c981ac68690268"
+    change = Statement("UPDATE migration SET checksum = $1 WHERE number = 1")
+
+    async def scenario() -> None:
+        url = emptied_database()
+        async with await connect(url) as connection:
+            await trip(connection, [change._replace(parameters=(former,))])
+            try:
+                await migrate(url)
+            finally:
+                await trip(connection, [change._replace(parameters=(MIGRATIONS[0].checksum,))])
+
+    asyncio.run(scenario())
 
 
 def test_migrations_are_numbered_without_gaps_and_break_no_version_that_is_newer() -> None:

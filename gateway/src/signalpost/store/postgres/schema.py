@@ -37,13 +37,16 @@ INSERT INTO migration VALUES (0, 'lock', '', 0, 0) ON CONFLICT DO NOTHING;
 """
 LOCK: Final = Statement("SELECT FROM migration WHERE number = 0 FOR UPDATE")
 """Whoever makes or removes tables holds this lock."""
-_OLDEST_NODE: Final = (
-    "SELECT min(schema) FROM node WHERE beat_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 12000000"
+_OLDER_NODES: Final = (
+    "SELECT count(*) FROM node WHERE schema < $1"
+    " AND beat_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 12000000"
 )
 """Nodes that were not heard of for 12 seconds are dead."""
 _MADE_AT_ONCE: Final = frozenset({"23505", "42P07"})
 """Errors that a statement with `IF NOT EXISTS` may raise where two nodes make a table at the same time."""
 _NOT_ALLOWED: Final = "42501"
+_ALIKE: Final = {1: "3633a4010ba32f204b906330e4fd32bc108f3cc3ead90c6397c981ac68690268"}
+"""Checksums of scripts, by migration, that leave the same as the present ones, and ran on servers from 16 on only."""
 
 
 MIGRATIONS = migrations_of("signalpost.store.postgres")
@@ -87,7 +90,7 @@ async def _missing(connection: DatabaseConnection, migrations: Sequence[Migratio
                 "start a version as new as the one that used it last."
             )
     for each in migrations:
-        if each.number in applied and applied[each.number][1] != each.checksum:
+        if each.number in applied and applied[each.number][1] not in (each.checksum, _ALIKE.get(each.number)):
             raise StartError(
                 f"Migration {each.number} ({each.name}) differs from the one that this database was made with."
             )
@@ -126,11 +129,11 @@ async def _is_due(connection: DatabaseConnection, migration: Migration) -> bool:
     if newest >= migration.number:
         return False
     if newest:
-        [[(running,)]] = await trip(connection, [Statement(_OLDEST_NODE)])
-        if running is not None and running < migration.breaks_before:
+        [[(older,)]] = await trip(connection, [Statement(_OLDER_NODES, (migration.breaks_before,))])
+        if older:
             raise StartError(
-                f"Migration {migration.number} ({migration.name}) would break a node that runs with an older version: "
-                "replace that one first."
+                f"Migration {migration.number} ({migration.name}) would break gateways that run with an older version "
+                f"({older} of them): stop them all, then do this again."
             )
     return True
 
