@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,6 +71,24 @@ def test_what_is_left_out_has_its_default(world: "World") -> None:
     assert made["health"]["breaker"] == "closed"
     assert (made["health"]["lag"], made["health"]["lastError"], made["health"]["oldestDueAt"]) == (0, None, None)
     assert world.send("DELETE", path_of(made)).status == 204
+
+
+def test_while_nothing_is_sent_it_is_told_until_when_the_oldest_event_that_waits_is_kept(
+    make_world: Callable[..., "World"],
+) -> None:
+    world = make_world(retention_days=7)
+    paused = path_of(world.create_subscription())
+    assert world.get(paused).ok()["health"]["keptUntil"] is None
+    for _ in range(2):
+        world.create_document()
+    made = datetime.fromisoformat(world.events()[0]["event"]["createdAt"])
+    [listed] = world.get("/v1/subscriptions").ok()["data"]
+    for health in (world.get(paused).ok()["health"], listed["health"]):
+        assert health["lag"] == 2
+        assert TIMESTAMP.fullmatch(health["keptUntil"])
+        assert datetime.fromisoformat(health["keptUntil"]) == made + timedelta(days=7)
+    world.send("PATCH", paused, {"status": "active", "skipBacklog": True}).ok()
+    assert world.get(paused).ok()["health"]["keptUntil"] is None
 
 
 def test_the_operator_s_retry_delays_are_the_default(make_world: Callable[..., "World"]) -> None:

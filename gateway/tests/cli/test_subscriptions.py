@@ -188,5 +188,9 @@ def test_a_disabled_subscription_is_loud_with_the_reason_and_what_to_do(tmp_path
                 f"Resume it: signalpost subscriptions resume {subscription}\n"
             )
         assert json_of(run("subscriptions", "get", subscription, "--json"))["status"] == "disabled"
+        create(run)
+        kept = json_of(run("subscriptions", "get", subscription, "--json"))["health"]["keptUntil"]
+        assert f"The oldest is kept until {kept[:19]}" in run("subscriptions", "get", subscription).stderr
+        assert f"The oldest of them is kept until {kept[:19]}" in run("overview").stdout
         run("subscriptions", "resume", subscription)
         assert run("subscriptions", "list").stderr == ""

@@ -10,6 +10,7 @@ import pytest
 from gateway.tests.console.conftest import HOSTILE, Browser, Shop
 
 from signalpost import console
+from signalpost.console.html import moment
 from signalpost.console.verifiers import verifiers
 from signalpost.sender.egress_proxy import parse_egress_proxy
 
@@ -318,6 +319,14 @@ def test_a_replay_from_an_event_on_is_counted_from_its_page(shop: Shop) -> None:
     assert browser.post("/console/t/default/replays", form).status == 200
     refused = browser.post("/console/t/default/replays", {**form, "event": "the first"})
     assert (refused.status, b"From sequence" in refused.body) == (422, True)
+
+
+def test_support_sees_until_when_what_waits_is_kept(shop: Shop) -> None:
+    shop.world.create_document()
+    kept = shop.world.get(f"/v1/subscriptions/{shop.subscription}").ok()["health"]["keptUntil"]
+    shown = shop.browser("viewer").open(f"/console/t/default/subscriptions/{shop.subscription}")
+    assert f"The oldest event that waits is kept until {moment(kept)} (<time" in shown
+    assert "in 29 d" in shown
 
 
 def test_a_replay_says_how_what_it_queued_ended(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from gateway.tests.api.two_tenants import ABSENT, make_key
 from gateway.tests.console.conftest import HOSTILE, HTML, Browser, Shop, make_world
 from gateway.tests.domain.test_portal_link import png
 
+from signalpost.console.html import moment
 from signalpost.console.portal.theme import css
 from signalpost.domain.portal_link import OPEN_WITHIN, Mode, Theme
 from signalpost.domain.timestamps import SECOND
@@ -353,6 +354,13 @@ def test_a_customer_changes_tests_rotates_and_sends_again_by_forms_alone(shop: S
     made = guest.post("/portal/subscriptions/new", form)
     assert b"whsec_" in made.body
     assert "b.example.com" in guest.open()
+
+
+def test_a_customer_sees_until_when_what_waits_is_kept(shop: Shop) -> None:
+    shop.world.create_document()
+    path = f"/subscriptions/{shop.subscription}"
+    kept = shop.world.get(f"/v1{path}").ok()["health"]["keptUntil"]
+    assert f"is kept until {moment(kept)}" in Guest(shop.world).enter().open(f"/portal{path}")
 
 
 def test_a_customer_checks_the_signature_that_they_compute(shop: Shop) -> None:

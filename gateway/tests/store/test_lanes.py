@@ -17,6 +17,7 @@ from signalpost.store.lanes import EndpointHealth, LaneWanted
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
 
+TENANT = 1
 DUE = 1_700_000_000 * SECOND
 
 
@@ -87,6 +88,32 @@ def test_lanes_are_loaded_together_each_with_what_is_its_own(play: "Play", make:
         assert (other.head, other.open, set(other.rows)) == (8, (), {row(1, State.BLOCKED), row(4)})
         assert (one.retries, one.replays) == (retries[:1], replays[:1])
         assert (other.retries, other.replays) == ((), ())
+
+    play(scenario)
+
+
+def test_since_when_the_oldest_event_of_lanes_waits_is_known(play: "Play", make: "type[Tools]", row: RowOf) -> None:
+    async def scenario(shop: "Shop") -> None:
+        began = shop.now
+        lanes = [await shop.subscribe(number) for number in range(1, 7)]
+        await shop.fill(9)
+        retrying, blocked, opened, behind, settled = lanes[:5]
+        await shop.record(
+            make.flush(retrying, 0, 9, open=(5,), rows=[row(2, State.FAILED), row(3), row(4, State.BLOCKED)]),
+            make.flush(blocked, 0, 9, open=(6, 7), rows=[row(4, State.BLOCKED), row(5)]),
+            make.flush(opened, 0, 9, open=(6, 7), rows=[row(1, State.FAILED), row(8)]),
+            make.flush(behind, 0, 6, rows=[row(1, State.FAILED)]),
+            make.flush(settled, 0, 9),
+        )
+        await shop.publish(make.unsubscribe(6))
+        found = await shop.store.lanes.waits_since(TENANT, [each.number for each in lanes])
+        assert {number: (at - began) // SECOND for number, at in found.items()} == {
+            retrying.number: 3,
+            blocked.number: 4,
+            opened.number: 6,
+            behind.number: 7,
+        }
+        assert await shop.store.lanes.waits_since(TENANT, []) == {}
 
     play(scenario)
 

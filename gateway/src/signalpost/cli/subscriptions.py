@@ -10,7 +10,7 @@ from signalpost.cli.assignments import assignments, filled, read_json
 from signalpost.cli.client import Client, Misuse, connect, path
 from signalpost.cli.declared.command import apply, export
 from signalpost.cli.destinations import kinds
-from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn
+from signalpost.cli.output import Json, Limit, print_facts, print_json, print_table, say, warn, without_fractions
 from signalpost.cli.subscription_checks import EventType, SubscriptionId, check_signature, preview, try_
 from signalpost.domain.names import did_you_mean
 
@@ -363,8 +363,10 @@ def _warn_if_disabled(subscription: dict[str, Any]) -> None:
         why = f"Disabled because its endpoint failed for days: {name}. Waiting events are sent when it is resumed."
         if "kind" in subscription:
             why = f"Disabled: {name}. {subscription['health']['disabledReason']}"
+        kept = subscription["health"]["keptUntil"]
+        until = "" if kept is None else f"The oldest is kept until {without_fractions(kept)}.\n"
         warn(
-            f"{why}\n"
+            f"{why}\n{until}"
             f"Test the endpoint: signalpost subscriptions test {subscription['id']}\n"
             f"Resume it: signalpost subscriptions resume {subscription['id']}"
         )

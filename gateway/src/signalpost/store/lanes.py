@@ -147,6 +147,12 @@ class LaneStore(Protocol):
         missing."""
         ...
 
+    async def waits_since(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, int]:
+        """When the oldest event was made that waits at each of a tenant's lanes, µs since the epoch, by subscription
+        number: one that its lane, as it was last recorded, has neither settled nor given up, or else has not taken in.
+        A lane for which nothing waits, or whose subscription was deleted, is missing."""
+        ...
+
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:
         """Write down what this node knows of the lanes that it owns, by subscription number. One that another node owns
         by now stays as it is."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from signalpost.domain.delivery.attention import FAILS_FOR, Need, Standing, attention
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import SECOND, format_timestamp
 
 NOW = 1_764_064_800 * SECOND
 A_MOMENT = NOW - 5 * SECOND
@@ -36,6 +36,17 @@ LONG = NOW - FAILS_FOR
             "Its endpoint had failed for days. 9,412 events wait.",
         ),
         ({"status": "disabled", "disabled_because": "The vendor said no."}, Need.DISABLED, "The vendor said no."),
+        (
+            {"status": "disabled", "waiting": 2, "kept_until": NOW + SECOND},
+            Need.DISABLED,
+            f"2 events wait. The oldest of them is kept until {format_timestamp(NOW + SECOND)}.",
+        ),
+        (
+            {"status": "disabled", "waiting": 2, "kept_until": NOW},
+            Need.DISABLED,
+            "2 events wait. The retention removes the oldest of them now.",
+        ),
+        ({"lag": 1_000, "waits_since": LONG}, Need.BEHIND, f"The oldest was made at {format_timestamp(LONG)}."),
     ],
 )
 def test_a_subscription_needs_somebody(known: dict[str, Any], need: Need | None, words: str) -> None:

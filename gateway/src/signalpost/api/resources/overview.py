@@ -30,13 +30,15 @@ from signalpost.domain.delivery.attention import CERTIFICATE_SOON, SOON, Attenti
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.stats import WHOLE_TENANT, total
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.store.deliveries import DeliveryView
 
 MAX_SHOWN: Final = 20
 _FAILED: Final = (Need.FAILING, Need.DISABLED, Need.GIVEN_UP)
 """Needs for which there is a failed delivery to look at."""
+_GETS_OLD: Final = (Need.DISABLED, Need.BEHIND)
+"""Needs for which the age of what waits says how urgent they are."""
 
 
 class _Needy(NamedTuple):
@@ -71,6 +73,7 @@ async def read(context: RequestContext) -> Response:
     loop = asyncio.get_running_loop()
     worst, more = await loop.run_in_executor(services.off_loop, _worst, lanes, now)
     services.attention_counts.note(tenant_id, len(worst) + more)
+    worst = await _dated(context, worst, now)
     failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
     numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
     seen = _Seen(
@@ -91,15 +94,32 @@ async def count(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(AttentionCount(count=counted)))
 
 
+async def _dated(context: RequestContext, worst: Sequence[_Needy], now: int) -> list[_Needy]:
+    """The same; where what waits may get old, its sentence says how old it is, or until when it is kept."""
+    kept = context.services.directory.retention_days_of(context.tenant_id) * DAY
+    late = [each.lane for each in worst if each.found.need in _GETS_OLD]
+    dated = {lane.subscription.number: lane for lane in await context.services.lane_views.dated(late, kept)}
+    return [
+        each if (lane := dated.get(each.lane.subscription.number)) is None else _needy(lane, now) or each
+        for each in worst
+    ]
+
+
 def _worst(lanes: Sequence[LaneView], now: int) -> tuple[list[_Needy], int]:
     """The lanes that need somebody most, the worst first, and how many more need somebody."""
     needy = [
-        (found.rank(standing), lane.subscription.number, _Needy(lane, standing, found))
+        (each.found.rank(each.standing), lane.subscription.number, each)
         for lane in lanes
-        if (found := attention(standing := lane.needs, now)) is not None
+        if (each := _needy(lane, now)) is not None
     ]
     worst = [each for _, _, each in nsmallest(MAX_SHOWN, needy, key=itemgetter(0, 1))]
     return worst, len(needy) - len(worst)
+
+
+def _needy(lane: LaneView, now: int) -> _Needy | None:
+    """A lane with why it needs attention; None if it does not."""
+    found = attention(standing := lane.needs, now)
+    return None if found is None else _Needy(lane, standing, found)
 
 
 def _shown(seen: _Seen) -> bytes:

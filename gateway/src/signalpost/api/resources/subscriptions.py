@@ -1,6 +1,6 @@
 """Subscriptions: create, list, read, change and delete them, and rotate their secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -49,6 +49,8 @@ from signalpost.domain.subscription import (
     SubscriptionPatch,
     SubscriptionRequest,
 )
+from signalpost.domain.timestamps import DAY
+from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.sender.addresses import target_refusal
 from signalpost.store.store import MAX_SCANNED
 from signalpost_receiver import make_token
@@ -133,6 +135,7 @@ async def list_all(context: RequestContext) -> Response:
     named = [each for each in looked_at if _matches(each, query)]
     views = await context.services.lane_views.of_all(named if query.state is not None else named[: query.limit])
     views = [view for view in views if query.state in (None, view.state)][: query.limit]
+    views = await _dated(context, views)
     found = [view.subscription for view in views]
     bodies = (
         _add_health(_response(context, view.subscription), health_for(context.portal, view.shown())).body
@@ -354,8 +357,17 @@ async def _with_health(context: RequestContext, answer: Response) -> Response:
     found = context.services.directory.subscription(context.tenant_id, identity)
     health = None
     if found is not None:
-        health = health_for(context.portal, (await context.services.lane_views.of(found)).shown())
+        [view] = await _dated(context, [await context.services.lane_views.of(found)])
+        health = health_for(context.portal, view.shown())
     return _add_health(answer, health)
+
+
+async def _dated(context: RequestContext, views: Sequence[LaneView]) -> list[LaneView]:
+    """Views of lanes; where nothing is sent, with until when what waits is kept."""
+    services, at_rest = context.services, [view for view in views if view.status != "active"]
+    kept = services.directory.retention_days_of(context.tenant_id) * DAY
+    dated = {view.subscription.number: view for view in await services.lane_views.dated(at_rest, kept)}
+    return [dated.get(view.subscription.number, view) for view in views]
 
 
 def _add_health(answer: Response, health: dict[str, object] | None) -> Response:

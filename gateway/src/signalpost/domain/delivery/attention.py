@@ -57,6 +57,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     lost: int = 0
     disabled_at: int | None = None
     disabled_because: str | None = None
+    waits_since: int | None = None
+    """When the oldest event was made that waits; None if that is not known."""
+    kept_until: int | None = None
+    """When the retention removes that one."""
 
 
 class Attention(Struct, frozen=True):
@@ -75,7 +79,7 @@ def attention(standing: Standing, now: int) -> Attention | None:
     if standing.status == "disabled":
         at = "" if standing.disabled_at is None else f" since {format_timestamp(standing.disabled_at)}"
         because = standing.disabled_because or "Its endpoint had failed for days."
-        return Attention(Need.DISABLED, standing.disabled_at, f"Disabled{at}. {because}{numbers}")
+        return Attention(Need.DISABLED, standing.disabled_at, f"Disabled{at}. {because}{numbers}{_kept(standing, now)}")
     if standing.status != "active":
         return None
     if standing.trouble is not None:
@@ -90,8 +94,19 @@ def attention(standing: Standing, now: int) -> Attention | None:
     if standing.failed:
         return Attention(Need.GIVEN_UP, None, f"{now_it}{numbers} A replay sends them again.")
     if standing.lag >= FAR_BEHIND:
-        return Attention(Need.BEHIND, None, f"It gets its events late: {standing.lag:,} are yet to be sent.")
+        oldest = standing.waits_since
+        made = "" if oldest is None else f" The oldest was made at {format_timestamp(oldest)}."
+        return Attention(Need.BEHIND, None, f"It gets its events late: {standing.lag:,} are yet to be sent.{made}")
     return None
+
+
+def _kept(standing: Standing, now: int) -> str:
+    """Until when somebody can mend it without a loss."""
+    if standing.kept_until is None:
+        return ""
+    if standing.kept_until <= now:
+        return " The retention removes the oldest of them now."
+    return f" The oldest of them is kept until {format_timestamp(standing.kept_until)}."
 
 
 def _numbers(standing: Standing) -> str:

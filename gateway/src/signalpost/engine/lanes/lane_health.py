@@ -106,6 +106,10 @@ class LaneView(Struct, frozen=True):
     subscription: Subscription
     standing: LaneStanding
     tenant_is_paused: bool
+    waits_since: int | None = None
+    """When the oldest event was made that waits, µs since the epoch; None where nothing waits, or nobody asked."""
+    kept_until: int | None = None
+    """When the retention removes that one."""
 
     @property
     def status(self) -> str:
@@ -164,6 +168,8 @@ class LaneView(Struct, frozen=True):
             lost=health.lost,
             disabled_at=self.subscription.disabled_at,
             disabled_because=self.subscription.disabled_because,
+            waits_since=self.waits_since,
+            kept_until=self.kept_until,
         )
 
     def shown(self) -> dict[str, object]:
@@ -181,6 +187,7 @@ class LaneView(Struct, frozen=True):
             "failed": self.failed,
             "oldestDueAt": _time(self.standing.now.oldest_due),
             "lost": health.lost,
+            "keptUntil": None if self.status == "active" else _time(self.kept_until),
             "disabledAt": _time(disabled_at),
             "disabledReason": None
             if disabled_at is None

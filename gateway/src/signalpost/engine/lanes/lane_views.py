@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 
+from msgspec.structs import replace
+
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.lane_health import LanesOverview, LaneView, glance_at, now_of, view_of
@@ -94,6 +96,20 @@ class LaneViews:
             here[each.number]
             or LaneView(each, told.get(each.number, LaneStanding()), each.tenant_id in self._paused_tenants)
             for each in subscriptions
+        ]
+
+    async def dated(self, views: Sequence[LaneView], kept: int) -> list[LaneView]:
+        """The same lanes of one tenant, which keeps its events for so long (µs), with since when and until when what
+        waits there is kept. The store is asked once, if something waits. Raises Unavailable."""
+        asked = [view.subscription for view in views if view.lag + view.waiting]
+        if not asked:
+            return [*views]
+        since = await self._store.lanes.waits_since(asked[0].tenant_id, [each.number for each in asked])
+        return [
+            view
+            if (at := since.get(view.subscription.number)) is None
+            else replace(view, waits_since=at, kept_until=at + kept)
+            for view in views
         ]
 
     def known_now(self) -> Iterable[tuple[int, LaneNow]]:

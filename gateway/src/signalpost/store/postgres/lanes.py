@@ -50,6 +50,17 @@ _STANDINGS: Final = (
     f" OR (n.role <> '{NodeRole.API}' AND NOT n.is_draining)), {STANDING_COLUMNS}"
     " FROM lane l WHERE subscription_number = ANY($1)"
 )
+_FIRST_IN_STATE: Final = (
+    "(SELECT min(sequence) FROM delivery d WHERE d.subscription_number = l.subscription_number AND state = {:d})"
+)
+_LOWEST: Final = (
+    f"SELECT subscription_number, head, open, {_FIRST_IN_STATE.format(State.AWAITING_RETRY)},"
+    f" {_FIRST_IN_STATE.format(State.BLOCKED)} FROM lane l WHERE subscription_number = ANY($1)"
+)
+_MADE_AT: Final = (
+    "SELECT k.number, e.at FROM unnest($1, $3) AS k (number, sequence) CROSS JOIN LATERAL"
+    " (SELECT at FROM event e WHERE e.tenant_id = $2 AND e.sequence = k.sequence LIMIT 1) e"
+)
 _WRITE_DOWN: Final = (
     "WITH ours AS (SELECT subscription_number, k.standing FROM lane l JOIN unnest($1, $2) AS k (number, standing)"
     " ON l.subscription_number = k.number WHERE l.owner = $3 ORDER BY 1 FOR NO KEY UPDATE OF l)"
@@ -82,6 +93,9 @@ class PostgresLanes:
     async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
         found = await self._readers.rows(tenant_id, _STANDINGS, numbers(subscription_numbers))
         return {number: unpack_standing(columns, has_node=has_node) for number, has_node, *columns in found}
+
+    async def waits_since(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, int]:
+        return await self._readers.run(tenant_id, _waits_since(tenant_id, [*subscription_numbers]))
 
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:
         packed = blobs(map(pack_now, known.values()))
@@ -144,6 +158,17 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
             owner=owner,
         )
     return loaded
+
+
+def _waits_since(tenant_id: int, subscription_numbers: Sequence[int]) -> Steps[dict[int, int]]:
+    """See `LaneStore.waits_since`."""
+    [lanes] = yield [Statement(_LOWEST, (numbers(subscription_numbers),))]
+    lowest = {
+        number: min([head + 1, *unpack_sequences(packed)[:1], *(each for each in kept if each is not None)])
+        for number, head, packed, *kept in lanes
+    }
+    [found] = yield [Statement(_MADE_AT, (numbers(lowest), tenant_id, numbers(lowest.values())))]
+    return dict(found)
 
 
 def _documents_of(opened: Mapping[int, Sequence[int]], tenants: Mapping[int, int]) -> Statement:

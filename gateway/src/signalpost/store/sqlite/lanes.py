@@ -55,6 +55,18 @@ class SqliteLanes:
         found = rows(connection, statement, (list_numbers(subscription_numbers),))
         return {number: unpack_standing(columns, has_node=bool(has_node)) for number, has_node, *columns in found}
 
+    @reading
+    def waits_since(
+        self, connection: apsw.Connection, tenant_id: int, subscription_numbers: Iterable[int]
+    ) -> dict[int, int]:
+        found = {}
+        for number in subscription_numbers:
+            sequence = _lowest_waiting(connection, number)
+            statement = "SELECT at FROM event INDEXED BY event_log WHERE tenant_id = ? AND sequence = ?"
+            for (at,) in rows(connection, statement, (tenant_id, sequence)):
+                found[number] = at
+        return found
+
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:
         await self._write_down(known, self._node_id())
 
@@ -122,6 +134,20 @@ def _lane(
         replays=replays.running(connection, number),
         owner=owner,
     )
+
+
+def _lowest_waiting(connection: apsw.Connection, number: int) -> int | None:
+    """The first sequence that a lane has not settled or given up, or else not taken in; None where it is gone."""
+    found = rows(connection, "SELECT head, open FROM lane WHERE subscription_number = ?", (number,))
+    if not found:
+        return None
+    head, packed = found[0]
+    first = "SELECT min(sequence) FROM delivery INDEXED BY delivery_state WHERE subscription_number = ? AND state = {}"
+    kept = [rows(connection, first.format(state), (number,))[0][0] for state in (AWAITING_RETRY, BLOCKED)]
+    lowest: int = min(
+        [head + 1, *unpack_sequences(packed)[:1], *(sequence for sequence in kept if sequence is not None)]
+    )
+    return lowest
 
 
 def _is_unskipped(connection: apsw.Connection, subscription: Subscription) -> bool:

@@ -33,6 +33,12 @@ class Health(Shape, frozen=True):
     failed: Annotated[int, Meta(description="Deliveries that were given up; a retry or a replay sends them again.")]
     oldest_due_at: Timestamp | None
     lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
+    kept_until: Annotated[
+        Timestamp | None,
+        Meta(
+            description="While it is paused or disabled and events wait: when the retention removes the oldest of them."
+        ),
+    ]
     disabled_at: Annotated[
         Timestamp | None,
         Meta(description="Set if the endpoint has failed for days and nothing more is sent. Waiting events are kept."),
