@@ -1,15 +1,20 @@
 """The overview: what was given up stays, how the gateway is, and how many need somebody."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 from gateway.tests.api.conftest import World, url
+from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.console.conftest import Browser
+from gateway.tests.console.test_portal import Guest
 
 from signalpost.api.routing.shapes.service import GatewayShown, Nodes
+from signalpost.console.html import due
 from signalpost.console.pages.overview import Machine
+from signalpost.domain.timestamps import SECOND, parse_timestamp
 from signalpost.sender.addresses import parse_allow_targets
 
 __all__ = ["url"]
@@ -64,6 +69,30 @@ def test_a_node_that_others_took_for_dead_does_not_say_since_when_it_is_up(world
     nodes = msgspec.convert(world.get("/v1/nodes").ok(), Nodes).data
     assert Machine(gateway, nodes).up_since == nodes[0].joined_at
     assert Machine(gateway, []).up_since is None
+
+
+def test_support_sees_how_long_the_oldest_delivery_is_due(make_world: Callable[..., World], url: str) -> None:
+    clock = MovedClock()
+    world = make_world(allow_targets=parse_allow_targets(url), clock=clock)
+    given = {"status": "active", "eventTypes": ["documentCreated"], "retryDelays": [3600]}
+    made = world.create_subscription(**given, name="Slow", url=f"{url}/503")["id"]
+    world.create_document()
+    path = f"/subscriptions/{made}"
+    due = world.wait_until(lambda: world.get(f"/v1{path}").ok()["health"]["oldestDueAt"])
+    clock.move(2 * 60 * SECOND)
+    [need] = world.get("/v1/overview").ok()["attention"]
+    assert (need["need"], need["oldestDueAt"]) == ("failing", due)
+    for page, said in (("", "The oldest delivery is due <time"), (path, "the oldest is due <time")):
+        assert said in opened(world, f"/console/t/default{page}")
+    assert "1, the oldest is due <time" in Guest(world).enter().open(f"/portal{path}")
+    world.send("PATCH", f"/v1{path}", {"status": "paused"}).ok()
+    assert "the oldest" not in opened(world, f"/console/t/default{path}")
+
+
+def test_when_something_is_due_is_told_in_words() -> None:
+    now = parse_timestamp("2026-11-25T10:00:00Z")
+    told = [re.sub("<[^>]*>", "", due(at, now)) for at in ("2026-11-25T09:56:50Z", "2026-11-25T10:02:00Z")]
+    assert told == ["was due 3 min 10 s ago", "is due in 2 min"]
 
 
 def test_what_was_given_up_stays_below_what_came_later_until_it_is_sent_again(world: World) -> None:

@@ -35,6 +35,8 @@ def _print_needs(found: dict[str, Any]) -> None:
         named = each["subscription"]
         print_line(named["id"], each["need"].replace("_", " "), named["name"])
         say(f"  {without_fractions(each['detail'])}")
+        if each["oldestDueAt"] is not None:
+            say(f"  The oldest delivery that awaits a retry: due at {without_fractions(each['oldestDueAt'])}.")
         if (diagnosis := each["diagnosis"]) is not None:
             say(f"  {diagnosis['title']}. {without_fractions(diagnosis['forUs'])}")
         if each["eventId"] is not None:

@@ -99,7 +99,7 @@ def environment() -> Environment:
     }
     made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
-    made.globals |= {"apart": apart, "coming": coming, "span": span, "timings": timings}
+    made.globals |= {"due": due, "apart": apart, "coming": coming, "span": span, "timings": timings}
     made.globals |= {"workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
     made.globals |= {"replayed": REPLAYED, "verifiers": verifiers()}
@@ -134,6 +134,12 @@ def ago(timestamp: str | None, now: int) -> Markup | str:
     said = _span(abs(seconds))
     words = "now" if said == "now" else f"{said} ago" if seconds > 0 else f"in {said}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(timestamp, moment(timestamp), words)
+
+
+def due(timestamp: str, now: int) -> Markup:
+    """When something was or is due, such as `was due 3 min ago`."""
+    verb = "was" if parse_timestamp(timestamp) < now else "is"
+    return Markup("{} due {}").format(verb, ago(timestamp, now))
 
 
 def span(since: str, now: int) -> str:

@@ -73,7 +73,7 @@ async def read(context: RequestContext) -> Response:
     loop = asyncio.get_running_loop()
     worst, more = await loop.run_in_executor(services.off_loop, _worst, lanes, now)
     services.attention_counts.note(tenant_id, len(worst) + more)
-    worst = await _dated(context, worst, now)
+    worst = await _looked_at_closely(context, worst, now)
     failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
     numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
     seen = _Seen(
@@ -94,14 +94,15 @@ async def count(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(AttentionCount(count=counted)))
 
 
-async def _dated(context: RequestContext, worst: Sequence[_Needy], now: int) -> list[_Needy]:
-    """The same; where what waits may get old, its sentence says how old it is, or until when it is kept."""
-    kept = context.services.directory.retention_days_of(context.tenant_id) * DAY
-    late = [each.lane for each in worst if each.found.need in _GETS_OLD]
-    dated = {lane.subscription.number: lane for lane in await context.services.lane_views.dated(late, kept)}
+async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy], now: int) -> list[_Needy]:
+    """The same with what their owner knows of the next attempts. Where what waits may get old, the sentence says how
+    old it is, or until when it is kept."""
+    views, kept = context.services.lane_views, context.services.directory.retention_days_of(context.tenant_id) * DAY
+    lanes = [views.here(each.lane.subscription) or each.lane for each in worst]
+    late = [lane for lane, each in zip(lanes, worst, strict=True) if each.found.need in _GETS_OLD]
+    dated = {lane.subscription.number: lane for lane in await views.dated(late, kept)}
     return [
-        each if (lane := dated.get(each.lane.subscription.number)) is None else _needy(lane, now) or each
-        for each in worst
+        _needy(dated.get(lane.subscription.number, lane), now) or each for lane, each in zip(lanes, worst, strict=True)
     ]
 
 
@@ -159,7 +160,7 @@ def _shown(seen: _Seen) -> bytes:
 
 def _needy_shown(needy: _Needy, seen: _Seen) -> NeedsAttention:
     subscription, standing, found = needy.lane.subscription, needy.standing, needy.found
-    view = seen.failures.get(subscription.id)
+    view, due = seen.failures.get(subscription.id), needy.lane.standing.now.oldest_due
     signed = subscription.with_secrets_of(seen.now)
     return NeedsAttention(
         subscription=_named(subscription),
@@ -169,6 +170,7 @@ def _needy_shown(needy: _Needy, seen: _Seen) -> NeedsAttention:
         waiting=standing.waiting,
         failed=standing.failed,
         lost=standing.lost,
+        oldest_due_at=None if due is None or standing.status != "active" else format_timestamp(due),
         event_id=None if view is None else view.entry.id,
         diagnosis=None if view is None else diagnosis_of(signed, view, standing.waiting),
         last_hour=points(seen.minutes[subscription.number]),

@@ -62,6 +62,10 @@ class NeedsAttention(Shape, frozen=True):
     waiting: int
     failed: int
     lost: int
+    oldest_due_at: Annotated[
+        Timestamp | None,
+        Meta(description="When the first of the deliveries that await a retry was due or is due; null if none is."),
+    ]
     event_id: Annotated[Uuid | None, Meta(description="An event that failed there, as an example.")]
     diagnosis: Diagnosis | None
     last_hour: Annotated[list[StatsPoint], Meta(description="Its last 60 minutes.")]

@@ -31,7 +31,10 @@ class Health(Shape, frozen=True):
         int, Meta(description="Deliveries in flight, queued, awaiting a retry, or behind others of their document.")
     ]
     failed: Annotated[int, Meta(description="Deliveries that were given up; a retry or a replay sends them again.")]
-    oldest_due_at: Timestamp | None
+    oldest_due_at: Annotated[
+        Timestamp | None,
+        Meta(description="When the first of the deliveries that await a retry was due or is due; null if none is."),
+    ]
     lost: Annotated[int, Meta(description="Events that the retention removed before they were delivered.")]
     kept_until: Annotated[
         Timestamp | None,
