@@ -28,6 +28,7 @@ from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition, Delive
 from signalpost.store.delivery_queries import DeliveryQueries, ListedDelivery, Whose
 from signalpost.store.delivery_views import views_of
 from signalpost.store.recorded_lane import STATUS, RecordedLane, asked_for
+from signalpost.store.together import together
 
 _BOTTOM = DeliveryPosition(0, 0)
 _FAILURES = (DeliveryFilter(status="retrying"), DeliveryFilter(status="failed"))
@@ -79,12 +80,10 @@ async def latest_failures(
 ) -> dict[str, DeliveryView]:
     """A delivery that failed at each subscription; see `DeliveryStore.latest_failures`."""
     found: dict[str, DeliveryView] = {}
-    for subscription in subscriptions:
-        for status in _FAILURES:
-            views = await page(queries, tenant_id, [subscription], status, None, 1, max_scanned)
-            if views.data:
-                found[subscription.id] = views.data[0]
-                break
+    for status in _FAILURES:
+        left = [each for each in subscriptions if each.id not in found]
+        pages = await together(page(queries, tenant_id, [each], status, None, 1, max_scanned) for each in left)
+        found |= {each.id: views.data[0] for each, views in zip(left, pages, strict=True) if views.data}
     return found
 
 
