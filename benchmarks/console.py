@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aged_postgres
-import psycopg
 import uvloop
 from large_database import FULL_OF_FAILED, FULL_OF_RETRIES, START, Size, build, external_id
 from queries import sequential_scans, tell_scans
@@ -29,7 +28,6 @@ from signalpost.gateway import Gateway
 from signalpost.runtime.asgi import App, Message
 from signalpost.settings import Settings
 from signalpost.store.open import find_database
-from signalpost.store.sqlite.connect import connect
 from signalpost_bench.workload import OPERATOR_KEY, PUBLIC_URL
 
 RUNS = 25
@@ -43,7 +41,7 @@ class Reply(NamedTuple):
     body: bytes
     ms: float
     loop_ms: float
-    """How long the event loop's thread was busy meanwhile, with whatever it was."""
+    """The CPU that the event loop's thread spent meanwhile, on whatever it was."""
 
 
 async def get(app: App, path: str, headers: Mapping[str, str], method: str = "GET") -> Reply:
@@ -95,17 +93,18 @@ async def measure(folder: Path, size: Size, url: str | None = None) -> Table:
         )
         signed_in = {"cookie": entered.headers[b"set-cookie"].decode().partition(";")[0], "accept-encoding": "gzip"}
         anyway = await busy_anyway()
-        table = Table("page", "p50 ms", "p95 ms", "on the loop ms", "HTML", "gzipped")
+        table = Table("page", "p50 ms", "p95 ms", "on the loop ms", "lowest", "HTML", "gzipped")
         for name, path in pages(size).items():
             page = await get(gateway.app, f"/console/t/default{path}", signed_in)
             assert page.status in (200, 303), (name, page.status, page.body[-300:])  # what an id is of is gone to
             runs = [await get(gateway.app, f"/console/t/default{path}", signed_in) for _ in range(RUNS)]
             times = sorted(run.ms for run in runs)
-            busy = statistics.median(run.loop_ms - anyway * run.ms for run in runs)
+            busy = sorted(run.loop_ms - anyway * run.ms for run in runs)
             p95 = times[int(RUNS * 0.95)]
             plain = gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body
             table.add_row(
-                name, f"{statistics.median(times):.1f}", marked(p95, BUDGET_MS), marked(busy, LOOP_BUDGET_MS),
+                name, f"{statistics.median(times):.1f}", marked(p95, BUDGET_MS),
+                marked(statistics.median(busy), LOOP_BUDGET_MS), f"{busy[0]:.1f}",
                 f"{len(plain):,}", f"{len(gzip.compress(plain, 6)):,}",
             )  # fmt: skip
         table.add_row(*await first_visit(gateway.app, signed_in))
@@ -118,7 +117,7 @@ async def first_visit(app: App, signed_in: Mapping[str, str]) -> list[str]:
     text = (gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body).decode()
     assets = dict.fromkeys(re.findall(r'(?:href|src)="(/console/static/[^"]+)"', text))
     total = len(page.body) + sum([len((await get(app, each, signed_in)).body) for each in assets])
-    return [f"a first visit: {1 + len(assets)} requests", "", "", "", "", marked(total, BYTES_BUDGET, ",")]
+    return [f"a first visit: {1 + len(assets)} requests", "", "", "", "", "", marked(total, BYTES_BUDGET, ",")]
 
 
 def marked(value: float, budget: float, form: str = ".1f") -> str:
@@ -166,8 +165,6 @@ def on_postgres(folder: Path, size: Size, url: str) -> None:
     if not find_database(url).exists():
         began = time.perf_counter()
         aged_postgres.build(url, size)
-        with psycopg.connect(url) as connection:
-            connection.execute("UPDATE tenant SET paused_at = %s", (START,))  # nothing is sent, and all is read
         said.print(f"Built {size.attempts:,} attempts in {time.perf_counter() - began:.0f} s.")
     before = sequential_scans(url)
     said.print(uvloop.run(measure(folder, size, url)))
@@ -200,10 +197,6 @@ def main() -> None:
         if not database.exists():
             began = time.perf_counter()
             build(database, size)
-            connection = connect(database)
-            # Nothing is sent, and all is read.
-            connection.execute("UPDATE tenant SET paused_at = ?", (START,))
-            connection.close()
             Console().print(f"Built {options.attempts:,} attempts in {time.perf_counter() - began:.0f} s.")
         Console(width=120).print(uvloop.run(measure(folder, size)))
 

@@ -158,16 +158,18 @@ def _events(chance: random.Random, size: Size) -> Rows:
 
 
 def _subscriptions(size: Size, vault: Vault) -> Rows:
+    """All of them are disabled: a gateway sends nothing, and each needs somebody."""
+
     def each() -> Iterator[tuple[Any, ...]]:
         # As many deleted ones lie among them as there are.
         for number in range(1, 2 * size.subscriptions + 1):
             yield pack_subscription(
                 Subscription(
                     id=event_id(START + number, number), tenant_id=TENANT, number=number, name=f"s{number}",
-                    url="https://example.com/hook", secret="s" * 40, headers={}, status="active", ordering="loose",
+                    url="https://example.com/hook", secret="s" * 40, headers={}, status="disabled", ordering="loose",
                     rate_limit=None, retry_delays=(10, 60, 300), starts_after=0,
                     filters=((0, 4 if number % 10 == 9 else 7),), created_at=START, updated_at=START,
-                    deleted_at=None if number <= size.subscriptions else START,
+                    disabled_at=START, deleted_at=None if number <= size.subscriptions else START,
                 ),
                 vault, pack_uuid)  # fmt: skip
 
