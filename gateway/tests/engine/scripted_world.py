@@ -34,7 +34,7 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery import retry
-from signalpost.domain.delivery.lane import BOUNDS
+from signalpost.domain.delivery.lane_bounds import BOUNDS
 from signalpost.domain.delivery.replay import Replay, ReplayChoice, What
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.subscription import Subscription, names_of

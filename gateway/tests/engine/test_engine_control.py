@@ -8,7 +8,7 @@ from gateway.tests.world.network import BROKEN, HANG, Reply
 
 from signalpost.commands.tenants import ChangeTenant
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.tenant import TenantStatus
 from signalpost.domain.timestamps import SECOND

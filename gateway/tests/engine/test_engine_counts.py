@@ -6,7 +6,7 @@ import pytest
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, HANG, Reply
 
-from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.delivery.lane_bounds import Bounds
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

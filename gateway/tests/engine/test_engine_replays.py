@@ -11,7 +11,7 @@ from gateway.tests.world.network import BROKEN, REFUSED, Reply, SentRequest
 from signalpost.commands.replays import StartReplay
 from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.delivery.replay import ReplayChoice, ReplayState
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.lanes import LaneFlush, LaneWanted

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import pytest
 
-from signalpost.domain.delivery.lane import BOUNDS
+from signalpost.domain.delivery.lane_bounds import BOUNDS
 from signalpost.domain.delivery.slots import DEFAULTS, EndpointSlots, process_slots, tenant_slots
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.lanes.carriers import Carrier, Made

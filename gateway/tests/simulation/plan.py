@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gateway.tests.simulation.receivers import BEHAVIOURS
 
-from signalpost.domain.delivery.lane import BOUNDS, Bounds
+from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
 
 SMALL = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, retries_loaded=3, replays_below=3)

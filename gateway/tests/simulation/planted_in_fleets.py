@@ -27,6 +27,7 @@ from signalpost.engine.fleet import node
 from signalpost.engine.fleet.follower import AGAIN_AFTER, NEWS_AT_ONCE, Follower
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
+from signalpost.engine.lanes.departures import Departures
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import LogCache
@@ -152,27 +153,32 @@ def _(_right: Any) -> Any:
 
 @fault(
     "lets go of a lane before its attempts have ended",
-    Lanes,
+    Departures,
     "hand_over",
     among("stop", "join", reply_after=SLOW_RECEIVERS),
 )
 def _(_right: Any) -> Any:
-    async def hand_over(self: Lanes, numbers: Iterable[int]) -> None:
+    async def hand_over(self: Departures, numbers: Iterable[int]) -> None:
         found = (self._workers.get(number) for number in numbers)
         await self._release([worker for worker in found if worker is not None and worker.hand_over()])
 
     return hand_over
 
 
-@fault("lets go of a lane that it goes on with", Lanes, "hand_over", among("stop", "join"))
+@fault("lets go of a lane that it goes on with", Departures, "hand_over", among("stop", "join"))
 def _(_right: Any) -> Any:
-    async def hand_over(self: Lanes, numbers: Iterable[int]) -> None:
+    async def hand_over(self: Departures, numbers: Iterable[int]) -> None:
         await self._store.fleet.release(numbers)
 
     return hand_over
 
 
-@fault("takes up a lane while its former attempts go on", Lanes, "is_here", among("forget", reply_after=SLOW_RECEIVERS))
+@fault(
+    "takes up a lane while its former attempts go on",
+    Departures,
+    "is_here",
+    among("forget", reply_after=SLOW_RECEIVERS),
+)
 def _(_right: Any) -> Any:
     return lambda self, number: self._workers.get(number) is not None
 
@@ -217,7 +223,7 @@ def _(_right: Any) -> Any:
 def _(right: Any) -> Any:
     def follow(self: Engine, changed: Published) -> None:
         known = {each.id for tenant in self.directory.tenant_ids for each in self.directory.subscriptions(tenant)}
-        others = {each.id for each in changed.subscriptions if not self.lanes.is_here(each.number)} & known
+        others = {each.id for each in changed.subscriptions if not self.lanes.departures.is_here(each.number)} & known
         kept = tuple(each for each in changed.subscriptions if each.id not in others)
         right(self, replace(changed, subscriptions=kept))
 

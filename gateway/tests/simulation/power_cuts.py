@@ -15,7 +15,7 @@ from gateway.tests.simulation.seeded_world import SeededWorld
 from gateway.tests.simulation.simulation import Simulation
 from gateway.tests.world.folder import Folder
 
-from signalpost.domain.delivery.lane import BOUNDS
+from signalpost.domain.delivery.lane_bounds import BOUNDS
 from signalpost.domain.delivery.slots import DEFAULTS
 
 SEED = 1

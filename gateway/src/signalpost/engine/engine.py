@@ -184,7 +184,7 @@ class Engine:
 
     async def _begin_anew(self) -> None:
         """Forget everything that this node remembers, and start again. Raises Unavailable."""
-        self.lanes.leave_all()
+        self.lanes.departures.leave_all()
         await self._fleet.leave()
         await self._begin()
 

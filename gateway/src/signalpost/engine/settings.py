@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from signalpost.domain.delivery.lane import BOUNDS, Bounds
+from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
 from signalpost.domain.delivery.slots import DEFAULTS, Limits
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.engine.lanes.log_cache import MAX_BYTES

@@ -6,7 +6,8 @@ import pytest
 
 from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.lane import Bounds, Lane
+from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.delivery.replay import Ended
 
 DELIVERED = Verdict(DeliveryInput.DELIVERED, counted=True)

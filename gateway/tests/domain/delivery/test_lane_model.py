@@ -17,7 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from signalpost.domain.delivery.delivery import AT_ONCE, TRANSITIONS, Delivery, DeliveryInput, State, decide
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.lane import Bounds, Changes, Lane
+from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.delivery.lane_bounds import Bounds
+from signalpost.domain.delivery.lane_record import Changes
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.replay import Ended
 from signalpost.domain.timestamps import SECOND
@@ -213,7 +215,7 @@ class World:
                 State.AWAITING_RETRY,
                 State.BLOCKED,
             ):
-                changed = self.lane._rows.get(sequence)
+                changed = self.lane._unrecorded.rows.get(sequence)
                 alone = changed is not None and changed.state is State.AWAITING_RETRY
                 in_memory += known.state is not State.AWAITING_RETRY or sequence in self.lane.retry_queue or alone
                 self.known[sequence] = replace(known, state=State.FAILED)

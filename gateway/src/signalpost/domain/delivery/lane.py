@@ -1,65 +1,34 @@
-"""A lane: one subscription's way through its tenant's log. Decides what may be sent next; does no I/O, holds no body.
+"""A lane: one subscription's way through its tenant's log. It decides what may be sent next. It does no I/O and holds
+no bodies.
 
-What is authoritative. The store's lane row (`head`, `open`) and the exception rows (awaiting a retry, blocked, failed)
-are; this object is what they will be once its changes are recorded. `changes` hands those over; until they are
-recorded, a crash repeats what they say, under the same numbers. Whatever is at or below `head`, not in `open` and
-without a row is settled.
+What is authoritative. The store's lane row (`head`, `open`) and exception rows (awaiting a retry, blocked, failed) are;
+this object is what they will be once its changes are recorded. `changes` hands those over. A crash before that repeats
+what they say, under the same numbers. Everything up to `head` that is not in `open` and has no row is settled.
 
-Order (C17). At most one delivery of a document is in flight; the lowest ready sequence goes first. A document with
-`max_open_per_document` open, or in strict order with one awaiting its retry, has what follows as *blocked* rows, which
-are promoted as room comes. Between documents, what a person asked for goes first, then first attempts and retries take
+Order (C17). At most one delivery of a document is in flight, and its lowest ready sequence goes first. If a document
+has `max_open_per_document` open, or in strict order one that awaits its retry, later ones become *blocked* rows, which
+are promoted as room comes. Between documents, what a person asked for goes first; then first attempts and retries take
 turns (`SendOrder`).
 
-Bounds. With `max_open` open the lane takes nothing more in. Deliveries that await a retry are kept in memory up to a
-horizon of due times; later ones are rows alone until `refill` brings them (`RetryQueue`). Blocked ones (and in strict
-order all that await a retry) are all in memory. With `max_exceptions` of both in memory the lane takes nothing more in,
-which costs nothing but lag.
+Bounds. With `max_open` open the lane takes in nothing more. Deliveries that await a retry are in memory up to a horizon
+of due times; later ones are only in the store until `refill` brings them (`RetryQueue`). All blocked ones are in
+memory, and in strict order all that await a retry. With `max_exceptions` of both, the lane takes in nothing more, and
+falls behind.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from signalpost.domain.delivery.delivery import AT_ONCE, BY_HAND_ATTEMPTS, Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.exception_row import Row, row_of
-from signalpost.domain.delivery.replay import Ended
+from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
+from signalpost.domain.delivery.lane_record import DELIVERED, FAILED, SKIPPED, Changes, Unrecorded
 from signalpost.domain.delivery.retry_queue import RetryQueue
 from signalpost.domain.delivery.send_order import SendOrder
 
-# What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
+# Every delivery uses these. As names of this module they are found ten times as fast as members of their classes.
 TAKE, SEND = DeliveryInput.TAKE, DeliveryInput.SEND
 OPEN, RETRY_READY, SETTLED = State.OPEN, State.RETRY_READY, State.SETTLED
-
-_DELIVERED, _FAILED, _SKIPPED = Ended(delivered=1), Ended(failed=1), Ended(skipped=1)
-
-
-class Bounds(NamedTuple):
-    """How much a lane keeps in memory."""
-
-    max_open: int = 512
-    max_open_per_document: int = 8
-    max_exceptions: int = 20_000
-    retries_kept: int = 2_000
-    retries_loaded: int = 1_000
-    """How many a load or a refill brings at a time; in strict order it brings all."""
-    replays_below: int = 512
-    """A replay may bring more while fewer than that await a retry."""
-
-
-BOUNDS = Bounds()
-
-
-class Changes(NamedTuple):
-    """What to record of a lane: its row, and the exception rows to write, or (None) to remove, by sequence."""
-
-    head: int
-    open: tuple[int, ...]
-    gaps: tuple[tuple[int, int], ...]
-    rows: dict[int, Row | None]
-    abandoned_to: int
-    """Rows up to here that await a retry or are blocked become failed ones, before `rows` are written; 0 for none."""
-    ended: dict[int, Ended]
-    """How deliveries of replays ended, by the replays' numbers; without those that only `abandoned_to` ends."""
 
 
 class Lane:
@@ -75,14 +44,11 @@ class Lane:
         self.blocked = 0
         self.gaps: list[tuple[int, int]] = []
         """Ranges (first, last) that were never taken in: skipped, or removed by the retention."""
-        self._abandoned_to = 0
         self._documents: dict[str, DocumentQueue] = {}
         self._send_order = SendOrder()
-        self._rows: dict[int, Row | None] = {}
-        """Exception rows that changed since the last record."""
-        self._ended: dict[int, Ended] = {}
-        """How deliveries of replays ended since then."""
-        self._changed = False
+        self._unrecorded = Unrecorded()
+        self.changed = False
+        """Whether there is something to record."""
 
     # --- Taking in ----------------------------------------------------------------------------------------------------
 
@@ -98,15 +64,15 @@ class Lane:
         )
 
     def skip(self, sequence: int) -> None:
-        """Pass over what follows up to a sequence. Nothing of it was asked for, so all of it is settled
-        (`DeliveryInput.SKIP`), and what is settled leaves no trace but the head."""
+        """Pass over the events up to a sequence. The subscription wants none of them, so all are settled
+        (`DeliveryInput.SKIP`), and a settled delivery leaves no trace but the head."""
         self.head = sequence
-        self._changed = True
+        self.changed = True
 
     def take(self, sequence: int, document_id: str) -> None:
-        """Take in the next event that was asked for."""
+        """Take in the next event that the subscription wants."""
         self.head = sequence
-        self._changed = True
+        self.changed = True
         delivery = Delivery(sequence, document_id)
         document = self._documents.get(document_id)
         if document is None:
@@ -126,18 +92,19 @@ class Lane:
         delivery.advance(DeliveryInput.BLOCK)
         document.block(delivery.sequence)
         self.blocked += 1
-        self._rows[delivery.sequence] = row_of(delivery)
+        self._unrecorded.rows[delivery.sequence] = row_of(delivery)
 
     # --- Sending ------------------------------------------------------------------------------------------------------
 
     @property
     def sendable(self) -> bool:
-        """Whether `next_delivery` would give one."""
+        """Whether `next_delivery` would return a delivery."""
         return self._send_order.has_next
 
     @property
     def sends_by_hand(self) -> bool:
-        """Whether `next_delivery` would give one that a person asked to have sent now, or one that goes before it."""
+        """Whether `next_delivery` gives one that a person wants sent now, or one of its document that goes before
+        it."""
         return self._send_order.has_by_hand
 
     def is_in_flight(self, sequence: int, document_id: str) -> bool:
@@ -147,7 +114,7 @@ class Lane:
 
     @property
     def ready(self) -> int:
-        """About how many could be sent now, one of each document."""
+        """About how many deliveries could be sent now: one of each document."""
         return len(self._send_order)
 
     def next_delivery(self) -> Delivery | None:
@@ -161,11 +128,11 @@ class Lane:
         return delivery
 
     def settle(self, delivery: Delivery, verdict: Verdict, attempts: int) -> None:
-        """Apply what an attempt came to. `attempts` is how many a delivery has that failed for the first time."""
+        """Apply the result of an attempt. `attempts` is the maximum of a delivery that fails for the first time."""
         document = self._documents[delivery.document_id]
         document.in_flight = None
         self.in_flight -= 1
-        self._changed = True
+        self.changed = True
         state = delivery.advance(verdict.input)
         if state is OPEN or state is RETRY_READY:
             self.retry_queue.note_flight()
@@ -173,13 +140,12 @@ class Lane:
         elif state is SETTLED:
             if self.open.pop(delivery.sequence, None) is None:
                 self.retry_queue.remove(delivery.sequence)
-                self._rows[delivery.sequence] = None
-                self._note_end(delivery.replay, _SKIPPED if verdict.input is DeliveryInput.SKIP else _DELIVERED)
+                self._unrecorded.remove(delivery, SKIPPED if verdict.input is DeliveryInput.SKIP else DELIVERED)
         else:
             delivery.failed_attempts += verdict.counted
             delivery.max_attempts = delivery.max_attempts or attempts
             if state is State.FAILED:
-                self._note_end(delivery.replay, _FAILED)
+                self._unrecorded.note_end(delivery.replay, FAILED)
                 self._keep_row_alone(delivery)
             else:
                 self._await_retry(document, delivery, verdict.due)
@@ -198,19 +164,14 @@ class Lane:
     def _keep_row_alone(self, delivery: Delivery) -> None:
         self.open.pop(delivery.sequence, None)
         self.retry_queue.remove(delivery.sequence)
-        self._rows[delivery.sequence] = row_of(delivery)
-
-    def _note_end(self, replay: int | None, how: Ended) -> None:
-        """Count for its replay that a delivery ended."""
-        if replay is not None:
-            self._ended[replay] = self._ended.get(replay, Ended()) + how
+        self._unrecorded.rows[delivery.sequence] = row_of(delivery)
 
     def _advance(self, document: DocumentQueue) -> None:
-        """Give the document's next deliveries their turn, and forget a document with none."""
+        """Make the document's next deliveries ready, and forget a document that has none."""
         while document.blocked and document.has_room(self._bounds.max_open_per_document):
             sequence = document.blocked.popleft()
             self.blocked -= 1
-            self._rows[sequence] = None
+            self._unrecorded.rows[sequence] = None
             self._open(document, Delivery(sequence, document.id, State.BLOCKED), DeliveryInput.PROMOTE)
         if document.ready:
             self._send_order.add(document)
@@ -218,7 +179,7 @@ class Lane:
             self._documents.pop(document.id, None)
 
     def _holds_back(self, delivery: Delivery) -> bool:
-        """Whether others of its document wait for its retry; a replay holds nothing back."""
+        """Whether others of its document wait for its retry. A replay holds nothing back."""
         return self.strict and delivery.run == 0
 
     # --- Retries ------------------------------------------------------------------------------------------------------
@@ -237,14 +198,12 @@ class Lane:
             self._send_order.ask_for(document, delivery.sequence)
 
     def refill(self, rows: Iterable[Row], horizon: int | None) -> None:
-        """Take rows that await a retry from the store, read after every earlier change of this lane was recorded.
-
-        `horizon`: rows due from then on were left there; None if these are all.
-        """
+        """Take up rows of the store that await a retry, read after every earlier change of this lane was recorded. Rows
+        that are due from `horizon` on were left in the store; None if these are all."""
         self.retry_queue.horizon = horizon
         for row in rows:
-            known = row.sequence in self.retry_queue or row.sequence in self._rows
-            if not known and row.sequence > self._abandoned_to:
+            known = row.sequence in self.retry_queue or row.sequence in self._unrecorded.rows
+            if not known and row.sequence > self._unrecorded.abandoned_to:
                 self._restore_retry(row)
         for row in self._retries_in_rows_alone():
             if not self.retry_queue.is_left_to_store(row.due):
@@ -253,18 +212,16 @@ class Lane:
     def _retries_in_rows_alone(self) -> list[Row]:
         """Deliveries that failed since the last record and are due beyond the horizon: they are not in memory, and not
         in the store yet."""
-        changed = (row for row in self._rows.values() if row is not None and row.state is State.AWAITING_RETRY)
-        return [row for row in changed if row.sequence not in self.retry_queue]
+        return [row for row in self._unrecorded.retries() if row.sequence not in self.retry_queue]
 
     def retry_by_hand(self, sequence: int, document_id: str, row: Row | None, attempts: int, now: int) -> bool:
-        """One attempt more, now, because a person asked for it. `row` is the delivery's row, if it has one, as of the
-        last record; `attempts` as for `settle`. Returns whether it is taken care of: not while an attempt is in flight,
-        after which it is to be asked again.
+        """Make one more attempt now, because a person asked for it. `row` is the delivery's row as of the last record,
+        if it has one; `attempts` as for `settle`. Returns False while an attempt is in flight: call this again then.
 
-        A delivery that waits for an attempt has an extra one, and keeps its schedule; a failed or settled one begins a
-        new run. One that is not taken in yet, or is blocked, is sent in its turn.
+        A delivery that waits for an attempt gets an extra one, and keeps its schedule. A failed or settled one begins a
+        new run. One that is blocked or not taken in yet is sent when its turn comes.
         """
-        row = self._row_now(sequence, row)
+        row = self._unrecorded.row_now(sequence, row)
         delivery = self.open.get(sequence) or self.retry_queue.get(sequence)
         if delivery is not None:
             if delivery.state is State.IN_FLIGHT:
@@ -290,15 +247,15 @@ class Lane:
 
     @property
     def has_room_for_replays(self) -> bool:
-        """Whether a replay may bring more. What it brings goes before the new events of its document (C17), so nothing
-        more comes while one of those waits for that."""
+        """Whether a replay may bring more deliveries. They go before the new events of their document (C17), so a
+        replay brings no more while such an event waits for them."""
         few = self.retry_queue.horizon is None and len(self.retry_queue) < self._bounds.replays_below
         return few and not any(document.waits_for_replay for document in self._documents.values())
 
     def replay(self, sequence: int, document_id: str, row: Row | None, max_attempts: int, number: int) -> bool:
-        """The replay of that number: a failed or settled delivery begins a new run; one that is unread, in flight or
-        waits is left as it is. `row` as for `retry_by_hand`. Returns whether a run began."""
-        row = self._row_now(sequence, row)
+        """Replay a delivery for the replay with this number: a failed or settled one begins a new run; one that is not
+        taken in, waits or is in flight stays as it is. `row` as for `retry_by_hand`. Returns whether a run began."""
+        row = self._unrecorded.row_now(sequence, row)
         waits = sequence in self.open or (row is not None and row.state is not State.FAILED)
         if sequence > self.head or waits:
             return False
@@ -307,13 +264,13 @@ class Lane:
 
     @property
     def has_room_for_early_retries(self) -> bool:
-        """Whether a replay of what waits may bring more: not while what it brought before is not sent."""
+        """Whether a replay of waiting deliveries may bring more: not before most of the earlier ones are sent."""
         return self.ready < self._bounds.replays_below
 
     def retry_early(self, sequence: int, row: Row | None, now: int, number: int) -> bool:
-        """The replay of that number, of what waits: make the next attempt of a delivery that awaits its retry now, not
-        at its time. `row` as for `retry_by_hand`. Returns whether that changed anything."""
-        row = self._row_now(sequence, row)
+        """For the replay with this number: make the next attempt of a delivery that awaits its retry now, before it is
+        due. `row` as for `retry_by_hand`. Returns whether that changed anything."""
+        row = self._unrecorded.row_now(sequence, row)
         delivery = self.retry_queue.get(sequence)
         if delivery is None and row is not None and row.state is State.AWAITING_RETRY:
             delivery = self._restore_retry(row)
@@ -321,7 +278,7 @@ class Lane:
             return False
         delivery.advance(DeliveryInput.RETRY_NOW)
         delivery.due = AT_ONCE
-        self._note_end(delivery.replay, _SKIPPED)
+        self._unrecorded.note_end(delivery.replay, SKIPPED)
         delivery.replay = number
         self._schedule(delivery)
         return True
@@ -338,39 +295,20 @@ class Lane:
         self._schedule(delivery)
 
     def _schedule(self, delivery: Delivery) -> None:
-        self._changed = True
-        self._rows[delivery.sequence] = row_of(delivery)
+        self.changed = True
+        self._unrecorded.rows[delivery.sequence] = row_of(delivery)
         self.retry_queue.put(delivery)
-
-    def _row_now(self, sequence: int, recorded: Row | None) -> Row | None:
-        """The delivery's row with what changed since it was recorded. One that was abandoned since is given up here, so
-        that it ends once, whatever follows."""
-        if sequence in self._rows:
-            return self._rows[sequence]
-        if recorded is not None and sequence <= self._abandoned_to and recorded.state is not State.FAILED:
-            self._note_end(recorded.replay, _FAILED)
-            self._rows[sequence] = recorded = recorded.after(DeliveryInput.GIVE_UP)
-        return recorded
 
     # --- Recording and restoring --------------------------------------------------------------------------------------
 
-    @property
-    def changed(self) -> bool:
-        return self._changed
-
     def changes(self) -> Changes:
         """Everything since the last call."""
-        changes = Changes(
-            self.head, tuple(sorted(self.open)), tuple(self.gaps), self._rows, self._abandoned_to, self._ended
-        )
-        self._rows, self._ended = {}, {}
-        self._abandoned_to = 0
-        self._changed = False
-        return changes
+        self.changed = False
+        return self._unrecorded.take(self.head, tuple(sorted(self.open)), tuple(self.gaps))
 
     def restore(self, open_: Iterable[tuple[int, str]], rows: Iterable[Row], horizon: int | None) -> None:
-        """Take up where the store says the lane was. `open_` are pairs of sequence and document, `rows` those that are
-        blocked or (up to the horizon) await a retry."""
+        """Go on where the lane was according to the store. `open_` has pairs of sequence and document, `rows` those
+        that are blocked or (up to the horizon) await a retry."""
         self.retry_queue.horizon = horizon
         for sequence, document_id in sorted(open_):
             self._open(self._document(document_id), Delivery(sequence, document_id), DeliveryInput.TAKE)
@@ -409,18 +347,18 @@ class Lane:
         )
 
     def abandon(self, up_to: int) -> int:
-        """Give up every delivery up to a sequence but those in flight, and move the head there. Returns how many
-        unsettled ones that were, those not yet taken in included (a `gap` from here on); those that only the store has
-        are given up with the next record, and not counted."""
+        """Give up every delivery up to a sequence except those in flight, and move the head there. Returns how many
+        that were, including those not yet taken in, which become a `gap`. Those that only the store has are given up
+        with the next record, and are not counted."""
         lost = max(0, up_to - self.head)
         if lost:
-            # A lane that the retention catches up with again and again has one gap that grows.
+            # If the retention catches up with a lane again and again, the lane has one gap, which grows.
             continues = self.gaps and self.gaps[-1][1] == self.head
             first = self.gaps.pop()[0] if continues else self.head + 1
             self.gaps.append((first, up_to))
             self.head = up_to
-        self._abandoned_to = max(self._abandoned_to, up_to)
-        self._changed = True
+        self._unrecorded.abandoned_to = max(self._unrecorded.abandoned_to, up_to)
+        self.changed = True
         for document in list(self._documents.values()):
             lost += sum(self._give_up(delivery) for delivery in document.take_up_to(up_to))
             while document.blocked and document.blocked[0] <= up_to:
@@ -439,19 +377,19 @@ class Lane:
                     document.release(delivery.sequence)
                 lost += self._give_up(delivery)
             else:
-                # It is in flight. Its row is written after `abandoned_to` was, so that a crash still repeats it.
-                self._rows[delivery.sequence] = row_of(delivery)
+                # It is in flight. Its row is written after `abandoned_to` is applied, so that a crash still repeats it.
+                self._unrecorded.rows[delivery.sequence] = row_of(delivery)
         for row in self._retries_in_rows_alone():
             if row.sequence <= up_to:
-                self._note_end(row.replay, _FAILED)
-                self._rows[row.sequence] = row.after(DeliveryInput.GIVE_UP)
+                self._unrecorded.note_end(row.replay, FAILED)
+                self._unrecorded.rows[row.sequence] = row.after(DeliveryInput.GIVE_UP)
                 lost += 1
         return lost
 
     def _give_up(self, delivery: Delivery) -> int:
         delivery.advance(DeliveryInput.GIVE_UP)
         self._send_order.forget(delivery.sequence)
-        self._note_end(delivery.replay, _FAILED)
+        self._unrecorded.note_end(delivery.replay, FAILED)
         self._keep_row_alone(delivery)
         return 1
 

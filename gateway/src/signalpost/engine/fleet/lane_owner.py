@@ -9,7 +9,7 @@ they are let go of. A lane that was let go of may be claimed again by the next p
 import asyncio
 from collections.abc import Sequence
 
-from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.fleet.roster import Roster, wanted_owner
 from signalpost.domain.subscription import Subscription
@@ -101,7 +101,7 @@ class LaneOwner:
             self._has_new = False
             others = [number for number in self._lanes.numbers if self._wanted_owner(number) != me]
             if others:
-                self._tasks.start(self._lanes.hand_over(others))
+                self._tasks.start(self._lanes.departures.hand_over(others))
 
     @property
     def _is_shared(self) -> bool:
@@ -129,7 +129,7 @@ class LaneOwner:
             if not self._lanes.is_at_work(subscription.number) and self._wanted_owner(subscription.number) == me
         ]
         # One that left is not loaded before all that it began is over, and recorded if it still can be.
-        ours = [subscription for subscription in missing if not self._lanes.is_here(subscription.number)]
+        ours = [subscription for subscription in missing if not self._lanes.departures.is_here(subscription.number)]
         for begin in range(0, len(ours), LANES_AT_ONCE):
             await self._claim_some(me, ours[begin : begin + LANES_AT_ONCE])
         self._lacks = not all(self._lanes.is_at_work(subscription.number) for subscription in missing)
@@ -141,7 +141,7 @@ class LaneOwner:
             subscription.number
             for subscription in self._directory.all_subscriptions()
             if subscription.number not in self._let_go
-            and not self._lanes.is_here(subscription.number)
+            and not self._lanes.departures.is_here(subscription.number)
             and self._wanted_owner(subscription.number) != me
         ]
         if unsure:
@@ -156,7 +156,7 @@ class LaneOwner:
         for subscription in wanted:
             row = rows.get(subscription.number)
             known = self._directory.subscription(subscription.tenant_id, subscription.id)
-            if row is not None and known is not None and not self._lanes.is_here(subscription.number):
+            if row is not None and known is not None and not self._lanes.departures.is_here(subscription.number):
                 self._lanes.take(known, row)
 
     async def _run(self) -> None:

@@ -23,7 +23,8 @@ from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.carriers import NEVER
-from signalpost.engine.lanes.lane_worker import BEHIND, NOT_HELD, WAITING_FOR_SLOT, LaneWorker
+from signalpost.engine.lanes.lane_states import BEHIND, NOT_HELD, WAITING_FOR_SLOT
+from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
 from signalpost.engine.lanes.outcomes import Outcomes

@@ -4,7 +4,7 @@ was changed."""
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from signalpost.domain.delivery.lane import Bounds
+from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.lanes.lane_state import Hold

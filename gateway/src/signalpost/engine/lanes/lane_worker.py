@@ -4,9 +4,8 @@ Who decides. The lane decides *which* delivery is next; the worker decides *whet
 status, the breaker, the endpoint's concurrency, its rate limit, a wait that it asked for, how much is sent and not yet
 recorded. Times are the clock's steady µs.
 
-States (`lane_state.py`). `turn` says whether it waits for the dispatcher, `progress` how far it has read the log,
-`recording` whether the store has what it did, `hold` why it may do nothing. The dispatcher changes the first two, the
-recorder the third, the lanes' owner the last, each by the methods here alone.
+States (`lane_states.py`). `turn` says whether it waits for the dispatcher, `progress` how far it has read the log,
+`recording` whether the store has what it did, `hold` why it may do nothing.
 
 What is authoritative. The store's row at `version` is. The lane, its health, `attempts`, `retries` and the replays are
 what the store will have once `begin_write` took them and the write succeeded.
@@ -29,7 +28,8 @@ from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.delivery import Delivery, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.explanation import HeldUp
-from signalpost.domain.delivery.lane import Bounds, Lane
+from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
 from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.delivery.slots import EndpointSlots
@@ -38,20 +38,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
-from signalpost.engine.lanes.lane_state import (
-    HOLDS,
-    PROGRESS,
-    RECORDING,
-    TURNS,
-    Hold,
-    HoldInput,
-    Progress,
-    ProgressInput,
-    Recording,
-    RecordingInput,
-    Turn,
-    TurnInput,
-)
+from signalpost.engine.lanes.lane_states import CAUGHT_UP, NOT_HELD, LaneStates
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.subject import subject_of
 from signalpost.store.deliveries import AttemptRow
@@ -63,13 +50,8 @@ MAX_UNRECORDED = 1_000
 RETRIES_LOADED_STRICT = 1_000_000
 TENANT_PAUSED = "The tenant is paused. Resume it, and its waiting events are sent."
 
-# What every delivery asks for, under names of the module: to get a member from its class takes ten times as long.
-IDLE, WAITING_FOR_SLOT, ASK = Turn.IDLE, Turn.WAITING_FOR_SLOT, TurnInput.ASK
-BEHIND, CAUGHT_UP, NOT_HELD = Progress.BEHIND, Progress.CAUGHT_UP, Hold.NONE
-CLEAN, DIRTY, WRITING_AND_DIRTY = Recording.CLEAN, Recording.DIRTY, Recording.WRITING_AND_DIRTY
 
-
-class LaneWorker:
+class LaneWorker(LaneStates):
     def __init__(
         self,
         subscription: Subscription,
@@ -80,6 +62,7 @@ class LaneWorker:
         on_gate: "Callable[[LaneWorker], None]",
     ) -> None:
         """`on_gate` is told that the lane may send what its gate held back."""
+        super().__init__()
         self._bounds = bounds
         self._carriers = carriers
         self._on_gate = on_gate
@@ -91,10 +74,6 @@ class LaneWorker:
         """What it asks before it sends; None if it need not ask."""
         self.slots = slots
         self.concurrency = concurrency.FIRST
-        self.turn = Turn.IDLE
-        self.progress = Progress.BEHIND
-        self.recording = Recording.CLEAN
-        self.hold = Hold.NONE
         self.tenant_is_paused = False
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
@@ -148,75 +127,17 @@ class LaneWorker:
         """Whether its subscription and its tenant let it send."""
         return self.subscription.status == "active" and not self.tenant_is_paused
 
-    # --- Turns --------------------------------------------------------------------------------------------------------
-
-    def ask_for_turn(self) -> bool:
-        """Ask for a turn. Returns whether the lane has to be queued: it is not queued yet, and nothing holds it."""
-        if self.turn is not IDLE or self.hold is not NOT_HELD:
-            return False
-        self.turn = TURNS[IDLE][ASK]
-        return True
-
-    def begin_turn(self) -> None:
-        self.turn = TURNS[self.turn][TurnInput.BEGIN]
-
-    def wait_for_slot(self) -> None:
-        self.turn = TURNS[self.turn][TurnInput.FIND_NO_SLOT]
-
-    def note_freed_slot(self) -> None:
-        self.turn = TURNS[self.turn][TurnInput.SLOT_FREED]
-
-    # --- Progress in the log ------------------------------------------------------------------------------------------
-
-    def begin_reading(self) -> None:
-        self.progress = PROGRESS[self.progress][ProgressInput.READ]
-
-    def end_reading(self) -> None:
-        self.progress = PROGRESS[self.progress][ProgressInput.PAGE_READ]
-
-    def reach_end(self) -> None:
-        """Note that it has looked at everything up to the end of the log."""
-        self.progress = PROGRESS[self.progress][ProgressInput.REACH_END]
-
-    def wake(self) -> None:
-        """Have it read on, since something follows that it may want. A lane that is not asleep reads on anyway."""
-        if self.progress is CAUGHT_UP:
-            self.progress = PROGRESS[CAUGHT_UP][ProgressInput.WAKE]
+    # --- The log and the subscription ---------------------------------------------------------------------------------
 
     def skip_unwanted(self, seen: int) -> None:
         """Move the head to `seen` if it sleeps: it would have been woken for anything up to there that it wants."""
         if self.progress is CAUGHT_UP and seen > self.lane.head:
             self.lane.skip(seen)
 
-    # --- Holds --------------------------------------------------------------------------------------------------------
-
-    def begin_reload(self) -> bool:
-        """Hold the lane to load it again. Returns False if something holds it already."""
-        if self.hold is not NOT_HELD:
-            return False
-        self.hold = HOLDS[NOT_HELD][HoldInput.RELOAD]
-        return True
-
     def end_reload(self, row: LaneRow) -> None:
-        """Go on with the lane as the store has it. Nothing of it may be unrecorded."""
+        """Go on with the lane as the store has it. Everything that it did must be recorded."""
         self._restore(row)
-        self.hold = HOLDS[self.hold][HoldInput.RELOADED]
-
-    def leave(self) -> None:
-        """Stop all work: its subscription was deleted, or another node owns the lane."""
-        self.hold = HOLDS[self.hold][HoldInput.LEAVE]
-
-    def hand_over(self) -> bool:
-        """Send and feed nothing more, so that another node may own the lane. Returns False if something holds it
-        already."""
-        if self.hold is not NOT_HELD:
-            return False
-        self.hold = HOLDS[NOT_HELD][HoldInput.HAND_OVER]
-        return True
-
-    def close(self) -> None:
-        """Send and feed nothing more, while the rest is recorded."""
-        self.hold = HOLDS[self.hold][HoldInput.CLOSE]
+        self.note_reloaded()
 
     def _restore(self, row: LaneRow) -> None:
         """Take up the lane, its retries by hand and its running replays as the store has them."""
@@ -399,7 +320,7 @@ class LaneWorker:
     def take_inbox(self, inbox: LaneInbox) -> bool:
         """Take up what was asked of the lane through other nodes. Returns False if the lane was recorded since it was
         read, or is being recorded: what it finished would look as if it was asked for once more."""
-        if self.recording in (Recording.WRITING, WRITING_AND_DIRTY) or inbox.version != self.version:
+        if self.is_being_written or inbox.version != self.version:
             return False
         held = {retry.number for retries in self._retries_held.values() for retry in retries}
         known = held.union(self.retries, self.retries_done)
@@ -409,22 +330,9 @@ class LaneWorker:
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 
-    @property
-    def is_recorded(self) -> bool:
-        """Whether nothing is left to record or to ask of the store."""
-        return self.recording is CLEAN
-
-    def note_change(self) -> bool:
-        """Note that there is something to record, or to ask of the store. Returns whether the lane has to be queued
-        for that."""
-        if self.recording is DIRTY or self.recording is WRITING_AND_DIRTY:
-            return False
-        self.recording = RECORDING[self.recording][RecordingInput.CHANGE]
-        return True
-
     def begin_write(self) -> LaneFlush:
         """Take everything that is to be recorded."""
-        self.recording = RECORDING[self.recording][RecordingInput.WRITE]
+        self.begin_recording()
         changes = self.lane.changes()
         attempts, self.attempts = self.attempts, []
         if (delivered := next((each for each in reversed(attempts) if each.failure is None), None)) is not None:
@@ -453,7 +361,7 @@ class LaneWorker:
 
     def end_write(self, flush: LaneFlush, flushed: LaneFlushed | None) -> None:
         """Note that a write has ended: with None if the lane's row is at another version, so nothing was written."""
-        self.recording = RECORDING[self.recording][RecordingInput.WRITTEN]
+        self.end_recording()
         self.unrecorded -= len(flush.attempts)
         if flushed is not None:
             self.version += 1

@@ -1,11 +1,11 @@
-"""The lanes that this node owns: taken up from the store, changed by commits, recorded, loaded again where need be.
+"""The lanes that this node owns. They are taken up from the store, follow commits, are recorded, and loaded again.
 
-A lane begins with its subscription's commit and ends with the commit that deletes it. In between every commit is
-followed in one go, subscriptions before events: a changed one first moves over what it did not want, to the log's end
-of before, so that each event meets the filters of its time.
+A lane begins with its subscription's commit and ends with the commit that deletes it. Each commit in between is
+followed in one go, subscriptions before events: a changed subscription first moves its head over what it did not want,
+so that each event meets the filters of its time.
 
-A lane whose row another owner wrote, or whose order was changed, cannot go on with what memory has of it. It is held,
-what it did is recorded as far as that still applies, and it is restored from its row.
+If another owner wrote a lane's row, or the lane's order was changed, memory is out of date. The lane is then held, what
+it did is recorded as far as that still applies, and it is restored from its row.
 """
 
 import asyncio
@@ -19,11 +19,12 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Carriers
+from signalpost.engine.lanes.departures import Departures
 from signalpost.engine.lanes.dispatcher import Dispatcher
-from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, TRY_AGAIN_AFTER, LaneLoader
-from signalpost.engine.lanes.lane_state import Hold
+from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, LaneLoader
+from signalpost.engine.lanes.lane_states import CAUGHT_UP, NOT_HELD
 from signalpost.engine.lanes.lane_views import LaneViews
-from signalpost.engine.lanes.lane_worker import CAUGHT_UP, NOT_HELD, LaneWorker
+from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.outcomes import Outcomes
@@ -41,13 +42,11 @@ from signalpost.store.log import LogPart
 from signalpost.store.store import Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
-"""Seconds between two checks of how far lanes passed what they did not want."""
+"""Seconds between two checks of how many unwanted events lanes have passed."""
 INBOX_TRIES = 50
 """How often a lane's inbox is read until the lane can take it up; then the lane is loaded again."""
 MAX_PASSED_UNRECORDED = 256
-"""Events that a lane passes before its head alone is worth a write. After a crash a restart looks at no more of them
-than that and those of `HEADS_RECORDED_EVERY`: one page of the log for all lanes of a tenant, and about ten times the
-work of the write for each."""
+"""How many unwanted events a lane passes before its head alone is worth a write. A start reads about so many again."""
 
 
 class Lanes:
@@ -63,8 +62,8 @@ class Lanes:
         revisions: Revisions,
         turns: LoopTurns,
     ) -> None:
-        """`revisions` are told of what lanes did and of ends of logs; `turns` are those at what takes the event loop
-        long."""
+        """`revisions` are told what lanes did and how far logs go; `turns` are those for long work on the event
+        loop."""
         self._store = store
         self._clock = clock
         self._bounds = settings.lane_bounds
@@ -72,8 +71,6 @@ class Lanes:
         self._tasks = Tasks()
         self._log = LogCache(settings.cache_bytes)
         self._workers = LaneWorkers()
-        self._leaving: dict[int, LaneWorker] = {}
-        """Lanes that left, by number, as long as something of them may be in flight or unrecorded."""
         self._owner = owner
         self._revisions = revisions
         self._paused_tenants: set[int] = set()
@@ -81,6 +78,7 @@ class Lanes:
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
+        self.departures = Departures(store, carriers, self._workers, self.record)
         self._outcomes = outcomes
         self._dispatcher = Dispatcher(
             self._log, store, clock, settings.limits, owner, outcomes, self.hear_end, self._recorder.changed
@@ -89,12 +87,12 @@ class Lanes:
     # --- Life cycle ---------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Record the heads of lanes from time to time."""
+        """Begin to record the heads of lanes from time to time, and statistics."""
         self._tasks.start(self._keep_heads_recorded())
         self._tasks.start(self._stats.run())
 
     def begin(self, tenants: Iterable[Tenant]) -> None:
-        """Begin with the ends of logs, and without a lane."""
+        """Take up where the logs of tenants end. No lane is here yet."""
         self._log.forget()
         for tenant in tenants:
             self._log.end[tenant.id] = self._log.seen[tenant.id] = tenant.last_sequence
@@ -106,7 +104,7 @@ class Lanes:
         self._dispatcher.go_on()
 
     async def close(self, grace: float) -> None:
-        """Let attempts end for `grace` seconds, and record everything, so that a restart has nothing to look at."""
+        """Let attempts end for `grace` seconds, and record everything, so that a restart has nothing to repeat."""
         self._tasks.cancel()
         self._dispatcher.stop()
         await self._carriers.close(grace)
@@ -119,7 +117,7 @@ class Lanes:
     # --- Its log and its work -----------------------------------------------------------------------------------------
 
     def erase_from_memory(self, erasure: Erasure) -> None:
-        """Let lanes see what the store has of erased events: shells."""
+        """Let lanes see erased events as the store has them: as shells."""
         self._log.erase(erasure)
 
     @property
@@ -134,20 +132,20 @@ class Lanes:
 
     @property
     def cached_bytes(self) -> int:
-        """The memory that the log's recent end takes."""
+        """How much memory the log cache takes."""
         return self._log.bytes
 
     @property
     def failing_since(self) -> int | None:
-        """Since when nothing that lanes do can be recorded, steady µs; None if it can."""
+        """When recording began to fail, in steady µs; None if it works."""
         return self._recorder.failing_since
 
-    # --- What commits bring -------------------------------------------------------------------------------------------
+    # --- What lanes are told ------------------------------------------------------------------------------------------
 
     def follow(self, published: Published, made: Container[int] = (), behind: Container[int] = ()) -> None:
-        """Take up what a commit changed. `made` has the numbers of new subscriptions whose lanes this node owns,
-        `behind` the tenants of which others changed something that this node has yet to read: their events wait for
-        that."""
+        """Take up what a commit changed. `made` has the numbers of new subscriptions whose lanes this node owns.
+        `behind` has the tenants in which other nodes changed something that this node has not read yet: their events
+        wait."""
         self._follow_tenants(published.tenants)
         for subscription in published.subscriptions:
             self._follow_subscription(subscription, made)
@@ -156,7 +154,7 @@ class Lanes:
         self._take_events(published.events, behind)
 
     def hear_end(self, tenant_id: int, last: int) -> None:
-        """Note how far a tenant's log goes by now."""
+        """Note how far a tenant's log goes now."""
         if last > self._log.end.get(tenant_id, 0):
             self._log.end[tenant_id] = last
             self._revisions.note(tenant_id, Topic.EVENTS)
@@ -164,7 +162,7 @@ class Lanes:
                 self._owner.on_news()
 
     def unseen(self) -> dict[int, int]:
-        """Up to where the log of each tenant was offered to the lanes here, if it goes on behind that."""
+        """For each tenant whose log goes on: up to which sequence it was offered to the lanes here."""
         seen = self._log.seen
         return {
             tenant_id: seen.get(tenant_id, 0)
@@ -174,15 +172,15 @@ class Lanes:
 
     @property
     def seen(self) -> Mapping[int, int]:
-        """Up to where each tenant's log was offered to the lanes here."""
+        """Up to which sequence each tenant's log was offered to the lanes here."""
         return self._log.seen
 
     def offer(self, tenant_id: int, page: LogPart) -> None:
-        """Offer what other nodes committed to the lanes that sleep. The configuration must be known that counted when
-        the page was read."""
+        """Offer what other nodes committed to the sleeping lanes. This node must already know the configuration that
+        was in force when the page was read."""
         seen = self._log.seen.get(tenant_id, 0)
         if page.floor > seen + 1:
-            # What nobody here saw was removed. Each lane reads for itself what it lost.
+            # Events that no lane here has seen were removed. Each lane finds out for itself what it lost.
             self._log.seen[tenant_id] = page.floor - 1
             for worker in self._workers.of_tenant(tenant_id):
                 worker.wake()
@@ -206,16 +204,16 @@ class Lanes:
         if worker is not None and subscription.deleted_at is None:
             self._change(worker, subscription)
         elif worker is not None:
-            self._leave(worker)
+            self.departures.leave(worker)
         elif subscription.deleted_at is None and subscription.number in made:
             self.take(subscription, _new_lane(subscription))
 
     def take(self, subscription: Subscription, row: LaneRow) -> None:
-        """Set a lane to work that this node owns from now on."""
+        """Set to work a lane that this node owns from now on."""
         tenant_id = subscription.tenant_id
         self.hear_end(tenant_id, subscription.filters[-1][0])
         if not self._workers.has_any_of(tenant_id):
-            # No lane sleeps, and this one reads for itself what follows its head.
+            # No lane sleeps, and this one reads everything after its head itself.
             self._log.seen[tenant_id] = self._log.end.get(tenant_id, 0)
         slots = self._dispatcher.slots_for(subscription.tenant_id)
         worker = LaneWorker(subscription, row, slots, self._bounds, self._carriers, self._dispatcher.give_turn)
@@ -226,8 +224,8 @@ class Lanes:
     def _change(self, worker: LaneWorker, subscription: Subscription) -> None:
         worker.skip_unwanted(self._log.seen.get(subscription.tenant_id, 0))
         worker.wake()
-        # Another node may have committed what came before the change. The lane must not sleep until it has looked at
-        # all of that itself: whoever wakes lanes knows only what they ask for now.
+        # Another node may have committed events before the change. The lane must not sleep until it has looked at all
+        # of them itself, because lanes are woken by what their subscriptions want now.
         self.hear_end(subscription.tenant_id, subscription.filters[-1][0])
         reordered = subscription.ordering != worker.subscription.ordering
         self._workers.update(worker, subscription, self._clock.steady())
@@ -251,8 +249,8 @@ class Lanes:
                 self._recorder.changed(worker)
 
     def _take_events(self, events: Sequence[Event], behind: Container[int] = ()) -> None:
-        """Offer events to the lanes that sleep, if nothing is missing before them. The others are read once more, with
-        what is missing."""
+        """Offer events to the sleeping lanes if no event before them is missing. The others are read once more,
+        together with the missing ones."""
         end, seen = self._log.end, self._log.seen
         fresh: list[Event] = []
         for event in events:
@@ -277,29 +275,24 @@ class Lanes:
             seen.add(key)
             for worker in self._workers.wanting(*key):
                 if worker.progress is CAUGHT_UP:
-                    # A page that it read may have shown it this very event, between its commit and the word of it.
+                    # The lane may have read this very event in a page, after its commit and before this call.
                     worker.skip_unwanted(event.sequence - 1)
                     worker.wake()
                     self._dispatcher.give_turn(worker)
 
-    # --- Tests of endpoints -------------------------------------------------------------------------------------------
-
     def note_delivered_test(self, tested: Subscription) -> None:
-        """A test of the endpoint was delivered: that closes its breaker, unless the URL was changed since."""
+        """Close an endpoint's breaker, since a test was delivered, unless its URL was changed meanwhile."""
         worker = self._workers.get(tested.number)
         if worker is None or worker.subscription.url != tested.url or not worker.health.breaker.failures:
             return
-        was_open = worker.health.breaker.is_open
-        worker.note_success(self._clock.steady())
+        self._outcomes.note_delivered_test(worker)
         self._recorder.changed(worker)
         self._dispatcher.give_turn(worker)
-        if was_open:
-            log.warning("breaker closed", subscription=tested.id)
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 
     def of_tenant(self, tenant_id: int) -> list[LaneWorker]:
-        """A tenant's lanes, with the heads of those that sleep at the end of the log."""
+        """A tenant's lanes. The heads of the sleeping ones are moved to the end of the log first."""
         workers = self._workers.of_tenant(tenant_id)
         for worker in workers:
             worker.skip_unwanted(self._log.seen.get(tenant_id, 0))
@@ -324,17 +317,18 @@ class Lanes:
             self._record_heads(MAX_PASSED_UNRECORDED)
 
     def _record_heads(self, max_passed: int) -> None:
-        """Record every lane that passed more than so many events since its last record."""
+        """Record every lane that passed more than `max_passed` events since its last record."""
         for worker in self._workers:
             worker.skip_unwanted(self._log.seen.get(worker.subscription.tenant_id, 0))
             if worker.lane.head - worker.recorded_head > max_passed and worker.hold is NOT_HELD:
                 self._recorder.changed(worker)
 
-    # --- Owners -------------------------------------------------------------------------------------------------------
+    # --- What is here
+    # -------------------------------------------------------------------------------------------------------
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The lanes at work here."""
+        """The subscriptions whose lanes are at work here."""
         return tuple(worker.subscription.number for worker in self._workers)
 
     @property
@@ -347,7 +341,7 @@ class Lanes:
         return self._workers.count_of(tenant_id)
 
     def bound_tenants(self) -> None:
-        """Take up how many attempts of each tenant may be in flight here, as lanes and nodes come and go."""
+        """Work out again how many attempts of each tenant may be in flight here. Lanes and nodes come and go."""
         self._dispatcher.bound_tenants()
 
     def tenant_of(self, number: int) -> int | None:
@@ -358,52 +352,8 @@ class Lanes:
     def is_at_work(self, number: int) -> bool:
         return self._workers.get(number) is not None
 
-    def is_here(self, number: int) -> bool:
-        """Whether a lane is at work here, or something that it began before it left may not be over."""
-        left = self._leaving.get(number)
-        if left is not None and not left.lane.in_flight and left.is_recorded:
-            del self._leaving[number]
-        return number in self._leaving or self.is_at_work(number)
-
-    def leave_all(self) -> None:
-        """Let go of every lane at once: others may own them already."""
-        for worker in list(self._workers):
-            self._leave(worker)
-
-    def _leave(self, worker: LaneWorker) -> None:
-        worker.leave()
-        self._carriers.leave(worker)
-        self._workers.remove(worker)
-        if worker.lane.in_flight or not worker.is_recorded:
-            self._leaving[worker.subscription.number] = worker
-
-    async def hand_over(self, numbers: Iterable[int]) -> None:
-        """Let attempts of lanes end, record everything and let go of them, so that another node may own them."""
-        found = (self._workers.get(number) for number in numbers)
-        held = [worker for worker in found if worker is not None and worker.hand_over()]
-        while held:
-            ended = [worker for worker in held if not worker.lane.in_flight]
-            await self.record(ended)
-            await self._release(ended)
-            held = [worker for worker in held if worker not in ended and worker.hold is Hold.HANDING_OVER]
-            if held:
-                await asyncio.sleep(LOOK_AGAIN_AFTER)
-
-    async def _release(self, ended: Sequence[LaneWorker]) -> None:
-        """Let go of lanes whose hand-over is complete, unless they left in another way meanwhile."""
-        while ours := [worker for worker in ended if worker.hold is Hold.HANDING_OVER]:
-            try:
-                await self._store.fleet.release([worker.subscription.number for worker in ours])
-            except Exception as error:
-                log.warning("lanes could not be handed over; trying again", error=str(error))
-                await asyncio.sleep(TRY_AGAIN_AFTER)
-            else:
-                for worker in ours:
-                    if worker.hold is Hold.HANDING_OVER:
-                        self._leave(worker)
-
     async def take_inboxes(self, tenant_id: int) -> None:
-        """Take up what was asked of a tenant's lanes through other nodes. Raises Unavailable."""
+        """Take up retries and replays that people asked for through other nodes. Raises Unavailable."""
         left = {worker.subscription.number for worker in self._workers.of_tenant(tenant_id)}
         for _ in range(INBOX_TRIES):
             if not left:
@@ -418,28 +368,26 @@ class Lanes:
                         self._dispatcher.give_turn(worker)
             await asyncio.sleep(LOOK_AGAIN_AFTER)
         for worker in filter(None, map(self._workers.get, left)):
-            self._reload(worker)  # it is recorded so often that it is never seen between two records
+            self._reload(worker)  # it is recorded so often that no look fell between two records
 
     # --- Loading again ------------------------------------------------------------------------------------------------
 
     def _reload(self, worker: LaneWorker) -> None:
-        """Take the lane up from the store once more: another owner wrote it, or its order was changed."""
+        """Load the lane from the store again, because another owner wrote it or its order was changed."""
         if worker.begin_reload():
             self._tasks.start(self._load_again(worker))
 
     async def _load_again(self, worker: LaneWorker) -> None:
         row = await self._loader.load_again(worker)
-        if row is None:
-            return
-        if row.owner != self._store.fleet.node_id:
+        if row is not None and row.owner == self._store.fleet.node_id:
+            worker.end_reload(row)
+            self._set_to_work(worker)
+        elif row is not None:
             log.warning("another node has taken over a lane of this node", subscription=worker.subscription.id)
-            self._leave(worker)
-            return
-        worker.end_reload(row)
-        self._set_to_work(worker)
+            self.departures.leave(worker)
 
     def _set_to_work(self, worker: LaneWorker) -> None:
-        """Give the lane a turn, and have recorded what it was restored with."""
+        """Give the lane a turn, and record what it was restored with."""
         if worker.wants_record:
             self._recorder.changed(worker)
         self._dispatcher.give_turn(worker)

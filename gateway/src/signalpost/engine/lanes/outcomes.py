@@ -1,7 +1,7 @@
-"""What becomes of a delivery once it was tried, or once it turned out that there is nothing to try.
+"""Handles the end of an attempt, and deliveries that need no attempt after all.
 
-An attempt that has ended is handled in steps: its outcome is decided, noted for the recorder, the delivery settled, the
-endpoint's health followed. What is logged is logged last. Nothing here is durable: the recorder writes what is noted.
+The steps: decide what the outcome means, note it for the recorder, settle the delivery, update the endpoint's health,
+and log. Nothing here is durable: the recorder writes what was noted.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Outcomes:
         """Attempts that ended and are not recorded yet."""
 
     def take(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
-        """An attempt has ended that was made at `url`."""
+        """Handle the outcome of an attempt that was made at `url`."""
         subscription = worker.subscription
         now, jitter = self._clock.steady(), self._random.random()
         wait = None if outcome.retry_after is None else retry.parse_retry_after(outcome.retry_after, self._clock.wall())
@@ -57,11 +57,11 @@ class Outcomes:
         worker.settle(delivery, verdict)
 
     def note_unwanted(self, worker: LaneWorker, event: Event, why: str) -> None:
-        """Note for people why an event of a type that was asked for is not sent."""
+        """Note for people why an event is not sent although the subscription wants its type."""
         self._note_skip(worker, Delivery(event.sequence, event.document_id), Verdict(DeliveryInput.SKIP), not_sent(why))
 
     def give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:
-        """Give up a delivery whose event the retention removed while it waited, and say so."""
+        """Give up a delivery whose event the retention removed while it waited, and log that."""
         worker.note_lost(1)
         worker.settle(delivery, Verdict(DeliveryInput.GIVE_UP))
         log.error(
@@ -69,6 +69,13 @@ class Outcomes:
             subscription=worker.subscription.id,
             sequence=delivery.sequence,
         )
+
+    def note_delivered_test(self, worker: LaneWorker) -> None:
+        """A test of the endpoint was delivered, which closes the breaker."""
+        was_open = worker.health.breaker.is_open
+        worker.note_success(self._clock.steady())
+        if was_open:
+            log.warning("breaker closed", subscription=worker.subscription.id)
 
     def note_recorded(self, count: int) -> None:
         """Note that so many attempts are durable now."""
@@ -99,7 +106,7 @@ def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, ev
 
 
 def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome, url: str = "") -> AttemptRow:
-    """The row that people read of an attempt. It must be made before the delivery is settled."""
+    """The row of an attempt, for people to read. Make it before the delivery is settled."""
     return AttemptRow(
         sequence=delivery.sequence,
         started_at=outcome.started_at,

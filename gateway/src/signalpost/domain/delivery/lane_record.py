@@ -1,0 +1,67 @@
+"""What a lane did since it was last recorded: exception rows that changed, and how deliveries of replays ended."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, State
+from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.replay import Ended
+
+DELIVERED: Final = Ended(delivered=1)
+FAILED: Final = Ended(failed=1)
+SKIPPED: Final = Ended(skipped=1)
+
+
+class Changes(NamedTuple):
+    """What to record of a lane: its row, and the exception rows to write, or (None) to remove, by sequence."""
+
+    head: int
+    open: tuple[int, ...]
+    gaps: tuple[tuple[int, int], ...]
+    rows: dict[int, Row | None]
+    abandoned_to: int
+    """Rows up to here that await a retry or are blocked become failed ones, before `rows` are written; 0 for none."""
+    ended: dict[int, Ended]
+    """How deliveries of replays ended, by the replays' numbers; without those that only `abandoned_to` ends."""
+
+
+class Unrecorded:
+    """What a lane did since `take` was last called."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row | None] = {}
+        """Exception rows that changed, by sequence; None for those that are to be removed."""
+        self.abandoned_to = 0
+        """See `Changes`."""
+        self._ended: dict[int, Ended] = {}
+
+    def note_end(self, replay: int | None, how: Ended) -> None:
+        """Count for its replay that a delivery ended."""
+        if replay is not None:
+            self._ended[replay] = self._ended.get(replay, Ended()) + how
+
+    def remove(self, delivery: Delivery, how: Ended) -> None:
+        """Remove the row of a delivery that ended."""
+        self.rows[delivery.sequence] = None
+        self.note_end(delivery.replay, how)
+
+    def row_now(self, sequence: int, recorded: Row | None) -> Row | None:
+        """The row of a delivery, with what changed since it was recorded. If the delivery was abandoned since then, it
+        is given up here, so that it ends once, whatever follows."""
+        if sequence in self.rows:
+            return self.rows[sequence]
+        if recorded is not None and sequence <= self.abandoned_to and recorded.state is not State.FAILED:
+            self.note_end(recorded.replay, FAILED)
+            self.rows[sequence] = recorded = recorded.after(DeliveryInput.GIVE_UP)
+        return recorded
+
+    def retries(self) -> Iterator[Row]:
+        """The changed rows that await a retry."""
+        return (row for row in self.rows.values() if row is not None and row.state is State.AWAITING_RETRY)
+
+    def take(self, head: int, open_: tuple[int, ...], gaps: tuple[tuple[int, int], ...]) -> Changes:
+        """Everything since the last call, with the lane's row as it is now."""
+        changes = Changes(head, open_, gaps, self.rows, self.abandoned_to, self._ended)
+        self.rows, self._ended = {}, {}
+        self.abandoned_to = 0
+        return changes
