@@ -3,24 +3,19 @@
 A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpost serve`; the flag wins.
 """
 
-import base64
-import binascii
-import re
-import ssl
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 from msgspec import Struct
-from msgspec.structs import asdict, fields
+from msgspec.structs import asdict
 
-from signalpost.domain import body
+from signalpost import setting_values as values
 from signalpost.domain.delivery import retry
-from signalpost.domain.errors import Invalid, WrongSetting
+from signalpost.domain.errors import WrongSetting
 from signalpost.domain.tenant import MAX_RETENTION_DAYS
-from signalpost.domain.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
+from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.files.content_types import KINDS
 from signalpost.listener.source import Network, parse_proxies
 from signalpost.runtime import key_file
@@ -42,7 +37,6 @@ _GENERATED: Final = ("master_key", "operator_key")
 _IN_FILES: Final = ("database_url", "operator_key", "egress_proxy")
 """Secret settings that a variable may name a file for: SIGNALPOST_DATABASE_URL_FILE. The master key has a setting for
 that, because its file is read again while the gateway runs."""
-_KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -112,211 +106,84 @@ class SettingInForce(Struct, frozen=True):
     help: str
 
 
-def _number(minimum: int, maximum: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not minimum <= int(text) <= maximum:
-            raise ValueError(f"must be a whole number from {minimum} to {maximum}")
-        return int(text)
-
-    return read
-
-
-def _database_url(text: str) -> str:
-    if not re.fullmatch(r"(sqlite:///|postgres(ql)?://).+", text):
-        raise ValueError("must be sqlite:///PATH or postgresql://USER@HOST/NAME")
-    return text
-
-
-def _role(text: str) -> NodeRole:
-    if text.lower() not in tuple(NodeRole):
-        raise ValueError(f"must be one of {', '.join(NodeRole)}")
-    return NodeRole(text.lower())
-
-
-def _tenant_limits(text: str) -> TenantLimits:
-    try:
-        pairs = [part.split("=") for part in text.split(",")] if text.strip() else []
-        said = {name.strip(): int(most) if re.fullmatch(r"[0-9]{1,13}", most.strip()) else most for name, most in pairs}
-        if len(said) < len(pairs):
-            raise ValueError
-        patch: LimitsPatch = body.read(LimitsPatch, said)
-    except (ValueError, Invalid):
-        known = ", ".join(field.encode_name for field in fields(TenantLimits))
-        raise ValueError(f"must be NAME=NUMBER, separated by commas; the names are {known}") from None
-    return patch.applied_to(NO_LIMITS)
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text) or not 0.1 <= float(text) <= 60:
-        raise ValueError("must be seconds from 0.1 to 60")
-    return float(text)
-
-
-def _delays(text: str) -> tuple[int, ...]:
-    try:
-        delays = tuple(_number(1, 86_400)(part.strip()) for part in text.split(",")) if text.strip() else ()
-    except ValueError:
-        raise ValueError("must be seconds from 1 to 86400, separated by commas, such as 10,60,300") from None
-    if len(delays) > 10:
-        raise ValueError("can have at most ten delays")
-    return delays
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty; leave it out to get the default")
-    return text
-
-
-def _files_url(text: str) -> str:
-    """The URL without a trailing slash."""
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?", text):
-        raise ValueError("must be s3://bucket/prefix; leave it out for a folder in DATA_DIR")
-    return text.rstrip("/")
-
-
-def _file_kinds(text: str) -> tuple[str, ...]:
-    kinds = tuple(part.strip().lower() for part in text.split(","))
-    if not set(kinds) <= set(KINDS):
-        raise ValueError(f"must be some of {', '.join(KINDS)}, separated by commas")
-    return kinds
-
-
-def _public_url(text: str) -> str:
-    """The URL without a trailing slash."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or not re.fullmatch(r"[!-~]{1,512}", text) or re.search(r"[?#@\\\"<>]", text):
-        raise ValueError("must be http(s)://host[:port][/path], such as https://signalpost.example.com")
-    return text.rstrip("/")
-
-
-def _issuer(text: str) -> str:
-    """An issuer is compared as it is written, so nothing of it is changed."""
-    if not re.fullmatch(r"https?://[!-~]{1,500}", text) or re.search(r"[?#@\\\"<>]", text):
-        raise ValueError("must be the provider's issuer, such as https://login.example.com")
-    return text
-
-
-def _path(text: str) -> Path:
-    return Path(_text(text))
-
-
-def _file(text: str) -> Path:
-    if not Path(text).is_file():
-        raise ValueError(f"must be a readable file; there is none at {text}")
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=text)
-    except (ssl.SSLError, OSError):
-        raise ValueError(f"must be a PEM file of certificates; {text} is not one") from None
-    return Path(text)
-
-
-def _master_keys(text: str) -> tuple[bytes, ...]:
-    """Keys between commas, or a line for each."""
-    try:
-        keys = tuple(base64.b64decode(part, validate=True) for part in re.split(",|\n", text))
-    except (binascii.Error, ValueError):
-        keys = ()
-    if not keys or any(len(key) != 32 for key in keys):
-        raise ValueError("must be 32 bytes as base64, or several such keys separated by commas, the newest first")
-    return keys
-
-
-def _operator_key(text: str) -> str:
-    if not _KEY.fullmatch(text):
-        raise ValueError("must be sp_ and 43 letters, digits, - or _")
-    return text
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text.lower() not in allowed:
-            raise ValueError(f"must be one of {', '.join(allowed)}")
-        return text.lower()
-
-    return read
-
-
 SETTINGS: Final[Mapping[str, Setting]] = {
-    "data_dir": Setting(_path, "Folder for all data; only one gateway may use it at a time. [signalpost-data]"),
+    "data_dir": Setting(values.path, "Folder for all data; only one gateway may use it at a time. [signalpost-data]"),
     "database_url": Setting(
-        _database_url,
+        values.database_url,
         "Database: sqlite:///PATH, or postgresql://USER@HOST/NAME, which several gateways may share; these need "
         "MASTER_KEY, OPERATOR_KEY and PUBLIC_URL. If it has a password, use the variable, because other users can see "
         "flags. [a file in DATA_DIR]",
         secret=True,
     ),
     "role": Setting(
-        _role,
+        values.role,
         "What a gateway with a shared database does: answer the API (api), deliver (worker), or both (all). [all]",
     ),
     "processes": Setting(
-        _number(1, 64),
+        values.number(1, 64),
         "Number of processes that share PORT, 1 to 64, on a PostgreSQL: about one for each core. Every other limit "
         "applies to each of them; their metrics are at METRICS_PORT and the ports after it. [1]",
     ),
-    "host": Setting(_text, "Address to listen on. [127.0.0.1]"),
-    "port": Setting(_number(0, 65_535), "Port to listen on, 0 to 65535; 0 picks a free one. [8080]"),
+    "host": Setting(values.nonempty, "Address to listen on. [127.0.0.1]"),
+    "port": Setting(values.number(0, 65_535), "Port to listen on, 0 to 65535; 0 picks a free one. [8080]"),
     "files_url": Setting(
-        _files_url,
+        values.files_url,
         "Where files are stored: s3://bucket/prefix, accessed with the AWS_… variables. [a folder in DATA_DIR]",
     ),
-    "file_kinds": Setting(_file_kinds, f"File types that can be uploaded, separated by commas. [{','.join(KINDS)}]"),
+    "file_kinds": Setting(
+        values.file_kinds, f"File types that can be uploaded, separated by commas. [{','.join(KINDS)}]"
+    ),
     "public_url": Setting(
-        _public_url, "URL at which clients reach the gateway; download links begin with it. [http(s)://HOST:PORT]"
+        values.public_url, "URL at which clients reach the gateway; download links begin with it. [http(s)://HOST:PORT]"
     ),
     "tls_cert": Setting(
-        _path,
+        values.path,
         "PEM file with the gateway's certificate, followed by the intermediate certificates. With it and TLS_KEY, "
         "every port speaks TLS. Read again when it changes. []",
     ),
-    "tls_key": Setting(_path, "PEM file of the certificate's key. Other users must not be able to read it. []"),
+    "tls_key": Setting(values.path, "PEM file of the certificate's key. Other users must not be able to read it. []"),
     "trusted_proxies": Setting(
         parse_proxies,
         "Addresses and networks of your reverse proxies, separated by commas. The log takes the client's address from "
         "their X-Forwarded-For. []",
     ),
     "metrics_port": Setting(
-        _number(0, 65_535),
+        values.number(0, 65_535),
         "Separate port for /metrics, 0 to 65535; 0 picks a free one. PORT then has no /metrics. []",
     ),
     "max_connections": Setting(
-        _number(10, 100_000),
+        values.number(10, 100_000),
         "Maximum concurrent requests, 10 to 100000, each with a body of up to 1 MiB in memory. Beyond it, all but "
         "/health get 503. [1000]",
     ),
     "master_key": Setting(
-        _master_keys,
+        values.master_keys,
         "Key that encrypts secrets at rest: 32 bytes as base64. Several, separated by commas: the first is in use, the "
         "others open what was encrypted before. Use the variable, because other users can see flags. "
         "[generated in DATA_DIR]",
         secret=True,
     ),
     "master_key_file": Setting(
-        _path,
+        values.path,
         "File that holds the master key, such as a secret mounted into a container, so that it is not stored beside "
         "the database; a line for each key, the one in use first. Other users must not be able to read it. "
         "[DATA_DIR/master-key]",
     ),
     "operator_key": Setting(
-        _operator_key,
+        values.operator_key,
         "The operator's API key: sp_ and 43 characters. Use the variable, because other users can see flags. "
         "[generated in DATA_DIR]",
         secret=True,
     ),
     "oidc_issuer": Setting(
-        _issuer,
+        values.issuer,
         "Issuer URL of the identity provider with which members may sign in to the console (OpenID Connect), exactly "
         "as the provider writes it, such as https://login.example.com. Needs OIDC_CLIENT_ID, PUBLIC_URL and the extra "
         "signalpost[oidc]. []",
     ),
-    "oidc_client_id": Setting(_text, "The gateway's client id at the identity provider. []"),
+    "oidc_client_id": Setting(values.nonempty, "The gateway's client id at the identity provider. []"),
     "oidc_client_secret": Setting(
-        _text,
+        values.nonempty,
         "The gateway's secret at the identity provider, if it has one. Use the variable, because other users can "
         "see flags. []",
         secret=True,
@@ -341,48 +208,51 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "CONNECT to IP addresses. Use the variable, because other users can see flags. []",
         secret=True,
     ),
-    "ca_file": Setting(_file, "PEM file of certificate authorities to trust besides the system's. []"),
+    "ca_file": Setting(values.pem_file, "PEM file of certificate authorities to trust besides the system's. []"),
     "retry_delays": Setting(
-        _delays, "Seconds to wait before each retry, up to ten of 1 to 86400; for new subscriptions. [10,60,300]"
+        values.delays, "Seconds to wait before each retry, up to ten of 1 to 86400; for new subscriptions. [10,60,300]"
     ),
     "attempt_timeout": Setting(
-        _seconds, "Seconds that an attempt may take, 0.1 to 60, from name resolution to the answer's end. [5]"
+        values.seconds, "Seconds that an attempt may take, 0.1 to 60, from name resolution to the answer's end. [5]"
     ),
     "disable_after_days": Setting(
-        _number(0, 365),
+        values.number(0, 365),
         "Days of nothing but failures after which a subscription is disabled, 0 to 365; 0 means never. [5]",
     ),
     "in_flight": Setting(
-        _number(8, 1_000),
+        values.number(8, 1_000),
         "Maximum concurrent delivery attempts, 8 to 1000. One fifth is kept free for new endpoints; slow endpoints get "
         "at most half. [512]",
     ),
-    "in_flight_per_tenant": Setting(_number(2, 1_000), "Maximum concurrent attempts for one tenant, 2 to 1000. [512]"),
+    "in_flight_per_tenant": Setting(
+        values.number(2, 1_000), "Maximum concurrent attempts for one tenant, 2 to 1000. [512]"
+    ),
     "in_flight_per_endpoint": Setting(
-        _number(1, 1_000),
+        values.number(1, 1_000),
         "Maximum concurrent attempts for one endpoint, 1 to 1000. It starts at 4 and rises while the endpoint is fast. "
         "[128]",
     ),
     "tenant_limits": Setting(
-        _tenant_limits,
+        values.tenant_limits,
         "Limits of each tenant, unless an operator sets others for it: NAME=NUMBER, separated by commas, "
         "such as documents=10000,requestsPerSecond=50. []",
     ),
     "retention_days": Setting(
-        _number(1, MAX_RETENTION_DAYS), "Days to keep events and their delivery attempts, 1 to 3650. [30]"
+        values.number(1, MAX_RETENTION_DAYS), "Days to keep events and their delivery attempts, 1 to 3650. [30]"
     ),
     "audit_retention_days": Setting(
-        _number(1, 3_650), "Days to keep entries of the audit (who changed what), 1 to 3650. [400]"
+        values.number(1, 3_650), "Days to keep entries of the audit (who changed what), 1 to 3650. [400]"
     ),
     "disk_reserve_mb": Setting(
-        _number(0, 1_048_576), "Disk space to keep free in MB, 0 to 1048576. With less, documents are refused. [256]"
+        values.number(0, 1_048_576),
+        "Disk space to keep free in MB, 0 to 1048576. With less, documents are refused. [256]",
     ),
     "log_level": Setting(
-        _one_of("debug", "info", "warning", "error"),
+        values.one_of("debug", "info", "warning", "error"),
         "Lowest level to log: debug, info, warning or error. [info]",
     ),
     "log_format": Setting(
-        _one_of("auto", "text", "json"),
+        values.one_of("auto", "text", "json"),
         "Log format: text, json, or auto, which is text on a terminal and json elsewhere. [auto]",
     ),
 }

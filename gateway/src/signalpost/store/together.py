@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 Questions = Sequence[Any]
 Answers = Sequence[Any]
-"""As many as there were questions, in their order."""
+"""One answer for each question, in the same order."""
 
 
 @coroutine

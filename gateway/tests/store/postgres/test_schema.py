@@ -67,7 +67,7 @@ def test_an_altered_migration_is_refused() -> None:
 
 
 def test_a_database_that_was_made_before_the_first_migration_was_rewritten_is_accepted() -> None:
-    """It was, so that PostgreSQL 15 takes it, and leaves the same."""
+    """The first migration was rewritten so that PostgreSQL 15 accepts it. It leaves the same schema."""
     former = "3633a4010ba32f204b906330e4fd32bc108f3cc3ead90c6397c981ac68690268"
     change = Statement("UPDATE migration SET checksum = $1 WHERE number = 1")
 
