@@ -175,9 +175,23 @@ def test_a_delivery_that_is_pending(world: "World", subscribe: Subscribe) -> Non
         **listed,
         "attempts": [],
         "diagnosis": None,
+        "waitingBehind": {"count": 0, "countIsCapped": False},
     }
     world.send("PATCH", subscription, {"status": "active"}).ok()
-    assert once(world, subscription, "delivered")["eventId"] == listed["eventId"]
+    delivered = once(world, subscription, "delivered")
+    assert (delivered["eventId"], delivered["waitingBehind"]) == (listed["eventId"], None)
+
+
+def test_how_many_newer_events_of_its_document_wait_behind_a_delivery(world: "World", subscribe: Subscribe) -> None:
+    types = ["documentCreated", "documentUpdated"]
+    subscription = subscribe("/200/ok", status="paused", eventTypes=types)
+    document = world.create_document()["externalId"]
+    for number in range(3):
+        world.send("PATCH", f"/v1/documents/{document}", {"title": f"Title {number}"}).ok()
+    world.create_document()
+    first = deliveries(world, subscription)[-1]
+    path = f"{subscription}/deliveries/{first['eventId']}"
+    assert world.get(path).ok()["waitingBehind"] == {"count": 3, "countIsCapped": False}
 
 
 def test_an_endpoint_that_nobody_serves_is_called_by_its_error(world: "World", subscribe: Subscribe) -> None:

@@ -321,6 +321,23 @@ def test_a_replay_from_an_event_on_is_counted_from_its_page(shop: Shop) -> None:
     assert (refused.status, b"From sequence" in refused.body) == (422, True)
 
 
+def test_a_delivery_says_how_many_newer_events_of_its_document_wait(shop: Shop) -> None:
+    types = ["documentCreated", "documentUpdated"]
+    subscription = shop.world.create_subscription(name="Waits", eventTypes=types)["id"]
+    made = shop.world.create_document()["externalId"]
+    created = shop.world.events()[-1]["event"]["id"]
+    path = f"/console/t/default/subscriptions/{subscription}/deliveries/{created}"
+    said = []
+    for title in ("", "Once", "Twice"):
+        if title:
+            shop.world.send("PATCH", f"/v1/documents/{made}", {"title": title}).ok()
+        facts = shop.browser().open(path).partition('id="facts"')[2].partition("</section>")[0]
+        said.append(re.sub(r"<[^>]*>", "", facts))
+    assert "Behind it" not in said[0]
+    assert "Behind it1 newer event of this document waits" in said[1]
+    assert "Behind it2 newer events of this document wait" in said[2]
+
+
 def test_support_sees_until_when_what_waits_is_kept(shop: Shop) -> None:
     shop.world.create_document()
     kept = shop.world.get(f"/v1/subscriptions/{shop.subscription}").ok()["health"]["keptUntil"]

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryViews
+from signalpost.store.deliveries import AttemptRow, Behind, DeliveryFilter, DeliveryViews
 from signalpost.store.log import row_of
 
 if TYPE_CHECKING:
@@ -299,6 +299,43 @@ def test_what_holds_a_delivery_up_is_found_behind_others_that_are_settled(
         assert held_up_by is not None
         assert held_up_by.sequence == 1
         assert set(views.values()) <= {None}
+
+    play(scenario)
+
+
+def test_how_many_newer_events_of_its_document_wait_behind_a_delivery_agrees_with_the_list(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, expected = await furnish(shop, make)
+        unsettled = ("pending", "retrying")
+        counts = set()
+        for sequence, (event, status) in expected.items():
+            found = await shop.store.deliveries.get(subscription, row_of(event))
+            assert found is not None
+            later = [
+                other
+                for other, (after, state) in expected.items()
+                if other > sequence and after.document_id == event.document_id and state in unsettled
+            ]
+            assert found.behind == (Behind(len(later), is_capped=False) if status in unsettled else None)
+            counts.add(len(later))
+        assert len(counts) > 2
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("newer", "counted", "is_capped"), [(100, 100, False), (101, 100, True)])
+def test_of_many_newer_events_of_a_document_the_newest_alone_are_looked_at(
+    play: "Play", make: "type[Tools]", newer: int, counted: int, is_capped: bool
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(newer + 1, documents=1)
+        [first] = (await shop.store.log.after(1, 0, 1)).events
+        found = await shop.store.deliveries.get(subscription, row_of(first))
+        assert found is not None
+        assert found.behind == Behind(counted, is_capped)
 
     play(scenario)
 

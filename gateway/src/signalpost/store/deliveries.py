@@ -83,6 +83,25 @@ class DeliveryView(Struct, frozen=True):
     """How many of the subscription's events the retention removed before they were delivered."""
 
 
+class Behind(Struct, frozen=True):
+    """How many later events of its document a delivery that is not settled is followed by, at the same subscription."""
+
+    count: int
+    """Of those that were looked at: the newest ones, a bounded number."""
+    is_capped: bool
+    """Whether there are more events than were looked at."""
+
+
+class ReadDelivery(NamedTuple):
+    """A delivery with all that is known of it."""
+
+    view: DeliveryView
+    attempts: list[AttemptRow]
+    """Oldest first."""
+    behind: Behind | None
+    """None where nothing waits for it, since it is settled or was given up."""
+
+
 class Arrivals(Struct, frozen=True):
     """What became of an event: how many of the subscriptions that wanted it are in which state."""
 
@@ -106,9 +125,9 @@ class DeliveryViews(Struct, frozen=True):
 class DeliveryStore(Protocol):
     """Deliveries as they were last recorded. Lanes record them; nothing here changes one."""
 
-    async def get(self, subscription: Subscription, entry: LogRow) -> tuple[DeliveryView, list[AttemptRow]] | None:
-        """The delivery of an event to a subscription with its attempts, oldest first, both as of one moment. Returns
-        None where the subscription does not get that event."""
+    async def get(self, subscription: Subscription, entry: LogRow) -> ReadDelivery | None:
+        """The delivery of an event to a subscription with its attempts, all as of one moment. Returns None where the
+        subscription does not get that event."""
         ...
 
     async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> dict[str, DeliveryView | None]:

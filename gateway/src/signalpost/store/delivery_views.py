@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.subscription import Subscription
-from signalpost.store.deliveries import AttemptRow, DeliveryStatus, DeliveryView
+from signalpost.store.deliveries import AttemptRow, Behind, DeliveryStatus, DeliveryView, ReadDelivery
 from signalpost.store.delivery_queries import DeliveryQueries, RowState
 from signalpost.store.log import LogRow
 from signalpost.store.recorded_lane import RecordedLane, asked_for
@@ -17,6 +17,10 @@ MAX_ATTEMPTS = 1_000
 LOOKS_AT_EARLIER = (4, 100)
 """How many earlier events of a document are looked at for the one that holds up a later one: few, and more where it is
 not among these."""
+LOOKS_AT_LATER = 100
+"""How many later events of a document are looked at for those that wait behind an earlier one."""
+MAX_SEQUENCE = 2**62
+_UNSETTLED = ("pending", "retrying")
 Delivery = tuple[RecordedLane, LogRow]
 """The delivery of an event to a lane's subscription."""
 
@@ -32,14 +36,31 @@ async def of_event(
     return {lane.subscription.id: view for lane, view in zip(lanes, views, strict=True)}
 
 
-async def with_attempts(
-    queries: DeliveryQueries, subscription: Subscription, entry: LogRow
-) -> tuple[DeliveryView, list[AttemptRow]] | None:
+async def with_attempts(queries: DeliveryQueries, subscription: Subscription, entry: LogRow) -> ReadDelivery | None:
     """A delivery with its attempts; see `DeliveryStore.get`."""
-    view = (await of_event(queries, [subscription], entry)).get(subscription.id)
+    tenant_id = subscription.tenant_id
+    lane = (await queries.lanes([subscription])).get(subscription.number)
+    if lane is None:
+        return None
+    [view] = await views_of(queries, tenant_id, [(lane, entry)])
     if view is None:
         return None
-    return view, await queries.attempts(subscription.tenant_id, entry.sequence, subscription.number, MAX_ATTEMPTS)
+    attempts = await queries.attempts(tenant_id, entry.sequence, subscription.number, MAX_ATTEMPTS)
+    behind = await _waiting_behind(queries, lane, entry) if view.status in _UNSETTLED else None
+    return ReadDelivery(view, attempts, behind)
+
+
+async def _waiting_behind(queries: DeliveryQueries, lane: RecordedLane, entry: LogRow) -> Behind:
+    tenant_id, number = lane.subscription.tenant_id, lane.subscription.number
+    later = await queries.types_of_document(
+        tenant_id, entry.document_id, entry.sequence + 1, MAX_SEQUENCE, LOOKS_AT_LATER + 1
+    )
+    looked_at = later[:LOOKS_AT_LATER]
+    asked = [sequence for sequence, kind in looked_at if asked_for(lane.subscription, sequence, kind)]
+    rows = await queries.row_states([(number, sequence) for sequence in asked])
+    states = {sequence: row.state for (_, sequence), row in rows.items()}
+    waiting = [sequence for sequence in asked if lane.status(sequence, states.get(sequence)) in _UNSETTLED]
+    return Behind(len(waiting), len(later) > LOOKS_AT_LATER)
 
 
 async def views_of(

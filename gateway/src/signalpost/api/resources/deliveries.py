@@ -24,6 +24,7 @@ from signalpost.api.routing.shapes.deliveries import (
     DeliveryCause,
     DeliveryPage,
     DeliveryWithAttempts,
+    WaitingBehind,
 )
 from signalpost.api.routing.shapes.documents import Event as SentEvent
 from signalpost.commands.subscriptions import RetryDelivery
@@ -36,7 +37,15 @@ from signalpost.domain.portal_link import Capability
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_health import LaneView
-from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryStatus, DeliveryView
+from signalpost.store.deliveries import (
+    AttemptRow,
+    Behind,
+    DeliveryFilter,
+    DeliveryPosition,
+    DeliveryStatus,
+    DeliveryView,
+    ReadDelivery,
+)
 from signalpost.store.log import LogRow, row_of
 
 
@@ -148,11 +157,13 @@ async def _page_of_event(
 async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
-    view, attempts = await _delivery(context, found, await _event(context))
+    delivery = await _delivery(context, found, await _event(context))
+    view = delivery.view
     lane = await context.services.lane_views.of(found)
     shown = DeliveryWithAttempts(
         **msgspec.structs.asdict(_shown(context, lane, view.entry, view)),
-        attempts=[_shown_attempt(each) for each in attempts],
+        attempts=[_shown_attempt(each) for each in delivery.attempts],
+        waiting_behind=_waiting_behind(context, found, delivery.behind),
         diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, lane.waiting),
     )
     return Response(200, msgspec.json.encode(delivery_for(context.portal, shown)))
@@ -165,14 +176,19 @@ async def read_event(context: RequestContext) -> Response:
     return Response(200, event.body)
 
 
-async def _delivery(
-    context: RequestContext, found: Subscription, event: Event
-) -> tuple[DeliveryView, Sequence[AttemptRow]]:
+async def _delivery(context: RequestContext, found: Subscription, event: Event) -> ReadDelivery:
     """Raises NotFound."""
     delivery = await context.services.store.deliveries.get(found, row_of(event))
-    if delivery is None or not is_for(context.portal, found, delivery[0].status):
+    if delivery is None or not is_for(context.portal, found, delivery.view.status):
         raise _not_found()
     return delivery
+
+
+def _waiting_behind(context: RequestContext, found: Subscription, behind: Behind | None) -> WaitingBehind | None:
+    """What the caller may know of it: a condition that has not been looked at may keep events from a customer."""
+    if behind is None or not is_for(context.portal, found, "pending"):
+        return None
+    return WaitingBehind(count=behind.count, count_is_capped=behind.is_capped)
 
 
 async def _lanes(context: RequestContext, subscriptions: Sequence[Subscription]) -> dict[str, LaneView]:

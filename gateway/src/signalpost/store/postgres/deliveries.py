@@ -7,11 +7,11 @@ from signalpost.store import delivery_views, delivery_walk
 from signalpost.store.arrivals import arrivals
 from signalpost.store.deliveries import (
     Arrivals,
-    AttemptRow,
     DeliveryFilter,
     DeliveryPosition,
     DeliveryView,
     DeliveryViews,
+    ReadDelivery,
 )
 from signalpost.store.log import LogRow
 from signalpost.store.postgres.asking import steps_of
@@ -25,7 +25,7 @@ class PostgresDeliveries:
         self._max_scanned = max_scanned
         self._queries = PostgresDeliveryQueries()
 
-    async def get(self, subscription: Subscription, entry: LogRow) -> tuple[DeliveryView, list[AttemptRow]] | None:
+    async def get(self, subscription: Subscription, entry: LogRow) -> ReadDelivery | None:
         asking = delivery_views.with_attempts(self._queries, subscription, entry)
         return await self._readers.run(subscription.tenant_id, steps_of(asking))
 

@@ -9,11 +9,11 @@ from signalpost.store import delivery_views, delivery_walk
 from signalpost.store.arrivals import arrivals
 from signalpost.store.deliveries import (
     Arrivals,
-    AttemptRow,
     DeliveryFilter,
     DeliveryPosition,
     DeliveryView,
     DeliveryViews,
+    ReadDelivery,
 )
 from signalpost.store.log import LogRow
 from signalpost.store.sqlite.delivery_queries import SqliteDeliveryQueries
@@ -26,9 +26,7 @@ class SqliteDeliveries:
         self._max_scanned = max_scanned
 
     @reading
-    def get(
-        self, connection: apsw.Connection, subscription: Subscription, entry: LogRow
-    ) -> tuple[DeliveryView, list[AttemptRow]] | None:
+    def get(self, connection: apsw.Connection, subscription: Subscription, entry: LogRow) -> ReadDelivery | None:
         return at_once(delivery_views.with_attempts(SqliteDeliveryQueries(connection), subscription, entry))
 
     @reading

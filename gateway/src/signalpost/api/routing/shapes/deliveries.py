@@ -115,9 +115,21 @@ class Attempt(Shape, frozen=True):
     ]
 
 
+class WaitingBehind(Shape, frozen=True):
+    """Later events of the same document that the subscription has yet to get."""
+
+    count: int
+    count_is_capped: Annotated[
+        bool, Meta(description="Only the newest 100 events of the document were looked at; more may wait.")
+    ]
+
+
 class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
     attempts: list[Attempt]
     diagnosis: Annotated[Diagnosis | None, Meta(description="Null unless the last attempt failed.")]
+    waiting_behind: Annotated[
+        WaitingBehind | None, Meta(description="Null once it was delivered or given up, since nothing waits for it.")
+    ] = None
 
 
 class DeliveryPage(Shape, frozen=True):
