@@ -10,6 +10,8 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,20 +33,16 @@ def main() -> int:
             "SIGNALPOST_PUBLIC_URL": f"http://127.0.0.1:{PORTS[0]}",
         }
         gateways = [start(port, shared) for port in PORTS]
-        for port, gateway in zip(PORTS, gateways, strict=True):
-            print(
-                f"Gateway {gateway.pid} is at http://127.0.0.1:{port}, its console at http://127.0.0.1:{port}/console"
-            )
-        print(f"For both: export SIGNALPOST_URL=http://127.0.0.1:{PORTS[0]} SIGNALPOST_KEY={operator_key}")
-        print(f"kill {gateways[0].pid}   # its lanes move to the other gateway. Ctrl-C stops everything.", flush=True)
-        with suppress(KeyboardInterrupt):
-            for gateway in gateways:
-                gateway.wait()
-        for gateway in gateways:
-            gateway.send_signal(signal.SIGTERM)
-        for gateway in gateways:
-            gateway.wait()
-    return 0
+        try:
+            if all(until_ready(port, gateway) for port, gateway in zip(PORTS, gateways, strict=True)):
+                tell(gateways, operator_key)
+                for gateway in gateways:
+                    gateway.wait()
+            return 1  # a gateway did not start, or none is left; it has said why
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            stop(gateways)
 
 
 def start(port: int, shared: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -56,5 +54,33 @@ def start(port: int, shared: dict[str, str]) -> "subprocess.Popen[bytes]":
     )
 
 
+def until_ready(port: int, gateway: "subprocess.Popen[bytes]") -> bool:
+    """Returns whether it is ready; otherwise it has ended."""
+    while gateway.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=5):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def tell(gateways: "list[subprocess.Popen[bytes]]", operator_key: str) -> None:
+    for port, gateway in zip(PORTS, gateways, strict=True):
+        print(f"Gateway {gateway.pid} is at http://127.0.0.1:{port}")
+    print("In another terminal:")
+    print(f"  export SIGNALPOST_URL=http://127.0.0.1:{PORTS[0]} SIGNALPOST_KEY={operator_key}")
+    print(f"  {COMMAND} nodes      # both gateways, and what each delivers")
+    print(f"  {COMMAND} console    # a link into the console")
+    print(f"  kill {gateways[1].pid}    # its lanes move to the other gateway")
+    print("Ctrl-C stops everything.", flush=True)
+
+
+def stop(gateways: "list[subprocess.Popen[bytes]]") -> None:
+    for gateway in gateways:
+        gateway.send_signal(signal.SIGTERM)
+    for gateway in gateways:
+        gateway.wait()
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it stops everything, as Ctrl-C does
     sys.exit(main())
