@@ -7,7 +7,8 @@ from signalpost.api.http.response import Response
 from signalpost.api.portal_views import test_for
 from signalpost.api.resources.diagnoses import diagnosis_of_test
 from signalpost.api.resources.exchanges import shown_exchange
-from signalpost.api.resources.subscriptions import PATH, find, secret_of, vetted
+from signalpost.api.resources.subscription_checks import vetted
+from signalpost.api.resources.subscriptions import PATH, find, secret_of
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import TestResult

@@ -1,5 +1,4 @@
-"""What is known of a subscription's secret, without the secret: since when it signs, whether it is accepted, and which
-signatures it made."""
+"""Secrets of subscriptions: rotate them, end a rotation, see whether the endpoint accepts them, check a signature."""
 
 import asyncio
 import hashlib
@@ -8,15 +7,18 @@ from typing import Final
 import msgspec
 
 from signalpost.api.http.response import Response
+from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
-from signalpost.api.routing.shapes.subscriptions import SecretStatus, SignatureVerdict
+from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, SignatureVerdict
+from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
+from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.portal_link import Capability
 from signalpost.domain.signature_check import check_signatures
 from signalpost.domain.stats import DELIVERED, FAILED, KEPT_SECONDS, RETRIED, STEP_SECONDS, Step, total
-from signalpost.domain.subscription import WEBHOOK, SignatureCheck, Subscription
+from signalpost.domain.subscription import WEBHOOK, SecretRotation, SignatureCheck, Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost_receiver.sign import PAGE_SIGNATURE
 
@@ -48,7 +50,7 @@ async def read(context: RequestContext) -> Response:
 
 
 async def check_signature(context: RequestContext) -> Response:
-    """Tries the secrets that sign now, on a thread: a large body takes long."""
+    """Try the secrets that sign now. This runs on a thread, because a large body takes long."""
     context.query()
     asked: SignatureCheck = await context.read_body()
     now = context.services.clock.wall()
@@ -64,8 +66,38 @@ async def check_signature(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(SignatureVerdict(checked.fits, checked.detail)))
 
 
+async def rotate(context: RequestContext) -> Response:
+    change = await context.read_change()
+    answer = await submit(
+        context,
+        RotateSecret(
+            tenant_id=context.tenant_id,
+            subscription_id=subscriptions.subscription_id(context),
+            secret=subscriptions.secret_of(context, change.body.secret),
+            overlap_hours=change.body.overlap_hours,
+            if_match=context.if_match,
+            idempotency=change.idempotency,
+        ),
+    )
+    return await subscriptions.with_health(context, answer)
+
+
+async def promote(context: RequestContext) -> Response:
+    change = await context.read_change()
+    answer = await submit(
+        context,
+        PromoteSecret(
+            tenant_id=context.tenant_id,
+            subscription_id=subscriptions.subscription_id(context),
+            if_match=context.if_match,
+            idempotency=change.idempotency,
+        ),
+    )
+    return await subscriptions.with_health(context, answer)
+
+
 async def _find(context: RequestContext, now: int) -> Subscription:
-    """The subscription with its secrets of now. Raises NotFound and Conflict."""
+    """The subscription with the secrets that sign now. Raises NotFound and Conflict."""
     found = (await subscriptions.find(context)).with_secrets_of(now)
     if found.kind != WEBHOOK:
         raise Conflict("no_secret", "Only webhooks have a secret; this subscription uses a connection.")
@@ -101,5 +133,38 @@ ROUTES = (
         replies={200: Reply("Whether the signature matches the body.", SignatureVerdict)},
         errors=(NotFound, Conflict),
         example=Example({"signature": "0496622f", "body": '{"id":"8cfa669c-41cc-412c-858d-0374e2c007fc"}'}),
+    ),
+    Route(
+        name="rotate_secret",
+        method="POST",
+        path=subscriptions.PATH + "/secret/rotate",
+        summary="Rotate the secret: the old and the new one both sign until the overlap ends",
+        roles=SUBSCRIBES,
+        handler=rotate,
+        portal=Capability.SECRET,
+        body=RequestBody(SecretRotation, optional=True),
+        conditional=True,
+        idempotent=True,
+        replies={
+            200: Reply(
+                "The subscription with its new secret, which is shown only this once.", NewSubscription, ("etag",)
+            )
+        },
+        errors=(NotFound, Conflict),
+        example=Example({"overlapHours": 48}),
+    ),
+    Route(
+        name="promote_secret",
+        method="POST",
+        path=subscriptions.PATH + "/secret/promote",
+        summary="Promote the new secret: end the overlap now",
+        roles=SUBSCRIBES,
+        handler=promote,
+        portal=Capability.SECRET,
+        conditional=True,
+        idempotent=True,
+        replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},
+        errors=(NotFound, Conflict),
+        example=Example(),
     ),
 )

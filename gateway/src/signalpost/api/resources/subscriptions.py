@@ -1,19 +1,20 @@
-"""Subscriptions: create, list, read, change and delete them, and rotate their secrets."""
+"""Subscriptions: create, list, read, change and delete them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from signalpost.api.configs import config_check, kind_check, url_of
+from signalpost.api.configs import config_check, url_of
 from signalpost.api.http.pages import fitting, gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.portal_views import health_for
 from signalpost.api.rendering import submit, subscription_response
+from signalpost.api.resources import subscription_checks as checks
 from signalpost.api.routing.context import (
     RequestBody,
     RequestContext,
@@ -29,29 +30,20 @@ from signalpost.commands.subscriptions import (
     CreateSubscription,
     DeleteSubscription,
     PatchSubscription,
-    PromoteSecret,
-    RotateSecret,
     subscription_not_found,
 )
-from signalpost.domain import endpoint
-from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad, Check, pointer
-from signalpost.domain.connection import Connection
-from signalpost.domain.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS
+from signalpost.domain.errors import NotFound
 from signalpost.domain.fields import Text
 from signalpost.domain.portal_link import Capability
-from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import (
-    WEBHOOK,
     ConnectorRequest,
-    Delay,
-    SecretRotation,
     Subscription,
     SubscriptionPatch,
     SubscriptionRequest,
 )
 from signalpost.domain.timestamps import DAY
 from signalpost.engine.lanes.lane_health import LaneView
-from signalpost.sender.addresses import target_refusal
 from signalpost.store.store import MAX_SCANNED
 from signalpost_receiver import make_token
 
@@ -63,15 +55,11 @@ class SubscriptionQuery(ListQuery, frozen=True):
     cursor: Annotated[FromText, cursor_to(int)] = None
 
 
-_EDITABLE = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit"})
-"""What customers may change."""
-
-
 async def create(context: RequestContext) -> Response:
-    """The body's `kind` says what it has to be."""
-    if _is_of_connector(await context.body_as_sent()):
+    """Create a subscription to a webhook or, if the body names another `kind`, one that uses a connection."""
+    if checks.is_of_connector(await context.body_as_sent()):
         return await _create_for_connector(context)
-    change = await context.read_change(**_webhook_checks(context))
+    change = await context.read_change(**checks.webhook_checks(context))
     subscription_id = context.new_id()
     answer = await submit(
         context,
@@ -84,14 +72,14 @@ async def create(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return await _with_health(context, answer)
+    return await with_health(context, answer)
 
 
 async def _create_for_connector(context: RequestContext) -> Response:
     services, sent = context.services, await context.body_as_sent()
-    change = await context.read_change(**_connector_checks(context, sent))
+    change = await context.read_change(**checks.connector_checks(context, sent))
     new: ConnectorRequest = change.body
-    connection = _named_connection(context, new.connection)
+    connection = checks.named_connection(context, new.connection)
     assert connection is not None
     destination = services.destinations.kinds[new.kind]
     answer = await submit(
@@ -114,15 +102,15 @@ async def _create_for_connector(context: RequestContext) -> Response:
             idempotency=change.idempotency,
         ),
     )
-    return await _with_health(context, answer)
+    return await with_health(context, answer)
 
 
 async def check_new(context: RequestContext) -> Response:
-    """Refuses what `create` would refuse of the body."""
+    """Check a body as `create` does, and create nothing."""
     context.query()
     sent = await context.body_as_sent()
     await context.read_body(
-        **(_connector_checks(context, sent) if _is_of_connector(sent) else _webhook_checks(context))
+        **(checks.connector_checks(context, sent) if checks.is_of_connector(sent) else checks.webhook_checks(context))
     )
     return Response(204, b"")
 
@@ -150,7 +138,7 @@ async def list_all(context: RequestContext) -> Response:
 
 
 async def list_names(context: RequestContext) -> Response:
-    """For whoever only wants to choose one: how each of them does is not looked at."""
+    """List names and ids alone, for choosing one. The health of the subscriptions is not looked at."""
     query: PageQuery = context.query()
     newest_first = reversed(context.subscriptions())
     matching = (each for each in newest_first if query.cursor is None or each.number < query.cursor)
@@ -176,28 +164,28 @@ async def read(context: RequestContext) -> Response:
 
 async def patch(context: RequestContext) -> Response:
     found, sent = await find(context), await context.body_as_sent()
-    _check_editable(context, sent)
+    checks.require_editable(context, sent)
     named = sent.get("connection", found.connection_id)
-    connection = _named_connection(context, named)
+    connection = checks.named_connection(context, named)
     change = await context.read_change(
-        url=vetted(context, found.url),
-        connection=_connection_check(context, found.kind),
+        url=checks.vetted(context, found.url),
+        connection=checks.connection_check(context, found.kind),
         config=config_check(context.services, found.kind, connection),
-        after=_delay_check(context),
+        after=checks.delay_check(context),
     )
     moves = change.body.connection is not UNSET and connection is not None
     answer = await submit(
         context,
         PatchSubscription(
             tenant_id=context.tenant_id,
-            subscription_id=_subscription_id(context),
+            subscription_id=subscription_id(context),
             patch=change.body,
             url=url_of(context.services, connection) if moves and connection is not None else UNSET,
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
     )
-    return await _with_health(context, answer)
+    return await with_health(context, answer)
 
 
 async def delete(context: RequestContext) -> Response:
@@ -206,153 +194,41 @@ async def delete(context: RequestContext) -> Response:
         context,
         DeleteSubscription(
             tenant_id=context.tenant_id,
-            subscription_id=_subscription_id(context),
+            subscription_id=subscription_id(context),
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
     )
-
-
-async def rotate(context: RequestContext) -> Response:
-    change = await context.read_change()
-    answer = await submit(
-        context,
-        RotateSecret(
-            tenant_id=context.tenant_id,
-            subscription_id=_subscription_id(context),
-            secret=secret_of(context, change.body.secret),
-            overlap_hours=change.body.overlap_hours,
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
-    )
-    return await _with_health(context, answer)
-
-
-async def promote(context: RequestContext) -> Response:
-    change = await context.read_change()
-    answer = await submit(
-        context,
-        PromoteSecret(
-            tenant_id=context.tenant_id,
-            subscription_id=_subscription_id(context),
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
-    )
-    return await _with_health(context, answer)
 
 
 async def find(context: RequestContext) -> Subscription:
-    """The subscription that the path names. Raises NotFound."""
-    found = context.services.directory.subscription(context.tenant_id, _subscription_id(context))
+    """The subscription in the path. Raises NotFound."""
+    found = context.services.directory.subscription(context.tenant_id, subscription_id(context))
     if found is None:
         raise subscription_not_found()
     return found
 
 
-def _subscription_id(context: RequestContext) -> str:
+def subscription_id(context: RequestContext) -> str:
     return context.path_uuid("id", "subscription")
 
 
-def vetted(context: RequestContext, present: str | None = None) -> Check:
-    """The check that refuses an address that no attempt would dial, and a URL that was shown in place of another than
-    the present one. One that stays as it is needs no look: a host name is checked again whenever it is resolved. The
-    exceptions that an operator makes are not for customers."""
-    guard = context.services.guard
-    if context.portal is not None:
-        guard = replace(guard, allowed=())
-
-    def check(url: str) -> str:
-        if meant_url(url, present) == present:
-            return url
-        refusal = target_refusal(endpoint.parse_url(url).target, guard)
-        if refusal is not None:
-            raise Bad("address_refused", refusal)
-        return url
-
-    return check
-
-
-def _check_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
-    """Raises Invalid where a customer would change what decides on the events that they get, or how the gateway works
-    for them. Whoever has the whole tenant chooses among its events."""
-    if context.portal is None:
-        return
-    editable = _EDITABLE | {"eventTypes"} if context.portal.subscriptions == "all" else _EDITABLE
-    detail = "Your portal link does not allow you to change it."
-    errors = [FieldError(pointer(name), "not_allowed", detail) for name in sent if name not in editable]
-    if errors:
-        raise Invalid(errors[: Invalid.MAX_NAMED])
-
-
-def _webhook_checks(context: RequestContext) -> dict[str, Check]:
-    return {"url": vetted(context), "after": _delay_check(context)}
-
-
-def _connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[str, Check]:
-    """Raises Forbidden for a customer."""
-    if context.portal is not None:
-        raise Forbidden("not_in_portal_link", "Only webhooks can be made here.")
-    kind, connection = sent.get("kind"), _named_connection(context, sent.get("connection"))
-    return {
-        "kind": kind_check(context.services),
-        "connection": _connection_check(context, kind),
-        "config": config_check(context.services, kind, connection),
-        "after": _delay_check(context),
-    }
-
-
-def _is_of_connector(sent: Mapping[str, Any]) -> bool:
-    return bool(sent.get("kind", WEBHOOK) != WEBHOOK)
-
-
-def _named_connection(context: RequestContext, connection_id: Any) -> Connection | None:
-    if not isinstance(connection_id, str):
-        return None
-    return context.services.directory.connection(context.tenant_id, connection_id.lower())
-
-
-def _connection_check(context: RequestContext, kind: Any) -> Check:
-    """Refuses a connection that is not there, or of another kind."""
-
-    def check(connection_id: str) -> str:
-        found = _named_connection(context, connection_id)
-        if found is None or found.kind != kind:
-            raise Bad("not_found", "There is no connection of this kind with this id.")
-        return connection_id
-
-    return check
-
-
-def _delay_check(context: RequestContext) -> Check:
-    """Refuses a delay that outlives its event."""
-    days = context.services.directory.retention_days_of(context.tenant_id)
-
-    def check(after: Delay | None) -> Delay | None:
-        if after is not None and after.seconds >= days * 24 * 3600:
-            detail = f"Events are kept for {days} days: a delivery cannot wait longer."
-            raise Bad("too_long", detail, ("seconds",))
-        return after
-
-    return check
-
-
 def secret_of(context: RequestContext, given: str | UnsetType) -> str:
-    """The owner's own, or one that is made now (C20)."""
+    """The secret that the owner gave, or a new one (C20)."""
     return make_token(context.services.secret_bytes) if given is UNSET else given
 
 
 async def _shown(context: RequestContext, found: Subscription) -> Response:
-    return await _with_health(context, _response(context, found))
+    return await with_health(context, _response(context, found))
 
 
 def _response(context: RequestContext, found: Subscription) -> Response:
     return subscription_response(found.with_secrets_of(context.services.clock.wall()))
 
 
-async def _with_health(context: RequestContext, answer: Response) -> Response:
-    """Adds what the engine alone knows. It is not part of what is kept under an `Idempotency-Key`."""
+async def with_health(context: RequestContext, answer: Response) -> Response:
+    """Add the subscription's health, which only the engine knows. The answer that is kept for an `Idempotency-Key` does
+    not have it."""
     identity = msgspec.json.decode(answer.body)["id"]
     found = context.services.directory.subscription(context.tenant_id, identity)
     health = None
@@ -363,7 +239,7 @@ async def _with_health(context: RequestContext, answer: Response) -> Response:
 
 
 async def _dated(context: RequestContext, views: Sequence[LaneView]) -> list[LaneView]:
-    """Views of lanes; where nothing is sent, with until when what waits is kept."""
+    """Views of lanes. Those that send nothing also say until when their waiting events are kept."""
     services, at_rest = context.services, [view for view in views if view.status != "active"]
     kept = services.directory.retention_days_of(context.tenant_id) * DAY
     dated = {view.subscription.number: view for view in await services.lane_views.dated(at_rest, kept)}
@@ -375,6 +251,9 @@ def _add_health(answer: Response, health: dict[str, object] | None) -> Response:
 
 
 PATH = "/v1/subscriptions/{id}"
+_NEW = RequestBody(
+    SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, checks.is_of_connector)
+)
 
 ROUTES = (
     Route(
@@ -385,9 +264,7 @@ ROUTES = (
         roles=SUBSCRIBES,
         handler=create,
         portal=Capability.CREATE,
-        body=RequestBody(
-            SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, _is_of_connector)
-        ),
+        body=_NEW,
         idempotent=True,
         replies={
             201: Reply(
@@ -406,9 +283,7 @@ ROUTES = (
         roles=SUBSCRIBES,
         handler=check_new,
         portal=Capability.CREATE,
-        body=RequestBody(
-            SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, _is_of_connector)
-        ),
+        body=_NEW,
         replies={204: Reply("The subscription would be accepted.")},
         example=Example({"url": "https://example.com/hooks", "eventTypes": ["documentCreated"]}),
     ),
@@ -473,39 +348,6 @@ ROUTES = (
         idempotent=True,
         replies={204: Reply("Deleted. Nothing more is sent.")},
         errors=(NotFound,),
-        example=Example(),
-    ),
-    Route(
-        name="rotate_secret",
-        method="POST",
-        path=PATH + "/secret/rotate",
-        summary="Rotate the secret: the old and the new one both sign until the overlap ends",
-        roles=SUBSCRIBES,
-        handler=rotate,
-        portal=Capability.SECRET,
-        body=RequestBody(SecretRotation, optional=True),
-        conditional=True,
-        idempotent=True,
-        replies={
-            200: Reply(
-                "The subscription with its new secret, which is shown only this once.", NewSubscription, ("etag",)
-            )
-        },
-        errors=(NotFound, Conflict),
-        example=Example({"overlapHours": 48}),
-    ),
-    Route(
-        name="promote_secret",
-        method="POST",
-        path=PATH + "/secret/promote",
-        summary="Promote the new secret: end the overlap now",
-        roles=SUBSCRIBES,
-        handler=promote,
-        portal=Capability.SECRET,
-        conditional=True,
-        idempotent=True,
-        replies={200: Reply("The subscription.", SubscriptionShape, ("etag",))},
-        errors=(NotFound, Conflict),
         example=Example(),
     ),
 )

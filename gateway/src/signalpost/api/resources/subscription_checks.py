@@ -1,0 +1,102 @@
+"""Checks of what clients send for a subscription, as far as they need to know the tenant, the kinds or the network."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from signalpost.api.configs import config_check, kind_check
+from signalpost.api.routing.context import RequestContext
+from signalpost.domain import endpoint
+from signalpost.domain.checks import Bad, Check, pointer
+from signalpost.domain.connection import Connection
+from signalpost.domain.errors import FieldError, Forbidden, Invalid
+from signalpost.domain.shown_url import meant_url
+from signalpost.domain.subscription import WEBHOOK, Delay
+from signalpost.sender.addresses import target_refusal
+
+_EDITABLE: Final = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit"})
+"""The members of their subscriptions that customers may change."""
+
+
+def vetted(context: RequestContext, present: str | None = None) -> Check:
+    """The check of a URL: it refuses an address that no attempt would dial, and a URL with `***` that does not stand
+    for the present one. A URL that stays the same needs no check, because a host name is checked whenever it is
+    resolved. Customers cannot use the targets that the operator allows as exceptions."""
+    guard = context.services.guard
+    if context.portal is not None:
+        guard = replace(guard, allowed=())
+
+    def check(url: str) -> str:
+        if meant_url(url, present) == present:
+            return url
+        refusal = target_refusal(endpoint.parse_url(url).target, guard)
+        if refusal is not None:
+            raise Bad("address_refused", refusal)
+        return url
+
+    return check
+
+
+def require_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
+    """Raise Invalid if a customer tries to change which events they get, or how the gateway works for them. A customer
+    whose link reaches the whole tenant may choose event types."""
+    if context.portal is None:
+        return
+    editable = _EDITABLE | {"eventTypes"} if context.portal.subscriptions == "all" else _EDITABLE
+    detail = "Your portal link does not allow you to change it."
+    errors = [FieldError(pointer(name), "not_allowed", detail) for name in sent if name not in editable]
+    if errors:
+        raise Invalid(errors[: Invalid.MAX_NAMED])
+
+
+def webhook_checks(context: RequestContext) -> dict[str, Check]:
+    return {"url": vetted(context), "after": delay_check(context)}
+
+
+def connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[str, Check]:
+    """The checks of the members of a subscription that uses a connection. Raises Forbidden for a customer."""
+    if context.portal is not None:
+        raise Forbidden("not_in_portal_link", "Only webhooks can be made here.")
+    kind, connection = sent.get("kind"), named_connection(context, sent.get("connection"))
+    return {
+        "kind": kind_check(context.services),
+        "connection": connection_check(context, kind),
+        "config": config_check(context.services, kind, connection),
+        "after": delay_check(context),
+    }
+
+
+def is_of_connector(sent: Mapping[str, Any]) -> bool:
+    return bool(sent.get("kind", WEBHOOK) != WEBHOOK)
+
+
+def named_connection(context: RequestContext, connection_id: Any) -> Connection | None:
+    if not isinstance(connection_id, str):
+        return None
+    return context.services.directory.connection(context.tenant_id, connection_id.lower())
+
+
+def connection_check(context: RequestContext, kind: Any) -> Check:
+    """The check that refuses an unknown connection, and one of another kind."""
+
+    def check(connection_id: str) -> str:
+        found = named_connection(context, connection_id)
+        if found is None or found.kind != kind:
+            raise Bad("not_found", "There is no connection of this kind with this id.")
+        return connection_id
+
+    return check
+
+
+def delay_check(context: RequestContext) -> Check:
+    """The check that refuses a delay longer than events are kept."""
+    days = context.services.directory.retention_days_of(context.tenant_id)
+
+    def check(after: Delay | None) -> Delay | None:
+        if after is not None and after.seconds >= days * 24 * 3600:
+            detail = f"Events are kept for {days} days: a delivery cannot wait longer."
+            raise Bad("too_long", detail, ("seconds",))
+        return after
+
+    return check
