@@ -175,6 +175,7 @@ def test_a_delivery_that_is_pending(world: "World", subscribe: Subscribe) -> Non
         **listed,
         "attempts": [],
         "diagnosis": None,
+        "retriesAsked": [],
         "waitingBehind": {"count": 0, "countIsCapped": False},
     }
     world.send("PATCH", subscription, {"status": "active"}).ok()
@@ -389,6 +390,24 @@ def test_a_retry_makes_one_attempt_more(world: "World", subscribe: Subscribe, pa
     assert second["statusCode"] == first["statusCode"]
     assert second["startedAt"] > first["startedAt"]
     assert world.last() == last
+
+
+def test_a_delivery_says_who_had_it_sent_now(world: "World", subscribe: Subscribe) -> None:
+    subscription = subscribe("/500/ok", retryDelays=[3600, 3600])
+    ann = world.send("POST", "/v1/keys", {"name": "Ann", "role": "subscriber"}).ok(201)["key"]
+    of_ann = {"authorization": f"Bearer {ann}"}
+    for _ in range(2):
+        world.create_document()
+    world.wait_until(lambda: len(deliveries(world, subscription, "?status=retrying")) == 2)
+    other, path = (f"{subscription}/deliveries/{each['eventId']}" for each in deliveries(world, subscription))
+    assert world.send("POST", f"{other}/retry").status == 202
+    assert world.get(path).ok()["retriesAsked"] == []
+    assert world.send("POST", f"{path}/retry", None, of_ann).status == 202
+    found = world.wait_until(lambda: len((found := world.get(path).ok())["attempts"]) == 2 and found)
+    [asked] = found["retriesAsked"]
+    first, second = (each["startedAt"] for each in found["attempts"])
+    assert asked["by"] == "Ann"
+    assert first < asked["at"] < second
 
 
 def test_a_retry_of_one_that_waits_keeps_its_schedule(world: "World", subscribe: Subscribe) -> None:

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 from gateway.tests.api.conftest import World, url
 from gateway.tests.api.moved_clock import MovedClock
-from gateway.tests.console.conftest import Browser
+from gateway.tests.console.conftest import HOSTILE, Browser
 from gateway.tests.console.test_portal import Guest
+from markupsafe import escape
 
 from signalpost.api.routing.shapes.service import GatewayShown, Nodes
 from signalpost.console.html import due
@@ -87,6 +88,25 @@ def test_support_sees_how_long_the_oldest_delivery_is_due(make_world: Callable[.
     assert "1, the oldest is due <time" in Guest(world).enter().open(f"/portal{path}")
     world.send("PATCH", f"/v1{path}", {"status": "paused"}).ok()
     assert "the oldest" not in opened(world, f"/console/t/default{path}")
+
+
+def test_the_steps_of_a_delivery_say_who_had_it_sent_now_but_not_to_customers(
+    make_world: Callable[..., World], url: str
+) -> None:
+    world = make_world(allow_targets=parse_allow_targets(url))
+    made = world.create_subscription(status="active", retryDelays=[3600], url=f"{url}/503")["id"]
+    world.create_document()
+    path = f"/subscriptions/{made}/deliveries"
+    [delivery] = world.wait_until(lambda: world.get(f"/v1{path}?status=retrying").ok()["data"])
+    path = f"{path}/{delivery['eventId']}"
+    key = world.send("POST", "/v1/keys", {"name": HOSTILE, "role": "subscriber"}).ok(201)["key"]
+    assert Browser(world).sign_in(key).post(f"/console/t/default{path}", {"do": "send", "key": "now"}).status == 303
+    world.wait_until(lambda: len(world.get(f"/v1{path}").ok()["attempts"]) == 2)
+    shown = opened(world, f"/console/t/default{path}", "viewer").partition('id="steps"')[2].partition("</ol>")[0]
+    asked = f'<strong>To be sent now</strong> <span class="muted">asked for by {escape(HOSTILE)}</span>'
+    assert shown.count(asked) == 1
+    assert shown.index("Attempt 1") < shown.index(asked) < shown.index("Attempt 2")
+    assert "asked for by" not in Guest(world).enter(can=["retry"]).open(f"/portal{path}")
 
 
 def test_when_something_is_due_is_told_in_words() -> None:

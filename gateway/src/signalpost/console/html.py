@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from signalpost.api.routing.shapes.deliveries import Attempt, DeliveryWithAttempts
+from signalpost.api.routing.shapes.deliveries import Attempt, DeliveryWithAttempts, RetryAsked
 from signalpost.console.charts import chart, sparkline, timings
 from signalpost.console.coloured_json import coloured
 from signalpost.console.condition_form import VALUES, fields, operators
@@ -99,7 +99,14 @@ def environment() -> Environment:
     }
     made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
-    made.globals |= {"due": due, "apart": apart, "coming": coming, "span": span, "timings": timings}
+    made.globals |= {
+        "due": due,
+        "apart": apart,
+        "coming": coming,
+        "asked_before": asked_before,
+        "span": span,
+        "timings": timings,
+    }
     made.globals |= {"workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
     made.globals |= {"replayed": REPLAYED, "verifiers": verifiers()}
@@ -159,6 +166,18 @@ def coming(delivery: DeliveryWithAttempts) -> int | None:
         return None
     last = delivery.attempts[-1] if delivery.attempts else None
     return 1 if last is None else last.number + last.counted
+
+
+def asked_before(delivery: DeliveryWithAttempts, place: int) -> list[RetryAsked]:
+    """Who asked for an attempt by hand after the attempt before a place in the list of attempts, and before the one
+    there."""
+    starts = [each.started_at for each in delivery.attempts]
+    since = starts[place - 1] if place else ""
+    return [
+        each
+        for each in delivery.retries_asked
+        if since < each.at and (place == len(starts) or each.at <= starts[place])
+    ]
 
 
 def answered(attempt: Attempt) -> str:

@@ -87,7 +87,7 @@ class Behind(Struct, frozen=True):
     """How many later events of its document a delivery that is not settled is followed by, at the same subscription."""
 
     count: int
-    """Of those that were looked at: the newest ones, a bounded number."""
+    """How many wait of those that were looked at, which are the newest ones."""
     is_capped: bool
     """Whether there are more events than were looked at."""
 

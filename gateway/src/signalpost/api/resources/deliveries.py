@@ -14,6 +14,7 @@ from signalpost.api.resources import events, subscriptions
 from signalpost.api.resources.diagnoses import diagnosis_of
 from signalpost.api.resources.events import find_event
 from signalpost.api.resources.exchanges import kept_exchange
+from signalpost.api.resources.retries_asked import retries_asked
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
@@ -163,6 +164,7 @@ async def read(context: RequestContext) -> Response:
     shown = DeliveryWithAttempts(
         **msgspec.structs.asdict(_shown(context, lane, view.entry, view)),
         attempts=[_shown_attempt(each) for each in delivery.attempts],
+        retries_asked=await retries_asked(context, found, delivery),
         waiting_behind=_waiting_behind(context, found, delivery.behind),
         diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, lane.waiting),
     )

@@ -115,6 +115,13 @@ class Attempt(Shape, frozen=True):
     ]
 
 
+class RetryAsked(Shape, frozen=True):
+    """Somebody asked for one more attempt, now."""
+
+    at: Timestamp
+    by: Annotated[str, Meta(description="Name of whoever asked for it.")]
+
+
 class WaitingBehind(Shape, frozen=True):
     """Later events of the same document that the subscription has yet to get."""
 
@@ -127,6 +134,10 @@ class WaitingBehind(Shape, frozen=True):
 class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
     attempts: list[Attempt]
     diagnosis: Annotated[Diagnosis | None, Meta(description="Null unless the last attempt failed.")]
+    retries_asked: Annotated[
+        list[RetryAsked],
+        Meta(description="Oldest first, as far as the newest 100 entries in the audit of the subscription tell."),
+    ] = []
     waiting_behind: Annotated[
         WaitingBehind | None, Meta(description="Null once it was delivered or given up, since nothing waits for it.")
     ] = None

@@ -1,0 +1,71 @@
+"""Who had a delivery sent now: the audit tells, and deliveries show it as they show who started a replay."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.queries import MAX_IN_CURSOR
+from signalpost.api.routing.shapes.deliveries import RetryAsked
+from signalpost.commands.subscriptions import RetryDelivery
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.audit import AuditFilter
+from signalpost.store.deliveries import AttemptRow, ReadDelivery
+
+LOOKED_AT: Final = 100
+"""How many of a subscription's newest entries are looked at."""
+
+
+class _Actor(Struct):
+    name: str
+
+
+class _Change(Struct):
+    new: Any = None
+
+
+class _Entry(Struct):
+    """What is needed of an entry's content."""
+
+    action: str
+    at: str
+    actor: _Actor
+    changes: dict[str, _Change]
+
+
+_decode = msgspec.json.Decoder(_Entry).decode
+
+
+async def retries_asked(context: RequestContext, found: Subscription, delivery: ReadDelivery) -> list[RetryAsked]:
+    """Who asked for an attempt of a delivery by hand, oldest first. Customers are not told: they know no colleagues."""
+    if context.portal is not None or not may_be_by_hand(delivery, found.retry_delays):
+        return []
+    page = await context.services.store.audit.newest(
+        context.tenant_id, AuditFilter(object=found.id), 0, MAX_IN_CURSOR, LOOKED_AT
+    )
+    told = [_decode(entry.content) for entry in reversed(page.entries)]
+    return [
+        RetryAsked(at=each.at, by=each.actor.name)
+        for each in told
+        if each.action == RetryDelivery.audited_as and each.changes["sequence"].new == delivery.view.entry.sequence
+    ]
+
+
+def may_be_by_hand(delivery: ReadDelivery, delays: Sequence[int]) -> bool:
+    """Whether somebody may have asked for an attempt, so that the audit is worth a look: one is still to be made, began
+    another run, does not count, or came before its time."""
+    attempts = delivery.attempts
+    return (
+        delivery.view.retry_asked
+        or any(each.run > 0 or not each.counted for each in attempts)
+        or any(_is_early(later, before, delays) for before, later in pairwise(attempts))
+    )
+
+
+def _is_early(later: AttemptRow, before: AttemptRow, delays: Sequence[int]) -> bool:
+    delay = delays[before.number - 1] if 0 < before.number <= len(delays) else 0
+    return later.started_at < before.started_at + before.elapsed_us + delay * SECOND
