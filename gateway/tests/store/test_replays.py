@@ -72,6 +72,18 @@ def test_replays_are_listed_newest_first_page_by_page(play: "Play", make: "type[
     play(scenario)
 
 
+def test_those_of_a_tenant_that_run_are_listed_the_oldest_first(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.subscribe(1)
+        await shop.subscribe(2)
+        second, first, _ = [await started(shop, make, replay, number) for replay, number in ((1, 2), (2, 1), (3, 1))]
+        await shop.do(make.cancel(3))
+        assert await shop.store.replays.running(1) == [second, first]
+        assert await shop.store.replays.running(2) == []
+
+    play(scenario)
+
+
 def test_only_so_many_run_over_several_batches(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.subscribe()

@@ -1,6 +1,5 @@
 """Replays as they are stored, and the deliveries that they still have to queue."""
 
-from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
@@ -52,8 +51,9 @@ class ReplayStore(Protocol):
         """The replays of all subscriptions of a tenant, as `page` has those of one."""
         ...
 
-    async def running(self, tenant_id: int, subscription_numbers: Iterable[int]) -> list[Replay]:
-        """The replays of a tenant's subscriptions that run, as they were last recorded, the oldest first."""
+    async def running(self, tenant_id: int) -> list[Replay]:
+        """The replays of a tenant that run, as they were last recorded, the oldest first. The subscription of one may
+        have been deleted by now."""
         ...
 
     async def count(

@@ -55,6 +55,8 @@ class _Seen(NamedTuple):
     now: int
     lanes: Sequence[LaneView]
     worst: Sequence[_Needy]
+    closer: Sequence[LaneView]
+    """The lanes of the worst with what is known of their next attempts."""
     more: int
     """How many more need attention, besides the worst."""
     failures: Mapping[str, DeliveryView]
@@ -73,17 +75,18 @@ async def read(context: RequestContext) -> Response:
     loop = asyncio.get_running_loop()
     worst, more = await loop.run_in_executor(services.off_loop, _worst, lanes, now)
     services.attention_counts.note(tenant_id, len(worst) + more)
-    worst = await _looked_at_closely(context, worst, now)
+    closer = await _looked_at_closely(context, worst)
     failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
     numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
     seen = _Seen(
         now=now,
         lanes=lanes,
         worst=worst,
+        closer=closer,
         more=more,
         failures=await services.store.deliveries.latest_failures(tenant_id, failed),
         minutes=await services.store.stats.read_many(tenant_id, numbers, "minute", last_hour(now)),
-        running=await services.store.replays.running(tenant_id, [each.number for each in subscriptions]),
+        running=await services.store.replays.running(tenant_id),
     )
     return Response(200, await loop.run_in_executor(services.off_loop, _shown, seen))
 
@@ -94,16 +97,14 @@ async def count(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(AttentionCount(count=counted)))
 
 
-async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy], now: int) -> list[_Needy]:
-    """The same with what their owner knows of the next attempts. Where what waits may get old, the sentence says how
-    old it is, or until when it is kept."""
+async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy]) -> list[LaneView]:
+    """Their lanes with what the owner knows of the next attempts and, where what waits may get old, with how old it is
+    and until when it is kept."""
     views, kept = context.services.lane_views, context.services.directory.retention_days_of(context.tenant_id) * DAY
     lanes = [views.here(each.lane.subscription) or each.lane for each in worst]
     late = [lane for lane, each in zip(lanes, worst, strict=True) if each.found.need in _GETS_OLD]
     dated = {lane.subscription.number: lane for lane in await views.dated(late, kept)}
-    return [
-        _needy(dated.get(lane.subscription.number, lane), now) or each for lane, each in zip(lanes, worst, strict=True)
-    ]
+    return [dated.get(lane.subscription.number, lane) for lane in lanes]
 
 
 def _worst(lanes: Sequence[LaneView], now: int) -> tuple[list[_Needy], int]:
@@ -127,8 +128,9 @@ def _shown(seen: _Seen) -> bytes:
     active = [lane for lane in seen.lanes if lane.status == "active"]
     states = Counter(lane.state for lane in seen.lanes)
     by_number = {lane.subscription.number: lane.subscription for lane in seen.lanes}
+    worst = [_needy(lane, seen.now) or each for lane, each in zip(seen.closer, seen.worst, strict=True)]
     shown = Overview(
-        attention=[_needy_shown(each, seen) for each in seen.worst],
+        attention=[_needy_shown(each, seen) for each in worst],
         more=seen.more,
         subscriptions=SubscriptionCounts(
             healthy=states["healthy"], failing=states["failing"], paused=states["paused"], disabled=states["disabled"]
@@ -152,6 +154,7 @@ def _shown(seen: _Seen) -> bytes:
                 created_by=replay.created_by,
             )
             for replay in seen.running
+            if replay.subscription_number in by_number
         ],
         soon=_soon(seen.lanes, seen.now),
     )

@@ -63,9 +63,10 @@ class LaneViews:
     async def of_all(self, subscriptions: Sequence[Subscription]) -> list[LaneView]:
         """The health of the lanes of one tenant's subscriptions, in their order, whichever nodes own them. Raises
         Unavailable."""
-        here: dict[int, LaneView | None] = {}
+        here: dict[int, LaneView] = {}
         for looked_at, each in enumerate(subscriptions, 1):
-            here[each.number] = self.here(each)
+            if (view := self.here(each)) is not None:
+                here[each.number] = view
             if looked_at % LOOKED_AT_IN_A_ROW == 0:
                 await self._turns.turn(each.tenant_id)
         return await self._completed(subscriptions, here)
@@ -78,22 +79,23 @@ class LaneViews:
         loop = asyncio.get_running_loop()
         return await self._completed(subscriptions, await loop.run_in_executor(off_loop, self._here, subscriptions))
 
-    def _here(self, subscriptions: Sequence[Subscription]) -> dict[int, LaneView | None]:
-        """A glance at each of these lanes that this node owns; None for the others."""
-        here: dict[int, LaneView | None] = {}
+    def _here(self, subscriptions: Sequence[Subscription]) -> dict[int, LaneView]:
+        """A glance at each of these lanes that this node owns."""
+        here: dict[int, LaneView] = {}
         for each in subscriptions:
-            worker, last = self._workers.get(each.number), self._log.end.get(each.tenant_id, 0)
-            here[each.number] = None if worker is None else glance_at(worker, each, last)
+            if (worker := self._workers.get(each.number)) is not None:
+                here[each.number] = glance_at(worker, each, self._log.end.get(each.tenant_id, 0))
         return here
 
-    async def _completed(
-        self, subscriptions: Sequence[Subscription], here: Mapping[int, LaneView | None]
-    ) -> list[LaneView]:
-        """Add what the store says of lanes that other nodes own."""
-        elsewhere = [number for number, view in here.items() if view is None]
-        told = await self._store.lanes.standings(subscriptions[0].tenant_id, elsewhere) if elsewhere else {}
+    async def _completed(self, subscriptions: Sequence[Subscription], here: Mapping[int, LaneView]) -> list[LaneView]:
+        """Add what the store says of lanes that other nodes own. Those of this node are in the order of their
+        subscriptions."""
+        if len(here) == len(subscriptions):  # as on most nodes, where a thousand lanes need not be gone through again
+            return [*here.values()]
+        elsewhere = [each.number for each in subscriptions if each.number not in here]
+        told = await self._store.lanes.standings(subscriptions[0].tenant_id, elsewhere)
         return [
-            here[each.number]
+            here.get(each.number)
             or LaneView(each, told.get(each.number, LaneStanding()), each.tenant_id in self._paused_tenants)
             for each in subscriptions
         ]

@@ -1,6 +1,6 @@
 """Replays: what people read of them, and what there is to replay."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any, Final
 
 from signalpost.domain.delivery.delivery import State
@@ -22,9 +22,7 @@ _PAGE: Final = f"{_SELECT} AND number < $2 ORDER BY number DESC LIMIT $3"
 _PAGE_OF_TENANT: Final = (
     f"SELECT {REPLAY_COLUMNS} FROM replay WHERE tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
 )
-_RUNNING: Final = (
-    f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
-)
+_RUNNING: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE tenant_id = $1 AND state = 'running' ORDER BY number"
 _LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
 _ROW: Final = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at, d.replay"
 _IN_STATE: Final = (
@@ -76,8 +74,8 @@ class PostgresReplays:
         found = await self._readers.rows(tenant_id, _PAGE_OF_TENANT, tenant_id, bound, limit)
         return [unpack_replay(columns, str) for columns in found]
 
-    async def running(self, tenant_id: int, subscription_numbers: Iterable[int]) -> list[Replay]:
-        found = await self._readers.rows(tenant_id, _RUNNING, numbers(subscription_numbers))
+    async def running(self, tenant_id: int) -> list[Replay]:
+        found = await self._readers.rows(tenant_id, _RUNNING, tenant_id)
         return [unpack_replay(columns, str) for columns in found]
 
     async def count(
