@@ -1,6 +1,6 @@
 """Deliveries: list and read them, each with why it is where it is, and ask for one more attempt."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -105,16 +105,23 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
             page = await _page_of_event(context, of, event, wanted.status, below, limit)
         return Response(200, msgspec.json.encode(page))
     found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
-    named = {view.subscription_id for view in found.data}
-    lanes = await _lanes(context, [each for each in of if each.id in named])
+    lanes = await _lanes(context, _named(context, {view.subscription_id for view in found.data}))
     data = [
-        _listed(context, lanes[view.subscription_id], view.entry, view)
+        _listed(context, lane, view.entry, view)
         for view in found.data
-        if is_for(context.portal, lanes[view.subscription_id].subscription, view.status)
+        if (lane := lanes.get(view.subscription_id)) is not None
+        and is_for(context.portal, lane.subscription, view.status)
     ]
     back_to = None if found.looked_back_to is None else format_timestamp(found.looked_back_to)
     page = DeliveryPage(data=data, next=write_cursor(found.next), looked_back_to=back_to)
     return Response(200, msgspec.json.encode(page))
+
+
+def _named(context: RequestContext, ids: Iterable[str]) -> list[Subscription]:
+    """The subscriptions with these ids that were not deleted meanwhile."""
+    directory = context.services.directory
+    found = (directory.subscription(context.tenant_id, each) for each in ids)
+    return [each for each in found if each is not None]
 
 
 def _passes(event: Event, wanted: DeliveryFilter) -> bool:
