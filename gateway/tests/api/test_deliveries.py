@@ -403,7 +403,8 @@ def test_a_delivery_says_who_had_it_sent_now(world: "World", subscribe: Subscrib
     assert world.send("POST", f"{other}/retry").status == 202
     assert world.get(path).ok()["retriesAsked"] == []
     assert world.send("POST", f"{path}/retry", None, of_ann).status == 202
-    found = world.wait_until(lambda: len((found := world.get(path).ok())["attempts"]) == 2 and found)
+    world.wait_until(lambda: len(world.get(path).ok()["attempts"]) == 2)
+    found = world.get(path).ok()
     [asked] = found["retriesAsked"]
     first, second = (each["startedAt"] for each in found["attempts"])
     assert asked["by"] == "Ann"

@@ -99,14 +99,8 @@ def environment() -> Environment:
     }
     made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
-    made.globals |= {
-        "due": due,
-        "apart": apart,
-        "coming": coming,
-        "asked_before": asked_before,
-        "span": span,
-        "timings": timings,
-    }
+    made.globals |= {"apart": apart, "coming": coming, "span": span, "timings": timings}
+    made.globals |= {"due": due, "asked_before": asked_before}
     made.globals |= {"workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
     made.globals |= {"replayed": REPLAYED, "verifiers": verifiers()}
