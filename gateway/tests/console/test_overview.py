@@ -109,6 +109,38 @@ def test_the_steps_of_a_delivery_say_who_had_it_sent_now_but_not_to_customers(
     assert "asked for by" not in Guest(world).enter(can=["retry"]).open(f"/portal{path}")
 
 
+def test_where_an_endpoint_gets_more_than_it_takes_its_rate_is_limited(
+    make_world: Callable[..., World], url: str
+) -> None:
+    world = make_world(allow_targets=parse_allow_targets(url))
+    given: dict[str, Any] = {"status": "active", "retryDelays": []}
+    made = world.create_subscription(**given, name=HOSTILE, url=f"{url}/429")["id"]
+    world.create_subscription(**given, name="Elsewhere", url=f"{url}/404")
+    world.create_document()
+    world.wait_until(lambda: world.get("/v1/overview").ok()["failed"] == 2)
+    [failed] = world.get(f"/v1/subscriptions/{made}/deliveries?status=failed").ok()["data"]
+    delivery = f"/subscriptions/{made}/deliveries/{failed['eventId']}"
+    key = world.send("POST", "/v1/keys", {"name": "support", "role": "subscriber"}).ok(201)["key"]
+    browser, path = Browser(world).sign_in(key), f"/console/t/default/subscriptions/{made}"
+    for page in ("", delivery):
+        text = browser.open(f"/console/t/default{page}")
+        assert text.count(">Limit rate</button>") == 1
+        assert f'<form class="form" method="post" action="{path}">' in text
+        assert "Limit rate" not in opened(world, f"/console/t/default{page}", "viewer")
+    assert browser.post(path, {"do": "limit", "rate": "5", "key": "l1"}).headers["location"] == f"{path}?done=limited"
+    assert world.get(f"/v1/subscriptions/{made}").ok()["rateLimit"] == 5
+    wrong = browser.post(path, {"do": "limit", "rate": "few", "key": "l2"})
+    assert (wrong.status, b'name="rate" type="text" value="few"' in wrong.body) == (422, True)
+    guest = Guest(world).enter(can=["edit"])
+    assert ">Limit rate</button>" in guest.open(f"/portal{delivery}")
+    assert 'name="rate" type="text" value="5"' in guest.open(f"/portal/subscriptions/{made}")
+    limited = guest.post(f"/portal/subscriptions/{made}", {"do": "limit", "rate": "7"})
+    assert (limited.status, world.get(f"/v1/subscriptions/{made}").ok()["rateLimit"]) == (303, 7)
+    assert guest.post(f"/portal/subscriptions/{made}", {"do": "change", "name": "N", "rate": ""}).status == 303
+    assert world.get(f"/v1/subscriptions/{made}").ok()["rateLimit"] is None
+    assert "Limit rate" not in Guest(world).enter(can=["retry"]).open(f"/portal{delivery}")
+
+
 def test_when_something_is_due_is_told_in_words() -> None:
     now = parse_timestamp("2026-11-25T10:00:00Z")
     told = [re.sub("<[^>]*>", "", due(at, now)) for at in ("2026-11-25T09:56:50Z", "2026-11-25T10:02:00Z")]

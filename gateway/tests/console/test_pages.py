@@ -231,6 +231,30 @@ def test_what_is_wrong_in_a_form_is_said_at_its_field_and_what_was_typed_stays(s
     assert shop.world.state() == before
 
 
+@pytest.mark.parametrize(
+    ("page", "form"),
+    [
+        ("/subscriptions/{}", {"do": "change", "type": "documentCreated", "ordering": "loose", "rate": "9" * 5000}),
+        ("/subscriptions/{}", {"do": "change", "type": "documentCreated", "ordering": "loose", "rate": "0"}),
+        ("/subscriptions/{}", {"do": "change", "type": "documentCreated", "ordering": "loose", "after": "9" * 5000}),
+        ("/subscriptions/{}", {"do": "limit", "rate": "9" * 5000}),
+        ("/subscriptions/{}", {"do": "limit", "rate": ""}),
+        (
+            "/subscriptions/new",
+            {"do": "activate", "url": "https://a.example", "type": "documentCreated", "rate": "9" * 5000},
+        ),
+        ("/replays", {"do": "plan", "event": "9" * 5000, "to": "2099-01-01T00:00", "status": "all"}),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_at_its_field(shop: Shop, page: str, form: dict[str, str]) -> None:
+    made = shop.world.get(f"/v1/subscriptions/{shop.subscription}").ok()
+    path = f"/console/t/default{page.format(shop.subscription)}"
+    answer = shop.browser().post(path, {"name": made["name"], "url": made["url"], **form})
+    assert answer.status == 422
+    assert b"Mend what is named here" in answer.body
+    assert shop.world.get(f"/v1/subscriptions/{shop.subscription}").ok() == made
+
+
 def test_a_subscription_is_paused_resumed_changed_and_deleted(shop: Shop) -> None:
     browser = shop.browser()
     create(browser, name="Walked")

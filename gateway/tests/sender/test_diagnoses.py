@@ -18,7 +18,7 @@ from gateway.tests.patience import PATIENCE
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.diagnosis import Diagnosis, Symptom, diagnose, quoted
-from signalpost.domain.delivery.diagnosis_rules import CAUSES, RULES
+from signalpost.domain.delivery.diagnosis_rules import CAUSES, EASED_BY_LIMIT, RULES, Remedy
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.domain.timestamps import SECOND
@@ -278,3 +278,9 @@ def test_the_sentences_say_what_was_seen_what_changed_and_that_nothing_is_lost()
 )
 def test_of_an_answer_a_sentence_repeats_one_short_line(said: str, expected: str) -> None:
     assert quoted(said) == expected
+
+
+def test_what_a_rate_limit_may_ease_is_known_to_the_table() -> None:
+    known = {rule.cause: rule.remedy for rule in RULES}
+    assert known.keys() >= EASED_BY_LIMIT
+    assert {cause for cause, remedy in known.items() if remedy == Remedy.LIMIT_RATE} <= EASED_BY_LIMIT

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from signalpost.console.condition_form import ConditionForm, Typed, condition_form, typed_condition
+from signalpost.console.page import whole
 
 UNITS: Final = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
 
@@ -32,7 +33,8 @@ def typed_duration(name: str, typed: Typed) -> Duration:
 def seconds_of(duration: Duration) -> Any:
     """The seconds of what was typed; what is no whole number is sent as it is, for the API to refuse."""
     size = dict(UNITS).get(duration.unit, 1)
-    return int(duration.count) * size if duration.count.isascii() and duration.count.isdigit() else duration.count
+    count = whole(duration.count)
+    return count * size if isinstance(count, int) else count
 
 
 class AfterForm(Struct, frozen=True):

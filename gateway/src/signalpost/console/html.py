@@ -17,6 +17,7 @@ from signalpost.console.condition_form import VALUES, fields, operators
 from signalpost.console.delay_form import UNITS, duration_of
 from signalpost.console.drawings import said, versions, words, workflow
 from signalpost.console.verifiers import verifiers
+from signalpost.domain.delivery.diagnosis_rules import EASED_BY_LIMIT
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
@@ -100,7 +101,7 @@ def environment() -> Environment:
     made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
     made.globals |= {"apart": apart, "coming": coming, "span": span, "timings": timings}
-    made.globals |= {"due": due, "asked_before": asked_before}
+    made.globals |= {"due": due, "asked_before": asked_before, "eased_by_limit": EASED_BY_LIMIT}
     made.globals |= {"workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
     made.globals |= {"replayed": REPLAYED, "verifiers": verifiers()}

@@ -11,6 +11,14 @@ from signalpost.console.calls import CallFailed, Calls
 from signalpost.domain.api_key import Role
 from signalpost.domain.portal_link import Capability
 
+MAX_DIGITS = 15
+
+
+def whole(typed: str) -> int | str:
+    """The whole number that somebody typed. What is none stays the text that it is, so that the API says what is
+    wrong."""
+    return int(typed) if typed.isdecimal() and len(typed) <= MAX_DIGITS else typed
+
 
 class ProofNeeded(Exception):
     """What was asked for is done only for somebody who types their password, or key, again."""

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPage, ReplayOfOne, ReplaysOfMany
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.deliveries import moment_of
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import SECOND
@@ -93,7 +93,7 @@ def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
     given = typed_span(visit)
     asked: dict[str, Any] = {"to": moment_of(given["to"]), "status": given["status"]}
     if event := given["event"].replace(",", ""):
-        asked["fromSequence"] = int(event) if event.isdecimal() else event
+        asked["fromSequence"] = whole(event)
     else:
         asked["from"] = moment_of(given["from"])
     if given["type"]:

@@ -11,13 +11,16 @@ from signalpost.api.routing.shapes.overview import Stats
 from signalpost.api.routing.shapes.subscriptions import SecretStatus, Subscription, TestResult
 from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
 from signalpost.console.delay_form import AfterForm, after_form, typed_after
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
 from signalpost.domain.event import BY_WIRE
 
 CONFIG = "config."
 """What the names of a form's fields begin with that are members of the config."""
+
+
+LIMITED = "The rate limit is set. What comes faster waits for its turn, and nothing is lost."
 
 
 class View(Struct, frozen=True):
@@ -119,12 +122,12 @@ async def resume_at_the_end(visit: Visit) -> SeeOther:
 
 
 async def change(visit: Visit) -> SeeOther:
-    rate, subscription = visit.given("rate"), await _read(visit)
+    subscription = await _read(visit)
     changed: dict[str, Any] = {
         "name": visit.given("name"),
         "eventTypes": visit.form.get("type", []),
         "ordering": visit.given("ordering"),
-        "rateLimit": None if not rate else int(rate) if rate.isdecimal() else rate,
+        "rateLimit": whole(visit.given("rate")) if visit.given("rate") else None,
     }
     changed |= {"when": typed_condition("when.", visit.form), "after": typed_after(visit.form)}
     if not subscription.kind:
@@ -132,6 +135,11 @@ async def change(visit: Visit) -> SeeOther:
     elif (form := await _form(visit, subscription)) is not None:
         changed["config"] = form.body(typed_below(CONFIG, visit.form))
     return await _patch(visit, changed, "changed")
+
+
+async def limit(visit: Visit) -> SeeOther:
+    """Sets how fast requests may follow one another, and nothing else."""
+    return await _patch(visit, {"rateLimit": whole(visit.given("rate"))}, "limited")
 
 
 async def rotate(visit: Visit) -> ShownOnce:
@@ -187,6 +195,7 @@ PAGES = (
             "resume": resume,
             "skip": resume_at_the_end,
             "change": change,
+            "limit": limit,
             "rotate": rotate,
             "promote": promote,
             "test": test,
@@ -199,6 +208,7 @@ PAGES = (
             "resumed": "Resumed. Waiting events are being sent now.",
             "skipped": "Resumed. Waiting events were skipped; only new ones are sent.",
             "changed": "Saved.",
+            "limited": LIMITED,
             "promoted": "The new secret is the only one now.",
         },
     ),

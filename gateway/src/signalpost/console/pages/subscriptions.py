@@ -14,7 +14,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
     TestResult,
 )
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
 
@@ -75,7 +75,7 @@ def asked_for(visit: Visit) -> dict[str, Any]:
     if secret := visit.given("secret"):
         body["secret"] = secret
     if rate := visit.given("rate"):
-        body["rateLimit"] = int(rate) if rate.isdecimal() else rate
+        body["rateLimit"] = whole(rate)
     if ordering := visit.given("ordering"):
         body["ordering"] = ordering
     return body

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown, TenantPage, TenantShown, TenantWithUse
-from signalpost.console.page import Page, SeeOther, Visit
+from signalpost.console.page import Page, SeeOther, Visit, whole
 
 LIMITS: Final[Mapping[str, tuple[str, str]]] = {
     "requests_per_second": ("requestsPerSecond", "Requests a second"),
@@ -113,9 +113,8 @@ async def limit(visit: Visit) -> SeeOther:
 
 
 def _number(text: str) -> int | str | None:
-    """What is no number is sent as it is, so that the API says what is wrong."""
     plain = text.replace(",", "")
-    return None if not plain else int(plain) if plain.isdecimal() and len(plain) <= 15 else text
+    return whole(plain) if plain else None
 
 
 async def delete(visit: Visit) -> SeeOther:

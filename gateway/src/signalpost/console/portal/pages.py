@@ -21,7 +21,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     Subscription,
     SubscriptionPage,
 )
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages import delivery, replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of, none_listed
 from signalpost.domain.event import BY_WIRE
@@ -75,6 +75,8 @@ async def change(visit: Visit) -> SeeOther:
     changed: dict[str, Any] = {"name": visit.given("name")}
     if "url" in visit.form:
         changed["url"] = visit.given("url")
+    if "rate" in visit.form:
+        changed["rateLimit"] = whole(visit.given("rate")) if visit.given("rate") else None
     if "chooses" in visit.form:
         changed["eventTypes"] = visit.form.get("type", [])
     return await _patch(visit, changed, "changed")
@@ -243,6 +245,7 @@ PAGES = (
             "pause": subscription.pause,
             "resume": subscription.resume,
             "change": change,
+            "limit": subscription.limit,
             "headers": change_headers,
             "rotate": rotate,
             "promote": subscription.promote,
@@ -251,6 +254,7 @@ PAGES = (
             "paused": "Paused. Nothing is sent, and nothing is lost: events wait.",
             "resumed": "Resumed. Waiting events are being sent now.",
             "changed": "Saved.",
+            "limited": subscription.LIMITED,
             "headers": "The headers were replaced.",
             "promoted": "The new secret is the only one now.",
         },

@@ -56,6 +56,9 @@ _REFUSED: Final = frozenset({400, 401, 403})
 _CREDENTIALS: Final = frozenset({401, 403, 407})
 _OTHERS: Final = frozenset(range(400, 500))
 
+EASED_BY_LIMIT: Final = frozenset({"overrun", "slow_behind", "answer_unfinished", "too_slow"})
+"""Causes in which the endpoint may get more than it can take, so that fewer requests a second may help."""
+
 _STATUS = Failure.STATUS
 RULES: Final[tuple[CauseRule, ...]] = (
     # --- Answers that refuse ------------------------------------------------------------------------------------------
