@@ -11,7 +11,7 @@ from signalpost.domain.body import Body
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL
 from signalpost.domain.condition_reader import StillSo, When
 from signalpost.domain.endpoint import EndpointUrl, Headers
-from signalpost.domain.event import BY_WIRE, EventType, EventTypeName
+from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType, EventTypeName
 from signalpost.domain.fields import Text, Uuid
 from signalpost.domain.kind_config import Config, KindName
 
@@ -131,6 +131,26 @@ class Subscription(Struct, frozen=True, kw_only=True):
     @property
     def etag(self) -> str:
         return f'"{self.version}"'
+
+
+UNSAVED: Final = Subscription(
+    id="00000000-0000-7000-8000-000000000000",
+    tenant_id=0,
+    number=0,
+    name="",
+    url="",
+    secret="",
+    headers={},
+    status="active",
+    ordering="loose",
+    rate_limit=None,
+    retry_delays=(),
+    starts_after=0,
+    filters=((0, EVERY_TYPE),),
+    created_at=0,
+    updated_at=0,
+)
+"""A subscription that no store has, from which previews and tests of endpoints make theirs."""
 
 
 def name_of_unnamed(url: str) -> str:

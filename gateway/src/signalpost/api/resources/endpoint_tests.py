@@ -2,6 +2,7 @@
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.portal_views import test_for
@@ -20,7 +21,14 @@ from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.portal_link import Capability
-from signalpost.domain.subscription import WEBHOOK, Subscription, SubscriptionRequest, SubscriptionTest, bits_of
+from signalpost.domain.subscription import (
+    UNSAVED,
+    WEBHOOK,
+    Subscription,
+    SubscriptionRequest,
+    SubscriptionTest,
+    bits_of,
+)
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.subject import subject_of
 
@@ -54,19 +62,13 @@ async def test_draft(context: RequestContext) -> Response:
     """Nothing of it is kept."""
     new: SubscriptionRequest = await context.read_body(url=vetted(context))
     now = context.services.clock.wall()
-    draft = Subscription(
+    draft = replace(
+        UNSAVED,
         id=context.new_id(),
         tenant_id=context.tenant_id,
-        number=0,
-        name="",
         url=new.url,
         secret=secret_of(context, new.secret),
         headers=new.headers,
-        status="active",
-        ordering="loose",
-        rate_limit=None,
-        retry_delays=(),
-        starts_after=0,
         filters=((0, bits_of(new.event_types)),),
         created_at=now,
         updated_at=now,

@@ -9,7 +9,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.queries import PageQuery, write_cursor
+from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown
 from signalpost.api.shown import erasure_shown
@@ -34,8 +34,7 @@ async def erase_document(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     found = await context.services.store.erasures.page(query.cursor, query.limit)
-    position = (found[-1].number,) if len(found) == query.limit else None
-    page = ErasurePage(data=[*map(erasure_shown, found)], next=write_cursor(position))
+    page = ErasurePage(data=[*map(erasure_shown, found)], next=next_cursor(found, query.limit))
     return Response(200, msgspec.json.encode(page))
 
 

@@ -5,7 +5,7 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
-from signalpost.api.routing.queries import PageQuery, write_cursor
+from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
@@ -47,9 +47,8 @@ async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     services = context.services
     found = await services.store.access.key_page(_within(context), query.cursor, query.limit)
-    position = (found[-1].number,) if len(found) == query.limit else None
     shown = [_listed(key, services) for key in found]
-    return Response(200, msgspec.json.encode(KeyPage(data=shown, next=write_cursor(position))))
+    return Response(200, msgspec.json.encode(KeyPage(data=shown, next=next_cursor(found, query.limit))))
 
 
 def _listed(key: ApiKey, services: Services) -> Key:

@@ -8,7 +8,7 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
-from signalpost.api.routing.queries import PageQuery, write_cursor
+from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
 from signalpost.api.shown import portal_link_shown
@@ -62,10 +62,9 @@ async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     services = context.services
     found = await services.store.access.portal_link_page(context.tenant_id, query.cursor, query.limit)
-    position = (found[-1].number,) if len(found) == query.limit else None
     now = services.clock.wall()
     shown = [portal_link_shown(each, now) for each in found]
-    return Response(200, msgspec.json.encode(PortalLinkPage(data=shown, next=write_cursor(position))))
+    return Response(200, msgspec.json.encode(PortalLinkPage(data=shown, next=next_cursor(found, query.limit))))
 
 
 async def show(context: RequestContext) -> Response:

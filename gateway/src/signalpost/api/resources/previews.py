@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from signalpost.api.configs import config_check
 from signalpost.api.http.response import Response
@@ -13,7 +14,7 @@ from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.domain.checks import Bad
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
-from signalpost.domain.subscription import NewPreview, PreviewRequest, Subscription
+from signalpost.domain.subscription import UNSAVED, NewPreview, PreviewRequest, Subscription
 from signalpost.engine.connectors.preview import Past, Preview, preview
 
 _EXAMPLE = "01a20e92-1d5f-76d4-985f-8a63b2c66f94"
@@ -45,27 +46,15 @@ async def of_kind(context: RequestContext) -> Response:
         connection=check_connection, config=config_check(services, kind, connection)
     )
     event = await _event(context, asked.event_id)
-    draft = Subscription(
+    draft = replace(
+        UNSAVED,
         id=context.new_id(),
         tenant_id=context.tenant_id,
-        number=0,
-        name="",
         kind=kind,
         connection_id=asked.connection,
         config=asked.config,
         when=asked.when,
         after=asked.after,
-        url="",
-        secret="",
-        headers={},
-        status="active",
-        ordering="loose",
-        rate_limit=None,
-        retry_delays=(),
-        starts_after=0,
-        filters=((0, 7),),
-        created_at=0,
-        updated_at=0,
     )
     return await _answer(context, draft, event, {})
 

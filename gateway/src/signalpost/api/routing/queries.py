@@ -6,7 +6,7 @@ A parameter that a request leaves out has its member's default; None means that 
 import base64
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, Protocol, get_type_hints
 
 from msgspec import Meta, Struct
 
@@ -57,10 +57,20 @@ def bad_cursor() -> Bad:
     return Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
 
 
+class Numbered(Protocol):
+    @property
+    def number(self) -> int: ...
+
+
 def write_cursor(position: Sequence[int] | None) -> str | None:
     if position is None:
         return None
     return base64.urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
+
+
+def next_cursor(found: Sequence[Numbered], limit: int) -> str | None:
+    """The `next` of a page of rows that are ordered by their numbers; None if the page is not full."""
+    return write_cursor((found[-1].number,)) if len(found) == limit else None
 
 
 def cursor_to(position: Callable[..., Any], largest: int = MAX_IN_CURSOR) -> Meta:

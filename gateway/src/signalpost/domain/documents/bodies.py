@@ -56,8 +56,8 @@ FactsPatch = Annotated[
 # --- Bodies -----------------------------------------------------------------------------------------------------------
 
 
-class NewDocument(Body, frozen=True, kw_only=True):
-    """What `POST /v1/documents` takes."""
+class _Attributes(Body, frozen=True, kw_only=True):
+    """The attributes that people give a document."""
 
     type: Text
     title: Text
@@ -69,6 +69,11 @@ class NewDocument(Body, frozen=True, kw_only=True):
     contract_value: Money | None = None
     counterparty_name: Text | None = None
     additional_facts: Facts = {}
+
+
+class NewDocument(_Attributes, frozen=True, kw_only=True):
+    """What `POST /v1/documents` takes."""
+
     source_app: Text | UnsetType = UNSET
     """The system that makes it, if an operator calls for one; otherwise the name of the API key."""
 
@@ -95,19 +100,9 @@ class LinkedVersion(Body, frozen=True, kw_only=True):
     download_url: Annotated[str, Meta(min_length=1, max_length=_MAX_LINK_CHARACTERS, pattern=NO_NUL)]
 
 
-class Snapshot(Body, frozen=True, kw_only=True):
+class Snapshot(_Attributes, frozen=True, kw_only=True):
     """A whole document, as the system that keeps it says it is."""
 
-    type: Text
-    title: Text
-    start_date: GivenDateOrTimestamp | None = None
-    expiry_date: GivenDateOrTimestamp | None = None
-    owner_email: Email
-    author_email: Email
-    reference_id: Text | None = None
-    contract_value: Money | None = None
-    counterparty_name: Text | None = None
-    additional_facts: Facts = {}
     status: Status
     created_at: GivenTimestamp
     source_app: Text
