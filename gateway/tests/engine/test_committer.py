@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 from gateway.tests.bodies import snapshot
+from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
 from signalpost.commands.command import Command, CommandOutcome, Completed
 from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, Queue
@@ -169,6 +170,34 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
 
     asyncio.run(scenario())
     assert book.singles == [1, 0], "it is in the first batch, although the lines were there before it and fill one"
+
+
+def test_a_line_waits_for_others_unless_a_single_change_comes() -> None:
+    async def scenario() -> list[list[int]]:
+        book = Book(_done)
+        committer = _committer(book)
+        lines = [await committer.enqueue(_line())]
+        for _ in range(5):
+            await asyncio.sleep(0)  # rounds of the loop in which an import reads more
+        lines.append(await committer.enqueue(_line()))
+        await asyncio.gather(*lines)
+        lines = [await committer.enqueue(_line())]
+        await asyncio.gather(committer.submit(_command(tenant_id=2)), *lines)
+        return book.batches
+
+    loop = VirtualLoop(VirtualTime(0.0))
+    assert loop.run_until_complete(scenario()) == [[1, 1], [1, 2]]
+    loop.close()
+
+
+def test_a_stop_does_not_wait_for_more_lines() -> None:
+    async def scenario() -> None:
+        committer = _committer(Book(_done))
+        line = await committer.enqueue(_line())
+        await committer.close()
+        assert line.result() == DONE
+
+    asyncio.run(scenario())
 
 
 def test_a_stop_ends_the_wait_of_a_line() -> None:

@@ -14,9 +14,13 @@ from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAI
 from signalpost.domain.errors import SignalpostError, Stopping
 from signalpost.engine.counts import Counts
 from signalpost.runtime.logger import log
+from signalpost.runtime.places import Places
 from signalpost.store.store import Published, Store
 
 MAX_BATCH = 256
+GATHERING_SECONDS = 0.002
+"""How long background commands wait for more where no commit runs: an import is read in slices with rests between them,
+and to commit one slice costs nearly as much as to commit several."""
 
 
 class _WaitingCommand(NamedTuple):
@@ -33,10 +37,11 @@ class Committer:
         self._on_published = on_published
         self._queues: CommandQueues[_WaitingCommand] = CommandQueues()
         self._arrived = 0
-        self._background = asyncio.Semaphore(MAX_WAITING[Queue.BACKGROUND])
-        self._background_of: dict[int, asyncio.Semaphore] = {}
-        """Room for background commands of all tenants, and of each tenant. The command that waited longest gets the
-        next place."""
+        self._background = Places(MAX_WAITING[Queue.BACKGROUND])
+        self._background_of: dict[int, Places] = {}
+        """Room for background commands of all tenants, and of each tenant."""
+        self._gathering: asyncio.TimerHandle | None = None
+        """Begins a commit of background commands; None where one runs, or nothing waits."""
         self._running: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -62,12 +67,12 @@ class Committer:
         assert command.queue is Queue.BACKGROUND
         of_tenant = self._background_of.get(command.tenant_id)
         if of_tenant is None:
-            of_tenant = self._background_of[command.tenant_id] = asyncio.Semaphore(MAX_BACKGROUND_OF_TENANT)
-        await of_tenant.acquire()
+            of_tenant = self._background_of[command.tenant_id] = Places(MAX_BACKGROUND_OF_TENANT)
+        await of_tenant.take()
         try:
-            await self._background.acquire()
+            await self._background.take()
         except BaseException:
-            of_tenant.release()
+            of_tenant.give_back()
             raise
         return self._add(command)
 
@@ -75,22 +80,35 @@ class Committer:
         if self._closed:
             self._left(command)
             raise Stopping
-        outcome: asyncio.Future[CommandOutcome[Result]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[CommandOutcome[Result]] = loop.create_future()
         self._queues.add(command.tenant_id, command.queue, _WaitingCommand(command, outcome, self._arrived))
         self._arrived += 1
         if self._running is None:
-            self._running = asyncio.create_task(self._run())
+            if command.queue is not Queue.BACKGROUND:
+                self._begin()
+            elif self._gathering is None:
+                self._gathering = loop.call_later(GATHERING_SECONDS, self._begin)
         return outcome
+
+    def _begin(self) -> None:
+        """Begin to commit what waits."""
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        self._running = asyncio.create_task(self._run())
 
     def _left(self, command: Command[Any]) -> None:
         """The command has left its queue. If it is a background command, the next one gets its place."""
         if command.queue is Queue.BACKGROUND:
-            self._background.release()
-            self._background_of[command.tenant_id].release()
+            self._background.give_back()
+            self._background_of[command.tenant_id].give_back()
 
     async def close(self) -> None:
         """Takes no more commands, and commits what is waiting."""
         self._closed = True
+        if self._gathering is not None:
+            self._begin()
         if self._running is not None:
             await self._running
 
