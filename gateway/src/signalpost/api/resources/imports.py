@@ -54,9 +54,11 @@ REFUSED_COST = 16
 ANSWERED_IN_A_ROW = 256
 """After so many answers others have their turn."""
 _BLANK_LINES = re.compile(rb"\s*\n")
+SPACE = 0x20
+"""No byte of white space is above it."""
 _check_uuid = body.check_of(Uuid)
-PLACES = 256
-PLACE_BYTES = 16 * 1024
+PLACES = 512
+PLACE_BYTES = 8 * 1024
 """A line takes one place for each of these that it begins, so at most 4 MiB of lines are under way."""
 
 
@@ -93,7 +95,7 @@ async def lines(first: bytes, chunks: AsyncIterator[bytes], turn: Turn) -> Async
         begin, searched = 0, len(rest)
         rest += chunk
         while (end := rest.find(b"\n", max(begin, searched))) >= 0:
-            if not too_long and (blank := _BLANK_LINES.match(rest, begin)):
+            if rest[begin] <= SPACE and not too_long and (blank := _BLANK_LINES.match(rest, begin)):
                 number, begin = number + rest.count(b"\n", begin, blank.end()), blank.end()
                 continue
             content = bytes(rest[begin:end])
