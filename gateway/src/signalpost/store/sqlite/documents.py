@@ -40,6 +40,8 @@ _COLUMNS = (
     "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at,"
     " last_number, workflow"
 )
+_MOVING = f"{_COLUMNS.removeprefix('external_id, ')}, expires_at, title_key"
+"""The columns of a document that changes may write."""
 _BODY = _COLUMNS.split(", ").index("body")
 _SELECTED = ", ".join(f"d.{column}" for column in _COLUMNS.split(", "))
 
@@ -188,33 +190,21 @@ def write(
     connection: apsw.Connection, before: Mapping[DocumentKey, DocumentRow], after: Mapping[DocumentKey, DocumentRow]
 ) -> None:
     """Write documents. Where the title, what lists filter by and the workflow stay as they were, as in most changes, no
-    index is written."""
-    changed = {key: row for key, row in after.items() if key not in before or _moved(before[key], row)}
+    index is written. The statement for new ones, which run by the thousand in an import, is kept short: for each row
+    its text is hashed again to find it prepared."""
+    new = [(key, row) for key, row in after.items() if key not in before]
     write_many(
         connection,
-        f"INSERT INTO document (tenant_id, {_COLUMNS}, expires_at, title_key)"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (tenant_id, external_id) DO UPDATE SET version = excluded.version,"
-        " updated_at = excluded.updated_at, type = excluded.type, status = excluded.status,"
-        " reference_id = excluded.reference_id, owner_email = excluded.owner_email, body = excluded.body,"
-        " source_version = excluded.source_version, deleted_at = excluded.deleted_at, workflow = excluded.workflow,"
-        " last_number = excluded.last_number, expires_at = excluded.expires_at, title_key = excluded.title_key",
-        [
-            (
-                tenant_id,
-                pack_uuid(external_id),
-                row.version,
-                row.updated_at,
-                *pack_facets(row.facets),
-                row.body,
-                row.source_version,
-                row.deleted_at,
-                pack_number(row.last_number),
-                *pack_workflow(row.workflow),
-                None if row.deleted_at is not None else _key_of(title_in(row.body)),
-            )
-            for (tenant_id, external_id), row in changed.items()
-        ],
+        f"INSERT INTO document ({_MOVING}, tenant_id, external_id)"  # noqa: S608
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_bindings(key, row) for key, row in new],
+    )
+    moved = {key: row for key, row in after.items() if key in before and _moved(before[key], row)}
+    write_many(
+        connection,
+        f"UPDATE document SET ({_MOVING}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        " WHERE tenant_id = ? AND external_id = ?",
+        [_bindings(key, row) for key, row in moved.items()],
     )
     write_many(
         connection,
@@ -231,8 +221,26 @@ def write(
                 pack_uuid(external_id),
             )
             for (tenant_id, external_id), row in after.items()
-            if (tenant_id, external_id) not in changed
+            if (tenant_id, external_id) in before and (tenant_id, external_id) not in moved
         ],
+    )
+
+
+def _bindings(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
+    """The values of `_MOVING`, and the key."""
+    tenant_id, external_id = key
+    return (
+        row.version,
+        row.updated_at,
+        *pack_facets(row.facets),
+        row.body,
+        row.source_version,
+        row.deleted_at,
+        pack_number(row.last_number),
+        *pack_workflow(row.workflow),
+        None if row.deleted_at is not None else _key_of(title_in(row.body)),
+        tenant_id,
+        pack_uuid(external_id),
     )
 
 
@@ -246,7 +254,8 @@ def _moved(before: DocumentRow, after: DocumentRow) -> bool:
 
 def _key_of(title: str) -> str:
     """What a document with this title is found by."""
-    return title[:SEARCHED_CHARACTERS].translate(_ASCII_LOWER)
+    start = title[:SEARCHED_CHARACTERS]
+    return start.lower() if start.isascii() else start.translate(_ASCII_LOWER)
 
 
 def _row(external_id: bytes, *columns: Any) -> DocumentRow:
