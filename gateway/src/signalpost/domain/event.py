@@ -65,7 +65,7 @@ def event_id(at: int, random: int) -> str:
     the other 62 are taken from `random`."""
     milliseconds, microseconds = divmod(at, 1000)
     value = milliseconds << 80 | 7 << 76 | (microseconds * 4096 // 1000) << 64 | 2 << 62 | random & (1 << 62) - 1
-    text = f"{value:032x}"
+    text = value.to_bytes(16, "big").hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
@@ -92,5 +92,5 @@ def title_of(body: bytes) -> str | None:
 
 def build(event_type: EventType, at: int, event_id: str, document: bytes) -> bytes:
     """The event's body: exactly `id`, `type`, `createdAt`, `data`, in that order (C1), around the document (C6)."""
-    head = f'{{"id":"{event_id}","type":"{event_type.wire}","createdAt":"{format_timestamp(at)}","data":{{"document":'
+    head = f'{{"id":"{event_id}","type":"{_WIRE[event_type]}","createdAt":"{format_timestamp(at)}","data":{{"document":'
     return head.encode() + document + b"}}"

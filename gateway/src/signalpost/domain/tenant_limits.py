@@ -41,7 +41,8 @@ class TenantLimits(Struct, frozen=True, kw_only=True, rename="camel", omit_defau
 
     def over(self, defaults: "TenantLimits") -> "TenantLimits":
         """The limits that count: these, and the defaults for whatever they leave open."""
-        return replace(defaults, **{name: limit for name, limit in asdict(self).items() if limit is not None})
+        given = {name: limit for name, limit in asdict(self).items() if limit is not None}
+        return replace(defaults, **given) if given else defaults
 
 
 NO_LIMITS: Final = TenantLimits()
@@ -102,6 +103,8 @@ _NOUNS: Final = {
 def check_room(limits: TenantLimits, use: TenantUse, growth: TenantUse) -> None:
     """Raises Forbidden where a tenant would have more than it may. What it has already stays, also above a limit that
     was lowered, and may become less."""
+    if limits is NO_LIMITS:
+        return
     for name, (code, noun) in _NOUNS.items():
         most, has, more = getattr(limits, name), getattr(use, name), getattr(growth, name)
         if most is not None and more > 0 and has + more > most:
