@@ -66,18 +66,14 @@ def replay(
 
     Example: signalpost replay 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --from-event 48211 --all
     """
-    asked = [status for status, is_asked in (("failed", failed), ("waiting", waiting), ("all", all_)) if is_asked]
-    if len(asked) != 1:
-        raise Misuse("Choose what to send: --failed, --waiting, or --all for failed and delivered ones.")
-    if (since is None) == (from_event is None):
-        raise Misuse("Choose where to begin: --since or --from-event.")
+    status = _one_status(failed=failed, waiting=waiting, all=all_)
     body: dict[str, object] = {
-        **({"fromSequence": from_event} if since is None else {"from": since}),
+        **_begin(since, from_event),
         "to": until or format_timestamp(now()),
-        "status": asked[0],
+        "status": status,
+        **({"eventTypes": type_} if type_ else {}),
+        **({} if document is None else {"externalId": document}),
     }
-    body |= {"eventTypes": type_} if type_ else {}
-    body |= {} if document is None else {"externalId": document}
     client = connect(OPTIONS)
     if subscription is not None:
         made = [_replay(client, subscription, {**body, "dryRun": dry_run})]
@@ -90,11 +86,26 @@ def replay(
         print_json(made if subscription is None else made[0])
     else:
         _show(made, dry_run)
-        _say_left_out(left_out, asked[0])
+        _say_left_out(left_out, status)
         if subscription is not None and left_out[0]["unwanted"]:
             say(f"Left out: {left_out[0]['unwanted']:,} not asked for by the subscription, or older than it.")
     if refused:
         raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
+
+
+def _one_status(**asked: bool) -> str:
+    """The status that was asked for. Raises Misuse unless it is exactly one."""
+    chosen = [status for status, is_asked in asked.items() if is_asked]
+    if len(chosen) != 1:
+        raise Misuse("Choose what to send: --failed, --waiting, or --all for failed and delivered ones.")
+    return chosen[0]
+
+
+def _begin(since: str | None, from_event: int | None) -> dict[str, object]:
+    """The member of the request that says where to begin. Raises Misuse unless exactly one is given."""
+    if (since is None) == (from_event is None):
+        raise Misuse("Choose where to begin: --since or --from-event.")
+    return {"fromSequence": from_event} if since is None else {"from": since}
 
 
 @app.command(name="list")

@@ -7,7 +7,7 @@ changed, and no more.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -116,47 +116,54 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
 
 def drafts(command: Command[Any], decision: Decision[Any], view: BatchView, stamp: Stamp) -> list[EntryDraft]:
     """The entries of a command that was decided and is not applied yet: one for each row that changes."""
-    of_subscription = command.subscription_id if isinstance(command, SubscriptionCommand) else ""
-    found: list[EntryDraft] = []
+    action, actor = command.audited_as or type(command).__name__, command.actor
+    return [
+        EntryDraft(tenant_id=tenant_id, at=stamp.now, actor=actor, action=action, object=thing, changes=changes)
+        for thing, tenant_id, changes in _changed(command, decision, view)
+        if actor != GATEWAY or not changes.keys() <= _RENEWED
+    ]
 
-    def tell(thing: Object, tenant_id: int, changes: Mapping[str, Any]) -> None:
-        if command.actor == GATEWAY and changes.keys() <= _RENEWED:
-            return
-        action, actor = command.audited_as or type(command).__name__, command.actor
-        found.append(
-            EntryDraft(tenant_id=tenant_id, at=stamp.now, actor=actor, action=action, object=thing, changes=changes)
-        )
 
+def _changed(
+    command: Command[Any], decision: Decision[Any], view: BatchView
+) -> Iterator[tuple[Object, int, Mapping[str, Any]]]:
+    """Each row that a decision changes: what it is, the tenant in whose audit it stands, and its changes."""
     for each in decision.subscriptions:
         changes = _changes(view.subscriptions.get((each.tenant_id, each.id)), each)
-        tell(Object("subscription", each.id), each.tenant_id, changes)
+        yield Object("subscription", each.id), each.tenant_id, changes
     if (connection := decision.connection) is not None:
         changes = _changes(view.connections.get((connection.tenant_id, connection.id)), connection)
-        tell(Object("connection", connection.id), connection.tenant_id, changes)
+        yield Object("connection", connection.id), connection.tenant_id, changes
     if (erasure := decision.erasure) is not None and erasure.document_id is not None:
-        tell(Object("document", erasure.document_id), erasure.tenant_id, {})
+        yield Object("document", erasure.document_id), erasure.tenant_id, {}
     for noun, row, rows in (
         ("key", decision.key, view.keys),
         ("member", decision.member, view.members),
         ("portal-link", decision.portal_link, view.portal_links),
     ):
         if row is not None:
-            tell(Object(noun, row.id), row.tenant_id, _changes(rows.get(row.id), row))
+            yield Object(noun, row.id), row.tenant_id, _changes(rows.get(row.id), row)
     if (tenant := decision.tenant) is not None:
-        # What happens to tenants is told in the audit of `default`, which is always there.
-        tell(Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant))
+        # Changes of tenants are in the audit of `default`, which always exists.
+        yield Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant)
+    yield from _sent_again(command, decision, view)
+    if (document := decision.document) is not None and command.audited_as is not None:
+        # Nothing that was in the document: whoever has it deleted may want that gone.
+        yield Object("document", document.external_id), command.tenant_id, {}
+
+
+def _sent_again(
+    command: Command[Any], decision: Decision[Any], view: BatchView
+) -> Iterator[tuple[Object, int, Mapping[str, Any]]]:
+    of_subscription = command.subscription_id if isinstance(command, SubscriptionCommand) else ""
     if (replay := decision.replay) is not None:
         changes = _changes(view.replays.get((replay.subscription_number, replay.id)), replay)
         changes |= _difference({}, {"subscription": of_subscription})
-        tell(Object("replay", replay.id), replay.tenant_id, changes)
+        yield Object("replay", replay.id), replay.tenant_id, changes
     if (retry := decision.retry) is not None:
         # Deliveries have no ids of their own.
         asked = {"sequence": retry.sequence, "document": retry.document_id}
-        tell(Object("subscription", of_subscription), command.tenant_id, _difference({}, asked))
-    if (document := decision.document) is not None and command.audited_as is not None:
-        # Nothing of what was in it: whoever has a document deleted may want that gone.
-        tell(Object("document", document.external_id), command.tenant_id, {})
-    return found
+        yield Object("subscription", of_subscription), command.tenant_id, _difference({}, asked)
 
 
 def told_of(recovered: ApiKey) -> EntryDraft:

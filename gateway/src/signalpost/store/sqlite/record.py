@@ -1,5 +1,5 @@
-"""How lanes are recorded. A write applies only to a lane that the node still owns, at the version that it knew, and
-moves it on by one. So an owner that was replaced writes nothing."""
+"""Records lanes. A write applies only to a lane that the node still owns, at the version that the node knew, and raises
+the version by one. So an owner that was replaced writes nothing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,12 +23,29 @@ _encode = msgspec.json.Encoder().encode
 
 
 def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | None) -> dict[int, LaneFlushed]:
-    """Record, set-wise, each lane of the node `me` that is still at the version it knew, and answer what it asks."""
+    """Record, set-wise, the lanes that the node `me` still owns at the versions it knew, and read what they ask for."""
     counts_before = _counts_of_unmoved(connection, flushes, me)
     ours = [flush for flush in flushes if flush.subscription_number in counts_before]
     changes = _write_deliveries(connection, ours)
     counts = {number: row_changes.after(before, number, changes) for number, before in counts_before.items()}
     _move_on(connection, ours, counts)
+    _write_attempts(connection, ours)
+    for flush in ours:
+        connections.write_made(connection, flush.subscription_number, flush.made)
+    write_many(
+        connection, "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
+    )
+    replays.write_progress(connection, [replay for flush in ours for replay in flush.replays])
+    replays.write_ended(connection, [each for flush in ours for each in flush.ended.items()])
+    recorded = {
+        flush.subscription_number: _look(connection, flush, counts[flush.subscription_number]) for flush in ours
+    }
+    for number, fed in at_once(replaying.feed(replays.SqliteReplayQueries(connection), ours)).items():
+        recorded[number] = replace(recorded[number], fed=fed)
+    return recorded
+
+
+def _write_attempts(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
     write_many(
         connection,
         "INSERT OR REPLACE INTO attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run,"
@@ -49,23 +66,10 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | 
                 a.answer,
                 a.exchange or None,
             )
-            for flush in ours
+            for flush in flushes
             for a in flush.attempts
         ],
     )
-    for flush in ours:
-        connections.write_made(connection, flush.subscription_number, flush.made)
-    write_many(
-        connection, "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
-    )
-    replays.write_progress(connection, [replay for flush in ours for replay in flush.replays])
-    replays.write_ended(connection, [each for flush in ours for each in flush.ended.items()])
-    recorded = {
-        flush.subscription_number: _look(connection, flush, counts[flush.subscription_number]) for flush in ours
-    }
-    for number, fed in at_once(replaying.feed(replays.SqliteReplayQueries(connection), ours)).items():
-        recorded[number] = replace(recorded[number], fed=fed)
-    return recorded
 
 
 def _counts_of_unmoved(

@@ -12,6 +12,7 @@ import apsw
 
 from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
+from signalpost.domain.audit import Notary
 from signalpost.domain.errors import Unavailable
 from signalpost.store.fleet import ALONE, Terms
 from signalpost.store.sqlite import data_keys, former_urls
@@ -59,6 +60,21 @@ def thread_executors() -> Executors:
     )
 
 
+def _prepare(connection: apsw.Connection, vault: Vault, now: Callable[[], int]) -> Notary:
+    """Bring the database up to date, and open its keys. Closes the connection if that fails. Raises StartError."""
+    try:
+        migrate(connection, now())
+        data_keys.prepare(connection, vault, now(), lambda: publishing.check_key(connection, vault))
+        former_urls.seal(connection, vault, now())
+        notary = data_keys.notary(connection, vault)
+        append_noted(connection, notary)
+    except BaseException:
+        with suppress(apsw.Error):  # a disk that failed once may fail again
+            connection.close()
+        raise
+    return notary
+
+
 class SqliteStore:
     def __init__(
         self,
@@ -73,8 +89,8 @@ class SqliteStore:
         terms: Terms = ALONE,
         cpu: Callable[[], float] = thread_time,
     ) -> None:
-        """Open the database, made or upgraded if need be. `terms` are those of its fleet; `cpu` tells the seconds of
-        CPU that the thread that calls it has spent. Raises StartError."""
+        """Open the database, and create or upgrade it if needed. `terms` are those of its fleet; `cpu` returns the
+        seconds of CPU that the calling thread has used. Raises StartError."""
         check_version()
         self._path = path
         self._vfs = vfs
@@ -83,16 +99,7 @@ class SqliteStore:
         self._now = now
         self._executors = executors
         connection = connect(path, vfs=vfs)
-        try:
-            migrate(connection, now())
-            data_keys.prepare(connection, vault, now(), lambda: publishing.check_key(connection, vault))
-            former_urls.seal(connection, vault, now())
-            self.notary = data_keys.notary(connection, vault)
-            append_noted(connection, self.notary)
-        except BaseException:
-            with suppress(apsw.Error):  # a disk that failed once may fail again
-                connection.close()
-            raise
+        self.notary = _prepare(connection, vault, now)
         self.writer = Writer(connection, connect(path, vfs=vfs), executors.writer, executors.checkpoint, on_broken)
         reading = [connect(path, read_only=True, vfs=vfs) for _ in range(READERS)]
         self.readers = Readers(reading, executors.readers, cpu)
