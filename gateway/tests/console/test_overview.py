@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,13 +11,16 @@ from gateway.tests.api.conftest import World, url
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.console.conftest import HOSTILE, Browser
 from gateway.tests.console.test_portal import Guest
+from gateway.tests.sqlite_file import database_file
 from markupsafe import escape
 
 from signalpost.api.routing.shapes.service import GatewayShown, Nodes
 from signalpost.console.html import due
 from signalpost.console.pages.overview import Machine
-from signalpost.domain.timestamps import SECOND, parse_timestamp
+from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
+from signalpost.runtime.clock import SystemClock
 from signalpost.sender.addresses import parse_allow_targets
+from signalpost.store.sqlite.database import SqliteDatabase
 
 __all__ = ["url"]
 
@@ -139,6 +143,23 @@ def test_where_an_endpoint_gets_more_than_it_takes_its_rate_is_limited(
     assert guest.post(f"/portal/subscriptions/{made}", {"do": "change", "name": "N", "rate": ""}).status == 303
     assert world.get(f"/v1/subscriptions/{made}").ok()["rateLimit"] is None
     assert "Limit rate" not in Guest(world).enter(can=["retry"]).open(f"/portal{delivery}")
+
+
+def test_operators_see_how_old_the_last_backup_is(make_world: Callable[..., World], tmp_path: Path) -> None:
+    world = make_world()
+    world.create_subscription()
+    pages = ("/console/t/default", "/console/t/default/gateway")
+    for page in pages:
+        assert "none by <code>signalpost db backup</code>" in opened(world, page)
+    at = SystemClock().wall() - 8 * 3600 * SECOND
+    SqliteDatabase(database_file(world.settings.data_dir)).back_up(tmp_path / "copy.db", at)
+    assert world.get("/v1/gateway").ok()["database"]["backedUpAt"] == format_timestamp(at)
+    for page in pages:
+        assert "8 h ago</time>, sound" in opened(world, page)
+    [told] = re.findall(
+        r"^signalpost_backup_timestamp_seconds (.*)$", world.get("/metrics").body.decode(), re.MULTILINE
+    )
+    assert float(told) == at / SECOND
 
 
 def test_when_something_is_due_is_told_in_words() -> None:

@@ -20,6 +20,7 @@ from signalpost import VERSION
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.routing.services import Services
 from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Histogram
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
@@ -142,6 +143,9 @@ def _fleet(engine: Engine) -> Iterator[Metric]:
 def _sizes(size: StoreSize) -> Iterator[Metric]:
     yield _gauge("signalpost_database_bytes", "Size of the database file.", size.database)
     yield _gauge("signalpost_wal_bytes", "Size of the database's write-ahead log.", size.wal)
+    if size.backed_up_at is not None:
+        told = "When `signalpost db backup` last made a sound copy, in seconds since the epoch."
+        yield _gauge("signalpost_backup_timestamp_seconds", told, size.backed_up_at / SECOND)
 
 
 def _text(families: Iterable[Metric]) -> bytes:

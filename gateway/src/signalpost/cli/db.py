@@ -91,7 +91,7 @@ def backup(
     if not to.parent.is_dir():
         raise CommandError(f"There is no folder {to.parent}. Create it first.")
     began = time.monotonic()
-    existing_database(data_dir, database_url).back_up(to)
+    existing_database(data_dir, database_url).back_up(to, SystemClock().wall())
     seconds = time.monotonic() - began
     say(f"Copied {to.stat().st_size:,} bytes to {to} in {seconds:.1f} s; the copy is sound.")
     say("The copy's secrets open with this gateway's master key only: keep that too.")

@@ -121,8 +121,9 @@ class Database(Protocol):
         """What is wrong with it, a sentence for each fault."""
         ...
 
-    def back_up(self, to: Path) -> None:
-        """Copy it to a new file, as of one moment, and check the copy. Where that fails, no part of it is left."""
+    def back_up(self, to: Path, now: int) -> None:
+        """Copy it to a new file, as of one moment, check the copy, and note that it was made at `now`, µs since the
+        epoch. Where that fails, no part of it is left."""
         ...
 
     def check_backup(self, backup: Path) -> list[str]:

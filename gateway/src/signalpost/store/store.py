@@ -91,11 +91,14 @@ def joined(first: Published, second: Published) -> Published:
 
 
 class StoreSize(NamedTuple):
-    """What a store takes on disk, in bytes."""
+    """What a store takes on disk, in bytes, and when it was last copied."""
 
     database: int
     wal: int
     """The write-ahead log, which is copied into the database from time to time."""
+    backed_up_at: int | None = None
+    """When `signalpost db backup` last made a sound copy, µs since the epoch; None where it made none, as for
+    PostgreSQL, whose own tools do that."""
 
 
 class Store(Protocol):
@@ -194,7 +197,7 @@ class Store(Protocol):
         ...
 
     async def size(self) -> StoreSize:
-        """How much disk the store takes now."""
+        """How much disk the store takes now, and when it was last copied."""
         ...
 
     async def close(self) -> None:

@@ -86,7 +86,7 @@ def test_pruning_removes_days_and_says_what_is_lost(database: PostgresDatabase, 
 def test_what_postgresql_does_itself_is_left_to_it(database: PostgresDatabase, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):
-        database.back_up(copy)
+        database.back_up(copy, 0)
     with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):
         database.check_backup(copy)
     with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):

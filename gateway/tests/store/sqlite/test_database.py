@@ -1,5 +1,6 @@
 """What an operator does with the database file, in whatever state it is."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import apsw
 import pytest
 
 from signalpost.domain.errors import StartError
+from signalpost.store.sqlite import backup_mark
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.sqlite.file_register import SqliteFileRegister
@@ -112,16 +114,16 @@ def test_the_next_backup_removes_what_a_killed_one_left(database: Path, tmp_path
     killed.communicate()
     assert len(list(folder.iterdir())) == 1
     (folder / "film.mkv.part").write_bytes(b"another program's")
-    SqliteDatabase(database).back_up(folder / "tuesday.db")
+    SqliteDatabase(database).back_up(folder / "tuesday.db", 0)
     assert {path.name for path in folder.iterdir()} == {"tuesday.db", "film.mkv.part"}
 
 
 def test_a_backup_leaves_one_alone_that_another_process_still_makes(database: Path, tmp_path: Path) -> None:
     made(database)
     process = half_of_a_backup(tmp_path / "monday.db")
-    SqliteDatabase(database).back_up(tmp_path / "tuesday.db")
+    SqliteDatabase(database).back_up(tmp_path / "tuesday.db", 0)
     with pytest.raises(StartError, match=r"monday\.db failed"):
-        SqliteDatabase(database).back_up(tmp_path / "monday.db")
+        SqliteDatabase(database).back_up(tmp_path / "monday.db", 0)
     process.communicate("")
     assert process.returncode == 0
     assert (tmp_path / "monday.db").read_bytes() == b"half of a copy"
@@ -134,7 +136,7 @@ def test_a_backup_that_fails_leaves_nothing(database: Path, tmp_path: Path) -> N
     changed.execute("UPDATE tenant SET last_sequence = 5")
     changed.close()
     with pytest.raises(StartError, match="a log with a gap"):
-        SqliteDatabase(database).back_up(tmp_path / "copy.db")
+        SqliteDatabase(database).back_up(tmp_path / "copy.db", 0)
     assert [path.name for path in tmp_path.iterdir() if "copy" in path.name] == []
 
 
@@ -170,3 +172,34 @@ def test_another_programs_database_is_told(database: Path) -> None:
     assert SqliteDatabase(database).check() == [f"{database} is another program's database."]
     with pytest.raises(StartError, match="another program's"):
         SqliteFileRegister(database)
+
+
+def test_a_sound_copy_leaves_a_mark_that_says_when_it_was_made(database: Path, tmp_path: Path) -> None:
+    made(database)
+    assert backup_mark.last(database) is None
+    SqliteDatabase(database).back_up(tmp_path / "monday.db", 1_700_000_000_000_000)
+    assert backup_mark.last(database) == 1_700_000_000_000_000
+    SqliteDatabase(database).back_up(tmp_path / "tuesday.db", 900)
+    assert backup_mark.last(database) == 900
+    with pytest.raises(StartError):
+        SqliteDatabase(database).back_up(tmp_path / "nowhere" / "copy.db", 1_000)
+    assert backup_mark.last(database) == 900
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name.endswith("backed-up")} == {0o600}
+
+
+@pytest.mark.parametrize("content", [b"", b"yesterday", b"-5", b"1" * 5000])
+def test_a_mark_that_says_nothing_is_none(database: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "signalpost.db.backed-up").write_bytes(content)
+    assert backup_mark.last(database) is None
+
+
+def test_nobodys_file_is_written_or_read_in_place_of_the_mark(database: Path, tmp_path: Path) -> None:
+    made(database)
+    theirs, mark = tmp_path / "theirs", tmp_path / "signalpost.db.backed-up"
+    theirs.write_text("5")
+    mark.symlink_to(theirs)
+    SqliteDatabase(database).back_up(tmp_path / "copy.db", 7)
+    assert (theirs.read_text(), backup_mark.last(database)) == ("5", None)
+    mark.unlink()
+    os.mkfifo(mark)
+    assert backup_mark.last(database) is None

@@ -89,7 +89,7 @@ def test_a_restore_keeps_a_url_where_it_is(play: "Play", make: "type[Tools]", tm
         await shop.publish(make.subscribe(1))
         database = SqliteDatabase(database_file(shop.folder))
         backup = tmp_path / "backup.db"
-        database.back_up(backup)
+        database.back_up(backup, 0)
         keep_url_in_plain(backup, 1, URL, shop.master_keys[0])
         await shop.publish(make.unsubscribe(1))
         await shop.reopen(lambda: database.restore(backup, "replaced", shop.now))

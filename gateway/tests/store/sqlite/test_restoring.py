@@ -57,7 +57,7 @@ class Restore:
         self._database = SqliteDatabase(database_file(shop.folder))
 
     async def back_up(self) -> None:
-        self._database.back_up(self.backup)
+        self._database.back_up(self.backup, 0)
 
     async def run(self, access: AccessFrom = "replaced", damage: bool = False) -> AccessTaken | None:
         taken: list[AccessTaken | None] = []

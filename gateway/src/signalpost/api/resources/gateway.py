@@ -11,6 +11,7 @@ from signalpost.api.resources.health import readiness
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.service import DatabaseShown, DiskShown, GatewayShown
+from signalpost.domain.timestamps import format_timestamp
 
 _VERSION: Final = version("signalpost")
 """Read once: the metadata of a distribution is a file that has to be found and parsed."""
@@ -20,13 +21,14 @@ async def read(context: RequestContext) -> Response:
     context.query()
     services = context.services
     engine, size = services.engine, await services.store.size()
+    backed_up = None if size.backed_up_at is None else format_timestamp(size.backed_up_at)
     shown = GatewayShown(
         version=_VERSION,
         python=platform.python_version(),
         health=readiness(services),
         node=services.store.fleet.node_id,
         public_url=services.public_url,
-        database=DatabaseShown(kind=services.database, bytes=size.database, wal_bytes=size.wal),
+        database=DatabaseShown(kind=services.database, bytes=size.database, wal_bytes=size.wal, backed_up_at=backed_up),
         disk=DiskShown(free_bytes=engine.disk.free, reserve_bytes=engine.disk.reserve, is_enough=engine.disk.is_kept),
         in_flight=services.engine.lanes.in_flight,
         unrecorded=services.engine.lanes.unrecorded,

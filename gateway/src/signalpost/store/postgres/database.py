@@ -104,7 +104,7 @@ class PostgresDatabase:
     def check(self) -> list[str]:
         return self._run(lambda readers, _: readers.run(EVERY_TENANT, steps_of(check()), UNBOUNDED))
 
-    def back_up(self, to: Path) -> NoReturn:
+    def back_up(self, to: Path, now: int) -> NoReturn:
         raise StartError(f"`db backup` copies a SQLite file. {_PITR}")
 
     def check_backup(self, backup: Path) -> NoReturn:

@@ -15,7 +15,7 @@ from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
 from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
 from signalpost.store.packing.access import KEY_COLUMNS, pack_key
-from signalpost.store.sqlite import audit, log, retention
+from signalpost.store.sqlite import audit, backup_mark, log, retention
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect, rows
@@ -53,13 +53,14 @@ class SqliteDatabase:
     def check_backup(self, backup: Path) -> list[str]:
         return check(backup)
 
-    def back_up(self, to: Path) -> None:
+    def back_up(self, to: Path, now: int) -> None:
         connection = connect(self._path, read_only=True)
         try:
             with draft_of(to) as draft:
                 copy(connection, draft)
                 if faults := check(draft):
                     raise StartError(f"The copy to {to} has faults, and was removed: {faults[0]}")
+            backup_mark.leave(self._path, now)
         except (apsw.Error, OSError) as error:
             raise StartError(f"The copy to {to} failed: {error}.") from None
         finally:

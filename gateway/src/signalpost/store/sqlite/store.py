@@ -15,7 +15,7 @@ from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import Unavailable
 from signalpost.store.fleet import ALONE, Terms
-from signalpost.store.sqlite import data_keys, former_urls
+from signalpost.store.sqlite import backup_mark, data_keys, former_urls
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
 from signalpost.store.sqlite.audit import SqliteAudit, append_noted
@@ -136,7 +136,7 @@ class SqliteStore:
             connection.close()
 
     async def size(self) -> StoreSize:
-        return await asyncio.to_thread(lambda: StoreSize(_bytes(self._path), _bytes(Path(f"{self._path}-wal"))))
+        return await asyncio.to_thread(_size, self._path)
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
@@ -170,6 +170,10 @@ class SqliteStore:
             return await self.publish(commands)
         except Unavailable as unavailable:
             return Published((unavailable,) * len(commands))
+
+
+def _size(path: Path) -> StoreSize:
+    return StoreSize(_bytes(path), _bytes(Path(f"{path}-wal")), backup_mark.last(path))
 
 
 def _bytes(file: Path) -> int:

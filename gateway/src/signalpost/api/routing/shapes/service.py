@@ -29,6 +29,13 @@ class DatabaseShown(Shape, frozen=True):
     wal_bytes: Annotated[
         int, Meta(description="SQLite's write-ahead log, which is copied into the database from time to time.")
     ]
+    backed_up_at: Annotated[
+        Timestamp | None,
+        Meta(
+            description="When `signalpost db backup` last made a sound copy. Null if it made none, and for PostgreSQL, "
+            "which is backed up with its own tools."
+        ),
+    ]
 
 
 class DiskShown(Shape, frozen=True):
