@@ -1,11 +1,16 @@
 """Statements that are sent together on one connection."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from struct import pack
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
+import uvloop
 from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import emptied_database
 
@@ -116,6 +121,80 @@ def test_a_connection_that_the_server_ends_is_lost() -> None:
             assert connection.closed
 
     asyncio.run(scenario())
+
+
+CRASHED = b"SWARNING\0C57P02\0Mterminating connection because of crash of another server process\0\0"
+"""What each process of a server says of itself when another one has crashed; then it is gone."""
+
+
+@pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
+def test_a_server_that_says_that_it_has_crashed_and_is_gone_is_a_lost_connection(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """Its words and the end of the connection come at the same moment: the event loop tells of both once."""
+
+    async def scenario() -> None:
+        url = emptied_database()
+        with relayed(url) as relay:
+            connection = await connect(url.replace("@", f"@127.0.0.1:{relay.port}").partition("?")[0])
+            async with connected() as other:
+                [[(process,)]] = await trip(connection, [Statement("SELECT pg_backend_pid()::bigint")])
+                sleeping = asyncio.create_task(trip(connection, [Statement("SELECT pg_sleep(600)")]))
+                await _until(other, process, "wait_event = 'PgSleep'", 1)
+                relay.end_saying(b"N" + pack(">i", len(CRASHED) + 4) + CRASHED)
+                async with asyncio.timeout(PATIENCE):
+                    with pytest.raises(psycopg.OperationalError):
+                        await sleeping
+            assert connection.closed
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario())
+
+
+class Relay:
+    """Passes on what one client and the server say, on threads: nothing here depends on the event loop."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self._server = server
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._client: socket.socket
+        self._from_client = threading.Thread(target=self._accept, daemon=True)
+        self._from_client.start()
+
+    def _accept(self) -> None:
+        self._client, _ = self._listening.accept()
+        threading.Thread(target=_pass_on, args=(self._server, self._client), daemon=True).start()
+        _pass_on(self._client, self._server)
+
+    def end_saying(self, last: bytes) -> None:
+        """Say this to the client, and be gone as a process is that was killed: nothing follows in order."""
+        self._client.shutdown(socket.SHUT_RD)
+        self._from_client.join()  # it would keep the connection open
+        self._client.sendall(last)
+        self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        self._client.close()
+
+    def close(self) -> None:
+        self._listening.close()
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+
+@contextmanager
+def relayed(url: str) -> Iterator[Relay]:
+    """A port of this machine behind which the server of a database is."""
+    asked = parse_qs(urlsplit(url).query)
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(f"{asked['host'][0]}/.s.PGSQL.{asked['port'][0]}")
+    with closing(Relay(server)) as relay:
+        yield relay
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while said := source.recv(65536):
+            target.sendall(said)
 
 
 def test_the_server_goes_no_further_with_what_nobody_waits_for_any_more() -> None:

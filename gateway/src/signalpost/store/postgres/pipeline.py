@@ -6,10 +6,11 @@ to libpq (`pq`), its reading of columns, and its errors.
 """
 
 import asyncio
+import select
 from collections.abc import Iterable, Sequence
 from struct import error as struct_error
 from struct import pack
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg.adapt import AdaptersMap, Buffer, Loader, Transformer
@@ -21,6 +22,8 @@ from signalpost.store.postgres.columns import Column
 
 MAX_PREPARED: Final = 1_000
 """More statements than there are."""
+READS_IN_A_ROW: Final = 8
+"""How often libpq reads, some 8 to 64 KiB each, before others have their turn at the event loop."""
 
 
 class _UuidLoader(Loader):
@@ -79,21 +82,26 @@ class Pipeline:
     async def _results(self) -> list[PGresult]:
         """The results of all that was sent."""
         found: list[PGresult] = []
-        while True:
-            is_sent = self._libpq.flush() == 0
-            await _ready(self._libpq.socket, to_write=not is_sent)
-            self._libpq.consume_input()
-            while not self._libpq.is_busy():
-                result = self._libpq.get_result()
-                if result is None:  # after the result of each statement
-                    if self._libpq.status == ConnStatus.BAD:
-                        raise psycopg.OperationalError("the connection is lost")
-                elif result.status == ExecStatus.FATAL_ERROR:
-                    raise error_from_result(result)
-                elif result.status == ExecStatus.PIPELINE_SYNC:
-                    return found
-                else:
-                    found.append(result)
+        with _Watch(self._libpq.socket) as watch:
+            while not self._take(found):
+                await watch.news(to_write=self._libpq.flush() != 0)
+                self._libpq.consume_input()
+        return found
+
+    def _take(self, found: list[PGresult]) -> bool:
+        """Add the results that have come. Returns whether these are all. Raises psycopg's Error."""
+        while not self._libpq.is_busy():
+            result = self._libpq.get_result()
+            if result is None:  # after the result of each statement
+                if self._libpq.status == ConnStatus.BAD:
+                    raise psycopg.OperationalError("the connection is lost")
+            elif result.status == ExecStatus.FATAL_ERROR:
+                raise error_from_result(result)
+            elif result.status == ExecStatus.PIPELINE_SYNC:
+                return True
+            else:
+                found.append(result)
+        return False
 
     def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         if result.status != ExecStatus.TUPLES_OK:
@@ -123,24 +131,46 @@ def _packed(parameter: Any) -> tuple[int, bytes | None]:
     raise TypeError(f"a {type(parameter).__name__} is no parameter")
 
 
-async def _ready(socket: int, *, to_write: bool) -> None:
-    """Wait until there is something to read or, if so wanted, room to write.
+class _Watch:
+    """Watches a socket while an answer comes in.
 
-    The socket is watched for this wait alone: libpq closes it where it reads that the connection is lost, and an event
-    loop must not watch a closed one."""
-    loop = asyncio.get_running_loop()
-    ready = loop.create_future()
+    libpq reads some of what is there at a time. Nobody may wait for the rest: uvloop tells once that a socket has an
+    error, and then watches it no more, although what came before the error is still to be read. So a server that said
+    why it ends, and was gone, would be waited for until the time is up.
+    """
 
-    def wake() -> None:
-        if not ready.done():
-            ready.set_result(None)
+    def __init__(self, socket: int) -> None:
+        self._socket = socket
+        self._loop = asyncio.get_running_loop()
+        self._told = asyncio.Event()
+        self._is_writing = False
+        self._unread = select.poll()
+        self._unread.register(socket, select.POLLIN)
+        self._in_a_row = 0
 
-    loop.add_reader(socket, wake)
-    if to_write:
-        loop.add_writer(socket, wake)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(socket)
-        if to_write:
-            loop.remove_writer(socket)
+    def __enter__(self) -> Self:
+        self._loop.add_reader(self._socket, self._told.set)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Where the connection is lost, libpq has just closed the socket. If another one has its number since, this loop
+        # does not watch that yet.
+        self._loop.remove_reader(self._socket)
+        if self._is_writing:
+            self._loop.remove_writer(self._socket)
+
+    async def news(self, *, to_write: bool) -> None:
+        """Return once there is something to read (also an end, or an error) or, if so wanted, room to write."""
+        if self._unread.poll(0):
+            self._in_a_row += 1
+            if self._in_a_row % READS_IN_A_ROW == 0:
+                await asyncio.sleep(0)
+            return
+        self._told.clear()
+        if to_write != self._is_writing:
+            self._is_writing = to_write
+            if to_write:
+                self._loop.add_writer(self._socket, self._told.set)
+            else:
+                self._loop.remove_writer(self._socket)
+        await self._told.wait()
