@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, cast
 
 import pytest
@@ -24,8 +25,11 @@ SINGLE = "11111111-1d31-47fa-960e-b0cc8b4f136c"
 class Book:
     """A store of which only `publish` is used; `publish` is what the test says."""
 
-    def __init__(self, publish: Callable[[Sequence[Command[Any]]], Published]) -> None:
+    def __init__(
+        self, publish: Callable[[Sequence[Command[Any]]], Published], *, commits_on_a_thread: bool = True
+    ) -> None:
         self._publish = publish
+        self.commits_on_a_thread = commits_on_a_thread
         self.batches: list[list[int]] = []
         """The tenants of each batch's commands."""
 
@@ -99,6 +103,30 @@ def test_clients_have_their_turn_before_the_deliveries_that_follow() -> None:
 
     asyncio.run(scenario())
     assert turns == ["answer"] * 3 + ["delivery"]
+
+
+@pytest.mark.parametrize("commits_on_a_thread", [True, False])
+def test_a_server_commits_what_waits_while_the_last_commit_is_answered_and_a_thread_after_that(
+    commits_on_a_thread: bool,
+) -> None:
+    turns: list[str] = []
+
+    class Told(Book):
+        async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+            turns.append("commit")
+            return await super().publish(commands)
+
+    async def client(committer: Committer) -> None:
+        await committer.submit(_command())
+        turns.append("answer")
+
+    async def scenario() -> None:
+        committer = _committer(Told(_done, commits_on_a_thread=commits_on_a_thread))
+        await asyncio.gather(*(client(committer) for _ in range(MAX_BATCH + 1)))
+
+    asyncio.run(scenario())
+    in_turn = ["commit", "answer", "commit", "answer"] if commits_on_a_thread else ["commit", "answer"]
+    assert [turn for turn, _ in groupby(turns)] == in_turn
 
 
 def test_tenants_take_turns_in_a_batch() -> None:

@@ -120,9 +120,10 @@ class Committer:
                 for waiting in batch:
                     self._left(waiting.command)
                 await self._commit(batch)
-                # Whoever was just answered goes first: beside the thread of the next commit, each would wait for the
-                # interpreter again and again. What comes in meanwhile is committed with it.
-                await asyncio.sleep(0)
+                if self._store.commits_on_a_thread:
+                    # Whoever was just answered goes first: beside that thread, each would wait for the interpreter
+                    # again and again. What comes in meanwhile is committed with it.
+                    await asyncio.sleep(0)
         finally:
             self._running = None
 

@@ -189,6 +189,12 @@ class Store(Protocol):
         """What removes what is old enough."""
         ...
 
+    @property
+    def commits_on_a_thread(self) -> bool:
+        """Whether `publish` works on a thread of this process, and so takes the interpreter from the event loop. A
+        server that commits does not: while it is at work, the event loop can do something else."""
+        ...
+
     async def publish(self, commands: Sequence[Command[Any]]) -> Published:
         """Decide a batch of commands in order, and commit all that they change in one transaction.
 

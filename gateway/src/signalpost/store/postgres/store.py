@@ -42,6 +42,8 @@ PUBLISHING: Final = 2
 
 
 class PostgresStore:
+    commits_on_a_thread: Final = False
+
     def __init__(
         self,
         url: str,

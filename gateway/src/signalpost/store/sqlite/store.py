@@ -6,7 +6,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from time import thread_time
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import apsw
 
@@ -76,6 +76,8 @@ def _prepare(connection: apsw.Connection, vault: Vault, now: Callable[[], int]) 
 
 
 class SqliteStore:
+    commits_on_a_thread: Final = True
+
     def __init__(
         self,
         path: Path,
