@@ -142,14 +142,14 @@ class _Watch:
     def __init__(self, socket: int) -> None:
         self._socket = socket
         self._loop = asyncio.get_running_loop()
-        self._told = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
         self._is_writing = False
         self._unread = select.poll()
         self._unread.register(socket, select.POLLIN)
         self._in_a_row = 0
 
     def __enter__(self) -> Self:
-        self._loop.add_reader(self._socket, self._told.set)
+        self._loop.add_reader(self._socket, self._tell)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,11 +166,15 @@ class _Watch:
             if self._in_a_row % READS_IN_A_ROW == 0:
                 await asyncio.sleep(0)
             return
-        self._told.clear()
         if to_write != self._is_writing:
             self._is_writing = to_write
             if to_write:
-                self._loop.add_writer(self._socket, self._told.set)
+                self._loop.add_writer(self._socket, self._tell)
             else:
                 self._loop.remove_writer(self._socket)
-        await self._told.wait()
+        self._waiter = self._loop.create_future()
+        await self._waiter
+
+    def _tell(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
