@@ -40,6 +40,22 @@ _MOVE_TENANTS: Final = (
 """Fails by a division by zero where a tenant's log is not as it was when its lock was taken: no index sees to it that a
 sequence is given once."""
 
+_UPDATING_CONNECTION: Final = updating(
+    *("number", "version", "deleted_at", "name", "state", "reason", "updated_at", "config", "granted"),
+    *("grant_version", "held_until"),
+)
+_UPDATING_KEY: Final = updating("number", "revoked_at")
+_UPDATING_MEMBER: Final = updating(
+    *("number", "name", "email", "role", "password", "subject", "generation", "invitation", "invited_until"),
+    "removed_at",
+)
+_UPDATING_REPLAY: Final = updating("number", "state", "finished_at")
+_UPDATING_PORTAL_LINK: Final = updating("number", "opened_at", "revoked_at")
+_UPDATING_SUBSCRIPTION: Final = updating("number", "version", "deleted_at", "connection_id", "config", "sealed")
+_UPDATING_VERSION: Final = updating("tenant_id, document_id, number", "published_as")
+_UPDATING_TENANT: Final = updating("id", "name", "paused_at", "deleted_at", "limits", "retention_days")
+"""What an `insert` changes of rows that are there."""
+
 
 def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[Statement]:
     """The statements that write what a batch has changed. `owner` is the node to which the lanes of new subscriptions
@@ -60,36 +76,18 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
         *_answers(batch.answers.changed, before.answers, vault),
         *tables.CONNECTION.insert(
             (pack_connection(each, vault, str) for each in batch.connections.changed.values()),
-            updating(
-                *("number", "version", "deleted_at", "name", "state", "reason", "updated_at", "config", "granted"),
-                *("grant_version", "held_until"),
-            ),
+            _UPDATING_CONNECTION,
         ),
         *_retries(batch),
-        *tables.API_KEY.insert(
-            (pack_key(key, str) for key in batch.keys.changed.values()), updating("number", "revoked_at")
-        ),
+        *tables.API_KEY.insert((pack_key(key, str) for key in batch.keys.changed.values()), _UPDATING_KEY),
         *tables.MEMBER.insert(
             (pack_member(member, str) for member in batch.members.changed.values()),
-            updating(
-                *(
-                    "number",
-                    "name",
-                    "email",
-                    "role",
-                    "password",
-                    "subject",
-                    "generation",
-                    "invitation",
-                    "invited_until",
-                ),
-                "removed_at",
-            ),
+            _UPDATING_MEMBER,
         ),
         *_portal_links(batch.portal_links.changed.values()),
         *tables.REPLAY.insert(
             (pack_replay(each, str) for each in batch.replays.changed.values()),
-            updating("number", "state", "finished_at"),
+            _UPDATING_REPLAY,
         ),
         *_erasures(batch.erasures),
         *_tell_nodes(batch),
@@ -98,9 +96,7 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
 
 def _portal_links(changed: Collection[PortalLink]) -> list[Statement]:
     """Portal links that have ended make room for new ones."""
-    written = tables.PORTAL_LINK.insert(
-        (pack_portal_link(link, str) for link in changed), updating("number", "opened_at", "revoked_at")
-    )
+    written = tables.PORTAL_LINK.insert((pack_portal_link(link, str) for link in changed), _UPDATING_PORTAL_LINK)
     ended = [Statement("DELETE FROM portal_link WHERE ends_at <= $1", (link.created_at,)) for link in changed]
     return [*written, *ended]
 
@@ -120,8 +116,7 @@ def _tenants(changed: Sequence[Tenant]) -> list[Statement]:
         )
         for tenant in changed
     ]
-    columns = ("name", "paused_at", "deleted_at", "limits", "retention_days")
-    written = tables.TENANT.insert(rows, updating("id", *columns))
+    written = tables.TENANT.insert(rows, _UPDATING_TENANT)
     for tenant in changed:
         if tenant.deleted_at is not None:
             written += end_access(tenant.id, tenant.deleted_at)
@@ -201,7 +196,7 @@ def _subscriptions(changed: Sequence[Subscription], vault: Vault, owner: int | N
         *tables.LANE.insert(lanes, "ON CONFLICT DO NOTHING"),
         *tables.SUBSCRIPTION.insert(
             [pack_subscription(each, vault, str) for each in changed],
-            updating("number", "version", "deleted_at", "connection_id", "config", "sealed"),
+            _UPDATING_SUBSCRIPTION,
         ),
     ]
 
@@ -248,7 +243,7 @@ def _versions(changed: Mapping[VersionKey, VersionRow]) -> list[Statement]:
         )
         for (tenant_id, _, _), row in changed.items()
     )
-    return tables.VERSION.insert(rows, updating("tenant_id, document_id, number", "published_as"))
+    return tables.VERSION.insert(rows, _UPDATING_VERSION)
 
 
 def _delete_versions(tombstones: Iterable[tuple[int, DocumentRow]]) -> list[Statement]:

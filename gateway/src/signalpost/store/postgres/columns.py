@@ -5,8 +5,9 @@ laid out here in PostgreSQL's binary form, which costs a fraction of what the dr
 the same type: a statement is then prepared once.
 """
 
+import sys
+from array import array
 from collections.abc import Iterable, Sequence
-from itertools import chain, repeat
 from struct import Struct as Layout
 from struct import error as struct_error
 from struct import pack
@@ -17,6 +18,7 @@ from psycopg import DataError
 _HEADER: Final = Layout(">iiIii")
 _LENGTH: Final = Layout(">i")
 _NULL: Final = b"\xff\xff\xff\xff"
+_LENGTH_OF_NUMBER: Final = b"\0\0\0\x08"
 _UUID_LENGTH: Final = "00000010"
 
 
@@ -34,10 +36,21 @@ def numbers(values: Iterable[int | None]) -> Column:
         if None in column:
             parts = [_NULL if value is None else pack(">iq", 8, value) for value in column]
         else:
-            parts = [pack(">" + "iq" * len(column), *chain.from_iterable(zip(repeat(8), column, strict=False)))]
-    except struct_error:
+            parts = [_each_with_its_length(array("q", column))]  # type: ignore[arg-type]
+    except (struct_error, OverflowError):
         raise DataError("a number is out of range") from None
     return _column(1016, 20, len(column), parts)
+
+
+def _each_with_its_length(column: "array[int]") -> bytes:
+    """The numbers, each after the four bytes of its length. To put them there by halves takes half as long as to pack
+    them one by one."""
+    if sys.byteorder == "little":
+        column.byteswap()
+    halves = array("I", column.tobytes())
+    packed = array("I", _LENGTH_OF_NUMBER * (3 * len(column)))
+    packed[1::3], packed[2::3] = halves[::2], halves[1::2]
+    return packed.tobytes()
 
 
 def flags(values: Iterable[bool]) -> Column:

@@ -25,27 +25,26 @@ class Table:
         self._name = name
         self._kinds = [_KINDS[letter] for letter in kinds]
         self._rows = f"unnest({', '.join(f'${place}' for place in range(1, len(kinds) + 1))})"
+        self._insert = f"INSERT INTO {name} ({columns}) SELECT * FROM {self._rows} "
 
     def insert(self, rows: Iterable[Sequence[Any]], on_conflict: str = "") -> list[Statement]:
         """The statement that adds rows; none where there are none to add."""
-        return self._written(
-            f"INSERT INTO {self._name} ({self.columns}) SELECT * FROM {self._rows} {on_conflict}", rows
-        )
+        packed = [*rows]
+        return [Statement(self._insert + on_conflict, self._parameters(packed))] if packed else []
 
-    def update(self, rows: Iterable[Sequence[Any]], *key: str) -> list[Statement]:
+    def update(self, rows: Sequence[Sequence[Any]], *key: str) -> list[Statement]:
         """The statement that writes rows that are there, each found by the columns of its key; none where there are
         none to write. `insert` with `updating` locks each row first, and tells the write-ahead log of that too."""
+        if not rows:
+            return []
         values = ", ".join(f"{column} = k.{column}" for column in self.columns.split(", ") if column not in key)
         of_key = " AND ".join(f"t.{column} = k.{column}" for column in key)
         statement = f"UPDATE {self._name} t SET {values} FROM {self._rows} AS k ({self.columns}) WHERE {of_key}"
-        return self._written(statement, rows)
+        return [Statement(statement, self._parameters(rows))]
 
-    def _written(self, statement: str, rows: Iterable[Sequence[Any]]) -> list[Statement]:
-        packed = [*rows]
-        if not packed:
-            return []
-        parameters = [kind(column) for kind, column in zip(self._kinds, zip(*packed, strict=True), strict=True)]
-        return [Statement(statement, parameters)]
+    def _parameters(self, rows: Iterable[Sequence[Any]]) -> list[Column]:
+        """A parameter for each column."""
+        return [kind(column) for kind, column in zip(self._kinds, zip(*rows, strict=True), strict=True)]
 
 
 def updating(key: str, *columns: str) -> str:
