@@ -131,7 +131,8 @@ CRASHED = b"SWARNING\0C57P02\0Mterminating connection because of crash of anothe
 def test_a_server_that_says_that_it_has_crashed_and_is_gone_is_a_lost_connection(
     new_loop: Callable[[], asyncio.AbstractEventLoop],
 ) -> None:
-    """Its words and the end of the connection come at the same moment: the event loop tells of both once."""
+    """What the server says last and the end of the connection come at the same moment: the event loop tells of both
+    once."""
 
     async def scenario() -> None:
         url = emptied_database()

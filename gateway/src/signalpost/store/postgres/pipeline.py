@@ -8,6 +8,7 @@ to libpq (`pq`), its reading of columns, and its errors.
 import asyncio
 import select
 from collections.abc import Iterable, Sequence
+from itertools import count
 from struct import error as struct_error
 from struct import pack
 from typing import Any, Final, Self
@@ -46,6 +47,7 @@ class Pipeline:
     def __init__(self, libpq: PGconn) -> None:
         self._libpq = libpq
         self._reader = Transformer(_ADAPTERS)
+        self._watch = _Watch(libpq.socket)
         self._prepared: dict[tuple[str, tuple[int, ...]], bytes] = {}
         """The names of what the server has prepared, by statement and types of its parameters."""
         self.prepares = False
@@ -82,10 +84,16 @@ class Pipeline:
     async def _results(self) -> list[PGresult]:
         """The results of all that was sent."""
         found: list[PGresult] = []
-        with _Watch(self._libpq.socket) as watch:
-            while not self._take(found):
-                await watch.news(to_write=self._libpq.flush() != 0)
+        with self._watch as watch:
+            await watch.ready(to_write=self._libpq.flush() != 0)
+            for reads in count(1):
                 self._libpq.consume_input()
+                if self._take(found):
+                    break
+                if not watch.has_more():
+                    await watch.ready(to_write=self._libpq.flush() != 0)
+                elif reads % READS_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
         return found
 
     def _take(self, found: list[PGresult]) -> bool:
@@ -141,14 +149,13 @@ class _Watch:
 
     def __init__(self, socket: int) -> None:
         self._socket = socket
+        self._unread = select.poll()
+        self._unread.register(socket, select.POLLIN)
+
+    def __enter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._is_writing = False
-        self._unread = select.poll()
-        self._unread.register(socket, select.POLLIN)
-        self._in_a_row = 0
-
-    def __enter__(self) -> Self:
         self._loop.add_reader(self._socket, self._tell)
         return self
 
@@ -159,13 +166,12 @@ class _Watch:
         if self._is_writing:
             self._loop.remove_writer(self._socket)
 
-    async def news(self, *, to_write: bool) -> None:
-        """Return once there is something to read (also an end, or an error) or, if so wanted, room to write."""
-        if self._unread.poll(0):
-            self._in_a_row += 1
-            if self._in_a_row % READS_IN_A_ROW == 0:
-                await asyncio.sleep(0)
-            return
+    def has_more(self) -> bool:
+        """Whether there is something to read, be it an end or an error."""
+        return bool(self._unread.poll(0))
+
+    async def ready(self, *, to_write: bool) -> None:
+        """Wait until there is something to read or, if so wanted, room to write."""
         if to_write != self._is_writing:
             self._is_writing = to_write
             if to_write:
