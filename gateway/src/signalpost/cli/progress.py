@@ -1,4 +1,4 @@
-"""Progress bars, apart from the rest of the output: few commands show one, and its library takes long to import."""
+"""Progress bars. They have a module of their own because few commands show one, and importing their library is slow."""
 
 import sys
 

@@ -92,7 +92,7 @@ class Accounts:
         return see_other(f"{ACCOUNT}?done=changed", *(line for line in began.headers if line[0] == "set-cookie"))
 
     async def _end_other(self, request: Request, signed_in: SignedIn, named: str) -> None:
-        """End another session of whoever is signed in. One that has ended already is no fault."""
+        """End another session of the member who is signed in. It is no error if that session has already ended."""
         try:
             digest = bytes.fromhex(named)
         except ValueError:

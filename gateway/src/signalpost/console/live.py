@@ -50,7 +50,7 @@ class Live:
                 yield part
 
     async def _is_signed_in(self, token: str) -> bool:
-        """Whether the session goes on. One that cannot be looked at now is looked at again later."""
+        """Whether the session is still valid. If that cannot be checked now, it is checked again later."""
         try:
             return await self._sign_in.is_signed_in(token)
         except Unavailable:

@@ -165,7 +165,7 @@ class _Reader:
         return default if any(path[: len(each)] == each for each in self._chosen_anew) else place
 
     def _only_type(self, schema: Schema) -> Schema:
-        """A value that may be null is left empty. One that may be a text or something else is typed as a text."""
+        """A value that may be null can be left empty. One that may be a text or something else is typed as text."""
         alternatives = [self._resolved(each) for each in schema.get("anyOf", ()) if each.get("type") != "null"]
         if not alternatives:
             return schema

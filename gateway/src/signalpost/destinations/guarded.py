@@ -1,7 +1,7 @@
-"""A kind that somebody else wrote, held to the interface.
+"""Wraps a kind that somebody else wrote, and makes sure that it keeps to the interface.
 
 The rest of the gateway relies on what it is told: that a call has an address, that what was made is texts, that a
-method returns or raises an `Exception`. Here a kind of another distribution is asked. Whatever else comes of that
+method returns or raises an `Exception`. This module calls the kinds of other distributions. Anything else that they do
 becomes a `BrokenPromise`, which fails the delivery in question and nothing beside it, even if it was `sys.exit()`.
 """
 

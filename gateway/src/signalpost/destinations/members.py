@@ -77,7 +77,8 @@ operator allows them, which is checked when a connection is saved."""
 
 
 def hosted_at(*hosts: str) -> Meta:
-    """What refuses a URL at any other host than the vendor's. One that begins with a dot stands for all below it."""
+    """A check that refuses a URL whose host is not one of the vendor's. A host that begins with a dot stands for all
+    hosts below it."""
     own = ", ".join(f"*{host}" if host.startswith(".") else host for host in hosts)
 
     def check(url: str) -> str:

@@ -1,4 +1,4 @@
-"""The audit: who did what to which object, from where, and what came of it. Each entry follows the one before.
+"""The audit: who did what to which object, from where, and with what result. Each entry is chained to the one before.
 
 Two chains run through the entries, so that nobody can change one unnoticed.
 

@@ -19,7 +19,7 @@ MAX_DEPTH: Final = 16
 MAX_VALUES: Final = 1000
 """How many values there can be in all, objects and lists counted."""
 MAX_FILLED_BYTES: Final = 1 << 20
-"""How large what comes of it can be; an event is not larger either (C13)."""
+"""Maximum size of the result in bytes; an event is not larger either (C13)."""
 
 Fill: TypeAlias = Callable[[Subject, Escape], Any]
 """Makes a value for a subject. Raises TemplateError."""

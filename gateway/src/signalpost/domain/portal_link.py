@@ -1,4 +1,4 @@
-"""Links with which a customer gets at their own subscriptions, in pages that a tenant may show inside its own.
+"""Links that let a customer see their own subscriptions, on pages that a tenant may embed in its own.
 
     made ──opened, once, within `OPEN_WITHIN`──▶ in use: one session ──▶ ended: revoked, or at `ends_at`
       └──not opened in time──▶ ended
@@ -217,7 +217,7 @@ class PortalLink(Struct, frozen=True, kw_only=True):
         return self.opened_at is None and self.revoked_at is None and now < self.open_until
 
     def is_in_use(self, now: int) -> bool:
-        """Whether a session that came of it is still good."""
+        """Whether the session that the link began is still valid."""
         return self.opened_at is not None and self.revoked_at is None and now < self.ends_at
 
     def state(self, now: int) -> LinkState:

@@ -1,8 +1,8 @@
 """What filters do to the value of a placeholder: `{{ document.expiryDate | days: -30 | date: "%d.%m.%Y" }}`.
 
-A filter is looked up, and its arguments are checked, when its template is read; what comes of that is a function from
-one value to the next. Every filter but `default` leaves a value that is empty as it is. A filter takes time linear in
-its value, knows no locale, and fails with a `TemplateError` alone.
+When a template is read, each filter is looked up and its arguments are checked; the result is a function from one value
+to the next. Every filter but `default` leaves a value that is empty as it is. A filter takes time linear in its value,
+knows no locale, and fails with a `TemplateError` alone.
 
 | filter | takes | makes |
 | --- | --- | --- |

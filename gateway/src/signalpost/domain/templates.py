@@ -36,7 +36,7 @@ from signalpost.domain.values import written
 MAX_CHARACTERS: Final = 4096
 """How long a template can be."""
 MAX_FILLED_CHARACTERS: Final = 65_536
-"""How long what comes of it can be."""
+"""Maximum length of the result."""
 MAX_PLACEHOLDERS: Final = 64
 MAX_FILTERS: Final = 8
 """How many one placeholder can have."""

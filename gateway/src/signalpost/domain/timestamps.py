@@ -24,7 +24,7 @@ def format_timestamp(at: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _second(seconds: int) -> str:
-    # Most times that are written are of a few seconds, and the calendar is what takes long.
+    # Most timestamps that are written are within the same few seconds, and the calendar is the slow part.
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 

@@ -83,7 +83,7 @@ class Engine:
         """Set by each commit of an erasure."""
         self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
         self.turns = LoopTurns(host.cpu)
-        """Turns of tenants at what takes the event loop long."""
+        """Tenants take these turns for long work on the event loop."""
         self._tests = 0
         """Test deliveries that are in flight."""
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
@@ -261,8 +261,8 @@ class Engine:
         self._committer.check(tenant_id, queue, most)
 
     async def test(self, subscription: Subscription, event: Event) -> Outcome:
-        """Send a sample event to an endpoint now, beside everything else. One that is delivered is a success of the
-        endpoint: it closes its breaker (C16). Raises TooMany."""
+        """Send a sample event to an endpoint now, outside the log. If it is delivered, that counts as a success of the
+        endpoint and closes its breaker (C16). Raises TooMany."""
         if self._tests >= MAX_TESTS:
             raise TooMany(
                 "too_many_tests",

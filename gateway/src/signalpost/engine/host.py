@@ -21,4 +21,4 @@ class Host(Struct, frozen=True, kw_only=True):
     cpu: Callable[[], float] = thread_time
     """The seconds of CPU that the event loop's thread has spent."""
     hear_time: Callable[[int, int], None] = _ignore_time
-    """Is told what the database's time was, and within how many µs, for clocks that follow it."""
+    """Called with the database's time, and with how many µs that took, for clocks that follow it."""

@@ -70,7 +70,7 @@ class LaneNow(Struct, frozen=True, omit_defaults=True):
     oldest_due: int | None = None
     """When the first delivery that awaits a retry is due, µs since the epoch; None if none does."""
     trouble: str | None = None
-    """A sentence: what keeps everything from being sent, beside the endpoint; None if nothing is known to."""
+    """A sentence: what blocks all sending, other than the endpoint; None if nothing does, as far as is known."""
     asked_to_wait_until: int | None = None
     """When the time ends that the endpoint asked for with `Retry-After`, µs since the epoch; None if it did not."""
     rate_limited_until: int | None = None

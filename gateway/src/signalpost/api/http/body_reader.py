@@ -1,7 +1,7 @@
-"""Reads bodies that take long on a thread of their own, one at a time, in turns between tenants.
+"""Parses large bodies on a thread of its own, one at a time, in turns between tenants.
 
-What takes long keeps the event loop from the interpreter, or from its core. So the thread rests again and again, and
-after each body (`runtime/resting_turns.py`).
+A long computation on a thread keeps the interpreter, or the core, from the event loop. So the thread rests again and
+again, and after each body (`runtime/resting_turns.py`).
 """
 
 from collections.abc import Callable

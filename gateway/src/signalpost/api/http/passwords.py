@@ -21,7 +21,7 @@ HASH_BYTES: Final = 32
 MAX_WAITING: Final = 32
 """How many may wait for their turn. The last of them waits a few seconds."""
 _NOBODYS: Final = "$argon2id$v=19$m=19456,t=2,p=1$q8Jmp05prpucpwrQWjawyQ$gQrKK9vBnwM/hKoJVS2Z1WFCd+10whS0ryuHPSE2/N4"
-"""Checked where there is no password, so that an account that is not there takes as long as any other."""
+"""Checked if there is no password, so that the answer takes as long as for an account that exists."""
 T = TypeVar("T")
 
 

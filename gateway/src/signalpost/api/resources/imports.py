@@ -50,7 +50,7 @@ LINES_IN_A_ROW = 64
 BYTES_IN_A_ROW = 64 * 1024
 """After so many lines, or bytes of a body, others have their turn."""
 REFUSED_COST = 16
-"""To refuse a line and to say why takes as long as to answer so many that are right."""
+"""Refusing a line and saying why takes as long as answering this many correct ones."""
 ANSWERED_IN_A_ROW = 256
 """After so many answers others have their turn."""
 _BLANK_LINES = re.compile(rb"\s*\n")

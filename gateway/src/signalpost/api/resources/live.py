@@ -102,7 +102,7 @@ class _Stream:
             gone.cancel()
 
     def _may_go_on(self) -> bool:
-        """Whether the key is still good for the tenant. One that cannot be checked now is checked again later."""
+        """Whether the key is still good for the tenant. If that cannot be checked now, it is checked again later."""
         if self._services.directory.tenant_with(self._context.tenant_id) is None:
             return False
         try:

@@ -201,7 +201,7 @@ class RequestContext:
     # --- Body ---------------------------------------------------------------------------------------------------------
 
     async def body(self) -> bytes:
-        """The whole body. Raises TooLarge before more than the limit is read, Unparseable where it takes too long."""
+        """The whole body. Raises TooLarge before more than the limit is read, and Unparseable if it takes too long."""
         if self._content is None:
             # Most are here by now, and a limit on the time costs a twentieth of a small call.
             self._content = await (self._read() if self.request.has_arrived else self._read_in_time())
@@ -229,8 +229,8 @@ class RequestContext:
         return b"".join(parts)
 
     async def arriving(self) -> AsyncIterator[bytes]:
-        """The body as it comes, however long that takes as long as it goes on. Raises Unparseable where it stops coming
-        before its end."""
+        """The body in parts, as they arrive. It may take any time as long as parts keep arriving. Raises Unparseable if
+        it breaks off."""
         idle, more = self.services.idle_seconds, True
         while more:
             try:
@@ -313,7 +313,7 @@ class RequestContext:
         return ChangeRequest(body, query, idempotency)
 
     async def turn(self) -> None:
-        """Wait until the next slice of something that takes the event loop long may be done."""
+        """Wait until the next slice of long work on the event loop may be done."""
         await self.services.engine.turns.turn(self.tenant_id)
 
     def new_id(self) -> str:

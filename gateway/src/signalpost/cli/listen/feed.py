@@ -1,8 +1,7 @@
-"""Reads a gateway's feed of events without losing one, whatever becomes of the connection.
+"""Reads a gateway's feed of events without losing any, even if the connection breaks.
 
-Where it stands is a number alone: the sequence of the last event that was done with. A connection that is lost is made
-again until the gateway answers, and the feed is read on from there. Events that the retention removed meanwhile are
-reported as missed.
+Its position is a single number: the sequence of the last event that was handled. It reconnects until the gateway
+answers, and reads on from there. Events that the retention removed meanwhile are reported as missed.
 """
 
 import asyncio

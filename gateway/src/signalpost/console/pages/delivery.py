@@ -52,7 +52,7 @@ class View(Struct, frozen=True):
     others: Sequence[Delivery]
     """What happened to the event elsewhere."""
     checked: SignatureVerdict | None = None
-    """What came of the signature that was just checked."""
+    """The result of the signature check that was just made."""
 
 
 async def view(visit: Visit) -> View:
@@ -148,8 +148,8 @@ async def check(visit: Visit) -> ShownOnce:
 
 
 async def checked(visit: Visit) -> SignatureVerdict:
-    """What comes of the signature that was typed. Where no body was, it is of this event's, if the visitor may read
-    that."""
+    """Check the signature that was typed. If no body was typed, check it for this event's body, which the visitor must
+    be allowed to read."""
     of, body = visit.params["id"], visit.form.get("body", [""])[0]
     if not body:
         event_id = visit.params["eventId"]

@@ -21,7 +21,8 @@ SHOWN = "50"
 class View(Struct, frozen=True):
     data: Sequence[LogEntry]
     arrivals: Mapping[int, EventArrivals]
-    """What became of each, by its sequence. One that the retention took a moment ago is missing."""
+    """How many subscriptions got each event, by its sequence. An event that the retention has just removed is
+    missing."""
     older: int | None
     is_first: bool
     same: str

@@ -73,7 +73,7 @@ def _said(visit: Visit, kind: Destination) -> dict[str, Any]:
 
 
 async def preview(visit: Visit) -> ShownOnce:
-    """What would become of the last events, before anything is saved."""
+    """What the subscription would make of the last events, before anything is saved."""
     kind = await _find(visit)
     found = await previews(visit, kind.kind, _said(visit, kind))
     return ShownOnce("from_scratch.html", msgspec.structs.replace(await view(visit), previews=found))

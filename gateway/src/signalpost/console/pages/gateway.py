@@ -1,4 +1,4 @@
-"""Is the gateway well, and how is it set?"""
+"""Is the gateway healthy, and what are its settings?"""
 
 from collections.abc import Sequence
 

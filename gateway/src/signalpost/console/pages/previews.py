@@ -24,7 +24,7 @@ class Looked(Struct, frozen=True):
 
 class Previews(Struct, frozen=True):
     looked: Sequence[Looked]
-    """What would become of the last events of its types, newest first."""
+    """What the subscription would make of the last events of its types, newest first."""
     shown: Looked
     """The one of them whose request is shown: the newest that is wanted, if any is."""
 

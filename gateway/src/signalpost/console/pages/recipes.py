@@ -114,7 +114,7 @@ def _value(text: str) -> Any:
 
 
 async def preview(visit: Visit) -> ShownOnce:
-    """What would become of the last events of the types that the recipe wants: the request, or why there is none."""
+    """What the subscription would make of the last events that the recipe wants: the request, or why there is none."""
     kind, preset = await _find(visit)
     body = {**_filled_in(visit, preset), "connection": visit.given("connection")}
     found = await previews(visit, kind.kind, body)

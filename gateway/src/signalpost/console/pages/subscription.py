@@ -84,7 +84,7 @@ async def view(visit: Visit) -> View:
 
 
 async def _form(visit: Visit, subscription: Subscription) -> SchemaForm | None:
-    """The config of a subscription as a form. One that was sent says all of it."""
+    """The config of a subscription as a form. What a visitor sent replaces all of it."""
     if subscription.config is UNSET:
         return None
     kind = next((each for each in await kinds(visit) if each.kind == subscription.kind), None)

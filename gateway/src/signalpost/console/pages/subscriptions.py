@@ -46,7 +46,7 @@ class NewView(Struct, frozen=True):
     chosen: Sequence[str]
     headers: Sequence[tuple[str, str]]
     test: TestResult | None = None
-    """What came of the test that was just sent."""
+    """The result of the test that was just sent."""
     types: Sequence[str] = tuple(BY_WIRE)
 
 

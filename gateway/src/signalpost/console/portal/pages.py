@@ -156,7 +156,7 @@ class OneDelivery(Struct, frozen=True):
     body: str | None
     """The event as it is sent, indented; None for whom that is not shown to."""
     checked: SignatureVerdict | None = None
-    """What came of the signature that was just checked."""
+    """The result of the signature check that was just made."""
 
 
 async def view_delivery(visit: Visit) -> OneDelivery:

@@ -58,9 +58,9 @@ class Standing(Struct, frozen=True, kw_only=True):
     disabled_at: int | None = None
     disabled_because: str | None = None
     waits_since: int | None = None
-    """When the oldest event was made that waits; None if that is not known."""
+    """When the oldest waiting event was made; None if that is not known."""
     kept_until: int | None = None
-    """When the retention removes that one."""
+    """When the retention removes that event."""
 
 
 class Attention(Struct, frozen=True):
@@ -101,7 +101,7 @@ def attention(standing: Standing, now: int) -> Attention | None:
 
 
 def _kept(standing: Standing, now: int) -> str:
-    """Until when somebody can mend it without a loss."""
+    """Until when somebody can fix it without losing an event."""
     if standing.kept_until is None:
         return ""
     if standing.kept_until <= now:

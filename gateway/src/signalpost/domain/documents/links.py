@@ -88,7 +88,7 @@ class Links:
 
     def put_into(self, document: bytes, row: DocumentRow, tenant_id: int, at: int) -> bytes:
         """The JSON of a document, which is kept as `row`, with links that are made at `at`."""
-        # To look through the JSON takes as long as the rest of a small change, so the row is asked first.
+        # Looking through the JSON takes as long as the rest of a small change, so the row is asked first.
         if row.last_number is None or _NO_LINK not in document:
             return document
         shown, shown_at, linked = self._last

@@ -77,7 +77,7 @@ class Connectors:
         random: Random,
         turns: LoopTurns,
     ) -> None:
-        """`turns` are those at what takes the event loop long."""
+        """`turns` are those for long work on the event loop."""
         self._transport = transport
         self.line = VendorTransport(transport)
         """Where calls to vendors go out."""

@@ -1,4 +1,4 @@
-"""Has a vendor revoke the gateway's credentials when somebody disconnects a connection.
+"""Asks a vendor to revoke the gateway's credentials when somebody disconnects a connection.
 
     hold back ──▶ commit: the connection forgets ──▶ tell the vendor, with what was held ──▶ say what came of it
         └──────── not committed: go on as before

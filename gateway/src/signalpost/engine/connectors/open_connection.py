@@ -188,7 +188,8 @@ class OpenConnection:
 
     @property
     def secrets(self) -> Secrets:
-        """Everything that must not be shown: as of now, and before the last change, since calls may be on their way."""
+        """Every secret that must not be shown: the present ones, and those before the last change, because calls with
+        them may be in flight."""
         opened = () if self.opened is None else self.opened.secrets
         found = (*opened, *self._former_secrets, *self.tokens.secrets)
         if found != self._secrets[0]:

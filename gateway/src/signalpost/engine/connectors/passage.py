@@ -21,7 +21,7 @@ class Passage:
 
     @property
     def pace(self) -> Pace:
-        """The pace of its calls, as of now."""
+        """The present pace of its calls."""
         if self.connection.opened is not self._opened:
             self.leave()
             self._pace = self._begin(self.connection.opened)

@@ -176,8 +176,8 @@ class Tokens:
             self._token.was_let_in = True
 
     def refuse(self, authorization: str | None, detail: str) -> bool:
-        """The vendor did not take an authorisation. Returns whether the call says nothing of its event: a token had
-        ended, or a person has to fix the connection. One that was new is a failure like others."""
+        """The vendor did not accept an authorisation. Returns whether that says nothing about the event: a token had
+        expired, or a person has to fix the connection. If the token was new, it is a failure like any other."""
         if not self.are_needed and authorization != self.authorization:
             return True  # it was replaced meanwhile
         if not self.are_needed:

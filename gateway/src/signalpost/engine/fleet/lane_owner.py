@@ -23,7 +23,8 @@ from signalpost.runtime.tasks import Tasks
 from signalpost.store.fleet import Beat, FleetStore, NodeRole
 
 LANES_AT_ONCE = 250
-"""How many lanes one claim takes. Their rows are in memory beside the lanes that are made of them, so they are few."""
+"""How many lanes one claim takes. It is few, because their rows are in memory together with the lanes that are made of
+them."""
 AGAIN_AFTER = 0.5
 """Seconds to wait after a pass that failed."""
 

@@ -1,5 +1,5 @@
-"""Disables subscriptions whose endpoint failed for days, or whose vendor refuses one event after the other. It uses a
-command with the version that it knew, so that it never overrules somebody who changes the subscription meanwhile."""
+"""Disables subscriptions whose endpoint has failed for days, or whose vendor rejects one event after the other. It uses
+a command with the version that it knew, so that it never overrules somebody who changes the subscription meanwhile."""
 
 from signalpost.commands.subscriptions import DisableSubscription
 from signalpost.domain.delivery.breaker import is_given_up
@@ -23,7 +23,7 @@ class AutoDisable:
         self._tasks = tasks
         self._after = after_days * DAY
         self._asked: set[LaneWorker] = set()
-        """Lanes whose subscription is being disabled."""
+        """Lanes whose subscriptions are being disabled."""
 
     def consider(self, worker: LaneWorker) -> None:
         """Disable the subscription of a lane whose endpoint has just failed, if it has failed for long enough."""

@@ -1,4 +1,4 @@
-"""What carries a lane's deliveries to where they go, and what may keep a lane from sending.
+"""Carriers, which deliver a lane's events, and gates, which may keep a lane from sending.
 
 The signed webhook is carried straight to the transport. Every other kind of destination is carried by a courier
 (`engine/connectors/courier.py`), and its lane asks a gate before it sends.
@@ -21,9 +21,9 @@ from signalpost.store.connections import ConnectionStore
 NEVER: Final = 1 << 62
 """The time of a send that has to wait until something else happens."""
 SLICE_BYTES: Final = 64 * 1024
-"""How much of a large event is signed in one turn: that takes 0.15 ms."""
+"""How many bytes of a large event are signed in one turn, which takes 0.15 ms."""
 MAX_REMEMBERED: Final = 2_000
-"""The number of documents for which a lane remembers what was made: more than it leaves unrecorded."""
+"""For how many documents a lane remembers what was made. It is more than a lane leaves unrecorded."""
 
 
 class Gate(Protocol):
@@ -31,7 +31,7 @@ class Gate(Protocol):
 
     @property
     def trouble(self) -> str | None:
-        """A sentence for people: what keeps everything from being sent; None if nothing is known to."""
+        """A sentence for people: what blocks all sending; None if nothing does, as far as is known."""
         ...
 
     def ready_at(self, now: int) -> int:
@@ -40,11 +40,11 @@ class Gate(Protocol):
         ...
 
     def try_again(self) -> None:
-        """A person may have fixed what was wrong."""
+        """Try again now, because a person may have fixed what was wrong."""
         ...
 
     def wake(self) -> None:
-        """Let lanes ask again that were turned away without a time."""
+        """Let lanes ask again that were refused without a time."""
         ...
 
 
@@ -69,7 +69,7 @@ class Carrier(Protocol):
 
 
 class Made:
-    """What the deliveries of one lane made, by document, as they said it.
+    """What the deliveries of one lane made at the vendor, by document.
 
     The store has what was recorded. A change is kept here until the lane is recorded, which writes it in the same
     transaction as the delivery's end: so a crash repeats the delivery, and it knows as much as before.
@@ -110,34 +110,33 @@ class Carriers(Protocol):
     """Knows how each subscription's deliveries are carried."""
 
     def gate(self, subscription: Subscription, user: GatedLane) -> Gate | None:
-        """What a lane asks before it sends, in place of what it asked before; None for one that may send whenever its
-        endpoint takes it."""
+        """A new gate for a lane, in place of its earlier one; None for a lane that needs no permission."""
         ...
 
     def leave(self, user: GatedLane) -> None:
-        """A lane asks no more."""
+        """A lane has left: it will ask no more."""
         ...
 
     def carrier(self, subscription: Subscription, gate: Gate | None, made: Made | None) -> Carrier:
-        """`made` is there if the lane has a gate."""
+        """The carrier of a subscription's lane. `made` is given if the lane has a gate."""
         ...
 
     def made(self, subscription: Subscription) -> Made: ...
 
     async def close(self, grace: float) -> None:
-        """Make no further calls. Let attempts end for `grace` seconds, interrupt the others, and let all come to their
-        outcome."""
+        """Make no further calls. Let attempts end for `grace` seconds, interrupt the others, and wait for the outcome
+        of all."""
         ...
 
 
 class WebhookCarrier:
-    """Carries an event to an endpoint as the signed webhook. To sign a large one takes the event loop long, so that is
-    done in slices, in turns with all else that takes long."""
+    """Carries an event to an endpoint as the signed webhook. Signing a large one is long work for the event loop, so it
+    is done in slices, in turns with other long work."""
 
     def __init__(
         self, subscription: Subscription, transport: Transport, clock: Clock, turns: LoopTurns, attempts: Tasks
     ) -> None:
-        """`attempts` runs what signs large events."""
+        """`attempts` runs the tasks that sign large events."""
         self._webhook = Webhook(subscription)
         self._tenant_id = subscription.tenant_id
         self._transport = transport

@@ -1,12 +1,12 @@
 """Decides which lane sends next, and sends: lanes take turns, what is in flight is bounded, work is done in small
 slices.
 
-A lane gets a turn when it may have something to do: an event that it wants was committed, an attempt ended, a time has
-come, it was changed. Its turn makes due retries ready, takes in what follows in the log, and sends a few; a lane with
-more to do goes to the end of the queue (`domain/delivery/turns.py`). Where no slot is free for it
+A lane gets a turn when it may have something to do: an event that it wants was committed, an attempt ended, a retry is
+due, or its subscription changed. Its turn makes due retries ready, takes in what follows in the log, and sends a few; a
+lane with more to do goes to the end of the queue (`domain/delivery/turns.py`). Where no slot is free for it
 (`domain/delivery/slots.py`) it waits until one is.
 
-When an attempt has ended, its slot is freed, `outcomes.py` handles what came of it, and the lane gets its next turn.
+When an attempt has ended, its slot is freed, `outcomes.py` handles its outcome, and the lane gets its next turn.
 
 Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes the results.
 """
@@ -47,9 +47,9 @@ REQUEST_COST = 16
 more."""
 BYTES_PER_COST_UNIT = 768
 MAX_SKIPPED_AT_ONCE = 1_000
-"""A lane with so many unrecorded attempts takes nothing more in that its conditions may not want."""
+"""A lane with this many unrecorded attempts takes in no more events that its condition may exclude."""
 CONDITION_COST = 4
-"""How many units it costs to find that an event does not meet a condition, and to note that."""
+"""Units that it costs to find out that an event does not meet a condition, and to note that."""
 PAGE_WANTED_BELOW = 256
 """A lane with more than so many open deliveries does not read a page yet, since it could take in only a part of it."""
 BEHIND_FROM = MAX_TURN_COST // REQUEST_COST
@@ -84,7 +84,7 @@ class Dispatcher:
         self._slots = process_slots(limits)
         self._slots_of: dict[int, Trees] = {}
         self._freed = 0
-        """How many slots may have come free since lanes that wait for one last got some."""
+        """How many slots may have become free since waiting lanes last got some."""
         self._spent = 0
         """How many units this slice has taken."""
         self._scheduled = False
@@ -102,7 +102,7 @@ class Dispatcher:
         return EndpointSlots(self._limits, tenant)
 
     def bound_tenant(self, tenant_id: int) -> None:
-        """Take up how many attempts of a tenant may be in flight, after that was changed."""
+        """Apply a change of how many attempts of a tenant may be in flight."""
         slots, most = self._slots_of.get(tenant_id), self._most_of(tenant_id)
         if slots is not None and slots.every.most != most:
             bound(slots, most)
@@ -110,7 +110,8 @@ class Dispatcher:
             self._schedule()
 
     def bound_tenants(self) -> None:
-        """Take up how many attempts of each tenant may be in flight, as lanes and nodes come and go."""
+        """Work out again how many attempts of each tenant may be in flight, because lanes or nodes have come or
+        gone."""
         for tenant_id in self._slots_of:
             self.bound_tenant(tenant_id)
 
@@ -125,11 +126,11 @@ class Dispatcher:
             self._schedule()
 
     def go_on(self) -> None:
-        """Attempts may start again, or more of them."""
+        """Start attempts again, or more of them."""
         self._schedule()
 
     def stop(self) -> None:
-        """Start nothing more."""
+        """Start no more attempts."""
         self._stopped = True
         self._reader.stop()
 
@@ -252,7 +253,7 @@ class Dispatcher:
         self.give_turn(worker)
 
     def _take_page(self, worker: LaneWorker, page: LogPart) -> None:
-        """Take the page in at once: others may fill the cache before the lane has its turn."""
+        """Take the page in at once, because other lanes may push it out of the cache before this lane has its turn."""
         self._on_end(worker.subscription.tenant_id, page.last)
         if page.floor > worker.lane.head + 1:
             self._skip_removed(worker, page.floor - 1)
@@ -268,7 +269,7 @@ class Dispatcher:
         self._on_change(worker)
 
     def _skip_removed(self, worker: LaneWorker, up_to: int) -> None:
-        """Go on behind what the retention removed before the lane read it, and say so."""
+        """Skip what the retention removed before the lane read it, and log that."""
         lost = worker.lane.abandon(up_to)
         worker.note_lost(lost)
         self._on_change(worker)
@@ -331,13 +332,13 @@ class Dispatcher:
         worker.carrier.carry(event, delivery, partial(self._done, worker, subscription.url, delivery, event.id))
 
     def _put_off(self, worker: LaneWorker, delivery: Delivery, due: int) -> None:
-        """Have a delivery wait for as long as its subscription says. Nothing was tried, and nothing is counted."""
+        """Let a delivery wait for the delay of its subscription. Nothing was tried, so nothing is counted."""
         self._free_slot(worker)
         worker.settle(delivery, waits_until(delivery, due))
         self._move_on(worker)
 
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
-        """The event of a delivery was read, for which a slot was taken before."""
+        """The event of a delivery was read. Its slot was taken before."""
         worker.rate_limit.promised -= 1
         if worker.hold is not NOT_HELD or not worker.is_active or not self._owner.may_start():
             self._take_back(worker, delivery)
@@ -364,7 +365,7 @@ class Dispatcher:
         self._move_on(worker)
 
     def _move_on(self, worker: LaneWorker) -> None:
-        """Have what came of a delivery recorded, and give the lane its next turn."""
+        """Note that the lane has a result to record, and give it its next turn."""
         self._on_change(worker)
         self.give_turn(worker)
 

@@ -28,7 +28,7 @@ class LanesOverview:
         self.subscriptions: Counter[str] = Counter()
         """How many subscriptions are in each state."""
         self.lag: Counter[str] = Counter()
-        """How many events lanes have yet to settle, by the status of the subscription: events of a paused one wait on
+        """How many events lanes have not settled yet, by the status of the subscription: those of a paused one wait on
         purpose."""
         self.lag_most: dict[str, int] = dict.fromkeys(STATUSES, 0)
         self.waiting: Counter[str] = Counter()
@@ -71,7 +71,7 @@ def _state(worker: LaneWorker) -> str:
 
 
 def now_of(worker: LaneWorker, last: int, now: int) -> LaneNow:
-    """What only its owner knows of a lane. `last` is the last sequence of its tenant's log."""
+    """What only the owner of a lane knows about it. `last` is the last sequence of its tenant's log."""
     held_up = worker.held_up(now)
     return LaneNow(
         unread=worker.unread(last),
@@ -107,9 +107,9 @@ class LaneView(Struct, frozen=True):
     standing: LaneStanding
     tenant_is_paused: bool
     waits_since: int | None = None
-    """When the oldest event was made that waits, µs since the epoch; None where nothing waits, or nobody asked."""
+    """When the oldest waiting event was made, µs since the epoch; None if nothing waits, or if nobody asked."""
     kept_until: int | None = None
-    """When the retention removes that one."""
+    """When the retention removes that event."""
 
     @property
     def status(self) -> str:
@@ -117,7 +117,7 @@ class LaneView(Struct, frozen=True):
 
     @property
     def trouble(self) -> str | None:
-        """A sentence: what keeps everything from being sent, beside the endpoint; None if nothing is known to."""
+        """A sentence: what blocks all sending, other than the endpoint; None if nothing does, as far as is known."""
         return self.standing.now.trouble if self.standing.has_node else NO_NODE
 
     @property
@@ -154,7 +154,7 @@ class LaneView(Struct, frozen=True):
 
     @property
     def needs(self) -> Standing:
-        """What is known of whether it needs somebody."""
+        """What is known for deciding whether it needs somebody's attention."""
         health = self.standing.health
         return Standing(
             status=self.status,

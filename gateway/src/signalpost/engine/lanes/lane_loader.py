@@ -1,5 +1,5 @@
-"""Reads lanes from the store: all of them at the start, and one more than once if another owner wrote it or its order
-was changed."""
+"""Reads lanes from the store: all of them at the start, and single ones again if another owner wrote them or their
+order was changed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,9 +15,10 @@ from signalpost.store.lanes import LaneRow
 from signalpost.store.store import Store
 
 LANES_AT_ONCE = 100
-"""How many lanes one read brings. Their rows are in memory beside the lanes that are made of them, so they are few."""
+"""How many lanes one read loads. It is few, because their rows are in memory together with the lanes that are made of
+them."""
 TRY_AGAIN_AFTER = 0.5
-"""Seconds to wait where a lane could not be read."""
+"""Seconds to wait before a lane that could not be read is read again."""
 LOOK_AGAIN_AFTER = 0.02
 """Seconds between two looks at whether the last attempt of a lane has ended."""
 
@@ -29,7 +30,7 @@ class LaneLoader:
         self._bounds = bounds
 
     async def load(self, subscriptions: Sequence[Subscription]) -> AsyncIterator[tuple[Subscription, LaneRow]]:
-        """Every lane that the store has. Raises Unavailable where it cannot be read."""
+        """Every lane that the store has. Raises Unavailable."""
         for begin in range(0, len(subscriptions), LANES_AT_ONCE):
             part = subscriptions[begin : begin + LANES_AT_ONCE]
             rows = await self._store.lanes.load([wanted_lane(each, self._bounds) for each in part])
@@ -38,8 +39,8 @@ class LaneLoader:
                     yield subscription, row
 
     async def load_again(self, worker: LaneWorker) -> LaneRow | None:
-        """The row of a lane that is held for it, once nothing of the lane is in flight or unrecorded; None if its
-        subscription was deleted. Tries until the store can be read."""
+        """The row of a lane that is held for a reload, read once nothing of the lane is in flight or unrecorded. None
+        if its subscription was deleted. Retries until the store can be read."""
         while True:
             while worker.lane.in_flight:
                 await asyncio.sleep(LOOK_AGAIN_AFTER)
@@ -55,7 +56,7 @@ class LaneLoader:
             if row is None or worker.hold is Hold.GONE:
                 return None
             if worker.is_recorded and worker.version == version:
-                return row  # nothing was written or asked for since it was read
+                return row  # nothing was written or requested since the read
 
 
 def _note_unread(worker: LaneWorker, error: Exception) -> None:

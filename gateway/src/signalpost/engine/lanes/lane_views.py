@@ -18,7 +18,7 @@ from signalpost.store.lanes import LaneNow, LaneStanding
 from signalpost.store.store import Store
 
 LOOKED_AT_IN_A_ROW = 32
-"""After so many lanes others have their turn: to look at one takes some 10 µs."""
+"""Number of lanes to look at before others get the event loop; each takes some 10 µs."""
 
 
 class LaneViews:
@@ -31,8 +31,8 @@ class LaneViews:
         paused_tenants: AbstractSet[int],
         turns: LoopTurns,
     ) -> None:
-        """`workers` are the lanes that this node owns, and `paused_tenants` the numbers of all that are paused, as
-        they are whenever somebody looks."""
+        """`workers` are the lanes that this node owns, and `paused_tenants` the paused tenants. Both are kept up to
+        date by others."""
         self._store = store
         self._clock = clock
         self._workers = workers
@@ -45,7 +45,8 @@ class LaneViews:
         return self._workers[subscription.number].lane.head
 
     async def head_of(self, subscription: Subscription) -> int | None:
-        """The last sequence that the subscription's lane took in, as far as it is known; None where it was deleted."""
+        """The last sequence that the subscription's lane took in, as far as this node knows; None if the subscription
+        was deleted."""
         worker = self._workers.get(subscription.number)
         return worker.lane.head if worker is not None else await self._store.lanes.head(subscription)
 
@@ -74,8 +75,8 @@ class LaneViews:
     async def glances(self, subscriptions: Sequence[Subscription], off_loop: Executor) -> list[LaneView]:
         """The health of all lanes of a tenant without their next attempts. Raises Unavailable.
 
-        A thread looks at them, while the event loop delivers. It reads numbers and frozen values alone, so it sees each
-        of them as it is at some moment."""
+        A thread looks at them while the event loop delivers. It only reads numbers and frozen values, so it sees each
+        as it was at some moment."""
         loop = asyncio.get_running_loop()
         return await self._completed(subscriptions, await loop.run_in_executor(off_loop, self._here, subscriptions))
 
@@ -101,8 +102,8 @@ class LaneViews:
         ]
 
     async def dated(self, views: Sequence[LaneView], kept: int) -> list[LaneView]:
-        """The same lanes of one tenant, which keeps its events for so long (µs), with since when and until when what
-        waits there is kept. The store is asked once, if something waits. Raises Unavailable."""
+        """The same lanes of one tenant, with the time of their oldest waiting event and until when it is kept. The
+        tenant keeps its events for `kept` µs. Raises Unavailable."""
         asked = [view.subscription for view in views if view.lag + view.waiting]
         if not asked:
             return [*views]

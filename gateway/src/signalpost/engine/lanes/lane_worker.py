@@ -1,4 +1,4 @@
-"""A lane at work: what its owner keeps in memory beside the lane itself.
+"""A lane at work: what its owner keeps in memory in addition to the lane itself.
 
 Who decides. The lane decides *which* delivery is next; the worker decides *whether* one may go: the subscription's
 status, the breaker, the endpoint's concurrency, its rate limit, a wait that it asked for, how much is sent and not yet
@@ -10,9 +10,9 @@ States (`lane_states.py`). `turn` says whether it waits for the dispatcher, `pro
 What is authoritative. The store's row at `version` is. The lane, its health, `attempts`, `retries` and the replays are
 what the store will have once `begin_write` took them and the write succeeded.
 
-On failure. A write that fails is repeated as it is. One that finds another version was another owner's lane: the worker
-is held and restored from the store; what it had not recorded is gone from memory, and is sent again under the same
-numbers. A crash does the same to all.
+On failure. A write that fails is repeated as it is. If a write finds another version, another owner has the lane: the
+worker is held and restored from the store. What it had not recorded is gone from memory, and is sent again under the
+same numbers. A crash does the same to all lanes.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class LaneWorker(LaneStates):
         self._carrier: Carrier | None = None
         self._made: Made | None = None
         self.gate = carriers.gate(subscription, self)
-        """What it asks before it sends; None if it need not ask."""
+        """What the lane asks for permission before it sends; None if it needs none."""
         self.slots = slots
         self.concurrency = concurrency.FIRST
         self.tenant_is_paused = False
@@ -79,11 +79,11 @@ class LaneWorker(LaneStates):
         self.timer_at = NEVER
         """When `timer` gives the lane a turn."""
         self.retries: dict[int, RequestedRetry] = {}
-        """Retries by hand that are not acted upon yet, by number: a lane that is loaded again may hear of one twice,
-        from the store and from its commit."""
+        """Retries by hand that the lane has not acted on yet, by number: a lane that is loaded again may hear of one
+        twice, from the store and from its commit."""
         self._retries_held: dict[int, list[RequestedRetry]] = {}
-        """Retries by hand, by sequence, that were asked for while an attempt was in flight and are acted upon once it
-        has ended. The store keeps their rows until then, so a restart brings them again."""
+        """Retries by hand, by sequence, that were requested while an attempt was in flight. The lane acts on them once
+        it has ended. The store keeps their rows until then, so a restart finds them."""
         self.retries_done: list[int]
         self.attempts: list[AttemptRow]
         self.unrecorded = 0
@@ -98,7 +98,7 @@ class LaneWorker(LaneStates):
 
     @property
     def carrier(self) -> Carrier:
-        """Carries its deliveries to where they go. It is prepared with the first, since many lanes send nothing soon
+        """What delivers the lane's events. It is made for the first delivery, because many lanes send nothing soon
         after a start."""
         if self._carrier is None:
             if self._made is None and self.gate is not None:
@@ -130,7 +130,7 @@ class LaneWorker(LaneStates):
     # --- The log and the subscription ---------------------------------------------------------------------------------
 
     def skip_unwanted(self, seen: int) -> None:
-        """Move the head to `seen` if it sleeps: it would have been woken for anything up to there that it wants."""
+        """Move the head to `seen` if the lane sleeps: an event up to there that it wants would have woken it."""
         if self.progress is CAUGHT_UP and seen > self.lane.head:
             self.lane.skip(seen)
 
@@ -161,17 +161,17 @@ class LaneWorker(LaneStates):
             self.lane.abandon(self.subscription.skip_to)
 
     def _skip_is_due(self, row: LaneRow) -> bool:
-        """Whether the backlog was to be skipped and a crash came before that was recorded."""
+        """Whether the backlog should be skipped, but a crash came before that was recorded."""
         skip_to = self.subscription.skip_to
         return row.unskipped or row.head < skip_to or any(sequence <= skip_to for sequence, _ in row.open)
 
     @property
     def wants_record(self) -> bool:
-        """Whether, as it was restored, it has something to record, or to ask of the store with a record."""
+        """Whether the restored lane has something to record, or to ask the store with a record."""
         return self.lane.changed or bool(self.retries) or self.replay_feeder.next is not None
 
     def update(self, subscription: Subscription, now: int) -> None:
-        """Follow a change of the subscription; it holds for every attempt from now on."""
+        """Apply a change of the subscription, for every attempt from now on."""
         before, self.subscription = self.subscription, subscription
         self._when = _condition(subscription)
         self._carrier = None
@@ -193,8 +193,8 @@ class LaneWorker(LaneStates):
             self.lane.abandon(subscription.skip_to)
 
     def pass_by(self, event: Event) -> str | None:
-        """Take in the event after the lane's head if the subscription asked for such an event when it was made. Returns
-        the sentence why it did not want it if it asked for its type, but not for this one."""
+        """Take in the event after the lane's head if the subscription wanted it when it was made. If the subscription
+        wants the type but not this event, returns the sentence that says why."""
         filters = self.subscription.filters
         after, types = filters[-1]
         if not event.type & (types if event.sequence > after else wanted(filters, event.sequence)):
@@ -210,28 +210,27 @@ class LaneWorker(LaneStates):
         return None
 
     def lag(self, last: int) -> int:
-        """How many events up to `last`, the log's end, are yet to be settled or to await a retry."""
+        """How many events up to `last`, the end of the log, are neither settled nor awaiting a retry."""
         return self.unread(last) + len(self.lane.open) + self.lane.blocked
 
     def unread(self, last: int) -> int:
-        """How many events up to `last`, the log's end, it has not looked at."""
+        """How many events up to `last`, the end of the log, the lane has not looked at."""
         return 0 if self.progress is CAUGHT_UP else max(0, last - self.lane.head)
 
     @property
     def waiting(self) -> int:
-        """How many deliveries are taken in and neither delivered nor given up."""
+        """How many deliveries were taken in and are neither delivered nor given up."""
         return len(self.lane.open) + self.lane.blocked + self.awaiting_retry
 
     @property
     def awaiting_retry(self) -> int:
-        """How many deliveries await a retry. Where some are rows in the store alone, they are counted as they were last
-        recorded."""
+        """How many deliveries await a retry. If some are only in the store, this is the count as last recorded."""
         retries = self.lane.retry_queue
         return len(retries) if retries.horizon is None else self.recorded_counts.awaiting_retry
 
     def may_send_at(self, now: int) -> int:
-        """When the next delivery may be sent, while the lane is active: at once if that is `now` or earlier; not before
-        something ends or changes if it is NEVER."""
+        """When the next delivery of an active lane may be sent. `now` or earlier means at once; NEVER means not before
+        something ends or changes."""
         if self.hold is not NOT_HELD or self.unrecorded >= MAX_UNRECORDED:
             return NEVER
         state = self.health.breaker
@@ -257,14 +256,14 @@ class LaneWorker(LaneStates):
         )
 
     def next_delivery(self) -> Delivery | None:
-        """The delivery to send now. Where the breaker is open, it is the probe."""
+        """The delivery to send now. If the breaker is open, it is the probe."""
         delivery = self.lane.next_delivery()
         self._probe = None if self.health.breaker.probe_at is None else delivery
         return delivery
 
     def settle(self, delivery: Delivery, verdict: Verdict) -> None:
-        """Apply what happened to a delivery that was to be sent, and take up the retries that were asked for meanwhile.
-        One that was delivered needs none."""
+        """Apply what happened to a delivery, and take up the retries that were requested meanwhile. A settled delivery
+        needs none."""
         self.lane.settle(delivery, verdict, self.subscription.attempts)
         if self._retries_held:
             held = self._retries_held.pop(delivery.sequence, [])
@@ -274,8 +273,7 @@ class LaneWorker(LaneStates):
                 self.retries |= {retry.number: retry for retry in held}
 
     def act_on_retry(self, retry: RequestedRetry, row: Row | None, now: int) -> None:
-        """Do what a person asked for, now or once the attempt that is in flight has ended. `row` as for
-        `Lane.retry_by_hand`."""
+        """Act on a retry by hand, now or once the attempt in flight has ended. `row` as for `Lane.retry_by_hand`."""
         del self.retries[retry.number]
         attempts = self.subscription.attempts
         if self.lane.retry_by_hand(retry.sequence, retry.document_id, row, attempts, now):
@@ -286,7 +284,7 @@ class LaneWorker(LaneStates):
     def note_outcome(
         self, delivery: Delivery, outcome: Outcome, now: int, jitter: float, retry_after: int | None
     ) -> None:
-        """Let breaker, concurrency and holds follow one more outcome. A vendor that refuses an event is well."""
+        """Update breaker, concurrency and waits after an outcome. A vendor that rejects an event is healthy."""
         self.concurrency = concurrency.after(self.concurrency, outcome, now, self.slots.most)
         self.slots.regard(slow=self.concurrency.is_slow)
         if outcome.certificate_ends is not None and outcome.certificate_ends != self.health.certificate_ends:
@@ -318,8 +316,8 @@ class LaneWorker(LaneStates):
     # --- Its inbox ----------------------------------------------------------------------------------------------------
 
     def take_inbox(self, inbox: LaneInbox) -> bool:
-        """Take up what was asked of the lane through other nodes. Returns False if the lane was recorded since it was
-        read, or is being recorded: what it finished would look as if it was asked for once more."""
+        """Take up retries and replays that were requested through other nodes. Returns False if the lane is being
+        recorded or was recorded since the read: what it finished would look like a new request."""
         if self.is_being_written or inbox.version != self.version:
             return False
         held = {retry.number for retries in self._retries_held.values() for retry in retries}
@@ -331,7 +329,7 @@ class LaneWorker(LaneStates):
     # --- Recording ----------------------------------------------------------------------------------------------------
 
     def begin_write(self) -> LaneFlush:
-        """Take everything that is to be recorded."""
+        """Take everything that has to be recorded."""
         self.begin_recording()
         changes = self.lane.changes()
         attempts, self.attempts = self.attempts, []
@@ -360,7 +358,8 @@ class LaneWorker(LaneStates):
         )
 
     def end_write(self, flush: LaneFlush, flushed: LaneFlushed | None) -> None:
-        """Note that a write has ended: with None if the lane's row is at another version, so nothing was written."""
+        """Note that a write has ended. `flushed` is None if the lane's row had another version, so nothing was
+        written."""
         self.end_recording()
         self.unrecorded -= len(flush.attempts)
         if flushed is not None:
@@ -380,12 +379,12 @@ class LaneWorker(LaneStates):
 
 
 def _forgotten(health: EndpointHealth) -> EndpointHealth:
-    """What is still known of an endpoint once its failures say nothing any more."""
+    """The health of an endpoint whose earlier failures no longer count."""
     return EndpointHealth(lost=health.lost, delivered_at=health.delivered_at)
 
 
 def _condition(subscription: Subscription) -> Condition | None:
-    """What the subscription asks of an event beside its type. Where that cannot be read, its gate is shut."""
+    """The subscription's condition; None if it has none. If it cannot be read, the lane's gate is closed anyway."""
     try:
         return None if subscription.when is None else read_condition(subscription.when)
     except (Bad, Several):
@@ -393,7 +392,7 @@ def _condition(subscription: Subscription) -> Condition | None:
 
 
 def wanted_lane(subscription: Subscription, bounds: Bounds) -> LaneWanted:
-    """What to ask the store for: a lane, with as many deliveries that await a retry as it takes at a time."""
+    """The question to the store for a lane, with as many deliveries awaiting a retry as the lane takes at a time."""
     return LaneWanted(
         subscription, RETRIES_LOADED_STRICT if subscription.ordering == "strict" else bounds.retries_loaded
     )

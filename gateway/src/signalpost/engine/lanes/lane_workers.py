@@ -1,4 +1,4 @@
-"""The lanes at work, by the number of their subscription, by tenant, and by what they ask for."""
+"""The lanes at work, indexed by subscription number, by tenant, and by the event types that they want."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +12,7 @@ class LaneWorkers:
         self._by_number: dict[int, LaneWorker] = {}
         self._by_tenant: dict[int, dict[int, LaneWorker]] = {}
         self._wanting: dict[tuple[int, int], dict[int, LaneWorker]] = {}
-        """Lanes by tenant and event type, as their subscriptions ask for events now."""
+        """Lanes by tenant and by the event type that their subscriptions want now."""
 
     def __iter__(self) -> Iterator[LaneWorker]:
         return iter(self._by_number.values())
@@ -60,7 +60,7 @@ class LaneWorkers:
         return bool(self._by_tenant.get(tenant_id))
 
     def wanting(self, tenant_id: int, event_type: int) -> Iterable[LaneWorker]:
-        """A tenant's lanes whose subscriptions ask for events of a type."""
+        """A tenant's lanes whose subscriptions want events of a type."""
         return self._wanting.get((tenant_id, event_type), {}).values()
 
     def _index(self, worker: LaneWorker) -> None:

@@ -1,7 +1,7 @@
 """The recent end of every tenant's log, in memory, for all lanes of the process.
 
-It is filled by commits and by the pages that lanes read, keyed by tenant and sequence, and bounded by bytes: what came
-first leaves first, and no lane can hold it back. A miss is answered by the store.
+It is filled by commits and by the pages that lanes read, keyed by tenant and sequence, and bounded by bytes: the oldest
+entries leave first, and no lane can prevent that. After a miss, the store is read.
 """
 
 from collections import deque
@@ -12,22 +12,22 @@ from signalpost.domain.event import Event
 
 MAX_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 600
-"""How many bytes an event takes beside its body, roughly."""
+"""Roughly how many bytes an event takes in addition to its body."""
 
 
 class LogCache:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._events: dict[tuple[int, int], Event] = {}
         self._order: deque[tuple[int, int]] = deque()
-        """The keys in the order in which they came. (The first key of a dict is found the slower, the more keys before
+        """The keys in the order in which they came. (Finding the first key of a dict gets slower the more keys before
         it were removed.)"""
         self.bytes = 0
         self._max_bytes = max_bytes
         self.end: dict[int, int] = {}
         """The last sequence of each tenant's log, as far as this node has heard."""
         self.seen: dict[int, int] = {}
-        """Up to where all of a tenant's log was offered to its lanes that sleep. What another node committed is heard
-        of before it is read, so this may be below `end`: a lane that sleeps may pass no more than this unread."""
+        """Up to which sequence a tenant's log was offered to its sleeping lanes. It may be below `end`, because this
+        node hears of other nodes' commits before it reads them. A sleeping lane may pass no event beyond it unread."""
 
     def get(self, tenant_id: int, sequence: int) -> Event | None:
         return self._events.get((tenant_id, sequence))
@@ -41,7 +41,7 @@ class LogCache:
         self.seen.clear()
 
     def erase(self, erasure: Erasure) -> None:
-        """Forget what an erasure is about."""
+        """Forget the events that are being erased."""
         for key, event in self._events.items():
             if (
                 event.tenant_id == erasure.tenant_id

@@ -1,8 +1,8 @@
 """Reads from the store the parts of the log that lanes need and the cache lacks: next pages, and events to send again.
 
-A page is read once for all lanes that want it, as do those that were resumed together; the events that deliveries of a
-tenant wait for are read together. Where the store cannot be read, a lane may ask for its page again a little later, and
-events are tried again until they are there: their deliveries are on their way.
+A page is read once for all lanes that want it, such as those that were resumed together, and the events that a tenant's
+deliveries wait for are read together. If the store cannot be read, lanes ask for their page again a little later;
+events are read again until they arrive, because their deliveries already have slots.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ PAGE = 256
 BYTES_IN_A_ROW = 1024 * 1024
 """How many bytes of events are given to deliveries, and signed and sent, before the loop gets to its sockets."""
 AGAIN_AFTER = 0.5
-"""Seconds to wait where the store could not be read."""
+"""Seconds to wait after the store could not be read."""
 
 
 class LogReader:
@@ -36,8 +36,8 @@ class LogReader:
         on_event: Callable[[LaneWorker, Delivery, Event | None], None],
     ) -> None:
         """`check_config` waits until this node knows a tenant's configuration at a version. `on_page` gets what follows
-        the lane's head, None where that could not be read, or is of no use by now. `on_event` gets a delivery's event,
-        None if the retention removed it."""
+        the lane's head; None if that could not be read or is no longer useful. `on_event` gets a delivery's event, None
+        if the retention removed it."""
         self._store = store
         self._log = log_cache
         self._check_config = check_config
@@ -46,11 +46,11 @@ class LogReader:
         self._pages: dict[tuple[int, int], list[tuple[LaneWorker, Lane]]] = {}
         """The lanes that wait for a page that is being read, by tenant and by the sequence that the page follows."""
         self._wanted: list[tuple[LaneWorker, Delivery]] = []
-        """Deliveries whose events are to be read next."""
+        """Deliveries whose events will be read next."""
         self._tasks = Tasks()
 
     def stop(self) -> None:
-        """Stop reading; nobody is told of what was asked for."""
+        """Stop reading. Nobody gets what they asked for."""
         self._tasks.cancel()
 
     def want_page(self, worker: LaneWorker) -> None:
@@ -76,7 +76,7 @@ class LogReader:
         for worker, _ in wanting:
             worker.end_reading()
         for worker, lane in wanting:
-            # It may have been loaded again meanwhile, or have skipped some: then it reads again.
+            # The lane may have been loaded again meanwhile, or have skipped events: then it reads again.
             is_next = worker.lane is lane and lane.head == head
             self._on_page(worker, page if is_next else None)
             await asyncio.sleep(0)  # hundreds may want it: the loop must get to its sockets in between

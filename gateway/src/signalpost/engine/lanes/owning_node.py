@@ -1,4 +1,4 @@
-"""What lanes ask of the node that owns them, and tell it."""
+"""What lanes need from the node that owns them."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,4 +13,4 @@ class OwningNode(Struct, frozen=True, kw_only=True):
     check_config: Callable[[int, int], Awaitable[None]]
     """Waits until the node knows the configuration of a tenant at a version."""
     on_news: Callable[[], None]
-    """Is told that other nodes committed something that the lanes here have not seen."""
+    """Called when other nodes have committed something that the lanes here have not seen."""

@@ -47,8 +47,8 @@ class Recorder:
         self.failing_since: int | None = None
 
     def changed(self, worker: LaneWorker) -> None:
-        """Have the lane recorded with the next write. Once this is closed, nothing is written any more: what was asked
-        of a lane since then is in the store, for whoever has the lane next."""
+        """Record the lane with the next write. Once the recorder is closed nothing more is written: requests to a lane
+        are in the store, and its next owner finds them."""
         if worker.note_change() and not self._is_closed:
             self._dirty[worker] = None
             if self._writing is None:

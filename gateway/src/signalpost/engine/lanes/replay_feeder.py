@@ -1,8 +1,8 @@
 """Feeds the replays of one lane to it, the oldest first.
 
-With a write of the lane goes the question what its replay finds next; with the answer the lane queues that, and the
-write after it records the rows and how far the replay came, both or neither. A lane that is loaded again takes its
-replays from the store as well: what was queued and not recorded is found again.
+Each write of the lane also asks the store for the next part of its replay. The lane queues what the answer brings, and
+the next write records both the rows and how far the replay has come. A lane that is loaded again also takes its replays
+from the store, and finds again what was queued but not recorded.
 """
 
 from collections.abc import Iterable
@@ -46,7 +46,7 @@ class ReplayFeeder:
                 self._running.setdefault(number, replay)
 
     def queue(self, lane: Lane, asked: ReplayPart, fed: Fed, steady: int, wall: int) -> None:
-        """Hand what was found to the lane, unless the replay was cancelled meanwhile."""
+        """Hand the deliveries that were found to the lane, unless the replay was cancelled meanwhile."""
         number = asked.replay.number
         if number not in self._running:
             return

@@ -1,4 +1,4 @@
-"""Counts attempts by outcome, and has the store add the counts to its statistics every few seconds.
+"""Counts attempts by outcome, and adds the counts to the statistics in the store every few seconds.
 
 What the recorder has written is added here; a write that fails is added to the next. A crash loses what was not
 written: statistics, and nothing else.
