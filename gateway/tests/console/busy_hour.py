@@ -1,5 +1,6 @@
 """An hour of a support team's gateway, for pictures: endpoints that are well, one whose secret was rotated and which
-still verifies with the old one, one that is overloaded now and then, and one that somebody paused."""
+still verifies with the old one, one that is overloaded now and then, one that gets more than it takes, and one that
+somebody paused."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ NAMES: Final[Mapping[str, str]] = {
     "/globex": "Globex · CRM sync",
     "/contoso": "Contoso · billing",
     "/initech": "Initech · DMS mirror",
+    "/hooli": "Hooli · search",
 }
 """The path of each endpoint, and its subscription's name."""
 TITLES: Final = (
@@ -52,13 +54,17 @@ class BusyHour:
         for minute in range(MINUTES):
             self._live_through(minute)
         self._settle()
-        [*_, failed] = self._failed("/acme")
+        [*_, failed] = self._listed("/acme", "failed")
         self.event, self.document = failed["eventId"], failed["externalId"]
+        self.overrun = self._listed("/hooli", "retrying")[-1]["eventId"]
+        self.waiting = self._waiting()
+        self._send_now()
         self._replay()
 
     def _subscribe(self, url: str, name: str) -> str:
         every = ["documentCreated", "documentUpdated"]
-        given = {"url": url, "name": name, "eventTypes": every, "status": "active", "retryDelays": [1, 1]}
+        delays = [7200, 7200] if url.endswith("/hooli") else [1, 1]
+        given = {"url": url, "name": name, "eventTypes": every, "status": "active", "retryDelays": delays}
         return str(self.world.create_subscription(**given)["id"])
 
     def _live_through(self, minute: int) -> None:
@@ -66,6 +72,7 @@ class BusyHour:
             path = f"/v1/subscriptions/{self.ids['/acme']}/secret/rotate"
             self.world.send("POST", path, {"overlapHours": 0}).ok()
             self._answers["/acme"] = (401, b'{"error":"invalid signature"}')
+        self._answers["/hooli"] = (429, b"slow down")
         self._answers["/globex"] = (503, b"busy") if minute % 4 == 3 else (200, b"ok")
         for _ in range(self._random.choice((1, 2, 2, 3, 4))):
             title = self._random.choice(TITLES)
@@ -87,19 +94,29 @@ class BusyHour:
 
         self.world.wait_until(is_there)
 
-    def _failed(self, path: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-
-        def is_given_up() -> bool:
-            listed = self.world.get(f"/v1/subscriptions/{self.ids[path]}/deliveries?status=failed&limit=50").ok()
-            found[:] = listed["data"]
-            return bool(found)
-
-        self.world.wait_until(is_given_up)
+    def _listed(self, path: str, status: str) -> list[dict[str, Any]]:
+        """The newest deliveries with a status, once there are some."""
+        at = f"/v1/subscriptions/{self.ids[path]}/deliveries?status={status}&limit=50"
+        found: list[dict[str, Any]] = self.world.wait_until(lambda: self.world.get(at).ok()["data"])
         return found
 
+    def _waiting(self) -> str:
+        """The event of a delivery that waits, and has newer ones of its document behind it."""
+        made = self.world.create_document(title="Mutual NDA, third draft")["externalId"]
+        event = self.world.events()[-1]["event"]["id"]
+        for value in (1_000.0, 2_000.0):
+            self.world.send("PATCH", f"/v1/documents/{made}", {"contractValue": value}).ok()
+        return str(event)
+
+    def _send_now(self) -> None:
+        """Ann has the delivery sent again that Acme refused."""
+        key = self.world.send("POST", "/v1/keys", {"name": "Ann", "role": "subscriber"}).ok(201)["key"]
+        path = f"/v1/subscriptions/{self.ids['/acme']}/deliveries/{self.event}"
+        assert self.world.send("POST", f"{path}/retry", None, {"authorization": f"Bearer {key}"}).status == 202
+        self.world.wait_until(lambda: len(self.world.get(path).ok()["attempts"]) == 4)
+
     def _replay(self) -> None:
-        self._failed("/globex")
+        self._listed("/globex", "failed")
         span = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "status": "failed"}
         self.world.send("POST", f"/v1/subscriptions/{self.ids['/globex']}/replays", span).ok(202)
 
@@ -110,7 +127,10 @@ class BusyHour:
         yield "busy-overview", ""
         yield "busy-deliveries", "/deliveries"
         yield "busy-delivery", f"{acme}/deliveries/{self.event}"
+        yield "busy-delivery-overrun", f"/subscriptions/{self.ids['/hooli']}/deliveries/{self.overrun}"
+        yield "busy-delivery-waiting", f"/subscriptions/{self.ids['/initech']}/deliveries/{self.waiting}"
         yield "busy-subscriptions", "/subscriptions"
+        yield "busy-subscription-paused", f"/subscriptions/{self.ids['/initech']}"
         yield "busy-subscription", acme
         yield "busy-events", "/events"
         yield "busy-event", f"/events/{self.event}"

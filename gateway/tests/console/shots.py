@@ -67,6 +67,7 @@ def main() -> int:
             unused = {f"empty-{path.strip('/?=') or 'overview'}": path for path in WITHOUT_ANYTHING}
             found += _pictures(Visit(desk, world=empty, **window), unused, f"{theme}-{width}")
             found += _pictures(Visit(desk, world=busy, **window), hour, f"{theme}-{width}")
+            found += _questions(Visit(desk, world=busy, **window), f"{theme}-{width}")
             portal = pages_of(desk)
             found += _pictures(Customer(desk, {"theme": THEME}, **window), portal, f"{theme}-{width}")
             count = len(desk.pages) + len(desk.doors) + len(unused) + len(hour) + len(portal)
@@ -74,6 +75,19 @@ def main() -> int:
         browser.close()
     sys.stdout.write("".join(f"{each}\n" for each in found) or "axe found nothing.\n")
     return 1 if found else 0
+
+
+def _questions(visit: Visit, window: str) -> list[str]:
+    """Pictures of questions that a page asks, over it."""
+    found: list[str] = []
+    for name, path, button in (("limit", "", "Limit rate"), ("stop", "/replays", "Stop")):
+        visit.open(path)
+        visit.page.get_by_role("button", name=button, exact=True).first.click()
+        visit.page.locator(":popover-open").wait_for()
+        visit.page.screenshot(path=OUT / f"question-{name}-{window}.png")
+        found += [f"question-{name} {window}: {each}" for each in findings_of(visit.page)]
+    visit.context.close()
+    return found
 
 
 def _pictures(visit: Visit | Customer, pages: Mapping[str, str], window: str) -> list[str]:

@@ -162,6 +162,23 @@ def test_operators_see_how_old_the_last_backup_is(make_world: Callable[..., Worl
     assert float(told) == at / SECOND
 
 
+def test_a_delivery_that_waits_behind_another_leads_to_that_one(make_world: Callable[..., World], url: str) -> None:
+    world = make_world(allow_targets=parse_allow_targets(url))
+    given = {"status": "active", "ordering": "strict", "retryDelays": [3600]}
+    types = ["documentCreated", "documentUpdated"]
+    path = f"/subscriptions/{world.create_subscription(**given, eventTypes=types, url=f'{url}/503')['id']}/deliveries"
+    document = world.create_document()["externalId"]
+    world.wait_until(lambda: world.get(f"/v1{path}?status=retrying").ok()["data"])
+    world.send("PATCH", f"/v1/documents/{document}", {"title": "Changed"}).ok()
+    first, second = (f"{path}/{each['event']['id']}" for each in world.events())
+    world.wait_until(lambda: world.get(f"/v1{second}").ok()["cause"]["code"] == "behind_earlier")
+    waits = world.get(f"/v1{second}").ok()["cause"]
+    assert first.endswith(waits["eventId"])
+    assert f'href="/console/t/default{first}">See that one</a>' in opened(world, f"/console/t/default{second}")
+    assert f'href="/portal{first}">See that one</a>' in Guest(world).enter().open(f"/portal{second}")
+    assert world.get(f"/v1{first}").ok()["cause"]["eventId"] is None
+
+
 def test_when_something_is_due_is_told_in_words() -> None:
     now = parse_timestamp("2026-11-25T10:00:00Z")
     told = [re.sub("<[^>]*>", "", due(at, now)) for at in ("2026-11-25T09:56:50Z", "2026-11-25T10:02:00Z")]

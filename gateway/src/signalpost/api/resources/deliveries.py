@@ -255,7 +255,7 @@ def _shown(context: RequestContext, lane: LaneView, entry: LogRow, view: Deliver
         status=_status(view),
         next_attempt_at=None if view is None or view.due is None else format_timestamp(view.due),
         last_attempt=None if view is None or view.last_attempt is None else _shown_last(view.last_attempt),
-        cause=DeliveryCause(code=explanation.cause, detail=explanation.sentence),
+        cause=DeliveryCause(code=explanation.cause, detail=explanation.sentence, event_id=explanation.event),
     )
 
 

@@ -99,6 +99,8 @@ class Explanation(Struct, frozen=True):
 
     cause: Cause
     sentence: str
+    event: str | None = None
+    """The id of the event that the sentence names."""
 
 
 def explain(known: Known) -> Explanation:
@@ -218,7 +220,8 @@ def _waits(known: Known) -> Explanation:
         sentence = f"{failed}{_last_error(known)}. {f'{asked} ' if asked else ''}The next attempt follows {at}."
         return Explanation(Cause.RETRY_SCHEDULED, sentence)
     if known.behind_event is not None:
-        return Explanation(Cause.BEHIND_EARLIER, f"It waits behind event {known.behind_event} of the same document.")
+        sentence = f"It waits behind event {known.behind_event} of the same document."
+        return Explanation(Cause.BEHIND_EARLIER, sentence, known.behind_event)
     if asked:
         return Explanation(Cause.ASKED_TO_WAIT, asked)
     if limited_until is not None:

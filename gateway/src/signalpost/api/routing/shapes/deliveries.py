@@ -19,6 +19,9 @@ class DeliveryCause(Shape, frozen=True):
 
     code: Cause
     detail: Annotated[str, Meta(description="The cause in a sentence for people.")]
+    event_id: Annotated[Uuid | None, Meta(description="The earlier event that it waits behind; null for others.")] = (
+        None
+    )
 
 
 class Diagnosis(Shape, frozen=True):
