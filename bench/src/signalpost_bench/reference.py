@@ -1,4 +1,4 @@
-"""The reference: the least that a client in this language and on this event loop can do to send POSTs.
+"""The reference: a client that does the minimum to send POSTs in this language and on this event loop.
 
 It signs nothing, keeps nothing and reads no more of an answer than its end. Its rate into the sink is the limit that
 every other rate is given a share of, so this file does not change: a faster reference would lower the shares of before.

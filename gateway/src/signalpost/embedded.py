@@ -52,7 +52,7 @@ class OptionalAttributes(TypedDict, total=False):
 
 
 class NewDocument(OptionalAttributes, total=False):
-    """What `create` takes beside the attributes that every document needs."""
+    """What `create` takes in addition to the attributes that every document needs."""
 
     source_app: str
     additional_facts: dict[str, Fact]

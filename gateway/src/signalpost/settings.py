@@ -57,7 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_port: int | None = None
     max_connections: int = 1_000
     master_key: tuple[bytes, ...] | None = None
-    """The current one first, then those of before."""
+    """The current key first, then the earlier ones."""
     master_key_file: Path | None = None
     operator_key: str | None = None
     oidc_issuer: str | None = None

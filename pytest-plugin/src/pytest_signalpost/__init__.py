@@ -1,6 +1,6 @@
 """A pytest plugin for what receives Signalpost webhooks.
 
-pytest imports this package in every session, so it imports nothing that takes long.
+pytest imports this package in every session, so it imports nothing slow.
 """
 
 from pytest_signalpost.gateway import Refused, SignalpostGateway, Triggered

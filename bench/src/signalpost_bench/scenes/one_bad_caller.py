@@ -29,7 +29,7 @@ MAX_HELD_MS = 50.0
 LEAD_SECONDS = 0.5
 """The probe begins so long before what is measured, and goes on so long after it."""
 RETRIED_MS = 9_000.0
-"""What takes as long came with a retry: the first is due after 10 s, and an attempt lasts 5 s at most."""
+"""A delivery that takes this long needed a retry: the first is due after 10 s, and an attempt lasts at most 5 s."""
 REFUSED, FAILED, AWAY, BEFORE = "refused", "failed attempts", "loop away ms", "p99 before ms"
 
 

@@ -200,8 +200,8 @@ class Api:
         return await route.handler(context)
 
     def _count_request(self, route: Route, tenant_id: int, limits: TenantLimits) -> None:
-        """Raises TooMany where the tenant has sent as many requests as it may in this second. What operators alone may
-        ask for is not counted: they may have to raise the limit."""
+        """Raises TooMany where the tenant has sent as many requests as it may in this second. Calls that only operators
+        may make are not counted, because an operator may have to raise the limit."""
         if limits.requests_per_second is not None and route.roles != OPERATOR:
             self._services.limits.rates.take(tenant_id, limits.requests_per_second)
 

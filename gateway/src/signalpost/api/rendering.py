@@ -272,7 +272,7 @@ def document_response(
 
 
 def subscription_response(subscription: Subscription) -> Response:
-    """A subscription without its `health`, which the engine alone knows."""
+    """A subscription without its `health`, which only the engine knows."""
     return Response(200, _encode(subscription_shown(subscription)), (("etag", subscription.etag),))
 
 

@@ -279,8 +279,8 @@ def _trusting_authorities() -> ssl.SSLContext:
 
 
 def _of_this_machine(file: Path) -> ssl.SSLContext:
-    """Trusts the certificate in this file alone, whatever host it is for: the gateway on this machine is called by an
-    address that no certificate names, and said itself where its certificate is."""
+    """Trust only the certificate in this file, whatever host it names: the gateway on this machine is called by an
+    address that no certificate names, and it said itself where its certificate is."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -1,7 +1,7 @@
-"""Every command of `signalpost`: where it is, and the help that stands beside its name in a list of commands.
+"""Every command of `signalpost`: where it is, and its help in the list of commands.
 
-A command is imported only when it is called: to import all of them takes longer than most of them run. Their help
-therefore stands here.
+A command is imported only when it is called, because importing all of them takes longer than most of them run. That is
+why their help is here.
 """
 
 from collections.abc import Mapping

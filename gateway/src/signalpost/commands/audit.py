@@ -39,7 +39,7 @@ AuditedRow = Subscription | Connection | ApiKey | Member | PortalLink | Tenant |
 
 
 class _Hidden:
-    """A value that an entry compares, and of which it shows `seen` alone."""
+    """A value that entries compare, but show only as `seen`."""
 
     __slots__ = ("_value", "seen")
 

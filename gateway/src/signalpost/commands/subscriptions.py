@@ -38,7 +38,7 @@ class SubscriptionChanged(Struct, frozen=True):
 
 
 class SecretRotated(Struct, frozen=True):
-    """`secret` is the new one, which may be the second beside the old one."""
+    """`secret` is the new secret. The old one may still sign, too."""
 
     subscription: Subscription
     secret: str
@@ -228,7 +228,7 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
-    """Adds a new secret beside the old one for `overlap_hours`; 0 replaces the old one at once (C21)."""
+    """Add a new secret to the old one for `overlap_hours`; 0 replaces the old one at once (C21)."""
 
     audited_as: ClassVar[str] = "subscription.rotate-secret"
     secret: str

@@ -75,7 +75,7 @@ SECTIONS: Final[Sequence[tuple[str, str, str, str]]] = (
 )
 """The navigation: the path below the tenant's own, the word, the icon, and the group."""
 FOR_ALL: Final = ("Work", "Set-up")
-"""The groups of sections that are not for operators alone."""
+"""The groups of sections that are not only for operators."""
 
 
 class _Asset(Struct, frozen=True):
@@ -93,7 +93,7 @@ class Console:
         public_urls: Sequence[str],
         pages: Sequence[Page] = PAGES,
     ) -> None:
-        """`public_urls` are where browsers reach the gateway, beside this machine's own names and addresses."""
+        """`public_urls` are where browsers reach the gateway, in addition to this machine's own names and addresses."""
         self._api = api
         self._now = services.clock.wall
         self._directory = services.directory
@@ -254,7 +254,7 @@ class Console:
         return self._replies.page(problem.status, "refused.html", context)
 
     async def _context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
-        """What every template sees beside its view."""
+        """What every template sees in addition to its view."""
         tenants = [visit.tenant]
         if visit.is_operator:
             listed = await visit.calls.read("list_tenants", TenantPage, {"limit": "100"})

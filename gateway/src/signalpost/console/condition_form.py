@@ -20,7 +20,7 @@ from signalpost.domain.names import FACTS, WORD, Name, Type, all_names
 Typed = Mapping[str, Sequence[str]]
 """What was typed into the fields of a form, by their names."""
 FACT: Final = "fact:"
-"""What the choice of a field begins with that is a fact; its name is typed beside it."""
+"""The prefix of a choice that means a fact, whose name is typed in the next field."""
 SPARE_ROWS: Final = 2
 """How many empty rows follow those that are filled in."""
 VALUES: Final = (*STATUSES, *BY_WIRE)

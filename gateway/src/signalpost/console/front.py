@@ -47,8 +47,8 @@ class Front:
     def __init__(
         self, services: Services, replies: Replies, public_urls: Sequence[str], root: str, route: Route
     ) -> None:
-        """`public_urls` are where browsers reach the gateway, beside this machine's own names and addresses. `root` is
-        the path below which `route` has its pages."""
+        """`public_urls` are where browsers reach the gateway, in addition to this machine's own names and addresses.
+        `root` is the path below which `route` has its pages."""
         self._requests = services.requests
         self._replies = replies
         self._public_urls = public_urls
@@ -109,8 +109,8 @@ class Front:
 
 
 def is_to_be_zipped(response: Response | Streamed, request: Request) -> TypeGuard[Response]:
-    """The answer to a form may show a secret, and how well it could be compressed beside what others wrote would tell
-    of it, so it stays as it is."""
+    """Whether to compress an answer. The answer to a form may show a secret, and its compressed size together with
+    texts of others would reveal something about it, so it is not compressed."""
     if isinstance(response, Streamed) or request.method == "POST" or len(response.body) < MIN_ZIPPED:
         return False
     takes_gzip = "gzip" in (request.header(b"accept-encoding") or "")

@@ -47,7 +47,7 @@ STATES = {
     "open": ("Open", "tick"),
     "ended": ("Ended", "barred"),
 }
-"""The word and the icon of each state, so that nothing is told by its colour alone."""
+"""The word and the icon of each state, so that no state is told by its colour only."""
 TONES = {
     "healthy": "delivered",
     "active": "delivered",

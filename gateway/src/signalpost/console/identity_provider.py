@@ -34,7 +34,7 @@ class OidcClient(Struct, frozen=True, kw_only=True):
     issuer: str
     id: str
     secret: str | None = None
-    """None for a public client: PKCE alone shows that the code is its own."""
+    """None for a public client, which only PKCE identifies."""
     redirect_uri: str
 
     def __repr__(self) -> str:

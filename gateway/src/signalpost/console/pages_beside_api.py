@@ -1,4 +1,4 @@
-"""The application that a gateway serves: the API, and beside it the pages for people."""
+"""The application that a gateway serves: the API and the pages for people."""
 
 import asyncio
 from typing import Final

@@ -20,8 +20,8 @@ from signalpost.domain.api_key import Role
 from signalpost.engine.revisions import Revisions
 
 TOLD: Final = b"signalpost-told"
-"""The header in which an open page says up to which position it was told of changes. With it, it asks for its main part
-alone."""
+"""The header in which an open page says up to which position it knows of changes. A request with it asks only for the
+main part."""
 KEPT_SECONDS: Final = 1.0
 
 

@@ -216,7 +216,7 @@ Access: TypeAlias = Fixed | Grant | Consent | None
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """The credentials that a vendor gave, beside those in the connection."""
+    """The credentials that a vendor gave, in addition to those in the connection."""
 
     access_token: str = ""
     """Empty if there is none, or the connection itself has the credentials."""

@@ -237,8 +237,8 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
         return Call(method="GET", url=f"{_api(connection)}/calendars/primary/events?maxResults=1")
 
     def revocations(self, connection: GoogleConnection, held: Held) -> Sequence[Revocation]:
-        """Google takes back a person's consent with its refresh token. A service account's key is deleted in the
-        console alone."""
+        """Google takes back a person's consent with its refresh token. A service account's key can be deleted only in
+        the console."""
         if not held.refresh_token:
             return ()
         url = f"{or_stand_in(TOKEN_ORIGIN, connection.stand_in)}/revoke"

@@ -67,7 +67,7 @@ def _steps(pointer: str) -> list[str]:
 
 
 def _put(body: Any, steps: Sequence[str], value: Any) -> None:
-    """Set the value at a path, whose last step alone may be new."""
+    """Set the value at a path, of which only the last step may be new."""
     *way, last = steps
     place = body
     for step in way:

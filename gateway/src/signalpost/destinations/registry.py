@@ -96,7 +96,8 @@ class Destinations:
 
 
 def usable(kind: Any, found: Mapping[str, AnyDestination]) -> AnyDestination:
-    """The kind of a class, beside those that were found before. Raises UnusableKind, or whatever its code raises."""
+    """The kind of a class, if it can be used together with those found before. Raises UnusableKind, or whatever its
+    code raises."""
     if not (isinstance(kind, type) and issubclass(kind, Destination)):
         raise UnusableKind("It is no class that derives from Destination.")
     if kind.api != API:

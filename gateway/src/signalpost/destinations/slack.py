@@ -219,7 +219,8 @@ class Slack(Destination[SlackConnection, SlackConfig]):
         return _api_ruling(reply)
 
     def revocations(self, connection: SlackConnection, held: Held) -> Sequence[Revocation]:
-        """Slack takes back the token that asks for it. An incoming webhook is removed in the app's settings alone."""
+        """Slack takes back the token that asks for it. An incoming webhook can be removed only in the app's
+        settings."""
         if isinstance(connection.sign_in, Bot):
             return (Revocation(call=Call(url=f"{self.origins(connection)[0]}/api/auth.revoke", form={})),)
         return ()

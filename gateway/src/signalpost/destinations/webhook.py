@@ -76,8 +76,8 @@ class Webhook:
         return OutgoingRequest(self.target, head.encode("ascii"), body, traced=traced, holder=self._tenant_id)
 
     def _signers(self, now: int) -> tuple[sign.Signer, ...]:
-        """While a rotation's overlap lasts the old secret keeps the page's header, and the new one signs beside it
-        (C21)."""
+        """During the overlap of a rotation, the old secret keeps the page's header, and the new one signs in additional
+        headers (C21)."""
         if self._next is None:
             return (self._signer,)
         return (self._next,) if now >= self._promote_at else (self._signer, self._next)

@@ -202,8 +202,8 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         )
 
     def revocations(self, connection: XeroConnection, held: Held) -> Sequence[Revocation]:
-        """The app leaves the organisation, and the person's refresh token ends. A custom connection is ended in Xero
-        alone."""
+        """The app leaves the organisation, and the person's refresh token ends. A custom connection can be ended only
+        in Xero."""
         sign_in, stand_in = connection.sign_in, connection.stand_in
         if not isinstance(sign_in, PersonalConsent) or not held.refresh_token:
             return ()

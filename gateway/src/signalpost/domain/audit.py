@@ -242,7 +242,7 @@ class Verification:
 
 
 def _says_what_is_kept(entry: AuditEntry, before: bytes) -> bool:
-    """Whether the content agrees with what is stored beside it."""
+    """Whether the content agrees with the columns stored next to it."""
     try:
         said = json.loads(entry.content)
         return bool(
@@ -257,8 +257,8 @@ def _says_what_is_kept(entry: AuditEntry, before: bytes) -> bool:
 
 
 def misfit_of_shown(entries: Iterable[Mapping[str, Any]], tell: Callable[[int, str], None]) -> int | None:
-    """Check entries as the API shows them, oldest first, by their hashes alone. `tell` is told the number and the hash
-    of each that fits. Returns the number of the first that does not."""
+    """Check entries as the API shows them, oldest first, by their hashes. `tell` gets the number and the hash of each
+    that fits. Returns the number of the first that does not."""
     before: tuple[int, str] | None = None
     for shown in entries:
         content = {name: value for name, value in shown.items() if name != "hash"}

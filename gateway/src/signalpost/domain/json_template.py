@@ -1,7 +1,7 @@
 """JSON in which every text is a template: `{"amount": "{{ document.contractValue }}", "tags": ["signed"]}`.
 
-The names of members are no templates. A placeholder that stands alone in a text keeps its type, so it can bring a
-number, null, or a whole object such as `{{ event }}`.
+The names of members are not templates. A placeholder that is the whole text keeps its type, so it can insert a number,
+null, or a whole object such as `{{ event }}`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What clients say of a kind of destination before it is known which: its name, and a config that it alone checks."""
+"""What clients send about a kind of destination: its name, and a config that only the kind can check."""
 
 from typing import Annotated, Any
 

@@ -23,7 +23,7 @@ Reader = Callable[["Subject"], Any]
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What conditions and placeholders look at: an event, and what there is to know beside it."""
+    """What conditions and placeholders look at: an event, and what else is known about it."""
 
     event: Mapping[str, Any]
     """The event as webhooks receive it: `id`, `type`, `createdAt`, `data` (C1)."""

@@ -38,7 +38,7 @@ MAX_LOGO_PIXELS: Final = 1024
 
 
 class Capability(StrEnum):
-    """What a link allows beside looking at its subscriptions and their deliveries."""
+    """What a link allows in addition to viewing its subscriptions and their deliveries."""
 
     VIEW = "view"
     """Every link allows it."""

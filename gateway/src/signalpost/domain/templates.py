@@ -79,7 +79,7 @@ class Template(Struct, frozen=True):
 
     @property
     def alone(self) -> Placeholder | None:
-        """The placeholder that is all that there is, if that is so."""
+        """The placeholder that is the whole text, if it is one."""
         match self.parts:
             case (Placeholder() as alone,):
                 return alone
@@ -91,7 +91,7 @@ class Template(Struct, frozen=True):
         return _within_bounds(text)
 
     def value(self, subject: Subject, escape: Escape) -> Any:
-        """The text, or the value of a placeholder that stands alone, with its type. Raises TemplateError."""
+        """The text; if it is a single placeholder, its value with its type. Raises TemplateError."""
         if len(self.parts) == 1 and isinstance(alone := self.parts[0], Placeholder):
             return escaped(alone.value(subject), escape)
         return self.text(subject, escape)

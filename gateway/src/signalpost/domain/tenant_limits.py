@@ -25,7 +25,7 @@ class TenantLimits(Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     """None where nothing is limited."""
 
     requests_per_second: int | None = None
-    """Requests of its keys, but for what operators alone may call."""
+    """Requests of its keys, except calls that only operators may make."""
     changes_per_second: int | None = None
     """Changes of documents, each line of an import among them."""
     in_flight: int | None = None

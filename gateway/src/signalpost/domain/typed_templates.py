@@ -85,7 +85,8 @@ def checked_to_be(wanted: Wanted) -> Callable[[str], str]:
 
 
 def _outcomes(template: Template, fact: str) -> Iterator[Any]:
-    """What a template makes of specimens. What stands in place of an empty value shows only where it is alone."""
+    """What a template makes of sample values. The default for an empty value shows only if the placeholder is the whole
+    text."""
     specimens = (_specimen(_DAY, fact), _specimen(_MOMENT, fact))
     for specimen in (*specimens, _EMPTY) if template.alone else specimens:
         with suppress(TemplateError):  # it depends on the document, and the delivery will say so

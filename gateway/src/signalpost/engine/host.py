@@ -1,4 +1,4 @@
-"""What an engine needs of the process and the machine that it runs on, beside its clock."""
+"""What an engine needs to know about its process and its machine, in addition to a clock."""
 
 from collections.abc import Callable
 from time import thread_time

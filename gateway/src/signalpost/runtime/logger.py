@@ -51,7 +51,7 @@ class Logger:
         if not self._to.isEnabledFor(level):
             return
         try:
-            # `self._to.log` would look for the line that called it, which takes as long as all else together.
+            # `self._to.log` would look for the line that called it, which takes as long as everything else together.
             traced = None if cause is None else (type(cause), cause, cause.__traceback__)
             self._to.handle(logging.LogRecord(self._to.name, level, "", 0, LogLine(message, fields), (), traced))
         except Exception:

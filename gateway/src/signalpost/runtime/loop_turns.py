@@ -1,8 +1,8 @@
-"""Turns at the event loop for what takes it long: one slice in each round, in turns between those who want them.
+"""Turns for long work on the event loop: one slice in each round, shared fairly between tenants.
 
-Whoever does something long yields after each slice. With many of them a round would still take as long as all of their
-slices, and what is short passes through several rounds. So all that is long shares one slice a round, and rests after
-it: it gets a third of the loop's time at most, however many ask for it.
+Long work yields after each slice. With many pieces of long work, a round would still take as long as all their slices,
+and a short request passes through several rounds. So all long work shares one slice per round, and rests after it: it
+gets a third of the loop's time at most, however many ask for it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Turns at what keeps a thread busy for long, such as reading megabytes: one at a time, tenants in turns, and rests.
+"""Turns for long work on threads, such as reading megabytes: one at a time, tenants in turns, with rests.
 
 A thread that works keeps the event loop from the interpreter, or from the core where there is but one. Two of them, one
 piece of work after the other, would stop every step of everything else, and one of them makes each wait as long as it

@@ -131,7 +131,7 @@ class DeniedTarget(Struct, frozen=True):
 
 
 class Guard(Struct, frozen=True):
-    """What the operator says about targets, beside what holds for every gateway."""
+    """The operator's rules about targets, in addition to those of every gateway."""
 
     allowed: tuple[AllowedTarget, ...] = ()
     denied: tuple[DeniedTarget, ...] = ()

@@ -23,7 +23,7 @@ _BEYOND: Final = 2**62
 async def arrivals(
     queries: DeliveryQueries, tenant_id: int, subscriptions: Sequence[Subscription], sequences: Collection[int]
 ) -> dict[int, Arrivals]:
-    """What became of events of these sequences; see `DeliveryStore.arrivals`."""
+    """How many subscriptions got the events with these sequences; see `DeliveryStore.arrivals`."""
     types = dict(await queries.types_of(tenant_id, sequences, EVERY_TYPE)) if sequences else {}
     if not types:
         return {}
@@ -42,7 +42,8 @@ async def arrivals(
 
 
 def _wanted(subscriptions: Iterable[tuple[Subscription, int]], types: Mapping[int, int]) -> dict[int, int]:
-    """How many subscriptions wanted each event when it was made, of those after the sequence beside each."""
+    """How many subscriptions wanted each event when it was made. Each subscription counts after the sequence that is
+    given with it."""
     ordered = sorted(types)
     changes: dict[int, list[int]] = {each: [0] * (len(ordered) + 1) for each in set(types.values())}
     for subscription, begins_after in subscriptions:

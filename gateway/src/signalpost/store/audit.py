@@ -30,7 +30,7 @@ class AuditMark(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What came of going through all entries."""
+    """The result of the verification of all entries."""
 
     entries: int
     """Number of entries checked, of all tenants."""
@@ -62,6 +62,6 @@ class AuditStore(Protocol):
         ...
 
     async def prune(self, before: int, limit: int) -> int:
-        """Remove the oldest entries, as long as they are of before a moment (µs), at most `limit`. What is left can be
-        verified as before. Returns how many were removed."""
+        """Remove the oldest entries that are older than `before` (µs), at most `limit`. The rest can be verified as
+        before. Returns how many were removed."""
         ...

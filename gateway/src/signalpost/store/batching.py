@@ -1,4 +1,4 @@
-"""What every database does with a batch of commands: which rows to read for it, how to run it, what came of it.
+"""What every database does with a batch of commands: which rows to read for it, how to run it, and what to answer.
 
 One database reads, runs and writes in one go; another waits in between, while it holds the locks of the tenants. Both
 read the rows that `wanted` names, make a `Batch` of them, `run` the commands, and write what the batch changed.

@@ -10,7 +10,7 @@ class ConnectionStore(Protocol):
     """What is kept of connections. Their configs and what was granted are unsealed as they are read."""
 
     async def live(self) -> list[Connection]:
-        """Every connection of every tenant that is not deleted, oldest first. For the start alone."""
+        """Every connection of every tenant that is not deleted, oldest first. Only for the start."""
         ...
 
     async def page(self, tenant_id: int, below: int | None, limit: int) -> list[Connection]:

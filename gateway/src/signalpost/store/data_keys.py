@@ -42,8 +42,8 @@ class DataKeyStore(Protocol):
         ...
 
     async def wrap_with_current(self) -> None:
-        """Bring everything under the current master key, in small transactions; what is there already stays as it is.
-        Every data key of before is retired. Where this is broken off, it goes on when it is called again."""
+        """Encrypt every data key with the current master key, in small transactions; those that already are stay as
+        they are. All earlier data keys are retired. If this is interrupted, the next call continues."""
         ...
 
     async def provide(self, tenant_ids: AbstractSet[int]) -> None:

@@ -72,7 +72,7 @@ class Restored(Struct, frozen=True, kw_only=True):
     """What `Database.restore` did."""
 
     kept: Path | None
-    """Where the database of before is, whatever became of it; None if there was none."""
+    """Where the replaced database is kept; None if there was none."""
     access: AccessTaken | None
     """None where access is as the backup has it."""
 
@@ -101,8 +101,8 @@ class FileRegister(Protocol):
 class Database(Protocol):
     """A database that a URL names.
 
-    `check`, `back_up`, `sizes` and `files` work beside a running gateway; for what changes it the database must be
-    claimed. Every method raises StartError where the database cannot be used.
+    `check`, `back_up`, `sizes` and `files` work while a gateway runs. Methods that change the database need it to be
+    claimed. Every method raises StartError if the database cannot be used.
     """
 
     def exists(self) -> bool:
@@ -131,8 +131,8 @@ class Database(Protocol):
         ...
 
     def restore(self, backup: Path, access: AccessFrom, now: int) -> Restored:
-        """Put a checked backup in its place; the database of before is kept. Where there is no room for that, nothing
-        is changed. With access as in a replaced database that is gone, all API keys are revoked."""
+        """Put a checked backup in place of the database, which is kept. If there is no room for that, nothing is
+        changed. With access as in a replaced database that is gone, all API keys are revoked."""
         ...
 
     def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:

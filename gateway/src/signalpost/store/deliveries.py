@@ -103,7 +103,7 @@ class ReadDelivery(NamedTuple):
 
 
 class Arrivals(Struct, frozen=True):
-    """What became of an event: how many of the subscriptions that wanted it are in which state."""
+    """How many of the subscriptions that wanted an event got it, wait for it, or will not get it."""
 
     delivered: int
     waiting: int
@@ -138,8 +138,8 @@ class DeliveryStore(Protocol):
     async def arrivals(
         self, tenant_id: int, subscriptions: Sequence[Subscription], sequences: Collection[int]
     ) -> dict[int, Arrivals]:
-        """What became of events of a tenant at its subscriptions, by sequence, all as of one moment. One that is not
-        kept is missing."""
+        """How many of a tenant's subscriptions got each event, by sequence, all as of one moment. An event that is no
+        longer kept is missing."""
         ...
 
     async def latest_failures(

@@ -127,7 +127,7 @@ async def _held_up_by(
     queries: DeliveryQueries, tenant_id: int, pending: Sequence[Delivery]
 ) -> dict[tuple[int, int], LogRow]:
     """What holds up each pending delivery: the last earlier event of the same document that is not settled or, in
-    strict order alone, that waits for its retry (C17). One that nothing holds up is missing."""
+    strict order only, that waits for its retry (C17). A delivery that nothing holds up is missing."""
     found: dict[tuple[int, int], LogRow] = {}
     for limit in LOOKS_AT_EARLIER:
         if not pending:

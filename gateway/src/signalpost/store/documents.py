@@ -83,8 +83,8 @@ class DocumentStore(Protocol):
         ...
 
     async def key_titles(self) -> None:
-        """Have `begins_with` find the titles that a node of an earlier version wrote beside those of this one. Looks at
-        every document, once after such a node has gone; does nothing while one is there. Raises Unavailable."""
+        """Let `begins_with` also find the titles that nodes of an earlier version wrote. It looks at every document,
+        once after the last such node has gone, and does nothing while one runs. Raises Unavailable."""
         ...
 
     async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:

@@ -36,6 +36,6 @@ class ErasureStore(Protocol):
         ...
 
     async def finish(self, erasure: Erasure, at: int) -> None:
-        """Remove what the database's files may still have of removed rows beside their content, and note the end.
-        Raises Unavailable where readers are in the way."""
+        """Remove traces of removed rows from the unused parts of the database's files, and note that the erasure is
+        finished. Raises Unavailable while readers are in the way."""
         ...

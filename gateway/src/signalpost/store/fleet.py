@@ -212,16 +212,16 @@ class FleetStore(Protocol):
     # --- Lanes --------------------------------------------------------------------------------------------------------
 
     async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        """Take lanes that nobody owns, or whose owner is not there any more, or this node already, and load them as of
-        that moment, by subscription number. One that another node owns, or whose subscription was deleted, is missing.
-        It takes nothing where this node's row is gone.
+        """Take lanes that nobody owns, whose owner is gone, or that this node already owns, and load them as of that
+        moment, by subscription number. Lanes that another node owns, or whose subscription was deleted, are missing. If
+        this node's row is gone, it takes nothing.
 
-        The version of each lane that is taken moves on by one.
+        The version of each lane that is taken rises by one.
         """
         ...
 
     async def release(self, subscription_numbers: Iterable[int]) -> None:
-        """Let go of lanes: nobody owns them from then on. One that this node does not own stays as it is. All that the
+        """Let go of lanes, so that nobody owns them. Lanes that this node does not own stay as they are. All that the
         lanes did must be recorded."""
         ...
 
@@ -238,8 +238,8 @@ class FleetStore(Protocol):
     # --- What others commit -------------------------------------------------------------------------------------------
 
     async def marks(self) -> dict[int, TenantMark]:
-        """How far every tenant is that is not deleted, by its number. It may be the very answer of before where nothing
-        has changed since."""
+        """The marks of all tenants that are not deleted, by number. If nothing has changed since, this may be the same
+        object as before."""
         ...
 
     async def config(self, tenant_id: int) -> TenantConfig | None:

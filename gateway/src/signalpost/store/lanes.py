@@ -47,7 +47,7 @@ class LaneRow(Struct, frozen=True):
     rows: tuple[Row, ...]
     """All blocked rows, and those that await a retry due before `horizon`."""
     horizon: int | None
-    """The due time from which on rows that await a retry are in the store alone; None if there are none."""
+    """From this due time on, rows that await a retry are only in the store; None if there are no such rows."""
     counts: RowCounts = RowCounts()
     """How many exception rows the lane has, those that its object does not keep in memory included."""
     unskipped: bool = False
@@ -61,8 +61,8 @@ class LaneRow(Struct, frozen=True):
 
 
 class LaneNow(Struct, frozen=True, omit_defaults=True):
-    """What its owner alone knows of a lane, since it is in memory. In a fleet the owner writes it down every few
-    seconds, where it has changed, so that every node can tell people."""
+    """What only the owner of a lane knows, because it is in memory. In a fleet the owner stores it every few seconds if
+    it has changed, so that every node can show it."""
 
     unread: int = 0
     """How many events of the log it has not looked at."""
@@ -154,8 +154,8 @@ class LaneStore(Protocol):
         ...
 
     async def write_down(self, known: Mapping[int, LaneNow]) -> None:
-        """Write down what this node knows of the lanes that it owns, by subscription number. One that another node owns
-        by now stays as it is."""
+        """Store what this node knows about the lanes that it owns, by subscription number. A lane that another node has
+        taken over stays as it is."""
         ...
 
     async def count_awaiting_retry(self, subscription: Subscription, below: int, due_from: int) -> int:

@@ -59,8 +59,8 @@ class LogStore(Protocol):
         ...
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
-        """The events with these sequences, in the order given, up to the one with which they come to 4 MiB. One that
-        the retention removed is missing."""
+        """The events with these sequences, in the order given, until they add up to 4 MiB. An event that the retention
+        removed is missing."""
         ...
 
     async def by_id(self, tenant_id: int, event_id: str) -> Event | None:

@@ -65,7 +65,7 @@ async def open_store(
 
 
 def _check_driver() -> None:
-    """Raises StartError where what PostgreSQL alone needs was not installed."""
+    """Raise StartError if the driver that only PostgreSQL needs is not installed."""
     if find_spec("psycopg") is None:
         raise StartError("PostgreSQL needs its driver: pip install 'signalpost[postgres]'.")
 

@@ -18,7 +18,7 @@ class Stretch(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An event of the log, and what became of it at one subscription."""
+    """An event of the log, and its state at one subscription."""
 
     sequence: int
     type: int

@@ -46,12 +46,12 @@ class SignInStore(Protocol):
         ...
 
     async def use_link(self, digest: bytes, purpose: Purpose, now: int) -> Link | None:
-        """The link with this hash if it serves the purpose and has not expired. It is gone then: nobody else, on
-        whichever node, gets it. One that serves another purpose stays."""
+        """Use up the link with this hash, and return it, if it serves the purpose and has not expired. Nobody else, on
+        any node, can use it after that. A link with another purpose stays."""
         ...
 
     async def count_tries(self, of: Try, now: int, decide: Callable[[Counts], tuple[T, Counts]]) -> T:
-        """Have `decide` see the counts that a try may be counted by, and keep those that it changes. Meanwhile no other
-        node sees or changes them. Counts that are kept until `now` are removed. Returns what `decide` says beside
-        them."""
+        """Let `decide` see the counts that apply to a try, and store those that it changes. Meanwhile no other node
+        sees or changes them. Counts that have expired at `now` are removed. Returns what `decide` returns along with
+        the counts."""
         ...

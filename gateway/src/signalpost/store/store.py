@@ -57,10 +57,10 @@ class Published(Struct, frozen=True):
 
     results: tuple[CommandOutcome[Any] | Exception, ...]
     """CallerError for a command that was refused, Unavailable for one that was not committed although others were; any
-    other Exception is a defect that this command alone ran into."""
+    other Exception is a bug that only this command ran into."""
     events: tuple[Event, ...] = ()
     tenants: tuple[Tenant, ...] = ()
-    """Tenants that were made, changed or deleted; not those whose logs alone grew."""
+    """Tenants that were made, changed or deleted; not those of which only the log grew."""
     subscriptions: tuple[Subscription, ...] = ()
     connections: tuple[Connection, ...] = ()
     retries: tuple[RequestedRetry, ...] = ()

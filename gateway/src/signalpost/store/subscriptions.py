@@ -11,7 +11,7 @@ class SubscriptionStore(Protocol):
     async def live(self) -> list[Subscription]:
         """Every subscription of every tenant that is not deleted, oldest first.
 
-        This unseals all their secrets, so it is for the start alone.
+        This unseals all their secrets, so it is only for the start.
         """
         ...
 

@@ -48,7 +48,7 @@ OWN: Final = 0
 
 _NONCE_BYTES = 12
 MARK = b"sealed 2"
-"""How a value begins that is sealed under a data key. One of before begins with a random nonce."""
+"""The first bytes of a value that is sealed under a data key. Older values begin with a random nonce."""
 _HEADER = Layout(f">{len(MARK)}sQ")
 
 
@@ -85,8 +85,8 @@ def derive_key(master_key: bytes, purpose: str) -> bytes:
 
 
 class MasterKeys:
-    """The master keys that the operator gave. The first is the current one, which wraps; the others are of before, and
-    only unwrap. Each has an id, which follows from it and does not tell it."""
+    """The master keys that the operator gave. The first is the current one, which wraps; the others are earlier ones,
+    which only unwrap. Each has an id, which is computed from the key and does not reveal it."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """Raises StartError where a key has the wrong length."""
@@ -206,13 +206,13 @@ class Vault:
         return tenant_id in self._sealing
 
     def retire(self) -> None:
-        """Ask for other data keys from now on. Those of now seal for who was promised one until another is there."""
+        """Ask for other data keys from now on. The present ones seal until the new ones are available."""
         for sealing in self._sealing.values():
             sealing.ends_at = 0
 
     def let_go(self) -> None:
-        """Seal nothing more with the data keys of now: the database may have lost them, and what is sealed with such a
-        key can never be opened."""
+        """Seal nothing more with the present data keys: the database may have lost them, and then what they sealed
+        could never be opened."""
         self._sealing.clear()
 
     def forget(self, tenant_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Finds out what code does beside computing: whether it dials, reads files, starts something or sleeps.
+"""Finds out what code does besides computing: whether it dials, reads files, starts something or sleeps.
 
 Python tells its audit hooks of all of these (PEP 578). A hook cannot be removed, so there is one for the process, which
 looks at nothing but what a thread does while that thread is watched.
@@ -25,7 +25,7 @@ class Deed(Exception):
 
 @contextmanager
 def watched() -> Generator[list[str], None, None]:
-    """Collects what the block does beside computing, as the names of audit events. None of it happens: it raises Deed
+    """Collects what the block does besides computing, as the names of audit events. None of it happens: it raises Deed
     where it is tried."""
     _install()
     deeds: list[str] = []

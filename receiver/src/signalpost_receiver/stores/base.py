@@ -38,7 +38,7 @@ class Item:
 
 
 def item_of(event: Event, *, ordered: bool) -> Item:
-    """How stores know an event. One that has no document is ordered after nothing."""
+    """How stores identify an event. An event without a document has no place in any order."""
     if not ordered:
         return Item(event.id, None, "")
     document = event.id if event.document is None else event.document.external_id

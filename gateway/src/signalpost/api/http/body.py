@@ -84,10 +84,9 @@ def read_quickly(body: bytes, rest: Rest = no_rest) -> Any:
 
 
 def read_json(body: bytes, rest: Rest = no_rest) -> Any:
-    """The decoded body. Raises Unparseable, naming the field where it can. A lone surrogate comes through a small body:
-    the checks of the fields name every one of them, beside all else that is wrong.
-
-    To find a fault takes up to 15 ms, in which `rest` is called again and again."""
+    """The decoded body. Raises Unparseable, naming the field where it can. A lone surrogate in a small body passes
+    here: the checks of the fields name each of them, together with all other faults. Finding a fault takes up to 15 ms,
+    in which `rest` is called again and again."""
     try:
         return read_quickly(body, rest)
     except DecoderRefused as refused:

@@ -64,7 +64,7 @@ class Downloads:
         return Streamed(_continued(first, parts), tuple(headers.items()), 206 if span else 200)
 
     async def redirect(self, version: VersionRow, seconds: int) -> Response | None:
-        """Redirects to a URL that serves the file for so many seconds; None if the gateway alone serves it."""
+        """A redirect to a URL that serves the file for `seconds`; None if only the gateway serves it."""
         url = await self._files.link(version.file.name, seconds)
         if url is None:
             return None

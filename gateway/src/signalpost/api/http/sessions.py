@@ -69,8 +69,7 @@ class BrowserSessions:
         return None if session is None or session.has_ended(self._now()) else session
 
     async def beside(self, session: Session) -> list[Session]:
-        """The sessions that come from the same ground as this one, for the same purpose, without it; the one that was
-        used last first."""
+        """The other sessions with the same ground and purpose as this one, the most recently used first."""
         now, found = self._now(), await self._store.of_ground(session.ground, session.purpose)
         return [each for each in found if each.hash != session.hash and not each.has_ended(now)]
 

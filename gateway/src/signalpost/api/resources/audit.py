@@ -1,4 +1,4 @@
-"""The audit: who changed what. Operators alone may read it."""
+"""The audit: who changed what. Only operators may read it."""
 
 from collections.abc import Iterable
 from typing import Annotated

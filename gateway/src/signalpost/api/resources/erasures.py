@@ -1,4 +1,4 @@
-"""Erasures: have what a deleted document left removed for good, and follow how far erasures are. Operators alone may.
+"""Erasures: remove for good what a deleted document left, and follow the progress. Only operators may.
 
 The erasure of a tenant begins with its deletion (`tenants.py`).
 """

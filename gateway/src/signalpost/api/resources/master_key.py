@@ -1,4 +1,4 @@
-"""The master key: which one is in use, and its change. Operators alone may."""
+"""The master key: which one is in use, and its change. Only operators may see or change it."""
 
 from typing import Final
 

@@ -138,7 +138,7 @@ async def list_all(context: RequestContext) -> Response:
 
 
 async def list_names(context: RequestContext) -> Response:
-    """List names and ids alone, for choosing one. The health of the subscriptions is not looked at."""
+    """List only names and ids, for choosing one. The health of the subscriptions is not looked at."""
     query: PageQuery = context.query()
     newest_first = reversed(context.subscriptions())
     matching = (each for each in newest_first if query.cursor is None or each.number < query.cursor)

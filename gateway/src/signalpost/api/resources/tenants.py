@@ -1,4 +1,4 @@
-"""Tenants: create, list, pause, resume, limit and delete them, and say how long their events are kept. Operators alone
+"""Tenants: create, list, pause, resume, limit and delete them, and say how long their events are kept. Only operators
 may."""
 
 from typing import Annotated, Final

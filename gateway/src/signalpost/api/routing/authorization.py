@@ -1,8 +1,8 @@
 """Who may make which call, and for which tenant: decided here, for every call, by its entry in the route table.
 
 An operator's key works in any tenant: the one that the header names, or else `default`. Any other key works in its own
-alone. The header may name that one, and another one is as unknown to it as one that does not exist. All that a handler
-does from here on it does within the tenant that it was given.
+tenant only. The header may name that one, and another one is as unknown to it as one that does not exist. All that a
+handler does from here on it does within the tenant that it was given.
 
 A customer who came by a portal link may do what that allows, with the subscriptions that it names. Others do not exist
 for them: a path that names one is answered as one with an id that nobody has, and lists leave them out

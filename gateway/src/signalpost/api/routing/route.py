@@ -23,7 +23,7 @@ ABOUT_ACCESS: Final = (
     "/v1/keys", "/v1/console-links", "/v1/tenants", "/v1/audit", "/v1/erasures", "/v1/master-key", "/v1/nodes",
     "/v1/gateway", "/v1/members",
 )  # fmt: skip
-"""Paths that are about the gateway and who may use it, not about what a tenant has. Operators alone may."""
+"""Paths about the gateway and who may use it, not about the data of a tenant. Only operators may call them."""
 READS: Final = frozenset(Role)
 """Documents and their files, which every role may read."""
 CHANGES_DOCUMENTS: Final = frozenset({Role.OPERATOR, Role.APP})
@@ -74,7 +74,7 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     """Whether it takes `Idempotency-Key`."""
     replies: Mapping[int, Reply]
     errors: Sequence[type[CallerError]] = ()
-    """What may go wrong beside what the other entries imply."""
+    """Errors that may happen in addition to those that the other entries imply."""
     example: Example
 
     @cached_property

@@ -1,7 +1,7 @@
 """What receivers get, in JSON Schema 2020-12 and as OpenAPI's `webhooks`, made from the types of the log's events.
 
 Receivers outlive the gateway's version, so these schemas are open: they allow attributes that are added later, and
-values beside those that an enumeration names. A receiver that is generated from them passes on what it does not know.
+values that an enumeration does not name. A receiver that is generated from them passes on what it does not know.
 """
 
 from collections.abc import Callable, Mapping

@@ -20,7 +20,7 @@ CAPABILITIES: Final[Mapping[Capability, str]] = {
     Capability.CREATE: "create endpoints (only with all subscriptions)",
     Capability.SECRET: "rotate the secret, check signatures",
 }
-"""What a link can allow beside looking, in words."""
+"""What a link can allow in addition to viewing, in words."""
 TICKED_AT_FIRST: Final = (Capability.PAYLOAD, Capability.TEST, Capability.RETRY)
 HOURS: Final = (1, 4, 12)
 ALL: Final = "all"

@@ -59,7 +59,7 @@ class Tested(Struct, frozen=True):
     subscription: Subscription
     result: TestResult
     with_new_secret: bool = False
-    """Whether the new secret alone signed it."""
+    """Whether only the new secret signed it."""
 
 
 async def view(visit: Visit) -> View:

@@ -130,7 +130,7 @@ class Portal:
         )
 
     def _context(self, guest: Guest, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
-        """What every template sees beside its view."""
+        """What every template sees in addition to its view."""
         errors = () if visit.problem is None else visit.problem.errors or ()
         return {
             "visit": visit,

@@ -1,7 +1,7 @@
 """Deliveries of a lane that await their retry, whose retry is due, or that are in flight as a retry.
 
-All that are due before the *horizon* are here; those due from then on may be rows in the store alone, until a refill
-brings the next of them. Without a horizon all are here.
+All that are due before the *horizon* are here. Later ones may be only in the store, until a refill loads the next of
+them. Without a horizon all are here.
 """
 
 from heapq import heapify, heappop, heappush, nsmallest
@@ -60,7 +60,7 @@ class RetryQueue(dict[int, Delivery]):
 
     @property
     def next_due(self) -> int | None:
-        """When something falls due next, here or in the store alone, µs."""
+        """When the next retry is due, here or only in the store, µs."""
         first = self._first_due
         return self.horizon if first is None else first
 

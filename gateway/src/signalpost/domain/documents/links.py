@@ -1,8 +1,8 @@
 """Makes and reads the gateway's own download links (C10).
 
 A link ends in a token: tenant, document, version and the microsecond at which it expires, with an HMAC-SHA256 over
-them. The token alone proves what may be downloaded and until when, wherever the file is stored; nothing is stored for a
-link.
+them. The token itself proves what may be downloaded and until when, wherever the file is stored; nothing is stored for
+a link.
 
 The key that signs may be exchanged: then links that it signed before work until they expire.
 
@@ -58,7 +58,8 @@ class Links:
         self._prefix = public_url + PATH
         self._prefix_bytes = self._prefix.encode()
         self._last: tuple[bytes, int, bytes] = (b"", 0, b"")
-        """A document, a moment, and the one with links of the other: an event and the answer beside it share them."""
+        """A document, a moment, and the document with links of that moment: an event and the answer to its request
+        share them."""
 
     def sign_with(self, keys: Sequence[SigningKey]) -> None:
         """Sign with the first of these keys from now on, and read what any of them may have signed."""

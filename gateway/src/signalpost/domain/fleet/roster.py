@@ -41,7 +41,7 @@ class Roster(Struct, frozen=True):
         return Roster(now, dict(beats), since, there, self.workers == there)
 
     def dead(self, me: int, after: int) -> frozenset[int]:
-        """The nodes beside `me` that have not been seen to beat for `after` µs."""
+        """The nodes other than `me` that have not been seen to beat for `after` µs."""
         at = self.at or 0
         return frozenset(node for node, since in self.since.items() if node != me and at - since >= after)
 

@@ -163,7 +163,7 @@ class Connectors:
         return Made(self._parts.store.connections, subscription.number)
 
     def try_out(self, subscription: Subscription, event: Event, done: Callable[[Outcome], None]) -> None:
-        """Send an event beside everything else, for people to see what happens to it. Nothing of it is recorded."""
+        """Send an event outside the log, so that people see what happens to it. Nothing is recorded."""
         self._attempts.start(self._try_out(subscription, event, done))
 
     async def _try_out(self, subscription: Subscription, event: Event, done: Callable[[Outcome], None]) -> None:
@@ -275,7 +275,7 @@ class Connectors:
         return ConnectionTestResult(works=True, detail=ruling.detail or "The vendor accepted the credentials.")
 
     def disconnection(self, connection: Connection) -> Disconnection:
-        """What is done beside the commit in which a connection forgets its credentials. Raises NotFound if the
+        """What happens around the commit in which a connection forgets its credentials. Raises NotFound if the
         connection is gone."""
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None:

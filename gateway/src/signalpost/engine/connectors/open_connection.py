@@ -178,8 +178,8 @@ class OpenConnection:
             return ""
 
     def hold(self, seconds: int) -> None:
-        """The vendor wants to be left alone. That is kept where it is for long enough to matter to other nodes or after
-        a restart, and much longer than what is kept already, so that calls in flight together cause one write."""
+        """The vendor asked the gateway to wait. This is stored if the wait matters to other nodes or after a restart
+        and is much longer than the stored one, so that calls in flight together cause one write."""
         until = self._clock.steady() + seconds * SECOND
         self._held_until = max(self._held_until, until)
         if seconds * SECOND >= WORTH_KEEPING and until >= self._kept_until + WORTH_KEEPING:

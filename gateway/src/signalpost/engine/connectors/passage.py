@@ -12,7 +12,7 @@ from signalpost.engine.lanes.carriers import GatedLane
 
 class Passage:
     def __init__(self, connection: OpenConnection, subscription: Subscription, user: GatedLane | None) -> None:
-        """`user` is the lane; None for a test beside it."""
+        """`user` is the lane; None for a test."""
         self.connection = connection
         self._subscription = subscription
         self._user = user

@@ -26,7 +26,7 @@ class Unanswered(Exception):
     """No token came for now. The message is a sentence for people."""
 
     def __init__(self, detail: str, wait: float = 0.0, *, is_lost: bool = False) -> None:
-        """`wait` is for how many seconds the vendor wants to be left alone. With `is_lost` nobody knows whether the
+        """`wait` is for how many seconds the vendor asked the gateway to wait. With `is_lost` nobody knows whether the
         vendor saw the request."""
         super().__init__(detail)
         self.wait = wait

@@ -71,8 +71,8 @@ class Node:
 
     @property
     def seconds_since_beat(self) -> float | None:
-        """How long ago the last beat that succeeded was sent; None before the first, and where it does not beat,
-        because it is alone."""
+        """How long ago the last successful beat was sent; None before the first one, and on a gateway that has its
+        database for itself and does not beat."""
         if self._beat_at is None or self._fleet.terms.beat_every == inf:
             return None
         return (self._clock.steady() - self._beat_at) / SECOND

@@ -1,8 +1,8 @@
-"""Writes down what this node alone knows of its lanes, so that people get the same answer from every node.
+"""Stores what only this node knows about its lanes, so that people get the same answer from every node.
 
 What a lane's row says is recorded as it happens. How far a lane is behind, what is in flight, and what holds it up is
-in its owner's memory; every few seconds the owner writes it beside the row, of those lanes alone of which it changed.
-Where a node has its database for itself nobody else asks, and nothing is written.
+in its owner's memory. Every few seconds the owner stores that for the lanes where it changed. A node that has its
+database for itself stores nothing, because nobody else asks.
 """
 
 import asyncio

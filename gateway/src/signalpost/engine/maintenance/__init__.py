@@ -1,1 +1,1 @@
-"""Work beside deliveries: retention, expiry of signature requests, the disk's reserve, scrubs."""
+"""Work in the background: retention, expiry of signature requests, the disk reserve, scrubs, erasure, keys."""

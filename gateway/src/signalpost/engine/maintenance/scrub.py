@@ -1,7 +1,7 @@
-"""Holds what is known of files against what is kept: finds what is missing, damaged, or nobody's.
+"""Compares the stored files with what the database knows of them: finds missing files, damaged ones, and orphans.
 
-It works beside a running gateway. Where a file is judged to be nobody's, no upload to it is under way any more, and
-only then it is asked whether a version points to it: so none that is on its way in is taken for an orphan.
+It works while a gateway runs. A file is an orphan if no upload to it is in progress and, asked after that, no version
+points to it. In this order, a file that is just arriving is never taken for an orphan.
 """
 
 from collections.abc import Callable, Iterator

@@ -55,7 +55,7 @@ _decode_sealed = msgspec.json.Decoder(_Sealed).decode
 
 
 def keeps_url_in_plain(config: bytes) -> bool:
-    """Whether the config of a row is of before URLs were sealed."""
+    """Whether the config of a row is from a version that did not seal URLs."""
     return _decode_config(config).url is not UNSET
 
 

@@ -1,6 +1,6 @@
 """What answers about documents, events, workflow and history look like.
 
-Documents are encoded where they are decided; their shapes here add what the API alone knows.
+Documents are encoded where they are decided; their shapes here add what only the API knows.
 """
 
 from typing import Annotated

@@ -1,6 +1,6 @@
 """What answers about subscriptions look like.
 
-They are encoded where they are decided; their shapes here add what the API alone knows.
+Subscriptions are encoded where they are decided; their shapes here add what only the API knows.
 """
 
 from typing import Annotated, Any, Literal
