@@ -137,7 +137,7 @@ class Gateway:
         return Documents(self._services, found.id, name)
 
     async def console_link(self) -> str:
-        """A URL that signs whoever opens it first in to the console, as the operator, within 15 minutes."""
+        """A URL that signs in to the console, as the operator, the first person who opens it within 15 minutes."""
         return await console_link(self._services, OPERATOR)
 
     @property

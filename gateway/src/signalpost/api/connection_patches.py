@@ -1,8 +1,8 @@
-"""The config that a patch makes of a connection's.
+"""Applies a patch to the config of a connection.
 
 It is a merge patch (RFC 7396): members that it leaves out stay as they are, and null takes a member away. A secret is
-shown as null, so that whoever gives back what they read keeps it. Where `with` chooses another way to sign in, nothing
-of the former one stays.
+shown as null, so a client that sends back what it read keeps the secret. Where `with` chooses another way to sign in,
+nothing of the former one stays.
 
 A secret that stays goes where it went before. If the patch leads calls to another origin, it has to be given again:
 else whoever may change a connection could have its secrets sent to themselves.
@@ -45,7 +45,7 @@ def patch_check(services: Services, connection: Connection) -> Check:
 
 
 def _merged(given: Config, kept: Config, shown: Config) -> dict[str, Any]:
-    """What a patch makes of what is kept; in `shown`, null stands in place of each secret of it."""
+    """The stored config with a patch applied; in `shown`, each secret is null."""
     if given.get(_CHOICE, kept.get(_CHOICE)) != kept.get(_CHOICE):
         return _without_nulls(given)
     merged = dict(kept)

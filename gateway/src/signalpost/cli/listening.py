@@ -1,8 +1,8 @@
 """Sockets that listen: one process's own, or one for each of several processes on the same port.
 
 Several processes have a socket each on one port (SO_REUSEPORT), and the kernel shares new connections out evenly, by
-their addresses. One socket that all inherit would be simpler, but whoever wakes first would take nearly all of the
-connections that come together: of 64, one of four processes took 56. The price: when a process is killed, the few
+their addresses. One socket that all inherit would be simpler, but the process that wakes first would take nearly all of
+the connections that come together: of 64, one of four processes took 56. The price: when a process is killed, the few
 connections that it had not accepted yet are reset with those that it had.
 
 `hold_port` notices a port that is in use once, before anything starts, also where the other program would share it.

@@ -84,7 +84,7 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
 
 @app.command
 def revoke(link: LinkId, /) -> None:
-    """Revoke a link. Whoever is in with it is out with the next page.
+    """Revoke a link. Its visitor is signed out at the next page.
 
     Example: signalpost portal-links revoke 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """

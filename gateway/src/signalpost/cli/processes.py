@@ -41,7 +41,7 @@ MAX_WAIT: Final = 30.0
 MAX_FAILURES: Final = 5
 """The parent gives up once every process has failed so many times in a row."""
 DRAINS_WITHIN: Final = 15.0
-"""Seconds that a process may take to end. An attempt in flight is the longest part of it, see `gateway.py`."""
+"""Seconds that a process may take to end. Attempts in flight take most of that; see `gateway.py`."""
 FAILED: Final = 1
 """The exit code where processes did not do what they should."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)

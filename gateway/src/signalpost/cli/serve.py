@@ -178,8 +178,8 @@ def _certificate(settings: Settings) -> Certificate | None:
 
 
 def write_address(file: Path, address: str, certificate: Path | None = None) -> None:
-    """Write the gateway's address to a file for commands on this machine, in one step: never half of it. With TLS, the
-    second line says where its certificate is, by which they know it."""
+    """Write the gateway's address to a file for commands on this machine, in one step, so that none reads half of it.
+    With TLS, the second line says where its certificate is, by which commands recognise the gateway."""
     draft = file.with_suffix(".new")
     try:
         draft.unlink(missing_ok=True)
@@ -231,7 +231,7 @@ def _parent_gone(parent: int, servers: Iterable[Server]) -> None:
 
 
 async def _announce(settings: Settings, gateway: Gateway, main: socket.socket, metrics: socket.socket | None) -> None:
-    """Tell commands on this machine and whoever sits at the terminal where the gateway is."""
+    """Tell the commands on this machine, and the person at the terminal, where the gateway is."""
     addresses = [_address(each, settings.tls_cert) for each in (main, metrics) if each is not None]
     write_address(settings.data_dir / ADDRESS_FILE, addresses[0], settings.tls_cert)
     try:
@@ -241,7 +241,8 @@ async def _announce(settings: Settings, gateway: Gateway, main: socket.socket, m
 
 
 async def _console_link(gateway: Gateway) -> str | None:
-    """A link into the console for whoever sits at the terminal; None where nobody does, or it cannot be made now."""
+    """A link into the console for the person at the terminal; None if there is no terminal, or if it cannot be made
+    now."""
     if not sys.stdout.isatty():
         return None
     try:

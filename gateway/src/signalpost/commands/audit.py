@@ -148,7 +148,7 @@ def _changed(
         yield Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant)
     yield from _sent_again(command, decision, view)
     if (document := decision.document) is not None and command.audited_as is not None:
-        # Nothing that was in the document: whoever has it deleted may want that gone.
+        # Nothing that was in the document: the person who deletes it may want that gone.
         yield Object("document", document.external_id), command.tenant_id, {}
 
 
@@ -196,8 +196,7 @@ def _difference(was: Mapping[str, Any], became: Mapping[str, Any]) -> dict[str, 
 
 
 def _members(row: AuditedRow | None) -> dict[str, Any]:
-    """What a row says, by the members' names on the wire, secrets as such; nothing of one that is not there, or was
-    deleted."""
+    """What a row says, by the members' names on the wire, with secrets marked; empty for no row or a deleted one."""
     if row is None or getattr(row, "deleted_at", None) is not None:
         return {}
     rules = _MEMBERS[type(row)]

@@ -98,7 +98,7 @@ class Rows(Struct, frozen=True, kw_only=True):
     connections: Mapping[ConnectionKey, Connection] = {}
     keys: Mapping[str, ApiKey] = {}
     members: Mapping[str, Member] = {}
-    """Every member that a command names, by id, and whoever has an e-mail address that one names."""
+    """Every member that a command names by id or by e-mail address."""
     portal_links: Mapping[str, PortalLink] = {}
     replays: Mapping[ReplayKey, Replay] = {}
     """Every replay that a command names, and with it all of the same subscription that are running."""

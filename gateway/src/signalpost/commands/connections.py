@@ -1,7 +1,7 @@
 """Commands that create, change and delete connections, and keep what vendors granted.
 
-Whether a config is right is asked of its kind before a command is made of it; here is decided what depends on what is
-kept. Two rules follow from a connection's having one owner:
+The kind checks a config before a command is made; the command decides what depends on the stored rows. Two rules follow
+from a connection's having one owner:
 
 - Whatever a vendor granted is kept only by whoever read the `grant_version` before. Two that renew the same token
   cannot both win, and the loser reads what the winner kept.
@@ -170,8 +170,8 @@ class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
     """Forgets the credentials. Subscriptions of the connection wait, and lose nothing."""
 
     left: Mapping[str, Any]
-    """The config without what is forgotten: all of it where a person gave consent, since then only what was
-    granted goes."""
+    """The config without what is forgotten. If a person gave consent, all of it stays, because then only what was
+    granted is forgotten."""
     needs_consent: bool
     of_version: int
     """The version that `left` was made from."""

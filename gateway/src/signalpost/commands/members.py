@@ -210,7 +210,7 @@ class KnowMember(_ExistingMemberCommand, frozen=True, kw_only=True):
 
 
 class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):
-    """Set another password, for whoever knows the present one."""
+    """Set another password. The present one must be given."""
 
     audited_as: ClassVar[str] = "member.change-password"
     generation: int

@@ -107,8 +107,8 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """Creates a subscription of a kind other than the webhook; see `CreateSubscription`. Whoever knows the kind has
-    checked `config`, `when` and `after`. `url` is the first origin of the connection."""
+    """Creates a subscription of a kind other than the webhook; see `CreateSubscription`. The caller has had the kind
+    check `config`, `when` and `after`. `url` is the first origin of the connection."""
 
     audited_as: ClassVar[str] = "subscription.create"
     adds: ClassVar[NumberedKind] = "subscription"
@@ -159,8 +159,8 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
 
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """New event types count for later events, everything else at once. Whoever knows the kind has checked the config,
-    and names with a new connection the `url` that it leads to. A URL as it is shown changes nothing."""
+    """New event types count for later events, everything else at once. The caller has had the kind check the config
+    and, for a new connection, gives the `url` that it leads to. A URL as it is shown changes nothing."""
 
     audited_as: ClassVar[str] = "subscription.change"
     patch: SubscriptionPatch

@@ -1,4 +1,5 @@
-"""Calls of the API from a page, in the process, as whoever is signed in: the same checks, roles, audit and answers."""
+"""Calls of the API from a page, within the process, with the rights of the person who is signed in: the same checks,
+roles, audit and answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, TypeVar

@@ -67,7 +67,7 @@ class Credentials:
         return member
 
     async def prove(self, request: Request, ground: Ground, typed: str) -> None:
-        """See that whoever has a session that comes from this shows its password, or its key, again. Raises Refused."""
+        """Check that the holder of a session knows the password or key that the session comes from. Raises Refused."""
         if ground.kind == "member":
             member = await self._services.store.access.member(ground.id)
             shown = await self.of_password(request, "" if member is None else member.email, typed)

@@ -74,7 +74,7 @@ REPLAYED = {"failed": "what was given up", "waiting": "what awaits a retry", "al
 
 
 def environment() -> Environment:
-    """Templates in which everything is escaped, and a name that is not there is a fault."""
+    """Templates in which everything is escaped, and an unknown name is an error."""
     made = Environment(
         loader=PackageLoader("signalpost.console"),
         autoescape=True,

@@ -25,7 +25,7 @@ class ProofNeeded(Exception):
 
 
 class Visit(Struct, frozen=True, kw_only=True):
-    """Somebody asks for a page, or sends a form of it."""
+    """A request for a page, or a form that a page sends."""
 
     calls: Calls
     principal: Principal
@@ -40,14 +40,15 @@ class Visit(Struct, frozen=True, kw_only=True):
     """The parameters in the path."""
     query: Mapping[str, str]
     is_proved: bool = True
-    """Whether whoever is signed in has lately typed a key or a password."""
+    """Whether the visitor has recently typed a key or a password."""
     form: Mapping[str, list[str]] = {}
     problem: Problem | None = None
     """Why the form that was sent with this page was refused."""
 
     @property
     def may_change(self) -> bool:
-        """Whether whoever is signed in may change subscriptions and send again. What they may not is left out."""
+        """Whether the visitor may change subscriptions and send deliveries again. A page leaves out what they may not
+        do."""
         return self.principal.role in (Role.OPERATOR, Role.SUBSCRIBER)
 
     @property
@@ -60,7 +61,7 @@ class Visit(Struct, frozen=True, kw_only=True):
         return link is not None and capability in link.can
 
     def need_proof(self) -> None:
-        """Refuse something risky to whoever has not lately typed a key or a password. Raises ProofNeeded."""
+        """Refuse something risky to a visitor who has not recently typed a key or a password. Raises ProofNeeded."""
         if not self.is_proved:
             raise ProofNeeded
 

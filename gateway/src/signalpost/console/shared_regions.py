@@ -30,7 +30,7 @@ class Sight(NamedTuple):
 
     role: Role | None
     own_tenant_id: int | None
-    """The only tenant of whoever looks; None for an operator."""
+    """The only tenant that the viewer sees; None for an operator."""
     tenant_id: int | None
     """The tenant that is looked at; None where there is no such tenant."""
     path: str

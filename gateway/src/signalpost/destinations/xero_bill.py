@@ -191,7 +191,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         return _done(invoice, "")
 
     def foreseen(self, connection: XeroConnection, config: XeroBillConfig, context: Context) -> Sequence[Call]:
-        """The bill, which follows the question whether it is there."""
+        """The call that makes the bill, after the one that asks whether it exists."""
         bill = bill_of(config)
         return () if isinstance(bill, Skip) else (_creation(connection, bill, context),)
 

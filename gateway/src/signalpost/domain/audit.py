@@ -42,7 +42,7 @@ class Actor(Struct, frozen=True, kw_only=True):
 
     kind: ActorKind
     id: str
-    """The id of the API key or of the member, or a word that stands for whoever has none."""
+    """The id of the API key or of the member, or a word for an actor without an id."""
     name: str
     role: str | None = None
     source: str | None = None

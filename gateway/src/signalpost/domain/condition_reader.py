@@ -47,7 +47,7 @@ def read_condition(value: Any) -> Condition:
 
 
 class _TooLarge(Exception):
-    """A tree has more nodes than it may; the rest of it is not looked at."""
+    """A tree has too many nodes; the rest is not looked at."""
 
 
 class _Tree:
@@ -316,7 +316,7 @@ When = Annotated[
         extra=read_by(_checked),
     ),
 ]
-"""The condition of a subscription, as it is kept: `read_condition` makes the tree of it."""
+"""The condition of a subscription, as stored; `read_condition` makes a tree from it."""
 
 
 def _without_changes(value: Any) -> Any:

@@ -47,7 +47,7 @@ class Connection(Struct, frozen=True, kw_only=True):
     """The members of the kind's connection struct, as JSON, secrets among them."""
     granted: Granted | None = None
     grant_version: int = 0
-    """Rises with every change of `granted`, which is written only by whoever read the version before."""
+    """Rises with every change of `granted`. A write must name the version that its writer read."""
     state: State = "ready"
     reason: str | None = None
     """A sentence for people: why it is not ready."""

@@ -1,4 +1,4 @@
-"""The names that conditions and placeholders use for what they look at, and where the values of these are.
+"""The names that conditions and placeholders use, and where their values come from.
 
     document.status     document.latestVersion.number     document.additionalFacts["cost centre"]
     before.status       event.createdAt                   made.url
@@ -54,7 +54,7 @@ class Type(Enum):
     EVENT_TYPE = "a type of event"
     LINK = "a link"
     ANY = "a fact"
-    """A text, a number, or true or false: which of them shows only when it is there."""
+    """A text, a number, or true or false. Which of them is known only once there is a value."""
     OBJECT = "an object"
 
 
@@ -64,7 +64,7 @@ class Name(Struct, frozen=True):
     path: tuple[str, ...]
     type: Type
     read: Reader
-    """The value of it in a subject, or None."""
+    """The name's value in a subject, or None."""
     text: str
     """The name as people write it, for sentences."""
 

@@ -34,7 +34,8 @@ MAX_LOGO_BYTES: Final = 32 * 1024
 MAX_LOGO_LENGTH: Final = MAX_LOGO_BYTES * 4 // 3 + 4
 """How long it can be in base64."""
 MAX_LOGO_PIXELS: Final = 1024
-"""How wide and high a logo can be: a small file may hold an image that fills the memory of whoever looks at it."""
+"""How wide and high a logo can be: a small file may hold an image that fills the memory of the browser that shows
+it."""
 
 
 class Capability(StrEnum):
@@ -117,7 +118,7 @@ def _accent(value: Any) -> str:
 
 
 class Theme(Body, frozen=True, kw_only=True):
-    """What the pages look like. All of it is chosen from what is safe: nothing of it is CSS or HTML."""
+    """What the pages look like. Every value is chosen from what is safe; none is CSS or HTML."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL, description="Name that the pages show.")] = (
         "Webhooks"

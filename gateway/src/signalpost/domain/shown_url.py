@@ -1,4 +1,5 @@
-"""What is shown of an endpoint's URL, which may be a credential: whoever has the URL of an incoming webhook can post.
+"""What is shown of an endpoint's URL. The URL may be a credential: everybody who has the URL of an incoming webhook can
+post.
 
 The host and the path are shown, since an operator knows an endpoint by them, and so are the names of the query's
 parameters. Their values are struck out, and so is what follows in a path where a host is known to put its tokens there.

@@ -49,7 +49,7 @@ class Ground(NamedTuple):
     id: str
     """The id of the key or of the member; `operator` for the key of the settings."""
     proof: bytes
-    """What must be true of it still: a key's hash, the generation of a member."""
+    """What must still be true of the ground: a key's hash, the generation of a member."""
 
 
 class Whence(NamedTuple):

@@ -23,7 +23,7 @@ TenantName = Annotated[
 
 
 class Tenant(Struct, frozen=True):
-    """A tenant and the end of its log. While it is paused nothing of it is changed or sent."""
+    """A tenant and the end of its log. While it is paused, nothing in it is changed or sent."""
 
     id: int
     name: str
@@ -39,7 +39,7 @@ class Tenant(Struct, frozen=True):
     retention_days: int | None = None
     """What operators set for it; see `Directory.retention_days_of` for what counts."""
     config_version: int = 0
-    """Rises with every change of what nodes keep of it in memory; see `TenantMark` in `store/fleet.py`."""
+    """Rises with every change of the tenant's data that nodes keep in memory; see `TenantMark` in `store/fleet.py`."""
 
 
 class TenantRequest(Body, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Templates that must come to a date or to a number: they are tried when they are saved.
+"""Templates whose result must be a date or a number. They are tried when they are saved.
 
 A template is filled in with specimen documents, which have a value of the right type for every name, and its outcome is
 looked at. So `{{ document.title }}` is refused where a date belongs, and so is `{{ document.expiryDate }}` where only a
@@ -97,7 +97,7 @@ def _outcomes(template: Template, fact: str) -> Iterator[Any]:
 
 
 class _AnyFact(dict[str, str]):
-    """Facts of which every one is there, with the same value."""
+    """Facts in which every name exists, with the same value."""
 
     def __init__(self, value: str) -> None:
         super().__init__({"a fact": value})

@@ -147,7 +147,7 @@ class Bucket:
         return await self._drafts.is_orphan(_draft(name), _of(name, is_known))
 
     async def remove_orphan(self, name: str, is_known: Known) -> bool:
-        # The draft last: while it is there, it tells what else may be left.
+        # The draft goes last: while it exists, it shows that something else may be left.
         orphan = await self._drafts.is_orphan(_draft(name), _of(name, is_known))
         if orphan and not name.endswith(DRAFT):
             await self.remove(name)

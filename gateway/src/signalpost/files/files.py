@@ -1,7 +1,7 @@
 """The interface of file storage, and the life of an uploaded file.
 
-Names are random: no text of a user's ever becomes part of a path. A file is written once and never changed, so what a
-version points to is there or not, whole or damaged, and nothing else.
+Names are random: no text of a user's ever becomes part of a path. A file is written once and never changed, so the file
+of a version is whole, damaged or missing, and nothing else.
 
 An upload is at first a draft on this machine's disk, under its final name and locked by its process. `store` makes it
 durable; only then is the version committed that points to it. So a version's file is always there, and what a crash
@@ -59,7 +59,7 @@ class Received(NamedTuple):
 
 
 class Upload(Protocol):
-    """An upload in progress. If the block around it ends without `keep`, nothing of it stays.
+    """An upload in progress. If the block around it ends without `keep`, nothing is left of it.
 
     The methods raise DiskNearlyFull and FilesUnavailable."""
 

@@ -21,7 +21,7 @@ _LINK = "https://files.example.com/service-agreement"
 
 
 class ScenarioStep(Struct, frozen=True):
-    """One call for a document: an import of it, or its deletion."""
+    """One call for a document: its import or its deletion."""
 
     method: Literal["PUT", "DELETE"]
     snapshot: Mapping[str, Any] | None = None

@@ -28,8 +28,8 @@ class SystemClock:
 
 
 MAX_ADJUSTMENT: Final = 0.02
-"""The share of the time that has passed by which a clock is adjusted to the database's at most: so little that whoever
-counts seconds by it, such as until a node is dead, hardly errs."""
+"""Maximum share of the elapsed time by which a clock is adjusted to the database's. It is so small that counting
+seconds by such a clock, such as until a node is dead, is hardly wrong."""
 MAX_ADJUSTED_AT_ONCE: Final = 200_000
 SURE_WITHIN: Final = 1_000_000
 """An answer that took longer than that, µs, says too little of what the time is."""

@@ -1,4 +1,5 @@
-"""A queue in which holders take turns: whoever has many waiting has one served, and then waits behind the others."""
+"""A queue in which holders take turns: a holder with many waiting entries has one served, and then waits behind the
+others."""
 
 import asyncio
 from collections import deque

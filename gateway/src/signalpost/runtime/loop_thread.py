@@ -16,7 +16,7 @@ class LoopThread:
         self._thread.start()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What the work returns, done on the thread. It is cancelled there where whoever waits is cancelled here."""
+        """Run the work on the thread, and return its result. If the caller is cancelled, so is the work."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def close(self) -> None:

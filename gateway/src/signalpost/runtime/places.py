@@ -1,7 +1,6 @@
-"""A number of places, of which whoever waited longest gets the next one.
-
-They are what asyncio's semaphore is, for a path on which every line of an import takes two: where a place is free, a
-semaphore still looks through its waiters, and the four calls for a line took as long as to commit a fifth of it.
+"""A fixed number of places; the one who has waited longest gets the next. They do what asyncio's semaphore does, but
+faster, because every line of an import takes two: a semaphore looks through its waiters even if a place is free, and
+its four calls for a line took a fifth of the time of committing it.
 """
 
 import asyncio

@@ -27,7 +27,8 @@ class Principal(Struct, frozen=True):
     tenant_id: int | None = None
     """The only tenant that it works in; None for an operator, who works in any."""
     proof: bytes = b""
-    """What must be true of it still, as its sessions name it; empty for the operator's key of the settings."""
+    """What must still be true of it for its sessions to be valid, such as a key's hash; empty for the operator's key of
+    the settings."""
     kind: Literal["key", "member", "portal-link"] = "key"
     portal: PortalLink | None = None
     """The link by which a customer came."""

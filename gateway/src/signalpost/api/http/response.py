@@ -38,7 +38,7 @@ class Streamed(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...]
     status: int = 200
     at_end: Callable[[], None] | None = None
-    """Called when the answer is over, also where nothing of it could be sent."""
+    """Called when the answer is over, even if nothing could be sent."""
 
 
 async def send_response(response: Response | Streamed, request_id: str, send: Send, turn: Turn = next_round) -> None:

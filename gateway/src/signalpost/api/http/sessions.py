@@ -1,7 +1,7 @@
 """Begins, finds and ends sessions, and creates and uses links. `domain/sign_in.py` says what they are.
 
-All of it is in the store. So a session holds on every node and over a restart, and one that was ended has ended
-everywhere: each use reads it.
+All of this is in the store, and each use reads it. So a session is valid on every node and survives a restart, and once
+it was ended it has ended everywhere.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,7 @@ class BrowserSessions:
         return session
 
     async def look(self, token: str, purpose: Purpose) -> Session | None:
-        """See `find`. To look does not count as a use of it."""
+        """Like `find`, but it does not count as a use of the session."""
         session = await self._store.find(hash_token(token), purpose)
         return None if session is None or session.has_ended(self._now()) else session
 
@@ -74,7 +74,7 @@ class BrowserSessions:
         return [each for each in found if each.hash != session.hash and not each.has_ended(now)]
 
     async def end_one_beside(self, session: Session, digest: bytes) -> bool:
-        """End the one of these that has this hash. Returns whether it was there."""
+        """End the session with this hash, if it is one of `beside`. Returns whether there was one."""
         is_beside = digest in {each.hash for each in await self.beside(session)}
         return is_beside and await self._store.end(digest)
 

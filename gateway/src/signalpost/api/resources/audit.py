@@ -32,7 +32,7 @@ async def list_all(context: RequestContext) -> Response:
         page = await audit.newest(context.tenant_id, wanted, query.after, below, query.limit)
     else:
         page = await audit.page(context.tenant_id, wanted, max(query.after, query.cursor or 0), query.limit)
-    # Read after the page, so that no entry of it is above.
+    # Read after the page, so that no entry of the page has a higher number.
     mark = await audit.mark(context.tenant_id)
     shown = {
         "data": [*_shown(page.entries)],

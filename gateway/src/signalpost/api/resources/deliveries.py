@@ -141,8 +141,8 @@ async def _page_of_event(
     below: DeliveryPosition | None,
     limit: int,
 ) -> DeliveryPage:
-    """What happened to one event at some subscriptions, newest first. Without a status asked for, subscriptions that
-    have no delivery of it are there too."""
+    """What happened to one event at some subscriptions, newest first. Unless a status was asked for, this includes
+    subscriptions that have no delivery of the event."""
     left = sorted(
         (each for each in of if below is None or (event.sequence, each.number) < below),
         key=lambda each: each.number,
@@ -194,7 +194,8 @@ async def _delivery(context: RequestContext, found: Subscription, event: Event) 
 
 
 def _waiting_behind(context: RequestContext, found: Subscription, behind: Behind | None) -> WaitingBehind | None:
-    """What the caller may know of it: a condition that has not been looked at may keep events from a customer."""
+    """What the caller may know about it. A customer does not learn of an event before the condition, which may exclude
+    it, was evaluated."""
     if behind is None or not is_for(context.portal, found, "pending"):
         return None
     return WaitingBehind(count=behind.count, count_is_capped=behind.is_capped)

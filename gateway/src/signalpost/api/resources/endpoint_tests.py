@@ -59,7 +59,7 @@ def _signing_with_next_secret(found: Subscription, now: int) -> Subscription:
 
 
 async def test_draft(context: RequestContext) -> Response:
-    """Nothing of it is kept."""
+    """Test an endpoint that has no subscription yet. Nothing is stored."""
     new: SubscriptionRequest = await context.read_body(url=vetted(context))
     now = context.services.clock.wall()
     draft = replace(

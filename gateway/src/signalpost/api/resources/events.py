@@ -1,4 +1,4 @@
-"""Events: read the tenant's log, oldest first or newest first, or one event of it."""
+"""Events: read the tenant's log, oldest first or newest first, or a single event."""
 
 import re
 from collections.abc import Iterator, Sequence

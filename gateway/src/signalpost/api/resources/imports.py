@@ -88,7 +88,8 @@ async def import_many(context: RequestContext) -> Streamed:
 
 
 async def lines(first: bytes, chunks: AsyncIterator[bytes], turn: Turn) -> AsyncIterator[list[NumberedLine]]:
-    """All lines but the blank ones, as many at a time as are there. Numbers count from 1 and include the blank ones."""
+    """All lines except blank ones, as many at a time as have arrived. Numbers count from 1 and include the blank
+    ones."""
     number, rest, too_long = 1, bytearray(), False
     async for chunk in _in_small_pieces(_whole(first, chunks), turn):
         found: list[NumberedLine] = []
@@ -215,7 +216,7 @@ class _Import:
             self._came.set()
 
     async def _begun(self, line: NumberedLine, places: int) -> _WaitingLine:
-        """Hands a line to the committer. If the line is wrong, its result is there at once."""
+        """Hand a line to the committer. If the line is wrong, its result is available at once."""
         given: Any = None
         external_id: str | None
         result: asyncio.Future[Completed[DocumentImported] | Repeated]

@@ -1,6 +1,6 @@
 """What changes, as it changes: a stream of server-sent events that name topics and carry no data.
 
-Whoever watches fetches what it shows of a topic again. Nothing waits for a slow reader: while one does not read, no
+A viewer then fetches again what it shows of that topic. Nothing waits for a slow reader: while one does not read, no
 message is made for it, and the next one names all that changed meanwhile. A message's id is a revision, so that a
 stream that broke off goes on where it was, on another connection too; on another node, or after a restart, everything
 may have changed.
@@ -39,7 +39,7 @@ LAST_EVENT_ID: Final = b"last-event-id"
 _HEADERS: Final = ((CONTENT_TYPE, EVENT_STREAM), ("x-accel-buffering", "no"))
 """The last one tells proxies to pass on each message at once."""
 _GOLDEN: Final = 0.6180339887
-"""Multiples of it fall far from one another within 1, and so do the moments at which tenants are told."""
+"""Multiples of this number, modulo 1, are far from one another, and so are the moments at which tenants are told."""
 
 
 class LiveQuery(Query, frozen=True):

@@ -1,6 +1,6 @@
 """Portal links: one lets a customer see their own subscriptions for a while, and do what it allows.
 
-A link gives nobody more than its maker has: whoever makes one may do with subscriptions all that a link can allow.
+A link gives nobody more than its creator has: everybody who may create one may do all that a link can allow.
 """
 
 import msgspec
@@ -40,8 +40,8 @@ async def create(context: RequestContext) -> Response:
 
 
 def _check_subscriptions(context: RequestContext, new: PortalLinkRequest) -> None:
-    """Raises Invalid for subscriptions that are not there, and where new ones may be made in a tenant of which others
-    have a part: whoever makes a subscription may read all of the tenant's events."""
+    """Raise Invalid for unknown subscriptions, and if the link reaches only some subscriptions but may create new ones:
+    a new subscription can receive all of the tenant's events."""
     errors: list[FieldError] = []
     if new.subscriptions != "all":
         known = {each.id for each in context.subscriptions()}

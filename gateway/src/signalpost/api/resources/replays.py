@@ -76,7 +76,7 @@ async def start_many(context: RequestContext) -> Response:
 
 
 async def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> list[Subscription]:
-    """The subscriptions that may have something to send. Raises Invalid for too many, or one that is not there."""
+    """The subscriptions that may have something to send. Raises Invalid for too many, or an unknown one."""
     directory = context.services.directory
     if asked.subscription_ids is not UNSET:
         named = [directory.subscription(context.tenant_id, each) for each in asked.subscription_ids]

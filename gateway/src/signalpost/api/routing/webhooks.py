@@ -111,7 +111,7 @@ def _object(properties: Mapping[str, Schema]) -> Schema:
 
 
 def _open(part: Any, reference: Reference) -> Any:
-    """A part of a closed schema as receivers read it: every member is there, and a list of words may grow."""
+    """A part of a closed schema as receivers read it: every member is present, and an enumeration may grow."""
     if isinstance(part, list):
         return [_open(each, reference) for each in part]
     if not isinstance(part, dict):

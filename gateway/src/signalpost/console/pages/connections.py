@@ -70,7 +70,7 @@ async def create(visit: Visit) -> SeeOther:
 class OneView(Struct, frozen=True):
     connection: Connection
     version: str
-    """Which version of it is shown, so that a form changes no other one."""
+    """The version that is shown, so that a form changes no other one."""
     presets: Sequence[tuple[str, str]]
     """The name and the title of each recipe that it can be used for."""
     form: SchemaForm | None = None

@@ -17,7 +17,7 @@ from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import SECOND
 
 CONFIRMED_FROM = 10_000
-"""Whoever sends more deliveries than that again types a name first, and shows that it is still them."""
+"""A person who sends more deliveries than this again first types a name, and proves that it is still them."""
 
 _MINUTE: Final = "%Y-%m-%dT%H:%M:%S"
 

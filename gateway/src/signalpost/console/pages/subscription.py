@@ -26,7 +26,7 @@ LIMITED = "The rate limit is set. What comes faster waits for its turn, and noth
 class View(Struct, frozen=True):
     subscription: Subscription
     version: str
-    """Which version of it is shown, so that a form changes no other one."""
+    """The version that is shown, so that a form changes no other one."""
     latest: Sequence[Delivery]
     hour: Stats
     """What the attempts of the last hour came to."""

@@ -1,4 +1,4 @@
-"""Which endpoints are there, and a new one: will it arrive?"""
+"""The endpoints, and a new one: will its events arrive?"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

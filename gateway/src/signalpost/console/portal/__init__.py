@@ -1,5 +1,5 @@
-"""The portal: a customer's own page. Whoever came by a portal link sees their subscriptions there, by calls of the API
-that are made as that link allows."""
+"""The portal: a customer's own page. A customer who came by a portal link sees their subscriptions there. Its calls of
+the API have the rights of that link."""
 
 from typing import Final
 

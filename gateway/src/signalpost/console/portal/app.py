@@ -2,8 +2,8 @@
 
     link ──opened once──▶ session ──▶ page ──calls by name, as the link allows──▶ the API
 
-The pages have no power of their own. The same calls that the console makes are made as whoever came by a link, so what
-is not in the link is refused by the API, and what belongs to others does not exist.
+The pages have no power of their own. They make the same calls as the console, with the rights of the link, so what is
+not in the link is refused by the API, and what belongs to others does not exist.
 """
 
 from base64 import b64decode

@@ -50,7 +50,7 @@ class PortalEntry:
         raise EarlyReply(self.ended(401))
 
     async def enter(self, request: Request, token: str) -> Response:
-        """The answer to whoever follows a link, or presses its button."""
+        """The answer to a visitor who follows a link, or presses its button."""
         now = self._services.clock.wall()
         link = await self._services.store.access.portal_link_with(hash_token(token))
         if link is None or not link.may_be_opened(now) or not await self._is_maker_there(link):

@@ -50,7 +50,7 @@ async def view_endpoints(visit: Visit) -> Endpoints:
 class Endpoint(Struct, frozen=True):
     subscription: Subscription
     version: str
-    """Which version of it is shown, so that a form changes no other one."""
+    """The version that is shown, so that a form changes no other one."""
     latest: Sequence[Delivery]
     secret: SecretStatus | None
     """What is known of the secret; None for whom it is no concern of."""

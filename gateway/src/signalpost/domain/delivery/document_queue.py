@@ -1,4 +1,4 @@
-"""A document with something unsettled in a lane, and which of that goes next (C17).
+"""A document with unsettled deliveries in a lane, and which of them goes next (C17).
 
 At most one delivery of it is in flight; the lowest ready sequence goes first. A delivery that waits behind others is a
 sequence here.
@@ -14,8 +14,8 @@ from signalpost.domain.delivery.delivery import Delivery
 
 
 class DocumentQueue(Struct, eq=False, gc=False):
-    """Lanes have hundreds of thousands of these: what most never need is made when it is needed, and the garbage
-    collector, which would stop everything to look at them, need not know of them (nothing here refers back)."""
+    """Lanes have hundreds of thousands of these. So members that most never need are made when they are needed, and the
+    garbage collector, which would stop everything to look at them, does not know of them (nothing here refers back)."""
 
     id: str
     ready: list[Delivery] = []
@@ -33,24 +33,24 @@ class DocumentQueue(Struct, eq=False, gc=False):
         self.blocked.append(sequence)
 
     def hold_back_behind(self, sequence: int) -> None:
-        """Let nothing later be sent before this one, which awaits its retry (strict order)."""
+        """Send nothing later before this delivery, which awaits its retry (strict order)."""
         if self.holding_back is None:
             self.holding_back = set()
         self.holding_back.add(sequence)
 
     def release(self, sequence: int) -> None:
-        """Let this one hold nothing back any more."""
+        """Hold nothing back behind this delivery any more."""
         if self.holding_back:
             self.holding_back.discard(sequence)
 
     def has_room(self, most: int) -> bool:
-        """Whether one more may be open, of at most so many."""
+        """Whether one more may be open, of at most `most`."""
         return not self.holding_back and len(self.ready) + (self.in_flight is not None) < most
 
     @property
     def next(self) -> Delivery | None:
-        """The lowest ready delivery that nothing holds back. A replay is not held back: where a new event waits for an
-        earlier one's retry (strict order), a replay goes before it."""
+        """The lowest ready delivery that nothing holds back. A replay is never held back: it goes before a new event
+        that waits for an earlier one's retry (strict order)."""
         lowest = self.ready[0] if self.ready else None
         if not self.holding_back or lowest is None or lowest.run > 0 or lowest.sequence < min(self.holding_back):
             return lowest
@@ -63,7 +63,7 @@ class DocumentQueue(Struct, eq=False, gc=False):
         heappush(self.ready, delivery)
 
     def take_next(self) -> Delivery:
-        """Take `next`, which must be there, away: it is in flight from here on."""
+        """Take away `next`, which must exist: it is in flight from now on."""
         delivery = self.next
         assert delivery is not None
         if self.ready[0] is delivery:
@@ -83,12 +83,12 @@ class DocumentQueue(Struct, eq=False, gc=False):
 
     @property
     def waits_for_replay(self) -> bool:
-        """Whether something of it waits behind a delivery that is not in its first run."""
+        """Whether a delivery of the document waits behind one that is not in its first run."""
         if not self.ready or self.ready[0].run == 0:
             return False
         return bool(self.blocked) or any(delivery.run == 0 for delivery in self.ready)
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing of it is left here."""
+        """Whether no delivery of the document is left here."""
         return not self.ready and self.in_flight is None and not self.blocked and not self.holding_back

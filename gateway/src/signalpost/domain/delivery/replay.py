@@ -165,7 +165,7 @@ class Replay(Struct, frozen=True, kw_only=True):
     document_id: str | None = None
     """What of its range it is about; see `ReplayChoice`."""
     created_by: str | None = None
-    """Name of whoever asked for it; None where that was not noted."""
+    """Name of the key or member that started it; None if that was not noted."""
     delivered: int | None = 0
     failed: int | None = 0
     skipped: int | None = 0

@@ -195,7 +195,7 @@ class DocumentRow(Struct, frozen=True, gc=False):
     source_version: int | None = None
     deleted_at: int | None = None
     workflow: Workflow | None = None
-    """None where its status is all that there is to know of it, and of a deleted one."""
+    """None if nothing but its status is known, and for a deleted document."""
     last_number: Number | None = None
     """The highest that a version of the gateway's own got, also before a deletion."""
 
@@ -205,7 +205,7 @@ class DocumentRow(Struct, frozen=True, gc=False):
 
 
 def require_live(row: DocumentRow | None) -> DocumentRow:
-    """The row of a document that is there. Raises NotFound for none, and for a tombstone."""
+    """The row, if the document exists. Raises NotFound for no row, and for a tombstone."""
     if row is None or row.deleted_at is not None:
         raise NotFound("document_not_found", "There is no document with this externalId.")
     return row

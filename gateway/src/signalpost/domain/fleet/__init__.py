@@ -1,1 +1,1 @@
-"""Which nodes of a fleet are there, and which lane belongs to which of them."""
+"""Which nodes of a fleet are alive, and which of them owns which lane."""

@@ -1,4 +1,4 @@
-"""Who of a fleet is there, as one node sees it, and who should own which lane.
+"""The nodes of a fleet that are alive, as one node sees them, and which should own which lane.
 
 A node is dead once it was not seen to beat for long enough. That is counted by the observer's own clock, which only
 goes forward, from when it first saw the node's present beat: what clocks of others show, or the database's after it was

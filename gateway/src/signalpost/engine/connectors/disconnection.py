@@ -25,7 +25,7 @@ TAKEN_BACK: Final = "The vendor revoked the access."
 
 
 class Revoked(Struct, frozen=True):
-    """What the vendor made of it."""
+    """How the vendor answered."""
 
     succeeded: bool
     detail: str

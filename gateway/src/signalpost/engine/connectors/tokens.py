@@ -1,4 +1,5 @@
-"""The tokens of one connection: asked for before they are needed, one at a time, and paid for by no delivery.
+"""The tokens of one connection. They are requested before they are needed, one at a time, and no delivery waits in a
+slot for one.
 
     NONE ──ask──▶ ASKED ──granted──▶ HELD ──60 s before its end, or refused by a call──▶ NONE
                     ├──failed──▶ NONE, for a time that doubles (1 s → 5 min)
@@ -126,8 +127,8 @@ class Tokens:
     # --- What lanes ask -----------------------------------------------------------------------------------------------
 
     def ready_at(self, now: int) -> int:
-        """When calls may go, steady µs: at once if that is `now` or earlier, not before something changes if it is
-        NEVER. Asks for a token if none is there."""
+        """When calls may be made, steady µs: `now` or earlier means at once, NEVER means not before something changes.
+        Requests a token if there is none."""
         if self._is_refused or self._is_resting:
             return NEVER
         if self._access is None or isinstance(self._access, Fixed) or self._current() is not None:

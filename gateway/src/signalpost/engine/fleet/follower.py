@@ -50,7 +50,7 @@ class Follower:
         self._known: dict[int, int] = {}
         """The version of each tenant's configuration that was taken up."""
         self._awaited: dict[int, int] = {}
-        """The version that is there, of each tenant whose configuration this node is about to read."""
+        """For each tenant whose configuration this node is about to read: the version that the database has."""
         self._reading: dict[int, asyncio.Task[None]] = {}
         """The tenants whose configuration is being read."""
         self._erased: set[str] = set()
@@ -178,8 +178,8 @@ class Follower:
     # --- Configurations -----------------------------------------------------------------------------------------------
 
     async def check(self, tenant_id: int, version: int) -> None:
-        """Wait until a tenant's configuration is known at this version or a later one. Raises Unavailable, also where
-        there is no such version: the database has lost what was told of it."""
+        """Wait until this node knows a tenant's configuration at this version or a later one. Raises Unavailable, also
+        if there is no such version, because the database has lost it."""
         if not await self._is_known(tenant_id, version):
             raise Unavailable("The database lost recent changes, and this node is about to load everything again.")
 

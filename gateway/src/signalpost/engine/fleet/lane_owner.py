@@ -1,9 +1,9 @@
 """Makes sure that this node owns the lanes that it should own, and no others.
 
-With each beat it learns who is there (`domain/fleet/roster.py`). It removes nodes that are dead. It claims the lanes
-that should be its own: the store gives it those that nobody owns, with their rows, which is how they are loaded. Those
-that should be another's are handed over once two beats have said so: their attempts end, all is recorded, and only then
-they are let go of. A lane that was let go of may be claimed again by the next pass, which loads it again.
+With each beat it learns which nodes are alive (`domain/fleet/roster.py`). It removes nodes that are dead. It claims the
+lanes that should be its own: the store gives it those that nobody owns, with their rows, which is how they are loaded.
+Those that should be another's are handed over once two beats have said so: their attempts end, all is recorded, and
+only then they are let go of. A lane that was let go of may be claimed again by the next pass, which loads it again.
 """
 
 import asyncio

@@ -23,7 +23,7 @@ from signalpost.runtime.logger import log
 from signalpost.store.fleet import Beat, FleetStore, NodeProcess, NodeRole, TenantMark
 
 DRAIN_WITHIN = 0.5
-"""Seconds that an end waits for others to be told of it."""
+"""Seconds that a stop waits until the other nodes have been told."""
 AGAIN_AFTER = 0.5
 """Seconds between two attempts to join, or to beat where that failed."""
 
@@ -168,7 +168,8 @@ class Node:
 
 
 def _is_earlier(before: Beat, known: Mapping[int, TenantMark], beat: Beat) -> bool:
-    """Whether a beat shows less than was there before it. `known` is what this node knew as it sent it."""
+    """Whether a beat shows an earlier state of the database than before. `known` is what this node knew when it sent
+    the beat."""
     return (
         beat.number <= before.number
         or beat.history != before.history

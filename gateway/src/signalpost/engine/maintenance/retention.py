@@ -1,7 +1,7 @@
 """Removes what is older than its tenant's retention, a little at a time.
 
-A lane that is so far behind that the retention reaches it is told first: it gives up what it would lose, records that,
-and an operator reads of it in the log and in the subscription's `health`. Half-way there it warns.
+A lane that is so far behind that the retention reaches it is told first: it gives up what it would lose and records
+that, and an operator sees it in the log and in the subscription's `health`. At half of the time, a warning is logged.
 
 In a fleet one node does this, and lanes are of all: the floor that comes next is announced with the marks of tenants,
 every node gives up what its lanes would lose, and the floor moves once all have recorded that, or after a while without

@@ -89,7 +89,8 @@ class Patient:
             raise NotChecked(f"The URL to inspect was answered {_answer(outcome)}. {why}") from None
 
     async def handled(self, document: str) -> Inspected:
-        """What the receiver did about a document, once it has handled an event of it and then been left in peace."""
+        """What the receiver did about a document, once it has handled an event and then got nothing more for a
+        moment."""
         until = time.monotonic() + self._attempt_timeout
         while not (await self.inspect(document)).handled and time.monotonic() < until:
             await asyncio.sleep(LOOK_SECONDS)

@@ -1,8 +1,8 @@
 """A whole gateway in a temporary folder, with calls of its own below `/emulator`.
 
 It is the real gateway: the same API, signatures, retries and order. Three things differ. Its folder is removed when it
-ends. It may deliver to every port of its own machine, and to others only if whoever started it says so. And retries
-follow after a second each, so that tests are quick.
+ends. It may deliver to every port of its own machine, and to others only if the person who started it says so. And
+retries follow after a second each, so that tests are quick.
 
 A reset replaces the gateway by a new one in another folder, at the same address and with the same key. Calls that are
 under way then are answered by the old one.
@@ -90,8 +90,8 @@ class Emulator:
         return {"externalId": external_id, "eventId": newest["event"]["id"], "sequence": newest["sequence"]}
 
     async def expect(self, expected: Expectation) -> list[Delivery]:
-        """The deliveries that were expected, once they are there. Raises Conflict if they do not come in time, or if
-        more come than were expected."""
+        """The expected deliveries, once they have arrived. Raises Conflict if they do not come in time, or if more come
+        than were expected."""
         until = time.monotonic() + expected.within_seconds
         if expected.count == 0:
             await self.settle(Settling(within_seconds=expected.within_seconds))
