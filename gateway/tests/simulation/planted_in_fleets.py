@@ -277,7 +277,12 @@ def _(right: Any) -> Any:
     return right - {Operation.RECORD}
 
 
-@fault("claims lanes before it has noticed", fleet_node, "NOT_BEATS", among("fail_over", "kill", **LOSING))
+@fault(
+    "claims lanes before it has noticed",
+    fleet_node,
+    "NOT_BEATS",
+    among("fail_over", "kill", faults=16, lasts=30.0, tenants=2, nodes=4, subscriptions=12),
+)
 def _(right: Any) -> Any:
     return right - {Operation.CLAIM, Operation.RECORD}
 
@@ -301,7 +306,7 @@ def _(right: Any) -> Any:
     "asks for ever for what the database has lost",
     Follower,
     "_is_known",
-    among("fail_over", "slow_down", lasts=6.0, changing=0.6, heard=1.0),
+    among("fail_over", "slow_down", faults=16, lasts=12.0, changing=0.6, heard=1.0),
 )
 def _(_right: Any) -> Any:
     async def is_known(self: Follower, tenant_id: int, version: int) -> bool:
@@ -316,7 +321,7 @@ def _(_right: Any) -> Any:
     "seals with data keys that the database has lost",
     Vault,
     "let_go",
-    among("fail_over", faults=6, lasts=12.0, tenants=5, subscriptions=30, subscribing=0.5),
+    among("fail_over", faults=30, lasts=40.0, tenants=40, subscriptions=80, subscribing=0.3, nodes=2),
 )
 def _(_right: Any) -> Any:
     return lambda _self: None
@@ -326,7 +331,7 @@ def _(_right: Any) -> Any:
     "removes the row of a node that has its number by now",
     SqliteFleet,
     "_leave",
-    among("fail_over", "forget", **LOSING, reply_after=SLOW_RECEIVERS),
+    among("fail_over", "forget", "forget", faults=16, lasts=30.0, tenants=2, nodes=4, reply_after=SLOW_RECEIVERS),
 )
 def _(_right: Any) -> Any:
     async def leave(self: SqliteFleet, number: int | None, _joined_at: int) -> None:
