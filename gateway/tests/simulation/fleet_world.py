@@ -22,6 +22,7 @@ from gateway.tests.simulation.fleet_database import FleetDatabase
 from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.simulation.fleet_plan import FleetPlan, draw
 from gateway.tests.simulation.fleet_troubles import FleetTroubles
+from gateway.tests.simulation.logs import watched
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.network import Reply, SentRequest
 from gateway.tests.world.store import Operation
@@ -298,7 +299,8 @@ def simulate(seed: int, folder: Path, given: FleetPlan | None = None, traced: in
     """Run the fleet of a seed. Raises Violation, with the last steps."""
     world = FleetWorld(seed, folder, given, traced)
     try:
-        world.run()
+        with watched(lambda defect: world.fail("defects", defect)):
+            world.run()
     except BaseException as error:
         steps = "\n".join(world.last_steps())
         again = "" if given is None else ", with the same TROUBLE"

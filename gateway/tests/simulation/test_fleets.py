@@ -1,14 +1,18 @@
 """A sample of the fleets; `make simulate-fleets` runs as many as one likes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gateway.tests.simulation.fleet_plan import FleetPlan, with_trouble
 from gateway.tests.simulation.fleet_world import FleetWorld, simulate
+from gateway.tests.simulation.planting import Fault
+from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.store import Operation
 
 from signalpost.domain.errors import Unavailable
 from signalpost.store.fleet import TenantMark
+from signalpost.store.sqlite.fleet import SqliteFleet
 
 QUIET = FleetPlan(
     tenants=1, nodes=1, subscriptions=1, documents=1, faults=0, pauses=(1.0,), reply_after=(0.01,), failing=0.0
@@ -70,3 +74,17 @@ def test_a_node_that_cannot_know_which_keys_were_revoked_knows_none(folder: Path
     assert node.engine.key(b"") is None
     assert node.engine.trouble is None
     world.close()
+
+
+def test_a_traceback_that_a_node_logs_is_a_violation(folder: Path) -> None:
+    """It goes on all the same, and nothing else would be seen of it."""
+
+    def break_down(_right: Any) -> Any:
+        async def marks(self: SqliteFleet) -> dict[int, TenantMark]:
+            raise RuntimeError("odd")
+
+        return marks
+
+    fault = Fault("breaks down", SqliteFleet, "marks", break_down, simulate)
+    with fault.planted(), pytest.raises(Violation, match=r"defects: .*RuntimeError: odd"):
+        simulate(SEEDS[0], folder)
