@@ -77,7 +77,7 @@ def test_a_node_that_cannot_know_which_keys_were_revoked_knows_none(folder: Path
 
 
 def test_a_traceback_that_a_node_logs_is_a_violation(folder: Path) -> None:
-    """It goes on all the same, and nothing else would be seen of it."""
+    """The node goes on all the same, and nothing else would be seen of it."""
 
     def break_down(_right: Any) -> Any:
         async def marks(self: SqliteFleet) -> dict[int, TenantMark]:
