@@ -120,8 +120,9 @@ async def list_all(context: RequestContext) -> Response:
     newest_first = reversed(context.subscriptions())
     below = [each for each in newest_first if query.cursor is None or each.number < query.cursor]
     looked_at = below[:MAX_SCANNED]
-    named = [each for each in looked_at if _matches(each, query)]
-    views = await context.services.lane_views.of_all(named if query.state is not None else named[: query.limit])
+    named = (each for each in looked_at if _matches(each, query))
+    found = [*named] if query.state is not None else [*islice(named, query.limit)]
+    views = await context.services.lane_views.of_all(found)
     views = [view for view in views if query.state in (None, view.state)][: query.limit]
     views = await _dated(context, views)
     found = [view.subscription for view in views]
