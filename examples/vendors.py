@@ -1,7 +1,7 @@
 """Slack, Google Calendar and Xero on this machine, as far as the demo needs them: each keeps what it is sent.
 
-They answer as the vendors do: Slack in plain text, Google and Xero only to whoever brings one of their tokens, Google
-with 404 to the change of an entry that is not there.
+They answer as the vendors do: Slack in plain text, Google and Xero only to calls with one of their tokens, and Google
+with 404 to the change of an unknown entry.
 """
 
 import json

@@ -66,7 +66,7 @@ class EngineProcess(ChildProcess):
 
 
 class Harness:
-    """A sink that is there for the whole benchmark, and whatever is measured beside it."""
+    """A sink that runs for the whole benchmark, and the parts that are measured with it."""
 
     def __init__(
         self, workload: Workload, place: Path | None, *, tls: bool, postgres: str | None = None, processes: int = 1

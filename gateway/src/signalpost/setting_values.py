@@ -103,7 +103,7 @@ def public_url(text: str) -> str:
 
 
 def issuer(text: str) -> str:
-    """An issuer is compared as it is written, so nothing of it is changed."""
+    """An issuer is compared exactly as written, so the text is not changed."""
     if not re.fullmatch(r"https?://[!-~]{1,500}", text) or re.search(r"[?#@\\\"<>]", text):
         raise ValueError("must be the provider's issuer, such as https://login.example.com")
     return text

@@ -89,7 +89,7 @@ class SignalpostGateway:
         within_seconds: float = WITHIN_SECONDS,
     ) -> list[dict[str, Any]]:
         """The deliveries in a state (`pending`, `delivered`, `retrying`, `failed`), once there is one, or exactly
-        `count`. Raises AssertionError, which says what there was instead, if they are not there in time."""
+        `count`. Raises AssertionError, which says what there was instead, if they do not arrive in time."""
         expected = {
             "status": status, "count": count, "eventId": event_id, "eventType": event_type, "externalId": external_id,
             "subscriptionId": subscription_id, "withinSeconds": within_seconds,
@@ -120,7 +120,7 @@ def _unmet(refused: Refused) -> Exception:
 
 @contextmanager
 def running_gateway(folder: Path) -> Iterator[SignalpostGateway]:
-    """A gateway in a process of its own. `folder` is for what it would leave in the home of whoever runs it."""
+    """A gateway in a process of its own. `folder` is for files that it would otherwise leave in the user's home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
     process = subprocess.Popen(  # noqa: S603 - this environment's own command
         _COMMAND, stdout=subprocess.PIPE, text=True, env={**kept, "XDG_STATE_HOME": str(folder)}

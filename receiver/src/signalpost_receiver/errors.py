@@ -72,7 +72,7 @@ class VerificationError(Refusal):
 
 
 class MissingHeader(VerificationError):
-    """A header that the check needs is not there."""
+    """A header that the check needs is missing."""
 
 
 class MalformedSignature(VerificationError):

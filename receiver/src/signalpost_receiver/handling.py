@@ -193,7 +193,7 @@ class Handling:
     def _commit(self, item: Item, token: str) -> Steps[None]:
         now = self._clock()
         forget_at = now + self._remember_s
-        # Whoever took over after the lease ended commits itself.
+        # The handler that took over after the lease ended commits by itself.
         yield from self._ask(lambda: self._store.commit(item, token, now=now, forget_at=forget_at))
 
     def _ask(self, call: Callable[[], Any]) -> Steps[Any]:

@@ -39,9 +39,9 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 def read_headers(headers: Headers) -> dict[str, str]:
-    """The headers that a delivery is verified and read by, under their lower-case names.
+    """The headers that are needed to verify and read a delivery, under their lower-case names.
 
-    Raises MalformedSignature if one of them is there more than once, and UsageError for what is no container of
+    Raises MalformedSignature if one of them occurs more than once, and UsageError for anything that does not hold
     headers.
     """
     found: dict[str, str] = {}
@@ -66,7 +66,7 @@ def read_headers(headers: Headers) -> dict[str, str]:
 
 
 def number(text: str | None) -> int | None:
-    """The number that a header is; None if the header is not there or is something else."""
+    """The number in a header; None if the header is missing or is not a number."""
     return int(text) if text is not None and _NUMBER.fullmatch(text) else None
 
 

@@ -31,7 +31,7 @@ class HttpFeed:
         self._open = urllib.request.build_opener(_NoRedirects()).open
 
     def page(self, after: int) -> Page:
-        """Ask for the page; where the gateway no longer keeps all of it, for the first that it keeps."""
+        """Ask for the page; if the gateway no longer keeps all of it, for the first page that it keeps."""
         status, answer = self._get(after)
         if status == 410:
             oldest = _number(answer, "oldest")

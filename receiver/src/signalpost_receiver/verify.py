@@ -1,8 +1,9 @@
 """Decides whether a request comes from the gateway (C19 to C21). Pure.
 
-The request carries two signatures. `webhook-signature` covers the attempt's time, `plexus-webhook-signature` the body
-alone. Where the first is there, it decides, and the signed time is known. An attacker who records a request can leave
-it out; then the only signed time is the event's own (`createdAt`), which is earlier, so that nothing is won by that.
+The request carries two signatures. `webhook-signature` covers the attempt's time and the body,
+`plexus-webhook-signature` only the body. If the first is present, it decides, and the signed time is known. An attacker
+who records a request can leave it out; then the only signed time is the event's own (`createdAt`), which is earlier, so
+that nothing is won by that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Statistics of deliveries: what attempts came to, by minute and by hour, for people to look at.
+"""Statistics of deliveries: attempts by outcome, by minute and by hour, for people to look at.
 
 Nothing is counted when somebody asks. Attempts are added up in memory as they are recorded, and the sums are written
 every few seconds: a crash loses those seconds of statistics, and no delivery.

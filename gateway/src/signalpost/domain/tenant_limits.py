@@ -1,4 +1,4 @@
-"""What a tenant may use at most, and how much of it a tenant has.
+"""The limits of a tenant, and how much of each it uses.
 
 Operators set a tenant's limits; what they leave open is limited as the gateway's settings say, or not at all. How many
 documents, subscriptions and bytes of files a tenant has is kept with it, and decided where its changes are decided, one

@@ -1,6 +1,7 @@
-"""A fixed number of places; the one who has waited longest gets the next. They do what asyncio's semaphore does, but
-faster, because every line of an import takes two: a semaphore looks through its waiters even if a place is free, and
-its four calls for a line took a fifth of the time of committing it.
+"""A fixed number of places; the one who has waited longest gets the next.
+
+They do what asyncio's semaphore does, but faster, because every line of an import takes two: a semaphore looks through
+its waiters even if a place is free, and its four calls for a line took a fifth of the time of committing it.
 """
 
 import asyncio

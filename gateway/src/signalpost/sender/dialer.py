@@ -73,8 +73,7 @@ class Dialler:
         if not addresses:
             raise DialFailed(Failure.DNS, "The host name has no address.")
         if why := addresses_refusal(target, addresses, self._guard):
-            # The reason names an address inside: that is for the operator, not for whoever chose the host
-            # name.
+            # The reason names an address inside: that is for the operator, not for the person who chose the host name.
             log.warning("address refused", host=target.host, port=target.port, reason=why)
             raise DialFailed(Failure.ADDRESS_REFUSED, "The host name resolves to an address that is not called.")
         return _interleaved(addresses)[:MAX_ADDRESSES]

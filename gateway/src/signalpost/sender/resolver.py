@@ -143,7 +143,7 @@ class SystemResolver:
         result: asyncio.Future[Sequence[str]] = loop.create_future()
 
         def finish(found: Sequence[str], error: OSError | UnicodeError | None) -> None:
-            # The turn ends with the thread, not with whoever waited for it.
+            # The turn ends with the thread, even if nobody waits for it any more.
             self._end_turn()
             if result.done():
                 return

@@ -9,7 +9,7 @@ class AuditFilter(NamedTuple):
     """Which entries of a tenant are asked for. What is None does not matter."""
 
     actor: str | None = None
-    """The id of whoever asked for the change."""
+    """Only changes by the actor with this id."""
     object: str | None = None
     """The id of what was changed."""
 

@@ -55,7 +55,7 @@ class BatchWanted(Struct, frozen=True, kw_only=True):
     portal_links: frozenset[str]
     """Ids of portal links."""
     replays: Mapping[SubscriptionKey, frozenset[str]]
-    """Ids of replays by subscription; those of it that run are wanted too."""
+    """Ids of replays by subscription. The running replays of these subscriptions are wanted, too."""
     answers: frozenset[AnswerKey]
     numbers: Counter[NumberedKind]
     """How many numbers for new rows may be needed."""

@@ -48,7 +48,8 @@ class PartSize(NamedTuple):
 
 
 class AccessTaken(Struct, frozen=True, kw_only=True):
-    """What a restore took over of the access that the replaced database gave, or what it ended for lack of it."""
+    """Which access a restore took over from the replaced database, and which it ended because there was none to take
+    over."""
 
     is_known: bool = True
     """Whether there was a replaced database that could be read."""
@@ -122,8 +123,8 @@ class Database(Protocol):
         ...
 
     def back_up(self, to: Path, now: int) -> None:
-        """Copy it to a new file, as of one moment, check the copy, and note that it was made at `now`, µs since the
-        epoch. Where that fails, no part of it is left."""
+        """Copy the database to a new file, as of one moment, check the copy, and note that it was made at `now`, µs
+        since the epoch. If that fails, nothing is left of the copy."""
         ...
 
     def check_backup(self, backup: Path) -> list[str]:
@@ -156,7 +157,7 @@ class Database(Protocol):
         ...
 
     def add_key(self, key: ApiKey, told: EntryDraft) -> None:
-        """Add an API key, which gets the next free number. The next start tells of it in the audit."""
+        """Add an API key, which gets the next free number. The next start writes the audit entry."""
         ...
 
     def space(self) -> Space:

@@ -93,7 +93,7 @@ class Behind(Struct, frozen=True):
 
 
 class ReadDelivery(NamedTuple):
-    """A delivery with all that is known of it."""
+    """A delivery with everything that is known about it."""
 
     view: DeliveryView
     attempts: list[AttemptRow]
@@ -131,8 +131,8 @@ class DeliveryStore(Protocol):
         ...
 
     async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> dict[str, DeliveryView | None]:
-        """What happened to an event at some of its tenant's subscriptions, by their ids, all as of one moment: None
-        where one has no delivery of it. A subscription that was deleted a moment ago is missing."""
+        """What happened to an event at some of its tenant's subscriptions, by their ids, all as of one moment; None for
+        a subscription without a delivery of it. A subscription that was just deleted is missing."""
         ...
 
     async def arrivals(

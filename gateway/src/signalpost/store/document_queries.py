@@ -34,7 +34,7 @@ class LookedThrough(NamedTuple):
 
 
 class DocumentQueries(LogQueries, Protocol):
-    """What lists of documents ask, all as of one moment. None of it is about deleted documents."""
+    """The queries that lists of documents need, all as of one moment. Deleted documents never appear in the results."""
 
     async def created_before(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int

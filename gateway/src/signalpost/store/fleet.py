@@ -252,8 +252,8 @@ class FleetStore(Protocol):
         ...
 
     def announce(self, marks: Mapping[int, TenantMark]) -> None:
-        """Tell other nodes, a moment later, how far tenants are. They may not hear of it: marks are read from time to
-        time as well. What is given may be newer or older than what others know."""
+        """Tell other nodes, a moment later, how far tenants are. The message may be lost, because nodes also read the
+        marks from time to time. It may be newer or older than what others know."""
         ...
 
     def listen(self, on_marks: Callable[[Mapping[int, TenantMark]], None]) -> None:

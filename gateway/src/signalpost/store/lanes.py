@@ -81,7 +81,8 @@ class LaneStanding(Struct, frozen=True):
     """What people ask of a lane, whichever node owns it."""
 
     has_node: bool = False
-    """Whether a node owns it, or soon will: while a lane moves nobody owns it, and a node that takes lanes is there."""
+    """Whether a node owns the lane or soon will. While a lane moves, nobody owns it, but a node that takes lanes is
+    running."""
     open: int = 0
     """How many deliveries are taken in and in their first attempt, or before it."""
     health: EndpointHealth = EndpointHealth()
@@ -165,7 +166,7 @@ class LaneStore(Protocol):
     async def record(self, flushes: Sequence[LaneFlush]) -> dict[int, LaneFlushed]:
         """Record lanes, by subscription number, each as a whole and all durably.
 
-        A lane that another owner wrote since, or whose subscription was deleted, is missing in what this returns, and
-        nothing of it was written.
+        Lanes that another owner has written since, or whose subscription was deleted, are missing from the result, and
+        nothing was written for them.
         """
         ...

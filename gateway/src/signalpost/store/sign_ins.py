@@ -34,7 +34,7 @@ class SignInStore(Protocol):
         ...
 
     async def end(self, digest: bytes) -> bool:
-        """End the session with this hash. Returns whether it was there."""
+        """End the session with this hash. Returns whether there was one."""
         ...
 
     async def end_all(self, ground: Ground) -> int:

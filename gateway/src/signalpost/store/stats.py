@@ -17,7 +17,7 @@ def by_subscription(
 
 
 class StatsStore(Protocol):
-    """What attempts came to. Nothing depends on it, and no node owns a part of it: every node adds what it saw."""
+    """Statistics of attempts. Nothing depends on them, and no node owns a part of them: every node adds what it saw."""
 
     async def add(self, rollups: Rollups) -> None:
         """Add counts to those that are kept, all of them in one transaction."""

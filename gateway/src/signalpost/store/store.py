@@ -41,7 +41,7 @@ from signalpost.store.versions import VersionStore
 MAX_SCANNED = 10_000
 """How many rows one page of a list looks through, so that it may be short, or empty, and still have a next one."""
 PAGE_BYTES = 4 * 1024 * 1024
-"""A page of a list ends near this size, whatever its limit: each row of it may have 1 MiB."""
+"""A page of a list ends near this size, whatever its limit, because each row may have 1 MiB."""
 
 
 class CommittedMark(NamedTuple):
@@ -53,7 +53,7 @@ class CommittedMark(NamedTuple):
 
 
 class Published(Struct, frozen=True):
-    """What a batch of commands came to: a result for each, in order, and what the engine has to know of it."""
+    """The outcome of a batch of commands: a result for each, in order, and what the engine has to know."""
 
     results: tuple[CommandOutcome[Any] | Exception, ...]
     """CallerError for a command that was refused, Unavailable for one that was not committed although others were; any

@@ -21,7 +21,7 @@ class Played(Struct, frozen=True):
 
 
 class Rehearsal:
-    """A kind with what a connection and a subscription of it hold."""
+    """A kind, with the config of a connection and of a subscription."""
 
     def __init__(
         self, kind: type[Destination[Any, Any]], connection: Mapping[str, Any], config: Mapping[str, Any]

@@ -42,7 +42,7 @@ def expect(holds: object, otherwise: str) -> None:
 
 
 def shown(value: object) -> str:
-    """A value as a failure shows it: the beginning of it, if it is long."""
+    """A value as failures show it; only its beginning if it is long."""
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 

@@ -25,8 +25,8 @@ class Deed(Exception):
 
 @contextmanager
 def watched() -> Generator[list[str], None, None]:
-    """Collects what the block does besides computing, as the names of audit events. None of it happens: it raises Deed
-    where it is tried."""
+    """Collects what the block does besides computing, as the names of audit events. None of this happens: trying it
+    raises Deed."""
     _install()
     deeds: list[str] = []
     _watched.deeds = deeds

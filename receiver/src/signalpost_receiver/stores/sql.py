@@ -103,7 +103,7 @@ class Connection(Protocol):
         ...
 
     def rollback(self) -> object:
-        """End the transaction, and keep nothing of it."""
+        """End the transaction, and discard what it did."""
         ...
 
 
@@ -124,7 +124,7 @@ class SqlStore:
         self._pruned_at = 0.0
 
     def create_tables(self) -> None:
-        """Make the tables that are not there yet."""
+        """Create the tables that do not exist yet."""
         with self._transaction() as run:
             for statement in TABLES:
                 run(statement)

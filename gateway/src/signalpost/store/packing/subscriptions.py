@@ -39,8 +39,8 @@ class SubscriptionConfig(Struct, frozen=True):
     url_since: int = 0
     headers_since: int = 0
     url: str | UnsetType = UNSET
-    """Where it was kept before it was sealed; the next start seals it. A sealed one counts: whoever can write the
-    database, and has no key, cannot have events sent elsewhere."""
+    """The URL as it was kept before URLs were sealed; the next start seals it. If there is a sealed one, it counts, so
+    that somebody who can write to the database but has no key cannot redirect events."""
 
 
 class _Sealed(Struct, frozen=True):

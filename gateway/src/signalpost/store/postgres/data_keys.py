@@ -150,8 +150,8 @@ def _set_aside(masters: MasterKeys, tenant_ids: Sequence[int], now: int) -> Step
 
 
 def _wrap_some(masters: MasterKeys, now: int) -> Steps[list[DataKey]]:
-    """Wrap some keys that seal with the current master key. Whoever had the former one may know them, so they seal no
-    more."""
+    """Wrap some keys that seal with the current master key. Somebody who had the former master key may know them, so
+    they seal no more."""
     [found] = yield [
         _kept(
             "purpose = $1 AND master_key <> $2 ORDER BY number LIMIT $3 FOR UPDATE", SEALING, masters.current, AT_ONCE

@@ -66,7 +66,7 @@ class SqliteAudit:
 
 
 def append(connection: apsw.Connection, drafts: Sequence[EntryDraft], notary: Notary) -> tuple[AuditEntry, ...]:
-    """Add entries behind those that are there."""
+    """Add entries after the existing ones."""
     if not drafts:
         return ()
     tenants = {draft.tenant_id for draft in drafts}

@@ -1,4 +1,4 @@
-"""What must hold in a database, whoever wrote it."""
+"""Checks of what must be true in every database."""
 
 from pathlib import Path
 

@@ -81,7 +81,7 @@ def write_made(connection: apsw.Connection, subscription_number: int, made: Mapp
 
 
 def forget_made(connection: apsw.Connection, tenant_id: int, end: int) -> None:
-    """Remove what was made for documents that were deleted by an event below `end`, and are not there again. This has
+    """Remove what was made for documents that were deleted by an event below `end` and were not created again. This has
     to happen before that event itself is removed."""
     connection.execute(
         "DELETE FROM made WHERE (subscription_number, document_id) IN ("

@@ -1,4 +1,4 @@
-"""Copies of a database. Each is whole and durable under its name, or it is not there at all."""
+"""Copies of a database. Each is either whole and durable under its name, or does not exist."""
 
 import fcntl
 import os

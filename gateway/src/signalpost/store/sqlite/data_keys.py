@@ -97,8 +97,8 @@ class SqliteDataKeys:
 
     @writing
     def _wrap_some(self, connection: apsw.Connection, now: int) -> list[DataKey]:
-        """Wrap some keys that seal with the current master key. Whoever had the former one may know them, so they seal
-        no more."""
+        """Wrap some keys that seal with the current master key. Somebody who had the former master key may know them,
+        so they seal no more."""
         masters = self._vault.masters
         kept = _kept(connection, "purpose = ? AND master_key <> ? LIMIT ?", (SEALING, masters.current, AT_ONCE))
         return [_wrap_anew(connection, masters, key, now) for key in kept]

@@ -8,7 +8,7 @@ from signalpost.store.sqlite.connect import rows
 
 
 class SqliteLogQueries:
-    """Asks one connection, in the snapshot that it is in. No query waits, so whoever asks can be run `at_once`."""
+    """Asks one connection, in its present snapshot. No query waits, so callers can run `at_once`."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection

@@ -335,7 +335,7 @@ def _write_subscriptions(
             pack_subscription(subscription, vault, pack_uuid),
         )
         if subscription.deleted_at is not None:
-            # Whoever owns the lane finds it gone and drops what it knew; the rows go later, in small batches.
+            # The owner of the lane finds it gone and drops what it knew; the rows are removed later, in small batches.
             connection.execute("DELETE FROM lane WHERE subscription_number = ?", (subscription.number,))
         else:
             connection.execute(

@@ -91,7 +91,7 @@ class Readers:
 
 
 def at_once(asking: Coroutine[Any, Any, T]) -> T:
-    """What a coroutine returns that asks for nothing but what is there at once, so that it never waits.
+    """The result of a coroutine that never waits, because everything that it asks for is available at once.
 
     What both databases do in the same way is written as coroutines. On SQLite they run within one query, on its thread.
     """

@@ -1,10 +1,10 @@
 """Puts a backup in the place of a database: data goes back to the backup, access does not.
 
-Documents, the log and how far each subscription had come are the backup's. Whoever was shut out since the backup stays
-shut out: nobody is signed in, an API key works after the restore where it works in the database that is replaced,
-tenants stay paused, limited or deleted and keep the retention that they have there, and subscriptions and connections
-keep the secrets, addresses and tokens. What was deleted there comes back without effect: a subscription paused, a
-connection broken, for an operator to decide.
+Documents, the log and how far each subscription had come are the backup's. Access that was withdrawn since the backup
+stays withdrawn: nobody is signed in, an API key works after the restore where it works in the database that is
+replaced, tenants stay paused, limited or deleted and keep the retention that they have there, and subscriptions and
+connections keep the secrets, addresses and tokens. What was deleted there comes back without effect: a subscription
+paused, a connection broken, for an operator to decide.
 
 The replaced database is authoritative for all of that, so where it is gone or cannot be read nobody can tell which keys
 were revoked since: all keys that the backup has are revoked. The audit goes on from where it was: a restore undoes
@@ -81,7 +81,8 @@ def take_audit(draft: Path, replaced: Path) -> bool:
 
 
 def note(draft: Path, told: EntryDraft) -> None:
-    """Have the next start tell of the restore in the audit. A backup of before there was one has no place for it."""
+    """Make the next start write the restore into the audit. A backup from before there was an audit has no table for
+    it."""
     with closing(_open(draft)) as connection, suppress(apsw.SQLError):
         audit.note(connection, told)
 
@@ -128,8 +129,8 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
 
 
 def _end_sign_ins(connection: apsw.Connection) -> None:
-    """Have everybody sign in again: whoever signed out since the backup stays signed out. A backup of before there were
-    sessions has no place for them."""
+    """End all sessions, so that nobody who has signed out since the backup is signed in again. A backup from before
+    there were sessions has no table for them."""
     for table in ("session", "sign_in_link", "portal_link"):
         with suppress(apsw.SQLError):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
@@ -246,8 +247,8 @@ def _take_members(connection: apsw.Connection) -> None:
 
 
 def _highest_number(connection: apsw.Connection) -> int:
-    """The highest number that an API key, a member or a portal link has in either database. A backup of before there
-    were these has no table of them."""
+    """The highest number that an API key, a member or a portal link has in either database. A backup from before there
+    were any has no table for them."""
     return max(
         int(rows(connection, f"SELECT coalesce(max(number), 0) FROM {schema}.{table}")[0][0])  # noqa: S608
         for schema in ("main", "replaced")

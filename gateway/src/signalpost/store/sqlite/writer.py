@@ -1,4 +1,4 @@
-"""The one writer: groups what is asked of it while a commit runs into the next commit.
+"""The one writer: it groups the jobs that arrive during a commit into the next commit.
 
 A job is a function of the connection. All jobs of a group are run in one transaction and are durable together when
 their futures resolve. If a group fails, nothing of it was written; its jobs are then run one by one, so that a faulty
