@@ -61,7 +61,7 @@ from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import Settings, secret_file, settings_in_force
-from signalpost.start_checks import check_shared, log_warnings, warnings
+from signalpost.start_checks import check_shared, log_warnings, warn_of_other_machines, warnings
 from signalpost.start_keys import MasterKeySource, operator_key
 from signalpost.store.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
@@ -182,6 +182,8 @@ class Gateway:
         self._services = self._build_services(opened, store, links, files, destinations, tickets, master_key)
         self.app, self.metrics_app = self._build_apps()
         log_warnings(settings, self._links_url)
+        if is_postgres(self._url):
+            warn_of_other_machines(settings, gethostname(), [each.process.host for each in await store.fleet.nodes()])
 
     def _open_store(self, master_keys: MasterKeys, links: Links) -> Awaitable[Store]:
         return open_store(

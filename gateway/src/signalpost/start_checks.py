@@ -1,5 +1,6 @@
 """What a start finds in the settings, each by itself valid: what it refuses, and what it only warns of."""
 
+from collections.abc import Iterable
 from ipaddress import ip_address
 
 from signalpost.domain.errors import StartError
@@ -31,6 +32,17 @@ def log_warnings(settings: Settings, links_url: str) -> None:
     if _is_open_and_plain(settings):
         log.warning(
             "listening beyond this machine without TLS: set TLS_CERT, TRUSTED_PROXIES or HOST", host=settings.host
+        )
+
+
+def warn_of_other_machines(settings: Settings, me: str, hosts: Iterable[str]) -> None:
+    """Write to the log where gateways run on other `hosts` than this one (`me`) and files are in a folder, which those
+    may not have. Containers of one machine have hosts of their own, too: they may share the folder."""
+    others = sorted({*hosts} - {me})
+    if others and settings.files_url is None:
+        log.warning(
+            "gateways on other hosts use this database: unless DATA_DIR is the same folder for all, set FILES_URL",
+            hosts=others,
         )
 
 

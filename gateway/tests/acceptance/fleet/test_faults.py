@@ -60,6 +60,18 @@ def test_what_became_of_a_commit_that_is_cut_is_found_out(
     assert fleet.failures == [], "the outcome of a commit was not found out"
 
 
+def test_a_gateway_warns_where_those_on_other_machines_may_not_have_its_files(
+    database: Database, fleets: Fleets
+) -> None:
+    fleet = fleets(database.url(database.new()), nodes=2)
+    said = "use this database: unless DATA_DIR is the same folder for all, set FILES_URL"
+    assert all(said not in node.stderr.read_text() for node in fleet.nodes)
+    fleet.rows("UPDATE node SET host = 'another machine' RETURNING id")
+    late = fleet.add()
+    assert said in late.stderr.read_text()
+    assert "another machine" in late.stderr.read_text()
+
+
 def test_a_server_that_is_not_the_one_it_should_be_is_refused(
     authority: trustme.CA, ca_file: Path, tmp_path: Path, fleets: Fleets
 ) -> None:
