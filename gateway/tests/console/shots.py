@@ -26,6 +26,7 @@ OUT = Path("dist/console")
 WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
 NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
+    "subscription-paused", "delivery-waiting",
     "events", "event", "documents", "document", "document-under-way",
     "replays", "connections", "new-connection", "recipe", "from-scratch", "portal-links", "members", "keys",
     "audit", "tenants", "tenant", "gateway", "find",
@@ -67,7 +68,8 @@ def main() -> int:
             unused = {f"empty-{path.strip('/?=') or 'overview'}": path for path in WITHOUT_ANYTHING}
             found += _pictures(Visit(desk, world=empty, **window), unused, f"{theme}-{width}")
             found += _pictures(Visit(desk, world=busy, **window), hour, f"{theme}-{width}")
-            found += _questions(Visit(desk, world=busy, **window), f"{theme}-{width}")
+            paused = hour["busy-subscription-paused"]
+            found += _questions(Visit(desk, world=busy, **window), paused, f"{theme}-{width}")
             portal = pages_of(desk)
             found += _pictures(Customer(desk, {"theme": THEME}, **window), portal, f"{theme}-{width}")
             count = len(desk.pages) + len(desk.doors) + len(unused) + len(hour) + len(portal)
@@ -77,10 +79,10 @@ def main() -> int:
     return 1 if found else 0
 
 
-def _questions(visit: Visit, window: str) -> list[str]:
+def _questions(visit: Visit, paused: str, window: str) -> list[str]:
     """Pictures of questions that a page asks, over it."""
     found: list[str] = []
-    for name, path, button in (("limit", "", "Limit rate"), ("stop", "/replays", "Stop")):
+    for name, path, button in (("limit", "", "Limit rate"), ("skip", paused, "Resume, skip what waits")):
         visit.open(path)
         visit.page.get_by_role("button", name=button, exact=True).first.click()
         visit.page.locator(":popover-open").wait_for()

@@ -64,7 +64,10 @@ class Desk:
         self.fine = self.subscribe("/fine", "Northwind")
         self.acme = self.subscribe("/acme", "Acme Legal")
         self.hostile = self.subscribe("/hostile", HOSTILE[1])
+        self.paused = self.subscribe("/paused", "Initech")
+        world.send("PATCH", f"/v1/subscriptions/{self.paused}", {"status": "paused"}).ok()
         self.agreement = self.agree()
+        self.waiting = world.events()[0]["event"]["id"]
         for text in HOSTILE:
             world.create_document(title=text, counterpartyName=text, additionalFacts={"fact": text})
         world.send("POST", "/v1/tenants", {"name": "next-door"})
@@ -120,6 +123,8 @@ class Desk:
             "/subscriptions",
             "/subscriptions/new",
             f"/subscriptions/{self.acme}",
+            f"/subscriptions/{self.paused}",
+            f"/subscriptions/{self.paused}/deliveries/{self.waiting}",
             "/events",
             f"/events/{self.event}",
             "/documents",

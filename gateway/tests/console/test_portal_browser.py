@@ -69,7 +69,9 @@ def pages_of(desk: Desk) -> dict[str, str]:
         "portal-new": "/subscriptions/new",
         "portal-endpoint": f"/subscriptions/{desk.acme}",
         "portal-endpoint-hostile": f"/subscriptions/{desk.hostile}",
+        "portal-endpoint-paused": f"/subscriptions/{desk.paused}",
         "portal-deliveries": f"/subscriptions/{desk.acme}/deliveries",
+        "portal-delivery-waiting": f"/subscriptions/{desk.paused}/deliveries/{desk.waiting}",
         "portal-delivery": f"/subscriptions/{desk.acme}/deliveries/{desk.event}",
         "portal-again": f"/subscriptions/{desk.acme}/again",
     }

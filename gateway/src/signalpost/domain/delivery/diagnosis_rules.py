@@ -139,7 +139,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
     ),
     CauseRule(
         "overrun", _STATUS, "The endpoint gets more requests than it accepts",
-        "It answers 429. A rate limit on the subscription spreads the requests out.",
+        "A rate limit on the subscription spreads the requests out.",
         "Please raise your limit for us, or tell us how many requests a second you accept.",
         Remedy.LIMIT_RATE, frozenset({429}),
     ),
