@@ -63,7 +63,7 @@ def _section(title: str, transitions: Mapping[States, Mapping[Inputs, States]], 
 def _lane() -> str:
     """Four tables that do not depend on one another."""
     return (
-        "\n## A lane at work\n\nA lane has a state of each of these tables. They are in memory alone: a restart finds "
+        "\n## A lane at work\n\nA lane has a state of each of these tables. They are only in memory: a restart finds "
         "every lane in the first state of each.\n"
         + _section("Its turn", lane_state.TURNS, level=3)
         + _section("Its progress in the log", lane_state.PROGRESS, level=3)

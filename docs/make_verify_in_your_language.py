@@ -114,7 +114,7 @@ Five rules, in any language:
 2. **Compare in constant time**, never with `==`.
 3. **Refuse an empty secret.** A setting that is missing must not become the key `""`, with which anybody can sign.
 4. **Accept two secrets** while you rotate, so that no request is refused in between.
-5. **Remember the ids** that you have handled. An event can arrive more than once, and whoever recorded a request can
+5. **Remember the ids** that you have handled. An event can arrive more than once, and anybody who recorded one can
    send it again. To refuse old requests as well, insist on `webhook-signature`, and refuse a `webhook-timestamp` more
    than five minutes away from your clock: retries and replays are signed again, so this refuses none of them.
 

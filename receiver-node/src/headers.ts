@@ -35,7 +35,7 @@ const USED: ReadonlySet<string> = new Set([
 
 /**
  * The headers that a delivery is verified and read by, under their lower-case names. Throws MalformedSignature if one
- * of them is there more than once, and UsageError for what is no container of headers.
+ * of them occurs more than once, and UsageError for anything that does not hold headers.
  */
 export function readHeaders(headers: HeadersLike): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
@@ -43,7 +43,7 @@ export function readHeaders(headers: HeadersLike): ReadonlyMap<string, string> {
     const name = rawName.toLowerCase();
     if (!USED.has(name) || value === undefined || value === null) continue;
     for (const each of Array.isArray(value) ? value : [value]) {
-      if (found.has(name)) throw new MalformedSignature(`${name} is there more than once`);
+      if (found.has(name)) throw new MalformedSignature(`${name} occurs more than once`);
       found.set(name, String(each));
     }
   }

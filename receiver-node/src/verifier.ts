@@ -2,7 +2,7 @@
  * Decides whether a request comes from the gateway (C19 to C21). Pure.
  *
  * The request carries two signatures. `webhook-signature` covers the attempt's time, `plexus-webhook-signature` the
- * body alone. Where the first is there, it decides, and the signed time is known. An attacker who records a request can
+ * body only. If the first is present, it decides, and the signed time is known. An attacker who records a request can
  * leave it out; then the only signed time is the event's own (`createdAt`), which is earlier, so nothing is won by that.
  */
 
@@ -59,7 +59,7 @@ export class Verifier {
   #checkPage(body: Uint8Array, headers: ReadonlyMap<string, string>): void {
     const named = [PAGE_SIGNATURE, PAGE_SIGNATURE_ALTERNATE].map((name) => headers.get(name));
     const given = named.filter((value) => value !== undefined);
-    if (given.length === 0) throw new MissingHeader(`neither ${PAGE_SIGNATURE} nor ${STANDARD_SIGNATURE} is there`);
+    if (given.length === 0) throw new MissingHeader(`neither ${PAGE_SIGNATURE} nor ${STANDARD_SIGNATURE} is present`);
     if (!given.every((value) => PAGE.test(value))) {
       throw new MalformedSignature(`a ${PAGE_SIGNATURE} is not 128 lower-case hex digits`);
     }

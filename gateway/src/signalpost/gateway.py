@@ -314,7 +314,7 @@ class Gateway:
             secret=settings.oidc_client_secret,
             redirect_uri=settings.public_url + CALLBACK,
         )
-        return IdentityProvider(client, self._engine.connectors.line, clock.steady, clock.wall)
+        return IdentityProvider(client, self._engine.connectors.transport, clock.steady, clock.wall)
 
     def _with_pages(self, api: Api) -> App:
         public_url = self._settings.public_url

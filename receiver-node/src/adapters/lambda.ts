@@ -4,7 +4,7 @@ import { UsageError } from "../errors.js";
 import type { Receiver } from "../receiver.js";
 import { type AdapterOptions, answerTo } from "./respond.js";
 
-/** What Lambda is called with for a request; one of the two kinds of headers is there, or both. */
+/** What Lambda is called with for a request; one of the two kinds of headers is present, or both. */
 export interface LambdaRequest {
   readonly body?: string | null;
   readonly isBase64Encoded?: boolean;

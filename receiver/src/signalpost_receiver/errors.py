@@ -9,7 +9,7 @@
     └── Refusal                        the request is answered with `status`, and nothing is wrong here:
         ├── VerificationError     401  the request does not prove that it comes from the gateway
         │   ├── MissingHeader          a header that is needed is not there
-        │   ├── MalformedSignature     a header is there more than once, or cannot be what the gateway sends
+        │   ├── MalformedSignature     a header occurs more than once, or cannot be what the gateway sends
         │   └── Mismatch               no signature fits the body and any of the secrets
         ├── ReplayError           400  genuine, but of another time
         │   ├── TooOld

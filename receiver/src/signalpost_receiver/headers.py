@@ -56,7 +56,7 @@ def read_headers(headers: Headers) -> dict[str, str]:
                 continue
             for each in _texts(value):
                 if name in found:
-                    raise MalformedSignature(f"{name} is there more than once")
+                    raise MalformedSignature(f"{name} occurs more than once")
                 found[name] = each
     except MalformedSignature:
         raise

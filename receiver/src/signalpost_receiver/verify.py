@@ -63,7 +63,7 @@ class Verifier:
         """C19, and the alternate header of C21."""
         given = [headers[name] for name in (PAGE_SIGNATURE, PAGE_SIGNATURE_ALTERNATE) if name in headers]
         if not given:
-            raise MissingHeader(f"neither {PAGE_SIGNATURE} nor {STANDARD_SIGNATURE} is there")
+            raise MissingHeader(f"neither {PAGE_SIGNATURE} nor {STANDARD_SIGNATURE} is present")
         if not all(map(_PAGE.fullmatch, given)):
             raise MalformedSignature(f"a {PAGE_SIGNATURE} is not 128 lower-case hex digits")
         for signer in self._signers:

@@ -166,15 +166,15 @@ def _gauge(name: str, help_: str, value: float) -> Metric:
 
 def _gauges(name: str, help_: str, label: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(name, help_, labels=(label,))
-    for of, value in values.items():
-        family.add_metric((of,), value)
+    for label_value, value in values.items():
+        family.add_metric((label_value,), value)
     return family
 
 
 def _counters(name: str, help_: str, label: str, values: Mapping[str, int]) -> Metric:
     family = CounterMetricFamily(name, help_, labels=(label,))
-    for of, value in values.items():
-        family.add_metric((of,), value)
+    for label_value, value in values.items():
+        family.add_metric((label_value,), value)
     return family
 
 

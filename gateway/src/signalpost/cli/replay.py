@@ -122,8 +122,8 @@ def list_(
 
     Example: signalpost replay list 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    of = path("replays") if subscription is None else _replays(subscription)
-    found = list(connect().pages(of, {}, limit))
+    listed = path("replays") if subscription is None else _replays(subscription)
+    found = list(connect().pages(listed, {}, limit))
     if as_json:
         print_json(found)
         return

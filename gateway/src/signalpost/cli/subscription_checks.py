@@ -84,7 +84,7 @@ def check_signature(
     *,
     signature: Annotated[str, Parameter(help=f"The value of {PAGE_SIGNATURE}: one that arrived or was computed.")],
     event: Annotated[
-        str | None, Parameter(help="ID of the event that it is of, instead of a body on standard input.")
+        str | None, Parameter(help="ID of the event that was signed, instead of its body on standard input.")
     ] = None,
     as_json: Json = False,
 ) -> None:

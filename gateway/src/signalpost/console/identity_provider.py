@@ -54,17 +54,17 @@ class IdentityProvider:
     """Every method raises ProviderFailed."""
 
     def __init__(
-        self, client: OidcClient, line: VendorTransport, steady: Callable[[], int], wall: Callable[[], int]
+        self, client: OidcClient, transport: VendorTransport, steady: Callable[[], int], wall: Callable[[], int]
     ) -> None:
-        """`line` reaches the provider; `steady` and `wall` are clocks, in µs. Raises StartError where the extra that
-        reads tokens is not installed."""
+        """`transport` reaches the provider; `steady` and `wall` are clocks, in µs. Raises StartError where the extra
+        that reads tokens is not installed."""
         try:
             from joserfc import errors, jwk, jwt  # an extra: who does not need it does not install it
         except ImportError:
             raise StartError("OIDC_ISSUER needs an extra: pip install 'signalpost[oidc]'.") from None
         self._errors, self._jwk, self._jwt = errors, jwk, jwt
         self._client = client
-        self._line = line
+        self._transport = transport
         self._steady = steady
         self._wall = wall
         self._kept: dict[str, _Kept] = {}
@@ -179,7 +179,7 @@ class IdentityProvider:
             request = request_of(call, authorization, (origin_of(call.url),), ASKED_WITHIN, 0)
         except (Impossible, ValueError) as wrong:
             raise ProviderFailed(str(wrong)) from None
-        outcome = await answered(self._line, request)
+        outcome = await answered(self._transport, request)
         reply = reply_of(outcome)
         if reply is None or reply.status != 200 or not isinstance(reply.json, dict):
             raise ProviderFailed(f"The provider did not answer as it should. {outcome.detail}")

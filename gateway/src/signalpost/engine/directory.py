@@ -143,7 +143,7 @@ class Directory:
 
     def connections(self, tenant_id: int) -> list[Connection]:
         """All of a tenant's connections that are not deleted."""
-        return [each for (of, _), each in self._connections.items() if of == tenant_id]
+        return [each for (owner, _), each in self._connections.items() if owner == tenant_id]
 
     def connection(self, tenant_id: int, connection_id: str) -> Connection | None:
         """The connection with this id; None if there is none or it was deleted."""

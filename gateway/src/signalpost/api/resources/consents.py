@@ -135,7 +135,7 @@ async def _bring(services: Services, found: Connection, brought: _Brought) -> No
     services.tickets.use(ticket, now)
     verifier = services.tickets.verifier(ticket)
     redirect_uri = services.public_url + CALLBACK
-    await services.engine.connectors.let_in(found, brought.code, redirect_uri, verifier, brought.actor)
+    await services.engine.connectors.store_consent(found, brought.code, redirect_uri, verifier, brought.actor)
 
 
 def _connection(services: Services, ticket: Ticket) -> Connection:

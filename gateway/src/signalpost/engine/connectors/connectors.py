@@ -79,7 +79,7 @@ class Connectors:
     ) -> None:
         """`turns` are those for long work on the event loop."""
         self._transport = transport
-        self.line = VendorTransport(transport)
+        self.transport = VendorTransport(transport)
         """Where calls to vendors go out."""
         self._committer = committer
         self._clock = clock
@@ -91,7 +91,7 @@ class Connectors:
         self._attempts = Tasks()
         self._surroundings = Surroundings(
             destinations,
-            self.line,
+            self.transport,
             clock,
             random,
             self._keep,
@@ -100,7 +100,7 @@ class Connectors:
             self._note_held,
         )
         self._parts = CourierParts(
-            destinations, store, self.line, clock, self._attempts, auto_disable.disable, self._note_works
+            destinations, store, self.transport, clock, self._attempts, auto_disable.disable, self._note_works
         )
 
     def load(self, connections: Iterable[Connection]) -> None:
@@ -270,7 +270,7 @@ class Connectors:
         ruling = kind.probed(holds, reply)
         if not isinstance(ruling, Done):
             return ConnectionTestResult(works=False, detail=opened.secrets.strike(getattr(ruling, "detail", "")))
-        opened.tokens.note_let_in(opened.tokens.authorization)
+        opened.tokens.note_accepted(opened.tokens.authorization)
         self._note_works(opened)
         return ConnectionTestResult(works=True, detail=ruling.detail or "The vendor accepted the credentials.")
 
@@ -280,9 +280,11 @@ class Connectors:
         opened = self._opened(connection.tenant_id, connection.id)
         if opened is None:
             raise NotFound("connection_not_found", GONE)
-        return Disconnection(opened, self.line)
+        return Disconnection(opened, self.transport)
 
-    async def let_in(self, connection: Connection, code: str, redirect_uri: str, verifier: str, actor: Actor) -> None:
+    async def store_consent(
+        self, connection: Connection, code: str, redirect_uri: str, verifier: str, actor: Actor
+    ) -> None:
         """Take the code that a person's consent brought to the vendor, and keep what it grants. Raises Conflict with
         what the vendor said if it grants nothing."""
         opened = self._opened(connection.tenant_id, connection.id)
@@ -325,7 +327,7 @@ class Connectors:
         request = request_of(call, authorization if call.authorised else None, origins, kind.seconds,
                              opened.connection.tenant_id)  # fmt: skip
         opened.pace_of().note_call()
-        outcome = await answered(self.line, request)
+        outcome = await answered(self.transport, request)
         reply = reply_of(outcome)
         if reply is None:
             raise Unanswered(outcome.detail)
@@ -339,7 +341,7 @@ class Connectors:
 
     async def close(self, grace: float) -> None:
         """See `Carriers`."""
-        self.line.stop()
+        self.transport.stop()
         await self._transport.close(grace)
         await self._attempts.ended(ENDED_WITHIN)
         self._commands.cancel()

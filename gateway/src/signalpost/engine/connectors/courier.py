@@ -66,7 +66,7 @@ class CourierParts(Struct, frozen=True):
 
     destinations: Destinations
     store: Store
-    line: VendorTransport
+    transport: VendorTransport
     clock: Clock
     tasks: Tasks
     disable: Callable[[Subscription, str], None]
@@ -155,7 +155,7 @@ class Courier:
                 return Outcome(failure=Failure.UNAUTHORISED, detail="The token ended before the call was made.")
             request = request_of(call, authorization, opened.origins, opened.kind.seconds, self._subscription.tenant_id)
             pace.note_call(delivery)
-            outcome = await answered(self._parts.line, request)
+            outcome = await answered(self._parts.transport, request)
             reply = reply_of(outcome)
             if reply is None:
                 return outcome
@@ -219,7 +219,7 @@ class Courier:
     ) -> Outcome:  # fmt: skip
         """The outcome for a ruling."""
         if not isinstance(ruling, Reauthorise):
-            self.gate.tokens.note_let_in(authorization)
+            self.gate.tokens.note_accepted(authorization)
         if not isinstance(ruling, Reject):
             self._rejected_in_a_row = 0
         match ruling:

@@ -35,9 +35,9 @@ class Revoked(Struct, frozen=True):
 class Disconnection:
     """One connection that is about to forget its credentials. The commit is made while it is entered."""
 
-    def __init__(self, opened: OpenConnection, line: VendorTransport) -> None:
+    def __init__(self, opened: OpenConnection, transport: VendorTransport) -> None:
         self._connection = opened
-        self._line = line
+        self._transport = transport
         self._opened: Opened | None = None
         self._trouble = ""
         self._held = Held()
@@ -93,7 +93,7 @@ class Disconnection:
             )
         except Impossible as error:
             return Revoked(succeeded=False, detail=self._secrets.strike(str(error)))
-        outcome = await answered(self._line, request)
+        outcome = await answered(self._transport, request)
         reply = reply_of(outcome)
         if reply is None:
             return Revoked(succeeded=False, detail=self._secrets.strike(outcome.detail))

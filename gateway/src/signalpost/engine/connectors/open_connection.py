@@ -38,7 +38,7 @@ class Surroundings(Struct, frozen=True):
     """What a connection needs of the engine."""
 
     destinations: Destinations
-    line: VendorTransport
+    transport: VendorTransport
     clock: Clock
     random: Random
     keep: Callable[[Connection, Granted], Awaitable[None]]
@@ -83,7 +83,7 @@ class OpenConnection:
         self.opened, self._unusable = _opened(connection, surroundings.destinations)
         kind = None if self.opened is None else self.opened.kind
         self._at_once = 1 if kind is None else kind.at_once
-        self.endpoints = TokenEndpoints(surroundings.line, connection.tenant_id)
+        self.endpoints = TokenEndpoints(surroundings.transport, connection.tenant_id)
         self.tokens = Tokens(
             None if self.opened is None else self.opened.access,
             connection.granted,

@@ -48,8 +48,8 @@ class Issued(Struct, frozen=True):
 class TokenEndpoints:
     """Each method raises TokenRefused or Unanswered where no token comes."""
 
-    def __init__(self, line: VendorTransport, tenant_id: int) -> None:
-        self._line = line
+    def __init__(self, transport: VendorTransport, tenant_id: int) -> None:
+        self._transport = transport
         self._tenant_id = tenant_id
 
     async def granted_to_client(self, grant: Grant, now: int) -> Issued:
@@ -84,7 +84,7 @@ class TokenEndpoints:
         authorization = None if basic is None else basic_authorization(*basic)
         call = Call(url=url, form=form)
         request = request_of(call, authorization, (origin_of(url),), FETCH_SECONDS, self._tenant_id)
-        outcome = await answered(self._line, request)
+        outcome = await answered(self._transport, request)
         reply = reply_of(outcome)
         if reply is None:
             raise Unanswered(f"No token came. {outcome.detail}", is_lost=outcome.failure in _LOST)

@@ -59,7 +59,7 @@ class Token(Struct):
     value: str
     renew_at: int | None
     """µs of the wall clock; None where the vendor did not say how long it is good."""
-    was_let_in: bool = False
+    was_accepted: bool = False
     """Whether a vendor has accepted it before, so that a later refusal means that it has expired."""
 
     def __repr__(self) -> str:
@@ -171,10 +171,10 @@ class Tokens:
             account={} if granted is None else granted.account,
         )
 
-    def note_let_in(self, authorization: str | None) -> None:
+    def note_accepted(self, authorization: str | None) -> None:
         """The vendor accepted a call with this authorisation."""
         if self._token is not None and authorization == f"Bearer {self._token.value}":
-            self._token.was_let_in = True
+            self._token.was_accepted = True
 
     def refuse(self, authorization: str | None, detail: str) -> bool:
         """The vendor did not accept an authorisation. Returns whether that says nothing about the event: a token had
@@ -188,7 +188,7 @@ class Tokens:
         if token is None or authorization != f"Bearer {token.value}":
             return True  # it was replaced meanwhile
         self._drop(None)
-        return token.was_let_in
+        return token.was_accepted
 
     async def wait(self) -> None:
         """Wait until a call may go. Raises Unanswered if none may for now."""
@@ -308,7 +308,7 @@ class Tokens:
         if isinstance(access, Consent):
             await self._keep(self._granted_by(issued))
             if self._token is not None and self._token.value == issued.access_token:
-                self._token.was_let_in = False  # it is new
+                self._token.was_accepted = False  # it is new
         elif self._access is access:
             self._token = _token(issued.access_token, self._end_of(issued), self._clock.wall())
         self._failures, self.trouble = 0, None
@@ -351,7 +351,7 @@ class Tokens:
         granted = self._granted
         if granted is None or not granted.access_token or not isinstance(self._access, Consent):
             return None
-        return _token(granted.access_token, granted.expires_at or None, self._clock.wall(), was_let_in=True)
+        return _token(granted.access_token, granted.expires_at or None, self._clock.wall(), was_accepted=True)
 
     def _current(self) -> Token | None:
         """The token, if it is good for a while yet."""
@@ -373,7 +373,7 @@ class Tokens:
         self._ask_again_at = self._clock.steady() + max(wait, WAIT_FIRST)
 
 
-def _token(value: str, ends_at: int | None, now: int, *, was_let_in: bool = False) -> Token:
+def _token(value: str, ends_at: int | None, now: int, *, was_accepted: bool = False) -> Token:
     if ends_at is None:
-        return Token(value, None, was_let_in)
-    return Token(value, ends_at - min(RENEWED_BEFORE, max(0, ends_at - now) // 2), was_let_in)
+        return Token(value, None, was_accepted)
+    return Token(value, ends_at - min(RENEWED_BEFORE, max(0, ends_at - now) // 2), was_accepted)

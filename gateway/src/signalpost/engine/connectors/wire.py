@@ -115,7 +115,7 @@ class VendorTransport:
         self._stopped = True
 
 
-async def answered(line: VendorTransport, request: OutgoingRequest) -> Outcome:
+async def answered(transport: VendorTransport, request: OutgoingRequest) -> Outcome:
     """Send a request, and wait for its outcome."""
     outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
@@ -123,5 +123,5 @@ async def answered(line: VendorTransport, request: OutgoingRequest) -> Outcome:
         if not outcome.done():  # whoever waited may be gone
             outcome.set_result(ended)
 
-    line.send(request, done)
+    transport.send(request, done)
     return await outcome
