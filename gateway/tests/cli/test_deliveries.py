@@ -23,6 +23,20 @@ def test_a_failing_delivery_is_found_explained_and_retried(run: Run, subscriptio
         f"It is being sent again. See how it went: signalpost deliveries get {subscription} {event}\n"
     )
     until(lambda: json_of(run("deliveries", "get", subscription, event, "--json"))["status"] == "delivered")
+    assert re.search(
+        r"operator asked at 20[-0-9T:]+Z to have it sent now\.$",
+        run("deliveries", "get", subscription, event).stdout.strip(),
+    )
+
+
+def test_what_waits_behind_a_delivery_is_counted_with_it(run: Run, subscription: str) -> None:
+    run("subscriptions", "pause", subscription)
+    document = create(run)
+    run("documents", "update", document, "--set", "title=Another")
+    [_, first] = json_of(run("deliveries", "list", subscription, "--status", "pending", "--json"))
+    shown = run("deliveries", "get", subscription, first["eventId"]).stdout
+    assert re.search(r"^behind it +1 newer of its document$", shown, re.MULTILINE)
+    run("subscriptions", "resume", subscription)
 
 
 def test_deliveries_are_found_by_each_filter_of_one_subscription_and_across(run: Run, subscription: str) -> None:

@@ -119,8 +119,8 @@ def get(
         print_json(found)
         return
     attempts: list[dict[str, Any]] = found.pop("attempts")
-    cause = found.pop("cause")
-    print_facts({**found, "why": without_fractions(cause["detail"])})
+    cause, asked, behind = found.pop("cause"), found.pop("retriesAsked"), found.pop("waitingBehind")
+    print_facts({**found, **_behind(behind), "why": without_fractions(cause["detail"])})
     say("")
     print_table(
         ("attempt", "run", "started", "ms", "status", "error", "detail or answer"),
@@ -134,6 +134,15 @@ def get(
         "Not attempted yet.",
         cut=("detail or answer",),
     )  # fmt: skip
+    for each in asked:
+        say(f"{each['by']} asked at {without_fractions(each['at'])} to have it sent now.")
+
+
+def _behind(waiting: dict[str, Any] | None) -> dict[str, str]:
+    if waiting is None or not (waiting["count"] or waiting["countIsCapped"]):
+        return {}
+    more = " or more" if waiting["countIsCapped"] else ""
+    return {"behind it": f"{waiting['count']}{more} newer of its document"}
 
 
 @app.command

@@ -145,6 +145,8 @@ def _shown(seen: _Seen) -> bytes:
                 id=replay.id,
                 subscription=_named(by_number[replay.subscription_number]),
                 status=replay.what,
+                from_=format_timestamp(replay.from_at),
+                to=format_timestamp(replay.to_at),
                 count=replay.known_count,
                 count_is_capped=replay.count_is_capped,
                 queued=replay.queued,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from signalpost.api.routing.shapes.deliveries import Diagnosis
 from signalpost.api.routing.shapes.shape import Cursor, Shape
@@ -93,6 +93,8 @@ class RunningReplay(Shape, frozen=True):
     id: Uuid
     subscription: NamedSubscription
     status: What
+    from_: Annotated[Timestamp, Meta(description="Events created at this moment or later.")] = field(name="from")
+    to: Annotated[Timestamp, Meta(description="Events created before this moment.")]
     count: int
     count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
     queued: int
