@@ -62,7 +62,7 @@ class FeedError(ReceiverError):
 
 
 class Refusal(ReceiverError):
-    """The request is to be answered with `status`; an exception that is no fault of this program."""
+    """The request must be answered with `status`. This exception is no fault of this program."""
 
 
 class VerificationError(Refusal):

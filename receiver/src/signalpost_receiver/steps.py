@@ -27,9 +27,8 @@ Steps = Generator[Step, Any, T]
 
 
 def run(steps: Steps[T]) -> T:
-    """Make the calls here and now, and return what the generator returns.
-
-    Raises UsageError where a call would have to be awaited.
+    """Make the calls at once, and return what the generator returns. Raises UsageError if a call would have to be
+    awaited.
     """
     try:
         step = next(steps)

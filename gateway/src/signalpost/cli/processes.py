@@ -39,7 +39,7 @@ STAYS_UP: Final = 60.0
 MAX_WAIT: Final = 30.0
 """Seconds between two starts of a process, at most."""
 MAX_FAILURES: Final = 5
-"""The parent gives up once every process has failed so many times in a row."""
+"""The parent gives up once every process has failed this many times in a row."""
 DRAINS_WITHIN: Final = 15.0
 """Seconds that a process may take to end. Attempts in flight take most of that; see `gateway.py`."""
 FAILED: Final = 1
@@ -67,7 +67,7 @@ Work = Callable[[int, Lifeline], int]
 
 
 def wait_before_start(failures: int) -> float:
-    """Seconds before a process is started that failed so many times in a row."""
+    """Seconds to wait before starting a process again that failed `failures` times in a row."""
     return min(MAX_WAIT, 2.0 ** (failures - 1)) if failures else 0.0
 
 

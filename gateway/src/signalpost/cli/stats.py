@@ -1,4 +1,4 @@
-"""`signalpost stats`: what attempts came to, by minute or hour."""
+"""`signalpost stats`: attempts by outcome, by minute or hour."""
 
 from typing import Annotated, Any, Literal
 

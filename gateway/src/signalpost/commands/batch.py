@@ -246,7 +246,7 @@ class Batch:
             self._apply_others(tenant, decision)
 
     def _apply_others(self, tenant: Tenant, decision: Decision[Any]) -> None:
-        """What changes of anything but documents."""
+        """Apply the changes of everything except documents."""
         if (connection := decision.connection) is not None:
             self.connections.put((connection.tenant_id, connection.id), connection)
             self._given_out("connection", connection.number)

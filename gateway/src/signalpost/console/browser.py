@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from signalpost.api.http.request import Request
 
 COOKIE: Final = "__Host-signalpost"
-"""The session's cookie. Browsers keep one with such a name only for this very host, and take it on plain HTTP only for
-the machine that they run on."""
+"""The session's cookie. Browsers keep a cookie with this prefix only for this very host, and accept it on plain HTTP
+only from the machine that they run on."""
 _BROWSERS: Final = (
     ("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"),
     ("Chrome/", "Chrome"), ("Safari/", "Safari"),

@@ -1,4 +1,4 @@
-"""Charts as SVG, made by the server: a bar a minute, stacked by what its attempts came to.
+"""Charts as SVG, made by the server: a bar per minute, stacked by the outcomes of its attempts.
 
 They carry no style of their own: classes give them their colours, and a sentence says what they show.
 """
@@ -75,7 +75,7 @@ def _bars(bars: Sequence[tuple[int, int, int]], most: int, *, width: int, height
         y = float(base)
         for kind, count in zip(_KINDS, bar, strict=True):
             if count:
-                # What there is at all is seen, however little of the whole it is.
+                # Every part that is not zero is visible, however small it is.
                 tall = max(1.0, count / most * height)
                 y -= tall
                 rectangles += Markup('<rect class="fill-{}" x="{}" y="{:.1f}" width="{}" height="{:.1f}"/>').format(

@@ -77,7 +77,7 @@ class Credentials:
             raise Refused(401, "You signed in with another key.")
 
     async def proved_with(self, who: Principal) -> Literal["key", "password", "provider"]:
-        """What somebody can show again."""
+        """What a person can use to prove again who they are."""
         if who.kind == "key":
             return "key"
         member = await self._services.store.access.member(who.id)

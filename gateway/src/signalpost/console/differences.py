@@ -16,7 +16,7 @@ class Difference(Struct, frozen=True):
     attribute: str
     """Members of members have dotted names, such as `latestVersion.number`."""
     old: str | None
-    """What it was, as text; None where there was nothing."""
+    """The old value as text; None if there was none."""
     new: str | None
 
 

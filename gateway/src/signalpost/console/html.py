@@ -176,7 +176,7 @@ def asked_before(delivery: DeliveryWithAttempts, place: int) -> list[RetryAsked]
 
 
 def answered(attempt: Attempt) -> str:
-    """What an attempt came to, such as `401 Unauthorized` or `timeout`."""
+    """The outcome of an attempt, such as `401 Unauthorized` or `timeout`."""
     code = attempt.status_code
     if code is None:
         return attempt.error or ""

@@ -120,7 +120,7 @@ class Page(Struct, frozen=True, kw_only=True):
     path: str
     """Below the tenant's own, such as `/deliveries`."""
     section: str
-    """Which entry of the navigation it belongs to."""
+    """The entry of the navigation that the page belongs to."""
     title: str
     template: str
     view: Callable[[Visit], Awaitable[Any]]

@@ -258,7 +258,8 @@ class Destination(ABC, Generic[C, F]):
     seconds: ClassVar[float] = 5.0
     """How long one call may take."""
     rate: ClassVar[tuple[int, float]] = (50, 1.0)
-    """At most so many calls in so many seconds, of what `paced_by` says the vendor counts together."""
+    """The rate limit: a number of calls, and the seconds in which at most so many may be made. It holds for the calls
+    that, according to `paced_by`, the vendor counts together."""
     at_once: ClassVar[int] = 4
     """How many deliveries of one connection may be under way."""
     strict: ClassVar[bool] = False

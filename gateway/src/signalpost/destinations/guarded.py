@@ -247,7 +247,7 @@ def fault_of_ruling(ruling: object) -> str | None:
 
 
 def fault_of_kept(kept: object) -> str | None:
-    """What is wrong with what is to be remembered; None if nothing is."""
+    """What is wrong with the values to remember; None if nothing is."""
     if not isinstance(kept, Mapping) or not _is_texts(kept):
         return "what is remembered must be names and texts."
     if sum(len(name) + len(text) for name, text in kept.items()) > MAX_MADE_CHARACTERS:

@@ -173,7 +173,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
     def classify(
         self, connection: XeroConnection, config: XeroBillConfig, context: Context, call: Call, reply: Reply
     ) -> Ruling:
-        """What Xero's answer means, and whether a bill is to be made."""
+        """What Xero's answer means, and whether to make a bill."""
         if reply.status != 200:
             return _refusal(reply)
         bill = bill_of(config)

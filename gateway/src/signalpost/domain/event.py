@@ -76,7 +76,8 @@ def time_of(event_id: str) -> int:
 
 
 TITLE_WITHIN_BYTES: Final = 8 * 1024
-"""A title is found within so many bytes of a body: it, and the text before it, have at most 512 characters."""
+"""A title is within the first bytes of a body, up to this number: it, and the text before it, have at most 512
+characters."""
 _JSON_TEXT = rb'"(?:[^"\\]|\\.)*"'
 _TITLE = re.compile(
     rb'.{0,200}?"data":\{"document":\{"type":' + _JSON_TEXT + rb',"title":(' + _JSON_TEXT + rb")", re.DOTALL

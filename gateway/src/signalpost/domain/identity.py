@@ -1,4 +1,4 @@
-"""What an identity provider says of a person (OpenID Connect Core 1.0), and whether it may be believed.
+"""What an identity provider says about a person (OpenID Connect Core 1.0), and whether to believe it.
 
 A browser that is sent to the provider keeps a random secret in a cookie. The state, the nonce and the verifier of PKCE
 follow from it, so nothing is stored meanwhile, and whichever node is asked can tell that the answer came to the browser

@@ -107,7 +107,7 @@ _ATTRIBUTES: Final[Mapping[str, Type]] = {
 """The attributes of C7."""
 _VERSION: Final[Mapping[str, Type]] = {"number": Type.TEXT, "downloadUrl": Type.LINK}
 _FORMER_VERSION: Final[Mapping[str, Type]] = {"number": Type.TEXT}
-"""A former version has no link: it would have ended long ago (C10)."""
+"""A former version has no link, because it would have expired long ago (C10)."""
 _EVENT: Final[Mapping[str, Type]] = {"id": Type.TEXT, "type": Type.EVENT_TYPE, "createdAt": Type.MOMENT}
 ROOTS: Final = ("document", "before", "event", "made")
 

@@ -197,7 +197,7 @@ class PortalLink(Struct, frozen=True, kw_only=True):
     hash: bytes
     """The hash of the token."""
     maker: Ground
-    """What it is worth no more than."""
+    """The ground of its creator: the link never allows more."""
     created_by: str
     """The maker's name."""
     created_at: int

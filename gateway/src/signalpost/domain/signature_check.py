@@ -36,7 +36,7 @@ class CheckedSignature(Struct, frozen=True, kw_only=True):
     header: str
     fits: bool
     detail: str
-    """A sentence for people; never a secret, and never the signature that would have been right."""
+    """A sentence for people. It never contains a secret or the correct signature."""
 
 
 def check_signatures(

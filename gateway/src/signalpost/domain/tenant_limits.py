@@ -101,8 +101,8 @@ _NOUNS: Final = {
 
 
 def check_room(limits: TenantLimits, use: TenantUse, growth: TenantUse) -> None:
-    """Raises Forbidden where a tenant would have more than it may. What it has already stays, also above a limit that
-    was lowered, and may become less."""
+    """Raise Forbidden if a tenant would exceed a limit. What it already has stays, even above a limit that was lowered,
+    and may become less."""
     if limits is NO_LIMITS:
         return
     for name, (code, noun) in _NOUNS.items():

@@ -31,7 +31,7 @@ _MOMENT: Final = "2027-01-31T13:00:00+00:00"
 
 
 class Wanted(Struct, frozen=True):
-    """What a template must come to."""
+    """The type that the result of a template must have."""
 
     said: str
     """What to write, as the end of a sentence."""
@@ -67,7 +67,8 @@ A_NUMBER: Final = Wanted(
 
 
 def checked_to_be(wanted: Wanted) -> Callable[[str], str]:
-    """The check of a text that must come to what is wanted. That a document has nothing for it is no fault."""
+    """The check of a template whose result must have the wanted type. It is no error if a document has no value for
+    it."""
 
     def check(text: str) -> str:
         template = read_template(text)

@@ -1,4 +1,4 @@
-"""What lanes of other nodes did, for those who watch: it is in no commit that this node follows."""
+"""What lanes of other nodes did, for viewers: no commit that this node follows contains it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

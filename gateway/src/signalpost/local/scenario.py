@@ -1,4 +1,4 @@
-"""What has to happen to a sample document so that an event of a type comes about.
+"""What has to happen to a sample document to cause an event of a given type.
 
 The document is one that a contract system would have: with versions, a value, dates and a counterparty. It is imported
 as a whole, because an import may give it any status, at once.

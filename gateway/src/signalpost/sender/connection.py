@@ -75,7 +75,7 @@ class RunningAttempt(Struct, eq=False):
     limit: TimeLimit
     stage: Stage = WAITING
     wire: Wire | None = None
-    """What it was sent over, once it was."""
+    """The wire that the request was sent over; None before that."""
     stage_ended: dict[Stage, float] = {}
     """When each stage of making a connection for it ended."""
     certificate_ends: int | None = None

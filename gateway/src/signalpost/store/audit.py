@@ -6,7 +6,7 @@ from signalpost.domain.audit import AuditEntry, EntryDraft, Fault
 
 
 class AuditFilter(NamedTuple):
-    """Which entries of a tenant are asked for. What is None does not matter."""
+    """Which entries of a tenant to list. A member that is None does not restrict them."""
 
     actor: str | None = None
     """Only changes by the actor with this id."""

@@ -22,7 +22,7 @@ class Pruned(Struct, frozen=True):
 
 
 class PartitionsKept(NamedTuple):
-    """What `Database.keep_partitions` came to."""
+    """The result of `Database.keep_partitions`."""
 
     days_ahead: int
     """For how many days to come there is room now."""

@@ -56,8 +56,8 @@ class DeliveryView(Struct, frozen=True):
     entry: LogRow
     status: DeliveryStatus
     due: int | None
-    """When it may be sent: its retry's time or, where the endpoint's breaker is open, that of the next probe if that is
-    later. None where nothing is to be waited for."""
+    """When it may be sent: the time of its retry or, if the endpoint's breaker is open and that is later, of the next
+    probe. None if there is nothing to wait for."""
     attempts: int
     """The counted failures of its current run; 0 once it is settled."""
     max_attempts: int = 0

@@ -39,7 +39,7 @@ class RowState(NamedTuple):
 
 
 class DeliveryQueries(LogQueries, Protocol):
-    """What lists of deliveries ask, all as of one moment."""
+    """The queries that lists of deliveries need, all as of one moment."""
 
     async def lanes(self, subscriptions: Sequence[Subscription]) -> dict[int, RecordedLane]:
         """Lanes by the numbers of their subscriptions, the highest first, with the retries by hand that they have yet

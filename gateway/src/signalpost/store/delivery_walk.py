@@ -320,7 +320,7 @@ class _Walk:
 
 
 def _cut(found: Sequence[ListedDelivery], most: int) -> DeliveryPosition | None:
-    """Where a query that returned at most so many was cut off; None if it found no more."""
+    """Where a query with a limit was cut off; None if it found no more."""
     return DeliveryPosition(found[-1].sequence, found[-1].subscription_number) if len(found) == most else None
 
 

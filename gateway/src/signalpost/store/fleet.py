@@ -123,8 +123,8 @@ class Beat(Struct, frozen=True):
     now: int
     """The database's time, µs since the epoch."""
     history: str
-    """Which history of the database this is. Another one than before means that what was committed may be lost: the
-    database was restored, or a standby that lacked something took its place."""
+    """Identifies the history of the database. If it changes, commits may have been lost: the database was restored, or
+    a standby that lacked something took its place."""
     nodes: tuple[NodeRow, ...]
     """Every node that there is, this one included, by number."""
     marks: Mapping[int, TenantMark]
@@ -182,8 +182,8 @@ class FleetStore(Protocol):
         ...
 
     async def history(self) -> str:
-        """Which history of the database this is; see `Beat.history`. From now on a node that remembers nothing changes
-        nothing in another one. Raises Unavailable."""
+        """The history of the database; see `Beat.history`. From now on this store changes nothing in another history.
+        Raises Unavailable."""
         ...
 
     async def beat(self, lanes: int = 0) -> Beat | None:
@@ -247,8 +247,8 @@ class FleetStore(Protocol):
         ...
 
     async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, LogPart]:
-        """What follows a sequence in the log of each tenant, at most `limit` events of each, by tenant. The tenants
-        beyond those with which the events come to some MiB are missing."""
+        """The events after a sequence in the log of each tenant, at most `limit` of each, by tenant. Once the events
+        add up to some MiB, further tenants are missing."""
         ...
 
     def announce(self, marks: Mapping[int, TenantMark]) -> None:
@@ -269,8 +269,8 @@ class FleetStore(Protocol):
     # --- Jobs ---------------------------------------------------------------------------------------------------------
 
     async def take_job(self, name: str, seconds: float) -> bool:
-        """Take a job that one node at a time does, or go on with it, for so many seconds from now by the database's
-        time. False where another node has it that is still there and has time left."""
+        """Take or keep a job that only one node at a time does, for `seconds` from now by the database's time. Returns
+        False if another node that is still alive has it and has time left."""
         ...
 
     async def give_up_job(self, name: str) -> None:

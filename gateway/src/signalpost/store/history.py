@@ -35,6 +35,6 @@ class HistoryStore(Protocol):
     async def page(
         self, tenant_id: int, document_id: str, below: HistoryPosition | None, limit: int
     ) -> HistoryRows | None:
-        """What was done to a document, newest first, also where it was deleted. Returns None if there never was such a
-        document."""
+        """What was done to a document, newest first, even if it was deleted. Returns None if there has never been such
+        a document."""
         ...

@@ -48,7 +48,7 @@ class HistoryQueries(Protocol):
     """What a history asks, all as of one moment."""
 
     async def was_created(self, tenant_id: int, document_id: str) -> bool:
-        """Whether there is or was such a document."""
+        """Whether there is or has been such a document."""
         ...
 
     async def events(

@@ -123,7 +123,7 @@ async def _feed(queries: ReplayQueries, flush: LaneFlush, asked: ReplayPart, sca
 
 
 class _Found(NamedTuple):
-    """What there is to replay in a stretch."""
+    """The deliveries to replay in a stretch of the log."""
 
     candidates: list[Candidate]
     up_to: int

@@ -27,8 +27,8 @@ class RetentionStore(Protocol):
         ...
 
     async def prepare(self, now: int, days: int) -> bool:
-        """Make room for what will be written today and in so many days to come, where that has to be made. Returns
-        False where somebody else has to, since the user that runs this gateway may not."""
+        """Make room for what will be written today and in the next `days` days, if the database needs that. Returns
+        False if somebody else has to do it, because this gateway's database user may not."""
         ...
 
     async def prune_leftovers(self, now: int, limit: int) -> int:

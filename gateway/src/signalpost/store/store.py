@@ -78,7 +78,7 @@ class Published(Struct, frozen=True):
 
 
 def joined(first: Published, second: Published) -> Published:
-    """What two batches came to, one after the other."""
+    """The outcome of two batches, one after the other."""
     both: dict[str, Any] = {
         name: getattr(first, name) + getattr(second, name)
         for name in Published.__struct_fields__
@@ -171,7 +171,7 @@ class Store(Protocol):
 
     @property
     def stats(self) -> StatsStore:
-        """What attempts came to, by minute and hour."""
+        """Statistics of attempts, by minute and hour."""
         ...
 
     @property

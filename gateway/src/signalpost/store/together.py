@@ -18,7 +18,7 @@ Answers = Sequence[Any]
 
 @coroutine
 def together(askings: Iterable[Coroutine[Any, Any, T]]) -> Generator[Questions, Answers, list[T]]:
-    """What each of these coroutines returns, in their order. The first error of one of them ends all."""
+    """The results of these coroutines, in the same order. The first error ends all of them."""
     waiting: dict[int, Coroutine[Any, Any, T]] = dict(enumerate(askings))
     found: dict[int, T] = {}
     answers: dict[int, Answers | None] = dict.fromkeys(waiting)

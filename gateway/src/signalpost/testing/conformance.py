@@ -53,7 +53,7 @@ from signalpost.testing.watch import watched
 MAX_SECONDS: Final = 0.010
 """How long an event with its replies may take. While a kind computes, the gateway does nothing else."""
 RUNS: Final = 30
-"""In so many runs, one is quick on the busiest machine if the kind is."""
+"""Number of runs: one of them is quick even on a busy machine, if the kind is."""
 SHORTEST_SECRET: Final = 6
 """Characters. A shorter secret would be found in every other sentence."""
 _HELD: Final = (Held(), Held(access_token="a", refresh_token="r", account={"id": "1"}))  # noqa: S106 - none of anybody's
@@ -265,7 +265,7 @@ class Conformance:
         return trial.play(context, *self._replies).calls
 
     def _rulings(self, trial: Trial) -> Iterator[tuple[Reply, Ruling]]:
-        """Each strange reply to each of the calls for an event, with every ruling that it comes to."""
+        """Each strange reply to each of the calls for an event, with every ruling that results."""
         made = self._made(trial)
         for context in (samples.context(), samples.context("documentDeleted"), samples.context(made=made)):
             for call in self._played(trial, context):

@@ -17,7 +17,7 @@ class Played(Struct, frozen=True):
     calls: tuple[Call, ...]
     """The calls that were made, in their order."""
     end: Skip | Ruling
-    """What the attempt came to. It is a `Then` if there was no reply for a further call."""
+    """The outcome of the attempt. It is a `Then` if there was no reply for a further call."""
 
 
 class Rehearsal:

@@ -77,7 +77,7 @@ class Busy:
 
 
 Claim: TypeAlias = Union[Claimed, Handled, Stale, Busy]  # noqa: UP007  # Python 3.10
-"""What asking to handle an event comes to."""
+"""The answer to a request to handle an event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,14 +31,14 @@ MAX_DEPTH = 100
 MAX_DIGITS = 4300
 """The most digits of a whole number: as many as Python reads by default."""
 SHORT_NUMBER_CHARACTERS = 16
-"""Up to so many, one of which is the point, a number has at most 15 digits. A double keeps them all, and takes a fifth
-of the time of a `Decimal`."""
+"""Up to this many characters, including the point, a number has at most 15 digits. A double keeps them all, and takes a
+fifth of the time of a `Decimal`."""
 MAX_PLACES_CHARACTERS = 64 * 1024
 """The total length of the places that one problem names. Without a bound a long name would be repeated for everything
 below it."""
 NOT_A_NUMBER = "NaN, infinities and numbers beyond a double's range are not JSON numbers."
 TOKENS_IN_A_ROW = 256
-"""After so many tokens the thread may rest: they take some 0.1 ms."""
+"""Number of tokens after which the thread may rest: they take some 0.1 ms."""
 _AT_BYTE = re.compile(r"JSON is malformed: (.*) \(byte (\d+)\)")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\]:,]', re.DOTALL)
 

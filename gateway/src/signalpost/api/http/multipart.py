@@ -15,7 +15,7 @@ MAX_TEXT_BYTES: Final = 1024
 MAX_HEADER_BYTES: Final = 8192
 MAX_HEADERS: Final = 16
 MAX_ERRORS: Final = 20
-"""After so many errors the rest of the form is not checked."""
+"""Number of errors after which the rest of the form is not checked."""
 
 Sink = Callable[[bytes], Awaitable[None]]
 

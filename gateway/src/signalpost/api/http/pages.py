@@ -14,7 +14,7 @@ ENTRIES_IN_A_ROW: Final = 32
 
 
 def fitting(entries: Iterable[bytes]) -> Iterator[bytes]:
-    """The first of these entries (JSON), up to the one with which they come to the size of a page."""
+    """The first of these entries (JSON), until they add up to the size of a page."""
     size = 0
     for entry in entries:
         yield entry

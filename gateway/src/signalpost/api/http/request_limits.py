@@ -27,7 +27,7 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
     loop: LoopShares
     """The event loop's time for requests that change nothing, shared by tenant."""
     rates: TenantRates
-    """The requests of tenants of which only so many a second may come."""
+    """Limits the requests per second of tenants that have such a limit."""
     max_waiting: int
     """How many changes may wait for their commit, by queue. It is less than the number of connections, so that clients
     that flood the gateway are refused and others still find a connection."""
@@ -39,7 +39,7 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_connections(cls, count: int, clock: Clock, share_of: Callable[[int], int]) -> Self:
-        """The limits of a gateway that takes so many connections. `share_of` tells this node's part of what a tenant
+        """The limits of a gateway that accepts `count` connections. `share_of` returns this node's part of what a tenant
         may ask for in a second."""
         return cls(
             at_work=Shares(count),

@@ -42,17 +42,17 @@ from signalpost.runtime.logger import log
 
 NDJSON: Final = "application/x-ndjson"
 MAX_REFUSED = 1_000
-"""After so many lines that were refused an import ends: each costs as much as many that are right, and has an answer of
-some hundred times its size."""
+"""Number of refused lines after which an import ends: each costs as much as many correct ones, and its answer is some
+hundred times its size."""
 MAX_PROBLEM_CHARACTERS = 4 * 1024
 """How much the answer to one line may say of what is wrong with it."""
 LINES_IN_A_ROW = 64
 BYTES_IN_A_ROW = 64 * 1024
-"""After so many lines, or bytes of a body, others have their turn."""
+"""Number of lines, or of bytes of a body, after which others have their turn."""
 REFUSED_COST = 16
 """Refusing a line and saying why takes as long as answering this many correct ones."""
 ANSWERED_IN_A_ROW = 256
-"""After so many answers others have their turn."""
+"""Number of answers after which others have their turn."""
 _BLANK_LINES = re.compile(rb"\s*\n")
 SPACE = 0x20
 """No byte of white space is above it."""

@@ -32,9 +32,10 @@ MIN_PAUSE: Final = 1.0
 """Seconds between two messages of a stream, where few watch."""
 TOLD_PER_SECOND: Final = 4.0
 SILENCE: Final = 5.0
-"""After so many seconds without a change a message says up to where nothing changed. Proxies keep the connection."""
+"""Seconds without a change after which a message says up to where nothing changed, so that proxies keep the
+connection."""
 LIFETIME: Final = 600.0
-"""A stream ends after so many seconds. A client then opens another one."""
+"""Seconds after which a stream ends. A client then opens another one."""
 LAST_EVENT_ID: Final = b"last-event-id"
 _HEADERS: Final = ((CONTENT_TYPE, EVENT_STREAM), ("x-accel-buffering", "no"))
 """The last one tells proxies to pass on each message at once."""

@@ -1,4 +1,4 @@
-"""Statistics: what the attempts of a tenant, or of one subscription, came to, by minute or hour."""
+"""Statistics: the attempts of a tenant, or of one subscription, by outcome and by minute or hour."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final

@@ -77,7 +77,7 @@ async def patch(context: RequestContext) -> Response:
 
 
 def _check_delays(directory: Directory, name: str, days: int) -> None:
-    """Raises Invalid where a subscription would wait for longer than its events are to be kept."""
+    """Raise Invalid if a subscription delays events for longer than the tenant is going to keep them."""
     tenant = directory.tenant(name)
     for subscription in [] if tenant is None else directory.subscriptions(tenant.id):
         if subscription.after is not None and subscription.after.seconds >= days * 24 * 3600:

@@ -50,7 +50,7 @@ class Variant(Struct, frozen=True):
 
 
 class RequestBody(Struct, frozen=True):
-    """What a call takes as its body: JSON of a kind, or (NDJSON) such a JSON object on every line."""
+    """What a call takes as its body: JSON of one type, or (NDJSON) one such JSON object per line."""
 
     kind: Any
     """A struct, or a union of tagged ones."""

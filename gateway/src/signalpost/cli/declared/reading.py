@@ -27,7 +27,7 @@ class Reference(Struct, frozen=True):
 
 
 class DeclaredEntry(NamedTuple):
-    """A connection or a subscription, as the file says it is to be."""
+    """A connection or a subscription, as the file wants it."""
 
     section: str
     name: str

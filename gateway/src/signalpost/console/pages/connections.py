@@ -1,4 +1,4 @@
-"""Which vendors may the gateway call, and how does it get in?"""
+"""The vendors that the gateway may call, and how it signs in to them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -29,7 +29,7 @@ class View(Struct, frozen=True):
     """The version that is shown, so that a form changes no other one."""
     latest: Sequence[Delivery]
     hour: Stats
-    """What the attempts of the last hour came to."""
+    """The attempts of the last hour, by outcome."""
     secret: SecretStatus | None
     """What is known of the secret; None for what has none."""
     form: SchemaForm | None

@@ -151,7 +151,7 @@ class Replay(Struct, frozen=True, kw_only=True):
     to_sequence: int
     """The range, both included, that these were when it started."""
     count: int
-    """How many deliveries it was about when it started; at least so many if `count_is_capped`."""
+    """How many deliveries it had to send when it started; a lower bound if `count_is_capped`."""
     count_is_capped: bool
     created_at: int
     cursor: int
@@ -188,7 +188,8 @@ class Replay(Struct, frozen=True, kw_only=True):
         return self.queued - self.delivered - self.failed - self.skipped
 
     def fed(self, cursor: int, queued: int, end: int, now: int) -> "Replay":
-        """The replay after one more part, up to `cursor`, of which so many were queued; it finishes at `end`."""
+        """The replay after one more part, up to `cursor`, from which `queued` deliveries were queued; it finishes at
+        `end`."""
         further = replace(self, cursor=cursor, queued=self.queued + queued)
         if cursor < end:
             return further

@@ -52,7 +52,7 @@ class Turns(Generic[Lane]):
         self._is_behind = is_behind
         self._tenants: dict[int, _TenantTurns[Lane]] = {}
         self._ring: deque[_TenantTurns[Lane]] = deque()
-        """Tenants with lanes that are ready; one that has none any more leaves when it comes to the front."""
+        """Tenants with ready lanes. A tenant that no longer has one is removed when it comes to the front."""
         self._without_slot: deque[_TenantTurns[Lane]] = deque()
         """Tenants with lanes that wait for a slot."""
         self.ready = 0

@@ -305,7 +305,7 @@ class Connectors:
         await self._committer.submit(command)
 
     async def _granted(self, opened: OpenConnection, issued: Issued) -> Granted:
-        """What is to be kept of a consent, with the account that it is for."""
+        """What to keep of a consent, with the account that it is for."""
         assert opened.opened is not None
         if issued.refresh_token is None:
             raise Unanswered("The vendor gave no refresh token, so access would soon end.")

@@ -206,8 +206,8 @@ class Tokens:
         self.try_again()
 
     def take_up(self, access: Access) -> None:
-        """Go on with other credentials. A request that is on its way comes to its end first: it may bring a
-        refresh token in place of the one that is kept, with which nobody else may ask meanwhile."""
+        """Continue with other credentials. A request in progress ends first: it may bring a new refresh token, and
+        nobody else may use the old one meanwhile."""
         self._access = access
         self._drop(self._kept())
         self.try_again()

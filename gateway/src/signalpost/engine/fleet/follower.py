@@ -79,8 +79,8 @@ class Follower:
     # --- Own commits --------------------------------------------------------------------------------------------------
 
     def own(self, published: Published) -> tuple[Published, frozenset[int]]:
-        """What is to be taken up of a commit of this node, and the tenants of which others changed something before it
-        that has yet to be read."""
+        """What to take up from a commit of this node, and the tenants in which others changed something before it that
+        this node has not read yet."""
         behind, passed = set(), set()
         for tenant_id, (before, mark) in published.marks.items():
             known = self._known.get(tenant_id, 0)

@@ -1,7 +1,7 @@
 """Carries out erasures: files first, then rows, in parts with a pause after each, so that others hardly notice.
 
-What is to be done is in the store: the erasures that are not finished. Every part may be repeated, so after a crash, or
-where files or the store cannot be reached, it begins again with whatever is left.
+The store knows what remains to be done: the erasures that are not finished. Every part may be repeated, so after a
+crash, or where files or the store cannot be reached, it begins again with whatever is left.
 """
 
 import asyncio

@@ -74,8 +74,7 @@ def rows(connection: apsw.Connection, statement: str, bindings: Any = ()) -> lis
 def rows_within(
     connection: apsw.Connection, statement: str, bindings: Any, size: Callable[[Any], int]
 ) -> tuple[list[Any], bool]:
-    """The rows of a statement up to the one with which their sizes come to `PAGE_BYTES`, and whether there may be more
-    for that reason."""
+    """The rows of a statement until their sizes add up to `PAGE_BYTES`, and whether there may be more."""
     found: list[Any] = []
     total = 0
     cursor = connection.execute(statement, bindings)

@@ -27,7 +27,8 @@ _ROWS_OF_TENANT = {
     "document": "number",
     "stat": "span, start, tenant_id, subscription_number",
 }
-"""Tables whose rows go by their tenant, with the key of each. The log and subscriptions go in ways of their own."""
+"""Tables whose rows are removed by tenant, with the key of each. The log and subscriptions are removed in other
+ways."""
 HANDLED_OTHERWISE = frozenset(
     {
         "audit",

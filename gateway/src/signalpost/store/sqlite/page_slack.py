@@ -1,4 +1,4 @@
-"""What pages of a database have beside their content: copies of rows that were moved to other pages.
+"""What pages of a database hold besides their content: copies of rows that were moved to other pages.
 
 SQLite overwrites what it removes (`secure_delete`), but where it moves rows between the pages of a tree it leaves their
 bytes behind in the unused middle of the page that they came from. Nothing reads them, and a later row overwrites them,
