@@ -112,7 +112,7 @@ def test_a_secret_is_rotated_and_promoted(run: Run, subscription: str) -> None:
 def test_a_new_subscription_is_checked_without_being_made(run: Run) -> None:
     before = run("subscriptions", "list", "--json").stdout
     checked = run("subscriptions", "create", NOWHERE, "--secret", "our own secret", "--dry-run")
-    assert checked.stdout == "Nothing is wrong with it. Nothing was created.\n"
+    assert checked.stdout == "It would be accepted. Nothing was created.\n"
     assert json_of(run("subscriptions", "create", NOWHERE, "--dry-run", "--json")) == {"valid": True}
     wrong = run("subscriptions", "create", "ftp://x", "--rate-limit", "0", "--dry-run", code=1).stderr
     assert "  URL: " in wrong
@@ -130,7 +130,7 @@ def test_a_signature_is_checked_without_the_secret(run: Run, endpoint: Endpoint)
     assert json_of(run(*check, fitting, "--json", stdin=body)) == {"fits": True, "detail": "It fits the secret."}
     other = run(*check, fitting.upper(), stdin=body, code=1)
     assert other.stdout.startswith("does not fit  plexus-webhook-signature\n  It is in upper case")
-    assert "The signature does not fit" in other.stderr
+    assert "The signature does not match" in other.stderr
     assert json_of(run(*check, "0" * 128, "--json", stdin=body, code=1))["fits"] is False
     assert secret not in other.stdout + other.stderr
     run("subscriptions", "delete", made)

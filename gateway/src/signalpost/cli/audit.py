@@ -74,7 +74,7 @@ def verify(
     *,
     mark: Annotated[
         str | None,
-        Parameter(help="NUMBER:HASH of an entry, as this command showed it earlier: it must still be there."),
+        Parameter(help="NUMBER:HASH of an entry, as this command printed it earlier. The entry must be unchanged."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -21,7 +21,7 @@ def invite(
     email: Annotated[str, Parameter(help="They sign in with it. The gateway sends no mail.")],
     /,
     *,
-    name: Annotated[str | None, Parameter(help="Shown in the audit and in histories; else the address.")] = None,
+    name: Annotated[str | None, Parameter(help="Name to show in the audit and in histories. [the address]")] = None,
     role: RoleOption = Role.VIEWER,
     as_json: Json = False,
 ) -> None:
@@ -68,9 +68,9 @@ def change(
     member: MemberId,
     /,
     *,
-    name: Annotated[str | None, Parameter(help="Another name.")] = None,
-    email: Annotated[str | None, Parameter(help="Another address to sign in with; it ends their sessions.")] = None,
-    role: Annotated[Role | None, Parameter(help="Another role; it ends their sessions.")] = None,
+    name: Annotated[str | None, Parameter(help="A new name.")] = None,
+    email: Annotated[str | None, Parameter(help="A new address to sign in with; it ends their sessions.")] = None,
+    role: Annotated[Role | None, Parameter(help="A new role; it ends their sessions.")] = None,
     as_json: Json = False,
 ) -> None:
     """Change a member's name, address or role.

@@ -42,7 +42,7 @@ def _print_needs(found: dict[str, Any]) -> None:
         if each["eventId"] is not None:
             say(f"  See: signalpost why {each['eventId']} {named['id']}")
     if found["more"]:
-        say(f"{found['more']:,} more need you: signalpost status")
+        say(f"{found['more']:,} more need attention: signalpost status")
 
 
 def _print_numbers(found: dict[str, Any]) -> None:

@@ -28,7 +28,8 @@ def create(
     /,
     *,
     subscription: Annotated[
-        list[str] | None, Parameter(negative="", help="A subscription that they see. Without any, all of the tenant.")
+        list[str] | None,
+        Parameter(negative="", help="A subscription to show; repeatable. Without any, all of the tenant."),
     ] = None,
     can: Annotated[
         list[Capability] | None, Parameter(negative="", help="What they may do besides viewing; repeatable.")
@@ -37,7 +38,7 @@ def create(
     embed: Annotated[
         list[str] | None, Parameter(negative="", help="Origin of a page that may embed it in a frame.")
     ] = None,
-    title: Annotated[str | None, Parameter(help="What its pages call themselves.")] = None,
+    title: Annotated[str | None, Parameter(help="Name that its pages show.")] = None,
     accent: Annotated[str | None, Parameter(help="Colour of its links and buttons, such as #2b4fc7.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -43,7 +43,7 @@ def replay(
     /,
     *,
     since: Annotated[Moment | None, Parameter(help=f"Events from this moment on: {WAYS}.")] = None,
-    from_event: Annotated[int | None, Parameter(help="Events from the one with this sequence on.")] = None,
+    from_event: Annotated[int | None, Parameter(help="Events with this sequence or a higher one.")] = None,
     until: Annotated[Moment | None, Parameter(help="Events before this moment; up to now if left out.")] = None,
     failed: Annotated[bool, Parameter(negative="", show_default=False, help="Resend what was given up.")] = False,
     waiting: Annotated[
@@ -88,7 +88,9 @@ def replay(
         _show(made, dry_run)
         _say_left_out(left_out, status)
         if subscription is not None and left_out[0]["unwanted"]:
-            say(f"Left out: {left_out[0]['unwanted']:,} not asked for by the subscription, or older than it.")
+            say(
+                f"Left out: {left_out[0]['unwanted']:,} that the subscription does not want, or that are older than it."
+            )
     if refused:
         raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
 

@@ -79,7 +79,7 @@ def verify(
             print_line("fits" if each.fits else "does not fit", each.header)
             say(f"  {each.detail}")
     if not genuine:
-        raise CommandError("The request is not genuine: no signature fits its body and the secret.")
+        raise CommandError("The request is not genuine: no signature matches its body and the secret.")
 
 
 def _id_of(body: bytes) -> str:

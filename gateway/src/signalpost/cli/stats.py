@@ -23,9 +23,9 @@ def stats(
     ] = "minute",
     from_: Annotated[
         Moment | None,
-        Parameter(name="--from", help=f"Begin then: {WAYS}. 60 minutes or 48 hours ago if left out."),
+        Parameter(name="--from", help=f"Where to begin: {WAYS}. 60 minutes or 48 hours ago if left out."),
     ] = None,
-    to: Annotated[Moment | None, Parameter(help="End before then; now if left out.")] = None,
+    to: Annotated[Moment | None, Parameter(help="Where to end; now if left out.")] = None,
     as_json: Json = False,
 ) -> None:
     """Count attempts by outcome, by minute or hour. Minutes without an attempt are left out."""

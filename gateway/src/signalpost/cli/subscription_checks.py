@@ -24,7 +24,7 @@ def try_(
     ] = None,
     new_secret: Annotated[
         bool,
-        Parameter(negative="", help="During a rotation: sign with the new secret alone, as after a promotion."),
+        Parameter(negative="", help="During a rotation: sign only with the new secret, as after a promotion."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -70,7 +70,7 @@ def preview(
         waits = {} if made["waits"] is None else {"waits": f"{made['waits']} s after the event"}
         print_facts({**waits, **_shown(request)})
         for following in made["then"]:
-            say("\nIf the vendor has nothing of this document yet, then:\n")
+            say("\nIf the vendor has nothing for this document yet:\n")
             print_facts(_shown(following))
 
 
@@ -82,7 +82,7 @@ def check_signature(
     subscription: SubscriptionId,
     /,
     *,
-    signature: Annotated[str, Parameter(help=f"The value of {PAGE_SIGNATURE}: one that arrived or was computed.")],
+    signature: Annotated[str, Parameter(help=f"The value of {PAGE_SIGNATURE}, as it arrived or as you computed it.")],
     event: Annotated[
         str | None, Parameter(help="ID of the event that was signed, instead of its body on standard input.")
     ] = None,
@@ -98,7 +98,7 @@ def check_signature(
     try:
         body = {"signature": signature, "body": sent.decode()}
     except UnicodeDecodeError:
-        raise Misuse("The body must be UTF-8, as everything is that the gateway sends.") from None
+        raise Misuse("The body must be UTF-8, like everything that the gateway sends.") from None
     said = client.call("POST", path("subscriptions", subscription, "secret", "check"), body=body).content
     if as_json:
         print_json(said)
@@ -106,7 +106,7 @@ def check_signature(
         print_line("fits" if said["fits"] else "does not fit", PAGE_SIGNATURE)
         say(f"  {said['detail']}")
     if not said["fits"]:
-        raise CommandError("The signature does not fit the body and the subscription's secret.")
+        raise CommandError("The signature does not match the body and the subscription's secret.")
 
 
 def _body_of(client: Client, subscription: str, event: str) -> bytes:

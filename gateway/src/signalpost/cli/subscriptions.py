@@ -77,7 +77,7 @@ def list_(
     *,
     name: Annotated[str | None, Parameter(help="Only those whose name contains this.")] = None,
     host: Annotated[str | None, Parameter(help="Only those whose URL's host contains this.")] = None,
-    state: Annotated[State | None, Parameter(help="Only those whose health is this.")] = None,
+    state: Annotated[State | None, Parameter(help="Only those with this health.")] = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -132,7 +132,8 @@ def create(
     retry_delays: RetryDelays = None,
     status: Status = None,
     dry_run: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Only check what it would be made of; create nothing.")
+        bool,
+        Parameter(negative="", show_default=False, help="Only check whether it would be accepted; create nothing."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -344,7 +345,7 @@ def _check(client: Client, body: dict[str, Any], as_json: bool) -> None:  # noqa
     if as_json:
         print_json({"valid": True})
     else:
-        say("Nothing is wrong with it. Nothing was created.")
+        say("It would be accepted. Nothing was created.")
 
 
 def _show(subscription: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - the command's own option

@@ -13,7 +13,7 @@ app = App(name="tenants", help_format="markdown")
 
 OPTIONS = {"/name": "NAME", "?confirm": "--confirm", "/retentionDays": "--days"}
 Name = Annotated[str, Parameter(name="NAME", help="The tenant's name.")]
-_Limit = Annotated[str | None, Parameter(help="At most so many, or none.", show_default=False)]
+_Limit = Annotated[str | None, Parameter(help="A maximum, or none for unlimited.", show_default=False)]
 
 
 @app.command

@@ -41,7 +41,11 @@ def trigger(
     ] = False,
     yes: Annotated[
         bool,
-        Parameter(negative="", show_default=False, help="Do it without asking in a gateway that is not an emulator."),
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Do not ask before creating events in a gateway that is not an emulator.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -39,8 +39,8 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_connections(cls, count: int, clock: Clock, share_of: Callable[[int], int]) -> Self:
-        """The limits of a gateway that accepts `count` connections. `share_of` returns this node's part of what a tenant
-        may ask for in a second."""
+        """The limits of a gateway that accepts `count` connections. `share_of` returns this node's part of what a
+        tenant may ask for in a second."""
         return cls(
             at_work=Shares(count),
             large_answers=Shares(MAX_LARGE_ANSWERS),
