@@ -101,7 +101,7 @@ async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy]) -
     """Their lanes with what the owner knows of the next attempts and, where what waits may get old, with how old it is
     and until when it is kept."""
     views, kept = context.services.lane_views, context.services.directory.retention_days_of(context.tenant_id) * DAY
-    lanes = [views.here(each.lane.subscription) or each.lane for each in worst]
+    lanes = await views.closer([each.lane for each in worst])
     late = [lane for lane, each in zip(lanes, worst, strict=True) if each.found.need in _GETS_OLD]
     dated = {lane.subscription.number: lane for lane in await views.dated(late, kept)}
     return [dated.get(lane.subscription.number, lane) for lane in lanes]
