@@ -1,4 +1,4 @@
-"""Who changed what?"""
+"""The page of the audit: who changed what."""
 
 from collections.abc import Sequence
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""What was sent?"""
+"""The page of deliveries: what was sent, and with what result."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Why did this event not reach this endpoint?"""
+"""The page of one delivery: why the event did, or did not, reach the endpoint."""
 
 import hashlib
 import shlex

@@ -1,4 +1,4 @@
-"""Where is this document, and who is awaited?"""
+"""The pages of documents: where each is in its workflow, and who still has to decide."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

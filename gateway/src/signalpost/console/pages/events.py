@@ -1,4 +1,4 @@
-"""What happened?"""
+"""The pages of the log: which events there were."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""Paste anything: the id of an event, a document or a subscription, a title, an e-mail address, a host."""
+"""The search page. It takes the id of an event, a document or a subscription, a title, an e-mail address or a host."""
 
 from collections.abc import Sequence
 

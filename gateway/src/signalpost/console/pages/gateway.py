@@ -1,4 +1,4 @@
-"""Is the gateway healthy, and what are its settings?"""
+"""The page of the gateway: whether it is healthy, and its settings."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Who may call, and as what?"""
+"""The page of API keys: who may call, and with which role."""
 
 from collections.abc import Sequence
 

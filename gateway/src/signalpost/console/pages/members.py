@@ -1,4 +1,4 @@
-"""Who signs in here, and as what?"""
+"""The page of members: who signs in here, and with which role."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What needs somebody now?"""
+"""The overview: what needs somebody's attention now."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Which customers may look at their own subscriptions, and a link for another one."""
+"""The page of portal links: which customers may see their own subscriptions, and a form for another link."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What exactly will be sent again?"""
+"""The page of replays: exactly what will be sent again, and the replays so far."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

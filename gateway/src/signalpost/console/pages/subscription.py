@@ -1,4 +1,4 @@
-"""How is this endpoint doing, and what should it get?"""
+"""The page of one subscription: how its endpoint is doing, and what it should get."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

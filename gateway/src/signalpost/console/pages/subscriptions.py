@@ -1,4 +1,4 @@
-"""The endpoints, and a new one: will its events arrive?"""
+"""The pages of subscriptions: the list, and a form that tests a new endpoint before it is saved."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Who shares this gateway, what may they use, and what do they use?"""
+"""The page of tenants: who shares this gateway, their limits, and what they use."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
