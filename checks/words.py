@@ -1,10 +1,11 @@
 """Finds docstrings that a reader would stumble over. `make check` runs it.
 
-`python checks/words.py PATH …` looks below some folders alone. There are three faults:
+`python checks/words.py PATH …` looks only below some folders. There are four faults:
 
 - A docstring begins in the middle of a sentence ("Of a file None.", "Those that run."), or is one word long. Whoever
   reads it in an editor's tooltip has no line before it to complete it with.
 - A docstring says nothing but the name of what it documents.
+- A docstring has words that nobody says aloud (`RIDDLES`).
 - A public name has no docstring in a module that others build against (`INTERFACES`).
 """
 
@@ -40,6 +41,13 @@ FRAGMENT_OPENINGS = frozenset(
 
 WHOLE_OPENINGS = ("As long as ", "As soon as ", "By default", "So that it ")
 """Openings of whole sentences that begin with one of those words."""
+
+RIDDLES = {
+    re.compile(r"\b(came|comes|come) of\b"): "say result or outcome",
+    re.compile(r"(?<!as )\bof (before|then|now)\b"): "say earlier, former or present",
+    re.compile(r"\boperators? alone\b|\balone (knows|has|may)\b"): "say only",
+}
+"""Words that nobody says aloud, each with advice."""
 
 _FILLER = frozenset(
     "a all an and are be every for from in is it its of on one or return returns that the this to with".split()
@@ -91,6 +99,9 @@ def fault(name: str, docstring: str) -> str | None:
         return "the docstring is empty"
     if _CLAUSES.match(text):
         return None
+    for riddle, advice in RIDDLES.items():
+        if found := riddle.search(text):
+            return f'nobody says "{found[0]}" aloud; {advice}'
     opening = re.sub(r"\W+$", "", words[0])
     if opening in FRAGMENT_OPENINGS and not text.startswith(WHOLE_OPENINGS):
         return f'the docstring begins with "{opening}", as if a sentence had begun before it; name the subject'

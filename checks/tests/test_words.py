@@ -33,6 +33,7 @@ def test_a_docstring_that_begins_in_the_middle_of_a_sentence_is_found(docstring:
         "Subscriptions that run, oldest first.",
         "Waiting commands, by queue.",
         "Whether the whole body has arrived.",
+        "The number of nodes as of now.",
         "By default, attempts take 5 seconds.",
         "C16",
         "C17, strict",
@@ -42,6 +43,22 @@ def test_a_docstring_that_begins_in_the_middle_of_a_sentence_is_found(docstring:
 )
 def test_a_docstring_that_stands_alone_is_not_found(docstring: str) -> None:
     assert fault("state", docstring) is None
+
+
+@pytest.mark.parametrize(
+    "docstring",
+    [
+        "Handles what came of an attempt.",
+        "The database of before is kept.",
+        "The data keys of now seal nothing more.",
+        "Operators alone may read it.",
+        "What the owner alone knows of a lane.",
+    ],
+)
+def test_words_that_nobody_says_aloud_are_found(docstring: str) -> None:
+    message = fault("state", docstring)
+    assert message is not None
+    assert message.startswith("nobody says")
 
 
 @pytest.mark.parametrize(

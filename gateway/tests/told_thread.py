@@ -21,7 +21,7 @@ class ToldThread(Executor):
         return future
 
     def finish(self) -> Any:
-        """Do the first thing that it was given. Returns what came of it."""
+        """Do the first thing that it was given, and return the result."""
         (future, do), *self._asked = self._asked
         try:
             future.set_result(do())

@@ -1,7 +1,7 @@
 """The reference: a client that does the minimum to send POSTs in this language and on this event loop.
 
 It signs nothing, keeps nothing and reads no more of an answer than its end. Its rate into the sink is the limit that
-every other rate is given a share of, so this file does not change: a faster reference would lower the shares of before.
+every other rate is given a share of, so this file does not change: a faster reference would lower earlier shares.
 """
 
 import asyncio

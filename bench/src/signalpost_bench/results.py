@@ -47,7 +47,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     start_s: float | None = None
     """Seconds from the start of the process until it is ready."""
     more: dict[str, float] = {}
-    """Figures that this row alone has, by names that include the unit."""
+    """Figures that only this row has, by names that include the unit."""
     stalls: tuple[Stall, ...] = ()
     """The longest stalls, the longest first."""
     broken: tuple[str, ...] = ()

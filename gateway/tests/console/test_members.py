@@ -327,7 +327,7 @@ def test_sending_very_many_again_asks_for_a_name_and_a_proof_and_sending_some_do
             return shape(data=[], next=None)
 
     def start(count: int, *, is_proved: bool, typed: str = "") -> tuple[list[Any], Any]:
-        """The bodies of the calls that were made, and what came of it."""
+        """The bodies of the calls that were made, and the result."""
         calls, form = Counted(count), {"to_subscription": ["id"], "key": ["k"], "confirm": [typed]}
         visit = Visit(
             calls=cast("Calls", calls),

@@ -38,7 +38,7 @@ class Renderer:
 
 
 def shown(scenario: Callable[[SharedRegions, Revisions, Renderer], Coroutine[Any, Any, list[Any]]]) -> list[Any]:
-    """What comes of a scenario in virtual time."""
+    """The result of a scenario in virtual time."""
     revisions, loop = Revisions("aa"), VirtualLoop(VirtualTime(0.0))
     try:
         return loop.run_until_complete(scenario(SharedRegions(revisions), revisions, Renderer()))

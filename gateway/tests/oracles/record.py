@@ -1,8 +1,8 @@
 """Records what the vendors' own clients send, for requests like those that the kinds of destinations make.
 
 `make oracles` runs it in an environment of its own, `.venv-oracles`; it imports nothing of the gateway. Every client is
-given a transport that writes the request down and answers with what the vendor would. What came of it is in
-`recorded.json`, which the tests hold the kinds against.
+given a transport that writes the request down and answers with what the vendor would. The result is in `recorded.json`,
+which the tests hold the kinds against.
 
     python gateway/tests/oracles/record.py           write recorded.json anew
     python gateway/tests/oracles/record.py --check   compare it with what the clients send now
@@ -41,7 +41,7 @@ from xero_python.api_client.oauth2 import OAuth2Token
 
 RECORDED = Path(__file__).with_name("recorded.json")
 ASSERTION_KEY = Path(__file__).with_name("assertion_key.pem")
-"""A key that signs nothing but what is recorded, so that the same assertion comes of it each time."""
+"""A key that signs nothing but what is recorded, so that it gives the same assertion each time."""
 KEPT_HEADERS = ("authorization", "content-type", "idempotency-key", "xero-tenant-id")
 """The headers that matter to a vendor. Others name the client, or are about compression."""
 KEY = rsa.generate_private_key(65537, 2048)

@@ -68,7 +68,7 @@ def ok(body: bytes) -> bytes:
 
 
 def says(answer: bytes) -> Play:
-    """This to every request, whatever comes of it."""
+    """This answer to every request, whatever the client does with it."""
 
     def play(peer: Peer, _times: Times) -> None:
         while True:

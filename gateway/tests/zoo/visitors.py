@@ -1,4 +1,4 @@
-"""Visits the zoo, and a receiver whose answers carry nonces, and keeps what came of every attempt."""
+"""Visits the zoo, and a receiver whose answers carry nonces, and keeps the outcome of every attempt."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ _NONCE = re.compile(rb"nonce=(\d+);")
 
 
 class Watch:
-    """What came of every attempt."""
+    """The outcome of every attempt."""
 
     def __init__(self) -> None:
         self.attempts: Counter[str] = Counter()

@@ -52,8 +52,8 @@ class Receiver:
 
     `max_age` refuses requests that were signed longer ago than that, and those signed more than `skew` ahead of this
     machine's clock. The signed time is that of the attempt (`webhook-timestamp`), which retries and replays renew, so
-    they are never too old. A request with `plexus-webhook-signature` alone has no signed time but the event's
-    `createdAt`, which they do not renew: late ones are refused. None checks no time.
+    they are never too old. A request with only `plexus-webhook-signature` has no signed time but the event's
+    `createdAt`, which they do not renew: late ones are refused. With None, no time is checked.
 
     `store` remembers for the time `remember` which events were handled; without it, this process does. An event that
     is being handled is left to its handler for as long as `lease`. `order` keeps the events of a document in order.

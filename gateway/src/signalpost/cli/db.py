@@ -126,7 +126,7 @@ def restore(
     The previous database is kept beside it. Changes made after the backup are missing: clients that poll `/v1/events`
     continue from the end of the restored log, and subscriptions may get events again under other sequences.
 
-    To go back to the version of before an upgrade, restore the copy that the upgrade left in the data directory
+    To go back to the version from before an upgrade, restore the copy that the upgrade left in the data directory
     (signalpost.db.before-migration-…), and start that version.
 
     Example: signalpost db restore /backups/signalpost-monday.db --data-dir ./data

@@ -24,8 +24,8 @@ def rotate_master_key(*, data_dir: DataDir = None, as_json: Json = False) -> Non
     is a setting or lies elsewhere, put a new one before it there first: MASTER_KEY=NEW,OLD, or a line in the file.
     Where this is interrupted, run it again.
 
-    Once it is done, the key of before opens nothing here: take it out, and keep it as long as you keep backups that
-    were made before.
+    Once it is done, the former key opens nothing here: take it out, and keep it as long as you keep backups that were
+    made before.
 
     Example: signalpost db rotate-master-key
     """

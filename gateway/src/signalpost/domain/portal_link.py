@@ -5,7 +5,7 @@
 
 Whoever opens a link needs no account. So a link says all that its session may do: in one tenant, with the subscriptions
 that it names, what its **capabilities** allow. It is worth no more than its **maker**, the key or member who asked for
-it: when their key is revoked, or their role changes, the link has ended with all that came of it.
+it: when their key is revoked, or their role changes, the link has ended with all its sessions.
 """
 
 import re

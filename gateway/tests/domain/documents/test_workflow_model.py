@@ -309,7 +309,7 @@ class Life(RuleBasedStateMachine):
         return self.cabinet.now
 
     def check(self, command: ActOnDocument | ExpireSignatureRequest, expected: Callable[[], None]) -> None:
-        """Run a command, and hold what comes of it against what is expected of the paper."""
+        """Run a command, and compare its result with what is expected of the document."""
         before, row = self.paper.status, self.cabinet.row
         try:
             expected()

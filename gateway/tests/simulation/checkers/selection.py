@@ -1,6 +1,6 @@
 """A subscription gets what it asked for when the event was made, and nothing else: from `startsAfter` on, by its filter
-of then, nothing while it is paused, nothing once it is deleted, the event's own bytes, at its URL of now (C2, C13,
-C18)."""
+at that time, nothing while it is paused, nothing once it is deleted, the event's own bytes, at its present URL (C2,
+C13, C18)."""
 
 from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Subscriber

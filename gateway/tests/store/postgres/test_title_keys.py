@@ -1,4 +1,4 @@
-"""Titles are found that nodes of before migration 8 wrote, which know nothing of the keys of titles."""
+"""Titles are found that nodes without migration 8 wrote, which know nothing of the keys of titles."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ LEAVE = "DELETE FROM node WHERE program = 'before'"
 
 
 async def ask(shop: "Shop", *statements: Statement) -> None:
-    """Have the node of before do something."""
+    """Let the earlier node do something."""
     url = shop._implementation.url(shop.folder)
     assert f"{OWNER}@" in url
     async with await connect(url) as connection:

@@ -1,4 +1,4 @@
-"""URLs of subscriptions are sealed, also those that a version of before kept in plain."""
+"""URLs of subscriptions are sealed, also those that an earlier version kept in plain text."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ def test_what_a_deleted_tenant_left_is_passed_over(play: "Play", make: "type[Too
 
 
 def test_a_restore_keeps_a_url_where_it_is(play: "Play", make: "type[Tools]", tmp_path: Any) -> None:
-    """A backup of before, restored: a subscription that was deleted since is paused, and its URL is sealed by the
+    """An older backup, restored: a subscription that was deleted since is paused, and its URL is sealed by the
     start."""
 
     async def scenario(shop: "Shop") -> None:

@@ -128,7 +128,7 @@ def test_an_earlier_database_gets_exact_counts_of_its_rows(database: Path) -> No
 
 
 def test_a_database_from_before_connectors_works_on(database: Path) -> None:
-    """Migration 9: events of before are known to have changed nothing, and subscriptions are webhooks."""
+    """Migration 9: earlier events are known to have changed nothing, and subscriptions are webhooks."""
     vault = Vault(MasterKeys([bytes(32)]))
     connection = connect(database)
     migrate(connection, 0, schema.MIGRATIONS[:8])

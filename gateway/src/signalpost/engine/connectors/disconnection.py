@@ -1,6 +1,6 @@
 """Asks a vendor to revoke the gateway's credentials when somebody disconnects a connection.
 
-    hold back ──▶ commit: the connection forgets ──▶ tell the vendor, with what was held ──▶ say what came of it
+    hold back ──▶ commit: the connection forgets ──▶ tell the vendor, with what was held ──▶ say how it answered
         └──────── not committed: go on as before
 
 The connection forgets whatever the vendor says. What it held is taken down first, once a token that was asked for has

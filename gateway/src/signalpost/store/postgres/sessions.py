@@ -5,7 +5,7 @@ limited to its tenant (`EVERY_TENANT` for what concerns the whole fleet). That i
 time-outs are: a pooler may give the same connection to somebody else right after.
 
 Whoever asks either has one statement, or *steps*: a generator that yields the statements of a trip, is sent the rows of
-each, and returns what came of it. Steps are one transaction, and know nothing of connections.
+each, and returns the result. Steps are one transaction, and know nothing of connections.
 """
 
 import asyncio

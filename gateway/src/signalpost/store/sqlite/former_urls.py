@@ -1,6 +1,6 @@
 """Seals the URLs of subscriptions that were kept in plain, as they were before migration 17.
 
-Every start looks for some, since a backup of before may have been restored. All are sealed in one transaction, so a
+Every start looks for some, because an older backup may have been restored. All are sealed in one transaction, so a
 start that is killed leaves them as they were, and the next one seals them. What a deleted tenant left has no key to be
 sealed with; its erasure removes it.
 """

@@ -2,7 +2,7 @@
 
 A schema is made by migrations: numbered files, which never change once they were published. A start applies those that
 the database lacks, all in one transaction, so an upgrade happens as a whole or not at all. A database that has been in
-use is first copied to a file beside it: with that copy an operator goes back to the version of before.
+use is first copied to a file beside it: with that copy an operator can go back to the earlier version.
 
 A version is known by the newest migration that it has. A database may hold newer ones, left by a newer version. Each
 migration says in its first line which versions it breaks: `-- breaks_before: 7` breaks those whose newest migration is
