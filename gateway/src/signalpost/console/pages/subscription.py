@@ -150,6 +150,7 @@ async def rotate(visit: Visit) -> ShownOnce:
 
 
 async def promote(visit: Visit) -> SeeOther:
+    visit.need_proof()
     await visit.calls.change("promote_secret", key=visit.given("key"), id=visit.params["id"])
     return _back(visit, "promoted")
 
