@@ -10,7 +10,7 @@ import pytest
 from gateway.tests.console.conftest import HOSTILE, Browser, Shop
 
 from signalpost import console
-from signalpost.console.html import moment
+from signalpost.console.html import moment, prose
 from signalpost.console.verifiers import verifiers
 from signalpost.sender.egress_proxy import parse_egress_proxy
 
@@ -343,6 +343,26 @@ def test_a_replay_from_an_event_on_is_counted_from_its_page(shop: Shop) -> None:
     assert browser.post("/console/t/default/replays", form).status == 200
     refused = browser.post("/console/t/default/replays", {**form, "event": "the first"})
     assert (refused.status, b"From sequence" in refused.body) == (422, True)
+
+
+IMPOSSIBLE = "2026-99-99T99:99:99Z, 9999-99-99 99:99 UTC"
+"""Looks like moments to whoever writes these as people do."""
+
+
+def test_a_moment_that_cannot_be_stays_the_text_that_it_is(shop: Shop) -> None:
+    made = shop.world.create_document(title="Before")["externalId"]
+    shop.world.send("PATCH", f"/v1/documents/{made}", {"title": IMPOSSIBLE}).ok()
+    changed = shop.world.events()[-1]["event"]["id"]
+    browser = shop.browser()
+    for page in (f"/documents/{made}", f"/events/{changed}"):
+        assert IMPOSSIBLE in browser.open(f"/console/t/default{page}")
+    assert prose(f"<i> {IMPOSSIBLE}") == f"&lt;i&gt; {IMPOSSIBLE}"
+
+
+def test_moments_in_sentences_are_written_as_people_write_them() -> None:
+    told = prose("Since 2026-11-07 03:52 UTC. It is probed at 2026-11-25T10:47:46.123456+00:00.")
+    at = '<time datetime="2026-11-25T10:47:46.123456+00:00">25 Nov 2026, 10:47:46 UTC</time>'
+    assert told == f"Since 7 Nov 2026, 03:52 UTC. It is probed at {at}."
 
 
 def test_a_delivery_says_how_many_newer_events_of_its_document_wait(shop: Shop) -> None:

@@ -20,7 +20,12 @@ from signalpost.console.verifiers import verifiers
 from signalpost.domain.delivery.diagnosis_rules import EASED_BY_LIMIT
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)"
+    r"|(?P<date>\d{4}-\d\d-\d\d) (?P<minute>\d\d:\d\d) UTC",
+    re.ASCII,
+)
+"""Moments as the API writes them, and as diagnoses do."""
 _STATUS_CODES = frozenset(HTTPStatus)
 STATES = {
     "delivered": ("Delivered", "tick"),
@@ -218,13 +223,23 @@ def text(value: Any) -> str:
 
 
 def prose(sentence: str) -> Markup:
-    """A sentence in which each timestamp reads as people write it."""
+    """A sentence in which each timestamp reads as people write it. What cannot be one stays as it is: sentences quote
+    what others wrote."""
     text, at = Markup(), 0
     for found in _TIMESTAMP.finditer(sentence):
-        said = Markup('<time datetime="{}">{}</time>').format(found.group(), moment(found.group()))
-        text += escape(sentence[at : found.start()]) + said
+        text += escape(sentence[at : found.start()]) + _read_as_people_do(found)
         at = found.end()
     return text + escape(sentence[at:])
+
+
+def _read_as_people_do(found: re.Match[str]) -> Markup:
+    written, date, minute = found.group(), found["date"], found["minute"]
+    try:
+        if date is not None:
+            return escape(f"{day(f'{date}T{minute}:00Z')}, {minute} UTC")
+        return Markup('<time datetime="{}">{}</time>').format(written, moment(written))
+    except (ValueError, OverflowError):
+        return escape(written)
 
 
 def number(value: float) -> str:
