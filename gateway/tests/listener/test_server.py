@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 
+import uvloop
 from gateway.tests.patience import PATIENCE
 
 from signalpost.listener.server import Server
@@ -26,7 +27,7 @@ class Door:
 
 
 def served(app: App, stop_seconds: float) -> Server:
-    return Server(app, socket.create_server(("127.0.0.1", 0)), max_connections=10, stop_seconds=stop_seconds)
+    return Server(app, socket.create_server(("127.0.0.1", 0)), max_connections=100, stop_seconds=stop_seconds)
 
 
 async def connected(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -49,6 +50,61 @@ def test_idle_connections_are_closed_and_nobody_new_is_let_in() -> None:
             assert late.connect_ex(address) != 0
 
     asyncio.run(scenario())
+
+
+async def answer_of(client: socket.socket) -> bytes:
+    """Everything that the server sends until it closes the connection."""
+    client.setblocking(False)
+    reader, writer = await asyncio.open_connection(sock=client)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def test_the_first_request_of_a_new_connection_is_answered_though_the_server_stops() -> None:
+    """A balancer may have sent it before it could know."""
+
+    async def scenario() -> None:
+        door = Door()
+        door.opened.set()
+        server = served(door, PATIENCE)
+        serving = asyncio.create_task(server.serve())
+        client = socket.create_connection(server.listener.getsockname())
+        while not server.serving.connections:
+            await asyncio.sleep(0)
+        server.stop()
+        while server.listener.fileno() >= 0:
+            await asyncio.sleep(0)
+        client.sendall(REQUEST)
+        answer = await answer_of(client)
+        assert answer.startswith(b"HTTP/1.1 204 ")
+        assert b"\r\nconnection: close\r\n" in answer
+        await serving
+
+    asyncio.run(scenario())
+
+
+def test_connections_that_wait_to_be_accepted_when_the_server_stops_are_answered() -> None:
+    async def scenario() -> None:
+        door = Door()
+        door.opened.set()
+        server = served(door, PATIENCE)
+        serving = asyncio.create_task(server.serve())
+        await answer_of(connected_with(server, REQUEST.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")))
+        clients = [connected_with(server, REQUEST) for _ in range(60)]  # meanwhile the loop accepts nobody
+        server.stop()
+        answers = await asyncio.gather(*map(answer_of, clients))
+        assert all(answer.startswith(b"HTTP/1.1 204 ") for answer in answers)
+        await serving
+
+    uvloop.run(scenario())  # the loop of `signalpost serve`, which accepts a few in each round
+
+
+def connected_with(server: Server, request: bytes) -> socket.socket:
+    """A client that has connected, as far as the system is concerned, and has sent a request."""
+    client = socket.create_connection(server.listener.getsockname())
+    client.sendall(request)
+    return client
 
 
 def test_a_request_in_progress_is_answered_first() -> None:

@@ -40,6 +40,8 @@ BODY_HELD_BYTES = 64 * 1024
 MIN_TAKEN_BYTES = 64 * 1024
 TAKING_WAITS = 6
 """A client must read at least `MIN_TAKEN_BYTES` of its answers in this many waits for a request: in a minute."""
+FIRST_REQUEST_SECONDS = 0.5
+"""How long a new connection may still send its first request when the server stops."""
 UNKNOWN_METHOD = "?"
 
 
@@ -59,6 +61,8 @@ class ClientConnection(asyncio.Protocol):
         self._head_read = self._message_read = False
         """How far the parser has read the request."""
         self._persistent = True
+        self._is_new = True
+        """No request has come yet."""
         self._leaving = self._stopping = self._ended = self._paused = False
         self._is_queued = False
         """What came waits for its turn to be processed (`short_rounds.py`)."""
@@ -104,8 +108,10 @@ class ClientConnection(asyncio.Protocol):
     def _take_turn(self) -> None:
         self._is_queued = False
         self._go_on()
-        if (self._ended and not self._end()) or (self._stopping and self._cycle is None):
+        if self._ended and not self._end():
             self._transport.close()
+        elif self._stopping and not self._is_new:
+            self._close_if_idle()
 
     def _end(self) -> bool:
         """All that the client sent was processed. Returns whether it may still receive an answer."""
@@ -128,8 +134,14 @@ class ClientConnection(asyncio.Protocol):
         self._go_on()
 
     def shutdown(self) -> None:
-        """The server stops. The request in progress may still be answered."""
+        """The server stops. The request in progress may still be answered, and the first one of a new connection."""
         self._stopping, self._persistent = True, False
+        if self._is_new:
+            asyncio.get_running_loop().call_later(FIRST_REQUEST_SECONDS, self._close_if_idle)
+        else:
+            self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
         if self._cycle is None and not self._is_queued:
             self._transport.close()
 
@@ -177,6 +189,7 @@ class ClientConnection(asyncio.Protocol):
             raw = self._next_head()
             if raw is None:
                 return False
+            self._is_new = False
             head = read_head(raw)
             self._parse(head, raw)
             if not self._limits.work(self) and head.path.decode("latin-1") not in self._serving.always_answered:

@@ -1,14 +1,16 @@
 """The server of `signalpost serve`: takes connections on a socket, and ends them when it is told to stop.
 
 serving    connections are taken, and their requests answered
-stopping   no connection is taken any more. Idle ones are closed, and the others after the request in progress,
-           for which they have `stop_seconds`; then they are cancelled, which the application may still answer, and
-           whatever is left after that is cut off
+stopping   no connection is taken any more, but for those that the system had accepted before. Idle ones are closed:
+           new ones after the moment in which their first request may still arrive, as a balancer may have sent it.
+           The others are closed after the request in progress, for which they have `stop_seconds`; then they are
+           cancelled, which the application may still answer, and whatever is left after that is cut off
 """
 
 import asyncio
 import socket
 from collections.abc import Callable, Set
+from contextlib import suppress
 
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
@@ -66,9 +68,12 @@ class Server:
             for _ in range(ACCEPTED_AT_ONCE)
         ]
         await self._stopping.wait()
+        waiting = self._accept_waiting()
         self.listener.close()
         for each in accepting:
             each.close()
+        for client in waiting:
+            await loop.connect_accepted_socket(self._make_connection, client)
         serving = self.serving
         for connection in tuple(serving.connections):
             connection.shutdown()
@@ -78,6 +83,18 @@ class Server:
         except TimeoutError:
             log.warning("stopping: requests in progress are cut off", requests=len(serving.tasks))
             await self._cut_off()
+
+    def _accept_waiting(self) -> list[socket.socket]:
+        """The connections that the system has accepted and the event loop has not: closing the listener would reset
+        them, with what their clients have sent."""
+        self.listener.settimeout(0)
+        found: list[socket.socket] = []
+        with suppress(OSError):  # nobody waits any more, or there are too many open files
+            while len(found) < BACKLOG:
+                client, _ = self.listener.accept()
+                client.settimeout(0)
+                found.append(client)
+        return found
 
     async def _cut_off(self) -> None:
         tasks = tuple(self.serving.tasks)
