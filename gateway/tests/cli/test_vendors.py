@@ -105,7 +105,7 @@ def test_a_connection_is_tested_disconnected_and_given_another_secret(run: Run, 
     assert "revoked" in run("connections", "disconnect", ours).stdout
     assert not slack.token
     assert "disconnected" in run("connections", "list").stdout
-    assert "nothing" in run("connections", "disconnect", ours, code=1).stderr
+    assert "no credentials to forget" in run("connections", "disconnect", ours, code=1).stderr
     slack.token = "xoxb-new"
     run("connections", "update", ours, *BOT[2:], stdin="xoxb-new\n")
     assert "accepted" in run("connections", "test", ours).stdout
