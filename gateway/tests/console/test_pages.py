@@ -354,7 +354,8 @@ def test_a_moment_that_cannot_be_stays_the_text_that_it_is(shop: Shop) -> None:
     shop.world.send("PATCH", f"/v1/documents/{made}", {"title": IMPOSSIBLE}).ok()
     changed = shop.world.events()[-1]["event"]["id"]
     browser = shop.browser()
-    for page in (f"/documents/{made}", f"/events/{changed}"):
+    shop.world.create_subscription(name=IMPOSSIBLE)
+    for page in (f"/documents/{made}", f"/events/{changed}", "/audit"):
         assert IMPOSSIBLE in browser.open(f"/console/t/default{page}")
     assert prose(f"<i> {IMPOSSIBLE}") == f"&lt;i&gt; {IMPOSSIBLE}"
 
