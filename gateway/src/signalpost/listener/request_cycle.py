@@ -160,8 +160,8 @@ class RequestCycle:
         if streamed and self._takes_chunks:
             self._chunked = True
             lines.append(b"transfer-encoding: chunked")
-        # A client that is answered at once and still sends would not know how much of that was read. One that is
-        # answered as it sends comes to its end first.
+        # A client that still sends when the whole answer is there would not know how much of its request was read. If
+        # the answer is streamed, the client finishes sending first.
         if not self._writer.is_persistent() or not (self.whole or streamed):
             lines.append(b"connection: close")
         written = b"".join(lines)

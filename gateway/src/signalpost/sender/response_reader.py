@@ -112,7 +112,7 @@ class AnswerReader:
 
     @property
     def head(self) -> bytes:
-        """The final head, once that is complete."""
+        """The head of the final answer, once it is complete."""
         return self._head
 
     def _feed_heads(self, data: bytes) -> bytes | None:

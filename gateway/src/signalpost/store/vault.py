@@ -223,8 +223,8 @@ class Vault:
             self._ciphers.pop(number, None)
 
     def seal(self, plain: bytes, place: Place) -> bytes:
-        """`plain`, to be opened in its place only. The tenant must not lack a data key. Raises DataKeysLetGo where its
-        keys were let go of since."""
+        """Encrypt `plain` so that it can be opened only in its place. The tenant must not lack a data key. Raises
+        DataKeysLetGo if its keys were let go of since."""
         sealing = self._sealing.get(place.tenant_id)
         if sealing is None:
             raise DataKeysLetGo

@@ -98,7 +98,7 @@ async def start(services: Services, request: Request) -> Response:
 
 
 async def callback(services: Services, request: Request) -> Response:
-    """Takes what the vendor's redirect brings."""
+    """Handle the redirect with which the vendor sends the person's browser back."""
     given = dict(request.query())
     state = given.get("state", "")
     ticket = services.tickets.read(state, services.clock.wall())
