@@ -15,7 +15,7 @@ from signalpost.api.routing.shapes.destinations import (
     Destination,
     DestinationList,
 )
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.page import GoOn, Page, SeeOther, ShownOnce, Visit
 from signalpost.console.schema_form import SchemaForm, schema_form
 
 
@@ -61,7 +61,9 @@ def _typed(visit: Visit) -> dict[str, str]:
 
 
 async def create(visit: Visit) -> SeeOther:
-    [kind] = [each for each in await kinds(visit) if each.kind == visit.query.get("kind")]
+    kind = next((each for each in await kinds(visit) if each.kind == visit.query.get("kind")), None)
+    if kind is None:
+        raise GoOn("/connections/new")
     body = {"kind": kind.kind, "name": visit.given("name"), "config": _form(visit, kind).body(_typed(visit))}
     made = await visit.calls.change("create_connection", body, key=visit.given("key"))
     return SeeOther(f"/connections/{msgspec.json.decode(made, type=Connection).id}", "made")
