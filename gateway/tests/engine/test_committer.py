@@ -14,7 +14,7 @@ from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAI
 from signalpost.commands.documents import DeleteDocument, ImportLine
 from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import NotFound, TooMany, Unavailable
-from signalpost.engine.committer import MAX_BATCH, Committer
+from signalpost.engine.committer import GATHERING_SECONDS, MAX_BATCH, Committer
 from signalpost.engine.counts import Counts
 from signalpost.store.store import Published, Store
 
@@ -200,21 +200,29 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
     assert book.singles == [1, 0], "it is in the first batch, although the lines were there before it and fill one"
 
 
-def test_a_line_waits_for_others_unless_a_single_change_comes() -> None:
-    async def scenario() -> list[list[int]]:
-        book = Book(_done)
+def test_lines_gather_until_they_fill_a_batch_or_have_waited_or_somebody_waits() -> None:
+    async def scenario() -> list[int]:
+        book, loop = Book(_done), asyncio.get_running_loop()
         committer = _committer(book)
-        lines = [await committer.enqueue(_line())]
-        for _ in range(5):
-            await asyncio.sleep(0)  # rounds of the loop in which an import reads more
-        lines.append(await committer.enqueue(_line()))
-        await asyncio.gather(*lines)
-        lines = [await committer.enqueue(_line())]
-        await asyncio.gather(committer.submit(_command(tenant_id=2)), *lines)
-        return book.batches
+        began, waited = loop.time(), []
+
+        async def commit(lines: int, singles: int = 0) -> None:
+            asked: list[asyncio.Future[Any]] = [await committer.enqueue(_line()) for _ in range(lines)]
+            asked += [asyncio.ensure_future(committer.submit(_command())) for _ in range(singles)]
+            await asyncio.gather(*asked)
+            waited.append(round((loop.time() - began) / GATHERING_SECONDS))
+
+        await commit(lines=1)
+        await commit(lines=MAX_BATCH)
+        await commit(lines=1, singles=1)
+        first = asyncio.ensure_future(commit(lines=MAX_BATCH))
+        await asyncio.sleep(0)  # its commit is under way
+        await asyncio.gather(first, commit(lines=2))
+        assert waited == [1, 1, 1, 1, 2]
+        return [len(batch) for batch in book.batches]
 
     loop = VirtualLoop(VirtualTime(0.0))
-    assert loop.run_until_complete(scenario()) == [[1, 1], [1, 2]]
+    assert loop.run_until_complete(scenario()) == [1, MAX_BATCH, 2, MAX_BATCH, 2]
     loop.close()
 
 

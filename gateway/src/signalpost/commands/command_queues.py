@@ -71,6 +71,11 @@ class CommandQueues(Generic[Item]):
     def waiting(self) -> int:
         return sum(self._waiting)
 
+    @property
+    def background(self) -> int:
+        """How many background commands of all tenants wait."""
+        return self._waiting[Queue.BACKGROUND]
+
     def check(self, tenant_id: int, queue: Queue, max_waiting: int | None = None) -> None:
         """Raises TooMany if the tenant may not add another command. `max_waiting` is how many commands of all tenants
         may wait in the queue; without it `MAX_WAITING` says so."""

@@ -18,9 +18,9 @@ from signalpost.runtime.places import Places
 from signalpost.store.store import Published, Store
 
 MAX_BATCH = 256
-GATHERING_SECONDS = 0.002
-"""How long background commands wait for more where no commit runs: an import is read in slices with rests between them,
-and to commit one slice costs nearly as much as to commit several."""
+GATHERING_SECONDS = 0.01
+"""How long background commands wait for more while nothing else is to be committed and they do not fill a batch. An
+import is read in slices with rests between them, and to commit one slice costs nearly as much as to commit four."""
 
 
 class _WaitingCommand(NamedTuple):
@@ -41,7 +41,7 @@ class Committer:
         self._background_of: dict[int, Places] = {}
         """Room for background commands of all tenants, and of each tenant."""
         self._gathering: asyncio.TimerHandle | None = None
-        """Begins a commit of background commands; None where one runs, or nothing waits."""
+        """Begins a commit of background commands; None where a commit runs, or nothing waits."""
         self._running: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -85,11 +85,16 @@ class Committer:
         self._queues.add(command.tenant_id, command.queue, _WaitingCommand(command, outcome, self._arrived))
         self._arrived += 1
         if self._running is None:
-            if command.queue is not Queue.BACKGROUND:
+            if self._is_due():
                 self._begin()
             elif self._gathering is None:
                 self._gathering = loop.call_later(GATHERING_SECONDS, self._begin)
         return outcome
+
+    def _is_due(self) -> bool:
+        """Whether what waits is committed now: somebody waits for it, it fills a batch, or the gateway stops."""
+        waiting = self._queues.waiting
+        return waiting >= MAX_BATCH or self._queues.background < waiting or (self._closed and waiting > 0)
 
     def _begin(self) -> None:
         """Begin to commit what waits."""
@@ -114,7 +119,8 @@ class Committer:
 
     async def _run(self) -> None:
         try:
-            while self._queues.waiting:
+            is_due = True
+            while is_due:
                 # Turns decide which commands are in the batch. Within it, they are decided in the order of arrival.
                 batch = sorted(self._queues.take(MAX_BATCH), key=_arrival)
                 for waiting in batch:
@@ -124,8 +130,11 @@ class Committer:
                     # Whoever was just answered goes first: beside that thread, each would wait for the interpreter
                     # again and again. What comes in meanwhile is committed with it.
                     await asyncio.sleep(0)
+                is_due = self._is_due()
         finally:
             self._running = None
+        if self._queues.waiting:
+            self._gathering = asyncio.get_running_loop().call_later(GATHERING_SECONDS, self._begin)
 
     async def _commit(self, batch: list[_WaitingCommand]) -> None:
         loop = asyncio.get_running_loop()
