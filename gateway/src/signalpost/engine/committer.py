@@ -14,7 +14,6 @@ from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAI
 from signalpost.domain.errors import SignalpostError, Stopping
 from signalpost.engine.counts import Counts
 from signalpost.runtime.logger import log
-from signalpost.runtime.places import Places
 from signalpost.store.store import Published, Store
 
 MAX_BATCH = 256
@@ -37,9 +36,10 @@ class Committer:
         self._on_published = on_published
         self._queues: CommandQueues[_WaitingCommand] = CommandQueues()
         self._arrived = 0
-        self._background = Places(MAX_WAITING[Queue.BACKGROUND])
-        self._background_of: dict[int, Places] = {}
-        """Room for background commands of all tenants, and of each tenant."""
+        self._background = asyncio.Semaphore(MAX_WAITING[Queue.BACKGROUND])
+        self._background_of: dict[int, asyncio.Semaphore] = {}
+        """Room for background commands of all tenants, and of each tenant. The command that waited longest gets the
+        next place."""
         self._gathering: asyncio.TimerHandle | None = None
         """Begins a commit of background commands; None where a commit runs, or nothing waits."""
         self._running: asyncio.Task[None] | None = None
@@ -67,12 +67,12 @@ class Committer:
         assert command.queue is Queue.BACKGROUND
         of_tenant = self._background_of.get(command.tenant_id)
         if of_tenant is None:
-            of_tenant = self._background_of[command.tenant_id] = Places(MAX_BACKGROUND_OF_TENANT)
-        await of_tenant.take()
+            of_tenant = self._background_of[command.tenant_id] = asyncio.Semaphore(MAX_BACKGROUND_OF_TENANT)
+        await of_tenant.acquire()
         try:
-            await self._background.take()
+            await self._background.acquire()
         except BaseException:
-            of_tenant.give_back()
+            of_tenant.release()
             raise
         return self._add(command)
 
@@ -106,8 +106,8 @@ class Committer:
     def _left(self, command: Command[Any]) -> None:
         """The command has left its queue. If it is a background command, the next one gets its place."""
         if command.queue is Queue.BACKGROUND:
-            self._background.give_back()
-            self._background_of[command.tenant_id].give_back()
+            self._background.release()
+            self._background_of[command.tenant_id].release()
 
     async def close(self) -> None:
         """Takes no more commands, and commits what is waiting."""
