@@ -1,10 +1,12 @@
 """Columns of documents, their versions, workflows and histories."""
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from signalpost.domain.documents.document import Facets
+from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
 from signalpost.domain.documents.workflow import Workflow
@@ -59,6 +61,21 @@ def unpack_number(packed: int | None) -> Number | None:
 def pack_workflow(workflow: Workflow | None) -> tuple[bytes | None, int | None]:
     """The columns `workflow` and `expires_at`; documents are found by the latter."""
     return (None, None) if workflow is None else (_encode(workflow), workflow.expires_at)
+
+
+def pack_document(row: DocumentRow) -> tuple[Any, ...]:
+    """The columns of a document from `version` to `expires_at`, without its key and without what is only searched
+    for."""
+    return (
+        row.version,
+        row.updated_at,
+        *pack_facets(row.facets),
+        row.body,
+        row.source_version,
+        row.deleted_at,
+        pack_number(row.last_number),
+        *pack_workflow(row.workflow),
+    )
 
 
 unpack_workflow = msgspec.json.Decoder(Workflow).decode

@@ -18,7 +18,7 @@ from signalpost.domain.tenant_limits import NO_USE
 from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
 from signalpost.store.packing.access import pack_key, pack_limits, pack_member
 from signalpost.store.packing.connections import pack_connection
-from signalpost.store.packing.documents import pack_facets, pack_number, pack_step, pack_workflow, title_key
+from signalpost.store.packing.documents import pack_document, pack_number, pack_step, title_key
 from signalpost.store.packing.portal_links import pack_portal_link
 from signalpost.store.packing.replays import pack_replay
 from signalpost.store.packing.subscriptions import pack_subscription
@@ -214,14 +214,7 @@ def _documents(
 def _document(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
     return (
         *key,
-        row.version,
-        row.updated_at,
-        *pack_facets(row.facets),
-        row.body,
-        row.source_version,
-        row.deleted_at,
-        pack_number(row.last_number),
-        *pack_workflow(row.workflow),
+        *pack_document(row),
         None if row.deleted_at is not None else title_key(row.body),
     )
 

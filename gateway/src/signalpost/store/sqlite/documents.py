@@ -18,9 +18,8 @@ from signalpost.store.documents import (
     FoundDocument,
 )
 from signalpost.store.packing.documents import (
-    pack_facets,
+    pack_document,
     pack_number,
-    pack_workflow,
     title_in,
     unpack_number,
     unpack_workflow,
@@ -230,14 +229,7 @@ def _bindings(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
     """The values of `_MOVING`, and the key."""
     tenant_id, external_id = key
     return (
-        row.version,
-        row.updated_at,
-        *pack_facets(row.facets),
-        row.body,
-        row.source_version,
-        row.deleted_at,
-        pack_number(row.last_number),
-        *pack_workflow(row.workflow),
+        *pack_document(row),
         None if row.deleted_at is not None else _key_of(title_in(row.body)),
         tenant_id,
         pack_uuid(external_id),
