@@ -166,7 +166,8 @@ def test_a_header_that_is_given_twice_is_named(world: "World", subscription: str
     assert problem["errors"][0]["code"] == "duplicate"
 
 
-def test_more_than_20_headers_are_refused(world: "World", subscription: str) -> None:
+def test_more_than_20_headers_are_refused(world: "World") -> None:
+    subscription = f"/v1/subscriptions/{world.create_subscription()['id']}"
     headers = {f"x-{number}": "v" for number in range(21)}
     world.refuses("PATCH", subscription, {"headers": headers}, at=("/headers",))
     headers.pop("x-20")

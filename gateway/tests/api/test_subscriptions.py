@@ -117,7 +117,7 @@ def test_a_paused_one_counts_what_waits_for_it(world: "World") -> None:
 def test_a_patch_changes_what_it_names_and_nothing_else(world: "World") -> None:
     made = world.create_subscription(headers={"A": "1"}, rateLimit=5)
     changes: dict[str, Any] = {
-        "name": "New", "url": "https://new.example.com/", "eventTypes": ["documentUpdated"], "ordering": "strict",
+        "name": "New", "url": f"{made['url']}/new", "eventTypes": ["documentUpdated"], "ordering": "strict",
         "rateLimit": None, "retryDelays": [1], "headers": {"B": "2"},
     }  # fmt: skip
     expected = {name: made[name] for name in SHAPE[:-1]}
@@ -130,6 +130,27 @@ def test_a_patch_changes_what_it_names_and_nothing_else(world: "World") -> None:
         assert changed["updatedAt"] > expected["updatedAt"]
         expected["updatedAt"] = changed["updatedAt"]
     assert world.last() == made["startsAfter"]
+
+
+def test_a_header_s_value_goes_to_another_origin_only_if_it_is_given_again(world: "World") -> None:
+    """Values are write-only, so a changed URL must not be a way to have them sent to oneself."""
+    url = "https://receiver.example.com:8443"
+    path = path_of(world.create_subscription(url=f"{url}/a", headers={"X-Key": "hidden", "X~": "too"}))
+    elsewhere = (
+        "https://attacker.example.com:8443/a", "https://receiver.example.com/a", "https://a.receiver.example.com:8443/a",
+    )  # fmt: skip
+    for other in elsewhere:
+        bad = world.refuses("PATCH", path, {"url": other}, at=("/headers/X-Key", "/headers/X~0"))["errors"]
+        assert {each["code"] for each in bad} == {"give_again"}
+        assert other.rpartition("/")[0] in bad[0]["detail"]
+        assert "hidden" not in str(bad)
+    assert world.get(path).ok()["url"] == f"{url}/a"
+    for same in ("https://RECEIVER.example.com:8443/b?c=d", "https://RECEIVER.example.com:8443/b?c=***", f"{url}/a"):
+        world.send("PATCH", path, {"url": same}).ok()
+    moved = world.send("PATCH", path, {"url": elsewhere[0], "headers": {"X-Key": "given again"}}).ok()
+    assert (moved["url"], moved["headers"]) == (elsewhere[0], {"X-Key": None})
+    assert world.send("PATCH", path, {"url": elsewhere[1], "headers": {}}).ok()["headers"] == {}
+    assert world.send("PATCH", path, {"url": elsewhere[0]}).ok()["url"] == elsewhere[0]
 
 
 def test_a_patch_that_changes_nothing_is_none(world: "World") -> None:

@@ -133,6 +133,13 @@ def test_only_what_differs_as_far_as_it_is_shown_is_changed(members: dict[str, A
     assert change.action is action
 
 
+def test_headers_are_given_again_with_another_url() -> None:
+    members = {"url": "https://elsewhere.example.com/", "headers": {"k": Reference("$K", "v")}}
+    existing = {"connection": [], "subscription": [SHOWN]}
+    [change] = plan([DeclaredEntry("subscription", "x", members)], existing, prune=False, resend_secrets=False)
+    assert change.members == members
+
+
 def test_a_name_that_is_not_unique_and_a_kind_that_changes_are_refused() -> None:
     entry = DeclaredEntry("subscription", "x", {})
     with pytest.raises(CommandError, match="Rename all but one"):

@@ -607,6 +607,20 @@ def chosen_in(text: str, name: str) -> list[str]:
     return [next(iter(re.findall(r'<option value="([^"]*)" selected', each)), "") for each in selects]
 
 
+def test_a_webhook_that_moves_to_another_host_is_given_the_values_of_its_headers_again(shop: Shop) -> None:
+    browser = shop.browser()
+    api = f"/v1/subscriptions/{shop.world.create_subscription(headers={'X-Key~': 'canary-1'})['id']}"
+    path = api.replace("/v1", "/console/t/default")
+    form = {"do": "change", "name": "S", "url": "https://new.example.com/", "type": "documentUpdated",
+            "ordering": "loose", "rate": "", "after": ""}  # fmt: skip
+    refused = browser.post(path, {**form, "key": "m1"})
+    assert refused.status == 422
+    assert b'name="header.X-Key~"' in refused.body
+    assert b"canary" not in refused.body
+    assert browser.post(path, {**form, "header.X-Key~": "another", "key": "m2"}).status == 303
+    assert shop.world.get(api).ok()["url"] == "https://new.example.com/"
+
+
 def test_a_condition_and_a_delay_are_typed_as_rows_and_come_back(shop: Shop) -> None:
     browser = shop.browser()
     made = shop.world.send(

@@ -356,6 +356,22 @@ def test_a_customer_changes_tests_rotates_and_sends_again_by_forms_alone(shop: S
     assert "b.example.com" in guest.open()
 
 
+def test_a_customer_who_moves_an_endpoint_is_asked_for_the_values_of_its_headers(shop: Shop) -> None:
+    own = shop.world.create_subscription(name="To move", headers={"X-Key": "canary-1", "X-Shop": "canary-2"})["id"]
+    path, guest = f"/portal/subscriptions/{own}", Guest(shop.world).enter(can=ALL)
+    assert 'name="header.X-Key"' not in guest.open(path)
+    form = {"do": "change", "name": "Moved", "url": "https://new.example.com/"}
+    refused = guest.post(path, form)
+    assert refused.status == 422
+    assert b"canary" not in refused.body
+    for name in (b'name="header.X-Key"', b'name="header.X-Shop"'):
+        assert name in refused.body
+    moved = guest.post(path, {**form, "header.X-Key": "of the new one", "header.X-Shop": "7"})
+    assert (moved.status, moved.headers["location"]) == (303, f"{path}?done=changed")
+    shown = shop.world.get(f"/v1/subscriptions/{own}").ok()
+    assert (shown["url"], shown["headers"]) == ("https://new.example.com/", {"X-Key": None, "X-Shop": None})
+
+
 def test_a_customer_sees_until_when_what_waits_is_kept(shop: Shop) -> None:
     shop.world.create_document()
     path = f"/subscriptions/{shop.subscription}"

@@ -20,7 +20,8 @@ from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
 from signalpost.domain.body import given
-from signalpost.domain.checks import Bad
+from signalpost.domain.checks import Bad, pointer
+from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
@@ -160,7 +161,8 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """New event types count for later events, everything else at once. The caller has had the kind check the config
-    and, for a new connection, gives the `url` that it leads to. A URL as it is shown changes nothing."""
+    and, for a new connection, gives the `url` that it leads to. A URL as it is shown changes nothing. The values of
+    headers are not sent to another origin than the one that they were given for."""
 
     audited_as: ClassVar[str] = "subscription.change"
     patch: SubscriptionPatch
@@ -178,6 +180,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         _check_fits(found.kind, changes)
         if "url" in changes:
             changes["url"] = _meant(changes["url"], found.url)
+            if "headers" not in changes:
+                _check_keeps_headers(found, changes["url"])
         if "connection" in changes:
             changes["connection_id"] = changes.pop("connection")
             changes["url"] = self.url
@@ -315,6 +319,22 @@ def _meant(url: str, present: str) -> str:
         return meant_url(url, present)
     except Bad as bad:
         raise Invalid([FieldError("/url", bad.code, bad.detail)]) from None
+
+
+def _check_keeps_headers(found: Subscription, url: str) -> None:
+    """Raises Invalid if the present headers would go to another origin: whoever may change the URL may not read their
+    values, and would read them there."""
+    origin = parse_url(url).origin
+    if found.headers and origin != _origin(found.url):
+        detail = f"Its value would now go to {origin}. Give headers again, all with their values; or {{}} for none."
+        raise Invalid([FieldError(pointer("headers", name), "give_again", detail) for name in found.headers])
+
+
+def _origin(url: str) -> str | None:
+    try:
+        return parse_url(url).origin
+    except Bad:  # it was accepted by other rules
+        return None
 
 
 def _check_signs(found: Subscription) -> None:

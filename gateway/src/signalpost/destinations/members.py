@@ -51,8 +51,7 @@ PrivateKey = Annotated[SecretText, Meta(extra=read_by(_read_private_key))]
 
 def origin_of(url: str) -> str:
     """The origin of an absolute URL, such as `https://slack.com`. Raises Bad if it is none."""
-    parsed = parse_url(url)
-    return f"{parsed.target.scheme}://{parsed.authority}"
+    return parse_url(url).origin
 
 
 def _read_origin(value: Any) -> str:

@@ -48,6 +48,10 @@ class Url(Struct, frozen=True):
         host = f"[{self.target.host}]" if ":" in self.target.host else self.target.host
         return host if self.target.port == _PORTS[self.target.scheme] else f"{host}:{self.target.port}"
 
+    @property
+    def origin(self) -> str:
+        return f"{self.target.scheme}://{self.authority}"
+
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
@@ -181,7 +185,8 @@ Headers = Annotated[
     ],
     Meta(
         max_length=MAX_HEADERS,
-        description="Sent with every request, besides the gateway's own. Values are write-only.",
+        description="Sent with every request, besides the gateway's own. Values are write-only; if the scheme, host or "
+        "port of the URL changes, give them again.",
         extra=read_by(_read_headers),
     ),
 ]

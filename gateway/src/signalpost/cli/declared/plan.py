@@ -80,6 +80,8 @@ def _change(
         if key not in ONLY_AT_FIRST
         and (not _is_as(key, value, now.get(key)) or (resend_secrets and has_reference(value)))
     }
+    if "url" in changed and "headers" in entry.members:  # the gateway keeps no header's value for another origin
+        changed["headers"] = entry.members["headers"]
     differences = tuple(_differences(changed, now))
     action = PlannedAction.UPDATE if changed else PlannedAction.KEEP
     return PlannedChange(entry.section, entry.name, action, found["id"], changed, differences)

@@ -18,6 +18,8 @@ from signalpost.domain.event import BY_WIRE
 
 CONFIG = "config."
 """What the names of a form's fields begin with that are members of the config."""
+_HEADER = "header."
+"""What the names of those fields begin with that ask for a header's value."""
 
 
 LIMITED = "The rate limit is set. What comes faster waits for its turn, and nothing is lost."
@@ -131,10 +133,16 @@ async def change(visit: Visit) -> SeeOther:
     }
     changed |= {"when": typed_condition("when.", visit.form), "after": typed_after(visit.form)}
     if not subscription.kind:
-        changed["url"] = visit.given("url")
+        changed |= typed_target(visit)
     elif (form := await _form(visit, subscription)) is not None:
         changed["config"] = form.body(typed_below(CONFIG, visit.form))
     return await _patch(visit, changed, "changed")
+
+
+def typed_target(visit: Visit) -> dict[str, Any]:
+    """The URL that was typed, with the values of headers if the page asked for them again."""
+    again = {name.removeprefix(_HEADER): visit.given(name) for name in visit.form if name.startswith(_HEADER)}
+    return {"url": visit.given("url"), **({"headers": again} if again else {})}
 
 
 async def limit(visit: Visit) -> SeeOther:

@@ -74,7 +74,7 @@ async def view_endpoint(visit: Visit) -> Endpoint:
 async def change(visit: Visit) -> SeeOther:
     changed: dict[str, Any] = {"name": visit.given("name")}
     if "url" in visit.form:
-        changed["url"] = visit.given("url")
+        changed |= subscription.typed_target(visit)
     if "rate" in visit.form:
         changed["rateLimit"] = whole(visit.given("rate")) if visit.given("rate") else None
     if "chooses" in visit.form:
