@@ -18,7 +18,7 @@ from gateway.tests.acceptance.kills import check_deliveries, check_strict_order,
 from gateway.tests.acceptance.load import Writer, check_log
 from gateway.tests.acceptance.receiver import OK, Endpoint, Received
 
-from signalpost.domain.fleet.roster import wanted_owner
+from signalpost.domain.fleet.roster import owners_of_few
 
 LOOSE, STRICT = "loose", "strict"
 PAUSE = 0.06
@@ -215,7 +215,7 @@ class Fleet:
 
         def spread() -> bool:
             ids, owners = self.node_ids(), self.owners()
-            return len(ids) == count and owners == {lane: wanted_owner(ids, lane) for lane in owners}
+            return len(ids) == count and owners == owners_of_few(ids, owners)
 
         until(spread, lambda: f"lanes are not spread over {count} nodes: {self.node_ids()}, {self.owners()}")
 

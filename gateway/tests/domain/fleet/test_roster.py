@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain.fleet.roster import Roster, wanted_owner
+from signalpost.domain.fleet.roster import Roster, owners_of_few, wanted_owner
 from signalpost.domain.timestamps import SECOND
 
 DEAD_AFTER = 12 * SECOND
@@ -71,3 +71,38 @@ def test_lanes_are_spread_evenly_also_where_numbers_follow_one_another() -> None
     for workers in ((1, 2, 3), (41, 42, 43, 44)):
         owned = Counter(wanted_owner(workers, lane) for lane in range(1, 4_001))
         assert min(owned.values()) > 0.85 * 4_000 / len(workers)
+
+
+WORKERS = st.sets(st.integers(1, 10_000), min_size=1, max_size=9)
+LANES = st.sets(st.integers(1, 1 << 40), max_size=60)
+
+
+@given(WORKERS, LANES)
+def test_few_lanes_are_spread_within_one_of_even(workers: set[int], lanes: set[int]) -> None:
+    owners = owners_of_few(workers, lanes)
+    assert owners.keys() == lanes
+    owned = Counter(dict.fromkeys(workers, 0) | Counter(owners.values()))
+    assert owned.keys() == workers
+    assert max(owned.values()) - min(owned.values()) <= 1
+
+
+def test_few_lanes_of_no_worker_have_no_owners() -> None:
+    assert owners_of_few((), {1, 2}) == {}
+
+
+@given(WORKERS, LANES, st.integers(1, 1 << 40))
+def test_one_lane_more_or_less_moves_fewer_of_few_lanes_than_there_are_workers(
+    workers: set[int], lanes: set[int], lane: int
+) -> None:
+    without, with_it = owners_of_few(workers, lanes - {lane}), owners_of_few(workers, lanes | {lane})
+    assert sum(with_it[each] != owner for each, owner in without.items()) < len(workers)
+
+
+@given(WORKERS, LANES, st.integers(10_001, 20_000))
+def test_a_node_that_comes_or_goes_moves_few_of_few_lanes_between_others(
+    workers: set[int], lanes: set[int], other: int
+) -> None:
+    """Beyond those that come to it or were its own, which is a share."""
+    without, with_it = owners_of_few(workers, lanes), owners_of_few(workers | {other}, lanes)
+    between_others = sum(with_it[lane] not in (owner, other) for lane, owner in without.items())
+    assert between_others <= len(lanes) // 4 + len(workers)

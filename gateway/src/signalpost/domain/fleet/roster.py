@@ -6,12 +6,19 @@ set, kills nobody. Time in which the observer itself saw nothing does not count:
 everybody gets the chance to beat again.
 
 A lane should be with the worker whose hash with the lane is highest. So a node that joins takes its share from all, and
-one that leaves gives its lanes to all, while every other lane stays where it is.
+one that leaves gives its lanes to all, while every other lane stays where it is. Many lanes are spread evenly by that;
+few are not: of eight lanes and two workers, one worker may get all. So while there are few lanes, a worker that has its
+share gets no more of them. Lanes choose in the order of their numbers, so one lane more or less moves fewer other lanes
+than there are workers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct
+
+FEW_LANES: Final = 500
+"""Up to how many lanes of a fleet are spread by `owners_of_few`, which looks at all of them whenever one is added."""
 
 _MASK = (1 << 64) - 1
 
@@ -49,6 +56,24 @@ class Roster(Struct, frozen=True):
 def wanted_owner(workers: Iterable[int], lane: int) -> int | None:
     """The worker that should own a lane; None if there is none."""
     return max(workers, key=lambda node: _hash(node, lane), default=None)
+
+
+def owners_of_few(workers: Iterable[int], lanes: Collection[int]) -> dict[int, int]:
+    """The worker that should own each of these lanes, which are all that there are: each worker owns as many as any
+    other, or one less. Empty if there are no workers."""
+    has_room = set(workers)
+    if not has_room:
+        return {}
+    share, left_over = divmod(len(lanes), len(has_room))
+    room = dict.fromkeys(has_room, share)
+    owners = {}
+    for lane in sorted(lanes):
+        owner = max(has_room, key=lambda node: _hash(node, lane))
+        owners[lane] = owner
+        room[owner] -= 1
+        left_over -= room[owner] < 0
+        has_room = {node for node in has_room if room[node] > 0 or (room[node] == 0 and left_over)}
+    return owners
 
 
 def _hash(node: int, lane: int) -> int:

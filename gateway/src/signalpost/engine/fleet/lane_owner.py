@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.errors import SignalpostError
-from signalpost.domain.fleet.roster import Roster, wanted_owner
+from signalpost.domain.fleet.roster import FEW_LANES, Roster, owners_of_few, wanted_owner
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.directory import Directory
@@ -45,6 +45,8 @@ class LaneOwner:
         self._workers: frozenset[int] = frozenset()
         self._wanted: dict[int, int | None] = {}
         """Which of these workers should own each lane; filled as somebody asks."""
+        self._had_few = False
+        """Whether there were few lanes at the last pass."""
         self._let_go: set[int] = set()
         """Lanes of others of which this node knows that its own number is not in their rows."""
         self._lacks = False
@@ -113,9 +115,13 @@ class LaneOwner:
         return frozenset() if me is None else self._roster.dead(me, round(self._fleet.terms.dead_after * SECOND))
 
     def _use(self, workers: frozenset[int]) -> None:
-        if workers != self._workers:
-            self._workers = workers
+        has_few = self._directory.subscription_count <= FEW_LANES
+        if has_few:
+            lanes = [subscription.number for subscription in self._directory.all_subscriptions()]
+            self._wanted = {**owners_of_few(workers, lanes)}
+        elif self._had_few or workers != self._workers:
             self._wanted.clear()
+        self._workers, self._had_few = workers, has_few
 
     def _wanted_owner(self, number: int) -> int | None:
         owner = self._wanted.get(number)
