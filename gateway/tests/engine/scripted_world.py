@@ -126,7 +126,7 @@ class OrderedFaults(StoreFaults):
         match operation:
             case Operation.PUBLISH:
                 await asyncio.sleep(self.slow_word)
-            case Operation.PAGE | Operation.BODIES | Operation.LANES:
+            case Operation.PAGE | Operation.BODIES | Operation.LANES | Operation.MADE:
                 if self.read is not None:
                     raise self.read
                 await asyncio.sleep(self.slow_read)

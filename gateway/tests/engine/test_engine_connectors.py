@@ -17,6 +17,7 @@ from signalpost.destinations.registry import Destinations
 from signalpost.domain.connection import Granted
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.errors import Unavailable
 from signalpost.domain.subscription import Delay
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -363,6 +364,38 @@ def test_a_kind_that_goes_wrong_fails_its_own_deliveries_and_harms_nobody_else(
     assert failures(world, "good", 1) == [None]
     assert world.endpoint("webhook").sequences == [1]
     assert SECRET not in json.dumps(world.logs, default=str)
+
+
+@pytest.mark.parametrize("error", [Unavailable("The database does not answer."), OSError("no such file")])
+def test_an_error_of_the_gateway_itself_is_charged_to_no_delivery_and_all_are_sent_once_it_is_well(
+    world: ScriptedWorld, vendor: FakeVendor, error: Exception
+) -> None:
+    """C16, C17"""
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.deliver("s", "c", config={"text": "{{ document.externalId }}"})
+        world.faults.read = error
+        for number in range(10):
+            await gateway.create(f"d{number}")
+            await gateway.update(f"d{number}", times=2)
+        await asyncio.sleep(5)
+        assert vendor.calls == []
+        assert "fault of its own" in str(gateway.health("s")["lastError"])
+        assert gateway.health("s")["failingSince"] is None, "the vendor did nothing"
+        world.faults.read = None
+        await gateway.until(lambda: len(vendor.messages) == 30, within=60)
+        await gateway.until_recorded()
+        assert gateway.health("s")["lastError"] is None
+
+    world.run(scenario)
+    assert [failures(world, "s", sequence) for sequence in range(1, 31)] == [[None]] * 30
+    for number in range(10):
+        document = world.uuid(f"d{number}")
+        of_document = [message["event"] for message in vendor.messages if message["text"] == document]
+        assert len(of_document) == 3
+        assert of_document == sorted(of_document), "the events of a document keep their order"
+    assert 0 < world.logged("warning", "could not be made") + world.logged("error", "could not be made") <= 5
 
 
 def test_the_subscriptions_of_a_kind_that_is_gone_wait_and_lose_nothing(

@@ -1,17 +1,20 @@
 """Worlds with connectors: a vendor whose tokens end and whose refresh tokens are replaced, who wants fewer calls, fails
-and loses its answers, while processes of the gateway are killed.
+and loses its answers, while the database is away now and then, and processes of the gateway are killed.
 
 A world is drawn from its seed and lives through some processes, each killed somewhere, and a last one in which all is
 well. What is checked, by looking from outside:
 
 - no token of a consent is used before the store has it;
 - of one process, one request for a token is on its way at a time;
-- no attempt is charged that failed for want of a token, or because the vendor wanted fewer calls;
+- no attempt is charged that failed for want of a token, or because the vendor wanted fewer calls, and never more than
+  there were calls;
 - every event is delivered, or skipped as the condition says, unless the vendor lets nobody in any more;
 - that happens only where the vendor takes no former refresh token, and an answer of it was lost.
 """
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,12 +28,16 @@ from gateway.tests.world.vendors import HOST, KINDS, LOST, FakeVendor
 
 from signalpost.domain.connection import Granted
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.errors import Unavailable
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.data_keys import load
 from signalpost.store.vault import MasterKeys, Vault
 
 WANTED = {"field": "document.title", "contains": "wanted"}
+_CHARGED = (
+    "SELECT e.id, count(*) FROM attempt a JOIN event e USING (tenant_id, sequence) WHERE a.counted = 1 GROUP BY e.id"
+)
 UNCHARGED = {Failure.UNAUTHORISED, Failure.THROTTLED, Failure.SKIPPED, Failure.INTERRUPTED}
 
 
@@ -53,6 +60,8 @@ class Plan(NamedTuple):
     """How many events each process makes."""
     pause: float
     """About how many seconds lie between two of them."""
+    outages: float
+    """In how many of these pauses the database does not answer."""
 
 
 def draw(random: Random) -> Plan:
@@ -65,6 +74,7 @@ def draw(random: Random) -> Plan:
         processes=random.choice((0, 1, 2, 4)),
         events=random.choice((3, 10, 20)),
         pause=random.choice((0.01, 2.0, 40.0)),
+        outages=random.choice((0.0, 0.3)),
     )
 
 
@@ -165,9 +175,11 @@ class ConnectorWorld:
         self.world.crash(self._begin)
         for _ in range(self.plan.processes):
             self.kills += 1
+            self.world.faults.read = self.world.faults.publish = None
             self.world.crash(self._live, turns=self.random.randrange(200, 4_000))
             self.watch.check()
         self.vendor.is_well = True
+        self.world.faults.read = self.world.faults.publish = None
         self.world.run(self._end)
         self.watch.check()
         self._check_attempts()
@@ -184,7 +196,11 @@ class ConnectorWorld:
             self.made += 1
             name = f"{'wanted' if self.made % 3 == 0 else 'other'} {self.made}"
             await gateway.create(name)
+            faults = self.world.faults
+            if not self.vendor.is_well and self.random.random() < self.plan.outages:
+                faults.read = faults.publish = Unavailable("The database does not answer.")
             await asyncio.sleep(self.random.random() * 2 * self.plan.pause)
+            faults.read = faults.publish = None
 
     async def _end(self, gateway: RunningGateway) -> None:
         await self._live(gateway)
@@ -232,6 +248,12 @@ class ConnectorWorld:
         charged = self.world.query("SELECT failure FROM attempt WHERE counted = 1 AND failure IS NOT NULL")
         if wrong := {failure for (failure,) in charged} & UNCHARGED:
             raise Violation(f"charged although it should not be: {wrong}")
+        called = Counter(json.loads(call.body)["event"] for call in self.vendor.calls)
+        for packed, times in self.world.query(_CHARGED):
+            if times > called[unpack_uuid(packed)]:
+                raise Violation(
+                    f"{times} attempts were charged, and the vendor got {called[unpack_uuid(packed)]} calls"
+                )
 
 
 def simulate(seed: int, folder: Path) -> ConnectorWorld:

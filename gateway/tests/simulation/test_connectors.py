@@ -9,7 +9,9 @@ from gateway.tests.simulation.connector_worlds import Violation, planted, simula
 
 from signalpost.domain.delivery import delivery
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict
-from signalpost.domain.delivery.outcome import Outcome
+from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.event import Event
+from signalpost.engine.connectors.courier import Courier
 from signalpost.engine.connectors.token_endpoints import Issued
 from signalpost.engine.connectors.tokens import Token, Tokens
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -47,6 +49,13 @@ def charges_for_a_token(taken: Delivery, _outcome: Outcome, now: int) -> Verdict
     return Verdict(DeliveryInput.GIVE_UP, counted=True, due=now)
 
 
+async def charges_what_it_could_not_try(self: Courier, event: Event, delivery: Delivery) -> Outcome:
+    try:
+        return await self._attempt(event, delivery)
+    except Exception as error:
+        return Outcome(failure=Failure.CONNECTOR, detail=str(error))
+
+
 def wants_everything(self: LaneWorker, event: Any) -> None:
     self.lane.take(event.sequence, event.document_id)
 
@@ -57,6 +66,7 @@ def wants_everything(self: LaneWorker, event: Any) -> None:
         (Tokens, "_take", uses_it_before_it_is_kept),
         (Tokens, "_asked", asks_for_two_at_a_time),
         (delivery, "_uncounted", charges_for_a_token),
+        (Courier, "_outcome", charges_what_it_could_not_try),
         (LaneWorker, "pass_by", wants_everything),
     ],
     ids=lambda each: getattr(each, "__name__", str(each)),

@@ -21,6 +21,7 @@ from signalpost.store.fleet import (
 )
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.log import LogPart
+from signalpost.store.sqlite.connections import SqliteConnections
 from signalpost.store.sqlite.fleet import SqliteFleet
 from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.log import SqliteLog
@@ -44,6 +45,8 @@ class Operation(StrEnum):
     """Reading the bodies of some events."""
     LANES = "lanes"
     """Reading lanes."""
+    MADE = "made"
+    """Reading what deliveries made at a vendor."""
     BEAT = "beat"
     CLAIM = "claim"
     RELEASE = "release"
@@ -103,6 +106,16 @@ class FaultyLog(SqliteLog):
         self.bodies_read += len(sequences)
         async with self._faults.around(Operation.BODIES):
             return await super().events(tenant_id, sequences)
+
+
+class FaultyConnections(SqliteConnections):
+    def __init__(self, faults: StoreFaults, readers: Readers, vault: Vault) -> None:
+        super().__init__(readers, vault)
+        self._faults = faults
+
+    async def made(self, subscription_number: int, document_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        async with self._faults.around(Operation.MADE):
+            return await super().made(subscription_number, document_ids)
 
 
 class FaultyRetention(SqliteRetention):
@@ -215,6 +228,7 @@ class FaultyStore(SqliteStore):
         terms: Terms = named.get("terms", ALONE)
         self._faults = faults
         self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
+        self.connections: FaultyConnections = FaultyConnections(faults, self.readers, self._vault)
         self.retention: FaultyRetention = FaultyRetention(faults, self.readers, self.writer)
         self.fleet: FaultyFleet = FaultyFleet(faults, self.readers, self.writer, self._vault, self._now, terms)
         self.fleet.on_claimed = lambda numbers: self.lanes.refused.difference_update(numbers)

@@ -40,7 +40,7 @@ class Failure(StrEnum):
     STATUS = "status"
     """Any other answer that is not 2xx."""
     INTERRUPTED = "cut"
-    """Signalpost cut the attempt short to shut down; it does not count (C16)."""
+    """Signalpost cut the attempt short to shut down, or could not make a test's call; it does not count (C16)."""
 
     # The following come from kinds of destinations other than the signed webhook.
     SKIPPED = "skipped"

@@ -53,6 +53,10 @@ COMMIT_AGAIN_AFTER: Final = 0.5
 """Seconds between two tries to keep what a vendor granted."""
 GONE: Final = "The connection no longer exists."
 NO_PROBE: Final = "The vendor has no call that tests access and changes nothing. Test a subscription instead."
+NOT_MADE: Final = Outcome(
+    failure=Failure.INTERRUPTED,
+    detail="Signalpost could not make the call because of a fault of its own, which its log names. Test again.",
+)
 ENDED_WITHIN: Final = 1.0
 """Seconds in which attempts have to end once no call is in flight."""
 
@@ -178,7 +182,8 @@ class Connectors:
             return
         passage = Passage(opened, subscription, None)
         courier = Courier(subscription, passage, self.made(subscription), self._parts)
-        courier.carry(event, Delivery(event.sequence, event.document_id), done)
+        delivery = Delivery(event.sequence, event.document_id)
+        courier.carry(event, delivery, lambda outcome: done(NOT_MADE if outcome is None else outcome))
 
     def _opened(self, tenant_id: int, connection_id: str) -> OpenConnection | None:
         key = (tenant_id, connection_id)

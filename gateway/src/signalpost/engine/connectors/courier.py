@@ -6,12 +6,13 @@
 
 A kind is code that an operator installed, and says what calls are made. The courier makes sure that it harms nobody
 else: whatever it raises or returns ends in an outcome, a call goes to the origins of its connection alone, and no
-secret is in what is kept of an attempt.
+secret is in what is kept of an attempt. An error that is not the kind's is the gateway's own, and ends in no outcome:
+the delivery is as it was before, and the lane tries again a little later.
 """
 
 from collections.abc import Callable
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -36,7 +37,7 @@ from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outcome
-from signalpost.domain.errors import Invalid
+from signalpost.domain.errors import Invalid, SignalpostError
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.domain.subscription import Subscription
@@ -59,6 +60,12 @@ MAX_REJECTED_IN_A_ROW: Final = 10
 MAX_DETAIL_CHARACTERS: Final = 1_000
 _PREPARED = (Call, Skip)
 _RULINGS = (Done, Retry, Throttle, Reject, Reauthorise, Then)
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class KindFailed(Exception):
+    """The code of a kind raised an error. The message names it, and may hold secrets."""
 
 
 class CourierParts(Struct, frozen=True):
@@ -91,20 +98,34 @@ class Courier:
         self._rejected_for = ""
         self._rejected_in_a_row = 0
 
-    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
         """See `Carrier`."""
         self._parts.tasks.start(self._run(event, delivery, done))
 
-    async def _run(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+    async def _run(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._outcome(event, delivery)
+            self._passage.note_able()
+        except Exception as error:
+            self._put_off(error)
+        try:
+            done(outcome)
+        finally:
+            self._passage.pace.note_end(delivery)
+            self.gate.wake()
+
+    async def _outcome(self, event: Event, delivery: Delivery) -> Outcome:
+        """What became of the event, without secrets. Raises what is no fault of the kind."""
         started_at, began = self._clock.wall(), self._clock.steady()
         try:
             outcome = await self._attempt(event, delivery)
         except (Impossible, Invalid) as error:
             outcome = Outcome(failure=Failure.CONNECTOR, detail=str(error))
-        except Exception as error:
+        except KindFailed as error:
             outcome = self._failed_by_itself(error)
         secrets = self.gate.secrets
-        outcome = replace(
+        return replace(
             outcome,
             detail=secrets.strike(outcome.detail)[:MAX_DETAIL_CHARACTERS],
             answer=secrets.strike_bytes(outcome.answer)[:ANSWER_KEPT_BYTES],
@@ -112,14 +133,19 @@ class Courier:
             started_at=started_at,
             elapsed_us=self._clock.steady() - began,
         )
-        try:
-            done(outcome)
-        finally:
-            self._passage.pace.note_end(delivery)
-            self.gate.wake()
 
-    def _failed_by_itself(self, error: Exception) -> Outcome:
-        said = self.gate.secrets.strike(f"{type(error).__name__}: {error}")
+    def _put_off(self, error: Exception) -> None:
+        """Let the lane wait: the gateway itself could not do what it had to."""
+        if not self._passage.put_off(self._clock.steady()):
+            return
+        what = "calls of a subscription could not be made; trying again"
+        if isinstance(error, SignalpostError):
+            log.warning(what, subscription=self._subscription.id, error=str(error))
+        else:
+            log.exception(what, error, subscription=self._subscription.id)
+
+    def _failed_by_itself(self, error: KindFailed) -> Outcome:
+        said = self.gate.secrets.strike(str(error))
         log.error("a kind of destination failed", kind=self._subscription.kind, subscription=self._subscription.id,
                   error=said)  # fmt: skip
         return Outcome(failure=Failure.CONNECTOR, detail=f"The destination {self._subscription.kind} failed: {said}")
@@ -127,7 +153,7 @@ class Courier:
     # --- One attempt --------------------------------------------------------------------------------------------------
 
     async def _attempt(self, event: Event, delivery: Delivery) -> Outcome:
-        """Everything from the event to its outcome. Raises what the kind raises, Impossible, Invalid."""
+        """Everything from the event to its outcome. Raises KindFailed, Impossible, Invalid."""
         why = await self._still_wanted.why_not(event, delivery.run)
         if why is not None:
             return Outcome(failure=Failure.SKIPPED, detail=why)
@@ -169,9 +195,10 @@ class Courier:
         """The config with placeholders filled in. It is read once for each state of the connection."""
         if self._filling is None or self._filling[0] is not opened:
             subscription = self._subscription
-            read = self._parts.destinations.read_config(subscription.kind, subscription.config, opened.holds)
+            read_config = self._parts.destinations.read_config
+            read = self._of_kind(read_config, subscription.kind, subscription.config, opened.holds)
             self._filling = opened, Filling(read)
-        return self._filling[1].filled(subject, opened.kind.escape)
+        return self._of_kind(self._filling[1].filled, subject, opened.kind.escape)
 
     def _context(self, event: Event, subject: Subject, number: int) -> Context:
         granted, own = self.gate.connection.granted, self._subscription.id
@@ -189,7 +216,7 @@ class Courier:
 
     def _prepared(self, opened: Opened, config: Body, context: Context) -> Call | Skip:
         began = self._clock.steady()
-        call: Any = opened.kind.prepare(opened.holds, config, context)
+        call: Any = self._of_kind(opened.kind.prepare, opened.holds, config, context)
         self._note_slowness("prepare", began)
         if not isinstance(call, _PREPARED):
             raise Impossible(f"The destination {opened.kind.kind} made neither a call nor a skip of the event.")
@@ -197,11 +224,20 @@ class Courier:
 
     def _classified(self, opened: Opened, config: Body, context: Context, call: Call, reply: Reply) -> Ruling:
         began = self._clock.steady()
-        ruling: Any = opened.kind.classify(opened.holds, config, context, call, reply)
+        ruling: Any = self._of_kind(opened.kind.classify, opened.holds, config, context, call, reply)
         self._note_slowness("classify", began)
         if not isinstance(ruling, _RULINGS):
             raise Impossible(f"The destination {opened.kind.kind} did not say what the vendor's answer means.")
         return ruling
+
+    def _of_kind(self, ask: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """What code of the kind returns. Raises KindFailed for what it raises, except for what it may raise."""
+        try:
+            return ask(*given, **named)
+        except (Impossible, Invalid, TemplateError):
+            raise
+        except Exception as error:
+            raise KindFailed(f"{type(error).__name__}: {error}") from error
 
     def _note_slowness(self, method: str, began: int) -> None:
         took = self._clock.steady() - began

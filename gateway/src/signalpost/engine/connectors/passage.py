@@ -2,12 +2,24 @@
 
 A kind says by what its vendor counts, such as Slack by the channel. That may follow from the connection too, so it is
 asked again when that changes.
+
+The gateway itself may be unable to make a call: its database is away, or its own code failed. The lane then waits, a
+little longer each time, and its deliveries stay as they are.
 """
 
+from typing import Final
+
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.pace import Pace
 from signalpost.engine.lanes.carriers import GatedLane
+
+WAIT_FIRST: Final = 1 * SECOND
+WAIT_LAST: Final = 60 * SECOND
+OWN_TROUBLE: Final = (
+    "Signalpost could not make a call because of a fault of its own, which its log names. It tries again by itself."
+)
 
 
 class Passage:
@@ -18,6 +30,8 @@ class Passage:
         self._user = user
         self._opened: Opened | None = None
         self._pace = self._begin(connection.opened)
+        self._put_off_until = 0
+        self._put_off_in_a_row = 0
 
     @property
     def pace(self) -> Pace:
@@ -35,11 +49,24 @@ class Passage:
     @property
     def trouble(self) -> str | None:
         """See `Gate`."""
-        return self.connection.trouble
+        return self.connection.trouble or (OWN_TROUBLE if self._put_off_in_a_row else None)
 
     def ready_at(self, now: int) -> int:
         """See `Gate`."""
-        return self.connection.ready_at(now, self.pace)
+        return max(self.connection.ready_at(now, self.pace), self._put_off_until)
+
+    def put_off(self, now: int) -> bool:
+        """Let nothing through for a while, because the gateway itself could not make a call. Returns whether that is
+        news: of calls that fail together, one counts."""
+        if now < self._put_off_until:
+            return False
+        self._put_off_until = now + min(WAIT_FIRST << min(self._put_off_in_a_row, 20), WAIT_LAST)
+        self._put_off_in_a_row += 1
+        return True
+
+    def note_able(self) -> None:
+        """The gateway itself did all that it had to do."""
+        self._put_off_until = self._put_off_in_a_row = 0
 
     def try_again(self) -> None:
         """See `Gate`."""

@@ -62,9 +62,9 @@ class GatedLane(Protocol):
 
 
 class Carrier(Protocol):
-    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
         """Make one attempt. Calls `done` once, from the event loop, and never before `carry` returns; not at all if the
-        gateway is stopped first."""
+        gateway is stopped first. The outcome is None if the gateway itself could not make the attempt."""
         ...
 
 
@@ -144,7 +144,7 @@ class WebhookCarrier:
         self._turns = turns
         self._attempts = attempts
 
-    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
         """See `Carrier`."""
         if len(event.body) > SLICE_BYTES:
             self._attempts.start(self._carry_large(event, delivery, done))
@@ -153,7 +153,7 @@ class WebhookCarrier:
         request = self._webhook.prepare(event, delivery.failed_attempts + 1, kind, self._clock.wall())
         self._transport.send(request, done)
 
-    async def _carry_large(self, event: Event, delivery: Delivery, done: Callable[[Outcome], None]) -> None:
+    async def _carry_large(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
         kind = REPLAY if delivery.run > 0 else DELIVERY
         signing = self._webhook.signing(event, self._clock.wall())
         for begin in range(0, len(event.body), SLICE_BYTES):

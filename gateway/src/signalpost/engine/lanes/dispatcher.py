@@ -351,15 +351,19 @@ class Dispatcher:
             self._post(worker, delivery, event)
 
     def _take_back(self, worker: LaneWorker, delivery: Delivery) -> None:
-        """Settle a delivery that was not sent: since it was chosen, the lane was paused, deleted or held."""
+        """Settle a delivery that was not sent: since it was chosen, the lane was paused, deleted or held, or the
+        gateway itself could not send it."""
         self._free_slot(worker)
         worker.settle(delivery, taken_back(delivery))
         if worker.gate is not None:
             worker.gate.wake()  # others may have waited for this one to end
         self.give_turn(worker)
 
-    def _done(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
-        """An attempt has ended."""
+    def _done(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome | None) -> None:
+        """An attempt has ended; without an outcome, it was not made."""
+        if outcome is None:
+            self._take_back(worker, delivery)
+            return
         self._free_slot(worker)
         self._outcomes.take(worker, url, delivery, event_id, outcome)
         self._move_on(worker)
