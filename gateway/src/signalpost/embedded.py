@@ -120,10 +120,14 @@ class Documents:
             PatchDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), patch=patch)
         )
 
-    async def delete(self, external_id: str) -> None:
-        """Deletes a document. Raises NotFound."""
+    async def delete(self, external_id: str, source_version: int | None = None) -> None:
+        """Deletes a document. Raises NotFound, but not with a `source_version`: then a deletion that is older than the
+        document, or known already, changes nothing, and one of a document that was never there keeps out older
+        snapshots of it."""
         actor = Actor(kind="program", id=f"program:{self._name}", name=self._name)
-        command = DeleteDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), actor=actor)
+        command = DeleteDocument(
+            tenant_id=self._tenant_id, document_id=_uuid(external_id), source_version=source_version, actor=actor
+        )
         await self._submit(command)
 
     async def import_snapshot(

@@ -227,6 +227,23 @@ def test_after_a_deletion_a_higher_source_version_is_needed(world: "World") -> N
     assert world.get(path).ok()["title"] == "Back"
 
 
+def test_a_deletion_that_changes_nothing_says_what_is_known(world: "World") -> None:
+    path = new_path()
+    identity = path.rpartition("/")[2]
+    last = world.last()
+
+    def delete(version: int) -> Any:
+        answer = world.send("DELETE", f"{path}?sourceVersion={version}")
+        assert answer.headers["signalpost-changed"] == "false"
+        return answer.ok(200)
+
+    assert delete(5) == {"externalId": identity, "sourceVersion": 5, "deleted": True}
+    assert delete(3) == {"externalId": identity, "sourceVersion": 5, "deleted": True}
+    world.send("PUT", path + "?sourceVersion=9", snapshot(world)).ok(201)
+    assert delete(8) == {"externalId": identity, "sourceVersion": 9, "deleted": False}
+    assert [entry["event"]["type"] for entry in world.events(last)] == ["documentCreated"]
+
+
 def test_a_document_of_our_own_that_was_deleted_comes_back_with_any_source_version(world: "World") -> None:
     path = path_of(world.create_document())
     assert world.send("DELETE", path).status == 204

@@ -22,21 +22,23 @@ class Outcome(NamedTuple):
 
 
 CREATED, UPDATED, UNCHANGED = Outcome(201, True), Outcome(200, True), Outcome(200, False)
+DELETED = Outcome(204, True)
 Offer = Callable[..., Outcome]
 
 
-def alone(world: "World", external_id: str, fields: dict[str, Any], source_version: int | None) -> Outcome:
+def alone(world: "World", external_id: str, fields: dict[str, Any] | None, source_version: int | None) -> Outcome:
+    """`fields` are None for a deletion."""
     query = "" if source_version is None else f"?sourceVersion={source_version}"
-    answer = world.send("PUT", f"/v1/documents/{external_id}{query}", fields)
+    answer = world.send("DELETE" if fields is None else "PUT", f"/v1/documents/{external_id}{query}", fields)
     if answer.status >= 300:
         return outcome_of(answer.json)
-    assert answer.json["externalId"] == external_id.lower()
+    assert fields is None or answer.json["externalId"] == external_id.lower()
     return Outcome(answer.status, answer.headers["signalpost-changed"] == "true")
 
 
-def as_a_line(world: "World", external_id: str, fields: dict[str, Any], source_version: int | None) -> Outcome:
+def as_a_line(world: "World", external_id: str, fields: dict[str, Any] | None, source_version: int | None) -> Outcome:
     more = {} if source_version is None else {"sourceVersion": source_version}
-    body = json.dumps({**fields, "externalId": external_id, **more}).encode()
+    body = json.dumps({**({"deleted": True} if fields is None else fields), "externalId": external_id, **more}).encode()
     (answer,) = read(world.send("POST", PATH, body, {"content-type": "application/x-ndjson"}).body)
     if answer["status"] >= 300:
         assert "changed" not in answer
@@ -64,8 +66,8 @@ class Document:
     def read(self) -> Any:
         return self._world.get(f"/v1/documents/{self.id}").ok()
 
-    def delete(self) -> None:
-        assert self._world.send("DELETE", f"/v1/documents/{self.id}").status == 204
+    def delete(self, source_version: int | None = None) -> Outcome:
+        return self._way(self._world, self.id, None, source_version)
 
     @property
     def events(self) -> list[tuple[str, str]]:
@@ -146,12 +148,69 @@ def test_a_source_version_is_remembered_also_where_nothing_else_changed(made: Do
 @pytest.mark.parametrize("known", [5, None])
 def test_after_a_deletion_only_a_higher_source_version_brings_it_back(made: Document, known: int | None) -> None:
     assert made.offer(known, title="before") == CREATED
-    made.delete()
+    assert made.delete() == DELETED
     for offered in (None, *([] if known is None else [4, 5])):
         assert made.offer(offered, title="too late") == Outcome(409, None, "document_deleted")
     assert made.offer(6, title="after") == CREATED
     assert made.read()["title"] == "after"
     assert [kind for kind, _ in made.events] == ["documentCreated", "documentDeleted", "documentCreated"]
+
+
+def test_a_deletion_with_a_version_changes_nothing_that_is_newer_or_done(made: Document) -> None:
+    assert made.offer(5, title="five") == CREATED
+    assert made.delete(4) == UNCHANGED
+    assert made.delete(6) == DELETED
+    assert made.delete(6) == UNCHANGED
+    assert made.offer(6, title="late") == Outcome(409, None, "document_deleted")
+    assert made.offer(7, title="seven") == CREATED
+    assert made.delete(6) == UNCHANGED
+    assert made.read()["title"] == "seven"
+    assert [kind for kind, _ in made.events] == ["documentCreated", "documentDeleted", "documentCreated"]
+
+
+def test_a_deletion_of_what_was_never_there_leaves_its_version(made: Document) -> None:
+    assert made.delete(5) == UNCHANGED
+    assert made.offer(5) == Outcome(409, None, "document_deleted")
+    assert made.events == []
+    assert made.offer(6, title="six") == CREATED
+    assert made.read()["title"] == "six"
+
+
+def test_a_deletion_without_a_version_is_refused_if_there_is_nothing(made: Document) -> None:
+    assert made.delete() == Outcome(404, None, "document_not_found")
+    assert made.offer() == CREATED
+    assert made.delete() == DELETED
+    assert made.delete() == Outcome(404, None, "document_not_found")
+
+
+def test_deletions_are_in_the_audit_with_who_asked(world: "World", made: Document) -> None:
+    made.offer(5)
+    made.delete(6)
+    made.delete(6)
+    newest = world.get("/v1/audit?newest=true&limit=2").ok()["data"]
+    [told] = [entry for entry in newest if entry["object"]["id"] == made.id]
+    assert (told["action"], told["actor"]["kind"]) == ("document.delete", "key")
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointers"),
+    [
+        ({"deleted": False}, ("/deleted",)),
+        ({"deleted": "true"}, ("/deleted",)),
+        ({"deleted": True, "title": "A"}, ("/title",)),
+        ({"deleted": True, "sourceVersion": -1}, ("/sourceVersion",)),
+        ({"deleted": True, "sourceVersion": 1.5}, ("/sourceVersion",)),
+    ],
+)
+def test_what_is_wrong_with_a_line_that_deletes_is_named(
+    world: "World", fields: dict[str, Any], pointers: tuple[str, ...]
+) -> None:
+    made = Document(world, as_a_line)
+    made.offer()
+    body = json.dumps({"externalId": made.id, **fields}).encode()
+    (answer,) = read(world.send("POST", PATH, body, {"content-type": "application/x-ndjson"}).body)
+    assert outcome_of(answer["problem"]) == Outcome(422, None, "invalid_fields", pointers)
+    assert made.read()["title"] == SNAPSHOT["title"]
 
 
 def test_an_id_in_capitals_is_the_same_document(made: Document) -> None:

@@ -23,10 +23,11 @@ LINKS = Links(b"", "")
 ROW = DocumentRow("d24c0644-1d31-47fa-960e-b0cc8b4f136c", 2, 0, None, b"", deleted_at=0)
 KEPT = (
     b"\x83\xa6status\xcc\xcc\xa4body\xc4\x00\xa7headers"
-    b"\x91\x92\xb0signalpost-event\xd9$018bcfe5-6800-7000-8000-000000000000"
+    b"\x92\x92\xb2signalpost-changed\xa4true\x92\xb0signalpost-event\xd9$018bcfe5-6800-7000-8000-000000000000"
 )
 """An answer as it is kept in databases since the first version."""
 EVENT = "018bcfe5-6800-7000-8000-000000000000"
+HEADERS = (("signalpost-changed", "true"), ("signalpost-event", EVENT))
 
 
 def completed(result: object, answer: bytes | None = None) -> Completed[object]:
@@ -38,7 +39,7 @@ def test_answers_are_kept_in_the_form_that_databases_hold() -> None:
 
 
 def test_a_repeat_is_answered_as_the_first_call_was_and_says_that_it_is_one() -> None:
-    first = Response(204, b"", (("signalpost-event", EVENT),))
+    first = Response(204, b"", HEADERS)
     repeated = Response(204, b"", (*first.headers, ("idempotent-replayed", "true")))
     assert respond(Repeated(KEPT), LINKS) == repeated
 
@@ -46,7 +47,7 @@ def test_a_repeat_is_answered_as_the_first_call_was_and_says_that_it_is_one() ->
 def test_a_call_with_a_key_is_answered_with_what_is_kept() -> None:
     done = Completed(result=DocumentDeleted(ROW), tenant_id=1, at=0, event_id=EVENT, answer=KEPT)
     without = Completed(result=DocumentDeleted(ROW), tenant_id=1, at=0, event_id=EVENT, answer=None)
-    assert respond(done, LINKS) == respond(without, LINKS) == Response(204, b"", (("signalpost-event", EVENT),))
+    assert respond(done, LINKS) == respond(without, LINKS) == Response(204, b"", HEADERS)
 
 
 @given(st.sampled_from([None, "own", "foreign"]), st.sampled_from([None, "own", "foreign"]))

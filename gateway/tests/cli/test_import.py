@@ -42,6 +42,24 @@ def test_a_file_of_many_is_imported_and_again_changes_nothing(run: Run, tmp_path
     assert "Title 2199" in run("documents", "get", str(UUID(int=2199))).stdout
 
 
+def test_a_file_may_delete_and_says_how_many(run: Run) -> None:
+    kept, gone = snapshot(8000, sourceVersion=1), snapshot(8001, sourceVersion=1)
+    deletions = [{"externalId": each["externalId"], "sourceVersion": 2, "deleted": True} for each in (gone, gone)]
+    done = run("documents", "import", "-", stdin=ndjson(iter([kept, gone, *deletions])))
+    assert done.stdout.startswith("4 lines: 2 created, 0 updated, 1 deleted, 1 unchanged, 0 refused")
+    assert "Title 8000" in run("documents", "get", kept["externalId"]).stdout
+    assert "There is no document" in run("documents", "get", gone["externalId"], code=1).stderr
+
+
+def test_a_deletion_with_a_version_says_whether_anything_changed(run: Run) -> None:
+    made = snapshot(8010, sourceVersion=5)
+    run("documents", "import", "-", stdin=ndjson(iter([made])))
+    identity = made["externalId"]
+    assert "Nothing changed" in run("documents", "delete", identity, "--source-version", "4").stdout
+    assert run("documents", "delete", identity, "--source-version", "6").stdout == f"Deleted {identity}.\n"
+    assert "Nothing changed" in run("documents", "delete", identity, "--source-version", "6").stdout
+
+
 def test_every_answer_has_its_line_of_the_file(run: Run) -> None:
     lines = ndjson(snapshot(number) for number in range(3000, 4100)).splitlines()
     text = "\n" + "\n\n".join(lines)

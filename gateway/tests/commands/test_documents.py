@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -55,8 +56,10 @@ class Desk:
         changes = read(DocumentPatch, body)
         return self.run(PatchDocument(tenant_id=1, document_id=ID, patch=changes, if_match=tags(if_match)))
 
-    def delete(self, *if_match: str) -> Response:
-        return self.run(DeleteDocument(tenant_id=1, document_id=ID, if_match=tags(if_match)))
+    def delete(self, *if_match: str, source_version: int | None = None) -> Response:
+        return self.run(
+            DeleteDocument(tenant_id=1, document_id=ID, source_version=source_version, if_match=tags(if_match))
+        )
 
     def put(self, body: dict[str, Any], source_version: int | None = None, *if_match: str) -> Response:
         said = read(Snapshot, body)
@@ -131,7 +134,7 @@ def test_deleting_answers_204_and_the_event_carries_the_last_attributes_with_sta
     desk.patch({"title": "last"})
     answer = desk.delete()
     created, updated, gone = desk.events
-    assert answer == Response(204, headers=((EVENT_HEADER, gone["id"]),))
+    assert answer == Response(204, headers=(("signalpost-changed", "true"), (EVENT_HEADER, gone["id"])))
     assert gone["type"] == "documentDeleted"
     assert gone["data"]["document"] == {**updated["data"]["document"], "status": "other"}
     assert created["data"]["document"]["status"] == "created"
@@ -261,6 +264,111 @@ def test_after_a_deletion_a_higher_source_version_is_needed(again: int | None) -
     revived = desk.put(SNAPSHOT, 6)
     assert (revived.status, changed(revived)) == (201, "true")
     assert desk.types == [EventType.CREATED, EventType.DELETED, EventType.CREATED]
+
+
+# --- Deletions with a version -----------------------------------------------------------------------------------------
+
+DELETED, UNCHANGED = (204, "true"), (200, "false")
+
+
+def what(answer: Response) -> tuple[int, str | None]:
+    return answer.status, changed(answer)
+
+
+@pytest.mark.parametrize("version", [5, 6])
+def test_a_deletion_takes_away_what_is_no_newer(version: int) -> None:
+    desk = Desk()
+    desk.put(SNAPSHOT, 5)
+    assert what(desk.delete(source_version=version)) == DELETED
+    assert desk.types == [EventType.CREATED, EventType.DELETED]
+
+
+def test_a_deletion_takes_away_what_has_no_version() -> None:
+    desk = Desk()
+    desk.create()
+    assert what(desk.delete(source_version=0)) == DELETED
+
+
+def test_an_older_deletion_changes_nothing() -> None:
+    desk = Desk()
+    made = desk.put(SNAPSHOT, 5)
+    assert what(desk.delete(source_version=4)) == UNCHANGED
+    assert header(desk.patch({}), "etag") == header(made, "etag")
+    assert desk.types == [EventType.CREATED]
+
+
+def test_a_repeated_deletion_does_not_take_away_what_came_back_since() -> None:
+    desk = Desk()
+    desk.put(SNAPSHOT, 5)
+    desk.delete(source_version=6)
+    assert what(desk.delete(source_version=6)) == UNCHANGED
+    assert desk.put(SNAPSHOT, 7).status == 201
+    assert what(desk.delete(source_version=6)) == UNCHANGED
+    assert desk.types == [EventType.CREATED, EventType.DELETED, EventType.CREATED]
+
+
+def test_a_late_snapshot_does_not_bring_back_what_a_later_version_deleted() -> None:
+    desk = Desk()
+    desk.put(SNAPSHOT, 5)
+    desk.delete(source_version=7)
+    for late in (6, 7):
+        with pytest.raises(Conflict) as refused:
+            desk.put(SNAPSHOT, late)
+        assert refused.value.members == {"sourceVersion": 7}
+    assert desk.put(SNAPSHOT, 8).status == 201
+
+
+def test_a_later_deletion_of_what_is_gone_keeps_out_more_snapshots() -> None:
+    desk = Desk()
+    desk.put(SNAPSHOT, 5)
+    desk.delete()
+    assert what(desk.delete(source_version=9)) == UNCHANGED
+    with pytest.raises(Conflict):
+        desk.put(SNAPSHOT, 9)
+    assert desk.types == [EventType.CREATED, EventType.DELETED]
+
+
+def test_a_deletion_of_what_was_never_there_keeps_out_the_snapshots_that_it_overtook() -> None:
+    desk = Desk()
+    assert what(desk.delete(source_version=5)) == UNCHANGED
+    with pytest.raises(Conflict):
+        desk.put(SNAPSHOT, 5)
+    with pytest.raises(NotFound):
+        desk.patch({"title": "B"})
+    assert desk.types == []
+    assert desk.put(SNAPSHOT, 6).status == 201
+    assert desk.types == [EventType.CREATED]
+
+
+def test_if_match_stops_a_deletion_with_a_version_too() -> None:
+    desk = Desk()
+    with pytest.raises(PreconditionFailed):
+        desk.delete("*", source_version=5)
+    desk.put(SNAPSHOT, 5)
+    with pytest.raises(PreconditionFailed):
+        desk.delete('"7"', source_version=6)
+    assert what(desk.delete('"1"', source_version=6)) == DELETED
+
+
+@given(st.dictionaries(st.integers(0, 6), st.booleans(), min_size=1), st.data())
+def test_in_whatever_order_and_however_often_states_arrive_the_last_one_stands(
+    states: dict[int, bool], data: st.DataObject
+) -> None:
+    """What a queue does to the states of a document, some of which are deletions: each comes at least once, and none
+    of them in its place."""
+    repeated = data.draw(st.lists(st.sampled_from(sorted(states)), max_size=8))
+    desk = Desk()
+    for version in data.draw(st.permutations([*states, *repeated])):
+        with suppress(Conflict):
+            if states[version]:
+                desk.delete(source_version=version)
+            else:
+                desk.put({**SNAPSHOT, "title": f"state {version}"}, version)
+    version, is_deletion = max(states.items())
+    row = desk.batch.documents.changed[1, ID]
+    assert (row.deleted_at is not None, row.source_version) == (is_deletion, version)
+    if not is_deletion:
+        assert json.loads(row.body)["title"] == f"state {version}"
 
 
 def test_a_revived_document_never_has_an_etag_that_it_had_before() -> None:

@@ -263,8 +263,8 @@ def expire(number: int) -> ExpireSignatureRequest:
     return ExpireSignatureRequest(tenant_id=TENANT, document_id=document_id(number), as_of=2**62)
 
 
-def delete(number: int) -> DeleteDocument:
-    return DeleteDocument(tenant_id=TENANT, document_id=document_id(number))
+def delete(number: int, source_version: int | None = None) -> DeleteDocument:
+    return DeleteDocument(tenant_id=TENANT, document_id=document_id(number), source_version=source_version)
 
 
 def put(number: int, source_version: int | None, title: str = "t", **given: Any) -> ImportDocument:

@@ -4,8 +4,11 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from msgspec.structs import replace
+
 from signalpost.commands.command import Command, Completed, IdempotencyKey, Repeated
-from signalpost.domain.errors import CallerError, Invalid, NotFound
+from signalpost.domain.errors import CallerError, Conflict, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
 
@@ -48,6 +51,39 @@ def test_a_document_is_read_back_as_its_last_change_left_it(play: "Play", make: 
         assert (gone.version, gone.source_version, gone.body) == (3, 5, b"")
         assert gone.deleted_at is not None
         assert await shop.store.documents.get(2, identity) is None
+
+    play(scenario)
+
+
+def test_a_deletion_of_what_was_never_there_is_kept_with_its_version(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        published = await shop.publish(make.delete(1, 5), make.delete(2, 5), make.delete(2, 6), make.delete(2, 3))
+        assert not published.events
+        await shop.reopen()
+        for number, version in ((1, 5), (2, 6)):
+            gone = await shop.store.documents.get(1, make.document_id(number))
+            assert gone is not None
+            assert (gone.source_version, gone.body, gone.facets) == (version, b"", None)
+            assert gone.deleted_at is not None
+        assert await shop.documents() == []
+        with pytest.raises(Conflict):
+            await shop.do(make.put(2, 6))
+        await shop.publish(make.put(2, 7))
+        await shop.reopen()
+        [back] = await shop.documents()
+        assert (back.external_id, back.source_version) == (make.document_id(2), 7)
+
+    play(scenario)
+
+
+def test_a_version_that_a_later_deletion_brings_is_kept(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.put(1, 5), make.delete(1))
+        gone = await shop.store.documents.get(1, make.document_id(1))
+        assert gone is not None
+        await shop.publish(make.delete(1, 9))
+        await shop.reopen()
+        assert await shop.store.documents.get(1, make.document_id(1)) == replace(gone, source_version=9)
 
     play(scenario)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signalpost.commands.command import Completed
-from signalpost.commands.documents import DocumentImported, ImportEffect
+from signalpost.commands.documents import DocumentImported, Effect
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.domain.api_key import Role
 from signalpost.domain.event import EventType
@@ -21,7 +21,7 @@ KEY_ID = "00000000-0000-7000-b000-000000000001"
 
 
 def changed_nothing(result: object) -> bool:
-    return isinstance(result, DocumentImported) and result.effect is ImportEffect.UNCHANGED
+    return isinstance(result, DocumentImported) and result.effect is Effect.UNCHANGED
 
 
 async def ask_for_signature(shop: "Shop", make: "type[Tools]", number: int, expires_at: int) -> None:

@@ -24,6 +24,7 @@ from signalpost.api.shown import (
     document_json,
     erasure_shown,
     key_shown,
+    known_state,
     member_shown,
     portal_link_shown,
     replay_shown,
@@ -38,7 +39,7 @@ from signalpost.commands.documents import (
     DocumentDeleted,
     DocumentImported,
     DocumentPatched,
-    ImportEffect,
+    Effect,
 )
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.commands.keys import KeyCreated, KeyRevoked
@@ -71,7 +72,7 @@ from signalpost_receiver import standard_secret
 
 EVENT_HEADER: Final = "signalpost-event"
 """The id of the event that the change made."""
-IMPORT_STATUS: Final = {ImportEffect.CREATED: 201, ImportEffect.UPDATED: 200, ImportEffect.UNCHANGED: 200}
+EFFECT_STATUS: Final = {Effect.CREATED: 201, Effect.UPDATED: 200, Effect.DELETED: 204, Effect.UNCHANGED: 200}
 _SHOWS_SECRETS: Final = (SubscriptionCreated, SecretRotated, KeyCreated)
 _SHOWS_LINKS: Final = (MemberInvited, MemberReset, PortalLinkCreated)
 _SECRETS: Final = ("secret", "standardWebhooksSecret", "key")
@@ -166,19 +167,16 @@ def render(completed: Completed[Rendered], links: Links) -> Response:
 
 
 def _response(completed: Completed[Rendered], links: Links) -> Response:
-    tenant_id, at = completed.tenant_id, completed.at
     match completed.result:
-        case DocumentCreated(row):
-            location = ("location", f"/v1/documents/{row.external_id}")
-            return document_response(row, links, tenant_id, at, 201, location)
-        case DocumentPatched(row) | ActionTaken(row):
-            return document_response(row, links, tenant_id, at)
-        case DocumentImported(row, effect):
-            changed = ("signalpost-changed", "false" if effect is ImportEffect.UNCHANGED else "true")
-            return document_response(row, links, tenant_id, at, IMPORT_STATUS[effect], changed)
-        case VersionCreated(row, version):
-            location = ("location", f"/v1/documents/{row.external_id}/versions/{version.number}/file")
-            return Response(201, _encode({"number": str(version.number)}), (("etag", row.etag), location))
+        case (
+            DocumentCreated()
+            | DocumentPatched()
+            | DocumentImported()
+            | DocumentDeleted()
+            | ActionTaken()
+            | VersionCreated()
+        ):
+            return _document(completed.result, links, completed.tenant_id, completed.at)
         case SubscriptionCreated() | SubscriptionChanged() | SecretRotated():
             return _subscription(completed.result)
         case ReplayStarted() | ReplayCancelled() | ErasureStarted():
@@ -192,8 +190,7 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
         case ConnectionCreated() | ConnectionChanged():
             return _connection(completed.result)
         case (
-            DocumentDeleted()
-            | SubscriptionDeleted()
+            SubscriptionDeleted()
             | ConnectionDeleted()
             | KeyRevoked()
             | MemberRemoved()
@@ -204,6 +201,32 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
         ):
             return Response(204)
     assert_never(completed.result)
+
+
+def _document(
+    result: DocumentCreated | DocumentPatched | DocumentImported | DocumentDeleted | ActionTaken | VersionCreated,
+    links: Links,
+    tenant_id: int,
+    at: int,
+) -> Response:
+    match result:
+        case DocumentCreated(row):
+            location = ("location", f"/v1/documents/{row.external_id}")
+            return document_response(row, links, tenant_id, at, 201, location)
+        case DocumentPatched(row) | ActionTaken(row):
+            return document_response(row, links, tenant_id, at)
+        case DocumentImported(row, effect):
+            return document_response(row, links, tenant_id, at, EFFECT_STATUS[effect], _changed(effect))
+        case DocumentDeleted(row, effect):
+            known = b"" if effect is Effect.DELETED else _encode(known_state(row))
+            return Response(EFFECT_STATUS[effect], known, (_changed(effect),))
+        case VersionCreated(row, version):
+            location = ("location", f"/v1/documents/{row.external_id}/versions/{version.number}/file")
+            return Response(201, _encode({"number": str(version.number)}), (("etag", row.etag), location))
+
+
+def _changed(effect: Effect) -> Header:
+    return "signalpost-changed", "false" if effect is Effect.UNCHANGED else "true"
 
 
 def _subscription(result: SubscriptionCreated | SubscriptionChanged | SecretRotated) -> Response:

@@ -17,7 +17,7 @@ from signalpost.api.routing.shapes.access import (
 )
 from signalpost.api.routing.shapes.deliveries import ShownReplay
 from signalpost.api.routing.shapes.destinations import ConnectionShown
-from signalpost.api.routing.shapes.documents import Document
+from signalpost.api.routing.shapes.documents import Document, KnownState
 from signalpost.api.routing.shapes.subscriptions import SubscriptionShown
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
@@ -46,6 +46,14 @@ def document_json(row: DocumentRow, links: Links, tenant_id: int, at: int) -> by
 def document_shown(row: DocumentRow, links: Links, tenant_id: int, at: int) -> Document:
     """What `document_json` shows, as an object."""
     return _decode_document(document_json(row, links, tenant_id, at))
+
+
+def known_state(row: DocumentRow) -> KnownState:
+    """What a source is told that sent a version which changed nothing."""
+    assert row.source_version is not None
+    return KnownState(
+        external_id=row.external_id, source_version=row.source_version, deleted=row.deleted_at is not None
+    )
 
 
 def subscription_shown(found: Subscription) -> SubscriptionShown:

@@ -40,6 +40,7 @@ class Tally:
 
     created: int = 0
     updated: int = 0
+    deleted: int = 0
     unchanged: int = 0
     refused: int = 0
     through: int = 0
@@ -51,6 +52,8 @@ class Tally:
             self.refused += 1
         elif answer["status"] == 201:
             self.created += 1
+        elif answer["status"] == 204:
+            self.deleted += 1
         elif answer["changed"]:
             self.updated += 1
         else:
@@ -59,13 +62,14 @@ class Tally:
 
     @property
     def lines(self) -> int:
-        return self.created + self.updated + self.unchanged + self.refused
+        return self.created + self.updated + self.deleted + self.unchanged + self.refused
 
     def __str__(self) -> str:
         seconds = max(time.monotonic() - self.began, 0.001)
+        deleted = f"{self.deleted:,} deleted, " if self.deleted else ""
         return (
-            f"{self.lines:,} lines: {self.created:,} created, {self.updated:,} updated, {self.unchanged:,} unchanged, "
-            f"{self.refused:,} refused ({self.lines / seconds:,.0f} lines/s)"
+            f"{self.lines:,} lines: {self.created:,} created, {self.updated:,} updated, {deleted}"
+            f"{self.unchanged:,} unchanged, {self.refused:,} refused ({self.lines / seconds:,.0f} lines/s)"
         )
 
 

@@ -114,13 +114,22 @@ def update(external_id: ExternalId, /, *, set_: Fields = None, as_json: Json = F
 
 
 @app.command
-def delete(external_id: ExternalId, /) -> None:
+def delete(
+    external_id: ExternalId,
+    /,
+    *,
+    source_version: Annotated[
+        int | None, Parameter(help="The source system's version number of the deletion. An older one changes nothing.")
+    ] = None,
+) -> None:
     """Delete a document.
 
     Example: signalpost documents delete d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
-    connect().call("DELETE", path("documents", external_id))
-    say(f"Deleted {external_id}.")
+    query = {"sourceVersion": source_version}
+    answer = connect(FILTERS).call("DELETE", path("documents", external_id), query)
+    is_changed = answer.headers.get("signalpost-changed") == "true"
+    say(f"Deleted {external_id}." if is_changed else f"Nothing changed: {external_id} was not there, or is newer.")
 
 
 @app.command
@@ -223,7 +232,8 @@ def import_(
     """Import snapshots of documents that another system keeps.
 
     The file has one JSON object per line (NDJSON) and any number of lines, or a single JSON object over several lines.
-    Importing the same again changes nothing.
+    A line such as {"externalId": "…", "sourceVersion": 8, "deleted": true} deletes. Importing the same again changes
+    nothing.
 
     Example: signalpost documents import archive.ndjson
     """

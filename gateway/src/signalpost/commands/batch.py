@@ -290,7 +290,7 @@ class Batch:
         self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], document: DocumentRow, made: str | None
     ) -> None:
         self.documents.put((tenant.id, document.external_id), document)
-        if document.deleted_at is not None:
+        if decision.event is EventType.DELETED:
             self._bury(tenant.id, document)
         sequence = tenant.last_sequence
         if decision.event is not None and made is not None:

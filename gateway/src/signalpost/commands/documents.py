@@ -30,25 +30,27 @@ class DocumentPatched(Struct, frozen=True, gc=False):
     row: DocumentRow
 
 
-class DocumentDeleted(Struct, frozen=True, gc=False):
-    """`row` is the tombstone."""
-
-    row: DocumentRow
-
-
-class ImportEffect(Enum):
-    """What a snapshot changed."""
+class Effect(Enum):
+    """What a snapshot or a deletion changed."""
 
     CREATED = auto()
     UPDATED = auto()
+    DELETED = auto()
     UNCHANGED = auto()
+
+
+class DocumentDeleted(Struct, frozen=True, gc=False):
+    """`row` is the tombstone; if the deletion is older than the document, the document."""
+
+    row: DocumentRow
+    effect: Effect = Effect.DELETED
 
 
 class DocumentImported(Struct, frozen=True, gc=False):
     """`row` is the document after the import, also where the import changed nothing."""
 
     row: DocumentRow
-    effect: ImportEffect
+    effect: Effect
 
 
 class DocumentCommand(Asked, frozen=True, kw_only=True):
@@ -119,10 +121,41 @@ class PatchDocument(DocumentCommand, frozen=True, kw_only=True):
 
 
 class DeleteDocument(DocumentCommand, frozen=True, kw_only=True):
+    """Deletes a document, and keeps a tombstone.
+
+    With a `source_version`, deletions and snapshots may come in any order, and repeatedly: what has the highest version
+    wins, and a deletion wins over a snapshot of the same version. So nothing is refused then. A document that was never
+    there gets a tombstone too, which keeps out the snapshots that the deletion has overtaken.
+    """
+
     audited_as: ClassVar[str | None] = "document.delete"
+    source_version: int | None = None
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[DocumentDeleted]:
-        row = self._found(view)
+        if self.source_version is None:
+            return self._deletion(self._found(view), stamp)
+        row = self._row(view)
+        if row is None or row.deleted_at is not None:
+            check_precondition(self.if_match, None)
+            return self._known_to_be_gone(row, self.source_version, stamp)
+        check_precondition(self.if_match, row.etag)
+        if is_older(self.source_version, row):
+            return Decision(result=DocumentDeleted(row, Effect.UNCHANGED))
+        return self._deletion(replace(row, source_version=self.source_version), stamp)
+
+    def _known_to_be_gone(
+        self, row: DocumentRow | None, source_version: int, stamp: Stamp
+    ) -> Decision[DocumentDeleted]:
+        """Keep the version of a deletion of what is not there: in its tombstone, or in a new one."""
+        if row is None:
+            known = document.tombstone_of_unknown(self.document_id, stamp.at, source_version)
+        elif row.source_version is None or source_version > row.source_version:
+            known = replace(row, source_version=source_version)
+        else:
+            known = row
+        return Decision(result=DocumentDeleted(known, Effect.UNCHANGED), document=known if known is not row else None)
+
+    def _deletion(self, row: DocumentRow, stamp: Stamp) -> Decision[DocumentDeleted]:
         gone = document.tombstone(row, stamp.at)
         before = document.decode(row.body)
         last = document.deleted(before)
@@ -158,21 +191,21 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
             known = replace(row, source_version=self.source_version)
             return self._created(document.next_row(known, snapshot, stamp.at))
         check_precondition(self.if_match, row.etag)
-        if self._is_older_than(row):
-            return Decision(result=DocumentImported(row, ImportEffect.UNCHANGED))
+        if is_older(self.source_version, row):
+            return Decision(result=DocumentImported(row, Effect.UNCHANGED))
         known = row if self.source_version is None else replace(row, source_version=self.source_version)
         if row.last_number is not None:  # otherwise the gateway keeps no version of this document
             snapshot = self._with_own_versions(view, document.decode(row.body), snapshot)
         changed = document.next_row(known, snapshot, stamp.at)
         if changed.body == row.body:
-            result = DocumentImported(known, ImportEffect.UNCHANGED)
+            result = DocumentImported(known, Effect.UNCHANGED)
             return Decision(result=result, document=known if known != row else None)
-        result = DocumentImported(changed, ImportEffect.UPDATED)
+        result = DocumentImported(changed, Effect.UPDATED)
         former = document.former_values(document.decode(row.body), snapshot)
         return self._changed(changed, EventType.UPDATED, ChangeCause.IMPORT, result, former)
 
     def _created(self, row: DocumentRow) -> Decision[DocumentImported]:
-        return self._changed(row, EventType.CREATED, ChangeCause.IMPORT, DocumentImported(row, ImportEffect.CREATED))
+        return self._changed(row, EventType.CREATED, ChangeCause.IMPORT, DocumentImported(row, Effect.CREATED))
 
     def _with_own_versions(self, view: BatchView, before: Document, snapshot: Document) -> Document:
         """The snapshot with the versions that the gateway keeps. The source does not know them: it names no version, or
@@ -192,13 +225,6 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
             return before
         return said
 
-    def _is_older_than(self, row: DocumentRow) -> bool:
-        return (
-            self.source_version is not None
-            and row.source_version is not None
-            and self.source_version < row.source_version
-        )
-
     def _check_revival(self, row: DocumentRow) -> None:
         known_version = row.source_version
         if self.source_version is None or (known_version is not None and self.source_version <= known_version):
@@ -211,6 +237,17 @@ class ImportLine(ImportDocument, frozen=True, kw_only=True):
     """One of many snapshots that were sent together."""
 
     queue = Queue.BACKGROUND
+
+
+class DeleteLine(DeleteDocument, frozen=True, kw_only=True):
+    """A deletion that was sent together with snapshots."""
+
+    queue = Queue.BACKGROUND
+
+
+def is_older(source_version: int | None, row: DocumentRow) -> bool:
+    """Whether a source has sent a later state of a document than this version."""
+    return source_version is not None and row.source_version is not None and source_version < row.source_version
 
 
 def check_precondition(if_match: frozenset[str] | None, etag: str | None) -> None:

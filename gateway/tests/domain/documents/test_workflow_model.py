@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, CommandOutcome, Completed
-from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, ImportEffect, PatchDocument
+from signalpost.commands.documents import CreateDocument, DeleteDocument, Effect, ImportDocument, PatchDocument
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest, workflow_of
 from signalpost.domain.body import read
 from signalpost.domain.documents import document as documents
@@ -284,7 +284,7 @@ class Life(RuleBasedStateMachine):
         [answer] = self.cabinet.run(put(status, before.title))
         assert isinstance(answer, Completed)
         changed = self.cabinet.document != before
-        assert (answer.result.effect is not ImportEffect.UNCHANGED) == changed
+        assert (answer.result.effect is not Effect.UNCHANGED) == changed
         self.changes += changed
         self.paper.replaced(status)
 

@@ -10,12 +10,12 @@ from signalpost.api.rendering import document_response, submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, Moment, Query, bad_cursor, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
-from signalpost.api.routing.shapes.documents import Document, DocumentPage
+from signalpost.api.routing.shapes.documents import Document, DocumentPage, KnownState
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.api_key import Role
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.documents import document
-from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
+from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot, SourceVersion
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.workflow import Status
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
@@ -34,16 +34,9 @@ class DocumentQuery(ListQuery, frozen=True):
     cursor: Annotated[FromText, cursor_to(DocumentPosition)] = None
 
 
-class ImportQuery(Query, frozen=True):
+class SourceQuery(Query, frozen=True):
     source_version: (
-        Annotated[
-            int,
-            Meta(
-                ge=0,
-                le=2**63 - 1,
-                description="The source system's version number of this snapshot. An older one changes nothing.",
-            ),
-        ]
+        Annotated[SourceVersion, Meta(description="The source system's version number. An older one changes nothing.")]
         | None
     ) = None
 
@@ -114,6 +107,7 @@ async def delete(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             caller=context.principal.key_id,
             document_id=document_id_of(context),
+            source_version=change.query.source_version,
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -239,7 +233,7 @@ ROUTES = (
         summary="Import a snapshot of a document that another system keeps",
         roles=CHANGES_DOCUMENTS,
         handler=put,
-        query=ImportQuery,
+        query=SourceQuery,
         body=RequestBody(Snapshot),
         conditional=True,
         idempotent=True,
@@ -261,10 +255,22 @@ ROUTES = (
         summary="Delete a document",
         roles=CHANGES_DOCUMENTS,
         handler=delete,
+        query=SourceQuery,
         conditional=True,
         idempotent=True,
-        replies={204: Reply("Deleted. A `documentDeleted` event will be delivered.", headers=("signalpost-event",))},
+        replies={
+            200: Reply(
+                "Nothing changed: with a `sourceVersion`, a deletion that a later state has overtaken, or that is known"
+                " already. If the document was never there, a later import needs a higher `sourceVersion`.",
+                KnownState,
+                ("signalpost-changed",),
+            ),
+            204: Reply(
+                "Deleted. A `documentDeleted` event will be delivered.",
+                headers=("signalpost-changed", "signalpost-event"),
+            ),
+        },
         errors=(NotFound,),
-        example=Example(),
+        example=Example(query={"sourceVersion": "8"}),
     ),
 )

@@ -19,14 +19,14 @@ from msgspec import UNSET
 from signalpost.api.http.body import MAX_BODY_BYTES
 from signalpost.api.http.problems import problem_document
 from signalpost.api.http.response import CONTENT_TYPE, Streamed, Turn
-from signalpost.api.rendering import IMPORT_STATUS
-from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.rendering import EFFECT_STATUS
+from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, Example, Reply, Route
 from signalpost.api.routing.shapes.documents import ImportedLine
 from signalpost.commands.command import Completed, Repeated
-from signalpost.commands.documents import DocumentImported, ImportEffect, ImportLine
+from signalpost.commands.documents import DeleteLine, DocumentDeleted, DocumentImported, Effect, ImportLine
 from signalpost.domain import body
-from signalpost.domain.documents.bodies import SnapshotLine
+from signalpost.domain.documents.bodies import DeletionLine, SnapshotLine
 from signalpost.domain.errors import (
     CallerError,
     Invalid,
@@ -62,6 +62,9 @@ PLACE_BYTES = 8 * 1024
 """A line takes one place for each of these that it begins, so at most 4 MiB of lines are under way."""
 
 
+LineResult = asyncio.Future[Completed[DocumentImported | DocumentDeleted] | Repeated]
+
+
 class NumberedLine(NamedTuple):
     number: int
     content: bytes | None
@@ -72,7 +75,7 @@ class _WaitingLine(NamedTuple):
     number: int
     places: int
     external_id: str | None
-    result: "asyncio.Future[Completed[DocumentImported] | Repeated]"
+    result: "LineResult"
 
 
 async def import_many(context: RequestContext) -> Streamed:
@@ -219,28 +222,34 @@ class _Import:
         """Hand a line to the committer. If the line is wrong, its result is available at once."""
         given: Any = None
         external_id: str | None
-        result: asyncio.Future[Completed[DocumentImported] | Repeated]
+        result: LineResult
         try:
             if line.content is None:
                 raise TooLarge("line_too_large", f"A line can have at most {MAX_BODY_BYTES} bytes.")
             given = await self._call.decoded(line.content)
             self._call.check_still_allowed()
             await self._call.services.engine.import_turn(self._call.tenant_id)
-            said: SnapshotLine = body.read(SnapshotLine, given)
-            external_id = said.external_id
-            command = ImportLine(
-                tenant_id=self._call.tenant_id,
-                caller=self._call.principal.key_id,
-                document_id=external_id,
-                snapshot=said,
-                source_version=None if said.source_version is UNSET else said.source_version,
-            )
+            command = self._command(given)
+            external_id = command.document_id
             result = await self._call.services.engine.enqueue(command)
         except (CallerError, Unavailable) as error:
             external_id = _external_id(given)
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
         return _WaitingLine(line.number, places, external_id, result)
+
+    def _command(self, given: Any) -> ImportLine | DeleteLine:
+        """What a line asks for. Raises Invalid."""
+        said = body.read(DeletionLine if _is_deletion(given) else SnapshotLine, given)
+        asked = {
+            "tenant_id": self._call.tenant_id,
+            "caller": self._call.principal.key_id,
+            "document_id": said.external_id,
+            "source_version": None if said.source_version is UNSET else said.source_version,
+        }
+        if isinstance(said, DeletionLine):
+            return DeleteLine(**asked, actor=self._call.actor)
+        return ImportLine(**asked, snapshot=said)
 
     def _answer(self, waiting: _WaitingLine) -> bytes:
         number, external_id, request_id = waiting.number, waiting.external_id, self._call.request_id
@@ -252,10 +261,14 @@ class _Import:
             return _refused(number, external_id, problem_document(_shortened(error), request_id))
         assert isinstance(outcome, Completed)  # a line has no Idempotency-Key
         effect = outcome.result.effect
-        changed = effect is not ImportEffect.UNCHANGED
+        changed = effect is not Effect.UNCHANGED
         return _encoded(
-            ImportedLine(line=number, status=IMPORT_STATUS[effect], external_id=external_id, changed=changed)
+            ImportedLine(line=number, status=EFFECT_STATUS[effect], external_id=external_id, changed=changed)
         )
+
+
+def _is_deletion(given: Any) -> bool:
+    return isinstance(given, dict) and "deleted" in given
 
 
 def _noted(ended: "asyncio.Future[Any]") -> None:
@@ -295,7 +308,12 @@ def _encoded(line: ImportedLine) -> bytes:
     return msgspec.json.encode(line) + b"\n"
 
 
-_BODY: Final = RequestBody(SnapshotLine, optional=True, media_types=(NDJSON, "application/ndjson", "application/jsonl"))
+_BODY: Final = RequestBody(
+    SnapshotLine,
+    optional=True,
+    variant=Variant("DeletionLine", DeletionLine, _is_deletion),
+    media_types=(NDJSON, "application/ndjson", "application/jsonl"),
+)
 
 _REPLY: Final = (
     "One line for each line of the request, in order, as they are committed. If the import cannot go on, the last line"
@@ -307,7 +325,7 @@ ROUTES = (
         name="import_documents",
         method="POST",
         path="/v1/documents/import",
-        summary="Import many documents: one JSON object per line in, one result per line out",
+        summary="Import and delete many documents: one JSON object per line in, one result per line out",
         roles=CHANGES_DOCUMENTS,
         handler=import_many,
         body=_BODY,

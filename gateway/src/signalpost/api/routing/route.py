@@ -147,7 +147,7 @@ RESPONSE_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         **_text("ID of the event that the change made, if it made one.", "^[0-9a-f-]{36}$"),
         "required": False,
     },
-    "signalpost-changed": _text("`true` if the import changed anything.", "^(true|false)$"),
+    "signalpost-changed": _text("`true` if the import or deletion changed anything.", "^(true|false)$"),
     "request-id": _text("ID of this request in the gateway's log.", "^[0-9a-f]{16}$"),
     "retry-after": _text("Seconds to wait before repeating the request.", r"^\d+$"),
     "www-authenticate": _text("The authentication scheme.", "^Bearer$"),

@@ -1,6 +1,6 @@
 """What clients send to create, change and import documents."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -112,11 +112,27 @@ class Snapshot(_Attributes, frozen=True, kw_only=True):
     published_version: LinkedVersion | None = None
 
 
+SourceVersion = Annotated[
+    int, Meta(ge=0, le=2**63 - 1, description="The source system's version number of this state or deletion.")
+]
+
+
 class SnapshotLine(Snapshot, frozen=True, kw_only=True):
     """One snapshot of many: it names its document, and may give the version number of this state."""
 
     external_id: Uuid
-    source_version: (
-        Annotated[int, Meta(ge=0, le=2**63 - 1, description="The source system's version number of this snapshot.")]
-        | UnsetType
-    ) = UNSET
+    source_version: SourceVersion | UnsetType = UNSET
+
+
+def _check_deleted(value: Any) -> bool:
+    if value is not True:
+        raise Bad("wrong_value", "This must be true. To import a document, leave it out.")
+    return value
+
+
+class DeletionLine(Body, frozen=True, kw_only=True):
+    """One deletion among many snapshots."""
+
+    external_id: Uuid
+    source_version: SourceVersion | UnsetType = UNSET
+    deleted: Annotated[bool, Meta(extra_json_schema={"const": True}, extra=checked_by(_check_deleted))]

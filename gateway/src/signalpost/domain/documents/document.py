@@ -241,3 +241,8 @@ def tombstone(row: DocumentRow, at: int) -> DocumentRow:
     return msgspec.structs.replace(
         row, version=row.version + 1, updated_at=at, facets=None, body=b"", deleted_at=at, workflow=None
     )
+
+
+def tombstone_of_unknown(external_id: str, at: int, source_version: int) -> DocumentRow:
+    """What is kept of a document that was never there, and of which a source says that it was deleted."""
+    return DocumentRow(external_id, 1, at, None, b"", source_version, deleted_at=at)

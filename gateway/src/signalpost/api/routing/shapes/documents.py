@@ -46,6 +46,14 @@ class VersionPage(Shape, frozen=True):
     next: Cursor
 
 
+class KnownState(Shape, frozen=True):
+    """What the gateway knows of a document that a deletion did not change."""
+
+    external_id: Uuid
+    source_version: Annotated[int, Meta(description="The highest that the source system has named.")]
+    deleted: Annotated[bool, Meta(description="False if a later state than the deletion is known.")]
+
+
 class ImportedLine(Shape, frozen=True):
     line: Annotated[int, Meta(description="Number of the line in the request, counted from 1.")]
     status: Annotated[int, Meta(description="Status code that importing this line alone would get.")]
