@@ -11,11 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 import uvloop
+from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import emptied_database
 
 from signalpost.store.postgres.columns import blobs, flags, numbers, texts, uuids
-from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip
+from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip, was_ended
 
 ID = "00000000-0000-4000-8000-0000000000ff"
 LARGE = b"x" * (1 << 20)
@@ -218,3 +219,23 @@ async def _until(connection: DatabaseConnection, process: int, condition: str, c
     async with asyncio.timeout(PATIENCE):
         while len((await trip(connection, [asked]))[0]) != count:
             await asyncio.sleep(0.01)
+
+
+def test_a_transaction_that_the_server_ended_because_it_was_idle_is_logged() -> None:
+    idle = Statement("SELECT set_config('idle_in_transaction_session_timeout', '1ms', true)")
+
+    async def scenario() -> None:
+        async with connected() as connection:
+            await trip(connection, [Statement("BEGIN"), idle])
+            async with asyncio.timeout(PATIENCE):
+                while not was_ended(connection):
+                    await asyncio.sleep(0.01)
+            with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+                await trip(connection, [Statement("SELECT 1"), Statement("COMMIT")])
+
+    with captured_log() as lines:
+        asyncio.run(scenario())
+    [line] = lines
+    assert line["level"] == "warning"
+    assert "stood still in the middle of it; look at whether this process was frozen" in line["message"]
+    assert "idle-in-transaction timeout" in line["error"]

@@ -14,13 +14,17 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 
 from signalpost.domain.errors import StartError
+from signalpost.runtime.logger import log
 from signalpost.store.postgres.pipeline import Pipeline
 
 Row = tuple[Any, ...]
 OLDEST_SERVER: Final = 150000
 CONNECTS_WITHIN: Final = 5
+LOOKS_AGAIN_AFTER: Final = 0.5
+"""After how many seconds a server that is starting is asked again."""
 ANSWERS_WITHIN: Final = 40.0
 """After how many seconds without an answer a connection counts as lost: longer than the server lets any statement take.
 A server that hangs, or a proxy that swallows everything, keeps a connection alive for ever."""
@@ -33,6 +37,8 @@ _KEEPALIVES: Final[dict[str, Any]] = {
     "tcp_user_timeout": 10_000,
 }
 """How a dead peer is noticed: within some ten seconds (`tcp_user_timeout` in ms, the others in s)."""
+_STOOD_STILL: Final = frozenset({"25P03", "25P04"})
+"""Errors of a transaction that the server has ended because nothing more came in time: between two trips, or in all."""
 
 
 class Statement(NamedTuple):
@@ -81,6 +87,26 @@ async def connect(url: str) -> DatabaseConnection:
     return connection
 
 
+async def until_started(url: str) -> None:
+    """Wait as long as the server says that it is starting, which may take minutes after a crash. What else may be wrong
+    whoever connects finds out."""
+    is_told = False
+    while await asyncio.to_thread(_is_starting, url):
+        if not is_told:
+            log.warning("the database is starting, and takes no connections yet; waiting for it")
+        is_told = True
+        await asyncio.sleep(LOOKS_AGAIN_AFTER)
+
+
+def _is_starting(url: str) -> bool:
+    try:
+        asked = make_conninfo(url, connect_timeout=CONNECTS_WITHIN)
+    except psycopg.ProgrammingError:
+        return False
+    # A connection that is refused has only a text in the server's language.
+    return psycopg.pq.PGconn.ping(asked.encode()) == psycopg.pq.Ping.REJECT
+
+
 async def is_pooled(connection: DatabaseConnection) -> bool:
     """Whether a pooler answers in the server's place: then neither prepared statements nor notifications work. It tells
     a number of its own for the server's process."""
@@ -103,6 +129,10 @@ async def trip(
             with suppress(psycopg.Error):
                 await connection.cancel_safe(timeout=CANCELS_WITHIN)
             raise
+        except psycopg.Error as error:
+            if error.sqlstate in _STOOD_STILL:
+                _tell_stood_still(error)
+            raise
     except BaseException:
         await connection.close()
         raise
@@ -119,6 +149,16 @@ def was_ended(connection: DatabaseConnection) -> bool:
     unread = select.poll()
     unread.register(connection.pgconn.socket, select.POLLIN)
     return bool(unread.poll(0))
+
+
+def _tell_stood_still(error: psycopg.Error) -> None:
+    """To a client this is at most a 503, and mostly nothing at all, because it is tried again. But others waited for
+    the rows, and it comes again."""
+    log.warning(
+        "the database ended a transaction of this node, which had stood still in the middle of it; look at whether this"
+        " process was frozen, short of CPU or swapped out, and at what it did just before",
+        error=str(error).strip(),
+    )
 
 
 def _hang_up(connection: DatabaseConnection) -> None:

@@ -12,6 +12,7 @@ from signalpost.runtime.clock import SystemClock
 from signalpost.store.postgres.access import PostgresAccess
 from signalpost.store.postgres.audit import PostgresAudit
 from signalpost.store.postgres.committers import Committers
+from signalpost.store.postgres.connect import until_started
 from signalpost.store.postgres.connections import PostgresConnections
 from signalpost.store.postgres.data_keys import PostgresDataKeys, prepare
 from signalpost.store.postgres.deliveries import PostgresDeliveries
@@ -101,14 +102,15 @@ async def open_postgres(
     now: Callable[[], int] | None,
     max_scanned: int = MAX_SCANNED,
 ) -> PostgresStore:
-    """Open a database, made or upgraded if need be. Commands are decided at the database's time unless there is a clock
-    (`now`). Raises StartError."""
+    """Open a database, made or upgraded if need be, and once it takes connections if the server is just starting.
+    Commands are decided at the database's time unless there is a clock (`now`). Raises StartError."""
     vault = Vault(master_keys)
 
     def begin(rows: Rows, at: int) -> Batch:
         return Batch(rows, at if now is None else now(), context)
 
     clock = now or SystemClock().wall
+    await until_started(url)
     try:
         await migrate(url)
         writers = Writers(DatabaseSource(url), 1)
