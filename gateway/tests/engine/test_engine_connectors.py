@@ -496,6 +496,35 @@ def test_a_new_token_that_is_refused_is_a_failure_like_others(world: ScriptedWor
     assert failures(world, "s", 1) == [Failure.STATUS] * 4
 
 
+@pytest.mark.parametrize("sign_in", ["grant", "consent"])
+def test_a_path_that_refuses_every_token_fails_its_own_deliveries_and_costs_a_token_a_minute(
+    world: ScriptedWorld, sign_in: str
+) -> None:
+    """Another path takes the same tokens, so that each of them is known to be good."""
+    vendor = serve(world, sign_in=sign_in, token_seconds=1e6)
+    vendor.take = lambda call: VendorReply(401) if b"#refused" in call.body else None
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn=sign_in, granted=GRANTED if sign_in == "consent" else None)
+        await gateway.deliver("good", "c")
+        await gateway.deliver("bad", "c", config={"text": "#refused"})
+        began = gateway.loop.time()
+        for number in range(44):
+            await gateway.create(f"d{number}")
+            await asyncio.sleep(0.5)
+        assert len(vendor.token_calls) <= 2
+        await gateway.until(
+            lambda: [row.state for row in world.deliveries("bad").values()] == [State.FAILED] * 44, 100_000, every=10
+        )
+        assert len(vendor.token_calls) <= 2 + (gateway.loop.time() - began) / 60
+
+    world.run(scenario)
+    for sequence in range(1, 45):
+        assert failures(world, "good", sequence) == [None]
+        assert sum(attempt.counted for attempt in world.attempts("bad", sequence)) == 4
+        assert len(world.attempts("bad", sequence)) <= 8
+
+
 def test_a_fixed_token_that_is_refused_disables_at_once_and_a_mended_one_delivers(world: ScriptedWorld) -> None:
     vendor = serve(world, sign_in="fixed")
     vendor.refuses = "revoked"

@@ -39,6 +39,9 @@ RENEWED_BEFORE: Final = 60 * SECOND
 """How long before its end a token is replaced; one that is good for less than twice that, after half of its time."""
 WAIT_FIRST: Final = 1 * SECOND
 WAIT_LAST: Final = 300 * SECOND
+RENEWED_AGAIN_AFTER: Final = 60 * SECOND
+"""How long after a token was replaced because a call was refused none is replaced for that again. A vendor may refuse
+one path with 401 whatever the token, while others take it: each of its calls would ask for a new token."""
 TURN_AGAIN_AFTER: Final = 0.25
 """Seconds between two looks whether another node has renewed a token."""
 RESTS_WITHIN: Final = 30.0
@@ -113,6 +116,8 @@ class Tokens:
         self._is_refused = False
         self._is_resting = False
         self._closed = False
+        self._replaced_until = 0
+        """Until when a refused call says nothing about the token, steady µs; see `RENEWED_AGAIN_AFTER`."""
         self._dropped = ""
         """The last access token, which is no longer used: an answer to a call that carried it may still come."""
 
@@ -178,7 +183,8 @@ class Tokens:
 
     def refuse(self, authorization: str | None, detail: str) -> bool:
         """The vendor did not accept an authorisation. Returns whether that says nothing about the event: a token had
-        expired, or a person has to fix the connection. If the token was new, it is a failure like any other."""
+        expired, or a person has to fix the connection. If the token was new, or has just replaced one that was refused,
+        it is a failure like any other."""
         if not self.are_needed and authorization != self.authorization:
             return True  # it was replaced meanwhile
         if not self.are_needed:
@@ -187,6 +193,10 @@ class Tokens:
         token = self._token
         if token is None or authorization != f"Bearer {token.value}":
             return True  # it was replaced meanwhile
+        now = self._clock.steady()
+        if now < self._replaced_until:
+            return False
+        self._replaced_until = now + RENEWED_AGAIN_AFTER
         self._drop(None)
         return token.was_accepted
 
@@ -209,6 +219,7 @@ class Tokens:
         """Continue with other credentials. A request in progress ends first: it may bring a new refresh token, and
         nobody else may use the old one meanwhile."""
         self._access = access
+        self._replaced_until = 0
         self._drop(self._kept())
         self.try_again()
 
