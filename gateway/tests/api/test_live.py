@@ -3,10 +3,12 @@
 import json
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from gateway.tests.api.two_tenants import make_key, make_tenant
 from gateway.tests.patience import PATIENCE
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,6 +135,18 @@ def test_many_who_watch_are_refused_before_they_take_what_others_need(world: "Wo
             return viewer.status == 200
 
     world.wait_until(has_room)
+
+
+def test_the_viewers_of_a_tenant_leave_streams_to_others_however_many_keys_they_have(
+    make_world: Callable[..., "World"],
+) -> None:
+    world = make_world(max_connections=20)
+    make_tenant(world, "watches")
+    keys = [make_key(world, "viewer", "watches")["authorization"].removeprefix("Bearer ") for _ in range(5)]
+    with ExitStack() as opened:
+        viewers = [opened.enter_context(Viewer(world, key=key)) for key in keys]
+        assert [viewer.status for viewer in viewers] == [200, 200, 200, 200, 429]
+        assert opened.enter_context(Viewer(world)).status == 200, "an operator, or anybody of another tenant"
 
 
 def test_a_head_has_no_stream(world: "World") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ from gateway.tests.patience import PATIENCE
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalpost.api.http.principals import Principal
 from signalpost.api.http.shared_rendering import SharedRendering
-from signalpost.api.http.shares import Shares
+from signalpost.api.http.shares import Caller, Shares, caller_of, stranger
+from signalpost.domain.api_key import Role
 from signalpost.runtime.asgi import Message
 from signalpost.runtime.clock import SystemClock
 
@@ -22,22 +25,55 @@ if TYPE_CHECKING:
 FACTS = {f"fact {number}": "x" * 4_000 for number in range(60)}
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=200), st.integers(5, 40))
-def test_no_caller_gets_all_and_a_newcomer_finds_one_while_one_is_free(
-    steps: list[tuple[int, bool]], most: int
+def key_of(tenant_id: int, number: int, role: Role = Role.APP) -> Caller:
+    return caller_of(Principal(number, f"{number}", "", role, None if role is Role.OPERATOR else tenant_id), tenant_id)
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3), st.booleans()), max_size=200), st.integers(5, 40))
+def test_no_tenant_gets_all_and_a_newcomer_finds_one_while_one_is_free(
+    steps: list[tuple[int, int, bool]], most: int
 ) -> None:
-    shares, held = Shares(most), dict.fromkeys(range(6), 0)
-    for caller, takes in steps:
+    shares, held = Shares(most), Counter[tuple[int, int]]()
+    for tenant, number, takes in steps:
         if takes:
-            held[caller] += shares.take(caller)
-        elif held[caller]:
-            shares.give_back(caller)
-            held[caller] -= 1
-        assert max(held.values()) <= most * 4 // 5 + 1
-        finds_one = shares.take("newcomer")
-        assert finds_one == (sum(held.values()) < most)
-        if finds_one:
-            shares.give_back("newcomer")
+            held[tenant, number] += shares.take(key_of(tenant, number))
+        elif held[tenant, number]:
+            shares.give_back(key_of(tenant, number))
+            held[tenant, number] -= 1
+        of_tenant = [sum(held[each, key] for key in range(1, 4)) for each in range(1, 4)]
+        assert max(of_tenant) <= most * 4 // 5 + 1
+        assert shares.taken == sum(of_tenant)
+        for newcomer in (key_of(9, 1), key_of(1, 9, Role.OPERATOR), stranger("192.0.2.1")):
+            finds_one = shares.take(newcomer)
+            assert finds_one == (sum(of_tenant) < most)
+            if finds_one:
+                shares.give_back(newcomer)
+
+
+def test_a_tenant_with_many_keys_has_no_more_than_one_with_one_and_its_keys_share_that() -> None:
+    shares = Shares(1_000)
+    while any(shares.take(key_of(1, number)) for number in range(1, 51)):
+        pass
+    assert 780 < shares.taken <= 800
+    alone = 0
+    while shares.take(key_of(2, 1)):
+        alone += 1
+    assert alone > 100, "another tenant has most of what is left"
+    assert shares.take(key_of(2, 2)), "and its own keys find something of that"
+
+
+def test_strangers_have_one_part_together_shared_by_address() -> None:
+    shares = Shares(100)
+    for address in ("192.0.2.1", "2001:db8::1"):
+        while shares.take(stranger(address)):
+            pass
+    before = shares.taken
+    assert not shares.take(stranger("2001:db8::ffff:1")), "the same customer's"
+    assert shares.take(stranger("192.0.2.2"))
+    for number in range(1_000):
+        shares.take(stranger(f"198.51.100.{number}"))
+    assert before < shares.taken == 80
+    assert shares.take(key_of(1, 1))
 
 
 @pytest.fixture

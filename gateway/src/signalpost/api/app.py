@@ -11,6 +11,7 @@ from signalpost.api.http.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
+from signalpost.api.http.shares import NOBODY, caller_of
 from signalpost.api.rendering import EVENT_HEADER
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.routing.authorization import authorize
@@ -39,8 +40,6 @@ from signalpost.runtime.own_time import OwnTime
 
 LARGE_ANSWER_BYTES: Final = 64 * 1024
 """Above this size an answer counts among those that are held until they are read."""
-NOBODY: Final = 0
-"""Stands for the id of the tenant where none is known."""
 READING: Final = frozenset(("GET", "HEAD"))
 """The methods of requests that change nothing."""
 NO_ROUTE: Final = "none"
@@ -97,7 +96,7 @@ class Api:
             await timed
         finally:
             if request.caller is not None:
-                self._services.limits.loop.end(request.caller[1], timed.seconds)
+                self._services.limits.loop.end(request.caller.tenant_id, timed.seconds)
 
     def route(self, name: str) -> Route:
         """The entry of the route table for the call of this name."""
@@ -181,7 +180,7 @@ class Api:
         request.principal = principal
         tenant = authorize(route, principal, request.header(TENANT), request.path_params, services.directory)
         request.tenant = tenant.name
-        caller = (principal.key_id, tenant.id)
+        caller = caller_of(principal, tenant.id)
         if not services.limits.at_work.take(caller):
             await services.limits.over_share.turn()
             raise _too_many_requests()
@@ -254,7 +253,7 @@ class Api:
 
 def _holder(request: Request) -> int:
     """The holder of the turns at the loop that a request takes: its tenant, or nobody."""
-    return NOBODY if request.caller is None else request.caller[1]
+    return NOBODY if request.caller is None else request.caller.tenant_id
 
 
 def _too_many_requests() -> TooMany:

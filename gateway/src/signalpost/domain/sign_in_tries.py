@@ -55,7 +55,7 @@ class Try(NamedTuple):
 
 
 def a_try(account: str, address: str | None) -> Try:
-    place = _place(address)
+    place = place_of(address)
     return Try(_hash("address", place), _hash("account", account), _hash("known", account, place))
 
 
@@ -99,7 +99,7 @@ def _ahead(count: Count, pace: Allowance, now: int) -> int:
     return min(max(count.clear_at - now, 0), pace.at_once * pace.every)
 
 
-def _place(address: str | None) -> str:
+def place_of(address: str | None) -> str:
     """Whom an address counts for: of IPv6, a customer has a whole /64 at least."""
     if address is None:
         return ""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
 from signalpost.api.http.principals import Principal
+from signalpost.api.http.shares import Caller
 from signalpost.domain.errors import CallerError, Unavailable, Unparseable
 from signalpost.listener.source import Network, source_of
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, Receive, Scope
@@ -41,8 +42,8 @@ class Request:
         """The path as the route table has it, once one is found."""
         self.principal: Principal | None = None
         self.tenant: str | None = None
-        self.caller: tuple[int, int] | None = None
-        """The numbers of the key and of the tenant, once it has its share of the requests at work."""
+        self.caller: Caller | None = None
+        """The caller whose share of the requests at work it has; None while it has none."""
         self._scope = scope
         self._receive = receive
         # If a header is repeated, the first one counts.

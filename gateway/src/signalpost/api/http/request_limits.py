@@ -19,11 +19,11 @@ MAX_VIEWERS: Final = 64
 
 class RequestLimits(Struct, frozen=True, kw_only=True):
     at_work: Shares
-    """The requests that are at work, shared by key and tenant."""
+    """The requests that are at work, and the forms that arrive."""
     large_answers: Shares
-    """The large answers that are held until their clients have read them, shared in the same way."""
+    """The large answers that are held until their clients have read them."""
     viewers: Shares
-    """The streams that tell what changes, shared by key."""
+    """The streams that tell what changes."""
     loop: LoopShares
     """The event loop's time for requests that change nothing, shared by tenant."""
     rates: TenantRates

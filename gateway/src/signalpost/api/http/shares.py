@@ -1,36 +1,73 @@
-"""Shares a bounded number of things between callers, as attempts share slots (decision 14)."""
+"""Shares a bounded number of things between callers, as attempts share slots (decision 14): between tenants, and a
+tenant's part between its keys, members and guests. So nobody gets more by having many keys.
+
+An operator works in every tenant, and has a part of their own beside each: a tenant that takes all it can get locks no
+operator out. Requests of which it is not known yet whose they are have one part together, shared by address.
+"""
 
 from collections.abc import Hashable
+from typing import Final, NamedTuple
 
+from signalpost.api.http.principals import Principal
+from signalpost.domain.api_key import Role
 from signalpost.domain.delivery.slots import share
+from signalpost.domain.sign_in_tries import place_of
+
+NOBODY: Final = 0
+"""Stands for the id of the tenant where none is known."""
+
+
+class Caller(NamedTuple):
+    """Who holds a share."""
+
+    tenant_id: int
+    """The tenant that is asked about."""
+    holders: tuple[Hashable, ...]
+    """The holders of the parts that it counts against, the caller's own last. No two levels use the same values."""
+
+
+def caller_of(principal: Principal, tenant_id: int) -> Caller:
+    """The caller who works in a tenant."""
+    own = (tenant_id, principal.kind, principal.key_id)
+    return Caller(tenant_id, (own,) if principal.role is Role.OPERATOR else (tenant_id, own))
+
+
+def stranger(address: str | None) -> Caller:
+    """A caller of whom only the address is known."""
+    return Caller(NOBODY, (NOBODY, (NOBODY, place_of(address))))
 
 
 class Shares:
-    """A caller may take one more while it holds fewer than four times what is free, so that the next finds one."""
+    """A holder may take one more while it holds fewer than four times what is free, so that the next finds one. What is
+    free for a caller is what its tenant may still take."""
 
     def __init__(self, most: int) -> None:
         self._free = self._most = most
         self._held: dict[Hashable, int] = {}
-        """How many each caller holds."""
+        """How many each holder holds."""
 
     @property
     def taken(self) -> int:
         """How many are taken in all."""
         return self._most - self._free
 
-    def take(self, caller: Hashable) -> bool:
+    def take(self, caller: Caller) -> bool:
         """Take one for this caller. Returns False if it may hold no more."""
-        mine = self._held.get(caller, 0)
-        if not share(self._free, mine):
+        held, room = self._held, self._free
+        for holder in caller.holders:
+            room = share(room, held.get(holder, 0))
+        if not room:
             return False
-        self._held[caller] = mine + 1
+        for holder in caller.holders:
+            held[holder] = held.get(holder, 0) + 1
         self._free -= 1
         return True
 
-    def give_back(self, caller: Hashable) -> None:
-        mine = self._held[caller] - 1
-        if mine:
-            self._held[caller] = mine
-        else:
-            del self._held[caller]
+    def give_back(self, caller: Caller) -> None:
+        for holder in caller.holders:
+            left = self._held[holder] - 1
+            if left:
+                self._held[holder] = left
+            else:
+                del self._held[holder]
         self._free += 1

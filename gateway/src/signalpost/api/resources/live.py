@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
+from signalpost.api.http.shares import caller_of
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
@@ -63,7 +64,7 @@ async def follow(context: RequestContext) -> Response | Streamed:
     position = context.request.header(LAST_EVENT_ID) or query.after
     if context.request.method == "HEAD":
         return Response(200, b"", _HEADERS)
-    viewers, caller = context.services.limits.viewers, context.principal.key_id
+    viewers, caller = context.services.limits.viewers, caller_of(context.principal, context.tenant_id)
     if not viewers.take(caller):
         detail = "Too many streams are open. Close one, or poll instead."
         raise TooMany("too_many_viewers", detail, retry_after=30)
