@@ -119,6 +119,23 @@ def test_requests_beyond_the_rate_are_told_when_to_come_again_and_operators_call
     assert world.get("/v1/documents", **app).status == 200
 
 
+def test_a_tenant_at_its_rate_locks_no_operator_out_and_each_operator_has_a_rate_of_their_own(
+    make_world: Callable[..., "World"],
+) -> None:
+    world = make_world(clock=_StoppedClock())
+    make_tenant(world, "busy")
+    limit(world, "busy", requestsPerSecond=30)
+    app = make_key(world, "app", "busy")
+    assert [world.get("/v1/documents", **app).status for _ in range(31)] == [200] * 30 + [429]
+    assert [world.get("/v1/documents", **in_tenant("busy")).status for _ in range(31)] == [200] * 30 + [429]
+    another = make_key(world, "operator", "busy")
+    assert world.get("/v1/documents", **another, **in_tenant("busy")).status == 200
+    limit(world, "busy", requestsPerSecond=1)
+    last = make_key(world, "operator", "busy")
+    statuses = [world.get("/v1/documents", **last, **in_tenant("busy")).status for _ in range(21)]
+    assert statuses == [200] * 20 + [429], "as many as a page of the console needs"
+
+
 def test_the_settings_limit_every_tenant_that_has_no_limit_of_its_own(make_world: Callable[..., "World"]) -> None:
     world = make_world(tenant_limits=TenantLimits(documents=1, subscriptions=0))
     world.create_document()

@@ -47,5 +47,5 @@ def test_a_node_lets_through_its_part_and_names_the_whole_limit() -> None:
     rates = TenantRates(clock, "request_rate", "requests", lambda per_second: per_second // 2)
     rates.take(1, 5)
     rates.take(1, 5)
-    with pytest.raises(TooMany, match="may make 5 requests a second"):
+    with pytest.raises(TooMany, match="At most 5 requests a second"):
         rates.take(1, 5)

@@ -11,7 +11,7 @@ from signalpost.api.http.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
-from signalpost.api.http.shares import NOBODY, caller_of
+from signalpost.api.http.shares import NOBODY, Caller, caller_of
 from signalpost.api.rendering import EVENT_HEADER
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.routing.authorization import authorize
@@ -40,6 +40,8 @@ from signalpost.runtime.own_time import OwnTime
 
 LARGE_ANSWER_BYTES: Final = 64 * 1024
 """Above this size an answer counts among those that are held until they are read."""
+OPERATORS_LEAST: Final = 20
+"""How many requests a second an operator may make in a tenant that may make fewer: a page of the console makes ten."""
 READING: Final = frozenset(("GET", "HEAD"))
 """The methods of requests that change nothing."""
 NO_ROUTE: Final = "none"
@@ -187,7 +189,7 @@ class Api:
         request.caller = caller
         try:
             if (limits := services.directory.limits_of(tenant.id)) is not None:
-                self._count_request(route, tenant.id, limits)
+                self._count_request(route, caller, limits)
             self._check_queue(route, tenant.id)
         except TooMany:
             await services.limits.refusals.turn()
@@ -198,11 +200,13 @@ class Api:
         context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
 
-    def _count_request(self, route: Route, tenant_id: int, limits: TenantLimits) -> None:
-        """Raises TooMany where the tenant has sent as many requests as it may in this second. Calls that only operators
-        may make are not counted, because an operator may have to raise the limit."""
-        if limits.requests_per_second is not None and route.roles != OPERATOR:
-            self._services.limits.rates.take(tenant_id, limits.requests_per_second)
+    def _count_request(self, route: Route, caller: Caller, limits: TenantLimits) -> None:
+        """Raises TooMany where as many requests were sent in this second as may be, by the tenant or by an operator in
+        it. Calls that only operators may make are not counted, because an operator may have to raise the limit."""
+        most = limits.requests_per_second
+        if most is not None and route.roles != OPERATOR:
+            group, *own = caller.holders
+            self._services.limits.rates.take(group, most if own else max(most, OPERATORS_LEAST))
 
     def _check_queue(self, route: Route, tenant_id: int) -> None:
         """Refuses a change before its body is read where too many wait. Raises TooMany."""

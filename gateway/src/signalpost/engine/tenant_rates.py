@@ -1,7 +1,7 @@
 """How often tenants do something that is limited: no more often in any second than they may."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import ceil
 
 from signalpost.domain.delivery.rate_limit import RateLimit
@@ -11,7 +11,7 @@ from signalpost.runtime.clock import Clock
 
 
 class TenantRates:
-    """Nothing is kept of a tenant that is not limited."""
+    """The holder of a rate is a tenant, or an operator in it. Nothing is kept of a tenant that is not limited."""
 
     def __init__(self, clock: Clock, code: str, what: str, share_of: Callable[[int], int]) -> None:
         """`code` and `what` (such as "requests") tell a tenant that there were too many. `share_of` is this node's part
@@ -20,25 +20,27 @@ class TenantRates:
         self._code = code
         self._what = what
         self._share_of = share_of
-        self._of: dict[int, RateLimit] = {}
+        self._of: dict[Hashable, RateLimit] = {}
 
-    def take(self, tenant_id: int, per_second: int) -> None:
-        """Count one now. Raises TooMany, and counts nothing, where the tenant had as many as it may in this second."""
-        wait = self._wait(tenant_id, per_second)
+    def take(self, holder: Hashable, per_second: int) -> None:
+        """Count one now. Raises TooMany, and counts nothing, where the holder had as many as it may in this second."""
+        wait = self._wait(holder, per_second)
         if wait > 0:
-            detail = f"The tenant may make {per_second} {self._what} a second. Repeat this one in a moment."
+            detail = (
+                f"At most {per_second} {self._what} a second are allowed in this tenant. Repeat this one in a moment."
+            )
             raise TooMany(self._code, detail, retry_after=ceil(wait / SECOND))
 
-    async def turn(self, tenant_id: int, per_second: int) -> None:
+    async def turn(self, holder: Hashable, per_second: int) -> None:
         """Wait until there may be one more, and count it."""
-        while (wait := self._wait(tenant_id, per_second)) > 0:
+        while (wait := self._wait(holder, per_second)) > 0:
             await asyncio.sleep(wait / SECOND)
 
-    def _wait(self, tenant_id: int, per_second: int) -> int:
+    def _wait(self, holder: Hashable, per_second: int) -> int:
         """Counts one and returns 0, or returns in how many µs there may be one."""
-        rate = self._of.get(tenant_id)
+        rate = self._of.get(holder)
         if rate is None:
-            rate = self._of[tenant_id] = RateLimit()
+            rate = self._of[holder] = RateLimit()
         now = self._clock.steady()
         wait = rate.earliest(self._share_of(per_second), now) - now
         if wait > 0:
