@@ -66,6 +66,13 @@ def test_a_session_begins_anew_at_each_sign_in_and_ends_at_sign_out(shop: Shop) 
     assert browser.get("/console/t/default").status == 303
 
 
+def test_nobodys_form_is_waited_for_where_a_session_is_needed(shop: Shop) -> None:
+    """Whoever has no session is answered before their form has arrived."""
+    for path in ("/console/sign-out", "/console/account", "/console/t/default/keys"):
+        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nsec-fetch-site: same-origin\r\ncontent-length: 9\r\n\r\n"
+        assert shop.world.raw(head.encode() + b"d").startswith(b"HTTP/1.1 303 "), path
+
+
 def test_a_session_ends_with_its_key(shop: Shop) -> None:
     made = shop.world.send("POST", "/v1/keys", {"name": "short", "role": "viewer"}).ok(201)
     browser = Browser(shop.world).sign_in(made["key"])

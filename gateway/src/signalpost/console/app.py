@@ -40,6 +40,7 @@ from signalpost.console.live import Live
 from signalpost.console.oidc import Oidc
 from signalpost.console.page import GoOn, Page, ProofNeeded, ShownOnce, Visit
 from signalpost.console.pages import PAGES
+from signalpost.console.places import Places
 from signalpost.console.replies import EarlyReply, Replies, see_other
 from signalpost.console.shared_regions import TOLD, SharedRegions, Sight
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
@@ -101,10 +102,11 @@ class Console:
         self._public_urls = public_urls
         templates = self.templates = environment()
         self._replies = Replies(templates, services.off_loop)
-        self._front = Front(services, self._replies, public_urls, ROOT, self._route)
+        places = Places(services, self._replies)
+        self._front = Front(services, self._replies, places, public_urls, ROOT, self._route)
         self._sessions = services.sessions
         self._credentials = Credentials(services)
-        self._sign_in = SignIn(services, self._replies, self._credentials)
+        self._sign_in = SignIn(services, self._replies, self._credentials, places)
         self._accounts = Accounts(services, self._replies, self._sign_in, self._credentials)
         self._oidc: Oidc | None = None
         if provider is not None:

@@ -12,6 +12,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import is_own_host, is_same_origin
+from signalpost.console.places import Places
 from signalpost.console.replies import EarlyReply, Replies
 from signalpost.domain.errors import Unavailable
 from signalpost.runtime.asgi import Receive, Scope, Send
@@ -45,19 +46,26 @@ _SAFE: Final = (
 
 class Front:
     def __init__(
-        self, services: Services, replies: Replies, public_urls: Sequence[str], root: str, route: Route
+        self, services: Services, replies: Replies, places: Places, public_urls: Sequence[str], root: str, route: Route
     ) -> None:
         """`public_urls` are where browsers reach the gateway, in addition to this machine's own names and addresses.
         `root` is the path below which `route` has its pages."""
         self._requests = services.requests
         self._replies = replies
+        self._places = places
         self._public_urls = public_urls
         self._root = root
         self._route = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
         request = Request(scope, receive)
+        try:
+            await self._answer(scope, request, receive, send)
+        finally:
+            self._places.leave(request)
+
+    async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
         route, response = await self._respond(scope, request, receive)
         seconds = time.perf_counter() - started
         self._requests.count(request.method, route, response.status, seconds)
@@ -78,6 +86,7 @@ class Front:
         path = request.own_path.rstrip("/") or self._root
         try:
             self._check(request)
+            await self._places.take(request)
             return await self._route(scope, request, path, receive)
         except EarlyReply as reply:
             return self._root, reply.response

@@ -15,7 +15,7 @@ from signalpost.api.http.response import CONTENT_TYPE, Response
 from signalpost.domain.errors import Unparseable
 
 MAX_FORM_BYTES: Final = 64 * 1024
-FORM_SECONDS: Final = 60
+FORM_SECONDS: Final = 5
 """How long a form may take to arrive."""
 _HTML: Final = (CONTENT_TYPE, "text/html; charset=utf-8")
 Form = Mapping[str, list[str]]

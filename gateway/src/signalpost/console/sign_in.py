@@ -17,6 +17,7 @@ from signalpost.api.routing.services import Services
 from signalpost.console import ROOT
 from signalpost.console.browser import browser_of, forget_cookie, is_navigation, session_token, set_cookie
 from signalpost.console.credentials import Credentials, Refused
+from signalpost.console.places import Places
 from signalpost.console.replies import EarlyReply, Replies, given, see_other
 from signalpost.domain.errors import Unauthenticated
 from signalpost.domain.sign_in import Purpose, Session, Whence
@@ -34,12 +35,13 @@ class SignedIn(NamedTuple):
 
 
 class SignIn:
-    def __init__(self, services: Services, replies: Replies, credentials: Credentials) -> None:
+    def __init__(self, services: Services, replies: Replies, credentials: Credentials, places: Places) -> None:
         self._services = services
         self._sessions = services.sessions
         self._principals = services.principals
         self._replies = replies
         self._credentials = credentials
+        self._places = places
 
     async def answer(self, request: Request, path: str) -> tuple[str, Response] | None:
         """The answer of a page with which somebody signs in or out, and which one it is; None where the path is none of
@@ -58,10 +60,11 @@ class SignIn:
         session = None if token is None else await self._sessions.find(token, Purpose.CONSOLE)
         if session is not None:
             try:
-                principal = request.principal = await self._principals.on(session.ground)
+                principal = await self._principals.on(session.ground)
             except Unauthenticated:
                 await self._sessions.end(token or "")
             else:
+                await self._places.know(request, principal)
                 return SignedIn(principal, session)
         wanted = request.own_path
         if request.method == "GET" and request.query_string:
@@ -145,9 +148,9 @@ class SignIn:
     async def _out(self, request: Request) -> Response:
         if request.method != "POST":
             return see_other(ROOT)
-        everywhere = given(await self._replies.form(request), "everywhere") != ""
         session = await self._sessions.find(session_token(request) or "", Purpose.CONSOLE)
         if session is not None:
+            everywhere = given(await self._replies.form(request), "everywhere") != ""
             await self._end(request, session, everywhere=everywhere)
         return see_other(SIGN_IN, forget_cookie())
 

@@ -24,6 +24,7 @@ from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.front import Front
 from signalpost.console.page import Page, ShownOnce, Visit
+from signalpost.console.places import Places
 from signalpost.console.portal import ENTER, ROOT
 from signalpost.console.portal.entry import Guest, PortalEntry, framed_by
 from signalpost.console.portal.pages import PAGES
@@ -47,8 +48,9 @@ class Portal:
         self._services = services
         self._public_urls = public_urls
         self._replies = Replies(templates, services.off_loop, "portal/error.html")
-        self._front = Front(services, self._replies, public_urls, ROOT, self._route)
-        self._entry = PortalEntry(services, self._replies)
+        places = Places(services, self._replies)
+        self._front = Front(services, self._replies, places, public_urls, ROOT, self._route)
+        self._entry = PortalEntry(services, self._replies, places)
         self._pages = PathTable({f"{ROOT}{page.path}": page for page in pages})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

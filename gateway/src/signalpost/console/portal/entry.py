@@ -14,6 +14,7 @@ from signalpost.api.routing.services import Services
 from signalpost.commands.portal_links import OpenPortalLink
 from signalpost.console.browser import cookie_of, is_navigation
 from signalpost.console.front import policy
+from signalpost.console.places import Places
 from signalpost.console.portal import ROOT
 from signalpost.console.replies import EarlyReply, Replies, see_other
 from signalpost.domain.audit import Actor
@@ -30,10 +31,11 @@ class Guest(NamedTuple):
 
 
 class PortalEntry:
-    def __init__(self, services: Services, replies: Replies) -> None:
+    def __init__(self, services: Services, replies: Replies, places: Places) -> None:
         self._services = services
         self._sessions = services.sessions
         self._replies = replies
+        self._places = places
 
     async def who(self, request: Request) -> Guest:
         """Who asks. Raises EarlyReply where nobody is in, and Unavailable."""
@@ -41,10 +43,11 @@ class PortalEntry:
         session = None if token is None else await self._sessions.find(token, Purpose.PORTAL)
         if session is not None:
             try:
-                principal = request.principal = await self._services.principals.on(session.ground)
+                principal = await self._services.principals.on(session.ground)
             except Unauthenticated:
                 await self._sessions.end(token or "")
             else:
+                await self._places.know(request, principal)
                 if principal.portal is not None:
                     return Guest(principal, principal.portal)
         raise EarlyReply(self.ended(401))

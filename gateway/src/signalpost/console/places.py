@@ -1,0 +1,52 @@
+"""Places at work for pages: whoever has one open, or sends a form, holds a share of the requests at work, as every call
+of the API does.
+
+    request ──▶ a share of its address ──session found──▶ a share of who is signed in ──▶ answer sent, nothing held
+
+A place is taken before anything is read of a body. So whoever has no session holds no more than strangers may all
+together, however slowly their forms arrive.
+"""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from signalpost.api.http.principals import Principal
+from signalpost.api.http.request import Request
+from signalpost.api.http.shares import NOBODY, Caller, caller_of, stranger
+from signalpost.api.routing.services import Services
+from signalpost.console.replies import EarlyReply, Replies
+
+_RETRY_AFTER: Final = ("retry-after", "1")
+
+
+class Places:
+    def __init__(self, services: Services, replies: Replies) -> None:
+        self._limits = services.limits
+        self._proxies = services.trusted_proxies
+        self._replies = replies
+
+    async def take(self, request: Request) -> None:
+        """Take a place for a request of which only the address is known. Raises EarlyReply if there is none."""
+        await self._take(request, stranger(request.source(self._proxies)))
+
+    async def know(self, request: Request, who: Principal) -> None:
+        """Count a request's place as that of somebody who is signed in. Raises EarlyReply if they have too many."""
+        self.leave(request)
+        request.principal = who
+        await self._take(request, caller_of(who, NOBODY if who.tenant_id is None else who.tenant_id))
+
+    def leave(self, request: Request) -> None:
+        """Give back the place of a request, if it has one."""
+        if request.caller is not None:
+            self._limits.at_work.give_back(request.caller)
+            request.caller = None
+
+    async def _take(self, request: Request, caller: Caller) -> None:
+        if not self._limits.at_work.take(caller):
+            await self._limits.over_share.turn()
+            page = self._replies.error(
+                429, "Too much at once", "Too many pages and forms of yours are under way. Try again in a moment."
+            )
+            raise EarlyReply(replace(page, headers=(*page.headers, _RETRY_AFTER)))
+        request.caller = caller
