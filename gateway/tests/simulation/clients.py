@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from gateway.tests.bodies import document_patch, new_document, snapshot, subscription_patch, subscription_request
-from gateway.tests.simulation.history import CallStatus, Change, ClientCall, Entry, Resend, Secrets, Skipped, Subscriber
+from gateway.tests.simulation.history import CallStatus, ClientCall, Entry, Resend, Secrets, Skipped, Subscriber
 from gateway.tests.world.process import LINKS
+from gateway.tests.world.timeline import Change
 
 from signalpost.api.rendering import respond
 from signalpost.commands.command import Command, IdempotencyKey

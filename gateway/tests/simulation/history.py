@@ -4,20 +4,18 @@ All of it is public: a client or a receiver could have written it down. It says 
 client was not told when its change took place, every value that may have held is kept (`Timeline`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 from gateway.tests.world.network import SentRequest
+from gateway.tests.world.timeline import Change, Timeline
 
 from signalpost.api.http.response import Response
 from signalpost.commands.command import Command
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import EventType
-
-V = TypeVar("V")
-
 
 # --- What clients asked for -------------------------------------------------------------------------------------------
 
@@ -74,51 +72,7 @@ class ClientCall:
         return f"{self.kind} {self.marker}".rstrip()
 
 
-# --- What may have been when ------------------------------------------------------------------------------------------
-
-
-class Change(Generic[V]):
-    """A value that holds from somewhere between two marks on. Marks are times or sequences."""
-
-    __slots__ = ("begun", "done", "value")
-
-    def __init__(self, value: V, begun: float, done: float | None) -> None:
-        self.value = value
-        self.begun = begun
-        self.done = done
-        """None as long as it is not known to hold."""
-
-
-class Timeline(Generic[V]):
-    """The values of something that changes, and when each of them may have held."""
-
-    def __init__(self, value: V, mark: float) -> None:
-        self.changes = [Change(value, mark, mark)]
-
-    def begin(self, value: V, mark: float) -> Change[V]:
-        change = Change(value, mark, None)
-        self.changes.append(change)
-        return change
-
-    def at(self, mark: float) -> list[V]:
-        """All values that may have held at a mark."""
-        values = []
-        for change in reversed(self.changes):
-            if change.begun <= mark:
-                values.append(change.value)
-                if change.done is not None and change.done <= mark:
-                    break
-        return values
-
-    def surely(self, value: V, mark: float) -> bool:
-        return all(possible == value for possible in self.at(mark))
-
-    def ever(self) -> Iterator[V]:
-        return (change.value for change in self.changes)
-
-    @property
-    def last(self) -> V:
-        return self.changes[-1].value
+# --- Subscriptions ----------------------------------------------------------------------------------------------------
 
 
 class Secrets(NamedTuple):

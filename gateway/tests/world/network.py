@@ -36,6 +36,8 @@ class Reply(NamedTuple):
     """The header of that name."""
     asked_for: float = 0.0
     """The seconds of waiting that `retry_after` surely asks for."""
+    body: bytes = b""
+    """What the answer says."""
 
 
 BROKEN = Reply(status=500)
@@ -257,6 +259,7 @@ def _outcome(reply: Reply, wall: int) -> Outcome:
         failure=reply.failure or (None if is_success else Failure.STATUS),
         status=reply.status,
         retry_after=reply.retry_after if reply.status in ASKS_TO_WAIT else None,
+        answer=reply.body,
         started_at=wall,
         elapsed_us=round(reply.after * SECOND),
     )

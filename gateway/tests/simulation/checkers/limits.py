@@ -5,8 +5,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from gateway.tests.simulation.checkers import Checker
-from gateway.tests.simulation.history import Change
 from gateway.tests.world.network import SentRequest
+from gateway.tests.world.timeline import Change
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.process import SimulatedProcess

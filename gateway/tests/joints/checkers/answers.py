@@ -1,0 +1,63 @@
+"""A retry by hand and a replay are answered as the model says."""
+
+from gateway.tests.joints.checkers import Checker
+from gateway.tests.joints.history import Asked
+from gateway.tests.world.model import sayings
+from gateway.tests.world.model.conditions import is_met
+from gateway.tests.world.model.log import LoggedEvent
+from gateway.tests.world.model.wishes import Again, Wish
+
+
+class Answers(Checker):
+    def resent(self, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None) -> None:
+        if True in wish.deleted.between(again.begun, asked.done_at):
+            return
+        if event is not None:
+            self._check_retry(wish, again, asked, event)
+        elif asked.is_done:
+            self._check_count(wish, again, asked)
+
+    def _check_retry(self, wish: Wish, again: Again, asked: Asked, event: LoggedEvent) -> None:
+        assert asked.answer is not None
+        status = asked.answer.status
+        if event.document_id in self.world.model.erased or wish.wants_type(event) is not True:
+            return
+        wants = {is_met(when, event.document, event.before) for when in wish.when.between(again.begun, asked.done_at)}
+        if wants == {False} and status != 409:
+            self.world.fail("retry of refused", f"{asked}: {sayings.CHANGE_WHEN}")
+        is_active = set(wish.status.between(again.begun, asked.done_at)) == {"active"}
+        if wants == {True} and is_active and event.sequence > wish.starts_after and status != 202:
+            self.fail(f"{asked}, although it is wanted: {asked.answer.body.decode()}")
+
+    def _check_count(self, wish: Wish, again: Again, asked: Asked) -> None:
+        assert asked.answer is not None
+        count = asked.answer.json["count"]
+        covered = [event for event in self.world.log.events if again.covers(event)]
+        most = [event for event in covered if self._may_be_resent(wish, again, event, asked.done_at)]
+        if count > len(most):
+            self.world.fail("count", f"{asked} counts {count}, and may send {[event.sequence for event in most]}")
+        least = [event for event in covered if self._surely_is_resent(wish, again, event, asked.done_at)]
+        if count < len(least):
+            self.world.fail("count", f"{asked} counts {count}, and must send {[event.sequence for event in least]}")
+
+    def _may_be_resent(self, wish: Wish, again: Again, event: LoggedEvent, at: float) -> bool:
+        if event.sequence <= wish.starts_after or wish.wants_type(event) is False:
+            return False
+        if not any(is_met(when, event.document, event.before) for when in wish.when.between(again.begun, at)):
+            return False
+        is_done = event.document_id in self.world.model.erased
+        attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
+        if again.what == "waiting":
+            return not any(each.ok and self.world.is_recorded(each) for each in attempts)
+        return again.what == "all" or is_done or any(each.ok is not True for each in attempts)
+
+    def _surely_is_resent(self, wish: Wish, again: Again, event: LoggedEvent, at: float) -> bool:
+        """Whether it was surely delivered, and nothing was asked of it since."""
+        if again.what != "all" or wish.latest_wins or event.document_id in self.world.model.erased:
+            return False
+        if not all(is_met(when, event.document, event.before) for when in wish.when.between(again.begun, at)):
+            return False
+        attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
+        others = [each for each in wish.again if each.covers(event) and each.what != again.what]
+        recorded = [each for each in attempts if each.ok and each.ended_at < again.begun - 3.0]
+        return bool(recorded) and recorded[-1] is attempts[-1] and not others

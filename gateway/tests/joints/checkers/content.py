@@ -1,0 +1,64 @@
+"""What is sent is the event itself, to where the subscription sends at that moment, with its headers, signed with its
+secrets; a connector's message is its text."""
+
+import base64
+import hashlib
+import hmac
+import json
+
+from gateway.tests.joints.checkers import Checker
+from gateway.tests.joints.history import Attempt
+from gateway.tests.world.model import sayings
+from gateway.tests.world.model.wishes import Secrets
+
+UNDER_WAY = 0.05
+"""The seconds for which a request may still be as it was before a change."""
+CLOCK = 1.0
+"""The seconds by which the end of a rotation may be off: signatures are of whole seconds."""
+
+
+class Content(Checker):
+    def sent(self, attempt: Attempt) -> None:
+        if attempt.wish.is_webhook:
+            self._check_webhook(attempt)
+        else:
+            self._check_message(attempt)
+
+    def _check_webhook(self, attempt: Attempt) -> None:
+        wish, first, at = attempt.wish, attempt.at - UNDER_WAY, attempt.at
+        if attempt.body != attempt.event.body:
+            self.fail(f"{attempt} is not the event: {attempt.body!r}")
+        if attempt.url not in wish.url.between(first, at):
+            self.fail(f"{attempt} goes to {attempt.url}")
+        if not any(headers.items() <= attempt.headers.items() for headers in wish.headers.between(first, at)):
+            self.world.fail(sayings.HEADERS.rule, f"{attempt} has other headers: {attempt.headers}")
+        if not any(_is_signed(attempt, secrets) for secrets in wish.secrets.between(first, at)):
+            self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed with other secrets")
+
+    def _check_message(self, attempt: Attempt) -> None:
+        title = attempt.event.document["title"]
+        texts = attempt.wish.text.between(attempt.at - self.world.model.slack.vendor, attempt.at)
+        said = json.loads(attempt.body)["text"]
+        if said not in [text.replace("{{ document.title }}", title) for text in texts]:
+            self.fail(f"{attempt} says {said!r}")
+
+
+def _is_signed(attempt: Attempt, secrets: Secrets) -> bool:
+    """Whether it is signed as these secrets say (C19 to C21)."""
+    may_be: list[tuple[str, ...]] = []
+    if secrets.next is None or attempt.at < secrets.until + CLOCK:
+        may_be.append((secrets.current,) if secrets.next is None else (secrets.current, secrets.next))
+    if secrets.next is not None and attempt.at > secrets.until - CLOCK:
+        may_be.append((secrets.next,))
+    return any(_fits(attempt, signing) for signing in may_be)
+
+
+def _fits(attempt: Attempt, signing: tuple[str, ...]) -> bool:
+    headers = attempt.headers
+    given = (headers["plexus-webhook-signature"], headers.get("plexus-webhook-signature-alternate"))
+    plain = tuple(hmac.new(each.encode(), attempt.body, hashlib.sha512).hexdigest() for each in signing)
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + attempt.body
+    standard = " ".join(
+        "v1," + base64.b64encode(hmac.new(each.encode(), signed, hashlib.sha256).digest()).decode() for each in signing
+    )
+    return given == (*plain, None)[:2] and headers["webhook-signature"] == standard

@@ -1,0 +1,89 @@
+"""Whoever asks the gateway for things: each call goes through the API, and is repeated with its `Idempotency-Key` until
+there is an answer, by this process or the next."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from gateway.tests.joints.documents import Documents
+from gateway.tests.joints.history import Asked
+from gateway.tests.joints.node import JointNode
+from gateway.tests.joints.owners import Owners
+
+if TYPE_CHECKING:
+    from gateway.tests.joints.joint_world import JointWorld
+
+COMES_AGAIN = (429, 503)
+"""The answers after which a client asks once more."""
+AGAIN_AFTER = 0.5
+
+
+class Clients:
+    """All of a world's. They outlive the gateway's processes."""
+
+    def __init__(self, world: "JointWorld") -> None:
+        self.world = world
+        self.random = world.random
+        self.open: dict[Asked, None] = {}
+        """Calls without an answer, to be repeated."""
+        self.acts = 0
+        self._keys = 0
+        self.documents = Documents(self)
+        self.owners = Owners(self)
+
+    async def live(self, node: JointNode) -> None:
+        """Do one thing after the other, as long as there is something to do."""
+        world = self.world
+        while self.acts < world.plan.acts:
+            await asyncio.sleep(self.random.choice(world.plan.pauses) * self.random.uniform(0.5, 1.5))
+            self.acts += 1
+            is_owner = self.random.random() < world.plan.owning
+            await (self.owners.act(node) if is_owner else self.documents.act(node))
+            await world.follow_erasures(node)
+
+    def is_busy(self, about: object) -> bool:
+        """Whether somebody waits for an answer that is about this."""
+        return any(each.about is about for each in self.open)
+
+    async def ask(self, node: JointNode, asked: Asked) -> None:
+        """Call the API until there is an answer that tells the outcome."""
+        self._keys += 1
+        asked.key = f"key-{self._keys}"
+        asked.begun = self.world.time.now
+        self.open[asked] = None
+        self.world.trace(f"asks: {asked}")
+        await self._until_answered(node, asked)
+
+    async def ask_again(self, node: JointNode) -> None:
+        """Repeat whatever has no answer yet."""
+        for asked in list(self.open):
+            await self._until_answered(node, asked)
+
+    async def _until_answered(self, node: JointNode, asked: Asked) -> None:
+        while True:
+            answer = await node.call(
+                asked.method,
+                asked.path,
+                asked.body,
+                headers={} if asked.as_it_is is not None else {"idempotency-key": asked.key},
+                as_it_is=asked.as_it_is,
+            )
+            if answer.status not in COMES_AGAIN:
+                break
+            await asyncio.sleep(AGAIN_AFTER)
+        asked.answer, asked.done_at = answer, self.world.time.now
+        del self.open[asked]
+        self.world.trace(f"answered: {asked}")
+        self.world.read_log()
+        if asked.on_done is not None:
+            asked.on_done(asked)
+        self.world.answered(asked)
+
+    async def read(self, node: JointNode, path: str) -> Any:
+        """What a GET answers."""
+        answer = await node.call("GET", path)
+        return answer.json if answer.status == 200 else None
+
+    def uuid(self) -> str:
+        """A new id."""
+        digits = f"{self.random.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

@@ -1,0 +1,367 @@
+"""Lets everything happen in a world of joints, and has the checkers look on."""
+
+import asyncio
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import apsw
+from gateway.tests.joints import plan as plans
+from gateway.tests.joints.checkers import Checker
+from gateway.tests.joints.checkers.all import CHECKERS
+from gateway.tests.joints.clients import Clients
+from gateway.tests.joints.documents import Subject
+from gateway.tests.joints.history import Asked, Attempt
+from gateway.tests.joints.node import JointNode
+from gateway.tests.joints.plan import Plan
+from gateway.tests.joints.receivers import Endpoint, JointVendor
+from gateway.tests.simulation.seeded_world import Violation
+from gateway.tests.world.folder import fresh
+from gateway.tests.world.model.log import LoggedEvent, ModelLog
+from gateway.tests.world.model.verdicts import Model, Slack
+from gateway.tests.world.model.wishes import Again, Wish
+from gateway.tests.world.network import SentRequest, VendorCall, VendorReply
+from gateway.tests.world.store import StoreFaults
+from gateway.tests.world.vendors import HOST, KINDS, TOKEN_PATH
+from gateway.tests.world.virtual_time import BEGINNING
+from gateway.tests.world.world import World
+
+from signalpost.domain.event import EventType
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.settings import EngineSettings
+from signalpost.store.sqlite.codec import unpack_uuid
+
+TENANT = 1
+TRACED = 80
+REJECTED = 422
+RECORDED_WITHIN = 3.0
+"""The seconds in which a process surely records what it learned."""
+SETTLES_WITHIN = 12 * 3_600.0
+"""The seconds in which everything must be settled once all is well: a delay may last for three hours."""
+
+
+class JointWorld(World[JointNode]):
+    def __init__(
+        self,
+        seed: int,
+        folder: Path,
+        given: Plan | None = None,
+        traced: int = TRACED,
+        counting: Callable[[str], bool] = lambda _checker: True,
+    ) -> None:
+        """`counting` says of which checkers a complaint counts."""
+        super().__init__(Random(seed))
+        self.seed = seed
+        self.plan = given or plans.draw(self.random)
+        self.path = folder / f"joints-{seed}-{id(self)}.db"
+        fresh(1).write(self.path)
+        self.destinations = KINDS
+        self.log = ModelLog()
+        self.model = Model(self.log, Slack(webhook=0.05, vendor=5.0))
+        self.clients = Clients(self)
+        self.endpoints: dict[str, Endpoint] = {}
+        self.vendor_there = JointVendor(self.plan, self.random)
+        self.attempts_of: dict[tuple[str, int], list[Attempt]] = {}
+        self.attempts = 0
+        self.counts: Counter[str] = Counter()
+        self.violation: Violation | None = None
+        self.is_healing = False
+        self.erasing: dict[str, Subject] = {}
+        """Documents whose erasure was asked for, by the erasure's id."""
+        self.node: JointNode
+        self._ended: dict[int, float] = {}
+        """When each process ended."""
+        self._counting = counting
+        self._sent: dict[SentRequest, Attempt] = {}
+        self._trace: deque[str] = deque(maxlen=traced)
+        self._connection = apsw.Connection(str(self.path))
+        self._connection.set_busy_timeout(1_000)
+        self.checkers: list[Checker] = [make(self) for make in CHECKERS]
+
+    # --- What is seen -------------------------------------------------------------------------------------------------
+
+    @property
+    def wishes(self) -> Mapping[str, Wish]:
+        return self.clients.owners.wishes
+
+    def rows(self, statement: str, *bindings: Any) -> list[Any]:
+        """The rows of a statement that somebody else carries out on the database."""
+        return self._connection.execute(statement, bindings).fetchall()
+
+    def read_log(self) -> None:
+        """Take note of the events that are in the log by now."""
+        rows = self.rows(
+            "SELECT sequence, at, id, type, document_id, body FROM event WHERE tenant_id = ? AND sequence > ?"
+            " ORDER BY sequence",
+            TENANT,
+            len(self.log.events),
+        )
+        for sequence, at, identity, kind, document_id, body in rows:
+            of, name = unpack_uuid(document_id), EventType(kind).wire
+            document = json.loads(body)["data"]["document"]
+            before = self.log.before(of, name == "documentCreated")
+            event = LoggedEvent(
+                sequence, unpack_uuid(identity), name, of, (at - BEGINNING) / SECOND, self.time.now, body, document,
+                before,
+            )  # fmt: skip
+            self.log.add(event)
+            for each in self.checkers:
+                each.logged(event)
+
+    def trace(self, what: object) -> None:
+        self._trace.append(f"{self.time.now:14.3f}  {what}")
+
+    def fail(self, checker: str, message: str) -> None:
+        if self.violation is None and self._counting(checker):
+            self.violation = Violation(f"{checker}: {message}")
+
+    def judge(self) -> None:
+        """Raise Violation if a checker has found one."""
+        if self.violation is not None:
+            raise self.violation
+
+    def answered(self, asked: Asked) -> None:
+        for each in self.checkers:
+            each.answered(asked)
+
+    def retried(self, wish: Wish, event: LoggedEvent) -> None:
+        """Somebody is about to ask for a delivery once more."""
+
+    def resent(self, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None) -> None:
+        """A retry by hand or a replay was answered."""
+        for each in self.checkers:
+            each.resent(wish, again, asked, event)
+
+    def note_erasure(self, subject: Subject, asked: Asked) -> None:
+        """An erasure was answered."""
+        assert asked.answer is not None
+        self.erasing[asked.answer.json["id"]] = subject
+        self.model.erased[subject.id] = (asked.begun, float("inf"))
+
+    async def follow_erasures(self, node: JointNode) -> None:
+        """Look which erasures are done."""
+        for identity, subject in list(self.erasing.items()):
+            found = await self.clients.read(node, f"/v1/erasures/{identity}")
+            if found["state"] == "finished" and self.erasing.pop(identity, None) is not None:
+                self.trace(f"erased: {subject.word}")
+                self.model.erased[subject.id] = (self.model.erased[subject.id][0], self.time.now)
+
+    # --- What is known of attempts ------------------------------------------------------------------------------------
+
+    def is_under_way(self, attempt: Attempt) -> bool:
+        """Whether its process waits for an answer."""
+        return attempt.ok is None and attempt.process not in self._ended
+
+    def is_recorded(self, attempt: Attempt) -> bool:
+        """Whether its process surely had the time to record the outcome."""
+        return attempt.ok is not None and attempt.ended_at + RECORDED_WITHIN < self._ended.get(attempt.process, inf)
+
+    def may_be_over(self, wish: Wish, attempts: Sequence[Attempt]) -> bool:
+        """Whether what these attempts were for may have been delivered or given up."""
+        failed = sum(each.ok is not True for each in attempts)
+        is_done = any(each.ok or each.is_rejected for each in attempts)
+        return is_done or failed > min(len(delays) for delays in wish.delays.ever())
+
+    # --- The database, as it is on the disk ---------------------------------------------------------------------------
+
+    def raw(self) -> bytes:
+        """The bytes of the database's files."""
+        files = [self.path.with_name(f"{self.path.name}{ending}") for ending in ("", "-wal")]
+        return b"".join(each.read_bytes() for each in files if each.exists())
+
+    def tables_with(self, word: str) -> list[str]:
+        """The tables that have a word."""
+        return [
+            table
+            for (table,) in self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            if any(word in str(row) for row in self.rows(f"SELECT * FROM {table}"))
+        ]
+
+    # --- The network --------------------------------------------------------------------------------------------------
+
+    def receiver(self, host: str) -> Endpoint:
+        found = self.endpoints.get(host)
+        if found is None:
+            found = self.endpoints[host] = Endpoint(self.plan, self.random)
+            found.is_well = self.is_healing
+        return found
+
+    def vendor(self, host: str) -> "JointWorld | None":
+        return self if host == HOST else None
+
+    def answer(self, call: VendorCall) -> VendorReply:
+        """See `Vendor`."""
+        reply = self.vendor_there.answer(call)
+        if call.path == TOKEN_PATH:
+            self.trace(f"asks for a token: {reply.status}")
+            for each in self.checkers:
+                each.token_asked(call)
+            return reply
+        message = json.loads(call.body)
+        wish = self.wishes[message["text"].partition("|")[0]]
+        attempt = self._note(
+            wish, message["event"], call.process, f"https://{call.host}{call.path}", call.headers, call.body
+        )
+        is_taken = reply.failure is None and 200 <= reply.status < 300
+        attempt.is_rejected = reply.failure is None and reply.status == REJECTED
+        node = next(each for each in self.running if each.number == call.process)
+        node.loop.call_later(reply.after, self._end, attempt, is_taken, reply.status)
+        return reply
+
+    def sent(self, sent: SentRequest) -> None:
+        if sent.is_test:
+            return
+        wish = self.wishes[sent.host.partition(".")[0]]
+        self._sent[sent] = self._note(
+            wish, sent.event_id, sent.process, f"https://{sent.host}{sent.path}", sent.headers, sent.body
+        )
+
+    def ended(self, sent: SentRequest) -> None:
+        attempt = self._sent.pop(sent, None)
+        if attempt is not None and not sent.is_cut:
+            self._end(attempt, sent.is_delivered, sent.outcome)
+
+    def _note(self, wish: Wish, event_id: str, process: int, url: str, headers: dict[str, str], body: bytes) -> Attempt:
+        self.read_log()
+        event = next(each for each in reversed(self.log.events) if each.id == event_id)
+        attempt = Attempt(wish, event, self.time.now, process, url, headers, body)
+        self.attempts += 1
+        self.trace(f"sends {attempt}")
+        for each in self.checkers:
+            each.sent(attempt)
+        self.attempts_of.setdefault((wish.name, event.sequence), []).append(attempt)
+        return attempt
+
+    def _end(self, attempt: Attempt, is_taken: bool, why: object) -> None:
+        attempt.ok, attempt.ended_at = is_taken, self.time.now
+        self.trace(f"ended {attempt} {'' if is_taken else why}")
+        for each in self.checkers:
+            each.ended(attempt)
+
+    def unhandled(self, process: JointNode, context: dict[str, Any]) -> None:
+        self.fail("defects", f"an error that nobody handles: {context}")
+
+    def database_broke(self, process: JointNode, error: BaseException) -> None:
+        self.fail("defects", f"the database broke: {error!r}")
+
+    def logged(self, line: str) -> None:
+        for each in self.checkers:
+            each.line(line)
+
+    def work_seconds(self) -> float:
+        """How long a thread takes for a piece of work."""
+        return self.random.random() * self.plan.commit_seconds
+
+    # --- What happens -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Let everything happen. Raises Violation."""
+        self.start()
+        for _ in range(self.plan.kills):
+            self._live(self.plan.acts * max(self.plan.pauses) / (self.plan.kills + 1))
+            self.kill()
+            self.time.now += self.random.choice(self.plan.downtimes)
+            self.start()
+        self._live(None)
+        self._heal()
+
+    def start(self) -> None:
+        """Start a process."""
+        self.node = JointNode(self, StoreFaults(), EngineSettings(disable_after_days=0))
+        self.trace(f"process {self.node.number} starts")
+        self.node.clients.append(self.node.loop.create_task(self._serve(self.node)))
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.counts["kill"] += 1
+        self.trace(f"process {self.node.number} is killed")
+        self.node.kill()
+        self._ended[self.node.number] = self.time.now
+        self._sent.clear()
+
+    async def _serve(self, node: JointNode) -> None:
+        await node.start()
+        await self.clients.ask_again(node)
+        await self.clients.owners.begin(node)
+        await asyncio.gather(self.clients.live(node), self.clients.live(node))
+
+    def _live(self, seconds: float | None) -> None:
+        """Let the clients do what they do, to the end or for about some seconds."""
+        task = self.node.clients[0]
+        end = float("inf") if seconds is None else self.time.now + self.random.random() * seconds
+        while not task.done() and self.next_event < end:
+            self._step()
+        if task.done():
+            task.result()
+
+    def _step(self) -> None:
+        self.step()
+        self.judge()
+
+    def _finish(self, task: "asyncio.Task[None]") -> None:
+        while not task.done():
+            self._step()
+        task.result()
+        self.judge()
+
+    def _heal(self) -> None:
+        self.trace("all is well from now on")
+        self.is_healing = True
+        self.vendor_there.is_well = True
+        for endpoint in self.endpoints.values():
+            endpoint.is_well = True
+        self._finish(self.node.loop.create_task(self._settle(self.node)))
+        self._finish(self.node.loop.create_task(self._close(self.node)))
+
+    async def _settle(self, node: JointNode) -> None:
+        await self.clients.ask_again(node)
+        await self.clients.owners.resume_all(node)
+        end = self.time.now + SETTLES_WITHIN
+        wait = 1.0
+        while (unsettled := await self._unsettled(node)) is not None:
+            await self.follow_erasures(node)
+            if self.time.now > end:
+                self.fail("settling", f"still not settled: {unsettled}")
+                return
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 600.0)
+        await asyncio.sleep(30.0)
+        self.read_log()
+        for each in self.checkers:
+            await each.finished(node)
+
+    async def _unsettled(self, node: JointNode) -> str | None:
+        """What a subscription says that it has still to do; None if none does."""
+        for wish in self.wishes.values():
+            found = None if wish.deleted.last else await self.clients.read(node, f"/v1/subscriptions/{wish.id}")
+            if found is None:
+                continue
+            if found["status"] == "disabled":
+                await self.clients.owners.resume_all(node)
+                return f"{wish} was disabled"
+            health = found["health"]
+            if health["lag"] or health["oldestDueAt"] is not None:
+                return f"{wish}: {health}"
+            for replay in (await self.clients.read(node, f"/v1/subscriptions/{wish.id}/replays"))["data"]:
+                if replay["state"] == "running" or replay["waiting"]:
+                    return f"{wish}: {replay}"
+        return next(filter(None, [each.unsettled() for each in self.checkers]), None)
+
+    async def _close(self, node: JointNode) -> None:
+        await node.engine.close(6.0)
+        await node.store.close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for node in list(self.running):
+            node.kill()
+        self._connection.close()
+        for ending in ("", "-wal", "-shm"):
+            self.path.with_name(f"{self.path.name}{ending}").unlink(missing_ok=True)
+
+    def last_steps(self) -> list[str]:
+        return [f"{self.plan}", *self._trace]

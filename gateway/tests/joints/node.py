@@ -1,0 +1,184 @@
+"""One process of the gateway in a world of joints, with its API: clients call it as they would over HTTP."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gateway.tests.world.process import LINKS, Machine, Process
+from gateway.tests.world.store import StoreFaults
+from gateway.tests.world.virtual_time import VirtualExecutor
+
+from signalpost.api.app import Api
+from signalpost.api.http.body_reader import BodyReader
+from signalpost.api.http.downloads import Downloads
+from signalpost.api.http.passwords import Passwords
+from signalpost.api.http.principals import Principals
+from signalpost.api.http.request_counts import RequestCounts
+from signalpost.api.http.request_limits import RequestLimits
+from signalpost.api.http.sessions import BrowserSessions
+from signalpost.api.http.shared_rendering import SharedRendering
+from signalpost.api.http.sign_in_tries import SignInTries
+from signalpost.api.routes import OPEN_ROUTES, ROUTES
+from signalpost.api.routing.services import Services
+from signalpost.domain.consent import Tickets
+from signalpost.domain.delivery import retry
+from signalpost.engine.attention_counts import AttentionCounts
+from signalpost.engine.maintenance.eraser import Eraser
+from signalpost.engine.maintenance.master_key_change import MasterKeyChange
+from signalpost.engine.other_nodes import OtherNodes
+from signalpost.engine.settings import EngineSettings
+from signalpost.files.content_types import KINDS
+from signalpost.files.folder import Folder
+from signalpost.runtime.asgi import Message
+from signalpost.sender.addresses import Guard
+from signalpost.store.fleet import ALONE, SHARED
+from signalpost.store.vault import CONSENTS
+
+if TYPE_CHECKING:
+    from gateway.tests.joints.joint_world import JointWorld
+
+OPERATOR_KEY = "sp_" + "o" * 43
+CONNECTIONS = 1_000
+PUBLIC_URL = "https://gateway.example"
+
+
+class Answer(NamedTuple):
+    """What a client is answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class _NoKeySource:
+    """Master keys do not change in these worlds."""
+
+    name = "MASTER_KEY"
+
+    def read(self) -> tuple[bytes, ...]:
+        return (bytes(32),)
+
+    def add(self) -> tuple[bytes, ...]:
+        raise NotImplementedError
+
+
+class JointNode(Process):
+    """A running gateway with its API."""
+
+    world: "JointWorld"
+
+    def __init__(self, world: "JointWorld", faults: StoreFaults, settings: EngineSettings) -> None:
+        terms = SHARED if world.plan.nodes > 1 else ALONE
+        super().__init__(world, world.path, Machine(faults, world.work_seconds, terms=terms), settings)
+        self.clients: list[asyncio.Task[None]] = []
+        self.has_started = False
+        self.is_stopping = False
+        self.api: Api | None = None
+        self.services: Services | None = None
+
+    async def start(self) -> None:
+        """Start what `Gateway` starts."""
+        await self.engine.start()
+        tickets = Tickets(await self.store.data_keys.signing(CONSENTS))
+        self.services = self._services(self.world.path.parent / "files", tickets)
+        self.api = Api(self.services, ROUTES, OPEN_ROUTES)
+        eraser = Eraser(self.store, self.services.files, self.engine.lanes, self.clock, self.engine.erasures_asked)
+        self.clients.append(self.loop.create_task(eraser.run()))
+        self.has_started = True
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        key: str = OPERATOR_KEY,
+        as_it_is: bytes | None = None,
+    ) -> Answer:
+        """Call the API as a client does. `as_it_is` is a body that is no JSON."""
+        content = as_it_is if as_it_is is not None else b"" if body is None else json.dumps(body).encode()
+        sent = False
+        started: dict[str, Any] = {}
+        parts: list[bytes] = []
+        path, _, query = path.partition("?")
+        media_type = "application/x-ndjson" if as_it_is is not None else "application/json"
+        given = {
+            "authorization": f"Bearer {key}", "content-length": str(len(content)), "content-type": media_type,
+            **(headers or {}),
+        }  # fmt: skip
+        scope = {
+            "type": "http", "method": method, "path": path, "raw_path": path.encode(),
+            "query_string": query.encode(), "headers": [(name.encode(), text.encode()) for name, text in given.items()],
+        }  # fmt: skip
+
+        async def receive() -> Message:
+            nonlocal sent
+            if sent:
+                await asyncio.get_running_loop().create_future()
+            sent = True
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                started.update(message)
+            else:
+                parts.append(message["body"])
+
+        assert self.api is not None
+        await self.api(scope, receive, send)
+        found = {name.decode(): text.decode() for name, text in started["headers"]}
+        return Answer(started["status"], found, b"".join(parts))
+
+    def _services(self, folder: Path, tickets: Tickets) -> Services:
+        engine, clock, store, world = self.engine, self.clock, self.store, self.world
+        thread, secret_bytes = VirtualExecutor(), world.random.randbytes
+        files = Folder(folder, thread, secret_bytes)
+        return Services(
+            store=store,
+            engine=engine,
+            directory=engine.directory,
+            lane_views=engine.lanes.views,
+            attention_counts=AttentionCounts(engine.directory, engine.lanes.views, clock, thread),
+            clock=clock,
+            random_bits=world.random.getrandbits,
+            secret_bytes=secret_bytes,
+            principals=Principals(
+                OPERATOR_KEY,
+                engine.key,
+                clock.wall,
+                engine.key_uses.note,
+                store.access.member,
+                store.access.portal_link,
+            ),
+            sessions=BrowserSessions(store.sign_ins, clock.wall, secret_bytes),
+            passwords=Passwords(thread, secret_bytes),
+            off_loop=thread,
+            sign_in_tries=SignInTries(store.sign_ins, clock.wall),
+            links=LINKS,
+            files=files,
+            file_kinds=frozenset(KINDS),
+            downloads=Downloads(files),
+            requests=RequestCounts(),
+            destinations=world.destinations,
+            guard=Guard((), ()),
+            tickets=tickets,
+            master_key=MasterKeyChange(store, _NoKeySource(), {}),
+            public_url=PUBLIC_URL,
+            database="sqlite",
+            settings=(),
+            retry_delays=retry.DELAYS,
+            limits=RequestLimits.of_connections(CONNECTIONS, clock, engine.share_of),
+            other_nodes=OtherNodes(store.stats, clock, engine.revisions),
+            metrics=SharedRendering(clock),
+            trusted_proxies=(),
+            body_reader=BodyReader(thread, lambda: 0.0),
+            idle_seconds=60.0,
+            warnings=(),
+        )

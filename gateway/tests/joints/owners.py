@@ -1,0 +1,330 @@
+"""Owners of subscriptions, and customers in the portal: what they ask for, and what they know of it."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from gateway.tests.joints.history import Asked
+from gateway.tests.joints.node import JointNode
+from gateway.tests.world.model.log import LoggedEvent
+from gateway.tests.world.model.wishes import Again, Condition, Secrets, Skip, Wait, Wish
+from gateway.tests.world.timeline import Change, Timeline
+
+if TYPE_CHECKING:
+    from gateway.tests.joints.clients import Clients
+
+TYPES = ("documentCreated", "documentUpdated", "documentDeleted")
+DELAYS: tuple[tuple[int, ...], ...] = ((10, 60, 300), (10, 60, 300), (), (1, 2, 4, 8))
+CONDITIONS: tuple[Mapping[str, Any], ...] = (
+    {"field": "document.additionalFacts.x", "is": 1},
+    {"field": "document.additionalFacts.x", "is": True},
+    {"field": "document.additionalFacts.x", "isNot": 1},
+    {"field": "document.additionalFacts.x", "in": [0, 2]},
+    {"field": "document.additionalFacts.x", "notIn": [False, True]},
+    {"field": "document.additionalFacts.x", "exists": True},
+    {"field": "document.additionalFacts.x", "atLeast": 1},
+    {"field": "document.contractValue", "above": 10},
+    {"field": "document.contractValue", "atMost": 10.5},
+    {"field": "document.type", "is": "NDA"},
+    {"field": "document.type", "startsWith": "let"},
+    {"field": "document.status", "isNot": "other"},
+    {"field": "document.title", "contains": "2"},
+)
+CHANGES: tuple[Mapping[str, Any], ...] = (
+    {"field": "document.additionalFacts.x", "changed": True},
+    {"field": "document.additionalFacts.x", "changedTo": 1},
+    {"field": "document.additionalFacts.x", "changedFrom": True},
+    {"field": "document.title", "changed": True},
+    {"field": "document.contractValue", "changed": False},
+    {"field": "document.type", "changedTo": "NDA"},
+    {"field": "before.type", "is": "letter"},
+)
+KINDS = ("fake", "setting")
+"""The kinds of connectors: one sends messages, the other sets values."""
+SIGN_IN = {"signIn": "grant"}
+
+
+class Owners:
+    def __init__(self, clients: "Clients") -> None:
+        self._clients = clients
+        self._world = clients.world
+        self._random = clients.random
+        self.wishes: dict[str, Wish] = {}
+        self.connections: dict[str, str] = {}
+        """The ids of the connections to the vendor, by kind."""
+
+    # --- New ones -----------------------------------------------------------------------------------------------------
+
+    async def begin(self, node: JointNode) -> None:
+        """Make the first subscriptions, unless that was done."""
+        plan = self._world.plan
+        for kind in KINDS if plan.connectors else ():
+            if kind not in self.connections:
+                await self._clients.ask(node, self._connect(kind))
+        for number in range(len(self.wishes), plan.webhooks + plan.connectors):
+            await self._subscribe(node, is_webhook=number < plan.webhooks)
+
+    def _connect(self, kind: str) -> Asked:
+        def learn(asked: Asked) -> None:
+            assert asked.answer is not None, asked
+            assert asked.is_done, asked.answer
+            self.connections[kind] = asked.answer.json["id"]
+
+        body = {"kind": kind, "name": f"vendor of {kind}", "config": SIGN_IN}
+        return Asked(f"connect {kind}", "POST", "/v1/connections", body, about=self, on_done=learn)
+
+    async def _subscribe(self, node: JointNode, *, is_webhook: bool) -> None:
+        random, now = self._random, self._world.time.now
+        name = f"s{len(self.wishes)}"
+        types = random.choice((TYPES, TYPES, TYPES[1:], TYPES[:2], (random.choice(TYPES),)))
+        when, after = self._when(), self._wait()
+        ordering, delays = random.choice(("loose", "loose", "strict")), random.choice(DELAYS)
+        kind = "webhook" if is_webhook else random.choice(KINDS)
+        body: dict[str, Any] = {
+            "name": name, "eventTypes": types, "ordering": ordering, "retryDelays": delays, "when": when,
+            "after": _shown(after),
+        }  # fmt: skip
+        wish = Wish(
+            name, kind, now, frozenset(types), latest_wins=kind == "setting", when=when, after=after,
+            ordering=ordering, delays=delays, url=f"https://{name}.example/1", headers={"x-of": f"{name} 1"},
+            secret=f"secret of {name}", text=f"{name}|{{{{ document.title }}}}",
+        )  # fmt: skip
+        if is_webhook:
+            body |= {"url": wish.url.last, "headers": wish.headers.last, "secret": wish.secrets.last.current}
+        else:
+            body |= {"kind": kind, "connection": self.connections[kind], "config": {"text": wish.text.last}}
+        self.wishes[name] = wish
+
+        def learn(asked: Asked) -> None:
+            assert asked.answer is not None, asked
+            assert asked.is_done, asked.answer
+            made = asked.answer.json
+            wish.id, wish.starts_after = made["id"], made["startsAfter"]
+
+        await self._clients.ask(node, Asked(f"subscribe {name}", "POST", "/v1/subscriptions", body, about=wish,
+                                            on_done=learn))  # fmt: skip
+
+    def _when(self) -> Condition:
+        random = self._random
+        if random.random() >= self._world.plan.conditions:
+            return None
+        one, other = random.choice((*CONDITIONS, *CHANGES)), random.choice((*CONDITIONS, *CHANGES))
+        return random.choice((one, one, {"not": one}, {"all": [one, other]}, {"any": [one, other]}))
+
+    def _wait(self) -> Wait | None:
+        random = self._random
+        if random.random() >= self._world.plan.delays:
+            return None
+        still = random.choice((None, random.choice(CONDITIONS)))
+        return Wait(random.choice(self._world.plan.waits), still)
+
+    # --- Changes ------------------------------------------------------------------------------------------------------
+
+    async def act(self, node: JointNode) -> None:
+        """Ask for something about some subscription."""
+        random = self._random
+        idle = [each for each in self.wishes.values() if each.id and not self._clients.is_busy(each)]
+        if not idle:
+            return
+        wish = random.choice([each for each in idle if not each.deleted.last] or idle)
+        acts = {
+            self._retype: 2, self._rewhen: 3, self._rewait: 3, self._pause: 2, self._resume: 5, self._retry: 8,
+            self._replay: 4, self._replay_many: 1, self._reorder: 1, self._move: 2, self._rotate: 2, self._promote: 1,
+            self._remove: 0.2,
+        }  # fmt: skip
+        await random.choices(list(acts), list(acts.values()))[0](node, wish)
+
+    async def _patch(
+        self, node: JointNode, wish: Wish, what: str, body: Mapping[str, Any], *changes: Callable[[], Change[Any]]
+    ) -> None:
+        """Change a subscription. Each of `changes` begins what the model knows of it."""
+        begun = [begin() for begin in changes]
+        asked = Asked(
+            f"{what} {wish}", "PATCH", f"/v1/subscriptions/{wish.id}", body, about=wish,
+            on_done=partial(self._settle, wish, begun),
+        )  # fmt: skip
+        await self._clients.ask(node, asked)
+
+    def _settle(self, wish: Wish, changes: list[Change[Any]], asked: Asked) -> None:
+        for change in changes:
+            if asked.is_done:
+                change.done = len(self._world.log.events) if change in wish.types.changes else asked.done_at
+            else:
+                _void(wish, change)
+
+    def _begin(self, timeline: Timeline[Any], value: Any) -> Callable[[], Change[Any]]:
+        return lambda: timeline.begin(value, self._world.time.now)
+
+    async def _retype(self, node: JointNode, wish: Wish) -> None:
+        types = self._random.sample(TYPES, self._random.choice((1, 2, 3)))
+        self._world.read_log()
+        last = len(self._world.log.events)
+        await self._patch(
+            node, wish, f"types {types}", {"eventTypes": types}, lambda: wish.types.begin(frozenset(types), last)
+        )
+
+    async def _rewhen(self, node: JointNode, wish: Wish) -> None:
+        when = self._random.choice((None, self._when(), wish.when.changes[0].value))
+        await self._patch(node, wish, f"when {when}", {"when": when}, self._begin(wish.when, when))
+
+    async def _rewait(self, node: JointNode, wish: Wish) -> None:
+        wait = self._random.choice((None, self._wait()))
+        await self._patch(node, wish, f"after {wait}", {"after": _shown(wait)}, self._begin(wish.after, wait))
+
+    async def _pause(self, node: JointNode, wish: Wish) -> None:
+        await self._patch(node, wish, "pause", {"status": "paused"}, self._begin(wish.status, "paused"))
+
+    async def _resume(self, node: JointNode, wish: Wish) -> None:
+        if wish.status.last == "active":
+            return
+        resumed = self._begin(wish.status, "active")
+        if self._random.random() < 0.75:
+            await self._patch(node, wish, "resume", {"status": "active"}, resumed)
+            return
+        self._world.read_log()
+        least, begun = len(self._world.log.events), self._world.time.now
+
+        def settle(asked: Asked) -> None:
+            self._settle(wish, [change], asked)
+            if asked.is_done:
+                wish.skips.append(Skip(least, len(self._world.log.events), begun, asked.done_at))
+
+        change = resumed()
+        body = {"status": "active", "skipBacklog": True}
+        path = f"/v1/subscriptions/{wish.id}"
+        await self._clients.ask(node, Asked(f"skip and resume {wish}", "PATCH", path, body, about=wish, on_done=settle))
+
+    async def _reorder(self, node: JointNode, wish: Wish) -> None:
+        ordering = "loose" if wish.ordering.last == "strict" else "strict"
+        await self._patch(node, wish, ordering, {"ordering": ordering}, self._begin(wish.ordering, ordering))
+
+    async def _move(self, node: JointNode, wish: Wish) -> None:
+        """Another URL and other headers, or another text."""
+        number = self._random.randrange(1, 10_000)
+        if not wish.is_webhook:
+            text = f"{wish}|{{{{ document.title }}}} {number}"
+            await self._patch(node, wish, "reword", {"config": {"text": text}}, self._begin(wish.text, text))
+            return
+        url, headers = f"https://{wish}.example/{number}", {"x-of": f"{wish} {number}"}
+        await self._patch(
+            node, wish, f"move to {number}", {"url": url, "headers": headers}, self._begin(wish.url, url),
+            self._begin(wish.headers, headers),
+        )  # fmt: skip
+
+    async def _rotate(self, node: JointNode, wish: Wish) -> None:
+        if not wish.is_webhook:
+            return
+        before, hours = wish.secrets.last, self._random.choice((0, 1, 24))
+        made = f"secret {self._random.getrandbits(32):x}"
+        current = before.current if before.next is None or self._world.time.now < before.until else before.next
+        until = self._world.time.now + hours * 3_600
+        after = Secrets(made) if hours == 0 else Secrets(current, made, until)
+        change = wish.secrets.begin(after, self._world.time.now)
+        await self._clients.ask(
+            node,
+            Asked(
+                f"rotate {wish} {hours} h", "POST", f"/v1/subscriptions/{wish.id}/secret/rotate",
+                {"secret": made, "overlapHours": hours}, about=wish, on_done=partial(self._settle, wish, [change]),
+            ),
+        )  # fmt: skip
+
+    async def _promote(self, node: JointNode, wish: Wish) -> None:
+        before = wish.secrets.last
+        if not wish.is_webhook or before.next is None:
+            return
+        change = wish.secrets.begin(Secrets(before.next), self._world.time.now)
+        path = f"/v1/subscriptions/{wish.id}/secret/promote"
+        settle = partial(self._settle, wish, [change])
+        await self._clients.ask(node, Asked(f"promote {wish}", "POST", path, about=wish, on_done=settle))
+
+    async def _remove(self, node: JointNode, wish: Wish) -> None:
+        change = wish.deleted.begin(value=True, mark=self._world.time.now)
+        settle = partial(self._settle, wish, [change])
+        path = f"/v1/subscriptions/{wish.id}"
+        await self._clients.ask(node, Asked(f"remove {wish}", "DELETE", path, about=wish, on_done=settle))
+
+    async def resume_all(self, node: JointNode) -> None:
+        """Whatever is paused or was disabled sends again."""
+        for wish in self.wishes.values():
+            if not wish.deleted.last:
+                await self._patch(node, wish, "resume", {"status": "active"}, self._begin(wish.status, "active"))
+
+    # --- Again --------------------------------------------------------------------------------------------------------
+
+    async def _retry(self, node: JointNode, wish: Wish) -> None:
+        events = self._world.log.events[wish.starts_after :]
+        if not events:
+            return
+        event = self._random.choice(events[-20:])
+        self._world.retried(wish, event)
+        again = self._asked_again("retry", event.sequence, event.sequence)
+        path = f"/v1/subscriptions/{wish.id}/deliveries/{event.id}/retry"
+        await self._resend(node, wish, again, Asked(f"retry {event.sequence} of {wish}", "POST", path), event)
+
+    async def _replay(self, node: JointNode, wish: Wish) -> None:
+        again, body = self._some_replay()
+        what = f"replay {again.what} {again.first} to {again.last} {again.types} {again.document_id} of {wish}"
+        await self._resend(node, wish, again, Asked(what, "POST", f"/v1/subscriptions/{wish.id}/replays", body))
+
+    async def _replay_many(self, node: JointNode, _wish: Wish) -> None:
+        """Across subscriptions."""
+        again, body = self._some_replay()
+        alive = [each for each in self.wishes.values() if each.id and not each.deleted.last]
+        asked = Asked(f"replay {again.what} {again.first} to {again.last} everywhere", "POST", "/v1/replays", body)
+        for each in alive:
+            each.again.append(again)
+
+        def settle(done: Asked) -> None:
+            for each in alive:
+                each.again.remove(again)
+                if done.is_done:
+                    each.again.append(again._replace(answered=done.done_at))
+
+        asked.on_done, asked.about = settle, self
+        await self._clients.ask(node, asked)
+
+    def _some_replay(self) -> tuple[Again, dict[str, Any]]:
+        random = self._random
+        self._world.read_log()
+        last = len(self._world.log.events)
+        what: Literal["failed", "waiting", "all"] = random.choice(("failed", "failed", "waiting", "all", "all"))
+        first = random.randrange(1, last + 2)
+        again = self._asked_again(what, first, last + 1_000_000)
+        body: dict[str, Any] = {"fromSequence": first, "status": what}
+        if random.random() < 0.3:
+            again = again._replace(types=frozenset(random.sample(TYPES, 1)))
+            body["eventTypes"] = list(again.types or ())
+        if random.random() < 0.3 and last:
+            again = again._replace(document_id=random.choice(self._world.log.events).document_id)
+            body["externalId"] = again.document_id
+        return again, body
+
+    def _asked_again(self, what: Literal["retry", "failed", "waiting", "all"], first: int, last: int) -> Again:
+        return Again(what, self._world.time.now, float("inf"), first, last, None, None)
+
+    async def _resend(
+        self, node: JointNode, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None = None
+    ) -> None:
+        wish.again.append(again)
+
+        def settle(done: Asked) -> None:
+            wish.again.remove(again)
+            if done.is_done:
+                wish.again.append(again._replace(answered=done.done_at))
+            self._world.resent(wish, again, done, event)
+
+        asked.on_done, asked.about = settle, wish
+        await self._clients.ask(node, asked)
+
+
+def _void(wish: Wish, change: Change[Any]) -> None:
+    """Forget a change that was refused."""
+    for timeline in vars(wish).values():
+        if isinstance(timeline, Timeline) and change in timeline.changes:
+            timeline.changes.remove(change)
+
+
+def _shown(wait: Wait | None) -> dict[str, Any] | None:
+    if wait is None:
+        return None
+    return {"seconds": int(wait.seconds)} | ({} if wait.still is None else {"if": wait.still})

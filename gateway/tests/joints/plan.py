@@ -1,0 +1,56 @@
+"""What a world of joints is like. Drawn from its seed, before anything happens in it."""
+
+from random import Random
+from typing import NamedTuple
+
+SECOND, MINUTE, HOUR, DAY = 1.0, 60.0, 3_600.0, 86_400.0
+
+
+class Plan(NamedTuple):
+    nodes: int
+    webhooks: int
+    connectors: int
+    """How many subscriptions there are at first."""
+    documents: int
+    acts: int
+    """How many things clients do in all."""
+    pauses: tuple[float, ...]
+    """The seconds between two things that a client does."""
+    waits: tuple[float, ...]
+    """The delays that subscriptions may have, in seconds."""
+    kills: int
+    downtimes: tuple[float, ...]
+    failing: float
+    """The share of requests that endpoints and the vendor do not take."""
+    reply_after: tuple[float, ...]
+    commit_seconds: float
+    conditions: float
+    """The share of subscriptions with a condition."""
+    delays: float
+    """The share of subscriptions that wait first."""
+    owning: float
+    """The share of what clients do that is about subscriptions."""
+    erasing: float
+    """The share of what clients do to documents that erases one."""
+
+
+def draw(random: Random) -> Plan:
+    pauses = random.choice(((0.01, 0.5), (0.01, 0.5), (0.5, 20.0), (5.0, 300.0), (0.01, 30.0, HOUR)))
+    return Plan(
+        nodes=1,
+        webhooks=random.choice((1, 2, 4)),
+        connectors=random.choice((0, 1, 3)),
+        documents=random.choice((1, 3, 8)),
+        acts=random.choice((20, 60, 120)) if HOUR not in pauses else 20,
+        pauses=pauses,
+        waits=random.choice(((2.0, 20.0), (20.0, 600.0), (600.0, 3 * HOUR))),
+        kills=random.choice((0, 0, 1, 3)),
+        downtimes=random.choice(((0.0, 1.0), (1.0, MINUTE), (MINUTE, 2 * HOUR))),
+        failing=random.choice((0.0, 0.0, 0.2, 0.6)),
+        reply_after=random.choice(((0.005, 0.03), (0.02, 0.4), (0.3, 3.0))),
+        commit_seconds=random.choice((0.0002, 0.002, 0.02)),
+        conditions=random.choice((0.3, 0.8)),
+        delays=random.choice((0.0, 0.3, 0.7)),
+        owning=random.choice((0.2, 0.5)),
+        erasing=random.choice((0.0, 0.05, 0.2)),
+    )

@@ -1,0 +1,52 @@
+"""The sentences of the documentation that the model goes by. A test looks for each of them in its page."""
+
+from typing import NamedTuple
+
+
+class Saying(NamedTuple):
+    rule: str
+    """The model's name of the rule that follows from it."""
+    page: str
+    """The path below `docs/`."""
+    text: str
+
+    def __str__(self) -> str:
+        return f'"{self.text}" ({self.page})'
+
+
+_CONDITIONS = "guides/conditions-and-placeholders.md"
+_WHY = "guides/why-not-delivered.md"
+_ERASE = "guides/erase-and-restore.md"
+_CONTRACT = "contract.md"
+_DESTINATIONS = "destinations/README.md"
+_KINDS = "guides/write-a-destination.md"
+
+TYPE = Saying("type", _WHY, "`eventTypes` must have included the event's type *when the event was made*.")
+STARTS = Saying("starts", _WHY, "a subscription gets no events from before its creation.")
+WHEN = Saying(
+    "when", _CONDITIONS, "If an event does not meet it, its delivery is *skipped* and says why in a sentence."
+)
+CHANGE_WHEN = Saying("change when", _WHY, "change `when`, then retry it")
+WAIT = Saying("wait", _CONDITIONS, "The wait counts from the event, and survives restarts.")
+STILL = Saying("still", _CONDITIONS, "After the wait, `if` is checked against the document's **newest** event")
+ERASED = Saying(
+    "erased", _ERASE, "Deliveries of these events that are not sent yet, including that of the deletion, are skipped"
+)
+ERASED_FILES = Saying("erased files", _ERASE, "A search of the data directory for an erased text finds nothing.")
+NOT_IN_LOG = Saying("not in log", _ERASE, "*The gateway's log* names ids, not contents.")
+NOT_IN_AUDIT = Saying("not in audit", _ERASE, "but no secrets and nothing from documents.")
+PAUSED = Saying("paused", _WHY, "| `paused`, `disabled` | the subscription sends nothing | resume it |")
+SKIPPED = Saying("skipped", _WHY, "After `resume --skip-backlog`, events that waited at that time are never sent.")
+LATEST = Saying("latest", _KINDS, "for calls that set values, not for messages")
+DELETED = Saying("deleted", "api.md", "Delete a subscription")
+ORDER = Saying(
+    "order", _CONTRACT, "At most one event of a document is in flight to a subscription, lowest sequence first;"
+)
+STRICT = Saying("strict", _CONTRACT, "With `strict` ordering nothing overtakes.")
+EARLY = Saying("early", _CONTRACT, "A failed attempt is retried after 10 s, 60 s and 300 s, never earlier")
+ONCE = Saying("once", _CONTRACT, "One HTTPS POST per event and matching subscription.")
+AGAIN = Saying("again", _CONTRACT, "`signalpost-replay: true` marks what someone asked to have resent")
+HEADERS = Saying("headers", _CONTRACT, "Additional headers go with every request.")
+SIGNED = Saying("signed", _CONTRACT, "Every attempt, retries and replays included, is signed with the secrets in force")
+DISCONNECTED = Saying("disconnected", _DESTINATIONS, "makes the connection forget its credentials")
+UNCHANGED = Saying("unchanged", _WHY, "A change that alters no attribute")

@@ -1,0 +1,175 @@
+"""What may, must and must not be sent."""
+
+from collections.abc import Iterator
+from enum import Enum
+from math import inf
+from typing import NamedTuple
+
+from gateway.tests.world.model import sayings
+from gateway.tests.world.model.conditions import is_met
+from gateway.tests.world.model.log import LoggedEvent, ModelLog
+from gateway.tests.world.model.sayings import Saying
+from gateway.tests.world.model.wishes import Wish
+
+
+class Duty(Enum):
+    MUST = "must be delivered"
+    MUST_NOT = "must not be sent"
+    EITHER = "may be either"
+
+
+class Verdict(NamedTuple):
+    duty: Duty
+    saying: Saying | None = None
+    """The sentence that forbids it."""
+
+
+EITHER = Verdict(Duty.EITHER)
+MUST = Verdict(Duty.MUST)
+
+
+class Slack(NamedTuple):
+    """For how many seconds something that was decided before may still be under way."""
+
+    webhook: float = 0.0
+    vendor: float = 0.0
+
+    def of(self, wish: Wish) -> float:
+        return self.webhook if wish.is_webhook else self.vendor
+
+
+class Model:
+    """Says of each subscription and event whether it must come."""
+
+    def __init__(self, log: ModelLog, slack: Slack) -> None:
+        self.log = log
+        self.slack = slack
+        self.erased: dict[str, tuple[float, float]] = {}
+        """When the erasure of each document was asked for, and when it was done."""
+
+    # --- A request that was made --------------------------------------------------------------------------------------
+
+    def why_not(self, wish: Wish, event: LoggedEvent, at: float) -> Saying | None:
+        """The sentence by which no request with this event may start at this moment; None if there is none."""
+        return next(self._objections(wish, event, at, at), None)
+
+    def _objections(self, wish: Wish, event: LoggedEvent, since: float, at: float) -> Iterator[Saying]:
+        earlier = since - self.slack.of(wish)
+        if wish.deleted.at(earlier) == [True]:
+            yield sayings.DELETED
+        if event.sequence <= wish.starts_after:
+            yield sayings.STARTS
+        if wish.wants_type(event) is False:
+            yield sayings.TYPE
+        if self._is_erased(event, earlier):
+            yield sayings.ERASED
+        if "active" not in wish.status.between(earlier, at):
+            yield sayings.PAUSED
+        if self._is_skipped(wish, event, earlier):
+            yield sayings.SKIPPED
+        if not self._may_want(wish, event, earlier, at):
+            yield sayings.WHEN if wish.when.changes[0] is wish.when.changes[-1] else sayings.CHANGE_WHEN
+        if not self._may_wait_no_more(wish, event, earlier, at):
+            yield sayings.WAIT
+        if not self._may_be_still_so(wish, event, earlier, at):
+            yield sayings.STILL
+        if wish.latest_wins and self._is_overtaken(wish, event, earlier):
+            yield sayings.LATEST
+
+    def _is_erased(self, event: LoggedEvent, at: float) -> bool:
+        return event.document_id in self.erased and self.erased[event.document_id][1] < at
+
+    def _is_skipped(self, wish: Wish, event: LoggedEvent, at: float) -> bool:
+        skipped = [skip.done for skip in wish.skips if event.sequence <= skip.least and skip.done < at]
+        return bool(skipped) and not any(
+            again.covers(event) and again.what in ("retry", "failed", "all") and again.begun <= at + self.slack.of(wish)
+            for again in wish.again
+        )
+
+    def _may_want(self, wish: Wish, event: LoggedEvent, first: float, last: float) -> bool:
+        """Whether `when` may have let the event through at some moment, or when its run began."""
+        begun = self._run_began(wish, event, last)
+        return any(is_met(when, event.document, event.before) for when in wish.when.between(min(first, begun), last))
+
+    def _run_began(self, wish: Wish, event: LoggedEvent, at: float) -> float:
+        """The earliest moment at which the run that an attempt belongs to may have begun."""
+        asked = [again.begun for again in wish.again if again.begun <= at and again.covers(event)]
+        return max(asked, default=event.at) if asked else event.at
+
+    def _may_wait_no_more(self, wish: Wish, event: LoggedEvent, first: float, last: float) -> bool:
+        if any(again.covers(event) and again.begun <= last for again in wish.again):
+            return True
+        return any(wait is None or event.at + wait.seconds <= last for wait in wish.after.between(first, last))
+
+    def _may_be_still_so(self, wish: Wish, event: LoggedEvent, first: float, last: float) -> bool:
+        stills = [wait.still if wait is not None else None for wait in wish.after.between(first, last)]
+        if None in stills:
+            return True
+        return (
+            any(
+                is_met(still, newest.document, None)
+                for newest in self.log.newest(event.document_id, first, last)
+                for still in stills
+                if newest.document_id not in self.erased
+            )
+            or event.document_id in self.erased
+        )
+
+    def _is_overtaken(self, wish: Wish, event: LoggedEvent, at: float) -> bool:
+        """Whether a later event of the document was surely there and surely wanted."""
+        return any(
+            later.sequence > event.sequence
+            and later.seen_at < at
+            and wish.wants_type(later)
+            and all(is_met(when, later.document, later.before) for when in wish.when.between(event.at, inf))
+            for later in self.log.of(event.document_id)
+        )
+
+    # --- What is due --------------------------------------------------------------------------------------------------
+
+    def was_asked_again(self, wish: Wish, event: LoggedEvent, at: float) -> bool:
+        """Whether somebody had asked by then to have it sent again."""
+        return any(again.covers(event) and again.begun <= at for again in wish.again)
+
+    def is_surely_due(self, wish: Wish, event: LoggedEvent, at: float, within: float) -> bool:
+        """Whether an event was surely wanted, and its wait surely over for so many seconds."""
+        first = at - within
+        if event.seen_at > first or self.was_asked_again(wish, event, at):
+            return False
+        waits = wish.after.between(first, at)
+        is_ready = all(wait is None or event.at + wait.seconds < first for wait in waits)
+        return is_ready and self.in_the_end(wish, event, at) == MUST
+
+    # --- What must have come in the end -------------------------------------------------------------------------------
+
+    def in_the_end(self, wish: Wish, event: LoggedEvent, end: float) -> Verdict:
+        """Whether an event must have come, by its first run alone, once everything had its time."""
+        if True in wish.deleted.ever() or event.document_id in self.erased:
+            return EITHER
+        if event.sequence <= wish.starts_after:
+            return Verdict(Duty.MUST_NOT, sayings.STARTS)
+        wants = wish.wants_type(event)
+        if wants is None or any(event.sequence <= skip.most for skip in wish.skips):
+            return EITHER
+        if not wants:
+            return Verdict(Duty.MUST_NOT, sayings.TYPE)
+        meets = {is_met(when, event.document, event.before) for when in wish.when.between(event.at, end)}
+        if meets == {False}:
+            return Verdict(Duty.MUST_NOT, sayings.WHEN)
+        if len(meets) == 2:
+            return EITHER
+        if wish.latest_wins and event is not self.log.of(event.document_id)[-1]:
+            return EITHER
+        return self._after_the_wait(wish, event, end)
+
+    def _after_the_wait(self, wish: Wish, event: LoggedEvent, end: float) -> Verdict:
+        waits = wish.after.between(event.at, end)
+        begin = event.at + min(0.0 if wait is None else wait.seconds for wait in waits)
+        still = {
+            wait is None or wait.still is None or is_met(wait.still, newest.document, None)
+            for newest in self.log.newest(event.document_id, begin, end)
+            for wait in waits
+        }
+        if still == {False}:
+            return Verdict(Duty.MUST_NOT, sayings.STILL)
+        return MUST if still == {True} else EITHER

@@ -1,0 +1,113 @@
+"""Subscriptions as their owners know them: what they asked for, and from when to when each of it may have held."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from gateway.tests.world.model.log import LoggedEvent
+from gateway.tests.world.timeline import Timeline
+
+Condition = Mapping[str, Any] | None
+
+
+class Wait(NamedTuple):
+    """`after`: how long each delivery waits, and what must still be so then."""
+
+    seconds: float
+    still: Condition = None
+
+
+class Secrets(NamedTuple):
+    """What signs: the current secret and, during a rotation, the next one until it takes over."""
+
+    current: str
+    next: str | None = None
+    until: float = float("inf")
+
+
+class Again(NamedTuple):
+    """Something that was asked to be sent again: one delivery by hand, or those of a replay."""
+
+    what: Literal["retry", "failed", "waiting", "all"]
+    begun: float
+    """When it was asked for."""
+    answered: float
+    """When it was answered that it will be done."""
+    first: int
+    last: int
+    types: frozenset[str] | None
+    """Only events of these types; None for all."""
+    document_id: str | None
+    """Only events of this document; None for all."""
+
+    def covers(self, event: LoggedEvent) -> bool:
+        """Whether it is about this event."""
+        return (
+            self.first <= event.sequence <= self.last
+            and (self.types is None or event.type in self.types)
+            and self.document_id in (None, event.document_id)
+        )
+
+
+class Skip(NamedTuple):
+    """A backlog that was skipped: up to an event between `least` and `most`, at some moment from `begun` to `done`."""
+
+    least: int
+    most: int
+    begun: float
+    done: float
+
+
+class Wish:
+    """A subscription."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        at: float,
+        types: frozenset[str],
+        *,
+        latest_wins: bool = False,
+        when: Condition = None,
+        after: Wait | None = None,
+        status: str = "active",
+        ordering: str = "loose",
+        delays: tuple[int, ...] = (10, 60, 300),
+        url: str = "",
+        headers: Mapping[str, str] | None = None,
+        secret: str = "",
+        text: str = "",
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.latest_wins = latest_wins
+        """Whether its kind sets values, so that only the last event of a document counts."""
+        self.id = ""
+        self.starts_after = 0
+        self.types = Timeline(types, -1)
+        """The marks of this one are sequences; those of all others are times."""
+        self.when = Timeline(when, at)
+        self.after = Timeline(after, at)
+        self.status = Timeline(status, at)
+        self.ordering = Timeline(ordering, at)
+        self.delays = Timeline(delays, at)
+        self.url = Timeline(url, at)
+        self.headers: Timeline[Mapping[str, str]] = Timeline(headers or {}, at)
+        self.secrets = Timeline(Secrets(secret), at)
+        self.text = Timeline(text, at)
+        """What a connector sends, before its placeholders."""
+        self.deleted = Timeline(value=False, mark=at)
+        self.skips: list[Skip] = []
+        self.again: list[Again] = []
+
+    @property
+    def is_webhook(self) -> bool:
+        return self.kind == "webhook"
+
+    def wants_type(self, event: LoggedEvent) -> bool | None:
+        """Whether it asked for such an event when that was made; None if only the gateway can know."""
+        possible = {event.type in types for types in self.types.at(event.sequence - 0.5)}
+        return possible.pop() if len(possible) == 1 else None
+
+    def __repr__(self) -> str:
+        return self.name
