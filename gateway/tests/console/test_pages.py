@@ -532,7 +532,7 @@ def values_of(text: str) -> dict[str, str]:
     """What the fields of a page's forms hold, as a browser would send them."""
     held = {str(a["name"]): a.get("value") or "" for tag, a in tags(text) if tag == "input" and "name" in a}
     areas = re.findall(r'<textarea name="([^"]+)"[^>]*>([^<]*)</textarea>', text)
-    return {**held, **{name: unescape(value) for name, value in areas}}
+    return {**held, **{name: unescape(value).removeprefix("\n") for name, value in areas}}
 
 
 def test_a_connection_is_given_another_secret_and_keeps_the_rest(shop: Shop) -> None:
@@ -586,6 +586,7 @@ def test_what_a_vendor_gets_is_changed_on_the_page_of_its_subscription(shop: Sho
     assert chosen_in(browser.open(path), "when.operator")[0] == "changedTo"
     form = {"do": "change", "name": "S", "type": "documentUpdated", "ordering": "loose", "rate": "", "after": ""}
     said = {"config.text": "*{{ document.title }}*", "config.channel": "#legal", "when.field": ""}
+    said["config.oneThreadPerDocument"] = "off"
     assert browser.post(path, {**form, **said, "key": "s1"}).status == 303
     changed = world.get(api).ok()
     assert changed["config"] == {
@@ -646,6 +647,28 @@ def test_a_condition_and_a_delay_are_typed_as_rows_and_come_back(shop: Shop) -> 
     assert values_of(refused.body.decode())["after"] == "three"
     shop.world.send("PATCH", api, {"when": {"not": {"field": "document.status", "is": "paused"}}}).ok()
     assert '"not"' in browser.open(path).replace("&#34;", '"')
+
+
+def test_what_was_cleared_and_unticked_stays_so_on_the_page_that_says_what_is_wrong(shop: Shop) -> None:
+    browser = shop.browser()
+    made = {"url": "https://example.com/", "eventTypes": ["documentUpdated"], "rateLimit": 5, "name": "Limited"}
+    api = f"/v1/subscriptions/{shop.world.send('POST', '/v1/subscriptions', made).ok(201)['id']}"
+    path = api.replace("/v1", "/console/t/default")
+    refused = browser.post(path, {"do": "change", "name": "", "url": "https://example.com/", "rate": "", "type": ""})
+    assert refused.status == 422
+    held = values_of(refused.body.decode())
+    assert (held["name"], held["rate"]) == ("", "")
+    assert ticked_in(refused.body.decode()) == []
+    new = browser.post("/console/t/default/subscriptions/new", {"do": "activate", "url": "x", "type": ""})
+    assert new.status == 422
+    assert ticked_in(new.body.decode()) == []
+    assert browser.post(path, {"do": "change", "rate": ""}).status == 303
+    assert shop.world.get(api).ok()["rateLimit"] is None
+
+
+def ticked_in(text: str) -> list[str]:
+    boxes = [attributes for tag, attributes in tags(text) if tag == "input" and attributes.get("type") == "checkbox"]
+    return [str(each["value"]) for each in boxes if each.get("name") == "type" and "checked" in each]
 
 
 def test_a_kind_is_begun_without_a_recipe_previewed_and_activated(shop: Shop) -> None:
@@ -752,7 +775,9 @@ def test_a_tenant_is_made_limited_paused_resumed_and_deleted_by_its_name(shop: S
     assert browser.post(page, {"do": "limit", "documents": "10,000", "days": "7"}).status == 303
     shown = shop.world.get("/v1/tenants/northwind").ok()
     assert (shown["limits"]["documents"], shown["retentionDays"]) == (10_000, 7)
-    assert browser.post(page, {"do": "limit"}).status == 303  # what is left empty is as the settings say
+    assert browser.post(page, {"do": "limit"}).status == 303
+    assert shop.world.get("/v1/tenants/northwind").ok() == shown, "what was not sent was not edited"
+    assert browser.post(page, {"do": "limit", "documents": ""}).status == 303  # what is emptied is as the settings say
     assert shop.world.get("/v1/tenants/northwind").ok()["limits"]["documents"] is None
     assert browser.post(page, {"do": "pause"}).headers["location"].endswith("done=paused")
     assert "Nothing in it is changed or sent" in browser.open(f"{page}?done=paused")

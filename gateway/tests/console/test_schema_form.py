@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from signalpost.console.calls import CallFailed
 from signalpost.console.schema_form import schema_form
 
 SCHEMA: dict[str, Any] = {
@@ -15,6 +18,12 @@ SCHEMA: dict[str, Any] = {
         "token": {"type": "string", "writeOnly": True, "default": "never shown"},
         "maybe": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
         "amount": {"anyOf": [{"type": "string"}, {"type": "number"}]},
+        "mixed": {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "null"}]
+            },
+        },
         "list": {"type": "array", "items": {"type": "string"}},
         "map": {"type": "object", "additionalProperties": {"type": "string"}},
         "lines": {"type": "array", "items": {"type": "object", "properties": {}}},
@@ -46,17 +55,24 @@ def test_each_type_has_its_field_and_what_must_be_filled_in_comes_first() -> Non
     form = schema_form(SCHEMA, {}, "/config")
     assert {each.name: each.widget for each in form.fields} == {
         "name": "text", "list": "lines", "flag": "check", "count": "text", "long": "area", "token": "password",
-        "maybe": "text", "amount": "text", "map": "pairs", "lines": "json", "any": "json", "one": "select",
+        "maybe": "text", "amount": "text", "map": "pairs", "mixed": "pairs", "lines": "json", "any": "json",
+        "one": "select",
     }  # fmt: skip
     assert [each.name for each in form.fields][:2] == ["name", "list"]
     assert form.fields[0].pointer == "/config/name"
     assert {each.name: each.value for each in form.fields if each.value} == {"flag": "on", "count": "3"}
 
 
+def test_a_box_that_was_unticked_stays_so_on_the_page_that_says_what_is_wrong() -> None:
+    """C14: whose default is ticked, too."""
+    shown = {each.name: each.value for each in schema_form(SCHEMA, {"flag": "off"}, kept={"flag": True}).fields}
+    assert shown["flag"] == "off"
+
+
 def test_what_is_typed_becomes_json_and_what_is_left_empty_is_left_out() -> None:
     typed = {
         "name": " N ", "list": "a\n\n b", "count": "7", "map": "x = 1\ny=a=b", "lines": '[{"a": 1}]', "any": "null",
-        "amount": "{{ document.contractValue }}", "token": "",
+        "amount": "{{ document.contractValue }}", "token": "", "flag": "off",
     }  # fmt: skip
     assert schema_form(SCHEMA, typed).body(typed) == {
         "name": "N", "list": ["a", "b"], "flag": False, "count": 7, "map": {"x": "1", "y": "a=b"}, "lines": [{"a": 1}],
@@ -64,11 +80,68 @@ def test_what_is_typed_becomes_json_and_what_is_left_empty_is_left_out() -> None
     }  # fmt: skip
 
 
-def test_what_cannot_be_read_is_sent_as_it_is_for_the_api_to_refuse() -> None:
-    typed = {"name": "n", "list": "", "count": "many", "lines": "[{"}
+def test_a_number_that_is_none_is_sent_as_it_is_for_the_api_to_refuse() -> None:
+    typed = {"name": "n", "list": "", "count": "many"}
     body = schema_form(SCHEMA, typed).body(typed)
-    assert (body["count"], body["lines"]) == ("many", "[{")
+    assert body["count"] == "many"
     assert "list" not in body
+
+
+def test_what_is_no_json_or_no_pair_is_refused_where_the_api_might_take_it_for_a_text() -> None:
+    typed = {"name": "n", "any": '{"title": {{ document.title }}}', "map": "x: 1"}
+    with pytest.raises(CallFailed) as refused:
+        schema_form(SCHEMA, typed, "/config").body(typed)
+    found = {each.pointer: each.detail for each in refused.value.problem.errors or ()}
+    assert [*found] == ["/config/map", "/config/any"]
+    assert "This one has no “=”" in found["/config/map"]
+    assert found["/config/any"].startswith("This is no JSON")
+
+
+def test_numbers_truths_null_and_texts_that_look_like_them_stand_beside_each_other() -> None:
+    """What a record's fields are told: each comes back with its type."""
+    mixed = {"a": 12.5, "b": "12.5", "c": True, "d": "true", "e": None, "f": "null", "g": "a\nb", "h=": '"', "i": " x "}
+    [field] = [each for each in schema_form(SCHEMA, {}, kept={"mixed": mixed}).fields if each.name == "mixed"]
+    typed = {"name": "n", "mixed": field.value.replace("\n", "\r\n") + "\r\nj = {{ document.title }}"}
+    assert schema_form(SCHEMA, typed).body(typed)["mixed"] == {**mixed, "j": "{{ document.title }}"}
+    said = {"name": "n", "mixed": 'amount = 12.5\nis open = true\ncode = "007"', "amount": "19", "map": "n = 12"}
+    body = schema_form(SCHEMA, said).body(said)
+    assert body["mixed"] == {"amount": 12.5, "is open": True, "code": "007"}
+    assert (body["amount"], body["map"]) == (19, {"n": "12"})
+
+
+def test_only_what_was_edited_of_an_object_that_is_kept_is_read_again() -> None:
+    kept: dict[str, Any] = {
+        "name": "N",
+        "list": [],
+        "long": "a\r\nb",
+        "map": {},
+        "any": None,
+        "count": 3,
+        "maybe": None,
+    }
+    shown = {each.name: each.value for each in schema_form(SCHEMA, {}, kept=kept).fields}
+    back = {name: value.replace("\r\n", "\n").replace("\n", "\r\n") for name, value in shown.items()}
+    assert schema_form(SCHEMA, back, kept=kept).is_untouched(back)
+    assert schema_form(SCHEMA, back, kept=kept).body(back) == kept
+    assert schema_form(SCHEMA, back, kept=kept).patch(back) == {}
+    edited = {**back, "count": "4", "long": "a\r\nbc", "maybe": "m"}
+    form = schema_form(SCHEMA, edited, kept=kept)
+    assert form.body(edited) == {**kept, "count": 4, "long": "a\r\nbc", "maybe": "m"}
+    assert form.patch(edited) == {"count": 4, "long": "a\r\nbc", "maybe": "m"}
+
+
+def test_what_was_emptied_is_empty_and_not_the_default_again() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "list": {"type": "array", "items": {"enum": ["a", "b"]}, "default": ["a"]},
+            "text": {"type": "string", "default": "{{ document.title }}"},
+            "named": {"type": "string", "minLength": 1, "default": "Id"},
+            "maybe": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": "x"},
+        },
+    }
+    typed = dict.fromkeys(("list", "text", "named", "maybe"), "")
+    assert schema_form(schema, typed).body(typed) == {"list": [], "text": "", "maybe": None}
 
 
 def test_which_fields_there_are_follows_from_what_is_chosen() -> None:
@@ -89,15 +162,11 @@ def test_what_is_kept_stands_in_the_fields_and_a_secret_of_it_may_stay_empty() -
     kept = {"name": "N", "token": None, "list": ["a", "b"], "flag": False, "lines": [{"a": 1}]}
     form = schema_form(SCHEMA, {}, kept=kept)
     fields = {each.name: each for each in form.fields}
-    assert (fields["name"].value, fields["list"].value, fields["flag"].value) == ("N", "a\nb", "")
+    assert (fields["name"].value, fields["list"].value, fields["flag"].value) == ("N", "a\nb", "off")
     assert (fields["token"].value, fields["token"].required) == ("", False)
     assert "stays as it is" in fields["token"].about
-    typed = {"name": "M", "list": "", "count": "7"}
-    assert {name: value for name, value in form.patch(typed).items() if value is not None} == {
-        "name": "M", "flag": False, "count": 7,
-    }  # fmt: skip
-    assert form.patch(typed)["list"] is None
-    assert "token" not in form.patch(typed)
+    typed = {"name": "M", "list": "", "count": "7", "flag": "off", "token": ""}
+    assert form.patch(typed) == {"name": "M", "list": [], "count": 7}
 
 
 def test_nothing_is_kept_of_a_choice_that_is_made_anew() -> None:

@@ -6,13 +6,14 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
+from msgspec import UNSET
 
 from signalpost.api.app import Api
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
 from signalpost.api.routing.context import TENANT
-from signalpost.api.routing.shapes.service import Problem
+from signalpost.api.routing.shapes.service import BadField, Problem
 from signalpost.runtime.asgi import ARRIVED, Message, Receive, Scope
 
 Shape = TypeVar("Shape")
@@ -26,6 +27,25 @@ class CallFailed(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+
+
+def refused(status: int, title: str, detail: str, code: str, errors: Sequence[BadField] = ()) -> CallFailed:
+    """What a page refuses by itself, without a call."""
+    return CallFailed(
+        Problem(
+            type="about:blank",
+            title=title,
+            status=status,
+            detail=detail,
+            code=code,
+            request_id="",
+            errors=[*errors] or UNSET,
+        )
+    )
+
+
+def invalid(errors: Sequence[BadField], detail: str = "Some fields cannot be read.") -> CallFailed:
+    return refused(422, "Invalid fields", detail, "invalid", errors)
 
 
 class Calls:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from signalpost.console.drawings import words
+from signalpost.console.notation import has_break, is_untouched, read_json, shown_json
 from signalpost.domain.condition_reader import MAX_LEAVES, OPERATORS
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import BY_WIRE
@@ -107,11 +108,26 @@ def condition_form(name: str, pointer: str, condition: Any, typed: Typed) -> Con
     elif (found := _rows_of(condition)) is not None:
         join, rows = found
     else:
-        text = msgspec.json.format(msgspec.json.encode(condition), indent=2).decode()
-        return ConditionForm(name, pointer, "all", (), text)
+        return ConditionForm(name, pointer, "all", (), shown_json(condition))
     placed = [msgspec.structs.replace(row, pointer=_pointer(pointer, join, rows, at)) for at, row in enumerate(rows)]
     spare = min(SPARE_ROWS, MAX_LEAVES - len(placed))
     return ConditionForm(name, pointer, join, [*placed, *[ConditionRow()] * spare])
+
+
+def is_condition_edited(name: str, kept: Any, typed: Typed) -> bool:
+    """Whether something else was typed than the form of the condition that is kept, or UNSET, showed."""
+    if f"{name}json" not in typed and f"{name}field" not in typed:
+        return False
+    shown, now = condition_form(name, "", kept, {}), condition_form(name, "", UNSET, typed)
+    if shown.json is not None and now.json is not None:
+        return not is_untouched(now.json, shown.json, lines=True)
+    return shown.json != now.json or _filled_in(shown) != _filled_in(now)
+
+
+def _filled_in(form: ConditionForm) -> tuple[str, Sequence[ConditionRow]]:
+    """What the rows of a form say, wherever the API would say that something is wrong with them."""
+    rows = [_stripped(row) for row in form.rows if row.field]
+    return form.join if rows else "", rows
 
 
 def typed_condition(name: str, typed: Typed) -> Any:
@@ -168,6 +184,8 @@ def _scalar(row: ConditionRow, text: str) -> Any:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text
 
 
+_SHOWN: Final = frozenset(name for options in fields().values() for name, _ in options)
+"""The fields that can be chosen."""
 _TYPES: Final = {name.text: name.type for name in all_names(_A_FACT)}
 
 
@@ -194,7 +212,8 @@ def _row(leaf: Mapping[str, Any]) -> ConditionRow | None:
         row = ConditionRow(
             field, fact, operator, ", ".join(each if isinstance(each, str) else _written(each) for each in listed)
         )
-    return row if _leaf(_stripped(row)) == leaf else None
+    is_shown = field in _SHOWN and not has_break(row.value) and not has_break(fact)
+    return row if is_shown and _leaf(_stripped(row)) == leaf else None
 
 
 def _field_of(text: str) -> tuple[str, str]:
@@ -213,6 +232,6 @@ def _written(value: Any) -> str:
 def _value(text: str) -> Any:
     """What was typed as JSON; what is none is sent as it is, for the API to refuse."""
     try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        return read_json(text)
+    except ValueError:
         return text

@@ -8,7 +8,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct
 
-from signalpost.console.condition_form import ConditionForm, Typed, condition_form, typed_condition
+from signalpost.console.condition_form import (
+    ConditionForm,
+    Typed,
+    condition_form,
+    is_condition_edited,
+    typed_condition,
+)
 from signalpost.console.page import whole
 
 UNITS: Final = (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1))
@@ -45,9 +51,33 @@ class AfterForm(Struct, frozen=True):
 
 def after_form(after: Any, typed: Typed) -> AfterForm:
     """The form of a delay, as it was typed if it was, otherwise of the one that is kept or UNSET."""
-    kept = {} if after is UNSET or after is None else msgspec.to_builtins(after)
+    kept = _kept(after)
     wait = typed_duration("after", typed) if "after" in typed else duration_of(kept.get("seconds", UNSET))
     return AfterForm(wait, condition_form("still.", "/after/if", kept.get("if", UNSET), typed))
+
+
+def edited_after(after: Any, typed: Typed) -> Any:
+    """The delay that is kept, or UNSET, with what was edited of it; UNSET if nothing was."""
+    kept, shown = _kept(after), after_form(after, {})
+    wait = typed_duration("after", typed)
+    is_same_wait = "after" not in typed or wait == shown.wait or not (wait.count or shown.wait.count)
+    is_same_still = not is_condition_edited("still.", kept.get("if", UNSET), typed)
+    if is_same_wait and is_same_still:
+        return UNSET
+    said = typed_after(typed)
+    if said is None:
+        return None
+    if is_same_wait and "seconds" in kept:
+        said["seconds"] = kept["seconds"]
+    if is_same_still and "if" in kept:
+        said["if"] = kept["if"]
+    return said
+
+
+def _kept(after: Any) -> dict[str, Any]:
+    """The members of a delay that is kept."""
+    found: dict[str, Any] = {} if after is UNSET or after is None else msgspec.to_builtins(after)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def typed_after(typed: Typed) -> Any:

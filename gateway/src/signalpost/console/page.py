@@ -1,13 +1,14 @@
 """What a page of the console is: a row of a table, as a call of the API is a row of the route table."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from signalpost.api.http.principals import Principal
 from signalpost.api.routing.shapes.service import BadField, Problem
-from signalpost.console.calls import CallFailed, Calls
+from signalpost.console.calls import Calls, refused
+from signalpost.console.notation import is_untouched
 from signalpost.domain.api_key import Role
 from signalpost.domain.portal_link import Capability
 
@@ -69,21 +70,24 @@ class Visit(Struct, frozen=True, kw_only=True):
         """For what cannot be undone. Raises CallFailed unless the name of what it is about was typed."""
         if self.given("confirm") != name.strip():
             detail = "Type the name exactly as it is shown."
-            raise CallFailed(
-                Problem(
-                    type="about:blank",
-                    title="Not confirmed",
-                    status=422,
-                    detail="Nothing was deleted.",
-                    code="not_confirmed",
-                    request_id=self.request_id,
-                    errors=[BadField(pointer="?confirm", code="not_confirmed", detail=detail)],
-                )
-            )
+            wrong = BadField(pointer="?confirm", code="not_confirmed", detail=detail)
+            raise refused(422, "Not confirmed", "Nothing was deleted.", "not_confirmed", [wrong])
 
     def given(self, name: str) -> str:
         """What was typed into a field of the form; empty where nothing was."""
         return self.form.get(name, [""])[0].strip()
+
+    def typed(self, name: str, kept: str) -> str:
+        """What stands in a field: what was typed into it, even if that is nothing, or else what is kept."""
+        return self.form[name][0] if name in self.form else kept
+
+    def chosen(self, name: str, kept: Sequence[str]) -> Sequence[str]:
+        """Which boxes are ticked. The form has a hidden field of their name, so it also says that none is."""
+        return [each for each in self.form[name] if each] if name in self.form else kept
+
+    def is_edited(self, name: str, kept: str) -> bool:
+        """Whether something else was typed into a field of one line than what it showed."""
+        return name in self.form and not is_untouched(self.form[name][0], kept, lines=False)
 
     def path(self, below: str) -> str:
         """The path of a page, by what it is called in the table of pages."""

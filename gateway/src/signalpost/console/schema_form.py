@@ -2,21 +2,41 @@
 
 A member becomes a field by its type; a secret is never shown again, so its field is always empty. A union that a
 discriminator tells apart becomes a choice: which fields follow depends on it, so the page is asked for again with it.
-What is neither (a list of objects, a value of any type) is typed as JSON. Nothing is checked here: the API checks what
-is sent, and names the field by the same pointer.
+What is neither (a list of objects, a value of any type) is typed as JSON. Nothing is checked here but whether that is
+JSON: the API checks what is sent, and names the field by the same pointer.
+
+Of an object that is kept, whatever nobody touched is sent as it is kept, or not at all: a field cannot show everything
+(`notation.py`), and what it shows need not be read again.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
+
+from signalpost.api.routing.shapes.service import BadField
+from signalpost.console.calls import invalid
+from signalpost.console.notation import (
+    has_break,
+    is_untouched,
+    read_json,
+    read_lines,
+    read_pairs,
+    read_scalar,
+    shown_json,
+    shown_lines,
+    shown_pairs,
+    shown_scalar,
+    with_breaks_of,
+)
 
 Schema = Mapping[str, Any]
 Widget = Literal["text", "area", "password", "check", "select", "lines", "pairs", "json"]
 LONG_TEXT = 1_000
 """A text that may have more characters gets more than one line."""
+_OF_SEVERAL_LINES = ("area", "lines", "pairs", "json")
+_SCALARS = ("string", "number", "integer", "boolean", "null")
 
 
 class Field(Struct, frozen=True, kw_only=True):
@@ -29,11 +49,45 @@ class Field(Struct, frozen=True, kw_only=True):
     about: str
     required: bool
     value: str
+    """What stands in it: what was typed, or else what is kept, or the default."""
+    shown: str
+    """What stood in it before anybody typed."""
     example: str
     options: Sequence[tuple[str, str]] = ()
     """Each value that can be chosen, and how it is called."""
-    kind: str = "string"
-    """The JSON type of its value."""
+    kept: Any = UNSET
+    """What is kept of it; UNSET where nothing is, and for a secret."""
+    empty: Any = UNSET
+    """What it means that it was emptied; UNSET where the member is then left out."""
+    types: frozenset[str] = frozenset()
+    """The JSON types that its value, or each value in it, may have beside text."""
+    values: Sequence[Any] = ()
+    """The values of `options`, as JSON."""
+
+    def is_untouched(self, given: Mapping[str, str]) -> bool:
+        typed = given.get(self.name)
+        return typed is None or is_untouched(typed, self.shown, lines=self.widget in _OF_SEVERAL_LINES)
+
+    def read(self, text: str) -> Any:
+        """What was typed, as JSON. Raises ValueError with a sentence where it cannot be read."""
+        if self.widget == "check":
+            return text == "on"
+        if not text.strip():
+            return self.empty
+        match self.widget:
+            case "lines":
+                return read_lines(text)
+            case "pairs":
+                return read_pairs(text, self.types)
+            case "json":
+                return read_json(text)
+            case "select":
+                return next((each for each in self.values if str(each) == text), text)
+            case "area" if not self.types:
+                return with_breaks_of(text, self.kept)
+            case "password":
+                return text.strip()
+        return read_scalar(text, self.types) if self.types else text.strip()
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -45,31 +99,51 @@ class Choice(Struct, frozen=True, kw_only=True):
     options: Sequence[tuple[str, str, str]]
     """Each value, how it is called, and what it stands for."""
     chosen: str
+    is_new: bool
+    """Whether another one is kept, or none."""
 
 
 class SchemaForm(Struct, frozen=True):
     choices: Sequence[Choice]
     fields: Sequence[Field]
 
+    def is_untouched(self, given: Mapping[str, str]) -> bool:
+        """Whether it came back as it was shown."""
+        return all(each.is_untouched(given) for each in self.fields) and not any(each.is_new for each in self.choices)
+
     def patch(self, given: Mapping[str, str]) -> dict[str, Any]:
-        """What was typed over an object that is kept, as a merge patch: null takes away what was emptied, and a secret
-        that was left empty stays."""
-        body = self.body(given)
-        for field in self.fields:
-            if field.widget not in ("check", "password") and not given.get(field.name, "").strip():
-                _put(body, field.name, None)
+        """What was edited of an object that is kept, as a merge patch: null takes away what was emptied. Raises
+        CallFailed."""
+        body: dict[str, Any] = {}
+        for choice in self.choices:
+            if choice.is_new:
+                _put(body, choice.name, choice.chosen)
+        for field, value in self._read(given):
+            if not field.is_untouched(given):
+                _put(body, field.name, None if value is UNSET else value)
         return body
 
     def body(self, given: Mapping[str, str]) -> dict[str, Any]:
-        """What was typed, as a JSON object. What was left empty and may be is left out."""
+        """The whole object: what was edited as it was typed, everything else as it is kept. Raises CallFailed."""
         body: dict[str, Any] = {}
         for choice in self.choices:
             _put(body, choice.name, choice.chosen)
-        for field in self.fields:
-            text = given.get(field.name, "").strip()
-            if text or field.widget == "check":
-                _put(body, field.name, _value(field, text))
+        for field, value in self._read(given):
+            if value is not UNSET:
+                _put(body, field.name, value)
         return body
+
+    def _read(self, given: Mapping[str, str]) -> Iterator[tuple[Field, Any]]:
+        """Each field with its value; UNSET where it is left out. Raises CallFailed at the end, which names all fields
+        that cannot be read."""
+        errors = []
+        for field in self.fields:
+            try:
+                yield field, field.kept if field.is_untouched(given) else field.read(given[field.name])
+            except ValueError as unreadable:
+                errors.append(BadField(pointer=field.pointer, code="unreadable", detail=str(unreadable)))
+        if errors:
+            raise invalid(errors)
 
 
 def typed_below(prefix: str, form: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -132,15 +206,25 @@ class _Reader:
             for value, each in variants.items()
         ]
         title, about = str(schema.get("title", path[-1])), str(schema.get("description", ""))
-        self._choices.append(Choice(name=name, title=title, about=about, options=options, chosen=chosen))
+        self._choices.append(
+            Choice(name=name, title=title, about=about, options=options, chosen=chosen, is_new=chosen != was)
+        )
         self._object(variants[chosen], path, member)
 
     def _field(self, schema: Schema, path: tuple[str, ...], *, required: bool) -> Field:
-        one = self._only_type(schema)
-        widget, options = _widget(one, schema)
-        name = ".".join(path)
-        value = self._given.get(name, _text(self._kept_at(path, schema.get("default"))))
-        has_secret = widget == "password" and self._kept_at(path, "none is kept") is None
+        one, types = self._only_type(schema)
+        widget, values = _widget(one, schema, types)
+        name, kept = ".".join(path), self._kept_at(path, UNSET)
+        if widget == "pairs":
+            types = self._only_type(one["additionalProperties"])[1]
+        is_secret = widget == "password"
+        has_secret = is_secret and kept is not UNSET
+        shown = "" if is_secret else _shown(widget, schema.get("default", UNSET) if kept is UNSET else kept, types)
+        if widget == "text" and has_break(shown):
+            widget = "area"
+        options = [(str(each), label(str(each))) for each in values]
+        if widget == "select":
+            options = _with_shown(options, shown, required=required)
         examples = [each for each in schema.get("examples", ()) if each is not None]
         return Field(
             name=name,
@@ -149,10 +233,14 @@ class _Reader:
             title=str(schema.get("title", path[-1])),
             about=str(schema.get("description", "")) + (" Left empty, it stays as it is." if has_secret else ""),
             required=required and not has_secret,
-            value="" if widget == "password" else value,
-            example=_text(examples[0]) if examples and widget != "password" else "",
+            value="" if is_secret else self._given.get(name, shown),
+            shown=shown,
+            example=_shown(widget, examples[0], types) if examples and not is_secret else "",
             options=options,
-            kind=str(one.get("type", "any")),
+            kept=UNSET if is_secret else kept,
+            empty=_empty(widget, one, schema, types, required=required),
+            types=types - {"string", "null"} if widget in ("text", "area") else types - {"string"},
+            values=values,
         )
 
     def _kept_at(self, path: tuple[str, ...], default: Any = None) -> Any:
@@ -164,13 +252,16 @@ class _Reader:
             place = place[step]
         return default if any(path[: len(each)] == each for each in self._chosen_anew) else place
 
-    def _only_type(self, schema: Schema) -> Schema:
-        """A value that may be null can be left empty. One that may be a text or something else is typed as text."""
-        alternatives = [self._resolved(each) for each in schema.get("anyOf", ()) if each.get("type") != "null"]
-        if not alternatives:
-            return schema
-        texts = [each for each in alternatives if each.get("type") == "string"]
-        return (texts or alternatives)[0]
+    def _only_type(self, schema: Schema) -> tuple[Schema, frozenset[str]]:
+        """The type of a value, and the types of JSON that it may have. One that may be a text or something else is
+        typed as text."""
+        alternatives = [self._resolved(each) for each in schema.get("anyOf", (schema,))]
+        types = frozenset(str(each.get("type", "string" if "enum" in each else "any")) for each in alternatives)
+        if "integer" in types:
+            types |= {"number"}
+        others = [each for each in alternatives if each.get("type") != "null"]
+        texts = [each for each in others if each.get("type") == "string"]
+        return (texts or others)[0], types
 
     def _resolved(self, schema: Schema) -> Schema:
         reference = schema.get("$ref")
@@ -187,72 +278,67 @@ def label(name: str) -> str:
     return " ".join((_ACRONYMS.get(first, first), *others))
 
 
-def _labelled(values: Sequence[Any]) -> Sequence[tuple[str, str]]:
-    return [(str(each), label(str(each))) for each in values]
-
-
-def _widget(one: Schema, whole: Schema) -> tuple[Widget, Sequence[tuple[str, str]]]:
+def _widget(one: Schema, whole: Schema, types: frozenset[str]) -> tuple[Widget, Sequence[Any]]:
+    """How a value is typed, and what can be chosen."""
     if "enum" in one:
-        return "select", _labelled(one["enum"])
+        return "select", one["enum"]
     match one.get("type"):
         case "string" if whole.get("writeOnly") or one.get("writeOnly"):
             return "password", ()
-        case "string":
+        case "string" | "integer" | "number":
             return ("area" if one.get("maxLength", 0) > LONG_TEXT else "text"), ()
-        case "integer" | "number":
-            return "text", ()
         case "boolean":
-            return "check", ()
+            return ("check" if types == {"boolean"} else "text"), ()
         case "array" if one.get("items", {}).get("type") == "string" or "enum" in one.get("items", {}):
-            return "lines", _labelled(one["items"].get("enum", ()))
-        case "object" if isinstance(one.get("additionalProperties"), dict):
+            return "lines", one["items"].get("enum", ())
+        case "object" if isinstance(one.get("additionalProperties"), dict) and _is_scalar(one["additionalProperties"]):
             return "pairs", ()
         case _:
             return "json", ()
 
 
-def _value(field: Field, text: str) -> Any:
-    """What was typed into a field. What cannot be read is sent as it is, so that the API says what is wrong."""
-    match field.widget:
-        case "check":
-            return text == "on"
-        case "lines":
-            return [line.strip() for line in text.splitlines() if line.strip()]
-        case "pairs":
-            return dict(_pair(line) for line in text.splitlines() if line.strip())
-        case "json":
-            return _read(text)
-        case _ if field.kind in ("integer", "number"):
-            return _read(text)
-        case _:
-            return text
+def _is_scalar(schema: Schema) -> bool:
+    return all(each.get("type") in _SCALARS for each in schema.get("anyOf", (schema,)))
 
 
-def _pair(line: str) -> tuple[str, str]:
-    name, _, value = line.partition("=")
-    return name.strip(), value.strip()
-
-
-def _read(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text
-
-
-def _text(value: Any) -> str:
+def _shown(widget: Widget, value: Any, types: frozenset[str]) -> str:
     """A value as it stands in a field."""
-    if value is None:
+    if widget == "check":
+        return "on" if value is True else "off"
+    if value is UNSET or (value is None and "any" not in types):
         return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "on" if value else ""
-    if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return "\n".join(value)
-    if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
-        return "\n".join(f"{name} = {each}" for name, each in value.items())
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    match widget:
+        case "lines" if isinstance(value, Sequence):
+            return shown_lines(value)
+        case "pairs" if isinstance(value, Mapping):
+            return shown_pairs(value, types)
+        case "json":
+            return shown_json(value)
+        case "select":
+            return str(value)
+    return value if isinstance(value, str) and types <= {"string", "null"} else shown_scalar(value, types)
+
+
+def _with_shown(options: Sequence[tuple[str, str]], shown: str, *, required: bool) -> list[tuple[str, str]]:
+    """What can be chosen: what is kept now too, if it is none of the kind's."""
+    found = list(options) if required else [("", ""), *options]
+    return found if not shown or shown in [value for value, _ in found] else [*found, (shown, shown)]
+
+
+def _empty(widget: Widget, one: Schema, whole: Schema, types: frozenset[str], *, required: bool) -> Any:
+    """What it means that a field was emptied: nothing, if its value may be null; no entries; a text without characters,
+    where one may be. Otherwise the member is left out, and the API says whether it may be."""
+    if "null" in types:
+        return None
+    match widget:
+        case "lines":
+            return []
+        case "pairs":
+            return {}
+        case "text" | "area" if isinstance(whole.get("default"), str) and not required:
+            takes = not one.get("minLength") and re.search(one.get("pattern", ""), "") is not None
+            return "" if takes else UNSET
+    return UNSET
 
 
 def _put(body: dict[str, Any], name: str, value: Any) -> None:

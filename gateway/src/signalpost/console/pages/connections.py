@@ -49,7 +49,7 @@ async def view_new(visit: Visit) -> NewView:
     installed = await kinds(visit)
     kind = next((each for each in installed if each.kind == visit.query.get("kind")), None)
     form = None if kind is None else _form(visit, kind)
-    return NewView(installed, kind, form, visit.given("name") or ("" if kind is None else kind.title))
+    return NewView(installed, kind, form, visit.typed("name", "" if kind is None else kind.title))
 
 
 def _form(visit: Visit, kind: Destination, kept: Mapping[str, Any] | None = None) -> SchemaForm:
@@ -97,9 +97,9 @@ async def _kind_of(visit: Visit, connection: Connection) -> Destination | None:
 async def change(visit: Visit) -> SeeOther:
     connection = await visit.calls.read("read_connection", Connection, id=visit.params["id"])
     kind = await _kind_of(visit, connection)
-    body: dict[str, Any] = {"name": visit.given("name")}
-    if kind is not None:
-        body["config"] = _form(visit, kind, connection.config).patch(_typed(visit))
+    body: dict[str, Any] = {"name": visit.given("name")} if visit.is_edited("name", connection.name) else {}
+    if kind is not None and (config := _form(visit, kind, connection.config).patch(_typed(visit))):
+        body["config"] = config
     version = visit.given("version")
     await visit.calls.change("patch_connection", body, key=visit.given("key"), if_match=version, id=connection.id)
     return SeeOther(f"/connections/{connection.id}", "changed")

@@ -7,12 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.destinations import Connection, Destination
-from signalpost.console.calls import CallFailed
+from signalpost.console.calls import refused
 from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
 from signalpost.console.delay_form import AfterForm, after_form, typed_after
 from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
-from signalpost.console.pages.previews import Previews, previews, problem
+from signalpost.console.pages.previews import Previews, previews
 from signalpost.console.pages.subscription import CONFIG
 from signalpost.console.pages.vendor_subscription import connections_of, saving
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
@@ -44,7 +44,7 @@ async def view(visit: Visit) -> View:
         form=_form(visit, kind),
         when=condition_form("when.", "/when", None, visit.form),
         after=after_form(None, visit.form),
-        chosen=visit.form.get("type", list(BY_WIRE)),
+        chosen=visit.chosen("type", tuple(BY_WIRE)),
     )
 
 
@@ -53,7 +53,7 @@ async def _find(visit: Visit) -> Destination:
     for kind in await kinds(visit):
         if kind.kind == visit.params["kind"]:
             return kind
-    raise CallFailed(problem(404, "Not found", "No kind of this name is installed.", "kind_not_found"))
+    raise refused(404, "Not found", "No kind of this name is installed.", "kind_not_found")
 
 
 def _form(visit: Visit, kind: Destination) -> SchemaForm:
@@ -64,7 +64,7 @@ def _said(visit: Visit, kind: Destination) -> dict[str, Any]:
     """The members of the subscription that the form describes."""
     body: dict[str, Any] = {
         "connection": visit.given("connection"),
-        "eventTypes": visit.form.get("type", []),
+        "eventTypes": visit.chosen("type", ()),
         "config": _form(visit, kind).body(typed_below(CONFIG, visit.form)),
         "when": typed_condition("when.", visit.form),
         "after": typed_after(visit.form),

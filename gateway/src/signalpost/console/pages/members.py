@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.replies import given
 from signalpost.domain.api_key import Role
 
 
@@ -31,8 +32,9 @@ class InvitationLink(Struct, frozen=True):
 async def view(visit: Visit) -> View:
     cursor = visit.query.get("cursor")
     page = await visit.calls.read("list_members", MemberPage, {"cursor": cursor})
-    role = visit.given("role") or Role.VIEWER
-    return View(page.data, page.next, cursor is None, visit.given("name"), visit.given("email"), role)
+    invited = visit.form if visit.given("do") == "invite" else {}
+    name, email, role = (given(invited, each) for each in ("name", "email", "role"))
+    return View(page.data, page.next, cursor is None, name, email, role or Role.VIEWER)
 
 
 async def invite(visit: Visit) -> ShownOnce:
@@ -45,7 +47,8 @@ async def invite(visit: Visit) -> ShownOnce:
 
 async def change(visit: Visit) -> SeeOther:
     visit.need_proof()
-    body = {name: visit.given(name) for name in ("email", "role")}
+    member = await visit.calls.read("read_member", MemberShown, id=visit.given("id"))
+    body = {name: visit.given(name) for name in ("email", "role") if visit.is_edited(name, getattr(member, name))}
     await visit.calls.change("change_member", body, key=visit.given("key"), id=visit.given("id"))
     return SeeOther("/members", "changed")
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from signalpost.api.routing.shapes.service import BadField, Problem
-from signalpost.console.calls import CallFailed
+from signalpost.console.calls import refused
 from signalpost.console.page import Visit
 from signalpost.engine.connectors.preview import Preview
 
@@ -55,17 +54,4 @@ async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, A
         return found[:LOOKED_AT]
     wanted = f"a {' or '.join(types)}" if types else "of the chosen types"
     detail = f"None of the last 250 events is {wanted}. Change a document, then look again."
-    raise CallFailed(problem(409, "Nothing to look at yet", detail, "no_event"))
-
-
-def problem(status: int, title: str, detail: str, code: str, errors: list[BadField] | None = None) -> Problem:
-    """What a page says that no call of the API was needed for."""
-    return Problem(
-        type="about:blank",
-        title=title,
-        status=status,
-        detail=detail,
-        code=code,
-        request_id="",
-        errors=UNSET if errors is None else errors,
-    )
+    raise refused(409, "Nothing to look at yet", detail, "no_event")

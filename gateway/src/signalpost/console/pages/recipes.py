@@ -8,11 +8,11 @@ from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.destinations import Connection, Destination
 from signalpost.api.routing.shapes.service import BadField
-from signalpost.console.calls import CallFailed
+from signalpost.console.calls import invalid, refused
 from signalpost.console.delay_form import Duration, duration_of, seconds_of, typed_duration
 from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
-from signalpost.console.pages.previews import Previews, previews, problem
+from signalpost.console.pages.previews import Previews, previews
 from signalpost.console.pages.vendor_subscription import connections_of, saving
 from signalpost.destinations.presets import Input, Preset, body_of
 from signalpost.domain.checks import Several
@@ -62,7 +62,7 @@ async def _find(visit: Visit) -> tuple[Destination, Preset]:
         for preset in kind.presets:
             if preset.name == visit.params["preset"]:
                 return kind, preset
-    raise CallFailed(problem(404, "Not found", "There is no recipe with this name.", "preset_not_found"))
+    raise refused(404, "Not found", "There is no recipe with this name.", "preset_not_found")
 
 
 def _blank(visit: Visit, each: Input) -> Blank:
@@ -103,7 +103,7 @@ def _filled_in(visit: Visit, preset: Preset) -> dict[str, Any]:
         errors = [
             BadField(pointer=pointers[str(bad.below[0])], code=bad.code, detail=bad.detail) for bad in several.bads
         ]
-        raise CallFailed(problem(422, "Invalid fields", "Some blanks are not filled in.", "invalid", errors)) from None
+        raise invalid(errors, "Some blanks are not filled in.") from None
 
 
 def _value(text: str) -> Any:

@@ -9,8 +9,8 @@ from msgspec import UNSET, Struct
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.overview import Stats
 from signalpost.api.routing.shapes.subscriptions import SecretStatus, Subscription, TestResult
-from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
-from signalpost.console.delay_form import AfterForm, after_form, typed_after
+from signalpost.console.condition_form import ConditionForm, condition_form, is_condition_edited, typed_condition
+from signalpost.console.delay_form import AfterForm, after_form, edited_after
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
@@ -86,14 +86,13 @@ async def view(visit: Visit) -> View:
 
 
 async def _form(visit: Visit, subscription: Subscription) -> SchemaForm | None:
-    """The config of a subscription as a form. What a visitor sent replaces all of it."""
+    """The config of a subscription as a form."""
     if subscription.config is UNSET:
         return None
     kind = next((each for each in await kinds(visit) if each.kind == subscription.kind), None)
     if kind is None:
         return None
-    kept = {} if "name" in visit.form else subscription.config
-    return schema_form(kind.config, typed_below(CONFIG, visit.form), "/config", kept)
+    return schema_form(kind.config, typed_below(CONFIG, visit.form), "/config", subscription.config)
 
 
 async def _read(visit: Visit) -> Subscription:
@@ -125,24 +124,32 @@ async def resume_at_the_end(visit: Visit) -> SeeOther:
 
 async def change(visit: Visit) -> SeeOther:
     subscription = await _read(visit)
-    changed: dict[str, Any] = {
-        "name": visit.given("name"),
-        "eventTypes": visit.form.get("type", []),
-        "ordering": visit.given("ordering"),
-        "rateLimit": whole(visit.given("rate")) if visit.given("rate") else None,
-    }
-    changed |= {"when": typed_condition("when.", visit.form), "after": typed_after(visit.form)}
-    if not subscription.kind:
-        changed |= typed_target(visit)
-    elif (form := await _form(visit, subscription)) is not None:
-        changed["config"] = form.body(typed_below(CONFIG, visit.form))
+    changed = edited(visit, subscription)
+    if visit.is_edited("ordering", subscription.ordering):
+        changed["ordering"] = visit.given("ordering")
+    if is_condition_edited("when.", subscription.when, visit.form):
+        changed["when"] = typed_condition("when.", visit.form)
+    if (after := edited_after(subscription.after, visit.form)) is not UNSET:
+        changed["after"] = after
+    form, typed = await _form(visit, subscription), typed_below(CONFIG, visit.form)
+    if form is not None and not form.is_untouched(typed):
+        changed["config"] = form.body(typed)
     return await _patch(visit, changed, "changed")
 
 
-def typed_target(visit: Visit) -> dict[str, Any]:
-    """The URL that was typed, with the values of headers if the page asked for them again."""
-    again = {name.removeprefix(_HEADER): visit.given(name) for name in visit.form if name.startswith(_HEADER)}
-    return {"url": visit.given("url"), **({"headers": again} if again else {})}
+def edited(visit: Visit, subscription: Subscription) -> dict[str, Any]:
+    """What somebody edited of what operators and customers can change alike."""
+    changed: dict[str, Any] = {
+        name: visit.given(name) for name in ("name", "url") if visit.is_edited(name, getattr(subscription, name))
+    }
+    if visit.is_edited("rate", str(subscription.rate_limit or "")):
+        changed["rateLimit"] = whole(visit.given("rate")) if visit.given("rate") else None
+    if again := {name.removeprefix(_HEADER): visit.given(name) for name in visit.form if name.startswith(_HEADER)}:
+        changed["headers"] = again  # the page asked for their values, because the URL leads elsewhere now
+    types = visit.chosen("type", subscription.event_types)
+    if {*types} != {*subscription.event_types}:
+        changed["eventTypes"] = types
+    return changed
 
 
 async def limit(visit: Visit) -> SeeOther:

@@ -57,7 +57,7 @@ async def view_new(visit: Visit) -> NewView:
     given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate")}
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
-    return NewView(await kinds(visit), given, visit.form.get("type", list(BY_WIRE)), headers)
+    return NewView(await kinds(visit), given, visit.chosen("type", tuple(BY_WIRE)), headers)
 
 
 def typed_headers(visit: Visit) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ def typed_headers(visit: Visit) -> list[tuple[str, str]]:
 
 def asked_for(visit: Visit) -> dict[str, Any]:
     """The body of the call that creates what the form says."""
-    body: dict[str, Any] = {"url": visit.given("url"), "eventTypes": visit.form.get("type", [])}
+    body: dict[str, Any] = {"url": visit.given("url"), "eventTypes": visit.chosen("type", ())}
     if name := visit.given("name"):
         body["name"] = name
     if headers := typed_headers(visit):

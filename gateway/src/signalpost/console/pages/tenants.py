@@ -62,11 +62,10 @@ async def view(visit: Visit) -> View:
 
 async def view_one(visit: Visit) -> OneView:
     tenant = await visit.calls.read("read_tenant", TenantWithUse, name=visit.params["name"])
-    days = "" if tenant.retention_days is None else str(tenant.retention_days)
     return OneView(
         tenant=tenant,
         limits=_limits(visit, tenant),
-        days=visit.given("days") if "days" in visit.form else days,
+        days=visit.typed("days", _shown(tenant.retention_days)),
         typed=visit.given("confirm"),
     )
 
@@ -80,7 +79,7 @@ def _limits(visit: Visit, tenant: TenantWithUse) -> list[Limit]:
             pointer=f"/limits/{on_the_wire}",
             used=used.get(name),
             most=effective[name],
-            value=visit.given(name) if name in visit.form else "" if own[name] is None else str(own[name]),
+            value=visit.typed(name, _shown(own[name])),
         )
         for name, (on_the_wire, title) in LIMITS.items()
     ]
@@ -107,9 +106,22 @@ async def resume(visit: Visit) -> SeeOther:
 
 
 async def limit(visit: Visit) -> SeeOther:
-    """Sets what the form says. What was left empty counts as the settings say."""
-    limits = {on_the_wire: _number(visit.given(name)) for name, (on_the_wire, _) in LIMITS.items()}
-    return await _change(visit, {"limits": limits, "retentionDays": _number(visit.given("days"))}, "limited")
+    """Sets what was edited. What was left empty counts as the settings say."""
+    tenant = await visit.calls.read("read_tenant", TenantWithUse, name=visit.params["name"])
+    own = asdict(tenant.limits)
+    limits = {
+        on_the_wire: _number(visit.given(name))
+        for name, (on_the_wire, _) in LIMITS.items()
+        if visit.is_edited(name, _shown(own[name]))
+    }
+    changed: dict[str, Any] = {"limits": limits} if limits else {}
+    if visit.is_edited("days", _shown(tenant.retention_days)):
+        changed["retentionDays"] = _number(visit.given("days"))
+    return await _change(visit, changed, "limited")
+
+
+def _shown(limit: int | None) -> str:
+    return "" if limit is None else str(limit)
 
 
 def _number(text: str) -> int | str | None:

@@ -21,7 +21,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     Subscription,
     SubscriptionPage,
 )
-from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
+from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import delivery, replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of, none_listed
 from signalpost.domain.event import BY_WIRE
@@ -72,18 +72,15 @@ async def view_endpoint(visit: Visit) -> Endpoint:
 
 
 async def change(visit: Visit) -> SeeOther:
-    changed: dict[str, Any] = {"name": visit.given("name")}
-    if "url" in visit.form:
-        changed |= subscription.typed_target(visit)
-    if "rate" in visit.form:
-        changed["rateLimit"] = whole(visit.given("rate")) if visit.given("rate") else None
-    if "chooses" in visit.form:
-        changed["eventTypes"] = visit.form.get("type", [])
-    return await _patch(visit, changed, "changed")
+    found = await visit.calls.read("read_subscription", Subscription, id=visit.params["id"])
+    return await _patch(visit, subscription.edited(visit, found), "changed")
 
 
 async def change_headers(visit: Visit) -> SeeOther:
-    return await _patch(visit, {"headers": dict(subscriptions.typed_headers(visit))}, "headers")
+    """Values are not shown, so what is typed replaces all headers. Nothing typed takes none away: that is ticked."""
+    headers = dict(subscriptions.typed_headers(visit))
+    changed = {"headers": headers} if headers or visit.given("none") else {}
+    return await _patch(visit, changed, "headers" if changed else "same")
 
 
 async def _patch(visit: Visit, changed: Mapping[str, Any], done: str) -> SeeOther:
@@ -115,7 +112,7 @@ class NewEndpoint(Struct, frozen=True):
 
 
 async def view_new(visit: Visit) -> NewEndpoint:
-    return NewEndpoint({name: visit.given(name) for name in ("name", "url")}, visit.form.get("type", list(BY_WIRE)))
+    return NewEndpoint({name: visit.given(name) for name in ("name", "url")}, visit.chosen("type", tuple(BY_WIRE)))
 
 
 async def create(visit: Visit) -> ShownOnce:
@@ -256,6 +253,7 @@ PAGES = (
             "changed": "Saved.",
             "limited": subscription.LIMITED,
             "headers": "The headers were replaced.",
+            "same": "No header was typed, so all are as they were.",
             "promoted": "The new secret is the only one now.",
         },
     ),
