@@ -37,6 +37,9 @@ class NoGates:
 
     def leave(self, _user: object) -> None: ...
 
+    def latest_wins(self, _subscription: Subscription) -> bool:
+        return False
+
     def carrier(self, *_given: object) -> Carrier:
         raise AssertionError
 

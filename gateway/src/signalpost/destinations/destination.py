@@ -265,7 +265,7 @@ class Destination(ABC, Generic[C, F]):
     strict: ClassVar[bool] = False
     """Whether a document's events must keep their order even through retries."""
     latest_wins: ClassVar[bool] = False
-    """Whether a replay leaves out an event where a later one of its document was wanted too."""
+    """Whether an event is not sent again, be it by a retry or a replay, once a later one of its document is wanted."""
     presets: ClassVar[Sequence[Preset]] = ()
 
     connection: type[C]

@@ -21,6 +21,7 @@ from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.portal_link import Capability
+from signalpost.domain.subject import subject_of
 from signalpost.domain.subscription import (
     UNSAVED,
     WEBHOOK,
@@ -30,7 +31,6 @@ from signalpost.domain.subscription import (
     bits_of,
 )
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.engine.lanes.subject import subject_of
 
 _LOOKED_AT = 100
 """How many of the last events are looked at for one to test with."""

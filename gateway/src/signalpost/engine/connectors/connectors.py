@@ -156,6 +156,11 @@ class Connectors:
         if (passage := self._passages.pop(user, None)) is not None:
             passage.leave()
 
+    def latest_wins(self, subscription: Subscription) -> bool:
+        """See `Carriers`."""
+        kind = self._parts.destinations.kind(subscription.kind)
+        return kind is not None and kind.latest_wins
+
     def carrier(self, subscription: Subscription, gate: Gate | None, made: Made | None) -> Carrier:
         """See `Carriers`."""
         if isinstance(gate, Passage) and made is not None:

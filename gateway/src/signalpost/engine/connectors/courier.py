@@ -1,8 +1,8 @@
 """Delivers the events of one subscription through the API of a vendor, as its kind of destination says.
 
-    event ─▶ wanted? ─▶ what was made before ─▶ config filled in ─▶ prepare ─▶ call ─▶ classify ─▶ outcome
-                │                                                      ▲                  │
-                └─▶ skipped                                            └── at most twice ─┘
+    event ─▶ what was made before ─▶ config filled in ─▶ prepare ─▶ call ─▶ classify ─▶ outcome
+                                                            ▲                  │
+                                                            └── at most twice ─┘
 
 A kind is code that an operator installed, and says what calls are made. The courier makes sure that it harms nobody
 else: whatever it raises or returns ends in an outcome, a call goes to the origins of its connection alone, and no
@@ -40,15 +40,14 @@ from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outco
 from signalpost.domain.errors import Invalid, SignalpostError
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
+from signalpost.domain.subject import subject_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.passage import Passage
-from signalpost.engine.connectors.still_wanted import StillWanted
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.carriers import Made
-from signalpost.engine.lanes.subject import subject_of
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
@@ -84,16 +83,12 @@ class CourierParts(Struct, frozen=True):
 
 class Courier:
     def __init__(self, subscription: Subscription, passage: Passage, made: Made, parts: CourierParts) -> None:
-        kind = parts.destinations.kind(subscription.kind)
         self.gate = passage.connection
         self._passage = passage
         self._subscription = subscription
         self._made = made
         self._parts = parts
         self._clock = parts.clock
-        self._still_wanted = StillWanted(
-            subscription, parts.store.log, latest_wins=kind is not None and kind.latest_wins
-        )
         self._filling: tuple[Opened, Filling[Body]] | None = None
         self._rejected_for = ""
         self._rejected_in_a_row = 0
@@ -154,9 +149,6 @@ class Courier:
 
     async def _attempt(self, event: Event, delivery: Delivery) -> Outcome:
         """Everything from the event to its outcome. Raises KindFailed, Impossible, Invalid."""
-        why = await self._still_wanted.why_not(event, delivery.run)
-        if why is not None:
-            return Outcome(failure=Failure.SKIPPED, detail=why)
         subject = subject_of(event, await self._made.find(event.document_id))
         if (opened := self.gate.opened) is None:
             return Outcome(failure=Failure.UNAUTHORISED, detail=self.gate.trouble or "")

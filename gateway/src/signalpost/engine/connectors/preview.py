@@ -13,18 +13,18 @@ from signalpost.destinations.members import origin_of
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad
-from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.domain.shown_url import shown_url
+from signalpost.domain.subject import not_sent, subject_of
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.template_filters import TemplateError
+from signalpost.domain.wishes import Wishes
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.secrets import STRUCK, Secrets
 from signalpost.engine.connectors.wire import Impossible, request_of
-from signalpost.engine.lanes.subject import no_longer_sent, not_sent, subject_of
 
 _OF_THE_CONNECTION = ("host", "content-length")
 """Headers that add nothing to the address and the body."""
@@ -70,13 +70,14 @@ def preview(
     waits = None if after is None else after.seconds
     if is_erased(past.event):
         return Preview(wanted=False, why=not_sent(ERASED), waits=waits, request=None)
-    subject = subject_of(past.event, past.made)
-    if (why := _why_not(subscription, subject, past)) is not None:
+    wishes = Wishes(subscription, latest_wins=False)
+    if (why := wishes.why_not(past.event) or wishes.why_no_longer(past.event, past.newest)) is not None:
         return Preview(wanted=False, why=why, waits=waits, request=None)
     if subscription.kind == WEBHOOK:
         return Preview(wanted=True, why=None, waits=waits, request=_of_webhook(subscription, past.event))
     assert connection is not None
     holds = destinations.read_connection(connection.kind, connection.config)
+    subject = subject_of(past.event, past.made)
     secrets = Secrets(secrets_in(holds))
     try:
         calls = _prepared(destinations, subscription, connection, holds, subject)
@@ -92,16 +93,6 @@ def preview(
         why = f"The destination {subscription.kind} failed: {said}"
         return Preview(wanted=True, why=why, waits=waits, request=None)
     return Preview(wanted=True, why=None, waits=waits, request=request, then=then)
-
-
-def _why_not(subscription: Subscription, subject: Subject, past: Past) -> str | None:
-    when, after = subscription.when, subscription.after
-    if when is not None and (why := read_condition(when).why_not(subject)) is not None:
-        return not_sent(why)
-    still = None if after is None else after.condition
-    if still is not None and (why := read_condition(still).why_not(subject_of(past.newest))) is not None:
-        return no_longer_sent(why)
-    return None
 
 
 def _prepared(

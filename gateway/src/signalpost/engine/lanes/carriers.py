@@ -117,6 +117,10 @@ class Carriers(Protocol):
         """A lane has left: it will ask no more."""
         ...
 
+    def latest_wins(self, subscription: Subscription) -> bool:
+        """Whether its kind sets what the last event of a document says, so that no earlier one may follow."""
+        ...
+
     def carrier(self, subscription: Subscription, gate: Gate | None, made: Made | None) -> Carrier:
         """The carrier of a subscription's lane. `made` is given if the lane has a gate."""
         ...

@@ -29,6 +29,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
+from signalpost.engine.lanes.still_wanted import StillWanted
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.store.log import LogPart
@@ -74,6 +75,7 @@ class Dispatcher:
         something to record."""
         self._log = log_cache
         self._reader = LogReader(store, log_cache, owner.check_config, self._on_page, self._on_event)
+        self._still_wanted = StillWanted(store.log, clock, self._on_answer)
         self._owner = owner
         self._on_end = on_end
         self._clock = clock
@@ -133,6 +135,7 @@ class Dispatcher:
         """Start no more attempts."""
         self._stopped = True
         self._reader.stop()
+        self._still_wanted.stop()
 
     # --- Turns --------------------------------------------------------------------------------------------------------
 
@@ -316,31 +319,44 @@ class Dispatcher:
             self._post(worker, delivery, event)
 
     def _post(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
-        subscription = worker.subscription
         if is_erased(event):
-            self._free_slot(worker)
-            self._outcomes.skip(worker, delivery, ERASED)
-            self._move_on(worker)
+            self._skip(worker, delivery, ERASED)
             return
-        if subscription.after is not None and not delivery.is_retry:
-            due = event.at + subscription.after.seconds * SECOND
+        if (wishes := worker.wishes) is not None:
+            due = 0 if delivery.is_retry else wishes.delayed_until(event)
             if due > self._clock.steady():
                 self._put_off(worker, delivery, due)
                 return
+            if wishes.asks_before(delivery):
+                worker.rate_limit.promised += 1
+                self._still_wanted.ask(worker, wishes, delivery, event)
+                return
+        self._carry(worker, delivery, event)
+
+    def _carry(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
+        subscription = worker.subscription
         if subscription.rate_limit is not None:
             worker.rate_limit.start(self._clock.steady())
         worker.carrier.carry(event, delivery, partial(self._done, worker, subscription.url, delivery, event.id))
+
+    def _skip(self, worker: LaneWorker, delivery: Delivery, why: str) -> None:
+        """Settle a delivery that turned out not to be wanted."""
+        self._free_slot(worker)
+        self._outcomes.skip(worker, delivery, why)
+        self._let_others_go(worker)
+        self._move_on(worker)
 
     def _put_off(self, worker: LaneWorker, delivery: Delivery, due: int) -> None:
         """Let a delivery wait for the delay of its subscription. Nothing was tried, so nothing is counted."""
         self._free_slot(worker)
         worker.settle(delivery, waits_until(delivery, due))
+        self._let_others_go(worker)
         self._move_on(worker)
 
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
         """The event of a delivery was read. Its slot was taken before."""
         worker.rate_limit.promised -= 1
-        if worker.hold is not NOT_HELD or not worker.is_active or not self._owner.may_start():
+        if self._may_not_send(worker):
             self._take_back(worker, delivery)
         elif event is None:
             self._free_slot(worker)
@@ -350,14 +366,33 @@ class Dispatcher:
             self._turns.charge(worker.subscription.tenant_id, len(event.body) // BYTES_PER_COST_UNIT)
             self._post(worker, delivery, event)
 
+    def _on_answer(self, worker: LaneWorker, delivery: Delivery, event: Event, why_not: str | None) -> None:
+        """Whether a delivery is still wanted was found out. Its slot was taken before."""
+        worker.rate_limit.promised -= 1
+        if self._may_not_send(worker):
+            self._take_back(worker, delivery)
+        elif why_not is not None:
+            self._skip(worker, delivery, why_not)
+        else:
+            self._carry(worker, delivery, event)
+
+    def _may_not_send(self, worker: LaneWorker) -> bool:
+        """Whether a delivery that had to wait since it was chosen must not be sent: its lane was paused, deleted or
+        held."""
+        return worker.hold is not NOT_HELD or not worker.is_active or not self._owner.may_start()
+
     def _take_back(self, worker: LaneWorker, delivery: Delivery) -> None:
         """Settle a delivery that was not sent: since it was chosen, the lane was paused, deleted or held, or the
         gateway itself could not send it."""
         self._free_slot(worker)
         worker.settle(delivery, taken_back(delivery))
-        if worker.gate is not None:
-            worker.gate.wake()  # others may have waited for this one to end
+        self._let_others_go(worker)
         self.give_turn(worker)
+
+    def _let_others_go(self, worker: LaneWorker) -> None:
+        """No call was made for a delivery: others of its connection may have waited for it to end."""
+        if worker.gate is not None:
+            worker.gate.wake()
 
     def _done(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome | None) -> None:
         """An attempt has ended; without an outcome, it was not made."""

@@ -22,8 +22,6 @@ from msgspec.structs import replace
 
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.condition_reader import read_condition
-from signalpost.domain.conditions import Condition
 from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.delivery import Delivery, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
@@ -35,12 +33,13 @@ from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.delivery.slots import EndpointSlots
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
+from signalpost.domain.subject import not_sent
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.wishes import Wishes
 from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
 from signalpost.engine.lanes.lane_states import CAUGHT_UP, NOT_HELD, LaneStates
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
-from signalpost.engine.lanes.subject import subject_of
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.fleet import LaneInbox
 from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
@@ -67,7 +66,8 @@ class LaneWorker(LaneStates):
         self._carriers = carriers
         self._on_gate = on_gate
         self.subscription = subscription
-        self._when = _condition(subscription)
+        self.wishes = self._read_wishes()
+        """What is asked of an event before it is sent; None if nothing is."""
         self._carrier: Carrier | None = None
         self._made: Made | None = None
         self.gate = carriers.gate(subscription, self)
@@ -129,6 +129,15 @@ class LaneWorker(LaneStates):
 
     # --- The log and the subscription ---------------------------------------------------------------------------------
 
+    def _read_wishes(self) -> Wishes | None:
+        subscription, latest_wins = self.subscription, self._carriers.latest_wins(self.subscription)
+        if subscription.when is None and subscription.after is None and not latest_wins:
+            return None
+        try:
+            return Wishes(subscription, latest_wins=latest_wins)
+        except (Bad, Several):
+            return None  # the lane's gate is closed
+
     def skip_unwanted(self, seen: int) -> None:
         """Move the head to `seen` if the lane sleeps: an event up to there that it wants would have woken it."""
         if self.progress is CAUGHT_UP and seen > self.lane.head:
@@ -173,7 +182,7 @@ class LaneWorker(LaneStates):
     def update(self, subscription: Subscription, now: int) -> None:
         """Apply a change of the subscription, for every attempt from now on."""
         before, self.subscription = self.subscription, subscription
-        self._when = _condition(subscription)
+        self.wishes = self._read_wishes()
         self._carrier = None
         self.gate = self._carriers.gate(subscription, self)
         if before.status == "disabled" != subscription.status:
@@ -201,8 +210,8 @@ class LaneWorker(LaneStates):
             self.lane.skip(event.sequence)
         elif is_erased(event):
             self.lane.skip(event.sequence)
-            return ERASED
-        elif self._when is None or (why := self._when.why_not(subject_of(event))) is None:
+            return not_sent(ERASED)
+        elif self.wishes is None or (why := self.wishes.why_not(event)) is None:
             self.lane.take(event.sequence, event.document_id)
         else:
             self.lane.skip(event.sequence)
@@ -381,14 +390,6 @@ class LaneWorker(LaneStates):
 def _forgotten(health: EndpointHealth) -> EndpointHealth:
     """The health of an endpoint whose earlier failures no longer count."""
     return EndpointHealth(lost=health.lost, delivered_at=health.delivered_at)
-
-
-def _condition(subscription: Subscription) -> Condition | None:
-    """The subscription's condition; None if it has none. If it cannot be read, the lane's gate is closed anyway."""
-    try:
-        return None if subscription.when is None else read_condition(subscription.when)
-    except (Bad, Several):
-        return None
 
 
 def wanted_lane(subscription: Subscription, bounds: Bounds) -> LaneWanted:

@@ -70,7 +70,7 @@ class LogReader:
             self._log.put(read.events)
             page = read
         except Exception as error:
-            _note_unread(error)
+            note_unread(error)
             await asyncio.sleep(AGAIN_AFTER)
         wanting = self._pages.pop((tenant_id, head))
         for worker, _ in wanting:
@@ -121,13 +121,13 @@ class LogReader:
                 events = await self._store.log.events(tenant_id, sequences)
                 floor = 1 if len(events) == len(sequences) else await self._store.log.floor(tenant_id)
             except Exception as error:
-                _note_unread(error)
+                note_unread(error)
                 await asyncio.sleep(AGAIN_AFTER)
             else:
                 return {event.sequence: event for event in events}, floor
 
 
-def _note_unread(error: Exception) -> None:
+def note_unread(error: Exception) -> None:
     if isinstance(error, SignalpostError):
         log.warning("the log could not be read; trying again", error=str(error))
     else:

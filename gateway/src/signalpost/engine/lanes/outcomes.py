@@ -16,7 +16,6 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.event import Event
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.lane_worker import LaneWorker
-from signalpost.engine.lanes.subject import not_sent
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.store.deliveries import AttemptRow
@@ -58,7 +57,7 @@ class Outcomes:
 
     def note_unwanted(self, worker: LaneWorker, event: Event, why: str) -> None:
         """Note for people why an event is not sent although the subscription wants its type."""
-        self._note_skip(worker, Delivery(event.sequence, event.document_id), Verdict(DeliveryInput.SKIP), not_sent(why))
+        self._note_skip(worker, Delivery(event.sequence, event.document_id), Verdict(DeliveryInput.SKIP), why)
 
     def give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:
         """Give up a delivery whose event the retention removed while it waited, and log that."""

@@ -1,0 +1,77 @@
+"""What a subscription wants, in the words of its conditions. It is asked when its lane comes to an event, and again
+before an attempt:
+
+- `when`, of the event: as the lane comes to it, and before every attempt of a later run, as `when` is by then;
+- `after.if`, of the document's newest event: before every attempt;
+- whether a later event of the document is wanted, if the kind sets what the last event says: before every attempt but
+  the first, since what is older must not come after what is newer.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.conditions import Condition
+from signalpost.domain.delivery.delivery import Delivery
+from signalpost.domain.erasure import is_erased
+from signalpost.domain.event import Event
+from signalpost.domain.subject import no_longer_sent, not_sent, subject_of
+from signalpost.domain.subscription import Subscription, wanted
+from signalpost.domain.timestamps import SECOND
+
+
+class Wishes:
+    """The conditions of one subscription, read once."""
+
+    def __init__(self, subscription: Subscription, *, latest_wins: bool) -> None:
+        """`latest_wins` says that an event is of no use once a later one of its document was sent. Raises Bad or
+        Several if a condition cannot be read."""
+        after = subscription.after
+        self._filters = subscription.filters
+        self._delay = 0 if after is None else after.seconds * SECOND
+        self._when = _condition(subscription.when)
+        self._still = None if after is None else _condition(after.condition)
+        self.latest_wins = latest_wins
+
+    def why_not(self, event: Event) -> str | None:
+        """A sentence why `when` does not want an event; None if it does."""
+        why = None if self._when is None else self._when.why_not(subject_of(event))
+        return None if why is None else not_sent(why)
+
+    def why_no_longer(self, event: Event, newest: Event | None) -> str | None:
+        """A sentence why a delayed event is not wanted any more, given its document's newest event that is kept; None
+        if it is."""
+        if self._still is None:
+            return None
+        why = self._still.why_not(subject_of(event if newest is None or is_erased(newest) else newest))
+        return None if why is None else no_longer_sent(why)
+
+    def delayed_until(self, event: Event) -> int:
+        """Before when the first attempt of an event is not to be made, µs."""
+        return event.at + self._delay if self._delay else 0
+
+    def asks_before(self, delivery: Delivery) -> bool:
+        """Whether anything has to be asked before the next attempt of a delivery."""
+        return self.asks_newest or (delivery.run > 0 and self._when is not None) or self.asks_later(delivery)
+
+    @property
+    def asks_newest(self) -> bool:
+        """Whether `why_no_longer` looks at the newest event."""
+        return self._still is not None
+
+    def asks_later(self, delivery: Delivery) -> bool:
+        """Whether a later event of the document takes the place of a delivery."""
+        return self.latest_wins and delivery.is_retry
+
+    def takes_its_place(self, later: Event, now: int) -> bool:
+        """Whether a later event of a document is wanted and may be sent by now: then an earlier one need not be."""
+        return (
+            bool(later.type & wanted(self._filters, later.sequence))
+            and self.delayed_until(later) <= now
+            and not is_erased(later)
+            and self.why_not(later) is None
+        )
+
+
+def _condition(value: Mapping[str, Any] | None) -> Condition | None:
+    return None if value is None else read_condition(value)
