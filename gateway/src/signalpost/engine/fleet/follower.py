@@ -60,6 +60,7 @@ class Follower:
         """When this node last knew that it knows every API key, steady µs."""
         self._reads_news = False
         self._shares = store.fleet.terms.poll_every < inf
+        self._has_stopped = False
 
     def begin(self, tenants: list[Tenant]) -> None:
         """Begin with these tenants, as they are known."""
@@ -72,6 +73,8 @@ class Follower:
             self._tasks.start(self._poll())
 
     def stop(self) -> None:
+        """Read nothing more. Others go on telling until the store is closed."""
+        self._has_stopped = True
         self._tasks.cancel()
         for reading in self._reading.values():
             reading.cancel()
@@ -112,6 +115,8 @@ class Follower:
 
     def hear(self, marks: Mapping[int, TenantMark]) -> None:
         """Take up how far the logs and the configurations of these tenants go."""
+        if self._has_stopped:
+            return
         lanes = self._lanes()
         for tenant_id, mark in marks.items():
             if mark.config_version > self._known.get(tenant_id, 0):
