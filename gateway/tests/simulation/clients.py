@@ -433,7 +433,7 @@ class Clients:
     async def _rotate(self, process: "SimulatedProcess", subscriber: Subscriber) -> None:
         made, hours = self._secret(), self.random.choice((0, 1, 1, 24))
         before = subscriber.secrets.last
-        after = Secrets(made) if hours == 0 else Secrets(before.current, made)
+        after = Secrets(made) if hours == 0 else Secrets(before.current, made, instead=before.next)
         change = subscriber.secrets.begin(after, self.world.time.now)
         command = RotateSecret(
             tenant_id=subscriber.tenant, subscription_id=subscriber.id, secret=made, overlap_hours=hours,

@@ -82,6 +82,8 @@ class Secrets(NamedTuple):
     next: str | None = None
     promote_at: int | None = None
     """When `next` becomes the only one, µs since the epoch; None while the owner has not been told."""
+    instead: str | None = None
+    """While the owner has not been told: what is current if the rotation before came to its end in time."""
 
 
 class Resend(NamedTuple):

@@ -24,7 +24,7 @@ class Signatures(Checker):
             return [secrets]
         over, both = Secrets(secrets.next), secrets
         if secrets.promote_at is None:
-            return [both, over]
+            return [both, over, *([Secrets(secrets.instead, secrets.next)] if secrets.instead else [])]
         if wall >= secrets.promote_at:
             return [over]
         return [both, over] if self.world.wall_reached >= secrets.promote_at else [both]
