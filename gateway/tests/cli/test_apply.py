@@ -75,6 +75,22 @@ def test_a_file_is_applied_once_changed_exported_and_pruned(run: Run, tmp_path: 
     assert "3 deleted." in run(*apply, "--prune").stdout
 
 
+@pytest.mark.slow
+def test_the_calls_that_a_connection_allows_are_applied_and_exported(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "signalpost.toml"
+    calls = ["POST /events", "PATCH /contracts/{{ document.externalId }}"]
+    config = f'{{ origin = "https://example.com", signIn = {{ with = "nothing" }}, calls = {json.dumps(calls)} }}'
+    file.write_text(f'[[connection]]\nname = "CRM"\nkind = "http"\nconfig = {config}\n')
+    run("subscriptions", "apply", str(file))
+    exported = run("subscriptions", "export").stdout
+    assert all(call in exported for call in calls)
+    file.write_text(exported)
+    assert "1 unchanged." in run("subscriptions", "apply", str(file)).stdout
+    file.write_text(exported.replace("POST /events", "PUT /events"))
+    assert "config.calls" in run("subscriptions", "apply", str(file)).stdout
+    assert "PUT /events" in run("subscriptions", "export").stdout
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

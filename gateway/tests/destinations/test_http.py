@@ -63,6 +63,19 @@ def test_no_document_leads_to_another_path(path: str) -> None:
     assert prepared(path="/a..b/c?../d").url.endswith("/a..b/c?../d")
 
 
+def test_a_call_that_a_connection_allows_no_longer_is_not_made() -> None:
+    """The config is read once more with each change of the connection, before anything is sent."""
+    narrowed = connection("http", origin="https://api.example.com", signIn={"with": "nothing"}, calls=["POST /events"])
+    assert prepared(narrowed, path="/events").url == "https://api.example.com/events"
+    refused = pointers(lambda: config("http", narrowed, path="/events", method="PUT"))
+    assert refused == {"/config/path": "call_not_allowed"}
+
+
+@pytest.mark.parametrize("path", ["/a/%2e%2e/b", "/%2E/b", "/a/%2e%2E"])
+def test_dots_lead_nowhere_else_in_disguise(path: str) -> None:
+    assert pointers(lambda: config("http", OPEN, path=path)) == {"/config/path": "bad_path"}
+
+
 def test_a_delete_has_no_body() -> None:
     call = prepared(method="DELETE", path="/deals/1")
     assert call.json is UNSET

@@ -4,7 +4,7 @@ A kind is code that somebody installed: whatever it raises is an answer to the c
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -14,12 +14,19 @@ from signalpost.destinations.destination import Access, Consent
 from signalpost.destinations.fields import without_secrets
 from signalpost.destinations.members import origin_of
 from signalpost.domain import endpoint
+from signalpost.domain.api_key import Role
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard, target_refusal
+
+_NOT_LISTED: Final = (
+    "This connection does not list the calls that may be made through it, so only operators can choose one. Ask an "
+    "operator to list it in the connection's `calls`."
+)
 
 
 class VettedConnection(Struct, frozen=True):
@@ -140,22 +147,35 @@ def connection_config_check(services: Services, kind: Any) -> Check:
     return check
 
 
-def config_check(services: Services, kind: Any, connection: Connection | None) -> Check:
+def config_check(
+    services: Services, kind: Any, connection: Connection | None, role: Role | None, kept: Subscription | None = None
+) -> Check:
     """Checks the config of a subscription, which becomes JSON as it is kept. Where its kind or its connection is not
-    known, that is refused and not the config."""
+    known, that is refused and not the config. `role` is that of the caller; `kept` is the subscription that they
+    change."""
 
     def check(config: Any) -> Any:
         if connection is None or connection.kind != kind or not _is_known(services, kind):
             return config
-        return _within(lambda: _vetted_config(services, connection, config))
+        vetted, is_open = _within(lambda: _vetted_config(services, connection, config))
+        stays = kept is not None and kept.connection_id == connection.id and kept.config == vetted
+        if not is_open and role is not Role.OPERATOR and not stays:
+            raise Bad("calls_not_listed", _NOT_LISTED)
+        return vetted
 
     return check
 
 
-def _vetted_config(services: Services, connection: Connection, config: Any) -> Any:
+def _vetted_config(services: Services, connection: Connection, config: Any) -> tuple[Any, bool]:
+    """The config as it is kept, and whether anyone may choose it."""
     kinds = services.destinations
     struct = kinds.read_connection(connection.kind, connection.config)
-    return msgspec.to_builtins(kinds.read_config(connection.kind, config, struct))
+    vetted = msgspec.to_builtins(kinds.read_config(connection.kind, config, struct))
+    try:
+        return vetted, kinds.kinds[connection.kind].is_open(struct)
+    except Exception:
+        log.exception("a kind of destination failed", kind=connection.kind, method="is_open")
+        return vetted, False
 
 
 def _is_known(services: Services, kind: Any) -> bool:

@@ -282,6 +282,11 @@ class Destination(ABC, Generic[C, F]):
         """Refuse what is right by itself but does not go together. Raises `Bad` or `Several`, whose paths begin at
         the config."""
 
+    def is_open(self, connection: C) -> bool:
+        """Whether everyone who may make subscriptions may say what is sent through the connection. If not, only those
+        may who could change the connection, too."""
+        return True
+
     @abstractmethod
     def origins(self, connection: C) -> tuple[str, ...]:
         """The origins that calls may go to, such as `https://slack.com`: checked when a connection is saved, and on

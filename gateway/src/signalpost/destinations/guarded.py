@@ -65,6 +65,11 @@ class Guarded(Destination[Any, Any]):
         """Passes on what is refused."""
         _asked("check", lambda: self._kind.check(connection, config))
 
+    def is_open(self, connection: Any) -> bool:
+        """Openness is a yes or a no."""
+        is_open = _asked("is_open", lambda: self._kind.is_open(connection))
+        return _held("is_open", is_open, None if _is_flag(is_open) else "it must be True or False.")
+
     def origins(self, connection: Any) -> tuple[str, ...]:
         """Origins are a tuple of texts."""
         origins = _asked("origins", lambda: self._kind.origins(connection))
@@ -260,6 +265,10 @@ _NO_WAIT: Final = "the seconds to wait must be a number from 0 to a day."
 
 def _is_wait(seconds: object) -> bool:
     return isinstance(seconds, int | float) and isfinite(seconds) and 0 <= seconds <= DAY
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_text(value: object) -> bool:

@@ -3,11 +3,16 @@
 For services that have no kind of their own. A 2xx means done; 429 waits, 408, 425 and 5xx are tried again, and any
 other answer refuses the event for good. Each call carries an `idempotency-key`, the same on every attempt, for services
 that know it.
+
+Whoever makes a subscription need not be trusted with all that the connection's credentials open. So a connection lists
+the calls that may be made through it, each a method and a path, and other subscriptions are refused. If it lists none,
+only those who may change the connection say what a subscription sends.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -18,6 +23,7 @@ from signalpost.destinations.members import ClientId, Origin, basic_authorizatio
 from signalpost.domain.body import Body, checked_by
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import MAX_HEADER_NAME_CHARACTERS, MAX_HEADERS, EndpointUrl, check_header_name
+from signalpost.domain.templates import MAX_CHARACTERS, read_template
 
 Method = Literal["POST", "PUT", "PATCH", "DELETE"]
 HeaderName = Annotated[
@@ -35,6 +41,39 @@ _DOTS: Final = frozenset({".", ".."})
 _OWN_HEADERS: Final = ("authorization", "idempotency-key")
 _OF_A_SECRET: Final = re.compile("authorization|cookie|password|secret|token|(access|api|auth)[-_]?key", re.IGNORECASE)
 """What the names of headers have in them that carry secrets."""
+_OVERRIDES: Final = frozenset(
+    {"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"}
+)
+"""Headers that some services take for another method or another path than the request's."""
+MAX_CALLS: Final = 50
+_MAX_SHOWN: Final = 5
+"""How many allowed calls a refusal names."""
+
+
+def _fault_of_path(path: str) -> str | None:
+    """What is wrong with a path, as a sentence; None if nothing is."""
+    if not path.startswith("/") or path.startswith("//"):
+        return "This must begin with one /."
+    if _leads_elsewhere(path):
+        return "No part of the path can be . or .., because the request would go elsewhere."
+    return None
+
+
+def _leads_elsewhere(path: str) -> bool:
+    return not _DOTS.isdisjoint(unquote(path.partition("?")[0]).split("/"))
+
+
+def _checked_call(value: str) -> str:
+    path = value.partition(" ")[2]
+    if (fault := _fault_of_path(path)) is not None:
+        raise Bad("bad_path", fault)
+    read_template(path)
+    return value
+
+
+AllowedCall = Annotated[
+    str, Meta(max_length=MAX_CHARACTERS, pattern="^(POST|PUT|PATCH|DELETE) /", extra=checked_by(_checked_call))
+]
 
 # --- Ways to sign in --------------------------------------------------------------------------------------------------
 
@@ -128,6 +167,16 @@ class HttpConnection(Body, frozen=True, kw_only=True):
             examples=[{"with": "bearer", "token": "eyJhbGciOi"}],
         ),
     ]
+    calls: Annotated[
+        tuple[AllowedCall, ...],
+        Meta(
+            title="Allowed calls",
+            description="The calls that subscriptions may make: a method and a path each, written as subscriptions "
+            "write them. Without any, only operators can make or change subscriptions of this connection.",
+            examples=[["POST /events", "PATCH /contracts/{{ document.externalId }}"]],
+            max_length=MAX_CALLS,
+        ),
+    ] = ()
 
 
 class HttpConfig(Body, frozen=True, kw_only=True):
@@ -174,21 +223,23 @@ class Http(Destination[HttpConnection, HttpConfig]):
     presets = recipes.HTTP
 
     def check(self, connection: HttpConnection, config: HttpConfig) -> None:
-        """The path stays on the origin, no header is one that the gateway sets, and a DELETE has no body."""
+        """The path stays on the origin, the connection allows the call, no header is one that the gateway sets, and a
+        DELETE has no body."""
         bads: list[Bad] = []
-        if not config.path.startswith("/") or config.path.startswith("//"):
-            bads.append(Bad("bad_path", "This must begin with one /.", ("path",)))
-        elif not _DOTS.isdisjoint(config.path.partition("?")[0].split("/")):
-            bads.append(
-                Bad(
-                    "bad_path", "No part of the path can be . or .., because the request would go elsewhere.", ("path",)
-                )
-            )
+        if (fault := _fault_of_path(config.path)) is not None:
+            bads.append(Bad("bad_path", fault, ("path",)))
+        elif connection.calls and f"{config.method} {config.path}" not in connection.calls:
+            bads.append(Bad("call_not_allowed", _allowed(connection.calls), ("path",)))
         reserved = {*_OWN_HEADERS, connection.sign_in.header.lower() if isinstance(connection.sign_in, ApiKey) else ""}
         bads += [
             Bad("reserved_header", "The connection or the gateway sets this header.", ("headers", name))
             for name in config.headers
             if name.lower() in reserved
+        ]
+        bads += [
+            Bad("reserved_header", "Some services take it for another method or path.", ("headers", name))
+            for name in config.headers
+            if name.lower() in _OVERRIDES
         ]
         bads += [
             Bad(
@@ -203,6 +254,10 @@ class Http(Destination[HttpConnection, HttpConfig]):
             bads.append(Bad("not_allowed", "A DELETE has no body.", ("json",)))
         if bads:
             raise Several(bads)
+
+    def is_open(self, connection: HttpConnection) -> bool:
+        """Whether it lists what may be called."""
+        return bool(connection.calls)
 
     def origins(self, connection: HttpConnection) -> tuple[str, ...]:
         """The service's, and where its tokens come from."""
@@ -223,7 +278,7 @@ class Http(Destination[HttpConnection, HttpConfig]):
 
     def prepare(self, connection: HttpConnection, config: HttpConfig, context: Context) -> Call | Skip:
         """The request."""
-        if not _DOTS.isdisjoint(config.path.partition("?")[0].split("/")):
+        if _leads_elsewhere(config.path):
             return Skip("The path would lead elsewhere: a part of it is . or .. for this document.")
         headers = {name: _header_value(value) for name, value in config.headers.items()}
         headers["idempotency-key"] = context.key
@@ -236,6 +291,11 @@ class Http(Destination[HttpConnection, HttpConfig]):
             json=UNSET if config.method == "DELETE" else body,
             headers=headers,
         )
+
+
+def _allowed(calls: Sequence[str]) -> str:
+    more = f" and {len(calls) - _MAX_SHOWN} more" if len(calls) > _MAX_SHOWN else ""
+    return f"The connection allows other calls: {', '.join(calls[:_MAX_SHOWN])}{more}."
 
 
 def _grant(client: ClientCredentials) -> Grant:

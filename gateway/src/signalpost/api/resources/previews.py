@@ -43,7 +43,7 @@ async def of_kind(context: RequestContext) -> Response:
         return connection_id
 
     asked: NewPreview = await context.read_body(
-        connection=check_connection, config=config_check(services, kind, connection)
+        connection=check_connection, config=config_check(services, kind, connection, context.principal.role)
     )
     event = await _event(context, asked.event_id)
     draft = replace(

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from signalpost.api.configs import config_check, kind_check
 from signalpost.api.routing.context import RequestContext
 from signalpost.domain import endpoint
-from signalpost.domain.checks import Bad, Check, pointer
+from signalpost.domain.checks import Bad, Check, Several, pointer
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Forbidden, Invalid
 from signalpost.domain.shown_url import meant_url
-from signalpost.domain.subscription import WEBHOOK, Delay
+from signalpost.domain.subscription import WEBHOOK, Delay, Subscription
 from signalpost.sender.addresses import target_refusal
 
 _EDITABLE: Final = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit"})
@@ -62,7 +62,7 @@ def connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[s
     return {
         "kind": kind_check(context.services),
         "connection": connection_check(context, kind),
-        "config": config_check(context.services, kind, connection),
+        "config": config_check(context.services, kind, connection, context.principal.role),
         "after": delay_check(context),
     }
 
@@ -75,6 +75,30 @@ def named_connection(context: RequestContext, connection_id: Any) -> Connection 
     if not isinstance(connection_id, str):
         return None
     return context.services.directory.connection(context.tenant_id, connection_id.lower())
+
+
+def patch_checks(context: RequestContext, found: Subscription, sent: Mapping[str, Any]) -> dict[str, Check]:
+    """The checks of what changes a subscription. One that moves to another connection must fit there as it is."""
+    connection = named_connection(context, sent.get("connection", found.connection_id))
+    check_config = config_check(context.services, found.kind, connection, context.principal.role, found)
+    check_connection = connection_check(context, found.kind)
+
+    def moved(connection_id: str) -> str:
+        check_connection(connection_id)
+        if "config" not in sent:
+            try:
+                check_config(found.config)
+            except (Bad, Several) as bad:
+                said = " ".join(each.detail for each in bad.under("config"))
+                raise Bad("config_does_not_fit", f"The subscription does not fit this connection. {said}") from None
+        return connection_id
+
+    return {
+        "url": vetted(context, found.url),
+        "connection": moved,
+        "config": check_config,
+        "after": delay_check(context),
+    }
 
 
 def connection_check(context: RequestContext, kind: Any) -> Check:

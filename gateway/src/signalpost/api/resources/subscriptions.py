@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import replace
 
-from signalpost.api.configs import config_check, url_of
+from signalpost.api.configs import url_of
 from signalpost.api.http.pages import fitting, gathered, page
 from signalpost.api.http.response import Response
 from signalpost.api.portal_views import health_for
@@ -166,22 +166,15 @@ async def read(context: RequestContext) -> Response:
 async def patch(context: RequestContext) -> Response:
     found, sent = await find(context), await context.body_as_sent()
     checks.require_editable(context, sent)
-    named = sent.get("connection", found.connection_id)
-    connection = checks.named_connection(context, named)
-    change = await context.read_change(
-        url=checks.vetted(context, found.url),
-        connection=checks.connection_check(context, found.kind),
-        config=config_check(context.services, found.kind, connection),
-        after=checks.delay_check(context),
-    )
-    moves = change.body.connection is not UNSET and connection is not None
+    change = await context.read_change(**checks.patch_checks(context, found, sent))
+    connection = checks.named_connection(context, change.body.connection)
     answer = await submit(
         context,
         PatchSubscription(
             tenant_id=context.tenant_id,
             subscription_id=subscription_id(context),
             patch=change.body,
-            url=url_of(context.services, connection) if moves and connection is not None else UNSET,
+            url=UNSET if connection is None else url_of(context.services, connection),
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
