@@ -303,3 +303,19 @@ def test_names_are_listed_to_choose_one(world: "World") -> None:
     assert world.get(f"/v1/subscriptions/names?limit=1&cursor={first['next']}").ok()["data"] == [
         {"id": made[0]["id"], "name": made[0]["name"]}
     ]
+
+
+def test_names_are_found_by_a_part_and_by_ids_and_say_how_many_there_are(world: "World") -> None:
+    made = [world.create_subscription(name=f"Findable {number}")["id"] for number in range(3)]
+    total = world.get("/v1/subscriptions/names?limit=1").ok()["total"]
+    assert total >= 3
+    found = world.get("/v1/subscriptions/names?name=findABLE&limit=2").ok()
+    assert [each["id"] for each in found["data"]] == made[:0:-1]
+    assert found["total"] == total
+    rest = world.get(f"/v1/subscriptions/names?name=findABLE&limit=2&cursor={found['next']}").ok()
+    assert ([each["id"] for each in rest["data"]], rest["next"]) == (made[:1], None)
+    absent = "01a20e98-25ba-7b43-8f2d-f3d7f20c1d84"
+    by_ids = world.get(f"/v1/subscriptions/names?ids={made[0]},{absent},{made[2]}").ok()
+    assert [each["id"] for each in by_ids["data"]] == [made[2], made[0]]
+    assert (by_ids["next"], by_ids["total"]) == (None, total)
+    world.refuses("GET", "/v1/subscriptions/names?ids=x", at=("?ids",))

@@ -257,10 +257,11 @@ class Console:
 
     async def _context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:
         """What every template sees in addition to its view."""
-        tenants = [visit.tenant]
+        tenants, has_more_tenants = [visit.tenant], False
         if visit.is_operator:
             listed = await visit.calls.read("list_tenants", TenantPage, {"limit": "100"})
-            tenants = [each.name for each in listed.data]
+            tenants = [*dict.fromkeys([*(each.name for each in listed.data), visit.tenant])]
+            has_more_tenants = listed.next is not None
         return {
             **self._main_context(visit, page, view),
             "is_framed": True,
@@ -268,6 +269,7 @@ class Console:
             "position": "",
             "sections": [each for each in SECTIONS if each[3] in FOR_ALL or visit.is_operator],
             "tenants": tenants,
+            "has_more_tenants": has_more_tenants,
         }
 
     def _main_context(self, visit: Visit, page: Page, view: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Subscriptions: create, list, read, change and delete them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,7 +21,7 @@ from signalpost.api.routing.context import (
     RequestContext,
     Variant,
 )
-from signalpost.api.routing.queries import FromText, ListQuery, PageQuery, cursor_to, write_cursor
+from signalpost.api.routing.queries import MAX_LIMIT, FromText, ListQuery, PageQuery, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.api.routing.shapes.subscriptions import HealthState, NewSubscription, SubscriptionPage
@@ -32,7 +33,8 @@ from signalpost.commands.subscriptions import (
     PatchSubscription,
     subscription_not_found,
 )
-from signalpost.domain.checks import MAX_TEXT_CHARACTERS
+from signalpost.domain.body import read_by
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad
 from signalpost.domain.errors import NotFound
 from signalpost.domain.fields import Text
 from signalpost.domain.portal_link import Capability
@@ -53,6 +55,29 @@ class SubscriptionQuery(ListQuery, frozen=True):
     host: Annotated[Text, Meta(description="Only those whose URL's host contains this.")] | None = None
     state: HealthState | None = None
     cursor: Annotated[FromText, cursor_to(int)] = None
+
+
+_UUID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_IDS: Final = f"^{_UUID}(,{_UUID}){{0,{MAX_LIMIT - 1}}}$"
+_are_ids = re.compile(_IDS, re.ASCII).fullmatch
+
+
+def _ids(value: str) -> frozenset[str]:
+    if not _are_ids(value):
+        raise Bad("not_ids", f"These must be the ids of 1 to {MAX_LIMIT} subscriptions, separated by commas.")
+    return frozenset(value.split(","))
+
+
+class NamesQuery(PageQuery, frozen=True):
+    name: Annotated[Text, Meta(description="Only those whose name contains this, ignoring case.")] | None = None
+    ids: Annotated[
+        FromText,
+        Meta(
+            description=f"Only those with these ids, up to {MAX_LIMIT}, separated by commas.",
+            extra_json_schema={"type": "string", "pattern": _IDS},
+            extra=read_by(_ids),
+        ),
+    ] = None
 
 
 async def create(context: RequestContext) -> Response:
@@ -140,16 +165,30 @@ async def list_all(context: RequestContext) -> Response:
 
 async def list_names(context: RequestContext) -> Response:
     """List only names and ids, for choosing one. The health of the subscriptions is not looked at."""
-    query: PageQuery = context.query()
-    newest_first = reversed(context.subscriptions())
-    matching = (each for each in newest_first if query.cursor is None or each.number < query.cursor)
-    found = [*islice(matching, query.limit + 1)]
-    shown = found[: query.limit]
+    query: NamesQuery = context.query()
+    every = context.subscriptions()
+    of = every if query.ids is None else _with_ids(context, query.ids)
+    below = (each for each in reversed(of) if query.cursor is None or each.number < query.cursor)
+    wanted = "" if query.name is None else query.name.casefold()
+    found: list[Subscription] = []
+    last = None
+    for last in islice(below, MAX_SCANNED):
+        if wanted in last.name.casefold():
+            found.append(last)
+            if len(found) == query.limit:
+                break
     page = SubscriptionNames(
-        data=[NamedSubscription(id=each.id, name=each.name) for each in shown],
-        next=write_cursor((shown[-1].number,) if len(found) > query.limit else None),
+        data=[NamedSubscription(id=each.id, name=each.name) for each in found],
+        next=write_cursor((last.number,) if last is not None and last is not of[0] else None),
+        total=len(every),
     )
     return Response(200, msgspec.json.encode(page))
+
+
+def _with_ids(context: RequestContext, ids: Iterable[str]) -> list[Subscription]:
+    """The subscriptions with these ids, oldest first. Those that are not there are left out."""
+    named = (context.services.directory.subscription(context.tenant_id, each) for each in ids)
+    return sorted((each for each in named if each is not None), key=lambda each: each.number)
 
 
 def _matches(each: Subscription, query: SubscriptionQuery) -> bool:
@@ -300,7 +339,7 @@ ROUTES = (
         summary="List the names of subscriptions, to choose one",
         roles=FOLLOWS,
         handler=list_names,
-        query=PageQuery,
+        query=NamesQuery,
         replies={200: Reply("A page, newest first.", SubscriptionNames)},
         example=Example(query={"limit": "250"}),
     ),

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
-from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.console.html import moment
 from signalpost.console.page import Page, Visit
+from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
 from signalpost.domain.event import BY_WIRE
 
 FILTERS = {
@@ -40,7 +40,7 @@ class View(Struct, frozen=True):
     again: str
     """The query of the page that sends these again."""
     given: Mapping[str, str]
-    subscriptions: Sequence[NamedSubscription]
+    choice: SubscriptionChoice
     statuses: Sequence[str] = STATUSES
     types: Sequence[str] = tuple(BY_WIRE)
 
@@ -64,7 +64,6 @@ async def view(visit: Visit) -> View:
     query = {parameter: given[name] for name, parameter in FILTERS.items()}
     query |= {name: moment_of(given[name]) for name in ("from", "to")}
     page = await walked(visit, {**query, "cursor": cursor})
-    subscriptions = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
     return View(
         data=page.data,
         next=page.next,
@@ -73,7 +72,7 @@ async def view(visit: Visit) -> View:
         same=_query(given),
         again=_query({**given, "status": REPLAYED.get(given["status"], "all")}),
         given=given,
-        subscriptions=subscriptions.data,
+        choice=await subscription_choice(visit, given["subscription"]),
     )
 
 

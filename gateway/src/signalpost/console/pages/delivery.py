@@ -51,6 +51,8 @@ class View(Struct, frozen=True):
     """How that is signed; None for what is no webhook."""
     others: Sequence[Delivery]
     """What happened to the event elsewhere."""
+    has_more: bool
+    """Whether it has still more recipients."""
     checked: SignatureVerdict | None = None
     """The result of the signature check that was just made."""
 
@@ -73,6 +75,7 @@ async def view(visit: Visit) -> View:
         curl=curl(subscription.url, bytes_of(event)) if is_webhook else None,
         signed=await _signed(visit, bytes_of(event), delivery) if is_webhook else None,
         others=[each for each in others.data if each.subscription_id != of],
+        has_more=others.next is not None,
     )
 
 

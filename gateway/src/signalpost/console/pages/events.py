@@ -16,6 +16,8 @@ from signalpost.domain.event import BY_WIRE
 
 SHOWN = "50"
 """How many events a page has."""
+RECIPIENTS = "100"
+"""How many subscriptions the page of an event shows at once."""
 
 
 class View(Struct, frozen=True):
@@ -61,18 +63,34 @@ class EventView(Struct, frozen=True):
     body: str
     changes: Sequence[Difference]
     """What it changed of its document, where the event before it is known."""
+    arrivals: EventArrivals | None
+    """How many subscriptions got it; None if the retention has just removed it."""
     deliveries: Sequence[Delivery]
+    next: str | None
+    is_first: bool
+    same: str = ""
 
 
 async def view_one(visit: Visit) -> EventView:
     event_id = visit.params["id"]
     entry = await visit.calls.read("read_event", msgspec.Raw, id=event_id)
-    deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": event_id, "limit": "100"})
+    cursor = visit.query.get("cursor")
+    query = {"eventId": event_id, "limit": RECIPIENTS, "cursor": cursor}
+    deliveries = await visit.calls.read("list_deliveries", DeliveryPage, query)
     read = msgspec.json.decode(entry, type=LogEntry)
     document = read.event.data.document
     before = [] if document is None else await events_of(visit, document.external_id, str(read.sequence), 1)
     changes = changes_of([read, *before]).get(event_id, ())
-    return EventView(read, title_of(read), body_of(entry), changes, deliveries.data)
+    return EventView(
+        entry=read,
+        title=title_of(read),
+        body=body_of(entry),
+        changes=changes,
+        arrivals=(await _arrivals(visit, [read])).get(read.sequence),
+        deliveries=deliveries.data,
+        next=deliveries.next,
+        is_first=cursor is None,
+    )
 
 
 PAGES = (

@@ -49,6 +49,8 @@ async def _found(visit: Visit, result: SearchResult) -> list[Found]:
             for each in deliveries.data
             if each.status is not None
         ]
+        if deliveries.next is not None:
+            found.append(Found("Event", "More subscriptions", "All who got it are on its page.", found[0].path))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from signalpost.api.routing.shapes.destinations import Connection, Destination
+from signalpost.api.routing.shapes.destinations import Destination
 from signalpost.console.calls import refused
 from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
 from signalpost.console.delay_form import AfterForm, after_form, typed_after
@@ -14,16 +14,15 @@ from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews
 from signalpost.console.pages.subscription import CONFIG
-from signalpost.console.pages.vendor_subscription import connections_of, saving
+from signalpost.console.pages.vendor_subscription import ConnectionChoice, connections_of, saving
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
 from signalpost.domain.event import BY_WIRE
 
 
 class View(Struct, frozen=True):
     kind: Destination
-    connections: Sequence[Connection]
+    connections: ConnectionChoice
     """The connections of this kind."""
-    connection: str
     name: str
     form: SchemaForm
     when: ConditionForm
@@ -35,11 +34,9 @@ class View(Struct, frozen=True):
 
 async def view(visit: Visit) -> View:
     kind = await _find(visit)
-    connections, chosen = await connections_of(visit, kind.kind)
     return View(
         kind=kind,
-        connections=connections,
-        connection=chosen,
+        connections=await connections_of(visit, kind.kind),
         name=visit.given("name"),
         form=_form(visit, kind),
         when=condition_form("when.", "/when", None, visit.form),

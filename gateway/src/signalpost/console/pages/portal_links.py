@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
-from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
+from signalpost.console.subscription_choice import SubscriptionChoice, names_of, subscription_choice
 from signalpost.domain.portal_link import Capability
 
 CAPABILITIES: Final[Mapping[Capability, str]] = {
@@ -30,10 +30,11 @@ class View(Struct, frozen=True):
     data: Sequence[PortalLinkShown]
     next: str | None
     is_first: bool
-    names: Sequence[NamedSubscription]
+    names: Mapping[str, str]
+    """Of the subscriptions that the links show, by their ids."""
     name: str
-    subscription: str
-    """The id of the one that was chosen, or that the link to this page names; else `all`."""
+    choice: SubscriptionChoice
+    """Whose id was chosen, or is named by the link to this page; else `all`."""
     can: Sequence[str]
     hours: str
     same: str = ""
@@ -44,24 +45,29 @@ class View(Struct, frozen=True):
         """What a link shows."""
         if link.subscriptions == ALL:
             return "all subscriptions"
-        known = {each.id: each.name for each in self.names}
-        return ", ".join(known.get(each, each) for each in link.subscriptions) or "none"
+        return ", ".join(self.names.get(each, each) for each in link.subscriptions) or "none"
 
 
 async def view(visit: Visit) -> View:
     cursor = visit.query.get("cursor")
     page = await visit.calls.read("list_portal_links", PortalLinkPage, {"cursor": cursor})
-    names = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
+    reached = [each for link in page.data if link.subscriptions != ALL for each in link.subscriptions]
+    chosen = visit.given("subscription") or visit.query.get("subscription", ALL)
     return View(
         data=page.data,
         next=page.next,
         is_first=cursor is None,
-        names=names.data,
+        names=await names_of(visit, reached),
         name=visit.given("name"),
-        subscription=visit.given("subscription") or visit.query.get("subscription", ALL),
+        choice=await subscription_choice(visit, chosen, ALL),
         can=visit.form.get("can", []) if "name" in visit.form else TICKED_AT_FIRST,
         hours=visit.given("hours") or str(HOURS[0]),
     )
+
+
+async def find(visit: Visit) -> ShownOnce:
+    """Lists the subscriptions with a name that was searched for. Everything else that was typed stays."""
+    return ShownOnce("portal_links.html", await view(visit))
 
 
 async def create(visit: Visit) -> ShownOnce:
@@ -89,7 +95,7 @@ PAGES = (
         title="Portal links",
         template="portal_links.html",
         view=view,
-        forms={"create": create, "revoke": revoke},
+        forms={"find": find, "create": create, "revoke": revoke},
         done={"revoked": "The link is revoked. Whoever came by it is signed out at their next page."},
     ),
 )

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from signalpost.api.routing.shapes.destinations import Connection, Destination
+from signalpost.api.routing.shapes.destinations import Destination
 from signalpost.api.routing.shapes.service import BadField
 from signalpost.console.calls import invalid, refused
 from signalpost.console.delay_form import Duration, duration_of, seconds_of, typed_duration
 from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews
-from signalpost.console.pages.vendor_subscription import connections_of, saving
+from signalpost.console.pages.vendor_subscription import ConnectionChoice, connections_of, saving
 from signalpost.destinations.presets import Input, Preset, body_of
 from signalpost.domain.checks import Several
 
@@ -35,9 +35,8 @@ class Blank(Struct, frozen=True):
 class View(Struct, frozen=True):
     kind: Destination
     preset: Preset
-    connections: Sequence[Connection]
+    connections: ConnectionChoice
     """The connections of this kind."""
-    connection: str
     name: str
     blanks: Sequence[Blank]
     previews: Previews | None = None
@@ -45,12 +44,10 @@ class View(Struct, frozen=True):
 
 async def view(visit: Visit) -> View:
     kind, preset = await _find(visit)
-    connections, chosen = await connections_of(visit, kind.kind)
     return View(
         kind=kind,
         preset=preset,
-        connections=connections,
-        connection=chosen,
+        connections=await connections_of(visit, kind.kind),
         name=visit.given("name"),
         blanks=[_blank(visit, each) for each in preset.inputs],
     )

@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPage, ReplayOfOne, ReplaysOfMany
-from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.deliveries import moment_of
+from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
 from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import SECOND
 
@@ -23,7 +23,7 @@ _MINUTE: Final = "%Y-%m-%dT%H:%M:%S"
 
 
 class View(Struct, frozen=True):
-    subscriptions: Sequence[NamedSubscription]
+    choice: SubscriptionChoice
     given: Mapping[str, str]
     replays: Sequence[NamedReplay]
     plan: ReplaysOfMany | None = None
@@ -47,9 +47,15 @@ class View(Struct, frozen=True):
 
 
 async def view(visit: Visit) -> View:
-    listed = await visit.calls.read("list_subscription_names", SubscriptionNames, {"limit": "250"})
+    given = typed_span(visit)
+    choice = await subscription_choice(visit, given["subscription"])
     replays = await visit.calls.read("list_all_replays", NamedReplayPage, {"limit": "20"})
-    return View(listed.data, typed_span(visit), replays.data, spans=_spans(visit))
+    return View(choice, given, replays.data, spans=_spans(visit))
+
+
+async def find(visit: Visit) -> ShownOnce:
+    """Lists the subscriptions with a name that was searched for. Everything else that was typed stays."""
+    return ShownOnce("replays.html", await view(visit))
 
 
 def _now(visit: Visit) -> datetime:
@@ -156,7 +162,7 @@ PAGES = (
         title="Send again",
         template="replays.html",
         view=view,
-        forms={"plan": plan, "start": start, "stop": stop},
+        forms={"find": find, "plan": plan, "start": start, "stop": stop},
         done={
             "nothing": "There is nothing left to send: it arrived in the meantime, or is no longer kept.",
             "none": "No subscription was ticked, so nothing is sent.",

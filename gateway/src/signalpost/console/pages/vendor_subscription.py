@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage
 from signalpost.api.routing.shapes.subscriptions import NewSubscription
@@ -15,11 +16,23 @@ BodyOf = Callable[[Visit], Awaitable[Mapping[str, Any]]]
 """Makes of a form the subscription that it describes. Raises CallFailed."""
 
 
-async def connections_of(visit: Visit, kind: str) -> tuple[Sequence[Connection], str]:
-    """The connections of a kind, and the id of the chosen one: the first, until somebody chooses another."""
+class ConnectionChoice(Struct, frozen=True):
+    options: Sequence[Connection]
+    """Those of the kind among the newest, and the chosen one."""
+    chosen: str
+    """The id of the first, until somebody chooses another or comes from another's page."""
+    is_cut: bool
+    """Whether there are older ones that are not listed."""
+
+
+async def connections_of(visit: Visit, kind: str) -> ConnectionChoice:
+    """The connections of a kind to choose from. Raises CallFailed."""
     listed = await visit.calls.read("list_connections", ConnectionPage, {"limit": "250"})
     found = [each for each in listed.data if each.kind == kind]
-    return found, visit.given("connection") or visit.query.get("connection") or (found[0].id if found else "")
+    chosen = visit.given("connection") or visit.query.get("connection", "")
+    if chosen and chosen not in [each.id for each in found]:
+        found.append(await visit.calls.read("read_connection", Connection, id=chosen))
+    return ConnectionChoice(found, chosen or (found[0].id if found else ""), listed.next is not None)
 
 
 def saving(body_of: BodyOf) -> Mapping[str, Form]:

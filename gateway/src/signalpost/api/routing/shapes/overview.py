@@ -50,6 +50,7 @@ class NamedSubscription(Shape, frozen=True):
 class SubscriptionNames(Shape, frozen=True):
     data: list[NamedSubscription]
     next: Cursor
+    total: Annotated[int, Meta(description="How many subscriptions there are, whatever was asked for.")]
 
 
 class NeedsAttention(Shape, frozen=True):
