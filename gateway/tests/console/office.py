@@ -28,6 +28,8 @@ STORED = (
     "replay",
     "retry",
 )
+SEARCHED = ("/portal-links", "/replays")
+"""Pages with a search that is there once more subscriptions fit than are listed, or one was searched for."""
 OTHER_TENANT = "next-door"
 UPDATED = {"eventTypes": ["documentUpdated"], "status": "paused"}
 
@@ -106,7 +108,7 @@ class Office:
             given["id"] = [self.hook]
         name = next((each for each in ("id", "kind", "preset", "name") if f"{{{each}}}" in page.path), None)
         if name is None:
-            return [page.path]
+            return [page.path, f"{page.path}?named=a"] if page.path in SEARCHED else [page.path]
         first = {each: values[0] for each, values in given.items()}
         return [page.path.format_map({**first, name: value}) for value in given[name]]
 
@@ -118,7 +120,7 @@ class Office:
         answer = self.visitor(path).get(path)
         assert answer.status == 200, (path, answer.body[:300])
         return [
-            (path if not form.action or form.action.startswith("#") else form.action.partition("?")[0], form)
+            ((path if form.action[:1] in ("", "#") else form.action).partition("?")[0], form)
             for form in forms_of(answer.body.decode())
             if form.method == "post"
         ]

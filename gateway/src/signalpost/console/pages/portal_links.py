@@ -31,10 +31,10 @@ class View(Struct, frozen=True):
     next: str | None
     is_first: bool
     names: Mapping[str, str]
-    """Of the subscriptions that the links show, by their ids."""
+    """The names of the subscriptions that the links show, by ids."""
     name: str
     choice: SubscriptionChoice
-    """Whose id was chosen, or is named by the link to this page; else `all`."""
+    """The subscription that was chosen, or that the link to this page names; else `all`."""
     can: Sequence[str]
     hours: str
     same: str = ""

@@ -18,7 +18,7 @@ BodyOf = Callable[[Visit], Awaitable[Mapping[str, Any]]]
 
 class ConnectionChoice(Struct, frozen=True):
     options: Sequence[Connection]
-    """Those of the kind among the newest, and the chosen one."""
+    """The newest connections of the kind, and the chosen one."""
     chosen: str
     """The id of the first, until somebody chooses another or comes from another's page."""
     is_cut: bool
