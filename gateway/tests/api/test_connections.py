@@ -1,9 +1,11 @@
 """Connections over HTTP, and subscriptions that use them: what is taken, what is shown, what is refused."""
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.destinations.kinds import PEM
 
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -131,6 +133,20 @@ def test_what_no_kind_takes_is_refused_by_name_and_nothing_is_kept(
     before = world.get("/v1/connections").ok()
     world.send("POST", "/v1/connections", body).refused(422, *pointers)
     assert world.get("/v1/connections").ok() == before
+
+
+def test_a_key_file_brings_its_account_and_shows_no_key(world: "World") -> None:
+    def key_file(account: str) -> str:
+        return json.dumps({"type": "service_account", "private_key": PEM, "client_email": account})
+
+    sign_in = {"with": "serviceAccount", "privateKey": key_file("one@example.com")}
+    made = world.send("POST", "/v1/connections", {"kind": "google_calendar", "config": {"signIn": sign_in}})
+    shown = {"with": "serviceAccount", "clientEmail": "one@example.com", "privateKey": None}
+    assert made.ok(201)["config"] == {"signIn": shown}
+    another = {"config": {"signIn": {"privateKey": key_file("other@example.com")}}}
+    patched = world.send("PATCH", path_of(made.ok(201)), another)
+    assert patched.ok()["config"] == {"signIn": {**shown, "clientEmail": "other@example.com"}}
+    assert b"PRIVATE" not in made.body + patched.body
 
 
 def test_an_address_that_the_operator_allows_is_taken(make_world: Callable[..., "World"]) -> None:

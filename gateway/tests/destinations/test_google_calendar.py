@@ -1,5 +1,6 @@
 """Google Calendar: an entry that moves with its document and goes with it, found by an id of our own."""
 
+import json
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from signalpost.destinations.destination import (
     Throttle,
 )
 from signalpost.destinations.google_calendar import SCOPE, GoogleCalendar
+from signalpost.domain.errors import Invalid
 
 CALENDAR = GoogleCalendar()
 ACCOUNT = connection(
@@ -191,6 +193,52 @@ def test_a_stand_in_takes_the_place_of_every_origin_and_the_assertion_is_still_f
     assert isinstance(access, Grant)
     assert access.url == "http://127.0.0.1:8080/token"
     assert access.claims == {"iss": "bot@example.com", "scope": SCOPE, "aud": "https://oauth2.googleapis.com/token"}
+
+
+KEY_FILE = json.dumps(
+    {"type": "service_account", "private_key": PEM, "client_email": "bot@project.example.com", "token_uri": "…"},
+    indent=2,
+)
+ONE_LINE = PEM.replace("\n", "")
+ESCAPED = json.dumps(PEM)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [PEM, f"  {PEM.strip()}  ", PEM.replace("\n", "\r\n"), ESCAPED[1:-1], ESCAPED, f"{ESCAPED},", ONE_LINE],
+    ids=["as it is", "trimmed", "CRLF", "escaped", "quoted", "a line of the file", "without line breaks"],
+)
+def test_a_private_key_is_taken_however_it_was_copied(key: str) -> None:
+    sign_in = {"with": "serviceAccount", "clientEmail": "bot@example.com", "privateKey": key}
+    assert connection("google_calendar", signIn=sign_in) == ACCOUNT
+
+
+@pytest.mark.parametrize("file", [KEY_FILE, KEY_FILE.replace("\n", "")], ids=["as it is", "in a field of one line"])
+@pytest.mark.parametrize("more", [{}, {"clientEmail": "of-the-key-before@example.com"}])
+def test_the_whole_key_file_is_taken_with_the_account_that_it_names(file: str, more: dict[str, str]) -> None:
+    found = connection("google_calendar", signIn={"with": "serviceAccount", "privateKey": file, **more})
+    assert found.sign_in.client_email == "bot@project.example.com"
+    assert found.sign_in.private_key == PEM
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer", "said"),
+    [
+        ({"privateKey": KEY_FILE[:200]}, "privateKey", "not the whole"),
+        ({"privateKey": '{"installed": {"client_id": "x"}}'}, "privateKey", "no key file of a service account"),
+        ({"privateKey": KEY_FILE.replace("PRIVATE", "PUBLIC")}, "privateKey", "no private key in this"),
+        ({"privateKey": PEM.replace("M", "N")}, "privateKey", "cannot be read"),
+        ({"privateKey": PEM}, "clientEmail", "the whole key file"),
+        ({"privateKey": KEY_FILE.replace("bot@", "")}, "clientEmail", "e-mail"),
+    ],
+)
+def test_a_key_that_is_none_is_named_with_what_to_do(members: dict[str, str], pointer: str, said: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        connection("google_calendar", signIn={"with": "serviceAccount", **members})
+    [error] = refused.value.errors
+    assert error.pointer == f"/config/signIn/{pointer}"
+    assert said in error.detail
+    assert "MII" not in error.detail
 
 
 def test_a_bad_connection_is_named_by_pointers() -> None:

@@ -16,7 +16,8 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from msgspec import UNSET, Meta
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.destinations import recipes
 from signalpost.destinations.destination import (
@@ -49,7 +50,8 @@ from signalpost.destinations.members import (
     shortened,
     vendor_origins,
 )
-from signalpost.domain.body import Body
+from signalpost.domain.body import Body, check_of, read_by
+from signalpost.domain.checks import Bad, Several
 from signalpost.domain.documents.workflow import STATUSES, Status
 from signalpost.domain.fields import Email
 
@@ -65,16 +67,17 @@ class ServiceAccount(Private, frozen=True, kw_only=True, tag_field="with", tag="
     """An account for programs, with which calendars are shared as with a person."""
 
     client_email: Annotated[
-        Email,
+        Email | UnsetType,
         Meta(
             title="Service account",
-            description="The member client_email of the key file. Share the calendar with this address.",
+            description="The member client_email of the key file, unless the private key is the whole file. Share the "
+            "calendar with this address.",
             examples=["signalpost@example.iam.gserviceaccount.com"],
         ),
-    ]
+    ] = UNSET
     private_key: Annotated[
         PrivateKey,
-        secret("Private key", "The member private_key of the key file.", "-----BEGIN PRIVATE KEY-----…"),
+        secret("Private key", "The whole key file, or its member private_key.", "-----BEGIN PRIVATE KEY-----…"),
     ]
 
 
@@ -87,6 +90,34 @@ class PersonalConsent(Private, frozen=True, kw_only=True, tag_field="with", tag=
     ]
 
 
+def _read_sign_in(value: Any) -> ServiceAccount | PersonalConsent:
+    """How the gateway signs in; of a service account, its key file may be given as the private key. Raises Bad or
+    Several."""
+    if isinstance(value, dict) and value.get("with") == "serviceAccount":
+        value = _from_key_file(value)
+    sign_in: ServiceAccount | PersonalConsent = check_of(ServiceAccount | PersonalConsent)(value)
+    if isinstance(sign_in, ServiceAccount) and sign_in.client_email is UNSET:
+        raise Several([Bad("required", "Give the account's address, or the whole key file.", ("clientEmail",))])
+    return sign_in
+
+
+def _from_key_file(given: dict[str, Any]) -> dict[str, Any]:
+    """The members, with those of a key file that stands in the place of its private key. Its account is the only one
+    for which that key is good."""
+    text = given.get("privateKey")
+    if not isinstance(text, str) or not text.lstrip().startswith("{"):
+        return given
+    try:
+        file = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        detail = "This begins like a key file, and is not the whole of one."
+        raise Several([Bad("not_a_key", detail, ("privateKey",))]) from None
+    if not isinstance(file.get("private_key"), str) or not isinstance(file.get("client_email"), str):
+        detail = "This is no key file of a service account: it must have client_email and private_key."
+        raise Several([Bad("not_a_key", detail, ("privateKey",))])
+    return {**given, "clientEmail": file["client_email"], "privateKey": file["private_key"]}
+
+
 class GoogleConnection(Body, frozen=True, kw_only=True):
     """An account of Google."""
 
@@ -96,6 +127,7 @@ class GoogleConnection(Body, frozen=True, kw_only=True):
             title="Signs in with",
             description="A service account, or a person's consent.",
             examples=[{"with": "consent", "clientId": "1.apps.googleusercontent.com", "clientSecret": "GOCSPX-0"}],
+            extra=read_by(_read_sign_in),
         ),
     ]
     stand_in: StandIn = UNSET

@@ -1,6 +1,8 @@
 """Members that connections of several kinds have: addresses, and what stands in for a vendor's own."""
 
 import base64
+import re
+from textwrap import wrap
 from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta, UnsetType
@@ -29,22 +31,32 @@ ClientId = Annotated[
 
 
 def _read_private_key(value: Any) -> str:
-    """The key is only looked at, not proved: that would hold up everybody for a fifth of a second."""
+    """The key as PEM has it. People copy keys out of JSON files, with `\\n` for the ends of lines and a quotation mark,
+    and a field of one line drops its line breaks. The key is only looked at, not proved: that would hold up everybody
+    for a fifth of a second."""
     # Imported here, because few gateways sign assertions, and each would start later.
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    text = plain_text(value, MAX_SECRET_CHARACTERS)
+    text = plain_text(value, MAX_SECRET_CHARACTERS).replace("\\r", "").replace("\\n", "\n")
+    found = _PEM.search(text)
+    if found is None:
+        raise Bad("not_a_key", f"There is no private key in this. {_A_KEY}")
+    title, content = found.groups()
+    lines = wrap("".join(content.split()), 64)
+    pem = "\n".join((f"-----BEGIN {title}-----", *lines, f"-----END {title}-----", ""))
     try:
-        key = load_pem_private_key(text.encode(), password=None, unsafe_skip_rsa_key_validation=True)
+        key = load_pem_private_key(pem.encode(), password=None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, RSAPrivateKey):
-        raise Bad("not_a_key", "This must be an RSA key in PEM without a password: -----BEGIN PRIVATE KEY-----…")
-    return text
+        raise Bad("not_a_key", f"The private key cannot be read. {_A_KEY}")
+    return pem
 
 
+_PEM: Final = re.compile("-----BEGIN ([A-Z ]*PRIVATE KEY)-----(.*?)-----END \\1-----", re.DOTALL)
+_A_KEY: Final = "This must be an RSA key in PEM without a password: -----BEGIN PRIVATE KEY-----…"
 PrivateKey = Annotated[SecretText, Meta(extra=read_by(_read_private_key))]
 """An RSA key that signs assertions."""
 
