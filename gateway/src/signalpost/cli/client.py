@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
+from uuid import uuid4
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.local.user_folder import emulator_folder
@@ -179,13 +180,16 @@ class Client:
         self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
     ) -> http.client.HTTPResponse:
         reused = self._connection.sock is not None
+        if method != "GET":
+            headers = {"idempotency-key": str(uuid4()), **headers}
         try:
             return self._request_once(method, target, content, headers)
         except (ConnectionError, http.client.CannotSendRequest):
             self._connection.close()
             if not reused:
                 raise
-            # The gateway closes idle connections: most likely the request has not reached it.
+            # The gateway closes idle connections: most likely the request has not reached it. If it has, the gateway
+            # knows its key, and does not carry it out twice.
             return self._request_once(method, target, content, headers)
 
     def _request_once(
