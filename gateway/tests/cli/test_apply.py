@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.cli.client import CommandError, Misuse
+from signalpost.cli.declared.exported import exported
 from signalpost.cli.declared.plan import PlannedAction, plan
 from signalpost.cli.declared.reading import DeclaredEntry, Reference, plain, read
 from signalpost.cli.declared.toml_writer import write_tables
@@ -91,6 +93,36 @@ def test_the_calls_that_a_connection_allows_are_applied_and_exported(run: Run, t
     assert "PUT /events" in run("subscriptions", "export").stdout
 
 
+VENDORS = """
+[[connection]]
+name = "Books"
+kind = "xero_bill"
+config = { signIn = { with = "consent", clientId = "a", clientSecret = { env = "XERO" } }, standIn = "HTTPS://Books.Example.COM:443/" }
+
+[[subscription]]
+name = "Bills"
+kind = "xero_bill"
+connection = "Books"
+eventTypes = ["documentUpdated"]
+config = { contact = "A", due = "{{ document.expiryDate | date }}", lines = [{ description = "B", unitAmount = "1", accountCode = "400" }] }
+"""  # noqa: E501
+
+
+@pytest.mark.slow
+def test_what_the_gateway_fills_in_or_writes_otherwise_is_not_changed_again(run: Run, tmp_path: Path) -> None:
+    """Entries of lists, origins in capitals, and null where there is no secret."""
+    file = tmp_path / "vendors.toml"
+    file.write_text(VENDORS)
+    apply = ("subscriptions", "apply", str(file), "--json")
+    assert [each["action"] for each in json_of(run(*apply, XERO=CANARY))] == ["create"] * 2
+    assert [each["action"] for each in json_of(run(*apply, XERO=CANARY))] == ["keep"] * 2
+    file.write_text(exported_file := run("subscriptions", "export").stdout)
+    assert exported_file.count("env =") == 1
+    assert [each["action"] for each in json_of(run(*apply, BOOKS_SIGNIN_CLIENTSECRET=CANARY))] == ["keep"] * 2
+    file.write_text("")
+    run(*apply, "--prune")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -103,6 +135,17 @@ def test_the_calls_that_a_connection_allows_are_applied_and_exported(run: Run, t
         ("[[subscription]]\nname = 'x'\nheaders = { a = 'in plain' }", "so that the file can be shared"),
         ("[[subscription]]\nname = 'x'\nsecret = { env = 'UNSET' }", "set the environment variable UNSET"),
         ("[[subscription]]\nname = 'x'\nsecret = { file = 'none' }", "none cannot be read"),
+        ("[[subscription]]\nname = 'x'\nsecret = { file = 'a\\u0000b' }".replace("'", '"'), "cannot be read"),
+        ("[[subscription]]\nname = 'x'\nheaders = 'a'", "headers must be a table"),
+        ("[[subscription]]\nname = 'x'\nheaders = { a = 5 }", "so that the file can be shared"),
+        ("[[subscription]]\nname = 'x'\neventTypes = 5", "eventTypes must be a list"),
+        ("[[subscription]]\nname = 'x'\neventTypes = ['a', 5]", "eventTypes must be a list"),
+        ("[[subscription]]\nname = 'x'\nurl = 5", "url must be a text"),
+        ("[[subscription]]\nname = 'x'\nconnection = ['a']", "connection must be a text"),
+        ("[[subscription]]\nname = 'x'\nrateLimit = 2026-01-01", "in quotes"),
+        ("[[subscription]]\nname = 'x'\nconfig = { a = [12:00:00] }", "in quotes"),
+        ("[[subscription]]\nname = 'x'\nrateLimit = nan", "no number of JSON"),
+        ("a = " + "[" * 5_000, "too many brackets"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_with_what_to_change(text: str, said: str, tmp_path: Path) -> None:
@@ -110,6 +153,33 @@ def test_a_file_that_is_wrong_is_refused_with_what_to_change(text: str, said: st
     file.write_text(text)
     with pytest.raises(Misuse, match=said):
         read(file, {})
+
+
+_ODD = st.sampled_from(
+    ["5", "-1.5", "inf", "true", "''", "'x'", "[]", "[5]", "[[]]", "['x', 'x']", "{}", "{ a = 5 }", "{ a = {} }",
+     "1979-05-27T07:32:00Z", "07:32:00", "{ env = 'V' }", "{ env = 5 }", "{ file = '/' }", "{ file = '' }"]
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["url", "kind", "connection", "eventTypes", "headers", "secret", "config", "when", "after", "rateLimit",
+             "retryDelays", "ordering", "status", "odd"]
+        ),
+        _ODD,
+    )
+)  # fmt: skip
+def test_no_file_ends_in_a_traceback(tmp_path_factory: pytest.TempPathFactory, members: dict[str, str]) -> None:
+    file = tmp_path_factory.getbasetemp() / "odd.toml"
+    file.write_text(
+        "\n".join(["[[subscription]]", "name = 'x'", *(f"{name} = {odd}" for name, odd in members.items())])
+    )
+    for existing in ([], [SHOWN]):
+        with suppress(CommandError):
+            entries = read(file, {"V": "v"})
+            changes = plan(entries, {"connection": [], "subscription": existing}, prune=False, resend_secrets=False)
+            json.dumps([plain(dict(change.members)) for change in changes], allow_nan=False)
 
 
 def test_secrets_come_from_the_environment_or_files_and_show_nowhere(tmp_path: Path) -> None:
@@ -127,6 +197,10 @@ def test_secrets_come_from_the_environment_or_files_and_show_nowhere(tmp_path: P
 SHOWN: Mapping[str, Any] = {
     "id": "1", "name": "x", "url": "https://example.com/?a=***", "eventTypes": ["a", "b"], "headers": {"k": None},
     "when": {"field": "f", "is": 1}, "rateLimit": None,
+    "config": {
+        "lines": [{"amount": "1", "quantity": 1}, {"amount": "2", "quantity": 1}],
+        "origin": "https://api.example.com", "number": 1,
+    },
 }  # fmt: skip
 
 
@@ -140,6 +214,13 @@ SHOWN: Mapping[str, Any] = {
         ({"headers": {}}, PlannedAction.UPDATE),
         ({"when": {"field": "f"}}, PlannedAction.UPDATE),
         ({"secret": Reference("$S", "s")}, PlannedAction.KEEP),
+        ({"when": {"field": "f", "is": True}}, PlannedAction.UPDATE),
+        ({"config": {"lines": [{"amount": "1"}, {"amount": "2"}]}}, PlannedAction.KEEP),
+        ({"config": {"lines": [{"amount": "1"}]}}, PlannedAction.UPDATE),
+        ({"config": {"lines": [{"amount": "1"}, {"amount": "3"}]}}, PlannedAction.UPDATE),
+        ({"config": {"origin": "HTTPS://API.Example.com:443/"}}, PlannedAction.KEEP),
+        ({"config": {"origin": "https://api.example.com:444"}}, PlannedAction.UPDATE),
+        ({"config": {"number": True}}, PlannedAction.UPDATE),
         ({"rateLimit": 5}, PlannedAction.UPDATE),
     ],
 )
@@ -163,6 +244,29 @@ def test_a_name_that_is_not_unique_and_a_kind_that_changes_are_refused() -> None
     other = DeclaredEntry("subscription", "x", {"kind": "slack"})
     with pytest.raises(CommandError, match="another kind"):
         plan([other], {"connection": [], "subscription": [SHOWN]}, prune=False, resend_secrets=False)
+
+
+SCHEMA: Mapping[str, Any] = {
+    "properties": {
+        "signIn": {"anyOf": [{"$ref": "#/$defs/Bot"}, {"$ref": "#/$defs/Consent"}]},
+        "headers": {"additionalProperties": {"type": "string", "writeOnly": True}},
+    },
+    "$defs": {
+        "Bot": {"properties": {"token": {"anyOf": [{"type": "string", "writeOnly": True}, {"type": "null"}]}}},
+        "Consent": {"properties": {"organisation": {"anyOf": [{"type": "string"}, {"type": "null"}]}}},
+    },
+}  # fmt: skip
+
+
+def test_a_variable_stands_for_each_secret_and_for_nothing_else() -> None:
+    config = {"signIn": {"token": None, "organisation": None}, "headers": {"x-key": None}}
+    named = [{"id": str(at), "name": name, "kind": "k", "config": config} for at, name in enumerate(("A b", "A-b"))]
+    tables = exported({"connection": named, "subscription": []}, {"k": SCHEMA})
+    first, second = (each["config"] for each in tables["connection"])
+    assert first["signIn"] == {"token": {"env": "A_B_SIGNIN_TOKEN"}, "organisation": None}
+    assert first["headers"] == {"x-key": {"env": "A_B_HEADERS_X_KEY"}}
+    assert second["signIn"]["token"] == {"env": "A_B_SIGNIN_TOKEN_2"}
+    assert "organisation" not in "\n".join(write_tables("connection", tables["connection"]))
 
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]))

@@ -1,9 +1,7 @@
 """The commands `subscriptions apply` and `subscriptions export`."""
 
 import json
-import re
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +9,11 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from signalpost.cli.client import Client, CommandError, connect, path
+from signalpost.cli.declared.exported import exported
 from signalpost.cli.declared.plan import Existing, PlannedAction, PlannedChange, plan
 from signalpost.cli.declared.reading import SECTIONS, plain, read
 from signalpost.cli.declared.toml_writer import write_tables
 from signalpost.cli.output import Json, console, print_json, say
-from signalpost.domain.shown_url import STRUCK
 
 MAX_ENTRIES = 100_000
 MARKS = {
@@ -24,9 +22,6 @@ MARKS = {
     PlannedAction.DELETE: ("-", "red"),
 }
 EVERY_TYPE = ["documentCreated", "documentUpdated", "documentDeleted"]
-_EXPORTED = (
-    "url", "kind", "eventTypes", "headers", "ordering", "rateLimit", "retryDelays", "config", "when", "after",
-)  # fmt: skip
 
 
 def apply(
@@ -72,16 +67,14 @@ def export(*, as_json: Json = False) -> None:
 
     Example: signalpost subscriptions export > signalpost.toml
     """
-    existing = _existing(connect())
+    client = connect()
+    existing = _existing(client)
     for section in SECTIONS:
         twice = [name for name, count in Counter(each["name"] for each in existing[section]).items() if count > 1]
         if twice:
             raise CommandError(f"Several {section}s are named {twice[0]}. Rename all but one: names identify them.")
-    names = {each["id"]: each["name"] for each in existing["connection"]}
-    tables = {
-        "connection": [_connection(each) for each in existing["connection"]],
-        "subscription": [_subscription(each, names) for each in existing["subscription"]],
-    }
+    kinds = client.call("GET", path("destinations")).content["data"]
+    tables = exported(existing, {each["kind"]: each["connection"] for each in kinds})
     if as_json:
         print_json(tables)
         return
@@ -165,38 +158,3 @@ def _text(value: Any) -> str:
         case list():
             return ", ".join(map(_text, value)) or "none"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _connection(shown: Mapping[str, Any]) -> dict[str, Any]:
-    config = _with_variables(shown["config"], shown["name"])
-    return {"name": shown["name"], "kind": shown["kind"], "config": config}
-
-
-def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str]) -> dict[str, Any]:
-    kept = {name: shown[name] for name in _EXPORTED if shown.get(name) is not None}
-    table: dict[str, Any] = {"name": shown["name"], **kept}
-    if "connection" in shown:
-        table["connection"] = connections[shown["connection"]]
-        table.pop("url", None)
-    elif STRUCK in shown["url"]:
-        table["url"] = {"env": _variable(shown["name"], "url")}
-    table["headers"] = _with_variables(shown["headers"], shown["name"]) or None
-    if shown["status"] == "paused":
-        table["status"] = "paused"
-    return table
-
-
-def _with_variables(config: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The config with a variable in place of each null, which is how secrets are shown."""
-    return {
-        key: {"env": _variable(*names, key)}
-        if value is None
-        else _with_variables(value, *names, key)
-        if isinstance(value, dict)
-        else value
-        for key, value in config.items()
-    }
-
-
-def _variable(*names: str) -> str:
-    return re.sub(r"[^A-Z0-9]+", "_", "_".join(names).upper()).strip("_")

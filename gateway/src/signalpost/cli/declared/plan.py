@@ -1,6 +1,7 @@
 """Decides what has to change so that a gateway is as a file says. Pure: it compares, and calls nothing."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -8,6 +9,8 @@ from msgspec import Struct
 
 from signalpost.cli.client import CommandError
 from signalpost.cli.declared.reading import DeclaredEntry, Reference, has_reference, plain, shown
+from signalpost.domain.checks import Bad
+from signalpost.domain.endpoint import parse_url
 from signalpost.domain.shown_url import shown_url
 
 ONLY_AT_FIRST = frozenset({"secret", "kind"})
@@ -89,25 +92,45 @@ def _change(
 
 def _is_as(member: str, wanted: Any, found: Any) -> bool:
     """Whether a member is as the file says, as far as the gateway shows it."""
-    if member == "url":
-        return bool(found == shown_url(plain(wanted)))
-    if member == "eventTypes":
-        return sorted(wanted) == sorted(found or ())
-    if member in WHOLE and _keys(wanted) != _keys(found):
-        return False
+    match member:
+        case "url":
+            return bool(found == shown_url(plain(wanted)))
+        case "eventTypes":
+            return sorted(wanted) == sorted(found or ())
+        case "headers":
+            return wanted.keys() == (found or {}).keys() and _covers(wanted, found)
+        case "when":
+            return _written(plain(wanted)) == _written(found)
     return _covers(wanted, found)
 
 
-def _keys(value: Any) -> Collection[str]:
-    return value.keys() if isinstance(value, dict) else ()
-
-
 def _covers(wanted: Any, found: Any) -> bool:
-    if isinstance(wanted, Reference):
-        return found is None or found == wanted.value
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        return all(key in found and _covers(value, found[key]) for key, value in wanted.items())
-    return bool(wanted == found)
+    """Whether a value is as the file says; members that the gateway filled in do not count."""
+    match wanted:
+        case Reference():
+            return found is None or _covers(wanted.value, found)
+        case dict() if isinstance(found, dict):
+            return all(key in found and _covers(value, found[key]) for key, value in wanted.items())
+        case list() if isinstance(found, list):
+            return len(wanted) == len(found) and all(map(_covers, wanted, found))
+        case str() if isinstance(found, str):
+            return wanted == found or _as_origin(wanted) == found
+    return bool(wanted == found) and isinstance(wanted, bool) == isinstance(found, bool)
+
+
+def _written(value: Any) -> str:
+    """JSON, in which `true` and 1 are two values."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _as_origin(text: str) -> str | None:
+    """An origin as the gateway keeps it: in lower case, without a slash and the scheme's own port; None for another
+    text."""
+    try:
+        url = parse_url(text)
+    except Bad:
+        return None
+    return url.origin if url.path == "/" else None
 
 
 def _differences(changed: Mapping[str, Any], now: Mapping[str, Any] | None) -> Iterator[MemberChange]:
@@ -118,7 +141,7 @@ def _differences(changed: Mapping[str, Any], now: Mapping[str, Any] | None) -> I
             yield MemberChange(key, before, shown_url(plain(value)))
         elif key == "headers":
             yield MemberChange(key, sorted(before or ()), sorted(value))
-        elif key in WHOLE or now is None or not isinstance(before, dict):
+        elif key in WHOLE or not (isinstance(before, dict) and isinstance(value, dict)):
             yield MemberChange(key, before, shown(value))
         else:
             yield from _within(key, value, before)

@@ -3,6 +3,8 @@
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import date, time
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +14,7 @@ from signalpost.cli.client import Misuse
 
 SECTIONS = ("connection", "subscription")
 """The tables of the file, in the order in which they are applied: subscriptions use connections."""
+_TEXTS = frozenset({"url", "kind", "connection", "secret", "ordering", "status"})
 _INLINE = 'Write it as { env = "NAME" } or { file = "PATH" }, so that the file can be shared.'
 
 
@@ -39,8 +42,10 @@ def read(file: Path, environment: Mapping[str, str] = os.environ) -> list[Declar
     """The entries of a file, connections first. Raises Misuse, which names what is wrong."""
     try:
         said = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise Misuse(f"{file} cannot be read as TOML: {error}") from None
+    except RecursionError:
+        raise Misuse(f"{file} cannot be read as TOML: it has too many brackets inside one another.") from None
     if unknown := sorted(said.keys() - set(SECTIONS)):
         raise Misuse(f"{file} can have [[connection]] and [[subscription]], not {unknown[0]}.")
     entries = [entry for section in SECTIONS for entry in _entries(section, said.get(section, []), environment, file)]
@@ -58,13 +63,27 @@ def _entries(section: str, tables: Any, environment: Mapping[str, str], file: Pa
         if not isinstance(name, str):
             raise Misuse(f"Every [[{section}]] needs a name, which identifies it.")
         where = f"{section} {name}"
-        for header, value in (table.get("headers") or {}).items():
-            if isinstance(value, str):
-                raise Misuse(f"{where}: the header {header} may be a secret. {_INLINE}")
         if isinstance(table.get("secret"), str):
             raise Misuse(f"{where}: secret. {_INLINE}")
         members = {key: _resolved(value, f"{where}: {key}", environment, file.parent) for key, value in table.items()}
+        _check(members, where)
         yield DeclaredEntry(section, name, members)
+
+
+def _check(members: Mapping[str, Any], where: str) -> None:
+    """Refuses what cannot be compared with what a gateway shows. The gateway itself checks all else."""
+    for key in sorted(_TEXTS & members.keys()):
+        if not isinstance(members[key], str | Reference):
+            raise Misuse(f"{where}: {key} must be a text in quotes.")
+    types = members.get("eventTypes", [])
+    if not (isinstance(types, list) and all(isinstance(each, str) for each in types)):
+        raise Misuse(f'{where}: eventTypes must be a list of texts, such as ["documentCreated"].')
+    headers = members.get("headers", {})
+    if not isinstance(headers, dict):
+        raise Misuse(f'{where}: headers must be a table, such as {{ x-api-key = {{ env = "NAME" }} }}.')
+    for header, value in headers.items():
+        if not isinstance(value, Reference):
+            raise Misuse(f"{where}: the header {header} may be a secret. {_INLINE}")
 
 
 def _resolved(value: Any, where: str, environment: Mapping[str, str], folder: Path) -> Any:
@@ -76,12 +95,16 @@ def _resolved(value: Any, where: str, environment: Mapping[str, str], folder: Pa
         case {"file": str(path), **others} if not others:
             try:
                 return Reference(path, (folder / path).read_text(encoding="utf-8").rstrip("\n"))
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 raise Misuse(f"{where}: {path} cannot be read: {error}") from None
         case dict():
             return {key: _resolved(below, f"{where}.{key}", environment, folder) for key, below in value.items()}
         case list():
             return [_resolved(below, where, environment, folder) for below in value]
+        case date() | time():
+            raise Misuse(f"{where}: write a date or a time as a text, in quotes.")
+        case float() if not isfinite(value):
+            raise Misuse(f"{where}: {value} is no number of JSON.")
     return value
 
 
