@@ -12,10 +12,11 @@ import pytest
 
 from signalpost.cli.client import CallRefused, Client, CommandError
 from signalpost.cli.listen.feed import EventFeed
+from signalpost.local.emulator import RUN_HEADER
 
 EVENTS = {number: b'{"id": "%d", "value":0.0,  "text":"\\u00fc"}' % number for number in range(1, 8)}
 """Bytes that no JSON library writes like this."""
-Answer = Callable[[int], tuple[int, bytes] | None]
+Answer = Callable[[int], tuple[int, bytes] | tuple[int, bytes, str] | None]
 
 
 def page(after: int, count: int = 2) -> tuple[int, bytes]:
@@ -43,6 +44,8 @@ def a_gateway_that(*script: Answer) -> Iterator[str]:
                 return
             self.send_response(answer[0])
             self.send_header("content-length", str(len(answer[1])))
+            if len(answer) > 2:
+                self.send_header(RUN_HEADER, answer[2])
             self.end_headers()
             self.wfile.write(answer[1])
 
@@ -70,6 +73,9 @@ class Noted:
     def missed(self, first: int, last: int) -> None:
         self.said.append(f"missed {first} to {last}")
 
+    def began_anew(self) -> None:
+        self.said.append("began anew")
+
 
 def followed(url: str, until: int) -> tuple[list[int], list[bytes], list[str]]:
     """The sequences and bodies that are handed out up to one, and what was said meanwhile."""
@@ -93,6 +99,20 @@ def test_every_event_is_handed_out_once_as_its_very_bytes_although_the_gateway_g
     assert sequences == list(EVENTS)
     assert bodies == list(EVENTS.values())
     assert said == ["lost", "found"]
+
+
+def test_a_log_that_ends_before_what_was_read_is_another_one_and_is_read_from_its_beginning() -> None:
+    shorter = (200, b'{"data":[],"last":1}')
+    with a_gateway_that(page, lambda _after: page(2, 1), lambda _after: shorter, page) as url:
+        sequences, _, said = followed(url, 5)
+    assert (sequences, said) == ([1, 2, 3, 1, 2, 3, 4, 5], ["began anew"])
+
+
+def test_an_emulator_that_was_reset_is_read_from_its_beginning_however_long_its_log_is_by_then() -> None:
+    first, second = (lambda after, run=run: (*page(after), run) for run in ("a", "b"))
+    with a_gateway_that(first, second) as url:
+        sequences, _, said = followed(url, 4)
+    assert (sequences, said) == ([1, 2, 1, 2, 3, 4], ["began anew"])
 
 
 def test_an_event_counts_when_the_next_one_is_asked_for() -> None:

@@ -221,6 +221,27 @@ def test_listen_forwards_every_event_byte_for_byte_signed_with_a_secret_that_sta
     assert b'"contractValue":0.0' in receiver.received[1].body
 
 
+def test_listen_goes_on_from_the_first_event_after_the_emulator_was_reset(
+    home: dict[str, Any], emulator: dict[str, str], receiver: RecordingReceiver
+) -> None:
+    ask(emulator, "reset", {})
+    with listening(home, "--forward-to", str(receiver.port), "--after", "0") as next_line:
+        ask(emulator, "events", {"eventType": "documentUpdated"})
+        assert [next_line()["sequence"] for _ in range(2)] == [1, 2]
+        receiver.answer = lambda _received: renew()
+
+        def renew() -> int:
+            """While `listen` waits for this answer: the new log is longer than what it has read by then."""
+            receiver.answer = lambda _received: 204
+            ask(emulator, "reset", {})
+            for _ in range(2):
+                ask(emulator, "events", {"eventType": "documentUpdated"})
+            return 204
+
+        ask(emulator, "events", {"eventType": "documentCreated"})
+        assert [next_line()["sequence"] for _ in range(5)] == [3, 1, 2, 3, 4]
+
+
 def test_listen_starts_an_emulator_where_no_gateway_runs(tmp_path: Path, receiver: RecordingReceiver) -> None:
     alone: dict[str, Any] = {"XDG_STATE_HOME": str(tmp_path / "state"), "SIGNALPOST_DATA_DIR": str(tmp_path / "none")}
     with listening(alone, "--forward-to", receiver.url, "--event-type", "documentDeleted") as next_line:

@@ -1,7 +1,8 @@
 """Reads a gateway's feed of events without losing any, even if the connection breaks.
 
 Its position is a single number: the sequence of the last event that was handled. It reconnects until the gateway
-answers, and reads on from there. Events that the retention removed meanwhile are reported as missed.
+answers, and reads on from there. Events that the retention removed meanwhile are reported as missed. If the log begins
+anew (an emulator was reset, or another database was put in place), it is read from its first event on.
 """
 
 import asyncio
@@ -11,8 +12,10 @@ from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from signalpost.cli.client import MAX_PAGE, CallRefused, Client, CommandError, NoAnswer, path
+from signalpost.local.emulator import RUN_HEADER
 
 POLL_SECONDS = 0.25
 WAITS = (0.5, 1.0, 2.0, 5.0)
@@ -38,6 +41,9 @@ class FeedPage(Struct, frozen=True):
 
     data: list[FeedEntry]
     last: int
+    """The sequence up to which the log was looked through, or its end if that is below."""
+    run: str | None = None
+    """As the answer's header says."""
 
 
 class Observer(Protocol):
@@ -52,6 +58,9 @@ class Observer(Protocol):
     def missed(self, first: int, last: int) -> None:
         """Some events are no longer kept, and were not handed out."""
 
+    def began_anew(self) -> None:
+        """The log that was read is gone; another one is read from its beginning."""
+
 
 class EventFeed:
     """The events of a tenant after a sequence, filtered."""
@@ -65,13 +74,15 @@ class EventFeed:
         self._observer = observer
         self._filter = {"eventType": event_type, "externalId": document}
         self._failures = 0
+        self._run: str | None = None
+        """Which gateway of an emulator answered last; None for a gateway that is no emulator."""
 
     async def entries(self) -> AsyncIterator[FeedEntry | None]:
         """The next events, for ever; None each time that there are no more for now. An event is done with when the
         next one is asked for."""
         while True:
             page = await self._page()
-            if page is None:
+            if page is None or self._begins_anew(page):
                 continue
             for entry in page.data:
                 yield entry
@@ -80,6 +91,15 @@ class EventFeed:
             if not page.data:
                 yield None
                 await asyncio.sleep(POLL_SECONDS)
+
+    def _begins_anew(self, page: FeedPage) -> bool:
+        """Whether a page is of another log than the one before, which is to be read from its first event on."""
+        is_another = page.last < self.after or (self._run is not None and page.run != self._run)
+        self._run = page.run
+        if is_another:
+            self.after = 0
+            self._observer.began_anew()
+        return is_another
 
     async def _page(self) -> FeedPage | None:
         """The next page, or None if it could not be read."""
@@ -100,9 +120,9 @@ class EventFeed:
         query = {"after": self.after, "limit": MAX_PAGE, **self._filter}
         given = {name: value for name, value in query.items() if value is not None}
         with self._client.open(f"{path('events')}?{urlencode(given)}") as response:
-            raw = response.read()
+            raw, run = response.read(), response.getheader(RUN_HEADER)
         try:
-            return msgspec.json.decode(raw, type=FeedPage)
+            return replace(msgspec.json.decode(raw, type=FeedPage), run=run)
         except msgspec.MsgspecError:
             raise CommandError(f"{self._client.url} does not answer like a Signalpost gateway.") from None
 

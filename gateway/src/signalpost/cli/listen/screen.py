@@ -76,6 +76,10 @@ class Screen:
         """Show that events were not forwarded."""
         warn(f"The gateway no longer has the events {first} to {last}; they were not forwarded.")
 
+    def began_anew(self) -> None:
+        """Show that another log is read."""
+        warn("The gateway's log begins anew; its events follow from the first one on.")
+
     def choose(self, step: int) -> None:
         """Choose an earlier (1) or a later (-1) request, and show which one it is."""
         if self._kept:

@@ -10,6 +10,7 @@ under way then are answered by the old one.
 
 import asyncio
 import random
+import secrets
 import shutil
 import tempfile
 import time
@@ -22,10 +23,11 @@ from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
+from signalpost.local.emulator import RUN_HEADER
 from signalpost.local.emulator.bodies import Expectation, Settling, Trigger
 from signalpost.local.emulator.inner_client import InnerClient
 from signalpost.local.scenario import scenario
-from signalpost.runtime.asgi import Receive, Scope, Send
+from signalpost.runtime.asgi import Message, Receive, Scope, Send
 from signalpost.sender.addresses import ELSEWHERE, EVERYWHERE, THIS_MACHINE
 from signalpost.settings import Settings
 
@@ -68,8 +70,15 @@ class Emulator:
         await self._opened.aclose()
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The gateway's ASGI application."""
-        await self._gateway.app(scope, receive, send)
+        """The gateway's ASGI application. Its answers name the gateway that gave them."""
+        named = (RUN_HEADER.encode(), self._run.encode())
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], named]}
+            await send(message)
+
+        await self._gateway.app(scope, receive, send_named)
 
     async def reset(self) -> None:
         """Forget every document, event, subscription and delivery."""
@@ -128,6 +137,7 @@ class Emulator:
             )
             await opened.enter_async_context(gateway)
             self._gateway, self._client = gateway, InnerClient(gateway.app, self.key)
+            self._run = secrets.token_hex(8)
             self._opened = opened.pop_all()
 
     async def _deliveries(self, expected: Expectation) -> list[Delivery]:
