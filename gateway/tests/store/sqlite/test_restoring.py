@@ -1,6 +1,7 @@
 """A restore takes data back to the backup, and lets nobody in who was shut out since."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ from signalpost.domain.erasure import is_erased
 from signalpost.domain.sign_in import Ground, Purpose
 from signalpost.store.audit import AuditFilter
 from signalpost.store.database import AccessFrom, AccessTaken
+from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.database import SqliteDatabase
+from signalpost.store.sqlite.restoring import take_access
+from signalpost.store.sqlite.schema import MIGRATIONS, migrate
 from signalpost.store.vault import EPOCH_AGE
 
 TENANT = 1
@@ -347,6 +351,19 @@ def test_secrets_of_another_version_are_left_and_its_revocations_are_not(restori
         assert (await shop.subscription(1)).secret == "the old secret"
 
     restoring(scenario)
+
+
+@pytest.mark.parametrize("version", [each.number for each in MIGRATIONS[6:]])
+def test_a_backup_of_any_version_takes_what_it_can_of_the_access_of_now(version: int, tmp_path: Path) -> None:
+    """One of before there were members has no table for them, and the replaced database has. The first six migrations
+    are not applied alone, because the seventh lets a database say what was applied."""
+    backup, replaced = tmp_path / "backup.db", tmp_path / "replaced.db"
+    for path, known in ((backup, MIGRATIONS[:version]), (replaced, MIGRATIONS)):
+        with closing(connect(path)) as connection:
+            migrate(connection, 0, known)
+    assert take_access(backup, replaced, 1).is_known
+    with closing(connect(replaced)) as connection:
+        assert rows(connection, "SELECT count(*) FROM member") == [(0,)]
 
 
 def test_restores_of_two_backups_in_turn_leave_every_secret_readable(restoring: Any, make: Any) -> None:

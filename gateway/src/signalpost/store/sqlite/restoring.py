@@ -133,7 +133,7 @@ def _end_sign_ins(connection: apsw.Connection) -> None:
     there were sessions has no table for them."""
     for table in ("session", "sign_in_link", "portal_link"):
         with suppress(apsw.SQLError):
-            connection.execute(f"DELETE FROM {table}")  # noqa: S608
+            connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
 
 
 def _migrations(connection: apsw.Connection, schema: str) -> set[int]:
@@ -262,7 +262,7 @@ def _shut_members_out(connection: apsw.Connection) -> None:
     operator invites each again."""
     with suppress(apsw.SQLError):  # a backup of before there were members has none
         connection.execute(
-            "UPDATE member SET password = NULL, subject = NULL, invitation = NULL, invited_until = NULL,"
+            "UPDATE main.member SET password = NULL, subject = NULL, invitation = NULL, invited_until = NULL,"
             " generation = generation + 1"
         )
 
