@@ -89,9 +89,20 @@ store, item = SqliteStore(sys.argv[1]), Item("event", None, "")
 connection = store._connection
 child = os.fork()
 if child == 0:
+    # Before the first call: of two threads that call at once, neither may meet the parent's connection.
+    assert store._connection is not connection
     claim = store.claim(item, now=0, lease_until=30)
     assert isinstance(claim, Claimed) and store._connection is not connection
-    os._exit(0 if store.commit(item, claim.token, now=0, forget_at=100) else 1)
+    kept = store.commit(item, claim.token, now=0, forget_at=100)
+    store.close()
+    connection.execute("SELECT 1")  # it is still open
+    os._exit(0 if kept else 1)
+unused = os.fork()
+if unused == 0:
+    store.close()
+    connection.execute("SELECT 1")
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(unused, 0)[1]) == 0
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert store.claim(item, now=1, lease_until=30) == Handled()
 assert store._connection is connection

@@ -10,6 +10,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -280,25 +281,22 @@ class SqliteStore(SqlStore):
         super().__init__(self._locked, paramstyle="qmark")
         self._path = path
         self._timeout_s = timeout_s
-        self._open()
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        _stores.add(self)
         self.create_tables()
 
-    def _open(self) -> None:
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(
-            self._path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
-        )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
 
     @contextmanager
     def _locked(self) -> Iterator[sqlite3.Connection]:
-        if self._process != os.getpid():
-            # The parent's connection must not be used here, nor closed: that would drop the parent's locks.
-            _of_parents.append(self._connection)
-            self._open()
         with self._lock:
+            if self._connection is None:
+                self._connection = self._opened()
             # Who only reads at first and wants to write later may find that another has written meanwhile.
             self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
@@ -306,7 +304,25 @@ class SqliteStore(SqlStore):
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._connection.close()
+            if self._connection is not None:
+                self._connection.close()
+
+    def _leave_to_parent(self) -> None:
+        """In a process that was just forked off: let go of the parent's connection, which must neither be used here nor
+        closed, and of the lock, which a thread of the parent may have held."""
+        if self._connection is not None:
+            _of_parents.append(self._connection)
+        self._connection, self._lock = None, threading.Lock()
 
 
+def _leave_all_to_parent() -> None:
+    for store in _stores:
+        store._leave_to_parent()
+
+
+_stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
 _of_parents: list[sqlite3.Connection] = []
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing is forked off
+    # Before any thread of the new process runs. A look at the process's id at each call would come too late for a
+    # second thread that calls while the first one opens the file.
+    os.register_at_fork(after_in_child=_leave_all_to_parent)
