@@ -112,8 +112,10 @@ config = { contact = "A", due = "{{ document.expiryDate | date }}", lines = [{ d
 def test_what_the_gateway_fills_in_or_writes_otherwise_is_not_changed_again(run: Run, tmp_path: Path) -> None:
     """Entries of lists, origins in capitals, and null where there is no secret."""
     file = tmp_path / "vendors.toml"
-    file.write_text(VENDORS)
     apply = ("subscriptions", "apply", str(file), "--json")
+    file.write_text("")
+    run(*apply, "--prune")
+    file.write_text(VENDORS)
     assert [each["action"] for each in json_of(run(*apply, XERO=CANARY))] == ["create"] * 2
     assert [each["action"] for each in json_of(run(*apply, XERO=CANARY))] == ["keep"] * 2
     file.write_text(exported_file := run("subscriptions", "export").stdout)

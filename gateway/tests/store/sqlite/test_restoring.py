@@ -355,8 +355,8 @@ def test_secrets_of_another_version_are_left_and_its_revocations_are_not(restori
 
 @pytest.mark.parametrize("version", [each.number for each in MIGRATIONS[6:]])
 def test_a_backup_of_any_version_takes_what_it_can_of_the_access_of_now(version: int, tmp_path: Path) -> None:
-    """One of before there were members has no table for them, and the replaced database has. The first six migrations
-    are not applied alone, because the seventh lets a database say what was applied."""
+    """A backup that is older than members has no table for them, and the replaced database has. The first six
+    migrations are not applied alone, because the seventh lets a database say what was applied."""
     backup, replaced = tmp_path / "backup.db", tmp_path / "replaced.db"
     for path, known in ((backup, MIGRATIONS[:version]), (replaced, MIGRATIONS)):
         with closing(connect(path)) as connection:
