@@ -124,6 +124,11 @@ class Shop:
     def content(self) -> bytes:
         return self._implementation.content(self.folder)
 
+    @property
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Every row of every table, by the names of its columns."""
+        return self._implementation.rows(self.folder)
+
     def meddle(self, statement: str) -> None:
         """Carry out a statement past every node."""
         self._implementation.meddle(self.url, statement)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Implementation(NamedTuple):
@@ -14,3 +14,5 @@ class Implementation(NamedTuple):
     """Carry out a statement on the database of a URL, past every node."""
     content: Callable[[Path], bytes]
     """All that the database of a folder keeps, as it is on disk, as far as it can be read."""
+    rows: Callable[[Path], dict[str, list[dict[str, Any]]]]
+    """Every row of every table, by the names of its columns."""

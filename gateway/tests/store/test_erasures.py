@@ -1,9 +1,14 @@
 """The contract of a store: what an erasure removes, and what it leaves."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from msgspec.structs import replace
 
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.tenants import CreateTenant, DeleteTenant
+from signalpost.domain.delivery.delivery import State
+from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.erasure import Erasure, is_erased
 from signalpost.store.deliveries import AttemptRow
 
@@ -51,6 +56,128 @@ def test_an_erased_document_leaves_shells_in_the_log_and_nothing_of_another_one_
         assert [each.answer for each in await shop.attempts(subscription, 1)] == [b""]
         assert [each.answer for each in await shop.attempts(subscription, 2)] == [b"a secret"]
         assert (await shop.store.access.use(1)).documents == 1
+
+    play(scenario)
+
+
+def erase(make: "type[Tools]", number: int = 1) -> EraseDocument:
+    return EraseDocument(tenant_id=1, tenant="default", document_id=make.document_id(number), erasure_id=ERASURE)
+
+
+def test_row_for_row_only_what_is_left_of_the_document_goes(play: "Play", make: "type[Tools]") -> None:
+    """Two tenants have documents of the same ids, and everything that a document can leave."""
+
+    async def scenario(shop: "Shop") -> None:
+        other = (await shop.publish(CreateTenant(tenant_id=1, name="other"))).tenants[0].id
+        for tenant in (1, other):
+            await furnish(shop, make, tenant)
+        await shop.publish(make.delete(1))
+        before = shop.rows
+        [document] = {row["document_id"] for row in before["event"] if row["tenant_id"] == 1 and row["sequence"] == 1}
+        its = {row["sequence"] for row in before["event"] if row["tenant_id"] == 1 and row["document_id"] == document}
+        await shop.do(erase(make))
+        asked = shop.rows
+        await carry_out(shop)
+        after = shop.rows
+
+        def is_its(table: str, row: dict[str, Any]) -> bool:
+            if table == "attempt":
+                return bool(row["tenant_id"] == 1 and row["sequence"] in its)
+            if row.get("tenant_id", 1) != 1:
+                return False
+            if table == "made":
+                return bool(row["document_id"] == document and row["subscription_number"] == 1)
+            return document in (row.get("document_id"), row.get("external_id"))
+
+        changed = {table for table, rows in after.items() if rows != asked[table]}
+        assert changed - {"erasure"} <= {"document", "event", "attempt", "step", "version", "made"}
+        for table in changed - {"erasure"}:
+            others = [row for row in asked[table] if not is_its(table, row)]
+            assert others
+            assert [row for row in after[table] if not is_its(table, row)] == others, table
+        for table, emptied in {"event": ("before",), "attempt": ("detail", "answer", "exchange")}.items():
+            rows = [row for row in after[table] if is_its(table, row)]
+            assert len(rows) == len([row for row in asked[table] if is_its(table, row)]) > 0
+            assert not [row for row in rows if any(row[name] for name in emptied)]
+        for table in ("step", "made"):
+            assert [row for row in asked[table] if is_its(table, row)]
+            assert not [row for row in after[table] if is_its(table, row)]
+
+    play(scenario)
+
+
+async def furnish(shop: "Shop", make: "type[Tools]", tenant: int) -> None:
+    """Give a tenant two documents, with everything that documents can leave."""
+    await shop.publish(make.subscribe(tenant, tenant=tenant))
+    subscription = next(each for each in await shop.store.subscriptions.live() if each.tenant_id == tenant)
+    for number in (1, 2):
+        await shop.publish(make.create(number, tenant=tenant))
+        for command in (make.patch(number, "t2"), make.act(number, "pause"), make.act(number, "resume")):
+            await shop.do(replace(command, tenant_id=tenant))
+    last = (await shop.store.log.after(tenant, 0, 100)).last
+    attempts = [
+        AttemptRow(s, s, 1, 1, 0, True, 500, "status", "a reason", b"an answer", b"an exchange")
+        for s in range(1, last + 1)
+    ]
+    made = {make.document_id(number): {"id": "of the vendor"} for number in (1, 2)}
+    rows = [Row(s, make.document_id(1), State.FAILED, 0, 4, 4, 0, None) for s in (1, 2)]
+    assert await shop.record(make.flush(subscription, 0, last, attempts=attempts, made=made, rows=rows))
+
+
+def test_an_attempt_that_is_recorded_after_its_event_was_emptied_is_emptied_as_well(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    """Another node may record what was under way there when it had not heard of the erasure yet."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.publish(make.create(1), make.create(2), make.delete(1))
+        await shop.do(erase(make))
+        [asked] = await shop.store.erasures.pending()
+        while await shop.store.erasures.erase_part(asked, 3):
+            pass
+        late = [AttemptRow(s, s, 1, 1, 0, True, 500, "status", "says a secret", b"a secret") for s in (1, 2, 3)]
+        made = {make.document_id(1): {"id": "a secret"}, make.document_id(2): {"id": "kept"}}
+        await shop.record(make.flush(subscription, 0, 3, attempts=late, made=made))
+        await carry_out(shop)
+        for sequence, (detail, answer) in {1: ("", b""), 2: ("says a secret", b"a secret"), 3: ("", b"")}.items():
+            [attempt] = await shop.attempts(subscription, sequence)
+            assert (attempt.status, attempt.detail, attempt.answer) == (500, detail, answer)
+        kept = await shop.store.connections.made(subscription.number, [*made])
+        assert kept == {make.document_id(2): {"id": "kept"}}
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in the same commit", "a moment later"])
+def test_a_document_that_is_imported_again_beside_its_erasure_stays(
+    play: "Play", make: "type[Tools]", *, together: bool
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.publish(make.put(1, 1, "first"))
+        await shop.publish(make.delete(1))
+        shop.now += 1_000_000
+        again = make.put(1, 2, "again")
+        if together:
+            await shop.publish(erase(make), again)
+        else:
+            await shop.do(erase(make))
+            [asked] = await shop.store.erasures.pending()
+            await shop.store.erasures.erase_part(asked, 1)
+            await shop.publish(again)
+        answer = AttemptRow(3, 3, 1, 1, 0, True, 200, None, "its own", b"its own")
+        await shop.record(make.flush(subscription, 0, 3, attempts=[answer]))
+        before = await shop.store.log.events(1, [3])
+        await carry_out(shop)
+        found = await shop.store.documents.get(1, make.document_id(1))
+        assert found is not None
+        assert b"again" in found.body
+        events = (await shop.store.log.after(1, 0, 100)).events
+        assert [is_erased(event) for event in events] == [True, True, False]
+        assert await shop.store.log.events(1, [3]) == before
+        assert [each.answer for each in await shop.attempts(subscription, 3)] == [b"its own"]
+        assert len(await shop.history(1)) == 3
 
     play(scenario)
 

@@ -42,7 +42,7 @@ class EraseDocument(Asked, frozen=True, kw_only=True):
             tenant_id=self.tenant_id,
             tenant=self.tenant,
             document_id=self.document_id,
-            asked_at=stamp.now,
+            asked_at=stamp.at - 1,  # all of its rows are older, and those of one that comes again are younger
             to_sequence=stamp.sequence - 1,
         )
         return Decision(result=ErasureStarted(asked), erasure=asked)

@@ -1,6 +1,7 @@
 """Events as conditions and placeholders look at them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,19 @@ _decode = msgspec.json.Decoder().decode
 def subject_of(event: Event, made: Mapping[str, str] | None = None) -> Subject:
     """What conditions and placeholders look at. `made` is what the last delivery for the document made."""
     return Subject(event=_decode(event.body), before=_decode(event.before) if event.before else {}, made=made or {})
+
+
+def texts_of(subject: Subject) -> list[str]:
+    """Every text of the document, of its former values and of what was made for it."""
+    left: list[Any] = [subject.document, subject.before, subject.made]
+    texts = []
+    while left:
+        match left.pop():
+            case str(text):
+                texts.append(text)
+            case Mapping() as members:
+                left += members.values()
+    return texts
 
 
 def not_sent(why: str) -> str:

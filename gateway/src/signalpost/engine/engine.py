@@ -324,7 +324,8 @@ class Engine:
             self._lane_owner.note_new()
         self.counts.count_events(published.events)
         note_in_log(published.audited)
-        if published.erasures:
+        for erasure in published.erasures:  # another node may be the one that carries it out
+            self.lanes.erase_from_memory(erasure)
             self.erasures_asked.set()
         for at in published.expiries:
             self._expiries.note(at)

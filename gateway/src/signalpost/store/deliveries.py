@@ -27,6 +27,8 @@ class AttemptRow(Struct, frozen=True, gc=False):
     answer: bytes
     exchange: bytes = b""
     """What went over the wire, an `Exchange` as JSON; empty of a delivery that went well."""
+    document_id: str = ""
+    """The event's document, until the attempt is recorded. The event says it from then on."""
 
 
 class DeliveryFilter(Struct, frozen=True, kw_only=True):

@@ -145,10 +145,10 @@ class TenantConfig(Struct, frozen=True):
     connections: tuple[Connection, ...] = ()
     """All that are not deleted, oldest first."""
     erasures: tuple[Erasure, ...] = ()
-    """The latest erasures, finished or not: at most `MAX_ERASURES`, oldest first."""
+    """The erasures that are not finished, the latest `MAX_ERASURES` at most, oldest first."""
 
 
-MAX_ERASURES: Final = 100
+MAX_ERASURES: Final = 10_000
 
 
 class LaneInbox(NamedTuple):

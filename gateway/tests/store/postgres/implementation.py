@@ -1,11 +1,13 @@
 """PostgreSQL, for the tests of the store that run on every database."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 from gateway.tests.postgres import OWNER, emptied_database, new_database
 from gateway.tests.store.implementation import Implementation
+from psycopg.rows import dict_row
 
 from signalpost_bench.postgres_server import SUPERUSER
 
@@ -52,4 +54,17 @@ def _content(folder: Path) -> bytes:
     return b"".join(parts)
 
 
-POSTGRES = Implementation(_url, _add_tenant, _meddle, _content)
+def _rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    with psycopg.connect(_url(folder).replace(f"{OWNER}@", f"{SUPERUSER}@"), row_factory=dict_row) as connection:
+        tables = connection.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        return {table: connection.execute(f"SELECT * FROM {table}".encode()).fetchall() for table in map(_name, tables)}
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row["relname"])
+
+
+POSTGRES = Implementation(_url, _add_tenant, _meddle, _content, _rows)

@@ -1,6 +1,7 @@
 """SQLite, for the tests of the store that run on every database."""
 
 from pathlib import Path
+from typing import Any
 
 import apsw
 from gateway.tests.store.implementation import Implementation
@@ -26,4 +27,15 @@ def _content(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-SQLITE = Implementation(default_url, _add_tenant, _meddle, _content)
+def _rows(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    connection = apsw.Connection(str(sqlite_file(default_url(folder))), flags=apsw.SQLITE_OPEN_READONLY)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+        table = str(name)
+        cursor = connection.execute(f"SELECT * FROM {table}")
+        found[table] = [dict(zip([name for name, *_ in cursor.getdescription()], row, strict=True)) for row in cursor]
+    connection.close()
+    return found
+
+
+SQLITE = Implementation(default_url, _add_tenant, _meddle, _content, _rows)

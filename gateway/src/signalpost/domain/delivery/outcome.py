@@ -69,6 +69,8 @@ class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     """The final answer's status code, as far as its head arrived."""
     detail: str = ""
     """One sentence for people: what was seen, never a secret or a header's value."""
+    quotes: bool = False
+    """Whether `detail` may repeat something of the event, or of what a vendor said of it."""
     retry_after: str | None = None
     """The answer's `retry-after` header as it came, on 429 and 503 only."""
     wait: int = 0
@@ -86,3 +88,10 @@ class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     certificate_ends: int | None = None
     """When the endpoint's certificate ends, µs since the epoch, if this attempt was the first on a connection on which
     it was checked."""
+
+    @property
+    def own_words(self) -> str:
+        """A sentence about a failure that is kept where no erasure of a document looks for it, such as in the log."""
+        if not self.quotes:
+            return self.detail or str(self.failure)
+        return f"It failed: {self.failure}." if self.status is None else f"The vendor answered {self.status}."

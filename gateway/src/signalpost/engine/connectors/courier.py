@@ -10,6 +10,7 @@ secret is in what is kept of an attempt. An error that is not the kind's is the 
 the delivery is as it was before, and the lane tries again a little later.
 """
 
+import re
 from collections.abc import Callable
 from math import ceil
 from typing import Any, Final, ParamSpec, TypeVar
@@ -40,12 +41,13 @@ from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outco
 from signalpost.domain.errors import Invalid, SignalpostError
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
-from signalpost.domain.subject import subject_of
+from signalpost.domain.subject import subject_of, texts_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.passage import Passage
+from signalpost.engine.connectors.secrets import Secrets
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.carriers import Made
 from signalpost.runtime.clock import Clock
@@ -57,6 +59,8 @@ SLOW_AFTER: Final = 50_000
 """µs after which a kind that holds up the event loop is named in the log."""
 MAX_REJECTED_IN_A_ROW: Final = 10
 MAX_DETAIL_CHARACTERS: Final = 1_000
+_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""What may be a code of the vendor's, and not a text that repeats the document's."""
 _PREPARED = (Call, Skip)
 _RULINGS = (Done, Retry, Throttle, Reject, Reauthorise, Then)
 T = TypeVar("T")
@@ -116,7 +120,7 @@ class Courier:
         try:
             outcome = await self._attempt(event, delivery)
         except (Impossible, Invalid) as error:
-            outcome = Outcome(failure=Failure.CONNECTOR, detail=str(error))
+            outcome = Outcome(failure=Failure.CONNECTOR, detail=str(error), quotes=True)
         except KindFailed as error:
             outcome = self._failed_by_itself(error)
         secrets = self.gate.secrets
@@ -142,8 +146,9 @@ class Courier:
     def _failed_by_itself(self, error: KindFailed) -> Outcome:
         said = self.gate.secrets.strike(str(error))
         log.error("a kind of destination failed", kind=self._subscription.kind, subscription=self._subscription.id,
-                  error=said)  # fmt: skip
-        return Outcome(failure=Failure.CONNECTOR, detail=f"The destination {self._subscription.kind} failed: {said}")
+                  error=type(error.__cause__).__name__)  # fmt: skip
+        detail = f"The destination {self._subscription.kind} failed: {said}"
+        return Outcome(failure=Failure.CONNECTOR, detail=detail, quotes=True)
 
     # --- One attempt --------------------------------------------------------------------------------------------------
 
@@ -155,7 +160,7 @@ class Courier:
         try:
             config = self._filled(opened, subject)
         except TemplateError as error:
-            return self._rejection(Reject("template", str(error)))
+            return self._rejection(Reject("template", str(error)), subject)
         context = self._context(event, subject, delivery.failed_attempts + 1)
         call = self._prepared(opened, config, context)
         if isinstance(call, Skip):
@@ -246,6 +251,7 @@ class Courier:
         outcome: Outcome,
     ) -> Outcome:  # fmt: skip
         """The outcome for a ruling."""
+        outcome = replace(outcome, quotes=True)
         if not isinstance(ruling, Reauthorise):
             self.gate.tokens.note_accepted(authorization)
         if not isinstance(ruling, Reject):
@@ -264,21 +270,27 @@ class Courier:
                 self.gate.hold(wait)
                 return replace(outcome, failure=Failure.THROTTLED, detail=detail, retry_after=None, wait=wait)
             case Reject():
-                return replace(self._rejection(ruling), status=outcome.status, answer=outcome.answer)
+                return replace(self._rejection(ruling, context), status=outcome.status, answer=outcome.answer)
             case Reauthorise(detail=detail):
-                says_nothing = self.gate.tokens.refuse(authorization, detail)
+                says_nothing = self.gate.tokens.refuse(authorization, _without_texts(detail, context))
                 failure = Failure.UNAUTHORISED if says_nothing else Failure.STATUS
                 return replace(outcome, failure=failure, detail=detail, retry_after=None)
 
-    def _rejection(self, reject: Reject) -> Outcome:
+    def _rejection(self, reject: Reject, subject: Subject) -> Outcome:
         """An event that the vendor refuses. Many in a row for one cause disable the subscription."""
         in_a_row = self._rejected_in_a_row + 1 if reject.code == self._rejected_for else 1
         self._rejected_for, self._rejected_in_a_row = reject.code, in_a_row
         detail = f"{reject.code}: {reject.detail}"
         if in_a_row == MAX_REJECTED_IN_A_ROW:
             self._rejected_in_a_row = 0
-            said = self.gate.secrets.strike(detail)
-            self._parts.disable(
-                self._subscription, f"The vendor refused {MAX_REJECTED_IN_A_ROW} events in a row. {said}"
-            )
-        return Outcome(failure=Failure.REJECTED, detail=detail)
+            code = _without_texts(reject.code, subject)
+            cause = f" with {code}" if _CODE.fullmatch(code) else ""
+            because = f"The vendor refused {MAX_REJECTED_IN_A_ROW} events in a row{cause}. Their deliveries say why."
+            self._parts.disable(self._subscription, self.gate.secrets.strike(because))
+        return Outcome(failure=Failure.REJECTED, detail=detail, quotes=True)
+
+
+def _without_texts(said: str, subject: Subject) -> str:
+    """What a vendor said, without the document's texts: the reason why something is disabled or broken is kept where no
+    erasure of a document looks for it."""
+    return Secrets(texts_of(subject)).strike(said)

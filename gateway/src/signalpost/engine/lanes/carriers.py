@@ -93,6 +93,10 @@ class Made:
     def note(self, document_id: str, made: Mapping[str, str]) -> None:
         self._changed[document_id] = self._know(document_id, made)
 
+    def forget(self, document_id: str) -> None:
+        self._known.pop(document_id, None)
+        self._changed.pop(document_id, None)
+
     def changes(self) -> Mapping[str, Mapping[str, str]]:
         """Everything since the last call."""
         changed, self._changed = self._changed, {}

@@ -218,6 +218,11 @@ class LaneWorker(LaneStates):
             return why
         return None
 
+    def forget_made(self, document_id: str) -> None:
+        """Forget what was made for a document, because it was erased."""
+        if self._made is not None:
+            self._made.forget(document_id)
+
     def lag(self, last: int) -> int:
         """How many events up to `last`, the end of the log, are neither settled nor awaiting a retry."""
         return self.unread(last) + len(self.lane.open) + self.lane.blocked
@@ -303,8 +308,7 @@ class LaneWorker(LaneStates):
         elif outcome.failure not in UNCOUNTED:
             follow = breaker.after_failed_probe if delivery is self._probe else breaker.after_failure
             state = follow(self.health.breaker, now, jitter)
-            last_error = outcome.detail or str(outcome.failure)
-            self.health = replace(self.health, breaker=state, last_error=last_error)
+            self.health = replace(self.health, breaker=state, last_error=outcome.own_words)
             if outcome.failure is Failure.PROXY:
                 self.excused_until = now
             if retry_after is not None:

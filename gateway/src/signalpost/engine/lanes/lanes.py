@@ -76,7 +76,7 @@ class Lanes:
         self._paused_tenants: set[int] = set()
         self.views = LaneViews(store, clock, self._workers, self._log, self._paused_tenants, turns)
         self._stats = StatsWriter(store)
-        self._recorder = Recorder(store, clock, counts, self._stats, self._on_recorded, self._reload)
+        self._recorder = Recorder(store, clock, counts, self._stats, self._log.erased, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
         self.departures = Departures(store, carriers, self._workers, self.record)
         self._outcomes = outcomes
@@ -117,8 +117,12 @@ class Lanes:
     # --- Its log and its work -----------------------------------------------------------------------------------------
 
     def erase_from_memory(self, erasure: Erasure) -> None:
-        """Let lanes see erased events as the store has them: as shells."""
+        """Let lanes see erased events as the store has them: as shells. What they still have to record of these events
+        says nothing of the document."""
         self._log.erase(erasure)
+        if erasure.document_id is not None:
+            for worker in self._workers.of_tenant(erasure.tenant_id):
+                worker.forget_made(erasure.document_id)
 
     @property
     def in_flight(self) -> int:

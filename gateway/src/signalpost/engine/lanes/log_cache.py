@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from signalpost.domain.erasure import Erasure, erased
 from signalpost.domain.event import Event
+from signalpost.engine.lanes.erased import Erased
 
 MAX_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 600
@@ -28,6 +29,7 @@ class LogCache:
         self.seen: dict[int, int] = {}
         """Up to which sequence a tenant's log was offered to its sleeping lanes. It may be below `end`, because this
         node hears of other nodes' commits before it reads them. A sleeping lane may pass no event beyond it unread."""
+        self.erased = Erased()
 
     def get(self, tenant_id: int, sequence: int) -> Event | None:
         return self._events.get((tenant_id, sequence))
@@ -41,7 +43,8 @@ class LogCache:
         self.seen.clear()
 
     def erase(self, erasure: Erasure) -> None:
-        """Forget the events that are being erased."""
+        """Forget the events that are being erased, those too that are being read right now."""
+        self.erased.note(erasure)
         for key, event in self._events.items():
             if (
                 event.tenant_id == erasure.tenant_id
@@ -52,7 +55,7 @@ class LogCache:
                 self.bytes += len(shell.body) - len(event.body)
 
     def put(self, events: Iterable[Event]) -> None:
-        for event in events:
+        for event in self.erased.as_kept(events):
             key = (event.tenant_id, event.sequence)
             if key not in self._events:
                 self._events[key] = event

@@ -45,7 +45,7 @@ class Outcomes:
             worker.note_outcome(delivery, outcome, now, jitter, wait)
         if outcome.failure is not None and outcome.failure is not Failure.SKIPPED:
             self._on_failure(worker)
-            _log_failure(worker, attempt, delivery, event_id)
+            _log_failure(worker, attempt, delivery, event_id, outcome.own_words)
         if worker.health.breaker is not breaker and worker.health.breaker.is_open != breaker.is_open:
             log.warning("breaker closed" if breaker.is_open else "breaker opened", subscription=subscription.id)
 
@@ -91,7 +91,7 @@ class Outcomes:
         self.unrecorded += 1
 
 
-def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, event_id: str) -> None:
+def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, event_id: str, words: str) -> None:
     log.info(
         "attempt failed",
         event=event_id,
@@ -99,7 +99,7 @@ def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, ev
         attempt=attempt.number,
         failure=str(attempt.failure),
         status=attempt.status,
-        detail=attempt.detail,
+        detail=words,
         then=delivery.state.name.lower(),
     )
 
@@ -118,4 +118,5 @@ def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome, url: str = 
         detail=outcome.detail,
         answer=outcome.answer,
         exchange=b"" if outcome.trace is None else encode(exchange_of(outcome.trace, url)),
+        document_id=delivery.document_id,
     )

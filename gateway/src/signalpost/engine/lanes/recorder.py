@@ -11,6 +11,7 @@ from itertools import islice
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.counts import Counts
+from signalpost.engine.lanes.erased import Erased
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.runtime.clock import Clock
@@ -30,15 +31,17 @@ class Recorder:
         clock: Clock,
         counts: Counts,
         stats: StatsWriter,
+        erased: Erased,
         on_recorded: Callable[[LaneWorker, int], None],
         on_fenced: Callable[[LaneWorker], None],
     ) -> None:
-        """`on_recorded` is told how many attempts of a lane became durable, `on_fenced` of a lane that
-        another owner wrote."""
+        """`erased` says of which events nothing is to be kept. `on_recorded` is told how many attempts of a lane
+        became durable, `on_fenced` of a lane that another owner wrote."""
         self._store = store
         self._clock = clock
         self._counts = counts
         self._stats = stats
+        self._erased = erased
         self._on_recorded = on_recorded
         self._on_fenced = on_fenced
         self._dirty: dict[LaneWorker, None] = {}
@@ -106,7 +109,7 @@ class Recorder:
         while True:
             began = loop.time()
             try:
-                recorded = await self._store.lanes.record(flushes)
+                recorded = await self._store.lanes.record(self._erased.out_of(flushes))
             except Exception as error:
                 if self.failing_since is None:
                     self.failing_since = self._clock.steady()

@@ -61,10 +61,15 @@ class Eraser:
         """Finish every erasure that was asked for, unless another node is at it."""
         if not await self._jobs.take("erasures"):
             return
-        for erasure in await self._store.erasures.pending():
-            await self._erase(erasure)
+        pending = await self._store.erasures.pending()
+        for erasure in pending:
+            await self._remove(erasure)
+        if any(erasure.document_id is not None for erasure in pending):
+            await asyncio.sleep(self._store.fleet.terms.dead_after)
+        for erasure in pending:
+            await self._finish(erasure)
 
-    async def _erase(self, erasure: Erasure) -> None:
+    async def _remove(self, erasure: Erasure) -> None:
         erasures = self._store.erasures
         self._lanes.erase_from_memory(erasure)
         while found := await erasures.files(erasure, BATCH):
@@ -72,8 +77,15 @@ class Eraser:
                 await self._files.remove(name)
             await erasures.forget_files(erasure, [key for _, key in found])
             await asyncio.sleep(PAUSE)
-        while await erasures.erase_part(erasure, BATCH):
+        await self._remove_rows(erasure)
+
+    async def _remove_rows(self, erasure: Erasure) -> None:
+        while await self._store.erasures.erase_part(erasure, BATCH):
             await asyncio.sleep(PAUSE)
-        self._lanes.erase_from_memory(erasure)
-        await erasures.finish(erasure, self._clock.wall())
+
+    async def _finish(self, erasure: Erasure) -> None:
+        """Remove what other nodes recorded before they heard of the erasure. By now they have, or others have taken
+        their lanes: they record nothing more of it."""
+        await self._remove_rows(erasure)
+        await self._store.erasures.finish(erasure, self._clock.wall())
         log.info("erased", erasure=erasure.id, tenant=erasure.tenant, document=erasure.document_id)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from signalpost.commands.command import VersionKey
-from signalpost.domain.erasure import MAX_SHELL_BYTES, Erasure, shell
+from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
 from signalpost.store.packing.documents import unpack_number
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import blobs, numbers
@@ -23,7 +23,7 @@ _COLUMNS: Final = "number, id, tenant_id, tenant, document_id, asked_at, to_sequ
 _SELECT: Final = f"SELECT {_COLUMNS} FROM erasure"
 _FILES: Final = (
     "SELECT document_id, number, file FROM version WHERE tenant_id = $1"
-    " AND ($2::uuid IS NULL OR document_id = $2::uuid) AND created_at <= $3 LIMIT $4"
+    " AND ($2::uuid IS NULL OR (document_id = $2::uuid AND created_at <= $3)) LIMIT $4"
 )
 _FORGET_SIZES: Final = (
     # Where a restored backup has the document still, its files count in what the tenant uses.
@@ -87,6 +87,13 @@ _EMPTY_EVENTS: Final = (
 _EMPTY_ATTEMPTS: Final = (
     "UPDATE attempt SET detail = '', answer = '', exchange = '' WHERE tenant_id = $1 AND sequence = ANY($2)"
 )
+_EMPTY_LATE_ATTEMPTS: Final = (
+    "UPDATE attempt SET detail = '', answer = '', exchange = '' WHERE tenant_id = $1 AND sequence = ANY(ARRAY("
+    "SELECT sequence FROM event WHERE tenant_id = $1 AND document_id = $2::uuid AND sequence <= $3))"
+    " AND ((detail <> '' AND detail NOT LIKE '%' || $4) OR octet_length(answer) > 0 OR octet_length(exchange) > 0)"
+    " RETURNING 1"
+)
+"""Empties attempts that were recorded after their events were emptied."""
 _FINISH: Final = "UPDATE erasure SET finished_at = $2 WHERE number = $1"
 
 
@@ -172,7 +179,8 @@ async def _erase_of_document(erasure: Erasure, limit: int) -> int:
             Statement(_EMPTY_EVENTS, (tenant_id, sequences, numbers(at for _, at, *_ in events), shells)),
             Statement(_EMPTY_ATTEMPTS, (tenant_id, sequences)),
         )
-    return len(emptied) + len(steps) + len(made) + len(events)
+    removed = len(emptied) + len(steps) + len(made) + len(events)
+    return removed or len(await ask_one(_EMPTY_LATE_ATTEMPTS, tenant_id, document_id, erasure.to_sequence, ERASED))
 
 
 # --- Rows -------------------------------------------------------------------------------------------------------------

@@ -84,7 +84,8 @@ _RELEASE: Final = (
 _OWNERS: Final = "SELECT subscription_number, owner FROM lane WHERE subscription_number = ANY($1)"
 _VERSIONS: Final = "SELECT subscription_number, version FROM lane WHERE subscription_number = ANY($1)"
 _ERASURES: Final = (
-    f"SELECT {', '.join(Erasure.__struct_fields__)} FROM erasure WHERE tenant_id = $1 ORDER BY number DESC LIMIT $2"
+    f"SELECT {', '.join(Erasure.__struct_fields__)} FROM erasure WHERE tenant_id = $1"
+    " AND finished_at IS NULL ORDER BY number DESC LIMIT $2"
 )
 _TAKE_JOB: Final = (
     f"INSERT INTO job (name, owner, until) SELECT $1, $2, {NOW} + $3 WHERE EXISTS (SELECT FROM node WHERE id = $2)"

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 
 from signalpost.commands.command import VersionKey
-from signalpost.domain.erasure import MAX_SHELL_BYTES, Erasure, shell
+from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
 from signalpost.store.packing.documents import pack_number, unpack_number
 from signalpost.store.sqlite import data_keys, page_slack, retention
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
@@ -52,8 +52,11 @@ EMPTY_CONFIG = b"{}"
 
 
 def latest(connection: apsw.Connection, tenant_id: int, limit: int) -> tuple[Erasure, ...]:
-    """The latest erasures of a tenant, oldest first."""
-    statement = f"SELECT {_COLUMNS} FROM erasure WHERE tenant_id = ? ORDER BY number DESC LIMIT ?"  # noqa: S608
+    """The latest erasures of a tenant that are not finished, oldest first."""
+    statement = (
+        f"SELECT {_COLUMNS} FROM erasure WHERE tenant_id = ? AND finished_at IS NULL"  # noqa: S608
+        " ORDER BY number DESC LIMIT ?"
+    )
     return tuple(_erasure(*columns) for columns in reversed(rows(connection, statement, (tenant_id, limit))))
 
 
@@ -82,8 +85,8 @@ class SqliteErasures:
     def files(self, connection: apsw.Connection, erasure: Erasure, limit: int) -> list[tuple[str, VersionKey]]:
         found = rows(
             connection,
-            "SELECT document_id, number, file FROM version WHERE tenant_id = ?1 AND coalesce(document_id = ?2, true)"
-            " AND created_at <= ?3 LIMIT ?4",
+            "SELECT document_id, number, file FROM version WHERE tenant_id = ?1"
+            " AND (?2 IS NULL OR (document_id = ?2 AND created_at <= ?3)) LIMIT ?4",
             (erasure.tenant_id, _document(erasure), erasure.asked_at, limit),
         )
         versions = [(file, unpack_uuid(document_id), unpack_number(number)) for document_id, number, file in found]
@@ -250,7 +253,19 @@ def _empty_events(connection: apsw.Connection, erasure: Erasure, limit: int) -> 
         "UPDATE attempt SET detail = '', answer = x'', exchange = NULL WHERE tenant_id = ? AND sequence = ?",
         [(erasure.tenant_id, sequence) for _, sequence, *_ in events],
     )
-    return len(events)
+    return len(events) or _empty_late_attempts(connection, erasure)
+
+
+def _empty_late_attempts(connection: apsw.Connection, erasure: Erasure) -> int:
+    """Empty the attempts that were recorded after their events were emptied."""
+    connection.execute(
+        "UPDATE attempt SET detail = '', answer = x'', exchange = NULL WHERE tenant_id = ?1 AND sequence IN"
+        " (SELECT sequence FROM event INDEXED BY event_document"
+        " WHERE tenant_id = ?1 AND document_id = ?2 AND sequence <= ?3)"
+        " AND ((detail <> '' AND detail NOT LIKE '%' || ?4) OR length(answer) > 0 OR exchange IS NOT NULL)",
+        (erasure.tenant_id, _document(erasure), erasure.to_sequence, ERASED),
+    )
+    return connection.changes()
 
 
 # --- Rows -------------------------------------------------------------------------------------------------------------
