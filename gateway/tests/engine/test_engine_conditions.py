@@ -169,3 +169,25 @@ def test_a_later_event_that_waits_for_its_own_delay_makes_no_earlier_one_old(
 
     world.run(scenario)
     assert [message["text"] for message in setting.messages] == ["a", "no. 1", "no. 2", "no. 3", "no. 4"]
+
+
+# --- Conditions that this version cannot read -------------------------------------------------------------------------
+
+
+def test_a_webhook_whose_condition_cannot_be_read_gets_nothing(world: ScriptedWorld) -> None:
+    endpoint = world.endpoint("a.example")
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", when=IS_A)
+
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.create("a")
+        await asyncio.sleep(60)
+        assert gateway.health("a.example")["lag"] == 1
+
+    world.run(first)
+    world.query(
+        "UPDATE subscription SET config = CAST(replace(CAST(config AS TEXT), 'document.title', 'document.on') AS BLOB)"
+    )
+    world.run(second)
+    assert endpoint.calls == []

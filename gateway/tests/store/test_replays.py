@@ -260,6 +260,25 @@ def test_of_all_what_is_settled_is_found_too_and_nothing_that_is_on_its_way(play
     play(scenario)
 
 
+def test_what_a_condition_asks_comes_with_its_events_and_no_more_at_a_time_than_is_soon_looked_at(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    large = "x" * 160_000
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.publish(*(make.create(number, title=large) for number in range(3)), make.create(3))
+        await shop.record(make.flush(subscription, 0, 4, open=(2,)))
+        part = await shop.store.replays.part(subscription, 1, 9, ReplayChoice("all"))
+        assert ([each.sequence for each in part.candidates], [*part.events], part.cursor) == ([1], [1], 1)
+        part = await shop.store.replays.part(subscription, 2, 9, ReplayChoice("all"))
+        assert ([each.sequence for each in part.candidates], part.cursor) == ([3, 4], 4)
+        assert [*part.events.values()] == await shop.store.log.events(1, [3, 4])
+        assert (await shop.store.replays.part(subscription, 5, 9, ReplayChoice("all"))).candidates == ()
+
+    play(scenario)
+
+
 @pytest.mark.parametrize(("what", "waiting"), [("failed", 5), ("waiting", 4), ("all", 5)])
 def test_what_is_left_out_is_counted_by_its_reason(play: "Play", make: "type[Tools]", what: Any, waiting: int) -> None:
     """Above the head everything that is wanted waits."""

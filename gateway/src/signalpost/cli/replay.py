@@ -216,9 +216,11 @@ def _replay_all(
 
 def _say_left_out(left_out: list[LeftOut], status: str) -> None:
     """Say what of the span is not sent, a line for each reason that there is."""
-    removed, waiting = (sum(each[name] for each in left_out) for name in ("removed", "waiting"))
+    removed, unmet, waiting = (sum(each[name] for each in left_out) for name in ("removed", "unmet", "waiting"))
     if removed:
         say(f"Left out: up to {removed:,} that the retention has removed.")
+    if unmet:
+        say(f"Left out: {unmet:,} that do not meet the subscription's condition, as it is now.")
     if waiting:
         sooner = "" if status == "waiting" else " --waiting retries those that wait for a retry now."
         say(f"Left out: {waiting:,} that still wait, and are sent without a replay.{sooner}")

@@ -23,9 +23,11 @@ from signalpost.domain.body import given
 from signalpost.domain.checks import Bad, pointer
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.event import Event
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.wishes import why_not_again
 
 
 class SubscriptionCreated(Struct, frozen=True):
@@ -270,13 +272,15 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
 
 class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     """Asks for one more attempt, now. `sequence`, `event_type` (as bits) and `event_document_id` are those of the
-    event."""
+    event; `event` itself is given to be asked whether it is wanted, with its document's newest event."""
 
     audited_as: ClassVar[str] = "subscription.retry-delivery"
     adds: ClassVar[NumberedKind] = "retry"
     sequence: int
     event_type: int
     event_document_id: str
+    event: Event | None = None
+    newest: Event | None = None
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[RetryQueued]:
         found = self._found(view, stamp.now)
@@ -286,6 +290,8 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
         asked_for = rules.wanted(found.filters, self.sequence) & self.event_type
         if self.sequence <= found.starts_after or not asked_for:
             raise NotFound("delivery_not_found", "This subscription does not want that event.")
+        if self.event is not None and (why := why_not_again(found, self.event, self.newest)) is not None:
+            raise Conflict("not_wanted", why)
         retry = RequestedRetry(view.numbers.retry, found.number, self.sequence, self.event_document_id)
         return Decision(result=RetryQueued(retry), retry=retry)
 

@@ -10,10 +10,11 @@ before an attempt:
 from collections.abc import Mapping
 from typing import Any
 
+from signalpost.domain.checks import Bad, Several
 from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.conditions import Condition
 from signalpost.domain.delivery.delivery import Delivery
-from signalpost.domain.erasure import is_erased
+from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.subject import no_longer_sent, not_sent, subject_of
 from signalpost.domain.subscription import Subscription, wanted
@@ -32,6 +33,11 @@ class Wishes:
         self._when = _condition(subscription.when)
         self._still = None if after is None else _condition(after.condition)
         self.latest_wins = latest_wins
+
+    @property
+    def asks_event(self) -> bool:
+        """Whether `why_not` looks at the event."""
+        return self._when is not None
 
     def why_not(self, event: Event) -> str | None:
         """A sentence why `when` does not want an event; None if it does."""
@@ -52,7 +58,7 @@ class Wishes:
 
     def asks_before(self, delivery: Delivery) -> bool:
         """Whether anything has to be asked before the next attempt of a delivery."""
-        return self.asks_newest or (delivery.run > 0 and self._when is not None) or self.asks_later(delivery)
+        return self.asks_newest or (delivery.run > 0 and self.asks_event) or self.asks_later(delivery)
 
     @property
     def asks_newest(self) -> bool:
@@ -71,6 +77,26 @@ class Wishes:
             and not is_erased(later)
             and self.why_not(later) is None
         )
+
+
+def wishes_of(subscription: Subscription, *, latest_wins: bool = False) -> Wishes | None:
+    """The wishes of a subscription; None if it has none, or one that this version of the gateway cannot read: then
+    nothing is sent to it."""
+    if subscription.when is None and subscription.after is None and not latest_wins:
+        return None
+    try:
+        return Wishes(subscription, latest_wins=latest_wins)
+    except (Bad, Several):
+        return None
+
+
+def why_not_again(subscription: Subscription, event: Event, newest: Event | None) -> str | None:
+    """A sentence why an event is not to be sent once more, given its document's newest event that is kept; None if it
+    may be."""
+    if is_erased(event):
+        return not_sent(ERASED)
+    wishes = wishes_of(subscription)
+    return None if wishes is None else wishes.why_not(event) or wishes.why_no_longer(event, newest)
 
 
 def _condition(value: Mapping[str, Any] | None) -> Condition | None:

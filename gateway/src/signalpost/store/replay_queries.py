@@ -1,9 +1,10 @@
 """The small queries that replays are made of."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.event import Event
 from signalpost.store.log_queries import LogQueries
 from signalpost.store.replays import Candidate
 
@@ -71,6 +72,10 @@ class ReplayQueries(LogQueries, Protocol):
 
     async def of_document(self, stretch: Stretch, document_id: str, types: int, limit: int) -> list[Entry]:
         """A document's events of some types (as bits), in the order of the log."""
+        ...
+
+    async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        """The events with these sequences; see `LogStore.events`."""
         ...
 
     async def entries(self, stretch: Stretch, sequences: Collection[int]) -> list[Entry]:

@@ -6,7 +6,7 @@ where no type was wanted, only rows count, and these are found through their ind
 a bounded number of entries at a time. What one document had is found by its index, wherever it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.replay import LeftOut, ReplayChoice, What
-from signalpost.domain.event import EVERY_TYPE
+from signalpost.domain.event import EVERY_TYPE, Event
 from signalpost.domain.subscription import Filters, Subscription, wanted
 from signalpost.store.lanes import LaneFlush
 from signalpost.store.packing.lanes import decode_gaps
@@ -26,6 +26,9 @@ MAX_FED = 256
 """How many deliveries a lane is given at a time."""
 MAX_FEED_SCANNED = 10_000
 """How many entries of the log one transaction looks through, for all lanes that it records together."""
+MAX_FED_BYTES = 256 * 1024
+"""How many bytes of events a lane is given at a time that has a condition on them: to look at so many takes the event
+loop some 2 ms."""
 MAX_COUNTED = 100_000
 """How far a replay is counted; see `ReplayStore.count`."""
 _Gaps = Sequence[Sequence[int]]
@@ -102,21 +105,63 @@ async def feed(queries: ReplayQueries, flushes: Sequence[LaneFlush]) -> dict[int
     return fed
 
 
+async def part(
+    queries: ReplayQueries, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice
+) -> Fed:
+    """The first deliveries of a range that a replay would queue; see `ReplayStore.part`."""
+    lane = await queries.lane_state(subscription.number) or LaneState(0, b"", b"[]")
+    first, last = max(from_sequence, subscription.starts_after + 1), min(to_sequence, lane.head)
+    parts = _parts(choice, first, last, subscription.filters, decode_gaps(lane.gaps))
+    whole = _of(subscription, first, last)
+    fed, _ = await _next_of(queries, choice, whole, parts, unpack_sequences(lane.open), MAX_FEED_SCANNED)
+    return await _with_events(queries, subscription.tenant_id, fed)
+
+
 async def _feed(queries: ReplayQueries, flush: LaneFlush, asked: ReplayPart, scan: int) -> tuple[Fed, int]:
     """Returns what the lane gets, and how many entries may still be looked through."""
-    cursor, choice = asked.replay.cursor, asked.replay.choice
+    choice = asked.replay.choice
+    whole = Stretch(flush.tenant_id, flush.subscription_number, asked.replay.cursor + 1, asked.up_to)
+    parts = _parts(choice, whole.first, whole.last, asked.filters, flush.gaps)
+    fed, scan = await _next_of(queries, choice, whole, parts, flush.open, scan)
+    return await _with_events(queries, flush.tenant_id, fed) if asked.with_events else fed, scan
+
+
+async def _with_events(queries: ReplayQueries, tenant_id: int, fed: Fed) -> Fed:
+    """The deliveries with their events: as many as there is room for, one at least."""
+    events: dict[int, Event] = {}
+    size = 0
+    for event in await queries.events(tenant_id, [each.sequence for each in fed.candidates]):
+        size += len(event.body)
+        if events and size > MAX_FED_BYTES:
+            reached = max(events)
+            return Fed(tuple(each for each in fed.candidates if each.sequence <= reached), reached, events)
+        events[event.sequence] = event
+    return Fed(fed.candidates, fed.cursor, events)
+
+
+async def _next_of(
+    queries: ReplayQueries,
+    choice: ReplayChoice,
+    whole: Stretch,
+    parts: Iterable["_Part"],
+    opened: Collection[int],
+    scan: int,
+) -> tuple[Fed, int]:
+    """The next deliveries of a range, without those that are open. Also returns how many entries may still be looked
+    through."""
+    cursor = whole.first - 1
     candidates: list[Candidate] = []
-    for part in _parts(choice, cursor + 1, asked.up_to, asked.filters, flush.gaps):
+    for part in parts:
         limit = min(MAX_FED - len(candidates), scan)
         if limit <= 0:
             break
         walks_the_log = part.types and choice.document_id is None
         last = min(part.last, part.first + scan - 1) if walks_the_log else part.last
-        stretch = Stretch(flush.tenant_id, flush.subscription_number, part.first, last)
+        stretch = whole._replace(first=part.first, last=last)
         found = await _found(queries, choice, stretch, part.types, limit)
         cursor = found.up_to
         scan -= cursor - part.first + 1 if walks_the_log else found.looked_at
-        candidates += [candidate for candidate in found.candidates if candidate.sequence not in flush.open]
+        candidates += [candidate for candidate in found.candidates if candidate.sequence not in opened]
         if cursor < part.last:
             break
     return Fed(tuple(candidates), cursor), scan

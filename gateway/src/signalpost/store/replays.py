@@ -1,11 +1,13 @@
 """Replays as they are stored, and the deliveries that they still have to queue."""
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
+from signalpost.domain.event import Event
 from signalpost.domain.subscription import Filters, Subscription
 
 
@@ -17,6 +19,8 @@ class ReplayPart(Struct, frozen=True):
     """The replay's end, or the lane's head if that is lower."""
     filters: Filters
     """The subscription's filters."""
+    with_events: bool = False
+    """Whether the events are wanted too, because the subscription has a condition on them."""
 
 
 class Candidate(NamedTuple):
@@ -34,6 +38,9 @@ class Fed(Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     cursor: int
     """There are no other candidates up to this sequence."""
+    events: Mapping[int, Event] = {}
+    """The events of the candidates by sequence, where they were asked for. One that the retention removed is
+    missing."""
 
 
 class ReplayStore(Protocol):
@@ -61,6 +68,11 @@ class ReplayStore(Protocol):
     ) -> tuple[int, bool]:
         """How many deliveries of a range a replay would queue, as they were last recorded. Also returns whether there
         may be more, because the count ends at a bound."""
+        ...
+
+    async def part(self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice) -> Fed:
+        """The first of the deliveries of a range that a replay would queue, as they were last recorded, with their
+        events: as many as a lane is given at a time."""
         ...
 
     async def left_out(

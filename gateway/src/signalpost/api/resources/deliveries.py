@@ -212,17 +212,30 @@ async def retry(context: RequestContext) -> Response:
     event = await _event(context)
     if context.portal is not None:
         await _delivery(context, found, event)
-    return await submit(
-        context,
-        RetryDelivery(
-            tenant_id=context.tenant_id,
-            subscription_id=found.id,
-            sequence=event.sequence,
-            event_type=event.type,
-            event_document_id=event.document_id,
-            idempotency=change.idempotency,
-        ),
+    command = RetryDelivery(
+        tenant_id=context.tenant_id,
+        subscription_id=found.id,
+        sequence=event.sequence,
+        event_type=event.type,
+        event_document_id=event.document_id,
+        event=event,
+        newest=await _newest(context, found, event),
+        idempotency=change.idempotency,
     )
+    try:
+        return await submit(context, command)
+    except Conflict as refused:
+        if context.portal is None or refused.code != "not_wanted":
+            raise
+        # The sentence quotes the document, which is not the customer's any more.
+        raise Conflict("not_wanted", "This subscription no longer wants that event.") from None
+
+
+async def _newest(context: RequestContext, found: Subscription, event: Event) -> Event | None:
+    """The newest event of the document, if the subscription asks for it."""
+    if found.after is None or found.after.condition is None:
+        return None
+    return await context.services.store.log.newest(event.tenant_id, event.document_id)
 
 
 async def _event(context: RequestContext) -> Event:
@@ -380,7 +393,12 @@ ROUTES = (
         handler=retry,
         portal=Capability.RETRY,
         idempotent=True,
-        replies={202: Reply("One more attempt is made now. If it fails, scheduled retries still take place.")},
+        replies={
+            202: Reply(
+                "One more attempt is made now. If it fails, scheduled retries still take place. An event that the "
+                "subscription's condition does not want, as it is now, is refused (409 `not_wanted`)."
+            )
+        },
         errors=(NotFound, Conflict),
         example=Example(),
     ),

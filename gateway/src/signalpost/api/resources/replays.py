@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
@@ -25,11 +26,15 @@ from signalpost.api.shown import replay_shown
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import subscription_not_found
-from signalpost.domain.delivery.replay import MAX_SUBSCRIPTIONS, ReplayOfManyRequest, ReplayRequest
+from signalpost.domain.delivery.replay import MAX_SUBSCRIPTIONS, ReplayChoice, ReplayOfManyRequest, ReplayRequest
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.portal_link import MAX_REPLAYED, Capability
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
+from signalpost.domain.wishes import wishes_of
+
+MAX_PARTS_ASKED = 40
+"""In how many parts of a replay a condition is asked of each event before the count ends: some 10,000 events."""
 
 
 class _Planned(NamedTuple):
@@ -71,6 +76,7 @@ async def start_many(context: RequestContext) -> Response:
         data=data,
         count=sum(each.count for each in data),
         count_is_capped=any(each.count_is_capped for each in data),
+        unmet=sum(each.command.left_out.unmet for each in plans if each is not None),
     )
     return Response(200 if asked.dry_run else 202, msgspec.json.encode(shown))
 
@@ -109,7 +115,7 @@ async def _plan(
     first, from_at = await _beginning(context, asked, end, to_at)
     last = min(end - 1, head)
     choice = asked.choice
-    count, capped = await store.replays.count(found, first, last, choice)
+    count, capped, unmet = await _counted(context, found, first, last, choice)
     command = StartReplay(
         tenant_id=context.tenant_id,
         subscription_id=found.id,
@@ -121,10 +127,34 @@ async def _plan(
         to_sequence=last,
         count=count,
         count_is_capped=capped,
-        left_out=await store.replays.left_out(found, first, end - 1, head, choice),
+        left_out=replace(
+            await store.replays.left_out(found, first, end - 1, head, choice),
+            unmet=unmet if context.portal is None else 0,  # customers learn nothing of what is not meant for them
+        ),
         idempotency=idempotency,
     )
     return _Planned(found, command)
+
+
+async def _counted(
+    context: RequestContext, found: Subscription, first: int, last: int, choice: ReplayChoice
+) -> tuple[int, bool, int]:
+    """How many deliveries a replay would queue, whether there may be more, and how many events of the range do not meet
+    the subscription's condition as it is now. A condition is asked of a bounded number of events."""
+    store = context.services.store.replays
+    wishes = wishes_of(found)
+    if wishes is None or not wishes.asks_event or choice.what == "waiting":
+        return *await store.count(found, first, last, choice), 0
+    counted = unmet = 0
+    for _ in range(MAX_PARTS_ASKED):
+        part = await store.part(found, first, last, choice)
+        await context.turn()
+        here = sum(wishes.why_not(event) is not None for event in part.events.values())
+        counted, unmet = counted + len(part.candidates) - here, unmet + here
+        if part.cursor < first or part.cursor >= last:
+            return counted, False, unmet
+        first = part.cursor + 1
+    return counted, True, unmet
 
 
 def _check_beginning(asked: ReplayRequest, to_at: int) -> None:

@@ -95,6 +95,7 @@ class LeftOut(Struct, frozen=True, rename="camel"):
     removed: Annotated[int, Meta(description="At most this many events of the range were removed by the retention.")]
     unwanted: Annotated[int, Meta(description="Events that the subscription did not want, or that are older than it.")]
     waiting: Annotated[int, Meta(description="Deliveries that are still waiting and will be sent without a replay.")]
+    unmet: Annotated[int, Meta(description="Events that do not meet the subscription's `when`, as it is now.")] = 0
 
 
 NOTHING_LEFT_OUT = LeftOut(removed=0, unwanted=0, waiting=0)

@@ -141,10 +141,10 @@ class Connectors:
     def gate(self, subscription: Subscription, user: GatedLane) -> Gate | None:
         """See `Carriers`."""
         self.leave(user)
-        if subscription.kind == WEBHOOK:
-            return None
         if (why := _unreadable(subscription)) is not None:
             return ClosedGate(why)
+        if subscription.kind == WEBHOOK:
+            return None
         opened = self._opened(subscription.tenant_id, subscription.connection_id or "")
         if opened is None:
             return ClosedGate(GONE)

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from signalpost.commands.command import RequestedRetry
-from signalpost.domain.checks import Bad, Several
 from signalpost.domain.delivery import breaker, concurrency
 from signalpost.domain.delivery.delivery import Delivery, State, Verdict
 from signalpost.domain.delivery.exception_row import Row
@@ -36,7 +35,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.subject import not_sent
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.wishes import Wishes
+from signalpost.domain.wishes import Wishes, wishes_of
 from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
 from signalpost.engine.lanes.lane_states import CAUGHT_UP, NOT_HELD, LaneStates
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
@@ -130,13 +129,7 @@ class LaneWorker(LaneStates):
     # --- The log and the subscription ---------------------------------------------------------------------------------
 
     def _read_wishes(self) -> Wishes | None:
-        subscription, latest_wins = self.subscription, self._carriers.latest_wins(self.subscription)
-        if subscription.when is None and subscription.after is None and not latest_wins:
-            return None
-        try:
-            return Wishes(subscription, latest_wins=latest_wins)
-        except (Bad, Several):
-            return None  # the lane's gate is closed
+        return wishes_of(self.subscription, latest_wins=self._carriers.latest_wins(self.subscription))
 
     def skip_unwanted(self, seen: int) -> None:
         """Move the head to `seen` if the lane sleeps: an event up to there that it wants would have woken it."""
@@ -388,7 +381,9 @@ class LaneWorker(LaneStates):
         lane = self.lane
         if not (lane.has_room_for_early_retries if replay.what == "waiting" else lane.has_room_for_replays):
             return None
-        return ReplayPart(replay, min(replay.to_sequence, self.lane.head), self.subscription.filters)
+        asks = replay.what != "waiting" and self.wishes is not None and self.wishes.asks_event
+        up_to = min(replay.to_sequence, self.lane.head)
+        return ReplayPart(replay, up_to, self.subscription.filters, with_events=asks)
 
 
 def _forgotten(health: EndpointHealth) -> EndpointHealth:

@@ -131,7 +131,9 @@ class Recorder:
             if worker.replay_feeder.next is not None:
                 self.changed(worker)  # a replay that waited for this may have room now
         if flush.feed is not None and flushed.fed is not None:
-            worker.replay_feeder.queue(worker.lane, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall())
+            worker.replay_feeder.queue(
+                worker.lane, worker.wishes, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall()
+            )
             self.changed(worker)
         if flush.look_up:
             now = self._clock.steady()

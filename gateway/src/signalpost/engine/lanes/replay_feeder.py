@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import ATTEMPTS, Replay, ReplayState
+from signalpost.domain.wishes import Wishes
 from signalpost.store.replays import Fed, ReplayPart
 
 
@@ -45,15 +46,22 @@ class ReplayFeeder:
             if number not in self._further:  # of which this lane knows more
                 self._running.setdefault(number, replay)
 
-    def queue(self, lane: Lane, asked: ReplayPart, fed: Fed, steady: int, wall: int) -> None:
-        """Hand the deliveries that were found to the lane, unless the replay was cancelled meanwhile."""
+    def queue(self, lane: Lane, wishes: Wishes | None, asked: ReplayPart, fed: Fed, steady: int, wall: int) -> None:
+        """Hand the deliveries that were found to the lane, without those of events that its subscription does not wish
+        for, unless the replay was cancelled meanwhile."""
         number = asked.replay.number
         if number not in self._running:
             return
         if asked.replay.what == "waiting":
             queued = sum(lane.retry_early(sequence, row, steady, number) for sequence, _, row in fed.candidates)
         else:
-            queued = sum(lane.replay(*candidate, ATTEMPTS, number) for candidate in fed.candidates)
+            queued = sum(
+                lane.replay(*candidate, ATTEMPTS, number)
+                for candidate in fed.candidates
+                if wishes is None
+                or (event := fed.events.get(candidate.sequence)) is None
+                or wishes.why_not(event) is None
+            )
         replay = asked.replay.fed(fed.cursor, queued, asked.up_to, wall)
         self._further[number] = self._running[number] = replay
         self.follow(replay)

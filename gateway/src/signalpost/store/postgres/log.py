@@ -146,7 +146,7 @@ class PostgresLog:
             last = found[-1]
         elif len(looked_at) == self._max_scanned:
             last = looked_at[-1][0]
-        events = [*map(_event, await ask_one(_EVENTS, tenant_id, numbers(found)))]
+        events = await events_at(tenant_id, found)
         return events, events[-1].sequence if _is_cut(events) else last
 
     async def back(self, tenant_id: int, before: int, types: int, document_id: str | None, limit: int) -> LogPage:
@@ -169,7 +169,7 @@ class PostgresLog:
         reached = looked_at[-1][0] if len(looked_at) == self._max_scanned else None
         if len(found) == limit:
             reached = found[-1]
-        events = [*map(_event, await ask_one(_EVENTS, tenant_id, numbers(found)))]
+        events = await events_at(tenant_id, found)
         return LogPage(events, before - 1, events[-1].sequence if len(events) < len(found) else reached)
 
     async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
@@ -188,6 +188,11 @@ class PostgresLog:
 def _is_cut(events: Sequence[Event]) -> bool:
     """Whether there may be more because of the size of these."""
     return sum(len(event.body) for event in events) >= PAGE_BYTES
+
+
+async def events_at(tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+    """See `LogStore.events`. It is asked within the steps of a transaction."""
+    return [*map(_event, await ask_one(_EVENTS, tenant_id, numbers(sequences)))]
 
 
 def _event(columns: Row) -> Event:

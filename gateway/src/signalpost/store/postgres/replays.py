@@ -1,20 +1,22 @@
 """Replays: what people read of them, and what there is to replay."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
+from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
 from signalpost.store.packing.replays import REPLAY_COLUMNS, unpack_replay
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.log import events_at
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.replay_queries import Entry, LaneState, Stretch
-from signalpost.store.replays import Candidate
+from signalpost.store.replays import Candidate, Fed
 
 _SELECT: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = $1"
 _GET: Final = f"{_SELECT} AND id = $2::uuid"
@@ -84,6 +86,10 @@ class PostgresReplays:
         asking = replaying.count(self._queries, subscription, from_sequence, to_sequence, choice)
         return await self._readers.run(subscription.tenant_id, steps_of(asking))
 
+    async def part(self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice) -> Fed:
+        asking = replaying.part(self._queries, subscription, from_sequence, to_sequence, choice)
+        return await self._readers.run(subscription.tenant_id, steps_of(asking))
+
     async def left_out(
         self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, choice: ReplayChoice
     ) -> LeftOut:
@@ -127,6 +133,9 @@ class PostgresReplayQueries(PostgresLogQueries):
     async def of_document(self, stretch: Stretch, document_id: str, types: int, limit: int) -> list[Entry]:
         found = await ask_one(_OF_DOCUMENT, *stretch, document_id, types, limit)
         return [_entry(*columns) for columns in found]
+
+    async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        return await events_at(tenant_id, sequences)
 
     async def entries(self, stretch: Stretch, sequences: Collection[int]) -> list[Entry]:
         found = await ask_one(_ENTRIES_AT, *stretch, numbers(sequences))

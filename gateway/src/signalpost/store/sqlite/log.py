@@ -33,13 +33,13 @@ class SqliteLog:
 
     @reading
     def events(self, connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
-        return _events(connection, tenant_id, sequences)
+        return events_at(connection, tenant_id, sequences)
 
     @reading
     def by_id(self, connection: apsw.Connection, tenant_id: int, event_id: str) -> Event | None:
         # An id carries its event's `createdAt`, which rises with the sequence, so no index on ids is needed.
         sequence = sequence_at(connection, tenant_id, time_of(event_id))
-        for event in _events(connection, tenant_id, (sequence,)):
+        for event in events_at(connection, tenant_id, (sequence,)):
             if event.id == event_id:
                 return event
         return None
@@ -149,7 +149,7 @@ def _feed_of_document(
         last = found[-1]
     elif len(looked_at) == max_scanned:
         last = looked_at[-1][0]
-    events = _events(connection, tenant_id, found)
+    events = events_at(connection, tenant_id, found)
     is_cut = sum(len(event.body) for event in events) >= PAGE_BYTES
     return events, events[-1].sequence if is_cut else last
 
@@ -170,7 +170,7 @@ def _back_in_document(
     reached = looked_at[-1][0] if len(looked_at) == max_scanned else None
     if len(found) == limit:
         reached = found[-1]
-    events = _events(connection, tenant_id, found)
+    events = events_at(connection, tenant_id, found)
     return LogPage(events, before - 1, events[-1].sequence if len(events) < len(found) else reached)
 
 
@@ -205,7 +205,8 @@ def sequence_at(connection: apsw.Connection, tenant_id: int, at: int) -> int:
     return low
 
 
-def _events(connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+def events_at(connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+    """See `LogStore.events`."""
     statement = f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence = ?"  # noqa: S608
     events: list[Event] = []
     size = 0

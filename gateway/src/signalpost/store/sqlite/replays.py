@@ -1,6 +1,6 @@
 """Replays: what people and lanes read of them, and what lanes write."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import apsw
@@ -8,11 +8,13 @@ import apsw
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Ended, LeftOut, Replay, ReplayChoice
+from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
 from signalpost.store.packing.replays import REPLAY_COLUMNS, pack_replay, unpack_replay
 from signalpost.store.replay_queries import Entry, LaneState, Stretch
-from signalpost.store.replays import Candidate
+from signalpost.store.replays import Candidate, Fed
+from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, write_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
@@ -66,6 +68,18 @@ class SqliteReplays:
     ) -> tuple[int, bool]:
         queries = SqliteReplayQueries(connection)
         return at_once(replaying.count(queries, subscription, from_sequence, to_sequence, choice))
+
+    @reading
+    def part(
+        self,
+        connection: apsw.Connection,
+        subscription: Subscription,
+        from_sequence: int,
+        to_sequence: int,
+        choice: ReplayChoice,
+    ) -> Fed:
+        queries = SqliteReplayQueries(connection)
+        return at_once(replaying.part(queries, subscription, from_sequence, to_sequence, choice))
 
     @reading
     def left_out(
@@ -218,6 +232,9 @@ class SqliteReplayQueries(SqliteLogQueries):
         )
         bindings = (number, tenant_id, pack_uuid(document_id), first, last, types, limit)
         return [_entry(*columns) for columns in rows(self._connection, statement, bindings)]
+
+    async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
+        return log.events_at(self._connection, tenant_id, sequences)
 
     async def entries(self, stretch: Stretch, sequences: Collection[int]) -> list[Entry]:
         tenant_id, number, first, last = stretch

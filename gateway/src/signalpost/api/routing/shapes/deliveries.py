@@ -242,6 +242,10 @@ class ReplaysOfMany(Shape, frozen=True):
     count_is_capped: Annotated[
         bool, Meta(description="Counting stopped early for at least one subscription; there may be more.")
     ]
+    unmet: Annotated[
+        int,
+        Meta(description="Total number of events that do not meet the condition of their subscription, as it is now."),
+    ] = 0
 
 
 class ReplayPage(Shape, frozen=True):
