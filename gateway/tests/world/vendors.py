@@ -148,7 +148,14 @@ class Setting(Fake):
     latest_wins = True
 
 
-KINDS = Destinations([Fake(), Unhurried(), Setting()])
+class Lengthy(Fake):
+    """Takes long over each call."""
+
+    kind = "lengthy"
+    seconds = 15.0
+
+
+KINDS = Destinations([Fake(), Unhurried(), Setting(), Lengthy()])
 
 
 class GivenToken(Struct):

@@ -70,6 +70,11 @@ class Destinations:
         """The kind of that name; None if it is not installed here, or is the webhook."""
         return self.kinds.get(name)
 
+    def longest_call(self, name: str) -> float:
+        """How many seconds a call of a kind may take; of one that is not installed here, as long as any may."""
+        kind = self.kinds.get(name)
+        return MAX_SECONDS if kind is None else kind.seconds
+
     def read_connection(self, kind: str, config: Any) -> Body:
         """What a connection of a kind holds, from its JSON. Raises Invalid, with pointers below `/config`."""
         found = self._known(kind)

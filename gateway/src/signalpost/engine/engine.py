@@ -89,10 +89,18 @@ class Engine:
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
         self._committer = Committer(store, self.counts, self._on_published)
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
-        self.connectors = Connectors(
-            destinations, store, transport, self._committer, auto_disable, clock, random, self.turns
-        )
         self._lease = Lease(store.fleet.terms.lease, host.boot_time)
+        self.connectors = Connectors(
+            destinations,
+            store,
+            transport,
+            self._committer,
+            auto_disable,
+            clock,
+            random,
+            self.turns,
+            may_start=lambda: self._lease.holds,
+        )
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
         self._node = Node(
             store.fleet,
@@ -106,7 +114,13 @@ class Engine:
             host.hear_time,
         )
         self._lane_owner = LaneOwner(
-            store.fleet, self.directory, self.lanes, clock, settings.role, settings.lane_bounds
+            store.fleet,
+            self.directory,
+            self.lanes,
+            clock,
+            settings.role,
+            settings.lane_bounds,
+            destinations.longest_call,
         )
         self._standing_writer = StandingWriter(store, self.lanes.views)
         self._retention = Retention(store, clock, self.directory, self.lanes)

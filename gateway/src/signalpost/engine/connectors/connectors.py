@@ -80,8 +80,9 @@ class Connectors:
         clock: Clock,
         random: Random,
         turns: LoopTurns,
+        may_start: Callable[[], bool],
     ) -> None:
-        """`turns` are those for long work on the event loop."""
+        """`turns` are those for long work on the event loop; `may_start` says whether this node may start attempts."""
         self._transport = transport
         self.transport = VendorTransport(transport)
         """Where calls to vendors go out."""
@@ -104,7 +105,14 @@ class Connectors:
             self._note_held,
         )
         self._parts = CourierParts(
-            destinations, store, self.transport, clock, self._attempts, auto_disable.disable, self._note_works
+            destinations,
+            store,
+            self.transport,
+            clock,
+            self._attempts,
+            auto_disable.disable,
+            may_start,
+            self._note_works,
         )
 
     def load(self, connections: Iterable[Connection]) -> None:

@@ -8,6 +8,10 @@ A kind is code that an operator installed, and says what calls are made. The cou
 else: whatever it raises or returns ends in an outcome, a call goes to the origins of its connection alone, and no
 secret is in what is kept of an attempt. An error that is not the kind's is the gateway's own, and ends in no outcome:
 the delivery is as it was before, and the lane tries again a little later.
+
+Something is waited for before each call: a read of the store, the answer to the call before, its turn. Meanwhile the
+lane may have got another owner. So each call asks once more whether the lane may still send, and what another owner
+has to wait for is one call and not an attempt.
 """
 
 import re
@@ -63,6 +67,9 @@ _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What may be a code of the vendor's, and not a text that repeats the document's."""
 _PREPARED = (Call, Skip)
 _RULINGS = (Done, Retry, Throttle, Reject, Reauthorise, Then)
+_STOPPED: Final = Outcome(
+    failure=Failure.INTERRUPTED, detail="Signalpost may not send for the subscription any more; a further call was due."
+)
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -81,6 +88,8 @@ class CourierParts(Struct, frozen=True):
     tasks: Tasks
     disable: Callable[[Subscription, str], None]
     """Has a subscription disabled, for a reason."""
+    may_start: Callable[[], bool]
+    """Whether calls of lanes may start at all: the node holds its lease."""
     note_works: Callable[[OpenConnection], None]
     """Is told of a connection through which something was just done."""
 
@@ -114,8 +123,9 @@ class Courier:
             self._passage.pace.note_end(delivery)
             self.gate.wake()
 
-    async def _outcome(self, event: Event, delivery: Delivery) -> Outcome:
-        """What became of the event, without secrets. Raises what is no fault of the kind."""
+    async def _outcome(self, event: Event, delivery: Delivery) -> Outcome | None:
+        """What became of the event, without secrets; None if it may not be sent any more. Raises what is no fault of
+        the kind."""
         started_at, began = self._clock.wall(), self._clock.steady()
         try:
             outcome = await self._attempt(event, delivery)
@@ -123,6 +133,8 @@ class Courier:
             outcome = Outcome(failure=Failure.CONNECTOR, detail=str(error), quotes=True)
         except KindFailed as error:
             outcome = self._failed_by_itself(error)
+        if outcome is None:
+            return None
         secrets = self.gate.secrets
         return replace(
             outcome,
@@ -152,8 +164,9 @@ class Courier:
 
     # --- One attempt --------------------------------------------------------------------------------------------------
 
-    async def _attempt(self, event: Event, delivery: Delivery) -> Outcome:
-        """Everything from the event to its outcome. Raises KindFailed, Impossible, Invalid."""
+    async def _attempt(self, event: Event, delivery: Delivery) -> Outcome | None:
+        """Everything from the event to its outcome; None if it may not be sent any more. Raises KindFailed, Impossible,
+        Invalid."""
         subject = subject_of(event, await self._made.find(event.document_id))
         if (opened := self.gate.opened) is None:
             return Outcome(failure=Failure.UNAUTHORISED, detail=self.gate.trouble or "")
@@ -167,12 +180,16 @@ class Courier:
             return Outcome(failure=Failure.SKIPPED, detail=call.why)
         return await self._called(opened, config, context, call, delivery)
 
-    async def _called(self, opened: Opened, config: Body, context: Context, call: Call, delivery: Delivery) -> Outcome:
+    async def _called(
+        self, opened: Opened, config: Body, context: Context, call: Call, delivery: Delivery
+    ) -> Outcome | None:
         """Make the call and those that follow it, each in its turn."""
         for following in range(1 + MAX_FOLLOW_UPS):
             pace = self._passage.pace
             if following:
                 await pace.further_call()
+            if not self._may_call:
+                return _STOPPED if following else None
             authorization = self.gate.tokens.authorization if call.authorised else None
             if call.authorised and authorization is None and self.gate.tokens.are_needed:
                 return Outcome(failure=Failure.UNAUTHORISED, detail="The token ended before the call was made.")
@@ -187,6 +204,11 @@ class Courier:
                 return self._meaning(ruling, authorization, context, outcome)
             call = ruling.call
         raise Impossible(f"The destination {self._subscription.kind} wants more than {MAX_FOLLOW_UPS} further calls.")
+
+    @property
+    def _may_call(self) -> bool:
+        lane = self._passage.user
+        return lane is None or (lane.may_send and self._parts.may_start())
 
     def _filled(self, opened: Opened, subject: Subject) -> Body:
         """The config with placeholders filled in. It is read once for each state of the connection."""

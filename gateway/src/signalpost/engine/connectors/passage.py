@@ -24,10 +24,10 @@ OWN_TROUBLE: Final = (
 
 class Passage:
     def __init__(self, connection: OpenConnection, subscription: Subscription, user: GatedLane | None) -> None:
-        """`user` is the lane; None for a test."""
         self.connection = connection
         self._subscription = subscription
-        self._user = user
+        self.user = user
+        """The lane; None for a test."""
         self._opened: Opened | None = None
         self._pace = self._begin(connection.opened)
         self._put_off_until = 0
@@ -43,8 +43,8 @@ class Passage:
 
     def leave(self) -> None:
         """The lane asks no more."""
-        if self._user is not None:
-            self._pace.users.discard(self._user)
+        if self.user is not None:
+            self._pace.users.discard(self.user)
 
     @property
     def trouble(self) -> str | None:
@@ -79,6 +79,6 @@ class Passage:
     def _begin(self, opened: Opened | None) -> Pace:
         self._opened = opened
         pace = self.connection.pace_of(self._subscription)
-        if self._user is not None:
-            pace.users.add(self._user)
+        if self.user is not None:
+            pace.users.add(self.user)
         return pace

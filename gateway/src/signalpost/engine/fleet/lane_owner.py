@@ -4,15 +4,20 @@ With each beat it learns which nodes are alive (`domain/fleet/roster.py`). It re
 lanes that should be its own: the store gives it those that nobody owns, with their rows, which is how they are loaded.
 Those that should be another's are handed over once two beats have said so: their attempts end, all is recorded, and
 only then they are let go of. A lane that was let go of may be claimed again by the next pass, which loads it again.
+
+A node that was lost may be frozen in the middle of a call. A webhook's attempt has 5 s, and is over when its node is
+dead. A call of another kind may take up to a minute. Its lane is not claimed before that time has passed since this
+node first saw that the owner is gone. No row says since when it is: a node that joins meanwhile waits as long once
+more.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.fleet.roster import FEW_LANES, Roster, owners_of_few, wanted_owner
-from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import wanted_lane
@@ -25,14 +30,25 @@ from signalpost.store.fleet import Beat, FleetStore, NodeRole
 LANES_AT_ONCE = 250
 """How many lanes one claim takes. It is few, because their rows are in memory together with the lanes that are made of
 them."""
+ATTEMPT_SECONDS = 5.0
+"""How long an attempt may take that is over when its node is dead (C15)."""
 AGAIN_AFTER = 0.5
 """Seconds to wait after a pass that failed."""
 
 
 class LaneOwner:
     def __init__(
-        self, fleet: FleetStore, directory: Directory, lanes: Lanes, clock: Clock, role: NodeRole, bounds: Bounds
+        self,
+        fleet: FleetStore,
+        directory: Directory,
+        lanes: Lanes,
+        clock: Clock,
+        role: NodeRole,
+        bounds: Bounds,
+        longest_call: Callable[[str], float],
     ) -> None:
+        """`longest_call` says how many seconds a call of a kind may take."""
+        self._longest_call = longest_call
         self._fleet = fleet
         self._directory = directory
         self._lanes = lanes
@@ -49,6 +65,8 @@ class LaneOwner:
         """Whether there were few lanes at the last pass."""
         self._let_go: set[int] = set()
         """Lanes of others of which this node knows that its own number is not in their rows."""
+        self._gone: dict[int, int] = {}
+        """Nodes that own lanes and are not there any more, and since when that is known, steady µs."""
         self._lacks = False
         """Whether this node could not get a lane that it should own."""
         self._has_new = False
@@ -137,9 +155,34 @@ class LaneOwner:
         ]
         # One that left is not loaded before all that it began is over, and recorded if it still can be.
         ours = [subscription for subscription in missing if not self._lanes.departures.is_here(subscription.number)]
+        ours = await self._without_calls_under_way(me, ours)
         for begin in range(0, len(ours), LANES_AT_ONCE):
             await self._claim_some(me, ours[begin : begin + LANES_AT_ONCE])
         self._lacks = not all(self._lanes.is_at_work(subscription.number) for subscription in missing)
+
+    async def _without_calls_under_way(self, me: int, wanted: Sequence[Subscription]) -> Sequence[Subscription]:
+        """Those of these lanes for which no former owner can have a call under way."""
+        long = {each.number: seconds for each in wanted if (seconds := self._seconds(each.kind)) > ATTEMPT_SECONDS}
+        if not long or not self._is_shared or self._beat is None:
+            self._gone = {}
+            return wanted
+        owners = await self._fleet.owners(long)
+        others = {owner for owner in owners.values() if owner not in (None, me)}
+        there = {node.id for node in self._beat.nodes} - self._dead()
+        now = self._clock.steady()
+        self._gone = {owner: self._gone.get(owner, now) for owner in others - there if owner is not None}
+
+        def is_free(number: int) -> bool:
+            owner = owners.get(number)
+            if owner is None or owner == me or number not in long:
+                return True
+            return owner in self._gone and now - self._gone[owner] >= long[number] * SECOND
+
+        return [each for each in wanted if is_free(each.number)]
+
+    def _seconds(self, kind: str) -> float:
+        """How long an attempt of a kind can go on after its node has let go of the lane."""
+        return ATTEMPT_SECONDS if kind == WEBHOOK else self._longest_call(kind)
 
     async def _let_go_of_unknown(self, me: int) -> None:
         """Release lanes that another node should own and that this one may own without knowing. It may not know where

@@ -56,6 +56,11 @@ class GatedLane(Protocol):
         """How many of its deliveries are in flight."""
         ...
 
+    @property
+    def may_send(self) -> bool:
+        """Whether it is still this node's, and its subscription and its tenant let it send."""
+        ...
+
     def ask_again(self) -> None:
         """The lane may send now what it could not before."""
         ...

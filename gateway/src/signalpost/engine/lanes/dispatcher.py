@@ -379,7 +379,7 @@ class Dispatcher:
     def _may_not_send(self, worker: LaneWorker) -> bool:
         """Whether a delivery that had to wait since it was chosen must not be sent: its lane was paused, deleted or
         held."""
-        return worker.hold is not NOT_HELD or not worker.is_active or not self._owner.may_start()
+        return not worker.may_send or not self._owner.may_start()
 
     def _take_back(self, worker: LaneWorker, delivery: Delivery) -> None:
         """Settle a delivery that was not sent: since it was chosen, the lane was paused, deleted or held, or the

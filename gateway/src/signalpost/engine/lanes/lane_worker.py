@@ -112,6 +112,11 @@ class LaneWorker(LaneStates):
         """See `GatedLane`."""
         return self.lane.in_flight
 
+    @property
+    def may_send(self) -> bool:
+        """See `GatedLane`."""
+        return self.hold is NOT_HELD and self.is_active
+
     def ask_again(self) -> None:
         """See `GatedLane`."""
         self._on_gate(self)
