@@ -30,6 +30,11 @@ _SHOWN_SEGMENTS: Final[Mapping[str, int]] = {
 """Hosts whose paths have tokens, those below them too, and how many segments come before."""
 
 
+def hidden_parts(url: str) -> list[str]:
+    """What of the URL is not shown."""
+    return [piece.text for piece in _pieces(url) if piece.is_struck]
+
+
 class _Piece(NamedTuple):
     text: str
     is_struck: bool = False

@@ -21,6 +21,7 @@ from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
 from signalpost.domain.portal_link import Capability
+from signalpost.domain.secrets import secrets_of, without_secrets
 from signalpost.domain.subject import subject_of
 from signalpost.domain.subscription import (
     UNSAVED,
@@ -48,7 +49,7 @@ async def test(context: RequestContext) -> Response:
     if event is None:
         now, random_bits = context.services.clock.wall(), context.services.random_bits
         event = sample.event(BY_WIRE[name], context.tenant_id, now, random_bits)
-    return _test_result(context, event, found.url, await context.services.engine.test(found, event))
+    return _test_result(context, event, found, await context.services.engine.test(found, event))
 
 
 def _signing_with_next_secret(found: Subscription, now: int) -> Subscription:
@@ -74,10 +75,11 @@ async def test_draft(context: RequestContext) -> Response:
         updated_at=now,
     )
     event = sample.event(BY_WIRE[new.event_types[0]], context.tenant_id, now, context.services.random_bits)
-    return _test_result(context, event, draft.url, await context.services.engine.test(draft, event))
+    return _test_result(context, event, draft, await context.services.engine.test(draft, event))
 
 
-def _test_result(context: RequestContext, event: Event, url: str, outcome: Outcome) -> Response:
+def _test_result(context: RequestContext, event: Event, tested: Subscription, outcome: Outcome) -> Response:
+    url, outcome = tested.url, without_secrets(outcome, secrets_of(tested))
     result = TestResult(
         event_id=event.id,
         delivered=outcome.failure is None,

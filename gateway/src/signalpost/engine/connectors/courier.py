@@ -45,13 +45,13 @@ from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outco
 from signalpost.domain.errors import Invalid, SignalpostError
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
+from signalpost.domain.secrets import Secrets, without_secrets
 from signalpost.domain.subject import subject_of, texts_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.passage import Passage
-from signalpost.engine.connectors.secrets import Secrets
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.carriers import Made
 from signalpost.runtime.clock import Clock
@@ -136,10 +136,11 @@ class Courier:
         if outcome is None:
             return None
         secrets = self.gate.secrets
+        outcome = without_secrets(outcome, secrets)
         return replace(
             outcome,
             detail=secrets.strike(outcome.detail)[:MAX_DETAIL_CHARACTERS],
-            answer=secrets.strike_bytes(outcome.answer)[:ANSWER_KEPT_BYTES],
+            answer=outcome.answer[:ANSWER_KEPT_BYTES],
             head=b"",
             started_at=started_at,
             elapsed_us=self._clock.steady() - began,

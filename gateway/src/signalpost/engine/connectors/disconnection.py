@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from signalpost.destinations.destination import Done, Held, Revocation
 from signalpost.destinations.members import basic_authorization
+from signalpost.domain.secrets import Secrets
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
-from signalpost.engine.connectors.secrets import Secrets
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.runtime.logger import log
 

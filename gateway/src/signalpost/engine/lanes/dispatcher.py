@@ -21,6 +21,7 @@ from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, bound
 from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.engine.lanes.lane_states import BEHIND, NOT_HELD, WAITING_FOR_SLOT
@@ -337,7 +338,7 @@ class Dispatcher:
         subscription = worker.subscription
         if subscription.rate_limit is not None:
             worker.rate_limit.start(self._clock.steady())
-        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription.url, delivery, event.id))
+        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription, delivery, event.id))
 
     def _skip(self, worker: LaneWorker, delivery: Delivery, why: str) -> None:
         """Settle a delivery that turned out not to be wanted."""
@@ -394,13 +395,15 @@ class Dispatcher:
         if worker.gate is not None:
             worker.gate.wake()
 
-    def _done(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome | None) -> None:
-        """An attempt has ended; without an outcome, it was not made."""
+    def _done(
+        self, worker: LaneWorker, sent: Subscription, delivery: Delivery, event_id: str, outcome: Outcome | None
+    ) -> None:
+        """An attempt has ended that was made as the subscription `sent` said; without an outcome, it was not made."""
         if outcome is None:
             self._take_back(worker, delivery)
             return
         self._free_slot(worker)
-        self._outcomes.take(worker, url, delivery, event_id, outcome)
+        self._outcomes.take(worker, sent, delivery, event_id, outcome)
         self._move_on(worker)
 
     def _move_on(self, worker: LaneWorker) -> None:

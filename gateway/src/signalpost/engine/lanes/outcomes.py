@@ -6,6 +6,7 @@ and log. Nothing here is durable: the recorder writes what was noted.
 
 from collections.abc import Callable
 from random import Random
+from typing import Final
 
 from msgspec.json import encode
 
@@ -14,11 +15,16 @@ from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict
 from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.event import Event
+from signalpost.domain.secrets import SHORTEST, Secrets, secrets_of, without_secrets
+from signalpost.domain.subscription import Subscription
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.store.deliveries import AttemptRow
+
+MAX_KNOWN: Final = 10_000
+"""The secrets of how many subscriptions are kept, each with their forms: some 2 KiB."""
 
 
 class Outcomes:
@@ -30,24 +36,38 @@ class Outcomes:
         self._on_failure = on_failure
         self.unrecorded = 0
         """Attempts that ended and are not recorded yet."""
+        self._known: dict[int, tuple[Subscription, Secrets]] = {}
+        """The secrets of the subscriptions of which something was last answered, by number."""
 
-    def take(self, worker: LaneWorker, url: str, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
-        """Handle the outcome of an attempt that was made at `url`."""
+    def take(self, worker: LaneWorker, sent: Subscription, delivery: Delivery, event_id: str, outcome: Outcome) -> None:
+        """Handle the outcome of an attempt that was made as the subscription `sent` said. It may have changed since."""
         subscription = worker.subscription
         now, jitter = self._clock.steady(), self._random.random()
         wait = None if outcome.retry_after is None else retry.parse_retry_after(outcome.retry_after, self._clock.wall())
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
-        attempt = _attempt(delivery, verdict, outcome, url)
+        if len(outcome.answer) >= SHORTEST or outcome.trace is not None:
+            outcome = without_secrets(outcome, self._secrets(sent))
+        attempt = _attempt(delivery, verdict, outcome, sent.url)
         self._note_attempt(worker, attempt, outcome)
         worker.settle(delivery, verdict)
         breaker = worker.health.breaker
-        if url == subscription.url:  # the answer of a former URL says nothing about this one
+        if sent.url == subscription.url:  # the answer of a former URL says nothing about this one
             worker.note_outcome(delivery, outcome, now, jitter, wait)
         if outcome.failure is not None and outcome.failure is not Failure.SKIPPED:
             self._on_failure(worker)
             _log_failure(worker, attempt, delivery, event_id, outcome.own_words)
         if worker.health.breaker is not breaker and worker.health.breaker.is_open != breaker.is_open:
             log.warning("breaker closed" if breaker.is_open else "breaker opened", subscription=subscription.id)
+
+    def _secrets(self, sent: Subscription) -> Secrets:
+        """To make them takes as long as a whole delivery, and to keep those of every lane takes much memory."""
+        known = self._known.pop(sent.number, None)
+        if known is None or known[0] is not sent:
+            known = sent, secrets_of(sent)
+            if len(self._known) >= MAX_KNOWN:
+                del self._known[next(iter(self._known))]
+        self._known[sent.number] = known
+        return known[1]
 
     def skip(self, worker: LaneWorker, delivery: Delivery, why: str) -> None:
         """Settle a delivery that need not be sent any more."""
