@@ -78,7 +78,7 @@ async def main() -> float:
         CONNECTION,
         Surroundings(kinds, line, clock, random.Random(1), unused, unused, unused, unused),  # noqa: S311 - no secret
     )
-    parts = CourierParts(kinds, cast(Any, SimpleNamespace(log=None)), line, clock, Tasks(), unused, unused)
+    parts = CourierParts(kinds, cast(Any, SimpleNamespace(log=None)), line, clock, Tasks(), unused, unused, unused)
     courier = Courier(SUBSCRIPTION, Passage(connection, SUBSCRIPTION, None), Made(cast(Any, NothingMade()), 1), parts)
     left, ended = iter(range(1, DELIVERIES + 1)), asyncio.Semaphore(0)
 

@@ -49,7 +49,7 @@ def charges_for_a_token(taken: Delivery, _outcome: Outcome, now: int) -> Verdict
     return Verdict(DeliveryInput.GIVE_UP, counted=True, due=now)
 
 
-async def charges_what_it_could_not_try(self: Courier, event: Event, delivery: Delivery) -> Outcome:
+async def charges_what_it_could_not_try(self: Courier, event: Event, delivery: Delivery) -> Outcome | None:
     try:
         return await self._attempt(event, delivery)
     except Exception as error:

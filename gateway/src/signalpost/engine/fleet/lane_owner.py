@@ -155,9 +155,9 @@ class LaneOwner:
         ]
         # One that left is not loaded before all that it began is over, and recorded if it still can be.
         ours = [subscription for subscription in missing if not self._lanes.departures.is_here(subscription.number)]
-        ours = await self._without_calls_under_way(me, ours)
-        for begin in range(0, len(ours), LANES_AT_ONCE):
-            await self._claim_some(me, ours[begin : begin + LANES_AT_ONCE])
+        free = await self._without_calls_under_way(me, ours)
+        for begin in range(0, len(free), LANES_AT_ONCE):
+            await self._claim_some(me, free[begin : begin + LANES_AT_ONCE])
         self._lacks = not all(self._lanes.is_at_work(subscription.number) for subscription in missing)
 
     async def _without_calls_under_way(self, me: int, wanted: Sequence[Subscription]) -> Sequence[Subscription]:
@@ -167,10 +167,10 @@ class LaneOwner:
             self._gone = {}
             return wanted
         owners = await self._fleet.owners(long)
-        others = {owner for owner in owners.values() if owner not in (None, me)}
+        others = {owner for owner in owners.values() if owner is not None and owner != me}
         there = {node.id for node in self._beat.nodes} - self._dead()
         now = self._clock.steady()
-        self._gone = {owner: self._gone.get(owner, now) for owner in others - there if owner is not None}
+        self._gone = {owner: self._gone.get(owner, now) for owner in others - there}
 
         def is_free(number: int) -> bool:
             owner = owners.get(number)
