@@ -3,12 +3,13 @@
 import importlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from gateway.tests.patience import LONG_PATIENCE, PATIENCE
 
+from signalpost.settings import SETTINGS
 from signalpost_bench.free_port import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -59,8 +61,28 @@ def test_the_first_minute_goes_as_its_page_says(tmp_path: Path) -> None:
     written = (ROOT / "docs" / "first-minute.md").read_text(encoding="utf-8")
     steps = re.compile(r"^\$ (\w+ ?\w*)|^(✔ \S+)", re.MULTILINE)
     assert steps.findall(played) == steps.findall(written), "run: .venv/bin/python docs/make_first_minute.py"
-    [brief] = re.findall(r"```console\n(\$ signalpost emulator.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert [line for line in brief.splitlines() if line != "…" and line not in written] == []
+
+
+@pytest.mark.slow
+def test_the_receivers_minute_of_the_readme_goes_as_it_is_pasted(tmp_path: Path) -> None:
+    """Pasted block by block into one shell, whose output ends as the README shows; only the ports are others."""
+    minute = README.read_text(encoding="utf-8").split("## A receiver's first minute")[1].split("\n## ")[0]
+    port, receiver_port = free_port(), free_port()
+    begin, forward, examine = (
+        block.replace("8180", str(port)).replace("9000", str(receiver_port))
+        for block in re.findall(r"```bash\n(.*?)```", minute, re.DOTALL)
+    )
+    [shown] = re.findall(r"```console\n(.*?)```", minute, re.DOTALL)
+    output = tmp_path / "output"
+    with _pasting(output, XDG_STATE_HOME=str(tmp_path), SIGNALPOST_DATA_DIR=str(tmp_path / "none")) as paste:
+        paste(begin)
+        _wait_for(output, "The emulator listens on")
+        _wait_for(output, "listening on")
+        paste(forward)
+        _wait_for(output, "<-- 204")
+        paste(examine)
+        for line in shown.replace("9000", str(receiver_port)).splitlines():
+            _wait_for(output, line.removeprefix("…").strip())
 
 
 @pytest.mark.slow
@@ -124,7 +146,17 @@ def test_every_decision_has_a_number_of_its_own_and_says_when_it_was_made_and_wh
         title, line = page.read_text(encoding="utf-8").split("\n\n")[:2]
         number = int(page.name.split("-")[0])
         assert title.startswith(f"# {number}. "), page.name
-        assert re.fullmatch(r"Date: 20\d\d-\d\d-\d\d · Status: (accepted|superseded by \d+)", line), page.name
+        status = re.fullmatch(
+            r"Date: 20\d\d-\d\d-\d\d · Status: (?:accepted|(?:accepted, in part )?superseded by ([\d, and]+))", line
+        )
+        assert status, page.name
+        later = [int(each) for each in re.findall(r"\d+", status[1] or "")]
+        assert all(number < each <= len(pages) for each in later), page.name
+
+
+def test_every_setting_is_named_on_a_page_that_says_when_one_needs_it() -> None:
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("**/*.md"))
+    assert [name for name in SETTINGS if name.upper() not in pages] == []
 
 
 @pytest.mark.slow
@@ -173,16 +205,32 @@ def _readme_commands(tmp_path: Path, gateway_port: int, receiver_port: int) -> l
 
 @contextmanager
 def _shell(command: str, output: Path) -> Iterator[Path]:
+    with _pasting(output) as paste:
+        paste(f"exec bash -c {shlex.quote(command)}\n")
+        yield output
+
+
+@contextmanager
+def _pasting(output: Path, **more: str) -> Iterator[Callable[[str], None]]:
+    """A shell at the root of the tree, into which commands can be pasted."""
+    cleared = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")}
     with output.open("w") as writing:
         process = subprocess.Popen(
-            ["bash", "-c", command], stdout=writing, stderr=subprocess.STDOUT, start_new_session=True, cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if not name.startswith("SIGNALPOST_")},
+            ["bash"], stdin=subprocess.PIPE, stdout=writing, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True, cwd=ROOT, env={**cleared, **more},
         )  # fmt: skip
+        stdin = process.stdin
+        assert stdin is not None
+
+        def paste(commands: str) -> None:
+            stdin.write(commands)
+            stdin.flush()
+
         try:
-            yield output
+            yield paste
         finally:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(PATIENCE)
+            process.communicate(timeout=PATIENCE)
 
 
 def _wait_for(output: Path, text: str) -> None:

@@ -199,3 +199,12 @@ def test_a_call_without_a_known_key_is_refused(
 @pytest.mark.parametrize("route", QUIET, ids=lambda route: route.name)
 def test_an_open_call_needs_no_key(world: "World", route: OpenRoute) -> None:
     assert world.send("GET", route.path, headers={"authorization": None}).status == 200
+
+
+def test_no_two_kinds_of_answer_are_described_by_the_same_sentence() -> None:
+    bodies: dict[str, set[Any]] = {}
+    for route in ROUTES:
+        for reply in route.replies.values():
+            if reply.body is not None and not reply.description.startswith("A page"):
+                bodies.setdefault(reply.description, set()).add(reply.body)
+    assert {said for said, shown in bodies.items() if len(shown) > 1} == set()

@@ -10,7 +10,7 @@ def nodes(*, as_json: Json = False) -> None:
     """List the nodes that share the database, and how many subscriptions each delivers for."""
     found = connect().call("GET", path("nodes")).content
     if as_json:
-        print_json(found)
+        print_json(found["data"])
         return
     print_table(
         ("node", "state", "role", "subscriptions", "last beat", "version", "process", "since"),

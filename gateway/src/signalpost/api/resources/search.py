@@ -97,9 +97,7 @@ ROUTES = (
         roles=FOLLOWS,
         handler=search,
         query=SearchQuery,
-        replies={
-            200: Reply("Whether every entry follows from the one before, and the first that does not.", SearchResults)
-        },
+        replies={200: Reply("At most 20 subscriptions and 20 documents, or what the id belongs to.", SearchResults)},
         example=Example(query={"q": "Mutual NDA"}),
     ),
 )

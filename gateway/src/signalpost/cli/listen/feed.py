@@ -43,7 +43,7 @@ class FeedPage(Struct, frozen=True):
     last: int
     """The sequence up to which the log was looked through, or its end if that is below."""
     run: str | None = None
-    """As the answer's header says."""
+    """The value of the answer's header `RUN_HEADER`."""
 
 
 class Observer(Protocol):
