@@ -359,6 +359,8 @@ class ScriptedWorld(World[RunningGateway]):
         self.disk_free = 2 * DISK_RESERVE_MB * MB
         self.bounds = BOUNDS
         """How much of each lane a process keeps in memory."""
+        self.rest_after = 300.0
+        """After how many seconds without anything to do a lane of a process rests."""
         self.look_every = 600.0
         """The seconds between two looks at the free space: days pass in some worlds."""
         self.vendors: dict[str, Vendor] = {}
@@ -490,9 +492,7 @@ class ScriptedWorld(World[RunningGateway]):
             await gateway.engine.close(grace)
             await asyncio.sleep(0)  # so that whoever waited for an attempt learns that it was cut
 
-        self._drive(
-            main, EngineSettings(retention_days=retention_days, cache_bytes=cache_bytes, lane_bounds=self.bounds)
-        )
+        self._drive(main, self._settings(retention_days, cache_bytes))
         return result[0]
 
     def crash(
@@ -512,10 +512,16 @@ class ScriptedWorld(World[RunningGateway]):
             await scenario(gateway)
             is_over = True
 
-        self._drive(
-            main, EngineSettings(retention_days=retention_days, cache_bytes=cache_bytes, lane_bounds=self.bounds), turns
-        )
+        self._drive(main, self._settings(retention_days, cache_bytes), turns)
         return is_over
+
+    def _settings(self, retention_days: int, cache_bytes: int) -> EngineSettings:
+        return EngineSettings(
+            retention_days=retention_days,
+            cache_bytes=cache_bytes,
+            lane_bounds=self.bounds,
+            rest_after=self.rest_after,
+        )
 
     def _drive(
         self, main: Callable[[RunningGateway], Awaitable[None]], settings: EngineSettings, turns: int = -1

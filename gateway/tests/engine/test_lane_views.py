@@ -12,6 +12,7 @@ from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.engine.lanes.lane_views import LOOKED_AT_IN_A_ROW, RETRIES_IN_A_ROW, LaneViews
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.runtime.clock import SystemClock
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.store.lanes import LaneStanding
@@ -31,7 +32,7 @@ def rounds_of_the_loop(look: Callable[[LaneViews], Awaitable[list[LaneView]]]) -
 
     async def scenario() -> tuple[list[int], int]:
         store: Any = SimpleNamespace(lanes=Elsewhere())
-        views = LaneViews(store, SystemClock(), LaneWorkers(), LogCache(1_000), set(), LoopTurns())
+        views = LaneViews(store, SystemClock(), LaneWorkers(), RestingLanes(), LogCache(1_000), set(), LoopTurns())
         rounds = 0
 
         async def count_rounds() -> None:

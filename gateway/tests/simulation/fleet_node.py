@@ -113,7 +113,7 @@ class FleetNode(Process):
             world,
             world.database.path,
             Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=SHARED),
-            EngineSettings(),
+            EngineSettings(rest_after=world.plan.rest_after),
         )
         self.store.fleet.on_announced = lambda marks: world.announced(self, marks)
 

@@ -3,6 +3,8 @@
 from random import Random
 from typing import NamedTuple
 
+from gateway.tests.simulation.plan import REST_AFTER
+
 TROUBLES = ("kill", "freeze", "cut", "slow_down", "lose_answers", "stop", "join", "forget", "fail_over")
 """What may happen to a node, and to the database; see `fleet_troubles.py`."""
 
@@ -37,6 +39,11 @@ class FleetPlan(NamedTuple):
     hear no announcements."""
     apart: float = 0.0
     """The seconds by which machines' clocks differ from the database's at most; each runs fast or slow, too."""
+
+    @property
+    def rest_after(self) -> float:
+        """See `Plan.rest_after`."""
+        return Random(repr(self)).choice(REST_AFTER)
 
 
 def with_trouble(seed: int, trouble: str) -> FleetPlan:

@@ -11,6 +11,9 @@ from signalpost.domain.delivery.slots import DEFAULTS, Limits
 SMALL = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, retries_loaded=3, replays_below=3)
 """The bounds of a lane that keeps next to nothing in memory, so that a small world meets what a large one does."""
 
+REST_AFTER = (0.5, 5.0, 300.0)
+"""Seconds after which lanes rest."""
+
 
 class Plan(NamedTuple):
     """The size of a world, and the habits of those in it."""
@@ -38,6 +41,12 @@ class Plan(NamedTuple):
     """After how many days the retention takes events, and a subscription that only fails is disabled."""
     downtimes: tuple[float, ...]
     """The seconds between a process and the next."""
+
+    @property
+    def rest_after(self) -> float:
+        """After how many seconds without anything to do a lane rests. It follows from all else, so that a seed's world
+        is as it was before lanes rested."""
+        return Random(repr(self)).choice(REST_AFTER)
 
 
 def draw(random: Random) -> Plan:

@@ -38,7 +38,9 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
+from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.store.lanes import LaneFlushed
+from signalpost.store.log import LatestOfTypes
 from signalpost.store.sqlite import audit, lanes, publish, record, replays, row_counts, store
 from signalpost.store.sqlite.log import SqliteLog
 from signalpost.store.sqlite.writer import Writer
@@ -233,6 +235,21 @@ def _(right: Any) -> Any:
 @fault("wakes the first lane alone", LaneWorkers, "wanting")
 def _(right: Any) -> Any:
     return lambda self, tenant_id, event_type: list(right(self, tenant_id, event_type))[:1]
+
+
+@fault("lets lanes rise behind the event that wakes them", RestingLanes, "rise")
+def _(right: Any) -> Any:
+    return lambda self, tenant_id, event_type, head: right(self, tenant_id, event_type, head + 1)
+
+
+@fault("lets lanes rest that wait for a retry", Lane, "is_idle")
+def _(_right: Any) -> Any:
+    return property(lambda self: not self.open)
+
+
+@fault("takes up lanes at rest whose events are yet to be read", LatestOfTypes, "passed")
+def _(_right: Any) -> Any:
+    return lambda self, head, _filters: max(head, self.last)
 
 
 @fault("takes a lane's head back", Lanes, "_wake_for")

@@ -47,6 +47,7 @@ class SimulatedProcess(Process):
                 cache_bytes=plan.cache_bytes,
                 limits=plan.limits,
                 lane_bounds=plan.bounds,
+                rest_after=plan.rest_after,
             ),
         )
 

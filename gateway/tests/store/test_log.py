@@ -16,6 +16,7 @@ from signalpost.domain.errors import NotFound
 from signalpost.domain.event import Event, EventType, event_id
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import AttemptRow
+from signalpost.store.log import LatestOfTypes
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -47,6 +48,18 @@ def test_the_log_is_read_in_pages(play: "Play") -> None:
         assert seen == list(range(1, 26))
         assert (await shop.store.log.after(1, 25, 10)).events == []
         assert (await shop.store.log.after(2, 0, 10)).events == []
+
+    play(scenario)
+
+
+def test_the_latest_event_of_each_type_after_a_sequence_is_told(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        log = await fill_by_chance(shop, make, 30)
+        version = (await shop.store.fleet.marks())[1].config_version
+        for after in (0, 10, 25, log[-1].sequence):
+            expected = {event.type: event.sequence for event in log if event.sequence > after}
+            latest = await shop.store.log.latest(1, after)
+            assert latest == LatestOfTypes(after, log[-1].sequence, version, expected)
 
     play(scenario)
 

@@ -20,7 +20,7 @@ from signalpost.store.fleet import (
     Terms,
 )
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
-from signalpost.store.log import LogPart
+from signalpost.store.log import LatestOfTypes, LogPart
 from signalpost.store.sqlite.connections import SqliteConnections
 from signalpost.store.sqlite.fleet import SqliteFleet
 from signalpost.store.sqlite.lanes import SqliteLanes
@@ -101,6 +101,10 @@ class FaultyLog(SqliteLog):
         self.pages_read += 1
         async with self._faults.around(Operation.PAGE):
             return await super().after(tenant_id, sequence, limit)
+
+    async def latest(self, tenant_id: int, after: int) -> LatestOfTypes:
+        async with self._faults.around(Operation.PAGE):
+            return await super().latest(tenant_id, after)
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         self.bodies_read += len(sequences)

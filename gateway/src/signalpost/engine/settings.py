@@ -24,5 +24,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """How much of each lane is kept in memory."""
     cache_bytes: int = MAX_BYTES
     """How much of the log is kept in memory."""
+    rest_after: float = 300.0
+    """After how many seconds without anything to do a lane rests."""
     role: NodeRole = NodeRole.ALL
     """Whether this node owns lanes, and whether it answers clients."""

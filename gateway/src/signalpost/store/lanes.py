@@ -35,6 +35,23 @@ class LaneWanted(NamedTuple):
     retries_loaded: int
 
 
+class LaneNow(Struct, frozen=True, omit_defaults=True):
+    """What only the owner of a lane knows, because it is in memory. In a fleet the owner stores it every few seconds if
+    it has changed, so that every node can show it."""
+
+    unread: int = 0
+    """How many events of the log it has not looked at."""
+    in_flight: int = 0
+    oldest_due: int | None = None
+    """When the first delivery that awaits a retry is due, µs since the epoch; None if none does."""
+    trouble: str | None = None
+    """A sentence: what blocks all sending, other than the endpoint; None if nothing does, as far as is known."""
+    asked_to_wait_until: int | None = None
+    """When the time ends that the endpoint asked for with `Retry-After`, µs since the epoch; None if it did not."""
+    rate_limited_until: int | None = None
+    """When the rate limit lets the next request through, µs since the epoch; None if it does now."""
+
+
 class LaneRow(Struct, frozen=True):
     """A lane as it was last recorded, with the rows that its object keeps in memory."""
 
@@ -58,23 +75,8 @@ class LaneRow(Struct, frozen=True):
     """The replays that run, oldest first."""
     owner: int | None = None
     """The node that owns it; see `FleetStore`."""
-
-
-class LaneNow(Struct, frozen=True, omit_defaults=True):
-    """What only the owner of a lane knows, because it is in memory. In a fleet the owner stores it every few seconds if
-    it has changed, so that every node can show it."""
-
-    unread: int = 0
-    """How many events of the log it has not looked at."""
-    in_flight: int = 0
-    oldest_due: int | None = None
-    """When the first delivery that awaits a retry is due, µs since the epoch; None if none does."""
-    trouble: str | None = None
-    """A sentence: what blocks all sending, other than the endpoint; None if nothing does, as far as is known."""
-    asked_to_wait_until: int | None = None
-    """When the time ends that the endpoint asked for with `Retry-After`, µs since the epoch; None if it did not."""
-    rate_limited_until: int | None = None
-    """When the rate limit lets the next request through, µs since the epoch; None if it does now."""
+    now: LaneNow = LaneNow()
+    """What was last written down of it; see `LaneStore.write_down`."""
 
 
 class LaneStanding(Struct, frozen=True):

@@ -1,11 +1,12 @@
 """A tenant's log of events."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from signalpost.domain.event import Event, title_of
+from signalpost.domain.subscription import Filters
 
 
 class LogRow(NamedTuple):
@@ -50,12 +51,39 @@ class LogPart(NamedTuple):
     """The version of the tenant's configuration; see `TenantMark`."""
 
 
+LATEST_AMONG: Final = 20_000
+"""Among how many of the last events of a log the latest of each type are found."""
+
+
+class LatestOfTypes(NamedTuple):
+    """The last event of each type in the end of a tenant's log, all as of one moment."""
+
+    after: int
+    """The end of the log begins after this sequence."""
+    last: int
+    """The last sequence of the log."""
+    config_version: int
+    """The version of the tenant's configuration; see `TenantMark`."""
+    of_types: Mapping[int, int]
+    """The last sequence of each type that is there."""
+
+    def passed(self, head: int, filters: Filters) -> int:
+        """Up to which sequence nothing is new to a lane with this head and these filters."""
+        since, types = filters[-1]
+        is_new = any(sequence > head and each & types for each, sequence in self.of_types.items())
+        return head if is_new or head < max(since, self.after) else max(head, self.last)
+
+
 class LogStore(Protocol):
     """A tenant's events. Their sequences have no gap from the floor to the last one."""
 
     async def after(self, tenant_id: int, sequence: int, limit: int) -> LogPart:
         """The events that follow a sequence, at most `limit` and at least one unless the log ends there. The first has
         the next sequence, or is the one at the floor where that is higher."""
+        ...
+
+    async def latest(self, tenant_id: int, after: int) -> LatestOfTypes:
+        """The last event of each type after a sequence, which is about `LATEST_AMONG` before the log's end or later."""
         ...
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:

@@ -45,7 +45,7 @@ class RecordedLane:
         return unpack_sequences(self._packed)
 
     @cached_property
-    def _never_taken_in(self) -> list[list[int]]:
+    def _never_taken_in(self) -> tuple[tuple[int, int], ...]:
         return decode_gaps(self._gaps)
 
     @cached_property

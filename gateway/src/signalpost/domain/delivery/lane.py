@@ -50,6 +50,13 @@ class Lane:
         self.changed = False
         """Whether there is something to record."""
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to send and nothing to record, except perhaps how far it has come."""
+        return not (self.open or self.retry_queue or self._documents or self._unrecorded.rows) and (
+            self.retry_queue.horizon is None and not self._unrecorded.abandoned_to
+        )
+
     # --- Taking in ----------------------------------------------------------------------------------------------------
 
     @property

@@ -12,7 +12,7 @@ more.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.errors import SignalpostError
@@ -26,6 +26,8 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.store.fleet import Beat, FleetStore, NodeRole
+from signalpost.store.lanes import LaneRow
+from signalpost.store.log import LatestOfTypes
 
 LANES_AT_ONCE = 250
 """How many lanes one claim takes. It is few, because their rows are in memory together with the lanes that are made of
@@ -151,14 +153,14 @@ class LaneOwner:
         missing = [
             subscription
             for subscription in self._directory.all_subscriptions()
-            if not self._lanes.is_at_work(subscription.number) and self._wanted_owner(subscription.number) == me
+            if not self._lanes.is_here(subscription.number) and self._wanted_owner(subscription.number) == me
         ]
         # One that left is not loaded before all that it began is over, and recorded if it still can be.
         ours = [subscription for subscription in missing if not self._lanes.departures.is_here(subscription.number)]
         free = await self._without_calls_under_way(me, ours)
         for begin in range(0, len(free), LANES_AT_ONCE):
             await self._claim_some(me, free[begin : begin + LANES_AT_ONCE])
-        self._lacks = not all(self._lanes.is_at_work(subscription.number) for subscription in missing)
+        self._lacks = not all(self._lanes.is_here(subscription.number) for subscription in missing)
 
     async def _without_calls_under_way(self, me: int, wanted: Sequence[Subscription]) -> Sequence[Subscription]:
         """Those of these lanes for which no former owner can have a call under way."""
@@ -201,13 +203,25 @@ class LaneOwner:
     async def _claim_some(self, me: int, wanted: Sequence[Subscription]) -> None:
         self._let_go.difference_update(each.number for each in wanted)
         rows = await self._fleet.claim([wanted_lane(each, self._bounds) for each in wanted])
+        latest = await self._latest(wanted, rows)
         if self._fleet.node_id != me:
             return  # this node was taken for dead meanwhile, so others may have them by now
         for subscription in wanted:
             row = rows.get(subscription.number)
             known = self._directory.subscription(subscription.tenant_id, subscription.id)
             if row is not None and known is not None and not self._lanes.departures.is_here(subscription.number):
-                self._lanes.take(known, row)
+                self._lanes.take(known, row, latest.get(known.tenant_id))
+
+    async def _latest(
+        self, claimed: Iterable[Subscription], rows: Mapping[int, LaneRow]
+    ) -> dict[int, LatestOfTypes | None]:
+        """What the logs of tenants had last, as far as that saves lanes with these rows reading them. Raises
+        Unavailable."""
+        heads: dict[int, list[int]] = {}
+        for subscription in claimed:
+            if (row := rows.get(subscription.number)) is not None:
+                heads.setdefault(subscription.tenant_id, []).append(row.head)
+        return {tenant_id: await self._lanes.latest(tenant_id, each) for tenant_id, each in heads.items()}
 
     async def _run(self) -> None:
         while True:

@@ -13,7 +13,6 @@ from typing import Final
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.runtime.logger import log
-from signalpost.store.lanes import LaneNow
 from signalpost.store.store import Store
 
 EVERY: Final = 2.0
@@ -25,7 +24,6 @@ class StandingWriter:
     def __init__(self, store: Store, views: LaneViews) -> None:
         self._store = store
         self._views = views
-        self._written: dict[int, LaneNow] = {}
 
     async def run(self) -> None:
         while self._store.fleet.terms.beat_every < inf:
@@ -39,10 +37,8 @@ class StandingWriter:
 
     async def write_changed(self) -> None:
         """Write down what changed since the last time, of the lanes that are here. Raises Unavailable."""
-        known = dict(self._views.known_now())
-        # Another node may have written of a lane that was not here: it is written again once it comes back.
-        self._written = {number: now for number, now in self._written.items() if number in known}
-        changed = ((number, now) for number, now in known.items() if self._written.get(number) != now)
-        while part := dict(islice(changed, AT_ONCE)):
-            await self._store.lanes.write_down(part)
-            self._written |= part
+        changed = iter(list(self._views.unwritten()))
+        while part := list(islice(changed, AT_ONCE)):
+            await self._store.lanes.write_down({worker.subscription.number: now for worker, now in part})
+            for worker, now in part:
+                worker.written_down = now

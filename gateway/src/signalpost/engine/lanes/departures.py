@@ -12,6 +12,7 @@ from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, TRY_AGAIN_AFTE
 from signalpost.engine.lanes.lane_state import Hold
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
+from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.runtime.logger import log
 from signalpost.store.store import Store
 
@@ -22,12 +23,17 @@ class Departures:
         store: Store,
         carriers: Carriers,
         workers: LaneWorkers,
+        resting: RestingLanes,
+        awake: Callable[[int], LaneWorker | None],
         record: Callable[[Sequence[LaneWorker]], Awaitable[None]],
     ) -> None:
-        """`record` records lanes, and waits until the store has them."""
+        """`awake` gets the worker of a lane, and wakes it if it rests. `record` records lanes, and waits until the
+        store has them."""
         self._store = store
         self._carriers = carriers
         self._workers = workers
+        self._resting = resting
+        self._awake = awake
         self._record = record
         self._leaving: dict[int, LaneWorker] = {}
         """Lanes that left, by number, while something of them may be in flight or unrecorded."""
@@ -42,19 +48,21 @@ class Departures:
 
     def leave_all(self) -> None:
         """Let go of every lane at once: others may own them already."""
+        self._resting.clear()
         for worker in list(self._workers):
             self.leave(worker)
 
     def is_here(self, number: int) -> bool:
-        """Whether a lane is at work here, or has left and may still have something in flight or unrecorded."""
+        """Whether a lane is at work or at rest here, or has left and may still have something in flight or
+        unrecorded."""
         left = self._leaving.get(number)
         if left is not None and not left.lane.in_flight and left.is_recorded:
             del self._leaving[number]
-        return number in self._leaving or self._workers.get(number) is not None
+        return number in self._leaving or number in self._resting or self._workers.get(number) is not None
 
     async def hand_over(self, numbers: Iterable[int]) -> None:
         """Let attempts of lanes end, record everything and let go of the lanes, so that another node may own them."""
-        found = (self._workers.get(number) for number in numbers)
+        found = map(self._awake, numbers)
         held = [worker for worker in found if worker is not None and worker.hand_over()]
         while held:
             ended = [worker for worker in held if not worker.lane.in_flight]

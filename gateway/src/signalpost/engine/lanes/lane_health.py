@@ -13,6 +13,7 @@ from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_worker import TENANT_PAUSED, LaneWorker
+from signalpost.engine.lanes.resting_lanes import RestingLane
 from signalpost.store.lanes import LaneNow, LaneStanding
 
 STATES: Final = ("healthy", "failing", "breaker_open", "paused", "disabled")
@@ -91,6 +92,12 @@ def view_of(worker: LaneWorker, subscription: Subscription, last: int, now: int)
 def glance_at(worker: LaneWorker, subscription: Subscription, last: int) -> "LaneView":
     """The health of a lane of this node without its next attempts: cheap enough for every lane."""
     return _view(worker, subscription, LaneNow(worker.unread(last), trouble=worker.trouble))
+
+
+def view_at_rest(subscription: Subscription, lane: RestingLane, unread: int, *, tenant_is_paused: bool) -> "LaneView":
+    """The health of a lane that rests on this node. `unread` is how many events it is about to look at."""
+    standing = LaneStanding(has_node=True, health=lane.health, now=LaneNow(unread))
+    return LaneView(subscription, standing, tenant_is_paused)
 
 
 def _view(worker: LaneWorker, subscription: Subscription, now: LaneNow) -> "LaneView":

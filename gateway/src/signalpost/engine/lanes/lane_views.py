@@ -9,9 +9,11 @@ from msgspec.structs import replace
 
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.lanes.lane_health import LanesOverview, LaneView, glance_at, now_of, view_of
+from signalpost.engine.lanes.lane_health import LanesOverview, LaneView, glance_at, now_of, view_at_rest, view_of
+from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.store.lanes import LaneNow, LaneStanding
@@ -30,35 +32,55 @@ class LaneViews:
         store: Store,
         clock: Clock,
         workers: LaneWorkers,
+        resting: RestingLanes,
         log: LogCache,
         paused_tenants: AbstractSet[int],
         turns: LoopTurns,
     ) -> None:
-        """`workers` are the lanes that this node owns, and `paused_tenants` the paused tenants. Both are kept up to
-        date by others."""
+        """`workers` and `resting` are the lanes that this node owns, and `paused_tenants` the paused tenants. Others
+        keep all of these up to date."""
         self._store = store
         self._clock = clock
         self._workers = workers
+        self._resting = resting
         self._log = log
         self._paused_tenants = paused_tenants
         self._turns = turns
 
     def head(self, subscription: Subscription) -> int:
         """The last sequence that a lane of this node took in."""
-        return self._workers[subscription.number].lane.head
+        head = self._head(subscription)
+        assert head is not None
+        return head
+
+    def _head(self, subscription: Subscription) -> int | None:
+        if (worker := self._workers.get(subscription.number)) is not None:
+            return worker.lane.head
+        lane = self._resting.get(subscription.number)
+        return None if lane is None else self._resting.head_of(lane, self._log.seen.get(subscription.tenant_id, 0))
 
     async def head_of(self, subscription: Subscription) -> int | None:
         """The last sequence that the subscription's lane took in, as far as this node knows; None if the subscription
         was deleted."""
-        worker = self._workers.get(subscription.number)
-        return worker.lane.head if worker is not None else await self._store.lanes.head(subscription)
+        head = self._head(subscription)
+        return await self._store.lanes.head(subscription) if head is None else head
 
     def here(self, subscription: Subscription) -> LaneView | None:
         """The health of a subscription's lane; None if this node does not own it."""
         worker = self._workers.get(subscription.number)
         if worker is None:
-            return None
+            return self._at_rest(subscription)
         return view_of(worker, subscription, self._log.end.get(subscription.tenant_id, 0), self._clock.steady())
+
+    def _at_rest(self, subscription: Subscription) -> LaneView | None:
+        """The health of a lane that rests here."""
+        tenant_id, lane = subscription.tenant_id, self._resting.get(subscription.number)
+        if lane is None:
+            return None
+        unread = 0
+        if self._resting.is_rising(subscription.number):
+            unread = self._log.end.get(tenant_id, 0) - self._resting.head_of(lane, 0)
+        return view_at_rest(subscription, lane, unread, tenant_is_paused=tenant_id in self._paused_tenants)
 
     async def of(self, subscription: Subscription) -> LaneView:
         """The health of a subscription's lane, whichever node owns it. Raises Unavailable."""
@@ -89,6 +111,8 @@ class LaneViews:
         for each in subscriptions:
             if (worker := self._workers.get(each.number)) is not None:
                 here[each.number] = glance_at(worker, each, self._log.end.get(each.tenant_id, 0))
+            elif (view := self._at_rest(each)) is not None:
+                here[each.number] = view
         return here
 
     async def _completed(self, subscriptions: Sequence[Subscription], here: Mapping[int, LaneView]) -> list[LaneView]:
@@ -130,12 +154,14 @@ class LaneViews:
             for view in views
         ]
 
-    def known_now(self) -> Iterable[tuple[int, LaneNow]]:
-        """What only this node knows of each of its lanes, by subscription number."""
+    def unwritten(self) -> Iterable[tuple[LaneWorker, LaneNow]]:
+        """What only this node knows of its lanes, where it was not written down as it is now. Of lanes at rest
+        everything was."""
         now = self._clock.steady()
         for worker in [*self._workers]:
-            subscription = worker.subscription
-            yield subscription.number, now_of(worker, self._log.end.get(subscription.tenant_id, 0), now)
+            known = now_of(worker, self._log.end.get(worker.subscription.tenant_id, 0), now)
+            if known != worker.written_down:
+                yield worker, known
 
     def is_sending(self, subscription: Subscription, sequence: int, document_id: str) -> bool:
         """Whether an attempt of a delivery is under way, as far as this node knows."""
@@ -144,7 +170,10 @@ class LaneViews:
 
     def overview(self) -> LanesOverview:
         """The health of all lanes of this node together."""
-        return LanesOverview(self._workers, self._log.end)
+        overview = LanesOverview(self._workers, self._log.end)
+        for tenant_id, count in self._resting.counts:
+            overview.subscriptions["paused" if tenant_id in self._paused_tenants else "healthy"] += count
+        return overview
 
     async def pending_seconds(self, overview: LanesOverview) -> float:
         """The age of the oldest event that an active lane has not settled and that does not await a retry; 0 if there

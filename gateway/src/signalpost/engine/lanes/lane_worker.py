@@ -37,8 +37,9 @@ from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.wishes import Wishes, wishes_of
 from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
-from signalpost.engine.lanes.lane_states import CAUGHT_UP, NOT_HELD, LaneStates
+from signalpost.engine.lanes.lane_states import CAUGHT_UP, CLEAN, IDLE, NOT_HELD, LaneStates
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
+from signalpost.engine.lanes.resting_lanes import NOTHING, RestingLane, is_well
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.fleet import LaneInbox
 from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
@@ -77,6 +78,8 @@ class LaneWorker(LaneStates):
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at = NEVER
         """When `timer` gives the lane a turn."""
+        self.idle_at: int | None = None
+        """At which version it had nothing to do when somebody last looked; None if it had something."""
         self.retries: dict[int, RequestedRetry] = {}
         """Retries by hand that the lane has not acted on yet, by number: a lane that is loaded again may hear of one
         twice, from the store and from its commit."""
@@ -149,6 +152,7 @@ class LaneWorker(LaneStates):
     def _restore(self, row: LaneRow) -> None:
         """Take up the lane, its retries by hand and its running replays as the store has them."""
         self.version = row.version
+        self.written_down = row.now
         self.recorded_head = row.head
         self.recorded_counts = row.counts
         self.health = row.health
@@ -171,6 +175,35 @@ class LaneWorker(LaneStates):
         """Whether the backlog should be skipped, but a crash came before that was recorded."""
         skip_to = self.subscription.skip_to
         return row.unskipped or row.head < skip_to or any(sequence <= skip_to for sequence, _ in row.open)
+
+    def at_rest(self, now: int) -> RestingLane | None:
+        """What is left of it if it needs no worker for now; None if it does."""
+        if (
+            self.progress is not CAUGHT_UP
+            or self.recording is not CLEAN
+            or self.turn is not IDLE
+            or self.hold is not NOT_HELD
+            or self.gate is not None
+            or not self.lane.is_idle
+            or self.retries
+            or self._retries_held
+            or self.replay_feeder.next is not None
+            or self.written_down != NOTHING
+            or self._hold_until > now
+            or self.rate_limit.earliest(1, now) > now
+            or self.recorded_head < self.subscription.skip_to
+            or not is_well(self.subscription, self.health, self.recorded_counts, now)
+        ):
+            return None
+        gaps = tuple(self.lane.gaps)
+        return RestingLane(self.subscription, self.version, self.recorded_head, gaps, self.health, self.concurrency)
+
+    def rise(self, lane: RestingLane) -> None:
+        """Go on as the lane was before it rested. Like any that has looked at everything, it sleeps until it is
+        woken."""
+        self.concurrency = lane.concurrency
+        self.slots.regard(slow=self.concurrency.is_slow)
+        self.reach_end()
 
     @property
     def wants_record(self) -> bool:

@@ -38,9 +38,6 @@ class LaneWorkers:
         worker.update(subscription, now)
         self._index(worker)
 
-    def __getitem__(self, subscription_number: int) -> LaneWorker:
-        return self._by_number[subscription_number]
-
     def get(self, subscription_number: int) -> LaneWorker | None:
         return self._by_number.get(subscription_number)
 
@@ -55,9 +52,6 @@ class LaneWorkers:
     def tenant_ids(self) -> Iterable[int]:
         """The tenants that have a lane at work."""
         return (tenant_id for tenant_id, workers in self._by_tenant.items() if workers)
-
-    def has_any_of(self, tenant_id: int) -> bool:
-        return bool(self._by_tenant.get(tenant_id))
 
     def wanting(self, tenant_id: int, event_type: int) -> Iterable[LaneWorker]:
         """A tenant's lanes whose subscriptions want events of a type."""

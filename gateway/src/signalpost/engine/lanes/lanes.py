@@ -4,6 +4,8 @@ A lane begins with its subscription's commit and ends with the commit that delet
 followed in one go, subscriptions before events: a changed subscription first moves its head over what it did not want,
 so that each event meets the filters of its time.
 
+A lane that has nothing to do is at rest (`resting_lanes.py`), and has a worker again as soon as somebody asks for it.
+
 If another owner wrote a lane's row, or the lane's order was changed, memory is out of date. The lane is then held, what
 it did is recorded as far as that still applies, and it is restored from its row.
 """
@@ -22,6 +24,7 @@ from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.departures import Departures
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, LaneLoader
+from signalpost.engine.lanes.lane_state import Hold
 from signalpost.engine.lanes.lane_states import CAUGHT_UP, NOT_HELD
 from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -30,6 +33,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.recorder import Recorder
+from signalpost.engine.lanes.resting_lanes import RestingLanes, at_rest, certificate_ends_soon
 from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.engine.revisions import Revisions, Topic
 from signalpost.engine.settings import EngineSettings
@@ -38,7 +42,7 @@ from signalpost.runtime.logger import log
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.store.lanes import EndpointHealth, LaneRow
-from signalpost.store.log import LogPart
+from signalpost.store.log import LATEST_AMONG, LatestOfTypes, LogPart
 from signalpost.store.store import Published, Store
 
 HEADS_RECORDED_EVERY = 30.0
@@ -47,6 +51,12 @@ INBOX_TRIES = 50
 """How often a lane's inbox is read until the lane can take it up; then the lane is loaded again."""
 MAX_PASSED_UNRECORDED = 256
 """How many unwanted events a lane passes before its head alone is worth a write. A start reads about so many again."""
+MAX_PASSED_AT_REST = 10_000
+"""The same for a lane at rest. A start does not read these again: it asks for the last event of each type."""
+WOKEN_IN_A_ROW = 32
+"""How many lanes at rest are woken before the loop gets to its sockets; each takes some 30 µs."""
+LOOKED_AT_IN_A_ROW = 500
+"""How many workers are looked at, whether they may rest, before the loop gets to its sockets."""
 
 
 class Lanes:
@@ -71,14 +81,18 @@ class Lanes:
         self._tasks = Tasks()
         self._log = LogCache(settings.cache_bytes)
         self._workers = LaneWorkers()
+        self._resting = RestingLanes()
+        self._rest_after = settings.rest_after
+        self._wakes = False
+        """Whether lanes that rise are about to be woken."""
         self._owner = owner
         self._revisions = revisions
         self._paused_tenants: set[int] = set()
-        self.views = LaneViews(store, clock, self._workers, self._log, self._paused_tenants, turns)
+        self.views = LaneViews(store, clock, self._workers, self._resting, self._log, self._paused_tenants, turns)
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._log.erased, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
-        self.departures = Departures(store, carriers, self._workers, self.record)
+        self.departures = Departures(store, carriers, self._workers, self._resting, self._awake, self.record)
         self._outcomes = outcomes
         self._dispatcher = Dispatcher(
             self._log, store, clock, settings.limits, owner, outcomes, self.hear_end, self._recorder.changed
@@ -87,8 +101,9 @@ class Lanes:
     # --- Life cycle ---------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begin to record the heads of lanes from time to time, and statistics."""
+        """Begin to record the heads of lanes from time to time, and statistics, and to let lanes rest."""
         self._tasks.start(self._keep_heads_recorded())
+        self._tasks.start(self._let_rest())
         self._tasks.start(self._stats.run())
 
     def begin(self, tenants: Iterable[Tenant]) -> None:
@@ -108,7 +123,7 @@ class Lanes:
         self._tasks.cancel()
         self._dispatcher.stop()
         await self._carriers.close(grace)
-        self._record_heads(0)
+        self._record_heads(0, 0)
         for worker in self._workers:
             worker.close()
         await self._recorder.close()
@@ -162,7 +177,7 @@ class Lanes:
         if last > self._log.end.get(tenant_id, 0):
             self._log.end[tenant_id] = last
             self._revisions.note(tenant_id, Topic.EVENTS)
-            if self._workers.has_any_of(tenant_id):
+            if self._has_any_of(tenant_id):
                 self._owner.on_news()
 
     def unseen(self) -> dict[int, int]:
@@ -170,7 +185,7 @@ class Lanes:
         seen = self._log.seen
         return {
             tenant_id: seen.get(tenant_id, 0)
-            for tenant_id in self._workers.tenant_ids
+            for tenant_id in self._tenant_ids
             if self._log.end.get(tenant_id, 0) > seen.get(tenant_id, 0)
         }
 
@@ -185,8 +200,9 @@ class Lanes:
         seen = self._log.seen.get(tenant_id, 0)
         if page.floor > seen + 1:
             # Events that no lane here has seen were removed. Each lane finds out for itself what it lost.
+            workers = self._all_awake(tenant_id)
             self._log.seen[tenant_id] = page.floor - 1
-            for worker in self._workers.of_tenant(tenant_id):
+            for worker in workers:
                 worker.wake()
                 self._dispatcher.give_turn(worker)
         self._log.end[tenant_id] = max(page.last, self._log.end.get(tenant_id, 0))
@@ -204,7 +220,9 @@ class Lanes:
                 self._dispatcher.give_turn(worker)
 
     def _follow_subscription(self, subscription: Subscription, made: Container[int]) -> None:
-        worker = self._workers.get(subscription.number)
+        if subscription.deleted_at is not None and self._resting.take(subscription.number) is not None:
+            return
+        worker = self._awake(subscription.number)
         if worker is not None and subscription.deleted_at is None:
             self._change(worker, subscription)
         elif worker is not None:
@@ -212,18 +230,28 @@ class Lanes:
         elif subscription.deleted_at is None and subscription.number in made:
             self.take(subscription, _new_lane(subscription))
 
-    def take(self, subscription: Subscription, row: LaneRow) -> None:
-        """Set to work a lane that this node owns from now on."""
+    def take(self, subscription: Subscription, row: LaneRow, latest: LatestOfTypes | None = None) -> None:
+        """Take up a lane that this node owns from now on. `latest` tells, if it was asked for, which events its
+        tenant's log had last."""
         tenant_id = subscription.tenant_id
         self.hear_end(tenant_id, subscription.filters[-1][0])
-        if not self._workers.has_any_of(tenant_id):
+        end = self._log.end.get(tenant_id, 0)
+        if not self._has_any_of(tenant_id):
             # No lane sleeps, and this one reads everything after its head itself.
-            self._log.seen[tenant_id] = self._log.end.get(tenant_id, 0)
+            self._log.seen[tenant_id] = end
+        passed = row.head if latest is None else latest.passed(row.head, subscription.filters)
+        resting = at_rest(subscription, row, self._clock.steady()) if passed >= end else None
+        if resting is not None:
+            self._resting.add(resting)
+        else:
+            self._set_to_work(self._new_worker(subscription, row))
+
+    def _new_worker(self, subscription: Subscription, row: LaneRow) -> LaneWorker:
         slots = self._dispatcher.slots_for(subscription.tenant_id)
         worker = LaneWorker(subscription, row, slots, self._bounds, self._carriers, self._dispatcher.give_turn)
         worker.tenant_is_paused = subscription.tenant_id in self._paused_tenants
         self._workers.add(worker)
-        self._set_to_work(worker)
+        return worker
 
     def _change(self, worker: LaneWorker, subscription: Subscription) -> None:
         worker.skip_unwanted(self._log.seen.get(subscription.tenant_id, 0))
@@ -240,14 +268,14 @@ class Lanes:
 
     def _take_retries(self, retries: Iterable[RequestedRetry]) -> None:
         for retry in retries:
-            worker = self._workers.get(retry.subscription_number)
+            worker = self._awake(retry.subscription_number)
             if worker is not None:
                 worker.retries[retry.number] = retry
                 self._recorder.changed(worker)
 
     def _take_replays(self, replays: Iterable[Replay]) -> None:
         for replay in replays:
-            worker = self._workers.get(replay.subscription_number)
+            worker = self._awake(replay.subscription_number)
             if worker is not None:
                 worker.replay_feeder.follow(replay)
                 self._recorder.changed(worker)
@@ -271,6 +299,7 @@ class Lanes:
 
     def _wake_for(self, events: Iterable[Event]) -> None:
         """Wake the lanes that want the events; no other lane is touched."""
+        rises = False
         seen: set[tuple[int, int]] = set()
         for event in events:
             key = (event.tenant_id, event.type)
@@ -283,6 +312,9 @@ class Lanes:
                     worker.skip_unwanted(event.sequence - 1)
                     worker.wake()
                     self._dispatcher.give_turn(worker)
+            rises |= self._resting.rise(*key, event.sequence - 1)
+        if rises and not self._wakes:
+            self._wake_some()
 
     def note_delivered_test(self, tested: Subscription) -> None:
         """Close an endpoint's breaker, since a test was delivered, unless its URL was changed meanwhile."""
@@ -293,20 +325,86 @@ class Lanes:
         self._recorder.changed(worker)
         self._dispatcher.give_turn(worker)
 
+    # --- Rest ---------------------------------------------------------------------------------------------------------
+
+    def _awake(self, number: int) -> LaneWorker | None:
+        """The worker of a lane, which is woken if it rests; None if it is not here."""
+        worker = self._workers.get(number)
+        return self._wake(number) if worker is None and number in self._resting else worker
+
+    def _wake(self, number: int) -> LaneWorker:
+        """Give a lane at rest a worker. If an event that it wants woke it, it reads on; else it goes on sleeping."""
+        lane = self._resting.get(number)
+        assert lane is not None
+        seen = self._log.seen.get(lane.subscription.tenant_id, 0)
+        passed, is_rising = self._resting.head_of(lane, seen), self._resting.is_rising(number)
+        self._resting.take(number)
+        worker = self._new_worker(lane.subscription, lane.row)
+        worker.rise(lane)
+        worker.skip_unwanted(passed)
+        if is_rising:
+            worker.wake()
+            self._dispatcher.give_turn(worker)
+        return worker
+
+    def _wake_some(self) -> None:
+        """Wake some of the lanes that rise, and the others once the loop has got to its sockets."""
+        for number in self._resting.some_rising(WOKEN_IN_A_ROW):
+            self._wake(number)
+        self._wakes = bool(self._resting.some_rising(1))
+        if self._wakes:
+            asyncio.get_running_loop().call_soon(self._wake_some)
+
+    def _all_awake(self, tenant_id: int) -> list[LaneWorker]:
+        """The workers of all of a tenant's lanes, the sleeping ones moved to the end of what they were offered."""
+        for lane in self._resting.of_tenant(tenant_id):
+            self._wake(lane.subscription.number)
+        return self.at_work_of(tenant_id)
+
+    async def _let_rest(self) -> None:
+        while True:
+            await asyncio.sleep(self._rest_after)
+            for looked_at, worker in enumerate(list(self._workers), 1):
+                self._consider_rest(worker)
+                if looked_at % LOOKED_AT_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+
+    def _consider_rest(self, worker: LaneWorker) -> None:
+        """Let a lane rest that had nothing to do when it was looked at last, and has done nothing since."""
+        resting = worker.at_rest(self._clock.steady())
+        idle_at, worker.idle_at = worker.idle_at, None if resting is None else resting.version
+        if resting is not None and idle_at == resting.version:
+            if worker.timer is not None:
+                worker.timer.cancel()
+            worker.leave()
+            self._workers.remove(worker)
+            self._resting.add(resting)
+
     # --- Recording ----------------------------------------------------------------------------------------------------
 
-    def of_tenant(self, tenant_id: int) -> list[LaneWorker]:
-        """A tenant's lanes. The heads of the sleeping ones are moved to the end of the log first."""
+    def at_work_of(self, tenant_id: int) -> list[LaneWorker]:
+        """A tenant's lanes that do not rest. The heads of the sleeping ones are moved to the end of what they were
+        offered first."""
         workers = self._workers.of_tenant(tenant_id)
         for worker in workers:
             worker.skip_unwanted(self._log.seen.get(tenant_id, 0))
         return workers
 
+    def before(self, tenant_id: int, passed: int, recorded: int) -> list[LaneWorker]:
+        """A tenant's lanes without those at rest that have looked at everything up to `passed`, and have recorded that
+        up to `recorded`."""
+        seen = self._log.seen.get(tenant_id, 0)
+        for lane in self._resting.of_tenant(tenant_id):
+            if lane.head < recorded or self._resting.head_of(lane, seen) < passed:
+                self._wake(lane.subscription.number)
+        return self.at_work_of(tenant_id)
+
     async def record(self, workers: Sequence[LaneWorker]) -> None:
-        """Record lanes, and wait until the store has them."""
-        for worker in workers:
+        """Record lanes, and wait until the store has them. Those that are gone, or rest by now, have nothing left."""
+        here = [worker for worker in workers if worker.hold is not Hold.GONE]
+        for worker in here:
             self._recorder.changed(worker)
-        for worker in workers:
+        for worker in here:
             await self._recorder.written(worker)
 
     def _on_recorded(self, worker: LaneWorker, attempts: int) -> None:
@@ -318,53 +416,85 @@ class Lanes:
     async def _keep_heads_recorded(self) -> None:
         while True:
             await asyncio.sleep(HEADS_RECORDED_EVERY)
-            self._record_heads(MAX_PASSED_UNRECORDED)
+            self._record_heads(MAX_PASSED_UNRECORDED, MAX_PASSED_AT_REST)
 
-    def _record_heads(self, max_passed: int) -> None:
-        """Record every lane that passed more than `max_passed` events since its last record."""
+    def _record_heads(self, max_passed: int, max_passed_at_rest: int) -> None:
+        """Record every lane that passed more than so many events since its last record."""
+        now = self._clock.steady()
+        for lane in list(self._resting):
+            passed = self._resting.head_of(lane, self._log.seen.get(lane.subscription.tenant_id, 0))
+            if passed - lane.head > max_passed_at_rest or certificate_ends_soon(lane.health, now):
+                self._wake(lane.subscription.number)
         for worker in self._workers:
             worker.skip_unwanted(self._log.seen.get(worker.subscription.tenant_id, 0))
             if worker.lane.head - worker.recorded_head > max_passed and worker.hold is NOT_HELD:
                 self._recorder.changed(worker)
 
-    # --- What is here
-    # -------------------------------------------------------------------------------------------------------
+    # --- What is here -------------------------------------------------------------------------------------------------
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The subscriptions whose lanes are at work here."""
-        return tuple(worker.subscription.number for worker in self._workers)
+        """The subscriptions whose lanes are here, at work or at rest."""
+        return (*(worker.subscription.number for worker in self._workers), *self._resting.numbers)
 
     @property
     def count(self) -> int:
-        """How many lanes are at work here."""
-        return len(self._workers)
+        """How many lanes are here, at work or at rest."""
+        return len(self._workers) + len(self._resting)
+
+    @property
+    def resting(self) -> int:
+        """How many lanes rest here."""
+        return len(self._resting)
 
     def count_of(self, tenant_id: int) -> int:
         """How many lanes of a tenant this node owns."""
-        return self._workers.count_of(tenant_id)
+        return self._workers.count_of(tenant_id) + self._resting.count_of(tenant_id)
+
+    def _has_any_of(self, tenant_id: int) -> bool:
+        return self.count_of(tenant_id) > 0
+
+    @property
+    def _tenant_ids(self) -> set[int]:
+        """The tenants that have a lane here."""
+        return {*self._workers.tenant_ids, *(tenant_id for tenant_id, _ in self._resting.counts)}
 
     def bound_tenants(self) -> None:
         """Work out again how many attempts of each tenant may be in flight here. Lanes and nodes come and go."""
         self._dispatcher.bound_tenants()
 
     def tenant_of(self, number: int) -> int | None:
-        """The tenant of a lane that is at work here."""
-        worker = self._workers.get(number)
-        return None if worker is None else worker.subscription.tenant_id
+        """The tenant of a lane that is here."""
+        lane = self._workers.get(number) or self._resting.get(number)
+        return None if lane is None else lane.subscription.tenant_id
 
-    def is_at_work(self, number: int) -> bool:
-        return self._workers.get(number) is not None
+    def is_here(self, number: int) -> bool:
+        """Whether a lane is at work or at rest here."""
+        return self._workers.get(number) is not None or number in self._resting
+
+    async def latest(self, tenant_id: int, heads: Iterable[int]) -> LatestOfTypes | None:
+        """Which events a tenant's log had last, so that lanes with these heads need not read what they do not want;
+        None if they have read everything or are further behind. Raises Unavailable."""
+        end = self._log.end.get(tenant_id, 0)
+        after = min((head for head in heads if end - LATEST_AMONG <= head < end), default=None)
+        if after is None:
+            return None
+        latest = await self._store.log.latest(tenant_id, after)
+        await self._owner.check_config(tenant_id, latest.config_version)
+        return latest
 
     async def take_inboxes(self, tenant_id: int) -> None:
         """Take up retries and replays that people asked for through other nodes. Raises Unavailable."""
         left = {worker.subscription.number for worker in self._workers.of_tenant(tenant_id)}
+        left.update(lane.subscription.number for lane in self._resting.of_tenant(tenant_id))
         for _ in range(INBOX_TRIES):
             if not left:
                 return
             inboxes = await self._store.fleet.inbox(left)
             for number in sorted(left):
-                worker, inbox = self._workers.get(number), inboxes.get(number)
+                inbox = inboxes.get(number)
+                is_asked = inbox is not None and bool(inbox.retries or inbox.replays)
+                worker = self._awake(number) if is_asked else self._workers.get(number)
                 if worker is None or inbox is None or worker.take_inbox(inbox):
                     left.discard(number)
                     if worker is not None:

@@ -10,10 +10,30 @@ from signalpost.store.lanes import EndpointHealth, LaneNow, LaneStanding
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 
-decode_gaps = msgspec.json.Decoder(list[list[int]]).decode
-decode_health = msgspec.json.Decoder(EndpointHealth).decode
+_decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
+_decode_health = msgspec.json.Decoder(EndpointHealth).decode
+_HEALTHY, _NO_ROWS, _NOTHING_NOW = EndpointHealth(), RowCounts(), LaneNow()
 _encode_now, _decode_now = msgspec.json.Encoder().encode, msgspec.json.Decoder(LaneNow).decode
 STANDING_COLUMNS = f"open, health, standing, {ROW_COUNT_COLUMNS}"
+
+
+def decode_gaps(packed: bytes) -> tuple[tuple[int, int], ...]:
+    return () if packed == b"[]" else _decode_gaps(packed)
+
+
+def decode_health(packed: bytes) -> EndpointHealth:
+    """Equal ones of lanes that were never in trouble are the same object, of which there may be a hundred thousand."""
+    return _HEALTHY if packed == b"{}" else _decode_health(packed)
+
+
+def unpack_now(packed: bytes | None) -> LaneNow:
+    """From the column `standing`."""
+    return _NOTHING_NOW if packed is None else _decode_now(packed)
+
+
+def unpack_counts(counts: Sequence[int]) -> RowCounts:
+    """From `ROW_COUNT_COLUMNS`."""
+    return RowCounts(*counts) if any(counts) else _NO_ROWS
 
 
 def pack_now(now: LaneNow) -> bytes:
@@ -28,6 +48,6 @@ def unpack_standing(columns: Sequence[Any], *, has_node: bool) -> LaneStanding:
         has_node=has_node,
         open=len(unpack_sequences(packed)),
         health=decode_health(health),
-        counts=RowCounts(*counts),
-        now=LaneNow() if now is None else _decode_now(now),
+        counts=unpack_counts(counts),
+        now=unpack_now(now),
     )

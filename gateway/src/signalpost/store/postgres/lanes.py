@@ -4,15 +4,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
-import msgspec
-
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.subscription import Subscription
 from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
-from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
+from signalpost.store.packing.lanes import (
+    STANDING_COLUMNS,
+    decode_gaps,
+    decode_health,
+    pack_now,
+    unpack_counts,
+    unpack_now,
+    unpack_standing,
+)
 from signalpost.store.packing.replays import unpack_replay
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres.columns import blobs, numbers
@@ -24,9 +29,8 @@ from signalpost.store.postgres.tables import REPLAY
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 
 T = TypeVar("T")
-_decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 _LANES: Final = (
-    f"SELECT subscription_number, version, head, open, gaps, health, owner, {ROW_COUNT_COLUMNS} FROM lane"
+    f"SELECT subscription_number, version, head, open, gaps, health, owner, standing, {ROW_COUNT_COLUMNS} FROM lane"
     " WHERE subscription_number = ANY($1)"
 )
 _BLOCKED: Final = (
@@ -137,7 +141,7 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     blocked_of = _by_lane((number, unpack_row(*columns)) for number, *columns in blocked)
     waiting_of = _by_lane((number, unpack_row(*columns)) for number, *columns in waiting)
     loaded = {}
-    for number, version, head, _, gaps, health, owner, *counts in lanes:
+    for number, version, head, _, gaps, health, owner, standing, *counts in lanes:
         rows, horizon = up_to_horizon(waiting_of[number], limits[number])
         loaded[number] = LaneRow(
             version=version,
@@ -147,15 +151,16 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
                 for sequence in opened[number]
                 if (number, sequence) in document_of
             ),
-            gaps=_decode_gaps(gaps),
+            gaps=decode_gaps(gaps),
             health=decode_health(health),
             rows=(*rows, *blocked_of[number]),
             horizon=horizon,
-            counts=RowCounts(*counts),
+            counts=unpack_counts(counts),
             unskipped=(number,) in unskipped,
             retries=tuple(retries[number]),
             replays=tuple(replays[number]),
             owner=owner,
+            now=unpack_now(standing),
         )
     return loaded
 

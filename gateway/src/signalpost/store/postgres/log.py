@@ -7,9 +7,9 @@ with which their bodies come to some MiB; the server adds these up, so that no m
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from signalpost.domain.event import Event, time_of
+from signalpost.domain.event import Event, EventType, time_of
 from signalpost.store.history_walk import name_of_caller
-from signalpost.store.log import LogPage, LogPart
+from signalpost.store.log import LatestOfTypes, LogPage, LogPart
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Row, Statement
@@ -48,6 +48,10 @@ _BACK: Final = (
     " - octet_length(body) AS bytes_before FROM (SELECT * FROM event WHERE tenant_id = $1 AND sequence >= $2"
     " AND sequence < $3 AND type & $4 <> 0 ORDER BY sequence DESC LIMIT $5) found) counted"
     f" WHERE bytes_before < {PAGE_BYTES} ORDER BY sequence DESC"
+)
+_LATEST: Final = (
+    "SELECT k.type, (SELECT sequence FROM event e WHERE e.tenant_id = $1 AND e.sequence > $2 AND e.type = k.type"
+    " ORDER BY sequence DESC LIMIT 1) FROM unnest($3) AS k (type)"
 )
 _EVENTS: Final = (
     f"SELECT {_COLUMNS} FROM (SELECT e.*, k.place,"
@@ -103,6 +107,17 @@ class PostgresLog:
 
     async def after(self, tenant_id: int, sequence: int, limit: int) -> LogPart:
         return await self._readers.run(tenant_id, steps_of(page(tenant_id, sequence, limit)))
+
+    async def latest(self, tenant_id: int, after: int) -> LatestOfTypes:
+        return await self._readers.run(tenant_id, steps_of(self._latest(tenant_id, after)))
+
+    async def _latest(self, tenant_id: int, after: int) -> LatestOfTypes:
+        ends, found = await ask(
+            Statement(_ENDS, (tenant_id,)), Statement(_LATEST, (tenant_id, after, numbers(EventType)))
+        )
+        of_types = {event_type: sequence for event_type, sequence in found if sequence is not None}
+        _, last, config_version = ends[0] if ends else (1, 0, 0)
+        return LatestOfTypes(after, last, config_version, of_types)
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         return [*map(_event, await self._readers.rows(tenant_id, _EVENTS, tenant_id, numbers(sequences)))]

@@ -3,14 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import apsw
-import msgspec
 
 from signalpost.commands.command import RequestedRetry
-from signalpost.domain.delivery.exception_row import RowCounts
+from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.subscription import Subscription
 from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
-from signalpost.store.packing.lanes import STANDING_COLUMNS, decode_health, pack_now, unpack_standing
+from signalpost.store.packing.lanes import (
+    STANDING_COLUMNS,
+    decode_gaps,
+    decode_health,
+    pack_now,
+    unpack_counts,
+    unpack_now,
+    unpack_standing,
+)
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite import record as recording
@@ -21,8 +28,6 @@ from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_re
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
-
-_decode_gaps = msgspec.json.Decoder(tuple[tuple[int, int], ...]).decode
 
 
 class SqliteLanes:
@@ -93,47 +98,51 @@ class SqliteLanes:
 
 
 def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-    known = retries(connection, [each.subscription.number for each in wanted])
+    numbers = [each.subscription.number for each in wanted]
+    asked, running = retries(connection, numbers), replays.running_of(connection, numbers)
+    found = rows(
+        connection,
+        f"SELECT subscription_number, version, head, open, gaps, health, owner, standing, {ROW_COUNT_COLUMNS} FROM lane"  # noqa: S608
+        " WHERE subscription_number IN (SELECT value FROM json_each(?))",
+        (list_numbers(numbers),),
+    )
+    wanted_of = {each.subscription.number: each for each in wanted}
     loaded: dict[int, LaneRow] = {}
-    for subscription, retries_loaded in wanted:
-        row = _lane(connection, subscription, retries_loaded, tuple(known.get(subscription.number, ())))
-        if row is not None:
-            loaded[subscription.number] = row
+    for number, version, head, packed, gaps, health, owner, standing, *counts in found:
+        subscription, retries_loaded = wanted_of[number]
+        kept = unpack_counts(counts)
+        exceptions, horizon = _exceptions(connection, number, retries_loaded, kept)
+        loaded[number] = LaneRow(
+            version=version,
+            head=head,
+            open=_with_documents(connection, subscription.tenant_id, unpack_sequences(packed)),
+            gaps=decode_gaps(gaps),
+            health=decode_health(health),
+            rows=exceptions,
+            horizon=horizon,
+            counts=kept,
+            unskipped=bool(kept.awaiting_retry or kept.blocked) and _is_unskipped(connection, subscription),
+            retries=tuple(asked.get(number, ())),
+            replays=tuple(running.get(number, ())),
+            owner=owner,
+            now=unpack_now(standing),
+        )
     return loaded
 
 
-def _lane(
-    connection: apsw.Connection, subscription: Subscription, retries_loaded: int, asked: tuple[RequestedRetry, ...]
-) -> LaneRow | None:
-    number = subscription.number
-    found = rows(
-        connection,
-        f"SELECT version, head, open, gaps, health, owner, {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ?",  # noqa: S608
-        (number,),
-    )
-    if not found:
-        return None
-    version, head, packed, gaps, health, owner, *counts = found[0]
+def _exceptions(
+    connection: apsw.Connection, number: int, retries_loaded: int, counts: RowCounts
+) -> tuple[tuple[Row, ...], int | None]:
+    """The rows of a lane that its object keeps, and their horizon. Most lanes have none, as their counts say."""
+    waiting, horizon = rows_awaiting_retry(connection, number, retries_loaded) if counts.awaiting_retry else ((), None)
+    if not counts.blocked:
+        return waiting, horizon
     blocked = rows(
         connection,
         f"SELECT {ROW_COLUMNS} FROM delivery WHERE subscription_number = ? AND state = {BLOCKED} ORDER BY sequence",  # noqa: S608
         (number,),
     )
-    waiting, horizon = rows_awaiting_retry(connection, number, retries_loaded)
-    return LaneRow(
-        version=version,
-        head=head,
-        open=_with_documents(connection, subscription.tenant_id, unpack_sequences(packed)),
-        gaps=_decode_gaps(gaps),
-        health=decode_health(health),
-        rows=(*waiting, *(unpack_row(*columns) for columns in blocked)),
-        horizon=horizon,
-        counts=RowCounts(*counts),
-        unskipped=_is_unskipped(connection, subscription),
-        retries=asked,
-        replays=replays.running(connection, number),
-        owner=owner,
-    )
+    return (*waiting, *(unpack_row(*columns) for columns in blocked)), horizon
 
 
 def _lowest_waiting(connection: apsw.Connection, number: int) -> int | None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import apsw
 
-from signalpost.domain.event import Event, time_of
+from signalpost.domain.event import Event, EventType, time_of
 from signalpost.store.history_walk import name_of_caller
-from signalpost.store.log import LogPage, LogPart
+from signalpost.store.log import LatestOfTypes, LogPage, LogPart
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading, reading_in_turns
@@ -30,6 +30,18 @@ class SqliteLog:
     @reading
     def after(self, connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> LogPart:
         return page(connection, tenant_id, sequence, limit)
+
+    @reading
+    def latest(self, connection: apsw.Connection, tenant_id: int, after: int) -> LatestOfTypes:
+        known = rows(connection, "SELECT last_sequence, config_version FROM tenant WHERE id = ?", (tenant_id,))
+        last, config_version = known[0] if known else (0, 0)
+        statement = (
+            "SELECT sequence FROM event INDEXED BY event_log WHERE tenant_id = ? AND sequence > ? AND type = ?"
+            " ORDER BY sequence DESC LIMIT 1"
+        )
+        found = {int(each): rows(connection, statement, (tenant_id, after, each)) for each in EventType}
+        of_types = {event_type: each[0][0] for event_type, each in found.items() if each}
+        return LatestOfTypes(after, last, config_version, of_types)
 
     @reading
     def events(self, connection: apsw.Connection, tenant_id: int, sequences: Sequence[int]) -> list[Event]:

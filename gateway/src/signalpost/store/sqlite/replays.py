@@ -143,6 +143,19 @@ def count_abandoned(
     write_ended(connection, [(number, Ended(failed=count)) for number, count in found])
 
 
+def running_of(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[Replay]]:
+    """The running replays of subscriptions, by their numbers, oldest first."""
+    statement = (
+        f"{_SELECT} INDEXED BY replay_running WHERE state = {RUNNING}"  # noqa: S608
+        " AND subscription_number IN (SELECT value FROM json_each(?)) ORDER BY number"
+    )
+    found: dict[int, list[Replay]] = {}
+    for columns in rows(connection, statement, (list_numbers(numbers),)):
+        replay = unpack_replay(columns, unpack_uuid)
+        found.setdefault(replay.subscription_number, []).append(replay)
+    return found
+
+
 def running(connection: apsw.Connection, subscription_number: int) -> tuple[Replay, ...]:
     """The running replays of a subscription, oldest first."""
     statement = (
