@@ -1,7 +1,10 @@
 """The second wall between tenants: what the database itself shows to a transaction, whatever a statement asks for."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,35 +20,126 @@ from signalpost_bench.postgres_server import SUPERUSER
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
 
+    Tables = list[tuple[str, str]]
+    Look = Callable[[Shop, psycopg.Connection[Any], Tables, int], Awaitable[None]]
+    Filled = Callable[[Look], None]
+
 TENANT = 1
 TABLES = (
-    "SELECT a.attrelid::regclass::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-    " WHERE a.attname = 'tenant_id' AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+    "SELECT c.relname, CASE c.relname WHEN 'tenant' THEN 'id' ELSE 'tenant_id' END FROM pg_class c"
+    " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+    " AND (c.relname = 'tenant' OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid"
+    " AND a.attname = 'tenant_id' AND NOT a.attisdropped)) ORDER BY 1"
 )
+"""Every table with rows of tenants, and its column that says whose they are."""
+COLUMNS = (
+    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0"
+    " AND attnotnull AND NOT attisdropped AND attidentity = '' AND NOT atthasdef"
+)
+A_VALUE = {
+    "bigint": "$2", "integer": "1", "smallint": "1", "boolean": "true", "text": "$3::text", "uuid": "$3::text::uuid",
+    "bytea": "convert_to($3::text, 'UTF8')", "bigint[]": "'{}'",
+}  # fmt: skip
+"""An expression for a column of each type, in which $2 is a moment and $3 a text that no other row has."""
+SHOWN_TO_ALL = {"api_key", "member"}
+"""Tables of which operators' rows are shown everywhere, because the history of documents names them."""
 
 
 def database_of(shop: "Shop", user: str = OWNER) -> str:
     return shop._implementation.url(shop.folder).replace(f"{OWNER}@", f"{user}@")
 
 
-def test_a_transaction_sees_the_tenants_that_it_names_and_none_where_it_names_none(
-    play: "Play", make: "type[Tools]"
-) -> None:
+def fill(connection: "psycopg.Connection[Any]", table: str, own: str, tenant: int, now: int) -> None:
+    """Give a tenant a row in a table, whatever columns that has."""
+    text = str(uuid4())
+    if table == "tenant":
+        return  # they are there
+    columns = connection.execute(COLUMNS.replace("$1", "%s").encode(), [table]).fetchall()
+    values = {name: A_VALUE[kind].replace("$2", "%(now)s").replace("$3", "%(text)s") for name, kind in columns}
+    values[own] = "%(tenant)s"
+    statement = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
+    connection.execute(statement.encode(), {"now": now + tenant, "text": text, "tenant": tenant})
+
+
+@pytest.fixture
+def filled(play: "Play") -> "Filled":
+    return partial(_filled, play)
+
+
+def _filled(play: "Play", look: "Look") -> None:
+    """Have `look` see a database in which two tenants have a row in every table that has rows of tenants."""
+
     async def scenario(shop: "Shop") -> None:
         other = await shop.add_tenant()
-        await shop.publish(make.create(1), make.create(2, tenant=other), make.subscribe(1))
-        count = Statement("SELECT count(*) FROM event")
-        async with await connect(database_of(shop)) as connection:
-            for tenants, seen in (([TENANT], 1), ([TENANT, other], 2), (EVERY_TENANT, 2), ([], 0)):
-                assert (await trip(connection, [limits(tenants, "5s"), count]))[1] == [(seen,)]
-            [tables] = await trip(connection, [Statement(TABLES)])
-            assert ("event",) in tables
-            for (table,) in (*tables, ("tenant",)):
-                # The connection is the one that has just seen everything, as behind a pooler.
-                [[(left,)]] = await trip(connection, [Statement(f"SELECT count(*) FROM {table}")])
-                assert left == 0, table
+        await shop.store.retention.prepare(shop.now, 1)  # the partitions of today
+        with psycopg.connect(database_of(shop, SUPERUSER), autocommit=True) as connection:
+            connection.execute("SET session_replication_role = replica")  # rows need not fit one another
+            tables = [(str(name), str(own)) for name, own in connection.execute(TABLES).fetchall()]
+            for table, own in tables:
+                for tenant in (TENANT, other):
+                    fill(connection, table, own, tenant, shop.now)
+            await look(shop, connection, tables, other)
 
     play(scenario)
+
+
+def test_every_table_with_rows_of_tenants_has_a_wall(filled: "Filled") -> None:
+    async def look(_: "Shop", connection: "psycopg.Connection[Any]", tables: "Tables", __: int) -> None:
+        assert len(tables) >= 20
+        for table, own in tables:
+            row = connection.execute(
+                "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = %s::regclass", [table]
+            ).fetchone()
+            assert row == (True, True), f"{table}: the wall does not stand, or not before its owner"
+            policies = connection.execute(
+                "SELECT policyname, permissive, cmd, roles, qual, coalesce(with_check, qual) FROM pg_policies"
+                " WHERE tablename = %s ORDER BY 1",
+                [table],
+            ).fetchall()
+            said = {name: (permissive, cmd, roles) for name, permissive, cmd, roles, *_ in policies}
+            wall = {"of_tenants": ("PERMISSIVE", "ALL", ["public"])}
+            assert said == (
+                {**wall, "of_operators": ("PERMISSIVE", "SELECT", ["public"])} if table in SHOWN_TO_ALL else wall
+            )
+            _, *of_tenants = policies[-1][3:]
+            for condition in of_tenants:
+                assert f"({own} = ANY" in condition
+                assert "signalpost.tenants" in condition
+                assert " OR " in condition
+
+    filled(look)
+
+
+def test_a_transaction_sees_the_tenants_that_it_names_and_none_where_it_names_none(filled: "Filled") -> None:
+    async def look(shop: "Shop", everything: "psycopg.Connection[Any]", tables: "Tables", other: int) -> None:
+        async with await connect(database_of(shop)) as connection:
+            for table, own in tables:
+                whose = f"SELECT DISTINCT {own} FROM {table} ORDER BY 1"
+                there = [row[0] for row in everything.execute(whose.encode())]
+                assert {TENANT, other} <= set(there), table
+                for tenants in ([TENANT], [other], [TENANT, other], EVERY_TENANT, []):
+                    seen = (await trip(connection, [limits(tenants, "5s"), Statement(whose)]))[1]
+                    meant = there if tenants is EVERY_TENANT else tenants
+                    assert [row[0] for row in seen] == meant, (table, tenants)
+                # The connection is the one that has just seen everything, as behind a pooler.
+                [left] = await trip(connection, [Statement(whose)])
+                assert left == [], table
+
+    filled(look)
+
+
+def test_no_row_of_another_tenant_can_be_changed_or_removed(filled: "Filled") -> None:
+    async def look(shop: "Shop", everything: "psycopg.Connection[Any]", tables: "Tables", other: int) -> None:
+        async with await connect(database_of(shop)) as connection:
+            for table, own in tables:
+                moving = Statement(f"UPDATE {table} SET {own} = {own} WHERE {own} = $1 RETURNING 1", (other,))
+                removing = Statement(f"DELETE FROM {table} WHERE {own} = $1 RETURNING 1", (other,))
+                for statement in (moving, removing):
+                    assert (await trip(connection, [limits([TENANT], "5s"), statement]))[1] == [], table
+                count = f"SELECT count(*) FROM {table} WHERE {own} = {other}"
+                assert everything.execute(count.encode()).fetchone() != (0,), table
+
+    filled(look)
 
 
 def test_no_row_of_another_tenant_can_be_written(play: "Play", make: "type[Tools]") -> None:
