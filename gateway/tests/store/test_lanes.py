@@ -181,6 +181,35 @@ def test_abandoning_fails_what_waits_and_spares_what_is_written_with_it(
     play(scenario)
 
 
+def test_a_shorter_delay_moves_what_waits_untried_and_nothing_else(
+    play: "Play", make: "type[Tools]", row: RowOf
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription, other = await shop.subscribe(1), await shop.subscribe(2)
+        await shop.fill(9)
+        untried = [row(number, due=DUE + number, failed_attempts=0) for number in (1, 2, 3)]
+        by_hand = row(4, due=0, failed_attempts=0, resume_at=DUE)
+        rest = [row(5), row(6, failed_attempts=0, run=1), row(7, State.BLOCKED, failed_attempts=0)]
+        await shop.record(make.flush(subscription, 0, 9, rows=[*untried, by_hand, *rest], delay=60))
+        await shop.record(make.flush(other, 0, 9, rows=untried, delay=60))
+        written = row(3, due=DUE - 7, failed_attempts=0)
+        flush = make.flush(subscription, 1, 9, rows=[written], delay=40, hurried_by=20, refill=1)
+        flushed = (await shop.record(flush))[subscription.number]
+        assert (flushed.awaiting_retry, flushed.horizon) == ((by_hand._replace(resume_at=DUE - 20),), 1)
+        lane = await shop.lane(subscription)
+        assert lane.delay == 40
+        assert set(lane.rows) == {
+            row(1, due=DUE - 19, failed_attempts=0),
+            row(2, due=DUE - 18, failed_attempts=0),
+            written,
+            by_hand._replace(resume_at=DUE - 20),
+            *rest,
+        }
+        assert set((await shop.lane(other)).rows) == {*untried}
+
+    play(scenario)
+
+
 def test_attempts_are_kept_and_read_in_their_order(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         subscription, other = await shop.subscribe(1), await shop.subscribe(2)

@@ -101,6 +101,11 @@ class Subscription(Struct, frozen=True, kw_only=True):
         return names_of(self.filters[-1][1])
 
     @property
+    def delay(self) -> int:
+        """How many seconds after its event a delivery is sent at the earliest."""
+        return 0 if self.after is None else self.after.seconds
+
+    @property
     def attempts(self) -> int:
         """How many attempts an event gets before it is given up (C16)."""
         return len(self.retry_delays) + 1

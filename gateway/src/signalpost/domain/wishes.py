@@ -29,7 +29,7 @@ class Wishes:
         Several if a condition cannot be read."""
         after = subscription.after
         self._filters = subscription.filters
-        self._delay = 0 if after is None else after.seconds * SECOND
+        self._delay = subscription.delay * SECOND
         self._when = _condition(subscription.when)
         self._still = None if after is None else _condition(after.condition)
         self.latest_wins = latest_wins

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import AttemptRow, Behind, DeliveryStatus, DeliveryView, ReadDelivery
 from signalpost.store.delivery_queries import DeliveryQueries, RowState
 from signalpost.store.log import LogRow
@@ -107,7 +108,7 @@ def _view(
         subscription_id=lane.subscription.id,
         entry=entry,
         status=status,
-        due=lane.due(status, 0 if row is None else row.due),
+        due=lane.due(status, 0 if row is None else _due(lane, entry, row)),
         attempts=0 if row is None else row.failed_attempts,
         max_attempts=0 if row is None else row.max_attempts,
         last_attempt=last_attempt,
@@ -121,6 +122,13 @@ def _view(
         certificate_ends=lane.certificate_ends,
         lost=lane.lost,
     )
+
+
+def _due(lane: RecordedLane, entry: LogRow, row: RowState) -> int:
+    """When the next attempt is due. A delay that became longer is waited for once the time of the shorter one has
+    come."""
+    delayed_until = entry.at + lane.subscription.delay * SECOND if lane.subscription.delay else 0
+    return max(row.due, delayed_until) if row.due and not row.failed_attempts else row.due
 
 
 async def _held_up_by(

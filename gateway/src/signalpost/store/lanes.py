@@ -67,6 +67,8 @@ class LaneRow(Struct, frozen=True):
     """From this due time on, rows that await a retry are only in the store; None if there are no such rows."""
     counts: RowCounts = RowCounts()
     """How many exception rows the lane has, those that its object does not keep in memory included."""
+    delay: int = 0
+    """The longest delay, in seconds, that rows which wait untried may have been put off by."""
     unskipped: bool = False
     """Whether something up to the subscription's `skip_to` is in its first run and waits."""
     retries: tuple[RequestedRetry, ...] = ()
@@ -106,6 +108,8 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
     health: EndpointHealth
     rows: dict[int, Row | None]
     abandoned_to: int
+    delay: int = 0
+    hurried_by: int = 0
     attempts: Sequence[AttemptRow]
     retries_done: tuple[int, ...]
     made: Mapping[str, Mapping[str, str]] = {}

@@ -682,3 +682,46 @@ def test_a_replay_brings_no_more_while_a_new_event_waits_behind_it() -> None:
     given.settle(replayed, DELIVERED, 4)
     assert has_room(given)
     assert sent(given) == [3]
+
+
+# --- A shorter delay --------------------------------------------------------------------------------------------------
+
+
+def test_a_shorter_delay_moves_what_is_in_memory_only_in_rows_and_only_in_the_store() -> None:
+    given = lane("a", "b", "c", bounds=Bounds(retries_kept=1))
+    for sequence in (1, 2, 3):
+        delivery = send(given)
+        assert delivery.sequence == sequence
+        given.settle(delivery, Verdict(DeliveryInput.WAIT, due=1_000 + sequence), 4)
+    assert [*given.retry_queue] == [1]
+    assert given.retry_queue.horizon == 1_002
+    given.hurry(900)
+    changes = given.changes()
+    assert changes.hurried_by == 900
+    assert {sequence: row.due for sequence, row in changes.rows.items() if row} == {1: 101, 2: 102, 3: 103}
+    assert given.retry_queue.next_due == 101
+    assert given.retry_queue.horizon == 102
+
+
+def test_an_answer_from_before_a_shorter_delay_is_taken_as_it_will_be() -> None:
+    given = Lane(9, strict=False, bounds=Bounds())
+    given.restore([], [awaiting(1, "a", due=1_000, failed_attempts=0)], 1_001)
+    given.changes()
+    given.hurry(900)
+    given.refill([awaiting(2, "b", due=1_001, failed_attempts=0), awaiting(3, "c", due=1_001)], 1_002)
+    assert {sequence: each.due for sequence, each in given.retry_queue.items()} == {1: 100, 2: 101}
+    assert given.retry_queue.horizon == 102, "what failed is due later, and comes with another refill"
+    assert given.retry_by_hand(4, "d", awaiting(4, "d", due=2_000, failed_attempts=0), 4, now=50)
+    assert given.retry_queue[4].resume_at == 1_100
+
+
+def test_nothing_is_taken_in_while_what_should_have_gone_before_it_is_in_the_store_alone() -> None:
+    """C17"""
+    given = Lane(9, strict=False, bounds=Bounds())
+    given.restore([], [awaiting(1, "a", due=1_000, failed_attempts=0)], 1_001)
+    assert not given.may_overtake(500)
+    given.hurry(900)
+    assert given.may_overtake(500)
+    given.changes()
+    given.refill([awaiting(2, "b", due=101, failed_attempts=0)], None)
+    assert not given.may_overtake(500)

@@ -156,9 +156,30 @@ class Delivery(Struct, eq=False, gc=False):
         return self.resume_at is not None or (self.run > 0 and self.max_attempts == BY_HAND_ATTEMPTS)
 
     @property
+    def is_delayed(self) -> bool:
+        """Whether its next attempt is its first, and waits for the delay of its subscription, if that has one: nobody
+        asked for it to be made now."""
+        return is_untried(self.run, self.failed_attempts) and (self.due > AT_ONCE or not self.is_retry)
+
+    def hurry(self, by: int) -> None:
+        """Be due so many µs earlier."""
+        self.due, self.resume_at = earlier(self.due, self.resume_at, by)
+
+    @property
     def is_retry(self) -> bool:
         """Whether it has an exception row; otherwise its sequence is in the lane's `open` list."""
         return self.max_attempts > 0
+
+
+def is_untried(run: int, failed_attempts: int) -> bool:
+    """Whether a delivery that waits has no attempt behind it that counts: it waits for the delay of its subscription,
+    for a vendor that wants fewer calls, or for what a person asked for."""
+    return run == 0 and failed_attempts == 0
+
+
+def earlier(due: int, resume_at: int | None, by: int) -> tuple[int, int | None]:
+    """When a delivery is due, and when its own schedule goes on, so many µs earlier."""
+    return max(AT_ONCE, due - by), None if resume_at is None else resume_at - by
 
 
 class Verdict(Struct, frozen=True):

@@ -2,7 +2,15 @@
 
 from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import STORED_AS, TRANSITIONS, Delivery, DeliveryInput, State
+from signalpost.domain.delivery.delivery import (
+    STORED_AS,
+    TRANSITIONS,
+    Delivery,
+    DeliveryInput,
+    State,
+    earlier,
+    is_untried,
+)
 
 
 class Row(NamedTuple):
@@ -21,6 +29,18 @@ class Row(NamedTuple):
     def after(self, given: DeliveryInput) -> "Row":
         """The row of a delivery that is not in memory, after an input."""
         return self._replace(state=STORED_AS[TRANSITIONS[self.state][given]])
+
+    @property
+    def waits_untried(self) -> bool:
+        """Whether it waits, and no attempt that counts is behind it."""
+        return self.state is State.AWAITING_RETRY and is_untried(self.run, self.failed_attempts)
+
+    def hurried(self, by: int) -> "Row":
+        """The row once the delay of its subscription is so many µs shorter: due earlier, if it waits for that."""
+        if not by or not self.waits_untried:
+            return self
+        due, resume_at = earlier(self.due, self.resume_at, by)
+        return self._replace(due=due, resume_at=resume_at)
 
     def delivery(self) -> Delivery:
         """The delivery that this is the row of, in memory again."""

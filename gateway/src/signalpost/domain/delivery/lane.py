@@ -49,6 +49,8 @@ class Lane:
         self._unrecorded = Unrecorded()
         self.changed = False
         """Whether there is something to record."""
+        self._untried_left = False
+        """Whether deliveries that no attempt was made of may be in the store alone."""
 
     @property
     def is_idle(self) -> bool:
@@ -69,6 +71,12 @@ class Lane:
             and exceptions < bounds.max_exceptions
             and not (self.strict and self.retry_queue.horizon is not None)
         )
+
+    def may_overtake(self, now: int) -> bool:
+        """Whether what is taken in might go before an earlier event of its document that should have been sent by now,
+        and that only the store has: the delay of the subscription was removed or shortened."""
+        horizon = self.retry_queue.horizon
+        return self._untried_left and horizon is not None and horizon <= now
 
     def skip(self, sequence: int) -> None:
         """Pass over the events up to a sequence. The subscription wants none of them, so all are settled
@@ -207,10 +215,13 @@ class Lane:
     def refill(self, rows: Iterable[Row], horizon: int | None) -> None:
         """Take up rows of the store that await a retry, read after every earlier change of this lane was recorded. Rows
         that are due from `horizon` on were left in the store; None if these are all."""
-        self.retry_queue.horizon = horizon
-        for row in rows:
+        hurried_by = self._unrecorded.hurried_by  # since the rows were read
+        self.retry_queue.horizon = None if horizon is None else horizon - hurried_by
+        self._untried_left = self._untried_left and horizon is not None
+        for row in (each.hurried(hurried_by) for each in rows):
             known = row.sequence in self.retry_queue or row.sequence in self._unrecorded.rows
-            if not known and row.sequence > self._unrecorded.abandoned_to:
+            is_left = known or self.retry_queue.is_left_to_store(row.due)
+            if not is_left and row.sequence > self._unrecorded.abandoned_to:
                 self._restore_retry(row)
         for row in self._retries_in_rows_alone():
             if not self.retry_queue.is_left_to_store(row.due):
@@ -220,6 +231,13 @@ class Lane:
         """Deliveries that failed since the last record and are due beyond the horizon: they are not in memory, and not
         in the store yet."""
         return [row for row in self._unrecorded.retries() if row.sequence not in self.retry_queue]
+
+    def hurry(self, by: int) -> None:
+        """The delay of the subscription is so many µs shorter: what waits for it is due earlier."""
+        self.changed = True
+        self._unrecorded.hurry(by)
+        self.retry_queue.hurry(by)
+        self._untried_left = True
 
     def retry_by_hand(self, sequence: int, document_id: str, row: Row | None, attempts: int, now: int) -> bool:
         """Make one more attempt now, because a person asked for it. `row` is the delivery's row as of the last record,
@@ -317,6 +335,7 @@ class Lane:
         """Go on where the lane was according to the store. `open_` has pairs of sequence and document, `rows` those
         that are blocked or (up to the horizon) await a retry."""
         self.retry_queue.horizon = horizon
+        self._untried_left = any(row.waits_untried for row in rows)
         for sequence, document_id in sorted(open_):
             self._open(self._document(document_id), Delivery(sequence, document_id), DeliveryInput.TAKE)
         for row in sorted(rows):

@@ -21,6 +21,8 @@ class Changes(NamedTuple):
     rows: dict[int, Row | None]
     abandoned_to: int
     """Rows up to here that await a retry or are blocked become failed ones, before `rows` are written; 0 for none."""
+    hurried_by: int
+    """Rows that wait and are untried become due so many µs earlier, before `rows` are written."""
     ended: dict[int, Ended]
     """How deliveries of replays ended, by the replays' numbers; without those that only `abandoned_to` ends."""
 
@@ -32,6 +34,8 @@ class Unrecorded:
         self.rows: dict[int, Row | None] = {}
         """Exception rows that changed, by sequence; None for those that are to be removed."""
         self.abandoned_to = 0
+        """See `Changes`."""
+        self.hurried_by = 0
         """See `Changes`."""
         self._ended: dict[int, Ended] = {}
 
@@ -50,10 +54,17 @@ class Unrecorded:
         is given up here, so that it ends once, whatever follows."""
         if sequence in self.rows:
             return self.rows[sequence]
+        if recorded is not None:
+            recorded = recorded.hurried(self.hurried_by)
         if recorded is not None and sequence <= self.abandoned_to and recorded.state is not State.FAILED:
             self.note_end(recorded.replay, FAILED)
             self.rows[sequence] = recorded = recorded.after(DeliveryInput.GIVE_UP)
         return recorded
+
+    def hurry(self, by: int) -> None:
+        """Have every row that waits and is untried due so many µs earlier, here and in the store."""
+        self.hurried_by += by
+        self.rows = {sequence: None if row is None else row.hurried(by) for sequence, row in self.rows.items()}
 
     def retries(self) -> Iterator[Row]:
         """The changed rows that await a retry."""
@@ -61,7 +72,7 @@ class Unrecorded:
 
     def take(self, head: int, open_: tuple[int, ...], gaps: tuple[tuple[int, int], ...]) -> Changes:
         """Everything since the last call, with the lane's row as it is now."""
-        changes = Changes(head, open_, gaps, self.rows, self.abandoned_to, self._ended)
+        changes = Changes(head, open_, gaps, self.rows, self.abandoned_to, self.hurried_by, self._ended)
         self.rows, self._ended = {}, {}
-        self.abandoned_to = 0
+        self.abandoned_to = self.hurried_by = 0
         return changes

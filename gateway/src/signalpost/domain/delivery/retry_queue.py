@@ -7,7 +7,7 @@ them. Without a horizon all are here.
 from heapq import heapify, heappop, heappush, nsmallest
 from typing import NamedTuple
 
-from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, DeliveryInput, State
+from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, DeliveryInput, State, is_untried
 
 
 class _Oldest(NamedTuple):
@@ -95,15 +95,27 @@ class RetryQueue(dict[int, Delivery]):
         """Whether one that is due then need not be here."""
         return self.horizon is not None and due >= self.horizon
 
+    def hurry(self, by: int) -> None:
+        """Have everything that is untried due so many µs earlier, be it here or only in the store."""
+        for delivery in self.values():
+            if is_untried(delivery.run, delivery.failed_attempts):
+                delivery.hurry(by)
+        self._leave_to_store(None if self.horizon is None else self.horizon - by)
+
     def narrow(self) -> None:
         """Where there are twice as many as are kept: leave those that are due last to the store."""
         if len(self) <= 2 * self._kept:
             return
+        waiting = [d.due for d in self.values() if d.state is State.AWAITING_RETRY]
+        self._leave_to_store(nsmallest(self._kept, waiting)[-1] + 1)
+
+    def _leave_to_store(self, horizon: int | None) -> None:
+        """Keep only those here that are due before a new horizon."""
+        self.horizon = horizon
         waiting = [(d.due, s) for s, d in self.items() if d.state is State.AWAITING_RETRY]
-        self.horizon = nsmallest(self._kept, waiting)[-1][0] + 1
         for due, sequence in waiting:
-            if due >= self.horizon:
+            if self.is_left_to_store(due):
                 del self[sequence]
         self._oldest = None
-        self._due = [(due, sequence) for due, sequence in waiting if due < self.horizon]
+        self._due = [(due, sequence) for due, sequence in waiting if not self.is_left_to_store(due)]
         heapify(self._due)

@@ -186,18 +186,20 @@ class Dispatcher:
 
     def _turn(self, worker: LaneWorker, now: int) -> None:
         worker.lane.make_due_ready(now)
-        may_take_more = self._take_in(worker)
+        may_take_more = self._take_in(worker, now)
         if self._send_some(worker, now):
             if may_take_more:
                 self.give_turn(worker)
             self._wake_for_retries(worker, now)
 
-    def _take_in(self, worker: LaneWorker) -> bool:
+    def _take_in(self, worker: LaneWorker, now: int) -> bool:
         """Read on in the log: as far as there is room, from the cache, for one turn's worth. Returns whether more could
         be taken in at once."""
         lane, tenant_id = worker.lane, worker.subscription.tenant_id
         if worker.progress is not BEHIND:
             worker.skip_unwanted(self._log.seen.get(tenant_id, 0))
+            return False
+        if lane.may_overtake(now):
             return False
         last = self._log.end.get(tenant_id, 0)
         before, end = lane.head, lane.head + MAX_TAKEN
@@ -261,6 +263,8 @@ class Dispatcher:
         self._on_end(worker.subscription.tenant_id, page.last)
         if page.floor > worker.lane.head + 1:
             self._skip_removed(worker, page.floor - 1)
+        if worker.lane.may_overtake(self._clock.steady()):
+            return
         for event in page.events:
             if worker.lane.has_room:
                 why = worker.pass_by(event)
@@ -324,7 +328,7 @@ class Dispatcher:
             self._skip(worker, delivery, ERASED)
             return
         if (wishes := worker.wishes) is not None:
-            due = 0 if delivery.is_retry else wishes.delayed_until(event)
+            due = wishes.delayed_until(event) if delivery.is_delayed else 0
             if due > self._clock.steady():
                 self._put_off(worker, delivery, due)
                 return

@@ -155,6 +155,7 @@ class LaneWorker(LaneStates):
         self.written_down = row.now
         self.recorded_head = row.head
         self.recorded_counts = row.counts
+        self._delay = row.delay
         self.health = row.health
         self.lane = Lane(row.head, strict=self.subscription.ordering == "strict", bounds=self._bounds)
         self.lane.gaps = list(row.gaps)
@@ -168,8 +169,16 @@ class LaneWorker(LaneStates):
         self._probe = None
         self.unrecorded = 0
         self.wake()
+        self._follow_delay()
         if self._skip_is_due(row):
             self.lane.abandon(self.subscription.skip_to)
+
+    def _follow_delay(self) -> None:
+        """Let what waits for the subscription's delay wait for what that is now. Only a shorter one moves it: what is
+        due too early is put off again when its time comes."""
+        before, self._delay = self._delay, self.subscription.delay
+        if self._delay < before:
+            self.lane.hurry((before - self._delay) * SECOND)
 
     def _skip_is_due(self, row: LaneRow) -> bool:
         """Whether the backlog should be skipped, but a crash came before that was recorded."""
@@ -229,6 +238,7 @@ class LaneWorker(LaneStates):
             self._probe = None  # one that is in flight says nothing of the endpoint since
             if self.gate is not None:
                 self.gate.try_again()
+        self._follow_delay()
         if subscription.skipped_at != before.skipped_at:
             self.lane.abandon(subscription.skip_to)
 
@@ -391,6 +401,8 @@ class LaneWorker(LaneStates):
             health=self.health,
             rows=changes.rows,
             abandoned_to=changes.abandoned_to,
+            delay=self._delay,
+            hurried_by=changes.hurried_by,
             attempts=attempts,
             made={} if self._made is None else self._made.changes(),
             retries_done=tuple(retries_done),

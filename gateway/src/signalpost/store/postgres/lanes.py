@@ -30,8 +30,8 @@ from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 
 T = TypeVar("T")
 _LANES: Final = (
-    f"SELECT subscription_number, version, head, open, gaps, health, owner, standing, {ROW_COUNT_COLUMNS} FROM lane"
-    " WHERE subscription_number = ANY($1)"
+    "SELECT subscription_number, version, head, open, gaps, health, delay, owner, standing,"
+    f" {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ANY($1)"
 )
 _BLOCKED: Final = (
     f"SELECT subscription_number, {ROW_COLUMNS} FROM delivery WHERE subscription_number = ANY($1)"
@@ -141,7 +141,7 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     blocked_of = _by_lane((number, unpack_row(*columns)) for number, *columns in blocked)
     waiting_of = _by_lane((number, unpack_row(*columns)) for number, *columns in waiting)
     loaded = {}
-    for number, version, head, _, gaps, health, owner, standing, *counts in lanes:
+    for number, version, head, _, gaps, health, delay, owner, standing, *counts in lanes:
         rows, horizon = up_to_horizon(waiting_of[number], limits[number])
         loaded[number] = LaneRow(
             version=version,
@@ -156,6 +156,7 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
             rows=(*rows, *blocked_of[number]),
             horizon=horizon,
             counts=unpack_counts(counts),
+            delay=delay,
             unskipped=(number,) in unskipped,
             retries=tuple(retries[number]),
             replays=tuple(replays[number]),

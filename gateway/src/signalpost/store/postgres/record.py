@@ -51,13 +51,19 @@ _FORMER: Final = (
 )
 _MOVE_ON: Final = (
     "UPDATE lane l SET version = l.version + 1, head = k.head, open = k.open, gaps = k.gaps, health = k.health,"
-    " awaiting_retry = k.awaiting_retry, blocked = k.blocked, failed = k.failed"
-    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
-    " AS k (number, head, open, gaps, health, awaiting_retry, blocked, failed) WHERE l.subscription_number = k.number"
+    " delay = k.delay, awaiting_retry = k.awaiting_retry, blocked = k.blocked, failed = k.failed"
+    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    " AS k (number, head, open, gaps, health, delay, awaiting_retry, blocked, failed)"
+    " WHERE l.subscription_number = k.number"
 )
 _ABANDON: Final = (
     f"UPDATE delivery d SET state = {State.FAILED:d} FROM unnest($1, $2) AS k (number, up_to)"
     f" WHERE d.subscription_number = k.number AND d.state IN {_WAITING} AND d.sequence <= k.up_to"
+)
+_HURRY: Final = (
+    "UPDATE delivery d SET due = greatest(0, d.due - k.hurried_by), resume_at = d.resume_at - k.hurried_by"
+    " FROM unnest($1, $2) AS k (number, hurried_by) WHERE d.subscription_number = k.number"
+    f" AND d.state = {State.AWAITING_RETRY:d} AND d.run = 0 AND d.charged = 0"
 )
 _COUNT_ABANDONED: Final = (
     "UPDATE replay r SET failed = r.failed + found.count FROM (SELECT d.replay, count(*) AS count"
@@ -213,6 +219,7 @@ def _move_on(ours: Sequence[LaneFlush], counts: Mapping[int, RowCounts]) -> list
         blobs(pack_sequences(flush.open) for flush in ours),
         blobs(_encode(flush.gaps) for flush in ours),
         blobs(_encode(flush.health) for flush in ours),
+        numbers(flush.delay for flush in ours),
         *map(numbers, of_each),
     )
     return [Statement(_MOVE_ON, columns)]
@@ -222,6 +229,7 @@ def _deliveries(ours: Sequence[LaneFlush]) -> list[Statement]:
     changed = [(flush, sequence, row) for flush in ours for sequence, row in flush.rows.items()]
     return [
         *_abandoning([flush for flush in ours if flush.abandoned_to]),
+        *_of(_HURRY, [(flush.subscription_number, flush.hurried_by) for flush in ours if flush.hurried_by]),
         *_of(_DELETE, [(flush.subscription_number, sequence) for flush, sequence, row in changed if row is None]),
         *tables.DELIVERY.insert(
             ((flush.tenant_id, flush.subscription_number, *row) for flush, _, row in changed if row is not None),

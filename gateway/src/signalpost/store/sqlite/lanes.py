@@ -102,13 +102,13 @@ def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int,
     asked, running = retries(connection, numbers), replays.running_of(connection, numbers)
     found = rows(
         connection,
-        f"SELECT subscription_number, version, head, open, gaps, health, owner, standing, {ROW_COUNT_COLUMNS} FROM lane"  # noqa: S608
-        " WHERE subscription_number IN (SELECT value FROM json_each(?))",
+        "SELECT subscription_number, version, head, open, gaps, health, delay, owner, standing,"  # noqa: S608
+        f" {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number IN (SELECT value FROM json_each(?))",
         (list_numbers(numbers),),
     )
     wanted_of = {each.subscription.number: each for each in wanted}
     loaded: dict[int, LaneRow] = {}
-    for number, version, head, packed, gaps, health, owner, standing, *counts in found:
+    for number, version, head, packed, gaps, health, delay, owner, standing, *counts in found:
         subscription, retries_loaded = wanted_of[number]
         kept = unpack_counts(counts)
         exceptions, horizon = _exceptions(connection, number, retries_loaded, kept)
@@ -121,6 +121,7 @@ def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int,
             rows=exceptions,
             horizon=horizon,
             counts=kept,
+            delay=delay,
             unskipped=bool(kept.awaiting_retry or kept.blocked) and _is_unskipped(connection, subscription),
             retries=tuple(asked.get(number, ())),
             replays=tuple(running.get(number, ())),

@@ -17,7 +17,7 @@ from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import at_once
-from signalpost.store.sqlite.states import FAILED, WAITING
+from signalpost.store.sqlite.states import AWAITING_RETRY, FAILED, WAITING
 
 _encode = msgspec.json.Encoder().encode
 
@@ -89,7 +89,7 @@ def _counts_of_unmoved(
 def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush], counts: Mapping[int, RowCounts]) -> None:
     write_many(
         connection,
-        "UPDATE lane SET version = version + 1, head = ?, open = ?, gaps = ?, health = ?,"
+        "UPDATE lane SET version = version + 1, head = ?, open = ?, gaps = ?, health = ?, delay = ?,"
         " awaiting_retry = ?, blocked = ?, failed = ? WHERE subscription_number = ?",
         [
             (
@@ -97,6 +97,7 @@ def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush], counts: 
                 pack_sequences(flush.open),
                 _encode(flush.gaps),
                 _encode(flush.health),
+                flush.delay,
                 *counts[flush.subscription_number],
                 flush.subscription_number,
             )
@@ -116,6 +117,12 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
         f"UPDATE delivery SET state = {FAILED}"  # noqa: S608
         f" WHERE subscription_number = ? AND sequence <= ? AND state IN {WAITING}",
         [(flush.subscription_number, flush.abandoned_to) for flush in abandoning],
+    )
+    write_many(
+        connection,
+        "UPDATE delivery SET due = max(0, due - ?1), resume_at = resume_at - ?1"  # noqa: S608
+        f" WHERE subscription_number = ?2 AND state = {AWAITING_RETRY} AND run = 0 AND charged = 0",
+        [(flush.hurried_by, flush.subscription_number) for flush in flushes if flush.hurried_by],
     )
     changes.update(row_counts.changes_by_rows(connection, flushes))
     changed = [(flush, sequence, row) for flush in flushes for sequence, row in flush.rows.items()]
