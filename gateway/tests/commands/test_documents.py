@@ -127,6 +127,17 @@ def test_a_patch_that_changes_nothing_makes_no_event(body: dict[str, Any]) -> No
     assert desk.types == [EventType.CREATED]
 
 
+@pytest.mark.parametrize(("was", "now"), [(1, True), (True, 1), (1, 1.0), (0.0, -0.0)])
+def test_a_fact_that_is_written_otherwise_is_another_and_its_event_keeps_what_it_was(was: Any, now: Any) -> None:
+    desk = Desk()
+    desk.create({**NEW, "additionalFacts": {"seats": was}})
+    desk.patch({"additionalFacts": {"seats": now}})
+    assert desk.types == [EventType.CREATED, EventType.UPDATED]
+    assert repr(json.loads(desk.batch.events[1].before)) == repr({"additionalFacts": {"seats": was}})
+    desk.put({**SNAPSHOT, "additionalFacts": {"seats": was}})
+    assert repr(json.loads(desk.batch.events[2].before)["additionalFacts"]) == repr({"seats": now})
+
+
 def test_deleting_answers_204_and_the_event_carries_the_last_attributes_with_status_other() -> None:
     """C6"""
     desk = Desk()

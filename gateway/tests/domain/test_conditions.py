@@ -173,6 +173,19 @@ def test_what_stays_as_it_was_did_not_change() -> None:
     assert why_not(leaf("before.status", "is", "executed"), to=renamed) is None
 
 
+@pytest.mark.parametrize(("was", "now"), [(1, True), (False, 0), (1, 1.0), (0.0, -0.0), ("1", 1), (None, 0)])
+def test_values_that_are_written_otherwise_in_json_are_others(was: Any, now: Any) -> None:
+    changed = subject(additional_facts={"seats": now}, before={"additionalFacts": {"seats": was}})
+    for field in ('document.additionalFacts["seats"]', "document.additionalFacts"):
+        assert why_not(leaf(field, "changed", True), to=changed) is None
+        assert why_not(leaf(field, "changed", False), to=changed) is not None
+
+
+def test_facts_in_another_order_are_the_same() -> None:
+    sorted_anew = subject(additional_facts={"a": 1, "b": 2}, before={"additionalFacts": {"b": 2, "a": 1}})
+    assert why_not(leaf("document.additionalFacts", "changed", False), to=sorted_anew) is None
+
+
 def test_a_document_changes_to_what_it_is_created_with() -> None:
     created = subject("documentCreated", status="executed")
     assert why_not(EXECUTED, to=created) is None

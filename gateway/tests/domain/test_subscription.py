@@ -286,6 +286,17 @@ def test_a_patch_that_changes_nothing_leaves_the_etag() -> None:
     assert dict(answer.headers)["etag"] == dict(created.headers)["etag"] == '"1"'
 
 
+@pytest.mark.parametrize(("was", "now"), [(1, True), (True, 1), (1, 1.0)])
+def test_a_patch_that_writes_a_value_otherwise_is_a_change(was: Any, now: Any) -> None:
+    desk = Desk()
+    desk.create()
+    for value in (was, now):
+        desk.patch({"when": {"field": "document.additionalFacts.seats", "is": value}})
+    assert desk.found.when is not None
+    assert repr(desk.found.when["is"]) == repr(now)
+    assert desk.found.version == 3
+
+
 def test_if_match() -> None:
     desk = Desk()
     desk.create()

@@ -28,6 +28,7 @@ from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
+from signalpost.domain.values import is_same
 
 
 class ConnectionCreated(Struct, frozen=True):
@@ -119,10 +120,10 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
             detail = "Another call changed it at the same time: repeat yours."
             raise PreconditionFailed("precondition_failed", detail)
         changed = found if self.name is UNSET else replace(found, name=self.name)
-        if self.config is not UNSET and self.config != found.config:
+        if self.config is not UNSET and not is_same(self.config, found.config):
             state: State = "needs_consent" if self.needs_consent and found.granted is None else "ready"
             changed = replace(changed, config=self.config, state=state, reason=None, held_until=None)
-        if changed == found:
+        if is_same(changed, found):
             return Decision(result=ConnectionChanged(found))
         changed = _moved_on(changed, stamp.at)
         moved = tuple(

@@ -27,6 +27,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.values import is_same
 from signalpost.domain.wishes import why_not_again
 
 
@@ -202,7 +203,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         if changes.get("headers", found.headers) != found.headers:
             changes["headers_since"] = stamp.at
         patched = replace(found, **changes)
-        if patched == found:
+        if is_same(patched, found):
             return Decision(result=SubscriptionChanged(found))
         patched = _moved_on(patched, stamp.at)
         return Decision(result=SubscriptionChanged(patched), subscriptions=(patched,))

@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.domain.names import Name, Reader, Subject
-from signalpost.domain.values import is_empty, shown
+from signalpost.domain.values import is_empty, is_same, shown
 
 Holds: TypeAlias = Callable[[Any], bool]
 _MAX_NAMED: Final = 3
@@ -119,7 +119,7 @@ class Change(Struct, frozen=True):
 
     def _why_unmet(self, subject: Subject) -> str | None:
         value, former = self.name.read(subject), self.was(subject)
-        if value == former or (is_empty(value) and is_empty(former)):
+        if is_same(value, former) or (is_empty(value) and is_empty(former)):
             return f"{self.name.text} did not change; it is {shown(value)}."
         if self.holds_to is not None and not self.holds_to(value):
             return f"{self.name.text} changed to {_end(value)}, not to {self.to_text}."

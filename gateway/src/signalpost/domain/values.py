@@ -9,12 +9,23 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+import msgspec
+
 from signalpost.domain.names import shortened
 from signalpost.domain.timestamps import normalise_date_or_timestamp, parse_timestamp
 
 _NUMBER = re.compile(r"\s*([+-]?[0-9]{1,18}(?:\.[0-9]{1,12})?)\s*", re.ASCII)
 DAY_CHARACTERS: Final = 10
+_encode = msgspec.json.Encoder(order="sorted").encode
 _MAX_MOMENT_CHARACTERS: Final = 40
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two values are the same in JSON. There 1 is neither true nor 1.0, which are equal to Python; the order of
+    an object's members does not matter."""
+    if one is other:
+        return True
+    return bool(one == other) and (type(one) is type(other) is str or _encode(one) == _encode(other))
 
 
 def is_empty(value: Any) -> bool:

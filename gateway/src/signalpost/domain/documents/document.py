@@ -17,6 +17,7 @@ from signalpost.domain.documents.version import MAX_ANOTHERS_PART, Number, read_
 from signalpost.domain.documents.workflow import Status, Workflow
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.fields import DateOrTimestamp, Timestamp, Uuid
+from signalpost.domain.values import is_same
 
 MAX_DOCUMENT_BYTES = 1_000_000
 """Room for the envelope within the 1 MiB of C13. The limits on the fields alone do not guarantee it: control
@@ -155,12 +156,13 @@ def former_values(before: Document, after: Document) -> bytes:
     """The attributes that a document had otherwise, as a JSON object with their former values; empty where there are
     none."""
     pairs = zip(_NAMES.values(), astuple(before), astuple(after), strict=True)
-    return _former({name: was for name, was, now in pairs if was != now})
+    return _former({name: was for name, was, now in pairs if not is_same(was, now)})
 
 
 def overwritten(before: Document, changes: Mapping[str, Any]) -> bytes:
     """The `former_values` of a document of which nothing but these attributes can have changed."""
-    return _former({_NAMES[name]: was for name, now in changes.items() if (was := getattr(before, name)) != now})
+    were = ((name, getattr(before, name), now) for name, now in changes.items())
+    return _former({_NAMES[name]: was for name, was, now in were if not is_same(was, now)})
 
 
 def _former(values: dict[str, Any]) -> bytes:

@@ -23,6 +23,7 @@ from signalpost.domain.errors import Invalid
 from signalpost.domain.secrets import Secrets
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.values import is_same
 from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
 from signalpost.engine.connectors.token_endpoints import TokenEndpoints
 from signalpost.engine.connectors.tokens import Tokens, TurnTaking
@@ -100,7 +101,7 @@ class OpenConnection:
         """Go on with the connection as it was committed."""
         before, self.connection = self.connection, connection
         self.is_mending = False
-        if connection.config != before.config:
+        if not is_same(connection.config, before.config):
             self._take_up(connection)
             self.wake()
         else:
