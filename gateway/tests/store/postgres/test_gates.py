@@ -6,12 +6,12 @@ waits for a lock, the other node goes on. What has to hold is what clients are p
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from gateway.tests.postgres import OWNER
+from gateway.tests.store.postgres.gates import Gate, Walk, orders
 
 from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.store.fleet import NodeRole
@@ -29,35 +29,6 @@ TENANT = 1
 LOCK: Final = "FOR NO KEY UPDATE"
 GATED: Final = (LOCK, "FROM document", "FROM delivery", "UPDATE tenant", "UPDATE lane", "INSERT INTO event", "COMMIT")
 """What a statement has in it before which there is a gate."""
-
-
-def orders(steps: int) -> Iterator[tuple[bool, ...]]:
-    """Every order of so many steps of each of two nodes; True is a step of the first."""
-    for chosen in combinations(range(2 * steps), steps):
-        yield tuple(place in chosen for place in range(2 * steps))
-
-
-class Gate:
-    """Where one node waits before each statement, until it is let through."""
-
-    def __init__(self) -> None:
-        self._is_open = asyncio.Event()
-        self.is_there = asyncio.Event()
-        """The node waits."""
-        self.is_free = False
-        """The node waits no more."""
-        self.process = 0
-        """The server's process to which the node's connection belongs."""
-
-    async def pass_through(self) -> None:
-        if not self.is_free:
-            self.is_there.set()
-            await self._is_open.wait()
-            self._is_open.clear()
-
-    def open(self) -> None:
-        self.is_there.clear()
-        self._is_open.set()
 
 
 class Gated(CommitConnection):
@@ -96,37 +67,6 @@ async def gate_of(shop: "Shop", *, reads_first: bool = False) -> Gate:
     return gate
 
 
-class Walk:
-    """Goes through the orders of two tasks, each behind its gate."""
-
-    def __init__(self, watcher: "psycopg.AsyncConnection[tuple[int]]", gates: tuple[Gate, Gate]) -> None:
-        self._watcher = watcher
-        self._gates = gates
-
-    async def go(self, order: Sequence[bool], tasks: "tuple[asyncio.Task[object], asyncio.Task[object]]") -> None:
-        for gate in self._gates:
-            gate.is_free = False
-        for is_first in order:
-            gate, task = self._gates[not is_first], tasks[not is_first]
-            await self._until_it_waits(gate, task)
-            gate.open()
-        for gate in self._gates:
-            gate.is_free = True
-            gate.open()
-        await asyncio.gather(*tasks)
-
-    async def _until_it_waits(self, gate: Gate, task: "asyncio.Task[object]") -> None:
-        """Wait until the node waits at its gate, is done, or waits for a lock of the other one. Whether the other one
-        waits says nothing of this one, which may be on its way to the gate."""
-        while not gate.is_there.is_set() and not task.done():
-            await asyncio.sleep(0.001)
-            blocked = await self._watcher.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = %s", (gate.process,)
-            )
-            if (await blocked.fetchone() or (0,))[0]:
-                return
-
-
 async def broken_orders(shop: "Shop", make: "type[Tools]", steps: int, *, reads_first: bool = False) -> int:
     """How many orders of two batches that change one document break a promise."""
     other = await shop.another()
@@ -139,7 +79,7 @@ async def broken_orders(shop: "Shop", make: "type[Tools]", steps: int, *, reads_
     broken = 0
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as watcher:
         walk = Walk(watcher, gates)
-        for number, order in enumerate(orders(steps), 1):
+        for number, order in enumerate(orders(steps, steps), 1):
             version = frozenset({f'"{number}"'})
             key = IdempotencyKey(1, f"k{number}", b"hash")
             batches: list[list[Command[Any]]] = [
