@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
+from gateway.tests.patience import PATIENCE
 
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -27,6 +28,7 @@ ANSWERS = {
     "large": b"x" * 1023 + "é".encode() + b"y" * 5000,
     "binary": BINARY,
     "empty": b"",
+    "held": b"",
     "signature": b'{"error":"invalid signature"}',
 }
 
@@ -39,6 +41,8 @@ class Endpoint(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.received: list[dict[str, str]] = []
+        self.may_answer = Event()
+        """Requests to paths with `held` wait for this."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -51,6 +55,8 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["content-length"]))
         _, status, body = self.path.split("/")
         self.server.received.append(dict(self.headers.items()))
+        if body == "held":
+            self.server.may_answer.wait(PATIENCE)
         self.send_response(int(status))
         self.send_header("content-length", str(len(ANSWERS[body])))
         self.end_headers()
@@ -409,6 +415,25 @@ def test_a_delivery_says_who_had_it_sent_now(world: "World", subscribe: Subscrib
     first, second = (each["startedAt"] for each in found["attempts"])
     assert asked["by"] == "Ann"
     assert first < asked["at"] < second
+
+
+def test_a_retry_during_an_attempt_that_succeeds_sends_nothing_more_and_the_delivery_says_so(
+    world: "World", subscribe: Subscribe, endpoint: Endpoint
+) -> None:
+    """C16"""
+    subscription = subscribe("/200/held")
+    world.create_document()
+    (pending,) = world.wait_until(lambda: deliveries(world, subscription))
+    path = f"{subscription}/deliveries/{pending['eventId']}"
+    world.wait_until(lambda: world.get(path).ok()["cause"]["code"] == "sending")
+    assert world.send("POST", f"{path}/retry").status == 202
+    endpoint.may_answer.set()
+    found = once(world, subscription, "delivered")
+    [asked] = found["retriesAsked"]
+    assert asked["deliveredMeanwhile"]
+    world.create_document()
+    world.wait_until(lambda: len(deliveries(world, subscription, "?status=delivered")) == 2)
+    assert len(world.get(path).ok()["attempts"]) == 1
 
 
 def test_a_retry_of_one_that_waits_keeps_its_schedule(world: "World", subscribe: Subscribe) -> None:

@@ -135,7 +135,8 @@ def get(
         cut=("detail or answer",),
     )  # fmt: skip
     for each in asked:
-        say(f"{each['by']} asked at {without_fractions(each['at'])} to have it sent now.")
+        but = " The attempt under way succeeded, so nothing more was sent." if each["deliveredMeanwhile"] else ""
+        say(f"{each['by']} asked at {without_fractions(each['at'])} to have it sent now.{but}")
 
 
 def _behind(waiting: dict[str, Any] | None) -> dict[str, str]:

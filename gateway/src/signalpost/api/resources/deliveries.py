@@ -395,8 +395,10 @@ ROUTES = (
         idempotent=True,
         replies={
             202: Reply(
-                "One more attempt is made now. If it fails, scheduled retries still take place. An event that the "
-                "subscription's condition does not want, as it is now, is refused (409 `not_wanted`)."
+                "One more attempt is made now. If it fails, scheduled retries still take place. While an attempt is "
+                "under way, it is made if that fails; if that succeeds, nothing more is sent, and the delivery says so "
+                "(`retriesAsked`). An event that the subscription's condition does not want, as it is now, is refused "
+                "(409 `not_wanted`)."
             )
         },
         errors=(NotFound, Conflict),

@@ -12,7 +12,7 @@ from signalpost.api.routing.queries import MAX_IN_CURSOR
 from signalpost.api.routing.shapes.deliveries import RetryAsked
 from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import SECOND, parse_timestamp
 from signalpost.store.audit import AuditFilter
 from signalpost.store.deliveries import AttemptRow, ReadDelivery
 
@@ -49,18 +49,30 @@ async def retries_asked(context: RequestContext, found: Subscription, delivery: 
     )
     told = [_decode(entry.content) for entry in reversed(page.entries)]
     return [
-        RetryAsked(at=each.at, by=each.actor.name)
+        RetryAsked(
+            at=each.at,
+            by=each.actor.name,
+            delivered_meanwhile=was_delivered_meanwhile(delivery.attempts, parse_timestamp(each.at)),
+        )
         for each in told
         if each.action == RetryDelivery.audited_as and each.changes["sequence"].new == delivery.view.entry.sequence
     ]
 
 
+def was_delivered_meanwhile(attempts: Sequence[AttemptRow], at: int) -> bool:
+    """Whether an attempt that was under way at a moment succeeded and is the last: what somebody asked for then was not
+    needed any more."""
+    last = attempts[-1] if attempts else None
+    return last is not None and last.failure is None and last.started_at <= at <= last.started_at + last.elapsed_us
+
+
 def may_be_by_hand(delivery: ReadDelivery, delays: Sequence[int]) -> bool:
     """Whether somebody may have asked for an attempt, so that the audit is worth a look: one is still to be made, began
-    another run, does not count, or came before its time."""
+    another run, does not count, came before its time, or succeeded, maybe while somebody asked for one more."""
     attempts = delivery.attempts
     return (
         delivery.view.retry_asked
+        or any(each.failure is None for each in attempts[-1:])
         or any(each.run > 0 or not each.counted for each in attempts)
         or any(_is_early(later, before, delays) for before, later in pairwise(attempts))
     )

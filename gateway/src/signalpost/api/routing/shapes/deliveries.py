@@ -123,6 +123,9 @@ class RetryAsked(Shape, frozen=True):
 
     at: Timestamp
     by: Annotated[str, Meta(description="Name of whoever asked for it.")]
+    delivered_meanwhile: Annotated[
+        bool, Meta(description="Whether the attempt that was under way then succeeded, so that nothing more was sent.")
+    ]
 
 
 class WaitingBehind(Shape, frozen=True):
