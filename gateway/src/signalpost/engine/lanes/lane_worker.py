@@ -327,6 +327,14 @@ class LaneWorker(LaneStates):
             else:
                 self.retries |= {retry.number: retry for retry in held}
 
+    def take_retry(self, retry: RequestedRetry) -> None:
+        """Take up a retry by hand. If an attempt is in flight, it waits for the end of that from now on: the lane acts
+        on the others after its next record, when this one may be over."""
+        if self.lane.is_in_flight(retry.sequence, retry.document_id):
+            self._retries_held.setdefault(retry.sequence, []).append(retry)
+        else:
+            self.retries[retry.number] = retry
+
     def act_on_retry(self, retry: RequestedRetry, row: Row | None, now: int) -> None:
         """Act on a retry by hand, now or once the attempt in flight has ended. `row` as for `Lane.retry_by_hand`."""
         del self.retries[retry.number]
@@ -376,7 +384,9 @@ class LaneWorker(LaneStates):
             return False
         held = {retry.number for retries in self._retries_held.values() for retry in retries}
         known = held.union(self.retries, self.retries_done)
-        self.retries |= {retry.number: retry for retry in inbox.retries if retry.number not in known}
+        for retry in inbox.retries:
+            if retry.number not in known:
+                self.take_retry(retry)
         self.replay_feeder.take_inbox(inbox.replays)
         return True
 

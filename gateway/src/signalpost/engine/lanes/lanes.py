@@ -270,7 +270,7 @@ class Lanes:
         for retry in retries:
             worker = self._awake(retry.subscription_number)
             if worker is not None:
-                worker.retries[retry.number] = retry
+                worker.take_retry(retry)
                 self._recorder.changed(worker)
 
     def _take_replays(self, replays: Iterable[Replay]) -> None:
