@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -29,8 +30,10 @@ from signalpost.engine.connectors.open_connection import OpenConnection, Surroun
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.wire import VendorTransport
 from signalpost.engine.lanes.carriers import Made
+from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import SystemClock
 from signalpost.runtime.garbage_collector import collect_rarely
+from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.runtime.tasks import Tasks
 
 DELIVERIES = 3_000
@@ -78,7 +81,9 @@ async def main() -> float:
         CONNECTION,
         Surroundings(kinds, line, clock, random.Random(1), unused, unused, unused, unused),  # noqa: S311 - no secret
     )
-    parts = CourierParts(kinds, cast(Any, SimpleNamespace(log=None)), line, clock, Tasks(), unused, unused, unused)
+    store = cast(Any, SimpleNamespace(log=None))
+    subjects = Subjects(ThreadPoolExecutor(1), RestingTurns())
+    parts = CourierParts(kinds, store, subjects, line, clock, Tasks(), unused, unused, unused)
     courier = Courier(SUBSCRIPTION, Passage(connection, SUBSCRIPTION, None), Made(cast(Any, NothingMade()), 1), parts)
     left, ended = iter(range(1, DELIVERIES + 1)), asyncio.Semaphore(0)
 

@@ -1,6 +1,7 @@
 """The states of a lane at work: the tables have no dead ends, and the worker moves by them alone."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 
 import pytest
@@ -11,9 +12,12 @@ from signalpost.domain.subscription import Subscription
 from signalpost.engine.lanes.carriers import Carrier, Made
 from signalpost.engine.lanes.lane_state import HOLDS, PROGRESS, RECORDING, TURNS, Hold, Progress, Recording, Turn
 from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.subjects import Subjects
+from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.store.lanes import EndpointHealth, LaneFlushed, LaneRow
 
 Table = Mapping[IntEnum, Mapping[IntEnum, IntEnum]]
+SUBJECTS = Subjects(ThreadPoolExecutor(1), RestingTurns())
 ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=EndpointHealth(), rows=(), horizon=None)
 
 
@@ -71,7 +75,7 @@ def worker() -> LaneWorker:
         headers={},
     )
     slots = EndpointSlots(DEFAULTS, tenant_slots(DEFAULTS.tenant, process_slots(DEFAULTS)))
-    return LaneWorker(subscription, ROW, slots, BOUNDS, NoGates(), lambda _worker: None)
+    return LaneWorker(subscription, ROW, slots, BOUNDS, NoGates(), SUBJECTS, lambda _worker: None)
 
 
 def test_a_lane_is_queued_once_however_often_it_asks(worker: LaneWorker) -> None:

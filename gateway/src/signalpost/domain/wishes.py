@@ -16,6 +16,7 @@ from signalpost.domain.conditions import Condition
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
+from signalpost.domain.names import Subject
 from signalpost.domain.subject import no_longer_sent, not_sent, subject_of
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
@@ -39,17 +40,14 @@ class Wishes:
         """Whether `why_not` looks at the event."""
         return self._when is not None
 
-    def why_not(self, event: Event) -> str | None:
+    def why_not(self, subject: Subject) -> str | None:
         """A sentence why `when` does not want an event; None if it does."""
-        why = None if self._when is None else self._when.why_not(subject_of(event))
+        why = None if self._when is None else self._when.why_not(subject)
         return None if why is None else not_sent(why)
 
-    def why_no_longer(self, event: Event, newest: Event | None) -> str | None:
-        """A sentence why a delayed event is not wanted any more, given its document's newest event that is kept; None
-        if it is."""
-        if self._still is None:
-            return None
-        why = self._still.why_not(subject_of(event if newest is None or is_erased(newest) else newest))
+    def why_no_longer(self, newest: Subject) -> str | None:
+        """A sentence why a delayed event is not wanted any more, given its document's newest event; None if it is."""
+        why = None if self._still is None else self._still.why_not(newest)
         return None if why is None else no_longer_sent(why)
 
     def delayed_until(self, event: Event) -> int:
@@ -69,13 +67,12 @@ class Wishes:
         """Whether a later event of the document takes the place of a delivery."""
         return self.latest_wins and delivery.is_retry
 
-    def takes_its_place(self, later: Event, now: int) -> bool:
-        """Whether a later event of a document is wanted and may be sent by now: then an earlier one need not be."""
+    def may_take_its_place(self, later: Event, now: int) -> bool:
+        """Whether a later event may be sent by now: if `when` wants it too, an earlier one need not be."""
         return (
             bool(later.type & wanted(self._filters, later.sequence))
             and self.delayed_until(later) <= now
             and not is_erased(later)
-            and self.why_not(later) is None
         )
 
 
@@ -96,7 +93,14 @@ def why_not_again(subscription: Subscription, event: Event, newest: Event | None
     if is_erased(event):
         return not_sent(ERASED)
     wishes = wishes_of(subscription)
-    return None if wishes is None else wishes.why_not(event) or wishes.why_no_longer(event, newest)
+    if wishes is None:
+        return None
+    return wishes.why_not(subject_of(event)) or wishes.why_no_longer(subject_of(newest_kept(event, newest)))
+
+
+def newest_kept(event: Event, newest: Event | None) -> Event:
+    """The event that `after.if` is asked of: the document's newest, or this one if that is gone."""
+    return event if newest is None or is_erased(newest) else newest
 
 
 def _condition(value: Mapping[str, Any] | None) -> Condition | None:

@@ -5,6 +5,7 @@ Clock, randomness, transport and store are passed in, so the same code runs in a
 """
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
 from math import ceil, inf
@@ -35,6 +36,7 @@ from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
+from signalpost.engine.lanes.subjects import Subjects
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
 from signalpost.engine.maintenance.key_uses import KeyUses
@@ -47,6 +49,7 @@ from signalpost.engine.settings import EngineSettings
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.store.fleet import Beat
@@ -84,6 +87,8 @@ class Engine:
         self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
+        self._conditions = ThreadPoolExecutor(1, "conditions")
+        self._subjects = Subjects(self._conditions, RestingTurns(host.cpu))
         self._tests = 0
         """Test deliveries that are in flight."""
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
@@ -99,6 +104,7 @@ class Engine:
             clock,
             random,
             self.turns,
+            self._subjects,
             may_start=lambda: self._lease.holds,
         )
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
@@ -145,6 +151,7 @@ class Engine:
             self.counts,
             self.revisions,
             self.turns,
+            self._subjects,
         )
 
     async def start(self) -> None:
@@ -210,6 +217,7 @@ class Engine:
         self._tasks.cancel()
         self._lane_owner.stop()
         await self.lanes.close(grace)
+        self._conditions.shutdown(wait=False)
         self._follower.stop()
         with suppress(SignalpostError):  # others find it dead a little later
             await self._fleet.leave()

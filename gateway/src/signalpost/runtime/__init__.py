@@ -6,6 +6,7 @@ of an import) is done in slices, at most one in each round of the loop (`loop_tu
 - on SQLite, one that writes (groups of jobs, one commit each), one that copies the WAL back, and two that read
 - on PostgreSQL, one with an event loop of its own (`loop_thread.py`) that reads
 - one for the free disk space, one for bodies that are large or malformed, one for hashes of passwords
+- one for large events, of which conditions are asked there
 - one for pages and overviews that take long to render
 - four for files
 - one for each host name that is being looked up

@@ -29,6 +29,7 @@ from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.delivery.replay import MAX_SUBSCRIPTIONS, ReplayChoice, ReplayOfManyRequest, ReplayRequest
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.portal_link import MAX_REPLAYED, Capability
+from signalpost.domain.subject import subject_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
 from signalpost.domain.wishes import wishes_of
@@ -149,7 +150,7 @@ async def _counted(
     for _ in range(MAX_PARTS_ASKED):
         part = await store.part(found, first, last, choice)
         await context.turn()
-        here = sum(wishes.why_not(event) is not None for event in part.events.values())
+        here = sum(wishes.why_not(subject_of(event)) is not None for event in part.events.values())
         counted, unmet = counted + len(part.candidates) - here, unmet + here
         if part.cursor < first or part.cursor >= last:
             return counted, False, unmet

@@ -37,6 +37,7 @@ from signalpost.engine.connectors.token_endpoints import Issued, TokenRefused, U
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.carriers import Carrier, Gate, GatedLane, Made, WebhookCarrier
+from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.loop_turns import LoopTurns
@@ -80,6 +81,7 @@ class Connectors:
         clock: Clock,
         random: Random,
         turns: LoopTurns,
+        subjects: Subjects,
         may_start: Callable[[], bool],
     ) -> None:
         """`turns` are those for long work on the event loop; `may_start` says whether this node may start attempts."""
@@ -107,6 +109,7 @@ class Connectors:
         self._parts = CourierParts(
             destinations,
             store,
+            subjects,
             self.transport,
             clock,
             self._attempts,

@@ -46,7 +46,7 @@ from signalpost.domain.errors import Invalid, SignalpostError
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.domain.secrets import Secrets, without_secrets
-from signalpost.domain.subject import subject_of, texts_of
+from signalpost.domain.subject import texts_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
@@ -54,6 +54,7 @@ from signalpost.engine.connectors.open_connection import OpenConnection, Opened
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.carriers import Made
+from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
@@ -83,6 +84,7 @@ class CourierParts(Struct, frozen=True):
 
     destinations: Destinations
     store: Store
+    subjects: Subjects
     transport: VendorTransport
     clock: Clock
     tasks: Tasks
@@ -168,7 +170,7 @@ class Courier:
     async def _attempt(self, event: Event, delivery: Delivery) -> Outcome | None:
         """Everything from the event to its outcome; None if it may not be sent any more. Raises KindFailed, Impossible,
         Invalid."""
-        subject = subject_of(event, await self._made.find(event.document_id))
+        subject = replace(await self._parts.subjects.of(event), made=await self._made.find(event.document_id))
         if (opened := self.gate.opened) is None:
             return Outcome(failure=Failure.UNAUTHORISED, detail=self.gate.trouble or "")
         try:

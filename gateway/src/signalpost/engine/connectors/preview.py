@@ -22,7 +22,7 @@ from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subject import not_sent, subject_of
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.template_filters import TemplateError
-from signalpost.domain.wishes import Wishes
+from signalpost.domain.wishes import Wishes, newest_kept
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.wire import Impossible, request_of
 
@@ -71,13 +71,13 @@ def preview(
     if is_erased(past.event):
         return Preview(wanted=False, why=not_sent(ERASED), waits=waits, request=None)
     wishes = Wishes(subscription, latest_wins=False)
-    if (why := wishes.why_not(past.event) or wishes.why_no_longer(past.event, past.newest)) is not None:
+    subject, newest = subject_of(past.event, past.made), subject_of(newest_kept(past.event, past.newest))
+    if (why := wishes.why_not(subject) or wishes.why_no_longer(newest)) is not None:
         return Preview(wanted=False, why=why, waits=waits, request=None)
     if subscription.kind == WEBHOOK:
         return Preview(wanted=True, why=None, waits=waits, request=_of_webhook(subscription, past.event))
     assert connection is not None
     holds = destinations.read_connection(connection.kind, connection.config)
-    subject = subject_of(past.event, past.made)
     secrets = Secrets(secrets_in(holds))
     try:
         calls = _prepared(destinations, subscription, connection, holds, subject)

@@ -8,7 +8,8 @@ lane with more to do goes to the end of the queue (`domain/delivery/turns.py`). 
 
 When an attempt has ended, its slot is freed, `outcomes.py` handles its outcome, and the lane gets its next turn.
 
-Work is counted in units of some 2 µs. Nothing here is durable: the recorder writes the results.
+Work is counted in units of some 2 µs, and what takes longer than it is counted for, by time: conditions may be about
+kilobytes. Nothing here is durable: the recorder writes the results.
 """
 
 import asyncio
@@ -26,13 +27,16 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.engine.lanes.lane_states import BEHIND, NOT_HELD, WAITING_FOR_SLOT
 from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.large_events import LargeEvents
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.still_wanted import StillWanted
+from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
+from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.store.log import LogPart
 from signalpost.store.store import Store
 
@@ -40,8 +44,12 @@ MAX_UNRECORDED = 10_000
 """How many attempts of all lanes may have ended without being recorded; beyond that none is started."""
 MAX_SLICE_COST = 1_024
 """How many units of work a slice may take before the loop gets to its sockets."""
+UNIT = 2
+"""How many µs a unit of work takes."""
 MAX_TURN_COST = 256
 """How many units one turn may spend on sending; its last send may go beyond them."""
+MAX_TURN_TIME = UNIT * MAX_TURN_COST
+"""After how many µs a turn asks no more conditions."""
 MAX_TAKEN = 256
 """How many entries of the log one turn may take in, a unit each."""
 REQUEST_COST = 16
@@ -69,6 +77,8 @@ class Dispatcher:
         limits: Limits,
         owner: OwningNode,
         outcomes: Outcomes,
+        subjects: Subjects,
+        turns: LoopTurns,
         on_end: Callable[[int, int], None],
         on_change: Callable[[LaneWorker], None],
     ) -> None:
@@ -76,7 +86,8 @@ class Dispatcher:
         something to record."""
         self._log = log_cache
         self._reader = LogReader(store, log_cache, owner.check_config, self._on_page, self._on_event)
-        self._still_wanted = StillWanted(store.log, clock, self._on_answer)
+        self._large_events = LargeEvents(subjects, turns, self._on_judged)
+        self._still_wanted = StillWanted(store.log, subjects, clock, self._on_answer)
         self._owner = owner
         self._on_end = on_end
         self._clock = clock
@@ -136,6 +147,7 @@ class Dispatcher:
         """Start no more attempts."""
         self._stopped = True
         self._reader.stop()
+        self._large_events.stop()
         self._still_wanted.stop()
 
     # --- Turns --------------------------------------------------------------------------------------------------------
@@ -159,13 +171,13 @@ class Dispatcher:
         if not self._owner.may_start():
             return  # whoever lets them start again says so
         self._spent = 0
-        now = self._clock.steady()
+        began = now = self._clock.steady()
         self._give_freed_slots()
         # A lane that is queued during this slice waits for the next: the loop must get to its sockets in between.
         for _ in range(self._turns.ready):
-            if self._spent >= MAX_SLICE_COST or not self._may_start():
+            if self._spent >= MAX_SLICE_COST or now - began >= MAX_SLICE_COST * UNIT or not self._may_start():
                 break
-            self._next_turn(now)
+            now = self._next_turn(now)
         self._schedule()
 
     def _give_freed_slots(self) -> None:
@@ -173,7 +185,8 @@ class Dispatcher:
             worker.note_freed_slot()
         self._freed = 0
 
-    def _next_turn(self, now: int) -> None:
+    def _next_turn(self, now: int) -> int:
+        """Give a lane its turn now. Returns when it has ended."""
         worker = self._turns.next()
         worker.begin_turn()
         spent_before = self._spent
@@ -182,7 +195,9 @@ class Dispatcher:
         if worker.turn is not WAITING_FOR_SLOT:
             self._freed += 1  # the slot that it may have been given, or one that it left to others
         self._spent += 1
-        self._turns.charge(worker.subscription.tenant_id, self._spent - spent_before)
+        ended = self._clock.steady()
+        self._turns.charge(worker.subscription.tenant_id, max(self._spent - spent_before, (ended - now) // UNIT))
+        return ended
 
     def _turn(self, worker: LaneWorker, now: int) -> None:
         worker.lane.make_due_ready(now)
@@ -203,17 +218,23 @@ class Dispatcher:
             return False
         last = self._log.end.get(tenant_id, 0)
         before, end = lane.head, lane.head + MAX_TAKEN
+        ends_at = None if worker.wishes is None else self._clock.steady() + MAX_TURN_TIME
         while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room:
             event = self._log.get(tenant_id, sequence)
             if event is None:
                 if len(lane.open) <= PAGE_WANTED_BELOW:
                     self._reader.want_page(worker)
                 break
+            if worker.is_to_be_judged(event):
+                self._large_events.ask(worker, event)
+                break
             why = worker.pass_by(event)
             if why is not None:
                 self._note_unwanted(worker, event, why)
                 if worker.unrecorded >= MAX_SKIPPED_AT_ONCE:
                     break
+            if ends_at is not None and self._clock.steady() >= ends_at:
+                end = lane.head
         self._spent += lane.head - before
         if lane.head - worker.recorded_head > MAX_SKIPPED_UNRECORDED:
             self._on_change(worker)
@@ -263,13 +284,27 @@ class Dispatcher:
         self._on_end(worker.subscription.tenant_id, page.last)
         if page.floor > worker.lane.head + 1:
             self._skip_removed(worker, page.floor - 1)
-        if worker.lane.may_overtake(self._clock.steady()):
+        now = self._clock.steady()
+        if worker.lane.may_overtake(now):
             return
+        ends_at = now + MAX_TURN_TIME
         for event in page.events:
-            if worker.lane.has_room:
-                why = worker.pass_by(event)
-                if why is not None:
-                    self._note_unwanted(worker, event, why)
+            if not worker.lane.has_room or (worker.wishes is not None and self._clock.steady() >= ends_at):
+                break
+            if worker.is_to_be_judged(event):
+                self._large_events.ask(worker, event)
+                break
+            why = worker.pass_by(event)
+            if why is not None:
+                self._note_unwanted(worker, event, why)
+
+    def _on_judged(self, worker: LaneWorker, event: Event | None, why: str | None) -> None:
+        """The condition of a lane was asked about a large event that follows its head."""
+        self.give_turn(worker)
+        if event is None or worker.lane.may_overtake(self._clock.steady()):
+            return
+        if worker.pass_judged(event, why) is not None:
+            self._note_unwanted(worker, event, why or "")
 
     def _note_unwanted(self, worker: LaneWorker, event: Event, why: str) -> None:
         self._spent += CONDITION_COST

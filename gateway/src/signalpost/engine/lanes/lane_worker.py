@@ -40,6 +40,7 @@ from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
 from signalpost.engine.lanes.lane_states import CAUGHT_UP, CLEAN, IDLE, NOT_HELD, LaneStates
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.resting_lanes import NOTHING, RestingLane, is_well
+from signalpost.engine.lanes.subjects import Subjects, is_large
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.fleet import LaneInbox
 from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
@@ -58,12 +59,14 @@ class LaneWorker(LaneStates):
         slots: EndpointSlots,
         bounds: Bounds,
         carriers: Carriers,
+        subjects: Subjects,
         on_gate: "Callable[[LaneWorker], None]",
     ) -> None:
         """`on_gate` is told that the lane may send what its gate held back."""
         super().__init__()
         self._bounds = bounds
         self._carriers = carriers
+        self._subjects = subjects
         self._on_gate = on_gate
         self.subscription = subscription
         self.wishes = self._read_wishes()
@@ -252,12 +255,34 @@ class LaneWorker(LaneStates):
         elif is_erased(event):
             self.lane.skip(event.sequence)
             return not_sent(ERASED)
-        elif self.wishes is None or (why := self.wishes.why_not(event)) is None:
+        elif self.wishes is None or not self.wishes.asks_event:
+            self.lane.take(event.sequence, event.document_id)
+        else:
+            return self.pass_judged(event, self.why_not(event))
+        return None
+
+    def why_not(self, event: Event) -> str | None:
+        """A sentence why the subscription's condition does not want an event; None if it does."""
+        return None if self.wishes is None else self.wishes.why_not(self._subjects.at_once(event))
+
+    def is_to_be_judged(self, event: Event) -> bool:
+        """Whether the event after the lane's head is so large that its condition is asked off the event loop."""
+        wishes = self.wishes
+        return (
+            wishes is not None
+            and is_large(event)
+            and wishes.asks_event
+            and bool(event.type & wanted(self.subscription.filters, event.sequence))
+            and not is_erased(event)
+        )
+
+    def pass_judged(self, event: Event, why: str | None) -> str | None:
+        """Take in the event after the lane's head if its condition wants it. `why` says why it does not."""
+        if why is None:
             self.lane.take(event.sequence, event.document_id)
         else:
             self.lane.skip(event.sequence)
-            return why
-        return None
+        return why
 
     def forget_made(self, document_id: str) -> None:
         """Forget what was made for a document, because it was erased."""

@@ -35,6 +35,7 @@ from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.resting_lanes import RestingLanes, at_rest, certificate_ends_soon
 from signalpost.engine.lanes.stats_writer import StatsWriter
+from signalpost.engine.lanes.subjects import Subjects
 from signalpost.engine.revisions import Revisions, Topic
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
@@ -71,6 +72,7 @@ class Lanes:
         counts: Counts,
         revisions: Revisions,
         turns: LoopTurns,
+        subjects: Subjects,
     ) -> None:
         """`revisions` are told what lanes did and how far logs go; `turns` are those for long work on the event
         loop."""
@@ -80,6 +82,7 @@ class Lanes:
         self._carriers = carriers
         self._tasks = Tasks()
         self._log = LogCache(settings.cache_bytes)
+        self._subjects = subjects
         self._workers = LaneWorkers()
         self._resting = RestingLanes()
         self._rest_after = settings.rest_after
@@ -95,7 +98,16 @@ class Lanes:
         self.departures = Departures(store, carriers, self._workers, self._resting, self._awake, self.record)
         self._outcomes = outcomes
         self._dispatcher = Dispatcher(
-            self._log, store, clock, settings.limits, owner, outcomes, self.hear_end, self._recorder.changed
+            self._log,
+            store,
+            clock,
+            settings.limits,
+            owner,
+            outcomes,
+            subjects,
+            turns,
+            self.hear_end,
+            self._recorder.changed,
         )
 
     # --- Life cycle ---------------------------------------------------------------------------------------------------
@@ -109,6 +121,7 @@ class Lanes:
     def begin(self, tenants: Iterable[Tenant]) -> None:
         """Take up where the logs of tenants end. No lane is here yet."""
         self._log.forget()
+        self._subjects.forget()
         for tenant in tenants:
             self._log.end[tenant.id] = self._log.seen[tenant.id] = tenant.last_sequence
         self._paused_tenants.clear()
@@ -135,6 +148,7 @@ class Lanes:
         """Let lanes see erased events as the store has them: as shells. What they still have to record of these events
         says nothing of the document."""
         self._log.erase(erasure)
+        self._subjects.forget()
         if erasure.document_id is not None:
             for worker in self._workers.of_tenant(erasure.tenant_id):
                 worker.forget_made(erasure.document_id)
@@ -248,7 +262,9 @@ class Lanes:
 
     def _new_worker(self, subscription: Subscription, row: LaneRow) -> LaneWorker:
         slots = self._dispatcher.slots_for(subscription.tenant_id)
-        worker = LaneWorker(subscription, row, slots, self._bounds, self._carriers, self._dispatcher.give_turn)
+        worker = LaneWorker(
+            subscription, row, slots, self._bounds, self._carriers, self._subjects, self._dispatcher.give_turn
+        )
         worker.tenant_is_paused = subscription.tenant_id in self._paused_tenants
         self._workers.add(worker)
         return worker

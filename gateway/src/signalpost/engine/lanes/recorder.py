@@ -132,7 +132,7 @@ class Recorder:
                 self.changed(worker)  # a replay that waited for this may have room now
         if flush.feed is not None and flushed.fed is not None:
             worker.replay_feeder.queue(
-                worker.lane, worker.wishes, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall()
+                worker.lane, worker.why_not, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall()
             )
             self.changed(worker)
         if flush.look_up:

@@ -5,11 +5,11 @@ the next write records both the rows and how far the replay has come. A lane tha
 from the store, and finds again what was queued but not recorded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import ATTEMPTS, Replay, ReplayState
-from signalpost.domain.wishes import Wishes
+from signalpost.domain.event import Event
 from signalpost.store.replays import Fed, ReplayPart
 
 
@@ -46,9 +46,17 @@ class ReplayFeeder:
             if number not in self._further:  # of which this lane knows more
                 self._running.setdefault(number, replay)
 
-    def queue(self, lane: Lane, wishes: Wishes | None, asked: ReplayPart, fed: Fed, steady: int, wall: int) -> None:
+    def queue(
+        self,
+        lane: Lane,
+        why_not: Callable[[Event], str | None],
+        asked: ReplayPart,
+        fed: Fed,
+        steady: int,
+        wall: int,
+    ) -> None:
         """Hand the deliveries that were found to the lane, without those of events that its subscription does not wish
-        for, unless the replay was cancelled meanwhile."""
+        for (`why_not` says why), unless the replay was cancelled meanwhile."""
         number = asked.replay.number
         if number not in self._running:
             return
@@ -58,9 +66,7 @@ class ReplayFeeder:
             queued = sum(
                 lane.replay(*candidate, ATTEMPTS, number)
                 for candidate in fed.candidates
-                if wishes is None
-                or (event := fed.events.get(candidate.sequence)) is None
-                or wishes.why_not(event) is None
+                if (event := fed.events.get(candidate.sequence)) is None or why_not(event) is None
             )
         replay = asked.replay.fed(fed.cursor, queued, asked.up_to, wall)
         self._further[number] = self._running[number] = replay

@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.event import EVERY_TYPE, Event
-from signalpost.domain.wishes import Wishes
+from signalpost.domain.wishes import Wishes, newest_kept
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_reader import AGAIN_AFTER, note_unread
+from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.tasks import Tasks
 from signalpost.store.log import LogStore
@@ -23,10 +24,15 @@ MAX_LATER = 100
 
 class StillWanted:
     def __init__(
-        self, log: LogStore, clock: Clock, on_answer: Callable[[LaneWorker, Delivery, Event, str | None], None]
+        self,
+        log: LogStore,
+        subjects: Subjects,
+        clock: Clock,
+        on_answer: Callable[[LaneWorker, Delivery, Event, str | None], None],
     ) -> None:
         """`on_answer` gets a sentence why the event is not to be sent; None if it is."""
         self._log = log
+        self._subjects = subjects
         self._clock = clock
         self._on_answer = on_answer
         self._tasks = Tasks()
@@ -49,22 +55,25 @@ class StillWanted:
                 return self._on_answer(worker, delivery, event, why)
 
     async def _why_not(self, wishes: Wishes, delivery: Delivery, event: Event) -> str | None:
-        if delivery.run and (why := wishes.why_not(event)) is not None:
+        if delivery.run and (why := await self._why_unwanted(wishes, event)) is not None:
             return why
         if wishes.asks_newest:
             newest = await self._log.newest(event.tenant_id, event.document_id)
-            if (why := wishes.why_no_longer(event, newest)) is not None:
+            if (why := wishes.why_no_longer(await self._subjects.of(newest_kept(event, newest)))) is not None:
                 return why
         if wishes.asks_later(delivery) and (later := await self._later_wanted(wishes, event)) is not None:
             return f"Not sent: event {later.id} of the same document came later and was wanted too."
         return None
+
+    async def _why_unwanted(self, wishes: Wishes, event: Event) -> str | None:
+        return wishes.why_not(await self._subjects.of(event)) if wishes.asks_event else None
 
     async def _later_wanted(self, wishes: Wishes, event: Event) -> Event | None:
         after, now = event.sequence, self._clock.steady()
         while True:
             later, reached = await self._log.feed(event.tenant_id, after, EVERY_TYPE, event.document_id, MAX_LATER)
             for each in later:
-                if wishes.takes_its_place(each, now):
+                if wishes.may_take_its_place(each, now) and await self._why_unwanted(wishes, each) is None:
                     return each
             if reached <= after:
                 return None

@@ -1,0 +1,71 @@
+"""Asks the conditions of lanes about a large event that comes next in their log: off the event loop, and once for all
+lanes that have come to it. A lane waits meanwhile as for a page of the log (`log_reader.py`)."""
+
+import asyncio
+from collections.abc import Callable
+
+from signalpost.domain.event import Event
+from signalpost.domain.wishes import Wishes
+from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.log_reader import AGAIN_AFTER
+from signalpost.engine.lanes.subjects import Subjects
+from signalpost.runtime.logger import log
+from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.runtime.tasks import Tasks
+
+
+class LargeEvents:
+    def __init__(
+        self, subjects: Subjects, turns: LoopTurns, on_answer: Callable[[LaneWorker, Event | None, str | None], None]
+    ) -> None:
+        """`on_answer` gets the event, and a sentence why the lane does not want it, or None if it does. If it has to be
+        asked again, it gets no event."""
+        self._subjects = subjects
+        self._turns = turns
+        self._on_answer = on_answer
+        self._waiting: dict[tuple[int, int], list[LaneWorker]] = {}
+        """The lanes that nobody asks for yet, by tenant and sequence of the event."""
+        self._asked: set[tuple[int, int]] = set()
+        """The events about which somebody asks."""
+        self._tasks = Tasks()
+
+    def stop(self) -> None:
+        """Ask no more. Nobody gets an answer."""
+        self._tasks.cancel()
+
+    def ask(self, worker: LaneWorker, event: Event) -> None:
+        """Ask whether the lane wants the event that follows its head."""
+        worker.begin_reading()
+        key = (event.tenant_id, event.sequence)
+        self._waiting.setdefault(key, []).append(worker)
+        if key not in self._asked:
+            self._asked.add(key)
+            self._tasks.start(self._answer(event))
+
+    async def _answer(self, event: Event) -> None:
+        key = (event.tenant_id, event.sequence)
+        while workers := self._waiting.pop(key, None):
+            asked = [(each, each.lane, each.wishes) for each in workers if each.wishes is not None]
+            generation, whys = await self._whys(event, [wishes for _, _, wishes in asked])
+            found = {worker: (lane, wishes, why) for (worker, lane, wishes), why in zip(asked, whys, strict=False)}
+            for worker in workers:
+                await self._turns.turn(event.tenant_id)
+                worker.end_reading()
+                # The lane may have been loaded again meanwhile, or have other wishes; the event may be erased.
+                lane, wishes, why = found.get(worker, (None, None, None))
+                is_next = worker.lane is lane and lane.head + 1 == event.sequence and worker.wishes is wishes
+                if is_next and generation == self._subjects.generation:
+                    self._on_answer(worker, event, why)
+                else:
+                    self._on_answer(worker, None, None)
+        self._asked.discard(key)
+
+    async def _whys(self, event: Event, wishes: list[Wishes]) -> tuple[int, list[str | None]]:
+        generation = self._subjects.generation
+        try:
+            _, whys = await self._subjects.judged(event, wishes)
+        except Exception:
+            log.exception("a condition could not be asked; trying again", event=event.id)
+            await asyncio.sleep(AGAIN_AFTER)
+            return generation, []
+        return generation, whys

@@ -1,0 +1,103 @@
+"""Events as conditions and placeholders look at them, decoded once for all lanes that look at them.
+
+A small event is decoded on the event loop. A large one takes some milliseconds, so a thread does it, in turns between
+tenants and with rests, and asks the conditions of all lanes that wait for it there as well.
+
+What was decoded is kept for a while, bounded by the bytes that it was decoded from: the oldest leaves first.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from functools import partial
+from typing import Final, NamedTuple
+
+from signalpost.domain.event import Event
+from signalpost.domain.names import Subject
+from signalpost.domain.subject import subject_of
+from signalpost.domain.wishes import Wishes
+from signalpost.runtime.resting_turns import Rest, RestingTurns
+
+LARGE_BYTES: Final = 16 * 1024
+"""Above this size an event is decoded off the event loop."""
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""The total size of the events that are kept decoded. In memory each takes some times its size."""
+_OVERHEAD: Final = 2_000
+"""Roughly how many bytes of this a small event takes."""
+
+
+def is_large(event: Event) -> bool:
+    return len(event.body) + len(event.before) > LARGE_BYTES
+
+
+class _Kept(NamedTuple):
+    event: Event
+    subject: Subject
+
+
+class Subjects:
+    def __init__(self, thread: Executor, turns: RestingTurns, max_bytes: int = MAX_BYTES) -> None:
+        """`thread` decodes large events, in these turns."""
+        self._thread = thread
+        self._turns = turns
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
+        self._bytes = 0
+        self.generation = 0
+        """How often everything was forgotten. What was found out before may be of an event that was erased since."""
+
+    def at_once(self, event: Event) -> Subject:
+        """The subject of an event, decoded here if nobody has done so. For a large one that takes milliseconds."""
+        return self._known(event) or self._keep(event, subject_of(event))
+
+    async def of(self, event: Event) -> Subject:
+        if not is_large(event):
+            return self.at_once(event)
+        if (known := self._known(event)) is not None:
+            return known
+        subject, _ = await self.judged(event, ())
+        return subject
+
+    async def judged(self, event: Event, wishes: Sequence[Wishes]) -> tuple[Subject, list[str | None]]:
+        """The subject of a large event, and for each of these wishes the sentence why it does not want the event, or
+        None if it does."""
+        generation = self.generation
+        judge = partial(self._judge, event, wishes)
+        subject, whys = await self._turns.run(event.tenant_id, self._thread, judge)
+        if generation == self.generation:
+            self._keep(event, subject)
+        return subject, whys
+
+    def forget(self) -> None:
+        """Forget everything: something of it is being erased, or this node begins anew."""
+        self._kept.clear()
+        self._bytes = 0
+        self.generation += 1
+
+    def _judge(self, event: Event, wishes: Sequence[Wishes], rest: Rest) -> tuple[Subject, list[str | None]]:
+        """Runs on the thread. Whoever had the turn before may have decoded the event."""
+        subject = self._known(event) or subject_of(event)
+        whys = []
+        for each in wishes:
+            rest()
+            whys.append(each.why_not(subject))
+        return subject, whys
+
+    def _known(self, event: Event) -> Subject | None:
+        kept = self._kept.get((event.tenant_id, event.sequence))
+        return None if kept is None or kept.event.id != event.id else kept.subject
+
+    def _keep(self, event: Event, subject: Subject) -> Subject:
+        key = (event.tenant_id, event.sequence)
+        if (former := self._kept.pop(key, None)) is not None:
+            self._bytes -= _size(former.event)
+        self._kept[key] = _Kept(event, subject)
+        self._bytes += _size(event)
+        while self._bytes > self._max_bytes and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= _size(oldest.event)
+        return subject
+
+
+def _size(event: Event) -> int:
+    return len(event.body) + len(event.before) + _OVERHEAD

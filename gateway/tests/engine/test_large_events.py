@@ -1,0 +1,259 @@
+"""Conditions of large events: decoded once for all lanes, asked off the event loop, and never answered for another
+event, lane or condition than was asked about."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gateway.tests.bodies import new_document
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
+from gateway.tests.patience import PATIENCE
+
+from signalpost.commands.documents import CreateDocument
+from signalpost.domain.event import Event, EventType, build
+from signalpost.domain.names import Subject
+from signalpost.engine.lanes.large_events import LargeEvents
+from signalpost.engine.lanes.subjects import LARGE_BYTES, Subjects, is_large
+from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.runtime.resting_turns import RestingTurns
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+IS_A = {"field": "document.title", "is": "a"}
+
+
+def event(sequence: int, size: int = 0) -> Event:
+    name = f"00000000-0000-7000-8000-{sequence:012}"
+    body = build(EventType.CREATED, 0, name, b'{"title":"%b"}' % (b"x" * size))
+    return Event(1, sequence, 0, name, EventType.CREATED, "d", body)
+
+
+LARGE = event(7, LARGE_BYTES)
+
+
+@pytest.fixture
+def thread() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as made:
+        yield made
+
+
+@pytest.fixture
+def subjects(thread: ThreadPoolExecutor) -> Subjects:
+    return Subjects(thread, RestingTurns())
+
+
+class Wishes:
+    """Wants what its title says, once it may answer."""
+
+    def __init__(self, why: str | None = None, may_answer: threading.Event | None = None) -> None:
+        self._why = why
+        self._may_answer = may_answer
+        self.asked = threading.Event()
+
+    def why_not(self, _: Subject) -> str | None:
+        self.asked.set()
+        assert self._may_answer is None or self._may_answer.wait(PATIENCE)
+        return self._why
+
+
+# --- Decoded once -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, LARGE_BYTES])
+def test_an_event_is_decoded_once_for_all_who_look_at_it(subjects: Subjects, size: int) -> None:
+    async def look() -> list[Subject]:
+        return await asyncio.gather(*(subjects.of(event(1, size)) for _ in range(300)))
+
+    first, *others = asyncio.run(look())
+    assert first.document["title"] == "x" * size
+    assert all(each is first for each in others)
+
+
+def test_what_is_decoded_is_bounded_and_forgotten_when_told(thread: ThreadPoolExecutor) -> None:
+    subjects = Subjects(thread, RestingTurns(), max_bytes=100 * 1024)
+    first = subjects.at_once(event(1))
+    assert subjects.at_once(event(1)) is first
+    for sequence in range(2, 100):
+        subjects.at_once(event(sequence, 1_000))
+    assert subjects.at_once(event(1)) is not first
+    last = subjects.at_once(event(99, 1_000))
+    assert subjects.at_once(event(99, 1_000)) is last
+    subjects.forget()
+    assert subjects.at_once(event(99, 1_000)) is not last
+
+
+def test_an_event_with_the_number_of_another_is_not_taken_for_it(subjects: Subjects) -> None:
+    """A database that went back gives a number twice."""
+    subjects.at_once(event(1))
+    another = Event(1, 1, 0, "another", EventType.CREATED, "d", build(EventType.CREATED, 0, "another", b"{}"))
+    assert subjects.at_once(another).event["id"] == "another"
+
+
+# --- Asked off the loop -----------------------------------------------------------------------------------------------
+
+
+class Lane:
+    """A lane at work, as much of it as is asked about."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self.wishes: Wishes | None = wishes
+        self.lane = SimpleNamespace(head=LARGE.sequence - 1)
+        self.waits = False
+
+    def begin_reading(self) -> None:
+        assert not self.waits
+        self.waits = True
+
+    def end_reading(self) -> None:
+        assert self.waits
+        self.waits = False
+
+
+Answers = list[tuple[Lane, bool, str | None]]
+Step = Callable[[LargeEvents, Subjects, Lane], None]
+
+
+def ask(subjects: Subjects, *lanes: Lane, meanwhile: Step | None = None) -> Answers:
+    """The lanes' answers. `meanwhile` happens on the loop while the first condition is asked."""
+    answers: Answers = []
+
+    async def run() -> None:
+        all_answered = asyncio.Event()
+
+        def note(worker: Any, found: Event | None, why: str | None) -> None:
+            answers.append((worker, found is LARGE, why))
+            if len(answers) == len(lanes):
+                all_answered.set()
+
+        large = LargeEvents(subjects, LoopTurns(), note)
+        first: Any
+        for first in lanes if meanwhile is None else lanes[:1]:
+            large.ask(first, LARGE)
+        if meanwhile is not None:
+            assert lanes[0].wishes is not None
+            await asyncio.to_thread(lanes[0].wishes.asked.wait, PATIENCE)
+            meanwhile(large, subjects, lanes[0])
+        await asyncio.wait_for(all_answered.wait(), PATIENCE)
+
+    asyncio.run(run())
+    assert not any(each.waits for each in lanes)
+    return answers
+
+
+def test_the_loop_goes_on_while_a_condition_of_a_large_event_is_asked(subjects: Subjects) -> None:
+    """If it were asked on the loop, it would wait for ever."""
+    may_answer = threading.Event()
+    lane = Lane(Wishes("no", may_answer))
+    assert ask(subjects, lane, meanwhile=lambda *_: may_answer.set()) == [(lane, True, "no")]
+
+
+def test_each_lane_gets_the_answer_to_its_own_condition(subjects: Subjects) -> None:
+    lanes = [Lane(Wishes(None if number % 2 else f"no {number}")) for number in range(50)]
+    answers = ask(subjects, *lanes)
+    assert answers == [(each, True, None if number % 2 else f"no {number}") for number, each in enumerate(lanes)]
+
+
+def test_a_lane_that_comes_while_others_are_asked_is_asked_next(subjects: Subjects) -> None:
+    may_answer = threading.Event()
+    first, later = Lane(Wishes("a", may_answer)), Lane(Wishes("b"))
+
+    def come(large: LargeEvents, _: Subjects, __: Lane) -> None:
+        worker: Any = later
+        large.ask(worker, LARGE)
+        may_answer.set()
+
+    assert ask(subjects, first, later, meanwhile=come) == [(first, True, "a"), (later, True, "b")]
+
+
+def changed(lane: Lane) -> None:
+    lane.wishes = Wishes()
+
+
+def loaded_again(lane: Lane) -> None:
+    lane.lane = SimpleNamespace(head=LARGE.sequence - 1)
+
+
+def moved_on(lane: Lane) -> None:
+    lane.lane.head += 1
+
+
+def without_wishes(lane: Lane) -> None:
+    lane.wishes = None
+
+
+@pytest.mark.parametrize("change", [changed, loaded_again, moved_on, without_wishes])
+def test_a_lane_that_changed_meanwhile_is_asked_again(subjects: Subjects, change: Callable[[Lane], None]) -> None:
+    may_answer = threading.Event()
+
+    def happen(_: LargeEvents, __: Subjects, lane: Lane) -> None:
+        change(lane)
+        may_answer.set()
+
+    lane = Lane(Wishes("no", may_answer))
+    assert ask(subjects, lane, meanwhile=happen) == [(lane, False, None)]
+
+
+def test_what_was_found_out_of_an_event_that_is_being_erased_counts_no_more(subjects: Subjects) -> None:
+    may_answer = threading.Event()
+
+    def erase(_: LargeEvents, subjects: Subjects, __: Lane) -> None:
+        subjects.forget()
+        may_answer.set()
+
+    lane = Lane(Wishes("document.title is 'a secret'.", may_answer))
+    assert ask(subjects, lane, meanwhile=erase) == [(lane, False, None)]
+
+
+# --- In a gateway -----------------------------------------------------------------------------------------------------
+
+
+def large(world: ScriptedWorld, name: str) -> CreateDocument:
+    facts = {f"fact {number}": "x" * 4_000 for number in range(6)}
+    new = new_document(
+        type="letter", title=name, ownerEmail="o@example.com", authorEmail="a@example.com", additionalFacts=facts
+    )
+    return CreateDocument(tenant_id=TENANT, document_id=world.uuid(name), new=new, source_app="test")
+
+
+def test_large_and_small_events_meet_the_same_conditions_in_their_order(world: ScriptedWorld) -> None:
+    some, every = world.endpoint("some.example"), world.endpoint("all.example")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("some.example", when=IS_A)
+        await gateway.subscribe("all.example", when={"field": "document.title", "isNot": "nobody's"})
+        for name in ("a", "b", "c"):
+            await gateway.submit(large(world, name))
+            await gateway.create(f"small {name}")
+        await gateway.until(lambda: len(every.calls) == 6)
+        (first,) = await gateway.store.log.events(TENANT, [1])
+        assert is_large(first)
+        await gateway.unsubscribe("all.example")
+        await gateway.change("some.example", status="paused")
+        await gateway.submit(large(world, "d"))
+        await gateway.change("some.example", when={"field": "document.title", "is": "d"}, status="active")
+        await gateway.until(lambda: len(some.calls) == 2)
+
+    world.run(scenario)
+    assert every.sequences == [1, 2, 3, 4, 5, 6]
+    assert some.sequences == [1, 7], "the condition of the time at which the lane comes to the event counts"
+
+
+def test_lanes_that_read_large_events_from_the_store_meet_them_too(world: ScriptedWorld) -> None:
+    endpoint = world.endpoint("a.example")
+
+    async def before(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", when=IS_A, status="paused")
+        for name in ("b", "a", "c"):
+            await gateway.submit(large(world, name))
+
+    async def after(gateway: RunningGateway) -> None:
+        await gateway.change("a.example", status="active")
+        await gateway.until(lambda: len(endpoint.calls) == 1)
+
+    world.run(before)
+    world.run(after)
+    assert endpoint.sequences == [2]
