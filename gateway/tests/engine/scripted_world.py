@@ -100,6 +100,8 @@ class OrderedFaults(StoreFaults):
         self.prune: Exception | None = None
         self.slow_word = 0.0
         """How long the engine learns nothing of a commit of commands."""
+        self.late_publish = 0.0
+        """How long a commit of commands waits before it begins."""
         self.late_read = 0.0
         """How long a read of the log or of a lane waits before it looks."""
         self.slow_read = 0.0
@@ -110,6 +112,8 @@ class OrderedFaults(StoreFaults):
     async def before(self, operation: Operation) -> None:
         match operation:
             case Operation.PUBLISH:
+                if self.late_publish:
+                    await asyncio.sleep(self.late_publish)
                 error = self.publish
             case Operation.RECORD:
                 error = self.record
@@ -230,6 +234,17 @@ class RunningGateway(Process):
         patch = subscription_patch(**given)
         await self.submit(PatchSubscription(tenant_id=TENANT, subscription_id=self.world.ids[host], patch=patch))
         return self.of(host)
+
+    async def move(self, name: str, connection: str) -> None:
+        """Have a subscription deliver through another connection."""
+        await self.submit(
+            PatchSubscription(
+                tenant_id=TENANT,
+                subscription_id=self.world.ids[name],
+                patch=subscription_patch(connection=self.world.ids[connection]),
+                url="https://vendor.example",
+            )
+        )
 
     async def unsubscribe(self, host: str) -> None:
         await self.submit(DeleteSubscription(tenant_id=TENANT, subscription_id=self.world.ids[host]))

@@ -3,8 +3,9 @@ that goes wrong."""
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from gateway.tests.bodies import document_patch
@@ -12,6 +13,7 @@ from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.network import VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, LOST, SECRET, FakeVendor
 
+from signalpost.commands.connections import KeepGrant
 from signalpost.commands.documents import PatchDocument
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.connection import Granted
@@ -19,6 +21,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.subscription import Delay
+from signalpost.engine.lanes.still_wanted import MAX_LATER
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -335,6 +338,25 @@ def test_where_the_latest_wins_a_replay_leaves_out_what_a_later_wanted_event_has
     assert left_out.endswith("of the same document came later and was wanted too.")
 
 
+def test_the_latest_wins_however_many_events_lie_between(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", kind="setting")
+        await gateway.deliver("s", "c", kind="setting", when={"field": "document.title", "startsWith": "wanted"})
+        await gateway.create("wanted")
+        await gateway.update("wanted", times=2 * MAX_LATER)
+        last = document_patch(title="wanted at last")
+        await gateway.submit(PatchDocument(tenant_id=1, document_id=world.uuid("wanted"), patch=last))
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.until_recorded()
+        await gateway.replay("s", "all")
+        await gateway.until(lambda: len(vendor.messages) == 3)
+        await asyncio.sleep(5)
+
+    world.run(scenario)
+    assert [message["text"] for message in vendor.messages] == ["wanted", "wanted at last", "wanted at last"]
+    assert failures(world, "s", 1) == [None, "skipped"]
+
+
 # --- A kind that goes wrong -------------------------------------------------------------------------------------------
 
 
@@ -572,6 +594,9 @@ def test_where_the_vendor_lets_nobody_in_the_subscriptions_are_disabled_and_a_re
 
 def test_a_refresh_token_that_was_replaced_is_kept_before_the_token_is_used(world: ScriptedWorld) -> None:
     vendor = serve(world, sign_in="consent")
+    world.faults.late_publish = 0.05
+
+    kept: list[bool] = []
 
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.connect("c", granted=GRANTED, signIn="consent")
@@ -579,8 +604,7 @@ def test_a_refresh_token_that_was_replaced_is_kept_before_the_token_is_used(worl
 
         def check(call: VendorCall) -> None:
             granted = gateway.connection("c").granted
-            assert granted is not None
-            assert call.headers["authorization"] == f"Bearer {granted.access_token}"
+            kept.append(granted is not None and call.headers["authorization"] == f"Bearer {granted.access_token}")
 
         vendor.take = check
         for number in range(5):
@@ -590,6 +614,7 @@ def test_a_refresh_token_that_was_replaced_is_kept_before_the_token_is_used(worl
 
     world.run(scenario)
     assert len(vendor.token_calls) == 5
+    assert kept == [True] * 5
 
 
 def test_a_refresh_that_is_on_its_way_ends_before_a_changed_connection_asks_with_its_refresh_token(
@@ -694,6 +719,146 @@ def test_no_secret_is_in_what_is_kept_of_an_attempt(world: ScriptedWorld) -> Non
     (attempt,) = world.attempts("s", 1)
     assert SECRET.encode() not in attempt.answer
     assert attempt.answer == b"you sent [secret]"
+
+
+# --- Answers that come late -------------------------------------------------------------------------------------------
+
+
+class SlowVendor(FakeVendor):
+    """A vendor whose answers to some calls take long, whatever they say."""
+
+    def __init__(self, slow: Callable[[VendorCall], float], **given: Any) -> None:
+        super().__init__(**given)
+        self._slow = slow
+
+    def answer(self, call: VendorCall) -> VendorReply:
+        """See `Vendor`; the answer takes as long as this call does."""
+        return super().answer(call)._replace(after=self._slow(call))
+
+
+def serve_slowly(world: ScriptedWorld, slow: Callable[[VendorCall], float], sign_in: str) -> SlowVendor:
+    world.destinations = KINDS
+    vendor = world.vendors[HOST] = SlowVendor(slow, sign_in=sign_in)
+    return vendor
+
+
+def test_a_late_refusal_of_a_token_that_was_replaced_says_nothing_about_the_new_one(world: ScriptedWorld) -> None:
+    vendor = serve_slowly(
+        world, lambda call: 3.0 if b"late" in call.body and b"again" not in call.body else 0.01, "grant"
+    )
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="grant")
+        await gateway.deliver("s", "c")
+        await gateway.create("first")
+        await gateway.until(lambda: len(vendor.messages) == 1)
+        vendor.end_tokens()
+        await gateway.create("late", "soon")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.create("another")
+        await gateway.until(lambda: len(vendor.messages) == 4, within=20)
+        await gateway.until_recorded()
+
+    world.run(scenario)
+    assert len(vendor.token_calls) == 2
+    assert [(each.failure, each.counted) for each in world.attempts("s", 2)] == [("unauthorised", 0), (None, 1)]
+    assert failures(world, "s", 4) == [None]
+
+
+def test_a_late_refusal_of_credentials_that_were_replaced_breaks_nothing(world: ScriptedWorld) -> None:
+    vendor = serve_slowly(world, lambda _call: 3.0, "fixed")
+    vendor.refuses = "revoked"
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="fixed")
+        await gateway.reconnect("c", signIn="fixed", key="another-secret")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: len(vendor.calls) == 1)
+        await gateway.reconnect("c", signIn="fixed")
+        vendor.refuses = None
+        await gateway.until(lambda: len(vendor.messages) == 1, within=20)
+        assert gateway.connection("c").state == "ready"
+        assert gateway.of("s").status == "active"
+
+    world.run(scenario)
+
+
+def test_a_late_refusal_of_a_consent_that_was_given_again_breaks_nothing(world: ScriptedWorld) -> None:
+    vendor = serve_slowly(world, lambda call: 5.0 if call.path == "/token" else 0.01, "consent")
+    vendor.refuses = "invalid_grant"
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="consent", granted=GRANTED)
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: len(vendor.token_calls) == 1)
+        vendor.refuses = None
+        connection = gateway.connection("c")
+        again = Granted(refresh_token=vendor.refresh_token)
+        await gateway.submit(
+            KeepGrant(
+                tenant_id=1, connection_id=connection.id, granted=again, of_grant_version=connection.grant_version
+            )
+        )
+        await gateway.until(lambda: len(vendor.messages) == 1, within=30)
+        assert gateway.connection("c").state == "ready"
+        assert gateway.of("s").status == "active"
+
+    world.run(scenario)
+    assert len(vendor.token_calls) == 2
+    assert failures(world, "s", 1) == [None]
+
+
+def test_a_late_answer_to_a_consent_that_was_given_again_is_not_kept(world: ScriptedWorld) -> None:
+    """What it brought is the former consent's, and may be good for another account."""
+    vendor = serve_slowly(world, lambda call: 5.0 if call.path == "/token" else 0.01, "consent")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="consent", granted=GRANTED)
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: len(vendor.token_calls) == 1)
+        connection = gateway.connection("c")
+        again = Granted(refresh_token=vendor.refresh_token, account={"tenant": "the other"})
+        await gateway.submit(
+            KeepGrant(
+                tenant_id=1, connection_id=connection.id, granted=again, of_grant_version=connection.grant_version
+            )
+        )
+        await gateway.until(lambda: len(vendor.messages) == 1, within=30)
+        granted = gateway.connection("c").granted
+        assert granted is not None
+        assert granted.account == {"tenant": "the other"}
+        assert granted.access_token == "token-2"
+
+    world.run(scenario)
+    assert [call.headers["authorization"] for call in vendor.calls] == ["Bearer token-2"]
+
+
+# --- Moves ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_subscription_that_moved_does_not_count_at_its_former_connection(world: ScriptedWorld) -> None:
+    vendor = serve(world)
+    vendor.take = lambda call: VendorReply(after=4.0 if b"slow" in call.body else 0.01)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.connect("d")
+        for number in range(2):  # of a lane four are under way at first, and eight of a connection
+            await gateway.deliver(f"s{number}", "c", config={"text": "slow"})
+        for number in range(2):
+            await gateway.move(f"s{number}", "d")
+        await gateway.create(*(f"d{number}" for number in range(4)))
+        await gateway.until(lambda: len(vendor.calls) == 8)
+        await gateway.deliver("t", "c", types=1)
+        began = gateway.loop.time()
+        await gateway.create("e")
+        await gateway.until(lambda: any(b'"e"' in call.body for call in vendor.calls))
+        assert gateway.loop.time() - began < 1.0, "nothing is under way at its connection"
+
+    world.run(scenario)
 
 
 # --- Rates ------------------------------------------------------------------------------------------------------------

@@ -125,6 +125,25 @@ def test_retry_after_holds_a_probe_of_an_open_breaker_too_c16(world: ScriptedWor
     world.run(scenario)
 
 
+@pytest.mark.parametrize("answered_after", [0.1, 3.0], ids=["before the move", "after the move"])
+def test_a_wait_that_the_former_url_asked_for_does_not_hold_the_new_one_c16(
+    world: ScriptedWorld, answered_after: float
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        world.endpoint("a").answers(Reply(status=503, retry_after="3600", after=answered_after))
+        await gateway.create("x")
+        await asyncio.sleep(1)
+        await gateway.change("a", url="https://b/hook")
+        await asyncio.sleep(5)
+        assert gateway.of("a").url == "https://b/hook"
+        await gateway.create("y")
+        await gateway.until(lambda: world.endpoint("b").sequences == [2], within=2)
+        assert len(world.endpoint("a").calls) == 1
+
+    world.run(scenario)
+
+
 def test_attempts_cut_by_a_shutdown_do_not_count_c16(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("a")

@@ -62,6 +62,8 @@ class Plan(NamedTuple):
     """About how many seconds lie between two of them."""
     outages: float
     """In how many of these pauses the database does not answer."""
+    commits: float
+    """The seconds that a commit waits for its turn."""
 
 
 def draw(random: Random) -> Plan:
@@ -75,6 +77,7 @@ def draw(random: Random) -> Plan:
         events=random.choice((3, 10, 20)),
         pause=random.choice((0.01, 2.0, 40.0)),
         outages=random.choice((0.0, 0.3)),
+        commits=random.choice((0.0, 0.02)),
     )
 
 
@@ -164,6 +167,7 @@ class ConnectorWorld:
         self.plan = draw(self.random)
         self.world = ScriptedWorld(folder / f"connectors-{seed}.db", seed)
         self.world.destinations = KINDS
+        self.world.faults.late_publish = self.plan.commits
         self.watch = TokenUse(self.world, self.plan)
         self.vendor = UnreliableVendor(self.plan, self.random, self.watch)
         self.world.vendors[HOST] = self.vendor

@@ -36,7 +36,6 @@ def test_worlds_with_connectors_keep_every_promise(part: int, tmp_path: Path) ->
 async def uses_it_before_it_is_kept(self: Tokens, _access: Any, issued: Issued) -> None:
     self._token = Token(issued.access_token, None)
     self._on_change()
-    await asyncio.sleep(1)
     await self._keep(self._granted_by(issued))
 
 

@@ -163,7 +163,7 @@ class LaneOwner:
         self._lacks = not all(self._lanes.is_here(subscription.number) for subscription in missing)
 
     async def _without_calls_under_way(self, me: int, wanted: Sequence[Subscription]) -> Sequence[Subscription]:
-        """Those of these lanes for which no former owner can have a call under way."""
+        """The lanes among these for which no former owner can have a call under way."""
         long = {each.number: seconds for each in wanted if (seconds := self._seconds(each.kind)) > ATTEMPT_SECONDS}
         if not long or not self._is_shared or self._beat is None:
             self._gone = {}

@@ -1,10 +1,11 @@
-"""A long call of a node that is lost in the middle of it does not overlap with one of the lane's new owner."""
+"""Connectors at two nodes. A long call of a node that is lost in the middle of it does not overlap with one of the
+lane's new owner, and what one node does with a connection holds at the other."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from gateway.tests.bodies import new_document
@@ -15,9 +16,10 @@ from gateway.tests.world.network import VendorCall, VendorReply
 from gateway.tests.world.store import Operation
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor, Lengthy
 
-from signalpost.commands.connections import CreateConnection
+from signalpost.commands.connections import CreateConnection, DeleteConnection
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateConnectorSubscription
+from signalpost.engine.connectors.connectors import GONE
 from signalpost.store.fleet import SHARED
 
 NOBODY_ELSE = FleetPlan(
@@ -25,6 +27,7 @@ NOBODY_ELSE = FleetPlan(
 )
 CONNECTION = "00000000-0000-4000-a000-000000000001"
 SUBSCRIPTION = "00000000-0000-4000-b000-000000000001"
+T = TypeVar("T")
 LATE = Lengthy.seconds - 1
 """The seconds after which the vendor answers."""
 
@@ -47,9 +50,13 @@ class Fleet(FleetWorld):
     def ask(self, *commands: Any) -> None:
         for command in commands:
             node = next(node for node in self.running if not node.is_frozen)
-            task = node.loop.create_task(node.engine.submit(command))
-            self.drive(1.0)
-            task.result()
+            self.result(node, node.engine.submit(command))
+
+    def result(self, node: FleetNode, work: Coroutine[Any, Any, T]) -> T:
+        """The result of some work at a node, a second later."""
+        task = node.loop.create_task(work)
+        self.drive(1.0)
+        return task.result()
 
     def subscribe(self, kind: str = "lengthy", **config: Any) -> None:
         self.ask(
@@ -168,3 +175,27 @@ def test_a_node_that_was_taken_for_dead_and_is_back_does_not_go_on_with_an_attem
     assert len(fleet.rows("SELECT 1 FROM node")) == 2, "it has joined again"
     fleet.drive(60.0)
     assert ["channel" in call.headers for call in fleet.calls] == [False, False, True], "the attempt began anew"
+
+
+def test_a_connection_that_one_node_deletes_is_gone_at_the_other(fleet: Fleet) -> None:
+    """The other has it open, and would go on to renew its tokens."""
+    config = {"signIn": "grant"}
+    fleet.its = FakeVendor(sign_in="grant")
+    fleet.ask(
+        CreateConnection(
+            tenant_id=1, connection_id=CONNECTION, kind="fake", name="c", config=config, needs_consent=False
+        )
+    )
+    fleet.drive(3.0)
+    one, other = fleet.running
+    known = other.engine.directory.connection(1, CONNECTION)
+    assert known is not None
+    assert fleet.result(other, other.engine.connectors.test(known)).works
+    fleet.result(one, one.engine.submit(DeleteConnection(tenant_id=1, connection_id=CONNECTION)))
+    fleet.drive(3.0)
+    assert other.engine.directory.connection(1, CONNECTION) is None
+    assert other.engine.directory.connections(1) == []
+    asked = len(fleet.its.token_calls) + len(fleet.calls)
+    refused = fleet.result(other, other.engine.connectors.test(known))
+    assert (refused.works, refused.detail) == (False, GONE)
+    assert len(fleet.its.token_calls) + len(fleet.calls) == asked
