@@ -12,7 +12,7 @@ def test_of_events_with_many_attempts_fewer_are_pruned_at_once(play: "Play", mak
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
         await shop.fill(4)
-        attempts = [AttemptRow(s, at, 1, 1, 0, True, 200, None, "", b"") for s in (1, 2, 3, 4) for at in range(90)]
+        attempts = [AttemptRow(s, at, 1, 1, 0, True, 200, None, "", b"") for s in (1, 2, 3, 4) for at in range(9)]
         await shop.record(make.flush(subscription, 0, 4, attempts=attempts))
         removed = []
         while count := await shop.store.retention.prune_log(1, 5, 10):

@@ -95,7 +95,7 @@ class Lanes:
         self._stats = StatsWriter(store)
         self._recorder = Recorder(store, clock, counts, self._stats, self._log.erased, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
-        self.departures = Departures(store, carriers, self._workers, self._resting, self._awake, self.record)
+        self.departures = Departures(store, carriers, self._workers, self._resting, self._awake, self._record_all)
         self._outcomes = outcomes
         self._dispatcher = Dispatcher(
             self._log,
@@ -416,11 +416,19 @@ class Lanes:
         return self.at_work_of(tenant_id)
 
     async def record(self, workers: Sequence[LaneWorker]) -> None:
-        """Record lanes, and wait until the store has them. Those that are gone, or rest by now, have nothing left."""
+        """Record lanes as they are now, and wait until the store has that. Those that are gone, or rest by now, have
+        nothing left."""
         here = [worker for worker in workers if worker.hold is not Hold.GONE]
         for worker in here:
             self._recorder.changed(worker)
         for worker in here:
+            await self._recorder.caught_up(worker)
+
+    async def _record_all(self, workers: Sequence[LaneWorker]) -> None:
+        """Record held lanes, and wait until nothing of them is left to record."""
+        for worker in workers:
+            self._recorder.changed(worker)
+        for worker in workers:
             await self._recorder.written(worker)
 
     def _on_recorded(self, worker: LaneWorker, attempts: int) -> None:

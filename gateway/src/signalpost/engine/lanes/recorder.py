@@ -12,6 +12,7 @@ from itertools import islice
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.lane_states import WRITING_AND_DIRTY
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.runtime.clock import Clock
@@ -60,6 +61,13 @@ class Recorder:
     async def written(self, worker: LaneWorker) -> None:
         """Wait until everything that the lane had to record is written."""
         while not worker.is_recorded:
+            await asyncio.sleep(INTERVAL)
+
+    async def caught_up(self, worker: LaneWorker) -> None:
+        """Wait until what the lane has to record now is written. What it does meanwhile may be left: a busy one always
+        has something."""
+        written_with = worker.version + (2 if worker.recording is WRITING_AND_DIRTY else 1)
+        while not worker.is_recorded and worker.version < written_with:
             await asyncio.sleep(INTERVAL)
 
     async def close(self) -> None:

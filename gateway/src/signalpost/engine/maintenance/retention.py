@@ -11,7 +11,8 @@ A wall clock that is set ahead while the process runs makes nothing older: that 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from signalpost.domain.stats import KEPT_SECONDS
 from signalpost.domain.timestamps import DAY, SECOND
@@ -19,6 +20,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.maintenance.jobs import Jobs
+from signalpost.engine.maintenance.pace import Pace
 from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
@@ -27,12 +29,11 @@ from signalpost.store.store import Store
 
 EVERY = 600.0
 FIRST_AFTER = 60.0
-BATCH = 500
 OTHERS_HAVE = 60.0
 """Seconds that other nodes have to give up what their lanes would lose."""
 LOOK_EVERY = 1.0
-PAUSE = 0.05
-"""Seconds between batches, so that writers always get their turn."""
+GO_ON_FROM = 10_000
+"""Where a pass removed as many events, the next one follows at once: many more have come of age meanwhile."""
 
 
 class Retention:
@@ -44,8 +45,11 @@ class Retention:
         lanes: Lanes,
     ) -> None:
         self._jobs = Jobs(store.fleet)
+        self._pace = Pace()
         self._given_up: dict[int, int] = {}
         """The highest floor that lanes here have followed, by tenant."""
+        self._removed = 0
+        """How many events this pass has removed."""
         self._store = store
         self._clock = clock
         self._directory = directory
@@ -54,8 +58,10 @@ class Retention:
     async def run(self) -> None:
         await asyncio.sleep(FIRST_AFTER)
         while True:
+            self._removed = 0
             await make_pass(self.pass_once, "the retention pass failed; trying again later")
-            await asyncio.sleep(EVERY)
+            if self._removed < GO_ON_FROM:
+                await asyncio.sleep(EVERY)
 
     async def pass_once(self) -> None:
         """Remove everything that is too old now."""
@@ -68,28 +74,31 @@ class Retention:
         if not await self._jobs.take("retention"):
             return
         for tenant_id in self._directory.tenant_ids:
-            await self._prune_tenant(tenant_id, now, self._directory.retention_days_of(tenant_id) * DAY)
-        while await self._store.retention.prune_leftovers(now, BATCH) >= BATCH:
-            await asyncio.sleep(PAUSE)
+            await self.prune(tenant_id, now, self._directory.retention_days_of(tenant_id) * DAY)
+        await self._until_few(lambda size: self._store.retention.prune_leftovers(now, size))
         for step, kept in KEPT_SECONDS.items():
-            while await self._store.stats.prune(step, now // SECOND - kept, BATCH) >= BATCH:
-                await asyncio.sleep(PAUSE)
+            await self._until_few(partial(self._store.stats.prune, step, now // SECOND - kept))
 
-    async def _prune_tenant(self, tenant_id: int, now: int, kept: int) -> None:
-        """Remove what a tenant has that is older than `kept`."""
+    async def _until_few(self, remove: Callable[[int], Awaitable[int]]) -> None:
+        """Remove slice by slice, until one was not full."""
+        while True:
+            asked = self._pace.size
+            if await self._pace.take(remove(asked)) < asked:
+                return
+
+    async def prune(self, tenant_id: int, now: int, kept: int) -> None:
+        """Remove what a tenant has that is older than `kept` µs."""
         floor = await self._store.log.sequence_at(tenant_id, now - kept)
         half = await self._store.log.sequence_at(tenant_id, now - kept // 2)
         await self._tell_lanes(tenant_id, floor, half)
         if not self._jobs.is_alone:
             await self._tell_others(tenant_id, floor)
-        removed = 0
-        while batch := await self._store.retention.prune_log(tenant_id, floor, BATCH):
-            removed += batch
-            await asyncio.sleep(PAUSE)
-        if removed:
+        before = self._removed
+        while removed := await self._pace.take(self._store.retention.prune_log(tenant_id, floor, self._pace.size)):
+            self._removed += removed
+        if self._removed > before:
             await self._count_anew(tenant_id)
-        while await self._store.retention.prune_replays(tenant_id, now - kept, BATCH) >= BATCH:
-            await asyncio.sleep(PAUSE)
+        await self._until_few(partial(self._store.retention.prune_replays, tenant_id, now - kept))
 
     def announced(self, marks: Mapping[int, TenantMark]) -> list[tuple[int, int]]:
         """The tenants for which another node announced a floor that lanes here have not followed, with that floor."""

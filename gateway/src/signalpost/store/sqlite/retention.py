@@ -16,7 +16,7 @@ from signalpost.store.sqlite.writer import Writer, writing
 
 _encode = msgspec.json.Encoder().encode
 
-ATTEMPTS_EACH = 20
+ATTEMPTS_EACH = 2
 """Where events have more attempts than that, a batch has fewer events."""
 
 

@@ -1,0 +1,67 @@
+"""The retention keeps up with what is written beside it, and lets it go on."""
+
+import asyncio
+
+import pytest
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
+from gateway.tests.world.network import BROKEN, Reply
+
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.maintenance.pace import FAST, MAX_SIZE, MIN_SIZE, SLOW, next_size
+from signalpost.engine.maintenance.retention import Retention
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+KEEPS_UP = 12_000
+"""How many events a second the retention removes at least, where the database takes no time."""
+
+
+def retention_of(gateway: RunningGateway) -> Retention:
+    engine = gateway.engine
+    return Retention(gateway.store, gateway.clock, engine.directory, engine.lanes)
+
+
+def test_the_retention_removes_faster_than_events_are_made(world: ScriptedWorld) -> None:
+    count = 6_000
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.create(*(f"d{number}" for number in range(count)))
+        await asyncio.sleep(10)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await retention_of(gateway).prune(TENANT, gateway.clock.wall(), SECOND)
+        assert world.query("SELECT count(*) FROM event") == [(0,)]
+        assert loop.time() - began < count / KEEPS_UP
+
+    world.run(scenario)
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_the_retention_goes_on_while_a_lane_always_has_something_to_record(world: ScriptedWorld, failing: bool) -> None:
+    world.endpoint("busy").answers(BROKEN if failing else Reply(after=0.01))
+
+    async def make(gateway: RunningGateway) -> None:
+        for number in range(2_000):
+            await gateway.create(f"later {number}"[-16:])
+            await asyncio.sleep(0.005)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("busy", delays=())
+        await gateway.create(*(f"d{number}" for number in range(100)))
+        await asyncio.sleep(20)
+        making = asyncio.create_task(make(gateway))
+        await asyncio.sleep(1)
+        await retention_of(gateway).prune(TENANT, gateway.clock.wall(), 10 * SECOND)
+        assert not making.done()
+        assert world.query("SELECT min(sequence) FROM event") == [(101,)]
+        making.cancel()
+
+    world.run(scenario)
+
+
+def test_slices_get_smaller_while_they_take_long_and_larger_again() -> None:
+    assert next_size(1_000, (FAST + SLOW) / 2) == 1_000
+    assert next_size(500, FAST / 2) == 1_000
+    assert next_size(1_000, 2 * SLOW) == 500
+    assert next_size(MAX_SIZE, 0) == MAX_SIZE
+    assert next_size(MIN_SIZE, 2 * SLOW) == MIN_SIZE
