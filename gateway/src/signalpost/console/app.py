@@ -41,7 +41,7 @@ from signalpost.console.oidc import Oidc
 from signalpost.console.page import GoOn, Page, ProofNeeded, ShownOnce, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.places import Places
-from signalpost.console.replies import EarlyReply, Replies, see_other
+from signalpost.console.replies import MOUNT, EarlyReply, Replies, see_other
 from signalpost.console.shared_regions import TOLD, SharedRegions, Sight
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
 from signalpost.domain.sign_in import Session
@@ -117,7 +117,7 @@ class Console:
         self._shared_regions = SharedRegions(self._revisions)
         self._pages = PathTable({f"{ROOT}/t/{{tenant}}{page.path}": page for page in pages})
         self._assets, self._version = _load_assets()
-        templates.globals["asset"] = lambda name: f"{ROOT}/static/{self._version}/{name}"
+        templates.globals["asset"] = lambda name: f"{MOUNT.get()}{ROOT}/static/{self._version}/{name}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._front(scope, receive, send)
@@ -176,7 +176,7 @@ class Console:
                 return await self._shared_regions.get(self._sight(request, visit), told, show)
             return await self._show(200, visit, page)
         except GoOn as other:
-            return see_other(visit.path(other.path))
+            return see_other(visit.root + other.path)
         except CallFailed as refusal:
             return await self._refused(visit, page, refusal.problem)
 
@@ -204,7 +204,7 @@ class Console:
         if isinstance(outcome, ShownOnce):
             return await self._replies.full_page(200, outcome.template, await self._context(visit, page, outcome.view))
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
-        return see_other(visit.path(outcome.path) + done)
+        return see_other(visit.root + outcome.path + done)
 
     async def _ask_for_proof(self, status: int, visit: Visit, wrong: str | None) -> Response:
         """Asks for the password or the key once more, with the form that is sent again then."""
@@ -241,7 +241,7 @@ class Console:
             role=visit.principal.role,
             own_tenant_id=visit.principal.tenant_id,
             tenant_id=None if tenant is None else tenant.id,
-            path=request.own_path,
+            path=f"{MOUNT.get()}{request.own_path}",
             query=request.query_string,
             encodings=request.header(b"accept-encoding"),
         )

@@ -4,6 +4,7 @@ with an answer."""
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeGuard
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -13,7 +14,7 @@ from signalpost.api.http.response import Response, Streamed, send_response
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import is_own_host, is_same_origin
 from signalpost.console.places import Places
-from signalpost.console.replies import EarlyReply, Replies
+from signalpost.console.replies import MOUNT, EarlyReply, Replies
 from signalpost.domain.errors import Unavailable
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
@@ -59,6 +60,7 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        MOUNT.set(_mount(request))
         try:
             await self._answer(scope, request, receive, send)
         finally:
@@ -115,6 +117,12 @@ class Front:
         host = request.header(b"host") or ""
         detail = f"This gateway does not answer as {host[:200]}. Set PUBLIC_URL to the address that browsers use."
         return self._replies.error(421, "Unknown address", detail)
+
+
+def _mount(request: Request) -> str:
+    """The path of the mount as a URL has it. A mount may have parameters in its path, which clients choose."""
+    path = quote(request.root_path.strip("/"))
+    return f"/{path}" if path else ""
 
 
 def is_to_be_zipped(response: Response | Streamed, request: Request) -> TypeGuard[Response]:

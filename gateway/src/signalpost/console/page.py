@@ -9,6 +9,7 @@ from signalpost.api.http.principals import Principal
 from signalpost.api.routing.shapes.service import BadField, Problem
 from signalpost.console.calls import Calls, refused
 from signalpost.console.notation import is_untouched
+from signalpost.console.replies import MOUNT
 from signalpost.domain.api_key import Role
 from signalpost.domain.portal_link import Capability
 
@@ -90,8 +91,8 @@ class Visit(Struct, frozen=True, kw_only=True):
         return name in self.form and not is_untouched(self.form[name][0], kept, lines=False)
 
     def path(self, below: str) -> str:
-        """The path of a page, by what it is called in the table of pages."""
-        return self.root + below
+        """Where a page is, by its path in the table of pages."""
+        return MOUNT.get() + self.root + below
 
 
 class SeeOther(Struct, frozen=True):

@@ -31,7 +31,7 @@ class PagesBesideApi:
         self._loading = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = f"{scope['path']}/" if scope["type"] == "http" else ""
+        path = f"{scope['path'].removeprefix(scope.get('root_path', ''))}/" if scope["type"] == "http" else ""
         is_page = path.startswith((_CONSOLE_PATHS, _PORTAL_PATHS))
         app = await self._page_app(path) if is_page else self._api
         await app(scope, receive, send)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from contextvars import ContextVar, copy_context
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -17,6 +18,9 @@ from signalpost.domain.errors import Unparseable
 MAX_FORM_BYTES: Final = 64 * 1024
 FORM_SECONDS: Final = 5
 """How long a form may take to arrive."""
+MOUNT: Final[ContextVar[str]] = ContextVar("mount", default="")
+"""The path under which a program has mounted the gateway, for the request that is answered: what every path begins with
+that a page leads to. Routes, and the pages that somebody wants to go on to, are named without it."""
 _HTML: Final = (CONTENT_TYPE, "text/html; charset=utf-8")
 Form = Mapping[str, list[str]]
 
@@ -37,13 +41,13 @@ class Replies:
         self._error = error
 
     def page(self, status: int, template: str, context: Mapping[str, Any]) -> Response:
-        body = self._templates.get_template(template).render(context)
+        body = self._templates.get_template(template).render({"mount": MOUNT.get(), **context})
         return Response(status, body.encode("utf-8", "replace"), (_HTML,))
 
     async def full_page(self, status: int, template: str, context: Mapping[str, Any]) -> Response:
         """A page that may have many rows. To draw one takes milliseconds, in which the event loop delivers."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._off_loop, self.page, status, template, context)
+        return await loop.run_in_executor(self._off_loop, copy_context().run, self.page, status, template, context)
 
     async def zipped(self, response: Response) -> Response:
         """A response as it goes over the wire to a browser that takes gzip."""
@@ -77,7 +81,8 @@ def _gzip(content: bytes) -> bytes:
 
 
 def see_other(path: str, *headers: tuple[str, str]) -> Response:
-    return Response(303, b"", (("location", path), *headers))
+    """To an own path, or to a URL elsewhere."""
+    return Response(303, b"", (("location", MOUNT.get() + path if path.startswith("/") else path), *headers))
 
 
 def given(form: Form, name: str) -> str:

@@ -116,7 +116,7 @@ class Portal:
         if isinstance(outcome, ShownOnce):
             return await self._replies.full_page(200, outcome.template, self._context(guest, visit, page, outcome.view))
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
-        return see_other(visit.path(outcome.path) + done)
+        return see_other(visit.root + outcome.path + done)
 
     async def _show(self, status: int, guest: Guest, visit: Visit, page: Page) -> Response:
         view = await page.view(visit)
