@@ -344,7 +344,7 @@ def test_what_failed_since_yesterday_is_sent_again_in_three_clicks(desk: Desk, v
     visit.click("Count")
     visit.page.get_by_role("button", name="Send them again").wait_for()  # which is below the boxes
     boxes = visit.page.locator("input[name=to_subscription]")
-    for box in boxes.all():  # what still fails is not ticked; this one is well again, and nobody knows it yet
+    for box in boxes.all():  # what failed last is not ticked; this one is well again, and no test has shown it yet
         box.set_checked(box.get_attribute("value") == subscription)
     visit.click("Send them again")
     visit.sees("It is being sent again")

@@ -398,7 +398,7 @@ def test_a_replay_says_how_what_it_queued_ended(shop: Shop) -> None:
     assert [made[name] for name in ("delivered", "failed", "skipped", "waiting")] == [0, 0, 0, 0]
     for page in ("/replays", ""):
         shown = re.sub(r"<[^>]*>", "", shop.browser().open(f"/console/t/default{page}"))
-        for word in ("0 of 0 queued", "0 delivered", "0 failed again", "0 wait"):
+        for word in ("0 of 0 queued", "0 delivered", "0 given up", "0 wait"):
             assert word in shown
     span = "what was given up, 1 Jan 2020, 00:00:00 UTC to 1 Jan 2100, 00:00:00 UTC, by operator"
     assert span in shop.browser().open("/console/t/default")

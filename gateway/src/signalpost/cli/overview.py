@@ -38,7 +38,7 @@ def _print_needs(found: dict[str, Any]) -> None:
         if each["oldestDueAt"] is not None:
             say(f"  The oldest delivery that awaits a retry: due at {without_fractions(each['oldestDueAt'])}.")
         if (diagnosis := each["diagnosis"]) is not None:
-            say(f"  {diagnosis['title']}. {without_fractions(diagnosis['forUs'])}")
+            say(f"  {diagnosis['title']} {without_fractions(diagnosis['forUs'])}")
         if each["eventId"] is not None:
             say(f"  See: signalpost why {each['eventId']} {named['id']}")
     if found["more"]:

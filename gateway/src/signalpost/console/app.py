@@ -171,7 +171,7 @@ class Console:
         try:
             if request.method == "POST":
                 return await self._carry_out(request, signed_in.session, visit, page)
-            if (told := request.header(TOLD)) is not None:
+            if page.is_shared and (told := request.header(TOLD)) is not None:
                 show = partial(self._show_main, request, visit, page)
                 return await self._shared_regions.get(self._sight(request, visit), told, show)
             return await self._show(200, visit, page)

@@ -132,5 +132,7 @@ class Page(Struct, frozen=True, kw_only=True):
     """What the template shows. Raises CallFailed where a call that it needs is refused."""
     forms: Mapping[str, Form] = {}
     """What may be sent from it, by the value of the button that was pressed."""
+    is_shared: bool = True
+    """Whether all who look at it with the same role see the same, so that one rendering serves them."""
     done: Mapping[str, str] = {}
     """Sentences for what was done just before the page was opened."""

@@ -21,7 +21,7 @@ LONG = NOW - FAILS_FOR
         ({"lag": 999}, None, ""),
         ({"lag": 1_000}, Need.BEHIND, "1,000 are yet to be sent"),
         ({"failed": 1}, Need.GIVEN_UP, "It is well now. 1 event was given up. A replay"),
-        ({"failed": 1, "failing_since": A_MOMENT}, Need.GIVEN_UP, "It has begun to fail again. 1 event was given up."),
+        ({"failed": 1, "failing_since": A_MOMENT}, Need.GIVEN_UP, "Its last attempt failed. 1 event was given up."),
         ({"lost": 2, "failed": 1}, Need.LOST, "1 event was given up, 2 events were lost to the retention"),
         (
             {"failing_since": LONG, "waiting": 1_284, "failed": 31, "last_error": "It answered 401."},

@@ -47,9 +47,19 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
             "by attempt 2 at 1970-01-01T00:00",
         ),
         (
+            known("delivered", last_attempt=LastAttempt(0, None, "", 1, run=1)),
+            Cause.DELIVERED,
+            "by attempt 1 at 1970-01-01T00:00:00.000000+00:00, after somebody had it sent again.",
+        ),
+        (
             known("failed", failed_attempts=4, max_attempts=4, last_attempt=FAILED),
             Cause.GIVEN_UP,
             "after 4 attempts: The endp",
+        ),
+        (
+            known("failed", failed_attempts=1, max_attempts=1, last_attempt=LastAttempt(0, "E.", "", 1, run=1)),
+            Cause.GIVEN_UP,
+            "after 1 attempt more: E.",
         ),
         (
             known("failed", failed_attempts=1, max_attempts=4, subscription=SKIPPED, last_attempt=FAILED),
@@ -63,7 +73,7 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
         ),
         (known("failed"), Cause.REMOVED, "The retention"),
         (known("skipped", last_attempt=UNMET), Cause.SKIPPED, "Not sent: document.status is 'approved'."),
-        (known("pending", subscription=subscription(status="paused")), Cause.PAUSED, "Resume it"),
+        (known("pending", subscription=subscription(status="paused")), Cause.PAUSED, "once it is resumed"),
         (
             known("pending", subscription=subscription(status="disabled", disabled_at=0)),
             Cause.DISABLED,

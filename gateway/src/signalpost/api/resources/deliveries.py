@@ -304,7 +304,7 @@ def _known(context: RequestContext, lane: LaneView, entry: LogRow, view: Deliver
 
 def _last(attempt: AttemptRow) -> LastAttempt:
     error = None if attempt.failure is None else attempt.detail or attempt.failure
-    return LastAttempt(attempt.started_at, error, attempt.detail, attempt.number)
+    return LastAttempt(attempt.started_at, error, attempt.detail, attempt.number, attempt.run)
 
 
 def _shown_last(attempt: AttemptRow) -> AttemptSummary:

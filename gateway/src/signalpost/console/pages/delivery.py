@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -14,11 +14,21 @@ from signalpost.api.routing.shapes.subscriptions import SecretStatus, SignatureV
 from signalpost.console.drawings import words
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages.documents import changes_of, events_of
+from signalpost.domain.delivery.explanation import Cause
 from signalpost_receiver.sign import PAGE_SIGNATURE
 
 UPDATED: Final = "documentUpdated"
 NAMED: Final = 4
 """How many attributes are named that an event changed."""
+
+
+NO_DELIVERY: Final[Mapping[str, str]] = {
+    Cause.TYPE_NOT_WANTED: "not wanted there",
+    Cause.SUBSCRIBED_LATER: "subscribed later",
+    Cause.BACKLOG_SKIPPED: "skipped at a resume",
+    Cause.REMOVED: "no longer kept",
+}
+"""Why a subscription has no delivery of an event, in a few words."""
 
 
 class Signed(Struct, frozen=True):
@@ -55,6 +65,10 @@ class View(Struct, frozen=True):
     """Whether it has still more recipients."""
     checked: SignatureVerdict | None = None
     """The result of the signature check that was just made."""
+
+    def why_none(self, other: Delivery) -> str:
+        """Why a subscription has no delivery of the event, in a few words."""
+        return NO_DELIVERY.get(other.cause.code, "none")
 
 
 async def view(visit: Visit) -> View:

@@ -114,9 +114,9 @@ def _headline(overview: Overview) -> str:
 
 
 def _beside(overview: Overview) -> str:
-    lost = overview.lost
-    well = overview.subscriptions.healthy
-    others = f"{well} {'is' if well == 1 else 'are'} healthy. " if well else ""
+    lost, counts = overview.lost, asdict(overview.subscriptions)
+    total, states = sum(counts.values()), ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+    others = f"{total:,} {'subscription' if total == 1 else 'subscriptions'}: {states}. "
     nothing = "Nothing has been lost." if lost == 0 else f"{lost:,} events were removed before they were delivered."
     return others + nothing
 

@@ -1,5 +1,6 @@
 """The page of replays: exactly what will be sent again, and the replays so far."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -10,6 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPage, ReplayOfOne, ReplaysOfMany
+from signalpost.api.routing.shapes.subscriptions import TestResult
+from signalpost.console.calls import CallFailed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.deliveries import moment_of
 from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
@@ -19,6 +22,8 @@ from signalpost.domain.timestamps import SECOND
 CONFIRMED_FROM = 10_000
 """A person who sends more deliveries than this again first types a name, and proves that it is still them."""
 
+TESTED_AT_ONCE = 20
+"""How many endpoints one press of a button tests."""
 _MINUTE: Final = "%Y-%m-%dT%H:%M:%S"
 
 
@@ -32,11 +37,30 @@ class View(Struct, frozen=True):
     """The name to type before it is sent, where it is much."""
     is_unconfirmed: bool = False
     """Whether it was to be sent, and that name was not typed."""
+    tested: Mapping[str, bool] = {}
+    """Whether an endpoint that had failed has just taken a test, by its subscription."""
+    is_unticked: bool = False
+    """Whether it was to be sent, and no subscription was ticked."""
     refused: Sequence[ReplayOfOne] = ()
     """Replays that could not be started just now."""
     spans: Sequence[tuple[str, str]] = ()
     """Times that people ask for: the words, and the query of the page that has them."""
     types: Sequence[str] = tuple(BY_WIRE)
+
+    @property
+    def has_doubtful(self) -> bool:
+        """Whether the last attempt of some endpoints failed, and nobody has tested them since."""
+        return self.plan is not None and any(
+            each.still_failing and each.subscription_id not in self.tested for each in self.plan.data
+        )
+
+    def is_ticked(self, of: ReplayOfOne) -> bool:
+        """Whether it is sent there unless somebody unticks it: to an endpoint whose last attempt failed only if it has
+        taken a test since, or is the one that was asked for."""
+        if self.is_unticked or self.is_unconfirmed:
+            return self.is_unconfirmed
+        is_chosen = self.given["subscription"] == of.subscription_id
+        return not of.still_failing or is_chosen or self.tested.get(of.subscription_id, False)
 
     def sent(self, replay: NamedReplay) -> str:
         """The query of the list of deliveries that shows what a replay sent."""
@@ -113,9 +137,37 @@ def _asked(visit: Visit, subscription_ids: Sequence[str]) -> dict[str, Any]:
 
 async def plan(visit: Visit) -> ShownOnce:
     """Counts, and sends nothing."""
+    return await _plan(visit)
+
+
+async def _plan(visit: Visit, *, is_unticked: bool = False, tested: Mapping[str, bool] | None = None) -> ShownOnce:
     chosen = visit.given("subscription")
     plan = await _counted(visit, _asked(visit, [chosen] if chosen else []))
-    return ShownOnce("replays.html", replace(await view(visit), plan=plan, confirmed_by=_confirmed_by(visit, plan)))
+    shown = replace(
+        await view(visit),
+        plan=plan,
+        confirmed_by=_confirmed_by(visit, plan),
+        is_unticked=is_unticked,
+        tested=tested or {},
+    )
+    return ShownOnce("replays.html", shown)
+
+
+async def test(visit: Visit) -> ShownOnce:
+    """Finds out which of the endpoints that failed last take something again, before anything is sent to them."""
+    chosen = visit.given("subscription")
+    plan = await _counted(visit, _asked(visit, [chosen] if chosen else []))
+    doubtful = [each.subscription_id for each in plan.data if each.still_failing][:TESTED_AT_ONCE]
+    taken = await asyncio.gather(*(_takes_a_test(visit, each) for each in doubtful))
+    return await _plan(visit, tested=dict(zip(doubtful, taken, strict=True)))
+
+
+async def _takes_a_test(visit: Visit, subscription_id: str) -> bool:
+    try:
+        result = await visit.calls.change("test_subscription", {}, id=subscription_id)
+    except CallFailed:
+        return False
+    return msgspec.json.decode(result, type=TestResult).delivered
 
 
 def _confirmed_by(visit: Visit, plan: ReplaysOfMany) -> str:
@@ -134,7 +186,7 @@ async def start(visit: Visit) -> SeeOther | ShownOnce:
     """Sends again to each subscription of the plan that was ticked. Much is counted again first, and a name typed."""
     ticked = visit.form.get("to_subscription", [])
     if not ticked:
-        return SeeOther("/replays", "none")
+        return await _plan(visit, is_unticked=True)
     asked = _asked(visit, ticked)
     plan = await _counted(visit, asked)
     if name := _confirmed_by(visit, plan):
@@ -162,10 +214,9 @@ PAGES = (
         title="Send again",
         template="replays.html",
         view=view,
-        forms={"find": find, "plan": plan, "start": start, "stop": stop},
+        forms={"find": find, "plan": plan, "test": test, "start": start, "stop": stop},
         done={
             "nothing": "There is nothing left to send: it arrived in the meantime, or is no longer kept.",
-            "none": "No subscription was ticked, so nothing is sent.",
             "started": "It is being sent again, along with everything new.",
             "stopped": "The replay is stopped. What it has queued is still sent.",
         },

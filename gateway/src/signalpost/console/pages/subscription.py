@@ -38,6 +38,8 @@ class View(Struct, frozen=True):
     """What a vendor gets; None for a webhook, and where its kind is not installed."""
     when: ConditionForm
     after: AfterForm
+    taken: str
+    """What its last deliveries say of its endpoint, if it is well."""
     types: Sequence[str] = tuple(BY_WIRE)
 
     @property
@@ -82,7 +84,15 @@ async def view(visit: Visit) -> View:
         form=await _form(visit, subscription),
         when=condition_form("when.", "/when", subscription.when, visit.form),
         after=after_form(subscription.after, visit.form),
+        taken=taken(latest),
     )
+
+
+def taken(latest: DeliveryPage) -> str:
+    """What the last deliveries say of an endpoint that is well. Nothing, if all of them wait or were skipped."""
+    if any(each.status == "delivered" for each in latest.data):
+        return "Its endpoint takes what is sent."
+    return "" if latest.data or latest.next else "Nothing was sent there yet."
 
 
 async def _form(visit: Visit, subscription: Subscription) -> SchemaForm | None:

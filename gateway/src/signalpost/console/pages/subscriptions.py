@@ -17,6 +17,7 @@ from signalpost.api.routing.shapes.subscriptions import (
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
+from signalpost_receiver import make_token
 
 FILTERS: Final = ("name", "host", "state")
 STATES: Final = ("healthy", "failing", "paused", "disabled")
@@ -55,6 +56,7 @@ HEADER_ROWS = 3
 
 async def view_new(visit: Visit) -> NewView:
     given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate")}
+    given["secret"] = visit.given("secret") or make_token()
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
     return NewView(await kinds(visit), given, visit.chosen("type", tuple(BY_WIRE)), headers)
@@ -88,7 +90,9 @@ async def check(visit: Visit) -> SeeOther:
 
 
 async def test(visit: Visit) -> ShownOnce:
-    """Sends a sample event to what the form says; nothing is saved."""
+    """Sends a sample event to what the form says, signed with the secret that it shows; nothing is saved."""
+    if not visit.given("secret"):
+        visit = msgspec.structs.replace(visit, form={**visit.form, "secret": [make_token()]})
     result = await visit.calls.change("test_draft", asked_for(visit))
     shown = msgspec.structs.replace(await view_new(visit), test=msgspec.json.decode(result, type=TestResult))
     return ShownOnce("new_subscription.html", shown)
@@ -124,5 +128,6 @@ PAGES = (
         template="new_subscription.html",
         view=view_new,
         forms={"check": check, "test": test, "save": save_paused, "activate": activate},
+        is_shared=False,
     ),
 )

@@ -21,6 +21,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     Subscription,
     SubscriptionPage,
 )
+from signalpost.console.calls import refused
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import delivery, replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of, none_listed
@@ -36,6 +37,12 @@ class Endpoints(Struct, frozen=True):
     next: str | None
     is_first: bool
     same: str = ""
+
+
+def _need(visit: Visit, capability: Capability) -> None:
+    """For a page that only offers what the link may not allow. Raises CallFailed."""
+    if not visit.may(capability):
+        raise refused(403, "Not allowed here", "Your link does not allow this.", "forbidden")
 
 
 async def view_endpoints(visit: Visit) -> Endpoints:
@@ -54,6 +61,8 @@ class Endpoint(Struct, frozen=True):
     latest: Sequence[Delivery]
     secret: SecretStatus | None
     """What is known of the secret; None for whom it is no concern of."""
+    taken: str
+    """What its last deliveries say of it, if it is well."""
     has_all: bool
     """Whether the link is for all subscriptions, so that events can be chosen."""
     header_rows: int = _HEADER_ROWS
@@ -68,7 +77,14 @@ async def view_endpoint(visit: Visit) -> Endpoint:
     if visit.may(Capability.SECRET) and not found.kind:
         status = await visit.calls.read("read_secret_status", SecretStatus, id=of)
     link = visit.principal.portal
-    return Endpoint(found, version, latest.data, status, link is not None and link.subscriptions == "all")
+    return Endpoint(
+        subscription=found,
+        version=version,
+        latest=latest.data,
+        secret=status,
+        taken=subscription.taken(latest),
+        has_all=link is not None and link.subscriptions == "all",
+    )
 
 
 async def change(visit: Visit) -> SeeOther:
@@ -112,6 +128,7 @@ class NewEndpoint(Struct, frozen=True):
 
 
 async def view_new(visit: Visit) -> NewEndpoint:
+    _need(visit, Capability.CREATE)
     return NewEndpoint({name: visit.given(name) for name in ("name", "url")}, visit.chosen("type", tuple(BY_WIRE)))
 
 
@@ -191,6 +208,7 @@ class Again(Struct, frozen=True):
 
 
 async def view_again(visit: Visit) -> Again:
+    _need(visit, Capability.REPLAY)
     of = visit.params["id"]
     found = await visit.calls.read("read_subscription", Subscription, id=of)
     running = await visit.calls.read("list_replays", ReplayPage, {"limit": "10"}, id=of)

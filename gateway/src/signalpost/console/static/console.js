@@ -133,7 +133,7 @@ addEventListener("pageshow", follow);
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  const text = button.dataset.copy === "#link" ? location.href : $(button.dataset.copy)?.textContent ?? "";
+  const text = button.dataset.copy === "#link" ? location.href : $(button.dataset.copy)?.value ?? $(button.dataset.copy)?.textContent ?? "";
   await navigator.clipboard.writeText(text.trim());
   const said = button.textContent;
   button.textContent = "Copied";

@@ -88,7 +88,7 @@ def attention(standing: Standing, now: int) -> Attention | None:
     if since is not None and (standing.breaker_is_open or now - since >= FAILS_FOR):
         error = f" {standing.last_error}" if standing.last_error else ""
         return Attention(Need.FAILING, since, f"Every attempt fails since {format_timestamp(since)}.{error}{numbers}")
-    now_it = "It is well now." if since is None else "It has begun to fail again."
+    now_it = "It is well now." if since is None else "Its last attempt failed."
     if standing.lost:
         return Attention(Need.LOST, None, f"{now_it}{numbers}")
     if standing.failed:

@@ -6,7 +6,7 @@ endpoint, and what else is it waiting for?
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -15,6 +15,10 @@ from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import format_timestamp
 
 Status = Literal["pending", "delivered", "skipped", "retrying", "failed"]
+
+
+_UNTIL_RESUMED: Final = "What waits is sent once it is resumed."
+"""A sentence for those who may not resume it, too."""
 
 
 class Cause(StrEnum):
@@ -52,6 +56,8 @@ class LastAttempt(Struct, frozen=True):
     """The sentence that was noted with it."""
     number: int = 1
     """Number of the attempt in its run: 1, 2, …"""
+    run: int = 0
+    """How often it was sent again before."""
 
 
 class HeldUp(Struct, frozen=True):
@@ -153,8 +159,11 @@ def _removed() -> Explanation:
 
 def _delivered(known: Known) -> Explanation:
     last = known.last_attempt
-    by = "" if last is None else f" by attempt {last.number} at {format_timestamp(last.at)}"
-    return Explanation(Cause.DELIVERED, f"It was delivered{by}.")
+    if last is None:
+        return Explanation(Cause.DELIVERED, "It was delivered.")
+    again = ", after somebody had it sent again" if last.run else ""
+    sentence = f"It was delivered by attempt {last.number} at {format_timestamp(last.at)}{again}."
+    return Explanation(Cause.DELIVERED, sentence)
 
 
 def _given_up(known: Known) -> Explanation:
@@ -164,6 +173,8 @@ def _given_up(known: Known) -> Explanation:
     if known.failed_attempts == 0:
         return _removed()
     attempts = "1 attempt" if known.failed_attempts == 1 else f"{known.failed_attempts} attempts"
+    if known.last_attempt is not None and known.last_attempt.run:
+        attempts += " more"
     sentence = f"It was given up after {attempts}{_last_error(known)}. A retry or a replay sends it again."
     return Explanation(Cause.GIVEN_UP, sentence)
 
@@ -174,15 +185,13 @@ def _given_up(known: Known) -> Explanation:
 def _not_active(known: Known) -> Explanation | None:
     subscription = known.subscription
     if subscription.status == "paused":
-        return Explanation(Cause.PAUSED, "The subscription is paused. Resume it, and what waits is sent.")
+        return Explanation(Cause.PAUSED, f"The subscription is paused. {_UNTIL_RESUMED}")
     if subscription.status == "disabled":
         since = "" if subscription.disabled_at is None else f" at {format_timestamp(subscription.disabled_at)}"
         because = subscription.disabled_because
         if because is not None:
-            return Explanation(
-                Cause.DISABLED, f"The subscription was disabled{since}: {because} Fix that, then resume it."
-            )
-        sentence = f"The subscription was disabled{since}, because its endpoint had failed for days. Resume it."
+            return Explanation(Cause.DISABLED, f"The subscription was disabled{since}: {because} {_UNTIL_RESUMED}")
+        sentence = f"The subscription was disabled{since}, because its endpoint had failed for days. {_UNTIL_RESUMED}"
         return Explanation(Cause.DISABLED, sentence)
     return None
 
