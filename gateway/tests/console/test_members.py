@@ -324,7 +324,7 @@ def test_sending_very_many_again_asks_for_a_name_and_a_proof_and_sending_some_do
             return msgspec.json.encode({"data": [], "count": self.count, "countIsCapped": False})
 
         async def read(self, name: str, shape: Any, query: Any = None, **_: Any) -> Any:
-            answer = {"data": [], "next": None, "total": 0}
+            answer: dict[str, Any] = {"data": [], "next": None, "total": 0}
             return shape(**{each: answer[each] for each in shape.__struct_fields__})
 
     def start(count: int, *, is_proved: bool, typed: str = "") -> tuple[list[Any], Any]:
