@@ -46,6 +46,7 @@ from signalpost.embedded import Documents
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.engine import Engine
 from signalpost.engine.host import Host
+from signalpost.engine.maintenance.audit_end import AuditEnd
 from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.eraser import Eraser
@@ -169,17 +170,20 @@ class Gateway:
         opened.push_async_callback(store.close)
         links.sign_with(await store.data_keys.signing(LINKS))
         destinations = Destinations.installed()
-        self._engine = self._build_engine(store, destinations, _one_thread(opened, "disk"))
+        disk = _one_thread(opened, "disk")
+        self._engine = self._build_engine(store, destinations, disk)
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         _run_until_closed(opened, FileRetention(store, files, clock).run())
         _run_until_closed(opened, AuditRetention(store, clock, settings.audit_retention_days).run())
+        audit_end = AuditEnd(store.audit, settings.data_dir, disk, self._engine.audited)
+        _run_until_closed(opened, audit_end.run())
         _run_until_closed(opened, Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked).run())
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
         master_key = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})
         await master_key.start()
         opened.push_async_callback(master_key.close)
-        self._services = self._build_services(opened, store, links, files, destinations, tickets, master_key)
+        self._services = self._build_services(opened, store, links, files, destinations, tickets, master_key, audit_end)
         self.app, self.metrics_app = self._build_apps()
         log_warnings(settings, self._links_url)
         if is_postgres(self._url):
@@ -244,6 +248,7 @@ class Gateway:
         destinations: Destinations,
         tickets: Tickets,
         master_key: MasterKeyChange,
+        audit_end: AuditEnd,
     ) -> Services:
         """What the handlers of the API use. The engine has been started."""
         settings, clock, engine = self._settings, self._clock, self._engine
@@ -278,6 +283,7 @@ class Gateway:
             guard=_guard(settings),
             tickets=tickets,
             master_key=master_key,
+            audit_end=audit_end,
             public_url=self._links_url,
             database="postgresql" if is_postgres(self._url) else "sqlite",
             settings=_settings_shown(settings),

@@ -295,3 +295,57 @@ def test_the_gateway_verifies_all_of_it_and_names_the_first_that_does_not_fit(
     fault = world.get("/v1/audit/verification").ok()["fault"]
     assert (fault["tenant"], fault["number"]) == ("default", 2)
     assert fault["reason"].endswith(".")
+
+
+# --- The end, kept in the data directory ------------------------------------------------------------------------------
+
+
+def meddle(world: "World", *statements: str) -> None:
+    async def change() -> None:
+        def run(connection: Any) -> None:
+            for statement in statements:
+                connection.execute(statement)
+
+        await world.gateway._services.store.writer.run(run)  # type: ignore[attr-defined]
+
+    asyncio.run_coroutine_threadsafe(change(), world.loop).result()
+
+
+def kept_end(world: "World") -> int:
+    """The position that the file names."""
+    file = world.settings.data_dir / "audit-end"
+    return int(file.read_text().partition(":")[0]) if file.exists() else -1
+
+
+def test_an_audit_that_was_emptied_is_told_by_the_end_in_the_data_directory_from_the_first_start_on(
+    make_world: Callable[..., "World"],
+) -> None:
+    world = make_world()
+    world.wait_until(lambda: kept_end(world) == 0)
+    for _ in range(3):
+        world.create_subscription()
+    world.wait_until(lambda: kept_end(world) == 3)
+    end = world.get("/v1/audit/verification").ok()["end"]
+    meddle(world, "DELETE FROM audit", "DELETE FROM audit_end")
+    for _ in range(4):
+        fault = world.get("/v1/audit/verification").ok()["fault"]
+        assert (fault["tenant"], fault["number"]) == (None, 0)
+        assert "audit-end" in fault["reason"]
+        world.create_subscription()
+    assert kept_end(world) == 3, "what shows it stays"
+    (world.settings.data_dir / "audit-end").unlink()
+    assert holds(world) == 4
+    assert "at the end given" in world.get(f"/v1/audit/verification?end={end}").ok()["fault"]["reason"]
+
+
+def test_an_audit_that_goes_on_moves_the_end_in_the_data_directory_after_a_restart_too(
+    make_world: Callable[..., "World"],
+) -> None:
+    first = make_world()
+    first.create_subscription()
+    first.wait_until(lambda: kept_end(first) == 1)
+    first.stop()
+    again = make_world(data_dir=first.settings.data_dir)
+    again.create_subscription()
+    again.wait_until(lambda: kept_end(again) == 2)
+    assert holds(again) == 2

@@ -11,6 +11,7 @@ from gateway.tests.cli.command import NOWHERE, Run, json_of
 
 pytestmark = pytest.mark.slow
 MARK = re.compile(r"^Mark: (\d+:[0-9a-f]{64})$", re.MULTILINE)
+END = re.compile(r"End: (\d+:[0-9a-f]{64}:[0-9a-f]{64})")
 
 
 def subscribe(run: Run) -> str:
@@ -39,6 +40,9 @@ def test_an_untouched_audit_is_verified_up_to_the_mark_that_was_noted(run: Run) 
     subscribe(run)
     [mark] = MARK.findall(run("audit", "verify").stdout)
     subscribe(run)
+    [end] = END.findall(run("audit", "verify").stdout)
+    assert json_of(run("audit", "verify", "--from", end, "--json"))["end"] == end
+    assert "lacks entries" in run("audit", "verify", "--from", f"9{end}", code=1).stderr
     later = run("audit", "verify", "--mark", mark).stdout
     assert MARK.findall(later) != [mark]
     assert json_of(run("audit", "verify", "--json"))["entries"] >= 2
@@ -61,6 +65,10 @@ def changed_where_nobody_looks(folder: Path, statement: str) -> None:
         ("DELETE FROM audit WHERE number = 2", "Entry 3 does not follow"),
         ("UPDATE audit SET proof = zeroblob(32) WHERE number = 2", "Entry 2 of the tenant default: Its proof"),
         ("DELETE FROM audit WHERE number > 1", "Entry 1 of the tenant default: The newest entries are missing"),
+        (
+            "DELETE FROM audit; DELETE FROM audit_end",
+            "The audit of all tenants: It lacks entries that it had, as audit-end",
+        ),
     ],
 )
 def test_what_was_changed_while_the_gateway_was_stopped_is_found(tmp_path: Path, statement: str, said: str) -> None:

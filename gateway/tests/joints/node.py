@@ -26,6 +26,7 @@ from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery import retry
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.maintenance.eraser import Eraser
+from signalpost.engine.maintenance.audit_end import AuditEnd
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
@@ -170,6 +171,7 @@ class JointNode(Process):
             guard=Guard((), ()),
             tickets=tickets,
             master_key=MasterKeyChange(store, _NoKeySource(), {}),
+            audit_end=AuditEnd(store.audit, folder, thread, engine.audited),
             public_url=PUBLIC_URL,
             database="sqlite",
             settings=(),

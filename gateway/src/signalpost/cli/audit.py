@@ -76,13 +76,18 @@ def verify(
         str | None,
         Parameter(help="NUMBER:HASH of an entry, as this command printed it earlier. The entry must be unchanged."),
     ] = None,
+    from_: Annotated[
+        str | None,
+        Parameter(name="--from", help="The end of all tenants' audits that this command printed earlier."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Verify that no entry was changed, added, moved or removed.
 
     The command reads every entry of the tenant (SIGNALPOST_TENANT) and computes its hash again. The gateway checks the
-    proofs of all tenants, which only its master key can make. Store the mark that this shows somewhere else: with it, a
-    later call finds out whether somebody replaced the whole database with an earlier copy.
+    proofs of all tenants, which only its master key can make. Store the mark and the end that this shows elsewhere:
+    with them, a later call finds out whether somebody emptied the audit, or replaced the whole database with an earlier
+    copy. The mark is about the tenant, the end about all.
 
     Example: signalpost audit verify --mark 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
     """
@@ -92,20 +97,24 @@ def verify(
     misfit = misfit_of_shown(_all(client), hashes.__setitem__)
     if misfit is not None:
         raise CommandError(f"Entry {misfit} does not follow from the one before: one of the two was changed.")
-    found = client.call("GET", path("audit", "verification")).content
+    found = client.call("GET", path("audit", "verification"), {"end": from_}).content
     if (fault := found["fault"]) is not None:
         whose = "all tenants" if fault["tenant"] is None else f"the tenant {fault['tenant']}"
-        raise CommandError(f"Entry {fault['number']} of {whose}: {fault['reason']}")
+        which = f"Entry {fault['number']} of {whose}" if fault["number"] else f"The audit of {whose}"
+        raise CommandError(f"{which}: {fault['reason']}")
     if noted is not None and hashes.get(noted[0]) != noted[1]:
         raise CommandError(_missed(noted[0], hashes))
     last = max(hashes, default=None)
     shown = None if last is None else f"{last}:{hashes[last]}"
     if as_json:
-        print_json({"entries": len(hashes), "entriesOfAllTenants": found["entries"], "mark": shown})
+        print_json(
+            {"entries": len(hashes), "entriesOfAllTenants": found["entries"], "mark": shown, "end": found["end"]}
+        )
         return
     say(f"All {len(hashes):,} entries hold, and so do the proofs of {found['entries']:,} of all tenants.")
     if shown is not None:
         say(f"Mark: {shown}")
+    say(f"End: {found['end']}")
 
 
 def _all(client: Client) -> Iterator[dict[str, Any]]:

@@ -11,13 +11,17 @@ Two chains run through the entries, so that nobody can change one unnoticed.
 
 The **end** of a chain says where it begins (the retention removes the oldest entries) and where it ends, proven too: so
 that entries which are missing at either end are missed. There is one end for each tenant that has had an entry, and one
-of number 0 for the whole database, in which proofs stand for hashes. What no proof can show is that the whole file was
-exchanged for an earlier copy of itself. The gateway's log, which names the hash of every entry, shows that.
+of number 0 for the whole database, in which proofs stand for hashes.
+
+What no proof in the database can show is that all of it is gone, or was exchanged for an earlier copy. A **sealed end**
+shows that: the end of the whole as it once was, with a proof, as text that can be kept anywhere. The gateway keeps the
+latest in its data directory. And whoever may come in is **named**: every API key and every member has an entry.
 """
 
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
@@ -25,7 +29,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.timestamps import SECOND, format_timestamp
 
 ActorKind = Literal["key", "member", "portal-link", "program", "command-line", "consent", "gateway"]
 """An API key; a person who is signed in to the console; a customer who came by a portal link; a program that embeds the
@@ -33,8 +37,12 @@ gateway; a command that opens the database itself; a browser that brings a perso
 Outcome = Literal["done", "refused"]
 NOTHING: Final = bytes(32)
 """Stands for the hash, or the proof, before the first."""
+_SEALED_END: Final = re.compile(r"(\d{1,18}):([0-9a-f]{64}):([0-9a-f]{64})", re.ASCII)
 WHOLE: Final = 0
 """The number under which the end of the chain of proofs is kept. No tenant has it."""
+
+END_FILE: Final = "audit-end"
+"""The file in the data directory with the latest sealed end."""
 
 
 class Actor(Struct, frozen=True, kw_only=True):
@@ -124,6 +132,20 @@ class Notary:
         said = (end.tenant_id, end.first, end.before.hex(), end.last, end.hash.hex(), end.tenants)
         return self._mac("end", *said)
 
+    def seal(self, end: End) -> str:
+        """The end of the whole as a text to be kept elsewhere."""
+        return f"{end.last}:{end.hash.hex()}:{self._mac('sealed end', end.last, end.hash.hex()).hex()}"
+
+    def opened(self, sealed: str) -> tuple[int, bytes] | None:
+        """The position and the proof of the entry at which an end was sealed; None if this gateway did not seal it."""
+        found = _SEALED_END.fullmatch(sealed)
+        if found is None:
+            return None
+        position, proof, mac = int(found[1]), found[2], found[3]
+        if not hmac.compare_digest(mac, self._mac("sealed end", position, proof).hex()):
+            return None
+        return position, bytes.fromhex(proof)
+
     def _mac(self, *said: object) -> bytes:
         return hmac.digest(self._key, msgspec.json.encode(said), hashlib.sha256)
 
@@ -172,6 +194,18 @@ def linked(draft: EntryDraft, tenant: str, own: End, whole: End, notary: Notary)
     return entry, own, whole
 
 
+def still_has(opened: tuple[int, bytes], whole: End | None, proof: bytes | None) -> bool:
+    """Whether the chain still has the entry at which an end was sealed. `whole` is the end of the chain now, `proof`
+    that of the entry at the position; None where there is none."""
+    position, sealed = opened
+    whole = whole or End(tenant_id=WHOLE)
+    if position > whole.last:
+        return False
+    if position < whole.first:  # it was removed in time: only of the last one that was it is known what it was
+        return position < whole.first - 1 or whole.before == sealed
+    return proof == sealed
+
+
 # --- Checking ---------------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +228,9 @@ class Verification:
         self._ends = {tenant_id: end for tenant_id, (end, _) in ends.items()}
         self._reached = {end.tenant_id: (end.first - 1, end.before) for end in self._ends.values()}
         """For each chain, the number and the hash (or the proof) of the last entry that was gone through."""
+        self._oldest_at: int | None = None
+        self._named: set[str] = set()
+        """The ids of the API keys and members that entries are about."""
         self.entries = 0
         self.fault = self._fault_of_ends(ends)
 
@@ -215,6 +252,8 @@ class Verification:
                 self.fault = Fault(entry.tenant_id, entry.number, reason)
                 return
             self.entries += 1
+            if self._oldest_at is None:
+                self._oldest_at = entry.at
             self._reached[entry.tenant_id] = (entry.number, entry.hash)
             self._reached[WHOLE] = (entry.position, entry.proof)
 
@@ -225,6 +264,19 @@ class Verification:
                 reason = f"The newest entries are missing: the last one should be number {end.last}."
                 self.fault = Fault(tenant_id, self._reached[tenant_id][0], reason)
 
+    def see_access(self, rows: Iterable[tuple[str, int, int]]) -> None:
+        """Say which API keys and members there are: the id, the tenant and the time at which it was made, of each. Each
+        must have an entry, unless that was old enough to be removed."""
+        whole = self._ends.get(WHOLE)
+        was_pruned = whole is not None and whole.first > 1
+        for identity, tenant_id, made_at in rows:
+            is_old = was_pruned and (self._oldest_at is None or made_at < self._oldest_at + _LATER)
+            if self.fault is None and identity not in self._named and not is_old:
+                reason = (
+                    f"No entry is about {identity}, which may come in: entries are missing, or it was not made here."
+                )
+                self.fault = Fault(tenant_id, 0, reason)
+
     def _misfit(self, entry: AuditEntry) -> str | None:
         if entry.tenant_id not in self._reached or WHOLE not in self._reached:
             return "Nothing is kept of the end of its chain."
@@ -234,26 +286,35 @@ class Verification:
             return "An entry before it is missing."
         if entry.hash != hashlib.sha256(entry.content).digest():
             return "Its content does not have its hash."
-        if not _says_what_is_kept(entry, before):
+        kind = _kind_if_kept(entry, before)
+        if kind is None:
             return "Its content is not that of the entry in this place."
         if self._notary is not None and not hmac.compare_digest(entry.proof, self._notary.proof(proof, entry)):
             return "Its proof was not made by this gateway."
+        if kind in _COMES_IN:
+            self._named.add(entry.object)
         return None
 
 
-def _says_what_is_kept(entry: AuditEntry, before: bytes) -> bool:
-    """Whether the content agrees with the columns stored next to it."""
+_COMES_IN: Final = frozenset({"key", "member"})
+_LATER: Final = 24 * 3600 * SECOND
+"""How far a row's time may be ahead of that of its entry, after a clock that was ahead."""
+
+
+def _kind_if_kept(entry: AuditEntry, before: bytes) -> str | None:
+    """The kind of the object of an entry, if the content agrees with the columns stored next to it."""
     try:
         said = json.loads(entry.content)
-        return bool(
+        agrees = (
             said["number"] == entry.number
             and said["at"] == format_timestamp(entry.at)
             and said["actor"]["id"] == entry.actor
             and said["object"]["id"] == entry.object
             and said["previous"] == before.hex()
         )
+        return str(said["object"]["kind"]) if agrees else None
     except (ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def misfit_of_shown(entries: Iterable[Mapping[str, Any]], tell: Callable[[int, str], None]) -> int | None:

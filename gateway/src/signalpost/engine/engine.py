@@ -84,6 +84,8 @@ class Engine:
         self.refused_calls = RefusedCalls(store, clock)
         self.erasures_asked = asyncio.Event()
         """Set by each commit of an erasure."""
+        self.audited = asyncio.Event()
+        """Set by each commit with an entry in the audit."""
         self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
@@ -346,6 +348,8 @@ class Engine:
             self._lane_owner.note_new()
         self.counts.count_events(published.events)
         note_in_log(published.audited)
+        if published.audited:
+            self.audited.set()
         for erasure in published.erasures:  # another node may be the one that carries it out
             self.lanes.erase_from_memory(erasure)
             self.erasures_asked.set()

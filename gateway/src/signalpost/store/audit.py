@@ -57,6 +57,15 @@ class AuditStore(Protocol):
         """Go through all entries of the database, as of one moment."""
         ...
 
+    async def sealed_end(self) -> str:
+        """The end of the whole as a text to be kept elsewhere; see `Notary.seal`."""
+        ...
+
+    async def has(self, sealed_end: str) -> bool:
+        """Whether the audit still has everything that it had when this text was made. False for what is no such
+        text."""
+        ...
+
     async def add(self, drafts: list[EntryDraft]) -> tuple[AuditEntry, ...]:
         """Add entries that belong to no change, such as of calls that were refused."""
         ...

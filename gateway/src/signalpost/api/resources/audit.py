@@ -8,12 +8,13 @@ from msgspec import Meta
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
-from signalpost.api.routing.queries import MAX_IN_CURSOR, PageQuery, write_cursor
+from signalpost.api.routing.queries import MAX_IN_CURSOR, PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import AuditFault, AuditMark, AuditPage, AuditVerification
-from signalpost.domain.audit import AuditEntry, Fault
+from signalpost.domain.audit import END_FILE, AuditEntry, Fault
 from signalpost.store.audit import AuditFilter
 
+_LACKS = "They were removed, or an earlier copy of the database took its place."
 Identity = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -48,11 +49,20 @@ def _shown(entries: Iterable[AuditEntry]) -> Iterable[msgspec.Raw]:
         yield msgspec.Raw(entry.content[:-1] + b',"hash":"' + entry.hash.hex().encode() + b'"}')
 
 
+class VerificationQuery(Query, frozen=True):
+    end: Annotated[str, Meta(max_length=200, description="An end that was kept elsewhere.")] | None = None
+
+
 async def verify(context: RequestContext) -> Response:
-    context.query()
-    found = await context.services.store.audit.verify()
+    query: VerificationQuery = context.query()
+    audit = context.services.store.audit
+    end, found = await audit.sealed_end(), await audit.verify()
     fault = None if found.fault is None else _fault(context, found.fault)
-    return Response(200, msgspec.json.encode(AuditVerification(entries=found.entries, fault=fault)))
+    if fault is None and not await context.services.audit_end.holds():
+        fault = AuditFault(tenant=None, number=0, reason=f"It lacks entries that it had, as {END_FILE} says. {_LACKS}")
+    if fault is None and query.end is not None and not await audit.has(query.end):
+        fault = AuditFault(tenant=None, number=0, reason=f"It lacks entries that it had at the end given. {_LACKS}")
+    return Response(200, msgspec.json.encode(AuditVerification(entries=found.entries, fault=fault, end=end)))
 
 
 def _fault(context: RequestContext, fault: Fault) -> AuditFault:
@@ -79,6 +89,7 @@ ROUTES = (
         summary="Verify that no entry of any tenant was changed, added, moved or removed",
         roles=OPERATOR,
         handler=verify,
+        query=VerificationQuery,
         replies={
             200: Reply(
                 "Whether every entry follows from the one before, and the first that does not.", AuditVerification

@@ -22,6 +22,7 @@ from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.directory import Directory
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_views import LaneViews
+from signalpost.engine.maintenance.audit_end import AuditEnd
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.engine.other_nodes import OtherNodes
 from signalpost.files.files import Files
@@ -56,6 +57,7 @@ class Services(Struct, frozen=True, kw_only=True):
     tickets: Tickets
     """Signs which connection a person's consent is for."""
     master_key: MasterKeyChange
+    audit_end: AuditEnd
     public_url: str
     """Where browsers reach the gateway."""
     database: DatabaseKind

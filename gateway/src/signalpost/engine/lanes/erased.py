@@ -19,7 +19,7 @@ oldest of them has long ended."""
 class Erased:
     def __init__(self) -> None:
         self._up_to: dict[tuple[int, str | None], int] = {}
-        """By tenant and document (None for a whole tenant): the last sequence that was erased."""
+        """The last sequence that was erased of each tenant and document (None for all of the tenant)."""
 
     def __bool__(self) -> bool:
         return bool(self._up_to)

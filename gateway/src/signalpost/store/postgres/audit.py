@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from signalpost.domain.audit import WHOLE, AuditEntry, EntryDraft, Notary, Verification
+from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, still_has
 from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.audit_chain import ENDS, LOCK, append, unpack_end, write_ends
@@ -27,6 +27,7 @@ _PAGE: Final = (
 )
 _MARK: Final = "SELECT last, hash FROM audit_end WHERE tenant_id = $1"
 _ENTRIES: Final = f"SELECT {_COLUMNS} FROM audit WHERE position > $1 ORDER BY position LIMIT {_AT_ONCE}"
+_WHOLE: Final = f"{ENDS} WHERE tenant_id = {WHOLE}"
 _OLDEST: Final = "SELECT position, tenant_id, number, at, hash, proof FROM audit ORDER BY position LIMIT $1"
 
 
@@ -59,6 +60,16 @@ class PostgresAudit:
         found = await self._readers.rows(tenant_id, _MARK, tenant_id)
         return AuditMark(*found[0]) if found else None
 
+    async def sealed_end(self) -> str:
+        found = await self._readers.rows(EVERY_TENANT, _WHOLE)
+        return self._notary.seal(unpack_end(found[0])[0] if found else End(tenant_id=WHOLE))
+
+    async def has(self, sealed_end: str) -> bool:
+        if (opened := self._notary.opened(sealed_end)) is None:
+            return False
+        ends, proofs = await self._readers.run(EVERY_TENANT, _at(opened[0]))
+        return still_has(opened, unpack_end(ends[0])[0] if ends else None, proofs[0][0] if proofs else None)
+
     async def verify(self) -> Verified:
         async with self._verifying:
             return await self._readers.run(EVERY_TENANT, steps_of(verify(self._notary)), UNBOUNDED)
@@ -79,7 +90,13 @@ async def verify(notary: Notary | None) -> Verified:
         verification.see(map(_entry, found))
         position = found[-1][0]
     verification.finish()
+    for table in ("api_key", "member"):
+        verification.see_access(await ask_one(f"SELECT id, tenant_id, created_at FROM {table} ORDER BY number"))
     return Verified(verification.entries, verification.fault)
+
+
+def _at(position: int) -> Steps[list[list[Row]]]:
+    return (yield [Statement(_WHOLE), Statement("SELECT proof FROM audit WHERE position = $1", (position,))])
 
 
 def _add(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[AuditEntry, ...]]:

@@ -9,8 +9,9 @@ import apsw
 import msgspec
 from msgspec.structs import astuple, replace
 
-from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, linked
+from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, linked, still_has
 from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
@@ -18,6 +19,7 @@ from signalpost.store.sqlite.writer import Writer, writing
 _COLUMNS: Final = ", ".join(AuditEntry._fields)
 _ENDS: Final = "tenant_id, first, before, last, hash, tenants"
 _CONTENT: Final = AuditEntry._fields.index("content")
+_ACCESS: Final = ("api_key", "member")
 _encode = msgspec.json.Encoder().encode
 _decode_draft = msgspec.json.Decoder(EntryDraft).decode
 
@@ -47,6 +49,19 @@ class SqliteAudit:
     def mark(self, connection: apsw.Connection, tenant_id: int) -> AuditMark | None:
         found = rows(connection, "SELECT last, hash FROM audit_end WHERE tenant_id = ?", (tenant_id,))
         return AuditMark(*found[0]) if found else None
+
+    @reading
+    def sealed_end(self, connection: apsw.Connection) -> str:
+        ends = _ends(connection, (WHOLE,))
+        return self._notary.seal(ends[0][0] if ends else End(tenant_id=WHOLE))
+
+    @reading
+    def has(self, connection: apsw.Connection, sealed_end: str) -> bool:
+        if (opened := self._notary.opened(sealed_end)) is None:
+            return False
+        ends = _ends(connection, (WHOLE,))
+        proofs = rows(connection, "SELECT proof FROM audit WHERE position = ?", (opened[0],))
+        return still_has(opened, ends[0][0] if ends else None, proofs[0][0] if proofs else None)
 
     async def verify(self) -> Verified:
         async with self._verifying:
@@ -125,6 +140,10 @@ def verify(connection: apsw.Connection, notary: Notary | None) -> Verified:
     verification.see(map(_entry, cursor))
     cursor.close()
     verification.finish()
+    known = {name for (name,) in rows(connection, "SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    for table in known.intersection(_ACCESS):  # `db check` also looks at databases of earlier versions
+        found = rows(connection, f"SELECT id, tenant_id, created_at FROM {table} ORDER BY number")  # noqa: S608
+        verification.see_access((unpack_uuid(identity), *others) for identity, *others in found)
     return Verified(verification.entries, verification.fault)
 
 

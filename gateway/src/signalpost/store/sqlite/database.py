@@ -9,7 +9,7 @@ from typing import NoReturn
 import apsw
 
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
-from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
+from signalpost.domain.audit import COMMAND_LINE, END_FILE, EntryDraft, Object
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
@@ -76,6 +76,8 @@ class SqliteDatabase:
                 durable.sync(draft)
                 if self._path.exists():
                     kept = self._set_aside()
+                if audited != "kept":  # the entry of the restore says so
+                    (self._path.parent / END_FILE).unlink(missing_ok=True)
                 for suffix in ("-wal", "-shm"):
                     _beside(self._path, suffix).unlink(missing_ok=True)
                 # Before the backup has its name: it would be taken for the database of a WAL that is still there.

@@ -183,6 +183,13 @@ class AuditVerification(Shape, frozen=True):
     fault: Annotated[
         AuditFault | None, Meta(description="The first entry that does not follow from the one before; null if all do.")
     ]
+    end: Annotated[
+        str,
+        Meta(
+            description="Where the audit of all tenants ends, sealed by this gateway. Keep it elsewhere: given as "
+            "`end`, it shows later whether entries that there are now were removed or replaced."
+        ),
+    ]
 
 
 class LimitsShown(Shape, frozen=True):
