@@ -25,8 +25,8 @@ from signalpost.api.routing.services import Services
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery import retry
 from signalpost.engine.attention_counts import AttentionCounts
-from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.maintenance.audit_end import AuditEnd
+from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
