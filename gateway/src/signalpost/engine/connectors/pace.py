@@ -25,8 +25,8 @@ class Pace:
         self._most, seconds = rate
         self._clock = clock
         self._limit = RateLimit(round(seconds * SECOND))
-        self.users: set[GatedLane] = set()
-        """The lanes that go at this pace."""
+        self.users: dict[GatedLane, None] = {}
+        """The lanes that go at this pace, in the order in which they came: that of a set changes with every start."""
         self._calling: set[object] = set()
         """The deliveries in flight that have made their first call."""
         self._waiting = 0

@@ -44,7 +44,7 @@ class Passage:
     def leave(self) -> None:
         """The lane asks no more."""
         if self.user is not None:
-            self._pace.users.discard(self.user)
+            self._pace.users.pop(self.user, None)
 
     @property
     def trouble(self) -> str | None:
@@ -80,5 +80,5 @@ class Passage:
         self._opened = opened
         pace = self.connection.pace_of(self._subscription)
         if self.user is not None:
-            pace.users.add(self.user)
+            pace.users[self.user] = None
         return pace
