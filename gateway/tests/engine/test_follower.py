@@ -50,7 +50,7 @@ def test_a_node_that_begins_anew_reads_the_keys_though_their_version_has_the_sam
 
 
 def test_a_node_that_stops_reads_nothing_of_what_others_still_tell() -> None:
-    """Its store is closed a moment later, and a read of it would end with a traceback in the log."""
+    """The store is closed a moment later, and a read of it would end with a traceback in the log."""
 
     async def scenario() -> None:
         read: list[int] = []

@@ -5,8 +5,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from gateway.tests.joints.documents import Documents
+from gateway.tests.joints.guests import Guests
 from gateway.tests.joints.history import Asked
-from gateway.tests.joints.node import JointNode
+from gateway.tests.joints.node import OPERATOR_KEY, Answer, JointNode
 from gateway.tests.joints.owners import Owners
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Clients:
         self._keys = 0
         self.documents = Documents(self)
         self.owners = Owners(self)
+        self.guests = Guests()
 
     async def live(self, node: JointNode) -> None:
         """Do one thing after the other, as long as there is something to do."""
@@ -60,13 +62,9 @@ class Clients:
 
     async def _until_answered(self, node: JointNode, asked: Asked) -> None:
         while True:
-            answer = await node.call(
-                asked.method,
-                asked.path,
-                asked.body,
-                headers={} if asked.as_it_is is not None else {"idempotency-key": asked.key},
-                as_it_is=asked.as_it_is,
-            )
+            answer = await self._call(node, asked)
+            if node.is_dead:
+                raise asyncio.CancelledError  # nobody hears what it would say
             if answer.status not in COMES_AGAIN:
                 break
             await asyncio.sleep(AGAIN_AFTER)
@@ -77,6 +75,18 @@ class Clients:
         if asked.on_done is not None:
             asked.on_done(asked)
         self.world.answered(asked)
+
+    async def _call(self, node: JointNode, asked: Asked) -> Answer:
+        if asked.by == "guest":
+            return await self.guests.call(node, asked)
+        return await node.call(
+            asked.method,
+            asked.path,
+            asked.body,
+            headers={} if asked.as_it_is is not None else {"idempotency-key": asked.key},
+            key=OPERATOR_KEY if asked.by == "operator" else self.owners.key,
+            as_it_is=asked.as_it_is,
+        )
 
     async def read(self, node: JointNode, path: str) -> Any:
         """What a GET answers."""

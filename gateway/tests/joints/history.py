@@ -1,17 +1,33 @@
 """What was asked and seen in a world, as the model wants it."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from gateway.tests.joints.node import Answer
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Wish
 
+Caller = Literal["operator", "subscriber", "guest"]
+"""Who calls: with the operator's key, with a key of the role subscriber, or in the portal."""
+
 
 class Asked:
     """A call of the API, with all its repeats: what a client does that has no answer yet."""
 
-    __slots__ = ("about", "answer", "as_it_is", "begun", "body", "done_at", "key", "method", "on_done", "path", "what")
+    __slots__ = (
+        "about",
+        "answer",
+        "as_it_is",
+        "begun",
+        "body",
+        "by",
+        "done_at",
+        "key",
+        "method",
+        "on_done",
+        "path",
+        "what",
+    )
 
     def __init__(
         self,
@@ -23,6 +39,7 @@ class Asked:
         about: object = None,
         as_it_is: bytes | None = None,
         on_done: Callable[["Asked"], None] | None = None,
+        by: Caller = "operator",
     ) -> None:
         self.what = what
         self.method = method
@@ -32,6 +49,7 @@ class Asked:
         self.about = about
         """What must not be changed by anybody else meanwhile: a subscription or a document."""
         self.on_done = on_done
+        self.by = by
         self.key = ""
         self.begun = 0.0
         self.done_at = float("inf")
@@ -49,7 +67,8 @@ class Asked:
 
     def __repr__(self) -> str:
         end = "" if self.answer is None else f" → {self.answer.status}"
-        return f"{self.what}{end}"
+        by = "" if self.by == "operator" else f" by {self.by}"
+        return f"{self.what}{by}{end}"
 
 
 class Attempt:

@@ -38,6 +38,9 @@ from signalpost.store.sqlite.codec import unpack_uuid
 TENANT = 1
 TRACED = 80
 REJECTED = 422
+MESSAGES_PATH = "/messages"
+SAMPLE = LoggedEvent(0, "", "documentCreated", "", 0.0, 0.0, b"", {}, None)
+"""Stands for the event of a sample, which is in no log."""
 RECORDED_WITHIN = 3.0
 """The seconds in which a process surely records what it learned."""
 SETTLES_WITHIN = 12 * 3_600.0
@@ -51,9 +54,11 @@ class JointWorld(World[JointNode]):
         folder: Path,
         given: Plan | None = None,
         traced: int = TRACED,
-        counting: Callable[[str], bool] = lambda _checker: True,
+        counting: Callable[[str], bool] = lambda _rule: True,
+        *,
+        goes_on: bool = False,
     ) -> None:
-        """`counting` says of which checkers a complaint counts."""
+        """`counting` says which rules count. A world that `goes_on` goes on where one was broken."""
         super().__init__(Random(seed))
         self.seed = seed
         self.plan = given or plans.draw(self.random)
@@ -66,9 +71,11 @@ class JointWorld(World[JointNode]):
         self.endpoints: dict[str, Endpoint] = {}
         self.vendor_there = JointVendor(self.plan, self.random)
         self.attempts_of: dict[tuple[str, int], list[Attempt]] = {}
+        self.tokens_asked: list[VendorCall] = []
         self.attempts = 0
         self.counts: Counter[str] = Counter()
-        self.violation: Violation | None = None
+        self.complaints: dict[str, str] = {}
+        """The first complaint of each rule that was broken."""
         self.is_healing = False
         self.erasing: dict[str, Subject] = {}
         """Documents whose erasure was asked for, by the erasure's id."""
@@ -76,6 +83,7 @@ class JointWorld(World[JointNode]):
         self._ended: dict[int, float] = {}
         """When each process ended."""
         self._counting = counting
+        self._goes_on = goes_on
         self._sent: dict[SentRequest, Attempt] = {}
         self._trace: deque[str] = deque(maxlen=traced)
         self._connection = apsw.Connection(str(self.path))
@@ -115,14 +123,16 @@ class JointWorld(World[JointNode]):
     def trace(self, what: object) -> None:
         self._trace.append(f"{self.time.now:14.3f}  {what}")
 
-    def fail(self, checker: str, message: str) -> None:
-        if self.violation is None and self._counting(checker):
-            self.violation = Violation(f"{checker}: {message}")
+    def fail(self, rule: str, message: str) -> None:
+        """Take note that a rule of the model was broken."""
+        if self._counting(rule):
+            self.complaints.setdefault(rule, message)
 
     def judge(self) -> None:
-        """Raise Violation if a checker has found one."""
-        if self.violation is not None:
-            raise self.violation
+        """Raise Violation if a rule was broken, unless the world is to go on all the same."""
+        if self.complaints and not self._goes_on:
+            rule, message = next(iter(self.complaints.items()))
+            raise Violation(f"{rule}: {message}")
 
     def answered(self, asked: Asked) -> None:
         for each in self.checkers:
@@ -198,10 +208,13 @@ class JointWorld(World[JointNode]):
         reply = self.vendor_there.answer(call)
         if call.path == TOKEN_PATH:
             self.trace(f"asks for a token: {reply.status}")
+            self.tokens_asked.append(call)
             for each in self.checkers:
                 each.token_asked(call)
             return reply
-        message = json.loads(call.body)
+        message = json.loads(call.body) if call.path == MESSAGES_PATH else {"text": ""}
+        if not message["text"]:
+            return reply
         wish = self.wishes[message["text"].partition("|")[0]]
         attempt = self._note(
             wish, message["event"], call.process, f"https://{call.host}{call.path}", call.headers, call.body
@@ -213,9 +226,13 @@ class JointWorld(World[JointNode]):
         return reply
 
     def sent(self, sent: SentRequest) -> None:
-        if sent.is_test:
-            return
         wish = self.wishes[sent.host.partition(".")[0]]
+        if sent.is_test:
+            sample = Attempt(wish, SAMPLE, self.time.now, sent.process, f"https://{sent.host}{sent.path}", sent.headers,
+                             sent.body)  # fmt: skip
+            for each in self.checkers:
+                each.tried(sample)
+            return
         self._sent[sent] = self._note(
             wish, sent.event_id, sent.process, f"https://{sent.host}{sent.path}", sent.headers, sent.body
         )
@@ -319,6 +336,7 @@ class JointWorld(World[JointNode]):
 
     async def _settle(self, node: JointNode) -> None:
         await self.clients.ask_again(node)
+        await self.clients.owners.reconnect_all(node)
         await self.clients.owners.resume_all(node)
         end = self.time.now + SETTLES_WITHIN
         wait = 1.0

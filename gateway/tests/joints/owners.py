@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
-from gateway.tests.joints.history import Asked
+from gateway.tests.joints.history import Asked, Caller
 from gateway.tests.joints.node import JointNode
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Again, Condition, Secrets, Skip, Wait, Wish
 from gateway.tests.world.timeline import Change, Timeline
+from gateway.tests.world.vendors import SECRET
 
 if TYPE_CHECKING:
     from gateway.tests.joints.clients import Clients
@@ -50,6 +52,10 @@ class Owners:
         self._world = clients.world
         self._random = clients.random
         self.wishes: dict[str, Wish] = {}
+        self.key = ""
+        """An API key of the role subscriber."""
+        self.origins: dict[str, set[str]] = {}
+        """The origins for which each value of a header was given."""
         self.connections: dict[str, str] = {}
         """The ids of the connections to the vendor, by kind."""
 
@@ -58,11 +64,21 @@ class Owners:
     async def begin(self, node: JointNode) -> None:
         """Make the first subscriptions, unless that was done."""
         plan = self._world.plan
+        if not self.key:
+            await self._clients.ask(node, self._make_key())
         for kind in KINDS if plan.connectors else ():
             if kind not in self.connections:
                 await self._clients.ask(node, self._connect(kind))
         for number in range(len(self.wishes), plan.webhooks + plan.connectors):
             await self._subscribe(node, is_webhook=number < plan.webhooks)
+
+    def _make_key(self) -> Asked:
+        def learn(asked: Asked) -> None:
+            assert asked.answer is not None, asked
+            self.key = asked.answer.json["key"]
+
+        body = {"name": "owner", "role": "subscriber"}
+        return Asked("make a key", "POST", "/v1/keys", body, about=self, on_done=learn)
 
     def _connect(self, kind: str) -> Asked:
         def learn(asked: Asked) -> None:
@@ -94,6 +110,7 @@ class Owners:
         else:
             body |= {"kind": kind, "connection": self.connections[kind], "config": {"text": wish.text.last}}
         self.wishes[name] = wish
+        self.origins[wish.headers.last["x-of"]] = {f"{name}.example"}
 
         def learn(asked: Asked) -> None:
             assert asked.answer is not None, asked
@@ -130,18 +147,24 @@ class Owners:
         acts = {
             self._retype: 2, self._rewhen: 3, self._rewait: 3, self._pause: 2, self._resume: 5, self._retry: 8,
             self._replay: 4, self._replay_many: 1, self._reorder: 1, self._move: 2, self._rotate: 2, self._promote: 1,
-            self._remove: 0.2,
+            self._remove: 0.2, self._try: 2, self._disconnect: 1,
         }  # fmt: skip
         await random.choices(list(acts), list(acts.values()))[0](node, wish)
 
     async def _patch(
-        self, node: JointNode, wish: Wish, what: str, body: Mapping[str, Any], *changes: Callable[[], Change[Any]]
+        self,
+        node: JointNode,
+        wish: Wish,
+        what: str,
+        body: Mapping[str, Any],
+        *changes: Callable[[], Change[Any]],
+        by: Caller = "operator",
     ) -> None:
         """Change a subscription. Each of `changes` begins what the model knows of it."""
         begun = [begin() for begin in changes]
         asked = Asked(
             f"{what} {wish}", "PATCH", f"/v1/subscriptions/{wish.id}", body, about=wish,
-            on_done=partial(self._settle, wish, begun),
+            on_done=partial(self._settle, wish, begun), by=by,
         )  # fmt: skip
         await self._clients.ask(node, asked)
 
@@ -205,11 +228,58 @@ class Owners:
             text = f"{wish}|{{{{ document.title }}}} {number}"
             await self._patch(node, wish, "reword", {"config": {"text": text}}, self._begin(wish.text, text))
             return
-        url, headers = f"https://{wish}.example/{number}", {"x-of": f"{wish} {number}"}
-        await self._patch(
-            node, wish, f"move to {number}", {"url": url, "headers": headers}, self._begin(wish.url, url),
-            self._begin(wish.headers, headers),
-        )  # fmt: skip
+        host = urlsplit(wish.url.last).netloc
+        if self._random.random() < 0.4:
+            host = self._random.choice((f"{wish}.example", f"{wish}.elsewhere.example"))
+        url, headers = f"https://{host}/{number}", {"x-of": f"{wish} {number}"}
+        both: dict[str, Any] = {"url": url, "headers": headers}
+        changed = {name: both[name] for name in self._random.choice((("url",), ("headers",), ("url", "headers")))}
+        begins = []
+        if "url" in changed:
+            begins.append(self._begin(wish.url, url))
+        if "headers" in changed:
+            begins.append(self._begin(wish.headers, headers))
+            self.origins[headers["x-of"]] = {urlsplit(changed.get("url", wish.url.last)).netloc}
+        await self._patch(node, wish, f"move to {changed}", changed, *begins, by=self._somebody())
+
+    def _somebody(self) -> Caller:
+        return self._random.choice(("operator", "subscriber", "guest"))
+
+    async def _try(self, node: JointNode, wish: Wish) -> None:
+        """Send a sample to an endpoint."""
+        if not wish.is_webhook:
+            return
+        path = f"/v1/subscriptions/{wish.id}/test"
+        await self._clients.ask(node, Asked(f"try {wish}", "POST", path, about=wish))
+
+    async def _disconnect(self, node: JointNode, wish: Wish) -> None:
+        """Have a connection forget its credentials, or give them again."""
+        if wish.is_webhook:
+            return
+        gone, kind = self._world.model.disconnected, wish.kind
+        path, is_gone = f"/v1/connections/{self.connections[kind]}", kind in gone.last
+        change = gone.begin(gone.last - {kind} if is_gone else gone.last | {kind}, self._world.time.now)
+
+        def settle(asked: Asked) -> None:
+            if asked.is_done:
+                change.done = asked.done_at
+            else:
+                gone.changes.remove(change)
+
+        if is_gone:
+            body = {"config": {**SIGN_IN, "key": SECRET}}
+            asked = Asked(f"reconnect {kind}", "PATCH", path, body, about=gone, on_done=settle)
+        else:
+            asked = Asked(f"disconnect {kind}", "POST", f"{path}/disconnect", about=gone, on_done=settle)
+        if not self._clients.is_busy(gone):
+            await self._clients.ask(node, asked)
+        else:
+            gone.changes.remove(change)
+
+    async def reconnect_all(self, node: JointNode) -> None:
+        """Give every connection its credentials again."""
+        for kind in list(self._world.model.disconnected.last):
+            await self._disconnect(node, next(each for each in self.wishes.values() if each.kind == kind))
 
     async def _rotate(self, node: JointNode, wish: Wish) -> None:
         if not wish.is_webhook:
@@ -259,12 +329,14 @@ class Owners:
         self._world.retried(wish, event)
         again = self._asked_again("retry", event.sequence, event.sequence)
         path = f"/v1/subscriptions/{wish.id}/deliveries/{event.id}/retry"
-        await self._resend(node, wish, again, Asked(f"retry {event.sequence} of {wish}", "POST", path), event)
+        asked = Asked(f"retry {event.sequence} of {wish}", "POST", path, by=self._somebody())
+        await self._resend(node, wish, again, asked, event)
 
     async def _replay(self, node: JointNode, wish: Wish) -> None:
         again, body = self._some_replay()
         what = f"replay {again.what} {again.first} to {again.last} {again.types} {again.document_id} of {wish}"
-        await self._resend(node, wish, again, Asked(what, "POST", f"/v1/subscriptions/{wish.id}/replays", body))
+        path = f"/v1/subscriptions/{wish.id}/replays"
+        await self._resend(node, wish, again, Asked(what, "POST", path, body, by=self._somebody()))
 
     async def _replay_many(self, node: JointNode, _wish: Wish) -> None:
         """Across subscriptions."""

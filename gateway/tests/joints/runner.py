@@ -27,13 +27,16 @@ def simulate(
     traced: int = TRACED,
     only: Sequence[str] = (),
     but: Sequence[str] = (),
+    *,
+    goes_on: bool = False,
 ) -> JointWorld:
-    """Run the world of a seed. Raises Violation, with the last steps. `only` these rules count, or all `but` these."""
+    """Run the world of a seed. Raises Violation, with the last steps, unless it `goes_on`. `only` these rules count, or
+    all `but` these."""
 
     def counting(rule: str) -> bool:
         return (not only or rule in only) and rule not in but
 
-    world = JointWorld(seed, folder, given, traced, counting)
+    world = JointWorld(seed, folder, given, traced, counting, goes_on=goes_on)
 
     def look(record: logging.LogRecord) -> None:
         message, fields = read_record(record)
@@ -57,6 +60,23 @@ def _rules(names: str) -> tuple[str, ...]:
     return tuple(names.split(","))
 
 
+def survey(seeds: range, folder: Path, options: argparse.Namespace) -> None:
+    """Tell of each rule that is broken, after how many worlds it was found, and in how many of all."""
+    first: dict[str, tuple[int, str]] = {}
+    times: Counter[str] = Counter()
+    for number, seed in enumerate(seeds, 1):
+        traced = ALL_STEPS if options.trace else 1
+        world = simulate(seed, folder, None, traced, options.only, options.but, goes_on=True)
+        if options.trace:
+            print("\n".join(world.last_steps()))
+        for rule, message in world.complaints.items():
+            times[rule] += 1
+            if rule not in first:
+                first[rule] = number, f"seed {seed}: {message}"
+                print(f"{number:>6}  {rule:<20} {first[rule][1][:300]}", flush=True)
+    print(f"of {len(seeds)} worlds: {dict(times.most_common())}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the first one")
@@ -64,36 +84,40 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
     parser.add_argument("--only", type=_rules, default=(), help="only these rules count, with commas")
     parser.add_argument("--but", type=_rules, default=(), help="all rules but these count, with commas")
-    parser.add_argument("--go-on", action="store_true", help="tell of violations, and go on")
+    parser.add_argument("--survey", action="store_true", help="tell after how many worlds each broken rule is found")
     parser.add_argument("--trace", action="store_true", help="show every step")
     options = parser.parse_args()
-    began = told = time.monotonic()
-    seeds = attempts = 0
-    violations: Counter[str] = Counter()
+    seeds = range(options.seed, options.seed + options.count)
     with Folder() as folder:
-        for seed in range(options.seed, options.seed + options.count):
-            seeds += 1
-            try:
-                world = simulate(seed, folder, None, ALL_STEPS if options.trace else TRACED, options.only, options.but)
-            except Violation as violation:
-                if options.go_on:
-                    print(f"{seed}: {str(violation)[:300]}", flush=True)
-                    violations[str(violation).partition(":")[0]] += 1
-                    continue
-                print("\n".join(violation.__notes__))
-                print(f"VIOLATION in seed {seed}: {violation}")
-                return 1
-            if options.trace:
-                print("\n".join(world.last_steps()))
-            attempts += world.attempts
-            now = time.monotonic()
-            if now - told > SHOWN_EVERY:
-                told = now
-                print(f"{seeds} seeds in {now - began:.0f} s, {attempts} attempts", flush=True)
-            if now - began > options.minutes * 60:
-                break
-    print(f"{seeds} seeds in {time.monotonic() - began:.0f} s, {attempts} attempts {dict(violations) or ''}")
+        if options.survey:
+            survey(seeds, folder, options)
+            return 0
+        try:
+            _run(seeds, folder, options)
+        except Violation as violation:
+            print("\n".join(violation.__notes__))
+            print(f"VIOLATION: {violation}")
+            return 1
     return 0
+
+
+def _run(seeds: range, folder: Path, options: argparse.Namespace) -> None:
+    """Run one world after the other. Raises Violation."""
+    began = told = time.monotonic()
+    attempts = 0
+    for number, seed in enumerate(seeds, 1):
+        traced = ALL_STEPS if options.trace else TRACED
+        world = simulate(seed, folder, None, traced, options.only, options.but)
+        if options.trace:
+            print("\n".join(world.last_steps()))
+        attempts += world.attempts
+        now = time.monotonic()
+        is_over = number == len(seeds) or now - began > options.minutes * 60
+        if now - told > SHOWN_EVERY or is_over:
+            told = now
+            print(f"{number} seeds in {now - began:.0f} s, {attempts} attempts", flush=True)
+        if is_over:
+            return
 
 
 if __name__ == "__main__":

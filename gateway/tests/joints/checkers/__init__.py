@@ -34,6 +34,9 @@ class Checker:
     def sent(self, attempt: Attempt) -> None:
         """A request with an event was sent."""
 
+    def tried(self, attempt: Attempt) -> None:
+        """A sample was sent to a webhook, with no event of the log."""
+
     def ended(self, attempt: Attempt) -> None:
         """The process that made it learned the outcome."""
 

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+from urllib.parse import urlsplit
 
 from gateway.tests.joints.checkers import Checker
 from gateway.tests.joints.history import Attempt
@@ -24,14 +25,24 @@ class Content(Checker):
         else:
             self._check_message(attempt)
 
+    def tried(self, attempt: Attempt) -> None:
+        self._check_head(attempt)
+
     def _check_webhook(self, attempt: Attempt) -> None:
-        wish, first, at = attempt.wish, attempt.at - UNDER_WAY, attempt.at
         if attempt.body != attempt.event.body:
             self.fail(f"{attempt} is not the event: {attempt.body!r}")
+        self._check_head(attempt)
+
+    def _check_head(self, attempt: Attempt) -> None:
+        wish, first, at = attempt.wish, attempt.at - UNDER_WAY, attempt.at
         if attempt.url not in wish.url.between(first, at):
             self.fail(f"{attempt} goes to {attempt.url}")
         if not any(headers.items() <= attempt.headers.items() for headers in wish.headers.between(first, at)):
             self.world.fail(sayings.HEADERS.rule, f"{attempt} has other headers: {attempt.headers}")
+        origin = urlsplit(attempt.url).netloc
+        value = attempt.headers.get("x-of", "")
+        if origin not in self.world.clients.owners.origins.get(value, {origin}):
+            self.world.fail("headers elsewhere", f"{attempt} brings {value!r}, which was given for another origin")
         if not any(_is_signed(attempt, secrets) for secrets in wish.secrets.between(first, at)):
             self.world.fail(sayings.SIGNED.rule, f"{attempt} is signed with other secrets")
 

@@ -2,10 +2,15 @@
 
 from gateway.tests.joints.checkers import Checker
 from gateway.tests.joints.history import Attempt
+from gateway.tests.world.model.verdicts import Earlier
 
 
 class Sending(Checker):
     def sent(self, attempt: Attempt) -> None:
-        why = self.world.model.why_not(attempt.wish, attempt.event, attempt.at)
+        world = self.world
+        made = world.attempts_of.get((attempt.wish.name, attempt.event.sequence), [])
+        is_retry = any(world.is_recorded(each) for each in made)
+        over_since = made[-1].at if made and world.may_be_over(attempt.wish, made) else None
+        why = world.model.why_not(attempt.wish, attempt.event, attempt.at, Earlier(is_retry, over_since))
         if why is not None:
-            self.world.fail(why.rule, f"{attempt} must not be sent: {why}")
+            world.fail(why.rule, f"{attempt} must not be sent: {why}")

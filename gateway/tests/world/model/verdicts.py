@@ -10,6 +10,7 @@ from gateway.tests.world.model.conditions import is_met
 from gateway.tests.world.model.log import LoggedEvent, ModelLog
 from gateway.tests.world.model.sayings import Saying
 from gateway.tests.world.model.wishes import Wish
+from gateway.tests.world.timeline import Timeline
 
 
 class Duty(Enum):
@@ -38,23 +39,34 @@ class Slack(NamedTuple):
         return self.webhook if wish.is_webhook else self.vendor
 
 
+class Earlier(NamedTuple):
+    """What was made of a delivery before."""
+
+    is_retry: bool = False
+    """Whether an attempt was made."""
+    over_since: float | None = None
+    """When the last attempt began that may have ended its run; None if there is none."""
+
+
 class Model:
     """Says of each subscription and event whether it must come."""
 
     def __init__(self, log: ModelLog, slack: Slack) -> None:
         self.log = log
         self.slack = slack
+        self.disconnected: Timeline[frozenset[str]] = Timeline(frozenset(), 0.0)
+        """The kinds of connectors whose connection has forgotten its credentials."""
         self.erased: dict[str, tuple[float, float]] = {}
         """When the erasure of each document was asked for, and when it was done."""
 
     # --- A request that was made --------------------------------------------------------------------------------------
 
-    def why_not(self, wish: Wish, event: LoggedEvent, at: float) -> Saying | None:
+    def why_not(self, wish: Wish, event: LoggedEvent, at: float, made: "Earlier") -> Saying | None:
         """The sentence by which no request with this event may start at this moment; None if there is none."""
-        return next(self._objections(wish, event, at, at), None)
+        return next(self._objections(wish, event, at, made), None)
 
-    def _objections(self, wish: Wish, event: LoggedEvent, since: float, at: float) -> Iterator[Saying]:
-        earlier = since - self.slack.of(wish)
+    def _objections(self, wish: Wish, event: LoggedEvent, at: float, made: "Earlier") -> Iterator[Saying]:
+        earlier = at - self.slack.of(wish)
         if wish.deleted.at(earlier) == [True]:
             yield sayings.DELETED
         if event.sequence <= wish.starts_after:
@@ -63,17 +75,19 @@ class Model:
             yield sayings.TYPE
         if self._is_erased(event, earlier):
             yield sayings.ERASED
+        if all(wish.kind in kinds for kinds in self.disconnected.between(earlier, at)):
+            yield sayings.DISCONNECTED
         if "active" not in wish.status.between(earlier, at):
             yield sayings.PAUSED
         if self._is_skipped(wish, event, earlier):
             yield sayings.SKIPPED
-        if not self._may_want(wish, event, earlier, at):
+        if not self._may_want(wish, event, self._run_began(wish, event, made, earlier), at):
             yield sayings.WHEN if wish.when.changes[0] is wish.when.changes[-1] else sayings.CHANGE_WHEN
         if not self._may_wait_no_more(wish, event, earlier, at):
             yield sayings.WAIT
         if not self._may_be_still_so(wish, event, earlier, at):
             yield sayings.STILL
-        if wish.latest_wins and self._is_overtaken(wish, event, earlier):
+        if wish.latest_wins and made.is_retry and self._is_overtaken(wish, event, earlier):
             yield sayings.LATEST
 
     def _is_erased(self, event: LoggedEvent, at: float) -> bool:
@@ -87,14 +101,17 @@ class Model:
         )
 
     def _may_want(self, wish: Wish, event: LoggedEvent, first: float, last: float) -> bool:
-        """Whether `when` may have let the event through at some moment, or when its run began."""
-        begun = self._run_began(wish, event, last)
-        return any(is_met(when, event.document, event.before) for when in wish.when.between(min(first, begun), last))
+        """Whether `when` may have let the event through at some moment."""
+        return any(is_met(when, event.document, event.before) for when in wish.when.between(first, last))
 
-    def _run_began(self, wish: Wish, event: LoggedEvent, at: float) -> float:
-        """The earliest moment at which the run that an attempt belongs to may have begun."""
+    def _run_began(self, wish: Wish, event: LoggedEvent, made: "Earlier", at: float) -> float:
+        """The earliest moment at which the run that an attempt belongs to may have begun: with the event or, if the run
+        before may have come to its end, with something that was asked for since."""
+        if made.over_since is None:
+            return event.at
         asked = [again.begun for again in wish.again if again.begun <= at and again.covers(event)]
-        return max(asked, default=event.at) if asked else event.at
+        since = [begun for begun in asked if begun >= made.over_since]
+        return min([at, *since]) if since else max(asked, default=event.at)
 
     def _may_wait_no_more(self, wish: Wish, event: LoggedEvent, first: float, last: float) -> bool:
         if any(again.covers(event) and again.begun <= last for again in wish.again):
@@ -116,12 +133,13 @@ class Model:
         )
 
     def _is_overtaken(self, wish: Wish, event: LoggedEvent, at: float) -> bool:
-        """Whether a later event of the document was surely there and surely wanted."""
+        """Whether a later event of the document was surely there, surely wanted, and its own wait surely over."""
         return any(
             later.sequence > event.sequence
             and later.seen_at < at
             and wish.wants_type(later)
             and all(is_met(when, later.document, later.before) for when in wish.when.between(event.at, inf))
+            and all(wait is None or later.at + wait.seconds < at for wait in wish.after.between(event.at, inf))
             for later in self.log.of(event.document_id)
         )
 
@@ -162,9 +180,22 @@ class Model:
             return EITHER
         return self._after_the_wait(wish, event, end)
 
+    def would_send(self, wish: Wish, event: LoggedEvent, at: float) -> bool | None:
+        """Whether the event would be sent if it was sent now; None if only the gateway can know. Types do not count: an
+        event that was made before a change of them may be looked at, too."""
+        whens = wish.when.between(at - 1.0, at)
+        if event.document_id in self.erased or len(whens) > 1 or wish.wants_type(event) is not True:
+            return None
+        if not is_met(whens[0], event.document, event.before):
+            return False
+        return self._may_be_still_so(wish, event, at, at)
+
     def _after_the_wait(self, wish: Wish, event: LoggedEvent, end: float) -> Verdict:
         waits = wish.after.between(event.at, end)
-        begin = event.at + min(0.0 if wait is None else wait.seconds for wait in waits)
+        asked = [
+            again.begun for again in wish.again if again.covers(event)
+        ]  # what waits is sent now, if one asks for it
+        begin = min([event.at + min(0.0 if wait is None else wait.seconds for wait in waits), *asked])
         still = {
             wait is None or wait.still is None or is_met(wait.still, newest.document, None)
             for newest in self.log.newest(event.document_id, begin, end)
