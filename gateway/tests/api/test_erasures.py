@@ -71,6 +71,29 @@ def test_what_waited_for_an_erased_document_is_skipped_with_a_sentence(marked: "
     assert "was erased" in preview["why"]
 
 
+def test_a_replay_counts_no_event_of_an_erased_document_for_a_subscription_with_conditions(
+    marked: "tuple[World, str]",
+) -> None:
+    world, _ = marked
+    wishes = {
+        "when": {"field": "document.title", "contains": CANARY},
+        "after": {"seconds": 1, "if": {"field": "document.title", "exists": True}},
+    }
+    made = world.send("POST", "/v1/subscriptions", {**world.subscription, **wishes, "status": "active"}).ok(201)
+    path = f"/v1/subscriptions/{made['id']}"
+    other = world.send("POST", "/v1/documents", {**world.document, "title": CANARY}).ok(201)
+    world.send("DELETE", f"/v1/documents/{other['externalId']}")
+    until(lambda: world.get(path).ok()["health"]["waiting"] == 1)
+    erased(world, f"/v1/documents/{other['externalId']}")
+    until(lambda: world.get(path).ok()["health"]["waiting"] == 0)
+    asked = {"fromSequence": 1, "status": "all"}
+    counted = world.send("POST", f"{path}/replays", {**asked, "dryRun": True}).ok()
+    assert counted["count"] == 0
+    started = world.send("POST", f"{path}/replays", asked).ok(202)
+    until(lambda: world.get(f"{path}/replays/{started['id']}").ok()["state"] == "finished")
+    assert world.get(f"{path}/replays/{started['id']}").ok()["queued"] == 0
+
+
 def test_a_document_that_comes_again_is_another_one(marked: "tuple[World, str]") -> None:
     world, document = marked
     erased(world, document)

@@ -27,6 +27,7 @@ from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.delivery.replay import MAX_SUBSCRIPTIONS, ReplayChoice, ReplayOfManyRequest, ReplayRequest
+from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.portal_link import MAX_REPLAYED, Capability
 from signalpost.domain.subject import subject_of
@@ -150,7 +151,9 @@ async def _counted(
     for _ in range(MAX_PARTS_ASKED):
         part = await store.part(found, first, last, choice)
         await context.turn()
-        here = sum(wishes.why_not(subject_of(event)) is not None for event in part.events.values())
+        here = sum(
+            is_erased(event) or wishes.why_not(subject_of(event)) is not None for event in part.events.values()
+        )
         counted, unmet = counted + len(part.candidates) - here, unmet + here
         if part.cursor < first or part.cursor >= last:
             return counted, False, unmet

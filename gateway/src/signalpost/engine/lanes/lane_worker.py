@@ -263,7 +263,9 @@ class LaneWorker(LaneStates):
 
     def why_not(self, event: Event) -> str | None:
         """A sentence why the subscription's condition does not want an event; None if it does."""
-        return None if self.wishes is None else self.wishes.why_not(self._subjects.at_once(event))
+        if self.wishes is None or not self.wishes.asks_event:
+            return None
+        return not_sent(ERASED) if is_erased(event) else self.wishes.why_not(self._subjects.at_once(event))
 
     def is_to_be_judged(self, event: Event) -> bool:
         """Whether the event after the lane's head is so large that its condition is asked off the event loop."""
