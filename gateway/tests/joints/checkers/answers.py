@@ -27,7 +27,8 @@ class Answers(Checker):
         if wants == {False} and status not in refused:
             self.world.fail("retry of refused", f"{asked}: {sayings.CHANGE_WHEN}")
         may_ask = set(wish.status.between(again.begun, asked.done_at)) == {"active"} and asked.by != "guest"
-        if wants == {True} and may_ask and event.sequence > wish.starts_after and status != 202:
+        has_still = any(wait is not None and wait.still for wait in wish.after.between(again.begun, asked.done_at))
+        if wants == {True} and not has_still and may_ask and event.sequence > wish.starts_after and status != 202:
             self.fail(f"{asked}, although it is wanted: {asked.answer.body.decode()}")
 
     def _check_count(self, wish: Wish, again: Again, asked: Asked) -> None:
