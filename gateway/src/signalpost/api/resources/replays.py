@@ -151,9 +151,7 @@ async def _counted(
     for _ in range(MAX_PARTS_ASKED):
         part = await store.part(found, first, last, choice)
         await context.turn()
-        here = sum(
-            is_erased(event) or wishes.why_not(subject_of(event)) is not None for event in part.events.values()
-        )
+        here = sum(is_erased(event) or wishes.why_not(subject_of(event)) is not None for event in part.events.values())
         counted, unmet = counted + len(part.candidates) - here, unmet + here
         if part.cursor < first or part.cursor >= last:
             return counted, False, unmet
