@@ -12,6 +12,7 @@ import pytest
 from gateway.tests.api.conftest import World, url
 from gateway.tests.console.conftest import make_world
 from gateway.tests.console.drawn_configs import TEXTS, values_of
+from gateway.tests.console.forms_as_sent import SentForm
 from gateway.tests.console.office import CONSOLE, OTHER_TENANT, PORTAL, Office
 from gateway.tests.examples import more
 from hypothesis import HealthCheck, Phase, given, settings
@@ -163,32 +164,65 @@ CONDITIONS = st.recursive(
 )
 TYPES = ["documentCreated", "documentUpdated", "documentDeleted"]
 URLS = ["https://receiver.example.com/hook?key=s3cr3t&a", "https://hooks.zapier.com/hooks/catch/1/x/"]
+MONTH = 30 * 86_400
 EMAILS = ["a@example.com", "ä@münchen.example", "a'&b@x"]
+
+
+SETTINGS = st.fixed_dictionaries(
+    {
+        "name": TEXT,
+        "rateLimit": st.none() | st.integers(1, 100_000),
+        "eventTypes": st.lists(st.sampled_from(TYPES), min_size=1, max_size=4),
+        "ordering": st.sampled_from(["loose", "strict"]),
+        "when": st.none() | CONDITIONS,
+        "after": st.none() | st.fixed_dictionaries({"seconds": st.integers(1, MONTH)}, optional={"if": CONDITIONS}),
+        "headers": st.dictionaries(st.sampled_from(["x-one", "X-Two", "x"]), st.sampled_from(["a", "b c", "***", '"'])),
+        "url": st.sampled_from(URLS),
+    }
+)
+FIELDS_OF = {"rateLimit": "rate", "eventTypes": "type", "when": "when.", "after": ("after", "still.")}
+"""What the names of a member's fields begin with, where that is not the member's own name."""
 
 
 def test_a_webhook_stays_as_it_is_in_console_and_portal(office: Office) -> None:
     path = f"/subscriptions/{office.hook}"
 
     @LAW
-    @given(
-        TEXT,
-        st.none() | st.integers(1, 100_000),
-        st.lists(st.sampled_from(TYPES), min_size=1, max_size=4),
-        st.sampled_from(["loose", "strict"]),
-        st.none() | CONDITIONS,
-        st.none() | st.fixed_dictionaries({"seconds": st.integers(1, 30 * 86_400)}, optional={"if": CONDITIONS}),
-        st.dictionaries(st.sampled_from(["x-one", "X-Two", "x"]), st.sampled_from(["a", "b c", "***", '"'])),
-        st.sampled_from(
-            ["https://receiver.example.com/hook?key=s3cr3t&a", "https://hooks.zapier.com/hooks/catch/1/x/"]
-        ),
-    )
-    def holds(name: str, rate: Any, types: Any, order: str, when: Any, after: Any, headers: Any, to: str) -> None:
-        given = {"name": name, "rateLimit": rate, "eventTypes": types, "ordering": order, "when": when, "after": after}
-        for member, value in {**given, "headers": headers, "url": to}.items():
+    @given(SETTINGS)
+    def holds(kept: Any) -> None:
+        for member, value in kept.items():
             office.set(f"/v1{path}", member, value)
         saved_as_shown(office, f"{CONSOLE}{path}", "change")
         saved_as_shown(office, f"{PORTAL}{path}", "change")
         saved_as_shown(office, f"{PORTAL}{path}", "headers")
+
+    holds()
+
+
+@pytest.mark.parametrize("root", [CONSOLE, PORTAL])
+def test_only_what_was_edited_of_a_webhook_changes(office: Office, root: str) -> None:
+    path = f"/subscriptions/{office.hook}"
+    unread = dict.fromkeys(("health", "updatedAt"))
+
+    def form_of(kept: Any) -> SentForm:
+        for member in ("headers", "url", *kept):
+            office.set(f"/v1{path}", member, kept[member])
+        return office.form(f"{root}{path}", "change")
+
+    @LAW
+    @given(SETTINGS, SETTINGS, st.data())
+    def holds(one: Any, other: Any, data: Any) -> None:
+        there = form_of({**other, "url": one["url"]})
+        here = form_of(one)
+        kept = office.world.get(f"/v1{path}").ok()
+        member = data.draw(st.sampled_from(sorted({"name", "rateLimit", "eventTypes", "ordering", "when", "after"})))
+        begins = FIELDS_OF.get(member, member)
+        names = {name for name, _ in (*here.fields, *there.fields) if name.startswith(begins)}
+        typed = {name: [value for each, value in there.fields if each == name] for name in names}
+        answer = office.send(f"{root}{path}", here.pressed("change", typed))
+        assert answer.status in (303, 422), answer.body
+        now = office.world.get(f"/v1{path}").ok()
+        assert {**now, member: None, **unread} == {**kept, member: None, **unread}
 
     holds()
 
