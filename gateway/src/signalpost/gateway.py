@@ -59,6 +59,7 @@ from signalpost.files.folder import Folder
 from signalpost.runtime.asgi import App
 from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
+from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import Settings, secret_file, settings_in_force
@@ -273,6 +274,7 @@ class Gateway:
             sessions=BrowserSessions(store.sign_ins, clock.wall, secrets.token_bytes),
             passwords=Passwords(_one_thread(opened, "passwords"), secrets.token_bytes),
             off_loop=off_loop,
+            page_turns=RestingTurns(),
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
             links=links,
             files=files,

@@ -20,8 +20,8 @@ def test_a_body_is_read_on_the_thread_and_one_that_is_refused_ends_its_turn() ->
 
         with ThreadPoolExecutor(1, "bodies") as thread:
             reader = BodyReader(thread, cpu)
-            refused = asyncio.ensure_future(reader.read(1, b"{"))
-            assert await reader.read(1, b"[1]") == [1]
+            refused = asyncio.ensure_future(reader.read(1, b"{", is_shared=True))
+            assert await reader.read(1, b"[1]", is_shared=False) == [1]
             with pytest.raises(Unparseable):
                 await refused
         assert read_on == {"bodies_0"}

@@ -1,6 +1,9 @@
 """What a tenant's requests that change nothing may take of the event loop's time while others want it, too."""
 
-from signalpost.api.http.loop_shares import AT_ONCE, BESIDE, MOST, RESTS, LoopShares
+import asyncio
+
+from signalpost.api.http.loop_shares import AT_ONCE, BESIDE, MOST, REFUSAL, RESTS, LoopShares
+from signalpost.api.http.shares import Caller
 from signalpost.domain.timestamps import SECOND
 
 MINE, OTHERS = 1, 2
@@ -81,6 +84,21 @@ def test_a_few_requests_that_come_together_do_not_wait() -> None:
     for _ in range(AT_ONCE // TOOK // (1 + RESTS)):
         assert shares.begin(MINE) == 0
         shares.end(MINE, TOOK / SECOND)
+
+
+def test_a_refusal_that_was_not_measured_takes_its_share_too_and_an_operator_has_one_of_their_own() -> None:
+    async def scenario() -> None:
+        shares = _beside_others(_Clock())
+        tenant = Caller(MINE, (MINE, (MINE, "key", 7)))
+        refused = 0
+        while shares.begin(tenant.group) == 0:
+            await shares.pay(tenant)
+            refused += 1
+        assert refused <= AT_ONCE / (REFUSAL * SECOND * (1 + RESTS)) + 1
+        assert shares.begin(Caller(MINE, ((MINE, "key", 0),)).group) == 0, "an operator in the same tenant"
+        assert shares.begin(OTHERS) == 0
+
+    asyncio.run(scenario())
 
 
 def test_a_stream_that_went_on_for_hours_makes_nobody_wait_for_as_long() -> None:

@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.api.http.principals import Principal
+from signalpost.api.http.refusal_throttle import STRANGERS_PER_SECOND
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Caller, Shares, caller_of, stranger
+from signalpost.console.pages_beside_api import MAX_WAITING
 from signalpost.domain.api_key import Role
 from signalpost.runtime.asgi import Message
 from signalpost.runtime.clock import SystemClock
@@ -147,6 +149,62 @@ def test_a_key_whose_large_answers_are_not_read_gets_no_more_of_them(world: "Wor
     asyncio.run_coroutine_threadsafe(ask_all(), world.loop).result(PATIENCE)
     assert statuses.count(200) == 26 + 1, "four fifths of 32, and one once they were read"
     assert statuses.count(429) == 40 - 26
+
+
+@pytest.mark.parametrize("path", ["/v1/documents", "/nothing/here", "/metrics", "/v1/documents/x?y"])
+def test_whoever_is_not_known_is_refused_at_once_only_so_often(make_world: Callable[..., "World"], path: str) -> None:
+    """A refusal costs a third of an answer, and who gets one may ask again at once."""
+    world = make_world()
+    told: list[int] = []
+
+    async def ask() -> None:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told.append(message["status"])
+
+        client = ("192.0.2.1", 1)
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "client": client}
+        await world.app(scope, receive, send)
+
+    async def ask_all() -> int:
+        asked = [asyncio.ensure_future(ask()) for _ in range(STRANGERS_PER_SECOND + 20)]
+        while len(told) < STRANGERS_PER_SECOND:
+            await asyncio.sleep(0)
+        at_once = len(told)
+        await asyncio.gather(*asked)
+        return at_once
+
+    at_once = asyncio.run_coroutine_threadsafe(ask_all(), world.loop).result(PATIENCE)
+    assert at_once < len(told) == STRANGERS_PER_SECOND + 20
+    assert set(told) <= {401, 404}
+
+
+def test_few_wait_for_pages_that_are_being_loaded(make_world: Callable[..., "World"]) -> None:
+    """They hold connections, and nobody knows who they are."""
+    world = make_world()
+    told: list[int] = []
+
+    async def ask() -> None:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                told.append(message["status"])
+
+        headers = [(b"host", b"127.0.0.1")]
+        scope = {"type": "http", "method": "GET", "path": "/console/sign-in", "query_string": b"", "headers": headers}
+        await world.app(scope, receive, send)
+
+    async def ask_all() -> None:
+        await asyncio.gather(*(ask() for _ in range(MAX_WAITING + 8)))
+        await ask()
+
+    asyncio.run_coroutine_threadsafe(ask_all(), world.loop).result(PATIENCE)
+    assert told == [503] * 8 + [200] * (MAX_WAITING + 1)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ from signalpost.domain.errors import (
     NotFound,
     OutcomeUnknown,
     TooMany,
-    Unauthenticated,
     Unavailable,
 )
 from signalpost.domain.tenant_limits import TenantLimits
@@ -85,9 +84,10 @@ class Api:
             raise RuntimeError(f"Signalpost answers HTTP requests, no {scope['type']}.")
         started = time.perf_counter()
         request = Request(scope, receive)
+        request.is_timed = request.method in READING
         answering = self._answer(request, send, started)
         try:
-            await (self._timed(request, answering) if request.method in READING else answering)
+            await (self._timed(request, answering) if request.is_timed else answering)
         finally:
             if request.caller is not None:
                 self._services.limits.at_work.give_back(request.caller)
@@ -98,7 +98,7 @@ class Api:
             await timed
         finally:
             if request.caller is not None:
-                self._services.limits.loop.end(request.caller.tenant_id, timed.seconds)
+                self._services.limits.loop.end(request.caller.group, timed.seconds)
 
     def route(self, name: str) -> Route:
         """The entry of the route table for the call of this name."""
@@ -134,9 +134,12 @@ class Api:
         """Whatever goes wrong is answered as a problem."""
         try:
             return await handle(request)
-        except (CallerError, Unavailable) as error:
+        except CallerError as error:
             if isinstance(error, EndedKey | Forbidden | NotFound):
                 self._tell_refused(request, error)
+            await self._refuse_in_turn(request)
+            return problem(error, request.id)
+        except Unavailable as error:
             return problem(error, request.id)
         except asyncio.CancelledError:
             # The server waits no longer for it at a stop; what it asked for may still be committed.
@@ -165,16 +168,16 @@ class Api:
             raise MethodNotAllowed(sorted(resource.handlers))
         return handler
 
-    def _call_with_key(self, route: Route, request: Request) -> Awaitable[Response | Streamed]:
-        try:
-            principal = self._services.principals.of(request.header(b"authorization"))
-        except Unauthenticated as error:
-            return self._refuse_slowly(error)
-        return self._call(route, principal, request)
+    async def _refuse_in_turn(self, request: Request) -> None:
+        """Have a refusal wait, since whoever is refused may ask again at once. What reads is measured in any case."""
+        limits, principal = self._services.limits, request.principal
+        if principal is None:
+            await limits.strangers.turn()
+        elif request.caller is None or not request.is_timed:
+            await limits.loop.pay(request.caller or caller_of(principal, principal.tenant_id or NOBODY))
 
-    async def _refuse_slowly(self, error: Unauthenticated) -> Response:
-        await self._services.limits.wrong_keys.turn()
-        raise error
+    def _call_with_key(self, route: Route, request: Request) -> Awaitable[Response | Streamed]:
+        return self._call(route, self._services.principals.of(request.header(b"authorization")), request)
 
     async def _call(self, route: Route, principal: Principal, request: Request) -> Response | Streamed:
         """One call of the route table, step by step. Where many are refused, each waits before it learns so."""
@@ -195,8 +198,8 @@ class Api:
             await services.limits.refusals.turn()
             raise
         services.limits.loop.note_call(tenant.id)
-        if request.method in READING:
-            await services.limits.loop.turn(tenant.id)
+        if request.is_timed:
+            await services.limits.loop.turn(caller.group)
         context = RequestContext(request, services, principal, tenant, route.query, route.body)
         return await route.handler(context)
 

@@ -22,6 +22,7 @@ from signalpost.api.app import Api
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
+from signalpost.api.http.shares import NOBODY
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
@@ -101,7 +102,7 @@ class Console:
         self._revisions = services.engine.revisions
         self._public_urls = public_urls
         templates = self.templates = environment()
-        self._replies = Replies(templates, services.off_loop)
+        self._replies = Replies(templates, services.off_loop, services.page_turns)
         places = Places(services, self._replies)
         self._front = Front(services, self._replies, places, public_urls, ROOT, self._route)
         self._sessions = services.sessions
@@ -202,7 +203,9 @@ class Console:
                 raise
             return await self._show(refusal.problem.status, replace(visit, problem=refusal.problem), page)
         if isinstance(outcome, ShownOnce):
-            return await self._replies.full_page(200, outcome.template, await self._context(visit, page, outcome.view))
+            return await self._replies.full_page(
+                200, outcome.template, await self._context(visit, page, outcome.view), self._tenant_id(visit)
+            )
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
         return see_other(visit.root + outcome.path + done)
 
@@ -217,7 +220,9 @@ class Console:
         position = self._revisions.position  # what changes from now on may be missing in the page
         view = await page.view(visit)
         context = await self._context(visit, page, view)
-        return await self._replies.full_page(status, page.template, {**context, "position": position})
+        return await self._replies.full_page(
+            status, page.template, {**context, "position": position}, self._tenant_id(visit)
+        )
 
     async def _needing(self, visit: Visit) -> int:
         """How many subscriptions need somebody; 0 where the visitor may not know, or nobody knows just now."""
@@ -232,8 +237,14 @@ class Console:
         visit = replace(visit, principal=seen_by, is_proved=False)
         context = self._main_context(visit, page, await page.view(visit))
         beside = {"is_framed": False, "needing": await self._needing(visit)}
-        response = await self._replies.full_page(200, page.template, {**context, **beside})
-        return await self._replies.zipped(response) if is_to_be_zipped(response, request) else response
+        tenant_id = self._tenant_id(visit)
+        response = await self._replies.full_page(200, page.template, {**context, **beside}, tenant_id)
+        return await self._replies.zipped(response, tenant_id) if is_to_be_zipped(response, request) else response
+
+    def _tenant_id(self, visit: Visit) -> int:
+        """The tenant that is looked at; nobody if there is no such tenant."""
+        tenant = self._directory.tenant(visit.tenant)
+        return NOBODY if tenant is None else tenant.id
 
     def _sight(self, request: Request, visit: Visit) -> Sight:
         tenant = self._directory.tenant(visit.tenant)

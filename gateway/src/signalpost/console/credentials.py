@@ -43,7 +43,7 @@ class Credentials:
         except Unauthenticated as wrong:
             if isinstance(wrong, EndedKey):
                 self._tell_refused(request, "key", wrong.key, wrong.code)
-            await self._services.limits.wrong_keys.turn()
+            await self._services.limits.strangers.turn()
             raise Refused(401, WRONG_KEY) from None
 
     async def of_password(self, request: Request, email: str, password: str) -> Member:

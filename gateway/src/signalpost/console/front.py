@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from signalpost.api.http.problems import status_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
+from signalpost.api.http.shares import NOBODY
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import is_own_host, is_same_origin
 from signalpost.console.places import Places
@@ -18,6 +19,7 @@ from signalpost.console.replies import MOUNT, EarlyReply, Replies
 from signalpost.domain.errors import Unavailable
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
+from signalpost.runtime.own_time import OwnTime
 
 MIN_ZIPPED: Final = 4_096
 """Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""
@@ -68,7 +70,9 @@ class Front:
 
     async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        route, response = await self._respond(scope, request, receive)
+        timed = OwnTime(self._respond(scope, request, receive))
+        route, response = await timed
+        await self._places.pay(request, timed.seconds)
         seconds = time.perf_counter() - started
         self._requests.count(request.method, route, response.status, seconds)
         log.info(
@@ -81,7 +85,8 @@ class Front:
             key=None if request.principal is None else request.principal.name,
         )
         if is_to_be_zipped(response, request):
-            response = await self._replies.zipped(response)
+            tenant_id = NOBODY if request.caller is None else request.caller.tenant_id
+            response = await self._replies.zipped(response, tenant_id)
         await send_response(_with_safe_headers(response), request.id, send)
 
     async def _respond(self, scope: Scope, request: Request, receive: Receive) -> tuple[str, Response | Streamed]:

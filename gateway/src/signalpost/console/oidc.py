@@ -84,7 +84,7 @@ class Oidc:
         try:
             identity = await self._provider.identity(given["code"], secret)
         except Disbelieved as disbelieved:
-            await self._services.limits.wrong_keys.turn()
+            await self._services.limits.strangers.turn()
             return self._refused(request, str(disbelieved))
         member = await self._member(request, identity)
         if member is None:

@@ -4,12 +4,18 @@ import asyncio
 from typing import Final
 
 from signalpost.api.app import Api
+from signalpost.api.http.problems import problem
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import send_response
 from signalpost.api.routing.services import Services
 from signalpost.console import ROOT
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.portal import ROOT as PORTAL
+from signalpost.domain.errors import Unavailable
 from signalpost.runtime.asgi import App, Receive, Scope, Send
 
+MAX_WAITING: Final = 32
+"""How many may wait until the pages are loaded. Each holds a connection, and nobody knows yet who they are."""
 _CONSOLE_PATHS: Final = f"{ROOT}/"
 _PORTAL_PATHS: Final = f"{PORTAL}/"
 """What the paths of pages begin with, once a slash is behind them."""
@@ -29,19 +35,34 @@ class PagesBesideApi:
         self._public_urls = public_urls
         self._pages: tuple[App, App] | None = None
         self._loading = asyncio.Lock()
+        self._waiting = 0
+        """How many wait until they are loaded."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = f"{scope['path'].removeprefix(scope.get('root_path', ''))}/" if scope["type"] == "http" else ""
         is_page = path.startswith((_CONSOLE_PATHS, _PORTAL_PATHS))
-        app = await self._page_app(path) if is_page else self._api
-        await app(scope, receive, send)
+        if not is_page:
+            await self._api(scope, receive, send)
+        elif (pages := self._pages or await self._loaded()) is None:
+            request = Request(scope, receive)
+            soon = Unavailable("The pages are being loaded. Try again in a second.")
+            await send_response(problem(soon, request.id), request.id, send)
+        else:
+            console, portal = pages
+            await (portal if path.startswith(_PORTAL_PATHS) else console)(scope, receive, send)
 
-    async def _page_app(self, path: str) -> App:
-        async with self._loading:
-            if self._pages is None:
-                self._pages = await asyncio.to_thread(self._load)
-        console, portal = self._pages
-        return portal if path.startswith(_PORTAL_PATHS) else console
+    async def _loaded(self) -> tuple[App, App] | None:
+        """The pages, once they are loaded; None if too many wait for that already."""
+        if self._waiting >= MAX_WAITING:
+            return None
+        self._waiting += 1
+        try:
+            async with self._loading:
+                if self._pages is None:
+                    self._pages = await asyncio.to_thread(self._load)
+        finally:
+            self._waiting -= 1
+        return self._pages
 
     def _load(self) -> tuple[App, App]:
         """The console and the portal."""

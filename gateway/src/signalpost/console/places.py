@@ -36,6 +36,11 @@ class Places:
         request.principal = who
         await self._take(request, caller_of(who, NOBODY if who.tenant_id is None else who.tenant_id))
 
+    async def pay(self, request: Request, seconds: float) -> None:
+        """Have an answer that took so much of the event loop's time wait as long as the share of its group asks."""
+        if request.caller is not None:
+            await self._limits.loop.pay(request.caller, seconds)
+
     def leave(self, request: Request) -> None:
         """Give back the place of a request, if it has one."""
         if request.caller is not None:

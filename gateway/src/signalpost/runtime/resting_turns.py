@@ -43,10 +43,13 @@ class RestingTurns:
         self._took = 0.0
         """What was done of the last work without a rest after it, in seconds."""
 
-    async def run(self, holder: int, executor: Executor, work: Callable[[Rest], T]) -> T:
-        """What the work returns, done on a thread of the executor when it is this holder's turn."""
+    async def run(self, holder: int, executor: Executor, work: Callable[[Rest], T], follows: float = 0.0) -> T:
+        """What the work returns, done on a thread of the executor when it is this holder's turn. If it succeeds, so
+        many seconds of work follow elsewhere, for which others wait too."""
         async with self._turn(holder):
-            return await asyncio.get_running_loop().run_in_executor(executor, self._with_rests, work)
+            done = await asyncio.get_running_loop().run_in_executor(executor, self._with_rests, work)
+            self._took += follows
+            return done
 
     async def run_here(self, holder: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The same for a coroutine: what it does itself keeps the event loop busy."""

@@ -1,22 +1,26 @@
-"""How much of the event loop's time a tenant's requests that change nothing may take: a third, while others want it.
+"""How much of the event loop's time a tenant's requests that change nothing may take: a seventh, while others want it.
 
 Each of them is short, but a few clients that ask again as soon as they are answered keep the loop busy in every round,
 and another tenant's change passes through several rounds. So what each request took is measured, and the tenant's next
-one waits for three times as long. A tenant that nobody else calls beside never waits, and changes never do: they have
-queues and limits of their own.
+one waits for six times as long. A tenant that nobody else calls beside never waits, and neither do changes that are
+made: they have queues and limits of their own. A refusal of one waits, as if it had been measured.
 """
 
 import asyncio
+from collections.abc import Hashable
 from typing import Final
 
 from msgspec import Struct
 
+from signalpost.api.http.shares import Caller
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock
 
-RESTS: Final = 3
+RESTS: Final = 6
 """How many times as long as a request took its tenant's next one waits. What the listener does for it, a third of the
 whole, is not measured."""
+REFUSAL: Final = 0.0003
+"""How many seconds of the loop's time a refused change counts for: what parsing, refusing and logging it take."""
 AT_ONCE: Final = 3_000
 """How many µs a tenant's requests may be ahead of their time, so that a few that come together do not wait."""
 MOST: Final = SECOND // 10
@@ -35,37 +39,49 @@ class _Share(Struct):
 class LoopShares:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._of: dict[int, _Share] = {}
+        self._of: dict[Hashable, _Share] = {}
         self._last_caller: int | None = None
         self._met_at = -BESIDE
         """When a call of one tenant last followed one of another."""
 
     def note_call(self, tenant_id: int) -> None:
-        """A tenant calls, whatever it asks for."""
+        """A tenant calls, or somebody in it, whatever they ask for."""
         if tenant_id != self._last_caller:
             if self._last_caller is not None:
                 self._met_at = self._clock.steady()
             self._last_caller = tenant_id
 
-    async def turn(self, tenant_id: int) -> None:
-        """Wait until a request of this tenant may take some of the loop's time."""
-        if (wait := self.begin(tenant_id)) > 0:
+    async def turn(self, group: Hashable) -> None:
+        """Wait until a request of this group of callers may take some of the loop's time."""
+        if (wait := self.begin(group)) > 0:
             await asyncio.sleep(wait / SECOND)
 
-    def begin(self, tenant_id: int) -> int:
-        """In how many µs one more request of this tenant may take some of the loop's time; it counts from now on."""
-        now = self._clock.steady()
-        if now - self._met_at >= BESIDE:
+    async def pay(self, caller: Caller, seconds: float = REFUSAL) -> None:
+        """Wait until something that took so much of the loop's time may be answered. A refusal of a change is not
+        measured."""
+        self.note_call(caller.tenant_id)
+        await self.turn(caller.group)
+        self.end(caller.group, seconds)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several tenants call."""
+        return self._clock.steady() - self._met_at < BESIDE
+
+    def begin(self, group: Hashable) -> int:
+        """In how many µs one more request of this group may take some of the loop's time; it counts from now on."""
+        if not self.is_shared:
             self._of.clear()
             return 0
-        share = self._of.setdefault(tenant_id, _Share())
+        now = self._clock.steady()
+        share = self._of.setdefault(group, _Share())
         wait = share.free_at - AT_ONCE - now
         share.free_at = max(share.free_at, now) + share.expected
         return max(0, wait)
 
-    def end(self, tenant_id: int, seconds: float) -> None:
+    def end(self, group: Hashable, seconds: float) -> None:
         """A request took so much of the loop's time."""
-        if (share := self._of.get(tenant_id)) is not None:
+        if (share := self._of.get(group)) is not None:
             time = (1 + RESTS) * min(int(seconds * SECOND), MOST)
             share.free_at += time - share.expected
             share.expected = time

@@ -1,4 +1,5 @@
-"""Limits how many clients a second are refused: because too much is waiting (429), or because of a wrong key (401).
+"""Limits how many clients a second are refused: because too much is waiting (429), or because nobody
+knows them (401, 404).
 
 Refusing a request costs a third of serving it, and a client that ignores `Retry-After` asks again at once: a hundred
 such clients would keep the event loop busy with nothing else. So refusals beyond the rate are delayed, and each delays
@@ -13,7 +14,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock
 
 REFUSALS_PER_SECOND = 1_000
-WRONG_KEYS_PER_SECOND = 100
+STRANGERS_PER_SECOND = 100
 
 
 class Refusals:

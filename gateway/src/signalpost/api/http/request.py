@@ -24,6 +24,7 @@ class Request:
         "_scope",
         "caller",
         "id",
+        "is_timed",
         "method",
         "path",
         "path_params",
@@ -44,6 +45,8 @@ class Request:
         self.tenant: str | None = None
         self.caller: Caller | None = None
         """The caller whose share of the requests at work it has; None while it has none."""
+        self.is_timed = False
+        """What it takes of the event loop's time is measured, and counts against its tenant's share."""
         self._scope = scope
         self._receive = receive
         # If a header is repeated, the first one counts.

@@ -6,7 +6,7 @@ from typing import Final, Self
 from msgspec import Struct
 
 from signalpost.api.http.loop_shares import LoopShares
-from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, WRONG_KEYS_PER_SECOND, Refusals
+from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, STRANGERS_PER_SECOND, Refusals
 from signalpost.api.http.shares import Shares
 from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock
@@ -35,7 +35,8 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
     over_share: Refusals
     """Refuses requests beyond their caller's share of those at work. Few may wait: they hold connections that others
     need."""
-    wrong_keys: Refusals
+    strangers: Refusals
+    """Refuses requests of which nobody is known: without a key, with a wrong one, or to paths that there are not."""
 
     @classmethod
     def of_connections(cls, count: int, clock: Clock, share_of: Callable[[int], int]) -> Self:
@@ -50,5 +51,5 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
             max_waiting=max(1, count // 2),
             refusals=Refusals(clock, REFUSALS_PER_SECOND, count),
             over_share=Refusals(clock, REFUSALS_PER_SECOND, max(1, count // 10)),
-            wrong_keys=Refusals(clock, WRONG_KEYS_PER_SECOND, max(1, count // 10)),
+            strangers=Refusals(clock, STRANGERS_PER_SECOND, max(1, count // 10)),
         )

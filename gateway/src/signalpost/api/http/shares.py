@@ -25,6 +25,11 @@ class Caller(NamedTuple):
     holders: tuple[Hashable, ...]
     """The holders of the parts that it counts against, the caller's own last. No two levels use the same values."""
 
+    @property
+    def group(self) -> Hashable:
+        """The holder of the part that all like it share: a tenant, an operator in one, or strangers."""
+        return self.holders[0]
+
 
 def caller_of(principal: Principal, tenant_id: int) -> Caller:
     """The caller who works in a tenant."""

@@ -280,14 +280,14 @@ class RequestContext:
 
         What may take long is done on another thread, one body after the other in turns between tenants: a large body,
         which may take 0.2 s, and the search for what is wrong with a bad one."""
-        if len(content) > LARGE_BODY_BYTES:
-            return await self.services.body_reader.read(self.tenant_id, content)
-        try:
-            return read_quickly(content)
-        except DecoderRefused:
-            if len(content) <= SMALL_BODY_BYTES:
-                return read_json(content)
-            return await self.services.body_reader.read(self.tenant_id, content)
+        if len(content) <= LARGE_BODY_BYTES:
+            try:
+                return read_quickly(content)
+            except DecoderRefused:
+                if len(content) <= SMALL_BODY_BYTES:
+                    return read_json(content)
+        services = self.services
+        return await services.body_reader.read(self.tenant_id, content, is_shared=services.limits.loop.is_shared)
 
     async def read_change(self, **also: Check) -> ChangeRequest:
         """All that a change was asked for with. Raises as `read_body` does, and one Invalid for everything that is

@@ -28,6 +28,7 @@ from signalpost.engine.other_nodes import OtherNodes
 from signalpost.files.files import Files
 from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
+from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.sender.addresses import Guard
 from signalpost.store.store import Store
 
@@ -72,6 +73,8 @@ class Services(Struct, frozen=True, kw_only=True):
     """The proxies whose word is taken on where a request came from."""
     off_loop: Executor
     """One thread, for what takes milliseconds and waits for nothing: the event loop delivers meanwhile."""
+    page_turns: RestingTurns
+    """The turns of pages on that thread, between tenants."""
     body_reader: BodyReader
     """Reads large bodies and bad ones."""
     idle_seconds: float

@@ -47,7 +47,7 @@ class Portal:
         self._api = api
         self._services = services
         self._public_urls = public_urls
-        self._replies = Replies(templates, services.off_loop, "portal/error.html")
+        self._replies = Replies(templates, services.off_loop, services.page_turns, "portal/error.html")
         places = Places(services, self._replies)
         self._front = Front(services, self._replies, places, public_urls, ROOT, self._route)
         self._entry = PortalEntry(services, self._replies, places)
@@ -114,13 +114,17 @@ class Portal:
                 raise
             return await self._show(refusal.problem.status, guest, replace(visit, problem=refusal.problem), page)
         if isinstance(outcome, ShownOnce):
-            return await self._replies.full_page(200, outcome.template, self._context(guest, visit, page, outcome.view))
+            return await self._replies.full_page(
+                200, outcome.template, self._context(guest, visit, page, outcome.view), guest.link.tenant_id
+            )
         done = "" if outcome.done is None else f"?{urlencode({'done': outcome.done})}"
         return see_other(visit.root + outcome.path + done)
 
     async def _show(self, status: int, guest: Guest, visit: Visit, page: Page) -> Response:
         view = await page.view(visit)
-        return await self._replies.full_page(status, page.template, self._context(guest, visit, page, view))
+        return await self._replies.full_page(
+            status, page.template, self._context(guest, visit, page, view), guest.link.tenant_id
+        )
 
     def _refused(self, guest: Guest, problem: Problem) -> Response:
         titles = {403: "Not allowed here", 404: "Not here, or no longer"}
