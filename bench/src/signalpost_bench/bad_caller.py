@@ -6,9 +6,10 @@ ended instead: nothing that it asks for has to be done, and a refusal is an answ
 """
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +32,13 @@ LISTED = 40
 SLOW_SUBSCRIPTIONS = 128
 IMPORTS = 1_000
 UNREAD = 12
+VIEWERS = 80
+FORMS = 1_000
+PATIENCE = 19
+"""What is added to the niceness of the caller's process: it shares a core with the clients that measure."""
+OWN_ADDRESS = "127.0.0.2"
+"""The address of the caller, another than that of the clients that measure."""
+ROLES = ("app", "subscriber", "viewer")
 LOST = "lost"
 """What is counted where a connection ended before the answer."""
 HELD = "held"
@@ -39,32 +47,54 @@ NDJSON = "application/x-ndjson"
 JSON = "application/json"
 
 
+C = TypeVar("C", bound=HttpClient)
+
+
 class BadCaller:
     """A tenant's connections to the gateway, and what they were answered."""
 
-    def __init__(self, port: int, key: str, tenant: str, url: str) -> None:
-        """`url` is an endpoint that takes whatever it is sent."""
+    def __init__(self, port: int, keys: Mapping[str, str], tenant: str, url: str) -> None:
+        """`keys` has a key of the tenant for each role; `url` is an endpoint that takes whatever it is sent."""
         self.tenant = tenant
         self.url = url
         self.told = Counter[str]()
         self._port = port
-        self._key = key
+        self._keys = keys
 
     def request(self, method: str, path: str, body: bytes = b"", kind: str = JSON, key: str | None = None) -> bytes:
         """`key` in place of the tenant's; an empty one is not sent."""
-        key = self._key if key is None else key
-        head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nsignalpost-tenant: {self.tenant}\r\n"
+        key = self._key_for(method, path) if key is None else key
+        head = f"{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n"
         head += f"authorization: Bearer {key}\r\n" if key else ""
         return f"{head}content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
 
-    def streamed(self, path: str, first: bytes) -> bytes:
+    def streamed(self, path: str, first: bytes, kind: str = NDJSON) -> bytes:
         """A request whose body begins with these bytes and does not end."""
-        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nsignalpost-tenant: {self.tenant}\r\n"
-        head += f"authorization: Bearer {self._key}\r\ncontent-type: {NDJSON}\r\ntransfer-encoding: chunked\r\n\r\n"
-        return head.encode() + b"%x\r\n%b\r\n" % (len(first), first)
+        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nsec-fetch-site: same-origin\r\n"
+        head += f"authorization: Bearer {self._key_for('POST', path)}\r\ncontent-type: {kind}\r\n"
+        return f"{head}transfer-encoding: chunked\r\n\r\n".encode() + b"%x\r\n%b\r\n" % (len(first), first)
+
+    def _key_for(self, method: str, path: str) -> str:
+        """The key of the role that may do this."""
+        if method == "GET":
+            return self._keys["viewer"]
+        return self._keys["app" if path.startswith("/v1/documents") else "subscriber"]
+
+    async def sign_in(self) -> str:
+        """The cookie of a new session of the console."""
+        client = await self._connect(Cookies)
+        body = f"key={self._keys['viewer']}".encode()
+        head = "POST /console/sign-in HTTP/1.1\r\nhost: 127.0.0.1\r\nsec-fetch-site: same-origin\r\n"
+        await client.send(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        client.transport.close()
+        return client.cookie
 
     async def connect(self) -> HttpClient:
-        return (await asyncio.get_running_loop().create_connection(HttpClient, "127.0.0.1", self._port))[1]
+        return await self._connect(HttpClient)
+
+    async def _connect(self, kind: type[C]) -> C:
+        loop = asyncio.get_running_loop()
+        return (await loop.create_connection(kind, "127.0.0.1", self._port, local_addr=(OWN_ADDRESS, 0)))[1]
 
     async def make(self, path: str, bodies: list[bytes]) -> None:
         """Make things that the probe needs, one after the other. Raises RuntimeError where one is refused."""
@@ -74,6 +104,19 @@ class BadCaller:
             if status != 201:
                 raise RuntimeError(f"the gateway answered {status}: {answer[:300]!r}")
         client.transport.close()
+
+    async def key_in(self, tenant: str, role: str) -> str:
+        """A new key of a tenant; only an operator can make one."""
+        client = await self.connect()
+        body = msgspec.json.encode({"name": role, "role": role})
+        request = self.request("POST", "/v1/keys", body).replace(
+            b"\r\n", f"\r\nsignalpost-tenant: {tenant}\r\n".encode(), 1
+        )
+        status, answer = await client.send(request)
+        client.transport.close()
+        if status != 201:
+            raise RuntimeError(f"the gateway answered {status}: {answer[:300]!r}")
+        return str(msgspec.json.decode(answer)["key"])
 
     async def repeat(self, request: bytes, until: float, pause: float = 0.0) -> None:
         """Send a request again and again, each time as soon as the last was answered and the pause is over."""
@@ -94,6 +137,22 @@ class BadCaller:
         finally:
             client.transport.abort()
 
+    async def watch(self, until: float) -> None:
+        """Follow what changes, on a stream that is read."""
+        _, writer = connection = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(OWN_ADDRESS, 0))
+        writer.write(self.request("GET", "/v1/live"))
+        try:
+            async with asyncio.timeout_at(until):
+                status = (await connection[0].readline()).split()[1].decode()
+                while status == "200" and await connection[0].read(65_536):
+                    pass
+                self.told[status] += 1
+                await asyncio.sleep(until - asyncio.get_running_loop().time())
+        except TimeoutError:
+            self.told[HELD] += 1
+        finally:
+            writer.transport.abort()
+
     async def leave_unread(self, request: bytes, until: float) -> None:
         """Send a request and read nothing of the answer."""
         client = await self.connect()
@@ -102,6 +161,16 @@ class BadCaller:
         await asyncio.sleep(until - asyncio.get_running_loop().time())
         self.told[HELD] += 1
         client.transport.abort()
+
+
+class Cookies(HttpClient):
+    """Keeps the session's cookie."""
+
+    cookie = ""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"set-cookie":
+            self.cookie = value.partition(b";")[0].decode()
 
 
 class Probe(Struct, frozen=True):
@@ -131,8 +200,8 @@ def large_document() -> bytes:
     return msgspec.json.encode({**DOCUMENT, "additionalFacts": facts})
 
 
-def _subscription(url: str, event_type: str) -> bytes:
-    return msgspec.json.encode({"url": url, "eventTypes": [event_type]})
+def _subscription(url: str, event_type: str, **more: Any) -> bytes:
+    return msgspec.json.encode({"url": url, "eventTypes": [event_type], **more})
 
 
 async def _make_large_documents(caller: BadCaller) -> None:
@@ -148,6 +217,28 @@ async def _list_unread(caller: BadCaller, until: float) -> None:
 async def _subscribe_many(caller: BadCaller) -> None:
     urls = [f"{caller.url}/{number}" for number in range(SUBSCRIPTIONS)]
     await caller.make("/v1/subscriptions", [_subscription(url, "documentCreated") for url in urls])
+
+
+async def _subscribe_with_conditions(caller: BadCaller) -> None:
+    unmet = {"field": 'document.additionalFacts["fact 39"]', "contains": "what it does not"}
+    urls = [f"{caller.url}/{number}" for number in range(SUBSCRIPTIONS)]
+    await caller.make("/v1/subscriptions", [_subscription(url, "documentCreated", when=unmet) for url in urls])
+
+
+async def _hold_forms(caller: BadCaller, until: float) -> None:
+    request = caller.streamed("/console/sign-in", b"k", "application/x-www-form-urlencoded")
+    await asyncio.gather(*(caller.repeat(request, until, pause=1 + number / FORMS) for number in range(FORMS)))
+
+
+async def _watch(caller: BadCaller, until: float) -> None:
+    change = caller.request("POST", "/v1/documents", msgspec.json.encode(DOCUMENT))
+    await asyncio.gather(caller.repeat(change, until, pause=0.1), *(caller.watch(until) for _ in range(VIEWERS)))
+
+
+async def _open_pages(caller: BadCaller, until: float) -> None:
+    cookie = await caller.sign_in()
+    request = f"GET /console/t/{caller.tenant} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: {cookie}\r\n\r\n".encode()
+    await asyncio.gather(*(caller.repeat(request, until) for _ in range(8)))
 
 
 async def _publish_large(caller: BadCaller, until: float) -> None:
@@ -172,6 +263,7 @@ async def _hold_imports(caller: BadCaller, until: float) -> None:
 
 
 _BRACKETS = b'{"a":[' + b"[]," * (MB // 3 - 20) + b"x]}"
+_DEEP = b"[" * 16_000
 _BROKEN_LINE = b'{"a":[' + b"[]," * 5_400 + b"x]}\n"
 _HEADERS = msgspec.json.encode(
     {
@@ -191,10 +283,20 @@ PROBES: Mapping[str, Probe] = {
     ),
     "headers": Probe("85,000 headers of a subscription", _posted(4, "/v1/subscriptions", _HEADERS)),
     "large events": Probe(f"983 KB to {SUBSCRIPTIONS} subscriptions, five times", _publish_large, _subscribe_many),
+    "large documents": Probe(
+        "8 clients with documents of 983 KB",
+        _repeated(8, lambda c: c.request("POST", "/v1/documents", large_document())),
+    ),
+    "conditions": Probe(
+        f"983 KB to the conditions of {SUBSCRIPTIONS} subscriptions", _publish_large, _subscribe_with_conditions
+    ),
+    "deep": Probe("8 clients with 16 KB of brackets that do not end", _posted(8, "/v1/documents", _DEEP)),
     "slow names": Probe(
         f"{SLOW_SUBSCRIPTIONS} subscriptions whose names take 10 s", _publish_to_slow_names, _subscribe_slow_names
     ),
     "held imports": Probe(f"{IMPORTS:,} imports of one byte", _hold_imports),
+    "held forms": Probe(f"{FORMS:,} forms of one byte", _hold_forms),
+    "streams": Probe(f"{VIEWERS} who watch what changes", _watch),
     "metrics": Probe(
         "the metrics without a key", _repeated(8, lambda c: c.request("GET", "/metrics", key="")), _subscribe_many
     ),
@@ -203,6 +305,8 @@ PROBES: Mapping[str, Probe] = {
         _repeated(8, lambda c: c.request("GET", "/v1/subscriptions?limit=250")),
         _subscribe_many,
     ),
+    "reads": Probe("lists of one document", _repeated(8, lambda c: c.request("GET", "/v1/documents?limit=1"))),
+    "pages": Probe("pages of the console", _open_pages),
     "kinds": Probe("the kinds of destinations", _repeated(8, lambda c: c.request("GET", "/v1/destinations"))),
     "wrong keys": Probe("wrong keys", _repeated(64, lambda c: c.request("GET", "/v1/documents", key="sp_" + "x" * 43))),
 }
@@ -245,8 +349,9 @@ class _Part:
     async def prepare(self, probe: str, port: int, key: str) -> None:
         self._probe = PROBES[probe]
         tenant = probe.replace(" ", "-")
-        await BadCaller(port, key, "default", self._url).make("/v1/tenants", [msgspec.json.encode({"name": tenant})])
-        self._caller = BadCaller(port, key, tenant, self._url)
+        operator = BadCaller(port, dict.fromkeys(ROLES, key), "default", self._url)
+        await operator.make("/v1/tenants", [msgspec.json.encode({"name": tenant})])
+        self._caller = BadCaller(port, {role: await operator.key_in(tenant, role) for role in ROLES}, tenant, self._url)
         if self._probe.prepare is not None:
             await self._probe.prepare(self._caller)
 
@@ -257,5 +362,6 @@ class _Part:
 
 
 if __name__ == "__main__":
+    os.nice(PATIENCE)
     part = _Part()
     answer_questions({"listen": part.listen, "prepare": part.prepare, "run": part.run})

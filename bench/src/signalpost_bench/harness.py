@@ -198,7 +198,9 @@ class Harness:
     def load(self, gateway: GatewayProcess, workload: Workload) -> Iterator[ChildProcess]:
         """Clients of the gateway, with its subscriptions and documents made."""
         with ChildProcess("load", self._cores.load) as part:
-            part.ask("open", port=gateway.port, key=gateway.key, workload=msgspec.to_builtins(workload))
+            part.ask(
+                "open", port=gateway.port, key=gateway.key, workload=msgspec.to_builtins(workload), pid=gateway.pid
+            )
             part.ask("subscribe", url=self.url, secret=SECRET)
             part.ask("make_documents")
             yield part

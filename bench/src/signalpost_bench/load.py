@@ -30,6 +30,7 @@ class HttpClient(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.port: int = transport.get_extra_info("sockname")[1]
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -62,13 +63,17 @@ class Trickled(Struct, frozen=True):
     """What each change was called that was answered 200, and when it was due."""
     refused: dict[str, int]
     """How often each other answer came."""
+    began: list[tuple[int, int]]
+    """The port of each request's connection, and the CPU time that the gateway had spent when it was sent (ns)."""
 
 
 class Load:
-    async def open(self, port: int, key: str, workload: dict[str, Any]) -> None:
+    async def open(self, port: int, key: str, workload: dict[str, Any], pid: int) -> None:
+        """`pid` is the gateway's process."""
         self._workload = msgspec.convert(workload, Workload)
         self._head = f"host: 127.0.0.1:{port}\r\nauthorization: Bearer {key}\r\n"
         self._port = port
+        self._cpu = cpu_clock(pid)
         self._clients = [await self._connect() for _ in range(CLIENTS)]
         self._documents: list[tuple[int, str]] = []
         """The tenant and the id of each document."""
@@ -136,6 +141,7 @@ class Load:
 
     async def _trickle(self, rate: int, seconds: float) -> Trickled:
         sent: list[tuple[str, int]] = []
+        began: list[tuple[int, int]] = []
         refused = Counter[str]()
         free = asyncio.Queue[HttpClient]()
         for client in self._clients:
@@ -144,6 +150,7 @@ class Load:
         async def change(client: HttpClient, request: bytes, name: str, due: int) -> None:
             if client.transport.is_closing():  # one that had nothing to do may be closed for another
                 client = await self._connect()
+            began.append((client.port, time.clock_gettime_ns(self._cpu)))
             try:
                 status, answer = await client.send(request)
             except ConnectionError as lost:
@@ -158,7 +165,7 @@ class Load:
             async for name, due in at_rate(rate, seconds):
                 client = await free.get()
                 changes.create_task(change(client, self._next_change(name), name, due))
-        return Trickled(sorted(sent, key=itemgetter(1)), refused)
+        return Trickled(sorted(sent, key=itemgetter(1)), refused, began)
 
     async def import_all(self, events: int) -> dict[str, int]:
         """Import changed snapshots as one stream, read while it is sent."""
@@ -212,6 +219,11 @@ class Load:
     async def close(self) -> None:
         for client in self._clients:
             client.transport.close()
+
+
+def cpu_clock(pid: int) -> int:
+    """The number of the clock that tells the CPU time of a process, as the kernel makes it of its id."""
+    return (~pid << 3) | 2
 
 
 async def _read_lines(reader: asyncio.StreamReader) -> int:

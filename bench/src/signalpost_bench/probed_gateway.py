@@ -1,4 +1,5 @@
-"""The command itself, with a probe on its event loop: `python -m signalpost_bench.probed_gateway FILE serve …`. Names
+"""The command itself, with a probe on its event loop: `python -m signalpost_bench.probed_gateway STALLS ANSWERS serve`.
+Each stall becomes a line of the one file, and each answer to a client at `MEASURED_CLIENTS` a line of the other. Names
 that end in `SLOW_NAMES` are looked up as at a name server that says nothing."""
 
 import asyncio
@@ -17,6 +18,8 @@ import msgspec
 from signalpost_bench.probe import BEAT_SECONDS, Probe
 from signalpost_bench.results import Stall
 
+MEASURED_CLIENTS = "127.0.0.1"
+"""The address of the clients of which it is noted how much CPU time the gateway had spent when it answered."""
 SLOW_NAMES = ".silent.example"
 SLOW_SECONDS = 10.0
 """How long the system's resolver waits for a server that says nothing."""
@@ -40,6 +43,24 @@ def watch(file: str) -> None:
     signal.setitimer(signal.ITIMER_REAL, BEAT_SECONDS, BEAT_SECONDS)
 
 
+def note_answers(file: str) -> None:
+    """Write down for each answer the port of its client, and the CPU time of this process (ns), once it was written.
+
+    The client itself may have no core for a while, and would take what the gateway does meanwhile for a part of it."""
+    lines = Path(file).open("a", buffering=1, encoding="ascii")  # noqa: SIM115 - as long as the process
+    # By its name: otherwise the bench uses the gateway from outside.
+    connections: Any = importlib.import_module("signalpost.listener.http_connection").ClientConnection
+    answered = connections.answered
+
+    def noting(connection: Any) -> None:
+        host, port = connection._client[:2]
+        if host == MEASURED_CLIENTS:
+            lines.write(f"{port} {time.process_time_ns()}\n")
+        answered(connection)
+
+    connections.answered = noting
+
+
 def with_slow_names(look_up: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     def slowly(host: Any, *args: Any, **named: Any) -> list[Any]:
         if not str(host).endswith(SLOW_NAMES):
@@ -52,5 +73,6 @@ def with_slow_names(look_up: Callable[..., list[Any]]) -> Callable[..., list[Any
 
 if __name__ == "__main__":
     watch(sys.argv.pop(1))
+    note_answers(sys.argv.pop(1))
     socket.getaddrinfo = with_slow_names(socket.getaddrinfo)
     importlib.import_module("signalpost.cli.main").main()  # by its name: commands import the bench

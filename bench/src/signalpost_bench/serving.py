@@ -49,9 +49,10 @@ class GatewayProcess:
             options += ["--processes", str(processes)]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it stops
         self._stalls = tempfile.NamedTemporaryFile()  # noqa: SIM115 - the same
+        self._answers = tempfile.NamedTemporaryFile()  # noqa: SIM115 - the same
         self.began = time.monotonic_ns()
         # The parent of several processes has no event loop that could be watched.
-        probed = ["-m", "signalpost_bench.probed_gateway", self._stalls.name]
+        probed = ["-m", "signalpost_bench.probed_gateway", self._stalls.name, self._answers.name]
         plain = ["-c", "from signalpost.cli.main import main; main()"]
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, *(probed if processes == 1 else plain), "serve", *options],
@@ -91,6 +92,11 @@ class GatewayProcess:
             self._process.wait()
         self._log.close()
         self._stalls.close()
+        self._answers.close()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def stalls(self) -> tuple[Stall, ...]:
         """The longest stall of its event loop since the last call."""
@@ -99,6 +105,11 @@ class GatewayProcess:
     def all_stalls(self) -> list[Stall]:
         """Every stall since the last call of this method or of `stalls`."""
         return list(map(msgspec.json.Decoder(Stall).decode, self._stalls.read().splitlines()))
+
+    def answers(self) -> list[tuple[int, int]]:
+        """The port of the client, and the CPU time that the gateway had spent by then (ns), for each answer since the
+        last call."""
+        return [(int(port), int(spent)) for port, spent in map(bytes.split, self._answers.read().splitlines())]
 
     def slow_commits(self) -> int:
         """How many batches of changes took longer than `SLOW_COMMIT_SECONDS` since it began."""

@@ -33,6 +33,7 @@ from signalpost.engine.settings import EngineSettings
 from signalpost.files.content_types import KINDS
 from signalpost.files.folder import Folder
 from signalpost.runtime.asgi import Message
+from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.sender.addresses import Guard
 from signalpost.store.fleet import ALONE, SHARED
 from signalpost.store.vault import CONSENTS
@@ -161,6 +162,7 @@ class JointNode(Process):
             sessions=BrowserSessions(store.sign_ins, clock.wall, secret_bytes),
             passwords=Passwords(thread, secret_bytes),
             off_loop=thread,
+            page_turns=RestingTurns(lambda: 0.0),
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
             links=LINKS,
             files=files,

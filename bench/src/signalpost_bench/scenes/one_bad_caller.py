@@ -7,6 +7,7 @@ its event, that nothing was refused or attempted twice, and how long the gateway
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from statistics import median
 from typing import NamedTuple
 
 import msgspec
@@ -30,11 +31,15 @@ LEAD_SECONDS = 0.5
 """The probe begins so long before what is measured, and goes on so long after it."""
 RETRIED_MS = 9_000.0
 """A delivery that takes this long needed a retry: the first is due after 10 s, and an attempt lasts at most 5 s."""
+MAX_CPU_RATIO = 2.0
+"""How many times as much the gateway may work until a change of the other tenant is answered."""
 REFUSED, FAILED, AWAY, BEFORE = "refused", "failed attempts", "loop away ms", "p99 before ms"
+CPU, CPU_BEFORE, CPU_RATIO = "CPU ms to an answer", "CPU ms before", "CPU ratio"
 
 
 class _Seen(Struct, frozen=True):
     took_ms: list[float]
+    cpu_ms: list[float]
     refused: int
     failed: int
 
@@ -70,19 +75,21 @@ def parts_of(harness: Harness) -> Iterator[_Parts]:
 
 def run_probe(harness: Harness, parts: _Parts, name: str, seconds: float) -> Measured:
     """Measure the other tenant before this probe and beside it, for so many seconds each."""
-    gateway, load, caller = parts
+    gateway, caller = parts.gateway, parts.caller
     caller.ask("prepare", probe=name, port=gateway.port, key=gateway.key)
-    alone = _see(harness, load, seconds)
+    alone = _see(harness, parts, seconds)
     gateway.all_stalls()
     caller.begin("run", seconds=seconds + 2 * LEAD_SECONDS)
-    _see(harness, load, LEAD_SECONDS)
-    others = _see(harness, load, seconds)
+    _see(harness, parts, LEAD_SECONDS)
+    others = _see(harness, parts, seconds)
     told = caller.finish()
     return _judged(PROBES[name].about, alone, others, gateway.all_stalls(), told)
 
 
-def _see(harness: Harness, load: ChildProcess, seconds: float) -> _Seen:
+def _see(harness: Harness, parts: _Parts, seconds: float) -> _Seen:
+    gateway, load, _ = parts
     harness.sink.ask("forget", secret=SECRET, timed="/")
+    gateway.answers()
     told = msgspec.convert(load.ask("trickle_on", rate=RATE, seconds=seconds), Trickled)
     harness.sink.ask("wait_for", count=len(told.sent), seconds=QUIET_SECONDS)
     found = harness.sink.ask("check")
@@ -90,7 +97,18 @@ def _see(harness: Harness, load: ChildProcess, seconds: float) -> _Seen:
     took = [(at - due[name]) / 1e6 for name, at in found["arrived"] if name in due]
     late = sum(ms > RETRIED_MS for ms in took)
     missing = max(0, len(due) - found["distinct"])
-    return _Seen(took, sum(told.refused.values()), missing + found["repeated"] + late)
+    return _Seen(
+        took, _cpu_ms(told.began, gateway.answers()), sum(told.refused.values()), missing + found["repeated"] + late
+    )
+
+
+def _cpu_ms(began: Sequence[tuple[int, int]], answered: Sequence[tuple[int, int]]) -> list[float]:
+    """What the gateway's process spent, on all of its threads, from each request to its answer. Each connection, known
+    by its port, has one request at a time."""
+    begun: dict[int, list[int]] = {}
+    for port, spent in reversed(began):
+        begun.setdefault(port, []).append(spent)
+    return [(spent - begun[port].pop()) / 1e6 for port, spent in answered if begun.get(port)]
 
 
 def held_ms(stall: Stall) -> float:
@@ -109,6 +127,18 @@ def _judged(about: str, alone: _Seen, others: _Seen, stalls: Sequence[Stall], to
         broken.append(f"beside {about} {others.failed} attempts of others failed")
     if away > MAX_HELD_MS and len(others.took_ms) >= MIN_ARRIVALS_FOR_P99:
         broken.append(f"beside {about} the loop was away for {away:.0f} ms, and at most {MAX_HELD_MS:.0f} are allowed")
+    cpu_before, cpu = median(alone.cpu_ms), median(others.cpu_ms)
+    if cpu > MAX_CPU_RATIO * cpu_before and len(others.took_ms) >= MIN_ARRIVALS_FOR_P99:
+        times = f"{cpu / cpu_before:.1f} times the CPU, and at most {MAX_CPU_RATIO:.0f} times are allowed"
+        broken.append(f"beside {about} an answer took {times}")
     answers = {f"answered {what}" if what.isdigit() else what: count for what, count in told.items()}
-    more = {BEFORE: before.p99_ms or 0.0, REFUSED: others.refused, FAILED: others.failed, AWAY: away, **answers}
+    worked = {CPU: cpu, CPU_BEFORE: cpu_before, CPU_RATIO: cpu / cpu_before}
+    more = {
+        **worked,
+        BEFORE: before.p99_ms or 0.0,
+        REFUSED: others.refused,
+        FAILED: others.failed,
+        AWAY: away,
+        **answers,
+    }
     return replace(found, more=more, stalls=longest(stalls), broken=tuple(broken))
