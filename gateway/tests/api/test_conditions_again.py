@@ -95,3 +95,38 @@ def test_what_failed_is_not_replayed_once_the_condition_does_not_want_it(world: 
     world.send("PATCH", subscription, {"when": titled("a")}).ok()
     counted = world.send("POST", f"{subscription}/replays", {**ALL, "status": "failed", "dryRun": True}).ok()
     assert (counted["count"], counted["leftOut"]["unmet"]) == (1, 1)
+
+
+def test_what_did_not_meet_a_condition_says_why_also_once_the_condition_was_changed(world: "World", url: str) -> None:
+    made = world.create_subscription(url=f"{url}/200", status="active", eventTypes=CREATED, when=titled("a"))
+    subscription = f"/v1/subscriptions/{made['id']}"
+    world.create_document(title="b")
+    (event,) = events_of(world, subscription, "skipped", 1)
+
+    def said() -> str:
+        read = world.get(f"{subscription}/deliveries/{event}").ok()
+        (listed,) = world.get(f"{subscription}/deliveries").ok()["data"]
+        (of_event,) = (
+            each
+            for each in world.get(f"/v1/deliveries?eventId={event}").ok()["data"]
+            if each["subscriptionId"] == made["id"]
+        )
+        assert (read["attempts"], read["lastAttempt"]) == ([], None), "nothing was kept of it"
+        for each in (listed, of_event):
+            assert (each["status"], each["cause"]) == ("skipped", read["cause"])
+        detail: str = read["cause"]["detail"]
+        return detail
+
+    assert said() == "Not sent: document.title is 'b', not 'a'."
+    world.send("PATCH", subscription, {"name": "another"}).ok()
+    assert said() == "Not sent: document.title is 'b', not 'a'."
+    changed_at = world.send("PATCH", subscription, {"when": titled("c")}).ok()["updatedAt"]
+    did_not = f"Not sent: the event did not meet the condition of the subscription. That was changed at {changed_at}."
+    assert said() == f"{did_not} As it is now: document.title is 'b', not 'c'."
+    changed_at = world.send("PATCH", subscription, {"when": None}).ok()["updatedAt"]
+    assert said() == (
+        f"Not sent: the event did not meet the condition of the subscription. That was changed at {changed_at}."
+        " Now the event would be sent: a retry or a replay does that."
+    )
+    assert world.send("POST", f"{subscription}/deliveries/{event}/retry").status == 202
+    assert events_of(world, subscription, "delivered", 1) == [event]

@@ -191,3 +191,43 @@ def test_a_webhook_whose_condition_cannot_be_read_gets_nothing(world: ScriptedWo
     )
     world.run(second)
     assert endpoint.calls == []
+
+
+# --- What is passed over ----------------------------------------------------------------------------------------------
+
+
+def test_thousands_of_events_that_a_condition_does_not_want_leave_nothing_behind_and_few_writes(
+    world: ScriptedWorld,
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", when=IS_A)
+        await gateway.create("b")
+        await gateway.until(lambda: world.lane("a.example").head == 1)
+        before = world.lane("a.example").version
+        for _ in range(200):
+            await gateway.update("b", 10)
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(10)
+        assert world.lane("a.example").head == 2_001, "people see soon that it is passed over"
+        assert world.lane("a.example").version - before <= 100 / 5 + 2
+
+    world.run(scenario)
+    assert world.query("SELECT count(*) FROM attempt") == [(0,)]
+    assert world.endpoint("a.example").calls == []
+
+
+def test_what_was_passed_over_before_a_crash_is_passed_over_again(world: ScriptedWorld) -> None:
+    endpoint = world.endpoint("a.example")
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", when=IS_A)
+        await gateway.create("b", "c", "d")
+        await asyncio.sleep(0.5)
+
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.create("a")
+        await gateway.until(lambda: endpoint.sequences == [4])
+
+    world.crash(first)
+    world.run(second)
+    assert world.lane("a.example").head == 4

@@ -377,3 +377,50 @@ def test_a_delivery_for_which_nothing_was_sent_is_skipped_and_not_delivered(play
         assert [view.entry.sequence for view in everything if view.status == "skipped"] == [11, 3, 2]
 
     play(scenario)
+
+
+@pytest.mark.parametrize("now", [{"field": "document.title", "is": "other"}, None])
+def test_what_is_settled_without_an_attempt_did_not_meet_the_condition_whatever_that_is_now(
+    play: "Play", make: "type[Tools]", now: Any
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe(1, when={"field": "document.title", "is": "t"})
+        other = await shop.subscribe(2)
+        await shop.fill(12)
+        await shop.do(make.change(1, when=now))
+        subscription = await shop.subscription(1)
+        both = [subscription, other]
+        attempts = [AttemptRow(s, s, 1, 1, 0, True, 204, None, "", b"") for s in (1, 4)]
+        attempts += [AttemptRow(s, s, 1, 1, 0, False, None, "skipped", "By now.", b"") for s in (5,)]
+        attempts += [AttemptRow(s, s, 1, 1, 0, True, 500, "status", "", b"") for s in (6, 9)]
+        rows = [
+            Row(6, make.document_id(0), State.FAILED, 0, 4, 4, 0, None),
+            Row(7, make.document_id(1), State.BLOCKED, 0, 0, 0, 0, None),
+        ]
+        lane = make.flush(subscription, 0, 11, rows=rows, attempts=attempts, open=(9,), gaps=((10, 10),))
+        await shop.record(lane, make.flush(other, 0, 12))
+        expected = {
+            "delivered": [4, 1],
+            "skipped": [11, 8, 5, 3, 2],
+            "failed": [6],
+            "pending": [12, 9, 7],
+        }
+        for limit in (1, 2, 250):
+            for status, sequences in expected.items():
+                listed = await shop.listed(subscription, limit, status=status)
+                assert [view.entry.sequence for view in listed] == sequences, status
+                found = await shop.listed_of(both, limit, status=status)
+                ours = [view.entry.sequence for view in found if view.subscription_id == subscription.id]
+                assert ours == sequences, status
+            of_document = await shop.listed(subscription, limit, status="skipped", document_id=make.document_id(1))
+            assert [view.entry.sequence for view in of_document] == [2]
+        assert {view.status for view in await shop.listed(other)} == {"delivered"}
+        events = {event.sequence: event for event in (await shop.store.log.after(1, 0, 1000)).events}
+        arrivals = await shop.store.deliveries.arrivals(1, both, events.keys())
+        for sequence, event in events.items():
+            gone = (await shop.store.deliveries.of_event(both, row_of(event))).values()
+            counts = Counter("waiting" if view.status == "pending" else view.status for view in gone if view)
+            shown = asdict(arrivals[sequence])
+            assert shown == {name: counts[name] for name in shown}, sequence
+
+    play(scenario)

@@ -76,7 +76,7 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
         ),
         left_out=_BOOKKEEPING
         | {"starts_after", "filters", "headers", "skipped_at", "disabled_at", "revived_at"}
-        | {"secret_since", "url_since", "headers_since"},
+        | {"secret_since", "url_since", "headers_since", "when_since"},
         urls=frozenset({"name", "url"}),
         derived={
             "eventTypes": lambda row: list(row.event_types),

@@ -202,6 +202,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes["url_since"] = stamp.at
         if changes.get("headers", found.headers) != found.headers:
             changes["headers_since"] = stamp.at
+        if not is_same(changes.get("when", found.when), found.when):
+            changes["when_since"] = stamp.at
         patched = replace(found, **changes)
         if is_same(patched, found):
             return Decision(result=SubscriptionChanged(found))

@@ -1,13 +1,14 @@
 """Events as conditions and placeholders look at them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 
+NOT_SENT: Final = "Not sent: "
 _decode = msgspec.json.Decoder().decode
 
 
@@ -31,7 +32,7 @@ def texts_of(subject: Subject) -> list[str]:
 
 def not_sent(why: str) -> str:
     """The sentence for a delivery whose event is not wanted."""
-    return f"Not sent: {why}"
+    return f"{NOT_SENT}{why}"
 
 
 def no_longer_sent(why: str) -> str:

@@ -87,6 +87,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """Since when it has its URL; 0 if it had it from the beginning."""
     headers_since: int = 0
     """Since when it has its additional headers; 0 if it had them from the beginning."""
+    when_since: int = 0
+    """Since when it has its condition, or none; 0 if that never changed."""
     created_at: int
     updated_at: int
     version: int = 1
@@ -99,6 +101,11 @@ class Subscription(Struct, frozen=True, kw_only=True):
     @property
     def event_types(self) -> tuple[str, ...]:
         return names_of(self.filters[-1][1])
+
+    @property
+    def had_condition(self) -> bool:
+        """Whether its lane may have passed over events that did not meet a condition."""
+        return self.when is not None or self.when_since > 0
 
     @property
     def delay(self) -> int:

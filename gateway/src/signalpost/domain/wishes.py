@@ -17,9 +17,9 @@ from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
-from signalpost.domain.subject import no_longer_sent, not_sent, subject_of
+from signalpost.domain.subject import NOT_SENT, no_longer_sent, not_sent, subject_of
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import SECOND, format_timestamp
 
 
 class Wishes:
@@ -85,6 +85,25 @@ def wishes_of(subscription: Subscription, *, latest_wins: bool = False) -> Wishe
         return Wishes(subscription, latest_wins=latest_wins)
     except (Bad, Several):
         return None
+
+
+def why_passed_over(subscription: Subscription, at: int, subject: Subject | None) -> str:
+    """A sentence why a lane passed over an event that was made `at`, in µs, and made no attempt. `subject` is None if
+    nobody looks at it."""
+    if subject is not None and subject.event["data"]["document"] is None:
+        return not_sent(ERASED)
+    changed = subscription.when_since > at
+    wishes = wishes_of(subscription)
+    why = None if subject is None or wishes is None else wishes.why_not(subject)
+    if why is not None and not changed:
+        return why
+    sentence = not_sent("the event did not meet the condition of the subscription.")
+    if not changed or subject is None:
+        return sentence
+    since = f"That was changed at {format_timestamp(subscription.when_since)}."
+    if why is None:
+        return f"{sentence} {since} Now the event would be sent: a retry or a replay does that."
+    return f"{sentence} {since} As it is now: {why.removeprefix(NOT_SENT)}"
 
 
 def why_not_again(subscription: Subscription, event: Event, newest: Event | None) -> str | None:

@@ -90,7 +90,8 @@ class Engine:
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
         self._conditions = ThreadPoolExecutor(1, "conditions")
-        self._subjects = Subjects(self._conditions, RestingTurns(host.cpu))
+        self.subjects = Subjects(self._conditions, RestingTurns(host.cpu))
+        """Events as conditions look at them, each decoded once."""
         self._tests = 0
         """Test deliveries that are in flight."""
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
@@ -106,7 +107,7 @@ class Engine:
             clock,
             random,
             self.turns,
-            self._subjects,
+            self.subjects,
             may_start=lambda: self._lease.holds,
         )
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
@@ -153,7 +154,7 @@ class Engine:
             self.counts,
             self.revisions,
             self.turns,
-            self._subjects,
+            self.subjects,
         )
 
     async def start(self) -> None:

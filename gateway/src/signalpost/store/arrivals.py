@@ -1,7 +1,8 @@
 """How many subscriptions wanted each of some events, and how many got it.
 
 Nothing is kept for an event and a subscription that go well, so this follows from what is: who wanted events of its
-type then, less those whose lane has not come so far, who have an exception row, or where nothing was to be sent.
+type then, less those whose lane has not come so far, who have an exception row, or where nothing was to be sent. Of the
+last, those have no attempt whose condition was not met.
 """
 
 from bisect import bisect_right
@@ -32,6 +33,7 @@ async def arrivals(
     waiting, gone = await _underway(queries, lanes.values(), types)
     rows = await queries.row_counts(tenant_id, types)
     skipped = Counter(await queries.skipped_for_good(tenant_id, types))
+    skipped += await _passed_over(queries, tenant_id, subscriptions, lanes, types)
     shown = {}
     for sequence in types:
         waits = waiting[sequence] + rows[sequence, State.AWAITING_RETRY] + rows[sequence, State.BLOCKED]
@@ -39,6 +41,29 @@ async def arrivals(
         delivered = wanted[sequence] - gone[sequence] - waits - failed - none_sent
         shown[sequence] = Arrivals(max(0, delivered), waits, failed, none_sent)  # rows outlive a deleted subscription
     return shown
+
+
+async def _passed_over(
+    queries: DeliveryQueries,
+    tenant_id: int,
+    subscriptions: Iterable[Subscription],
+    unsettled: Mapping[int, RecordedLane],
+    types: Mapping[int, int],
+) -> Counter[int]:
+    """How many lanes passed over each event because it did not meet their condition. `unsettled` has the lanes that may
+    have an event before them."""
+    asked = {
+        (each.number, sequence)
+        for each in subscriptions
+        if each.had_condition
+        for sequence, event_type in types.items()
+        if asked_for(each, sequence, event_type)
+        and ((lane := unsettled.get(each.number)) is None or lane.status(sequence, None) == "delivered")
+    }
+    if not asked:
+        return Counter()
+    settled = asked - (await queries.row_states(asked)).keys()
+    return Counter(sequence for _, sequence in await queries.unattempted(tenant_id, settled))
 
 
 def _wanted(subscriptions: Iterable[tuple[Subscription, int]], types: Mapping[int, int]) -> dict[int, int]:

@@ -108,6 +108,10 @@ class DeliveryQueries(LogQueries, Protocol):
         """The exception rows that some deliveries have, which are given by subscription and sequence."""
         ...
 
+    async def unattempted(self, tenant_id: int, deliveries: Collection[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+        """Which of some deliveries, given by subscription and sequence, have no attempt."""
+        ...
+
     async def attempts(self, tenant_id: int, sequence: int, subscription_number: int, limit: int) -> list[AttemptRow]:
         """The newest attempts of a delivery, oldest first."""
         ...

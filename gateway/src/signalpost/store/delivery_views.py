@@ -102,7 +102,7 @@ def _view(
     behind: LogRow | None,
 ) -> DeliveryView:
     lane, entry = delivery
-    if status == "delivered" and last_attempt is not None and last_attempt.failure == Failure.SKIPPED:
+    if status == "delivered" and _was_skipped(lane.subscription, last_attempt):
         status = "skipped"
     return DeliveryView(
         subscription_id=lane.subscription.id,
@@ -122,6 +122,13 @@ def _view(
         certificate_ends=lane.certificate_ends,
         lost=lane.lost,
     )
+
+
+def _was_skipped(subscription: Subscription, last_attempt: AttemptRow | None) -> bool:
+    """Whether nothing was sent of a settled delivery. What does not meet a condition is passed over without a trace."""
+    if last_attempt is None:
+        return subscription.had_condition
+    return last_attempt.failure == Failure.SKIPPED
 
 
 def _due(lane: RecordedLane, entry: LogRow, row: RowState) -> int:

@@ -5,7 +5,8 @@ Most deliveries are derived (`recorded_lane.py`). A page walks down the log in s
 
 - failed, retrying: the exception rows of that state are indexed;
 - pending: what lanes have not read yet comes from the log, what they have is in their `open` lists or a blocked row;
-- skipped: the attempts that found nothing to send are indexed, and the last attempt of a delivery counts;
+- skipped: the attempts that found nothing to send are indexed, and the last attempt of a delivery counts; what did not
+  meet a subscription's condition has no attempt at all, and is found as what was delivered is;
 - delivered, or any: every event of the log with every lane.
 
 With a document given, its own events take the log's place. A candidate then has to pass the rest of the filter. All
@@ -163,7 +164,8 @@ class _Walk:
             case "pending":
                 return await (self._pending_of_document if by_document else self._pending)(below, top, size)
             case "skipped":
-                return await (self._derived if by_document else self._skipped)(below, top, size)
+                may_refuse = any(each.had_condition for each in self._subscriptions.values())
+                return await (self._derived if by_document or may_refuse else self._skipped)(below, top, size)
             case "delivered":
                 heads = (lane.head for lane in self.lanes.values())
                 return await self._derived(below, min(top, max(heads, default=0)), size)
@@ -214,7 +216,9 @@ class _Walk:
         exceptions, cut = await self._rows_of(types, STATUS, below, size)
         states = {(each.sequence, each.subscription_number): each.state for each in exceptions}
         reached = cut or reached
-        skipped = await self._skipped_of(types) if self._asked.status is not None else frozenset[tuple[int, int]]()
+        skipped = frozenset[tuple[int, int]]()
+        if self._asked.status is not None:
+            skipped = await self._skipped_of(types) | await self._passed_over(types, states)
         candidates = (
             ListedDelivery(sequence, number, states.get((sequence, number)), (sequence, number) in skipped)
             for sequence in types
@@ -234,6 +238,21 @@ class _Walk:
         if not sequences:
             return frozenset()
         return frozenset(await self._queries.skipped_between(self._tenant_id, min(sequences), max(sequences)))
+
+    async def _passed_over(
+        self, types: Mapping[int, int], states: Mapping[tuple[int, int], int | None]
+    ) -> frozenset[tuple[int, int]]:
+        """The deliveries of some events that are settled without an attempt, if they are settled, by sequence and
+        subscription: those that did not meet a condition."""
+        asked = [
+            (subscription.number, sequence)
+            for subscription in self._subscriptions.values()
+            if subscription.had_condition
+            for sequence, event_type in types.items()
+            if (sequence, subscription.number) not in states and asked_for(subscription, sequence, event_type)
+        ]
+        found = await self._queries.unattempted(self._tenant_id, asked) if asked else ()
+        return frozenset((sequence, number) for number, sequence in found)
 
     async def _pending(self, below: DeliveryPosition, top: int, size: int) -> _Stretch:
         unread = [lane for lane in self.lanes.values() if lane.head < top]

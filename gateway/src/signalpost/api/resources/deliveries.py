@@ -34,9 +34,11 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EVERY_TYPE, Event, EventType
 from signalpost.domain.fields import Uuid
+from signalpost.domain.names import Subject
 from signalpost.domain.portal_link import Capability
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.wishes import why_passed_over
 from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.store.deliveries import (
     AttemptRow,
@@ -48,6 +50,9 @@ from signalpost.store.deliveries import (
     ReadDelivery,
 )
 from signalpost.store.log import LogRow, row_of
+
+LOOKED_INTO_BYTES = 16 * 1024
+"""How large an event may be so that a list of deliveries says what of it does not meet a condition."""
 
 
 class DeliveryQuery(ListQuery, frozen=True):
@@ -106,8 +111,9 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
         return Response(200, msgspec.json.encode(page))
     found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
     lanes = await _lanes(context, _named(context, {view.subscription_id for view in found.data}))
+    passed_over = await _passed_over(context, found.data)
     data = [
-        _listed(context, lane, view.entry, view)
+        _listed(context, lane, view.entry, view, passed_over.get(view.entry.sequence))
         for view in found.data
         if (lane := lanes.get(view.subscription_id)) is not None
         and is_for(context.portal, lane.subscription, view.status)
@@ -115,6 +121,23 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
     back_to = None if found.looked_back_to is None else format_timestamp(found.looked_back_to)
     page = DeliveryPage(data=data, next=write_cursor(found.next), looked_back_to=back_to)
     return Response(200, msgspec.json.encode(page))
+
+
+def _was_passed_over(view: DeliveryView | None) -> bool:
+    return view is not None and view.status == "skipped" and view.last_attempt is None
+
+
+async def _subject(context: RequestContext, event: Event, views: Iterable[DeliveryView | None]) -> Subject | None:
+    """What conditions look at, if a lane passed over the event because of one."""
+    return await context.services.engine.subjects.of(event) if any(map(_was_passed_over, views)) else None
+
+
+async def _passed_over(context: RequestContext, views: Iterable[DeliveryView]) -> dict[int, Subject]:
+    """The events that lanes passed over, by sequence, as far as they are small: why is then said of each."""
+    sequences = {view.entry.sequence for view in views if _was_passed_over(view)}
+    events = await context.services.store.log.events(context.tenant_id, sorted(sequences)) if sequences else []
+    at_once = context.services.engine.subjects.at_once
+    return {event.sequence: at_once(event) for event in events if len(event.body) <= LOOKED_INTO_BYTES}
 
 
 def _named(context: RequestContext, ids: Iterable[str]) -> list[Subscription]:
@@ -151,8 +174,9 @@ async def _page_of_event(
     page, entry = left[:limit], row_of(event)
     views = await context.services.store.deliveries.of_event(page, entry)
     lanes = await _lanes(context, page)
+    subject = await _subject(context, event, views.values())
     data = [
-        _listed(context, lanes[each.id], entry, views[each.id])
+        _listed(context, lanes[each.id], entry, views[each.id], subject)
         for each in page
         if each.id in views
         and status in (None, _status(views[each.id]))
@@ -165,11 +189,12 @@ async def _page_of_event(
 async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
-    delivery = await _delivery(context, found, await _event(context))
+    event = await _event(context)
+    delivery = await _delivery(context, found, event)
     view = delivery.view
     lane = await context.services.lane_views.of(found)
     shown = DeliveryWithAttempts(
-        **msgspec.structs.asdict(_shown(context, lane, view.entry, view)),
+        **msgspec.structs.asdict(_shown(context, lane, view.entry, view, await _subject(context, event, [view]))),
         attempts=[_shown_attempt(each) for each in delivery.attempts],
         retries_asked=await retries_asked(context, found, delivery),
         waiting_behind=_waiting_behind(context, found, delivery.behind),
@@ -253,10 +278,12 @@ def _status(view: DeliveryView | None) -> DeliveryStatus | None:
     return None if view is None else view.status
 
 
-def _shown(context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None) -> Delivery:
-    """A delivery, or that there is none, with the cause."""
+def _shown(
+    context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None, subject: Subject | None
+) -> Delivery:
+    """A delivery, or that there is none, with the cause. `subject` is looked at for why no attempt was made."""
     subscription = lane.subscription
-    explanation = explain(_known(context, lane, entry, view))
+    explanation = explain(_known(context, lane, entry, view, subject))
     return Delivery(
         subscription_id=subscription.id,
         subscription_name=subscription.name,
@@ -273,11 +300,15 @@ def _shown(context: RequestContext, lane: LaneView, entry: LogRow, view: Deliver
     )
 
 
-def _listed(context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None) -> Delivery:
-    return listed_for(context.portal, _shown(context, lane, entry, view))
+def _listed(
+    context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None, subject: Subject | None
+) -> Delivery:
+    return listed_for(context.portal, _shown(context, lane, entry, view, subject))
 
 
-def _known(context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None) -> Known:
+def _known(
+    context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None, subject: Subject | None
+) -> Known:
     subscription = lane.subscription
     if view is None:
         return Known(subscription=subscription, sequence=entry.sequence, event_type=entry.type, status=None)
@@ -290,6 +321,7 @@ def _known(context: RequestContext, lane: LaneView, entry: LogRow, view: Deliver
         failed_attempts=view.attempts,
         max_attempts=view.max_attempts,
         last_attempt=None if view.last_attempt is None else _last(view.last_attempt),
+        passed_over=why_passed_over(subscription, entry.at, subject) if view.status == "skipped" else "",
         probe_at=view.probe_at,
         last_error=view.last_error,
         retry_asked=view.retry_asked,

@@ -87,6 +87,8 @@ class Known(Struct, frozen=True, kw_only=True):
     max_attempts: int = 0
     """How many counted failures the delivery's run may have; 0 before its first failure."""
     last_attempt: LastAttempt | None = None
+    passed_over: str = "Nothing was sent."
+    """The sentence that says why no attempt was made of a skipped delivery."""
     probe_at: int | None = None
     """When the endpoint's open breaker lets the next attempt through; None while it is closed."""
     last_error: str | None = None
@@ -120,7 +122,7 @@ def explain(known: Known) -> Explanation:
     if known.status == "delivered":
         return _delivered(known)
     if known.status == "skipped":
-        return Explanation(Cause.SKIPPED, known.last_attempt.detail if known.last_attempt else "Nothing was sent.")
+        return Explanation(Cause.SKIPPED, known.last_attempt.detail if known.last_attempt else known.passed_over)
     if known.status == "failed":
         return _given_up(known)
     return _not_active(known) or _held(known) or _breaker_open(known) or _waits(known)

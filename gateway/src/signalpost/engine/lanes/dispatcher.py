@@ -22,6 +22,7 @@ from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, bound
 from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
+from signalpost.domain.subject import not_sent
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.carriers import NEVER
@@ -56,10 +57,10 @@ REQUEST_COST = 16
 """How many units a request costs; each `BYTES_PER_COST_UNIT` bytes, which are hashed, copied and encrypted, cost one
 more."""
 BYTES_PER_COST_UNIT = 768
-MAX_SKIPPED_AT_ONCE = 1_000
-"""A lane with this many unrecorded attempts takes in no more events that its condition may exclude."""
+HEAD_RECORDED_EVERY = 5 * SECOND
+"""µs between two records of a lane's head only because its condition does not want what it passed over."""
 CONDITION_COST = 4
-"""Units that it costs to find out that an event does not meet a condition, and to note that."""
+"""Units that it costs to find out that an event does not meet a condition."""
 PAGE_WANTED_BELOW = 256
 """A lane with more than so many open deliveries does not read a page yet, since it could take in only a part of it."""
 BEHIND_FROM = MAX_TURN_COST // REQUEST_COST
@@ -202,6 +203,11 @@ class Dispatcher:
     def _turn(self, worker: LaneWorker, now: int) -> None:
         worker.lane.make_due_ready(now)
         may_take_more = self._take_in(worker, now)
+        if worker.record_by <= now:
+            worker.head_recorded_at = now
+            self._on_change(worker)
+        else:
+            self._wake_at(worker, worker.record_by)
         if self._send_some(worker, now):
             if may_take_more:
                 self.give_turn(worker)
@@ -228,11 +234,8 @@ class Dispatcher:
             if worker.is_to_be_judged(event):
                 self._large_events.ask(worker, event)
                 break
-            why = worker.pass_by(event)
-            if why is not None:
-                self._note_unwanted(worker, event, why)
-                if worker.unrecorded >= MAX_SKIPPED_AT_ONCE:
-                    break
+            if worker.pass_by(event):
+                self._note_passed_over(worker)
             if ends_at is not None and self._clock.steady() >= ends_at:
                 end = lane.head
         self._spent += lane.head - before
@@ -294,22 +297,24 @@ class Dispatcher:
             if worker.is_to_be_judged(event):
                 self._large_events.ask(worker, event)
                 break
-            why = worker.pass_by(event)
-            if why is not None:
-                self._note_unwanted(worker, event, why)
+            if worker.pass_by(event):
+                self._note_passed_over(worker)
 
     def _on_judged(self, worker: LaneWorker, event: Event | None, why: str | None) -> None:
         """The condition of a lane was asked about a large event that follows its head."""
         self.give_turn(worker)
         if event is None or worker.lane.may_overtake(self._clock.steady()):
             return
-        if worker.pass_judged(event, why) is not None:
-            self._note_unwanted(worker, event, why or "")
+        if worker.pass_judged(event, why):
+            self._note_passed_over(worker)
 
-    def _note_unwanted(self, worker: LaneWorker, event: Event, why: str) -> None:
+    def _note_passed_over(self, worker: LaneWorker) -> None:
+        """The lane passed over an event that its condition does not want. Nothing is kept of that, and its head is
+        recorded soon, so that people see it, but not often."""
         self._spent += CONDITION_COST
-        self._outcomes.note_unwanted(worker, event, why)
-        self._on_change(worker)
+        if worker.record_by == NEVER:
+            worker.record_by = max(self._clock.steady(), worker.head_recorded_at + HEAD_RECORDED_EVERY)
+        self._wake_at(worker, worker.record_by)
 
     def _skip_removed(self, worker: LaneWorker, up_to: int) -> None:
         """Skip what the retention removed before the lane read it, and log that."""
@@ -360,7 +365,7 @@ class Dispatcher:
 
     def _post(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
         if is_erased(event):
-            self._skip(worker, delivery, ERASED)
+            self._skip(worker, delivery, not_sent(ERASED))
             return
         if (wishes := worker.wishes) is not None:
             due = wishes.delayed_until(event) if delivery.is_delayed else 0

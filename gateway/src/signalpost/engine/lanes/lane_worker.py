@@ -93,6 +93,10 @@ class LaneWorker(LaneStates):
         self.attempts: list[AttemptRow]
         self.unrecorded = 0
         """How many attempts ended and are not recorded yet. A crash repeats them, and what is in flight."""
+        self.record_by = NEVER
+        """When its head has to be recorded, since it passed over an event that its condition does not want."""
+        self.head_recorded_at = 0
+        """When it was last recorded for that."""
         self.rate_limit = RateLimit()
         self._hold_until = 0
         self.excused_until = 0
@@ -193,6 +197,7 @@ class LaneWorker(LaneStates):
         if (
             self.progress is not CAUGHT_UP
             or self.recording is not CLEAN
+            or self.record_by < NEVER
             or self.turn is not IDLE
             or self.hold is not NOT_HELD
             or self.gate is not None
@@ -245,21 +250,18 @@ class LaneWorker(LaneStates):
         if subscription.skipped_at != before.skipped_at:
             self.lane.abandon(subscription.skip_to)
 
-    def pass_by(self, event: Event) -> str | None:
-        """Take in the event after the lane's head if the subscription wanted it when it was made. If the subscription
-        wants the type but not this event, returns the sentence that says why."""
+    def pass_by(self, event: Event) -> bool:
+        """Take in the event after the lane's head if the subscription wanted it when it was made. Returns whether the
+        subscription wants the type but not this event."""
         filters = self.subscription.filters
         after, types = filters[-1]
         if not event.type & (types if event.sequence > after else wanted(filters, event.sequence)):
             self.lane.skip(event.sequence)
-        elif is_erased(event):
-            self.lane.skip(event.sequence)
-            return not_sent(ERASED)
-        elif self.wishes is None or not self.wishes.asks_event:
+        elif self.wishes is None or not self.wishes.asks_event or is_erased(event):
             self.lane.take(event.sequence, event.document_id)
         else:
             return self.pass_judged(event, self.why_not(event))
-        return None
+        return False
 
     def why_not(self, event: Event) -> str | None:
         """A sentence why the subscription's condition does not want an event; None if it does."""
@@ -278,13 +280,14 @@ class LaneWorker(LaneStates):
             and not is_erased(event)
         )
 
-    def pass_judged(self, event: Event, why: str | None) -> str | None:
-        """Take in the event after the lane's head if its condition wants it. `why` says why it does not."""
+    def pass_judged(self, event: Event, why: str | None) -> bool:
+        """Take in the event after the lane's head if its condition wants it. `why` says why it does not. Returns
+        whether it does not."""
         if why is None:
             self.lane.take(event.sequence, event.document_id)
         else:
             self.lane.skip(event.sequence)
-        return why
+        return why is not None
 
     def forget_made(self, document_id: str) -> None:
         """Forget what was made for a document, because it was erased."""
@@ -422,6 +425,7 @@ class LaneWorker(LaneStates):
     def begin_write(self) -> LaneFlush:
         """Take everything that has to be recorded."""
         self.begin_recording()
+        self.record_by = NEVER
         changes = self.lane.changes()
         attempts, self.attempts = self.attempts, []
         if (delivered := next((each for each in reversed(attempts) if each.failure is None), None)) is not None:

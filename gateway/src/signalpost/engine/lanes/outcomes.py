@@ -14,7 +14,6 @@ from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict, decide
 from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.event import Event
 from signalpost.domain.secrets import SHORTEST, Secrets, secrets_of, without_secrets
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.counts import Counts
@@ -74,10 +73,6 @@ class Outcomes:
         verdict = Verdict(DeliveryInput.SKIP)
         self._note_skip(worker, delivery, verdict, why)
         worker.settle(delivery, verdict)
-
-    def note_unwanted(self, worker: LaneWorker, event: Event, why: str) -> None:
-        """Note for people why an event is not sent although the subscription wants its type."""
-        self._note_skip(worker, Delivery(event.sequence, event.document_id), Verdict(DeliveryInput.SKIP), why)
 
     def give_up_removed(self, worker: LaneWorker, delivery: Delivery) -> None:
         """Give up a delivery whose event the retention removed while it waited, and log that."""

@@ -37,6 +37,7 @@ class SubscriptionConfig(Struct, frozen=True):
     disabled_because: str | None = None
     secret_since: int = 0
     url_since: int = 0
+    when_since: int = 0
     headers_since: int = 0
     url: str | UnsetType = UNSET
     """The URL as it was kept before URLs were sealed; the next start seals it. If there is a sealed one, it counts, so

@@ -88,6 +88,11 @@ _LAST_ATTEMPTS: Final = (
     f" CROSS JOIN LATERAL (SELECT {_ATTEMPT} FROM attempt a WHERE a.tenant_id = $1 AND a.sequence = k.sequence"
     " AND a.subscription_number = k.subscription_number ORDER BY a.started_at DESC LIMIT 1) a"
 )
+_UNATTEMPTED: Final = (
+    "SELECT k.subscription_number, k.sequence FROM unnest($2, $3) AS k (subscription_number, sequence)"
+    " WHERE NOT EXISTS (SELECT FROM attempt a WHERE a.tenant_id = $1 AND a.sequence = k.sequence"
+    " AND a.subscription_number = k.subscription_number)"
+)
 _EARLIER: Final = (
     "SELECT k.sequence, e.sequence, e.at, e.id, e.type, e.document_id"
     " FROM unnest($2, $3) AS k (document_id, sequence)"
@@ -173,6 +178,13 @@ class PostgresDeliveryQueries(PostgresLogQueries):
             return {}
         found = await ask_one(_ROW_STATES, *map(numbers, zip(*deliveries, strict=True)))
         return {(number, sequence): RowState(*columns) for number, sequence, *columns in found}
+
+    async def unattempted(self, tenant_id: int, deliveries: Collection[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+        if not deliveries:
+            return frozenset()
+        of, sequences = zip(*deliveries, strict=True)
+        found = await ask_one(_UNATTEMPTED, tenant_id, numbers(of), numbers(sequences))
+        return frozenset((number, sequence) for number, sequence in found)
 
     async def attempts(self, tenant_id: int, sequence: int, subscription_number: int, limit: int) -> list[AttemptRow]:
         found = await ask_one(_ATTEMPTS, tenant_id, sequence, subscription_number, limit)

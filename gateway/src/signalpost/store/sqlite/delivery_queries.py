@@ -162,6 +162,13 @@ class SqliteDeliveryQueries(SqliteLogQueries):
         found = rows_of_many(self._connection, statement, deliveries)
         return {(number, sequence): RowState(*columns) for number, sequence, *columns in found}
 
+    async def unattempted(self, tenant_id: int, deliveries: Collection[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+        statement = (
+            "SELECT ?2, ?3 WHERE NOT EXISTS"
+            " (SELECT 1 FROM attempt WHERE tenant_id = ?1 AND sequence = ?3 AND subscription_number = ?2)"
+        )
+        return frozenset(rows_of_many(self._connection, statement, [(tenant_id, *each) for each in deliveries]))
+
     async def attempts(self, tenant_id: int, sequence: int, subscription_number: int, limit: int) -> list[AttemptRow]:
         found = rows(self._connection, _ATTEMPTS, (tenant_id, sequence, subscription_number, limit))
         return [_attempt(*columns) for columns in reversed(found)]
