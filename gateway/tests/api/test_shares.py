@@ -18,6 +18,7 @@ from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.shares import Caller, Shares, caller_of, stranger
 from signalpost.console.pages_beside_api import MAX_WAITING
 from signalpost.domain.api_key import Role
+from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.asgi import Message
 from signalpost.runtime.clock import SystemClock
 
@@ -257,5 +258,30 @@ def test_who_asks_at_the_same_time_gets_one_rendering_and_later_ones_a_later() -
         shared = SharedRendering(SystemClock())
         assert await asyncio.gather(*(shared.get(render) for _ in range(50))) == [b"1"] * 50
         assert await asyncio.gather(*(shared.get(render) for _ in range(50))) == [b"2"] * 50
+
+    asyncio.run(ask())
+
+
+def test_nobody_waits_for_long_because_the_last_rendering_took_long() -> None:
+    """Nine times ten seconds, as it was, would be a minute and a half."""
+
+    class HandMoved:
+        now = 0
+
+        def wall(self) -> int:
+            return self.now
+
+        def steady(self) -> int:
+            return self.now
+
+    clock = HandMoved()
+
+    async def render() -> bytes:
+        clock.now += 10 * SECOND
+        return b"made"
+
+    async def ask() -> None:
+        shared = SharedRendering(clock)
+        assert [await asyncio.wait_for(shared.get(render), 30) for _ in range(2)] == [b"made"] * 2
 
     asyncio.run(ask())

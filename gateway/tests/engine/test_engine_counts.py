@@ -41,7 +41,7 @@ def test_what_is_not_settled_waits_and_what_is_given_up_failed(
         assert counts(gateway) == (22, 0)
         await asyncio.sleep(20_000)
         assert counts(gateway) == (0, 22)
-        assert gateway.engine.lanes.views.overview().failed == 22
+        assert (await gateway.engine.lanes.views.overview()).failed == 22
 
     small.run(scenario)
 
@@ -59,7 +59,7 @@ def test_counts_survive_a_crash(small: ScriptedWorld) -> None:
 
     async def second(gateway: RunningGateway) -> None:
         assert counts(gateway) == (10, 10)
-        overview = gateway.engine.lanes.views.overview()
+        overview = await gateway.engine.lanes.views.overview()
         assert (overview.waiting["active"], overview.failed) == (10, 10)
 
     small.crash(first)

@@ -47,7 +47,7 @@ def test_after_five_days_without_a_success_it_is_disabled_loudly(world: Scripted
         assert format_timestamp(since) in health["disabledReason"]
         assert "active" in health["disabledReason"]
         assert gateway.engine.counts.disabled == 1
-        assert gateway.engine.lanes.views.overview().subscriptions["disabled"] == 1
+        assert (await gateway.engine.lanes.views.overview()).subscriptions["disabled"] == 1
         assert world.logged("error", "subscription disabled") == 1
         sent = len(world.endpoint("a").calls)
         await gateway.create("more")

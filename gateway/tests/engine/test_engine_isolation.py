@@ -155,7 +155,7 @@ def test_a_thousand_endpoints_that_come_back_begin_with_one_each_and_double_ever
         return Reply(after=0.5)
 
     async def second(gateway: RunningGateway) -> None:
-        assert gateway.engine.lanes.views.overview().subscriptions["breaker_open"] == 1_000
+        assert (await gateway.engine.lanes.views.overview()).subscriptions["breaker_open"] == 1_000
         await gateway.until(lambda: all(world.endpoint(host).successes == 16 for host in hosts), within=30, every=0.5)
 
     for host in hosts:

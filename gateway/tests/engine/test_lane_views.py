@@ -5,17 +5,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.engine.subscriptions import subscription
 
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.engine.lanes.lane_health import LaneView
-from signalpost.engine.lanes.lane_views import LOOKED_AT_IN_A_ROW, RETRIES_IN_A_ROW, LaneViews
+from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, LOOKED_AT_IN_A_ROW, RETRIES_IN_A_ROW, LaneViews
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.runtime.clock import SystemClock
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.store.lanes import LaneStanding
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 LANES = 10 * LOOKED_AT_IN_A_ROW
 
@@ -55,6 +58,24 @@ def test_others_have_their_turn_while_many_lanes_are_looked_at() -> None:
     )
     assert found == list(range(LANES))
     assert rounds >= LANES // LOOKED_AT_IN_A_ROW
+
+
+def test_others_have_their_turn_while_metrics_count_all_lanes_at_work(world: ScriptedWorld) -> None:
+    many = 4 * COUNTED_IN_A_ROW
+
+    async def scenario(gateway: RunningGateway) -> None:
+        for begin in range(0, many, COUNTED_IN_A_ROW):
+            hosts = [f"p{number}" for number in range(begin, begin + COUNTED_IN_A_ROW)]
+            await gateway.submit(*(world.subscription(host, status="paused") for host in hosts))
+        counting = asyncio.create_task(gateway.engine.lanes.views.overview())
+        rounds = 0
+        while not counting.done():
+            rounds += 1
+            await asyncio.sleep(0)
+        assert counting.result().subscriptions["paused"] == many
+        assert rounds >= many // COUNTED_IN_A_ROW
+
+    world.run(scenario)
 
 
 def test_others_have_their_turn_between_lanes_with_many_retries_that_are_looked_at_closely() -> None:

@@ -32,7 +32,7 @@ _process = ProcessCollector(registry=None)
 async def rendered(services: Services) -> bytes:
     """All metrics, in the text format."""
     engine = services.engine
-    overview = engine.lanes.views.overview()
+    overview = await engine.lanes.views.overview()
     families = [
         *_work(engine),
         *_requests(services.requests),

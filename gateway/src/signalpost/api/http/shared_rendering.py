@@ -1,6 +1,8 @@
-"""One rendering for all requests that come at the same time, which takes at most a tenth of the time.
+"""One rendering for all requests that come at the same time, with a pause before the next.
 
-A request that comes during the pause after a rendering waits for the next one, so no answer is older than its request.
+A request that comes during the pause waits for the next one, so no answer is older than its request. A short rendering
+takes at most a tenth of the time. A long one is done in slices, beside which others have their turn, so that nobody has
+to wait for longer than `MAX_PAUSE` because of it.
 """
 
 import asyncio
@@ -11,6 +13,8 @@ from signalpost.runtime.clock import Clock
 
 PAUSE = 9
 """The pause after a rendering, as a multiple of the time that it took."""
+MAX_PAUSE = SECOND // 10
+"""The longest pause, µs."""
 
 
 class SharedRendering:
@@ -34,5 +38,5 @@ class SharedRendering:
         began = self._clock.steady()
         made = await render()
         ended = self._clock.steady()
-        self._free_at = ended + PAUSE * (ended - began)
+        self._free_at = ended + min(PAUSE * (ended - began), MAX_PAUSE)
         return made

@@ -1,7 +1,6 @@
 """The health of lanes at one moment: of each as the API shows it, and of all together as metrics show it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -24,8 +23,7 @@ NO_NODE: Final = "No node delivers for this subscription now; soon one takes it,
 
 
 class LanesOverview:
-    def __init__(self, workers: Iterable[LaneWorker], last: Mapping[int, int]) -> None:
-        """`last` has the last sequence of each tenant's log."""
+    def __init__(self) -> None:
         self.subscriptions: Counter[str] = Counter()
         """How many subscriptions are in each state."""
         self.lag: Counter[str] = Counter()
@@ -40,10 +38,9 @@ class LanesOverview:
         """How many deliveries await a retry in memory; the store may have more."""
         self.pending: dict[int, int] = {}
         """The lowest sequence of each tenant that an active lane has not settled and that does not await a retry."""
-        for worker in workers:
-            self._add(worker, last.get(worker.subscription.tenant_id, 0))
 
-    def _add(self, worker: LaneWorker, last: int) -> None:
+    def add(self, worker: LaneWorker, last: int) -> None:
+        """Add a lane. `last` is the last sequence of its tenant's log."""
         lane, status = worker.lane, worker.subscription.status
         self.subscriptions[_state(worker)] += 1
         self.awaiting_retry += len(lane.retry_queue)

@@ -33,7 +33,7 @@ OTHERS_HAVE = 60.0
 """Seconds that other nodes have to give up what their lanes would lose."""
 LOOK_EVERY = 1.0
 GO_ON_FROM = 10_000
-"""Where a pass removed as many events, the next one follows at once: many more have come of age meanwhile."""
+"""If a pass removed as many events, the next one follows at once: many more have become too old meanwhile."""
 
 
 class Retention:
