@@ -55,7 +55,13 @@ class AttentionCounts:
         return counted
 
     async def _count(self, tenant_id: int) -> int:
-        lanes = await self._views.glances(self._directory.subscriptions(tenant_id), self._off_loop)
+        directory = self._directory
+        lanes, _ = await self._views.noteworthy(
+            tenant_id,
+            directory.subscription_count_of(tenant_id),
+            lambda: directory.subscriptions(tenant_id),
+            self._off_loop,
+        )
         now = self._clock.wall()
 
         def needing(lanes: list[LaneView]) -> int:

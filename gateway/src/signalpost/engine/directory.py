@@ -31,6 +31,7 @@ class Directory:
         """API keys by their hash, also those that were revoked."""
         self._subscriptions: dict[int, dict[str, Subscription]] = {}
         """Subscriptions by tenant and id, in the order of creation."""
+        self._subscriptions_by_number: dict[int, Subscription] = {}
         self._connections: dict[tuple[int, str], Connection] = {}
         """Connections by tenant and id."""
 
@@ -47,6 +48,7 @@ class Directory:
         self._tenants_by_id.clear()
         self._keys.clear()
         self._subscriptions.clear()
+        self._subscriptions_by_number.clear()
         self._connections.clear()
         self._follow_tenants(tenants)
         self._follow_keys(keys)
@@ -124,6 +126,10 @@ class Directory:
         """The subscription with this id; None if there is none or it was deleted."""
         return self._subscriptions.get(tenant_id, {}).get(subscription_id)
 
+    def subscription_with(self, number: int) -> Subscription | None:
+        """The subscription with this number; None if there is none or it was deleted."""
+        return self._subscriptions_by_number.get(number)
+
     def subscriptions(self, tenant_id: int) -> list[Subscription]:
         """All of a tenant's subscriptions that are not deleted, oldest first."""
         return list(self._subscriptions.get(tenant_id, {}).values())
@@ -169,9 +175,10 @@ class Directory:
         for subscription in subscriptions:
             of_tenant = self._subscriptions.setdefault(subscription.tenant_id, {})
             if subscription.deleted_at is None:
-                of_tenant[subscription.id] = subscription
+                of_tenant[subscription.id] = self._subscriptions_by_number[subscription.number] = subscription
             else:
                 of_tenant.pop(subscription.id, None)
+                self._subscriptions_by_number.pop(subscription.number, None)
 
     def _follow_connections(self, connections: Iterable[Connection]) -> None:
         for connection in connections:

@@ -20,7 +20,7 @@ needs them; all of them only where candidates are found by how far lanes are.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import islice
-from operator import or_
+from operator import attrgetter, or_
 from typing import NamedTuple
 
 from signalpost.domain.delivery.delivery import State
@@ -102,7 +102,7 @@ async def _begin(
         low = await queries.sequence_at(tenant_id, asked.created_from)
     if asked.created_to is not None:
         end = await queries.sequence_at(tenant_id, asked.created_to)
-    low = max(low, min(each.starts_after for each in subscriptions) + 1)
+    low = max(low, min(map(attrgetter("starts_after"), subscriptions)) + 1)
     start = DeliveryPosition(end, 0)
     walk = _Walk(queries, tenant_id, subscriptions, asked, low)
     if asked.status in _FOUND_BY_LANES:
@@ -142,7 +142,7 @@ class _Walk:
         self._queries = queries
         self._tenant_id = tenant_id
         self._subscriptions = {
-            each.number: each for each in sorted(subscriptions, key=lambda each: each.number, reverse=True)
+            each.number: each for each in sorted(subscriptions, key=attrgetter("number"), reverse=True)
         }
         """The subscriptions of which deliveries are asked for, by number, the highest first."""
         self.lanes: dict[int, RecordedLane] = {}
@@ -150,7 +150,8 @@ class _Walk:
         self._asked = asked
         self._low = low
         """Nothing below this sequence is asked for."""
-        self._types = asked.types & reduce(or_, (types for each in subscriptions for _, types in each.filters))
+        filters = {*map(attrgetter("filters"), subscriptions)}
+        self._types = asked.types & reduce(or_, (types for each in filters for _, types in each))
         self._whose = Whose(tenant_id, subscriptions[0].number if len(subscriptions) == 1 else None)
 
     async def stretch(self, below: DeliveryPosition, size: int) -> _Stretch:

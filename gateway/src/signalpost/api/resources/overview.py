@@ -54,6 +54,10 @@ class _Seen(NamedTuple):
 
     now: int
     lanes: Sequence[LaneView]
+    resting: int
+    """How many more lanes there are: each is well, and has nothing to do."""
+    is_paused: bool
+    """Whether the tenant is paused."""
     worst: Sequence[_Needy]
     closer: Sequence[LaneView]
     """The lanes of the worst with what is known of their next attempts."""
@@ -69,8 +73,13 @@ class _Seen(NamedTuple):
 async def read(context: RequestContext) -> Response:
     context.query()
     services, now, tenant_id = context.services, context.services.clock.wall(), context.tenant_id
-    subscriptions = services.directory.subscriptions(tenant_id)
-    lanes = await services.lane_views.glances(subscriptions, services.off_loop)
+    directory = services.directory
+    lanes, resting = await services.lane_views.noteworthy(
+        tenant_id,
+        directory.subscription_count_of(tenant_id),
+        lambda: directory.subscriptions(tenant_id),
+        services.off_loop,
+    )
     # With a thousand lanes, to look at all takes milliseconds. The event loop delivers meanwhile.
     loop = asyncio.get_running_loop()
     worst, more = await loop.run_in_executor(services.off_loop, _worst, lanes, now)
@@ -81,6 +90,8 @@ async def read(context: RequestContext) -> Response:
     seen = _Seen(
         now=now,
         lanes=lanes,
+        resting=resting,
+        is_paused=(tenant := directory.tenant_with(tenant_id)) is not None and tenant.paused_at is not None,
         worst=worst,
         closer=closer,
         more=more,
@@ -127,6 +138,7 @@ def _needy(lane: LaneView, now: int) -> _Needy | None:
 def _shown(seen: _Seen) -> bytes:
     active = [lane for lane in seen.lanes if lane.status == "active"]
     states = Counter(lane.state for lane in seen.lanes)
+    states["paused" if seen.is_paused else "healthy"] += seen.resting
     by_number = {lane.subscription.number: lane.subscription for lane in seen.lanes}
     worst = [_needy(lane, seen.now) or each for lane, each in zip(seen.closer, seen.worst, strict=True)]
     shown = Overview(

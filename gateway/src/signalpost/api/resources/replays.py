@@ -210,11 +210,12 @@ async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     page = await context.services.store.replays.page_of_tenant(context.tenant_id, query.cursor, query.limit)
     position = (page[-1].number,) if len(page) == query.limit else None
-    of = {each.number: each for each in context.services.directory.subscriptions(context.tenant_id)}
+    directory = context.services.directory
     data = [
         NamedReplay(**msgspec.structs.asdict(replay_shown(each, found.id)), subscription_name=found.name)
         for each in page
-        if (found := of.get(each.subscription_number)) is not None  # else it was deleted a moment ago
+        if (found := directory.subscription_with(each.subscription_number))
+        is not None  # else it was deleted a moment ago
     ]
     return Response(200, msgspec.json.encode(NamedReplayPage(data=data, next=write_cursor(position))))
 

@@ -52,7 +52,13 @@ async def show(context: RequestContext) -> Response:
         raise tenant_not_found()
     services = context.services
     use = await services.store.access.use(found.id)
-    lanes = await services.lane_views.of_all(services.directory.subscriptions(found.id))
+    noteworthy, _ = await services.lane_views.noteworthy(
+        found.id,
+        services.directory.subscription_count_of(found.id),
+        lambda: services.directory.subscriptions(found.id),
+        services.off_loop,
+    )
+    lanes = await services.lane_views.of_all([lane.subscription for lane in noteworthy])
     in_flight = sum(lane.standing.now.in_flight for lane in lanes)
     effective = services.directory.limits_of(found.id) or NO_LIMITS
     days = services.directory.retention_days_of(found.id)

@@ -1,7 +1,7 @@
 """What people see of lanes: the health of each, whichever node owns it. Nothing here changes a lane."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 
@@ -100,6 +100,23 @@ class LaneViews:
             if looked_at % LOOKED_AT_IN_A_ROW == 0:
                 await self._turns.turn(each.tenant_id)
         return await self._completed(subscriptions, here)
+
+    async def noteworthy(
+        self, tenant_id: int, count: int, subscriptions: Callable[[], Sequence[Subscription]], off_loop: Executor
+    ) -> tuple[list[LaneView], int]:
+        """The lanes of a tenant of which there may be something to tell, oldest first and as `glances` shows them, and
+        how many more there are: each of those rests, and is well. `count` is how many subscriptions the tenant has;
+        `subscriptions` lists them, in case some of their lanes are at other nodes. Raises Unavailable."""
+        workers, resting = self._workers.of_tenant(tenant_id), self._resting.count_of(tenant_id)
+        if len(workers) + resting < count:
+            return await self.glances(subscriptions(), off_loop), 0
+        end = self._log.end.get(tenant_id, 0)
+
+        def look() -> list[LaneView]:
+            workers.sort(key=lambda worker: worker.subscription.number)
+            return [glance_at(worker, worker.subscription, end) for worker in workers]
+
+        return await asyncio.get_running_loop().run_in_executor(off_loop, look), resting
 
     async def glances(self, subscriptions: Sequence[Subscription], off_loop: Executor) -> list[LaneView]:
         """The health of all lanes of a tenant without their next attempts. Raises Unavailable.
