@@ -222,6 +222,17 @@ def test_a_subscription_that_was_made_later_is_not_said_not_to_want_an_event(des
     assert (of_other, of_later) == ("not wanted there", "subscribed later")
 
 
+def test_nothing_is_said_to_arrive_where_nothing_is_sent(desk: Desk) -> None:
+    made = desk.subscribe("/a", status="paused")
+    desk.world.create_document()
+    event = desk.world.events()[-1]["event"]["id"]
+    said = text_of(desk.browser.open(ROOT))
+    assert "Nothing needs you 1 subscription: 1 paused." in said
+    assert "Everything arrives" not in said
+    asked = Guest(desk.world).enter(can=["retry"]).open(f"{PORTAL}/subscriptions/{made}/deliveries/{event}")
+    assert ("Send now" in asked, "Send again" in asked) == (True, False)
+
+
 def test_what_arrived_after_it_was_sent_again_says_so(desk: Desk) -> None:
     desk.told["/late"] = 503
     made = desk.subscribe("/late", retryDelays=[1])

@@ -108,7 +108,7 @@ def _headline(overview: Overview) -> str:
         return "No subscription yet"
     needing = len(overview.attention) + overview.more
     if needing == 0:
-        return "Everything arrives"
+        return "Nothing needs you"
     number = _NUMBERS[needing] if needing < len(_NUMBERS) else f"{needing:,}"
     return f"{number} endpoint needs you" if needing == 1 else f"{number} endpoints need you"
 
