@@ -53,6 +53,13 @@ def test_whoever_signed_in_from_an_address_before_is_not_shut_out_by_others(door
     assert door.take("ada", HOME) > 0
 
 
+def test_whoever_signed_in_from_an_address_before_is_not_shut_out_by_others_who_share_it(door: Door) -> None:
+    door.note_success("ada", HOME)
+    assert sum(not door.take(f"account {number}", HOME) for number in range(100)) == OF_ADDRESS.at_once
+    assert door.take("ada", HOME) == 0
+    assert door.take("bob", HOME) > 0
+
+
 def test_an_address_from_which_nobody_signed_in_for_long_is_one_like_others(door: Door) -> None:
     door.note_success("ada", HOME)
     door.attack(now=KNOWN_FOR)

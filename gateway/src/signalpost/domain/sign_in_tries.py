@@ -2,8 +2,8 @@
 
 Each address may try some times at once (`OF_ADDRESS`) and then now and then, whomever it tries to be. Each account may
 be tried so too (`OF_ACCOUNT`), from all addresses together; but an address from which its owner has signed in before
-has tries of its own for it, which nobody else can use up. Accounts that there are not are counted as all others, so the
-count tells nobody which ones there are.
+has tries of its own for it, which nobody elsewhere can use up, nor anybody there who tries other accounts. Accounts
+that there are not are counted as all others, so the count tells nobody which ones there are.
 
 The counts are rows that every node reads and writes, so a fleet allows no more than one node. They are kept under
 hashes: what was typed as an account may be anything, such as a password. A count is of use until its next try would be
@@ -82,7 +82,8 @@ def know(of: Try, counts: Counts, now: int) -> Counts:
 
 def _counted_by(of: Try, counts: Counts, now: int) -> tuple[tuple[bytes, Allowance], ...]:
     is_known = counts.get(of.known, _NONE).kept_until > now
-    return (of.address, OF_ADDRESS), (of.known if is_known else of.account, OF_ACCOUNT)
+    # Others at the owner's address, as behind the proxy of an office, use up the tries of the address.
+    return ((of.known, OF_ACCOUNT),) if is_known else ((of.address, OF_ADDRESS), (of.account, OF_ACCOUNT))
 
 
 def _wait(count: Count, pace: Allowance, now: int) -> int:
