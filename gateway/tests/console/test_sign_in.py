@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
@@ -15,7 +16,10 @@ from signalpost.domain.sign_in import hash_token
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite.connect import rows
 
-NAVIGATES = {"sec_fetch_dest": "document", "sec_fetch_mode": "navigate"}
+if TYPE_CHECKING:
+    from gateway.tests.api.conftest import World
+
+NAVIGATES = {"sec_fetch_dest": "document", "sec_fetch_mode": "navigate", "sec_fetch_site": "none"}
 
 
 def link(shop: Shop) -> str:
@@ -87,6 +91,17 @@ def test_a_link_signs_in_once(shop: Shop) -> None:
     assert browser.get(path, **NAVIGATES).status == 303
     browser.open("/console/t/default")
     assert Browser(shop.world).get(path, **NAVIGATES).status == 410
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_signs_nobody_in_by_a_link_without_a_click(shop: Shop, site: str) -> None:
+    """Or somebody would type their secrets into a session that the other site has, too."""
+    path, browser = link(shop), Browser(shop.world)
+    asked = browser.get(path, **{**NAVIGATES, "sec_fetch_site": site})
+    assert asked.status == 200
+    assert b"<button" in asked.body
+    assert browser.cookie is None
+    assert browser.post(path, {}).status == 303
 
 
 def test_what_fetches_a_link_ahead_of_a_person_does_not_use_it_up(shop: Shop) -> None:
@@ -177,6 +192,19 @@ def test_a_browser_without_fetch_metadata_is_known_by_its_origin(shop: Shop) -> 
     origin = f"http://127.0.0.1:{shop.world.port}"
     given = {"key": shop.keys["viewer"]}
     assert browser.post("/console/sign-in", given, sec_fetch_site=None, origin=origin).status == 303
+
+
+def test_a_page_over_plain_http_sends_no_form_to_a_gateway_behind_https(
+    make_world: "Callable[..., World]",
+) -> None:
+    """Whoever sits between the browser and the gateway can write any page that comes over plain HTTP."""
+    world = make_world(public_url="https://gateway.example.com")
+    sent = {"sec_fetch_site": None, "host": "gateway.example.com"}
+    form = {"key": world.key}
+    assert Browser(world).post("/console/sign-in", form, **sent, origin="http://gateway.example.com").status == 403
+    assert Browser(world).post("/console/sign-in", form, **sent, origin="https://gateway.example.com").status == 303
+    local = f"https://127.0.0.1:{world.port}"
+    assert Browser(world).post("/console/sign-in", form, sec_fetch_site=None, origin=local).status == 303
 
 
 def test_a_name_that_somebody_else_points_here_is_not_the_gateways(shop: Shop) -> None:

@@ -79,13 +79,23 @@ def _is_address(name: str) -> bool:
     return ":" in name or name.replace(".", "").isdigit()
 
 
-def is_same_origin(request: Request) -> bool:
-    """Whether a page of the console itself made the browser send this."""
+def is_same_origin(request: Request, scheme: str, public_urls: Collection[str]) -> bool:
+    """Whether a page of the console itself made the browser send this. `scheme` is how the request came here."""
     site = request.header(b"sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin, host = request.header(b"origin"), request.header(b"host")
-    return origin is not None and host is not None and urlsplit(origin).netloc.lower() == host.lower()
+    origin, host = urlsplit((request.header(b"origin") or "").lower()), (request.header(b"host") or "").lower()
+    if not host or origin.netloc != host:
+        return False
+    public = {urlsplit(url.lower()).scheme for url in public_urls if urlsplit(url.lower()).netloc == host}
+    # A proxy speaks HTTPS for the gateway, which then hears plain HTTP. A page over plain HTTP may be anybody's.
+    return origin.scheme == "https" or (origin.scheme == "http" == scheme and "https" not in public)
+
+
+def is_own_step(request: Request) -> bool:
+    """Whether no other site made the browser follow a link: a person typed it, or clicked on it elsewhere than in a
+    browser."""
+    return request.header(b"sec-fetch-site") in ("none", "same-origin")
 
 
 def is_navigation(request: Request, *into: str) -> bool:

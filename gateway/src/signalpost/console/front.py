@@ -92,7 +92,7 @@ class Front:
     async def _respond(self, scope: Scope, request: Request, receive: Receive) -> tuple[str, Response | Streamed]:
         path = request.own_path.rstrip("/") or self._root
         try:
-            self._check(request)
+            self._check(request, scope.get("scheme", ""))
             await self._places.take(request)
             return await self._route(scope, request, path, receive)
         except EarlyReply as reply:
@@ -104,7 +104,7 @@ class Front:
             detail = f"The gateway failed to show this page. Tell its operator the request's number: {request.id}."
             return self._root, self._replies.error(500, "Something is wrong here", detail)
 
-    def _check(self, request: Request) -> None:
+    def _check(self, request: Request, scheme: str) -> None:
         """Raises EarlyReply for what no page takes."""
         if request.refusal is not None:
             raise EarlyReply(self._replies.error(status_of(request.refusal), "Refused", request.refusal.detail))
@@ -114,7 +114,7 @@ class Front:
             raise EarlyReply(
                 self._replies.error(405, "This cannot be done here", "Pages are opened, and forms are sent.")
             )
-        if request.method == "POST" and not is_same_origin(request):
+        if request.method == "POST" and not is_same_origin(request, scheme, self._public_urls):
             detail = "Another site sent this form. Open the page itself and try it there."
             raise EarlyReply(self._replies.error(403, "Sent from elsewhere", detail))
 

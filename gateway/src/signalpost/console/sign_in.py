@@ -15,7 +15,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
 from signalpost.console import ROOT
-from signalpost.console.browser import browser_of, forget_cookie, is_navigation, session_token, set_cookie
+from signalpost.console.browser import browser_of, forget_cookie, is_navigation, is_own_step, session_token, set_cookie
 from signalpost.console.credentials import Credentials, Refused
 from signalpost.console.places import Places
 from signalpost.console.replies import EarlyReply, Replies, given, see_other
@@ -127,8 +127,9 @@ class SignIn:
         return await self.begin(request, principal, "key" if with_key else "password", to)
 
     async def _by_link(self, request: Request, token: str) -> Response:
-        """A link that signs somebody in. What fetches links ahead of a person must not use it up."""
-        if request.method != "POST" and not is_navigation(request):
+        """A link that signs somebody in. What fetches links ahead of a person must not use it up, and another site must
+        not sign people in as somebody else: there, a person has to press a button."""
+        if request.method != "POST" and not (is_navigation(request) and is_own_step(request)):
             return self._replies.page(200, "enter.html", {})
         link = await self._sessions.use_link(token, Purpose.CONSOLE)
         try:
