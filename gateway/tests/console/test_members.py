@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from signalpost.console.calls import Calls
 
 PASSWORD = "correct horse battery"
-NAVIGATES = {"sec_fetch_dest": "document", "sec_fetch_mode": "navigate"}
+NAVIGATES = {"sec_fetch_dest": "document", "sec_fetch_mode": "navigate", "sec_fetch_site": "none"}
 
 
 class Team:
@@ -300,6 +300,17 @@ def test_what_is_risky_asks_again_for_the_password_once_the_sign_in_is_old(team:
     assert b"sp_" in made_key.body
     assert b"sp_" in browser.post(path, {**form, "key": "p2"}).body
     assert made["role"] == "operator"
+
+
+def test_to_delete_a_tenant_asks_again_for_the_password(team: Team) -> None:
+    team.world.send("POST", "/v1/tenants", {"name": "short-lived"}).ok(201)
+    _, browser = team.member("operator")
+    path = "/console/t/default/tenants/short-lived"
+    form = {"do": "delete", "key": "d", "confirm": "short-lived"}
+    team.clock.move(PROOF_LASTS)
+    assert b"Is it still you?" in browser.post(path, form).body
+    assert team.world.get("/v1/tenants/short-lived").status == 200
+    assert browser.post(path, {**form, "proof": PASSWORD}).headers["location"].endswith("deleted")
 
 
 def test_a_session_from_a_key_is_proved_with_that_very_key(team: Team) -> None:

@@ -130,6 +130,7 @@ def _number(text: str) -> int | str | None:
 
 
 async def delete(visit: Visit) -> SeeOther:
+    visit.need_proof()
     name = visit.params["name"]
     await visit.calls.change(
         "delete_tenant", key=visit.given("key"), query={"confirm": visit.given("confirm")}, name=name
