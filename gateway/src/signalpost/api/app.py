@@ -44,6 +44,8 @@ OPERATORS_LEAST: Final = 20
 READING: Final = frozenset(("GET", "HEAD"))
 """The methods of requests that change nothing."""
 NO_ROUTE: Final = "none"
+_REFUSED: Final = 400
+"""The lowest status of an answer that refuses something."""
 """The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
@@ -241,7 +243,9 @@ class Api:
         """Count and log a response. Of what the client sent the log shows only what is known here: anything else may
         hold a secret."""
         route = request.route or NO_ROUTE
-        self._services.requests.count(request.method, route, response.status, seconds)
+        # What nobody known is refused is counted together, or whoever tries every path and method grows the metrics.
+        is_known = request.principal is not None or response.status < _REFUSED
+        self._services.requests.count(request.method, route if is_known else NO_ROUTE, response.status, seconds)
         principal = request.principal
         (log.debug if route in QUIET_ROUTES else log.info)(
             "request",
