@@ -95,7 +95,7 @@ def test_a_link_signs_in_once(shop: Shop) -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_another_site_signs_nobody_in_by_a_link_without_a_click(shop: Shop, site: str) -> None:
-    """Or somebody would type their secrets into a session that the other site has, too."""
+    """Somebody would type their secrets into a session that the other site has, too."""
     path, browser = link(shop), Browser(shop.world)
     asked = browser.get(path, **{**NAVIGATES, "sec_fetch_site": site})
     assert asked.status == 200
