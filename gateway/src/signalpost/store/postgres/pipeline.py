@@ -87,7 +87,7 @@ class Pipeline:
         with self._watch as watch:
             await watch.ready(to_write=self._libpq.flush() != 0)
             for reads in count(1):
-                self._libpq.consume_input()
+                self._read(found)
                 if self._take(found):
                     break
                 if not watch.has_more():
@@ -95,6 +95,19 @@ class Pipeline:
                 elif reads % READS_IN_A_ROW == 0:
                     await asyncio.sleep(0)
         return found
+
+    def _read(self, found: list[PGresult]) -> None:
+        """Read what has come. Raises psycopg's Error where the connection is lost: what the server said last, if it
+        said why."""
+        try:
+            self._libpq.consume_input()
+        except psycopg.OperationalError:
+            try:
+                self._take(found)
+            except psycopg.Error as said:
+                if said.sqlstate is not None:
+                    raise said from None
+            raise
 
     def _take(self, found: list[PGresult]) -> bool:
         """Add the results that have come. Returns whether these are all. Raises psycopg's Error."""
