@@ -157,7 +157,7 @@ class Documents:
 
     async def upload(self, external_id: str, content: bytes | AsyncIterator[bytes], *, publish: bool = False) -> str:
         """Stores a file as the next draft, or with `publish` as the next publication. Returns the version's number."""
-        self._services.directory.check_changeable(self._tenant_id)
+        await self._services.engine.check_changeable(self._tenant_id)
         document_id = _uuid(external_id)
         title = document.decode((await self._row(document_id)).body).title
         async with self._services.files.upload() as incoming:
@@ -196,7 +196,7 @@ class Documents:
         return document_shown(completed.result.row, self._services.links, self._tenant_id, completed.at)
 
     async def _submit(self, command: Command[Result]) -> Completed[Result]:
-        self._services.directory.check_changeable(self._tenant_id)
+        await self._services.engine.check_changeable(self._tenant_id)
         return _completed(await self._services.engine.submit(command))
 
 

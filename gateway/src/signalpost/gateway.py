@@ -265,9 +265,10 @@ class Gateway:
             secret_bytes=secrets.token_bytes,
             principals=Principals(
                 self.operator_key,
-                engine.key,
+                engine.directory.key,
                 clock.wall,
                 engine.key_uses.note,
+                engine.lookout,
                 store.access.member,
                 store.access.portal_link,
             ),

@@ -1,14 +1,18 @@
 """Who calls what: keys, tenants, paths, methods, query parameters, and bytes that are hardly HTTP."""
 
+import asyncio
 import json
 import socket
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from gateway.tests.patience import PATIENCE
 
 from signalpost.api.http.principals import Principals
 from signalpost.domain.errors import Unauthenticated
+from signalpost.engine.fleet.lookout import Lookout
+from signalpost.store.fleet import ALONE
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -76,8 +80,13 @@ def test_no_key_is_nobody_s_key_even_if_the_operator_s_was_lost(authorization: s
     async def nobody(_id: str) -> None:
         return None
 
+    lookout = Lookout(cast(Any, SimpleNamespace(terms=ALONE)), lambda: 0, lambda _changes: None)
     with pytest.raises(Unauthenticated) as refused:
-        Principals("", lambda _digest: None, lambda: 0, lambda _key: None, nobody, nobody).of(authorization)
+        asyncio.run(
+            Principals("", lambda _digest: None, lambda: 0, lambda _key: None, lookout, nobody, nobody).of(
+                authorization
+            )
+        )
     assert refused.value.code == "no_key"
 
 

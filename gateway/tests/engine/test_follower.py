@@ -7,43 +7,34 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.follower import Follower
-from signalpost.store.fleet import SHARED, TenantMark
-from signalpost.store.store import Store
+from signalpost.store.fleet import SHARED, Changes, TenantMark
+from signalpost.store.store import Published, Store
 
 KEY = ApiKey(number=1, tenant_id=1, id="k", name="k", role=Role.APP, hash=b"hash", created_at=0)
+TENANT = Tenant(1, "default", config_version=5)
 
 
-class _Access:
-    """The API keys that the database has."""
+def following(directory: Directory) -> Follower:
+    async def config(_tenant_id: int) -> None:
+        await asyncio.Event().wait()
 
-    def __init__(self, *keys: ApiKey) -> None:
-        self.there = keys
-
-    async def keys(self) -> list[ApiKey]:
-        return [key for key in self.there if key.revoked_at is None]
-
-    async def revoked_keys(self) -> list[ApiKey]:
-        return [key for key in self.there if key.revoked_at is not None]
+    store = cast(Store, SimpleNamespace(fleet=SimpleNamespace(terms=SHARED, config=config)))
+    follower = Follower(store, directory, lambda: cast(Any, None), directory.follow, lambda _: None)
+    follower.begin([TENANT])
+    directory.load([TENANT], [KEY], [], [])
+    return follower
 
 
-def test_a_node_that_begins_anew_reads_the_keys_though_their_version_has_the_same_number() -> None:
-    """A database that went back gives the numbers of versions again, to other changes."""
-
+def test_a_key_that_was_revoked_stays_so_whatever_was_read_before() -> None:
     async def scenario() -> None:
-        access = _Access(KEY)
-        store = cast(Store, SimpleNamespace(access=access, fleet=SimpleNamespace(terms=SHARED)))
         directory = Directory()
-        follower = Follower(store, directory, lambda: cast(Any, None), lambda _: None)
-        follower.begin([])
-        follower.hear_keys(1, 0)
-        await _until_known(follower)
-        assert directory.key(b"hash") == KEY
-        access.there = (revoked,) = (replace(KEY, revoked_at=5),)
-        follower.begin([])
-        follower.hear_keys(1, 10_000_000)
-        await _until_known(follower, 10_000_000)
+        follower = following(directory)
+        revoked = replace(KEY, revoked_at=5)
+        directory.follow(Published((), keys=(revoked,)))  # a commit of this node, while a look was under way
+        follower.take_up(Changes("1", keys=(KEY,)))
         assert directory.key(b"hash") == revoked
 
     asyncio.run(scenario())
@@ -60,7 +51,7 @@ def test_a_node_that_stops_reads_nothing_of_what_others_still_tell() -> None:
 
         store = cast(Store, SimpleNamespace(fleet=SimpleNamespace(terms=SHARED, config=config)))
         lanes = cast(Any, SimpleNamespace(hear_end=lambda *_: None))
-        follower = Follower(store, Directory(), lambda: lanes, lambda _: None)
+        follower = Follower(store, Directory(), lambda: lanes, lambda _: None, lambda _: None)
         follower.hear({1: TenantMark(5, 1, 0)})
         await asyncio.sleep(0.01)
         assert read == [1]
@@ -72,6 +63,15 @@ def test_a_node_that_stops_reads_nothing_of_what_others_still_tell() -> None:
     asyncio.run(scenario())
 
 
-async def _until_known(follower: Follower, now: int = 0) -> None:
-    while not follower.knows_keys(now):
-        await asyncio.sleep(0)
+def test_a_tenant_is_paused_by_its_row_before_its_configuration_is_read() -> None:
+    async def scenario() -> None:
+        directory = Directory()
+        follower = following(directory)
+        paused = replace(TENANT, paused_at=7, config_version=6)
+        follower.take_up(Changes("1", tenants=(paused,)))
+        assert directory.tenant("default") == paused
+        follower.take_up(Changes("2", tenants=(TENANT,)))
+        assert directory.tenant("default") == paused, "what was read before does not count"
+        follower.stop()
+
+    asyncio.run(scenario())

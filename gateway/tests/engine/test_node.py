@@ -25,7 +25,7 @@ class _Fleet:
 
     async def beat(self, lanes: int) -> Beat | None:
         number = self._shown.pop(0)
-        return None if number is None else Beat(number, 0, "history", (), {}, 0)
+        return None if number is None else Beat(number, 0, "history", (), {})
 
 
 class _Clock:

@@ -153,9 +153,10 @@ class JointNode(Process):
             secret_bytes=secret_bytes,
             principals=Principals(
                 OPERATOR_KEY,
-                engine.key,
+                engine.directory.key,
                 clock.wall,
                 engine.key_uses.note,
+                engine.lookout,
                 store.access.member,
                 store.access.portal_link,
             ),

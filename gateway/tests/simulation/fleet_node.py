@@ -27,8 +27,12 @@ MAX_DRIFT = 0.001
 
 STARTS_AGAIN_AFTER = 0.5
 """The seconds between two tries to start a node."""
+TERMS = SHARED._replace(look_every=0.5)
+"""Looks come less often than at real nodes: no client here has a key, and each is a dozen steps of a world."""
 NOT_BEATS = frozenset(Operation) - {Operation.BEAT}
-CHECKED_BEHIND_A_POOLER = frozenset((Operation.HISTORY, Operation.PUBLISH, Operation.RECORD, Operation.CLAIM))
+CHECKED_BEHIND_A_POOLER = frozenset(
+    (Operation.HISTORY, Operation.PUBLISH, Operation.RECORD, Operation.CLAIM, Operation.LOOK)
+)
 """What looks in its transaction whether the database is what the node remembers; see `Wire._accepts`."""
 
 
@@ -112,7 +116,7 @@ class FleetNode(Process):
         super().__init__(
             world,
             world.database.path,
-            Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=SHARED),
+            Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=TERMS),
             EngineSettings(rest_after=world.plan.rest_after),
         )
         self.store.fleet.on_announced = lambda marks: world.announced(self, marks)

@@ -10,7 +10,6 @@ from gateway.tests.simulation.planting import Fault
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.store import Operation
 
-from signalpost.domain.errors import Unavailable
 from signalpost.store.fleet import TenantMark
 from signalpost.store.sqlite.fleet import SqliteFleet
 
@@ -60,18 +59,17 @@ def test_a_node_asks_no_more_for_a_change_that_the_database_has_lost(folder: Pat
     world.close()
 
 
-def test_a_node_that_cannot_know_which_keys_were_revoked_knows_none(folder: Path) -> None:
+def test_a_node_that_cannot_know_which_keys_were_revoked_says_so(folder: Path) -> None:
     world = FleetWorld(1, folder, QUIET)
     node = world.start_node()
     world.drive(3.0)
-    assert node.engine.key(b"") is None
+    assert not node.engine.trouble
     node.wire.is_cut = True
-    world.drive(7.0)
-    with pytest.raises(Unavailable):
-        node.engine.key(b"")
+    world.drive(2.0)
+    assert not node.engine.lookout.is_recent
+    assert "refuses all" in str(node.engine.trouble)
     node.wire.is_cut = False
     world.drive(3.0)
-    assert node.engine.key(b"") is None
     assert node.engine.trouble is None
     world.close()
 

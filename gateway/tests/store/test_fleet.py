@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 from signalpost.commands.command import Command
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
-from signalpost.commands.tenants import CreateTenant, DeleteTenant
+from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain import api_key
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.fleet import NodeProcess, NodeRole, NodeRow, TenantMark
+from signalpost.store.fleet import Changes, NodeProcess, NodeRole, NodeRow, TenantMark
 from signalpost.store.lanes import LaneNow, LaneStanding, LaneWanted
 
 if TYPE_CHECKING:
@@ -528,17 +529,67 @@ def test_the_configuration_of_a_deleted_tenant_says_that(play: "Play") -> None:
     play(scenario)
 
 
-def test_the_version_of_keys_rises_when_one_is_made_or_revoked(play: "Play") -> None:
+async def position(shop: "Shop") -> str:
+    return (await shop.store.fleet.changes(None)).position
+
+
+async def changed(shop: "Shop", since: str) -> "Changes":
+    """What was changed since; nothing was changed since that."""
+    found = await shop.store.fleet.changes(since)
+    again = await shop.store.fleet.changes(found.position)
+    assert again == Changes(again.position)
+    return found
+
+
+def test_a_look_shows_the_keys_that_were_made_or_revoked_since_the_one_before(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
-        await join(shop)
-        before = (await beat(shop)).keys_version
+        other = await shop.another()
+        before = await position(other)
         made = CreateKey(
             tenant_id=TENANT, key_id=KEY, tenant="default", name="app", role=api_key.Role.APP, key="sp_" + "k" * 40
         )
         await shop.do(made)
-        after = (await beat(shop)).keys_version
+        after = await changed(other, before)
+        [key] = after.keys
+        assert (key.id, key.revoked_at) == (KEY, None)
+        shop.now += 1
         await shop.do(RevokeKey(tenant_id=TENANT, key_id=KEY))
-        assert before < after < (await beat(shop)).keys_version
+        [revoked] = (await changed(other, after.position)).keys
+        assert (revoked.id, revoked.revoked_at) == (KEY, shop.now)
+
+    play(scenario)
+
+
+def test_a_look_shows_the_tenants_that_were_made_changed_and_deleted_since_the_one_before(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        other = await shop.another()
+        before, acme = await position(other), Tenant(0, "")
+        for command in (
+            CreateTenant(tenant_id=TENANT, name="acme"),
+            ChangeTenant(tenant_id=TENANT, name="acme", status="paused"),
+            DeleteTenant(tenant_id=TENANT, name="acme", erasure_id=ERASURE),
+        ):
+            shop.now += 1
+            await shop.do(command)
+            found = await changed(other, before)
+            before, acme = found.position, max(found.tenants, key=lambda tenant: tenant.id)
+        assert (acme.paused_at, acme.deleted_at) == (shop.now - 1, shop.now)
+
+    play(scenario)
+
+
+def test_a_look_shows_a_tenant_of_which_a_subscription_changed_and_none_of_which_a_document_did(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        other = await shop.another()
+        before = await position(other)
+        await shop.publish(make.create(0))
+        found = await other.store.fleet.changes(before)
+        assert (found.tenants, found.keys) == ((), ())
+        await shop.subscribe()
+        [tenant] = (await changed(other, found.position)).tenants
+        assert (tenant.id, tenant.config_version) == (TENANT, await version(other))
 
     play(scenario)
 

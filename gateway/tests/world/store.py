@@ -12,6 +12,7 @@ from signalpost.domain.event import Event
 from signalpost.store.fleet import (
     ALONE,
     Beat,
+    Changes,
     LaneInbox,
     NodeProcess,
     NodeRole,
@@ -52,6 +53,8 @@ class Operation(StrEnum):
     RELEASE = "release"
     FOLLOW = "follow"
     """Reading what other nodes committed."""
+    LOOK = "look"
+    """Reading which tenants and API keys others changed."""
     MARKS = "marks"
     """Reading how far tenants are."""
     HISTORY = "history"
@@ -200,6 +203,10 @@ class FaultyFleet(SqliteFleet):
     async def release(self, subscription_numbers: Iterable[int]) -> None:
         async with self._faults.around(Operation.RELEASE):
             await super().release(subscription_numbers)
+
+    async def changes(self, since: str | None) -> Changes:
+        async with self._faults.around(Operation.LOOK):
+            return await super().changes(since)
 
     async def marks(self) -> dict[int, TenantMark]:
         async with self._faults.around(Operation.MARKS):

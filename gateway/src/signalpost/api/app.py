@@ -24,6 +24,7 @@ from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import Actor
 from signalpost.domain.errors import (
     CallerError,
+    Conflict,
     Forbidden,
     MethodNotAllowed,
     NotFound,
@@ -179,13 +180,38 @@ class Api:
             await limits.loop.pay(request.caller or caller_of(principal, principal.tenant_id or NOBODY))
 
     def _call_with_key(self, route: Route, request: Request) -> Awaitable[Response | Streamed]:
-        return self._call(route, self._services.principals.of(request.header(b"authorization")), request)
+        principal = self._services.principals.at_once(request.header(b"authorization"))
+        if principal is None:
+            return self._call_with_unknown_key(route, request)
+        if route.shows_configuration:
+            return self._call_up_to_date(route, principal, request)
+        return self._call(route, principal, request)
+
+    async def _call_with_unknown_key(self, route: Route, request: Request) -> Response | Streamed:
+        await self._services.engine.lookout.be_recent()
+        principal = await self._services.principals.of(request.header(b"authorization"))
+        return await self._call_up_to_date(route, principal, request)
+
+    async def _call_up_to_date(self, route: Route, principal: Principal, request: Request) -> Response | Streamed:
+        """A call that finds what any node had changed by now."""
+        if route.shows_configuration:
+            await self._services.engine.lookout.look()
+        return await self._call(route, principal, request)
 
     async def _call(self, route: Route, principal: Principal, request: Request) -> Response | Streamed:
         """One call of the route table, step by step. Where many are refused, each waits before it learns so."""
         services = self._services
         request.principal = principal
-        tenant = authorize(route, principal, request.header(TENANT), request.path_params, services.directory)
+        authorized = partial(
+            authorize, route, principal, request.header(TENANT), request.path_params, services.directory
+        )
+        try:
+            tenant = authorized()
+        except (NotFound, Conflict):
+            await services.engine.lookout.next_look()  # another node may have made or resumed it a moment ago
+            tenant = authorized()
+        if route.shows_configuration:
+            await services.engine.know(tenant.id)
         request.tenant = tenant.name
         caller = caller_of(principal, tenant.id)
         if not services.limits.at_work.take(caller):

@@ -100,6 +100,7 @@ class Console:
         self._now = services.clock.wall
         self._directory = services.directory
         self._revisions = services.engine.revisions
+        self._lookout = services.engine.lookout
         self._public_urls = public_urls
         templates = self.templates = environment()
         self._replies = Replies(templates, services.off_loop, services.page_turns)
@@ -143,6 +144,7 @@ class Console:
         if found is None:
             raise EarlyReply(self._replies.error(404, "No such page", "The console has no page here."))
         page, params = found
+        await self._lookout.look()  # once for all that the page asks for
         return f"{ROOT}{page.path}", await self._page(scope, request, signed_in, page, params)
 
     async def _come_in(self, request: Request, path: str) -> tuple[str, Response] | None:

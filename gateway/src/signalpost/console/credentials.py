@@ -39,7 +39,7 @@ class Credentials:
     async def of_key(self, request: Request, key: str) -> Principal:
         """The principal of an API key. Raises Refused."""
         try:
-            return self._services.principals.of(f"Bearer {key}")
+            return await self._services.principals.of(f"Bearer {key}")
         except Unauthenticated as wrong:
             if isinstance(wrong, EndedKey):
                 self._tell_refused(request, "key", wrong.key, wrong.code)

@@ -169,7 +169,10 @@ class Directory:
 
     def _follow_keys(self, keys: Iterable[ApiKey]) -> None:
         for key in keys:
-            self._keys[key.hash] = key
+            known = self._keys.get(key.hash)
+            # What was read before a key was revoked may arrive after that.
+            if known is None or known.revoked_at is None:
+                self._keys[key.hash] = key
 
     def _follow_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:

@@ -15,9 +15,8 @@ from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.commands.command_queues import Queue
 from signalpost.destinations.registry import Destinations
 from signalpost.destinations.webhook import RequestKind, Webhook
-from signalpost.domain.api_key import ApiKey
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.errors import DiskNearlyFull, SignalpostError, TooMany, Unavailable
+from signalpost.domain.errors import Conflict, DiskNearlyFull, NotFound, SignalpostError, TooMany
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import format_timestamp
@@ -29,6 +28,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.follower import Follower
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
+from signalpost.engine.fleet.lookout import Lookout
 from signalpost.engine.fleet.node import Node
 from signalpost.engine.fleet.standing_writer import StandingWriter
 from signalpost.engine.host import Host
@@ -94,7 +94,8 @@ class Engine:
         """Events as conditions look at them, each decoded once."""
         self._tests = 0
         """Test deliveries that are in flight."""
-        self._follower = Follower(store, self.directory, lambda: self.lanes, self._follow)
+        self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
+        self.lookout = Lookout(store.fleet, host.boot_time, self._follower.take_up)
         self._committer = Committer(store, self.counts, self._on_published)
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
         self._lease = Lease(store.fleet.terms.lease, host.boot_time)
@@ -166,6 +167,7 @@ class Engine:
         self._lane_owner.start()
         for work in (
             self._node.run(self._on_beat, self._begin_anew),
+            self.lookout.run(),
             self._standing_writer.run(),
             self._retention.run(),
             self._preparation.run(),
@@ -181,6 +183,7 @@ class Engine:
     async def _begin(self) -> None:
         """Load what every node knows, join, and claim lanes. Raises Unavailable."""
         history = await self._fleet.history()
+        position = (await self._fleet.changes(None)).position
         # Tenants come first, with the versions of their configurations: what is read after them may be newer, and is
         # then read once more.
         tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
@@ -194,6 +197,7 @@ class Engine:
         if beat.history != history:
             await self._begin_anew()  # the database went back while this was loaded
             return
+        self.lookout.begin(position)
         self._on_beat(beat)
         await self._lane_owner.pass_once()
 
@@ -201,13 +205,13 @@ class Engine:
         self._follower.hear_all(beat.marks)
         for tenant_id, floor in self._retention.announced(beat.marks):
             self._tasks.start(self._retention.give_up_below(tenant_id, floor))
-        self._follower.hear_keys(beat.keys_version, self._node.beat_at)
         self._lane_owner.observe(beat)
         self.lanes.bound_tenants()
         self.lanes.go_on()
 
     async def _begin_anew(self) -> None:
         """Forget everything that this node remembers, and start again. Raises Unavailable."""
+        self.lookout.forget()
         self.lanes.departures.leave_all()
         await self._fleet.leave()
         await self._begin()
@@ -273,12 +277,19 @@ class Engine:
         here = self.lanes.count_of(tenant_id)
         return ceil(limits.in_flight * max(1, here) / max(1, here, lanes))
 
-    def key(self, digest: bytes) -> ApiKey | None:
-        """The API key with this hash, which may have been revoked; None if there is none. Raises Unavailable while this
-        node cannot know which ones were."""
-        if not self._follower.knows_keys(self._clock.steady()):
-            raise Unavailable("The database does not answer, so no API key can be checked. Repeat the request.")
-        return self.directory.key(digest)
+    async def check_changeable(self, tenant_id: int) -> None:
+        """Raises Conflict while the tenant is paused, NotFound once it is deleted, and Unavailable if that cannot be
+        known."""
+        await self.lookout.be_recent()
+        try:
+            self.directory.check_changeable(tenant_id)
+        except (NotFound, Conflict):
+            await self.lookout.next_look()  # another node may have made or resumed it a moment ago
+            self.directory.check_changeable(tenant_id)
+
+    async def know(self, tenant_id: int) -> None:
+        """See `Follower.know`."""
+        await self._follower.know(tenant_id)
 
     def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
         """Raises TooMany if the tenant may not add another change to a queue, of which no more than `most` may wait. So
@@ -316,9 +327,8 @@ class Engine:
         """Why the engine cannot work, in a sentence for an operator; None if it can."""
         since = self.lanes.failing_since
         recording = None if since is None else f"Deliveries cannot be recorded since {format_timestamp(since)}."
-        knows_keys = self._follower.knows_keys(self._clock.steady())
-        keys = None if knows_keys else "It is not known which API keys were revoked: this node refuses all until it is."
-        return " ".join(filter(None, (self.disk.trouble, self._node.trouble, keys, recording))) or None
+        troubles = (self.disk.trouble, self._node.trouble, self.lookout.trouble, recording)
+        return " ".join(filter(None, troubles)) or None
 
     @property
     def is_draining(self) -> bool:

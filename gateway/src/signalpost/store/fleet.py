@@ -23,9 +23,11 @@ from typing import Final, NamedTuple, Protocol
 from msgspec import Struct
 
 from signalpost.commands.command import RequestedRetry
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
+from signalpost.domain.errors import Unavailable
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.store.lanes import LaneRow, LaneWanted
@@ -44,14 +46,18 @@ class Terms(NamedTuple):
     Calls of other kinds may take longer, so their lanes wait longer for another owner (`LaneOwner`)."""
     poll_every: float
     """How often a node that hears no announcements reads the marks; never if this is infinite."""
+    look_every: float
+    """How often a node looks which tenants and API keys others changed; never if this is infinite."""
     poll_hearing_every: float
     """How often a node that hears announcements reads them all the same. Reading all is what an idle node costs, and it
     only makes up for an announcement that was never made."""
 
 
-SHARED: Final = Terms(beat_every=2.0, lease=6.0, dead_after=12.0, poll_every=0.25, poll_hearing_every=1.0)
+SHARED: Final = Terms(
+    beat_every=2.0, lease=6.0, dead_after=12.0, look_every=0.04, poll_every=0.25, poll_hearing_every=1.0
+)
 """The terms of a database that several nodes may use."""
-ALONE: Final = Terms(beat_every=inf, lease=inf, dead_after=0.0, poll_every=inf, poll_hearing_every=inf)
+ALONE: Final = Terms(beat_every=inf, lease=inf, dead_after=0.0, look_every=inf, poll_every=inf, poll_hearing_every=inf)
 """The terms of a database that one process has for itself: whatever other node it finds there has ended."""
 
 
@@ -130,8 +136,18 @@ class Beat(Struct, frozen=True):
     """Every node that there is, this one included, by number."""
     marks: Mapping[int, TenantMark]
     """Every tenant that is not deleted, by its number."""
-    keys_version: int
-    """Rises with every API key that is made or revoked."""
+
+
+class Changes(Struct, frozen=True):
+    """What was changed, since an earlier position, of what every node keeps in memory of all tenants. There may be
+    more, but nothing is missing."""
+
+    position: str
+    """The present one, from which to go on."""
+    tenants: tuple[Tenant, ...] = ()
+    """With a row or a configuration that changed, also those that were deleted."""
+    keys: tuple[ApiKey, ...] = ()
+    """Made or revoked."""
 
 
 class TenantConfig(Struct, frozen=True):
@@ -150,6 +166,11 @@ class TenantConfig(Struct, frozen=True):
 
 
 MAX_ERASURES: Final = 10_000
+
+
+def went_back() -> Unavailable:
+    """The error for whoever asks a database that is not what it was, until the node has loaded it again."""
+    return Unavailable("The database changed to an earlier state a moment ago. Repeat the request.")
 
 
 class LaneInbox(NamedTuple):
@@ -237,6 +258,12 @@ class FleetStore(Protocol):
         ...
 
     # --- What others commit -------------------------------------------------------------------------------------------
+
+    async def changes(self, since: str | None) -> Changes:
+        """What was changed by what was committed after a position, as of a moment after this was called; without one,
+        the present position alone. It costs little if nothing was changed. Raises Unavailable, also if the database
+        went back."""
+        ...
 
     async def marks(self) -> dict[int, TenantMark]:
         """The marks of all tenants that are not deleted, by number. If nothing has changed since, this may be the same

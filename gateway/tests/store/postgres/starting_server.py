@@ -8,9 +8,9 @@ import asyncio
 import sys
 
 REFUSED = b"SFATAL\0VFATAL\0C57P03\0Mdas Datenbanksystem startet\0\0"
-"""As a server says it, in its language, while it replays its log."""
+"""What a server says, in its language, while it replays its log."""
 NEGOTIATES = b"\x04\xd2"
-"""How a request for encryption begins; the connection goes on without."""
+"""The beginning of a request for encryption; the connection goes on without."""
 
 
 class StartingServer:

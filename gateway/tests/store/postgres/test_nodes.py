@@ -57,6 +57,28 @@ def test_a_tenant_that_is_locked_holds_up_no_other(play: "Play", make: "type[Too
     play(scenario)
 
 
+def test_a_change_that_was_under_way_during_a_look_is_shown_by_a_later_one(play: "Play") -> None:
+    """Numbers that are given before a commit are seen in another order than they were given."""
+
+    async def scenario(shop: "Shop") -> None:
+        fleet = shop.store.fleet
+        before = (await fleet.changes(None)).position
+        change = Statement(
+            "UPDATE tenant SET config_version = config_version + 1, changed_by = pg_current_xact_id() WHERE id = $1",
+            (TENANT,),
+        )
+        async with await connect(database_of(shop)) as connection:
+            await trip(connection, [Statement("BEGIN"), limits(EVERY_TENANT, "5s"), change])
+            await shop.add_tenant()
+            during = await fleet.changes(before)
+            assert [tenant.id for tenant in during.tenants] == [TENANT + 1]
+            await trip(connection, [Statement("COMMIT")])
+        after = await fleet.changes(during.position)
+        assert [tenant.id for tenant in after.tenants] == [TENANT]
+
+    play(scenario)
+
+
 def test_a_node_that_freezes_while_it_sends_a_transaction_loses_its_locks(play: "Play", make: "type[Tools]") -> None:
     """N4. The server does not count it as idle: it waits for the rest of what the node was sending."""
 

@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Literal
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from signalpost.domain.errors import Unauthenticated
 from signalpost.domain.member import Member
 from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.sign_in import Ground
+from signalpost.engine.fleet.lookout import Lookout
 
 
 class Principal(Struct, frozen=True):
@@ -52,25 +54,35 @@ class Principals:
         find: Callable[[bytes], ApiKey | None],
         now: Callable[[], int],
         note_use: Callable[[ApiKey], None],
+        lookout: Lookout,
         find_member: Callable[[str], Awaitable[Member | None]],
         find_portal_link: Callable[[str], Awaitable[PortalLink | None]],
     ) -> None:
         """`operator_key` is the key of the settings. `find` returns the API key with a hash, also one that was revoked,
         `find_member` the member with an id, and `find_portal_link` the link with one; `now` is the wall clock, in µs;
-        `note_use` is told of every key that opened something, or whose portal link did."""
+        `note_use` is told of every key that opened something, or whose portal link did. `lookout` says until when what
+        `find` returns counts."""
         self._operator = hash_key(operator_key)
         self._find = find
         self._now = now
         self._note_use = note_use
+        self._lookout = lookout
         self._find_member = find_member
         self._find_portal_link = find_portal_link
 
-    def of(self, authorization: str | None) -> Principal:
-        """The sender of a request with this `Authorization` header. Raises Unauthenticated."""
-        scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            raise Unauthenticated("no_key", "Send your key in the header `Authorization: Bearer sp_…`.")
-        return self._with_hash(hash_key(key.strip()))
+    def at_once(self, authorization: str | None) -> Principal | None:
+        """The sender of a request with this `Authorization` header, if this node knows that now."""
+        if not self._lookout.is_recent:
+            return None
+        try:
+            return self._with_hash(_hash_in(authorization))
+        except Unauthenticated:
+            return None
+
+    async def of(self, authorization: str | None) -> Principal:
+        """The sender of a request with this `Authorization` header. Raises Unauthenticated, and Unavailable if it is
+        not known which keys there are."""
+        return await self._known(_hash_in(authorization))
 
     def ground_of(self, principal: Principal) -> Ground:
         """What a session of this principal comes from."""
@@ -78,9 +90,10 @@ class Principals:
 
     async def on(self, ground: Ground) -> Principal:
         """The principal of a session with this ground. Raises Unauthenticated where the ground has ended: a key was
-        revoked or has expired, a member was removed or has another role or password, a portal link has ended."""
+        revoked or has expired, a member was removed or has another role or password, a portal link has ended. Raises
+        Unavailable if that cannot be known."""
         if ground.kind == "key":
-            return self._with_hash(ground.proof)
+            return await self._known(ground.proof)
         if ground.kind == "portal-link":
             return await self._on_portal_link(ground)
         member = await self._find_member(ground.id)
@@ -96,6 +109,17 @@ class Principals:
         await self.on(link.maker)
         return visitor_of(link)
 
+    async def _known(self, digest: bytes) -> Principal:
+        """The principal of the key with this hash, which may have been made a moment ago, on another node. Raises as
+        `of` does."""
+        if hmac.compare_digest(digest, self._operator):
+            return OPERATOR
+        await self._lookout.be_recent()
+        with suppress(Unauthenticated):
+            return self._with_hash(digest)
+        await self._lookout.next_look()
+        return self._with_hash(digest)
+
     def _with_hash(self, digest: bytes) -> Principal:
         if hmac.compare_digest(digest, self._operator):
             return OPERATOR
@@ -105,9 +129,11 @@ class Principals:
         tenant_id = None if found.role is Role.OPERATOR else found.tenant_id
         return Principal(found.number, found.id, found.name, found.role, tenant_id, digest)
 
-    def check(self, principal: Principal) -> None:
-        """Raises Unauthenticated if the key was revoked, or expired, since `of` found it. A member is looked at
-        with their session, whenever that is used and while an answer to it lasts."""
+    async def check(self, principal: Principal) -> None:
+        """Raises Unauthenticated if the key was revoked, or expired, since `of` found it, and Unavailable if that
+        cannot be known. A member is looked at with their session, whenever that is used and while an answer to it
+        lasts."""
+        await self._lookout.be_recent()
         if principal.kind == "key" and principal is not OPERATOR:
             self._valid(principal.proof)
 
@@ -120,6 +146,14 @@ class Principals:
         if found.expires_at is not None and found.expires_at <= self._now():
             raise EndedKey("expired_key", "This key has expired. Ask an operator for a new one.", found)
         return found
+
+
+def _hash_in(authorization: str | None) -> bytes:
+    """The hash of the key in an `Authorization` header. Raises Unauthenticated."""
+    scheme, _, key = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthenticated("no_key", "Send your key in the header `Authorization: Bearer sp_…`.")
+    return hash_key(key.strip())
 
 
 def principal_of(member: Member) -> Principal:

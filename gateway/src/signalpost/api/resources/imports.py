@@ -227,7 +227,7 @@ class _Import:
             if line.content is None:
                 raise TooLarge("line_too_large", f"A line can have at most {MAX_BODY_BYTES} bytes.")
             given = await self._call.decoded(line.content)
-            self._call.check_still_allowed()
+            await self._call.check_still_allowed()
             await self._call.services.engine.import_turn(self._call.tenant_id)
             command = self._command(given)
             external_id = command.document_id

@@ -12,7 +12,6 @@ all of them (`console/shared_regions.py`).
 
 import asyncio
 from collections.abc import AsyncGenerator, Set
-from contextlib import suppress
 from math import inf
 from typing import Annotated, Final
 
@@ -92,7 +91,7 @@ class _Stream:
             while loop.time() - began < LIFETIME:
                 pause = pause_until_told(loop.time(), tenant_id, self._services.limits.viewers.taken)
                 await asyncio.wait({gone}, timeout=pause)
-                if gone.done() or not self._may_go_on():
+                if gone.done() or not await self._may_go_on():
                     return
                 if self._shares:
                     await self._services.other_nodes.look(tenant_id)
@@ -103,14 +102,13 @@ class _Stream:
         finally:
             gone.cancel()
 
-    def _may_go_on(self) -> bool:
-        """Whether the key is still good for the tenant. If that cannot be checked now, it is checked again later."""
+    async def _may_go_on(self) -> bool:
+        """Whether the key is still good for the tenant, as far as that can be known now."""
         if self._services.directory.tenant_with(self._context.tenant_id) is None:
             return False
         try:
-            with suppress(Unavailable):
-                self._services.principals.check(self._context.principal)
-        except Unauthenticated:
+            await self._services.principals.check(self._context.principal)
+        except (Unauthenticated, Unavailable):
             return False
         return True
 

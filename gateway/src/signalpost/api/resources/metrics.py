@@ -30,7 +30,7 @@ async def guarded_metrics(services: Services, request: Request) -> Response:
     """The metrics on the API's port. They are about all tenants, so a request needs an operator's key or must come from
     this machine. Raises Unauthenticated, Forbidden."""
     if not request.is_local:
-        principal = request.principal = services.principals.of(request.header(b"authorization"))
+        principal = request.principal = await services.principals.of(request.header(b"authorization"))
         if principal.role not in OPERATOR:
             raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot read the metrics.")
     return await metrics(services, request)

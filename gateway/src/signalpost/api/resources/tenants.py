@@ -51,6 +51,7 @@ async def show(context: RequestContext) -> Response:
     if found is None:
         raise tenant_not_found()
     services = context.services
+    await services.engine.know(found.id)
     use = await services.store.access.use(found.id)
     noteworthy, _ = await services.lane_views.noteworthy(
         found.id,

@@ -149,10 +149,10 @@ class RequestContext:
         """Whether the call says which tenant it is about."""
         return self.request.header(TENANT) is not None
 
-    def check_still_allowed(self) -> None:
+    async def check_still_allowed(self) -> None:
         """For a call that lasts. Raises Unauthenticated where its API key was revoked or expired meanwhile, Conflict
-        where the tenant was paused, NotFound where it was deleted."""
-        self.services.principals.check(self.principal)
+        where the tenant was paused, NotFound where it was deleted, and Unavailable where none of that can be known."""
+        await self.services.principals.check(self.principal)
         self.services.directory.check_changeable(self.tenant_id)
 
     @property

@@ -83,6 +83,12 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
         return self.method != "GET" and not self.path.startswith(ABOUT_ACCESS)
 
     @cached_property
+    def shows_configuration(self) -> bool:
+        """Whether it needs what nodes remember, which has to be what any of them changed by now: not if it is about
+        documents alone, which are read where they are stored."""
+        return not self.path.startswith("/v1/documents")
+
+    @cached_property
     def intake(self) -> Queue | None:
         """Where its change waits for its commit; None where it makes none, or (an import) is never refused for that."""
         if not self.idempotent:

@@ -79,6 +79,7 @@ class Portal:
         if found is None:
             return ROOT, self._error(404, guest, "No such page", "There is no page here.")
         page, params = found
+        await self._services.engine.lookout.look()  # once for all that the page asks for
         return f"{ROOT}{page.path}", await self._page(scope, request, guest, page, params)
 
     async def _page(

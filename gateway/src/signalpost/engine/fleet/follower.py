@@ -19,32 +19,36 @@ from msgspec.structs import replace
 
 from signalpost.domain.errors import SignalpostError, Unavailable
 from signalpost.domain.tenant import Tenant
-from signalpost.domain.timestamps import SECOND
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.fleet import TenantConfig, TenantMark
+from signalpost.store.fleet import Changes, TenantConfig, TenantMark
 from signalpost.store.store import Published, Store
 
 NEWS_AT_ONCE = 256
 """How many events of each tenant are read at a time."""
 NEVER_KNOWN = 1 << 62
 """Stands for the version of a tenant that no longer exists."""
-KEYS_KNOWN_FOR = 4 * SECOND
-"""How long API keys count as known after a beat confirmed them: one that was revoked is refused everywhere in 5 s."""
 AGAIN_AFTER = 0.5
 """Seconds to wait where the store could not be read."""
 
 
 class Follower:
     def __init__(
-        self, store: Store, directory: Directory, lanes: Callable[[], Lanes], follow: Callable[[Published], None]
+        self,
+        store: Store,
+        directory: Directory,
+        lanes: Callable[[], Lanes],
+        take_up: Callable[[Published], None],
+        follow: Callable[[Published], None],
     ) -> None:
-        """`lanes` gets the lanes, which are made later. `follow` takes up what changed in a configuration."""
+        """`lanes` gets the lanes, which are made later. `take_up` is told of a tenant's row that changed, `follow` of
+        what changed in a configuration."""
         self._store = store
         self._directory = directory
         self._lanes = lanes
+        self._take_up = take_up
         self._follow = follow
         self._tasks = Tasks()
         self._known: dict[int, int] = {}
@@ -55,9 +59,6 @@ class Follower:
         """The tenants whose configuration is being read."""
         self._erased: set[str] = set()
         """The erasures of which the lanes were told."""
-        self._keys_version = 0
-        self._keys_confirmed_at: int | None = None
-        """When this node last knew that it knows every API key, steady µs."""
         self._reads_news = False
         self._shares = store.fleet.terms.poll_every < inf
         self._has_stopped = False
@@ -65,7 +66,6 @@ class Follower:
     def begin(self, tenants: list[Tenant]) -> None:
         """Begin with these tenants, as they are known."""
         self._known = {tenant.id: tenant.config_version for tenant in tenants}
-        self._keys_version = 0  # its number may be another's, if the database went back
 
     def start(self) -> None:
         if self._shares:
@@ -136,17 +136,22 @@ class Follower:
         except Exception as error:
             _note_unread("a tenant's configuration", error)  # the next marks ask for it again
 
-    def hear_keys(self, version: int, at: int) -> None:
-        """Take up the version of the API keys. They had it at the moment `at` (steady µs), or later."""
-        if version == self._keys_version:
-            self._keys_confirmed_at = at
-        else:
-            self._tasks.start(self._read_keys(version, at))
+    def take_up(self, changes: Changes) -> None:
+        """Take up what a look has shown. Of a tenant that is its row alone, which says at once that it is paused or
+        deleted; its configuration is read after that."""
+        for tenant in changes.tenants:
+            known = self._directory.tenant_with(tenant.id)
+            if tenant.config_version > (self._known.get(tenant.id, 0) if known is None else known.config_version):
+                self._take_up(Published((), tenants=(tenant,)))
+            if tenant.config_version > self._known.get(tenant.id, 0):
+                self._catch_up_soon(tenant.id, tenant.config_version)
+        self._directory.follow(Published((), keys=changes.keys))
 
-    def knows_keys(self, now: int) -> bool:
-        """Whether this node knows which API keys were revoked until a moment ago."""
-        at = self._keys_confirmed_at
-        return not self._shares or (at is not None and now - at <= KEYS_KNOWN_FOR)
+    async def know(self, tenant_id: int) -> None:
+        """Wait until this node knows as much of a tenant's configuration as it has heard that there is. Raises
+        Unavailable."""
+        if (version := self._awaited.get(tenant_id)) is not None:
+            await self._is_known(tenant_id, version)
 
     async def _poll(self) -> None:
         fleet, before = self._store.fleet, None
@@ -161,15 +166,6 @@ class Follower:
         while True:
             await asyncio.sleep(fleet.terms.poll_hearing_every if fleet.hears else fleet.terms.poll_every)
             await self._repeated(read, "the marks of tenants")
-
-    async def _read_keys(self, version: int, at: int) -> None:
-        try:
-            keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
-        except Exception as error:
-            _note_unread("API keys", error)  # the next beat asks for them again
-            return
-        self._directory.follow(Published((), keys=tuple(keys)))
-        self._keys_version, self._keys_confirmed_at = version, at
 
     def known_marks(self) -> dict[int, TenantMark]:
         """How far every tenant is at least, as this node knows."""

@@ -29,10 +29,13 @@ from signalpost.store.postgres.tables import updating
 from signalpost.store.vault import Vault
 
 EMPTY_CONFIG: Final = b"{}"
+THIS_TRANSACTION: Final = "pg_current_xact_id()"
+"""Who changes what nodes keep in memory writes it down with that: so they find it (`PostgresFleet.changes`)."""
 _MOVE_TENANTS: Final = (
     "WITH moved AS (UPDATE tenant t SET last_sequence = k.sequence, last_at = k.at,"
-    " config_version = k.config, documents = k.documents, subscriptions = k.subscriptions,"
-    " file_bytes = k.file_bytes FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
+    " config_version = k.config, documents = k.documents, subscriptions = k.subscriptions, file_bytes = k.file_bytes,"
+    f" changed_by = CASE WHEN t.config_version = k.config THEN t.changed_by ELSE {THIS_TRANSACTION} END"
+    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)"
     " AS k (id, before, sequence, at, config, documents, subscriptions, file_bytes)"
     " WHERE t.id = k.id AND t.last_sequence = k.before RETURNING 1)"
     " SELECT 1 / (count(*) = $9)::int FROM moved"
@@ -44,7 +47,7 @@ _UPDATING_CONNECTION: Final = updating(
     *("number", "version", "deleted_at", "name", "state", "reason", "updated_at", "config", "granted"),
     *("grant_version", "held_until"),
 )
-_UPDATING_KEY: Final = updating("number", "revoked_at")
+_UPDATING_KEY: Final = f"{updating('number', 'revoked_at')}, changed_by = {THIS_TRANSACTION}"
 _UPDATING_MEMBER: Final = updating(
     *("number", "name", "email", "role", "password", "subject", "generation", "invitation", "invited_until"),
     "removed_at",
@@ -90,7 +93,6 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
             _UPDATING_REPLAY,
         ),
         *_erasures(batch.erasures),
-        *_tell_nodes(batch),
     ]
 
 
@@ -141,8 +143,8 @@ def end_access(tenant_id: int, at: int) -> list[Statement]:
             (tenant_id, at),
         ),
         Statement(
-            "UPDATE api_key SET revoked_at = coalesce(revoked_at, $2), name = '', created_by = NULL"
-            " WHERE tenant_id = $1",
+            f"UPDATE api_key SET changed_by = {THIS_TRANSACTION}, revoked_at = coalesce(revoked_at, $2), name = '',"
+            " created_by = NULL WHERE tenant_id = $1",
             (tenant_id, at),
         ),
         Statement(
@@ -314,13 +316,6 @@ def _erasures(asked: Iterable[Erasure]) -> list[Statement]:
     return tables.ERASURE.insert(
         (e.id, e.tenant_id, e.tenant, e.document_id, e.asked_at, e.to_sequence, 0) for e in asked
     )
-
-
-def _tell_nodes(batch: Batch) -> list[Statement]:
-    """Nodes that see another version of the keys read who may call."""
-    if batch.keys.changed or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
-        return [Statement("UPDATE fleet SET keys_version = keys_version + 1")]
-    return []
 
 
 def times(batch: Batch) -> dict[str, list[Any]]:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 TRIES: Final = 5
 """How often a transaction is tried where others are in its way."""
 
-_BY_INDEX: Final = (
+BY_INDEX: Final = (
     ", set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
     " set_config('enable_mergejoin', 'off', true)"
 )
@@ -60,7 +60,7 @@ class Ended(Enum):
 def beginning(tenants: Sequence[int] | None) -> list[Statement]:
     """What a transaction of a committer begins with; see `limits`."""
     limiting = limits(tenants, WRITES_WITHIN, ENDS_WITHIN)
-    return [Statement("BEGIN"), limiting._replace(sql=f"{limiting.sql}{_BY_INDEX}, {HISTORY_NOW}")]
+    return [Statement("BEGIN"), limiting._replace(sql=f"{limiting.sql}{BY_INDEX}, {HISTORY_NOW}")]
 
 
 class CommitConnection:

@@ -139,7 +139,6 @@ class PostgresDatabase:
         async def add(_: ReadSessions, writers: Writers) -> None:
             async def steps() -> None:
                 await ask_one(_ADD_KEY, *pack_key(key, str)[1:])
-                await ask_one("UPDATE fleet SET keys_version = keys_version + 1")
                 await _note(told)
 
             await writers.run(EVERY_TENANT, steps_of(steps()))

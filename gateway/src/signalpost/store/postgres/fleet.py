@@ -8,11 +8,11 @@ import psycopg
 
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.erasure import Erasure
-from signalpost.domain.errors import Unavailable
 from signalpost.store.fleet import (
     MAX_ERASURES,
     SHARED,
     Beat,
+    Changes,
     LaneInbox,
     NodeProcess,
     NodeRole,
@@ -20,10 +20,11 @@ from signalpost.store.fleet import (
     NodeShown,
     TenantConfig,
     TenantMark,
+    went_back,
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
-from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
+from signalpost.store.packing.access import KEY_COLUMNS, TENANT_COLUMNS, unpack_key, unpack_tenant
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
 from signalpost.store.packing.replays import unpack_replay
@@ -32,9 +33,10 @@ from signalpost.store.postgres import log
 from signalpost.store.postgres.announcements import Announcements
 from signalpost.store.postgres.batch_reads import NOW
 from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.committers import BY_INDEX
 from signalpost.store.postgres.connect import Row, Statement, trip
 from signalpost.store.postgres.data_keys import PostgresDataKeys
-from signalpost.store.postgres.errors import as_told
+from signalpost.store.postgres.errors import as_told, is_lost
 from signalpost.store.postgres.lanes import REPLAYS, RETRIES, load
 from signalpost.store.postgres.schema import MIGRATIONS
 from signalpost.store.postgres.sessions import (
@@ -49,6 +51,8 @@ from signalpost.store.postgres.sessions import (
 from signalpost.store.postgres.source import HISTORY, DatabaseSource
 from signalpost.store.vault import Vault
 
+LOOKS_WITHIN: Final = 4.0
+"""After how many seconds without an answer a connection that looks for changes counts as lost."""
 _ME: Final = "id = $1 AND joined_at = $2"
 """A node's own row. Where the database went back it may give a number again that it has given before."""
 _JOIN: Final = (
@@ -66,7 +70,14 @@ _SUM_OF_MARKS: Final = (
     " FROM tenant WHERE deleted_at IS NULL"
 )
 """Another one where anything has changed: all of these only rise, but the count where a tenant is deleted."""
-_STATE: Final = f"SELECT keys_version, {NOW} FROM fleet"
+_POSITION: Final = Statement("SELECT pg_current_snapshot()::text")
+_CHANGED: Final = (
+    "WHERE changed_by >= pg_snapshot_xmin($1::text::pg_snapshot)"
+    " AND NOT pg_visible_in_snapshot(changed_by, $1::text::pg_snapshot) ORDER BY changed_by"
+)
+"""Whatever a transaction changed that had not ended at a former position, however long ago it began."""
+_CHANGED_TENANTS: Final = f"SELECT {TENANT_COLUMNS} FROM tenant {_CHANGED}"
+_CHANGED_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key {_CHANGED}"
 _REMOVE: Final = "DELETE FROM node n USING unnest($1, $2) AS k (id, beat) WHERE n.id = k.id AND n.beat = k.beat"
 _KEEP_NODE: Final = "SELECT FROM node WHERE id = $1 FOR KEY SHARE"
 """Nobody removes the node until the transaction ends; it may beat meanwhile."""
@@ -106,6 +117,7 @@ class PostgresFleet:
         self._data_keys = data_keys
         self._vault = vault
         self._beats = SessionPool(source.connect_anyway, 1)
+        self._looks = SessionPool(source.connect, 1)
         self._announcements = Announcements(source)
         self._marks: dict[int, TenantMark] = {}
         self._sum_of_marks: Row | None = None
@@ -125,6 +137,7 @@ class PostgresFleet:
         """Let go of the connections that are the fleet's alone."""
         await self._announcements.close()
         await self._beats.close()
+        await self._looks.close()
 
     # --- Nodes --------------------------------------------------------------------------------------------------------
 
@@ -138,7 +151,7 @@ class PostgresFleet:
     async def history(self) -> str:
         [(history,)] = await self._readers.rows(EVERY_TENANT, HISTORY.sql)
         if not self._source.accepts(history):
-            raise Unavailable("The database changed to an earlier state a moment ago. Repeat the request.")
+            raise went_back()
         return str(history)
 
     async def beat(self, lanes: int = 0) -> Beat | None:
@@ -148,15 +161,13 @@ class PostgresFleet:
             Statement(_BEAT, (self.node_id, self._joined_at, lanes)),
             Statement(_NODES),
             Statement(_MARKS),
-            Statement(_STATE),
+            Statement(f"SELECT {NOW}"),
             HISTORY,
             Statement("COMMIT"),
         ]
         try:
             async with self._beats.connection() as connection:
-                _, _, moved, nodes, marks, [(keys_version, now)], [(history,)], _ = await trip(
-                    connection, beating, self.terms.lease
-                )
+                _, _, moved, nodes, marks, [(now,)], [(history,)], _ = await trip(connection, beating, self.terms.lease)
         except psycopg.Error as error:
             raise as_told(error) from None
         if not moved:
@@ -168,7 +179,6 @@ class PostgresFleet:
             history=history,
             nodes=tuple(NodeRow(number, beat, NodeRole(role), drains) for number, beat, role, drains in nodes),
             marks=_marks(marks),
-            keys_version=keys_version,
         )
 
     async def drain(self) -> None:
@@ -209,6 +219,38 @@ class PostgresFleet:
         return await self._readers.run(EVERY_TENANT, _inbox(subscription_numbers))
 
     # --- What others commit -------------------------------------------------------------------------------------------
+
+    async def changes(self, since: str | None) -> Changes:
+        # On a connection of its own, so that it waits for nobody, and on this loop, which waits for it. One statement
+        # sees no less than those before it: whatever came in between is seen again.
+        limiting = limits(EVERY_TENANT, READS_WITHIN)
+        looking = [limiting._replace(sql=limiting.sql + BY_INDEX), _POSITION, HISTORY]
+        if since is not None:
+            looking += [Statement(_CHANGED_TENANTS, (since,)), Statement(_CHANGED_KEYS, (since,))]
+        try:
+            _, [(position,)], [(history,)], *changed = await self._look(looking)
+            self._source.check(history)
+        except psycopg.Error as error:
+            raise as_told(error) from None
+        if since is None:
+            return Changes(position)
+        if _next_transaction(position) < _next_transaction(since):
+            raise went_back()
+        tenants, keys = changed
+        return Changes(
+            position, tuple(map(unpack_tenant, tenants)), tuple(unpack_key(columns, str) for columns in keys)
+        )
+
+    async def _look(self, looking: Sequence[Statement]) -> list[list[Row]]:
+        """The rows of each statement. An idle connection may be lost without anybody having noticed yet."""
+        try:
+            async with self._looks.connection() as connection:
+                return await trip(connection, looking, LOOKS_WITHIN)
+        except psycopg.Error as error:
+            if not is_lost(error):
+                raise
+        async with self._looks.connection() as connection:
+            return await trip(connection, looking, LOOKS_WITHIN)
 
     async def marks(self) -> dict[int, TenantMark]:
         # With ten thousand tenants, reading all of them is most of what an idle node does.
@@ -292,6 +334,12 @@ def _config(tenant_id: int) -> Steps[list[list[Row]]]:
             Statement(_ERASURES, (tenant_id, MAX_ERASURES)),
         ]
     )
+
+
+def _next_transaction(position: str) -> int:
+    """The number of the transaction that begins next at a position, which is as PostgreSQL shows a snapshot."""
+    _, following, _ = position.split(":")
+    return int(following)
 
 
 def _marks(found: Iterable[Row]) -> dict[int, TenantMark]:

@@ -9,6 +9,7 @@ from signalpost.store.fleet import (
     ALONE,
     MAX_ERASURES,
     Beat,
+    Changes,
     LaneInbox,
     NodeProcess,
     NodeRole,
@@ -17,10 +18,11 @@ from signalpost.store.fleet import (
     TenantConfig,
     TenantMark,
     Terms,
+    went_back,
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
-from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
+from signalpost.store.packing.access import KEY_COLUMNS, TENANT_COLUMNS, unpack_key, unpack_tenant
 from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
@@ -82,7 +84,6 @@ class SqliteFleet:
         found = rows(connection, moved, (now, lanes, self.node_id, self._joined_at))
         if not found:
             return None
-        ((keys_version,),) = rows(connection, "SELECT keys_version FROM fleet")
         nodes = rows(connection, "SELECT id, beat, role, is_draining FROM node ORDER BY id")
         return Beat(
             number=found[0][0],
@@ -90,7 +91,6 @@ class SqliteFleet:
             history=_HISTORY,
             nodes=tuple(NodeRow(number, beat, NodeRole(role), bool(drains)) for number, beat, role, drains in nodes),
             marks=_marks(connection),
-            keys_version=keys_version,
         )
 
     async def drain(self) -> None:
@@ -161,6 +161,22 @@ class SqliteFleet:
         }
 
     # --- What others commit -------------------------------------------------------------------------------------------
+
+    @reading
+    def changes(self, connection: apsw.Connection, since: str | None) -> Changes:
+        # Only simulated worlds look, and they have few tenants and keys: all of them, where anything was written since.
+        ((position,),) = rows(
+            connection, "SELECT keys_version + (SELECT coalesce(sum(config_version), 0) FROM tenant) FROM fleet"
+        )
+        if since is None or position == int(since):
+            return Changes(str(position))
+        if position < int(since):
+            raise went_back()
+        tenants = rows(connection, f"SELECT {TENANT_COLUMNS} FROM tenant")  # noqa: S608
+        keys = rows(connection, f"SELECT {KEY_COLUMNS} FROM api_key")  # noqa: S608
+        return Changes(
+            str(position), tuple(map(unpack_tenant, tenants)), tuple(unpack_key(each, unpack_uuid) for each in keys)
+        )
 
     @reading
     def marks(self, connection: apsw.Connection) -> dict[int, TenantMark]:
