@@ -60,6 +60,24 @@ def test_after_five_days_without_a_success_it_is_disabled_loudly(world: Scripted
     world.run(second)
 
 
+def test_one_that_is_resumed_and_fails_for_days_once_more_is_disabled_once_more(world: ScriptedWorld) -> None:
+    async def second(gateway: RunningGateway) -> None:
+        await gateway.until(lambda: gateway.of("a").status == "disabled", within=100)
+        await gateway.change("a", status="active")
+        await asyncio.sleep(4.9 * DAY / SECOND)
+        await gateway.create("early")
+        await asyncio.sleep(1_000)
+        assert gateway.of("a").status == "active", "its days are counted from the resume"
+        await asyncio.sleep(0.1 * DAY / SECOND)
+        await gateway.create("late")
+        await gateway.until(lambda: gateway.of("a").status == "disabled", within=1_000)
+        assert gateway.engine.counts.disabled == 2
+
+    world.crash(_begin)
+    _fail_for(world, 5)
+    world.run(second)
+
+
 def test_before_that_it_is_not(world: ScriptedWorld) -> None:
     async def second(gateway: RunningGateway) -> None:
         await asyncio.sleep(3_000)

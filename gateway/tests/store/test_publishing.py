@@ -242,6 +242,11 @@ def test_a_key_is_free_again_after_24_hours_pruned_or_not(play: "Play", make: "t
         assert await shop.store.retention.prune_leftovers(shop.now, 100) in (0, 1)
         await shop.do(make.create(2, key=IdempotencyKey(1, "l", b"two")))
         assert len(await log_of(shop)) == 4
+        shop.now += DAY
+        again = await shop.do(make.create(3, key=IdempotencyKey(1, "l", b"two")))
+        assert isinstance(again, Completed), "the same request is carried out again, too"
+        assert isinstance(await shop.do(make.create(4, key=IdempotencyKey(1, "l", b"two"))), Repeated)
+        assert len(await log_of(shop)) == 5
 
     play(scenario)
 
