@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
+from gateway.tests.world.network import BROKEN
 from msgspec.structs import replace
 
 from signalpost.commands.tenants import ChangeTenant, CreateTenant
+from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.maintenance.retention import EVERY, FIRST_AFTER
 from signalpost.store.sqlite.database import SqliteDatabase
@@ -127,6 +129,26 @@ def test_a_lane_loses_what_its_own_tenant_does_not_keep_and_says_so(world: Scrip
         assert (lane.standing.health.lost, gateway.health("mine")["lost"]) == (1, 0)
 
     world.run(scenario, retention_days=GATEWAYS)
+
+
+def test_a_lane_loses_the_retries_too_that_only_the_store_has(world: ScriptedWorld) -> None:
+    """Its memory has the two that are due first."""
+    world.bounds = Bounds(retries_kept=2, retries_loaded=3)
+    world.endpoint("failing").answers(BROKEN)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("failing", delays=(10 * 24 * 3_600,))
+        await gateway.create(*(f"d{number}" for number in range(6)))
+        await gateway.until_recorded()
+        assert gateway.health("failing")["waiting"] == 6
+        await asyncio.sleep((GATEWAYS + 1) * 24 * HOUR)
+        assert (gateway.health("failing")["lost"], gateway.health("failing")["waiting"]) == (6, 0)
+        await asyncio.sleep(10 * 24 * HOUR)
+
+    world.run(scenario, retention_days=GATEWAYS)
+    assert len(world.endpoint("failing").calls) == 6
+    assert world.deliveries("failing") == {}
+    assert world.logged("error", "the retention removes events that were not delivered") == 1
 
 
 def test_replays_that_ended_go_with_their_tenant_s_retention(world: ScriptedWorld) -> None:
