@@ -284,7 +284,7 @@ def test_a_key_is_remembered_for_24_hours() -> None:
 
 
 def test_the_same_request_under_a_key_that_has_expired_is_carried_out_again() -> None:
-    """Its answer may be there for a while yet, until it is pruned."""
+    """The answer may be there for a while yet, until it is pruned."""
     tenants = Tenants()
     tenants.run(NOW, create(IDS[0], key=key()))
     [later] = tenants.run(NOW + IDEMPOTENCY_KEPT, create(IDS[1], key=key()))

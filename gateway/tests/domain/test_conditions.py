@@ -199,6 +199,14 @@ def test_a_document_changes_to_what_it_is_created_with() -> None:
     assert why_not(leaf("before.status", "exists", False), to=created) is None
 
 
+def test_what_a_document_is_created_without_did_not_change() -> None:
+    changed = leaf("document.additionalFacts", "changed", True)
+    created = subject("documentCreated", additional_facts={})
+    assert why_not(changed, to=created) == "document.additionalFacts did not change; it is empty."
+    assert why_not({"not": changed}, to=created) is None
+    assert why_not(changed, to=subject("documentCreated", additional_facts={"a": 1})) is None
+
+
 def test_a_fact_changed_only_if_it_is_another() -> None:
     changed = subject(before={"additionalFacts": {**DOCUMENT.additional_facts, "seats": 100}})
     assert why_not(leaf(SEATS, "changed", True), to=changed) is None

@@ -132,7 +132,7 @@ def test_a_lane_loses_what_its_own_tenant_does_not_keep_and_says_so(world: Scrip
 
 
 def test_a_lane_loses_the_retries_too_that_only_the_store_has(world: ScriptedWorld) -> None:
-    """Its memory has the two that are due first."""
+    """The lane has the two in memory that are due first."""
     world.bounds = Bounds(retries_kept=2, retries_loaded=3)
     world.endpoint("failing").answers(BROKEN)
 
@@ -143,10 +143,8 @@ def test_a_lane_loses_the_retries_too_that_only_the_store_has(world: ScriptedWor
         assert gateway.health("failing")["waiting"] == 6
         await asyncio.sleep((GATEWAYS + 1) * 24 * HOUR)
         assert (gateway.health("failing")["lost"], gateway.health("failing")["waiting"]) == (6, 0)
-        await asyncio.sleep(10 * 24 * HOUR)
 
     world.run(scenario, retention_days=GATEWAYS)
-    assert len(world.endpoint("failing").calls) == 6
     assert world.deliveries("failing") == {}
     assert world.logged("error", "the retention removes events that were not delivered") == 1
 
