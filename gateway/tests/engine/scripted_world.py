@@ -376,6 +376,8 @@ class ScriptedWorld(World[RunningGateway]):
         """How much of each lane a process keeps in memory."""
         self.rest_after = 300.0
         """After how many seconds without anything to do a lane of a process rests."""
+        self.gateway_kind = RunningGateway
+        """What is started as a gateway: a subclass may have another clock."""
         self.look_every = 600.0
         """The seconds between two looks at the free space: days pass in some worlds."""
         self.vendors: dict[str, Vendor] = {}
@@ -541,7 +543,7 @@ class ScriptedWorld(World[RunningGateway]):
     def _drive(
         self, main: Callable[[RunningGateway], Awaitable[None]], settings: EngineSettings, turns: int = -1
     ) -> None:
-        gateway = RunningGateway(self, settings)
+        gateway = self.gateway_kind(self, settings)
 
         async def whole() -> None:
             await gateway.engine.start()

@@ -12,12 +12,15 @@ import pytest
 from gateway.tests.bodies import new_document
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.patience import PATIENCE
+from gateway.tests.world.virtual_time import VirtualClock
 
 from signalpost.commands.documents import CreateDocument
 from signalpost.domain.event import Event, EventType, build
 from signalpost.domain.names import Subject
+from signalpost.engine.lanes.dispatcher import MAX_TURN_TIME
 from signalpost.engine.lanes.large_events import LargeEvents
 from signalpost.engine.lanes.subjects import LARGE_BYTES, Subjects, is_large
+from signalpost.runtime.clock import Clock
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.resting_turns import RestingTurns
 
@@ -240,6 +243,44 @@ def test_large_and_small_events_meet_the_same_conditions_in_their_order(world: S
     world.run(scenario)
     assert every.sequences == [1, 2, 3, 4, 5, 6]
     assert some.sequences == [1, 7], "the condition of the time at which the lane comes to the event counts"
+
+
+class TickingClock(VirtualClock):
+    """Time passes whenever somebody asks for it: everything takes long."""
+
+    ticks = 0
+
+    def steady(self) -> int:
+        self.ticks += 1
+        return super().steady() + self.ticks * 100
+
+
+class SlowGateway(RunningGateway):
+    def _clock_of_machine(self) -> Clock:
+        return TickingClock(self.world.wall, self.loop)
+
+
+def test_the_loop_gets_to_its_sockets_between_conditions_that_take_long(world: ScriptedWorld) -> None:
+    """As many conditions as units of work allow would be one step of the loop."""
+    steps: list[int] = []
+
+    async def before(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", when=IS_A, status="paused")
+        await gateway.create(*(f"b{number}" for number in range(200)))
+
+    async def after(gateway: RunningGateway) -> None:
+        await gateway.change("a.example", status="active")
+        lag = 200
+        while lag:
+            await asyncio.sleep(0)
+            lag, former = gateway.health("a.example")["lag"], lag
+            steps.append(former - lag)
+
+    world.run(before)
+    world.gateway_kind = SlowGateway
+    world.run(after)
+    assert sum(steps) == 200
+    assert max(steps) <= MAX_TURN_TIME // 100 + 1
 
 
 def test_lanes_that_read_large_events_from_the_store_meet_them_too(world: ScriptedWorld) -> None:
