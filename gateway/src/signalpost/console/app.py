@@ -174,8 +174,10 @@ class Console:
         try:
             if request.method == "POST":
                 return await self._carry_out(request, signed_in.session, visit, page)
-            if page.is_shared and (told := request.header(TOLD)) is not None:
+            if (told := request.header(TOLD)) is not None:
                 show = partial(self._show_main, request, visit, page)
+                if not page.is_shared:
+                    return await show()
                 return await self._shared_regions.get(self._sight(request, visit), told, show)
             return await self._show(200, visit, page)
         except GoOn as other:
