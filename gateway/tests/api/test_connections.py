@@ -149,6 +149,35 @@ def test_a_key_file_brings_its_account_and_shows_no_key(world: "World") -> None:
     assert b"PRIVATE" not in made.body + patched.body
 
 
+def test_what_may_be_a_secret_in_a_url_is_struck_out_and_kept_by_what_was_shown(world: "World") -> None:
+    url = "https://login.example.com/token?tenant=7&code=canary-of-a-query"
+    struck = "https://login.example.com/token?tenant=***&code=***"
+    sign_in = {"with": "clientCredentials", "tokenUrl": url, "clientId": "me", "clientSecret": "s3cr3t"}
+    config = {"origin": "https://api.example.com", "signIn": sign_in}
+    made = world.send("POST", "/v1/connections", {"kind": "http", "config": config})
+    path = path_of(made.ok(201))
+
+    def kept() -> str:
+        found = world.gateway._services.directory.connection(1, made.ok(201)["id"])
+        assert found is not None
+        return str(found.config["signIn"]["tokenUrl"])
+
+    assert made.ok(201)["config"]["signIn"]["tokenUrl"] == struck
+    assert kept() == url
+    shown = world.get(path).ok()["config"]
+    for patch in ({"config": shown}, {"config": {"signIn": {"tokenUrl": struck, "clientId": "other"}}}, {"name": "x"}):
+        answer = world.send("PATCH", path, patch)
+        assert answer.ok()["config"]["signIn"]["tokenUrl"] == struck
+        assert b"canary" not in answer.body
+        assert kept() == url
+    assert b"canary" not in world.get("/v1/connections").body
+    other = {"signIn": {"tokenUrl": "https://login.example.com/other?code=***"}}
+    world.send("PATCH", path, {"config": other}).refused(422, "/config/signIn/tokenUrl")
+    moved = {"signIn": {"tokenUrl": "https://login.example.com/other?code=new-canary"}}
+    world.send("PATCH", path, {"config": moved}).ok()
+    assert kept().endswith("other?code=new-canary")
+
+
 def test_an_address_that_the_operator_allows_is_taken(make_world: Callable[..., "World"]) -> None:
     world = make_world(allow_targets=parse_allow_targets("http://127.0.0.1:9"))
     config = {"origin": "http://127.0.0.1:9", "signIn": {"with": "bearer", "token": "t0ken"}}

@@ -279,6 +279,17 @@ _VALUES = st.recursive(
 )
 
 
+def test_a_url_of_which_a_part_is_not_shown_is_a_variable_and_as_the_file_says_where_it_looks_like_that() -> None:
+    shown = {"id": "1", "name": "c", "kind": "k", "config": {"tokenUrl": "https://example.com/token?code=***"}}
+    [table] = exported({"connection": [shown], "subscription": []}, {})["connection"]
+    assert table["config"]["tokenUrl"] == {"env": "C_TOKENURL"}
+    for code, action in (("same", PlannedAction.KEEP), ("other&more=1", PlannedAction.UPDATE)):
+        url = Reference("$C_TOKENURL", f"https://example.com/token?code={code}")
+        entry = DeclaredEntry("connection", "c", {"kind": "k", "config": {"tokenUrl": url}})
+        [change] = plan([entry], {"connection": [shown], "subscription": []}, prune=False, resend_secrets=False)
+        assert change.action is action
+
+
 @given(st.dictionaries(_TEXTS, _VALUES, max_size=4))
 def test_what_is_written_reads_as_it_was(table: dict[str, Any]) -> None:
     written = "\n".join(write_tables("subscription", [table]))

@@ -19,6 +19,7 @@ from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Invalid
+from signalpost.domain.shown_url import is_url, shown_url
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard, target_refusal
@@ -100,7 +101,22 @@ def url_of(services: Services, connection: Connection) -> str:
 
 
 def shown_config(services: Services, connection: Connection) -> Mapping[str, Any]:
-    """A connection's config with null in place of secrets; where its kind is not installed, of everything."""
+    """A connection's config with null in place of secrets, and what may be one in a URL struck out; where its kind is
+    not installed, with null in place of everything."""
+    shown: Mapping[str, Any] = _struck(_without_secrets(services, connection))
+    return shown
+
+
+def _struck(value: Any) -> Any:
+    match value:
+        case str():
+            return shown_url(value) if is_url(value) else value
+        case Mapping():
+            return {name: _struck(member) for name, member in value.items()}
+    return value
+
+
+def _without_secrets(services: Services, connection: Connection) -> Mapping[str, Any]:
     if connection.is_disconnected:
         return connection.config
     try:
@@ -119,7 +135,7 @@ def left_of(services: Services, connection: Connection) -> tuple[Mapping[str, An
         access = None
     if isinstance(access, Consent) or (access is None and connection.granted is not None):
         return connection.config, True
-    return shown_config(services, connection), False
+    return _without_secrets(services, connection), False
 
 
 # --- Checks of members of a body --------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Applies a patch to the config of a connection.
 
 It is a merge patch (RFC 7396): members that it leaves out stay as they are, and null takes a member away. A secret is
-shown as null, so a client that sends back what it read keeps the secret. Where `with` chooses another way to sign in,
-nothing of the former one stays.
+shown as null, and what may be one in a URL as ***, so a client that sends back what it read keeps them. Where `with`
+chooses another way to sign in, nothing of the former one stays.
 
 A secret that stays goes where it went before. If the patch leads calls to another origin, it has to be given again:
 else whoever may change a connection could have its secrets sent to themselves.
@@ -17,6 +17,7 @@ from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import Invalid
+from signalpost.domain.shown_url import is_url, meant_url
 
 Config = Mapping[str, Any]
 _CHOICE = "with"
@@ -52,12 +53,25 @@ def _merged(given: Config, kept: Config, shown: Config) -> dict[str, Any]:
     for name, value in given.items():
         was, below = kept.get(name), shown.get(name)
         if isinstance(value, dict) and isinstance(was, dict) and isinstance(below, dict):
-            merged[name] = _merged(value, was, below)
+            try:
+                merged[name] = _merged(value, was, below)
+            except Several as several:
+                raise Several(several.under(name)) from None
+        elif isinstance(value, str) and is_url(value) and below is not None:
+            merged[name] = _meant(value, was, name)
         elif value is not None:
             merged[name] = _without_nulls(value) if isinstance(value, dict) else value
         elif was is None or below is not None:  # it is no secret, or one that is not there
             merged.pop(name, None)
     return merged
+
+
+def _meant(url: str, was: Any, name: str) -> str:
+    """The URL that a client means who may have read it with something struck out. Raises Several."""
+    try:
+        return meant_url(url, was if isinstance(was, str) else None)
+    except Bad as bad:
+        raise Several(bad.under(name)) from None
 
 
 def _without_nulls(given: Config) -> dict[str, Any]:

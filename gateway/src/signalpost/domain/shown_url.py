@@ -40,6 +40,10 @@ class _Piece(NamedTuple):
     is_struck: bool = False
 
 
+def is_url(text: str) -> bool:
+    return text.startswith(("https://", "http://"))
+
+
 def shown_url(url: str) -> str:
     """The URL with what may be a credential struck out."""
     return "".join(STRUCK if piece.is_struck else piece.text for piece in _pieces(url))

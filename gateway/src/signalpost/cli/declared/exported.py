@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from signalpost.cli.declared.plan import Existing
-from signalpost.domain.shown_url import STRUCK
+from signalpost.domain.shown_url import STRUCK, is_url
 
 _MEMBERS: Final = (
     "url", "kind", "eventTypes", "headers", "ordering", "rateLimit", "retryDelays", "config", "when", "after",
@@ -67,13 +67,14 @@ def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str], vari
 def _with_variables(
     config: Mapping[str, Any], path: Path, secrets: set[Path], name: str, variables: _Variables
 ) -> dict[str, Any]:
-    """The config with a variable in place of each secret, which is shown as null. Another null stays one."""
+    """The config with a variable in place of each secret, which is shown as null, and of each URL of which a part is
+    not shown. Another null stays one."""
     written: dict[str, Any] = {}
     for key, value in config.items():
         below = (*path, key)
         if isinstance(value, dict):
             written[key] = _with_variables(value, below, secrets, name, variables)
-        elif value is None and not secrets.isdisjoint({below, (*path, _ANY)}):
+        elif (value is None and not secrets.isdisjoint({below, (*path, _ANY)})) or (isinstance(value, str) and is_url(value) and STRUCK in value):
             written[key] = variables.of(name, *below)
         else:
             written[key] = value

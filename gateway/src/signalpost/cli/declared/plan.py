@@ -11,7 +11,7 @@ from signalpost.cli.client import CommandError
 from signalpost.cli.declared.reading import DeclaredEntry, Reference, has_reference, plain, shown
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
-from signalpost.domain.shown_url import shown_url
+from signalpost.domain.shown_url import is_url, shown_url
 
 ONLY_AT_FIRST = frozenset({"secret", "kind"})
 """Members that count when an entry is created, and not afterwards."""
@@ -114,7 +114,7 @@ def _covers(wanted: Any, found: Any) -> bool:
         case list() if isinstance(found, list):
             return len(wanted) == len(found) and all(map(_covers, wanted, found))
         case str() if isinstance(found, str):
-            return wanted == found or _as_origin(wanted) == found
+            return found in (wanted, _as_origin(wanted)) or (is_url(wanted) and shown_url(wanted) == found)
     return bool(wanted == found) and isinstance(wanted, bool) == isinstance(found, bool)
 
 
