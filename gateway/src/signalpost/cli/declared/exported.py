@@ -74,11 +74,18 @@ def _with_variables(
         below = (*path, key)
         if isinstance(value, dict):
             written[key] = _with_variables(value, below, secrets, name, variables)
-        elif (value is None and not secrets.isdisjoint({below, (*path, _ANY)})) or (isinstance(value, str) and is_url(value) and STRUCK in value):
+        elif _is_hidden(value, secrets, below):
             written[key] = variables.of(name, *below)
         else:
             written[key] = value
     return written
+
+
+def _is_hidden(value: Any, secrets: set[Path], path: Path) -> bool:
+    """Whether a member is a secret, or a URL of which a part is not shown."""
+    if value is None:
+        return not secrets.isdisjoint({path, (*path[:-1], _ANY)})
+    return isinstance(value, str) and is_url(value) and STRUCK in value
 
 
 def _secrets(schema: Schema) -> Iterator[Path]:
