@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import AsyncGenerator
 
 import uvloop
 from gateway.tests.patience import PATIENCE
 
-from signalpost.listener.server import Server
+from signalpost.api.http.response import Streamed, send_response
+from signalpost.listener.server import LAST_WORDS_SECONDS, Server
 from signalpost.runtime.asgi import App, Receive, Scope, Send
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -26,8 +28,14 @@ class Door:
         await send({"type": "http.response.body", "body": b""})
 
 
-def served(app: App, stop_seconds: float) -> Server:
-    return Server(app, socket.create_server(("127.0.0.1", 0)), max_connections=100, stop_seconds=stop_seconds)
+def served(app: App, stop_seconds: float, last_words_seconds: float = LAST_WORDS_SECONDS) -> Server:
+    return Server(
+        app,
+        socket.create_server(("127.0.0.1", 0)),
+        max_connections=100,
+        stop_seconds=stop_seconds,
+        last_words_seconds=last_words_seconds,
+    )
 
 
 async def connected(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -168,6 +176,37 @@ def test_a_request_that_is_cut_off_may_still_be_answered() -> None:
         await serving
 
     knocked = asyncio.Event()
+    asyncio.run(scenario())
+
+
+def test_a_stream_whose_client_reads_slowly_ends_whole_with_its_last_words() -> None:
+    """The client has not read what was sent when the time is up, and reads on then."""
+    stopped = asyncio.Event()
+
+    async def parts() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield b"x" * 100_000
+        except asyncio.CancelledError:
+            stopped.set()
+            yield b"last words"
+
+    async def streaming(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_response(Streamed(parts(), ()), "id", send)
+
+    async def scenario() -> None:
+        server = served(streaming, 0.01, PATIENCE)
+        serving = asyncio.create_task(server.serve())
+        reader, writer = await connected(server)
+        writer.write(REQUEST)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        server.stop()
+        async with asyncio.timeout(PATIENCE):
+            await stopped.wait()
+        assert (await reader.read()).endswith(b"\r\na\r\nlast words\r\n0\r\n\r\n")
+        writer.close()
+        await serving
+
     asyncio.run(scenario())
 
 

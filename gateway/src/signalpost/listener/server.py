@@ -4,7 +4,8 @@ serving    connections are taken, and their requests answered
 stopping   no connection is taken any more, but for those that the system had accepted before. Idle ones are closed:
            new ones after the moment in which their first request may still arrive, as a balancer may have sent it.
            The others are closed after the request in progress, for which they have `stop_seconds`; then they are
-           cancelled, which the application may still answer, and whatever is left after that is cut off
+           cancelled, which the application may still answer, and whatever is left `last_words_seconds` after that,
+           because it does not end or because its client does not read, is cut off
 """
 
 import asyncio
@@ -27,7 +28,7 @@ ACCEPTED_AT_ONCE = 16
 loop, and rounds are long under load."""
 
 LAST_WORDS_SECONDS = 1.0
-"""How long a request that was cancelled may take to say so to its client."""
+"""How long a request that was cancelled may take to say so to its client, and the client to read it."""
 
 
 class Server:
@@ -39,6 +40,7 @@ class Server:
         max_connections: int,
         always_answered: Set[str] = frozenset(),
         stop_seconds: float,
+        last_words_seconds: float = LAST_WORDS_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
         certificate: Certificate | None = None,
     ) -> None:
@@ -49,6 +51,7 @@ class Server:
         limits = ConnectionLimits(max_connections, wait_seconds)
         self.serving = Serving(app, limits, always_answered, tls=certificate is not None)
         self._stop_seconds = stop_seconds
+        self._last_words_seconds = last_words_seconds
         self._stopping = asyncio.Event()
         self._make_connection: Callable[[], asyncio.Protocol] = (
             (lambda: ClientConnection(self.serving))
@@ -97,10 +100,10 @@ class Server:
         return found
 
     async def _cut_off(self) -> None:
-        tasks = tuple(self.serving.tasks)
-        for task in tasks:
+        for task in tuple(self.serving.tasks):
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._last_words_seconds):
+                await self.serving.ended()
         for connection in tuple(self.serving.connections):
             connection.abort()

@@ -79,9 +79,16 @@ async def _send_body(body: bytes, send: Send, turn: Turn) -> None:
 
 
 async def _send_parts(parts: AsyncGenerator[bytes, None], send: Send) -> None:
-    # At a stop, the response to a client that does not read is cancelled here.
-    with suppress(asyncio.CancelledError):
+    """Sends the parts, and the end of the answer. At a stop this is cancelled, mostly while it waits for a client that
+    reads slowly: then whoever makes the parts is told, may add a last one, and the answer still ends whole."""
+    following: Callable[[], Awaitable[bytes]] = partial(anext, parts)
+    with suppress(StopAsyncIteration, asyncio.CancelledError):
         async with aclosing(parts):
-            async for part in parts:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            while True:
+                part = await following()
+                following = partial(anext, parts)
+                try:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                except asyncio.CancelledError:
+                    following = partial(parts.athrow, asyncio.CancelledError())
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
