@@ -261,7 +261,7 @@ class SlowGateway(RunningGateway):
 
 
 def test_the_loop_gets_to_its_sockets_between_conditions_that_take_long(world: ScriptedWorld) -> None:
-    """As many conditions as units of work allow would be one step of the loop."""
+    """Counted by units of work alone, all of them were one step of the loop."""
     steps: list[int] = []
 
     async def before(gateway: RunningGateway) -> None:

@@ -59,12 +59,14 @@ class Shares:
     def take(self, caller: Caller) -> bool:
         """Take one for this caller. Returns False if it may hold no more."""
         held, room = self._held, self._free
+        after = []
         for holder in caller.holders:
-            room = share(room, held.get(holder, 0))
+            mine = held.get(holder, 0)
+            room = share(room, mine)
+            after.append((holder, mine + 1))
         if not room:
             return False
-        for holder in caller.holders:
-            held[holder] = held.get(holder, 0) + 1
+        held.update(after)
         self._free -= 1
         return True
 
