@@ -13,8 +13,8 @@ from typing import Any, Final
 from signalpost.api.http.body import read_json
 from signalpost.runtime.resting_turns import RestingTurns
 
-FOLLOWS_PER_BYTE: Final = 12e-9
-"""Seconds of work for each byte of a body once it was read, for its checks, commit and event: 12 ms a megabyte."""
+FOLLOWS_PER_BYTE: Final = 16e-9
+"""Seconds of work for each byte of a body once it was read, for its checks, commit and event: 16 ms a megabyte."""
 
 
 class BodyReader:
