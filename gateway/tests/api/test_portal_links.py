@@ -250,6 +250,28 @@ def test_of_an_event_that_a_condition_keeps_from_them_customers_do_not_learn(sho
             assert customer.refused(name, **path) == (404, "delivery_not_found", [])
 
 
+def test_customers_are_told_of_what_failed_and_is_not_sent_again_and_of_nothing_else(shop: Any, url: str) -> None:
+    """The sentence, too, quotes a document that is not theirs any more."""
+    made = shop.create_subscription(name="Not theirs any more", url=f"{url}/500", status="active", retryDelays=[],
+                                    when={"field": "document.title", "isNot": "Of somebody else"})  # fmt: skip
+    own, deliveries = made["id"], f"/v1/subscriptions/{made['id']}/deliveries"
+    for title in ("Of this customer", "Of somebody else"):
+        shop.create_document(title=title)
+    shop.wait_until(
+        lambda: sorted(each["status"] for each in shop.get(deliveries).ok()["data"]) == ["failed", "skipped"]
+    )
+    [failed] = shop.get(f"{deliveries}?status=failed").ok()["data"]
+    nobodys = {"field": "document.title", "is": "Of nobody"}
+    shop.send("PATCH", f"/v1/subscriptions/{own}", {"when": nobodys}).ok()
+    customer = Customer(shop, can=ALL)
+    assert customer.refused("retry_delivery", id=own, eventId=failed["eventId"])[:2] == (409, "not_wanted")
+    asked = {"from": "2020-01-01T00:00:00Z", "status": "all", "dryRun": True}
+    counted = customer.change("start_replay", asked, id=own)
+    assert (counted["count"], counted["leftOut"]["unmet"]) == (0, 1)
+    assert shop.send("POST", f"/v1/subscriptions/{own}/replays", asked).ok()["leftOut"]["unmet"] == 2
+    shop.send("DELETE", f"/v1/subscriptions/{own}")
+
+
 def test_what_a_customer_does_and_is_refused_is_in_the_audit_under_the_link(shop: Any) -> None:
     customer = Customer(shop, name="Acme in the audit", subscriptions=[shop.own], can=["edit"])
     customer.change("patch_subscription", {"rateLimit": 7}, id=shop.own)

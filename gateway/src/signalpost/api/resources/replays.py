@@ -131,7 +131,7 @@ async def _plan(
         count_is_capped=capped,
         left_out=replace(
             await store.replays.left_out(found, first, end - 1, head, choice),
-            unmet=unmet if context.portal is None else 0,  # customers learn nothing of what is not meant for them
+            unmet=unmet,
         ),
         idempotency=idempotency,
     )
@@ -142,7 +142,8 @@ async def _counted(
     context: RequestContext, found: Subscription, first: int, last: int, choice: ReplayChoice
 ) -> tuple[int, bool, int]:
     """How many deliveries a replay would queue, whether there may be more, and how many events of the range do not meet
-    the subscription's condition as it is now. A condition is asked of a bounded number of events."""
+    the subscription's condition as it is now. A condition is asked of a bounded number of events. Of those that do not
+    meet it, customers are told only what failed at their endpoint: they may never have been meant to get the others."""
     store = context.services.store.replays
     wishes = wishes_of(found)
     if wishes is None or not wishes.asks_event or choice.what == "waiting":
@@ -151,8 +152,15 @@ async def _counted(
     for _ in range(MAX_PARTS_ASKED):
         part = await store.part(found, first, last, choice)
         await context.turn()
-        here = sum(is_erased(event) or wishes.why_not(subject_of(event)) is not None for event in part.events.values())
-        counted, unmet = counted + len(part.candidates) - here, unmet + here
+        left_out = {
+            event.sequence
+            for event in part.events.values()
+            if is_erased(event) or wishes.why_not(subject_of(event)) is not None
+        }
+        counted += len(part.candidates) - len(left_out)
+        unmet += sum(
+            each.sequence in left_out and (context.portal is None or each.row is not None) for each in part.candidates
+        )
         if part.cursor < first or part.cursor >= last:
             return counted, False, unmet
         first = part.cursor + 1
