@@ -1,19 +1,29 @@
 """The stream of changes: it names what changed, tells nothing of it, and takes nothing from others."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 import pytest
 from gateway.tests.api.two_tenants import make_key, make_tenant
 from gateway.tests.patience import PATIENCE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.api.resources.live import MIN_PAUSE, TOLD_PER_SECOND, pause_until_told
+from signalpost.api.resources.live import MIN_PAUSE, TOLD_PER_SECOND, _Stream, pause_until_told
+from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.errors import Unauthenticated
+from signalpost.domain.tenant import Tenant
+from signalpost.engine.directory import Directory
+from signalpost.engine.revisions import Revisions
+from signalpost.store.fleet import ALONE
+from signalpost.store.store import Published
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -177,3 +187,39 @@ def test_all_who_watch_a_tenant_are_told_at_the_same_moments(
 def test_tenants_are_told_one_after_the_other() -> None:
     moments = sorted(pause_until_told(1000.0, tenant_id, 20) % 5 for tenant_id in range(1, 11))
     assert min(later - earlier for earlier, later in pairwise(moments)) > 0.1
+
+
+def test_a_stream_ends_as_soon_as_its_key_is_revoked_however_rarely_viewers_are_told() -> None:
+    key = ApiKey(id="k", number=1, tenant_id=1, name="k", role=Role.VIEWER, hash=b"k", created_at=0, created_by=None)
+    directory = Directory()
+    directory.load([Tenant(id=1, name="t", created_at=0)], [key], [], [])
+
+    async def check(_: object) -> None:
+        found = directory.key(b"k")
+        if found is None or found.revoked_at is not None:
+            raise Unauthenticated("unknown_key", "It was revoked.")
+
+    services: Any = SimpleNamespace(
+        engine=SimpleNamespace(revisions=Revisions("a")),
+        directory=directory,
+        principals=SimpleNamespace(check=check),
+        limits=SimpleNamespace(viewers=SimpleNamespace(taken=1_000_000)),
+        store=SimpleNamespace(fleet=SimpleNamespace(terms=ALONE)),
+    )
+    context: Any = SimpleNamespace(
+        services=services, tenant_id=1, principal=None, request=SimpleNamespace(gone=lambda: asyncio.sleep(3600))
+    )
+
+    async def watch() -> None:
+        async for _ in _Stream(context).messages(None):
+            pass
+
+    async def scenario() -> None:
+        watching = asyncio.create_task(watch())
+        for each in (msgspec.structs.replace(key, name="another"), msgspec.structs.replace(key, revoked_at=1)):
+            await asyncio.sleep(0.1)
+            assert not watching.done()
+            directory.follow(Published((), keys=(each,)))
+        await asyncio.wait_for(watching, PATIENCE)
+
+    asyncio.run(scenario())

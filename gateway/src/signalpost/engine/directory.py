@@ -4,6 +4,7 @@ those that were revoked), subscriptions and connections that are not deleted.
 It is loaded at the start and follows every commit. Nothing but a restart reads it from the store again.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -29,6 +30,8 @@ class Directory:
         """Tenants that are not deleted. The ends of their logs are those of when they last changed."""
         self._keys: dict[bytes, ApiKey] = {}
         """API keys by their hash, also those that were revoked."""
+        self.key_ended = asyncio.Event()
+        """Set when an API key is revoked; another one takes its place then."""
         self._subscriptions: dict[int, dict[str, Subscription]] = {}
         """Subscriptions by tenant and id, in the order of creation."""
         self._subscriptions_by_number: dict[int, Subscription] = {}
@@ -173,6 +176,9 @@ class Directory:
             # What was read before a key was revoked may arrive after that.
             if known is None or known.revoked_at is None:
                 self._keys[key.hash] = key
+                if known is not None and key.revoked_at is not None:
+                    ended, self.key_ended = self.key_ended, asyncio.Event()
+                    ended.set()
 
     def _follow_subscriptions(self, subscriptions: Iterable[Subscription]) -> None:
         for subscription in subscriptions:

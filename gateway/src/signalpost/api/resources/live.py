@@ -81,7 +81,7 @@ class _Stream:
     async def messages(self, position: str | None) -> AsyncGenerator[bytes, None]:
         """Messages that say what changed after a position, or from now on."""
         loop = asyncio.get_running_loop()
-        gone = loop.create_task(self._context.request.gone())
+        over = {loop.create_task(self._context.request.gone()), loop.create_task(self._key_ended())}
         began = said = loop.time()
         since, tenant_id = self._revisions.since, self._context.tenant_id
         topics = set() if position is None else since(tenant_id, position)
@@ -90,8 +90,8 @@ class _Stream:
             yield b"retry: 3000\n" + _message(position, topics)
             while loop.time() - began < LIFETIME:
                 pause = pause_until_told(loop.time(), tenant_id, self._services.limits.viewers.taken)
-                await asyncio.wait({gone}, timeout=pause)
-                if gone.done() or not await self._may_go_on():
+                ended, _ = await asyncio.wait(over, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+                if ended or not await self._may_go_on():
                     return
                 if self._shares:
                     await self._services.other_nodes.look(tenant_id)
@@ -100,7 +100,15 @@ class _Stream:
                     position, said = self._revisions.position, loop.time()
                     yield _message(position, topics)
         finally:
-            gone.cancel()
+            for each in over:
+                each.cancel()
+
+    async def _key_ended(self) -> None:
+        """Wait until the key is revoked: the next message may be minutes away, where many watch."""
+        directory = self._services.directory
+        while await directory.key_ended.wait():
+            if not await self._may_go_on():
+                return
 
     async def _may_go_on(self) -> bool:
         """Whether the key is still good for the tenant, as far as that can be known now."""
