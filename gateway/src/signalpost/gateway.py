@@ -100,6 +100,8 @@ class Gateway:
         the process should end. Without it, every further change is refused. `idle_seconds` is how long a client may
         take for a body. `port` is the port that download links name if it is not that of the settings; `clock` is the
         database's where several gateways may share it, else the system's, unless given."""
+        self.waits_for = "The gateway starts: it waits for the database."
+        """What a start waits for, in a sentence for an operator."""
         self._settings = settings
         self._on_broken = on_broken or _log_broken
         self._idle_seconds = idle_seconds
@@ -169,6 +171,7 @@ class Gateway:
         opened.push_async_callback(files.close)
         store = await self._open_store(master_keys, links)
         opened.push_async_callback(store.close)
+        self.waits_for = "The gateway starts: it loads tenants, keys and subscriptions, and takes up lanes."
         links.sign_with(await store.data_keys.signing(LINKS))
         destinations = Destinations.installed()
         disk = _one_thread(opened, "disk")

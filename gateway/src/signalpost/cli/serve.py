@@ -6,7 +6,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,7 @@ from signalpost.cli.listening import hold_port, listen, listen_beside
 from signalpost.cli.logs import set_up_logs
 from signalpost.cli.output import Json, complain, console, discard_output, print_json, print_table, say
 from signalpost.cli.processes import Lifeline, Processes
+from signalpost.cli.starting import Starting
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.certificate import Certificate
@@ -150,12 +152,19 @@ async def _serve(
     parent: int | None = None,
 ) -> None:
     """Run a gateway until it is told to stop: by a signal, or because its parent is gone, when `parent` can be read."""
-    certificate = _certificate(settings)
-    async with Gateway(settings, on_broken=_end_at_once, port=main.getsockname()[1]) as gateway:
-        most = settings.max_connections
-        servers = [server(gateway.app, main, most, certificate)]
-        if gateway.metrics_app is not None and metrics is not None:
-            servers.append(server(gateway.metrics_app, metrics, most, certificate))
+    certificate, most = _certificate(settings), settings.max_connections
+    starting = Gateway(settings, on_broken=_end_at_once, port=main.getsockname()[1])
+    beginning = [Starting(lambda: starting.waits_for) for _ in ((main,) if metrics is None else (main, metrics))]
+    servers = [
+        server(app, listener, most, certificate)
+        for app, listener in zip(beginning, filter(None, (main, metrics)), strict=True)
+    ]
+    serving = asyncio.gather(*(each.serve() for each in servers))
+    async with _cancelled_if_failed(serving), starting as gateway:
+        apps = filter(None, (gateway.app, gateway.metrics_app))
+        for each, first, app in zip(servers, beginning, apps, strict=True):
+            each.answer_with(app)
+            first.end(app)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, servers)
@@ -163,9 +172,19 @@ async def _serve(
             loop.add_reader(parent, _parent_gone, parent, servers)
         spare_what_lasts()
         await on_ready(gateway)
-        await asyncio.gather(*(each.serve() for each in servers))
+        await serving
         log.info("stopping: waiting for attempts in flight")
     log.info("stopped")
+
+
+@asynccontextmanager
+async def _cancelled_if_failed(serving: "asyncio.Future[list[None]]") -> AsyncIterator[None]:
+    """Answer nobody any more if the gateway cannot start."""
+    try:
+        yield
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
 
 
 def _certificate(settings: Settings) -> Certificate | None:

@@ -59,6 +59,10 @@ class Server:
             else (lambda: TlsConnection(certificate, self.serving))
         )
 
+    def answer_with(self, app: App) -> None:
+        """Have another application answer the requests that come from now on."""
+        self.serving.app = app
+
     def stop(self) -> None:
         """Let `serve` end. Call it on the event loop."""
         self._stopping.set()

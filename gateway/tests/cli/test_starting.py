@@ -1,0 +1,64 @@
+"""A gateway that starts is live at once, says what it waits for, and keeps nobody waiting for longer than it must."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from signalpost.cli.starting import Starting
+from signalpost.runtime.asgi import Message, Receive, Scope, Send
+
+WAITS = "The gateway starts: it waits for the database."
+
+
+async def ask(app: Any, path: str) -> tuple[int, dict[str, Any]]:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "client": None}
+    await app(scope, receive, send)
+    return sent[0]["status"], msgspec.json.decode(b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+async def started(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b'{"answered": "by the gateway"}'})
+
+
+def test_while_it_starts_it_is_live_and_not_ready_and_says_why() -> None:
+    async def scenario() -> None:
+        starting = Starting(lambda: WAITS)
+        assert await ask(starting, "/health/live") == (200, {"status": "live"})
+        ready = {"status": "not ready", "trouble": WAITS, "warnings": []}
+        assert await ask(starting, "/health/ready") == (503, ready)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_asked_meanwhile_is_answered_once_it_has_started() -> None:
+    async def scenario() -> None:
+        starting = Starting(lambda: WAITS)
+        asked = [asyncio.create_task(ask(starting, path)) for path in ("/v1/documents", "/console")]
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in asked)
+        starting.end(started)
+        assert await asyncio.gather(*asked) == [(200, {"answered": "by the gateway"})] * 2
+        assert await ask(starting, "/v1/events") == (200, {"answered": "by the gateway"})
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("path", ["/v1/documents", "/metrics"])
+def test_what_has_waited_for_long_is_answered_503_with_what_it_waits_for(path: str) -> None:
+    async def scenario() -> None:
+        status, body = await ask(Starting(lambda: WAITS, wait_seconds=0.0), path)
+        assert status == 503
+        assert WAITS in body["detail"]
+
+    asyncio.run(scenario())
