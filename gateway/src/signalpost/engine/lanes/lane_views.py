@@ -25,7 +25,7 @@ LOOKED_AT_IN_A_ROW = 32
 COUNTED_IN_A_ROW = 256
 """Number of lanes to count before others get the event loop; each takes some 3 µs."""
 OF_THE_GATEWAY = 0
-"""Whose turns those are that no tenant asked for."""
+"""The holder of turns that no tenant asked for."""
 RETRIES_IN_A_ROW = 4_000
 """After lanes with so many retries others have their turn: to find the oldest of 2,000 takes some 150 µs."""
 
