@@ -202,14 +202,12 @@ class Api:
         """One call of the route table, step by step. Where many are refused, each waits before it learns so."""
         services = self._services
         request.principal = principal
-        authorized = partial(
-            authorize, route, principal, request.header(TENANT), request.path_params, services.directory
-        )
+        named, directory = request.header(TENANT), services.directory
         try:
-            tenant = authorized()
+            tenant = authorize(route, principal, named, request.path_params, directory)
         except (NotFound, Conflict):
             await services.engine.lookout.next_look()  # another node may have made or resumed it a moment ago
-            tenant = authorized()
+            tenant = authorize(route, principal, named, request.path_params, directory)
         if route.shows_configuration:
             await services.engine.know(tenant.id)
         request.tenant = tenant.name
