@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints planted planted-fleets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets planted planted-fleets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ simulate-fleets: .venv/dev ## The same with several nodes on one database
 
 joints: .venv/dev ## Have all parts of the gateway meet, and compare what is delivered with a model (SEED=1 COUNT=200 MINUTES=…)
 	@$(BIN)/python -m gateway.tests.joints.runner --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
+
+joints-of-fleets: .venv/dev ## The same with several nodes on one database
+	@$(BIN)/python -m gateway.tests.joints.runner --fleets --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
 
 planted-fleets: .venv/dev ## Plant faults into the nodes of fleets, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.simulation.planted_in_fleets

@@ -24,8 +24,8 @@ class Clients:
     def __init__(self, world: "JointWorld") -> None:
         self.world = world
         self.random = world.random
-        self.open: dict[Asked, None] = {}
-        """Calls without an answer, to be repeated."""
+        self.open: dict[Asked, JointNode] = {}
+        """Calls without an answer, and the process that was asked last."""
         self.acts = 0
         self._keys = 0
         self.documents = Documents(self)
@@ -51,14 +51,16 @@ class Clients:
         self._keys += 1
         asked.key = f"key-{self._keys}"
         asked.begun = self.world.time.now
-        self.open[asked] = None
+        self.open[asked] = node
         self.world.trace(f"asks: {asked}")
         await self._until_answered(node, asked)
 
     async def ask_again(self, node: JointNode) -> None:
-        """Repeat whatever has no answer yet."""
-        for asked in list(self.open):
-            await self._until_answered(node, asked)
+        """Repeat whatever a process did not answer that has ended."""
+        for asked, at in list(self.open.items()):
+            if at.is_dead and self.open.get(asked) is at:
+                self.open[asked] = node
+                await self._until_answered(node, asked)
 
     async def _until_answered(self, node: JointNode, asked: Asked) -> None:
         while True:

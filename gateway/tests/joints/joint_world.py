@@ -25,7 +25,6 @@ from gateway.tests.world.model.log import LoggedEvent, ModelLog
 from gateway.tests.world.model.verdicts import Model, Slack
 from gateway.tests.world.model.wishes import Again, Wish
 from gateway.tests.world.network import SentRequest, VendorCall, VendorReply
-from gateway.tests.world.store import StoreFaults
 from gateway.tests.world.vendors import HOST, KINDS, TOKEN_PATH
 from gateway.tests.world.virtual_time import BEGINNING
 from gateway.tests.world.world import World
@@ -33,11 +32,16 @@ from gateway.tests.world.world import World
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.settings import EngineSettings
+from signalpost.store.fleet import TenantMark
 from signalpost.store.sqlite.codec import unpack_uuid
 
 TENANT = 1
 TRACED = 80
+SLACK = Slack(webhook=0.05, vendor=5.0)
+SLACK_OF_FLEETS = Slack(webhook=3.0, vendor=8.0, told=3.0)
+"""A node hears a moment later what was changed at another, and how it was recorded."""
 REJECTED = 422
+HEARD = 0.9
 MESSAGES_PATH = "/messages"
 SAMPLE = LoggedEvent(0, "", "documentCreated", "", 0.0, 0.0, b"", {}, None)
 """Stands for the event of a sample, which is in no log."""
@@ -66,7 +70,7 @@ class JointWorld(World[JointNode]):
         fresh(1).write(self.path)
         self.destinations = KINDS
         self.log = ModelLog()
-        self.model = Model(self.log, Slack(webhook=0.05, vendor=5.0))
+        self.model = Model(self.log, SLACK if self.plan.nodes == 1 else SLACK_OF_FLEETS)
         self.clients = Clients(self)
         self.endpoints: dict[str, Endpoint] = {}
         self.vendor_there = JointVendor(self.plan, self.random)
@@ -79,7 +83,6 @@ class JointWorld(World[JointNode]):
         self.is_healing = False
         self.erasing: dict[str, Subject] = {}
         """Documents whose erasure was asked for, by the erasure's id."""
-        self.node: JointNode
         self._ended: dict[int, float] = {}
         """When each process ended."""
         self._counting = counting
@@ -156,7 +159,7 @@ class JointWorld(World[JointNode]):
         """Look which erasures are done."""
         for identity, subject in list(self.erasing.items()):
             found = await self.clients.read(node, f"/v1/erasures/{identity}")
-            if found["state"] == "finished" and self.erasing.pop(identity, None) is not None:
+            if found is not None and found["state"] == "finished" and self.erasing.pop(identity, None) is not None:
                 self.trace(f"erased: {subject.word}")
                 self.model.erased[subject.id] = (self.model.erased[subject.id][0], self.time.now)
 
@@ -190,6 +193,12 @@ class JointWorld(World[JointNode]):
             for (table,) in self.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
             if any(word in str(row) for row in self.rows(f"SELECT * FROM {table}"))
         ]
+
+    def announced(self, by: JointNode, marks: Mapping[int, TenantMark]) -> None:
+        """A node announces what it committed. Most announcements arrive."""
+        for node in self.running:
+            if node is not by and node.has_started and self.random.random() < HEARD:
+                node.loop.call_later(self.random.uniform(0.0, 0.02), node.store.fleet.on_marks, marks)
 
     # --- The network --------------------------------------------------------------------------------------------------
 
@@ -277,28 +286,58 @@ class JointWorld(World[JointNode]):
 
     def run(self) -> None:
         """Let everything happen. Raises Violation."""
-        self.start()
-        for _ in range(self.plan.kills):
-            self._live(self.plan.acts * max(self.plan.pauses) / (self.plan.kills + 1))
-            self.kill()
-            self.time.now += self.random.choice(self.plan.downtimes)
+        for _ in range(self.plan.nodes):
             self.start()
+        troubles = [*["kill"] * self.plan.kills, *["freeze"] * self.plan.freezes, *["unread"] * self.plan.troubles]
+        self.random.shuffle(troubles)
+        lasts = self.plan.acts * max(self.plan.pauses) / (len(troubles) + 1)
+        for trouble in troubles:
+            self._live(self.random.random() * lasts)
+            node = self.random.choice(self.running)
+            self.counts[trouble] += 1
+            match trouble:
+                case "kill":
+                    self._replace(node)
+                case "freeze":
+                    self._freeze(node)
+                case _:
+                    node.faults.until = self.time.now + self.random.choice((0.5, 5.0))
         self._live(None)
         self._heal()
 
     def start(self) -> None:
         """Start a process."""
-        self.node = JointNode(self, StoreFaults(), EngineSettings(disable_after_days=0))
-        self.trace(f"process {self.node.number} starts")
-        self.node.clients.append(self.node.loop.create_task(self._serve(self.node)))
+        node = JointNode(self, EngineSettings(disable_after_days=0))
+        self.trace(f"process {node.number} starts")
+        node.clients.append(node.loop.create_task(self._serve(node)))
 
-    def kill(self) -> None:
-        """End the process at once."""
-        self.counts["kill"] += 1
-        self.trace(f"process {self.node.number} is killed")
-        self.node.kill()
-        self._ended[self.node.number] = self.time.now
-        self._sent.clear()
+    def _replace(self, node: JointNode) -> None:
+        """End a process at once, and start another a little later."""
+        self.trace(f"process {node.number} is killed")
+        node.kill()
+        self._lose(node)
+        self._live_on(self.random.choice(self.plan.downtimes))
+        self.start()
+
+    def _freeze(self, node: JointNode) -> None:
+        """Let a node stand still for a while. Others may take over what it had."""
+        self.trace(f"process {node.number} stands still")
+        node.is_frozen = True
+        self._lose(node)
+        self._live_on(self.random.choice((1.0, 7.0, 20.0)))
+        self.trace(f"process {node.number} goes on")
+        node.is_frozen = False
+
+    def _lose(self, node: JointNode) -> None:
+        """From now on nobody relies on what a process has under way, or records."""
+        self._ended.setdefault(node.number, self.time.now)
+
+    def _live_on(self, seconds: float) -> None:
+        """Let so much time pass for those processes that run."""
+        end = self.time.now + seconds
+        while self.next_event < end:
+            self._step()
+        self.time.now = max(self.time.now, end)
 
     async def _serve(self, node: JointNode) -> None:
         await node.start()
@@ -307,13 +346,13 @@ class JointWorld(World[JointNode]):
         await asyncio.gather(self.clients.live(node), self.clients.live(node))
 
     def _live(self, seconds: float | None) -> None:
-        """Let the clients do what they do, to the end or for about some seconds."""
-        task = self.node.clients[0]
-        end = float("inf") if seconds is None else self.time.now + self.random.random() * seconds
-        while not task.done() and self.next_event < end:
+        """Let the clients do what they do, to the end or for some seconds."""
+        end = inf if seconds is None else self.time.now + seconds
+        while self.next_event < end and not all(node.clients[0].done() for node in self.running):
             self._step()
-        if task.done():
-            task.result()
+        for node in self.running:
+            if node.clients[0].done():
+                node.clients[0].result()
 
     def _step(self) -> None:
         self.step()
@@ -327,15 +366,22 @@ class JointWorld(World[JointNode]):
 
     def _heal(self) -> None:
         self.trace("all is well from now on")
+        node = self.running[0]
         self.is_healing = True
         self.vendor_there.is_well = True
         for endpoint in self.endpoints.values():
             endpoint.is_well = True
-        self._finish(self.node.loop.create_task(self._settle(self.node)))
-        self._finish(self.node.loop.create_task(self._close(self.node)))
+        for each in self.running:
+            each.faults.until = 0.0
+        self._finish(node.loop.create_task(self._settle(node)))
+        for each in list(self.running):
+            self._finish(each.loop.create_task(self._close(each)))
+            each.kill()
 
     async def _settle(self, node: JointNode) -> None:
-        await self.clients.ask_again(node)
+        while self.clients.open:
+            await self.clients.ask_again(node)
+            await asyncio.sleep(0.1)
         await self.clients.owners.reconnect_all(node)
         await self.clients.owners.resume_all(node)
         end = self.time.now + SETTLES_WITHIN

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gateway.tests.joints.faults import JointFaults
 from gateway.tests.world.process import LINKS, Machine, Process
-from gateway.tests.world.store import StoreFaults
 from gateway.tests.world.virtual_time import VirtualExecutor
 
 from signalpost.api.app import Api
@@ -75,9 +75,11 @@ class JointNode(Process):
 
     world: "JointWorld"
 
-    def __init__(self, world: "JointWorld", faults: StoreFaults, settings: EngineSettings) -> None:
+    def __init__(self, world: "JointWorld", settings: EngineSettings) -> None:
+        self.faults = JointFaults(world)
         terms = SHARED if world.plan.nodes > 1 else ALONE
-        super().__init__(world, world.path, Machine(faults, world.work_seconds, terms=terms), settings)
+        super().__init__(world, world.path, Machine(self.faults, world.work_seconds, terms=terms), settings)
+        self.store.fleet.on_announced = lambda marks: world.announced(self, marks)
         self.clients: list[asyncio.Task[None]] = []
         self.has_started = False
         self.is_stopping = False

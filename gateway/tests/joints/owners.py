@@ -1,5 +1,6 @@
 """Owners of subscriptions, and customers in the portal: what they ask for, and what they know of it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,6 +53,7 @@ class Owners:
         self._world = clients.world
         self._random = clients.random
         self.wishes: dict[str, Wish] = {}
+        self._begins_at: JointNode | None = None
         self.key = ""
         """An API key of the role subscriber."""
         self.origins: dict[str, set[str]] = {}
@@ -62,8 +64,11 @@ class Owners:
     # --- New ones -----------------------------------------------------------------------------------------------------
 
     async def begin(self, node: JointNode) -> None:
-        """Make the first subscriptions, unless that was done."""
+        """Make the first subscriptions, unless that was done, through one node at a time."""
         plan = self._world.plan
+        while self._begins_at is not None and not self._begins_at.is_dead:
+            await asyncio.sleep(0.1)
+        self._begins_at = node
         if not self.key:
             await self._clients.ask(node, self._make_key())
         for kind in KINDS if plan.connectors else ():
@@ -71,6 +76,7 @@ class Owners:
                 await self._clients.ask(node, self._connect(kind))
         for number in range(len(self.wishes), plan.webhooks + plan.connectors):
             await self._subscribe(node, is_webhook=number < plan.webhooks)
+        self._begins_at = None
 
     def _make_key(self) -> Asked:
         def learn(asked: Asked) -> None:

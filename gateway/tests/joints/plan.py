@@ -19,6 +19,11 @@ class Plan(NamedTuple):
     waits: tuple[float, ...]
     """The delays that subscriptions may have, in seconds."""
     kills: int
+    """How many processes end at once, and how many start in their places."""
+    troubles: int
+    """How often the database does not answer a process for some seconds."""
+    freezes: int
+    """How often a node of a fleet stands still for a while."""
     downtimes: tuple[float, ...]
     failing: float
     """The share of requests that endpoints and the vendor do not take."""
@@ -44,6 +49,8 @@ def draw(random: Random) -> Plan:
         acts=random.choice((20, 60, 120)) if HOUR not in pauses else 20,
         pauses=pauses,
         waits=random.choice(((2.0, 20.0), (20.0, 600.0), (600.0, 3 * HOUR))),
+        troubles=random.choice((0, 0, 2)),
+        freezes=0,
         kills=random.choice((0, 0, 1, 3)),
         downtimes=random.choice(((0.0, 1.0), (1.0, MINUTE), (MINUTE, 2 * HOUR))),
         failing=random.choice((0.0, 0.0, 0.2, 0.6)),
@@ -53,4 +60,17 @@ def draw(random: Random) -> Plan:
         delays=random.choice((0.0, 0.3, 0.7)),
         owning=random.choice((0.2, 0.5)),
         erasing=random.choice((0.0, 0.05, 0.2)),
+    )
+
+
+def draw_fleet(random: Random) -> Plan:
+    """The plan of a world with several nodes on one database. Their beats make long worlds slow, so it is short."""
+    return draw(random)._replace(
+        nodes=random.choice((2, 2, 3)),
+        acts=random.choice((20, 60)),
+        pauses=random.choice(((0.01, 0.5), (0.5, 5.0))),
+        waits=random.choice(((2.0, 20.0), (20.0, 120.0))),
+        kills=random.choice((0, 1, 2)),
+        freezes=random.choice((0, 0, 1)),
+        downtimes=(0.0, 1.0, 15.0),
     )

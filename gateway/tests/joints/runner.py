@@ -7,10 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 from gateway.tests.captured_log import logged_to
 from gateway.tests.joints.joint_world import TRACED, JointWorld
-from gateway.tests.joints.plan import Plan
+from gateway.tests.joints.plan import Plan, draw_fleet
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import Folder
 
@@ -49,7 +50,8 @@ def simulate(
             world.run()
     except BaseException as error:
         steps = "\n".join(world.last_steps())
-        error.add_note(f"{steps}\nTo run it again: make joints SEED={seed} COUNT=1")
+        kind = "joints" if given is None else "joints-of-fleets"
+        error.add_note(f"{steps}\nTo run it again: make {kind} SEED={seed} COUNT=1")
         raise
     finally:
         world.close()
@@ -60,13 +62,18 @@ def _rules(names: str) -> tuple[str, ...]:
     return tuple(names.split(","))
 
 
+def _plan(seed: int, options: argparse.Namespace) -> Plan | None:
+    """The plan of a world, if it is not the one that the world draws itself."""
+    return draw_fleet(Random(seed)) if options.fleets else None
+
+
 def survey(seeds: range, folder: Path, options: argparse.Namespace) -> None:
     """Tell of each rule that is broken, after how many worlds it was found, and in how many of all."""
     first: dict[str, tuple[int, str]] = {}
     times: Counter[str] = Counter()
     for number, seed in enumerate(seeds, 1):
         traced = ALL_STEPS if options.trace else 1
-        world = simulate(seed, folder, None, traced, options.only, options.but, goes_on=True)
+        world = simulate(seed, folder, _plan(seed, options), traced, options.only, options.but, goes_on=True)
         if options.trace:
             print("\n".join(world.last_steps()))
         for rule, message in world.complaints.items():
@@ -82,6 +89,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--count", type=int, default=200, help="how many seeds, one after the other")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
+    parser.add_argument("--fleets", action="store_true", help="worlds with several nodes on one database")
     parser.add_argument("--only", type=_rules, default=(), help="only these rules count, with commas")
     parser.add_argument("--but", type=_rules, default=(), help="all rules but these count, with commas")
     parser.add_argument("--survey", action="store_true", help="tell after how many worlds each broken rule is found")
@@ -107,7 +115,7 @@ def _run(seeds: range, folder: Path, options: argparse.Namespace) -> None:
     attempts = 0
     for number, seed in enumerate(seeds, 1):
         traced = ALL_STEPS if options.trace else TRACED
-        world = simulate(seed, folder, None, traced, options.only, options.but)
+        world = simulate(seed, folder, _plan(seed, options), traced, options.only, options.but)
         if options.trace:
             print("\n".join(world.last_steps()))
         attempts += world.attempts

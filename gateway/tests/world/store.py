@@ -109,6 +109,10 @@ class FaultyLog(SqliteLog):
         async with self._faults.around(Operation.PAGE):
             return await super().latest(tenant_id, after)
 
+    async def newest(self, tenant_id: int, document_id: str) -> Event | None:
+        async with self._faults.around(Operation.PAGE):
+            return await super().newest(tenant_id, document_id)
+
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         self.bodies_read += len(sequences)
         async with self._faults.around(Operation.BODIES):

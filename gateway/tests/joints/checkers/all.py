@@ -4,6 +4,7 @@ from gateway.tests.joints.checkers.answers import Answers
 from gateway.tests.joints.checkers.carried import Carried
 from gateway.tests.joints.checkers.changes import Changes
 from gateway.tests.joints.checkers.content import Content
+from gateway.tests.joints.checkers.everywhere import Everywhere
 from gateway.tests.joints.checkers.once import Once
 from gateway.tests.joints.checkers.ordering import Ordering
 from gateway.tests.joints.checkers.reading import Reading
@@ -14,5 +15,5 @@ from gateway.tests.joints.checkers.tokens import Tokens
 from gateway.tests.joints.checkers.traces import Traces
 
 CHECKERS = (
-    Sending, Content, Ordering, Once, Changes, Answers, Tokens, Settling, Carried, Reading, Rows, Traces,
+    Sending, Content, Ordering, Once, Changes, Answers, Tokens, Settling, Carried, Reading, Rows, Traces, Everywhere,
 )  # fmt: skip

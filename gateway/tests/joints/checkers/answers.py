@@ -10,6 +10,9 @@ from gateway.tests.world.model.wishes import Again, Wish
 
 class Answers(Checker):
     def resent(self, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None) -> None:
+        if asked.answer is not None and asked.answer.status == 401:
+            self.world.fail("everywhere", f"{asked}: the key is not known at that node")
+            return
         if True in wish.deleted.between(again.begun, asked.done_at):
             return
         if event is not None:
@@ -50,7 +53,8 @@ class Answers(Checker):
         is_done = event.document_id in self.world.model.erased
         attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
         if again.what == "waiting":
-            return not any(each.ok and self.world.is_recorded(each) for each in attempts)
+            known = again.begun - self.world.model.slack.told
+            return not any(each.ok and self.world.is_recorded(each) and each.ended_at < known for each in attempts)
         return again.what == "all" or is_done or any(each.ok is not True for each in attempts)
 
     def _surely_is_resent(self, wish: Wish, again: Again, event: LoggedEvent, at: float) -> bool:

@@ -11,6 +11,6 @@ class Sending(Checker):
         made = world.attempts_of.get((attempt.wish.name, attempt.event.sequence), [])
         is_retry = any(world.is_recorded(each) for each in made)
         over_since = made[-1].at if made and world.may_be_over(attempt.wish, made) else None
-        why = world.model.why_not(attempt.wish, attempt.event, attempt.at, Earlier(is_retry, over_since))
+        why = world.model.why_not(attempt.wish, attempt.event, attempt.at, Earlier(bool(made), is_retry, over_since))
         if why is not None:
             world.fail(why.rule, f"{attempt} must not be sent: {why}")

@@ -34,6 +34,8 @@ class Slack(NamedTuple):
 
     webhook: float = 0.0
     vendor: float = 0.0
+    told: float = 0.0
+    """For how many seconds the node that sends may not know yet what another one was asked for."""
 
     def of(self, wish: Wish) -> float:
         return self.webhook if wish.is_webhook else self.vendor
@@ -42,8 +44,10 @@ class Slack(NamedTuple):
 class Earlier(NamedTuple):
     """What was made of a delivery before."""
 
-    is_retry: bool = False
+    was_tried: bool = False
     """Whether an attempt was made."""
+    is_retry: bool = False
+    """Whether one was made and recorded."""
     over_since: float | None = None
     """When the last attempt began that may have ended its run; None if there is none."""
 
@@ -83,7 +87,7 @@ class Model:
             yield sayings.SKIPPED
         if not self._may_want(wish, event, self._run_began(wish, event, made, earlier), at):
             yield sayings.WHEN if wish.when.changes[0] is wish.when.changes[-1] else sayings.CHANGE_WHEN
-        if not self._may_wait_no_more(wish, event, earlier, at):
+        if not made.was_tried and not self._may_wait_no_more(wish, event, earlier, at):
             yield sayings.WAIT
         if not self._may_be_still_so(wish, event, earlier, at):
             yield sayings.STILL
