@@ -98,6 +98,8 @@ class OrderedFaults(StoreFaults):
         self.record: Exception | None = None
         self.read: Exception | None = None
         self.prune: Exception | None = None
+        self.slow_record = 0.0
+        """How long a record takes."""
         self.slow_word = 0.0
         """How long the engine learns nothing of a commit of commands."""
         self.late_publish = 0.0
@@ -117,6 +119,7 @@ class OrderedFaults(StoreFaults):
                 error = self.publish
             case Operation.RECORD:
                 error = self.record
+                await asyncio.sleep(self.slow_record)
             case Operation.PRUNE:
                 error = self.prune
             case _:

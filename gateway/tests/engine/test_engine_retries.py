@@ -371,6 +371,29 @@ def test_a_retry_by_hand_during_the_last_attempt_survives_a_crash_c16(world: Scr
     assert world.query("SELECT * FROM retry") == []
 
 
+@pytest.mark.parametrize("answered_after", [0.0005, 0.01, 0.1])
+def test_a_retry_by_hand_during_an_attempt_that_a_crash_ends_is_done_once_that_is_repeated_and_delivered_c16(
+    world: ScriptedWorld, answered_after: float
+) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        world.endpoint("a").answers(Reply(after=4.9))
+        await gateway.create("x")
+        await asyncio.sleep(1)
+        await gateway.retry("a", 1)
+
+    async def second(_gateway: RunningGateway) -> None:
+        await asyncio.sleep(100)
+
+    world.crash(first)
+    world.endpoint("a").answers(Reply(after=answered_after))
+    world.faults.slow_record = 0.02
+    world.run(second)
+    _, repeated = world.endpoint("a").calls
+    assert repeated.is_delivered
+    assert world.query("SELECT * FROM retry") == []
+
+
 def test_a_retry_by_hand_during_an_attempt_that_a_stop_cuts_short_comes_after_the_restart_c16(
     world: ScriptedWorld,
 ) -> None:

@@ -89,6 +89,9 @@ class LaneWorker(LaneStates):
         self._retries_held: dict[int, list[RequestedRetry]] = {}
         """Retries by hand, by sequence, that were requested while an attempt was in flight. The lane acts on them once
         it has ended. The store keeps their rows until then, so a restart finds them."""
+        self._retries_met: set[int]
+        """Retries by hand that the lane has yet to act on, by number, whose delivery was settled since by an attempt
+        that began after they were asked for: a restart sends what is open before it acts on what was asked."""
         self.retries_done: list[int]
         self.attempts: list[AttemptRow]
         self.unrecorded = 0
@@ -173,6 +176,7 @@ class LaneWorker(LaneStates):
         self.attempts = []
         self.retries_done = []
         self._retries_held = {}
+        self._retries_met = set()
         self._probe = None
         self.unrecorded = 0
         self.wake()
@@ -350,6 +354,10 @@ class LaneWorker(LaneStates):
         """Apply what happened to a delivery, and take up the retries that were requested meanwhile. A settled delivery
         needs none."""
         self.lane.settle(delivery, verdict, self.subscription.attempts)
+        if self.retries and delivery.state is State.SETTLED:
+            self._retries_met |= {
+                retry.number for retry in self.retries.values() if retry.sequence == delivery.sequence
+            }
         if self._retries_held:
             held = self._retries_held.pop(delivery.sequence, [])
             if delivery.state is State.SETTLED:
@@ -369,7 +377,10 @@ class LaneWorker(LaneStates):
         """Act on a retry by hand, now or once the attempt in flight has ended. `row` as for `Lane.retry_by_hand`."""
         del self.retries[retry.number]
         attempts = self.subscription.attempts
-        if self.lane.retry_by_hand(retry.sequence, retry.document_id, row, attempts, now):
+        if retry.number in self._retries_met:
+            self._retries_met.discard(retry.number)
+            self.retries_done.append(retry.number)
+        elif self.lane.retry_by_hand(retry.sequence, retry.document_id, row, attempts, now):
             self.retries_done.append(retry.number)
         else:
             self._retries_held.setdefault(retry.sequence, []).append(retry)
