@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from gateway.tests.joints.known import NOT_KEPT_YET
 from gateway.tests.joints.runner import simulate
 
 pytestmark = pytest.mark.slow
@@ -18,7 +17,7 @@ SAMPLE = 12
 @pytest.mark.parametrize("part", range(PARTS))
 def test_what_is_delivered_is_what_the_model_says(part: int, tmp_path: Path) -> None:
     for seed in range(part, SAMPLE, PARTS):
-        simulate(seed, tmp_path, but=NOT_KEPT_YET)
+        simulate(seed, tmp_path)
 
 
 def ran(hash_seed: int) -> str:
