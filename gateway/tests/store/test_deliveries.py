@@ -352,6 +352,23 @@ def test_a_delivery_that_a_person_asked_for_has_no_time_to_wait_for(play: "Play"
     play(scenario)
 
 
+def test_what_waits_for_a_delay_that_became_longer_shows_when_that_ends(play: "Play", make: "type[Tools]") -> None:
+    """Its row has the time of the shorter one, at which it is put off again; a retry keeps its time."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe(after={"seconds": 7_200})
+        await shop.fill(2)
+        first = (await shop.store.log.after(1, 0, 10)).events[0]
+        due = first.at + 3_600 * SECOND
+        waits = Row(1, make.document_id(0), State.AWAITING_RETRY, due, 0, 4, 0, None)
+        failed = Row(2, make.document_id(1), State.AWAITING_RETRY, due, 1, 4, 0, None)
+        await shop.record(make.flush(subscription, 0, 2, rows=[waits, failed]))
+        shown = {view.entry.sequence: view.due for view in await shop.listed(subscription)}
+        assert shown == {1: first.at + 7_200 * SECOND, 2: due}
+
+    play(scenario)
+
+
 # --- Where nothing was sent -------------------------------------------------------------------------------------------
 
 
