@@ -176,7 +176,8 @@ class Connectors:
         """See `Carriers`."""
         if isinstance(gate, Passage) and made is not None:
             return Courier(subscription, gate, made, self._parts)
-        return WebhookCarrier(subscription, self._transport, self._clock, self._turns, self._attempts)
+        may_start = self._parts.may_start
+        return WebhookCarrier(subscription, self._transport, self._clock, self._turns, self._attempts, may_start)
 
     def made(self, subscription: Subscription) -> Made:
         """See `Carriers`."""

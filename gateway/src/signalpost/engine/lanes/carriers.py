@@ -147,15 +147,22 @@ class WebhookCarrier:
     is done in slices, in turns with other long work."""
 
     def __init__(
-        self, subscription: Subscription, transport: Transport, clock: Clock, turns: LoopTurns, attempts: Tasks
+        self,
+        subscription: Subscription,
+        transport: Transport,
+        clock: Clock,
+        turns: LoopTurns,
+        attempts: Tasks,
+        may_start: Callable[[], bool],
     ) -> None:
-        """`attempts` runs the tasks that sign large events."""
+        """`attempts` runs the tasks that sign large events; `may_start` says whether this node may start attempts."""
         self._webhook = Webhook(subscription)
         self._tenant_id = subscription.tenant_id
         self._transport = transport
         self._clock = clock
         self._turns = turns
         self._attempts = attempts
+        self._may_start = may_start
 
     def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
         """See `Carrier`."""
@@ -172,4 +179,7 @@ class WebhookCarrier:
         for begin in range(0, len(event.body), SLICE_BYTES):
             await self._turns.turn(self._tenant_id)
             signing.update(event.body[begin : begin + SLICE_BYTES])
+        if not self._may_start():  # the lease may have ended meanwhile, and the lane be another node's
+            done(None)
+            return
         self._transport.send(self._webhook.signed(event, delivery.failed_attempts + 1, kind, signing), done)
