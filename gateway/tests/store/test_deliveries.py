@@ -353,7 +353,7 @@ def test_a_delivery_that_a_person_asked_for_has_no_time_to_wait_for(play: "Play"
 
 
 def test_what_waits_for_a_delay_that_became_longer_shows_when_that_ends(play: "Play", make: "type[Tools]") -> None:
-    """Its row has the time of the shorter one, at which it is put off again; a retry keeps its time."""
+    """The row has the time of the shorter one, at which the delivery is put off again; a retry keeps its time."""
 
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe(after={"seconds": 7_200})
