@@ -225,6 +225,11 @@ async def _subscribe_with_conditions(caller: BadCaller) -> None:
     await caller.make("/v1/subscriptions", [_subscription(url, "documentCreated", when=unmet) for url in urls])
 
 
+async def _load_pages(caller: BadCaller) -> None:
+    """The first page of all is waited for by few."""
+    await caller.sign_in()
+
+
 async def _hold_forms(caller: BadCaller, until: float) -> None:
     request = caller.streamed("/console/sign-in", b"k", "application/x-www-form-urlencoded")
     await asyncio.gather(*(caller.repeat(request, until, pause=1 + number / FORMS) for number in range(FORMS)))
@@ -295,7 +300,7 @@ PROBES: Mapping[str, Probe] = {
         f"{SLOW_SUBSCRIPTIONS} subscriptions whose names take 10 s", _publish_to_slow_names, _subscribe_slow_names
     ),
     "held imports": Probe(f"{IMPORTS:,} imports of one byte", _hold_imports),
-    "held forms": Probe(f"{FORMS:,} forms of one byte", _hold_forms),
+    "held forms": Probe(f"{FORMS:,} forms of one byte", _hold_forms, _load_pages),
     "streams": Probe(f"{VIEWERS} who watch what changes", _watch),
     "metrics": Probe(
         "the metrics without a key", _repeated(8, lambda c: c.request("GET", "/metrics", key="")), _subscribe_many

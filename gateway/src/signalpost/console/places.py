@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response
 from signalpost.api.http.shares import NOBODY, Caller, caller_of, stranger
 from signalpost.api.routing.services import Services
-from signalpost.console.replies import EarlyReply, Replies
+from signalpost.console.replies import MOUNT, EarlyReply, Replies
 
 _RETRY_AFTER: Final = ("retry-after", "1")
 
@@ -25,6 +26,9 @@ class Places:
         self._limits = services.limits
         self._proxies = services.trusted_proxies
         self._replies = replies
+        self._refusals: dict[str, Response] = {}
+        """The page for those who have too many places, by where the gateway is mounted. Hundreds may get it at once, so
+        it is drawn only once."""
 
     async def take(self, request: Request) -> None:
         """Take a place for a request of which only the address is known. Raises EarlyReply if there is none."""
@@ -50,8 +54,13 @@ class Places:
     async def _take(self, request: Request, caller: Caller) -> None:
         if not self._limits.at_work.take(caller):
             await self._limits.over_share.turn()
-            page = self._replies.error(
-                429, "Too much at once", "Too many pages and forms of yours are under way. Try again in a moment."
-            )
-            raise EarlyReply(replace(page, headers=(*page.headers, _RETRY_AFTER)))
+            raise EarlyReply(self._refusal())
         request.caller = caller
+
+    def _refusal(self) -> Response:
+        mount = MOUNT.get()
+        if mount not in self._refusals:
+            detail = "Too many pages and forms of yours are under way. Try again in a moment."
+            page = self._replies.error(429, "Too much at once", detail)
+            self._refusals[mount] = replace(page, headers=(*page.headers, _RETRY_AFTER))
+        return self._refusals[mount]
