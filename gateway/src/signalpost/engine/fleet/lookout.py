@@ -24,6 +24,8 @@ TRUSTED_FOR: Final = SECOND // 10
 """How long what a look has shown counts, from when the look was sent, µs."""
 SAID_AFTER: Final = 1 * SECOND
 """After how long without a look that succeeded this node says that it is not ready, µs."""
+WAITED_FOR: Final = 4.0
+"""For how many seconds somebody waits for a look at most, as while this node loads everything again."""
 AGAIN_AFTER: Final = 0.25
 """Seconds to wait after a look that failed."""
 
@@ -37,8 +39,10 @@ class Lookout:
         self._is_alone = fleet.terms.look_every == inf
         self._begun = 0
         """Rises with every `begin` and `forget`: a look that was under way then shows nothing that counts."""
-        self._since: str | None = None
-        """Up to where all changes are known; None while this node does not know what is true."""
+        self._since = ""
+        """Up to where all changes are known."""
+        self._knows = asyncio.Event()
+        """Set while this node knows where to go on."""
         self._confirmed_at: int | None = None
         """When the last look that succeeded was sent."""
         self._asked = asyncio.Event()
@@ -65,12 +69,14 @@ class Lookout:
     def forget(self) -> None:
         """Know nothing until `begin`: the database is not what it was."""
         self._begun += 1
-        self._since = self._confirmed_at = None
+        self._confirmed_at = None
+        self._knows.clear()
 
     def begin(self, since: str) -> None:
         """Go on from this position, up to which everything is known."""
         self.forget()
         self._since = since
+        self._knows.set()
         self._asked.set()
 
     async def look(self) -> None:
@@ -86,7 +92,11 @@ class Lookout:
             raise Stopping
         if self._following is None:
             self._following = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self._following)
+        try:
+            async with asyncio.timeout(WAITED_FOR):
+                await asyncio.shield(self._following)
+        except TimeoutError:
+            raise _unknown() from None
 
     async def be_recent(self) -> None:
         """Wait until what this node remembers of tenants and API keys counts. Raises Unavailable."""
@@ -111,20 +121,27 @@ class Lookout:
             _tell(self._following, Stopping())
 
     async def _look(self) -> SignalpostError | None:
-        """Returns what was in the way."""
-        begun, since, began_at = self._begun, self._since, self._now()
-        try:
-            if since is not None:
-                changes = await self._fleet.changes(since)
+        """Look until it shows what counts. Returns what was in the way."""
+        while True:
+            await self._knows.wait()
+            begun, began_at = self._begun, self._now()
+            try:
+                changes = await self._fleet.changes(self._since)
                 if begun == self._begun:
                     self._take_up(changes)
                     self._since, self._confirmed_at = changes.position, began_at
                     return None
-        except SignalpostError as error:
-            return error  # the beats say it
-        except Exception:
-            log.exception("what other nodes changed could not be read; trying again")
-        return Unavailable("This node does not know what other nodes changed. Repeat the request in a moment.")
+            except Exception as error:
+                if begun != self._begun:
+                    continue
+                if isinstance(error, SignalpostError):
+                    return error  # the beats say it
+                log.exception("what other nodes changed could not be read; trying again")
+                return _unknown()
+
+
+def _unknown() -> Unavailable:
+    return Unavailable("This node does not know what other nodes changed. Repeat the request in a moment.")
 
 
 def _tell(waiting: asyncio.Future[None] | None, error: SignalpostError | None) -> None:
