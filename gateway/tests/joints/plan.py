@@ -27,6 +27,8 @@ class Plan(NamedTuple):
     downtimes: tuple[float, ...]
     failing: float
     """The share of requests that endpoints and the vendor do not take."""
+    barring: float
+    """How likely the vendor lets one subscription send nothing, whatever the token."""
     reply_after: tuple[float, ...]
     commit_seconds: float
     conditions: float
@@ -54,6 +56,7 @@ def draw(random: Random) -> Plan:
         kills=random.choice((0, 0, 1, 3)),
         downtimes=random.choice(((0.0, 1.0), (1.0, MINUTE), (MINUTE, 2 * HOUR))),
         failing=random.choice((0.0, 0.0, 0.2, 0.6)),
+        barring=random.choice((0.0, 0.0, 0.5)),
         reply_after=random.choice(((0.005, 0.03), (0.02, 0.4), (0.3, 3.0))),
         commit_seconds=random.choice((0.0002, 0.002, 0.02)),
         conditions=random.choice((0.3, 0.8)),

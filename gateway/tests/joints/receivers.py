@@ -35,6 +35,9 @@ class JointVendor(FakeVendor):
         self._plan = plan
         self._random = random
         self.is_well = False
+        last = plan.webhooks + plan.connectors - 1
+        self._barred = f"s{last}|" if random.random() < plan.barring else None
+        """What texts begin with that it lets nobody send, whatever the token."""
         self.take = self._taking
 
     def answer(self, call: VendorCall) -> VendorReply:
@@ -43,7 +46,11 @@ class JointVendor(FakeVendor):
         return super().answer(call)._replace(after=after)
 
     def _taking(self, call: VendorCall) -> VendorReply | None:
-        if self.is_well or self._random.random() >= self._plan.failing:
+        if self.is_well:
+            return None
+        if self._barred is not None and json.loads(call.body)["text"].startswith(self._barred):
+            return VendorReply(401, b"{}")
+        if self._random.random() >= self._plan.failing:
             return None
         refused = VendorReply(422, json.dumps({"error": json.loads(call.body).get("text")}).encode())
         limited = VendorReply(429, headers={"retry-after": "7"})

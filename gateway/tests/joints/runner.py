@@ -17,7 +17,7 @@ from gateway.tests.world.folder import Folder
 
 from signalpost.cli.logs import read_record
 
-SHOWN_EVERY = 5.0
+SHOWN_EVERY = 10.0
 ALL_STEPS = 10_000_000
 
 
@@ -69,19 +69,26 @@ def _plan(seed: int, options: argparse.Namespace) -> Plan | None:
 
 def survey(seeds: range, folder: Path, options: argparse.Namespace) -> None:
     """Tell of each rule that is broken, after how many worlds it was found, and in how many of all."""
-    first: dict[str, tuple[int, str]] = {}
     times: Counter[str] = Counter()
+    began = told = time.monotonic()
+    attempts = 0
     for number, seed in enumerate(seeds, 1):
         traced = ALL_STEPS if options.trace else 1
         world = simulate(seed, folder, _plan(seed, options), traced, options.only, options.but, goes_on=True)
+        attempts += world.attempts
         if options.trace:
             print("\n".join(world.last_steps()))
         for rule, message in world.complaints.items():
+            if rule not in times:
+                print(f"{number:>6}  {rule:<20} seed {seed}: {message[:300]}", flush=True)
             times[rule] += 1
-            if rule not in first:
-                first[rule] = number, f"seed {seed}: {message}"
-                print(f"{number:>6}  {rule:<20} {first[rule][1][:300]}", flush=True)
-    print(f"of {len(seeds)} worlds: {dict(times.most_common())}")
+        now = time.monotonic()
+        is_over = number == len(seeds) or now - began > options.minutes * 60
+        if is_over or (now - told > SHOWN_EVERY and not options.trace):
+            told = now
+            print(f"{number} worlds, {attempts} attempts: {dict(times.most_common())}", flush=True)
+        if is_over:
+            return
 
 
 def main() -> int:

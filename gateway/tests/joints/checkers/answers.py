@@ -64,6 +64,6 @@ class Answers(Checker):
         if not all(is_met(when, event.document, event.before) for when in wish.when.between(again.begun, at)):
             return False
         attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
-        others = [each for each in wish.again if each.covers(event) and each.what != again.what]
+        others = [each for each in wish.again if each.covers(event) and each.begun < again.begun]
         recorded = [each for each in attempts if each.ok and each.ended_at < again.begun - 3.0]
         return bool(recorded) and recorded[-1] is attempts[-1] and not others
