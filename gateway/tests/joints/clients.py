@@ -2,6 +2,7 @@
 there is an answer, by this process or the next."""
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 from gateway.tests.joints.documents import Documents
@@ -67,7 +68,7 @@ class Clients:
             answer = await self._call(node, asked)
             if node.is_dead:
                 raise asyncio.CancelledError  # nobody hears what it would say
-            if answer.status not in COMES_AGAIN:
+            if _status(asked, answer) not in COMES_AGAIN:
                 break
             await asyncio.sleep(AGAIN_AFTER)
         asked.answer, asked.done_at = answer, self.world.time.now
@@ -99,3 +100,9 @@ class Clients:
         """A new id."""
         digits = f"{self.random.getrandbits(128):032x}"
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
+
+
+def _status(asked: Asked, answer: Answer) -> int:
+    """The status of a call, or of the line that it imports."""
+    problem = json.loads(answer.body).get("problem") if asked.as_it_is is not None and answer.status == 200 else None
+    return answer.status if problem is None else int(problem["status"])

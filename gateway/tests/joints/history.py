@@ -82,6 +82,7 @@ class Attempt:
         "headers",
         "is_rejected",
         "is_replay",
+        "is_uncounted",
         "number",
         "ok",
         "process",
@@ -102,6 +103,8 @@ class Attempt:
         self.ended_at = float("inf")
         self.ok: bool | None = None
         """Whether the process learned that it was taken; None while it is under way, or if the process ended before."""
+        self.is_uncounted = False
+        """Whether a vendor let nobody in, or wanted fewer calls: then the attempt does not count."""
         self.is_rejected = False
         """Whether a vendor said that it will never take it."""
         self.is_replay = "signalpost-replay" in headers

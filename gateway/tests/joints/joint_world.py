@@ -41,6 +41,7 @@ SLACK = Slack(webhook=0.05, vendor=5.0)
 SLACK_OF_FLEETS = Slack(webhook=3.0, vendor=8.0, told=3.0)
 """A node hears a moment later what was changed at another, and how it was recorded."""
 REJECTED = 422
+UNCOUNTED = (401, 429)
 HEARD = 0.9
 MESSAGES_PATH = "/messages"
 SAMPLE = LoggedEvent(0, "", "documentCreated", "", 0.0, 0.0, b"", {}, None)
@@ -229,6 +230,7 @@ class JointWorld(World[JointNode]):
             wish, message["event"], call.process, f"https://{call.host}{call.path}", call.headers, call.body
         )
         is_taken = reply.failure is None and 200 <= reply.status < 300
+        attempt.is_uncounted = reply.failure is None and reply.status in UNCOUNTED
         attempt.is_rejected = reply.failure is None and reply.status == REJECTED
         node = next(each for each in self.running if each.number == call.process)
         node.loop.call_later(reply.after, self._end, attempt, is_taken, reply.status)

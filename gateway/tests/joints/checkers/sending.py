@@ -9,7 +9,7 @@ class Sending(Checker):
     def sent(self, attempt: Attempt) -> None:
         world = self.world
         made = world.attempts_of.get((attempt.wish.name, attempt.event.sequence), [])
-        is_retry = any(world.is_recorded(each) for each in made)
+        is_retry = any(world.is_recorded(each) and not each.is_uncounted for each in made)
         over_since = made[-1].at if made and world.may_be_over(attempt.wish, made) else None
         why = world.model.why_not(attempt.wish, attempt.event, attempt.at, Earlier(bool(made), is_retry, over_since))
         if why is not None:
