@@ -85,7 +85,9 @@ class Subjects:
 
     def _known(self, event: Event) -> Subject | None:
         kept = self._kept.get((event.tenant_id, event.sequence))
-        return None if kept is None or kept.event.id != event.id else kept.subject
+        # Another node may have erased the event since: then it has the same id and another body.
+        is_same = kept is not None and kept.event.id == event.id and kept.event.body == event.body
+        return kept.subject if kept is not None and is_same else None
 
     def _keep(self, event: Event, subject: Subject) -> Subject:
         key = (event.tenant_id, event.sequence)
