@@ -84,6 +84,8 @@ class JointWorld(World[JointNode]):
         self.is_healing = False
         self.erasing: dict[str, Subject] = {}
         """Documents whose erasure was asked for, by the erasure's id."""
+        self._unread_until: dict[int, float] = {}
+        """Until when the database did not answer each process."""
         self._ended: dict[int, float] = {}
         """When each process ended."""
         self._counting = counting
@@ -172,7 +174,8 @@ class JointWorld(World[JointNode]):
 
     def is_recorded(self, attempt: Attempt) -> bool:
         """Whether its process surely had the time to record the outcome."""
-        return attempt.ok is not None and attempt.ended_at + RECORDED_WITHIN < self._ended.get(attempt.process, inf)
+        could_since = max(attempt.ended_at, self._unread_until.get(attempt.process, 0.0))
+        return attempt.ok is not None and could_since + RECORDED_WITHIN < self._ended.get(attempt.process, inf)
 
     def may_be_over(self, wish: Wish, attempts: Sequence[Attempt]) -> bool:
         """Whether what these attempts were for may have been delivered or given up."""
@@ -304,6 +307,7 @@ class JointWorld(World[JointNode]):
                     self._freeze(node)
                 case _:
                     node.faults.until = self.time.now + self.random.choice((0.5, 5.0))
+                    self._unread_until[node.number] = node.faults.until
         self._live(None)
         self._heal()
 
