@@ -305,7 +305,7 @@ class JointWorld(World[JointNode]):
                     self._replace(node)
                 case "freeze":
                     self._freeze(node)
-                case _:
+                case _ if node.has_started:  # one that cannot read its store does not start
                     node.faults.until = self.time.now + self.random.choice((0.5, 5.0))
                     self._unread_until[node.number] = node.faults.until
         self._live(None)
