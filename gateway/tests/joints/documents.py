@@ -26,6 +26,8 @@ class Subject:
         self.word = f"{MARK}{number}q"
         """Is in every text of it."""
         self.is_there = False
+        self.may_be_there = True
+        """Whether nobody has asked yet for its deletion."""
         self.is_erased = False
         self.is_imported = False
         self.versioned = Versioned()
@@ -98,6 +100,8 @@ class Documents:
         return Asked(what, "PATCH", f"/v1/documents/{subject.id}", patch, about=subject)
 
     def _delete(self, subject: Subject) -> Asked:
+        subject.may_be_there = False
+
         def learn(_asked: Asked) -> None:
             subject.is_there = False
 
