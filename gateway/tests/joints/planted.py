@@ -1,0 +1,274 @@
+"""Does it bite? Faults planted where two parts of the gateway meet, one at a time; the worlds of joints must find each,
+by what clients and receivers see: a traceback does not count. `make planted-joints` tells after how many seeds each was
+found, and by which rule."""
+
+import sys
+from typing import Any
+
+from gateway.tests.joints.runner import simulate
+from gateway.tests.simulation.planting import Faults
+from msgspec.structs import replace
+
+from signalpost.commands import audit, documents, subscriptions
+from signalpost.commands.command import Decision
+from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effect, ImportDocument
+from signalpost.destinations.webhook import RequestKind, Webhook
+from signalpost.domain import conditions
+from signalpost.domain.conditions import Change, Comparison
+from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.documents import document as document_rules
+from signalpost.domain.event import EVERY_TYPE
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.wishes import Wishes
+from signalpost.engine.connectors.courier import Courier
+from signalpost.engine.lanes import still_wanted
+from signalpost.engine.lanes.dispatcher import Dispatcher
+from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.replay_feeder import ReplayFeeder
+from signalpost.engine.lanes.still_wanted import StillWanted
+from signalpost.runtime.logger import log
+from signalpost.store.sqlite import erasures
+
+FAULTS = Faults(simulate, most=200)
+fault = FAULTS.fault
+
+
+# --- Conditions beside replays and retries ----------------------------------------------------------------------------
+
+
+@fault("takes every retry by hand", subscriptions, "why_not_again")
+def _(_right: Any) -> Any:
+    return lambda *_: None
+
+
+@fault("goes by the condition that a subscription began with", LaneWorker, "_read_wishes")
+def _(right: Any) -> Any:
+    def read_wishes(self: LaneWorker) -> Any:
+        known = getattr(self, "wishes", None)
+        return right(self) if known is None else known
+
+    return read_wishes
+
+
+@fault("takes true for 1 where it looks what changed", document_rules, "is_same")
+def _(_right: Any) -> Any:
+    return lambda one, other: bool(one == other)
+
+
+@fault("forgets what was before in conditions about changes", Change, "_why_unmet")
+def _(right: Any) -> Any:
+    return lambda self, subject: right(replace(self, was=lambda _subject: None), subject)
+
+
+@fault("never excludes", Comparison, "negated")
+def _(_right: Any) -> Any:
+    return lambda self: self
+
+
+@fault("lets the last condition of several decide", conditions.AllOf, "why_not")
+def _(_right: Any) -> Any:
+    return lambda self, subject: self.parts[-1].why_not(subject)
+
+
+# --- Delays -----------------------------------------------------------------------------------------------------------
+
+
+@fault("waits for no delay", Wishes, "delayed_until")
+def _(_right: Any) -> Any:
+    return lambda *_: 0
+
+
+@fault("begins a delay anew where it comes to the event", Dispatcher, "_post")
+def _(right: Any) -> Any:
+    def post(self: Dispatcher, worker: LaneWorker, delivery: Any, event: Any) -> None:
+        delay = worker.subscription.delay
+        if delay and delivery.is_delayed and not delivery.due:
+            self._put_off(worker, delivery, self._clock.steady() + delay * 1_000_000)
+        else:
+            right(self, worker, delivery, event)
+
+    return post
+
+
+@fault("keeps the delay that a waiting delivery began with", LaneWorker, "_follow_delay")
+def _(_right: Any) -> Any:
+    def follow_delay(self: LaneWorker) -> None:
+        self._delay = self.subscription.delay
+
+    return follow_delay
+
+
+@fault("does not ask after a delay what must still be so", Wishes, "asks_newest")
+def _(_right: Any) -> Any:
+    return property(lambda _: False)
+
+
+@fault("asks of the event itself what must still be so", still_wanted, "newest_kept")
+def _(_right: Any) -> Any:
+    return lambda event, _newest: event
+
+
+@fault("skips nothing of a backlog that awaits its time", Lane, "_abandon_retries")
+def _(_right: Any) -> Any:
+    return lambda *_: 0
+
+
+# --- The latest wins --------------------------------------------------------------------------------------------------
+
+
+@fault("puts what is older over what is newer", Wishes, "asks_later")
+def _(_right: Any) -> Any:
+    return lambda *_: False
+
+
+@fault("gives way to a later event that nobody wants", StillWanted, "_later_wanted")
+def _(_right: Any) -> Any:
+    async def later_wanted(self: StillWanted, _wishes: Wishes, event: Any) -> Any:
+        later, _ = await self._log.feed(event.tenant_id, event.sequence, EVERY_TYPE, event.document_id, 1)
+        return next(iter(later), None)
+
+    return later_wanted
+
+
+@fault("gives way to a later event of another document", StillWanted, "_later_wanted")
+def _(_right: Any) -> Any:
+    async def later_wanted(self: StillWanted, _wishes: Wishes, event: Any) -> Any:
+        later, _ = await self._log.feed(event.tenant_id, event.sequence, EVERY_TYPE, None, 1)
+        return next(iter(later), None)
+
+    return later_wanted
+
+
+# --- Versions of changes ----------------------------------------------------------------------------------------------
+
+
+@fault("takes whatever came last", documents, "is_older")
+def _(_right: Any) -> Any:
+    return lambda *_: False
+
+
+@fault("forgets the version of a deletion", DeleteDocument, "_deletion")
+def _(right: Any) -> Any:
+    return lambda self, row, stamp: right(self, replace(row, source_version=None), stamp)
+
+
+@fault("keeps nothing of a deletion of what was never there", DeleteDocument, "_known_to_be_gone")
+def _(right: Any) -> Any:
+    def known_to_be_gone(self: DeleteDocument, row: Any, version: int, stamp: Any) -> Any:
+        if row is not None:
+            return right(self, row, version, stamp)
+        gone = document_rules.tombstone_of_unknown(self.document_id, stamp.at, version)
+        return Decision(result=DocumentDeleted(gone, Effect.UNCHANGED))
+
+    return known_to_be_gone
+
+
+@fault("brings back what was deleted", ImportDocument, "_check_revival")
+def _(_right: Any) -> Any:
+    return lambda *_: None
+
+
+@fault("makes an event of a patch that changes nothing", document_rules, "next_row")
+def _(right: Any) -> Any:
+    def next_row(row: Any, *given: Any, **named: Any) -> Any:
+        changed = right(row, *given, **named)
+        return replace(changed, body=changed.body + b" ") if changed.body == row.body else changed
+
+    return next_row
+
+
+# --- Erasures beside what is under way --------------------------------------------------------------------------------
+
+
+@fault("records what an endpoint said of an erased event", Erased, "out_of")
+def _(_right: Any) -> Any:
+    return lambda _self, flushes: flushes
+
+
+@fault("offers an erased event that it had read before", Erased, "covers")
+def _(_right: Any) -> Any:
+    return lambda *_: False
+
+
+@fault("leaves the events of an erased document as they were", erasures, "_empty_events")
+def _(_right: Any) -> Any:
+    return lambda *_: 0
+
+
+@fault("says in the log what it sends", Dispatcher, "_carry")
+def _(right: Any) -> Any:
+    def carry(self: Dispatcher, worker: LaneWorker, delivery: Any, event: Any) -> None:
+        log.info("an attempt begins", event=event.body.decode())
+        right(self, worker, delivery, event)
+
+    return carry
+
+
+@fault("tells the audit what was in a deleted document", audit, "_changed")
+def _(right: Any) -> Any:
+    def changed(command: Any, decision: Any, view: Any) -> Any:
+        for thing, tenant_id, changes in right(command, decision, view):
+            told = {"body": {"old": decision.event_document.decode(), "new": None}} if decision.event_document else {}
+            yield thing, tenant_id, {**changes, **told}
+
+    return changed
+
+
+# --- Replays of a part ------------------------------------------------------------------------------------------------
+
+
+@fault("replays everything in place of a part", ReplayFeeder, "follow")
+def _(right: Any) -> Any:
+    return lambda self, replay: right(self, replace(replay, types=7, document_id=None))
+
+
+@fault("goes on with a replay for what nobody wants", ReplayFeeder, "queue")
+def _(right: Any) -> Any:
+    def queue(self: ReplayFeeder, lane: Any, _why_not: Any, *given: Any) -> None:
+        right(self, lane, lambda _event: None, *given)
+
+    return queue
+
+
+# --- Where, with what, as whom ----------------------------------------------------------------------------------------
+
+
+@fault("sends to where the subscription began", LaneWorker, "carrier")
+def _(right: Any) -> Any:
+    kept: dict[int, Any] = {}
+    return property(lambda self: kept.setdefault(id(self), right.fget(self)))
+
+
+@fault("signs with the old secret for ever", Subscription, "with_secrets_of")
+def _(_right: Any) -> Any:
+    return lambda self, _now: self
+
+
+@fault("leaves out the additional headers of replays", Webhook, "_request")
+def _(right: Any) -> Any:
+    def request(self: Webhook, event: Any, attempt: int, kind: RequestKind, *given: Any) -> Any:
+        made = right(self, event, attempt, kind, *given)
+        if kind is not RequestKind.REPLAY:
+            return made
+        lines = [each for each in made.head.split(b"\r\n") if not each.startswith(b"x-of:")]
+        return replace(made, head=b"\r\n".join(lines))
+
+    return request
+
+
+@fault("calls a retry of its own a replay", Webhook, "prepare")
+def _(right: Any) -> Any:
+    return lambda self, event, attempt, kind, now: right(
+        self, event, attempt, RequestKind.REPLAY if attempt > 1 else kind, now
+    )
+
+
+@fault("fills in a connector's text once", Courier, "_filled")
+def _(right: Any) -> Any:
+    kept: dict[int, Any] = {}
+    return lambda self, opened, subject: kept.setdefault(id(self), right(self, opened, subject))
+
+
+if __name__ == "__main__":
+    sys.exit(FAULTS.main(__doc__))
