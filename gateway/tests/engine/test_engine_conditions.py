@@ -8,6 +8,7 @@ from gateway.tests.world.network import Reply, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
 from signalpost.commands.documents import DeleteDocument
+from signalpost.commands.erasures import EraseDocument
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.subscription import Delay
@@ -91,6 +92,45 @@ def test_a_delivery_waits_while_the_newest_state_cannot_be_read_and_goes_out_no_
 
     world.run(scenario, cache_bytes=0)
     assert failures(world, "a.example", 1) == [None]
+
+
+def test_a_condition_that_is_removed_while_it_is_being_asked_decides_nothing(world: ScriptedWorld) -> None:
+    endpoint = world.endpoint("a.example")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", types=1, after={"seconds": 60, "if": IS_A})
+        await gateway.create("a")
+        await gateway.update("a")
+        await asyncio.sleep(30)
+        world.faults.read = Unavailable("The database is away.")
+        await asyncio.sleep(60)
+        await gateway.change("a.example", after={"seconds": 60})
+        world.faults.read = None
+        await gateway.until(lambda: endpoint.sequences == [1])
+
+    world.run(scenario)
+
+
+def test_a_document_that_is_erased_while_a_condition_is_being_asked_is_not_sent(world: ScriptedWorld) -> None:
+    endpoint = world.endpoint("a.example")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", types=1, after={"seconds": 60, "if": IS_A})
+        await gateway.create("a")
+        await asyncio.sleep(30)
+        world.faults.read = Unavailable("The database is away.")
+        await asyncio.sleep(60)
+        await gateway.submit(world.delete("a"))
+        document_id = world.uuid("a")
+        await gateway.submit(
+            EraseDocument(tenant_id=1, tenant="default", document_id=document_id, erasure_id=world.uuid("erasure"))
+        )
+        await asyncio.sleep(60)
+        world.faults.read = None
+        await asyncio.sleep(60)
+
+    world.run(scenario)
+    assert endpoint.calls == []
 
 
 # --- A new run --------------------------------------------------------------------------------------------------------

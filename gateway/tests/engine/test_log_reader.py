@@ -12,6 +12,7 @@ from signalpost.domain.event import Event, EventType
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import BYTES_IN_A_ROW, LogReader
+from signalpost.store.log import LogPart
 from signalpost.store.store import Store
 
 EVENT = Event(1, 1, 0, "id", EventType.CREATED, "document", b"x" * 983_000)
@@ -47,6 +48,43 @@ def test_hundreds_that_wait_for_one_large_event_do_not_get_it_in_one_turn_of_the
     asyncio.run(scenario())
     most = max(given.count(each) for each in set(given))
     assert most * len(EVENT.body) < BYTES_IN_A_ROW + len(EVENT.body)
+
+
+def test_a_lane_reads_until_it_is_given_its_page_so_a_turn_meanwhile_makes_it_read_nothing_more() -> None:
+    """A lane that went on between the page's arrival and its own turn was given the page a second time."""
+    steps: list[tuple[str, int]] = []
+
+    class Worker:
+        def __init__(self, number: int) -> None:
+            self.number = number
+            self.subscription = SimpleNamespace(tenant_id=1)
+            self.lane = SimpleNamespace(head=0)
+
+        def begin_reading(self) -> None:
+            """It waits from now on."""
+
+        def end_reading(self) -> None:
+            steps.append(("ends reading", self.number))
+
+    async def read(*_: Any) -> LogPart:
+        return LogPart([], 1, 1, 1)
+
+    async def scenario() -> None:
+        store = cast(Store, SimpleNamespace(log=SimpleNamespace(after=read)))
+        reader = LogReader(
+            store,
+            LogCache(),
+            known,
+            lambda worker, _: steps.append(("page", cast(Any, worker).number)),
+            lambda *_: None,
+        )
+        for number in (1, 2):
+            reader.want_page(cast(LaneWorker, Worker(number)))
+        while len(steps) < 4:
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert steps == [("ends reading", 1), ("page", 1), ("ends reading", 2), ("page", 2)]
 
 
 def test_events_that_the_store_reads_in_parts_all_reach_their_deliveries_and_those_that_are_gone_are_told() -> None:

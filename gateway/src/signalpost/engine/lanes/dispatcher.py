@@ -25,6 +25,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.subject import not_sent
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.wishes import Wishes
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.engine.lanes.lane_states import BEHIND, NOT_HELD, WAITING_FOR_SLOT
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -364,7 +365,7 @@ class Dispatcher:
             self._post(worker, delivery, event)
 
     def _post(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
-        if is_erased(event):
+        if self._is_erased(event):
             self._skip(worker, delivery, not_sent(ERASED))
             return
         if (wishes := worker.wishes) is not None:
@@ -411,15 +412,25 @@ class Dispatcher:
             self._turns.charge(worker.subscription.tenant_id, len(event.body) // BYTES_PER_COST_UNIT)
             self._post(worker, delivery, event)
 
-    def _on_answer(self, worker: LaneWorker, delivery: Delivery, event: Event, why_not: str | None) -> None:
-        """Whether a delivery is still wanted was found out. Its slot was taken before."""
+    def _on_answer(
+        self, worker: LaneWorker, wishes: Wishes, delivery: Delivery, event: Event, why_not: str | None
+    ) -> None:
+        """Whether a delivery is still wanted was found out. Its slot was taken before. If the subscription has other
+        wishes by now, these are asked."""
         worker.rate_limit.promised -= 1
-        if self._may_not_send(worker):
+        if self._may_not_send(worker) or worker.wishes is not wishes:
             self._take_back(worker, delivery)
+        elif self._is_erased(event):
+            self._skip(worker, delivery, not_sent(ERASED))
         elif why_not is not None:
             self._skip(worker, delivery, why_not)
         else:
             self._carry(worker, delivery, event)
+
+    def _is_erased(self, event: Event) -> bool:
+        """Whether an event was erased, be it after it was read."""
+        erased = self._log.erased
+        return is_erased(event) or (bool(erased) and erased.covers(event.tenant_id, event.document_id, event.sequence))
 
     def _may_not_send(self, worker: LaneWorker) -> bool:
         """Whether a delivery that had to wait since it was chosen must not be sent: its lane was paused, deleted or

@@ -44,21 +44,23 @@ class LargeEvents:
 
     async def _answer(self, event: Event) -> None:
         key = (event.tenant_id, event.sequence)
-        while workers := self._waiting.pop(key, None):
-            asked = [(each, each.lane, each.wishes) for each in workers if each.wishes is not None]
-            generation, whys = await self._whys(event, [wishes for _, _, wishes in asked])
-            found = {worker: (lane, wishes, why) for (worker, lane, wishes), why in zip(asked, whys, strict=False)}
-            for worker in workers:
-                await self._turns.turn(event.tenant_id)
-                worker.end_reading()
-                # The lane may have been loaded again meanwhile, or have other wishes; the event may be erased.
-                lane, wishes, why = found.get(worker, (None, None, None))
-                is_next = worker.lane is lane and lane.head + 1 == event.sequence and worker.wishes is wishes
-                if is_next and generation == self._subjects.generation:
-                    self._on_answer(worker, event, why)
-                else:
-                    self._on_answer(worker, None, None)
-        self._asked.discard(key)
+        try:
+            while workers := self._waiting.pop(key, None):
+                asked = [(each, each.lane, each.wishes) for each in workers if each.wishes is not None]
+                generation, whys = await self._whys(event, [wishes for _, _, wishes in asked])
+                found = {worker: (lane, wishes, why) for (worker, lane, wishes), why in zip(asked, whys, strict=False)}
+                for worker in workers:
+                    await self._turns.turn(event.tenant_id)
+                    worker.end_reading()
+                    # The lane may have been loaded again meanwhile, or have other wishes; the event may be erased.
+                    lane, wishes, why = found.get(worker, (None, None, None))
+                    is_next = worker.lane is lane and lane.head + 1 == event.sequence and worker.wishes is wishes
+                    if is_next and generation == self._subjects.generation:
+                        self._on_answer(worker, event, why)
+                    else:
+                        self._on_answer(worker, None, None)
+        finally:
+            self._asked.discard(key)
 
     async def _whys(self, event: Event, wishes: list[Wishes]) -> tuple[int, list[str | None]]:
         generation = self._subjects.generation

@@ -72,10 +72,9 @@ class LogReader:
         except Exception as error:
             note_unread(error)
             await asyncio.sleep(AGAIN_AFTER)
-        wanting = self._pages.pop((tenant_id, head))
-        for worker, _ in wanting:
+        for worker, lane in self._pages.pop((tenant_id, head)):
+            # Not earlier: a lane that has a turn meanwhile would read again, and then be given the page as well.
             worker.end_reading()
-        for worker, lane in wanting:
             # The lane may have been loaded again meanwhile, or have skipped events: then it reads again.
             is_next = worker.lane is lane and lane.head == head
             self._on_page(worker, page if is_next else None)

@@ -9,7 +9,9 @@ import asyncio
 from collections.abc import Callable
 
 from signalpost.domain.delivery.delivery import Delivery
+from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import EVERY_TYPE, Event
+from signalpost.domain.subject import not_sent
 from signalpost.domain.wishes import Wishes, newest_kept
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_reader import AGAIN_AFTER, note_unread
@@ -28,7 +30,7 @@ class StillWanted:
         log: LogStore,
         subjects: Subjects,
         clock: Clock,
-        on_answer: Callable[[LaneWorker, Delivery, Event, str | None], None],
+        on_answer: Callable[[LaneWorker, Wishes, Delivery, Event, str | None], None],
     ) -> None:
         """`on_answer` gets a sentence why the event is not to be sent; None if it is."""
         self._log = log
@@ -52,13 +54,15 @@ class StillWanted:
                 note_unread(error)
                 await asyncio.sleep(AGAIN_AFTER)
             else:
-                return self._on_answer(worker, delivery, event, why)
+                return self._on_answer(worker, wishes, delivery, event, why)
 
     async def _why_not(self, wishes: Wishes, delivery: Delivery, event: Event) -> str | None:
         if delivery.run and (why := await self._why_unwanted(wishes, event)) is not None:
             return why
         if wishes.asks_newest:
             newest = await self._log.newest(event.tenant_id, event.document_id)
+            if newest is not None and is_erased(newest):
+                return not_sent(ERASED)  # with this event, which was read before
             if (why := wishes.why_no_longer(await self._subjects.of(newest_kept(event, newest)))) is not None:
                 return why
         if wishes.asks_later(delivery) and (later := await self._later_wanted(wishes, event)) is not None:
