@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.declared.exported import exported
-from signalpost.cli.declared.plan import PlannedAction, plan
+from signalpost.cli.declared.plan import MemberChange, PlannedAction, PlannedChange, plan
 from signalpost.cli.declared.reading import DeclaredEntry, Reference, plain, read
 from signalpost.cli.declared.toml_writer import write_tables
 
@@ -91,6 +91,21 @@ def test_the_calls_that_a_connection_allows_are_applied_and_exported(run: Run, t
     file.write_text(exported.replace("POST /events", "PUT /events"))
     assert "config.calls" in run("subscriptions", "apply", str(file)).stdout
     assert "PUT /events" in run("subscriptions", "export").stdout
+
+
+@pytest.mark.slow
+def test_a_delay_loses_its_condition_where_the_file_does(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "delayed.toml"
+    table = f'[[subscription]]\nname = "Late"\nurl = "{NOWHERE}/late"\neventTypes = ["documentUpdated"]\n'
+    apply = ("subscriptions", "apply", str(file), "--json")
+    for condition, action in (
+        (', if = { field = "document.status", is = "approved" }', "create"), ("", "update"), ("", "keep")
+    ):  # fmt: skip
+        file.write_text(f"{table}after = {{ seconds = 600{condition} }}\n")
+        assert [each["action"] for each in json_of(run(*apply))] == [action]
+    assert "approved" not in run("subscriptions", "export").stdout
+    file.write_text("")
+    run(*apply, "--prune")
 
 
 VENDORS = """
@@ -198,7 +213,7 @@ def test_secrets_come_from_the_environment_or_files_and_show_nowhere(tmp_path: P
 
 SHOWN: Mapping[str, Any] = {
     "id": "1", "name": "x", "url": "https://example.com/?a=***", "eventTypes": ["a", "b"], "headers": {"k": None},
-    "when": {"field": "f", "is": 1}, "rateLimit": None,
+    "when": {"field": "f", "is": 1}, "after": {"seconds": 600, "if": {"field": "f", "is": 1}}, "rateLimit": None,
     "config": {
         "lines": [{"amount": "1", "quantity": 1}, {"amount": "2", "quantity": 1}],
         "origin": "https://api.example.com", "number": 1,
@@ -215,6 +230,10 @@ SHOWN: Mapping[str, Any] = {
         ({"headers": {"k": Reference("$K", "v")}}, PlannedAction.KEEP),
         ({"headers": {}}, PlannedAction.UPDATE),
         ({"when": {"field": "f"}}, PlannedAction.UPDATE),
+        ({"after": {"seconds": 600, "if": {"is": 1, "field": "f"}}}, PlannedAction.KEEP),
+        ({"after": {"seconds": 601, "if": {"field": "f", "is": 1}}}, PlannedAction.UPDATE),
+        ({"after": {"seconds": 600, "if": {"field": "f"}}}, PlannedAction.UPDATE),
+        ({"after": {"seconds": 600, "if": {"field": "f", "is": True}}}, PlannedAction.UPDATE),
         ({"secret": Reference("$S", "s")}, PlannedAction.KEEP),
         ({"when": {"field": "f", "is": True}}, PlannedAction.UPDATE),
         ({"config": {"lines": [{"amount": "1"}, {"amount": "2"}]}}, PlannedAction.KEEP),
@@ -230,6 +249,19 @@ def test_only_what_differs_as_far_as_it_is_shown_is_changed(members: dict[str, A
     existing = {"connection": [], "subscription": [SHOWN]}
     [change] = plan([DeclaredEntry("subscription", "x", members)], existing, prune=False, resend_secrets=False)
     assert change.action is action
+
+
+@pytest.mark.parametrize("shown_without", [{"seconds": 600}, {"seconds": 600, "if": None}])
+def test_a_condition_that_the_file_no_longer_names_in_a_delay_goes(shown_without: dict[str, Any]) -> None:
+    entry, before = DeclaredEntry("subscription", "x", {"after": {"seconds": 600}}), SHOWN["after"]
+
+    def planned(shown: Mapping[str, Any]) -> PlannedChange:
+        [change] = plan([entry], {"connection": [], "subscription": [shown]}, prune=False, resend_secrets=False)
+        return change
+
+    assert planned(SHOWN).members == {"after": {"seconds": 600}}
+    assert planned(SHOWN).differences == (MemberChange("after", before, {"seconds": 600}),)
+    assert planned({**SHOWN, "after": shown_without}).action is PlannedAction.KEEP
 
 
 def test_headers_are_given_again_with_another_url() -> None:

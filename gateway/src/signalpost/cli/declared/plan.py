@@ -15,7 +15,7 @@ from signalpost.domain.shown_url import is_url, shown_url
 
 ONLY_AT_FIRST = frozenset({"secret", "kind"})
 """Members that count when an entry is created, and not afterwards."""
-WHOLE = frozenset({"headers", "when"})
+WHOLE = frozenset({"headers", "when", "after"})
 """Members that are replaced as a whole: what the file does not name in them goes."""
 Existing = Mapping[str, Sequence[Mapping[str, Any]]]
 """What the gateway has, by section, as its lists show it."""
@@ -101,7 +101,14 @@ def _is_as(member: str, wanted: Any, found: Any) -> bool:
             return wanted.keys() == (found or {}).keys() and _covers(wanted, found)
         case "when":
             return _written(plain(wanted)) == _written(found)
+        case "after":
+            return _covers(wanted, found) and _written(plain(_condition(wanted))) == _written(_condition(found))
     return _covers(wanted, found)
+
+
+def _condition(delay: Any) -> Any:
+    """The condition of a delay; None if it has none."""
+    return delay.get("if") if isinstance(delay, dict) else None
 
 
 def _covers(wanted: Any, found: Any) -> bool:
