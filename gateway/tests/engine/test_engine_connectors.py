@@ -860,6 +860,34 @@ def test_a_subscription_that_moved_does_not_count_at_its_former_connection(world
     world.run(scenario)
 
 
+def test_a_subscription_that_moved_counts_there_alone_also_if_its_former_connection_changes_before_its_calls_end(
+    world: ScriptedWorld,
+) -> None:
+    vendor = serve(world)
+    vendor.take = lambda call: VendorReply(after=4.0 if b"slow" in call.body else 0.01)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c")
+        await gateway.connect("d")
+        for number in range(2):
+            await gateway.deliver(f"s{number}", "c", config={"text": "slow"})
+        await gateway.create("before")
+        await gateway.until(lambda: len(vendor.calls) == 2)
+        for number in range(2):
+            await gateway.move(f"s{number}", "d")
+        await gateway.reconnect("c", key="another")
+        await gateway.until(lambda: len(world.attempts("s0", 1)) == len(world.attempts("s1", 1)) == 1)
+        await gateway.create(*(f"d{number}" for number in range(4)))
+        await gateway.until(lambda: len(vendor.calls) == 2 + 8)
+        await gateway.deliver("t", "c", types=1)
+        began = gateway.loop.time()
+        await gateway.create("e")
+        await gateway.until(lambda: any(b'"e"' in call.body for call in vendor.calls))
+        assert gateway.loop.time() - began < 1.0, "nothing is under way at its connection"
+
+    world.run(scenario)
+
+
 # --- Rates ------------------------------------------------------------------------------------------------------------
 
 
@@ -921,6 +949,30 @@ def test_a_subscription_that_moves_to_another_channel_goes_at_that_ones_pace(wor
 
     world.run(scenario)
     assert min(apart([call for call in vendor.calls if b"#a" in call.body])) > 0.999
+
+
+def test_a_channel_keeps_its_rate_after_a_connection_that_could_not_be_used_while_a_call_was_under_way(
+    world: ScriptedWorld,
+) -> None:
+    vendor = serve(world)
+    vendor.take = lambda call: VendorReply(after=4.0 if b"slow" in call.body else 0.01)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", kind="unhurried")
+        for name in ("s", "t"):
+            config = {"channel": "#a", "text": "{{ document.title }}"}
+            await gateway.deliver(name, "c", kind="unhurried", config=config)
+        await gateway.create("slow")
+        await gateway.until(lambda: len(vendor.calls) == 2)
+        await gateway.reconnect("c", signIn="in no way that the kind knows")
+        await gateway.until(lambda: len(vendor.messages) == 2)
+        await gateway.until(lambda: len(world.attempts("s", 1)) == len(world.attempts("t", 1)) == 1)
+        await gateway.reconnect("c")
+        await gateway.create(*(f"d{number}" for number in range(5)))
+        await gateway.until(lambda: len(vendor.messages) == 12)
+
+    world.run(scenario)
+    assert min(apart(vendor.calls)) > 0.999
 
 
 def test_a_further_call_of_a_delivery_waits_for_its_turn(world: ScriptedWorld) -> None:

@@ -51,6 +51,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, Opened
+from signalpost.engine.connectors.pace import Pace
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.carriers import Made
@@ -105,6 +106,8 @@ class Courier:
         self._parts = parts
         self._clock = parts.clock
         self._filling: tuple[Opened, Filling[Body]] | None = None
+        self._paces: dict[Delivery, Pace] = {}
+        """The pace that counts each delivery that has made a call: the passage may have another one by its end."""
         self._rejected_for = ""
         self._rejected_in_a_row = 0
 
@@ -122,7 +125,8 @@ class Courier:
         try:
             done(outcome)
         finally:
-            self._passage.pace.note_end(delivery)
+            if (pace := self._paces.pop(delivery, None)) is not None:
+                pace.note_end(delivery)
             self.gate.wake()
 
     async def _outcome(self, event: Event, delivery: Delivery) -> Outcome | None:
@@ -186,9 +190,9 @@ class Courier:
     async def _called(
         self, opened: Opened, config: Body, context: Context, call: Call, delivery: Delivery
     ) -> Outcome | None:
-        """Make the call and those that follow it, each in its turn."""
+        """Make the call and those that follow it, each in its turn; all go as the connection was at first."""
+        pace = self._passage.pace
         for following in range(1 + MAX_FOLLOW_UPS):
-            pace = self._passage.pace
             if following:
                 await pace.further_call()
             if not self._may_call:
@@ -197,6 +201,7 @@ class Courier:
             if call.authorised and authorization is None and self.gate.tokens.are_needed:
                 return Outcome(failure=Failure.UNAUTHORISED, detail="The token ended before the call was made.")
             request = request_of(call, authorization, opened.origins, opened.kind.seconds, self._subscription.tenant_id)
+            self._paces[delivery] = pace
             pace.note_call(delivery)
             outcome = await answered(self._parts.transport, request)
             reply = reply_of(outcome)

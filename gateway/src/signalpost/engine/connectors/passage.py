@@ -28,6 +28,8 @@ class Passage:
         self._subscription = subscription
         self.user = user
         """The lane; None for a test."""
+        self._paced = user
+        """The lane while it counts at the pace; None for a test, and once it has left."""
         self._opened: Opened | None = None
         self._pace = self._begin(connection.opened)
         self._put_off_until = 0
@@ -37,14 +39,15 @@ class Passage:
     def pace(self) -> Pace:
         """The present pace of its calls."""
         if self.connection.opened is not self._opened:
-            self.leave()
+            self._end()
             self._pace = self._begin(self.connection.opened)
         return self._pace
 
     def leave(self) -> None:
-        """The lane asks no more."""
-        if self.user is not None:
-            self._pace.users.pop(self.user, None)
+        """The lane asks no more. Calls may still be under way; the lane may go at the same pace again, from another
+        passage."""
+        self._end()
+        self._paced = None
 
     @property
     def trouble(self) -> str | None:
@@ -79,6 +82,10 @@ class Passage:
     def _begin(self, opened: Opened | None) -> Pace:
         self._opened = opened
         pace = self.connection.pace_of(self._subscription)
-        if self.user is not None:
-            pace.users[self.user] = None
+        if self._paced is not None:
+            pace.users[self._paced] = None
         return pace
+
+    def _end(self) -> None:
+        if self._paced is not None:
+            self._pace.users.pop(self._paced, None)
