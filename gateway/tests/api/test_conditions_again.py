@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpost.api.resources.replays import MAX_PARTS_ASKED
 from signalpost.sender.addresses import parse_allow_targets
+from signalpost.store.replaying import MAX_FED_BYTES
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
 CREATED = ["documentCreated"]
 ALL: dict[str, Any] = {"from": "2020-01-01T00:00:00Z", "status": "all"}
+ONE_IN_A_PART = {f"fact {number}": "x" * 4_000 for number in range(MAX_FED_BYTES // 4_000 // 2 + 1)}
+"""Facts of documents of which no two have their events in one part of a replay."""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,23 @@ def test_a_replay_leaves_out_what_the_condition_does_not_want_and_says_how_many(
 
     replay = world.wait_until(finished)
     assert (replay["queued"], replay["skipped"]) == (2, 0), "nothing was queued that is not sent"
+
+
+def test_a_replay_of_many_keeps_a_subscription_of_whose_events_those_that_were_asked_do_not_meet_the_condition(
+    world: "World", url: str
+) -> None:
+    """What comes behind them may."""
+    made = world.create_subscription(url=f"{url}/200", status="active", eventTypes=CREATED, when=titled("a"))
+    events = MAX_PARTS_ASKED + 1
+    for _ in range(events):
+        world.create_document(title="b", additionalFacts=ONE_IN_A_PART)
+    events_of(world, f"/v1/subscriptions/{made['id']}", "skipped", events)
+    many = {**ALL, "subscriptionIds": [made["id"]]}
+    counted = world.send("POST", "/v1/replays", {**many, "dryRun": True}).ok()
+    assert (counted["count"], counted["countIsCapped"], counted["unmet"]) == (0, True, MAX_PARTS_ASKED)
+    assert [each["subscriptionId"] for each in counted["data"]] == [made["id"]]
+    (started,) = world.send("POST", "/v1/replays", many).ok(202)["data"]
+    assert (started["replayId"] is not None, started["refused"]) == (True, None)
 
 
 def test_what_failed_is_not_replayed_once_the_condition_does_not_want_it(world: "World", url: str) -> None:

@@ -45,6 +45,11 @@ class _Planned(NamedTuple):
     subscription: Subscription
     command: StartReplay
 
+    @property
+    def may_send(self) -> bool:
+        """Whether it would send anything, as far as was counted."""
+        return self.command.count > 0 or self.command.count_is_capped
+
 
 async def start(context: RequestContext) -> Response:
     change = await context.read_change()
@@ -72,7 +77,7 @@ async def start_many(context: RequestContext) -> Response:
         await _plan(context, each, asked, None if key is None else key._replace(key=f"{key.key} {each.id}"))
         for each in await _asked_for(context, asked)
     ]
-    worth = sorted((each for each in plans if each is not None and each.command.count), key=_count, reverse=True)
+    worth = sorted((each for each in plans if each is not None and each.may_send), key=_count, reverse=True)
     data = [await _started(context, each, dry_run=asked.dry_run) for each in worth]
     shown = ReplaysOfMany(
         data=data,
