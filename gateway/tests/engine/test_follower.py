@@ -7,10 +7,11 @@ from typing import Any, cast
 from msgspec.structs import replace
 
 from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.follower import Follower
-from signalpost.store.fleet import SHARED, Changes, TenantMark
+from signalpost.store.fleet import SHARED, Changes, TenantConfig, TenantMark
 from signalpost.store.store import Published, Store
 
 KEY = ApiKey(number=1, tenant_id=1, id="k", name="k", role=Role.APP, hash=b"hash", created_at=0)
@@ -73,5 +74,61 @@ def test_a_tenant_is_paused_by_its_row_before_its_configuration_is_read() -> Non
         follower.take_up(Changes("2", tenants=(TENANT,)))
         assert directory.tenant("default") == paused, "what was read before does not count"
         follower.stop()
+
+    asyncio.run(scenario())
+
+
+class Erasing:
+    """A tenant of which documents are being erased, and what the lanes are told of that."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self._version = TENANT.config_version
+        self._config: TenantConfig | None = None
+        store = cast(Store, SimpleNamespace(fleet=SimpleNamespace(terms=SHARED, config=self._read)))
+        lanes = cast(Any, self)
+        self.follower = Follower(store, Directory(), lambda: lanes, lambda _: None, lambda _: None)
+        self.follower.begin([TENANT])
+
+    async def _read(self, _tenant_id: int) -> TenantConfig | None:
+        return self._config
+
+    def erase_from_memory(self, erasure: Erasure) -> None:
+        self.told.append(erasure.id)
+
+    async def take_inboxes(self, _tenant_id: int) -> None: ...
+
+    async def hear(self, *pending: str) -> list[str]:
+        """Which erasures the lanes are told of when the configuration is read and these are not finished."""
+        self._version += 1
+        erasures = tuple(
+            Erasure(id=each, tenant_id=1, tenant="default", document_id=each, asked_at=0, to_sequence=9)
+            for each in pending
+        )
+        self._config = TenantConfig(self._version, replace(TENANT, config_version=self._version), erasures=erasures)
+        self.told = []
+        await self.follower.check(1, self._version)
+        return self.told
+
+
+def test_lanes_are_told_once_of_an_erasure_and_it_is_forgotten_when_it_is_finished() -> None:
+    async def scenario() -> None:
+        erasing = Erasing()
+        assert await erasing.hear("a", "b") == ["a", "b"]
+        assert await erasing.hear("a", "b", "c") == ["c"]
+        assert await erasing.hear("c") == []
+        assert await erasing.hear("a", "c") == ["a"]
+        erasing.follower.stop()
+
+    asyncio.run(scenario())
+
+
+def test_lanes_that_begin_anew_are_told_again_of_an_erasure_that_is_not_finished() -> None:
+    async def scenario() -> None:
+        erasing = Erasing()
+        assert await erasing.hear("a") == ["a"]
+        erasing.follower.begin([TENANT])
+        assert await erasing.hear("a") == ["a"]
+        erasing.follower.stop()
 
     asyncio.run(scenario())

@@ -188,11 +188,13 @@ class Engine:
         # then read once more.
         tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
         keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
-        connections = await self._store.connections.live()
+        connections, erasures = await self._store.connections.live(), await self._store.erasures.pending()
         self.directory.load(tenants, keys, subscriptions, connections)
         self._follower.begin(tenants)
         self.connectors.load(connections)
         self.lanes.begin(tenants)
+        for erasure in erasures:
+            self.lanes.erase_from_memory(erasure)
         beat = await self._node.join()
         if beat.history != history:
             await self._begin_anew()  # the database went back while this was loaded

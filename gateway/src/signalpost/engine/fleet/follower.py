@@ -17,6 +17,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import SignalpostError, Unavailable
 from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
@@ -57,8 +58,9 @@ class Follower:
         """For each tenant whose configuration this node is about to read: the version that the database has."""
         self._reading: dict[int, asyncio.Task[None]] = {}
         """The tenants whose configuration is being read."""
-        self._erased: set[str] = set()
-        """The erasures of which the lanes were told."""
+        self._erased: dict[int, frozenset[str]] = {}
+        """The erasures of which the lanes were told, of each tenant that had some in its configuration when that was
+        read last."""
         self._reads_news = False
         self._shares = store.fleet.terms.poll_every < inf
         self._has_stopped = False
@@ -66,6 +68,7 @@ class Follower:
     def begin(self, tenants: list[Tenant]) -> None:
         """Begin with these tenants, as they are known."""
         self._known = {tenant.id: tenant.config_version for tenant in tenants}
+        self._erased.clear()
 
     def start(self) -> None:
         if self._shares:
@@ -225,15 +228,21 @@ class Follower:
             return
         self._follow(self._changes(tenant_id, config))
         self._known[tenant_id] = NEVER_KNOWN if config.tenant.deleted_at is not None else config.version
-        for erasure in config.erasures:
-            if erasure.id not in self._erased:
-                self._erased.add(erasure.id)
-                self._lanes().erase_from_memory(erasure)
+        self._tell_of(tenant_id, config.erasures)
 
         async def read_inboxes() -> None:
             await self._lanes().take_inboxes(tenant_id)
 
         self._tasks.start(self._repeated(read_inboxes, "what was asked of lanes"))
+
+    def _tell_of(self, tenant_id: int, erasures: tuple[Erasure, ...]) -> None:
+        """Tell the lanes of those that are new."""
+        told = self._erased.pop(tenant_id, frozenset())
+        for erasure in erasures:
+            if erasure.id not in told:
+                self._lanes().erase_from_memory(erasure)
+        if erasures and self._known[tenant_id] != NEVER_KNOWN:  # else its configuration is not read again
+            self._erased[tenant_id] = frozenset(erasure.id for erasure in erasures)
 
     def _changes(self, tenant_id: int, config: TenantConfig) -> Published:
         """What this node does not know yet of a tenant, as if a commit had brought it."""

@@ -24,6 +24,10 @@ class Erased:
     def __bool__(self) -> bool:
         return bool(self._up_to)
 
+    def forget(self) -> None:
+        """Forget everything: the database may have gone back, and given the numbers of what was erased again."""
+        self._up_to.clear()
+
     def note(self, erasure: Erasure) -> None:
         key = (erasure.tenant_id, erasure.document_id)
         self._up_to.pop(key, None)

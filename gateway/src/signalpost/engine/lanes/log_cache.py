@@ -41,6 +41,7 @@ class LogCache:
         self.bytes = 0
         self.end.clear()
         self.seen.clear()
+        self.erased.forget()
 
     def erase(self, erasure: Erasure) -> None:
         """Forget the events that are being erased, those too that are being read right now."""
