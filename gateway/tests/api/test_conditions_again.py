@@ -4,18 +4,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.bodies import ONE_IN_A_PART
 
 from signalpost.api.resources.replays import MAX_PARTS_ASKED
 from signalpost.sender.addresses import parse_allow_targets
-from signalpost.store.replaying import MAX_FED_BYTES
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
 CREATED = ["documentCreated"]
 ALL: dict[str, Any] = {"from": "2020-01-01T00:00:00Z", "status": "all"}
-ONE_IN_A_PART = {f"fact {number}": "x" * 4_000 for number in range(MAX_FED_BYTES // 4_000 // 2 + 1)}
-"""Facts of documents of which no two have their events in one part of a replay."""
 
 
 @pytest.fixture(scope="module")

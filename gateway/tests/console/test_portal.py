@@ -7,9 +7,11 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.two_tenants import ABSENT, make_key
+from gateway.tests.bodies import ONE_IN_A_PART
 from gateway.tests.console.conftest import HOSTILE, HTML, Browser, Shop, make_world
 from gateway.tests.domain.test_portal_link import png
 
+from signalpost.api.resources.replays import MAX_PARTS_ASKED
 from signalpost.console.html import moment
 from signalpost.console.portal.theme import css
 from signalpost.domain.portal_link import OPEN_WITHIN, Mode, Theme
@@ -291,6 +293,23 @@ def test_a_page_has_the_buttons_that_its_link_allows(shop: Shop) -> None:
     for page in (f"{path}/again", delivery):
         assert Guest(shop.world).enter(can=["replay", "payload"]).get(page).status == 200
     assert plain.get(f"{path}/again").status == 403
+
+
+def test_a_count_that_ended_before_any_event_met_the_condition_does_not_say_that_there_is_nothing(shop: Shop) -> None:
+    when = {"field": "document.title", "is": "something else"}
+    made = shop.world.create_subscription(status="active", eventTypes=["documentCreated"], when=when)["id"]
+    for _ in range(MAX_PARTS_ASKED + 1):
+        shop.world.create_document(additionalFacts=ONE_IN_A_PART)
+    skipped = f"/v1/subscriptions/{made}/deliveries?status=skipped&limit=100"
+    shop.world.wait_until(lambda: len(shop.world.get(skipped).ok()["data"]) == MAX_PARTS_ASKED + 1)
+    form = {"do": "plan", "from": "2020-01-01T00:00", "to": "2099-01-01T00:00", "status": "all"}
+    guest = Guest(shop.world).enter(can=["replay"])
+    page = f"/portal/subscriptions/{made}/again"
+    key = re.search(r'name="key" value="([^"]+)"', guest.open(page))
+    assert key is not None
+    counted = guest.post(page, {**form, "key": key[1]}).body.decode()
+    assert "0 or more deliveries would be sent again." in counted
+    assert 'value="start"' in counted
 
 
 def test_what_the_link_does_not_allow_is_refused_also_without_its_button(shop: Shop) -> None:
