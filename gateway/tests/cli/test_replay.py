@@ -5,9 +5,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 from gateway.tests.acceptance.client import until
+from gateway.tests.api.stream import PATH as IMPORT
+from gateway.tests.api.stream import line
+from gateway.tests.bodies import ONE_IN_A_PART
 from gateway.tests.cli.command import SIGNALPOST, Endpoint, Run, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
+from signalpost.api.resources.replays import MAX_PARTS_ASKED
 from signalpost.domain.delivery.replay import MAX_RUNNING
 
 pytestmark = pytest.mark.slow
@@ -85,6 +89,24 @@ def test_every_subscription_that_has_any_is_replayed(run: Run, subscription: str
     until(lambda: len(json_of(run("deliveries", "list", subscription, "--status", "delivered", "--json"))) == 2)
     assert run("replay", *AGO, "--failed").stdout == "There is nothing to resend.\n"
     run("subscriptions", "delete", idle)
+
+
+def test_a_subscription_of_whose_events_those_that_were_asked_do_not_meet_the_condition_is_replayed(
+    run: Run, subscription: str, data_dir: Path
+) -> None:
+    """What comes behind them may."""
+    url, key = ((data_dir / name).read_text().strip() for name in ("address", "operator-key"))
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    when = b'{"when": {"field": "document.title", "is": "something else"}}'
+    urlopen(Request(f"{url}/v1/subscriptions/{subscription}", when, headers, method="PATCH")).close()
+    lines = b"".join(line(number, additionalFacts=ONE_IN_A_PART) for number in range(MAX_PARTS_ASKED + 1))
+    with urlopen(Request(url + IMPORT, lines, {**headers, "content-type": "application/x-ndjson"})) as answer:
+        assert len(answer.readlines()) == MAX_PARTS_ASKED + 1
+    skipped = ("deliveries", "list", subscription, "--status", "skipped", "--limit", "100", "--json")
+    until(lambda: len(json_of(run(*skipped))) == MAX_PARTS_ASKED + 1)
+    counted = run("replay", *AGO, "--all", "--dry-run").stdout
+    assert f"{subscription} 0 or more" in " ".join(counted.split())
+    assert subscription in run("replay", *AGO, "--all").stdout
 
 
 def test_what_was_delivered_is_sent_again_too(run: Run, subscription: str, endpoint: Endpoint) -> None:

@@ -201,7 +201,8 @@ def _replay_all(
         identity = subscription["id"]
         try:
             found = _replay(client, identity, {**body, "dryRun": True})
-            if found["count"] and not dry_run:
+            may_send = found["count"] or found["countIsCapped"]
+            if may_send and not dry_run:
                 found = _replay(client, identity, body)
         except CallRefused as error:
             if "errors" in error.problem:
@@ -209,7 +210,7 @@ def _replay_all(
             refused.append(f"  {identity}: {error}")
             continue
         left_out.append(found["leftOut"])
-        if found["count"]:
+        if may_send:
             made.append(found)
     return made, left_out, refused
 
