@@ -61,7 +61,7 @@ def test_a_lane_reads_until_it_is_given_its_page_so_a_turn_meanwhile_makes_it_re
             self.lane = SimpleNamespace(head=0)
 
         def begin_reading(self) -> None:
-            """It waits from now on."""
+            """Nothing is counted here."""
 
         def end_reading(self) -> None:
             steps.append(("ends reading", self.number))
