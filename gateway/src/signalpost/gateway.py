@@ -176,11 +176,12 @@ class Gateway:
         destinations = Destinations.installed()
         disk = _one_thread(opened, "disk")
         self._engine = self._build_engine(store, destinations, disk)
+        audit_end = AuditEnd(store.audit, settings.data_dir, disk, self._engine.audited)
+        opened.push_async_callback(audit_end.keep)  # of all that the engine still commits while it closes
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         _run_until_closed(opened, FileRetention(store, files, clock).run())
         _run_until_closed(opened, AuditRetention(store, clock, settings.audit_retention_days).run())
-        audit_end = AuditEnd(store.audit, settings.data_dir, disk, self._engine.audited)
         _run_until_closed(opened, audit_end.run())
         _run_until_closed(opened, Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked).run())
         tickets = Tickets(await store.data_keys.signing(CONSENTS))

@@ -104,7 +104,7 @@ def test_starting_answers_with_the_replay_and_where_it_is() -> None:
         "eventTypes": None,
         "externalId": None,
         "finishedAt": None,
-        "leftOut": {"removed": 0, "unwanted": 0, "waiting": 0},
+        "leftOut": {"removed": 0, "unwanted": 0, "waiting": 0, "unmet": 0},
     }
     [started] = desk.batch.replays.changed.values()
     assert (started.number, started.cursor, started.from_sequence, started.to_sequence) == (7, 19, 20, 30)

@@ -242,8 +242,8 @@ def _(_right: Any) -> Any:
 
 @fault("retries at once what waited at another node", Lanes, "take", among("kill", "forget", **RETRYING))
 def _(right: Any) -> Any:
-    def take(self: Lanes, subscription: Subscription, row: LaneRow) -> None:
-        right(self, subscription, replace(row, rows=tuple(each._replace(due=0) for each in row.rows)))
+    def take(self: Lanes, subscription: Subscription, row: LaneRow, *latest: Any) -> None:
+        right(self, subscription, replace(row, rows=tuple(each._replace(due=0) for each in row.rows)), *latest)
 
     return take
 

@@ -50,7 +50,17 @@ def _shown(entries: Iterable[AuditEntry]) -> Iterable[msgspec.Raw]:
 
 
 class VerificationQuery(Query, frozen=True):
-    end: Annotated[str, Meta(max_length=200, description="An end that was kept elsewhere.")] | None = None
+    end: (
+        Annotated[
+            str,
+            Meta(
+                max_length=200,
+                pattern="^[0-9]{1,18}:[0-9a-f]{64}:[0-9a-f]{64}$",
+                description="An end that was kept elsewhere, as an earlier verification showed it.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 async def verify(context: RequestContext) -> Response:
@@ -95,6 +105,6 @@ ROUTES = (
                 "Whether every entry follows from the one before, and the first that does not.", AuditVerification
             )
         },
-        example=Example(),
+        example=Example(query={"end": f"0:{'0' * 64}:{'0' * 64}"}),
     ),
 )

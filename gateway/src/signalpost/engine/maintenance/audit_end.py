@@ -30,14 +30,19 @@ class AuditEnd:
 
     async def run(self) -> None:
         while True:
-            try:
-                await self.keep()
-            except (SignalpostError, OSError) as error:
-                log.warning("the end of the audit could not be kept in the data directory", error=str(error))
+            await self.keep()
             await asyncio.sleep(EVERY)
             await self._audited.wait()
 
     async def keep(self) -> None:
+        """Write down where the audit ends now, as far as that can be done; also as the last thing before the store is
+        closed."""
+        try:
+            await self._keep()
+        except (SignalpostError, OSError) as error:
+            log.warning("the end of the audit could not be kept in the data directory", error=str(error))
+
+    async def _keep(self) -> None:
         """Write down where the audit ends now, unless it lacks what it had."""
         self._audited.clear()
         if not await self.holds():
