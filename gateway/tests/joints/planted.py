@@ -1,6 +1,6 @@
-"""Does it bite? Faults planted where two parts of the gateway meet, one at a time; the worlds of joints should find each,
-by what clients and receivers see: a traceback does not count. `make planted-joints` tells after how many seeds each was
-found and by which rule, and `docs/correctness.md` which of them are not found yet."""
+"""Does it bite? Faults planted where two parts of the gateway meet, one at a time; the worlds of joints should find
+each, by what clients and receivers see: a traceback does not count. `make planted-joints` tells after how many seeds
+each was found and by which rule, and `docs/correctness.md` which of them are not found yet."""
 
 import sys
 from typing import Any
