@@ -13,11 +13,14 @@ from gateway.tests.bodies import new_document
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.patience import PATIENCE
 from gateway.tests.world.virtual_time import VirtualClock
+from msgspec.structs import replace
 
 from signalpost.commands.documents import CreateDocument
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event, EventType, build
 from signalpost.domain.names import Subject
 from signalpost.engine.lanes.dispatcher import MAX_TURN_TIME
+from signalpost.engine.lanes.erased import Erased
 from signalpost.engine.lanes.large_events import LargeEvents
 from signalpost.engine.lanes.subjects import LARGE_BYTES, Subjects, is_large
 from signalpost.runtime.clock import Clock
@@ -45,8 +48,13 @@ def thread() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def subjects(thread: ThreadPoolExecutor) -> Subjects:
-    return Subjects(thread, RestingTurns())
+def erased() -> Erased:
+    return Erased()
+
+
+@pytest.fixture
+def subjects(thread: ThreadPoolExecutor, erased: Erased) -> Subjects:
+    return Subjects(thread, RestingTurns(), erased)
 
 
 class Wishes:
@@ -77,7 +85,7 @@ def test_an_event_is_decoded_once_for_all_who_look_at_it(subjects: Subjects, siz
 
 
 def test_what_is_decoded_is_bounded_and_forgotten_when_told(thread: ThreadPoolExecutor) -> None:
-    subjects = Subjects(thread, RestingTurns(), max_bytes=100 * 1024)
+    subjects = Subjects(thread, RestingTurns(), Erased(), max_bytes=100 * 1024)
     first = subjects.at_once(event(1))
     assert subjects.at_once(event(1)) is first
     for sequence in range(2, 100):
@@ -117,10 +125,11 @@ class Lane:
 
 
 Answers = list[tuple[Lane, bool, str | None]]
-Step = Callable[[LargeEvents, Subjects, Lane], None]
+Step = Callable[[LargeEvents, Lane], None]
+NOTHING = Erased()
 
 
-def ask(subjects: Subjects, *lanes: Lane, meanwhile: Step | None = None) -> Answers:
+def ask(subjects: Subjects, *lanes: Lane, erased: Erased = NOTHING, meanwhile: Step | None = None) -> Answers:
     """The lanes' answers. `meanwhile` happens on the loop while the first condition is asked."""
     answers: Answers = []
 
@@ -132,14 +141,14 @@ def ask(subjects: Subjects, *lanes: Lane, meanwhile: Step | None = None) -> Answ
             if len(answers) == len(lanes):
                 all_answered.set()
 
-        large = LargeEvents(subjects, LoopTurns(), note)
+        large = LargeEvents(subjects, LoopTurns(), erased, note)
         first: Any
         for first in lanes if meanwhile is None else lanes[:1]:
             large.ask(first, LARGE)
         if meanwhile is not None:
             assert lanes[0].wishes is not None
             await asyncio.to_thread(lanes[0].wishes.asked.wait, PATIENCE)
-            meanwhile(large, subjects, lanes[0])
+            meanwhile(large, lanes[0])
         await asyncio.wait_for(all_answered.wait(), PATIENCE)
 
     asyncio.run(run())
@@ -164,7 +173,7 @@ def test_a_lane_that_comes_while_others_are_asked_is_asked_next(subjects: Subjec
     may_answer = threading.Event()
     first, later = Lane(Wishes("a", may_answer)), Lane(Wishes("b"))
 
-    def come(large: LargeEvents, _: Subjects, __: Lane) -> None:
+    def come(large: LargeEvents, _: Lane) -> None:
         worker: Any = later
         large.ask(worker, LARGE)
         may_answer.set()
@@ -192,7 +201,7 @@ def without_wishes(lane: Lane) -> None:
 def test_a_lane_that_changed_meanwhile_is_asked_again(subjects: Subjects, change: Callable[[Lane], None]) -> None:
     may_answer = threading.Event()
 
-    def happen(_: LargeEvents, __: Subjects, lane: Lane) -> None:
+    def happen(_: LargeEvents, lane: Lane) -> None:
         change(lane)
         may_answer.set()
 
@@ -200,15 +209,51 @@ def test_a_lane_that_changed_meanwhile_is_asked_again(subjects: Subjects, change
     assert ask(subjects, lane, meanwhile=happen) == [(lane, False, None)]
 
 
-def test_what_was_found_out_of_an_event_that_is_being_erased_counts_no_more(subjects: Subjects) -> None:
+def erasure(tenant_id: int, document_id: str | None, to_sequence: int) -> Erasure:
+    return Erasure(
+        id="e", tenant_id=tenant_id, tenant="t", document_id=document_id, asked_at=1, to_sequence=to_sequence
+    )
+
+
+@pytest.mark.parametrize(
+    ("erasing", "counts"),
+    [
+        (erasure(LARGE.tenant_id, LARGE.document_id, LARGE.sequence), False),
+        (erasure(LARGE.tenant_id, None, LARGE.sequence), False),
+        (erasure(LARGE.tenant_id, LARGE.document_id, LARGE.sequence - 1), True),
+        (erasure(LARGE.tenant_id, "another", LARGE.sequence), True),
+        (erasure(LARGE.tenant_id + 1, None, LARGE.sequence), True),
+    ],
+    ids=["of the document", "of the tenant", "of what came before", "of another document", "of another tenant"],
+)
+def test_only_what_was_found_out_of_an_event_that_is_being_erased_counts_no_more(
+    subjects: Subjects, erased: Erased, erasing: Erasure, counts: bool
+) -> None:
+    """Otherwise any erasure had the conditions on large events of all tenants asked again."""
     may_answer = threading.Event()
 
-    def erase(_: LargeEvents, subjects: Subjects, __: Lane) -> None:
-        subjects.forget()
+    def erase(_: LargeEvents, __: Lane) -> None:
+        erased.note(erasing)
+        subjects.erase(erasing)
         may_answer.set()
 
     lane = Lane(Wishes("document.title is 'a secret'.", may_answer))
-    assert ask(subjects, lane, meanwhile=erase) == [(lane, False, None)]
+    answers = ask(subjects, lane, erased=erased, meanwhile=erase)
+    assert answers == [(lane, counts, "document.title is 'a secret'." if counts else None)]
+
+
+def test_a_lane_that_asks_about_another_event_of_that_number_is_not_told_of_the_first(subjects: Subjects) -> None:
+    """A database that went back gives a number twice."""
+    may_answer = threading.Event()
+    first, later = Lane(Wishes("a", may_answer)), Lane(Wishes("b"))
+    another = replace(LARGE, id="another")
+
+    def come(large: LargeEvents, _: Lane) -> None:
+        worker: Any = later
+        large.ask(worker, another)
+        may_answer.set()
+
+    assert ask(subjects, first, later, meanwhile=come) == [(first, True, "a"), (later, False, "b")]
 
 
 # --- In a gateway -----------------------------------------------------------------------------------------------------

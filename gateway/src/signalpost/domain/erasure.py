@@ -36,6 +36,14 @@ class Erasure(Struct, frozen=True, kw_only=True):
     """Number of rows and files removed so far."""
     finished_at: int | None = None
 
+    def covers(self, event: Event) -> bool:
+        """Whether an event is among what is erased."""
+        return (
+            event.tenant_id == self.tenant_id
+            and event.sequence <= self.to_sequence
+            and self.document_id in (None, event.document_id)
+        )
+
 
 def shell(event_type: int, at: int, event_id: str) -> bytes:
     """The body of an event whose document was erased."""

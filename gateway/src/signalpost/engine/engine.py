@@ -34,6 +34,7 @@ from signalpost.engine.fleet.standing_writer import StandingWriter
 from signalpost.engine.host import Host
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.subjects import Subjects
@@ -90,7 +91,8 @@ class Engine:
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
         self._conditions = ThreadPoolExecutor(1, "conditions")
-        self.subjects = Subjects(self._conditions, RestingTurns(host.cpu))
+        self._log = LogCache(settings.cache_bytes)
+        self.subjects = Subjects(self._conditions, RestingTurns(host.cpu), self._log.erased)
         """Events as conditions look at them, each decoded once."""
         self._tests = 0
         """Test deliveries that are in flight."""
@@ -147,6 +149,7 @@ class Engine:
         )
         return Lanes(
             self._store,
+            self._log,
             self._clock,
             settings,
             owner,

@@ -88,7 +88,7 @@ class Dispatcher:
         something to record."""
         self._log = log_cache
         self._reader = LogReader(store, log_cache, owner.check_config, self._on_page, self._on_event)
-        self._large_events = LargeEvents(subjects, turns, self._on_judged)
+        self._large_events = LargeEvents(subjects, turns, log_cache.erased, self._on_judged)
         self._still_wanted = StillWanted(store.log, subjects, clock, self._on_answer)
         self._owner = owner
         self._on_end = on_end
@@ -429,8 +429,7 @@ class Dispatcher:
 
     def _is_erased(self, event: Event) -> bool:
         """Whether an event was erased, be it after it was read."""
-        erased = self._log.erased
-        return is_erased(event) or (bool(erased) and erased.covers(event.tenant_id, event.document_id, event.sequence))
+        return is_erased(event) or self._log.erased.has(event)
 
     def _may_not_send(self, worker: LaneWorker) -> bool:
         """Whether a delivery that had to wait since it was chosen must not be sent: its lane was paused, deleted or

@@ -39,13 +39,13 @@ class Erased:
         """Whether an event was erased."""
         return any(sequence <= self._up_to.get((tenant_id, of), 0) for of in (document_id, None))
 
+    def has(self, event: Event) -> bool:
+        """See `covers`."""
+        return bool(self._up_to) and self.covers(event.tenant_id, event.document_id, event.sequence)
+
     def as_kept(self, events: Iterable[Event]) -> Iterable[Event]:
         """The events as the store has them now."""
-        if not self:
-            return events
-        return (
-            erased(each) if self.covers(each.tenant_id, each.document_id, each.sequence) else each for each in events
-        )
+        return (erased(each) if self.has(each) else each for each in events) if self else events
 
     def out_of(self, flushes: Sequence[LaneFlush]) -> Sequence[LaneFlush]:
         """What to record of lanes: of an erased event no answer and no reason, and nothing that it made."""

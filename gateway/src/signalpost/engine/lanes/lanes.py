@@ -64,6 +64,7 @@ class Lanes:
     def __init__(
         self,
         store: Store,
+        log_cache: LogCache,
         clock: Clock,
         settings: EngineSettings,
         owner: OwningNode,
@@ -81,7 +82,7 @@ class Lanes:
         self._bounds = settings.lane_bounds
         self._carriers = carriers
         self._tasks = Tasks()
-        self._log = LogCache(settings.cache_bytes)
+        self._log = log_cache
         self._subjects = subjects
         self._workers = LaneWorkers()
         self._resting = RestingLanes()
@@ -148,7 +149,7 @@ class Lanes:
         """Let lanes see erased events as the store has them: as shells. What they still have to record of these events
         says nothing of the document."""
         self._log.erase(erasure)
-        self._subjects.forget()
+        self._subjects.erase(erasure)
         if erasure.document_id is not None:
             for worker in self._workers.of_tenant(erasure.tenant_id):
                 worker.forget_made(erasure.document_id)

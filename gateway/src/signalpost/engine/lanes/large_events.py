@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from signalpost.domain.event import Event
 from signalpost.domain.wishes import Wishes
+from signalpost.engine.lanes.erased import Erased
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_reader import AGAIN_AFTER
 from signalpost.engine.lanes.subjects import Subjects
@@ -16,16 +17,22 @@ from signalpost.runtime.tasks import Tasks
 
 class LargeEvents:
     def __init__(
-        self, subjects: Subjects, turns: LoopTurns, on_answer: Callable[[LaneWorker, Event | None, str | None], None]
+        self,
+        subjects: Subjects,
+        turns: LoopTurns,
+        erased: Erased,
+        on_answer: Callable[[LaneWorker, Event | None, str | None], None],
     ) -> None:
         """`on_answer` gets the event, and a sentence why the lane does not want it, or None if it does. If it has to be
-        asked again, it gets no event."""
+        asked again, it gets no event. `erased` says of which events no answer counts any more."""
         self._subjects = subjects
         self._turns = turns
+        self._erased = erased
         self._on_answer = on_answer
-        self._waiting: dict[tuple[int, int], list[LaneWorker]] = {}
-        """The lanes that nobody asks for yet, by tenant and sequence of the event."""
-        self._asked: set[tuple[int, int]] = set()
+        self._waiting: dict[str, list[LaneWorker]] = {}
+        """The lanes that nobody asks for yet, by the id of the event: a database that went back gives its number
+        twice."""
+        self._asked: set[str] = set()
         """The events about which somebody asks."""
         self._tasks = Tasks()
 
@@ -36,18 +43,16 @@ class LargeEvents:
     def ask(self, worker: LaneWorker, event: Event) -> None:
         """Ask whether the lane wants the event that follows its head."""
         worker.begin_reading()
-        key = (event.tenant_id, event.sequence)
-        self._waiting.setdefault(key, []).append(worker)
-        if key not in self._asked:
-            self._asked.add(key)
+        self._waiting.setdefault(event.id, []).append(worker)
+        if event.id not in self._asked:
+            self._asked.add(event.id)
             self._tasks.start(self._answer(event))
 
     async def _answer(self, event: Event) -> None:
-        key = (event.tenant_id, event.sequence)
         try:
-            while workers := self._waiting.pop(key, None):
+            while workers := self._waiting.pop(event.id, None):
                 asked = [(each, each.lane, each.wishes) for each in workers if each.wishes is not None]
-                generation, whys = await self._whys(event, [wishes for _, _, wishes in asked])
+                whys = await self._whys(event, [wishes for _, _, wishes in asked])
                 found = {worker: (lane, wishes, why) for (worker, lane, wishes), why in zip(asked, whys, strict=False)}
                 for worker in workers:
                     await self._turns.turn(event.tenant_id)
@@ -55,19 +60,18 @@ class LargeEvents:
                     # The lane may have been loaded again meanwhile, or have other wishes; the event may be erased.
                     lane, wishes, why = found.get(worker, (None, None, None))
                     is_next = worker.lane is lane and lane.head + 1 == event.sequence and worker.wishes is wishes
-                    if is_next and generation == self._subjects.generation:
+                    if is_next and not self._erased.has(event):
                         self._on_answer(worker, event, why)
                     else:
                         self._on_answer(worker, None, None)
         finally:
-            self._asked.discard(key)
+            self._asked.discard(event.id)
 
-    async def _whys(self, event: Event, wishes: list[Wishes]) -> tuple[int, list[str | None]]:
-        generation = self._subjects.generation
+    async def _whys(self, event: Event, wishes: list[Wishes]) -> list[str | None]:
         try:
             _, whys = await self._subjects.judged(event, wishes)
         except Exception:
             log.exception("a condition could not be asked; trying again", event=event.id)
             await asyncio.sleep(AGAIN_AFTER)
-            return generation, []
-        return generation, whys
+            return []
+        return whys

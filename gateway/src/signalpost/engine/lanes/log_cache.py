@@ -47,11 +47,7 @@ class LogCache:
         """Forget the events that are being erased, those too that are being read right now."""
         self.erased.note(erasure)
         for key, event in self._events.items():
-            if (
-                event.tenant_id == erasure.tenant_id
-                and event.sequence <= erasure.to_sequence
-                and erasure.document_id in (None, event.document_id)
-            ):
+            if erasure.covers(event):
                 self._events[key] = shell = erased(event)
                 self.bytes += len(shell.body) - len(event.body)
 

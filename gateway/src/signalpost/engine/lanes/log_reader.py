@@ -67,8 +67,9 @@ class LogReader:
         try:
             read = await self._store.log.after(tenant_id, head, PAGE)
             await self._check_config(tenant_id, read.config_version)
-            self._log.put(read.events)
-            page = read
+            # Something of it may have been erased while it was read. A lane takes it in as the store has it now.
+            page = read._replace(events=[*self._log.erased.as_kept(read.events)])
+            self._log.put(page.events)
         except Exception as error:
             note_unread(error)
             await asyncio.sleep(AGAIN_AFTER)

@@ -3,7 +3,8 @@
 A small event is decoded on the event loop. A large one takes some milliseconds, so a thread does it, in turns between
 tenants and with rests, and asks the conditions of all lanes that wait for it there as well.
 
-What was decoded is kept for a while, bounded by the bytes that it was decoded from: the oldest leaves first.
+What was decoded is kept for a while, bounded by the bytes that it was decoded from: the oldest leaves first. Nothing
+is kept of an event that was erased.
 """
 
 from collections import OrderedDict
@@ -12,10 +13,12 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Final, NamedTuple
 
+from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.domain.subject import subject_of
 from signalpost.domain.wishes import Wishes
+from signalpost.engine.lanes.erased import Erased
 from signalpost.runtime.resting_turns import Rest, RestingTurns
 
 LARGE_BYTES: Final = 16 * 1024
@@ -36,15 +39,14 @@ class _Kept(NamedTuple):
 
 
 class Subjects:
-    def __init__(self, thread: Executor, turns: RestingTurns, max_bytes: int = MAX_BYTES) -> None:
-        """`thread` decodes large events, in these turns."""
+    def __init__(self, thread: Executor, turns: RestingTurns, erased: Erased, max_bytes: int = MAX_BYTES) -> None:
+        """`thread` decodes large events, in these turns. `erased` says of which events nothing is to be kept."""
         self._thread = thread
         self._turns = turns
+        self._erased = erased
         self._max_bytes = max_bytes
         self._kept: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
         self._bytes = 0
-        self.generation = 0
-        """How often everything was forgotten. What was found out before may be of an event that was erased since."""
 
     def at_once(self, event: Event) -> Subject:
         """The subject of an event, decoded here if nobody has done so. For a large one that takes milliseconds."""
@@ -61,18 +63,21 @@ class Subjects:
     async def judged(self, event: Event, wishes: Sequence[Wishes]) -> tuple[Subject, list[str | None]]:
         """The subject of a large event, and for each of these wishes the sentence why it does not want the event, or
         None if it does."""
-        generation = self.generation
         judge = partial(self._judge, event, wishes)
         subject, whys = await self._turns.run(event.tenant_id, self._thread, judge)
-        if generation == self.generation:
-            self._keep(event, subject)
+        self._keep(event, subject)
         return subject, whys
 
+    def erase(self, erasure: Erasure) -> None:
+        """Forget the events that are being erased."""
+        for key, kept in [*self._kept.items()]:
+            if erasure.covers(kept.event):
+                self._drop(key)
+
     def forget(self) -> None:
-        """Forget everything: something of it is being erased, or this node begins anew."""
+        """Forget everything: this node begins anew."""
         self._kept.clear()
         self._bytes = 0
-        self.generation += 1
 
     def _judge(self, event: Event, wishes: Sequence[Wishes], rest: Rest) -> tuple[Subject, list[str | None]]:
         """Runs on the thread. Whoever had the turn before may have decoded the event."""
@@ -90,15 +95,19 @@ class Subjects:
         return kept.subject if kept is not None and is_same else None
 
     def _keep(self, event: Event, subject: Subject) -> Subject:
+        if self._erased.has(event):
+            return subject
         key = (event.tenant_id, event.sequence)
-        if (former := self._kept.pop(key, None)) is not None:
-            self._bytes -= _size(former.event)
+        self._drop(key)
         self._kept[key] = _Kept(event, subject)
         self._bytes += _size(event)
         while self._bytes > self._max_bytes and len(self._kept) > 1:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= _size(oldest.event)
+            self._drop(next(iter(self._kept)))
         return subject
+
+    def _drop(self, key: tuple[int, int]) -> None:
+        if (former := self._kept.pop(key, None)) is not None:
+            self._bytes -= _size(former.event)
 
 
 def _size(event: Event) -> int:
