@@ -22,7 +22,7 @@ from queries import sequential_scans, tell_scans
 from rich.console import Console
 from rich.table import Table
 
-from signalpost.cli.serve import SWITCH_INTERVAL
+from signalpost.cli.commands.serve import SWITCH_INTERVAL
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
 from signalpost.runtime.asgi import App, Message

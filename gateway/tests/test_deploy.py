@@ -15,8 +15,8 @@ import yaml  # type: ignore[import-untyped]
 
 from signalpost.api.routes import HEALTH_ROUTES
 from signalpost.cli.app import app
-from signalpost.cli.processes import DRAINS_WITHIN
-from signalpost.cli.serve import HTTP_GRACE
+from signalpost.cli.commands.serve import HTTP_GRACE
+from signalpost.cli.serving.processes import DRAINS_WITHIN
 from signalpost.gateway import MAX_SHUTDOWN_GRACE
 from signalpost.settings import PREFIX, SETTINGS, read_settings, unknown_variables
 

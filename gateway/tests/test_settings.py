@@ -15,7 +15,7 @@ import trustme
 from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.app import app
-from signalpost.cli.serve import serve
+from signalpost.cli.commands.serve import serve
 from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.domain.tenant_limits import TenantLimits
 from signalpost.files.content_types import KINDS

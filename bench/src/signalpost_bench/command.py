@@ -15,7 +15,7 @@ from cyclopts import App, Parameter, validators
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from signalpost.cli.client import CommandError, Misuse
-from signalpost.cli.output import Count, Json, console, print_json, print_table, remarks, say
+from signalpost.cli.terminal.output import Count, Json, console, print_json, print_table, remarks, say
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median

@@ -23,7 +23,7 @@ from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.sqlite_file import database_file
 
 from signalpost.api.routes import QUIET_ROUTES
-from signalpost.cli.listening import listen
+from signalpost.cli.serving.listening import listen
 from signalpost.domain.documents.links import Links
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.server import Server

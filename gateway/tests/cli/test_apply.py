@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.cli.client import CommandError, Misuse
-from signalpost.cli.declared.exported import exported
-from signalpost.cli.declared.plan import MemberChange, PlannedAction, PlannedChange, plan
-from signalpost.cli.declared.reading import DeclaredEntry, Reference, plain, read
-from signalpost.cli.declared.toml_writer import write_tables
+from signalpost.cli.commands.declared.exported import exported
+from signalpost.cli.commands.declared.plan import MemberChange, PlannedAction, PlannedChange, plan
+from signalpost.cli.commands.declared.reading import DeclaredEntry, Reference, plain, read
+from signalpost.cli.commands.declared.toml_writer import write_tables
 
 CANARY = "canary-0123456789"
 SECRETS: Any = {"BILLING_KEY": CANARY, "BILLING_SECRET": CANARY, "SLACK_TOKEN": f"xoxb-{CANARY}"}

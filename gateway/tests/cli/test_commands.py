@@ -167,7 +167,7 @@ def test_another_server_is_told_from_a_gateway(run: Run, other_server: str, belo
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_command_explains_itself_with_an_example(group: str) -> None:
-    for name in import_module(f"signalpost.cli.{group}").app:
+    for name in import_module(f"signalpost.cli.commands.{group}").app:
         if not name.startswith("-"):
             assert f"Example: signalpost {group} {name}" in _help(group, name)
 

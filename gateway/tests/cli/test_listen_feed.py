@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from signalpost.cli.client import CallRefused, Client, CommandError
-from signalpost.cli.listen.feed import EventFeed
+from signalpost.cli.commands.listen.feed import EventFeed
 from signalpost.local.emulator import RUN_HEADER
 
 EVENTS = {number: b'{"id": "%d", "value":0.0,  "text":"\\u00fc"}' % number for number in range(1, 8)}

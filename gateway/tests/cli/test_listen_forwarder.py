@@ -6,9 +6,9 @@ import json
 import msgspec
 import pytest
 
-from signalpost.cli.listen.feed import FeedEntry
-from signalpost.cli.listen.forwarder import Forwarder
-from signalpost.cli.listen.screen import JsonScreen, Screen
+from signalpost.cli.commands.listen.feed import FeedEntry
+from signalpost.cli.commands.listen.forwarder import Forwarder
+from signalpost.cli.commands.listen.screen import JsonScreen, Screen
 from signalpost.local.chaos import Chaos, Trouble
 from signalpost.local.poster import Poster
 

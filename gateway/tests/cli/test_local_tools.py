@@ -23,8 +23,8 @@ from gateway.tests.local.recording_receiver import RecordingReceiver, verifying
 from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.client import Misuse
-from signalpost.cli.given_secret import the_secret, the_secrets
-from signalpost.cli.listen.command import read_troubles, read_url
+from signalpost.cli.commands.listen.command import read_troubles, read_url
+from signalpost.cli.terminal.given_secret import the_secret, the_secrets
 from signalpost.local.chaos import Trouble
 from signalpost_receiver import Receiver, Signer
 from signalpost_receiver.sign import PAGE_SIGNATURE, TEST

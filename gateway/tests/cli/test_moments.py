@@ -2,7 +2,7 @@
 
 import pytest
 
-from signalpost.cli.moments import moment
+from signalpost.cli.terminal.moments import moment
 from signalpost.domain.timestamps import parse_timestamp
 
 NOW = parse_timestamp("2026-11-24T10:00:00Z")

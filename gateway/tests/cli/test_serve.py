@@ -16,8 +16,8 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.cli.command import SIGNALPOST, environment, run
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.listening import listen
-from signalpost.cli.serve import write_address
+from signalpost.cli.commands.serve import write_address
+from signalpost.cli.serving.listening import listen
 from signalpost.listener.server import ACCEPTED_AT_ONCE, Server
 from signalpost.runtime.asgi import Receive, Scope, Send
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from signalpost.cli.starting import Starting
+from signalpost.cli.serving.starting import Starting
 from signalpost.runtime.asgi import Message, Receive, Scope, Send
 
 WAITS = "The gateway starts: it waits for the database."

@@ -6,7 +6,7 @@ import time
 import pytest
 from gateway.tests.cli.command import Run, json_of
 
-from signalpost.cli.moments import deadline
+from signalpost.cli.terminal.moments import deadline
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from gateway.tests.joints.plan import Plan, draw_fleet
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import Folder
 
-from signalpost.cli.logs import read_record
+from signalpost.cli.serving.logs import read_record
 
 SHOWN_EVERY = 10.0
 ALL_STEPS = 10_000_000

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from gateway.tests.captured_log import logged_to
 
-from signalpost.cli.logs import read_record
+from signalpost.cli.serving.logs import read_record
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from cyclopts import App, Group
 from signalpost import VERSION
 from signalpost.cli.client import Misuse
 from signalpost.cli.command_table import CLIENT_COMMANDS, GATEWAY_COMMANDS, RECEIVER_COMMANDS, Commands
-from signalpost.cli.output import complain, misuse, remarks
+from signalpost.cli.terminal.output import complain, misuse, remarks
 from signalpost.domain.errors import SignalpostError, WrongSetting
 
 HELP = """A webhook gateway for document events.

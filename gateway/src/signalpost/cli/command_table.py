@@ -113,40 +113,42 @@ Commands = Mapping[str, str]
 """The help of each command, by where the command is (`module:name`), in the order of lists."""
 
 GATEWAY_COMMANDS: Commands = {
-    "signalpost.cli.serve:serve": _SERVE,
-    "signalpost.cli.db:app": ("Check, back up, restore, prune and measure the database; check the files of versions."),
+    "signalpost.cli.commands.serve:serve": _SERVE,
+    "signalpost.cli.commands.db:app": (
+        "Check, back up, restore, prune and measure the database; check the files of versions."
+    ),
 }
 CLIENT_COMMANDS: Commands = {
-    "signalpost.cli.audit:app": "See who changed what, and verify that nobody tampered with that record.",
-    "signalpost.cli.connections:app": "Give the gateway access to vendors, and test it.",
-    "signalpost.cli.console:console": _CONSOLE,
-    "signalpost.cli.deliveries:app": "Inspect deliveries, follow them live, and resend one.",
-    "signalpost.cli.destinations:app": "List the kinds of destinations and their presets.",
-    "signalpost.cli.documents:app": (
+    "signalpost.cli.commands.audit:app": "See who changed what, and verify that nobody tampered with that record.",
+    "signalpost.cli.commands.connections:app": "Give the gateway access to vendors, and test it.",
+    "signalpost.cli.commands.console:console": _CONSOLE,
+    "signalpost.cli.commands.deliveries:app": "Inspect deliveries, follow them live, and resend one.",
+    "signalpost.cli.commands.destinations:app": "List the kinds of destinations and their presets.",
+    "signalpost.cli.commands.documents:app": (
         "List, create, read, change, delete and import documents; their versions, workflow and history."
     ),
-    "signalpost.cli.erasures:app": "Show the progress of erasures of tenants and documents.",
-    "signalpost.cli.events:app": "Read the log of events, and follow it live.",
-    "signalpost.cli.keys:app": _KEYS,
-    "signalpost.cli.members:app": _MEMBERS,
-    "signalpost.cli.nodes:nodes": _NODES,
-    "signalpost.cli.overview:overview": _OVERVIEW,
-    "signalpost.cli.portal_links:app": _PORTAL_LINKS,
-    "signalpost.cli.replay:app": _REPLAY,
-    "signalpost.cli.search:search": _SEARCH,
-    "signalpost.cli.stats:stats": _STATS,
-    "signalpost.cli.status:status": _STATUS,
-    "signalpost.cli.subscriptions:app": "Set up subscriptions, test their endpoints and check their state.",
-    "signalpost.cli.tenants:app": (
+    "signalpost.cli.commands.erasures:app": "Show the progress of erasures of tenants and documents.",
+    "signalpost.cli.commands.events:app": "Read the log of events, and follow it live.",
+    "signalpost.cli.commands.keys:app": _KEYS,
+    "signalpost.cli.commands.members:app": _MEMBERS,
+    "signalpost.cli.commands.nodes:nodes": _NODES,
+    "signalpost.cli.commands.overview:overview": _OVERVIEW,
+    "signalpost.cli.commands.portal_links:app": _PORTAL_LINKS,
+    "signalpost.cli.commands.replay:app": _REPLAY,
+    "signalpost.cli.commands.search:search": _SEARCH,
+    "signalpost.cli.commands.stats:stats": _STATS,
+    "signalpost.cli.commands.status:status": _STATUS,
+    "signalpost.cli.commands.subscriptions:app": "Set up subscriptions, test their endpoints and check their state.",
+    "signalpost.cli.commands.tenants:app": (
         "Create, list, pause, resume, limit and delete tenants, and set how long to keep events."
     ),
-    "signalpost.cli.why:why": _WHY,
+    "signalpost.cli.commands.why:why": _WHY,
 }
 RECEIVER_COMMANDS: Commands = {
-    "signalpost.cli.doctor:doctor": _DOCTOR,
-    "signalpost.cli.emulator:emulator": _EMULATOR,
-    "signalpost.cli.listen.command:listen": _LISTEN,
-    "signalpost.cli.trigger:trigger": _TRIGGER,
-    "signalpost.cli.signatures:sign": _SIGN,
-    "signalpost.cli.signatures:verify": _VERIFY,
+    "signalpost.cli.commands.doctor:doctor": _DOCTOR,
+    "signalpost.cli.commands.emulator:emulator": _EMULATOR,
+    "signalpost.cli.commands.listen.command:listen": _LISTEN,
+    "signalpost.cli.commands.trigger:trigger": _TRIGGER,
+    "signalpost.cli.commands.signatures:sign": _SIGN,
+    "signalpost.cli.commands.signatures:verify": _VERIFY,
 }

@@ -18,7 +18,7 @@ application answers it like any other, and the connection then leaves.
 
 `connection_limits.py` says which connections may stay and how long one may wait. While a body arrives, the
 application's own limits hold. A client that does not read its answer is ended by `overdue`, or by the kernel
-(`cli/serve.py`) if it reads nothing at all.
+(`cli/commands/serve.py`) if it reads nothing at all.
 
 With a certificate, `tls_connection.py` stands between it and the network.
 """

@@ -1,8 +1,8 @@
 """The log for people: what happened, and fields with names.
 
 Lines go to Python's `logging`, under the name `signalpost`, so a program that embeds the gateway configures them like
-its own. The command line shows them in its own way (`cli/logs.py`). A line that cannot be written is lost, and never
-disturbs the work that it is about.
+its own. The command line shows them in its own way (`cli/serving/logs.py`). A line that cannot be written is lost, and
+never disturbs the work that it is about.
 """
 
 import logging

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from gateway.tests.store.postgres.implementation import POSTGRES
 
-from signalpost.cli import db
+from signalpost.cli.commands import db
 from signalpost.commands.audit import told_of
 from signalpost.commands.versions import AddVersion
 from signalpost.domain.api_key import ApiKey, Role

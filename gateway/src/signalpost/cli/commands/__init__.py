@@ -1,0 +1,1 @@
+"""The commands: a module for each, named as the command is. What a command needs besides stands beside it."""

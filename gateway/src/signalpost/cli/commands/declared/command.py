@@ -1,0 +1,160 @@
+"""The commands `subscriptions apply` and `subscriptions export`."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from signalpost.cli.client import Client, CommandError, connect, path
+from signalpost.cli.commands.declared.exported import exported
+from signalpost.cli.commands.declared.plan import Existing, PlannedAction, PlannedChange, plan
+from signalpost.cli.commands.declared.reading import SECTIONS, plain, read
+from signalpost.cli.commands.declared.toml_writer import write_tables
+from signalpost.cli.terminal.output import Json, console, print_json, say
+
+MAX_ENTRIES = 100_000
+MARKS = {
+    PlannedAction.CREATE: ("+", "green"),
+    PlannedAction.UPDATE: ("~", "yellow"),
+    PlannedAction.DELETE: ("-", "red"),
+}
+EVERY_TYPE = ["documentCreated", "documentUpdated", "documentDeleted"]
+
+
+def apply(
+    file: Annotated[Path, Parameter(name="FILE", help="A TOML file, as `subscriptions export` writes it.")],
+    /,
+    *,
+    dry_run: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Only show what would be changed.")
+    ] = False,
+    prune: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Delete what the file does not name.")
+    ] = False,
+    resend_secrets: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Send headers and connections' secrets again: the gateway hides them, so they cannot be compared.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring subscriptions and connections to what a file says, and show each difference. Once more changes nothing.
+
+    Entries are known by their names. Secrets are { env = "NAME" } or { file = "PATH" } in the file; that of a
+    subscription counts when it is created.
+
+    Example: signalpost subscriptions apply signalpost.toml --dry-run
+    """
+    entries = read(file)
+    client = connect()
+    changes = plan(entries, _existing(client), prune=prune, resend_secrets=resend_secrets)
+    if not dry_run:
+        _perform(client, changes)
+    if as_json:
+        print_json([_told(change) for change in changes])
+    else:
+        _show(changes, dry_run=dry_run)
+
+
+def export(*, as_json: Json = False) -> None:
+    """Write subscriptions and connections as a file that `subscriptions apply` takes, with variables for secrets.
+
+    Example: signalpost subscriptions export > signalpost.toml
+    """
+    client = connect()
+    existing = _existing(client)
+    for section in SECTIONS:
+        twice = [name for name, count in Counter(each["name"] for each in existing[section]).items() if count > 1]
+        if twice:
+            raise CommandError(f"Several {section}s are named {twice[0]}. Rename all but one: names identify them.")
+    kinds = client.call("GET", path("destinations")).content["data"]
+    tables = exported(existing, {each["kind"]: each["connection"] for each in kinds})
+    if as_json:
+        print_json(tables)
+        return
+    for section in SECTIONS:
+        for line in write_tables(section, tables[section]):
+            say(line)
+
+
+def _existing(client: Client) -> Existing:
+    return {
+        section: sorted(client.pages(path(f"{section}s"), {}, MAX_ENTRIES), key=lambda each: str(each["name"]))
+        for section in SECTIONS
+    }
+
+
+def _perform(client: Client, changes: list[PlannedChange]) -> None:
+    """Make the changes. Those before one that fails stay made; to apply the file again goes on there."""
+    ids = {each["name"]: each["id"] for each in client.pages(path("connections"), {}, MAX_ENTRIES)}
+    for change in changes:
+        collection = f"{change.section}s"
+        body = plain(dict(change.members))
+        if "connection" in body:
+            if body["connection"] not in ids:
+                raise CommandError(f"{change.name}: there is no connection named {body['connection']}.")
+            body["connection"] = ids[body["connection"]]
+        if change.action is PlannedAction.CREATE:
+            defaults = {"eventTypes": EVERY_TYPE} if change.section == "subscription" else {}
+            made = client.call("POST", path(collection), body={**defaults, **body}).content
+            ids |= {change.name: made["id"]} if change.section == "connection" else {}
+        elif change.action is PlannedAction.UPDATE:
+            client.call("PATCH", path(collection, str(change.id)), body=body)
+        elif change.action is PlannedAction.DELETE:
+            client.call("DELETE", path(collection, str(change.id)))
+
+
+def _told(change: PlannedChange) -> dict[str, Any]:
+    differences = [{"member": d.member, "before": d.before, "after": d.after} for d in change.differences]
+    return {
+        "section": change.section, "name": change.name, "action": change.action, "id": change.id,
+        "differences": differences,
+    }  # fmt: skip
+
+
+def _show(changes: list[PlannedChange], *, dry_run: bool) -> None:
+    for change in changes:
+        if change.action is PlannedAction.KEEP:
+            continue
+        mark, style = MARKS[change.action]
+        console.print(Text(f"{mark} {change.section} {change.name}", style=style))
+        for each in change.differences:
+            if each.member == "name":
+                continue
+            line = Text(f"    {each.member}: ")
+            if change.action is PlannedAction.UPDATE:
+                line.append(_text(each.before), "red").append(" → ")
+            console.print(line.append(_text(each.after), "green"))
+        if change.action is PlannedAction.CREATE and "url" in change.members and "secret" not in change.members:
+            say("    secret: made by the gateway; `signalpost subscriptions rotate` makes and shows another")
+    counts = Counter(change.action for change in changes)
+    verb = "would be " if dry_run else ""
+    words = {
+        PlannedAction.CREATE: "created",
+        PlannedAction.UPDATE: "updated",
+        PlannedAction.DELETE: "deleted",
+        PlannedAction.KEEP: "unchanged",
+    }
+    done = [
+        f"{counts[action]} {'' if action is PlannedAction.KEEP else verb}{words[action]}"
+        for action in PlannedAction
+        if counts[action]
+    ]
+    say(f"{', '.join(done) or 'Nothing to do'}.")
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case str():
+            return value
+        case list():
+            return ", ".join(map(_text, value)) or "none"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,107 @@
+"""What `subscriptions export` writes: what a gateway shows, with a variable in place of each secret. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from signalpost.cli.commands.declared.plan import Existing
+from signalpost.domain.shown_url import STRUCK, is_url
+
+_MEMBERS: Final = (
+    "url", "kind", "eventTypes", "headers", "ordering", "rateLimit", "retryDelays", "config", "when", "after",
+)  # fmt: skip
+_ANY: Final = "*"
+"""In a path: any name of a map."""
+Path = tuple[str, ...]
+Schema = Mapping[str, Any]
+
+
+class _Variables:
+    """Gives each secret a variable of its own, whatever their names have in common."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def of(self, *names: str) -> dict[str, str]:
+        wanted = variable = re.sub(r"[^A-Z0-9]+", "_", "_".join(names).upper()).strip("_")
+        count = 1
+        while variable in self._given:
+            count += 1
+            variable = f"{wanted}_{count}"
+        self._given.add(variable)
+        return {"env": variable}
+
+
+def exported(existing: Existing, schemas: Mapping[str, Schema]) -> dict[str, list[dict[str, Any]]]:
+    """The tables of the file, by section. `schemas` has the JSON Schema of each kind's connections."""
+    variables = _Variables()
+    names = {each["id"]: each["name"] for each in existing["connection"]}
+    return {
+        "connection": [
+            _connection(each, set(_secrets(schemas.get(each["kind"], {}))), variables)
+            for each in existing["connection"]
+        ],
+        "subscription": [_subscription(each, names, variables) for each in existing["subscription"]],
+    }
+
+
+def _connection(shown: Mapping[str, Any], secrets: set[Path], variables: _Variables) -> dict[str, Any]:
+    config = _with_variables(shown["config"], (), secrets, shown["name"], variables)
+    return {"name": shown["name"], "kind": shown["kind"], "config": config}
+
+
+def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str], variables: _Variables) -> dict[str, Any]:
+    table: dict[str, Any] = {"name": shown["name"]}
+    table |= {name: shown[name] for name in _MEMBERS if shown.get(name) is not None}
+    if "connection" in shown:
+        table["connection"] = connections[shown["connection"]]
+        table.pop("url", None)
+    elif STRUCK in shown["url"]:
+        table["url"] = variables.of(shown["name"], "url")
+    table["headers"] = {name: variables.of(shown["name"], name) for name in shown["headers"]} or None
+    if shown["status"] == "paused":
+        table["status"] = "paused"
+    return table
+
+
+def _with_variables(
+    config: Mapping[str, Any], path: Path, secrets: set[Path], name: str, variables: _Variables
+) -> dict[str, Any]:
+    """The config with a variable in place of each secret, which is shown as null, and of each URL of which a part is
+    not shown. Another null stays one."""
+    written: dict[str, Any] = {}
+    for key, value in config.items():
+        below = (*path, key)
+        if isinstance(value, dict):
+            written[key] = _with_variables(value, below, secrets, name, variables)
+        elif _is_hidden(value, secrets, below):
+            written[key] = variables.of(name, *below)
+        else:
+            written[key] = value
+    return written
+
+
+def _is_hidden(value: Any, secrets: set[Path], path: Path) -> bool:
+    """Whether a member is a secret, or a URL of which a part is not shown."""
+    if value is None:
+        return not secrets.isdisjoint({path, (*path[:-1], _ANY)})
+    return isinstance(value, str) and is_url(value) and STRUCK in value
+
+
+def _secrets(schema: Schema) -> Iterator[Path]:
+    """The paths of the members that are never shown."""
+    types = schema.get("$defs", {})
+
+    def walk(part: Schema, path: Path) -> Iterator[Path]:
+        if "$ref" in part:
+            part = {**part, **types[part["$ref"].rsplit("/", 1)[1]]}
+        if part.get("writeOnly"):
+            yield path
+        for each in (*part.get("anyOf", ()), *part.get("oneOf", ())):
+            yield from walk(each, path)
+        for name, member in part.get("properties", {}).items():
+            yield from walk(member, (*path, name))
+        if isinstance(every := part.get("additionalProperties"), dict):
+            yield from walk(every, (*path, _ANY))
+
+    return walk(schema, ())

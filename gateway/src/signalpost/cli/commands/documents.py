@@ -1,0 +1,362 @@
+"""`signalpost documents`: list, create, read, change, delete, import; their versions, files and workflow."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+from cyclopts import App, Parameter
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+
+from signalpost.cli.client import Client, CommandError, Misuse, connect, path, reasons
+from signalpost.cli.commands.document_files import download as fetch_file
+from signalpost.cli.commands.document_files import newest
+from signalpost.cli.commands.document_files import upload as send_file
+from signalpost.cli.commands.document_import import MAX_LINE, AnswerLine, Tally, import_lines, read_lines
+from signalpost.cli.commands.document_workflow import ExternalId, act, actions, history
+from signalpost.cli.terminal.moments import WAYS, Moment
+from signalpost.cli.terminal.output import Json, Limit, cell, print_facts, print_json, print_table, remarks, say
+from signalpost.cli.terminal.progress import progress
+from signalpost.domain.documents.workflow import STATUSES
+
+app = App(name="documents", help_format="markdown")
+for command in (act, actions, history):
+    app.command(command)
+
+Number = Annotated[str, Parameter(name="NUMBER", help="Number of the version, such as 0.2.")]
+Fields = Annotated[
+    list[str] | None,
+    Parameter(name="--set", negative="", help="field=value, repeatable; the value may be JSON."),
+]
+OPTIONS = {"/type": "--type", "/title": "--title", "/ownerEmail": "--owner", "/authorEmail": "--author"}
+FILTERS = {
+    "?status": "--status", "?type": "--type", "?referenceId": "--reference-id", "?ownerEmail": "--owner",
+    "?updatedAfter": "--updated-after", "?sourceVersion": "--source-version",
+}  # fmt: skip
+
+
+@app.command(name="list")
+def list_(
+    *,
+    status: Annotated[str | None, Parameter(help=f"Only documents with this status: {', '.join(STATUSES)}.")] = None,
+    type_: Annotated[str | None, Parameter(name="--type", help="Only documents of this type.")] = None,
+    reference_id: Annotated[str | None, Parameter(help="Only documents with this referenceId.")] = None,
+    owner: Annotated[str | None, Parameter(help="Only documents of the owner with this e-mail address.")] = None,
+    updated_after: Annotated[
+        Moment | None, Parameter(help=f"Only documents changed after this moment: {WAYS}.")
+    ] = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List documents, newest first.
+
+    Example: signalpost documents list --status approved --updated-after 7d
+    """
+    query = {
+        "status": status, "type": type_, "referenceId": reference_id, "ownerEmail": owner,
+        "updatedAfter": updated_after,
+    }  # fmt: skip
+    found = list(connect(FILTERS).pages(path("documents"), query, limit))
+    if as_json:
+        print_json(found)
+        return
+    fields = ("externalId", "status", "updatedAt", "title", "type", "ownerEmail", "referenceId")
+    print_table(
+        ("document", "status", "updated", "title", "type", "owner", "reference"),
+        [[document.get(field) for field in fields] for document in found],
+        "No such documents." if any(query.values()) else "No documents yet. Create one: signalpost documents create …",
+        cut=("title", "type", "owner", "reference"),
+    )
+
+
+@app.command
+def create(
+    *,
+    type_: Annotated[str, Parameter(name="--type", help="The document's type, such as NDA.")],
+    title: Annotated[str, Parameter(help="The document's title.")],
+    owner: Annotated[str, Parameter(help="The owner's e-mail address.")],
+    author: Annotated[str | None, Parameter(help="The author's e-mail address; the owner's if left out.")] = None,
+    set_: Fields = None,
+    as_json: Json = False,
+) -> None:
+    """Create a document.
+
+    Example: signalpost documents create --type NDA --title "Mutual NDA" --owner me@example.com
+    """
+    fields = _fields(set_)
+    body = {"type": type_, "title": title, "ownerEmail": owner, "authorEmail": author or owner, **fields}
+    _show(connect(OPTIONS | _set(fields)).call("POST", path("documents"), body=body).content, as_json)
+
+
+@app.command
+def get(external_id: ExternalId, /, *, as_json: Json = False) -> None:
+    """Show a document.
+
+    Example: signalpost documents get d24c0644-1d31-47fa-960e-b0cc8b4f136c
+    """
+    _show(connect().call("GET", path("documents", external_id)).content, as_json)
+
+
+@app.command
+def update(external_id: ExternalId, /, *, set_: Fields = None, as_json: Json = False) -> None:
+    """Change fields of a document. The value null removes a field.
+
+    Example: signalpost documents update d24c0644-1d31-47fa-960e-b0cc8b4f136c --set contractValue=1500.0
+    """
+    fields = _fields(set_)
+    if not fields:
+        raise Misuse("Nothing to change: add --set field=value")
+    _show(connect(_set(fields)).call("PATCH", path("documents", external_id), body=fields).content, as_json)
+
+
+@app.command
+def delete(
+    external_id: ExternalId,
+    /,
+    *,
+    source_version: Annotated[
+        int | None, Parameter(help="The source system's version number of the deletion. An older one changes nothing.")
+    ] = None,
+) -> None:
+    """Delete a document.
+
+    Example: signalpost documents delete d24c0644-1d31-47fa-960e-b0cc8b4f136c
+    """
+    query = {"sourceVersion": source_version}
+    answer = connect(FILTERS).call("DELETE", path("documents", external_id), query)
+    is_changed = answer.headers.get("signalpost-changed") == "true"
+    say(f"Deleted {external_id}." if is_changed else f"Nothing changed: {external_id} was not there, or is newer.")
+
+
+@app.command
+def upload(
+    external_id: ExternalId,
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file to upload.")],
+    /,
+    *,
+    publish: Annotated[bool, Parameter(negative="", show_default=False, help="Publish the version at once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Upload a file as the next version of a document: 0.1, 0.2, … or, with --publish, 1.0.
+
+    Example: signalpost documents upload d24c0644-1d31-47fa-960e-b0cc8b4f136c contract.pdf --publish
+    """
+    with _opened(file) as opened, progress(BarColumn(), DownloadColumn(), TimeRemainingColumn()) as bar:
+        task = bar.add_task("", total=_size(opened))
+        sent = send_file(connect(), external_id, opened, publish=publish, advance=lambda size: bar.advance(task, size))
+    if as_json:
+        print_json(sent.content)
+    else:
+        say(f"Uploaded {file} as version {sent.content['number']}.")
+
+
+@app.command
+def versions(external_id: ExternalId, /, *, limit: Limit = 50, as_json: Json = False) -> None:
+    """List the versions of a document that the gateway keeps, highest first.
+
+    Example: signalpost documents versions d24c0644-1d31-47fa-960e-b0cc8b4f136c
+    """
+    found = list(connect().pages(path("documents", external_id, "versions"), {}, limit))
+    if as_json:
+        print_json(found)
+        return
+    fields = ("number", "publishedAs", "createdAt", "createdBy", "size", "contentType")
+    print_table(
+        ("version", "published as", "made", "by", "bytes", "type"),
+        [[version[field] for field in fields] for version in found],
+        f"No versions yet. Upload a file: signalpost documents upload {external_id} FILE",
+        cut=("by", "type"),
+    )
+
+
+@app.command
+def publish(external_id: ExternalId, number: Number, /, *, as_json: Json = False) -> None:
+    """Publish a draft. Its file becomes version 1.0, 2.0, … too.
+
+    Example: signalpost documents publish d24c0644-1d31-47fa-960e-b0cc8b4f136c 0.2
+    """
+    made = connect().call("POST", path("documents", external_id, "versions", number, "publish")).content
+    if as_json:
+        print_json(made)
+    else:
+        say(f"Published {number} as {made['number']}.")
+
+
+@app.command
+def download(
+    external_id: ExternalId,
+    number: Number | None = None,
+    /,
+    *,
+    to: Annotated[Path | None, Parameter(help="The file to write. [the document's title, in this folder]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Download the file of a version, by default the latest.
+
+    Example: signalpost documents download d24c0644-1d31-47fa-960e-b0cc8b4f136c 1.0 --to contract.pdf
+    """
+    client = connect()
+    if number is None:
+        number = newest(client.call("GET", path("documents", external_id)).content)
+    with progress(BarColumn(), DownloadColumn(), TimeRemainingColumn()) as bar:
+
+        def begun(size: int) -> Callable[[int], None]:
+            task = bar.add_task("", total=size)
+            return lambda more: bar.advance(task, more)
+
+        written = fetch_file(client, external_id, number, to, begun)
+    if as_json:
+        print_json({"file": str(written), "number": number, "bytes": written.stat().st_size})
+    else:
+        say(f"Wrote version {number} to {written}.")
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file to import; - is standard input.")],
+    /,
+    *,
+    source_version: Annotated[
+        int | None,
+        Parameter(
+            help="For a single snapshot: its version number in the source system; an older one changes nothing. Lines "
+            "of NDJSON carry their own."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Import snapshots of documents that another system keeps.
+
+    The file has one JSON object per line (NDJSON) and any number of lines, or a single JSON object over several lines.
+    A line such as {"externalId": "…", "sourceVersion": 8, "deleted": true} deletes. Importing the same again changes
+    nothing.
+
+    Example: signalpost documents import archive.ndjson
+    """
+    with _opened(file) as opened:
+        lines = (line for line in read_lines(opened) if line.content)
+        first = next(lines, None)
+        if first is None:
+            remarks.print(f"{_name(file)} is empty: there is nothing to import.", markup=False)
+        elif source_version is None and (_is_json(first.content) or len(first.content) == MAX_LINE):
+            _import_lines(connect(), opened, chain([first], lines), as_json)
+        else:
+            _import_one(_name(file), first.content + b"\n" + opened.read(MAX_LINE), source_version, as_json)
+
+
+def _import_lines(
+    client: Client,
+    file: BinaryIO,
+    lines: Iterator[AnswerLine],
+    as_json: bool,  # noqa: FBT001 - the command's own option
+) -> None:
+    def show(answer: dict[str, Any]) -> None:
+        if as_json:
+            print_json(answer)
+        elif "problem" in answer:
+            for reason in reasons(answer["problem"]):
+                remarks.print(cell(f"line {answer['line']} ({answer['externalId'] or 'no externalId'}): {reason}"))
+
+    tally = Tally()
+    with progress(BarColumn(), DownloadColumn(), TextColumn("{task.fields[tally]}"), TimeRemainingColumn()) as bar:
+        task = bar.add_task("", total=_size(file), tally=tally)
+        try:
+            import_lines(client, lines, tally, show, lambda size: bar.advance(task, size))
+        except CommandError as error:
+            raise CommandError(f"{error}\n{_so_far(tally)}") from None
+        except BrokenPipeError:
+            raise CommandError(f"The output was closed before the import ended.\n{_so_far(tally)}") from None
+        except KeyboardInterrupt:
+            remarks.print(_so_far(tally), markup=False)
+            raise
+    if not as_json:
+        say(f"{tally}.")
+    if tally.refused:
+        raise CommandError(f"{tally.refused:,} of {tally.lines:,} lines were refused.")
+
+
+def _so_far(tally: Tally) -> str:
+    if not tally.through:
+        return "No line is known to be imported. Import the same file again: lines imported already change nothing."
+    return (
+        f"Every line up to {tally.through:,} is done; {tally}. Import the same file again: lines imported already "
+        "change nothing."
+    )
+
+
+def _import_one(name: str, content: bytes, source_version: int | None, as_json: bool) -> None:  # noqa: FBT001
+    if len(content) > MAX_LINE:
+        raise CommandError(f"{name} has neither one JSON object per line nor a single one of at most 1 MiB.")
+    try:
+        snapshot = json.loads(content)
+    except ValueError as error:
+        where = "With --source-version" if source_version is not None else "Without one on each line"
+        raise CommandError(f"{where}, {name} must have a single JSON object: {error}.") from None
+    if isinstance(snapshot, list):
+        raise CommandError(f"{name} has a list. Give one object per line: `jq -c '.[]'` converts it.")
+    if not isinstance(snapshot, dict) or not isinstance(snapshot.get("externalId"), str):
+        raise CommandError(f"{name} must be a JSON object with an externalId.")
+    answer = connect(FILTERS).call(
+        "PUT", path("documents", snapshot["externalId"]), {"sourceVersion": source_version}, snapshot
+    )
+    if not as_json:
+        say("Imported." if answer.headers.get("signalpost-changed") == "true" else "Nothing changed.")
+    _show(answer.content, as_json)
+
+
+def _name(file: Path) -> str:
+    return "standard input" if str(file) == "-" else str(file)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    if str(file) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        opened = file.open("rb")
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+    with opened:
+        yield opened
+
+
+def _size(file: BinaryIO) -> int | None:
+    """The file's size in bytes; None for a pipe."""
+    return os.fstat(file.fileno()).st_size or None
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _fields(pairs: list[str] | None) -> dict[str, Any]:
+    fields = {}
+    for pair in pairs or []:
+        name, separator, value = pair.partition("=")
+        if not separator:
+            raise Misuse(f"Write --set field=value, not {pair}")
+        try:
+            fields[name] = json.loads(value)
+        except ValueError:
+            fields[name] = value
+    return fields
+
+
+def _set(fields: dict[str, Any]) -> dict[str, str]:
+    return {f"/{name}": f"--set {name}" for name in fields}
+
+
+def _show(document: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - the command's own option
+    if as_json:
+        print_json(document)
+    else:
+        print_facts(document)

@@ -1,0 +1,44 @@
+"""`signalpost erasures`: what is being removed for good, and what was."""
+
+import time
+from typing import Any
+
+from cyclopts import App
+from rich.console import Console
+
+from signalpost.cli.client import Client, connect, path
+from signalpost.cli.terminal.output import Json, Limit, print_json, print_table, say
+
+app = App(name="erasures", help_format="markdown")
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at an erasure that is awaited."""
+
+
+@app.command(name="list")
+def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
+    """List erasures, newest first.
+
+    Example: signalpost erasures list
+    """
+    found = list(connect().pages(path("erasures"), {}, limit))
+    if as_json:
+        print_json(found)
+        return
+    lines = [
+        (each["tenant"], each["document"] or "all of it", each["state"], f"{each['removed']:,}", each["askedAt"])
+        for each in found
+    ]
+    print_table(("tenant", "document", "state", "removed", "asked for"), lines, "No erasures.")
+
+
+def follow(client: Client, started: dict[str, Any], what: str) -> None:
+    """Wait until an erasure is finished. Ctrl-C ends the wait, not the erasure."""
+    console = Console(stderr=True)
+    with console.status(f"Erasing {what} …") as status:
+        found = started
+        while found["state"] == "running":
+            time.sleep(LOOK_EVERY)
+            found = client.call("GET", path("erasures", started["id"])).content
+            status.update(f"Erasing {what} … {found['removed']:,} rows and files are gone")
+    say(f"Erased {what}: {found['removed']:,} rows and files.")

@@ -1,0 +1,270 @@
+"""`signalpost replay`: send the events of a span of time again."""
+
+import time
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+
+from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
+from signalpost.cli.terminal.moments import WAYS, Moment, now
+from signalpost.cli.terminal.output import Json, Limit, print_facts, print_json, print_table, remark, say
+from signalpost.cli.terminal.progress import progress
+from signalpost.domain.timestamps import format_timestamp
+
+app = App(
+    name="replay",
+    usage="Usage: signalpost replay [SUBSCRIPTION] --since MOMENT --failed|--waiting|--all [OPTIONS]",
+    help_format="markdown",
+)
+
+SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
+ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]
+OPTIONS = {
+    "/from": "--since",
+    "/fromSequence": "--from-event",
+    "/to": "--until",
+    "/eventTypes": "--type",
+    "/externalId": "--document",
+}
+MAX_ALL = 100_000
+"""Subscriptions that one command goes through."""
+POLL = 0.5
+
+Replay = dict[str, Any]
+LeftOut = dict[str, int]
+
+
+@app.default
+def replay(
+    subscription: Annotated[
+        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; all subscriptions if left out.")
+    ] = None,
+    /,
+    *,
+    since: Annotated[Moment | None, Parameter(help=f"Events from this moment on: {WAYS}.")] = None,
+    from_event: Annotated[int | None, Parameter(help="Events with this sequence or a higher one.")] = None,
+    until: Annotated[Moment | None, Parameter(help="Events before this moment; up to now if left out.")] = None,
+    failed: Annotated[bool, Parameter(negative="", show_default=False, help="Resend what was given up.")] = False,
+    waiting: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Send what waits for its retry now.")
+    ] = False,
+    all_: Annotated[
+        bool, Parameter(name="--all", negative="", show_default=False, help="Resend what was delivered, too.")
+    ] = False,
+    type_: Annotated[
+        list[str] | None, Parameter(name="--type", negative="", help="Only events of this type; may be repeated.")
+    ] = None,
+    document: Annotated[str | None, Parameter(help="Only events of this document, by its `externalId`.")] = None,
+    dry_run: Annotated[bool, Parameter(negative="", show_default=False, help="Only count them.")] = False,
+    wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Resend the failed, the waiting, or all deliveries of a period, or from an event on.
+
+    Example: signalpost replay --since 24h --failed --type documentUpdated --dry-run
+
+    Example: signalpost replay 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --from-event 48211 --all
+    """
+    status = _one_status(failed=failed, waiting=waiting, all=all_)
+    body: dict[str, object] = {
+        **_begin(since, from_event),
+        "to": until or format_timestamp(now()),
+        "status": status,
+        **({"eventTypes": type_} if type_ else {}),
+        **({} if document is None else {"externalId": document}),
+    }
+    client = connect(OPTIONS)
+    if subscription is not None:
+        made = [_replay(client, subscription, {**body, "dryRun": dry_run})]
+        left_out, refused = [made[0]["leftOut"]], list[str]()
+    else:
+        made, left_out, refused = _replay_all(client, body, dry_run)
+    if wait and not dry_run:
+        made = _waited(client, made)
+    if as_json:
+        print_json(made if subscription is None else made[0])
+    else:
+        _show(made, dry_run)
+        _say_left_out(left_out, status)
+        if subscription is not None and left_out[0]["unwanted"]:
+            say(
+                f"Left out: {left_out[0]['unwanted']:,} that the subscription does not want, or that are older than it."
+            )
+    if refused:
+        raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
+
+
+def _one_status(**asked: bool) -> str:
+    """The status that was asked for. Raises Misuse unless it is exactly one."""
+    chosen = [status for status, is_asked in asked.items() if is_asked]
+    if len(chosen) != 1:
+        raise Misuse("Choose what to send: --failed, --waiting, or --all for failed and delivered ones.")
+    return chosen[0]
+
+
+def _begin(since: str | None, from_event: int | None) -> dict[str, object]:
+    """The member of the request that says where to begin. Raises Misuse unless exactly one is given."""
+    if (since is None) == (from_event is None):
+        raise Misuse("Choose where to begin: --since or --from-event.")
+    return {"fromSequence": from_event} if since is None else {"from": since}
+
+
+@app.command(name="list")
+def list_(
+    subscription: Annotated[
+        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; all subscriptions if left out.")
+    ] = None,
+    /,
+    *,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List replays, newest first.
+
+    Example: signalpost replay list 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    listed = path("replays") if subscription is None else _replays(subscription)
+    found = list(connect().pages(listed, {}, limit))
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        (
+            *("subscription", "replay", "state", "queued", "of", "delivered", "failed", "waiting"),
+            *("status", "from", "to", "created"),
+        ),
+        [
+            (
+                r["subscriptionId"],
+                r["id"],
+                r["state"],
+                f"{r['queued']:,}",
+                _count(r),
+                *(_counted(r[name]) for name in ("delivered", "failed", "waiting")),
+                r["status"],
+                r["from"],
+                r["to"],
+                r["createdAt"],
+            )
+            for r in found
+        ],
+        "No replays.",
+    )
+
+
+@app.command
+def get(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = False) -> None:
+    """Show a replay and its progress.
+
+    Example: signalpost replay get 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
+    """
+    found = connect().call("GET", _replays(subscription, replay)).content
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(found)
+
+
+@app.command
+def cancel(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = False) -> None:
+    """Cancel a replay: nothing more is queued, but what is queued is still sent.
+
+    Example: signalpost replay cancel 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
+    """
+    found = connect().call("DELETE", _replays(subscription, replay)).content
+    if as_json:
+        print_json(found)
+    else:
+        say(f"It is {found['state']}: {found['queued']:,} of {_count(found)} were queued.")
+
+
+def _replays(subscription: str, *replay: str) -> str:
+    return path("subscriptions", subscription, "replays", *replay)
+
+
+def _replay(client: Client, subscription: str, body: dict[str, object]) -> Replay:
+    return {"subscriptionId": subscription, **client.call("POST", _replays(subscription), body=body).content}
+
+
+def _replay_all(
+    client: Client,
+    body: dict[str, object],
+    dry_run: bool,  # noqa: FBT001 - the command's own option
+) -> tuple[list[Replay], list[LeftOut], list[str]]:
+    """A replay of every subscription that has anything to send again, what each leaves out, and why others were
+    refused."""
+    made: list[Replay] = []
+    left_out: list[LeftOut] = []
+    refused: list[str] = []
+    for subscription in client.pages(path("subscriptions"), {}, MAX_ALL):
+        identity = subscription["id"]
+        try:
+            found = _replay(client, identity, {**body, "dryRun": True})
+            may_send = found["count"] or found["countIsCapped"]
+            if may_send and not dry_run:
+                found = _replay(client, identity, body)
+        except CallRefused as error:
+            if "errors" in error.problem:
+                raise
+            refused.append(f"  {identity}: {error}")
+            continue
+        left_out.append(found["leftOut"])
+        if may_send:
+            made.append(found)
+    return made, left_out, refused
+
+
+def _say_left_out(left_out: list[LeftOut], status: str) -> None:
+    """Say what of the span is not sent, a line for each reason that there is."""
+    removed, unmet, waiting = (sum(each[name] for each in left_out) for name in ("removed", "unmet", "waiting"))
+    if removed:
+        say(f"Left out: up to {removed:,} that the retention has removed.")
+    if unmet:
+        say(f"Left out: {unmet:,} that do not meet the subscription's condition, as it is now.")
+    if waiting:
+        sooner = "" if status == "waiting" else " --waiting retries those that wait for a retry now."
+        say(f"Left out: {waiting:,} that still wait, and are sent without a replay.{sooner}")
+
+
+def _waited(client: Client, made: list[Replay]) -> list[Replay]:
+    """The replays as they are when none runs any more."""
+    replays = {replay["id"]: replay for replay in made}
+    with progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as bar:
+        tasks = {
+            replay["id"]: bar.add_task(replay["id"], total=None if replay["countIsCapped"] else replay["count"])
+            for replay in made
+        }
+        running = made
+        try:
+            while running := [replay for replay in replays.values() if replay["state"] == "running"]:
+                for replay in running:
+                    found = client.call("GET", _replays(replay["subscriptionId"], replay["id"])).content
+                    replays[replay["id"]] = found
+                    bar.update(tasks[replay["id"]], completed=found["queued"])
+                time.sleep(POLL)
+        except KeyboardInterrupt:
+            for replay in running:
+                remark(f"It goes on. To stop it: signalpost replay cancel {replay['subscriptionId']} {replay['id']}")
+            raise
+    return list(replays.values())
+
+
+def _show(made: list[Replay], dry_run: bool) -> None:  # noqa: FBT001 - the command's own option
+    if dry_run:
+        rows = [(replay["subscriptionId"], _count(replay)) for replay in made]
+        print_table(("subscription", "deliveries"), rows, "There is nothing to resend.")
+    else:
+        print_table(
+            ("subscription", "replay", "state", "queued", "of"),
+            [(r["subscriptionId"], r["id"], r["state"], f"{r['queued']:,}", _count(r)) for r in made],
+            "There is nothing to resend.",
+        )
+
+
+def _counted(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"
+
+
+def _count(replay: Replay) -> str:
+    return f"{replay['count']:,}" + (" or more" if replay["countIsCapped"] else "")

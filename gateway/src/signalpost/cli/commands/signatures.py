@@ -1,0 +1,100 @@
+"""`signalpost sign` and `signalpost verify`: the signatures of a body on standard input."""
+
+import json
+import secrets
+import sys
+import time
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from signalpost.cli.client import CommandError, Misuse
+from signalpost.cli.terminal.given_secret import GivenSecret, GivenSecrets, the_secret, the_secrets
+from signalpost.cli.terminal.output import Json, print_json, print_line, say
+from signalpost.domain.event import event_id
+from signalpost.domain.signature_check import SIGNATURES, check_signatures
+from signalpost_receiver.sign import (
+    PAGE_SIGNATURE,
+    STANDARD_ID,
+    STANDARD_SIGNATURE,
+    STANDARD_TIMESTAMP,
+    Signer,
+)
+
+MAX_ID_CHARACTERS = 256
+
+
+def sign(
+    *,
+    secret: GivenSecret = None,
+    id_: Annotated[
+        str | None, Parameter(name="--id", help="The webhook-id. [the body's id; a new one if it has none]")
+    ] = None,
+    timestamp: Annotated[int | None, Parameter(help="The webhook-timestamp, in seconds since the epoch. [now]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Sign a body on standard input, and print the headers that go with it."""
+    signer, body = Signer(the_secret(secret)), sys.stdin.buffer.read()
+    identity = _id_of(body) if id_ is None else id_
+    if not (identity.isascii() and identity.isprintable() and 0 < len(identity) <= MAX_ID_CHARACTERS):
+        raise Misuse(f"--id must be 1 to {MAX_ID_CHARACTERS} printable ASCII characters.")
+    at = int(time.time()) if timestamp is None else timestamp
+    headers = {
+        "content-type": "application/json",
+        PAGE_SIGNATURE: signer.page_signature(body),
+        STANDARD_ID: identity,
+        STANDARD_TIMESTAMP: str(at),
+        STANDARD_SIGNATURE: signer.standard_signature(identity, at, body),
+    }
+    if as_json:
+        print_json(headers)
+        return
+    for name, value in headers.items():
+        say(f"{name}: {value}")
+
+
+def verify(
+    *,
+    secret: GivenSecrets = None,
+    signature: Annotated[str | None, Parameter(help=f"The value of {PAGE_SIGNATURE}.")] = None,
+    header: Annotated[
+        list[str] | None,
+        Parameter(name="--header", negative="", help="A header of the request, 'name: value'; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the signatures of a body on standard input, and say why one may not match."""
+    chosen, headers = the_secrets(secret), _headers(header or ())
+    if signature is not None:
+        headers[PAGE_SIGNATURE] = signature.strip()
+    if not any(name in headers for name in SIGNATURES):
+        raise Misuse(f"Give a signature: --signature, or --header '{STANDARD_SIGNATURE}: …'")
+    checked = check_signatures(sys.stdin.buffer.read(), headers, chosen, time.time())
+    genuine = any(each.fits for each in checked)
+    if as_json:
+        print_json({"genuine": genuine, "signatures": msgspec.to_builtins(checked)})
+    else:
+        for each in checked:
+            print_line("fits" if each.fits else "does not fit", each.header)
+            say(f"  {each.detail}")
+    if not genuine:
+        raise CommandError("The request is not genuine: no signature matches its body and the secret.")
+
+
+def _id_of(body: bytes) -> str:
+    try:
+        found = json.loads(body)["id"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        found = None
+    return found if isinstance(found, str) else event_id(time.time_ns() // 1000, secrets.randbits(62))
+
+
+def _headers(lines: list[str] | tuple[()]) -> dict[str, str]:
+    headers = {}
+    for line in lines:
+        name, separator, value = line.partition(":")
+        if not separator:
+            raise Misuse(f"Write --header 'name: value', not {line}")
+        headers[name.strip().lower()] = value.strip()
+    return headers

@@ -1,0 +1,1 @@
+"""What all commands share: what is written on a command line, and what is printed."""
