@@ -233,6 +233,7 @@ class Gateway:
                 retention_days=settings.retention_days,
                 tenant_limits=settings.tenant_limits,
                 disable_after_days=settings.disable_after_days,
+                attempt_timeout=settings.attempt_timeout,
                 limits=limits,
                 role=settings.role,
             ),

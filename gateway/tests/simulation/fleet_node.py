@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from gateway.tests.world.process import Machine, Process
 from gateway.tests.world.store import Operation, StoreFaults
+from msgspec.structs import replace
 
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import DatabaseClock
 from signalpost.store.fleet import SHARED
 
@@ -117,7 +117,7 @@ class FleetNode(Process):
             world,
             world.database.path,
             Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=TERMS),
-            EngineSettings(rest_after=world.plan.rest_after),
+            replace(world.engine_settings, rest_after=world.plan.rest_after),
         )
         self.store.fleet.on_announced = lambda marks: world.announced(self, marks)
 

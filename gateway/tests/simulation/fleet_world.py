@@ -32,6 +32,7 @@ from signalpost.commands.command import Completed
 from signalpost.commands.documents import CreateDocument, PatchDocument
 from signalpost.commands.subscriptions import CreateSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain.errors import SignalpostError
+from signalpost.engine.settings import EngineSettings
 from signalpost.store.fleet import TenantMark
 from signalpost.store.sqlite.codec import pack_uuid
 
@@ -45,6 +46,9 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 class FleetWorld(World[FleetNode]):
     """All that happens in a run, and all that was seen of it."""
+
+    engine_settings = EngineSettings()
+    """What the engines of its nodes are set to, but for what its plan says."""
 
     def __init__(self, seed: int, folder: Path, given: FleetPlan | None = None, traced: int = TRACED) -> None:
         super().__init__(Random(seed))

@@ -180,8 +180,15 @@ class Observer(Protocol):
 class Network:
     """The transport of one process."""
 
-    def __init__(self, observer: Observer, loop: asyncio.AbstractEventLoop, process: int) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        loop: asyncio.AbstractEventLoop,
+        process: int,
+        attempt_timeout: float = ATTEMPT_TIMEOUT,
+    ) -> None:
         self._observer = observer
+        self._attempt_timeout = attempt_timeout
         self._loop = loop
         self._process = process
         self._calls: dict[int, Callable[[Outcome], None]] = {}
@@ -209,7 +216,8 @@ class Network:
         self._observer.sent(sent)
         reply = self._observer.receiver(sent.host).answer(sent)
         sent.asked_for = reply.asked_for
-        self._loop.call_later(min(reply.after, ATTEMPT_TIMEOUT), self._end, sent, _outcome(reply, wall))
+        most = self._attempt_timeout
+        self._loop.call_later(min(reply.after, most), self._end, sent, _outcome(reply, wall, most))
 
     def _call(
         self, vendor: Vendor, request: OutgoingRequest, call: VendorCall, done: Callable[[Outcome], None]
@@ -217,7 +225,7 @@ class Network:
         number = self._next_call = self._next_call + 1
         self._calls[number] = done
         reply = vendor.answer(call)
-        most = ATTEMPT_TIMEOUT if request.seconds is None else request.seconds
+        most = self._attempt_timeout if request.seconds is None else request.seconds
         self._loop.call_later(min(reply.after, most), self._end_call, number, _vendor_outcome(reply, call, most))
 
     def _end_call(self, number: int, outcome: Outcome) -> None:
@@ -250,9 +258,9 @@ class Network:
         self._is_closed = True
 
 
-def _outcome(reply: Reply, wall: int) -> Outcome:
-    if reply.after >= ATTEMPT_TIMEOUT:
-        elapsed = round(ATTEMPT_TIMEOUT * SECOND)
+def _outcome(reply: Reply, wall: int, most: float) -> Outcome:
+    if reply.after >= most:
+        elapsed = round(most * SECOND)
         return Outcome(failure=Failure.TIMEOUT, detail="no answer", started_at=wall, elapsed_us=elapsed)
     is_success = reply.status is not None and 200 <= reply.status < 300
     return Outcome(

@@ -66,7 +66,7 @@ class Process:
         self.loop = VirtualLoop(world.time)
         self.loop.set_exception_handler(self._on_loop_error)
         self.clock = self._clock_of_machine()
-        self.network = Network(world, self.loop, self.number)
+        self.network = Network(world, self.loop, self.number, settings.attempt_timeout)
         self.store = self._open(database, machine)
         disk = DiskReserve(machine.disk_reserve_mb, machine.free_bytes, VirtualExecutor(), machine.look_every)
         self.engine = Engine(

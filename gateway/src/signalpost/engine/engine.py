@@ -132,6 +132,7 @@ class Engine:
             clock,
             settings.role,
             settings.lane_bounds,
+            settings.attempt_timeout,
             destinations.longest_call,
         )
         self._standing_writer = StandingWriter(store, self.lanes.views)

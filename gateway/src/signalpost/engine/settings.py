@@ -18,6 +18,8 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """The limits of tenants that have none of their own."""
     disable_after_days: int = 5
     """A subscription whose endpoint fails for this long is disabled; 0 means never."""
+    attempt_timeout: float = 5.0
+    """How many seconds an attempt of a webhook may take."""
     limits: Limits = DEFAULTS
     """What may be in flight."""
     lane_bounds: Bounds = BOUNDS

@@ -42,8 +42,8 @@ class Terms(NamedTuple):
     lease: float
     """For how long after it began to beat a node may start attempts."""
     dead_after: float
-    """A node that was not seen to beat for so long is dead. It is longer than a lease and a webhook's attempt together.
-    Calls of other kinds may take longer, so their lanes wait longer for another owner (`LaneOwner`)."""
+    """A node that was not seen to beat for so long is dead. It is longer than a lease and an attempt of 5 s together.
+    Attempts and calls may take longer; their lanes wait longer for another owner (`LaneOwner`)."""
     poll_every: float
     """How often a node that hears no announcements reads the marks; never if this is infinite."""
     look_every: float

@@ -5,10 +5,10 @@ lanes that should be its own: the store gives it those that nobody owns, with th
 Those that should be another's are handed over once two beats have said so: their attempts end, all is recorded, and
 only then they are let go of. A lane that was let go of may be claimed again by the next pass, which loads it again.
 
-A node that was lost may be frozen in the middle of a call. A webhook's attempt has 5 s, and is over when its node is
-dead. A call of another kind may take up to a minute. Its lane is not claimed before that time has passed since this
-node first saw that the owner is gone. No row says since when it is: a node that joins meanwhile waits as long once
-more.
+A node that was lost may be frozen in the middle of a call. An attempt of 5 s, which a webhook has unless
+ATTEMPT_TIMEOUT says otherwise, is over when its node is dead. A longer one, or a call of another kind, may take up to a
+minute. Its lane is not claimed before that time has passed since this node first saw that the owner is gone. No row
+says since when it is: a node that joins meanwhile waits as long once more.
 """
 
 import asyncio
@@ -47,9 +47,12 @@ class LaneOwner:
         clock: Clock,
         role: NodeRole,
         bounds: Bounds,
+        attempt_timeout: float,
         longest_call: Callable[[str], float],
     ) -> None:
-        """`longest_call` says how many seconds a call of a kind may take."""
+        """`attempt_timeout` is how many seconds a webhook's attempt may take; `longest_call` says that of calls of
+        other kinds."""
+        self._attempt_timeout = attempt_timeout
         self._longest_call = longest_call
         self._fleet = fleet
         self._directory = directory
@@ -184,7 +187,7 @@ class LaneOwner:
 
     def _seconds(self, kind: str) -> float:
         """How long an attempt of a kind can go on after its node has let go of the lane."""
-        return ATTEMPT_SECONDS if kind == WEBHOOK else self._longest_call(kind)
+        return self._attempt_timeout if kind == WEBHOOK else self._longest_call(kind)
 
     async def _let_go_of_unknown(self, me: int) -> None:
         """Release lanes that another node should own and that this one may own without knowing. It may not know where
