@@ -226,7 +226,9 @@ class Api:
         services.limits.loop.note_call(tenant.id)
         if request.is_timed:
             await services.limits.loop.turn(caller.group)
-        context = RequestContext(request, services, principal, tenant, route.query, route.body)
+        context = RequestContext(
+            request, services, principal, tenant, route.query, route.body, changes_tenant=route.changes_tenant
+        )
         return await route.handler(context)
 
     def _count_request(self, route: Route, caller: Caller, limits: TenantLimits) -> None:

@@ -78,7 +78,7 @@ class Accounts:
             "session": signed_in.session,
             "others": await self._services.sessions.beside(signed_in.session),
         }
-        form = await self._replies.form(request) if request.method == "POST" else {}
+        form = await self._replies.form_of(request, self._sign_in.who) if request.method == "POST" else {}
         if "end" in form:
             await self._end_other(request, signed_in, given(form, "end"))
             return see_other(f"{ACCOUNT}?done=ended")

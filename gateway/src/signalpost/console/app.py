@@ -186,7 +186,7 @@ class Console:
             return await self._refused(visit, page, refusal.problem)
 
     async def _carry_out(self, request: Request, session: Session, visit: Visit, page: Page) -> Response:
-        form = await self._replies.form(request)
+        form = await self._replies.form_of(request, self._sign_in.who)
         visit = replace(visit, form=form)
         if _PROOF in form:
             try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from contextvars import ContextVar, copy_context
 from typing import Any, Final
@@ -92,6 +92,15 @@ class Replies:
             raise EarlyReply(
                 self.error(400, "Not a form", "The form did not arrive completely. Send it again.")
             ) from None
+
+    async def form_of(self, request: Request, who: Callable[[Request], Awaitable[object]]) -> Form:
+        """The form of somebody who is in, as `who` has said. It says so once more if the form took its time: they may
+        not be in any more. Raises EarlyReply where that is so, or the form cannot be read."""
+        had_arrived = request.has_arrived
+        form = await self.form(request)
+        if not had_arrived:
+            await who(request)
+        return form
 
 
 def _gzip(content: bytes) -> bytes:

@@ -48,6 +48,7 @@ async def upload(context: RequestContext) -> Response:
             context.content_type, _bounded(context), "file", _TEXTS, within_limit(context.services, incoming)
         )
         file = await received_file(context.services, incoming)
+        await context.check_still_allowed()
         publish = form.get("publish", False)
         command = AddVersion(
             tenant_id=context.tenant_id,

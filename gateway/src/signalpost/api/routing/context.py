@@ -79,8 +79,11 @@ class RequestContext:
         tenant: Tenant,
         query: type[Query],
         body: RequestBody | None,
+        *,
+        changes_tenant: bool,
     ) -> None:
-        """`query` and `body` are what its route takes."""
+        """`query` and `body` are what its route takes, and `changes_tenant` is whether the call is refused while the
+        tenant is paused."""
         self.services = services
         self.principal = principal
         self.tenant_id = tenant.id
@@ -89,6 +92,7 @@ class RequestContext:
         self.request = request
         self._query = query
         self._takes = body
+        self._changes_tenant = changes_tenant
         self._content: bytes | None = None
 
     # --- What the caller may see --------------------------------------------------------------------------------------
@@ -151,9 +155,11 @@ class RequestContext:
 
     async def check_still_allowed(self) -> None:
         """For a call that lasts. Raises Unauthenticated where its API key was revoked or expired meanwhile, Conflict
-        where the tenant was paused, NotFound where it was deleted, and Unavailable where none of that can be known."""
+        where the tenant was paused and the call would change it, NotFound where it was deleted, and Unavailable where
+        none of that can be known."""
         await self.services.principals.check(self.principal)
-        self.services.directory.check_changeable(self.tenant_id)
+        if self._changes_tenant:
+            self.services.directory.check_changeable(self.tenant_id)
 
     @property
     def actor(self) -> Actor:
@@ -201,7 +207,8 @@ class RequestContext:
     # --- Body ---------------------------------------------------------------------------------------------------------
 
     async def body(self) -> bytes:
-        """The whole body. Raises TooLarge before more than the limit is read, and Unparseable if it takes too long."""
+        """The whole body. Raises TooLarge before more than the limit is read, Unparseable if it takes too long, and
+        whatever `check_still_allowed` does, since a client may take its time with the last byte."""
         if self._content is None:
             # Most are here by now, and a limit on the time costs a twentieth of a small call.
             self._content = await (self._read() if self.request.has_arrived else self._read_in_time())
@@ -213,9 +220,11 @@ class RequestContext:
         seconds = self.services.idle_seconds
         try:
             async with asyncio.timeout(seconds):
-                return await self._read()
+                content = await self._read()
         except TimeoutError:
             raise Unparseable("incomplete_body", f"The body was not complete within {seconds:g} s.") from None
+        await self.check_still_allowed()
+        return content
 
     async def _read(self) -> bytes:
         parts: list[bytes] = []

@@ -104,7 +104,7 @@ class Portal:
             return self._refused(guest, refusal.problem)
 
     async def _carry_out(self, request: Request, guest: Guest, visit: Visit, page: Page) -> Response:
-        visit = replace(visit, form=await self._replies.form(request))
+        visit = replace(visit, form=await self._replies.form_of(request, self._entry.who))
         do = page.forms.get(visit.given("do"))
         if do is None:
             return self._error(400, guest, "No such form", "This page has no such button. Load it again.")
