@@ -50,10 +50,15 @@ def _database(package: str, suffix: str = "") -> str:
     return shared.url(name, OWNER)
 
 
+def past_everything(url: str) -> str:
+    """The URL of the same database for somebody whom neither row-level security nor triggers hold up."""
+    return url.replace(f"{OWNER}@", f"{postgres_server.SUPERUSER}@") + "&options=-csession_replication_role%3Dreplica"
+
+
 @cache
 def _emptying(url: str) -> tuple["psycopg.Connection[tuple[object, ...]]", str]:
     """A connection that passes row-level security, and what empties the database."""
-    connection = psycopg.connect(url.replace(f"{OWNER}@", f"{postgres_server.SUPERUSER}@"), autocommit=True)
+    connection = psycopg.connect(past_everything(url), autocommit=True)
     _held.callback(connection.close)
     tables = connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"

@@ -1,4 +1,4 @@
-"""The two users of `deploy/postgres/roles.sql`: one migrates, the other runs gateways and may do no more."""
+"""The roles of `deploy/postgres/roles.sql`: one migrates, another runs gateways and may do no more."""
 
 import asyncio
 import base64
@@ -24,6 +24,17 @@ pytestmark = pytest.mark.slow
 IS_THERE = "SELECT to_regclass('event_0') IS NOT NULL"
 OWNERS = "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relname LIKE 'event\\_2%'"
 """Who owns the days of events."""
+ERASING = (
+    "DELETE FROM audit",
+    "UPDATE audit SET content = ''",
+    "TRUNCATE audit",
+    "DELETE FROM audit_end",
+    "DROP TABLE audit CASCADE",
+    "ALTER TABLE audit DISABLE TRIGGER ALL",
+    "ALTER TABLE audit OWNER TO signalpost_gateway",
+    "CREATE OR REPLACE FUNCTION audit_kept_days() RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint'",
+    "SET ROLE signalpost_owner",
+)
 ROLES = Path(__file__).parents[3] / "deploy" / "postgres" / "roles.sql"
 
 
@@ -58,7 +69,19 @@ def test_one_user_migrates_and_another_runs_gateways_and_may_change_rows_only(
         days = connection.execute(
             "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relname LIKE 'event\\_2%'"
         )
-        assert days.fetchall() == [("signalpost_owner",)]
+        assert days.fetchall() == [("signalpost_tables",)]
+        connection.execute("SELECT set_config('signalpost.tenants', '{-1}', false)")
+        for become in ("SET ROLE NONE", "SET ROLE signalpost_tables"):
+            connection.execute(become.encode())
+            for forbidden in ERASING:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(forbidden.encode())
+
+    gateway.api.ask("POST", "/v1/tenants", {"name": "theirs"}, expect=201)
+    erased = gateway.api.ask("DELETE", "/v1/tenants/theirs?confirm=theirs", expect=202)
+    until(lambda: gateway.api.ask("GET", f"/v1/erasures/{erased['id']}")["finishedAt"] is not None)
+    assert gateway.api.ask("GET", "/v1/audit/verification")["fault"] is None
+    run("db", "check", SIGNALPOST_DATABASE_URL_FILE=str(secret))
 
     async def days_come_and_go() -> None:
         writers = Writers(DatabaseSource(runs), 1)

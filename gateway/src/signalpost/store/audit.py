@@ -70,6 +70,11 @@ class AuditStore(Protocol):
         """Add entries that belong to no change, such as of calls that were refused."""
         ...
 
+    async def keep(self, days: int) -> int:
+        """Have the database itself refuse to remove entries within so many days, if this user may decide that. Returns
+        for how many days none can be removed."""
+        ...
+
     async def prune(self, before: int, limit: int) -> int:
         """Remove the oldest entries that are older than `before` (µs), at most `limit`. The rest can be verified as
         before. Returns how many were removed."""

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
-from gateway.tests.postgres import OWNER, emptied_database, new_database
+from gateway.tests.postgres import OWNER, emptied_database, new_database, past_everything
 from gateway.tests.store.implementation import Implementation
 from psycopg.rows import dict_row
 
@@ -37,7 +37,7 @@ def _add_tenant(url: str) -> int:
 
 
 def _meddle(url: str, statement: str) -> None:
-    with psycopg.connect(url.replace(f"{OWNER}@", f"{SUPERUSER}@")) as connection:
+    with psycopg.connect(past_everything(url)) as connection:
         connection.execute(statement.encode())
 
 

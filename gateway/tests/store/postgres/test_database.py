@@ -67,7 +67,7 @@ def execute(tmp_path: Path, statement: str, *parameters: Any) -> list[tuple[Any,
 )
 def test_a_check_finds_what_does_not_fit(database: PostgresDatabase, tmp_path: Path, damage: str, fault: str) -> None:
     assert database.check() == []
-    execute(tmp_path, damage)
+    POSTGRES.meddle(POSTGRES.url(tmp_path), damage)
     assert any(fault in sentence for sentence in database.check())
 
 

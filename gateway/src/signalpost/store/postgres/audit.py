@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Final
 
+import psycopg
 from msgspec.structs import replace
 
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, still_has
+from signalpost.domain.timestamps import DAY
 from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.audit_chain import ENDS, LOCK, append, unpack_end, write_ends
@@ -28,6 +30,14 @@ _PAGE: Final = (
 _MARK: Final = "SELECT last, hash FROM audit_end WHERE tenant_id = $1"
 _ENTRIES: Final = f"SELECT {_COLUMNS} FROM audit WHERE position > $1 ORDER BY position LIMIT {_AT_ONCE}"
 _WHOLE: Final = f"{ENDS} WHERE tenant_id = {WHOLE}"
+_KEPT_DAYS: Final = "SELECT audit_kept_days()"
+_KEEP: Final = (
+    "CREATE OR REPLACE FUNCTION audit_kept_days() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT {}::bigint'"
+)
+_REMOVABLE: Final = Statement(
+    f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - audit_kept_days() * {DAY}"
+)
+"""Before when an entry must have been made so that the database lets anybody remove it."""
 _OLDEST: Final = "SELECT position, tenant_id, number, at, hash, proof FROM audit ORDER BY position LIMIT $1"
 
 
@@ -77,6 +87,16 @@ class PostgresAudit:
     async def add(self, drafts: list[EntryDraft]) -> tuple[AuditEntry, ...]:
         return await self._writers.run(EVERY_TENANT, _add(drafts, self._notary))
 
+    async def keep(self, days: int) -> int:
+        [(kept,)] = await self._readers.rows(EVERY_TENANT, _KEPT_DAYS)
+        if kept == days:
+            return days
+        try:
+            await self._writers.rows(EVERY_TENANT, _KEEP.format(days))
+        except psycopg.errors.InsufficientPrivilege:
+            return int(kept)
+        return days
+
     async def prune(self, before: int, limit: int) -> int:
         return await self._writers.run(EVERY_TENANT, steps_of(_prune(before, limit, self._notary)))
 
@@ -108,7 +128,8 @@ def _add(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[AuditEntry
 
 async def _prune(before: int, limit: int, notary: Notary) -> int:
     """See `AuditStore.prune`. The ends then say with which entry each chain begins, and what was before it."""
-    _, oldest = await ask(LOCK, Statement(_OLDEST, (limit,)))
+    _, [(removable,)], oldest = await ask(LOCK, _REMOVABLE, Statement(_OLDEST, (limit,)))
+    before = min(before, removable)
     removed = [*takewhile(lambda row: row[3] < before, oldest)]
     if not removed:
         return 0

@@ -75,6 +75,9 @@ class SqliteAudit:
     def add(self, connection: apsw.Connection, drafts: list[EntryDraft]) -> tuple[AuditEntry, ...]:
         return append(connection, drafts, self._notary)
 
+    async def keep(self, days: int) -> int:
+        return days  # whoever can write to the file can do anything to it
+
     @writing
     def prune(self, connection: apsw.Connection, before: int, limit: int) -> int:
         return prune(connection, before, limit, self._notary)
