@@ -9,7 +9,7 @@ from gateway.tests.world.network import Reply
 
 from signalpost.commands.subscriptions import DeleteSubscription, PatchSubscription
 from signalpost.domain.errors import Unavailable
-from signalpost.engine.lanes import lanes
+from signalpost.engine.lanes import recorded_heads
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -192,12 +192,12 @@ def test_a_sleeping_lanes_head_is_recorded_once_that_saves_a_restart_work(world:
         await gateway.submit(world.delete("first"))
         await asyncio.sleep(1)
         delivered = world.lane("idle")
-        await gateway.create(*names("d", lanes.MAX_PASSED_UNRECORDED))
+        await gateway.create(*names("d", recorded_heads.MAX_PASSED))
         await asyncio.sleep(40)
         assert world.lane("idle").version == delivered.version
         await gateway.create("one more")
         await asyncio.sleep(40)
-        assert world.lane("idle").head == delivered.head + lanes.MAX_PASSED_UNRECORDED + 1
+        assert world.lane("idle").head == delivered.head + recorded_heads.MAX_PASSED + 1
 
     world.crash(scenario)
 

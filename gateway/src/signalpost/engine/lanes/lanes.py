@@ -25,15 +25,16 @@ from signalpost.engine.lanes.departures import Departures
 from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, LaneLoader
 from signalpost.engine.lanes.lane_state import Hold
-from signalpost.engine.lanes.lane_states import CAUGHT_UP, NOT_HELD
+from signalpost.engine.lanes.lane_states import CAUGHT_UP
 from signalpost.engine.lanes.lane_views import LaneViews
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
+from signalpost.engine.lanes.recorded_heads import RecordedHeads
 from signalpost.engine.lanes.recorder import Recorder
-from signalpost.engine.lanes.resting_lanes import RestingLanes, at_rest, certificate_ends_soon
+from signalpost.engine.lanes.resting_lanes import RestingLanes, at_rest
 from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.engine.revisions import Revisions, Topic
@@ -46,14 +47,8 @@ from signalpost.store.lanes import EndpointHealth, LaneRow
 from signalpost.store.log import LATEST_AMONG, LatestOfTypes, LogPart
 from signalpost.store.store import Published, Store
 
-HEADS_RECORDED_EVERY = 30.0
-"""Seconds between two checks of how many unwanted events lanes have passed."""
 INBOX_TRIES = 50
 """How often a lane's inbox is read until the lane can take it up; then the lane is loaded again."""
-MAX_PASSED_UNRECORDED = 256
-"""How many unwanted events a lane passes before its head alone is worth a write. A start reads about so many again."""
-MAX_PASSED_AT_REST = 10_000
-"""The same for a lane at rest. A start does not read these again: it asks for the last event of each type."""
 WOKEN_IN_A_ROW = 32
 """How many lanes at rest are woken before the loop gets to its sockets; each takes some 30 µs."""
 LOOKED_AT_IN_A_ROW = 500
@@ -97,6 +92,9 @@ class Lanes:
         self._recorder = Recorder(store, clock, counts, self._stats, self._log.erased, self._on_recorded, self._reload)
         self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
         self.departures = Departures(store, carriers, self._workers, self._resting, self._awake, self._record_all)
+        self.recorded_heads = RecordedHeads(
+            self._workers, self._resting, self._log, self._recorder, clock, turns, self._wake, self._let_rest_now
+        )
         self._outcomes = outcomes
         self._dispatcher = Dispatcher(
             self._log,
@@ -115,7 +113,7 @@ class Lanes:
 
     def start(self) -> None:
         """Begin to record the heads of lanes from time to time, and statistics, and to let lanes rest."""
-        self._tasks.start(self._keep_heads_recorded())
+        self._tasks.start(self.recorded_heads.run())
         self._tasks.start(self._let_rest())
         self._tasks.start(self._stats.run())
 
@@ -137,7 +135,8 @@ class Lanes:
         self._tasks.cancel()
         self._dispatcher.stop()
         await self._carriers.close(grace)
-        self._record_heads(0, 0)
+        for _ in self.recorded_heads.slices(0, 0):
+            await asyncio.sleep(0)
         for worker in self._workers:
             worker.close()
         await self._recorder.close()
@@ -391,6 +390,12 @@ class Lanes:
         resting = worker.at_rest(self._clock.steady())
         idle_at, worker.idle_at = worker.idle_at, None if resting is None else resting.version
         if resting is not None and idle_at == resting.version:
+            self._let_rest_now(worker)
+
+    def _let_rest_now(self, worker: LaneWorker) -> None:
+        """Let a lane rest if it has nothing to do."""
+        resting = worker.at_rest(self._clock.steady())
+        if resting is not None:
             if worker.timer is not None:
                 worker.timer.cancel()
             worker.leave()
@@ -437,23 +442,6 @@ class Lanes:
         self._dispatcher.go_on()
         self._revisions.note(worker.subscription.tenant_id, Topic.DELIVERIES)
         self._dispatcher.give_turn(worker)
-
-    async def _keep_heads_recorded(self) -> None:
-        while True:
-            await asyncio.sleep(HEADS_RECORDED_EVERY)
-            self._record_heads(MAX_PASSED_UNRECORDED, MAX_PASSED_AT_REST)
-
-    def _record_heads(self, max_passed: int, max_passed_at_rest: int) -> None:
-        """Record every lane that passed more than so many events since its last record."""
-        now = self._clock.steady()
-        for lane in list(self._resting):
-            passed = self._resting.head_of(lane, self._log.seen.get(lane.subscription.tenant_id, 0))
-            if passed - lane.head > max_passed_at_rest or certificate_ends_soon(lane.health, now):
-                self._wake(lane.subscription.number)
-        for worker in self._workers:
-            worker.skip_unwanted(self._log.seen.get(worker.subscription.tenant_id, 0))
-            if worker.lane.head - worker.recorded_head > max_passed and worker.hold is NOT_HELD:
-                self._recorder.changed(worker)
 
     # --- What is here -------------------------------------------------------------------------------------------------
 
