@@ -41,6 +41,23 @@ def test_a_key_that_was_revoked_stays_so_whatever_was_read_before() -> None:
     asyncio.run(scenario())
 
 
+def test_no_key_of_a_deleted_tenant_opens_anything_whatever_order_they_were_read_in() -> None:
+    """Its keys are there until they are erased. One look may show that a tenant was deleted and a key that was made in
+    it just before, and a node that begins reads keys of tenants that it does not read any more."""
+
+    async def scenario() -> None:
+        directory = Directory()
+        follower = following(directory)
+        deleted = replace(TENANT, deleted_at=7, config_version=6)
+        follower.take_up(Changes("1", tenants=(deleted,), keys=(replace(KEY, number=2, hash=b"made just before"),)))
+        assert directory.key(b"hash") is directory.key(b"made just before") is None
+        directory.load([], [KEY], [], [])
+        assert directory.key(b"hash") is None
+        follower.stop()
+
+    asyncio.run(scenario())
+
+
 def test_a_node_that_stops_reads_nothing_of_what_others_still_tell() -> None:
     """The store is closed a moment later, and a read of it would end with a traceback in the log."""
 

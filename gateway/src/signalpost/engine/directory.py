@@ -172,6 +172,8 @@ class Directory:
 
     def _follow_keys(self, keys: Iterable[ApiKey]) -> None:
         for key in keys:
+            if key.tenant_id not in self._tenants_by_id:
+                continue  # it was deleted, and its keys are there until they are erased
             known = self._keys.get(key.hash)
             # What was read before a key was revoked may arrive after that.
             if known is None or known.revoked_at is None:
