@@ -623,6 +623,26 @@ def test_the_job_of_a_node_that_is_not_there_any_more_is_taken(play: "Play") -> 
     play(scenario)
 
 
+def test_a_node_that_is_ending_keeps_its_jobs_and_lanes_until_it_has_left(play: "Play") -> None:
+    """It may be in the middle of them: two nodes would use one refresh token, or send one event."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        other, first, _ = await two_nodes(shop)
+        assert await claim(shop, subscription)
+        assert await shop.store.fleet.take_job("token", 30.0)
+        await shop.store.fleet.drain()
+        assert not await other.store.fleet.take_job("token", 30.0)
+        assert await claim(other, subscription) is None
+        assert await owner(other, subscription) == first
+        assert await shop.store.fleet.take_job("token", 30.0), "it goes on with it"
+        await shop.store.fleet.leave()
+        assert await other.store.fleet.take_job("token", 30.0)
+        assert await claim(other, subscription)
+
+    play(scenario)
+
+
 def test_owners_of_lanes_learn_which_floor_comes_next_and_the_retention_what_is_awaited(
     play: "Play", make: "type[Tools]"
 ) -> None:

@@ -90,8 +90,8 @@ class _GatedSource(DatabaseSource):
 
 
 async def gate_of(shop: "Shop", *gated: str) -> Gate:
-    """Put a gate, which is open at first, before what a node writes: before each statement that has one of these in
-    it."""
+    """Put a gate, which is open at first, before what a node writes and looks for: before each statement that has one
+    of these in it."""
     store, gate = shop.store, Gate()
     assert isinstance(store, PostgresStore)
     source = _GatedSource(shop.url, gate, gated)
@@ -104,6 +104,8 @@ async def gate_of(shop: "Shop", *gated: str) -> Gate:
         committers._idle.put_nowait(committers._all[0])
     await store.writers.close()
     store.writers._sessions = SessionPool(source.connect, 1)
+    await store.fleet._looks.close()
+    store.fleet._looks = SessionPool(source.connect, 1)
     return gate
 
 

@@ -1,6 +1,6 @@
 """Two real sessions, stepped statement by statement through every order in which theirs can follow one another: a claim
-beside the removal of the node that claims, an erasure beside an import or a record of the same document, the retention
-beside a record, and the deletion of a tenant beside a change in it."""
+beside the removal of the node that claims, a look beside the revocation of a key, an erasure beside an import or a
+record of the same document, the retention beside a record, and the deletion of a tenant beside a change in it."""
 
 import asyncio
 import json
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from gateway.tests.store.postgres.gates import Gate, Walk, gate_of, orders, watching
 
 from signalpost.commands.erasures import EraseDocument
+from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.tenants import CreateTenant, DeleteTenant
+from signalpost.domain.api_key import Role
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.erasure import Erasure, is_erased
@@ -100,6 +102,33 @@ async def beat(shop: "Shop") -> Any:
     found = await shop.store.fleet.beat()
     assert found is not None
     return found
+
+
+# --- Looks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_that_is_revoked_beside_a_look_is_shown_by_it_or_by_the_next_one(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(pair: Pair) -> None:
+        await pair.shop.store.fleet.join(NodeRole.ALL, "1")
+        position = (await pair.shop.store.fleet.changes(None)).position
+        for number, order in enumerate(orders(3, 2)):
+            key_id, secret = f"00000000-0000-4000-a000-{number:012d}", f"sp_{number:043d}"
+            await pair.other.do(
+                CreateKey(tenant_id=TENANT, key_id=key_id, tenant="default", name="k", role=Role.OPERATOR, key=secret)
+            )
+            during, _ = await pair.go(
+                order,
+                partial(pair.shop.store.fleet.changes, position),
+                partial(pair.other.do, RevokeKey(tenant_id=TENANT, key_id=key_id)),
+            )
+            after = await pair.shop.store.fleet.changes(during.position)
+            shown = [key for key in (*during.keys, *after.keys) if key.id == key_id]
+            assert any(key.revoked_at is not None for key in shown), order
+            position = after.position
+
+    stepped(play, ("pg_current_snapshot()", "FROM api_key", "INTO api_key", "COMMIT"), scenario)
 
 
 # --- Erasures ---------------------------------------------------------------------------------------------------------

@@ -5,13 +5,15 @@ import inspect
 import socket
 import threading
 
+import psycopg
 import pytest
-from gateway.tests.postgres import emptied_database
+from gateway.tests.postgres import OWNER, emptied_database
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
+from signalpost_bench.postgres_server import SUPERUSER
 
 
 @pytest.mark.parametrize("sessions", [ReadSessions, Writers])
@@ -47,6 +49,27 @@ def test_steps_that_read_run_on_another_thread_than_the_loop_that_delivers() -> 
         await readers.close()
         assert len(ran_on) == 2
         assert threading.current_thread() not in ran_on
+
+    asyncio.run(scenario())
+
+
+def test_everything_that_one_call_reads_is_as_of_one_moment() -> None:
+    """A page of the log would else have events that are newer than the version of the configuration that it tells."""
+    url = emptied_database()
+
+    async def asking() -> list[int]:
+        [(before,)] = await ask_one("SELECT config_version FROM tenant WHERE id = 1")
+        with psycopg.connect(url.replace(f"{OWNER}@", f"{SUPERUSER}@")) as another:
+            another.execute("UPDATE tenant SET config_version = config_version + 1")
+        [(after,)] = await ask_one("SELECT config_version FROM tenant WHERE id = 1")
+        return [before, after]
+
+    async def scenario() -> None:
+        readers = ReadSessions(DatabaseSource(url))
+        for run in (readers.run, readers.run_in_turn):
+            before, after = await run(1, steps_of(asking()))
+            assert before == after
+        await readers.close()
 
     asyncio.run(scenario())
 
