@@ -42,7 +42,7 @@ def test_a_key_that_was_revoked_stays_so_whatever_was_read_before() -> None:
 
 
 def test_no_key_of_a_deleted_tenant_opens_anything_whatever_order_they_were_read_in() -> None:
-    """Its keys are there until they are erased. One look may show that a tenant was deleted and a key that was made in
+    """Keys are there until they are erased. One look may show that a tenant was deleted and a key that was made in
     it just before, and a node that begins reads keys of tenants that it does not read any more."""
 
     async def scenario() -> None:

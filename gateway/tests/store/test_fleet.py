@@ -624,7 +624,7 @@ def test_the_job_of_a_node_that_is_not_there_any_more_is_taken(play: "Play") -> 
 
 
 def test_a_node_that_is_ending_keeps_its_jobs_and_lanes_until_it_has_left(play: "Play") -> None:
-    """It may be in the middle of them: two nodes would use one refresh token, or send one event."""
+    """A node may be in the middle of them: two would use one refresh token, or send one event."""
 
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
