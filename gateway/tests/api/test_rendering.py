@@ -1,20 +1,27 @@
 """Results of commands as responses, and the form in which responses are kept for repeats."""
 
-from typing import get_args
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalpost import commands
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import Rendered, document_response, kept_answers, respond
+from signalpost.api.rendering import ANSWERS, document_response, kept_answers, respond
 from signalpost.api.routing.shapes import documents as shapes
 from signalpost.api.shown import document_shown
 from signalpost.commands.batch import KeptAnswer
-from signalpost.commands.command import Completed, Repeated
-from signalpost.commands.documents import DocumentDeleted
-from signalpost.commands.workflow import NothingExpired
+from signalpost.commands.command import Command, Completed, Repeated
+from signalpost.commands.documents import DocumentCreated, DocumentDeleted, DocumentImported, DocumentPatched
+from signalpost.commands.members import MemberKnown, PasswordSet
+from signalpost.commands.portal_links import PortalLinkOpened
+from signalpost.commands.subscriptions import SecretRotated, SubscriptionChanged, SubscriptionCreated
+from signalpost.commands.versions import VersionCreated
+from signalpost.commands.workflow import ActionTaken, NothingExpired
 from signalpost.domain.documents.document import Document, DocumentRow, Version, new_row, own_version
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number
@@ -71,6 +78,21 @@ def test_a_program_that_embeds_the_gateway_gets_what_a_client_is_shown(
 
 
 def test_what_no_call_can_come_to_has_no_response() -> None:
-    assert NothingExpired not in get_args(Rendered)
-    with pytest.raises(AssertionError):
+    assert NothingExpired not in ANSWERS
+    with pytest.raises(KeyError):
         kept_answers(LINKS)(completed(NothingExpired()))
+
+
+def test_every_result_that_a_call_can_come_to_has_an_answer() -> None:
+    results = {
+        kind
+        for module in iter_modules(commands.__path__, "signalpost.commands.")
+        for command in vars(import_module(module.name)).values()
+        if isinstance(command, type) and hasattr(command, "decide") and command is not Command
+        for [decided] in [get_args(get_type_hints(command.decide)["return"])]
+        for kind in get_args(decided) or [decided]
+    }
+    of_documents = {DocumentCreated, DocumentDeleted, DocumentImported, DocumentPatched, ActionTaken, VersionCreated}
+    of_subscriptions = {SubscriptionCreated, SubscriptionChanged, SecretRotated}
+    without_a_call = {NothingExpired, MemberKnown, PasswordSet, PortalLinkOpened}
+    assert results == set(ANSWERS) | of_documents | of_subscriptions | without_a_call

@@ -2,35 +2,33 @@
 
 A response is rendered once its change is committed. Only the response to a call with an `Idempotency-Key` is rendered
 earlier, inside the transaction, and stored with the change (`kept_answers`), so that a repeat gets the same bytes.
+
+`ANSWERS` says how each result is answered. Documents and subscriptions, which are more than the members of their rows,
+have functions of their own.
 """
 
-from collections.abc import Callable, Collection
-from typing import Any, Final, assert_never
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.shapes.access import (
+    ErasureShown,
     Invitation,
     InvitedMember,
+    MemberShown,
     NewKey,
     NewPortalLink,
+    TenantShown,
 )
-from signalpost.api.routing.shapes.deliveries import StartedReplay
-from signalpost.api.shown import (
-    connection_shown,
-    document_json,
-    erasure_shown,
-    key_shown,
-    known_state,
-    member_shown,
-    portal_link_shown,
-    replay_shown,
-    subscription_shown,
-    tenant_shown,
-)
+from signalpost.api.routing.shapes.deliveries import ShownReplay, StartedReplay
+from signalpost.api.routing.shapes.destinations import ConnectionShown
+from signalpost.api.routing.shapes.shape import Shape
+from signalpost.api.shown import document_json, known_state, subscription_shown
 from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, Completed, Repeated
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
@@ -43,15 +41,8 @@ from signalpost.commands.documents import (
 )
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.commands.keys import KeyCreated, KeyRevoked
-from signalpost.commands.members import (
-    MemberChanged,
-    MemberInvited,
-    MemberKnown,
-    MemberRemoved,
-    MemberReset,
-    PasswordSet,
-)
-from signalpost.commands.portal_links import PortalLinkCreated, PortalLinkOpened, PortalLinkRevoked
+from signalpost.commands.members import MemberChanged, MemberInvited, MemberRemoved, MemberReset
+from signalpost.commands.portal_links import PortalLinkCreated, PortalLinkRevoked
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
 from signalpost.commands.subscriptions import (
     RetryQueued,
@@ -67,65 +58,67 @@ from signalpost.domain.connection import Connection
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
 from signalpost.domain.subscription import WEBHOOK, Subscription
-from signalpost.domain.timestamps import format_timestamp
 from signalpost_receiver import standard_secret
 
 EVENT_HEADER: Final = "signalpost-event"
 """The id of the event that the change made."""
 EFFECT_STATUS: Final = {Effect.CREATED: 201, Effect.UPDATED: 200, Effect.DELETED: 204, Effect.UNCHANGED: 200}
-_SHOWS_SECRETS: Final = (SubscriptionCreated, SecretRotated, KeyCreated)
-_SHOWS_LINKS: Final = (MemberInvited, MemberReset, PortalLinkCreated)
-_SECRETS: Final = ("secret", "standardWebhooksSecret", "key")
-"""Members of the responses to these."""
 _REPLAYED: Final = ("idempotent-replayed", "true")
 _encode = msgspec.json.Encoder().encode
 _encode_answer = msgspec.msgpack.Encoder().encode
 _decode_answer = msgspec.msgpack.Decoder(Response).decode
-
-Rendered = (
-    DocumentCreated
-    | DocumentPatched
-    | DocumentImported
-    | DocumentDeleted
-    | ActionTaken
-    | VersionCreated
-    | SubscriptionCreated
-    | SubscriptionChanged
-    | SecretRotated
-    | SubscriptionDeleted
-    | RetryQueued
-    | ReplayStarted
-    | ReplayCancelled
-    | ConnectionCreated
-    | ConnectionChanged
-    | ConnectionDeleted
-    | TenantCreated
-    | TenantChanged
-    | ErasureStarted
-    | KeyCreated
-    | KeyRevoked
-    | MemberInvited
-    | MemberChanged
-    | MemberReset
-    | MemberRemoved
-    | PasswordSet
-    | MemberKnown
-    | PortalLinkCreated
-    | PortalLinkOpened
-    | PortalLinkRevoked
-)
-"""The results of the commands that clients can ask for."""
 Header = tuple[str, str]
 
 
-async def submit(context: RequestContext, command: Command[Rendered]) -> Response:
+class Answer(NamedTuple):
+    """How a result is answered that holds one row, and what is not the row's."""
+
+    status: int
+    shape: type[Shape] | None = None
+    """What the row is shown as; None for an answer without a body."""
+    location: str = ""
+    """Where what was created is, with members of the answer in braces."""
+    once: Collection[str] = ()
+    """Names on the wire of members that are null in a late repeat."""
+
+
+_GONE: Final = Answer(204)
+ANSWERS: Final[Mapping[type[Struct], Answer]] = {
+    ReplayStarted: Answer(202, StartedReplay, "/v1/subscriptions/{shown.subscription_id}/replays/{shown.id}"),
+    ReplayCancelled: Answer(200, ShownReplay),
+    RetryQueued: Answer(202),
+    SubscriptionDeleted: _GONE,
+    ConnectionCreated: Answer(201, ConnectionShown, "/v1/connections/{shown.id}"),
+    ConnectionChanged: Answer(200, ConnectionShown),
+    ConnectionDeleted: _GONE,
+    TenantCreated: Answer(201, TenantShown, "/v1/tenants/{shown.name}"),
+    TenantChanged: Answer(200, TenantShown),
+    ErasureStarted: Answer(202, ErasureShown, "/v1/erasures/{shown.id}"),
+    KeyCreated: Answer(201, NewKey, "/v1/keys/{shown.id}", once=("key",)),
+    KeyRevoked: _GONE,
+    MemberInvited: Answer(201, InvitedMember, "/v1/members/{shown.id}", once=("url",)),
+    MemberChanged: Answer(200, MemberShown),
+    MemberReset: Answer(201, Invitation, once=("url",)),
+    MemberRemoved: _GONE,
+    PortalLinkCreated: Answer(201, NewPortalLink, "/v1/portal-links/{shown.id}", once=("url",)),
+    PortalLinkRevoked: _GONE,
+}
+_SECRETS_OF_SUBSCRIPTIONS: Final = ("secret", "standardWebhooksSecret")
+_ONCE: Final[Mapping[type[Struct], Collection[str]]] = {
+    SubscriptionCreated: _SECRETS_OF_SUBSCRIPTIONS,
+    SecretRotated: _SECRETS_OF_SUBSCRIPTIONS,
+    **{result: answer.once for result, answer in ANSWERS.items() if answer.once},
+}
+
+
+async def submit(context: RequestContext, command: Command[Any]) -> Response:
     """The response to a call that asks for this change. Raises as `Engine.submit` does."""
     if command.audited_as is not None:
         command = command.asked_by(context.actor)
     return respond(await context.services.engine.submit(command), context.services.links)
 
 
-def respond(outcome: Completed[Rendered] | Repeated, links: Links) -> Response:
+def respond(outcome: Completed[Any] | Repeated, links: Links) -> Response:
     """The response to the request for the change."""
     if isinstance(outcome, Repeated):
         first = _decode_answer(outcome.answer)
@@ -141,13 +134,10 @@ def is_repeated(response: Response) -> bool:
 def kept_answers(links: Links) -> Callable[[Completed[Any]], KeptAnswer]:
     """Makes the answers that the store keeps under `Idempotency-Key`s."""
 
-    def kept_answer(completed: Completed[Rendered]) -> KeptAnswer:
+    def kept_answer(completed: Completed[Any]) -> KeptAnswer:
         response = render(completed, links)
-        if isinstance(completed.result, _SHOWS_SECRETS):
-            return KeptAnswer(_encode_answer(response), _encode_answer(_without(response, _SECRETS)))
-        if isinstance(completed.result, _SHOWS_LINKS):
-            return KeptAnswer(_encode_answer(response), _encode_answer(_without(response, ("url",))))
-        return KeptAnswer(_encode_answer(response))
+        once = _ONCE.get(type(completed.result), ())
+        return KeptAnswer(_encode_answer(response), _encode_answer(_without(response, once)) if once else None)
 
     return kept_answer
 
@@ -158,7 +148,7 @@ def _without(response: Response, secrets: Collection[str]) -> Response:
     return replace(response, body=_encode(body | {name: None for name in secrets if name in body}))
 
 
-def render(completed: Completed[Rendered], links: Links) -> Response:
+def render(completed: Completed[Any], links: Links) -> Response:
     response = _response(completed, links)
     if completed.event_id is None:
         return response
@@ -166,7 +156,7 @@ def render(completed: Completed[Rendered], links: Links) -> Response:
     return Response(response.status, response.body, headers)
 
 
-def _response(completed: Completed[Rendered], links: Links) -> Response:
+def _response(completed: Completed[Any], links: Links) -> Response:
     match completed.result:
         case (
             DocumentCreated()
@@ -179,28 +169,19 @@ def _response(completed: Completed[Rendered], links: Links) -> Response:
             return _document(completed.result, links, completed.tenant_id, completed.at)
         case SubscriptionCreated() | SubscriptionChanged() | SecretRotated():
             return _subscription(completed.result)
-        case ReplayStarted() | ReplayCancelled() | ErasureStarted():
-            return _work(completed.result)
-        case KeyCreated() | TenantCreated() | TenantChanged() | PortalLinkCreated():
-            return _access(completed.result)
-        case MemberInvited() | MemberChanged() | MemberReset():
-            return _member(completed.result)
-        case RetryQueued():
-            return Response(202)
-        case ConnectionCreated() | ConnectionChanged():
-            return _connection(completed.result)
-        case (
-            SubscriptionDeleted()
-            | ConnectionDeleted()
-            | KeyRevoked()
-            | MemberRemoved()
-            | PasswordSet()
-            | MemberKnown()
-            | PortalLinkOpened()
-            | PortalLinkRevoked()
-        ):
-            return Response(204)
-    assert_never(completed.result)
+    return _of_row(completed.result, ANSWERS[type(completed.result)])
+
+
+def _of_row(result: Struct, answer: Answer) -> Response:
+    """A result holds its row first; what else it has is shown, too."""
+    if answer.shape is None:
+        return Response(answer.status)
+    row = getattr(result, fields(result)[0].name)
+    shown = answer.shape.of(result, row)
+    headers: list[Header] = [("etag", row.etag)] if isinstance(row, Connection) else []
+    if answer.location:
+        headers.append(("location", answer.location.format(shown=shown)))
+    return Response(answer.status, _encode(shown), tuple(headers))
 
 
 def _document(
@@ -240,54 +221,6 @@ def _subscription(result: SubscriptionCreated | SubscriptionChanged | SecretRota
             return _response_with_secret(subscription, secret)
 
 
-def _work(result: ReplayStarted | ReplayCancelled | ErasureStarted) -> Response:
-    """What goes on after its call."""
-    match result:
-        case ReplayStarted(replay, subscription_id, left_out):
-            location = ("location", f"/v1/subscriptions/{subscription_id}/replays/{replay.id}")
-            started = StartedReplay(**asdict(replay_shown(replay, subscription_id)), left_out=left_out)
-            return Response(202, _encode(started), (location,))
-        case ReplayCancelled(replay, subscription_id):
-            return Response(200, _encode(replay_shown(replay, subscription_id)))
-        case ErasureStarted(erasure):
-            location = ("location", f"/v1/erasures/{erasure.id}")
-            return Response(202, _encode(erasure_shown(erasure)), (location,))
-
-
-def _access(result: KeyCreated | TenantCreated | TenantChanged | PortalLinkCreated) -> Response:
-    match result:
-        case KeyCreated(key, text, tenant):
-            body = _encode(NewKey(**asdict(key_shown(key, tenant, None)), key=text))
-            return Response(201, body, (("location", f"/v1/keys/{key.id}"),))
-        case TenantCreated(made):
-            return Response(201, _encode(tenant_shown(made)), (("location", f"/v1/tenants/{made.name}"),))
-        case TenantChanged(changed):
-            return Response(200, _encode(tenant_shown(changed)))
-        case PortalLinkCreated(link, url):
-            shown = NewPortalLink(**asdict(portal_link_shown(link, link.created_at)), url=url)
-            return Response(201, _encode(shown), (("location", f"/v1/portal-links/{link.id}"),))
-
-
-def _member(result: MemberInvited | MemberChanged | MemberReset) -> Response:
-    match result:
-        case MemberInvited(member, url, tenant):
-            body = _encode(InvitedMember(**asdict(member_shown(member, tenant)), url=url))
-            return Response(201, body, (("location", f"/v1/members/{member.id}"),))
-        case MemberChanged(member, tenant):
-            return Response(200, _encode(member_shown(member, tenant)))
-        case MemberReset(member, url):
-            until = None if member.invited_until is None else format_timestamp(member.invited_until)
-            return Response(201, _encode(Invitation(url=url, expires_at=until)))
-
-
-def _connection(result: ConnectionCreated | ConnectionChanged) -> Response:
-    shown = connection_response(result.connection)
-    if isinstance(result, ConnectionChanged):
-        return shown
-    location = ("location", f"/v1/connections/{result.connection.id}")
-    return replace(shown, status=201, headers=(*shown.headers, location))
-
-
 def document_response(
     row: DocumentRow, links: Links, tenant_id: int, at: int, status: int = 200, *headers: Header
 ) -> Response:
@@ -310,4 +243,4 @@ def _response_with_secret(subscription: Subscription, secret: str, status: int =
 
 def connection_response(connection: Connection) -> Response:
     """A connection without its config, of which only its kind knows what is secret."""
-    return Response(200, _encode(connection_shown(connection)), (("etag", connection.etag),))
+    return Response(200, _encode(ConnectionShown.of(connection)), (("etag", connection.etag),))

@@ -12,10 +12,10 @@ from signalpost.domain.errors import NotFound
 
 
 class KeyCreated(Struct, frozen=True):
-    """`text` is the key itself. Only its hash is kept. `tenant` is the name of its tenant."""
+    """`key` is the key itself. Only its hash is kept. `tenant` is the name of its tenant."""
 
-    key: ApiKey
-    text: str
+    made: ApiKey
+    key: str
     tenant: str
 
 

@@ -18,6 +18,7 @@ class PortalLinkCreated(Struct, frozen=True):
 
     link: PortalLink
     url: str
+    state: LinkState = LinkState.NEW
 
 
 class PortalLinkOpened(Struct, frozen=True):

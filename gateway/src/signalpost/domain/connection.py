@@ -67,6 +67,11 @@ class Connection(Struct, frozen=True, kw_only=True):
         return f'"{self.version}"'
 
     @property
+    def account(self) -> Mapping[str, str]:
+        """What the vendor said of the account that it granted access to."""
+        return {} if self.granted is None else self.granted.account
+
+    @property
     def is_disconnected(self) -> bool:
         """Whether its secrets were forgotten: in its config, null stands in their place."""
         return self.state == "broken" and self.reason == DISCONNECTED

@@ -4,7 +4,7 @@ What is erased of a log is the content. A tenant's log goes as a whole. A docume
 sequences are contiguous: `id`, `type`, `createdAt`, and null in the place of the document. Lanes skip them.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,6 +35,10 @@ class Erasure(Struct, frozen=True, kw_only=True):
     removed: int = 0
     """Number of rows and files removed so far."""
     finished_at: int | None = None
+
+    @property
+    def state(self) -> Literal["running", "finished"]:
+        return "running" if self.finished_at is None else "finished"
 
     def covers(self, event: Event) -> bool:
         """Whether an event is among what is erased."""

@@ -9,7 +9,7 @@ count any more: with a new password, another role or address, a reset. A session
 and is worth nothing in another one, so all of them end with the change itself.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -55,6 +55,10 @@ class Member(Struct, frozen=True, kw_only=True):
     @property
     def is_active(self) -> bool:
         return (self.password is not None or self.subject is not None) and self.removed_at is None
+
+    @property
+    def status(self) -> Literal["invited", "active"]:
+        return "active" if self.is_active else "invited"
 
     @property
     def proof(self) -> bytes:

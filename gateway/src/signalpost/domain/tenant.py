@@ -41,6 +41,10 @@ class Tenant(Struct, frozen=True):
     config_version: int = 0
     """Rises with every change of the tenant's data that nodes keep in memory; see `TenantMark` in `store/fleet.py`."""
 
+    @property
+    def status(self) -> TenantStatus:
+        return "active" if self.paused_at is None else "paused"
+
 
 class TenantRequest(Body, frozen=True, kw_only=True):
     name: TenantName

@@ -54,7 +54,9 @@ class Answers(Checker):
         attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
         if again.what == "waiting":
             known = again.begun - self.world.model.slack.told
-            return not any(each.ok and self.world.is_recorded(each) and each.ended_at < known for each in attempts)
+            taken = [each for each in attempts if each.ok and self.world.is_recorded(each) and each.ended_at < known]
+            before = [each for each in wish.again if each.covers(event) and each.begun < again.begun]
+            return not taken or any(each.begun >= taken[-1].at for each in before)
         return again.what == "all" or is_done or any(each.ok is not True for each in attempts)
 
     def _surely_is_resent(self, wish: Wish, again: Again, event: LoggedEvent, at: float) -> bool:

@@ -193,8 +193,8 @@ async def read(context: RequestContext) -> Response:
     delivery = await _delivery(context, found, event)
     view = delivery.view
     lane = await context.services.lane_views.of(found)
-    shown = DeliveryWithAttempts(
-        **msgspec.structs.asdict(_shown(context, lane, view.entry, view, await _subject(context, event, [view]))),
+    shown = DeliveryWithAttempts.of(
+        _shown(context, lane, view.entry, view, await _subject(context, event, [view])),
         attempts=[_shown_attempt(each) for each in delivery.attempts],
         retries_asked=await retries_asked(context, found, delivery),
         waiting_behind=_waiting_behind(context, found, delivery.behind),
@@ -351,11 +351,8 @@ def _shown_last(attempt: AttemptRow) -> AttemptSummary:
 
 
 def _shown_attempt(attempt: AttemptRow) -> Attempt:
-    return Attempt(
-        number=attempt.number,
-        run=attempt.run,
-        counted=attempt.counted,
-        started_at=format_timestamp(attempt.started_at),
+    return Attempt.of(
+        attempt,
         duration_ms=round(attempt.elapsed_us / 1000, 3),
         status_code=attempt.status,
         error=None if attempt.failure is None else Failure(attempt.failure),

@@ -7,7 +7,6 @@ from signalpost.domain.delivery.diagnosis import Symptom, diagnose
 from signalpost.domain.delivery.diagnosis_rules import Change
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.deliveries import DeliveryView
 
 
@@ -57,14 +56,4 @@ def diagnosis_of_test(url: str, outcome: Outcome) -> Diagnosis | None:
 
 def _shown(symptom: Symptom) -> Diagnosis | None:
     found = diagnose(symptom)
-    if found is None:
-        return None
-    return Diagnosis(
-        cause=found.cause,
-        title=found.title,
-        for_us=found.for_us,
-        for_customer=found.for_customer,
-        remedy=found.remedy,
-        change=found.change,
-        changed_at=None if found.changed_at is None else format_timestamp(found.changed_at),
-    )
+    return None if found is None else Diagnosis.of(found)

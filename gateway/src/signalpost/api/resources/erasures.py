@@ -12,7 +12,6 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown
-from signalpost.api.shown import erasure_shown
 from signalpost.commands.erasures import EraseDocument
 from signalpost.domain.errors import Conflict, NotFound
 
@@ -34,7 +33,7 @@ async def erase_document(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     found = await context.services.store.erasures.page(query.cursor, query.limit)
-    page = ErasurePage(data=[*map(erasure_shown, found)], next=next_cursor(found, query.limit))
+    page = ErasurePage(data=[*map(ErasureShown.of, found)], next=next_cursor(found, query.limit))
     return Response(200, msgspec.json.encode(page))
 
 
@@ -43,7 +42,7 @@ async def read(context: RequestContext) -> Response:
     found = await context.services.store.erasures.get(context.path_uuid("id", "erasure"))
     if found is None:
         raise NotFound("erasure_not_found", "There is no erasure with this id.")
-    return Response(200, msgspec.json.encode(erasure_shown(found)))
+    return Response(200, msgspec.json.encode(ErasureShown.of(found)))
 
 
 ROUTES = (

@@ -9,7 +9,6 @@ from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
-from signalpost.api.shown import key_shown
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.domain.api_key import ApiKey, KeyRequest, make_key
 from signalpost.domain.checks import Bad
@@ -53,7 +52,8 @@ async def list_all(context: RequestContext) -> Response:
 
 def _listed(key: ApiKey, services: Services) -> Key:
     tenant = services.directory.tenant_with(key.tenant_id)
-    return key_shown(key, "" if tenant is None else tenant.name, services.engine.key_uses.last(key))
+    name = "" if tenant is None else tenant.name
+    return Key.of(key, tenant=name, last_used_at=services.engine.key_uses.last(key))
 
 
 def _within(context: RequestContext) -> int | None:

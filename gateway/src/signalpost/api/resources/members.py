@@ -10,7 +10,6 @@ from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
-from signalpost.api.shown import member_shown
 from signalpost.commands.members import ChangeMember, InviteMember, RemoveMember, ResetMember, member_not_found
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.member import Member, MemberPatch, MemberRequest
@@ -117,7 +116,7 @@ async def _found(context: RequestContext) -> Member:
 
 def _shown(member: Member, services: Services) -> MemberShown:
     tenant = services.directory.tenant_with(member.tenant_id)
-    return member_shown(member, "" if tenant is None else tenant.name)
+    return MemberShown.of(member, tenant="" if tenant is None else tenant.name)
 
 
 ROUTES = (

@@ -11,7 +11,6 @@ from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
-from signalpost.api.shown import portal_link_shown
 from signalpost.commands.portal_links import CreatePortalLink, RevokePortalLink, portal_link_not_found
 from signalpost.domain.body import given
 from signalpost.domain.errors import FieldError, Invalid, NotFound
@@ -63,7 +62,7 @@ async def list_all(context: RequestContext) -> Response:
     services = context.services
     found = await services.store.access.portal_link_page(context.tenant_id, query.cursor, query.limit)
     now = services.clock.wall()
-    shown = [portal_link_shown(each, now) for each in found]
+    shown = [PortalLinkShown.of(each, state=each.state(now)) for each in found]
     return Response(200, msgspec.json.encode(PortalLinkPage(data=shown, next=next_cursor(found, query.limit))))
 
 
@@ -72,7 +71,8 @@ async def show(context: RequestContext) -> Response:
     found = await context.services.store.access.portal_link(context.path_uuid("id", "portal_link"))
     if found is None or found.tenant_id != context.tenant_id:
         raise portal_link_not_found()
-    return Response(200, msgspec.json.encode(portal_link_shown(found, context.services.clock.wall())))
+    shown = PortalLinkShown.of(found, state=found.state(context.services.clock.wall()))
+    return Response(200, msgspec.json.encode(shown))
 
 
 async def revoke(context: RequestContext) -> Response:

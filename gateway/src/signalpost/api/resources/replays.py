@@ -22,7 +22,6 @@ from signalpost.api.routing.shapes.deliveries import (
     ShownReplay,
     StartedReplay,
 )
-from signalpost.api.shown import replay_shown
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import subscription_not_found
@@ -225,7 +224,7 @@ async def list_all(context: RequestContext) -> Response:
     position = (page[-1].number,) if len(page) == query.limit else None
     directory = context.services.directory
     data = [
-        NamedReplay(**msgspec.structs.asdict(replay_shown(each, found.id)), subscription_name=found.name)
+        NamedReplay.of(each, subscription_id=found.id, subscription_name=found.name)
         for each in page
         if (found := directory.subscription_with(each.subscription_number))
         is not None  # else it was deleted a moment ago
@@ -238,7 +237,9 @@ async def list_of_subscription(context: RequestContext) -> Response:
     found = await subscriptions.find(context)
     page = await context.services.store.replays.page(found, query.cursor, query.limit)
     position = (page[-1].number,) if len(page) == query.limit else None
-    shown = ReplayPage(data=[replay_shown(each, found.id) for each in page], next=write_cursor(position))
+    shown = ReplayPage(
+        data=[ShownReplay.of(each, subscription_id=found.id) for each in page], next=write_cursor(position)
+    )
     return Response(200, msgspec.json.encode(shown))
 
 
@@ -248,7 +249,7 @@ async def read(context: RequestContext) -> Response:
     each = await context.services.store.replays.get(found, _replay_id(context))
     if each is None:
         raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")
-    return Response(200, msgspec.json.encode(replay_shown(each, found.id)))
+    return Response(200, msgspec.json.encode(ShownReplay.of(each, subscription_id=found.id)))
 
 
 async def cancel(context: RequestContext) -> Response:

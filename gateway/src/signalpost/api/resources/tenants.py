@@ -12,7 +12,7 @@ from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import ErasureShown, TenantPage, TenantShown, TenantWithUse
-from signalpost.api.shown import tenant_shown, tenant_with_use
+from signalpost.api.shown import tenant_with_use
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Text
@@ -41,7 +41,7 @@ async def list_all(context: RequestContext) -> Response:
     found = [tenant for tenant in newest_first if query.cursor is None or tenant.id < query.cursor]
     shown = found[: query.limit]
     position = (shown[-1].id,) if len(found) > query.limit else None
-    page = TenantPage(data=[*map(tenant_shown, shown)], next=write_cursor(position))
+    page = TenantPage(data=[*map(TenantShown.of, shown)], next=write_cursor(position))
     return Response(200, msgspec.json.encode(page))
 
 

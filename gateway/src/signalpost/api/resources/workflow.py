@@ -25,7 +25,6 @@ from signalpost.domain.documents.actions import RequestedAction, action_of, give
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
-from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.history import HistoryRow
 
 
@@ -48,12 +47,11 @@ async def act(context: RequestContext) -> Response:
 async def actions(context: RequestContext) -> Response:
     context.query()
     now = workflow_of(await find_document(context))
-    shown = Workflow(
-        status=now.status,
+    shown = Workflow.of(
+        now,
         allowed=list(workflow.allowed(now, context.services.clock.wall())),
-        participants=[_participant(each) for each in now.participants],
+        participants=[*map(Participant.of, now.participants)],
         awaited=list(now.awaited),
-        expires_at=_moment(now.expires_at),
         status_before=now.leads_back_to,
     )
     return Response(200, msgspec.json.encode(shown))
@@ -77,36 +75,13 @@ async def history(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(page))
 
 
-def _participant(participant: workflow.Participant) -> Participant:
-    return Participant(
-        email=participant.email,
-        decision=participant.decision,
-        decided_at=_moment(participant.decided_at),
-        reason=participant.reason,
-    )
-
-
 def _entry(entry: HistoryRow) -> HistoryEntry:
     event = None
     if entry.event_id is not None and entry.event_type is not None:
         event_type = EventType(entry.event_type)
         event = HistoryEvent(id=entry.event_id, type=event_type.wire, sequence=entry.position.sequence)
-    return HistoryEntry(
-        at=format_timestamp(entry.at),
-        action=entry.step.action,
-        key=entry.caller,
-        by=entry.step.by,
-        reason=entry.step.reason,
-        participants=list(entry.step.participants),
-        expires_at=_moment(entry.step.expires_at),
-        version=entry.step.version,
-        status=entry.step.status,
-        event=event,
-    )
-
-
-def _moment(at: int | None) -> str | None:
-    return None if at is None else format_timestamp(at)
+    participants = list(entry.step.participants)
+    return HistoryEntry.of(entry.step, at=entry.at, key=entry.caller, participants=participants, event=event)
 
 
 _PATH = "/v1/documents/{externalId}"

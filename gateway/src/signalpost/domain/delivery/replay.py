@@ -22,7 +22,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from signalpost.domain.body import Body
-from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventTypeName
+from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventTypeName, type_names
 from signalpost.domain.fields import GivenTimestamp, Uuid
 
 ATTEMPTS = 4
@@ -175,6 +175,11 @@ class Replay(Struct, frozen=True, kw_only=True):
     @property
     def choice(self) -> ReplayChoice:
         return ReplayChoice(self.what, self.types, self.document_id)
+
+    @property
+    def event_types(self) -> list[str] | None:
+        """The types that were chosen; None for all."""
+        return None if self.types == EVERY_TYPE else type_names(self.types)
 
     @property
     def known_count(self) -> int:

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
+from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape, shows
 from signalpost.domain.api_key import Role
 from signalpost.domain.audit import ActorKind, Outcome
 from signalpost.domain.fields import Timestamp, Uuid
@@ -12,7 +12,7 @@ from signalpost.domain.portal_link import Capability, LinkState, Mode, NamedSubs
 from signalpost.domain.tenant import RetentionDays, TenantName, TenantStatus
 
 
-class Key(Struct, frozen=True, rename="camel"):
+class Key(Shape, frozen=True):
     """A key as lists show it: all but the key."""
 
     id: Uuid
@@ -29,7 +29,7 @@ class Key(Struct, frozen=True, rename="camel"):
     ]
 
 
-class NewKey(Key, frozen=True, rename="camel"):
+class NewKey(Key, frozen=True):
     """The only answer that shows the key, this once."""
 
     key: Annotated[str | None, Meta(description=SHOWN_FOR_AN_HOUR)]
@@ -64,7 +64,7 @@ class InvitedMember(MemberShown, frozen=True):
 
 class Invitation(Shape, frozen=True):
     url: Annotated[str | None, Meta(description=f"Where they set a password, once. {SHOWN_FOR_AN_HOUR}")]
-    expires_at: Timestamp | None
+    expires_at: Annotated[Timestamp | None, Meta(extra=shows("invited_until"))]
 
 
 class MemberPage(Shape, frozen=True):
@@ -217,7 +217,10 @@ class ErasureShown(Shape, frozen=True):
 
     id: Uuid
     tenant: Annotated[str, Meta(description="The name of the tenant.")]
-    document: Annotated[Uuid | None, Meta(description="The document's externalId; null for the whole tenant.")]
+    document: Annotated[
+        Uuid | None,
+        Meta(description="The document's externalId; null for the whole tenant.", extra=shows("document_id")),
+    ]
     state: Literal["running", "finished"]
     removed: Annotated[int, Meta(description="Number of rows and files removed so far.")]
     asked_at: Timestamp
@@ -239,7 +242,7 @@ class TenantShown(Shape, frozen=True):
     ]
 
 
-class TenantWithUse(TenantShown, frozen=True, kw_only=True, rename="camel"):
+class TenantWithUse(TenantShown, frozen=True):
     effective_limits: Annotated[
         LimitsShown,
         Meta(description="The limits in force: those of the settings, unless an operator set others for this tenant."),

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
-from signalpost.api.routing.shapes.shape import Cursor, Shape
+from signalpost.api.routing.shapes.shape import Cursor, Shape, shows
 from signalpost.domain.delivery.diagnosis_rules import CAUSES, Change, Remedy
 from signalpost.domain.delivery.explanation import Cause
 from signalpost.domain.delivery.outcome import Failure
@@ -137,7 +137,7 @@ class WaitingBehind(Shape, frozen=True):
     ]
 
 
-class DeliveryWithAttempts(Delivery, frozen=True, kw_only=True, rename="camel"):
+class DeliveryWithAttempts(Delivery, frozen=True):
     attempts: list[Attempt]
     diagnosis: Annotated[Diagnosis | None, Meta(description="Null unless the last attempt failed.")]
     retries_asked: Annotated[
@@ -164,25 +164,27 @@ class ReplayCount(Shape, frozen=True):
     left_out: LeftOut
 
 
-class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
+class ShownReplay(Shape, frozen=True):
     """A replay as the API shows it."""
 
     id: str
     subscription_id: str
     state: ReplayState
-    from_: str = field(name="from")
-    to: str
+    from_: Annotated[str, Meta(extra=shows("from_at"))] = field(name="from")
+    to: Annotated[str, Meta(extra=shows("to_at"))]
     from_sequence: Annotated[int, Meta(description="Sequence of the first event in the replay's range.")]
     to_sequence: Annotated[
         int,
         Meta(description="Sequence of the last event in its range; lower than `fromSequence` if the range is empty."),
     ]
-    status: What
+    status: Annotated[What, Meta(extra=shows("what"))]
     """Which deliveries were asked for."""
     count: Annotated[
         int,
         Meta(
-            description="Number of deliveries to send: as counted at the start, or more if more have been queued since."
+            description="Number of deliveries to send: as counted at the start, or more if more have been queued "
+            "since.",
+            extra=shows("known_count"),
         ),
     ]
     count_is_capped: bool
@@ -208,17 +210,20 @@ class ShownReplay(Struct, frozen=True, kw_only=True, rename="camel"):
     event_types: Annotated[
         list[EventTypeName] | None, Meta(description="The types that were chosen; null if all are sent.")
     ]
-    external_id: Annotated[Uuid | None, Meta(description="The document that was chosen; null if all are sent.")]
+    external_id: Annotated[
+        Uuid | None,
+        Meta(description="The document that was chosen; null if all are sent.", extra=shows("document_id")),
+    ]
     created_by: Annotated[str | None, Meta(description="Name of the key or member that started it.")]
 
 
-class NamedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
+class NamedReplay(ShownReplay, frozen=True):
     """A replay among those of other subscriptions."""
 
     subscription_name: str
 
 
-class StartedReplay(ShownReplay, frozen=True, kw_only=True, rename="camel"):
+class StartedReplay(ShownReplay, frozen=True):
     """A replay, and how many deliveries of its time range it leaves out."""
 
     left_out: LeftOut

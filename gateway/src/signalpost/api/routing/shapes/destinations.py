@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from signalpost.api.routing.shapes.shape import Cursor, Shape
 from signalpost.destinations.presets import Preset
@@ -27,7 +27,7 @@ class DestinationList(Shape, frozen=True):
     data: list[Destination]
 
 
-class ConnectionShown(Struct, frozen=True, kw_only=True, rename="camel"):
+class ConnectionShown(Shape, frozen=True):
     """A connection as the API shows it, without its config: only the kind knows which parts of that are secret."""
 
     id: Uuid
@@ -47,7 +47,7 @@ class ConnectionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     updated_at: Timestamp
 
 
-class Connection(ConnectionShown, frozen=True, kw_only=True, rename="camel"):
+class Connection(ConnectionShown, frozen=True):
     config: Annotated[dict[str, Any], Meta(description="Secrets are write-only: each is null.")]
 
 
@@ -58,7 +58,7 @@ class Revocation(Shape, frozen=True):
     detail: Annotated[str, Meta(description="What the vendor answered, in a sentence for people.")]
 
 
-class DisconnectedConnection(Connection, frozen=True, kw_only=True, rename="camel"):
+class DisconnectedConnection(Connection, frozen=True):
     revocation: Annotated[Revocation | None, Meta(description="Null if this repeats an earlier answer.")]
 
 

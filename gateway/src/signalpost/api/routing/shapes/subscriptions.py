@@ -5,7 +5,7 @@ Subscriptions are encoded where they are decided; their shapes here add what onl
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.api.routing.shapes.deliveries import AttemptExchange, Diagnosis
 from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
@@ -49,7 +49,7 @@ class Health(Shape, frozen=True):
     disabled_reason: str | None
 
 
-class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
+class SubscriptionShown(Shape, frozen=True):
     """A subscription as the API shows it, without its `health`, which only the engine knows."""
 
     id: Uuid
@@ -84,11 +84,11 @@ class SubscriptionShown(Struct, frozen=True, kw_only=True, rename="camel"):
     ] = UNSET
 
 
-class Subscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
+class Subscription(SubscriptionShown, frozen=True, kw_only=True):
     health: Health
 
 
-class NewSubscription(SubscriptionShown, frozen=True, kw_only=True, rename="camel"):
+class NewSubscription(SubscriptionShown, frozen=True, kw_only=True):
     secret: Annotated[
         str | None | UnsetType, Meta(description=f"Missing for a kind other than the webhook. {SHOWN_FOR_AN_HOUR}")
     ] = UNSET
