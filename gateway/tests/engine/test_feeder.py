@@ -6,15 +6,10 @@ from signalpost.domain.delivery.delivery import AT_ONCE, State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import Replay, ReplayState
-from signalpost.domain.event import Event
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.store.replays import Candidate, Fed, ReplayPart
 
 STEADY, WALL = 5, 7
-
-
-def every_event(_: Event) -> None:
-    """A subscription without a condition has nothing against any event."""
 
 
 def replay(number: int) -> Replay:
@@ -34,7 +29,7 @@ def found(cursor: int, *sequences: int) -> Fed:
 
 def test_a_part_is_queued_and_how_far_it_came_is_to_be_recorded_once() -> None:
     lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
-    replay_feeder.queue(lane, every_event, asked(replay(1)), found(4, 2, 4), STEADY, WALL)
+    replay_feeder.queue(lane, (), asked(replay(1)), found(4, 2, 4), STEADY, WALL)
     further = replace(replay(1), cursor=4, queued=2)
     assert replay_feeder.changes() == (further,)
     assert replay_feeder.changes() == ()
@@ -47,7 +42,7 @@ def test_a_part_is_queued_and_how_far_it_came_is_to_be_recorded_once() -> None:
 def test_what_the_lane_leaves_as_it_is_does_not_count() -> None:
     lane, replay_feeder = Lane(3, strict=False), ReplayFeeder([replay(1)])
     lane.take(4, "d")
-    replay_feeder.queue(lane, every_event, asked(replay(1)), found(5, 3, 4, 5), STEADY, WALL)
+    replay_feeder.queue(lane, (), asked(replay(1)), found(5, 3, 4, 5), STEADY, WALL)
     assert [each.queued for each in replay_feeder.changes()] == [1]
 
 
@@ -61,9 +56,9 @@ def test_a_replay_is_about_as_many_as_it_queued_where_more_failed_since_they_wer
 def test_the_oldest_goes_first_until_it_is_finished() -> None:
     lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
     replay_feeder.follow(replay(2))
-    replay_feeder.queue(lane, every_event, asked(replay(1)), found(8, 8), STEADY, WALL)
+    replay_feeder.queue(lane, (), asked(replay(1)), found(8, 8), STEADY, WALL)
     assert replay_feeder.next == replace(replay(1), cursor=8, queued=1)
-    replay_feeder.queue(lane, every_event, asked(replay_feeder.next), found(9, 9), STEADY, WALL)
+    replay_feeder.queue(lane, (), asked(replay_feeder.next), found(9, 9), STEADY, WALL)
     assert replay_feeder.next == replay(2)
     [finished] = replay_feeder.changes()
     assert (finished.state, finished.queued, finished.finished_at) == (ReplayState.FINISHED, 2, WALL)
@@ -72,7 +67,7 @@ def test_the_oldest_goes_first_until_it_is_finished() -> None:
 def test_one_that_is_known_keeps_its_place_when_its_start_is_told_again() -> None:
     """A lane that was loaded again may have read it already."""
     lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
-    replay_feeder.queue(lane, every_event, asked(replay(1)), found(8), STEADY, WALL)
+    replay_feeder.queue(lane, (), asked(replay(1)), found(8), STEADY, WALL)
     replay_feeder.follow(replay(1))
     assert replay_feeder.next == replace(replay(1), cursor=8)
 
@@ -80,13 +75,13 @@ def test_one_that_is_known_keeps_its_place_when_its_start_is_told_again() -> Non
 def test_an_answer_that_comes_after_the_cancellation_is_dropped() -> None:
     lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
     replay_feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))
-    replay_feeder.queue(lane, every_event, asked(replay(1)), found(8, 3), STEADY, WALL)
+    replay_feeder.queue(lane, (), asked(replay(1)), found(8, 3), STEADY, WALL)
     assert (replay_feeder.next, replay_feeder.changes(), lane.changed) == (None, (), False)
 
 
 def test_what_was_queued_before_the_cancellation_is_still_recorded() -> None:
     lane, replay_feeder = Lane(9, strict=False), ReplayFeeder([replay(1)])
-    replay_feeder.queue(lane, every_event, asked(replay(1)), found(8, 3), STEADY, WALL)
+    replay_feeder.queue(lane, (), asked(replay(1)), found(8, 3), STEADY, WALL)
     replay_feeder.follow(replace(replay(1), state=ReplayState.CANCELLED))
     assert replay_feeder.next is None
     assert [each.queued for each in replay_feeder.changes()] == [1]

@@ -18,7 +18,7 @@ def test_a_lane_that_changes_after_the_end_is_left_to_whoever_has_it_next() -> N
     lane: Any = ChangedLane()
 
     async def scenario() -> None:
-        recorder = Recorder(unused, unused, unused, unused, unused, unused, unused)
+        recorder = Recorder(unused, unused, unused, unused, unused, unused, unused, unused)
         await recorder.close()
         recorder.changed(lane)
         assert asyncio.all_tasks() == {asyncio.current_task()}, "nothing is being written"

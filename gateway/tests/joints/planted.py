@@ -225,8 +225,8 @@ def _(right: Any) -> Any:
 
 @fault("goes on with a replay for what nobody wants", ReplayFeeder, "queue")
 def _(right: Any) -> Any:
-    def queue(self: ReplayFeeder, lane: Any, _why_not: Any, *given: Any) -> None:
-        right(self, lane, lambda _event: None, *given)
+    def queue(self: ReplayFeeder, lane: Any, _unwanted: Any, *given: Any) -> None:
+        right(self, lane, (), *given)
 
     return queue
 

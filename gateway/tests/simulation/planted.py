@@ -452,8 +452,8 @@ def _(right: Any) -> Any:
 
 @fault("is done with a part of a replay that it did not queue", ReplayFeeder, "queue")
 def _(right: Any) -> Any:
-    def queue(self: ReplayFeeder, lane: Lane, asked: Any, fed: Any, steady: int, wall: int) -> None:
-        right(self, lane, asked, replace(fed, candidates=fed.candidates[:-1]), steady, wall)
+    def queue(self: ReplayFeeder, lane: Lane, unwanted: Any, asked: Any, fed: Any, steady: int, wall: int) -> None:
+        right(self, lane, unwanted, asked, replace(fed, candidates=fed.candidates[:-1]), steady, wall)
 
     return queue
 

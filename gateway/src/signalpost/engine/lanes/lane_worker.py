@@ -478,7 +478,7 @@ class LaneWorker(LaneStates):
     def _feed(self) -> ReplayPart | None:
         """The next part of a replay, if there is one and room for it."""
         replay = self.replay_feeder.next
-        if replay is None or self.hold is not NOT_HELD or not self.is_active:
+        if replay is None or self.replay_feeder.is_asking or self.hold is not NOT_HELD or not self.is_active:
             return None
         lane = self.lane
         if not (lane.has_room_for_early_retries if replay.what == "waiting" else lane.has_room_for_replays):

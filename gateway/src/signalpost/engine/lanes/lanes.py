@@ -34,6 +34,7 @@ from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.lanes.recorded_heads import RecordedHeads
 from signalpost.engine.lanes.recorder import Recorder
+from signalpost.engine.lanes.replay_conditions import ReplayConditions
 from signalpost.engine.lanes.resting_lanes import RestingLanes, at_rest
 from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.engine.lanes.subjects import Subjects
@@ -89,7 +90,19 @@ class Lanes:
         self._paused_tenants: set[int] = set()
         self.views = LaneViews(store, clock, self._workers, self._resting, self._log, self._paused_tenants, turns)
         self._stats = StatsWriter(store)
-        self._recorder = Recorder(store, clock, counts, self._stats, self._log.erased, self._on_recorded, self._reload)
+        self._replay_conditions = ReplayConditions(
+            subjects, turns, clock, on_change=lambda worker: self._recorder.changed(worker)
+        )
+        self._recorder = Recorder(
+            store,
+            clock,
+            counts,
+            self._stats,
+            self._log.erased,
+            self._on_recorded,
+            self._replay_conditions.take,
+            self._reload,
+        )
         self._loader = LaneLoader(store, self._recorder, settings.lane_bounds)
         self.departures = Departures(store, carriers, self._workers, self._resting, self._awake, self._record_all)
         self.recorded_heads = RecordedHeads(
@@ -134,6 +147,7 @@ class Lanes:
         """Let attempts end for `grace` seconds, and record everything, so that a restart has nothing to repeat."""
         self._tasks.cancel()
         self._dispatcher.stop()
+        self._replay_conditions.stop()
         await self._carriers.close(grace)
         for _ in self.recorded_heads.slices(0, 0):
             await asyncio.sleep(0)

@@ -27,7 +27,7 @@ MAX_PASSED_AT_REST = 10_000
 SLICE = 256
 """How many lanes are looked at before others get the event loop; each takes some 2 µs."""
 WAKE_COST = 16
-"""As how many looks it counts to wake a lane."""
+"""To wake a lane counts as so many looks."""
 MAX_WOKEN = 256
 """How many lanes are woken before they are recorded and rest again; each takes some 6.5 KB meanwhile."""
 

@@ -18,6 +18,7 @@ from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.store.lanes import LaneFlush, LaneFlushed
+from signalpost.store.replays import Fed, ReplayPart
 from signalpost.store.store import Store
 
 INTERVAL = 0.02
@@ -34,16 +35,18 @@ class Recorder:
         stats: StatsWriter,
         erased: Erased,
         on_recorded: Callable[[LaneWorker, int], None],
+        on_fed: Callable[[LaneWorker, ReplayPart, Fed], None],
         on_fenced: Callable[[LaneWorker], None],
     ) -> None:
         """`erased` says of which events nothing is to be kept. `on_recorded` is told how many attempts of a lane
-        became durable, `on_fenced` of a lane that another owner wrote."""
+        became durable, `on_fed` what its replay found, `on_fenced` of a lane that another owner wrote."""
         self._store = store
         self._clock = clock
         self._counts = counts
         self._stats = stats
         self._erased = erased
         self._on_recorded = on_recorded
+        self._on_fed = on_fed
         self._on_fenced = on_fenced
         self._dirty: dict[LaneWorker, None] = {}
         self._writing: asyncio.Task[None] | None = None
@@ -139,10 +142,7 @@ class Recorder:
             if worker.replay_feeder.next is not None:
                 self.changed(worker)  # a replay that waited for this may have room now
         if flush.feed is not None and flushed.fed is not None:
-            worker.replay_feeder.queue(
-                worker.lane, worker.why_not, flush.feed, flushed.fed, self._clock.steady(), self._clock.wall()
-            )
-            self.changed(worker)
+            self._on_fed(worker, flush.feed, flushed.fed)
         if flush.look_up:
             now = self._clock.steady()
             for retry in list(islice(worker.retries.values(), len(flush.look_up))):

@@ -5,11 +5,11 @@ the next write records both the rows and how far the replay has come. A lane tha
 from the store, and finds again what was queued but not recorded.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Container, Iterable
 
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import ATTEMPTS, Replay, ReplayState
-from signalpost.domain.event import Event
+from signalpost.domain.wishes import Wishes
 from signalpost.store.replays import Fed, ReplayPart
 
 
@@ -19,6 +19,10 @@ class ReplayFeeder:
         """The running replays as far as they have come, by number, the oldest first."""
         self._further: dict[int, Replay] = {}
         """The replays that have come further since the last record."""
+        self.is_asking = False
+        """Whether the subscription's condition is being asked about the next part. Meanwhile the store is not."""
+        self._answers: tuple[Wishes | None, dict[str, bool]] = None, {}
+        """The wishes that were asked about the next part, and which events of it they want, by id."""
 
     @property
     def next(self) -> Replay | None:
@@ -46,17 +50,24 @@ class ReplayFeeder:
             if number not in self._further:  # of which this lane knows more
                 self._running.setdefault(number, replay)
 
+    def answers_of(self, wishes: Wishes) -> dict[str, bool]:
+        """Which events of the next part a subscription wants, by id, as far as its wishes of now were asked."""
+        if self._answers[0] is not wishes:
+            self._answers = wishes, {}
+        return self._answers[1]
+
     def queue(
         self,
         lane: Lane,
-        why_not: Callable[[Event], str | None],
+        unwanted: Container[int],
         asked: ReplayPart,
         fed: Fed,
         steady: int,
         wall: int,
     ) -> None:
-        """Hand the deliveries that were found to the lane, without those of events that its subscription does not wish
-        for (`why_not` says why), unless the replay was cancelled meanwhile."""
+        """Hand the deliveries that were found to the lane, without those of the sequences that its subscription does
+        not want, unless the replay was cancelled meanwhile."""
+        self._answers = None, {}
         number = asked.replay.number
         if number not in self._running:
             return
@@ -66,7 +77,7 @@ class ReplayFeeder:
             queued = sum(
                 lane.replay(*candidate, ATTEMPTS, number)
                 for candidate in fed.candidates
-                if (event := fed.events.get(candidate.sequence)) is None or why_not(event) is None
+                if candidate.sequence not in unwanted
             )
         replay = asked.replay.fed(fed.cursor, queued, asked.up_to, wall)
         self._further[number] = self._running[number] = replay
