@@ -414,7 +414,7 @@ class JointWorld(World[JointNode]):
                 await self.clients.owners.resume_all(node)
                 return f"{wish} was disabled"
             health = found["health"]
-            if health["lag"] or health["oldestDueAt"] is not None:
+            if health["lag"] or health["waiting"] or health["oldestDueAt"] is not None:
                 return f"{wish}: {health}"
             for replay in (await self.clients.read(node, f"/v1/subscriptions/{wish.id}/replays"))["data"]:
                 if replay["state"] == "running" or replay["waiting"]:
