@@ -2,13 +2,15 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from gateway.tests.patience import PATIENCE
 
 from signalpost.runtime.loop_thread import LoopThread
+from signalpost.runtime.own_time import OwnTime
 
 
 @asynccontextmanager
@@ -26,6 +28,13 @@ async def name_of_thread() -> str:
 
 async def fail() -> None:
     raise ValueError("broken")
+
+
+async def work_and_fail(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+    await fail()
 
 
 def test_work_is_done_on_the_other_thread_and_its_result_or_error_comes_back() -> None:
@@ -93,5 +102,23 @@ def test_closing_waits_for_work_that_has_not_ended() -> None:
         assert await working == "done"
         await closing
         assert "other" not in [each.name for each in threading.enumerate()]
+
+    asyncio.run(scenario())
+
+
+def test_what_the_other_thread_works_counts_for_whoever_asked_for_it() -> None:
+    """Whoever reads much from PostgreSQL has a share of the interpreter, not only of one loop."""
+
+    async def ask_twice(thread: LoopThread) -> None:
+        for _ in range(2):
+            with suppress(ValueError):
+                await thread.run(work_and_fail(0.02))
+
+    async def scenario() -> None:
+        async with other_thread() as thread:
+            timed, beside = OwnTime(ask_twice(thread)), OwnTime(name_of_thread())
+            await asyncio.gather(timed, beside)
+            assert timed.seconds >= 0.04
+            assert beside.seconds < 0.04
 
     asyncio.run(scenario())

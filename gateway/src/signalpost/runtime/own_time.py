@@ -1,9 +1,13 @@
-"""What a coroutine takes of its event loop's thread, without what others do while it waits."""
+"""What a coroutine takes of its event loop's thread, without what others do while it waits.
+
+What it has a thread do for it that keeps the interpreter from the loop may be added: see `add_to_own_time`.
+"""
 
 from collections.abc import Callable, Coroutine, Generator
+from contextvars import ContextVar
 from functools import partial
 from time import thread_time
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -19,6 +23,7 @@ class OwnTime(Generic[T]):
         """What it took so far."""
 
     def __await__(self) -> Generator[Any, Any, T]:
+        _TIMED.set(self)
         step: Callable[[], Any] = partial(self._coroutine.send, None)
         while True:
             begun = self._cpu()
@@ -34,3 +39,13 @@ class OwnTime(Generic[T]):
                 step = partial(self._coroutine.throw, thrown)
             else:
                 step = partial(self._coroutine.send, None)
+
+
+_TIMED: Final[ContextVar[OwnTime[Any] | None]] = ContextVar("timed", default=None)
+"""What is timed of the present task."""
+
+
+def add_to_own_time(seconds: float) -> None:
+    """Another thread has spent so much CPU for what is timed here, if anything is."""
+    if (timed := _TIMED.get()) is not None:
+        timed.seconds += seconds
