@@ -72,7 +72,6 @@ def finish(url: str, tenant_id: int, last_sequence: int, last_at: int) -> None:
             connection.execute("SELECT set_config('signalpost.tenants', %s, true)", (EVERY,))
             ends = (last_sequence, last_at, tenant_id)
             connection.execute("UPDATE tenant SET last_sequence = %s, last_at = %s WHERE id = %s", ends)
-            connection.execute("UPDATE fleet SET titles_have_keys = true")
         connection.execute("VACUUM ANALYZE")
 
 

@@ -34,7 +34,9 @@ _TEMPLATE = (
 SEED = 11
 TENANT = 1
 MASTER_KEYS = MasterKeys([bytes(32)])
-_DELIVERY = "tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run, resume_at"
+_DELIVERY = (
+    "tenant_id, subscription_number, sequence, document_id, state, due, failed_attempts, max_attempts, run, resume_at"
+)
 _ATTEMPT = (
     "tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status, failure, detail,"
     " answer"
@@ -152,9 +154,9 @@ def _events(chance: random.Random, size: Size) -> Rows:
             body = b'{"id":"%b","type":"%b","createdAt":"%b","data":{"document":%b}}' % (
                 identity.encode(), EventType(kind).wire.encode(), format_timestamp(at).encode(), body_of(number),
             )  # fmt: skip
-            yield TENANT, sequence, at, pack_uuid(identity), kind, document_id(number), body
+            yield TENANT, sequence, at, pack_uuid(identity), kind, document_id(number), 0, body
 
-    return Rows("event", "tenant_id, sequence, at, id, type, document_id, body", each())
+    return Rows("event", "tenant_id, sequence, at, id, type, document_id, cause, body", each())
 
 
 def _subscriptions(size: Size, vault: Vault) -> Rows:

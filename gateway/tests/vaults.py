@@ -2,8 +2,6 @@
 
 import os
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from signalpost.store.vault import KEY_BYTES, SEALING, SEALS_AT_ONCE, DataKey, MasterKeys, Vault
 
 
@@ -18,9 +16,3 @@ def vault_for(*tenants: int, master_key: bytes = bytes(KEY_BYTES)) -> Vault:
     for number, tenant_id in enumerate(tenants, 1):
         vault.seal_with(data_key(masters, number, tenant_id), SEALS_AT_ONCE)
     return vault
-
-
-def sealed_before_data_keys(plain: bytes, row: str, master_key: bytes = bytes(KEY_BYTES)) -> bytes:
-    """A value as versions without data keys sealed it."""
-    nonce = os.urandom(12)
-    return nonce + AESGCM(master_key).encrypt(nonce, plain, row.encode())

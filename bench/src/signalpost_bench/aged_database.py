@@ -45,7 +45,9 @@ _COUNT = (
     " subscriptions = (SELECT count(*) FROM subscription s WHERE s.tenant_id = tenant.id AND s.deleted_at IS NULL)"
 )
 """Counts what each tenant has, which the gateway keeps with every change."""
-_DELIVERY = "delivery (tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run)"
+_DELIVERY = (
+    "delivery (tenant_id, subscription_number, sequence, document_id, state, due, failed_attempts, max_attempts, run)"
+)
 _ATTEMPT = (
     "attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status, failure,"
     " detail, answer)"

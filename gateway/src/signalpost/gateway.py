@@ -68,7 +68,7 @@ from signalpost.start_keys import MasterKeySource, operator_key
 from signalpost.store.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
-from signalpost.store.vault import CONSENTS, LINKS, MasterKeys
+from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, MasterKeys
 
 IDLE_SECONDS = 60.0
 """Seconds that a client may take to send a body, and that a stream may pause between two of its parts."""
@@ -166,7 +166,7 @@ class Gateway:
         master_key_source = MasterKeySource(settings)
         master_keys = MasterKeys(master_key_source.read())
         self.operator_key = operator_key(settings)
-        links = Links(master_keys.first_derived(LINKS), self._links_url)
+        links = Links(os.urandom(KEY_BYTES), self._links_url)  # the store, once it is open, has the keys that sign
         files = await open_files(settings)
         opened.push_async_callback(files.close)
         store = await self._open_store(master_keys, links)

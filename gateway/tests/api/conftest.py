@@ -30,7 +30,7 @@ from signalpost.listener.server import Server
 from signalpost.runtime.clock import Clock
 from signalpost.settings import Settings
 from signalpost.store.sqlite.store import SqliteStore
-from signalpost.store.vault import derive_key
+from signalpost.store.vault import LINKS, DataKey, MasterKeys
 
 PROBLEM = {"type", "title", "status", "detail", "code", "requestId"}
 TABLES = ("tenant", "document", "version", "event", "subscription", "idempotency", "retry", "api_key")
@@ -219,8 +219,10 @@ class World(Client):
 
     def links(self, public_url: str) -> Links:
         """Links as the gateway makes them, signed with its key."""
-        master_key = base64.b64decode((self.settings.data_dir / "master-key").read_text())
-        return Links(derive_key(master_key, "download links"), public_url)
+        masters = MasterKeys([base64.b64decode((self.settings.data_dir / "master-key").read_text())])
+        columns = "SELECT number, purpose, tenant_id, master_key, wrapped, made_at FROM data_key WHERE purpose = ?"
+        key: Any = self._database.execute(columns, (LINKS,)).fetchone()
+        return Links(masters.unwrap(DataKey(*key)), public_url)
 
     @cached_property
     def _database(self) -> apsw.Connection:

@@ -484,7 +484,7 @@ class ScriptedWorld(World[RunningGateway]):
 
     def deliveries(self, host: str) -> dict[int, DeliveryColumns]:
         """The exception rows of a subscription, by sequence."""
-        statement = "SELECT sequence, state, due, charged, run FROM delivery WHERE subscription_number = ?"
+        statement = "SELECT sequence, state, due, failed_attempts, run FROM delivery WHERE subscription_number = ?"
         return {row[0]: DeliveryColumns(*row) for row in self.query(statement, self._number(host))}
 
     def attempts(self, host: str, sequence: int) -> list[AttemptRow]:

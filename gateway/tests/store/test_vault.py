@@ -4,7 +4,7 @@ import base64
 from typing import TYPE_CHECKING
 
 import pytest
-from gateway.tests.vaults import data_key, sealed_before_data_keys, vault_for
+from gateway.tests.vaults import data_key, vault_for
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -71,17 +71,6 @@ def test_what_was_altered_or_cut_off_is_told(plain: bytes, place: Place, data: s
         del sealed[data.draw(st.integers(0, len(sealed) - 1)) :]
     with pytest.raises(StartError, match="altered"):
         VAULT.open(bytes(sealed), place)
-
-
-@given(st.binary())
-def test_what_was_sealed_before_there_were_data_keys_still_opens(plain: bytes) -> None:
-    sealed = sealed_before_data_keys(plain, "subscription a-b", MASTER_KEY)
-    assert VAULT.open(sealed, Place("subscription", 1, "a-b", 7)) == plain
-    newer = Vault(MasterKeys([bytes(KEY_BYTES), MASTER_KEY]))
-    assert newer.open(sealed, Place("subscription", 1, "a-b", 7)) == plain
-    for vault, place in ((VAULT, Place("grant", 1, "a-b", 7)), (vault_for(1), Place("subscription", 1, "a-b", 7))):
-        with pytest.raises(StartError, match="MASTER_KEY"):
-            vault.open(sealed, place)
 
 
 # --- Keys -------------------------------------------------------------------------------------------------------------

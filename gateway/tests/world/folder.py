@@ -21,7 +21,7 @@ def fresh(tenants: int) -> Image:
         database = Path(folder) / "fresh.db"
         connection = connect(database)
         migrate(connection, 0)
-        data_keys.prepare(connection, Vault(MasterKeys([bytes(32)])), 0, lambda: None)
+        data_keys.prepare(connection, Vault(MasterKeys([bytes(32)])), 0)
         connection.executemany("INSERT INTO tenant (name) VALUES (?)", [(f"t{n}",) for n in range(2, tenants + 1)])
         connection.close()
         return Image(database.read_bytes(), b"")

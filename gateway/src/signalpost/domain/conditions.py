@@ -7,8 +7,7 @@ What `condition_reader.py` let through can be evaluated for every event, in time
 error. What is compared with a value that is empty or of another type does not hold.
 
 **Change.** A leaf that asks for a change compares the document with what it was before the event. Before a creation
-there was nothing, so every attribute that a document is created with has changed: to what it is, and from nothing. Of
-an event that an older version of the gateway logged it is not known what changed, and nothing counts as changed.
+there was nothing, so every attribute that a document is created with has changed: to what it is, and from nothing.
 """
 
 from collections.abc import Callable

@@ -44,7 +44,6 @@ from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.preparation import Preparation
 from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
-from signalpost.engine.maintenance.title_keys import TitleKeys
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
 from signalpost.engine.tenant_rates import TenantRates
@@ -138,7 +137,6 @@ class Engine:
         self._standing_writer = StandingWriter(store, self.lanes.views)
         self._retention = Retention(store, clock, self.directory, self.lanes)
         self._preparation = Preparation(store, clock)
-        self._title_keys = TitleKeys(store)
         self._expiries = Expiries(store, clock, self.enqueue)
 
     def _make_lanes(self, settings: EngineSettings, outcomes: Outcomes) -> Lanes:
@@ -175,7 +173,6 @@ class Engine:
             self._standing_writer.run(),
             self._retention.run(),
             self._preparation.run(),
-            self._title_keys.run(),
             self._expiries.run(),
             self.disk.run(),
             self.key_uses.run(),

@@ -82,11 +82,6 @@ class DocumentStore(Protocol):
         or not."""
         ...
 
-    async def key_titles(self) -> None:
-        """Let `begins_with` also find the titles that nodes of an earlier version wrote. It looks at every document,
-        once after the last such node has gone, and does nothing while one runs. Raises Unavailable."""
-        ...
-
     async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:
         """Signature requests in the order in which they expire, whether or not that time has come. `after` is the last
         one of the part before."""

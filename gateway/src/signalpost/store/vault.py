@@ -7,9 +7,6 @@ two of its random nonces could be the same, and at the latest after `EPOCH_AGE`.
 
 A sealed value opens in its place only. The place is the kind of row, its tenant, its id and its version, so neither
 another row's value nor an earlier one of the same row can be put there.
-
-What was sealed before there were data keys lies under a master key itself, and knows its row alone. It is still opened;
-whatever is written again, and every change of the master key, seals it under a data key.
 """
 
 import os
@@ -48,7 +45,7 @@ OWN: Final = 0
 
 _NONCE_BYTES = 12
 MARK = b"sealed 2"
-"""The first bytes of a value that is sealed under a data key. Older values begin with a random nonce."""
+"""The first bytes of every sealed value."""
 _HEADER = Layout(f">{len(MARK)}sQ")
 
 
@@ -98,29 +95,16 @@ class MasterKeys:
         self.ids = tuple(by_id)
         self.current = self.ids[0]
         self._wrapping = {name: AESGCM(derive_key(key, "wrapping")) for name, key in by_id.items()}
-        self.before_data_keys = tuple(AESGCM(key) for key in keys)
-        """Ciphers that open what was sealed when there were no data keys."""
 
     def after(self, key: bytes) -> "MasterKeys":
         """The master keys once `key` is the current one."""
         return MasterKeys([key, *self._keys])
 
-    def first_derived(self, purpose: str) -> bytes:
-        """A key for a purpose that follows from the oldest master key, as all did before there were data keys."""
-        return derive_key(self._keys[-1], purpose)
-
     def wrap(self, secret: bytes, key: DataKey) -> DataKey:
         """`key` with `secret` wrapped by the current master key."""
-        return self._wrap(secret, key, self.current)
-
-    def wrap_first(self, secret: bytes, key: DataKey) -> DataKey:
-        """`key` with `secret` wrapped by the oldest master key."""
-        return self._wrap(secret, key, self.ids[-1])
-
-    def _wrap(self, secret: bytes, key: DataKey, by: str) -> DataKey:
         nonce = os.urandom(_NONCE_BYTES)
-        wrapped = nonce + self._wrapping[by].encrypt(nonce, secret, _wrapped_place(key))
-        return replace(key, master_key=by, wrapped=wrapped)
+        wrapped = nonce + self._wrapping[self.current].encrypt(nonce, secret, _wrapped_place(key))
+        return replace(key, master_key=self.current, wrapped=wrapped)
 
     def unwrap(self, key: DataKey) -> bytes:
         """The data key itself. Raises StartError where its master key was not given, or it was altered."""
@@ -201,10 +185,6 @@ class Vault:
         sealing = self._sealing.get(tenant_id)
         return sealing is None or sealing.left < SEALS_LEFT or sealing.ends_at <= now
 
-    def can_seal(self, tenant_id: int) -> bool:
-        """Whether a tenant has a data key; one that was deleted has none."""
-        return tenant_id in self._sealing
-
     def retire(self) -> None:
         """Ask for other data keys from now on. The present ones seal until the new ones are available."""
         for sealing in self._sealing.values():
@@ -235,8 +215,6 @@ class Vault:
     def open(self, sealed: bytes, place: Place) -> bytes:
         """The inverse of `seal`. Raises StartError where the value was altered or is not of this place, or its data key
         is gone."""
-        if not sealed.startswith(MARK):
-            return self._open_former(sealed, place)
         header, rest = sealed[: _HEADER.size], sealed[_HEADER.size :]
         number = _HEADER.unpack(header)[1] if len(header) == _HEADER.size else 0
         try:
@@ -251,18 +229,6 @@ class Vault:
                 self.learn([found])
             cipher = self._ciphers[number] = AESGCM(self.masters.unwrap(self._keys[number]))
         return cipher
-
-    def _open_former(self, sealed: bytes, place: Place) -> bytes:
-        for cipher in self.masters.before_data_keys:
-            try:
-                bound = f"{place.kind} {place.row}".encode()
-                return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
-            except (InvalidTag, ValueError):
-                continue
-        raise StartError(
-            f"MASTER_KEY does not open what this database holds ({place.kind} {place.row}): give the key that it was "
-            "made with. Or the value was altered: restore the database from a backup."
-        )
 
 
 def _not_opened(place: Place) -> StartError:

@@ -68,7 +68,8 @@ SELECT
     CASE s % 9000 WHEN 7 THEN 'Lease' ELSE 'NDA' END,
     CASE s % 2 WHEN 1 THEN 'created' ELSE 'executed' END, 'a@x', 'a', d.body
 FROM generate_series(1, {COUNT}) s, document d WHERE d.number = 1;
-INSERT INTO delivery (tenant_id, subscription_number, sequence, state, due, charged, budget, run, document_id)
+INSERT INTO delivery (tenant_id, subscription_number, sequence, state, due, failed_attempts, max_attempts, run,
+    document_id)
 SELECT 1, 1 + s % 2, s, 1 + 2 * (s % 2), 1, 1, 4, 0, lpad(to_hex(s % 3000), 32, '0')::uuid
 FROM generate_series(1, {COUNT}) s;
 INSERT INTO attempt (

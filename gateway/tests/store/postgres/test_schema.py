@@ -66,23 +66,6 @@ def test_an_altered_migration_is_refused() -> None:
         asyncio.run(migrate(emptied_database(), [MIGRATIONS[0]._replace(script="-- something else"), *MIGRATIONS[1:]]))
 
 
-def test_a_database_that_was_made_before_the_first_migration_was_rewritten_is_accepted() -> None:
-    """The first migration was rewritten so that PostgreSQL 15 accepts it. It leaves the same schema."""
-    former = "3633a4010ba32f204b906330e4fd32bc108f3cc3ead90c6397c981ac68690268"
-    change = Statement("UPDATE migration SET checksum = $1 WHERE number = 1")
-
-    async def scenario() -> None:
-        url = emptied_database()
-        async with await connect(url) as connection:
-            await trip(connection, [change._replace(parameters=(former,))])
-            try:
-                await migrate(url)
-            finally:
-                await trip(connection, [change._replace(parameters=(MIGRATIONS[0].checksum,))])
-
-    asyncio.run(scenario())
-
-
 def test_migrations_are_numbered_without_gaps_and_break_no_version_that_is_newer() -> None:
     assert [each.number for each in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
     assert all(0 < each.breaks_before <= each.number for each in MIGRATIONS)

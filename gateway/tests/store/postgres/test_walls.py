@@ -146,8 +146,7 @@ def test_no_row_of_another_tenant_can_be_written(play: "Play", make: "type[Tools
     async def scenario(shop: "Shop") -> None:
         other = await shop.add_tenant()
         adding = Statement(
-            "INSERT INTO retry (tenant_id, subscription_number, sequence, budget, document_id)"
-            " VALUES ($1, 1, 1, 1, $2::uuid)",
+            "INSERT INTO retry (tenant_id, subscription_number, sequence, document_id) VALUES ($1, 1, 1, $2::uuid)",
             (other, make.document_id(1)),
         )
         async with await connect(database_of(shop)) as connection:

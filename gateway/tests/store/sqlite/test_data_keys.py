@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
-from gateway.tests.sqlite_file import keep_url_in_plain
-from gateway.tests.vaults import sealed_before_data_keys
 
 from signalpost.commands.batch import BatchContext, KeptAnswer
 from signalpost.commands.command import IdempotencyKey
@@ -20,8 +18,6 @@ from signalpost.commands.tenants import CreateTenant
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.sqlite import former_seals
-from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.store import Executors, SqliteStore, thread_executors
 from signalpost.store.vault import EPOCH_AGE, LINKS, SEALING, SEALS_AT_ONCE, SEALS_OF_AN_EPOCH, MasterKeys
 
@@ -109,23 +105,6 @@ def test_a_row_s_former_value_or_another_row_s_is_refused(play: "Play", make: "t
     play(scenario)
 
 
-def test_a_database_of_before_data_keys_is_opened_and_sealed_anew_as_it_changes(
-    play: "Play", make: "type[Tools]"
-) -> None:
-    async def scenario(shop: "Shop") -> None:
-        await shop.publish(make.subscribe(1, secret="an-owner-s-secret"), make.subscribe(2))
-        keep_url_in_plain(shop.folder / "signalpost.db", 1, "https://example.com/hook", shop.master_keys[0])
-        raw(shop, "DELETE FROM data_key WHERE tenant_id = 0")
-        await shop.reopen()
-        assert (await shop.subscription(1)).secret == "an-owner-s-secret"
-        await shop.publish(make.change(1, headers={"x": "y"}))
-        ((sealed,),) = raw(shop, "SELECT sealed FROM subscription WHERE number = 1")
-        assert sealed.startswith(b"sealed 2")
-        assert (await shop.subscription(1)).secret == "an-owner-s-secret"
-
-    play(scenario)
-
-
 # --- Another master key -----------------------------------------------------------------------------------------------
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))
@@ -157,43 +136,18 @@ def opened(path: Path, masters: MasterKeys, writer: Executor | None = None) -> S
     )  # fmt: skip
 
 
-def sealed_of_before(path: Path) -> None:
-    """Put values under the old master key itself, as they were before there were data keys."""
-    connection = apsw.Connection(str(path))
-    for column in former_seals.COLUMNS:
-        key, row = ", ".join(column.key), ", ".join(column.row)
-        found = connection.execute(f"SELECT {key}, {row} FROM {column.table} WHERE {column.name} NOT NULL").fetchall()
-        for values in found:
-            own, of = values[: len(column.key)], values[len(column.key) :]
-            name = " ".join(unpack_uuid(each) if isinstance(each, bytes) else str(each) for each in of)
-            plain = {
-                "sealed": b'{"secret":"of before","headers":{},"url":"https://example.com"}',
-                "config": b'{"token":"of before"}',
-            }
-            sealed = sealed_before_data_keys(plain.get(column.name, b"of before"), f"{column.kind} {name}", OLD)
-            same = " AND ".join(f"{each} = ?" for each in column.key)
-            connection.execute(f"UPDATE {column.table} SET {column.name} = ? WHERE {same}", (sealed, *own))
-    connection.close()
-
-
 async def filled(path: Path, make: "type[Tools]") -> None:
-    """Tenants with a subscription, a connection and a kept answer each; half of it was sealed before data keys."""
+    """Tenants with a subscription, a connection and a kept answer each."""
     store = opened(path, MasterKeys([OLD]))
     for name in ("second", "third"):
         await store.publish([CreateTenant(tenant_id=1, name=name)])
-    for former in (True, False):
-        for tenant in TENANTS:
-            number = tenant * 10 + former
-            connection = CreateConnection(
-                tenant_id=tenant, connection_id=make.document_id(number), kind="http", name="n",
-                config={"token": "of before" if former else "now"}, needs_consent=False,
-            )  # fmt: skip
-            answered = make.subscribe(
-                number, tenant=tenant, secret="of before" if former else "now", key=IdempotencyKey(1, f"{former}", b"h")
-            )
-            await store.publish([connection, answered])
-        if former:
-            sealed_of_before(path)
+    for tenant in TENANTS:
+        connection = CreateConnection(
+            tenant_id=tenant, connection_id=make.document_id(tenant), kind="http", name="n",
+            config={"token": "a token"}, needs_consent=False,
+        )  # fmt: skip
+        answered = make.subscribe(tenant, tenant=tenant, secret="a secret", key=IdempotencyKey(1, "k", b"h"))
+        await store.publish([connection, answered])
     await store.close()
 
 
@@ -249,8 +203,8 @@ def test_a_change_of_the_master_key_is_complete_wherever_it_was_broken_off(tmp_p
         return found
 
     before = asyncio.run(first())
-    assert before == ["now"] * 6 + ["of before"] * 6
-    assert asyncio.run(scenario()) >= 6
+    assert before == ["a secret"] * 3 + ["a token"] * 3
+    assert asyncio.run(scenario()) >= 3
 
 
 def test_what_leaked_with_a_former_master_key_seals_nothing_new(play: "Play", make: "type[Tools]") -> None:

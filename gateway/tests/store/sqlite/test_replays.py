@@ -42,7 +42,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connec
     ids = [sequence.to_bytes(16, "big") for sequence in range(EVENTS + 1)]
     with connection:
         connection.executemany(
-            "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body) VALUES (1, ?, ?, ?, ?, ?, x'')",
+            "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, cause, body)"
+            " VALUES (1, ?, ?, ?, ?, ?, 0, x'')",
             ((s, s, ids[s], 2 if s % 1_000 else 1, ids[s]) for s in range(1, EVENTS + 1)),
         )
         for number in (1, 2, 3):

@@ -5,9 +5,8 @@ authoritative for how far the change has come: each data key says which master k
 remember, and a change that was broken off, by a kill at any point, goes on with the next start.
 
 1. A new key is in the source, before the present one. A start needs both from now on.
-2. What was sealed before there were data keys is sealed under them; then the data keys that seal are wrapped with the
-   new master key, part by part, and retired; then those that sign, all at once, and others sign in their place.
-   In a fleet one node does that, and the others take up what signs from then on.
+2. The data keys that seal are wrapped with the new master key, part by part, and retired; then those that sign, all at
+   once, and others sign in their place. In a fleet one node does that, and the others take up what signs from then on.
 3. Nothing lies under the former key any more. The operator may then take it out of the source, but earlier backups need
 it.
 """

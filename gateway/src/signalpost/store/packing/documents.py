@@ -35,12 +35,7 @@ def title_in(body: bytes) -> str:
 
 def title_key(body: bytes) -> str:
     """What a document is found by that is searched for by how its title begins."""
-    return title_key_of(title_in(body))
-
-
-def title_key_of(title: str) -> str:
-    """What a document with this title is found by."""
-    return title[:SEARCHED_CHARACTERS].lower()
+    return title_in(body)[:SEARCHED_CHARACTERS].lower()
 
 
 def pack_facets(facets: Facets | None) -> tuple[str | None, ...]:

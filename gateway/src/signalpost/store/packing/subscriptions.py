@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.store.packing import Id
@@ -40,25 +40,19 @@ class SubscriptionConfig(Struct, frozen=True):
     url_since: int = 0
     when_since: int = 0
     headers_since: int = 0
-    url: str | UnsetType = UNSET
-    """The URL as it was kept before URLs were sealed; the next start seals it. If there is a sealed one, it counts, so
-    that somebody who can write to the database but has no key cannot redirect events."""
 
 
 class _Sealed(Struct, frozen=True):
     secret: str
     headers: dict[str, str]
-    next_secret: str | None = None
-    url: str | UnsetType = UNSET
+    next_secret: str | None
+    url: str
+    """URLs may hold a credential. And if they were kept in plain text, somebody who can write to the database, and has
+    no key, could redirect events."""
 
 
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
 _decode_sealed = msgspec.json.Decoder(_Sealed).decode
-
-
-def keeps_url_in_plain(config: bytes) -> bool:
-    """Whether the config of a row is from a version that did not seal URLs."""
-    return _decode_config(config).url is not UNSET
 
 
 SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, connection_id, config, sealed"
@@ -69,8 +63,7 @@ def pack_subscription(
     subscription: Subscription, vault: Vault, pack_id: Callable[[str], Id]
 ) -> SubscriptionColumns[Id]:
     """`SUBSCRIPTION_COLUMNS` of a subscription, its secrets sealed."""
-    names = (name for name in SubscriptionConfig.__struct_fields__ if name != "url")
-    config = SubscriptionConfig(**{name: getattr(subscription, name) for name in names})
+    config = SubscriptionConfig(*(getattr(subscription, name) for name in SubscriptionConfig.__struct_fields__))
     sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret, subscription.url)
     return (
         subscription.number,
@@ -93,8 +86,6 @@ def unpack_subscription(columns: SubscriptionColumns[Id], vault: Vault, unpack_i
     place = Place("subscription", tenant_id, identity, version)
     in_plain = _decode_config(config)
     secrets = _decode_sealed(vault.open(sealed, place))
-    if secrets.url is UNSET:
-        secrets = msgspec.structs.replace(secrets, url=in_plain.url)
     return Subscription(
         id=identity,
         tenant_id=tenant_id,

@@ -307,7 +307,7 @@ def _answers(
 def _retries(batch: Batch) -> list[Statement]:
     tenants = _tenants_of_subscriptions(batch) if batch.retries else {}
     return tables.RETRY.insert(
-        (r.number, tenants[r.subscription_number], r.subscription_number, r.sequence, r.document_id, 1)
+        (r.number, tenants[r.subscription_number], r.subscription_number, r.sequence, r.document_id)
         for r in batch.retries
     )
 

@@ -74,7 +74,7 @@ _ENTRIES: Final = (
     f" WHERE e.tenant_id = $1 AND e.sequence = ANY($2) AND {AMONG}"
 )
 _ROW_STATES: Final = (
-    "SELECT d.subscription_number, d.sequence, d.state, d.due, d.charged, d.budget"
+    "SELECT d.subscription_number, d.sequence, d.state, d.due, d.failed_attempts, d.max_attempts"
     " FROM unnest($1, $2) AS k (subscription_number, sequence)"
     " JOIN delivery d ON d.subscription_number = k.subscription_number AND d.sequence = k.sequence"
 )

@@ -18,9 +18,8 @@ from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.batch_reads import unpack_document
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import PostgresLogQueries
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
+from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
 from signalpost.store.postgres.tables import DOCUMENT
-from signalpost.store.postgres.title_keys import key_titles
 from signalpost.store.store import PAGE_BYTES
 
 _UNBOUNDED: Final = 2**62
@@ -65,9 +64,8 @@ _CREATED_AT: Final = "SELECT at FROM event WHERE tenant_id = $1 AND sequence = $
 
 
 class PostgresDocuments:
-    def __init__(self, readers: ReadSessions, writers: Writers, max_scanned: int) -> None:
+    def __init__(self, readers: ReadSessions, max_scanned: int) -> None:
         self._readers = readers
-        self._writers = writers
         self._max_scanned = max_scanned
         self._queries = PostgresDocumentQueries()
 
@@ -82,9 +80,6 @@ class PostgresDocuments:
     async def begins_with(self, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
         asking = self._queries.begins_with(tenant_id, text, limit)
         return await self._readers.run(tenant_id, steps_of(asking))
-
-    async def key_titles(self) -> None:
-        await key_titles(self._readers, self._writers)
 
     async def page(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition | None, limit: int

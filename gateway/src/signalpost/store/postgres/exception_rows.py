@@ -8,7 +8,7 @@ from signalpost.domain.delivery.exception_row import Row as ExceptionRow
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Statement
 
-ROW_COLUMNS: Final = "sequence, document_id, state, due, charged, budget, run, resume_at, replay"
+ROW_COLUMNS: Final = "sequence, document_id, state, due, failed_attempts, max_attempts, run, resume_at, replay"
 """The columns of an exception row, in the order of its members."""
 _FIRST_DUE: Final = (
     f"SELECT k.number, d.* FROM unnest($1, $2) AS k (number, rows) CROSS JOIN LATERAL (SELECT {ROW_COLUMNS}"

@@ -63,7 +63,7 @@ _ABANDON: Final = (
 _HURRY: Final = (
     "UPDATE delivery d SET due = greatest(0, d.due - k.hurried_by), resume_at = d.resume_at - k.hurried_by"
     " FROM unnest($1, $2) AS k (number, hurried_by) WHERE d.subscription_number = k.number"
-    f" AND d.state = {State.AWAITING_RETRY:d} AND d.run = 0 AND d.charged = 0"
+    f" AND d.state = {State.AWAITING_RETRY:d} AND d.run = 0 AND d.failed_attempts = 0"
 )
 _COUNT_ABANDONED: Final = (
     "UPDATE replay r SET failed = r.failed + found.count FROM (SELECT d.replay, count(*) AS count"

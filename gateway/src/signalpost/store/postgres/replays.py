@@ -26,7 +26,7 @@ _PAGE_OF_TENANT: Final = (
 )
 _RUNNING: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE tenant_id = $1 AND state = 'running' ORDER BY number"
 _LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
-_ROW: Final = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at, d.replay"
+_ROW: Final = "d.state, d.due, d.failed_attempts, d.max_attempts, d.run, d.resume_at, d.replay"
 _IN_STATE: Final = (
     "FROM delivery d WHERE d.subscription_number = $1 AND d.state = $2 AND d.sequence BETWEEN $3 AND $4"
     " ORDER BY d.sequence LIMIT $5"

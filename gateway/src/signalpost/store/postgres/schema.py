@@ -45,9 +45,6 @@ _OLDER_NODES: Final = (
 _MADE_AT_ONCE: Final = frozenset({"23505", "42P07"})
 """Errors that a statement with `IF NOT EXISTS` may raise where two nodes make a table at the same time."""
 _NOT_ALLOWED: Final = "42501"
-_ALIKE: Final = {1: "3633a4010ba32f204b906330e4fd32bc108f3cc3ead90c6397c981ac68690268"}
-"""Checksums of scripts, by migration, that leave the same as the present ones, and ran on servers from 16 on only."""
-
 
 MIGRATIONS = migrations_of("signalpost.store.postgres")
 """What this version knows, in order."""
@@ -90,7 +87,7 @@ async def _missing(connection: DatabaseConnection, migrations: Sequence[Migratio
                 "start a version as new as the one that used it last."
             )
     for each in migrations:
-        if each.number in applied and applied[each.number][1] not in (each.checksum, _ALIKE.get(each.number)):
+        if each.number in applied and applied[each.number][1] != each.checksum:
             raise StartError(
                 f"Migration {each.number} ({each.name}) differs from the one that this database was made with."
             )

@@ -69,7 +69,7 @@ class PostgresStore:
         self.connections = PostgresConnections(readers, data_keys, vault)
         recorder = RecordWriter(self._recorders, partitions, readers, lambda: fleet.node_id)
         self.lanes = PostgresLanes(readers, writers, recorder, lambda: fleet.node_id)
-        self.documents = PostgresDocuments(readers, writers, max_scanned)
+        self.documents = PostgresDocuments(readers, max_scanned)
         self.deliveries = PostgresDeliveries(readers, max_scanned)
         self.access = PostgresAccess(readers, writers)
         self.replays = PostgresReplays(readers)

@@ -75,7 +75,7 @@ ANSWER: Final = Table("idempotency", ANSWER_COLUMNS, "nntbbnb")
 SUBSCRIPTION: Final = Table("subscription", SUBSCRIPTION_COLUMNS, "nunnnubb")
 LANE: Final = Table("lane", "subscription_number, tenant_id, owner, version, head, open, gaps, health", "nnnnnbbb")
 CONNECTION: Final = Table("connection", CONNECTION_COLUMNS, "nunnntttt" + "nnbbnn")
-RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id, budget", "nnnnun")
+RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id", "nnnnu")
 MEMBER: Final = Table("member", MEMBER_COLUMNS, "nuntttntttnbnn")
 PORTAL_LINK: Final = Table("portal_link", PORTAL_LINK_COLUMNS, "nunbttbnnnnb")
 API_KEY: Final = Table("api_key", KEY_COLUMNS, "nuttbnnnntn")
@@ -85,7 +85,8 @@ AUDIT: Final = Table("audit", "position, tenant_id, number, at, actor, object, c
 AUDIT_END: Final = Table("audit_end", "tenant_id, first, before, last, hash, tenants, proof", "nnbnbnb")
 DELIVERY: Final = Table(
     "delivery",
-    "tenant_id, subscription_number, sequence, document_id, state, due, charged, budget, run, resume_at, replay",
+    "tenant_id, subscription_number, sequence, document_id, state, due, failed_attempts, max_attempts, run, resume_at,"
+    " replay",
     "nnnunnnnnnn",
 )
 ATTEMPT: Final = Table(

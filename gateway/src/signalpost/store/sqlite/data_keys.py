@@ -12,9 +12,8 @@ from signalpost.domain.audit import Notary
 from signalpost.domain.errors import StartError
 from signalpost.domain.signing_key import SigningKey
 from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
-from signalpost.store.sqlite import audit, former_seals
+from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.connect import reason, rows
-from signalpost.store.sqlite.former_seals import FormerSeal, SealedColumn
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.vault import (
@@ -75,25 +74,9 @@ class SqliteDataKeys:
         current = self._vault.masters.current
         if set(await self.wrapped_by()) == {current}:
             return
-        for column in former_seals.COLUMNS:
-            found = await self._former(column, None)
-            while found:
-                await self.provide({each.place.tenant_id for each in found})
-                await self._seal_anew(column, found)
-                found = await self._former(column, found[-1].key)
         while moved := await self._wrap_some(self._now()):
             self._vault.learn(moved)
         self._vault.learn(await self._sign_anew(self._now()))
-
-    @reading
-    def _former(
-        self, connection: apsw.Connection, column: SealedColumn, after: Sequence[Any] | None
-    ) -> list[FormerSeal]:
-        return former_seals.find(connection, column, after, AT_ONCE)
-
-    @writing
-    def _seal_anew(self, connection: apsw.Connection, column: SealedColumn, found: Sequence[FormerSeal]) -> None:
-        former_seals.seal_anew(connection, column, found, self._vault)
 
     @writing
     def _wrap_some(self, connection: apsw.Connection, now: int) -> list[DataKey]:
@@ -125,26 +108,20 @@ class SqliteDataKeys:
         destroy(connection, tenant_id)
 
 
-def prepare(connection: apsw.Connection, vault: Vault, now: int, check_former: Callable[[], None]) -> None:
-    """Show the vault every data key of a database that is being opened, and make the first ones that sign.
-
-    `check_former` opens something of what was sealed before there were data keys. Raises StartError, with nothing
-    changed, where a master key is missing.
-    """
+def prepare(connection: apsw.Connection, vault: Vault, now: int) -> None:
+    """Show the vault every data key of a database that is being opened, and make the first ones of the gateway's own.
+    Raises StartError, with nothing changed, where a master key is missing."""
     kept = load(connection, vault)
     if missing := {key.master_key for key in kept} - set(vault.masters.ids):
         raise StartError(vault.masters.lacks(missing))
     for key in kept:
         if key.tenant_id == OWN:
             vault.masters.unwrap(key)
-    check_former()
     try:
         with connection:
-            for purpose in SIGNING:
+            for purpose in (*SIGNING, AUDIT):
                 if not any(key.purpose == purpose for key in kept):
-                    _make_first(connection, vault.masters, purpose, now)
-            if not any(key.purpose == AUDIT for key in kept):
-                _make(connection, vault.masters, AUDIT, OWN, now)
+                    _make(connection, vault.masters, purpose, OWN, now)
     except apsw.Error as error:
         raise StartError(f"The database {connection.filename} cannot be written: {reason(error)}.") from None
 
@@ -161,12 +138,6 @@ def load(connection: apsw.Connection, vault: Vault) -> list[DataKey]:
     kept = _kept(connection)
     vault.learn(kept)
     return kept
-
-
-def _make_first(connection: apsw.Connection, masters: MasterKeys, purpose: str, now: int) -> None:
-    """The first key that signs. It follows from the oldest master key, which signed by itself before there were data
-    keys, and is wrapped by it: where another is the current one already, the change to that is still to be made."""
-    _insert(connection, masters.wrap_first(masters.first_derived(purpose), _new(purpose, OWN, now)))
 
 
 def _kept(connection: apsw.Connection, where: str = "true", bindings: Sequence[Any] = ()) -> list[DataKey]:
@@ -204,7 +175,7 @@ def _usable(connection: apsw.Connection, masters: MasterKeys, tenant_id: int, no
 
 
 def _make(connection: apsw.Connection, masters: MasterKeys, purpose: str, tenant_id: int, now: int) -> DataKey:
-    made = masters.wrap(secrets.token_bytes(KEY_BYTES), _new(purpose, tenant_id, now))
+    made = masters.wrap(secrets.token_bytes(KEY_BYTES), DataKey(secrets.randbits(62), purpose, tenant_id, "", b"", now))
     _insert(connection, made)
     return made
 
@@ -233,11 +204,6 @@ def _wrap_anew(connection: apsw.Connection, masters: MasterKeys, key: DataKey, r
         (wrapped.master_key, wrapped.wrapped, wrapped.retired_at, wrapped.number),
     )
     return wrapped
-
-
-def _new(purpose: str, tenant_id: int, now: int) -> DataKey:
-    """A data key that is not wrapped yet."""
-    return DataKey(secrets.randbits(62), purpose, tenant_id, "", b"", now)
 
 
 def take_from_replaced(connection: apsw.Connection) -> None:

@@ -156,7 +156,7 @@ class SqliteDeliveryQueries(SqliteLogQueries):
 
     async def row_states(self, deliveries: Collection[tuple[int, int]]) -> dict[tuple[int, int], RowState]:
         statement = (
-            "SELECT subscription_number, sequence, state, due, charged, budget FROM delivery"
+            "SELECT subscription_number, sequence, state, due, failed_attempts, max_attempts FROM delivery"
             " WHERE subscription_number = ? AND sequence = ?"
         )
         found = rows_of_many(self._connection, statement, deliveries)

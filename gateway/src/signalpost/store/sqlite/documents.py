@@ -64,9 +64,6 @@ class SqliteDocuments:
         )
         return [Expiry(at, number, tenant_id, unpack_uuid(external_id)) for at, number, tenant_id, external_id in found]
 
-    async def key_titles(self) -> None:
-        """Does nothing: no version that writes no keys works here beside this one."""
-
     @reading
     def begins_with(self, connection: apsw.Connection, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
         title = _key_of(text)

@@ -8,7 +8,7 @@ from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.states import AWAITING_RETRY
 
-ROW_COLUMNS = "sequence, document_id, state, due, charged, budget, run, resume_at, replay"
+ROW_COLUMNS = "sequence, document_id, state, due, failed_attempts, max_attempts, run, resume_at, replay"
 
 
 def rows_awaiting_retry(connection: apsw.Connection, number: int, limit: int) -> tuple[tuple[Row, ...], int | None]:

@@ -47,7 +47,6 @@ from signalpost.store.packing.access import (
     unpack_tenant,
     unpack_use,
 )
-from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, pack_portal_link, unpack_portal_link
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, pack_subscription, unpack_subscription
 from signalpost.store.sqlite import audit, connections, documents, erasures, history, replays, versions
@@ -318,7 +317,7 @@ def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, Stor
 def _write_retries(connection: apsw.Connection, retries: Iterable[RequestedRetry]) -> None:
     write_many(
         connection,
-        "INSERT INTO retry (number, subscription_number, sequence, document_id, budget) VALUES (?, ?, ?, ?, 1)",
+        "INSERT INTO retry (number, subscription_number, sequence, document_id) VALUES (?, ?, ?, ?)",
         [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id)) for r in retries],
     )
 
@@ -343,19 +342,3 @@ def _write_subscriptions(
                 " VALUES (?, 0, ?, x'', ?, ?, ?) ON CONFLICT DO NOTHING",
                 (subscription.number, subscription.starts_after, NO_GAPS, HEALTHY, owner),
             )
-
-
-def check_key(connection: apsw.Connection, vault: Vault) -> None:
-    """Open one value of each kind that is kept. Raises StartError where one was sealed with another key."""
-    # What a deleted tenant left can be opened with no key.
-    answers = (
-        f"SELECT {ANSWER_COLUMNS} FROM idempotency"  # noqa: S608
-        " WHERE tenant_id IN (SELECT id FROM tenant WHERE deleted_at IS NULL) LIMIT 1"
-    )
-    for columns in rows(connection, answers):
-        unpack_answer(columns, vault)
-    live = "FROM {} WHERE deleted_at IS NULL LIMIT 1"
-    for columns in rows(connection, f"SELECT {SUBSCRIPTION_COLUMNS} {live.format('subscription')}"):
-        unpack_subscription(columns, vault, unpack_uuid)
-    for columns in rows(connection, f"SELECT {CONNECTION_COLUMNS} {live.format('connection')}"):
-        unpack_connection(columns, vault, unpack_uuid)

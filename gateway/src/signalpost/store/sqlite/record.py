@@ -121,7 +121,7 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
     write_many(
         connection,
         "UPDATE delivery SET due = max(0, due - ?1), resume_at = resume_at - ?1"  # noqa: S608
-        f" WHERE subscription_number = ?2 AND state = {AWAITING_RETRY} AND run = 0 AND charged = 0",
+        f" WHERE subscription_number = ?2 AND state = {AWAITING_RETRY} AND run = 0 AND failed_attempts = 0",
         [(flush.hurried_by, flush.subscription_number) for flush in flushes if flush.hurried_by],
     )
     changes.update(row_counts.changes_by_rows(connection, flushes))
@@ -134,9 +134,9 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
     write_many(
         connection,
         f"INSERT INTO delivery (tenant_id, subscription_number, {ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due, charged = excluded.charged,"
-        " budget = excluded.budget, run = excluded.run, resume_at = excluded.resume_at,"
-        " replay = excluded.replay",
+        " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due,"
+        " failed_attempts = excluded.failed_attempts, max_attempts = excluded.max_attempts, run = excluded.run,"
+        " resume_at = excluded.resume_at, replay = excluded.replay",
         [
             (flush.tenant_id, flush.subscription_number, row[0], pack_uuid(row[1]), *row[2:])
             for flush, _, row in changed

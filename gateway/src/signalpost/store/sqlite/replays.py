@@ -187,7 +187,7 @@ _FAILED_OR_WITHOUT = (
     f" WHERE e.tenant_id = ? AND e.sequence BETWEEN ? AND ? AND e.type & ? AND coalesce(d.state, {FAILED}) = {FAILED}"
     " ORDER BY e.sequence LIMIT ?"
 )
-_ROW = "d.state, d.due, d.charged, d.budget, d.run, d.resume_at, d.replay"
+_ROW = "d.state, d.due, d.failed_attempts, d.max_attempts, d.run, d.resume_at, d.replay"
 _ENTRIES = f"SELECT e.sequence, e.type, e.document_id, {_ROW} FROM event e"  # noqa: S608
 _ITS_DELIVERY = "LEFT JOIN delivery d ON d.subscription_number = ? AND d.sequence = e.sequence"
 

@@ -14,7 +14,7 @@ has its name, so a restore that fails or is killed leaves everything as it was.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -81,9 +81,8 @@ def take_audit(draft: Path, replaced: Path) -> bool:
 
 
 def note(draft: Path, told: EntryDraft) -> None:
-    """Make the next start write the restore into the audit. A backup from before there was an audit has no table for
-    it."""
-    with closing(_open(draft)) as connection, suppress(apsw.SQLError):
+    """Make the next start write the restore into the audit."""
+    with closing(_open(draft)) as connection:
         audit.note(connection, told)
 
 
@@ -108,7 +107,7 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
             _take_members(connection)
         else:
             _shut_members_out(connection)
-        paused, deleted = _take_tenants(connection) if _columns(connection, "erasure", "id") else ((), ())
+        paused, deleted = _take_tenants(connection)
         if is_same_version:
             data_keys.take_from_replaced(connection)
             subscriptions = _take_subscriptions(connection)
@@ -129,29 +128,23 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
 
 
 def _end_sign_ins(connection: apsw.Connection) -> None:
-    """End all sessions, so that nobody who has signed out since the backup is signed in again. A backup from before
-    there were sessions has no table for them."""
+    """End all sessions, so that nobody who has signed out since the backup is signed in again."""
     for table in ("session", "sign_in_link", "portal_link"):
-        with suppress(apsw.SQLError):
-            connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
+        connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
 
 
 def _migrations(connection: apsw.Connection, schema: str) -> set[int]:
     return {number for (number,) in rows(connection, f"SELECT number FROM {schema}.migration")}  # noqa: S608
 
 
-def _columns(connection: apsw.Connection, table: str, *needed: str) -> list[str]:
-    """The columns that a table has in both databases; none where a needed one is missing."""
-    both = [
-        name
-        for (name,) in rows(
-            connection,
-            "SELECT name FROM pragma_table_info(?1, 'main')"
-            " INTERSECT SELECT name FROM pragma_table_info(?1, 'replaced')",
-            (table,),
-        )
-    ]
-    return both if set(needed) <= set(both) else []
+def _columns(connection: apsw.Connection, table: str) -> list[str]:
+    """The columns that a table has in both databases, of which one may be an earlier version's, without its key."""
+    found = rows(
+        connection,
+        "SELECT name FROM pragma_table_info(?1, 'main') INTERSECT SELECT name FROM pragma_table_info(?1, 'replaced')",
+        (table,),
+    )
+    return [name for (name,) in found if name not in ("number", "id")]
 
 
 _SAME_TENANT = "r.id = t.id AND r.created_at IS t.created_at"
@@ -165,14 +158,10 @@ def _take_tenants(connection: apsw.Connection) -> tuple[tuple[str, ...], tuple[s
         for column in ("paused_at", "deleted_at")
     )
     connection.execute(
-        "UPDATE main.tenant AS t SET name = r.name, paused_at = r.paused_at, deleted_at = r.deleted_at"  # noqa: S608
+        "UPDATE main.tenant AS t SET name = r.name, paused_at = r.paused_at, deleted_at = r.deleted_at,"  # noqa: S608
+        " limits = r.limits, retention_days = r.retention_days"
         f" FROM replaced.tenant r WHERE {_SAME_TENANT}"
     )
-    for column in ("limits", "retention_days"):
-        if _columns(connection, "tenant", column):
-            connection.execute(
-                f"UPDATE main.tenant AS t SET {column} = r.{column} FROM replaced.tenant r WHERE {_SAME_TENANT}"  # noqa: S608
-            )
     _end_what_deleted_tenants_have(connection)
     _ask_for_erasures_again(connection)
     return paused, deleted
@@ -196,23 +185,19 @@ def _ask_for_erasures_again(connection: apsw.Connection) -> None:
 def _take_keys(connection: apsw.Connection, now: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of keys that worked in the backup and do not now, and of those that are added, since they were made
     after it."""
-    columns = [name for name in _columns(connection, "api_key", "id") if name not in ("number", "id")]
-    if not columns:
-        return (), ()
     live = "SELECT id FROM replaced.api_key WHERE revoked_at IS NULL"
     revoked = _revoke_others(connection, live, now)
-    listed = ", ".join(columns)
+    listed = ", ".join(_columns(connection, "api_key"))
     connection.execute(
         f"UPDATE main.api_key SET ({listed}) = (SELECT {listed} FROM replaced.api_key r WHERE r.id = main.api_key.id)"  # noqa: S608
         " WHERE id IN (SELECT id FROM replaced.api_key)"
     )
     tenants = f"(SELECT t.id FROM main.tenant t JOIN replaced.tenant r ON {_SAME_TENANT})"  # noqa: S608
-    of_tenants = f" AND tenant_id IN {tenants}" if "tenant_id" in columns else ""
     made = rows(
         connection,
         f"INSERT INTO main.api_key (number, id, {listed})"  # noqa: S608
         " SELECT ? + row_number() OVER (ORDER BY number), id,"
-        f" {listed} FROM replaced.api_key WHERE revoked_at IS NULL{of_tenants}"
+        f" {listed} FROM replaced.api_key WHERE revoked_at IS NULL AND tenant_id IN {tenants}"
         " AND id NOT IN (SELECT id FROM main.api_key) RETURNING name",
         (_highest_number(connection),),
     )
@@ -221,8 +206,6 @@ def _take_keys(connection: apsw.Connection, now: int) -> tuple[tuple[str, ...], 
 
 def _revoke_others(connection: apsw.Connection, live: str, now: int) -> tuple[str, ...]:
     """Revoke the keys that are not among `live`, which selects ids; returns the names of those that worked."""
-    if not rows(connection, "SELECT 1 FROM main.sqlite_schema WHERE name = 'api_key'"):
-        return ()
     revoked = f"UPDATE main.api_key SET revoked_at = ? WHERE revoked_at IS NULL AND id NOT IN ({live}) RETURNING name"  # noqa: S608
     return tuple(name for (name,) in rows(connection, revoked, (now,)))
 
@@ -247,24 +230,21 @@ def _take_members(connection: apsw.Connection) -> None:
 
 
 def _highest_number(connection: apsw.Connection) -> int:
-    """The highest number that an API key, a member or a portal link has in either database. A backup from before there
-    were any has no table for them."""
+    """The highest number that an API key, a member or a portal link has in either database."""
     return max(
         int(rows(connection, f"SELECT coalesce(max(number), 0) FROM {schema}.{table}")[0][0])  # noqa: S608
         for schema in ("main", "replaced")
         for table in ("api_key", "member", "portal_link")
-        if rows(connection, f"SELECT 1 FROM {schema}.sqlite_schema WHERE name = ?", (table,))  # noqa: S608
     )
 
 
 def _shut_members_out(connection: apsw.Connection) -> None:
     """Without the replaced database, or where it is of another version, nobody can tell who was removed since: an
     operator invites each again."""
-    with suppress(apsw.SQLError):  # a backup of before there were members has none
-        connection.execute(
-            "UPDATE main.member SET password = NULL, subject = NULL, invitation = NULL, invited_until = NULL,"
-            " generation = generation + 1"
-        )
+    connection.execute(
+        "UPDATE main.member SET password = NULL, subject = NULL, invitation = NULL, invited_until = NULL,"
+        " generation = generation + 1"
+    )
 
 
 def _take_subscriptions(connection: apsw.Connection) -> int:
@@ -296,7 +276,7 @@ def _with_sequences_of(then: SubscriptionConfig, now: SubscriptionConfig, last_s
 
 
 def _take_connections(connection: apsw.Connection) -> int:
-    columns = ", ".join(name for name in _columns(connection, "connection") if name not in ("number", "id"))
+    columns = ", ".join(_columns(connection, "connection"))
     connection.execute(
         f"UPDATE main.connection AS c SET ({columns}) = (SELECT {columns} FROM replaced.connection r WHERE r.id = c.id)"  # noqa: S608
         " WHERE c.deleted_at IS NULL AND EXISTS (SELECT 1 FROM replaced.connection r WHERE r.id = c.id"

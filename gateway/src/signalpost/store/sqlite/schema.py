@@ -44,7 +44,7 @@ def migrate(
     try:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
-            " checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+            " checksum TEXT NOT NULL, applied_at INTEGER NOT NULL, breaks_before INTEGER NOT NULL) STRICT"
         )
         applied = applied_migrations(connection, migrations)
         _check_unaltered(connection, migrations)
@@ -84,7 +84,7 @@ def applied_migrations(connection: apsw.Connection, migrations: Sequence[Migrati
 def _check_newer(connection: apsw.Connection, known: int) -> None:
     newer = "SELECT number, name, breaks_before FROM migration WHERE number > ? ORDER BY number"
     for number, name, breaks_before in rows(connection, newer, (known,)):
-        if breaks_before is None or breaks_before > known:
+        if breaks_before > known:
             raise StartError(
                 f"The database has migration {number} ({name}), which this version of Signalpost cannot work with: "
                 "start a version as new as the one that used it last. To go back instead, restore the copy that the "

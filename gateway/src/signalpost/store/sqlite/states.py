@@ -1,7 +1,7 @@
 """Deliveries' and replays' states as literals for SQL statements.
 
-SQLite uses a partial index (`delivery_parked`, `replay_running`) only if the text of a statement has the same condition
-as the index, so a bound parameter would not do.
+SQLite uses a partial index (`delivery_awaiting_retry`, `replay_running`) only if the text of a statement has the same
+condition as the index, so a bound parameter would not do.
 """
 
 from signalpost.domain.delivery.delivery import State

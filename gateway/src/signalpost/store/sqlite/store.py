@@ -15,7 +15,7 @@ from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import Unavailable
 from signalpost.store.fleet import ALONE, Terms
-from signalpost.store.sqlite import backup_mark, data_keys, former_urls
+from signalpost.store.sqlite import backup_mark, data_keys
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.access import SqliteAccess
 from signalpost.store.sqlite.audit import SqliteAudit, append_noted
@@ -64,8 +64,7 @@ def _prepare(connection: apsw.Connection, vault: Vault, now: Callable[[], int]) 
     """Bring the database up to date, and open its keys. Closes the connection if that fails. Raises StartError."""
     try:
         migrate(connection, now())
-        data_keys.prepare(connection, vault, now(), lambda: publishing.check_key(connection, vault))
-        former_urls.seal(connection, vault, now())
+        data_keys.prepare(connection, vault, now())
         notary = data_keys.notary(connection, vault)
         append_noted(connection, notary)
     except BaseException:

@@ -1,4 +1,0 @@
--- breaks_before: 18
--- Until when a vendor asked to be left alone, µs. Null where it did not.
-
-ALTER TABLE connection ADD COLUMN held_until INTEGER;
