@@ -13,9 +13,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from cyclopts import App, Parameter, validators
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from signalpost.cli.client import CommandError, Misuse
-from signalpost.cli.terminal.output import Count, Json, console, print_json, print_table, remarks, say
+from signalpost.cli.terminal.options import Count, flag, repeatable
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import remarks
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
 from signalpost_bench.results import OVERTAKEN, Measured, Size, median
@@ -46,16 +50,14 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 class Asked:
     """What to measure, as the options of the command say it."""
 
-    scene: Annotated[list[str] | None, Parameter(negative="", help=f"Run only this scene; repeatable. {_SCENES}.")] = (
-        None
-    )
+    scene: Annotated[list[str] | None, repeatable(f"Run only this scene; repeatable. {_SCENES}.")] = None
     endpoints: Annotated[Count, Parameter(help="Total number of subscriptions.")] = 1
     tenants: Annotated[Count, Parameter(help="Number of tenants that the subscriptions are spread over.")] = 1
     fan_out: Annotated[Count, Parameter(help="How many subscriptions of a tenant get each event.")] = 1
     payload: Annotated[Count, Parameter(help="Approximate size of an event in bytes.")] = 1_300
     documents: Annotated[Count, Parameter(help="How many documents are changed in turn.")] = 5_000
     ordering: Literal["loose", "strict"] = "loose"
-    tls: Annotated[bool, Parameter(negative="", show_default=False, help="Deliver over TLS.")] = False
+    tls: Annotated[bool, flag("Deliver over TLS.")] = False
     events: Annotated[Count, Parameter(help="Changes in each run of a scene that runs flat out.")] = 30_000
     duration: Annotated[
         float, Parameter(validator=validators.Number(gt=0), help="Seconds of each run of a steady scene.")
@@ -92,7 +94,7 @@ app = App(name="bench", help_format="plaintext")
 
 
 @app.default
-def bench(*, asked: Annotated[Asked | None, Parameter(name="*")] = None, as_json: Json = False) -> None:
+def bench(*, asked: Annotated[Asked | None, Parameter(name="*")] = None, out: Output = TEXT) -> None:
     """See the package: its docstring is the help of the command."""
     # Gateways that run in this process to prepare a database must not write into the table or the JSON.
     logging.getLogger("signalpost").disabled = True
@@ -100,10 +102,8 @@ def bench(*, asked: Annotated[Asked | None, Parameter(name="*")] = None, as_json
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     asked = asked or Asked()
     found = _measure(asked)
-    if as_json:
-        print_json({"machine": _machine(), **_as_json(asked), "scenes": msgspec.to_builtins(found)})
-    else:
-        _show(found)
+    machine = _machine()
+    out.show({"machine": machine, **_plain(asked), "scenes": msgspec.to_builtins(found)}, _told(machine, found))
     judge(found)
 
 
@@ -170,7 +170,7 @@ def _run(harness: Harness, names: Sequence[str], size: Size, runs: int) -> dict[
     return {title: median(rows) for title, rows in measured.items()}
 
 
-def _as_json(asked: Asked) -> dict[str, Any]:
+def _plain(asked: Asked) -> dict[str, Any]:
     return {
         "database": asked.database,
         "processes": asked.processes,
@@ -199,9 +199,8 @@ def _processor() -> str:
         return platform.processor()
 
 
-def _show(found: Mapping[str, Measured]) -> None:
-    machine = _machine()
-    say(f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['system']}")
+def _told(machine: dict[str, Any], found: Mapping[str, Measured]) -> Parts:
+    yield f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['system']}"
     limit = found[LIMIT].rate if LIMIT in found else None
     rows = []
     for title, row in found.items():
@@ -213,12 +212,12 @@ def _show(found: Mapping[str, Measured]) -> None:
         rows.append([title, *(_figure(figures[name], form) for name, (_, form) in _COLUMNS.items()), more])
     columns = ["scene", *(shown for shown, _ in _COLUMNS.values()), "and"]
     used = [at for at in range(len(columns)) if any(row[at] for row in rows)]
-    print_table([columns[at] for at in used], [[row[at] for at in used] for row in rows], "Nothing was measured.")
+    yield Table([columns[at] for at in used], [[row[at] for at in used] for row in rows], "Nothing was measured.")
     overtaken = sum(int(row.more.get(OVERTAKEN, 0)) for row in found.values())
     order = (
         f"; {overtaken:,} came after a later one of their document" if overtaken else ", in the order of its document"
     )
-    console.print(f"Every event arrived once, verified{order}.", style="green")
+    yield Text(f"Every event arrived once, verified{order}.", style="green")
 
 
 def _figure(value: float | None, form: str) -> str | None:

@@ -38,7 +38,7 @@ def server(*connections: str) -> Iterator[tuple[Client, list[ReceivedRequest]]]:
         listening.settimeout(PATIENCE)
         serving = Thread(target=serve)
         serving.start()
-        yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}", "sp_key", None, {}), received
+        yield Client(f"http://127.0.0.1:{listening.getsockname()[1]}", "sp_key", None), received
         serving.join(PATIENCE)
 
 

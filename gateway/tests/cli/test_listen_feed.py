@@ -83,7 +83,7 @@ def followed(url: str, until: int) -> tuple[list[int], list[bytes], list[str]]:
 
     async def follow() -> list[tuple[int, bytes]]:
         found = []
-        async for entry in EventFeed(Client(url, "key", None, {}), 0, noted, None, None).entries():
+        async for entry in EventFeed(Client(url, "key", None), 0, noted, None, None).entries():
             found += [] if entry is None else [(entry.sequence, entry.body)]
             if found and found[-1][0] >= until:
                 break
@@ -124,7 +124,7 @@ def test_an_event_counts_when_the_next_one_is_asked_for() -> None:
                 return
 
     with a_gateway_that(page) as url:
-        feed = EventFeed(Client(url, "key", None, {}), 0, Noted(), None, None)
+        feed = EventFeed(Client(url, "key", None), 0, Noted(), None, None)
         asyncio.run(interrupted(feed))
     assert feed.after == 1
 

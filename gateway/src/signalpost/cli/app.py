@@ -6,9 +6,10 @@ from importlib.metadata import entry_points
 from cyclopts import App, Group
 
 from signalpost import VERSION
-from signalpost.cli.client import Misuse
+from signalpost.cli.client import CallRefused, Misuse
 from signalpost.cli.command_table import CLIENT_COMMANDS, GATEWAY_COMMANDS, RECEIVER_COMMANDS, Commands
-from signalpost.cli.terminal.output import complain, misuse, remarks
+from signalpost.cli.terminal.options import options_of
+from signalpost.cli.terminal.text import complain, misuse, remarks
 from signalpost.domain.errors import SignalpostError, WrongSetting
 
 HELP = """A webhook gateway for document events.
@@ -68,7 +69,11 @@ def run() -> int:
     """Run the command that the process was called with. Returns its exit code: 1 if the command failed, 2 if it or a
     setting was not understood."""
     try:
-        app()
+        command, arguments, _ = app.parse_args()
+        try:
+            command(*arguments.args, **arguments.kwargs)
+        except CallRefused as refused:
+            raise refused.naming(options_of(command)) from None
     except SignalpostError as error:
         complain(str(error))
         return 2 if isinstance(error, Misuse | WrongSetting) else 1

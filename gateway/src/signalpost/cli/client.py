@@ -26,6 +26,8 @@ line, so that sending never waits for a gateway that answers first."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 """Hosts to which the key in this machine's data directory may be sent. It is never sent to another machine."""
 _CERTIFICATE_BEGIN, _CERTIFICATE_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+ANY_MEMBER = "/*"
+"""The pointer of an option that sets any member of the body: `--set name=value`."""
 MAX_PAGE = 250
 """The maximum number of entries on one page of a list."""
 
@@ -64,20 +66,26 @@ class NoGateway(CommandError):
     """Nothing says where a gateway is."""
 
 
-class CallRefused(CommandError):
-    """The gateway answered with an error status."""
-
-    def __init__(self, problem: Mapping[str, Any], message: str) -> None:
-        super().__init__(message)
-        self.problem = problem
-        """The problem document that the gateway answered."""
-
-
 class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: Any
     """The decoded JSON body, or None if the body is empty."""
+
+
+class CallRefused(CommandError):
+    """The gateway answered with an error status."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(_refusal(answer, {}))
+        self._answer = answer
+        self.problem: Mapping[str, Any] = answer.content
+        """The problem document that the gateway answered."""
+
+    def naming(self, options: Mapping[str, str]) -> CommandError:
+        """The same error, which names the option that set each faulty part of the request; `options` has them by
+        pointer, such as `/ownerEmail`."""
+        return CommandError(_refusal(self._answer, options))
 
 
 def path(*parts: str) -> str:
@@ -88,13 +96,9 @@ def path(*parts: str) -> str:
 class Client:
     """Calls the API over one connection, which is kept between calls."""
 
-    def __init__(
-        self, url: str, key: str, tenant: str | None, options: Mapping[str, str], certificate: Path | None = None
-    ) -> None:
-        """`options` maps a body's field (`/name`) or a query parameter (`?name`) to the option that sets it, so that
-        an error can name the option. `certificate` is that of a gateway on this machine: see `_of_this_machine`."""
+    def __init__(self, url: str, key: str, tenant: str | None, certificate: Path | None = None) -> None:
+        """`certificate` is that of a gateway on this machine: see `_of_this_machine`."""
         self.url = url
-        self._options = options
         self._headers = {"authorization": f"Bearer {key}", "accept": "application/json"}
         if tenant is not None:
             self._headers["signalpost-tenant"] = tenant
@@ -210,7 +214,7 @@ class Client:
             return answer
         if not (isinstance(content, dict) and "code" in content):
             raise self._no_gateway(answer.status)
-        raise CallRefused(content, _refusal(answer, content, self._options))
+        raise CallRefused(answer)
 
     def _no_gateway(self, status: int) -> CommandError:
         return CommandError(
@@ -226,7 +230,7 @@ class Client:
         )
 
 
-def connect(options: Mapping[str, str] | None = None, data_dir: Path | None = None) -> Client:
+def connect(data_dir: Path | None = None) -> Client:
     """A client of the gateway that SIGNALPOST_URL names, or else of the one that runs on the data directory, or else
     of the emulator that this person started. Raises NoGateway if there is none."""
     data_dir = data_dir or Path(os.environ.get("SIGNALPOST_DATA_DIR", "signalpost-data"))
@@ -249,7 +253,7 @@ def connect(options: Mapping[str, str] | None = None, data_dir: Path | None = No
     for name, value in (("SIGNALPOST_KEY", key), ("SIGNALPOST_TENANT", tenant or "")):
         if not (value.isascii() and value.isprintable()):
             raise CommandError(f"{name} must be printable ASCII characters only.")
-    return Client(url, key, tenant, options or {}, Path(certificate) if certificate and url == own else None)
+    return Client(url, key, tenant, Path(certificate) if certificate and url == own else None)
 
 
 def _emulator_or(data_dir: Path) -> tuple[Path, str | None]:
@@ -310,7 +314,8 @@ def _kept(file: Path) -> str | None:
         return None
 
 
-def _refusal(answer: Answer, problem: Mapping[str, Any], options: Mapping[str, str]) -> str:
+def _refusal(answer: Answer, options: Mapping[str, str]) -> str:
+    problem = answer.content
     errors = problem.get("errors", [])
     what = problem["title" if errors else "detail"]
     lines = [f"{what}:" if errors else str(what)]
@@ -326,11 +331,13 @@ def _refusal(answer: Answer, problem: Mapping[str, Any], options: Mapping[str, s
 
 
 def _where(pointer: str, options: Mapping[str, str]) -> str:
-    """The option that set the field of a pointer, or the field's name, followed by the rest of the pointer."""
+    """The option that set what a pointer names, or the name itself, followed by the rest of the pointer."""
     if pointer.startswith("?") or pointer in options:
         return options.get(pointer, pointer[1:])
     field, *below = pointer[1:].split("/")
-    named = options.get(f"/{field}", field) or "the body"
+    named = options.get(f"/{field}") or field or "the body"
+    if field == named and ANY_MEMBER in options:
+        named = f"{options[ANY_MEMBER]} {field}"
     if named == "--set" and below:
         return f"--set {'.'.join(below)}"
     return " ".join([named, *(f"entry {int(part) + 1}" if part.isdecimal() else part for part in below)])

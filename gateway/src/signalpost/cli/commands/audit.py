@@ -7,25 +7,32 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import MAX_PAGE, Client, CommandError, Misuse, connect, path
-from signalpost.cli.terminal.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.cli.terminal.options import Limit, Sets
+from signalpost.cli.terminal.output import TEXT, Facts, Output
+from signalpost.cli.terminal.tables import Table
 from signalpost.domain.audit import misfit_of_shown
 
 app = App(name="audit", help_format="markdown")
 
-OPTIONS = {"?actor": "--actor", "?object": "--object", "?after": "--after"}
 _MARK = re.compile(r"(\d{1,18}):([0-9a-f]{64})", re.ASCII)
 
 
 @app.command(name="list")
 def list_(
     *,
-    after: Annotated[int | None, Parameter(help="Only entries with a higher number, oldest first.")] = None,
-    actor: Annotated[str | None, Parameter(help="Only changes by this actor: a key's id, or `operator`.")] = None,
+    after: Annotated[
+        int | None, Parameter(help="Only entries with a higher number, oldest first."), Sets("?after")
+    ] = None,
+    actor: Annotated[
+        str | None, Parameter(help="Only changes by this actor: a key's id, or `operator`."), Sets("?actor")
+    ] = None,
     object_: Annotated[
-        str | None, Parameter(name="--object", help="Only changes of the object with this id (a tenant's is its name).")
+        str | None,
+        Parameter(name="--object", help="Only changes of the object with this id (a tenant's is its name)."),
+        Sets("?object"),
     ] = None,
     limit: Limit = 50,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """List who changed what, newest first. With --json, one entry shows what it was and what it became.
 
@@ -34,26 +41,26 @@ def list_(
     Example: signalpost audit list --object 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
     query = {"actor": actor, "object": object_, "after": after, "newest": None if after is not None else "true"}
-    found = list(connect(OPTIONS).pages(path("audit"), query, limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        ("number", "at", "who", "from", "what", "object", "changed"),
-        [
-            (
-                each["number"],
-                each["at"],
-                each["actor"]["name"],
-                each["source"] or "-",
-                each["action"] if each["outcome"] == "done" else f"{each['action']} ({each['outcome']})",
-                each["object"]["id"],
-                ", ".join(each["changes"]),
-            )
-            for each in found
-        ],
-        "No such entries." if actor or object_ or after else "No entries.",
-        cut=("changed",),
+    found = list(connect().pages(path("audit"), query, limit))
+    out.show(
+        found,
+        Table(
+            ("number", "at", "who", "from", "what", "object", "changed"),
+            [
+                (
+                    each["number"],
+                    each["at"],
+                    each["actor"]["name"],
+                    each["source"] or "-",
+                    each["action"] if each["outcome"] == "done" else f"{each['action']} ({each['outcome']})",
+                    each["object"]["id"],
+                    ", ".join(each["changes"]),
+                )
+                for each in found
+            ],
+            "No such entries." if actor or object_ or after else "No entries.",
+            cut=("changed",),
+        ),
     )
 
 
@@ -66,7 +73,7 @@ def show(number: Annotated[int, Parameter(name="NUMBER", help="The entry's numbe
     found = connect().call("GET", path("audit"), {"after": number - 1, "limit": 1}).content["data"]
     if not found or found[0]["number"] != number:
         raise CommandError(f"There is no entry {number}. List them: signalpost audit list")
-    print_facts(found[0])
+    Facts(found[0]).print()
 
 
 @app.command
@@ -80,7 +87,7 @@ def verify(
         str | None,
         Parameter(name="--from", help="The end of all tenants' audits that this command printed earlier."),
     ] = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Verify that no entry was changed, added, moved or removed.
 
@@ -106,15 +113,12 @@ def verify(
         raise CommandError(_missed(noted[0], hashes))
     last = max(hashes, default=None)
     shown = None if last is None else f"{last}:{hashes[last]}"
-    if as_json:
-        print_json(
-            {"entries": len(hashes), "entriesOfAllTenants": found["entries"], "mark": shown, "end": found["end"]}
-        )
-        return
-    say(f"All {len(hashes):,} entries hold, and so do the proofs of {found['entries']:,} of all tenants.")
-    if shown is not None:
-        say(f"Mark: {shown}")
-    say(f"End: {found['end']}")
+    out.show(
+        {"entries": len(hashes), "entriesOfAllTenants": found["entries"], "mark": shown, "end": found["end"]},
+        f"All {len(hashes):,} entries hold, and so do the proofs of {found['entries']:,} of all tenants.",
+        None if shown is None else f"Mark: {shown}",
+        f"End: {found['end']}",
+    )
 
 
 def _all(client: Client) -> Iterator[dict[str, Any]]:

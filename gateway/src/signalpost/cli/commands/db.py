@@ -14,7 +14,10 @@ from signalpost.cli.client import CommandError
 from signalpost.cli.commands import file_scrub, restore_report
 from signalpost.cli.commands.master_key import rotate_master_key
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, database_in, existing_database, folder
-from signalpost.cli.terminal.output import Json, print_json, print_table, say
+from signalpost.cli.terminal.options import flag
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import say
 from signalpost.domain.timestamps import DAY
 from signalpost.runtime.clock import SystemClock
 from signalpost.settings import read_settings
@@ -24,16 +27,13 @@ app.command(rotate_master_key)
 
 
 @app.command
-def check(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
+def check(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, out: Output = TEXT) -> None:
     """Check the database, and that its logs and lanes are consistent. Works while gateways run.
 
     Example: signalpost db check --data-dir ./data
     """
     faults = existing_database(data_dir, database_url).check()
-    if as_json:
-        print_json({"faults": faults})
-    elif not faults:
-        say("The database is sound.")
+    out.show({"faults": faults}, None if faults else "The database is sound.")
     if faults:
         raise CommandError("The database has faults:\n" + "\n".join(f"  {fault}" for fault in faults))
 
@@ -53,7 +53,7 @@ def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
 
 
 @app.command
-def partitions(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
+def partitions(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, out: Output = TEXT) -> None:
     """Make the partitions of the coming week in a PostgreSQL database, and remove those that nobody keeps any more.
 
     Gateways do this by themselves where their user owns the tables, or may act as the one that does. Where it may not,
@@ -62,10 +62,10 @@ def partitions(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as
     Example: signalpost db partitions --database-url postgresql://owner@db.example.com/signalpost
     """
     kept = existing_database(data_dir, database_url).keep_partitions(SystemClock().wall())
-    if as_json:
-        print_json({"daysAhead": kept.days_ahead, "removed": kept.removed})
-    else:
-        say(f"There are partitions for today and the next {kept.days_ahead} days; {kept.removed} were removed.")
+    out.show(
+        {"daysAhead": kept.days_ahead, "removed": kept.removed},
+        f"There are partitions for today and the next {kept.days_ahead} days; {kept.removed} were removed.",
+    )
 
 
 @app.command
@@ -107,11 +107,7 @@ def restore(
     *,
     access_from_backup: Annotated[
         bool,
-        Parameter(
-            negative="",
-            show_default=False,
-            help="Restore access too: keys and secrets that were revoked or replaced since then work again.",
-        ),
+        flag("Restore access too: keys and secrets that were revoked or replaced since then work again."),
     ] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -151,12 +147,10 @@ def prune(
     retention_days: Annotated[
         str | None, Parameter(help="Days to keep events. [SIGNALPOST_RETENTION_DAYS, or 30]")
     ] = None,
-    compact: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Return free space to the disk; this takes longer.")
-    ] = False,
+    compact: Annotated[bool, flag("Return free space to the disk; this takes longer.")] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Remove everything past the retention now. The gateway must be stopped; a running one does this by itself.
 
@@ -178,15 +172,16 @@ def prune(
         if compact:
             database.compact()
         size, free = database.space()
-    if as_json:
-        print_json({"days": days, "removed": pruned.removed, "lost": pruned.lost, "bytes": size, "free": free})
-        return
-    print_table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing.")
-    for subscription, lost in pruned.lost.items():
-        say(f"The subscription {subscription} lost up to {lost:,} events that it had not received yet.")
-    say(f"Days kept: {days}, or as set for a tenant. Of the database's {size:,} bytes, {free:,} are free for new data.")
-    if free and not compact:
-        say("Return them to the disk: signalpost db prune --compact")
+    out.show(
+        {"days": days, "removed": pruned.removed, "lost": pruned.lost, "bytes": size, "free": free},
+        Table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing."),
+        *(
+            f"The subscription {subscription} lost up to {lost:,} events that it had not received yet."
+            for subscription, lost in pruned.lost.items()
+        ),
+        f"Days kept: {days}, or as set for a tenant. Of the database's {size:,} bytes, {free:,} are free for new data.",
+        "Return them to the disk: signalpost db prune --compact" if free and not compact else None,
+    )
 
 
 @app.command
@@ -194,15 +189,11 @@ def scrub(
     *,
     remove_orphans: Annotated[
         bool,
-        Parameter(
-            negative="",
-            show_default=False,
-            help="Remove files that no version points to; files being uploaded are never removed.",
-        ),
+        flag("Remove files that no version points to; files being uploaded are never removed."),
     ] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Check every version's file against its checksum, and find files that no version points to.
 
@@ -215,10 +206,7 @@ def scrub(
         database.require_changes()  # a standby may not know yet which versions point to a file
     with database.files() as register:
         found, removed = asyncio.run(file_scrub.scrubbed(folder(data_dir), register, remove=remove_orphans))
-    if as_json:
-        print_json(file_scrub.as_json(found, removed))
-    else:
-        file_scrub.show(found, removed)
+    out.show(file_scrub.findings(found, removed), file_scrub.told(found, removed))
     if found.missing or found.damaged:
         raise CommandError(
             f"Versions whose files are missing or damaged: {len(found.missing) + len(found.damaged):,}. Restore these "
@@ -227,7 +215,7 @@ def scrub(
 
 
 @app.command
-def sizes(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json: Json = False) -> None:
+def sizes(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, out: Output = TEXT) -> None:
     """Show how much space each part of the data takes.
 
     Example: signalpost db sizes
@@ -236,13 +224,13 @@ def sizes(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, as_json
     found = database.sizes()
     with database.files() as register:
         files, file_bytes = register.total()
-    if as_json:
-        kept = {"name": "(files of versions)", "rows": files, "bytes": file_bytes}
-        print_json([*({"name": name, "rows": rows, "bytes": size} for name, rows, size in found), kept])
-    else:
-        print_table(
+    kept = {"name": "(files of versions)", "rows": files, "bytes": file_bytes}
+    out.show(
+        [*({"name": name, "rows": rows, "bytes": size} for name, rows, size in found), kept],
+        Table(
             ("what", "rows", "bytes"),
             [(name, None if rows is None else f"{rows:,}", f"{size:,}") for name, rows, size in found],
             "Nothing.",
-        )
-        say(f"Files of versions, stored outside the database: {files:,} with {file_bytes:,} bytes.")
+        ),
+        f"Files of versions, stored outside the database: {files:,} with {file_bytes:,} bytes.",
+    )

@@ -1,6 +1,7 @@
 """`signalpost deliveries`: what was sent, what waits, what failed and why."""
 
 import time
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -9,27 +10,14 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.commands.delivery_tail import DeliveryTail
 from signalpost.cli.commands.why import why
 from signalpost.cli.terminal.moments import WAYS, Moment
-from signalpost.cli.terminal.output import (
-    Json,
-    Limit,
-    Lines,
-    print_facts,
-    print_json,
-    print_table,
-    say,
-    without_fractions,
-)
+from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, SubscriptionId, parts_of
+from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import say, without_fractions
 
 app = App(name="deliveries", help_format="markdown")
 
-SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
-EventId = Annotated[str, Parameter(name="EVENT", help="The event's id.")]
 Status = Literal["pending", "delivered", "skipped", "retrying", "failed"]
-EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
-OPTIONS = {
-    "?status": "--status", "?eventType": "--event-type", "?externalId": "--document", "?from": "--since",
-    "?to": "--until", "?subscriptionId": "--subscription",
-}  # fmt: skip
 FIELDS = {
     "status": "status", "event": "eventId", "subscription": "subscriptionId", "created": "createdAt",
     "type": "eventType", "next attempt": "nextAttemptAt", "document": "externalId",
@@ -43,44 +31,61 @@ NEEDED = ("event", "subscription")
 POLL = 0.5
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFilter:
+    """Which deliveries are listed."""
+
+    status: Annotated[Status | None, Parameter(help="Only those in this state."), Sets("?status")] = None
+    event_type: Annotated[EventType | None, Parameter(help="Only those of this type of event."), Sets("?eventType")] = (
+        None
+    )
+    document: Annotated[
+        str | None, Parameter(help="Only those of the document with this externalId."), Sets("?externalId")
+    ] = None
+    since: Annotated[Moment | None, Parameter(help=f"Only events from this moment on: {WAYS}."), Sets("?from")] = None
+    until: Annotated[Moment | None, Parameter(help="Only events before this moment."), Sets("?to")] = None
+
+
+UNFILTERED = DeliveryFilter()
+
+
 @app.command(name="list")
 def list_(
     subscription: Annotated[str | None, Parameter(name="SUBSCRIPTION", help="Only those of this subscription.")] = None,
     /,
     *,
-    status: Annotated[Status | None, Parameter(help="Only those in this state.")] = None,
-    event_type: Annotated[EventType | None, Parameter(help="Only those of this type of event.")] = None,
-    document: Annotated[str | None, Parameter(help="Only those of the document with this externalId.")] = None,
-    since: Annotated[Moment | None, Parameter(help=f"Only events from this moment on: {WAYS}.")] = None,
-    until: Annotated[Moment | None, Parameter(help="Only events before this moment.")] = None,
+    only: DeliveryFilter = UNFILTERED,
     limit: Limit = 50,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """List deliveries, newest event first.
 
     Example: signalpost deliveries list --status failed --since 2h
     """
-    query = {"status": status, "eventType": event_type, "externalId": document, "from": since, "to": until}
+    query = parts_of(only)
     place = path("deliveries") if subscription is None else path("subscriptions", subscription, "deliveries")
-    found = list(connect(OPTIONS).pages(place, query, limit))
-    if as_json:
-        print_json(found)
-        return
+    found = list(connect().pages(place, query, limit))
     columns = _columns(subscription)
-    print_table(
-        columns,
-        [[delivery[FIELDS[column]] for column in columns] for delivery in found],
-        "No such deliveries." if any(query.values()) else "No deliveries.",
-        keep=NEEDED,
+    out.show(
+        found,
+        Table(
+            columns,
+            [[delivery[FIELDS[column]] for column in columns] for delivery in found],
+            "No such deliveries." if any(query.values()) else "No deliveries.",
+            keep=NEEDED,
+        ),
     )
 
 
 @app.command
 def tail(
     *,
-    subscription: Annotated[str | None, Parameter(help="Only those of this subscription.")] = None,
+    subscription: Annotated[
+        str | None, Parameter(help="Only those of this subscription."), Sets("?subscriptionId")
+    ] = None,
     status: Annotated[Status | None, Parameter(help="Only changes to this state.")] = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Follow deliveries live until Ctrl-C: a line when one appears and whenever its state changes.
 
@@ -88,20 +93,16 @@ def tail(
 
     Example: signalpost deliveries tail --status failed
     """
-    client = connect(OPTIONS)
+    client = connect()
     if subscription is not None:
         client.call("GET", path("subscriptions", subscription))
     tail = DeliveryTail(client, subscription)
     columns = _columns(subscription)
-    lines = None if as_json else Lines({column: WIDTHS[column] for column in columns}, NEEDED)
+    rows = out.rows({column: WIDTHS[column] for column in columns}, NEEDED)
     while True:
         for delivery in tail.changes():
-            if status is not None and delivery["status"] != status:
-                continue
-            if lines is None:
-                print_json(delivery)
-            else:
-                lines.print([delivery[FIELDS[column]] for column in columns])
+            if status in (None, delivery["status"]):
+                rows.show(delivery, [delivery[FIELDS[column]] for column in columns])
         time.sleep(POLL)
 
 
@@ -113,7 +114,7 @@ def get(
     event: Annotated[str | None, Parameter(name="EVENT", help="The event's id.")] = None,
     /,
     *,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Show a delivery with every attempt, or what happened to an event at every subscription.
 
@@ -121,31 +122,32 @@ def get(
     """
     if event is None:
         # With one id, that is the event's.
-        why(subscription, as_json=as_json)
+        why(subscription, out=out)
         return
     found = connect().call("GET", path("subscriptions", subscription, "deliveries", event)).content
-    if as_json:
-        print_json(found)
-        return
-    attempts: list[dict[str, Any]] = found.pop("attempts")
-    cause, asked, behind = found.pop("cause"), found.pop("retriesAsked"), found.pop("waitingBehind")
-    print_facts({**found, **_behind(behind), "why": without_fractions(cause["detail"])})
-    say("")
-    print_table(
+    out.show(found, _told(found))
+
+
+def _told(found: dict[str, Any]) -> Parts:
+    apart = ("attempts", "cause", "retriesAsked", "waitingBehind")
+    facts = {name: value for name, value in found.items() if name not in apart}
+    yield Facts({**facts, **_behind(found["waitingBehind"]), "why": without_fractions(found["cause"]["detail"])})
+    yield ""
+    yield Table(
         ("attempt", "run", "started", "ms", "status", "error", "detail or answer"),
         [
             (
                 attempt["number"], attempt["run"], attempt["startedAt"], attempt["durationMs"], attempt["statusCode"],
                 attempt["error"], attempt["detail"] or attempt["answer"],
             )
-            for attempt in attempts
+            for attempt in found["attempts"]
         ],
         "Not attempted yet.",
         cut=("detail or answer",),
     )  # fmt: skip
-    for each in asked:
+    for each in found["retriesAsked"]:
         but = " The attempt under way succeeded, so nothing more was sent." if each["deliveredMeanwhile"] else ""
-        say(f"{each['by']} asked at {without_fractions(each['at'])} to have it sent now.{but}")
+        yield f"{each['by']} asked at {without_fractions(each['at'])} to have it sent now.{but}"
 
 
 def _behind(waiting: dict[str, Any] | None) -> dict[str, str]:
@@ -166,5 +168,5 @@ def retry(subscription: SubscriptionId, event: EventId, /) -> None:
 
 
 def _columns(subscription: str | None) -> tuple[str, ...]:
-    """The columns of a list; without the subscription's where all rows have the same one."""
+    """The columns of a list; without the subscription's if all rows have the same one."""
     return tuple(column for column in FIELDS if column != "subscription" or subscription is None)

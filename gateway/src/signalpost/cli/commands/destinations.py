@@ -1,38 +1,38 @@
 """`signalpost destinations`: what events can be sent to besides webhooks."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import CommandError, connect, path
-from signalpost.cli.terminal.output import Json, print_json, print_table, say
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.tables import Table
 from signalpost.domain.names import did_you_mean
 
 app = App(name="destinations", help_format="markdown")
 
 
 @app.command(name="list")
-def list_(*, as_json: Json = False) -> None:
+def list_(*, out: Output = TEXT) -> None:
     """List the kinds of destinations that are installed, with the presets of each.
 
     Example: signalpost destinations list
     """
     found = kinds()
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        ("kind", "title", "presets"),
-        [(each["kind"], each["title"], ", ".join(preset["name"] for preset in each["presets"])) for each in found],
-        "No kinds are installed.",
-        cut=("presets",),
+    out.show(
+        found,
+        Table(
+            ("kind", "title", "presets"),
+            [(each["kind"], each["title"], ", ".join(preset["name"] for preset in each["presets"])) for each in found],
+            "No kinds are installed.",
+            cut=("presets",),
+        ),
     )
 
 
 @app.command
-def show(
-    kind: Annotated[str, Parameter(name="KIND", help="The kind, as listed.")], /, *, as_json: Json = False
-) -> None:
+def show(kind: Annotated[str, Parameter(name="KIND", help="The kind, as listed.")], /, *, out: Output = TEXT) -> None:
     """Show what connections and subscriptions of a kind ask for, and its presets with their blanks.
 
     Example: signalpost destinations show slack
@@ -41,20 +41,21 @@ def show(
     if kind not in installed:
         hint = did_you_mean(kind, installed)
         raise CommandError(f"There is no kind {kind}{hint} List them: signalpost destinations list")
-    found = installed[kind]
-    if as_json:
-        print_json(found)
-        return
-    say(f"{found['title']}: {found['about']}")
-    say(f"\nA connection (signalpost connections create --kind {kind}):")
-    _show_members(found["connection"])
+    out.show(installed[kind], _told(installed[kind]))
+
+
+def _told(found: dict[str, Any]) -> Parts:
+    kind = found["kind"]
+    yield f"{found['title']}: {found['about']}"
+    yield f"\nA connection (signalpost connections create --kind {kind}):"
+    yield from _members(found["connection"])
     create = f"signalpost subscriptions create --kind {kind} --connection CONNECTION --config FILE"
-    say(f"\nA subscription's config ({create}):")
-    _show_members(found["config"])
+    yield f"\nA subscription's config ({create}):"
+    yield from _members(found["config"])
     for preset in found["presets"]:
-        say(f"\n{preset['name']}: {preset['about']}")
+        yield f"\n{preset['name']}: {preset['about']}"
         for blank in preset["inputs"]:
-            say(f"  --set {blank['name']}=…  {blank['description']} {_default_of(blank)}")
+            yield f"  --set {blank['name']}=…  {blank['description']} {_default_of(blank)}"
 
 
 def _default_of(blank: dict[str, Any]) -> str:
@@ -69,9 +70,8 @@ def kinds() -> list[dict[str, Any]]:
     return found
 
 
-def _show_members(schema: dict[str, Any]) -> None:
-    for line in members(schema, schema.get("$defs", {}), ""):
-        say(f"  {line}")
+def _members(schema: dict[str, Any]) -> Iterator[str]:
+    return (f"  {line}" for line in members(schema, schema.get("$defs", {}), ""))
 
 
 def members(schema: dict[str, Any], types: dict[str, Any], before: str) -> list[str]:
@@ -91,6 +91,6 @@ def members(schema: dict[str, Any], types: dict[str, Any], before: str) -> list[
 
 
 def _followed(schema: dict[str, Any], types: dict[str, Any]) -> dict[str, Any]:
-    """The schema itself where it refers to another."""
+    """The schema that this one refers to, or itself."""
     reference = schema.get("$ref")
     return schema if reference is None else types[reference.rsplit("/", 1)[1]]

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
-from signalpost.cli.terminal.output import Json, console, print_json, say
+from signalpost.cli.terminal.options import flag
+from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.domain.checks import Bad
 from signalpost.local.doctor.exam import examine
 from signalpost.local.doctor.finding import Finding, RuleVerdict
@@ -42,26 +43,20 @@ def doctor(
             "how many events it handled, and the document's title."
         ),
     ] = None,
-    strict: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Advice counts as broken for the exit code.")
-    ] = False,
+    strict: Annotated[bool, flag("Advice counts as broken for the exit code.")] = False,
     attempt_timeout: Annotated[float, Parameter(help="Seconds that the receiver has for an answer.")] = ATTEMPT_TIMEOUT,
-    allow_external: Annotated[
-        bool, Parameter(negative="", show_default=False, help="The receiver may be on another machine.")
-    ] = False,
-    as_json: Json = False,
+    allow_external: Annotated[bool, flag("The receiver may be on another machine.")] = False,
+    out: Output = TEXT,
 ) -> None:
     """Examine a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix."""
-    findings = asyncio.run(
-        _examined(url, the_secret(secret), inspect, attempt_timeout, external=allow_external, quiet=as_json)
-    )
+    findings = asyncio.run(_examined(url, the_secret(secret), inspect, attempt_timeout, out, external=allow_external))
     counts = Counter(each.verdict for each in findings)
     passed = not counts[RuleVerdict.BROKEN] and not (strict and counts[RuleVerdict.ADVICE])
-    if as_json:
-        print_json({"url": url, "passed": passed, "findings": msgspec.to_builtins(findings)})
-    else:
-        say("")
-        say(", ".join(f"{counts[verdict]} {verdict}" for verdict in RuleVerdict if counts[verdict]) + ".")
+    out.show(
+        {"url": url, "passed": passed, "findings": msgspec.to_builtins(findings)},
+        "",
+        ", ".join(f"{counts[verdict]} {verdict}" for verdict in RuleVerdict if counts[verdict]) + ".",
+    )
     if not passed:
         raise CommandError(
             f"{url} breaks {counts[RuleVerdict.BROKEN] or counts[RuleVerdict.ADVICE]} of {len(RULES)} rules."
@@ -69,7 +64,7 @@ def doctor(
 
 
 async def _examined(
-    url: str, secret: str, inspect: str | None, attempt_timeout: float, *, external: bool, quiet: bool
+    url: str, secret: str, inspect: str | None, attempt_timeout: float, out: Output, *, external: bool
 ) -> list[Finding]:
     findings: list[Finding] = []
     async with Poster(external=external, attempt_timeout=attempt_timeout) as poster:
@@ -81,22 +76,21 @@ async def _examined(
             raise Misuse(f"This URL cannot be called: {bad}") from None
         patient = Patient(poster, url, secret, inspect, attempt_timeout)
         async for finding in examine(patient):
-            if not quiet:
-                _show(finding, repeated=any(each.seen == finding.seen for each in findings))
+            out.tell(_told(finding, repeated=any(each.seen == finding.seen for each in findings)))
             findings.append(finding)
     return findings
 
 
-def _show(finding: Finding, *, repeated: bool) -> None:
+def _told(finding: Finding, *, repeated: bool) -> Parts:
     mark, style = MARKS[finding.verdict]
     width = max(len(rule.name) for rule in RULES)
-    console.print(Text.assemble((mark, style), f" {finding.rule:<{width}}  {finding.title}"))
+    yield Text.assemble((mark, style), f" {finding.rule:<{width}}  {finding.title}")
     if finding.seen and not repeated:
-        _explain(finding.seen)
+        yield _explained(finding.seen)
     if finding.verdict in (RuleVerdict.BROKEN, RuleVerdict.ADVICE):
-        _explain(f"{finding.fix}{f' ({finding.clause})' if finding.clause else ''}")
+        yield _explained(f"{finding.fix}{f' ({finding.clause})' if finding.clause else ''}")
 
 
-def _explain(sentences: str) -> None:
+def _explained(sentences: str) -> str:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else MAX_WIDTH
-    say(textwrap.fill(sentences, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False))
+    return textwrap.fill(sentences, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -12,15 +13,18 @@ from typing import Annotated, Any, BinaryIO
 from cyclopts import App, Parameter
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-from signalpost.cli.client import Client, CommandError, Misuse, connect, path, reasons
+from signalpost.cli.client import ANY_MEMBER, Client, CommandError, Misuse, connect, path, reasons
 from signalpost.cli.commands.document_files import download as fetch_file
 from signalpost.cli.commands.document_files import newest
 from signalpost.cli.commands.document_files import upload as send_file
 from signalpost.cli.commands.document_import import MAX_LINE, AnswerLine, Tally, import_lines, read_lines
 from signalpost.cli.commands.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.terminal.moments import WAYS, Moment
-from signalpost.cli.terminal.output import Json, Limit, cell, print_facts, print_json, print_table, remarks, say
+from signalpost.cli.terminal.options import Limit, Sets, flag, parts_of, repeatable
+from signalpost.cli.terminal.output import TEXT, Facts, Output, Remark
 from signalpost.cli.terminal.progress import progress
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import remarks, say
 from signalpost.domain.documents.workflow import STATUSES
 
 app = App(name="documents", help_format="markdown")
@@ -30,79 +34,94 @@ for command in (act, actions, history):
 Number = Annotated[str, Parameter(name="NUMBER", help="Number of the version, such as 0.2.")]
 Fields = Annotated[
     list[str] | None,
-    Parameter(name="--set", negative="", help="field=value, repeatable; the value may be JSON."),
+    repeatable("field=value, repeatable; the value may be JSON.", "--set"),
+    Sets(ANY_MEMBER),
 ]
-OPTIONS = {"/type": "--type", "/title": "--title", "/ownerEmail": "--owner", "/authorEmail": "--author"}
-FILTERS = {
-    "?status": "--status", "?type": "--type", "?referenceId": "--reference-id", "?ownerEmail": "--owner",
-    "?updatedAfter": "--updated-after", "?sourceVersion": "--source-version",
-}  # fmt: skip
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class DocumentFilter:
+    """Which documents are listed."""
+
+    status: Annotated[
+        str | None, Parameter(help=f"Only documents with this status: {', '.join(STATUSES)}."), Sets("?status")
+    ] = None
+    type: Annotated[str | None, Parameter(help="Only documents of this type."), Sets("?type")] = None
+    reference_id: Annotated[
+        str | None, Parameter(help="Only documents with this referenceId."), Sets("?referenceId")
+    ] = None
+    owner: Annotated[
+        str | None, Parameter(help="Only documents of the owner with this e-mail address."), Sets("?ownerEmail")
+    ] = None
+    updated_after: Annotated[
+        Moment | None, Parameter(help=f"Only documents changed after this moment: {WAYS}."), Sets("?updatedAfter")
+    ] = None
+
+
+UNFILTERED = DocumentFilter()
 
 
 @app.command(name="list")
 def list_(
     *,
-    status: Annotated[str | None, Parameter(help=f"Only documents with this status: {', '.join(STATUSES)}.")] = None,
-    type_: Annotated[str | None, Parameter(name="--type", help="Only documents of this type.")] = None,
-    reference_id: Annotated[str | None, Parameter(help="Only documents with this referenceId.")] = None,
-    owner: Annotated[str | None, Parameter(help="Only documents of the owner with this e-mail address.")] = None,
-    updated_after: Annotated[
-        Moment | None, Parameter(help=f"Only documents changed after this moment: {WAYS}.")
-    ] = None,
+    only: DocumentFilter = UNFILTERED,
     limit: Limit = 50,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """List documents, newest first.
 
     Example: signalpost documents list --status approved --updated-after 7d
     """
-    query = {
-        "status": status, "type": type_, "referenceId": reference_id, "ownerEmail": owner,
-        "updatedAfter": updated_after,
-    }  # fmt: skip
-    found = list(connect(FILTERS).pages(path("documents"), query, limit))
-    if as_json:
-        print_json(found)
-        return
+    query = parts_of(only)
+    found = list(connect().pages(path("documents"), query, limit))
     fields = ("externalId", "status", "updatedAt", "title", "type", "ownerEmail", "referenceId")
-    print_table(
-        ("document", "status", "updated", "title", "type", "owner", "reference"),
-        [[document.get(field) for field in fields] for document in found],
-        "No such documents." if any(query.values()) else "No documents yet. Create one: signalpost documents create …",
-        cut=("title", "type", "owner", "reference"),
+    out.show(
+        found,
+        Table(
+            ("document", "status", "updated", "title", "type", "owner", "reference"),
+            [[document.get(field) for field in fields] for document in found],
+            "No such documents."
+            if any(query.values())
+            else "No documents yet. Create one: signalpost documents create …",
+            cut=("title", "type", "owner", "reference"),
+        ),
     )
 
 
 @app.command
 def create(
     *,
-    type_: Annotated[str, Parameter(name="--type", help="The document's type, such as NDA.")],
-    title: Annotated[str, Parameter(help="The document's title.")],
-    owner: Annotated[str, Parameter(help="The owner's e-mail address.")],
-    author: Annotated[str | None, Parameter(help="The author's e-mail address; the owner's if left out.")] = None,
+    type_: Annotated[str, Parameter(name="--type", help="The document's type, such as NDA."), Sets("/type")],
+    title: Annotated[str, Parameter(help="The document's title."), Sets("/title")],
+    owner: Annotated[str, Parameter(help="The owner's e-mail address."), Sets("/ownerEmail")],
+    author: Annotated[
+        str | None, Parameter(help="The author's e-mail address; the owner's if left out."), Sets("/authorEmail")
+    ] = None,
     set_: Fields = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Create a document.
 
     Example: signalpost documents create --type NDA --title "Mutual NDA" --owner me@example.com
     """
-    fields = _fields(set_)
-    body = {"type": type_, "title": title, "ownerEmail": owner, "authorEmail": author or owner, **fields}
-    _show(connect(OPTIONS | _set(fields)).call("POST", path("documents"), body=body).content, as_json)
+    body = {"type": type_, "title": title, "ownerEmail": owner, "authorEmail": author or owner, **_fields(set_)}
+    created = connect().call("POST", path("documents"), body=body).content
+    out.show(created, Facts(created))
 
 
 @app.command
-def get(external_id: ExternalId, /, *, as_json: Json = False) -> None:
+def get(external_id: ExternalId, /, *, out: Output = TEXT) -> None:
     """Show a document.
 
     Example: signalpost documents get d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
-    _show(connect().call("GET", path("documents", external_id)).content, as_json)
+    found = connect().call("GET", path("documents", external_id)).content
+    out.show(found, Facts(found))
 
 
 @app.command
-def update(external_id: ExternalId, /, *, set_: Fields = None, as_json: Json = False) -> None:
+def update(external_id: ExternalId, /, *, set_: Fields = None, out: Output = TEXT) -> None:
     """Change fields of a document. The value null removes a field.
 
     Example: signalpost documents update d24c0644-1d31-47fa-960e-b0cc8b4f136c --set contractValue=1500.0
@@ -110,7 +129,8 @@ def update(external_id: ExternalId, /, *, set_: Fields = None, as_json: Json = F
     fields = _fields(set_)
     if not fields:
         raise Misuse("Nothing to change: add --set field=value")
-    _show(connect(_set(fields)).call("PATCH", path("documents", external_id), body=fields).content, as_json)
+    changed = connect().call("PATCH", path("documents", external_id), body=fields).content
+    out.show(changed, Facts(changed))
 
 
 @app.command
@@ -119,7 +139,9 @@ def delete(
     /,
     *,
     source_version: Annotated[
-        int | None, Parameter(help="The source system's version number of the deletion. An older one changes nothing.")
+        int | None,
+        Parameter(help="The source system's version number of the deletion. An older one changes nothing."),
+        Sets("?sourceVersion"),
     ] = None,
 ) -> None:
     """Delete a document.
@@ -127,7 +149,7 @@ def delete(
     Example: signalpost documents delete d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
     query = {"sourceVersion": source_version}
-    answer = connect(FILTERS).call("DELETE", path("documents", external_id), query)
+    answer = connect().call("DELETE", path("documents", external_id), query)
     is_changed = answer.headers.get("signalpost-changed") == "true"
     say(f"Deleted {external_id}." if is_changed else f"Nothing changed: {external_id} was not there, or is newer.")
 
@@ -138,8 +160,8 @@ def upload(
     file: Annotated[Path, Parameter(allow_leading_hyphen=True, help="The file to upload.")],
     /,
     *,
-    publish: Annotated[bool, Parameter(negative="", show_default=False, help="Publish the version at once.")] = False,
-    as_json: Json = False,
+    publish: Annotated[bool, flag("Publish the version at once.")] = False,
+    out: Output = TEXT,
 ) -> None:
     """Upload a file as the next version of a document: 0.1, 0.2, … or, with --publish, 1.0.
 
@@ -148,42 +170,36 @@ def upload(
     with _opened(file) as opened, progress(BarColumn(), DownloadColumn(), TimeRemainingColumn()) as bar:
         task = bar.add_task("", total=_size(opened))
         sent = send_file(connect(), external_id, opened, publish=publish, advance=lambda size: bar.advance(task, size))
-    if as_json:
-        print_json(sent.content)
-    else:
-        say(f"Uploaded {file} as version {sent.content['number']}.")
+    out.show(sent.content, f"Uploaded {file} as version {sent.content['number']}.")
 
 
 @app.command
-def versions(external_id: ExternalId, /, *, limit: Limit = 50, as_json: Json = False) -> None:
+def versions(external_id: ExternalId, /, *, limit: Limit = 50, out: Output = TEXT) -> None:
     """List the versions of a document that the gateway keeps, highest first.
 
     Example: signalpost documents versions d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
     found = list(connect().pages(path("documents", external_id, "versions"), {}, limit))
-    if as_json:
-        print_json(found)
-        return
     fields = ("number", "publishedAs", "createdAt", "createdBy", "size", "contentType")
-    print_table(
-        ("version", "published as", "made", "by", "bytes", "type"),
-        [[version[field] for field in fields] for version in found],
-        f"No versions yet. Upload a file: signalpost documents upload {external_id} FILE",
-        cut=("by", "type"),
+    out.show(
+        found,
+        Table(
+            ("version", "published as", "made", "by", "bytes", "type"),
+            [[version[field] for field in fields] for version in found],
+            f"No versions yet. Upload a file: signalpost documents upload {external_id} FILE",
+            cut=("by", "type"),
+        ),
     )
 
 
 @app.command
-def publish(external_id: ExternalId, number: Number, /, *, as_json: Json = False) -> None:
+def publish(external_id: ExternalId, number: Number, /, *, out: Output = TEXT) -> None:
     """Publish a draft. Its file becomes version 1.0, 2.0, … too.
 
     Example: signalpost documents publish d24c0644-1d31-47fa-960e-b0cc8b4f136c 0.2
     """
     made = connect().call("POST", path("documents", external_id, "versions", number, "publish")).content
-    if as_json:
-        print_json(made)
-    else:
-        say(f"Published {number} as {made['number']}.")
+    out.show(made, f"Published {number} as {made['number']}.")
 
 
 @app.command
@@ -193,7 +209,7 @@ def download(
     /,
     *,
     to: Annotated[Path | None, Parameter(help="The file to write. [the document's title, in this folder]")] = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Download the file of a version, by default the latest.
 
@@ -209,10 +225,10 @@ def download(
             return lambda more: bar.advance(task, more)
 
         written = fetch_file(client, external_id, number, to, begun)
-    if as_json:
-        print_json({"file": str(written), "number": number, "bytes": written.stat().st_size})
-    else:
-        say(f"Wrote version {number} to {written}.")
+    out.show(
+        {"file": str(written), "number": number, "bytes": written.stat().st_size},
+        f"Wrote version {number} to {written}.",
+    )
 
 
 @app.command(name="import")
@@ -226,8 +242,9 @@ def import_(
             help="For a single snapshot: its version number in the source system; an older one changes nothing. Lines "
             "of NDJSON carry their own."
         ),
+        Sets("?sourceVersion"),
     ] = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Import snapshots of documents that another system keeps.
 
@@ -243,23 +260,16 @@ def import_(
         if first is None:
             remarks.print(f"{_name(file)} is empty: there is nothing to import.", markup=False)
         elif source_version is None and (_is_json(first.content) or len(first.content) == MAX_LINE):
-            _import_lines(connect(), opened, chain([first], lines), as_json)
+            _import_lines(connect(), opened, chain([first], lines), out)
         else:
-            _import_one(_name(file), first.content + b"\n" + opened.read(MAX_LINE), source_version, as_json)
+            _import_one(_name(file), first.content + b"\n" + opened.read(MAX_LINE), source_version, out)
 
 
-def _import_lines(
-    client: Client,
-    file: BinaryIO,
-    lines: Iterator[AnswerLine],
-    as_json: bool,  # noqa: FBT001 - the command's own option
-) -> None:
+def _import_lines(client: Client, file: BinaryIO, lines: Iterator[AnswerLine], out: Output) -> None:
     def show(answer: dict[str, Any]) -> None:
-        if as_json:
-            print_json(answer)
-        elif "problem" in answer:
-            for reason in reasons(answer["problem"]):
-                remarks.print(cell(f"line {answer['line']} ({answer['externalId'] or 'no externalId'}): {reason}"))
+        document = answer.get("externalId") or "no externalId"
+        why = reasons(answer["problem"]) if "problem" in answer else []
+        out.show(answer, *(Remark(f"line {answer['line']} ({document}): {reason}") for reason in why))
 
     tally = Tally()
     with progress(BarColumn(), DownloadColumn(), TextColumn("{task.fields[tally]}"), TimeRemainingColumn()) as bar:
@@ -273,8 +283,7 @@ def _import_lines(
         except KeyboardInterrupt:
             remarks.print(_so_far(tally), markup=False)
             raise
-    if not as_json:
-        say(f"{tally}.")
+    out.tell(f"{tally}.")
     if tally.refused:
         raise CommandError(f"{tally.refused:,} of {tally.lines:,} lines were refused.")
 
@@ -288,7 +297,7 @@ def _so_far(tally: Tally) -> str:
     )
 
 
-def _import_one(name: str, content: bytes, source_version: int | None, as_json: bool) -> None:  # noqa: FBT001
+def _import_one(name: str, content: bytes, source_version: int | None, out: Output) -> None:
     if len(content) > MAX_LINE:
         raise CommandError(f"{name} has neither one JSON object per line nor a single one of at most 1 MiB.")
     try:
@@ -300,12 +309,11 @@ def _import_one(name: str, content: bytes, source_version: int | None, as_json: 
         raise CommandError(f"{name} has a list. Give one object per line: `jq -c '.[]'` converts it.")
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("externalId"), str):
         raise CommandError(f"{name} must be a JSON object with an externalId.")
-    answer = connect(FILTERS).call(
+    answer = connect().call(
         "PUT", path("documents", snapshot["externalId"]), {"sourceVersion": source_version}, snapshot
     )
-    if not as_json:
-        say("Imported." if answer.headers.get("signalpost-changed") == "true" else "Nothing changed.")
-    _show(answer.content, as_json)
+    is_changed = answer.headers.get("signalpost-changed") == "true"
+    out.show(answer.content, "Imported." if is_changed else "Nothing changed.", Facts(answer.content))
 
 
 def _name(file: Path) -> str:
@@ -349,14 +357,3 @@ def _fields(pairs: list[str] | None) -> dict[str, Any]:
         except ValueError:
             fields[name] = value
     return fields
-
-
-def _set(fields: dict[str, Any]) -> dict[str, str]:
-    return {f"/{name}": f"--set {name}" for name in fields}
-
-
-def _show(document: dict[str, Any], as_json: bool) -> None:  # noqa: FBT001 - the command's own option
-    if as_json:
-        print_json(document)
-    else:
-        print_facts(document)

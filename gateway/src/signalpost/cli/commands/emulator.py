@@ -9,12 +9,14 @@ from typing import Annotated, Any
 
 import uvloop
 from cyclopts import Parameter
+from rich.text import Text
 
 from signalpost.cli.client import ADDRESS_FILE, OPERATOR_KEY_FILE
 from signalpost.cli.commands.serve import server, write_address
 from signalpost.cli.serving.listening import listen
 from signalpost.cli.serving.logs import set_up_logs
-from signalpost.cli.terminal.output import Json, console, print_json, say
+from signalpost.cli.terminal.options import flag
+from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.domain.errors import WrongSetting
 from signalpost.local.emulator.control import Control
 from signalpost.local.emulator.emulator import RETRY_DELAYS, Emulator
@@ -33,18 +35,16 @@ def emulator(
     *,
     port: Annotated[int, Parameter(help="Port to listen on; 0 picks a free one.")] = PORT,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    allow_external: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Deliver to other machines than this one, too.")
-    ] = False,
+    allow_external: Annotated[bool, flag("Deliver to other machines than this one, too.")] = False,
     retry_delays: Annotated[str, Parameter(help="Seconds before each retry; 10,60,300 as in production.")] = "1,1,1",
     attempt_timeout: Annotated[str, Parameter(help="Seconds that an attempt may take.")] = "5",
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Run a gateway for tests: empty, in a temporary folder, delivering to this machine."""
     set_up_logs("error", "auto")
     delays = _setting("retry_delays", "--retry-delays", retry_delays)
     timeout = _setting("attempt_timeout", "--attempt-timeout", attempt_timeout)
-    uvloop.run(_run(host, port, external=allow_external, delays=delays, timeout=timeout, as_json=as_json))
+    uvloop.run(_run(host, port, external=allow_external, delays=delays, timeout=timeout, out=out))
 
 
 def _setting(name: str, option: str, text: str) -> Any:
@@ -54,17 +54,17 @@ def _setting(name: str, option: str, text: str) -> Any:
         raise WrongSetting(f"{option} {error}.") from None
 
 
-async def _run(host: str, port: int, *, external: bool, delays: tuple[int, ...], timeout: float, as_json: bool) -> None:
+async def _run(host: str, port: int, *, external: bool, delays: tuple[int, ...], timeout: float, out: Output) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with serving(host, port, external=external, delays=delays, timeout=timeout) as running:
-        if as_json:
-            print_json({"url": running.url, "key": running.key})
-        else:
-            console.print(f"[bold]The emulator[/bold] listens on {running.url}", markup=True)
-            say("Commands on this machine find it by themselves. Programs need:")
-            say(f"  export SIGNALPOST_URL={running.url} SIGNALPOST_KEY={running.key}")
+        out.show(
+            {"url": running.url, "key": running.key},
+            Text.assemble(("The emulator", "bold"), f" listens on {running.url}"),
+            "Commands on this machine find it by themselves. Programs need:",
+            f"  export SIGNALPOST_URL={running.url} SIGNALPOST_KEY={running.key}",
+        )
         await stopped.wait()
 
 

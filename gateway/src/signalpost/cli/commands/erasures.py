@@ -7,7 +7,10 @@ from cyclopts import App
 from rich.console import Console
 
 from signalpost.cli.client import Client, connect, path
-from signalpost.cli.terminal.output import Json, Limit, print_json, print_table, say
+from signalpost.cli.terminal.options import Limit
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import say
 
 app = App(name="erasures", help_format="markdown")
 
@@ -16,20 +19,17 @@ LOOK_EVERY = 0.2
 
 
 @app.command(name="list")
-def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
+def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     """List erasures, newest first.
 
     Example: signalpost erasures list
     """
     found = list(connect().pages(path("erasures"), {}, limit))
-    if as_json:
-        print_json(found)
-        return
-    lines = [
+    rows = [
         (each["tenant"], each["document"] or "all of it", each["state"], f"{each['removed']:,}", each["askedAt"])
         for each in found
     ]
-    print_table(("tenant", "document", "state", "removed", "asked for"), lines, "No erasures.")
+    out.show(found, Table(("tenant", "document", "state", "removed", "asked for"), rows, "No erasures."))
 
 
 def follow(client: Client, started: dict[str, Any], what: str) -> None:

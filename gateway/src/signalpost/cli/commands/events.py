@@ -2,19 +2,24 @@
 
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import MAX_PAGE, CallRefused, Client, Misuse, connect, path
-from signalpost.cli.terminal.output import Json, Limit, Lines, print_facts, print_json, print_table, remark
+from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, flag
+from signalpost.cli.terminal.output import TEXT, Facts, Output
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import remark
 
 app = App(name="events", help_format="markdown")
 
-EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
-Type = Annotated[EventType | None, Parameter(name="--event-type", help="Only events of this type.")]
-Document = Annotated[str | None, Parameter(name="--document", help="Only events of the document with this externalId.")]
-OPTIONS = {"?after": "--after", "?eventType": "--event-type", "?externalId": "--document"}
+Type = Annotated[EventType | None, Parameter(name="--event-type", help="Only events of this type."), Sets("?eventType")]
+Document = Annotated[
+    str | None,
+    Parameter(name="--document", help="Only events of the document with this externalId."),
+    Sets("?externalId"),
+]
 COLUMNS = {"sequence": 9, "event": 36, "type": 15, "created": 20, "document": 36, "status": 23}
 POLL = 0.5
 
@@ -23,13 +28,15 @@ POLL = 0.5
 def list_(
     *,
     after: Annotated[
-        int | None, Parameter(help="List only events after this sequence; all kept events if left out.")
+        int | None,
+        Parameter(help="List only events after this sequence; all kept events if left out."),
+        Sets("?after"),
     ] = None,
-    newest_first: Annotated[bool, Parameter(negative="", help="Begin with the newest event.")] = False,
+    newest_first: Annotated[bool, flag("Begin with the newest event.")] = False,
     limit: Limit = 50,
     event_type: Type = None,
     document: Document = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """List events, oldest first unless you ask for the newest.
 
@@ -39,56 +46,46 @@ def list_(
     """
     if after is not None and newest_first:
         raise Misuse("Give --after or --newest-first, not both.")
-    client, about = connect(OPTIONS), {"eventType": event_type, "externalId": document}
+    client, about = connect(), {"eventType": event_type, "externalId": document}
     at = None
     if newest_first:
         found = _read_back(client, limit, about)
     else:
         found, at = _read_on(client, _before_oldest(client) if after is None else after, limit, about)
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        tuple(COLUMNS), map(_row, found), "No such events." if after or event_type or document else "No events."
-    )
-    if len(found) == limit and at is not None:
+    nothing = "No such events." if after or event_type or document else "No events."
+    out.show(found, Table(tuple(COLUMNS), map(_row, found), nothing))
+    if len(found) == limit and at is not None and not out.as_json:
         remark(f"(Continue with --after {at}.)")
 
 
 @app.command
-def tail(*, event_type: Type = None, document: Document = None, as_json: Json = False) -> None:
+def tail(*, event_type: Type = None, document: Document = None, out: Output = TEXT) -> None:
     """Follow the log live, until Ctrl-C.
 
     Example: signalpost events tail --event-type documentUpdated
     """
-    client = connect(OPTIONS)
+    client = connect()
     after = end_of_log(client)
-    lines = None if as_json else Lines(COLUMNS)
+    rows = out.rows(COLUMNS)
     while True:
         page = _page(client, {"after": after, "eventType": event_type, "externalId": document}, MAX_PAGE)
         for entry in page["data"]:
-            if lines is None:
-                print_json(entry)
-            else:
-                lines.print(_row(entry))
+            rows.show(entry, _row(entry))
         if page["last"] == after:
             time.sleep(POLL)
         after = page["last"]
 
 
 @app.command
-def get(event: Annotated[str, Parameter(name="EVENT", help="ID of the event.")], /, *, as_json: Json = False) -> None:
+def get(event: EventId, /, *, out: Output = TEXT) -> None:
     """Show an event as it is sent.
 
     Example: signalpost events get 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
     entry = connect().call("GET", path("events", event)).content
-    if as_json:
-        print_json(entry)
-    else:
-        sent = entry["event"]
-        facts = {name: sent[name] for name in ("id", "type", "createdAt")}
-        print_facts({"sequence": entry["sequence"], "by": entry["by"], **facts, **sent["data"]})
+    sent = entry["event"]
+    facts = {name: sent[name] for name in ("id", "type", "createdAt")}
+    out.show(entry, Facts({"sequence": entry["sequence"], "by": entry["by"], **facts, **sent["data"]}))
 
 
 def end_of_log(client: Client) -> int:

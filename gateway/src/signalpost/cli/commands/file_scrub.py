@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-from signalpost.cli.terminal.output import print_table, say
+from signalpost.cli.terminal.output import Parts
 from signalpost.cli.terminal.progress import progress
+from signalpost.cli.terminal.tables import Table
 from signalpost.domain.documents.version import KeptVersion
 from signalpost.engine.maintenance.scrub import Scrubbed, remove_orphans, scrub
 from signalpost.gateway import open_files
@@ -27,7 +28,7 @@ async def scrubbed(data_dir: Path, register: FileRegister, *, remove: bool) -> t
         await files.close()
 
 
-def as_json(found: Scrubbed, removed: int) -> dict[str, Any]:
+def findings(found: Scrubbed, removed: int) -> dict[str, Any]:
     def shown(versions: list[KeptVersion]) -> list[dict[str, str]]:
         return [
             {"tenant": each.tenant, "externalId": each.external_id, "number": each.number, "file": each.file.name}
@@ -44,15 +45,15 @@ def as_json(found: Scrubbed, removed: int) -> dict[str, Any]:
     }
 
 
-def show(found: Scrubbed, removed: int) -> None:
+def told(found: Scrubbed, removed: int) -> Parts:
     lost = [("missing", each) for each in found.missing] + [("damaged", each) for each in found.damaged]
     sound = found.files - len({each.file.name for _, each in lost})
     if lost:
         rows = [(what, each.external_id, each.number, each.tenant, each.file.name) for what, each in lost]
-        print_table(("state", "document", "version", "tenant", "file"), rows, "")
-    say(f"Sound files: {sound:,} of {found.files:,}, {found.bytes:,} bytes.")
+        yield Table(("state", "document", "version", "tenant", "file"), rows, "")
+    yield f"Sound files: {sound:,} of {found.files:,}, {found.bytes:,} bytes."
     if removed:
-        say(f"Files that no version points to, removed: {removed:,}.")
+        yield f"Files that no version points to, removed: {removed:,}."
     elif found.orphans:
-        say(f"Files that no version points to: {len(found.orphans):,}.")
-        say("To remove them: signalpost db scrub --remove-orphans")
+        yield f"Files that no version points to: {len(found.orphans):,}."
+        yield "To remove them: signalpost db scrub --remove-orphans"

@@ -8,15 +8,16 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import connect, path
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, existing_database
 from signalpost.cli.terminal.moments import AHEAD, Deadline, now
-from signalpost.cli.terminal.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.cli.terminal.options import Limit, Sets, flag, given
+from signalpost.cli.terminal.output import TEXT, Facts, Output
 from signalpost.cli.terminal.roles import ROLES_MAY
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import say
 from signalpost.commands.audit import told_of
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
 from signalpost.domain.event import event_id
 
 app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]", help_format="markdown")
-
-OPTIONS = {"/name": "NAME", "/role": "--role", "/expiresAt": "--expires"}
 
 
 @app.default
@@ -24,7 +25,7 @@ def recover(
     *,
     recover: Annotated[
         bool,
-        Parameter(negative="", show_default=False, help="Create a new operator's key while the gateway is stopped."),
+        flag("Create a new operator's key while the gateway is stopped."),
     ] = False,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -52,12 +53,12 @@ def recover(
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="Who uses the key; shown in lists and logs.")],
+    name: Annotated[str, Parameter(help="Who uses the key; shown in lists and logs."), Sets("/name")],
     /,
     *,
-    role: Annotated[Role, Parameter(help=f"What the key may do: {ROLES_MAY}")] = Role.OPERATOR,
-    expires: Annotated[Deadline | None, Parameter(help=f"When it stops working: {AHEAD}.")] = None,
-    as_json: Json = False,
+    role: Annotated[Role, Parameter(help=f"What the key may do: {ROLES_MAY}"), Sets("/role")] = Role.OPERATOR,
+    expires: Annotated[Deadline | None, Parameter(help=f"When it stops working: {AHEAD}."), Sets("/expiresAt")] = None,
+    out: Output = TEXT,
 ) -> None:
     """Create a key, and show it only this once.
 
@@ -65,17 +66,12 @@ def create(
 
     Example: signalpost keys create contracts --role app --expires 90d
     """
-    given = {"name": name, "role": role} | ({} if expires is None else {"expiresAt": expires})
-    made = connect(OPTIONS).call("POST", path("keys"), body=given).content
-    if as_json:
-        print_json(made)
-    else:
-        print_facts(made)
-        say("The key is shown only this once. Give it to its user as SIGNALPOST_KEY.")
+    made = connect().call("POST", path("keys"), body=given(name=name, role=role, expiresAt=expires)).content
+    out.show(made, Facts(made), "The key is shown only this once. Give it to its user as SIGNALPOST_KEY.")
 
 
 @app.command(name="list")
-def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
+def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     """List the valid keys, newest first. The keys themselves are not stored.
 
     SIGNALPOST_TENANT narrows the list to the keys of one tenant.
@@ -83,17 +79,24 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
     Example: signalpost keys list
     """
     found = list(connect().pages(path("keys"), {}, limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        ("id", "tenant", "role", "last used", "expires", "name"),
-        [
-            (key["id"], key["tenant"], key["role"], key["lastUsedAt"] or "never", key["expiresAt"] or "-", key["name"])
-            for key in found
-        ],
-        "No keys but the operator's own. Create one: signalpost keys create NAME",
-        cut=("name",),
+    out.show(
+        found,
+        Table(
+            ("id", "tenant", "role", "last used", "expires", "name"),
+            [
+                (
+                    key["id"],
+                    key["tenant"],
+                    key["role"],
+                    key["lastUsedAt"] or "never",
+                    key["expiresAt"] or "-",
+                    key["name"],
+                )
+                for key in found
+            ],
+            "No keys but the operator's own. Create one: signalpost keys create NAME",
+            cut=("name",),
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from signalpost.cli.client import Client, CommandError, connect, path
 from signalpost.cli.data_directory import DataDir, database_in, existing_database, folder
-from signalpost.cli.terminal.output import Json, print_json, say
+from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.domain.errors import CallerError, StartError
 from signalpost.settings import read_settings
 from signalpost.start_keys import MasterKeySource
@@ -17,7 +17,7 @@ ASKED_EVERY = 0.2
 """Seconds between two looks at how far the change has come."""
 
 
-def rotate_master_key(*, data_dir: DataDir = None, as_json: Json = False) -> None:
+def rotate_master_key(*, data_dir: DataDir = None, out: Output = TEXT) -> None:
     """Change the master key, which encrypts everything that is secret. A running gateway goes on meanwhile.
 
     A new key is written into the key's file, before the present one; then everything is brought under it. Where the key
@@ -31,20 +31,17 @@ def rotate_master_key(*, data_dir: DataDir = None, as_json: Json = False) -> Non
     """
     existing_database(data_dir)
     if "SIGNALPOST_URL" not in os.environ and (added := _add_while_stopped(data_dir)) is not None:
-        if as_json:
-            print_json({"current": added.current, "state": "changing"})
-        else:
-            say(f"No gateway runs here. The next start moves everything to the new master key {added.current}.")
+        out.show(
+            {"current": added.current, "state": "changing"},
+            f"No gateway runs here. The next start moves everything to the new master key {added.current}.",
+        )
         return
     client = connect(data_dir=data_dir)
     state = client.call("POST", path("master-key", "rotate")).content
     while state["state"] == "changing":
         time.sleep(ASKED_EVERY)
         state = client.call("GET", path("master-key")).content
-    if as_json:
-        print_json(state)
-    else:
-        _show(state, client)
+    out.show(state, _done(state, client))
 
 
 def _add_while_stopped(data_dir: Path | None) -> MasterKeys | None:
@@ -59,11 +56,11 @@ def _add_while_stopped(data_dir: Path | None) -> MasterKeys | None:
         return None
 
 
-def _show(state: Any, client: Client) -> None:
-    say(f"The master key is {state['current']}, and it protects everything on {client.url}.")
+def _done(state: Any, client: Client) -> Parts:
+    yield f"The master key is {state['current']}, and it protects everything on {client.url}."
     former = [key["id"] for key in state["keys"] if key["id"] != state["current"]]
     if former:
-        say(
+        yield (
             f"No longer needed here: {', '.join(former)}. Remove it from the key's file or from MASTER_KEY. Earlier "
             f"backups need it: keep it in a safe place as long as you keep those."
         )

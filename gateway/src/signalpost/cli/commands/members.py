@@ -5,25 +5,29 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.cli.terminal.options import Limit, Sets, given
+from signalpost.cli.terminal.output import TEXT, Facts, Output
 from signalpost.cli.terminal.roles import ROLES_MAY
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import say
 from signalpost.domain.api_key import Role
 
 app = App(name="members", help_format="markdown")
 
-OPTIONS = {"/name": "--name", "/email": "EMAIL", "/role": "--role"}
 MemberId = Annotated[str, Parameter(name="ID", help="The member's id, as listed.")]
-RoleOption = Annotated[Role, Parameter(help=f"What they may do: {ROLES_MAY}")]
+RoleOption = Annotated[Role, Parameter(help=f"What they may do: {ROLES_MAY}"), Sets("/role")]
 
 
 @app.command
 def invite(
-    email: Annotated[str, Parameter(help="They sign in with it. The gateway sends no mail.")],
+    email: Annotated[str, Parameter(help="They sign in with it. The gateway sends no mail."), Sets("/email")],
     /,
     *,
-    name: Annotated[str | None, Parameter(help="Name to show in the audit and in histories. [the address]")] = None,
+    name: Annotated[
+        str | None, Parameter(help="Name to show in the audit and in histories. [the address]"), Sets("/name")
+    ] = None,
     role: RoleOption = Role.VIEWER,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Invite a person to the console, and show the link with which they set a password.
 
@@ -31,17 +35,13 @@ def invite(
 
     Example: signalpost members invite ada@example.com --name Ada --role subscriber
     """
-    given = {"name": email if name is None else name, "email": email, "role": role}
-    made = connect(OPTIONS).call("POST", path("members"), body=given).content
-    if as_json:
-        print_json(made)
-    else:
-        print_facts(made)
-        say("The link is shown only this once. Give it to them over a safe channel: it works once.")
+    body = {"name": email if name is None else name, "email": email, "role": role}
+    made = connect().call("POST", path("members"), body=body).content
+    out.show(made, Facts(made), "The link is shown only this once. Give it to them over a safe channel: it works once.")
 
 
 @app.command(name="list")
-def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
+def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     """List the members, newest first.
 
     SIGNALPOST_TENANT narrows the list to the members of one tenant.
@@ -49,17 +49,17 @@ def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
     Example: signalpost members list
     """
     found = list(connect().pages(path("members"), {}, limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        ("id", "tenant", "role", "state", "e-mail", "name"),
-        [
-            (member["id"], member["tenant"], member["role"], member["status"], member["email"], member["name"])
-            for member in found
-        ],
-        "No members. Invite one: signalpost members invite EMAIL",
-        cut=("name", "e-mail"),
+    out.show(
+        found,
+        Table(
+            ("id", "tenant", "role", "state", "e-mail", "name"),
+            [
+                (member["id"], member["tenant"], member["role"], member["status"], member["email"], member["name"])
+                for member in found
+            ],
+            "No members. Invite one: signalpost members invite EMAIL",
+            cut=("name", "e-mail"),
+        ),
     )
 
 
@@ -68,36 +68,29 @@ def change(
     member: MemberId,
     /,
     *,
-    name: Annotated[str | None, Parameter(help="A new name.")] = None,
-    email: Annotated[str | None, Parameter(help="A new address to sign in with; it ends their sessions.")] = None,
-    role: Annotated[Role | None, Parameter(help="A new role; it ends their sessions.")] = None,
-    as_json: Json = False,
+    name: Annotated[str | None, Parameter(help="A new name."), Sets("/name")] = None,
+    email: Annotated[
+        str | None, Parameter(help="A new address to sign in with; it ends their sessions."), Sets("/email")
+    ] = None,
+    role: Annotated[Role | None, Parameter(help="A new role; it ends their sessions."), Sets("/role")] = None,
+    out: Output = TEXT,
 ) -> None:
     """Change a member's name, address or role.
 
     Example: signalpost members change 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --role viewer
     """
-    given = {key: value for key, value in (("name", name), ("email", email), ("role", role)) if value is not None}
-    options = {**OPTIONS, "/email": "--email"}
-    changed = connect(options).call("PATCH", path("members", member), body=given).content
-    if as_json:
-        print_json(changed)
-    else:
-        print_facts(changed)
+    changed = connect().call("PATCH", path("members", member), body=given(name=name, email=email, role=role)).content
+    out.show(changed, Facts(changed))
 
 
 @app.command
-def invite_again(member: MemberId, /, *, as_json: Json = False) -> None:
+def invite_again(member: MemberId, /, *, out: Output = TEXT) -> None:
     """Make a new link for a member, and take their password away: for one that was forgotten.
 
     Example: signalpost members invite-again 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
     made = connect().call("POST", path("members", member, "invitation")).content
-    if as_json:
-        print_json(made)
-    else:
-        print_facts(made)
-        say("The link is shown only this once. Their sessions have ended.")
+    out.show(made, Facts(made), "The link is shown only this once. Their sessions have ended.")
 
 
 @app.command

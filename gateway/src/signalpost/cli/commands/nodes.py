@@ -3,25 +3,29 @@
 from typing import Any
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import Json, print_json, print_table, warn
+from signalpost.cli.terminal.output import TEXT, Output, Parts, Warn
+from signalpost.cli.terminal.tables import Table
 
 
-def nodes(*, as_json: Json = False) -> None:
+def nodes(*, out: Output = TEXT) -> None:
     """List the nodes that share the database, and how many subscriptions each delivers for."""
     found = connect().call("GET", path("nodes")).content
-    if as_json:
-        print_json(found["data"])
-        return
-    print_table(
+    out.show(found["data"], _told(found))
+
+
+def _told(found: dict[str, Any]) -> Parts:
+    yield Table(
         ("node", "state", "role", "subscriptions", "last beat", "version", "process", "since"),
-        [_line(each) for each in found["data"]],
+        [_row(each) for each in found["data"]],
         "No nodes.",
     )
     if found["unowned"]:
-        warn(f"{found['unowned']:,} subscriptions have no node yet. If that lasts, start a node with the role worker.")
+        yield Warn(
+            f"{found['unowned']:,} subscriptions have no node yet. If that lasts, start a node with the role worker."
+        )
 
 
-def _line(node: dict[str, Any]) -> tuple[str, ...]:
+def _row(node: dict[str, Any]) -> tuple[str, ...]:
     seconds = node["secondsSinceBeat"]
     return (
         f"{node['id']}{' (answers)' if node['answers'] else ''}",

@@ -5,42 +5,39 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import Json, Limit, print_facts, print_json, print_table, say
+from signalpost.cli.terminal.options import Limit, Sets, given, repeatable
+from signalpost.cli.terminal.output import TEXT, Facts, Output
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import say
 from signalpost.domain.portal_link import DEFAULT_SECONDS, Capability
 
 app = App(name="portal-links", help_format="markdown")
 
-OPTIONS = {
-    "/name": "NAME",
-    "/subscriptions": "--subscription",
-    "/can": "--can",
-    "/expiresIn": "--minutes",
-    "/embed": "--embed",
-    "/theme/name": "--title",
-    "/theme/accent": "--accent",
-}
 LinkId = Annotated[str, Parameter(name="ID", help="The link's id, as listed.")]
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="Who it is for; shown in the audit.")],
+    name: Annotated[str, Parameter(help="Who it is for; shown in the audit."), Sets("/name")],
     /,
     *,
     subscription: Annotated[
         list[str] | None,
-        Parameter(negative="", help="A subscription to show; repeatable. Without any, all of the tenant."),
+        repeatable("A subscription to show; repeatable. Without any, all of the tenant."),
+        Sets("/subscriptions"),
     ] = None,
     can: Annotated[
-        list[Capability] | None, Parameter(negative="", help="What they may do besides viewing; repeatable.")
+        list[Capability] | None, repeatable("What they may do besides viewing; repeatable."), Sets("/can")
     ] = None,
-    minutes: Annotated[int, Parameter(help="How long it lasts.")] = DEFAULT_SECONDS // 60,
+    minutes: Annotated[int, Parameter(help="How long it lasts."), Sets("/expiresIn")] = DEFAULT_SECONDS // 60,
     embed: Annotated[
-        list[str] | None, Parameter(negative="", help="Origin of a page that may embed it in a frame.")
+        list[str] | None, repeatable("Origin of a page that may embed it in a frame."), Sets("/embed")
     ] = None,
-    title: Annotated[str | None, Parameter(help="Name that its pages show.")] = None,
-    accent: Annotated[str | None, Parameter(help="Colour of its links and buttons, such as #2b4fc7.")] = None,
-    as_json: Json = False,
+    title: Annotated[str | None, Parameter(help="Name that its pages show."), Sets("/theme/name")] = None,
+    accent: Annotated[
+        str | None, Parameter(help="Colour of its links and buttons, such as #2b4fc7."), Sets("/theme/accent")
+    ] = None,
+    out: Output = TEXT,
 ) -> None:
     """Make a link with which a customer gets at their own subscriptions, and show it only this once.
 
@@ -48,38 +45,37 @@ def create(
 
     Example: signalpost portal-links create Acme --subscription 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --can test
     """
-    theme = {member: value for member, value in (("name", title), ("accent", accent)) if value is not None}
-    given: dict[str, Any] = {
+    body: dict[str, Any] = {
         "name": name,
         "subscriptions": subscription or "all",
         "can": can or [],
         "expiresIn": minutes * 60,
         "embed": embed or [],
-        "theme": theme,
+        "theme": given(name=title, accent=accent),
     }
-    made = connect(OPTIONS).call("POST", path("portal-links"), body=given).content
-    if as_json:
-        print_json(made)
-    else:
-        print_facts({member: value for member, value in made.items() if member != "theme"})
-        say("The link is shown only this once. It signs in the first person who opens it.")
+    made = connect().call("POST", path("portal-links"), body=body).content
+    out.show(
+        made,
+        Facts({member: value for member, value in made.items() if member != "theme"}),
+        "The link is shown only this once. It signs in the first person who opens it.",
+    )
 
 
 @app.command(name="list")
-def list_(*, limit: Limit = 50, as_json: Json = False) -> None:
+def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     """List the links that have not ended, newest first.
 
     Example: signalpost portal-links list
     """
     found = list(connect().pages(path("portal-links"), {}, limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        ("id", "state", "may", "ends", "for"),
-        [(each["id"], each["state"], ", ".join(each["can"]), each["endsAt"], each["name"]) for each in found],
-        "No links. Create one: signalpost portal-links create NAME",
-        cut=("for", "may"),
+    out.show(
+        found,
+        Table(
+            ("id", "state", "may", "ends", "for"),
+            [(each["id"], each["state"], ", ".join(each["can"]), each["endsAt"], each["name"]) for each in found],
+            "No links. Create one: signalpost portal-links create NAME",
+            cut=("for", "may"),
+        ),
     )
 
 

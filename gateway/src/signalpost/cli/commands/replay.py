@@ -1,6 +1,7 @@
 """`signalpost replay`: send the events of a span of time again."""
 
 import time
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -8,8 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
 from signalpost.cli.terminal.moments import WAYS, Moment, now
-from signalpost.cli.terminal.output import Json, Limit, print_facts, print_json, print_table, remark, say
+from signalpost.cli.terminal.options import Limit, Sets, SubscriptionId, flag, given, repeatable
+from signalpost.cli.terminal.output import TEXT, Facts, Output
 from signalpost.cli.terminal.progress import progress
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import remark
 from signalpost.domain.timestamps import format_timestamp
 
 app = App(
@@ -18,18 +22,11 @@ app = App(
     help_format="markdown",
 )
 
-SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="The subscription's id.")]
 ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]
-OPTIONS = {
-    "/from": "--since",
-    "/fromSequence": "--from-event",
-    "/to": "--until",
-    "/eventTypes": "--type",
-    "/externalId": "--document",
-}
 MAX_ALL = 100_000
 """Subscriptions that one command goes through."""
 POLL = 0.5
+NOTHING = "There is nothing to resend."
 
 Replay = dict[str, Any]
 LeftOut = dict[str, int]
@@ -42,23 +39,25 @@ def replay(
     ] = None,
     /,
     *,
-    since: Annotated[Moment | None, Parameter(help=f"Events from this moment on: {WAYS}.")] = None,
-    from_event: Annotated[int | None, Parameter(help="Events with this sequence or a higher one.")] = None,
-    until: Annotated[Moment | None, Parameter(help="Events before this moment; up to now if left out.")] = None,
-    failed: Annotated[bool, Parameter(negative="", show_default=False, help="Resend what was given up.")] = False,
-    waiting: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Send what waits for its retry now.")
-    ] = False,
-    all_: Annotated[
-        bool, Parameter(name="--all", negative="", show_default=False, help="Resend what was delivered, too.")
-    ] = False,
-    type_: Annotated[
-        list[str] | None, Parameter(name="--type", negative="", help="Only events of this type; may be repeated.")
+    since: Annotated[Moment | None, Parameter(help=f"Events from this moment on: {WAYS}."), Sets("/from")] = None,
+    from_event: Annotated[
+        int | None, Parameter(help="Events with this sequence or a higher one."), Sets("/fromSequence")
     ] = None,
-    document: Annotated[str | None, Parameter(help="Only events of this document, by its `externalId`.")] = None,
-    dry_run: Annotated[bool, Parameter(negative="", show_default=False, help="Only count them.")] = False,
-    wait: Annotated[bool, Parameter(negative="", show_default=False, help="Wait until all of it is queued.")] = False,
-    as_json: Json = False,
+    until: Annotated[
+        Moment | None, Parameter(help="Events before this moment; up to now if left out."), Sets("/to")
+    ] = None,
+    failed: Annotated[bool, flag("Resend what was given up.")] = False,
+    waiting: Annotated[bool, flag("Send what waits for its retry now.")] = False,
+    all_: Annotated[bool, flag("Resend what was delivered, too.")] = False,
+    type_: Annotated[
+        list[str] | None, repeatable("Only events of this type; may be repeated.", "--type"), Sets("/eventTypes")
+    ] = None,
+    document: Annotated[
+        str | None, Parameter(help="Only events of this document, by its `externalId`."), Sets("/externalId")
+    ] = None,
+    dry_run: Annotated[bool, flag("Only count them.")] = False,
+    wait: Annotated[bool, flag("Wait until all of it is queued.")] = False,
+    out: Output = TEXT,
 ) -> None:
     """Resend the failed, the waiting, or all deliveries of a period, or from an event on.
 
@@ -71,10 +70,9 @@ def replay(
         **_begin(since, from_event),
         "to": until or format_timestamp(now()),
         "status": status,
-        **({"eventTypes": type_} if type_ else {}),
-        **({} if document is None else {"externalId": document}),
+        **given(eventTypes=type_, externalId=document),
     }
-    client = connect(OPTIONS)
+    client = connect()
     if subscription is not None:
         made = [_replay(client, subscription, {**body, "dryRun": dry_run})]
         left_out, refused = [made[0]["leftOut"]], list[str]()
@@ -82,15 +80,13 @@ def replay(
         made, left_out, refused = _replay_all(client, body, dry_run)
     if wait and not dry_run:
         made = _waited(client, made)
-    if as_json:
-        print_json(made if subscription is None else made[0])
-    else:
-        _show(made, dry_run)
-        _say_left_out(left_out, status)
-        if subscription is not None and left_out[0]["unwanted"]:
-            say(
-                f"Left out: {left_out[0]['unwanted']:,} that the subscription does not want, or that are older than it."
-            )
+    unwanted = 0 if subscription is None else left_out[0]["unwanted"]
+    out.show(
+        made if subscription is None else made[0],
+        _table(made, is_dry=dry_run),
+        _sentences_on(left_out, status),
+        f"Left out: {unwanted:,} that the subscription does not want, or that are older than it." if unwanted else None,
+    )
     if refused:
         raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
 
@@ -118,7 +114,7 @@ def list_(
     /,
     *,
     limit: Limit = 50,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """List replays, newest first.
 
@@ -126,57 +122,51 @@ def list_(
     """
     listed = path("replays") if subscription is None else _replays(subscription)
     found = list(connect().pages(listed, {}, limit))
-    if as_json:
-        print_json(found)
-        return
-    print_table(
-        (
-            *("subscription", "replay", "state", "queued", "of", "delivered", "failed", "waiting"),
-            *("status", "from", "to", "created"),
-        ),
-        [
+    out.show(
+        found,
+        Table(
             (
-                r["subscriptionId"],
-                r["id"],
-                r["state"],
-                f"{r['queued']:,}",
-                _count(r),
-                *(_counted(r[name]) for name in ("delivered", "failed", "waiting")),
-                r["status"],
-                r["from"],
-                r["to"],
-                r["createdAt"],
-            )
-            for r in found
-        ],
-        "No replays.",
+                *("subscription", "replay", "state", "queued", "of", "delivered", "failed", "waiting"),
+                *("status", "from", "to", "created"),
+            ),
+            [
+                (
+                    r["subscriptionId"],
+                    r["id"],
+                    r["state"],
+                    f"{r['queued']:,}",
+                    _count(r),
+                    *(_counted(r[name]) for name in ("delivered", "failed", "waiting")),
+                    r["status"],
+                    r["from"],
+                    r["to"],
+                    r["createdAt"],
+                )
+                for r in found
+            ],
+            "No replays.",
+        ),
     )
 
 
 @app.command
-def get(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = False) -> None:
+def get(subscription: SubscriptionId, replay: ReplayId, /, *, out: Output = TEXT) -> None:
     """Show a replay and its progress.
 
     Example: signalpost replay get 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
     found = connect().call("GET", _replays(subscription, replay)).content
-    if as_json:
-        print_json(found)
-    else:
-        print_facts(found)
+    out.show(found, Facts(found))
 
 
 @app.command
-def cancel(subscription: SubscriptionId, replay: ReplayId, /, *, as_json: Json = False) -> None:
+def cancel(subscription: SubscriptionId, replay: ReplayId, /, *, out: Output = TEXT) -> None:
     """Cancel a replay: nothing more is queued, but what is queued is still sent.
 
     Example: signalpost replay cancel 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-1d2e-7800-9367-c582ce4230bd
     """
     found = connect().call("DELETE", _replays(subscription, replay)).content
-    if as_json:
-        print_json(found)
-    else:
-        say(f"It is {found['state']}: {found['queued']:,} of {_count(found)} were queued.")
+    out.show(found, f"It is {found['state']}: {found['queued']:,} of {_count(found)} were queued.")
 
 
 def _replays(subscription: str, *replay: str) -> str:
@@ -215,16 +205,16 @@ def _replay_all(
     return made, left_out, refused
 
 
-def _say_left_out(left_out: list[LeftOut], status: str) -> None:
-    """Say what of the span is not sent, a line for each reason that there is."""
+def _sentences_on(left_out: list[LeftOut], status: str) -> Iterator[str]:
+    """What of the span is not sent, a sentence for each reason that there is."""
     removed, unmet, waiting = (sum(each[name] for each in left_out) for name in ("removed", "unmet", "waiting"))
     if removed:
-        say(f"Left out: up to {removed:,} that the retention has removed.")
+        yield f"Left out: up to {removed:,} that the retention has removed."
     if unmet:
-        say(f"Left out: {unmet:,} that do not meet the subscription's condition, as it is now.")
+        yield f"Left out: {unmet:,} that do not meet the subscription's condition, as it is now."
     if waiting:
         sooner = "" if status == "waiting" else " --waiting retries those that wait for a retry now."
-        say(f"Left out: {waiting:,} that still wait, and are sent without a replay.{sooner}")
+        yield f"Left out: {waiting:,} that still wait, and are sent without a replay.{sooner}"
 
 
 def _waited(client: Client, made: list[Replay]) -> list[Replay]:
@@ -250,16 +240,11 @@ def _waited(client: Client, made: list[Replay]) -> list[Replay]:
     return list(replays.values())
 
 
-def _show(made: list[Replay], dry_run: bool) -> None:  # noqa: FBT001 - the command's own option
-    if dry_run:
-        rows = [(replay["subscriptionId"], _count(replay)) for replay in made]
-        print_table(("subscription", "deliveries"), rows, "There is nothing to resend.")
-    else:
-        print_table(
-            ("subscription", "replay", "state", "queued", "of"),
-            [(r["subscriptionId"], r["id"], r["state"], f"{r['queued']:,}", _count(r)) for r in made],
-            "There is nothing to resend.",
-        )
+def _table(made: list[Replay], *, is_dry: bool) -> Table:
+    if is_dry:
+        return Table(("subscription", "deliveries"), [(r["subscriptionId"], _count(r)) for r in made], NOTHING)
+    rows = [(r["subscriptionId"], r["id"], r["state"], f"{r['queued']:,}", _count(r)) for r in made]
+    return Table(("subscription", "replay", "state", "queued", "of"), rows, NOTHING)
 
 
 def _counted(number: int | None) -> str:

@@ -22,7 +22,10 @@ from signalpost.cli.serving.listening import hold_port, listen, listen_beside
 from signalpost.cli.serving.logs import set_up_logs
 from signalpost.cli.serving.processes import Lifeline, Processes
 from signalpost.cli.serving.starting import Starting
-from signalpost.cli.terminal.output import Json, complain, console, discard_output, print_json, print_table, say
+from signalpost.cli.terminal.options import flag
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.text import complain, console, discard_output
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.certificate import Certificate
@@ -63,21 +66,18 @@ def serve(
     given: Annotated[Flags | None, Parameter(name="*")] = None,
     show_settings: Annotated[
         bool,
-        Parameter(
-            negative="",
-            show_default=False,
-            help="Print the settings that a gateway would start with here and where each comes from, then exit.",
-        ),
+        flag("Print the settings that a gateway would start with here and where each comes from, then exit."),
     ] = False,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Run a gateway on this machine until Ctrl-C or SIGTERM."""
     flags = {name: value for name, value in vars(given).items() if value is not None} if given else {}
     unknown = unknown_variables(os.environ)
     if show_settings:
-        _show(settings_shown(os.environ, flags), unknown, as_json=as_json)
+        settings_here = settings_shown(os.environ, flags)
+        out.show(msgspec.to_builtins(settings_here), _told(settings_here, unknown))
         return
-    if as_json:
+    if out.as_json:
         raise WrongSetting("--json works with --show-settings only; for log lines in JSON use --log-format json.")
     settings = read_settings(os.environ, flags)
     set_up_logs(settings.log_level, settings.log_format, with_pid=settings.processes > 1)
@@ -91,15 +91,12 @@ def serve(
         sys.exit(code)
 
 
-def _show(settings: list[SettingInForce], unknown: list[str], *, as_json: bool) -> None:
-    if as_json:
-        print_json(msgspec.to_builtins(settings))
-    else:
-        rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
-        print_table(("setting", "value", "from", "meaning"), rows, "")
-        say("These apply to the next start here. A running gateway keeps the settings that it was started with.")
-        for variable in unknown:
-            say(f"{variable} is not a setting and has no effect.")
+def _told(settings: list[SettingInForce], unknown: list[str]) -> Parts:
+    rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
+    yield Table(("setting", "value", "from", "meaning"), rows, "")
+    yield "These apply to the next start here. A running gateway keeps the settings that it was started with."
+    for variable in unknown:
+        yield f"{variable} is not a setting and has no effect."
 
 
 def _serve_alone(settings: Settings) -> None:

@@ -4,6 +4,7 @@ import json
 import secrets
 import sys
 import time
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -11,9 +12,10 @@ from cyclopts import Parameter
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.given_secret import GivenSecret, GivenSecrets, the_secret, the_secrets
-from signalpost.cli.terminal.output import Json, print_json, print_line, say
+from signalpost.cli.terminal.options import repeatable
+from signalpost.cli.terminal.output import TEXT, Line, Output, Parts
 from signalpost.domain.event import event_id
-from signalpost.domain.signature_check import SIGNATURES, check_signatures
+from signalpost.domain.signature_check import SIGNATURES, CheckedSignature, check_signatures
 from signalpost_receiver.sign import (
     PAGE_SIGNATURE,
     STANDARD_ID,
@@ -32,7 +34,7 @@ def sign(
         str | None, Parameter(name="--id", help="The webhook-id. [the body's id; a new one if it has none]")
     ] = None,
     timestamp: Annotated[int | None, Parameter(help="The webhook-timestamp, in seconds since the epoch. [now]")] = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Sign a body on standard input, and print the headers that go with it."""
     signer, body = Signer(the_secret(secret)), sys.stdin.buffer.read()
@@ -47,11 +49,7 @@ def sign(
         STANDARD_TIMESTAMP: str(at),
         STANDARD_SIGNATURE: signer.standard_signature(identity, at, body),
     }
-    if as_json:
-        print_json(headers)
-        return
-    for name, value in headers.items():
-        say(f"{name}: {value}")
+    out.show(headers, *(f"{name}: {value}" for name, value in headers.items()))
 
 
 def verify(
@@ -60,9 +58,9 @@ def verify(
     signature: Annotated[str | None, Parameter(help=f"The value of {PAGE_SIGNATURE}.")] = None,
     header: Annotated[
         list[str] | None,
-        Parameter(name="--header", negative="", help="A header of the request, 'name: value'; repeatable."),
+        repeatable("A header of the request, 'name: value'; repeatable.", "--header"),
     ] = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Check the signatures of a body on standard input, and say why one may not match."""
     chosen, headers = the_secrets(secret), _headers(header or ())
@@ -72,14 +70,15 @@ def verify(
         raise Misuse(f"Give a signature: --signature, or --header '{STANDARD_SIGNATURE}: …'")
     checked = check_signatures(sys.stdin.buffer.read(), headers, chosen, time.time())
     genuine = any(each.fits for each in checked)
-    if as_json:
-        print_json({"genuine": genuine, "signatures": msgspec.to_builtins(checked)})
-    else:
-        for each in checked:
-            print_line("fits" if each.fits else "does not fit", each.header)
-            say(f"  {each.detail}")
+    out.show({"genuine": genuine, "signatures": msgspec.to_builtins(checked)}, _told(checked))
     if not genuine:
         raise CommandError("The request is not genuine: no signature matches its body and the secret.")
+
+
+def _told(checked: Iterable[CheckedSignature]) -> Parts:
+    for each in checked:
+        yield Line("fits" if each.fits else "does not fit", each.header)
+        yield f"  {each.detail}"
 
 
 def _id_of(body: bytes) -> str:

@@ -4,34 +4,36 @@ from collections import Counter
 from typing import Any
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import Json, print_json, print_table, say, warn
+from signalpost.cli.terminal.output import TEXT, Output, Parts, Warn
+from signalpost.cli.terminal.tables import Table
 
 MAX_SUBSCRIPTIONS = 100_000
 WORST_FIRST = ("disabled", "failing", "paused", "unknown", "healthy")
 
 
-def status(*, as_json: Json = False) -> None:
+def status(*, out: Output = TEXT) -> None:
     """Show whether the gateway is ready, and the state of its subscriptions, worst first."""
     client = connect()
     ready = client.readiness()
     subscriptions = sorted(client.pages(path("subscriptions"), {}, MAX_SUBSCRIPTIONS), key=_rank)
-    if as_json:
-        print_json({"gateway": ready, "subscriptions": [_shown(each) for each in subscriptions]})
-        return
-    say(f"The gateway is {ready['status']}.")
+    found = {"gateway": ready, "subscriptions": [_shown(each) for each in subscriptions]}
+    out.show(found, _readiness(ready), _states(subscriptions))
+
+
+def _readiness(ready: dict[str, Any]) -> Parts:
+    yield f"The gateway is {ready['status']}."
     for sentence in (ready["trouble"], *ready["warnings"]):
         if sentence:
-            warn(sentence)
-    _print_subscriptions(subscriptions)
+            yield Warn(sentence)
 
 
-def _print_subscriptions(subscriptions: list[dict[str, Any]]) -> None:
+def _states(subscriptions: list[dict[str, Any]]) -> Parts:
     counts = Counter(each["health"]["state"] for each in subscriptions)
     if subscriptions:
-        say(", ".join(f"{counts[state]} {state}" for state in WORST_FIRST if counts[state]) + ".")
-        say("")
+        yield ", ".join(f"{counts[state]} {state}" for state in WORST_FIRST if counts[state]) + "."
+        yield ""
     rows = [_shown(each) for each in subscriptions if _needs_attention(each["health"])]
-    print_table(
+    yield Table(
         ("subscription", "state", "behind", "waiting", "failed", "next probe", "name", "failing since", "last error"),
         [tuple(row.values()) for row in rows],
         "No subscription needs attention." if subscriptions else "There are no subscriptions.",

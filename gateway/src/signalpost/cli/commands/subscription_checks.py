@@ -3,16 +3,14 @@ and whether a signature is the subscription's."""
 
 import json
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from signalpost.cli.client import Client, CommandError, Misuse, connect, path
-from signalpost.cli.terminal.output import Json, print_facts, print_json, print_line, say
+from signalpost.cli.terminal.options import EventType, Sets, SubscriptionId, flag, given
+from signalpost.cli.terminal.output import TEXT, Facts, Line, Output, Parts
 from signalpost_receiver.sign import PAGE_SIGNATURE
-
-SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="ID of the subscription.")]
-EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 
 
 def try_(
@@ -24,9 +22,9 @@ def try_(
     ] = None,
     new_secret: Annotated[
         bool,
-        Parameter(negative="", help="During a rotation: sign only with the new secret, as after a promotion."),
+        flag("During a rotation: sign only with the new secret, as after a promotion."),
     ] = False,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Send a sample event now, outside the log, and show the endpoint's answer. Exit code 1 if it was not delivered.
 
@@ -34,19 +32,20 @@ def try_(
 
     Example: signalpost subscriptions test 01a20e92-1d5f-76d4-985f-8a63b2c66f94
     """
-    given = {"eventType": event_type, "secret": "next" if new_secret else None}
-    body = {name: value for name, value in given.items() if value is not None}
+    body = given(eventType=event_type, secret="next" if new_secret else None)
     result = connect().call("POST", path("subscriptions", subscription, "test"), body=body).content
-    if as_json:
-        print_json(result)
-    else:
-        del result["exchange"]  # what went over the wire is for --json, and for the console
-        diagnosis = result.pop("diagnosis")
-        result |= {} if diagnosis is None else {"diagnosis": f"{diagnosis['title']} {diagnosis['forUs']}"}
-        print_facts({"result": "delivered" if result.pop("delivered") else "not delivered", **result})
+    out.show(result, _tested(result))
     if result["error"] is not None:
         what = "Nothing was sent" if result["error"] == "skipped" else "The event was not delivered"
         raise CommandError(f"{what}: {result['detail'] or result['error']}")
+
+
+def _tested(result: dict[str, Any]) -> Facts:
+    apart = ("delivered", "exchange", "diagnosis")  # what went over the wire is for --json, and for the console
+    facts = {name: value for name, value in result.items() if name not in apart}
+    if (diagnosis := result["diagnosis"]) is not None:
+        facts["diagnosis"] = f"{diagnosis['title']} {diagnosis['forUs']}"
+    return Facts({"result": "delivered" if result["delivered"] else "not delivered", **facts})
 
 
 def preview(
@@ -54,24 +53,25 @@ def preview(
     event: Annotated[str, Parameter(name="EVENT", help="ID of a past event.")],
     /,
     *,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Show the exact request that a past event would become, or why there is none. Nothing is sent.
 
     Example: signalpost subscriptions preview 01a20e92-1d5f-76d4-985f-8a63b2c66f94 01a20e92-2b1c-7f00-8a63-b2c66f94aaaa
     """
     made = connect().call("POST", path("subscriptions", subscription, "preview"), body={"eventId": event}).content
-    request = made["request"]
-    if as_json:
-        print_json(made)
-    elif request is None:
-        say(made["why"])
-    else:
-        waits = {} if made["waits"] is None else {"waits": f"{made['waits']} s after the event"}
-        print_facts({**waits, **_shown(request)})
-        for following in made["then"]:
-            say("\nIf the vendor has nothing for this document yet:\n")
-            print_facts(_shown(following))
+    out.show(made, _previewed(made))
+
+
+def _previewed(made: dict[str, Any]) -> Parts:
+    if made["request"] is None:
+        yield made["why"]
+        return
+    waits = {} if made["waits"] is None else {"waits": f"{made['waits']} s after the event"}
+    yield Facts({**waits, **_shown(made["request"])})
+    for following in made["then"]:
+        yield "\nIf the vendor has nothing for this document yet:\n"
+        yield Facts(_shown(following))
 
 
 def _shown(request: dict[str, Any]) -> dict[str, Any]:
@@ -82,29 +82,27 @@ def check_signature(
     subscription: SubscriptionId,
     /,
     *,
-    signature: Annotated[str, Parameter(help=f"The value of {PAGE_SIGNATURE}, as it arrived or as you computed it.")],
+    signature: Annotated[
+        str, Parameter(help=f"The value of {PAGE_SIGNATURE}, as it arrived or as you computed it."), Sets("/signature")
+    ],
     event: Annotated[
         str | None, Parameter(help="ID of the event that was signed, instead of its body on standard input.")
     ] = None,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Say whether a signature fits a body on standard input, and why it may not. The gateway has the secret, you need
     none. Exit code 1 if it does not fit.
 
     Example: signalpost subscriptions check-signature 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --signature 0496… < body.json
     """
-    client = connect({"/signature": "--signature"})
+    client = connect()
     sent = sys.stdin.buffer.read() if event is None else _body_of(client, subscription, event)
     try:
         body = {"signature": signature, "body": sent.decode()}
     except UnicodeDecodeError:
         raise Misuse("The body must be UTF-8, like everything that the gateway sends.") from None
     said = client.call("POST", path("subscriptions", subscription, "secret", "check"), body=body).content
-    if as_json:
-        print_json(said)
-    else:
-        print_line("fits" if said["fits"] else "does not fit", PAGE_SIGNATURE)
-        say(f"  {said['detail']}")
+    out.show(said, Line("fits" if said["fits"] else "does not fit", PAGE_SIGNATURE), f"  {said['detail']}")
     if not said["fits"]:
         raise CommandError("The signature does not match the body and the subscription's secret.")
 

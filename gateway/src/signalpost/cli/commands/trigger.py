@@ -5,14 +5,16 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
 from signalpost.cli.terminal.assignments import assignments, put, value_of
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
-from signalpost.cli.terminal.output import Json, print_facts, print_json, remarks, say
+from signalpost.cli.terminal.options import EventType, flag, repeatable
+from signalpost.cli.terminal.output import TEXT, Facts, Output
+from signalpost.cli.terminal.text import remarks
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.checks import Bad
 from signalpost.domain.delivery.outcome import Outcome
@@ -23,8 +25,6 @@ from signalpost.local import scenario
 from signalpost.local.direct_delivery import endpoint
 from signalpost.local.poster import Poster, why_not
 
-EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
-
 
 def trigger(
     event_type: Annotated[EventType, Parameter(name="EVENT_TYPE", help="The type of the event.")],
@@ -32,33 +32,27 @@ def trigger(
     *,
     set_: Annotated[
         list[str] | None,
-        Parameter(name="--set", negative="", help="An attribute of the document, name=value; repeatable."),
+        repeatable("An attribute of the document, name=value; repeatable.", "--set"),
     ] = None,
     to: Annotated[str | None, Parameter(help="Send it straight to this URL, signed with --secret.")] = None,
     secret: GivenSecret = None,
-    allow_external: Annotated[
-        bool, Parameter(negative="", show_default=False, help="With --to: the URL may be on another machine.")
-    ] = False,
+    allow_external: Annotated[bool, flag("With --to: the URL may be on another machine.")] = False,
     yes: Annotated[
         bool,
-        Parameter(
-            negative="",
-            show_default=False,
-            help="Do not ask before creating events in a gateway that is not an emulator.",
-        ),
+        flag("Do not ask before creating events in a gateway that is not an emulator."),
     ] = False,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Cause an event of a realistic document, with the attributes that you set."""
     changes = _changes(set_ or [])
     if to is not None:
-        _send(event_type, changes, to, the_secret(secret), external=allow_external, as_json=as_json)
+        _send(event_type, changes, to, the_secret(secret), out, external=allow_external)
     elif secret is not None or allow_external:
         raise Misuse(
             "Use --secret and --allow-external with --to only: a gateway signs with each subscription's secret."
         )
     else:
-        _happen(event_type, changes, yes=yes, as_json=as_json)
+        _happen(event_type, changes, out, yes=yes)
 
 
 def _changes(pairs: list[str]) -> dict[str, Any]:
@@ -68,7 +62,7 @@ def _changes(pairs: list[str]) -> dict[str, Any]:
     return changes
 
 
-def _send(event_type: str, changes: Mapping[str, Any], url: str, secret: str, *, external: bool, as_json: bool) -> None:
+def _send(event_type: str, changes: Mapping[str, Any], url: str, secret: str, out: Output, *, external: bool) -> None:
     now = time.time_ns() // 1000
     try:
         event = scenario.event(event_type, changes, now, secrets.randbits)
@@ -83,10 +77,7 @@ def _send(event_type: str, changes: Mapping[str, Any], url: str, secret: str, *,
         "durationMs": round(outcome.elapsed_us / 1000, 3), "error": outcome.failure, "detail": outcome.detail or None,
         "answer": outcome.answer.decode("utf-8", "replace"),
     }  # fmt: skip
-    if as_json:
-        print_json(result)
-    else:
-        print_facts({"result": "not delivered" if outcome.failure else "delivered", **result})
+    out.show(result, Facts({"result": "not delivered" if outcome.failure else "delivered", **result}))
     if outcome.failure is not None:
         raise CommandError(f"{url} did not accept the event: {why_not(outcome)}")
 
@@ -97,7 +88,7 @@ async def _posted(url: str, request: OutgoingRequest, *, external: bool) -> Outc
         return await poster.post(request)
 
 
-def _happen(event_type: str, changes: Mapping[str, Any], *, yes: bool, as_json: bool) -> None:
+def _happen(event_type: str, changes: Mapping[str, Any], out: Output, *, yes: bool) -> None:
     now = time.time_ns() // 1000
     try:
         steps = scenario.scenario(event_type, changes, now)
@@ -111,11 +102,7 @@ def _happen(event_type: str, changes: Mapping[str, Any], *, yes: bool, as_json: 
     for step in steps:
         headers = client.call(step.method, path("documents", external_id), body=step.snapshot).headers
     result = {"eventId": headers["signalpost-event"], "eventType": event_type, "externalId": external_id}
-    if as_json:
-        print_json(result)
-    else:
-        print_facts(result)
-        say(f"See what happens to it: signalpost why {result['eventId']}")
+    out.show(result, Facts(result), f"See what happens to it: signalpost why {result['eventId']}")
 
 
 def _unusable(invalid: Invalid) -> Misuse:

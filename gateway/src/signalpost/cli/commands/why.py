@@ -1,18 +1,17 @@
 """`signalpost why`: what happened to an event, and why."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from signalpost.cli.client import Client, CommandError, connect, path
-from signalpost.cli.terminal.output import Json, print_facts, print_json, print_line, say, without_fractions
+from signalpost.cli.terminal.output import TEXT, Facts, Line, Output, Parts
+from signalpost.cli.terminal.text import without_fractions
 
 MAX_SUBSCRIPTIONS = 100_000
 MAX_DIAGNOSED = 20
 """For how many subscriptions the likely cause is asked: each costs a request."""
-NO_DIAGNOSES: Mapping[str, dict[str, Any]] = MappingProxyType({})
 
 
 def why(
@@ -22,7 +21,7 @@ def why(
     ] = None,
     /,
     *,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Explain what happened to an event at each subscription."""
     client = connect()
@@ -33,12 +32,11 @@ def why(
             client.call("GET", path("subscriptions", subscription))  # tells that there is no such subscription
             raise CommandError("The subscription was created a moment ago. Repeat the command.")
     diagnoses = _diagnoses(client, event, found)
-    if as_json:
-        print_json([{**each, "diagnosis": diagnoses.get(each["subscriptionId"])} for each in found])
-    elif subscription is not None:
-        print_facts({**_facts(found[0]), **_diagnosed(diagnoses.get(subscription))})
+    if subscription is None:
+        told = _outcomes(found, diagnoses)
     else:
-        print_outcomes(found, diagnoses)
+        told = iter([Facts({**_facts(found[0]), **_diagnosed(diagnoses.get(subscription))})])
+    out.show([{**each, "diagnosis": diagnoses.get(each["subscriptionId"])} for each in found], told)
 
 
 def outcomes(client: Client, event: str) -> list[dict[str, Any]]:
@@ -50,7 +48,7 @@ def outcomes(client: Client, event: str) -> list[dict[str, Any]]:
 
 
 def _diagnoses(client: Client, event: str, found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The likely causes, by subscription, where the event failed."""
+    """The likely cause at each subscription at which the event failed."""
     failed = [each["subscriptionId"] for each in found if each["status"] in ("failed", "retrying")]
     read = (
         client.call("GET", path("subscriptions", each, "deliveries", event)).content for each in failed[:MAX_DIAGNOSED]
@@ -69,15 +67,15 @@ def _diagnosed(diagnosis: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def print_outcomes(found: list[dict[str, Any]], diagnoses: Mapping[str, dict[str, Any]] = NO_DIAGNOSES) -> None:
-    """Print for each subscription what happened to the event there, and why; where it failed, the likely cause too."""
+def _outcomes(found: list[dict[str, Any]], diagnoses: Mapping[str, dict[str, Any]]) -> Parts:
+    """What happened to the event at each subscription, and why; if it failed, the likely cause too."""
     if not found:
-        say("There are no subscriptions.")
+        yield "There are no subscriptions."
     for each in found:
-        print_line(each["subscriptionId"], each["status"] or "no delivery", each["subscriptionName"])
-        say(f"  {without_fractions(each['cause']['detail'])}")
+        yield Line(each["subscriptionId"], each["status"] or "no delivery", each["subscriptionName"])
+        yield f"  {without_fractions(each['cause']['detail'])}"
         if (diagnosis := diagnoses.get(each["subscriptionId"])) is not None:
-            say(f"  {diagnosis['title']} {diagnosis['forUs']}")
+            yield f"  {diagnosis['title']} {diagnosis['forUs']}"
 
 
 def _facts(found: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import sys
 
 from rich.progress import Progress, ProgressColumn
 
-from signalpost.cli.terminal.output import remarks
+from signalpost.cli.terminal.text import remarks
 
 
 def progress(*columns: ProgressColumn) -> Progress:

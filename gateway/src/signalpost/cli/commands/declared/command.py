@@ -13,7 +13,8 @@ from signalpost.cli.commands.declared.exported import exported
 from signalpost.cli.commands.declared.plan import Existing, PlannedAction, PlannedChange, plan
 from signalpost.cli.commands.declared.reading import SECTIONS, plain, read
 from signalpost.cli.commands.declared.toml_writer import write_tables
-from signalpost.cli.terminal.output import Json, console, print_json, say
+from signalpost.cli.terminal.options import flag
+from signalpost.cli.terminal.output import TEXT, Output, Parts
 
 MAX_ENTRIES = 100_000
 MARKS = {
@@ -28,21 +29,13 @@ def apply(
     file: Annotated[Path, Parameter(name="FILE", help="A TOML file, as `subscriptions export` writes it.")],
     /,
     *,
-    dry_run: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Only show what would be changed.")
-    ] = False,
-    prune: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Delete what the file does not name.")
-    ] = False,
+    dry_run: Annotated[bool, flag("Only show what would be changed.")] = False,
+    prune: Annotated[bool, flag("Delete what the file does not name.")] = False,
     resend_secrets: Annotated[
         bool,
-        Parameter(
-            negative="",
-            show_default=False,
-            help="Send headers and connections' secrets again: the gateway hides them, so they cannot be compared.",
-        ),
+        flag("Send headers and connections' secrets again: the gateway hides them, so they cannot be compared."),
     ] = False,
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Bring subscriptions and connections to what a file says, and show each difference. Once more changes nothing.
 
@@ -56,13 +49,10 @@ def apply(
     changes = plan(entries, _existing(client), prune=prune, resend_secrets=resend_secrets)
     if not dry_run:
         _perform(client, changes)
-    if as_json:
-        print_json([_told(change) for change in changes])
-    else:
-        _show(changes, dry_run=dry_run)
+    out.show([_plain(change) for change in changes], _told(changes, dry_run=dry_run))
 
 
-def export(*, as_json: Json = False) -> None:
+def export(*, out: Output = TEXT) -> None:
     """Write subscriptions and connections as a file that `subscriptions apply` takes, with variables for secrets.
 
     Example: signalpost subscriptions export > signalpost.toml
@@ -75,12 +65,7 @@ def export(*, as_json: Json = False) -> None:
             raise CommandError(f"Several {section}s are named {twice[0]}. Rename all but one: names identify them.")
     kinds = client.call("GET", path("destinations")).content["data"]
     tables = exported(existing, {each["kind"]: each["connection"] for each in kinds})
-    if as_json:
-        print_json(tables)
-        return
-    for section in SECTIONS:
-        for line in write_tables(section, tables[section]):
-            say(line)
+    out.show(tables, *(line for section in SECTIONS for line in write_tables(section, tables[section])))
 
 
 def _existing(client: Client) -> Existing:
@@ -110,7 +95,7 @@ def _perform(client: Client, changes: list[PlannedChange]) -> None:
             client.call("DELETE", path(collection, str(change.id)))
 
 
-def _told(change: PlannedChange) -> dict[str, Any]:
+def _plain(change: PlannedChange) -> dict[str, Any]:
     differences = [{"member": d.member, "before": d.before, "after": d.after} for d in change.differences]
     return {
         "section": change.section, "name": change.name, "action": change.action, "id": change.id,
@@ -118,21 +103,21 @@ def _told(change: PlannedChange) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show(changes: list[PlannedChange], *, dry_run: bool) -> None:
+def _told(changes: list[PlannedChange], *, dry_run: bool) -> Parts:
     for change in changes:
         if change.action is PlannedAction.KEEP:
             continue
         mark, style = MARKS[change.action]
-        console.print(Text(f"{mark} {change.section} {change.name}", style=style))
+        yield Text(f"{mark} {change.section} {change.name}", style=style)
         for each in change.differences:
             if each.member == "name":
                 continue
             line = Text(f"    {each.member}: ")
             if change.action is PlannedAction.UPDATE:
                 line.append(_text(each.before), "red").append(" → ")
-            console.print(line.append(_text(each.after), "green"))
+            yield line.append(_text(each.after), "green")
         if change.action is PlannedAction.CREATE and "url" in change.members and "secret" not in change.members:
-            say("    secret: made by the gateway; `signalpost subscriptions rotate` makes and shows another")
+            yield "    secret: made by the gateway; `signalpost subscriptions rotate` makes and shows another"
     counts = Counter(change.action for change in changes)
     verb = "would be " if dry_run else ""
     words = {
@@ -146,7 +131,7 @@ def _show(changes: list[PlannedChange], *, dry_run: bool) -> None:
         for action in PlannedAction
         if counts[action]
     ]
-    say(f"{', '.join(done) or 'Nothing to do'}.")
+    yield f"{', '.join(done) or 'Nothing to do'}."
 
 
 def _text(value: Any) -> str:

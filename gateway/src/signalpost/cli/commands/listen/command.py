@@ -11,14 +11,16 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from signalpost.cli.client import Client, Misuse, NoGateway, connect
-from signalpost.cli.commands.events import OPTIONS, Document, Type, end_of_log
+from signalpost.cli.commands.events import Document, Type, end_of_log
 from signalpost.cli.commands.listen.feed import EventFeed, FeedEntry
 from signalpost.cli.commands.listen.forwarder import Forwarder, OnlyShown, chance
 from signalpost.cli.commands.listen.keyboard import keys
 from signalpost.cli.commands.listen.own_secret import listen_secret
 from signalpost.cli.commands.listen.screen import HELP, JsonScreen, Screen
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
-from signalpost.cli.terminal.output import Json, remark, remarks, say
+from signalpost.cli.terminal.options import Sets, flag
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.text import remark, remarks, say
 from signalpost.domain.checks import Bad
 from signalpost.local.chaos import Chaos, Planned, Trouble
 from signalpost.local.poster import Poster
@@ -32,22 +34,20 @@ def listen(
         str | None, Parameter(help="Where to send events: a URL, or a port of this machine. Only shown if left out.")
     ] = None,
     secret: GivenSecret = None,
-    print_secret: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Print the secret that requests are signed with; exit.")
-    ] = False,
+    print_secret: Annotated[bool, flag("Print the secret that requests are signed with; exit.")] = False,
     event_type: Type = None,
     document: Document = None,
-    after: Annotated[int | None, Parameter(help="Begin after this sequence; by default with future events.")] = None,
+    after: Annotated[
+        int | None, Parameter(help="Begin after this sequence; by default with future events."), Sets("?after")
+    ] = None,
     chaos: Annotated[
         str | None, Parameter(help=f"Faults to cause, separated by commas: {', '.join(Trouble)}; or all.")
     ] = None,
-    allow_external: Annotated[
-        bool, Parameter(negative="", show_default=False, help="Allow forwarding to other machines.")
-    ] = False,
+    allow_external: Annotated[bool, flag("Allow forwarding to other machines.")] = False,
     format_: Annotated[Literal["text", "json"], Parameter(name="--format", help="For people, or for scripts.")] = (
         "text"
     ),
-    as_json: Json = False,
+    out: Output = TEXT,
 ) -> None:
     """Follow a gateway's events, and forward them to a receiver on this machine, until Ctrl-C."""
     chosen = listen_secret() if secret is None else the_secret(secret)
@@ -55,7 +55,7 @@ def listen(
         say(chosen)
         return
     url = None if forward_to is None else read_url(forward_to)
-    screen = JsonScreen(url) if as_json or format_ == "json" else Screen(url)
+    screen = JsonScreen(url) if out.as_json or format_ == "json" else Screen(url)
     run = Run(screen, url, chosen, read_troubles(chaos), external=allow_external)
     with contextlib.suppress(asyncio.CancelledError):  # it was told to end, by a key or by SIGTERM
         asyncio.run(run.until_told(event_type, document, after))
@@ -138,7 +138,7 @@ class Run:
 async def _gateway() -> AsyncIterator[Client]:
     """A client of the gateway that commands find, or else of an emulator that lives as long as this command."""
     try:
-        client = await asyncio.to_thread(connect, OPTIONS)
+        client = await asyncio.to_thread(connect)
     except NoGateway:
         from signalpost.cli.commands.emulator import serving  # takes as long to import as everything else together
         from signalpost.cli.serving.logs import set_up_logs
@@ -146,7 +146,7 @@ async def _gateway() -> AsyncIterator[Client]:
         set_up_logs("error", "auto")
         async with serving("127.0.0.1", 0, external=False) as emulator:
             remarks.print(f"No gateway runs here, so an emulator was started at {emulator.url}", markup=False)
-            yield Client(emulator.url, emulator.key, None, OPTIONS)
+            yield Client(emulator.url, emulator.key, None)
         return
     yield client
 

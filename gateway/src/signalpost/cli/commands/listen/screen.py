@@ -10,7 +10,8 @@ from rich.text import Text
 
 from signalpost.cli.commands.listen.feed import FeedEntry
 from signalpost.cli.commands.listen.forwarder import Forwarded, Heading
-from signalpost.cli.terminal.output import cell, console, print_json, say, warn
+from signalpost.cli.terminal.output import print_json
+from signalpost.cli.terminal.text import cell, console, say, warn
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.local.chaos import Planned
 from signalpost.local.poster import why_not
