@@ -8,9 +8,8 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import connect, path
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, existing_database
 from signalpost.cli.terminal.moments import AHEAD, Deadline, now
-from signalpost.cli.terminal.options import Limit, Sets, flag, given
+from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, flag, given
 from signalpost.cli.terminal.output import TEXT, Facts, Output
-from signalpost.cli.terminal.roles import ROLES_MAY
 from signalpost.cli.terminal.tables import Table
 from signalpost.cli.terminal.text import say
 from signalpost.commands.audit import told_of

@@ -5,9 +5,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.options import Limit, Sets, given
+from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, given
 from signalpost.cli.terminal.output import TEXT, Facts, Output
-from signalpost.cli.terminal.roles import ROLES_MAY
 from signalpost.cli.terminal.tables import Table
 from signalpost.cli.terminal.text import say
 from signalpost.domain.api_key import Role

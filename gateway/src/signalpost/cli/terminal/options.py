@@ -39,6 +39,11 @@ Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 Limit = Annotated[Count, Parameter(help="Show at most this many.")]
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="ID of the subscription.")]
 EventId = Annotated[str, Parameter(name="EVENT", help="ID of the event.")]
+ROLES_MAY = (
+    "everything, in any tenant (operator); create and change documents (app); subscribe, and read (subscriber); "
+    "read (viewer)."
+)
+"""What each role may do, for the help of an option."""
 
 
 def given(**parts: object) -> dict[str, Any]:

@@ -2,11 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 import re
+import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import Annotated, Literal
+import sys
+import termios
+import tty
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -14,18 +19,23 @@ from signalpost.cli.client import Client, Misuse, NoGateway, connect
 from signalpost.cli.commands.events import Document, Type, end_of_log
 from signalpost.cli.commands.listen.feed import EventFeed, FeedEntry
 from signalpost.cli.commands.listen.forwarder import Forwarder, OnlyShown, chance
-from signalpost.cli.commands.listen.keyboard import keys
-from signalpost.cli.commands.listen.own_secret import listen_secret
 from signalpost.cli.commands.listen.screen import HELP, JsonScreen, Screen
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
 from signalpost.cli.terminal.options import Sets, flag
 from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.text import remark, remarks, say
 from signalpost.domain.checks import Bad
+from signalpost.domain.errors import StartError
 from signalpost.local.chaos import Chaos, Planned, Trouble
 from signalpost.local.poster import Poster
+from signalpost.local.user_folder import made_folder, user_folder
+from signalpost.runtime import key_file
+from signalpost_receiver import make_token
 
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+FILE = "listen-secret"
+MAX_READ = 64
+"""Keys that are read from the terminal at once, at most."""
 
 
 def listen(
@@ -168,3 +178,43 @@ def read_troubles(text: str | None) -> list[Trouble]:
         return [Trouble(part.strip()) for part in text.split(",")]
     except ValueError:
         raise Misuse(f"--chaos takes {', '.join(Trouble)}, separated by commas, or all; not {text}") from None
+
+
+def listen_secret() -> str:
+    """The secret that `listen` signs with if none is given: made by the first use, and the same ever after.
+    Raises StartError."""
+    file = user_folder() / FILE
+    try:
+        made_folder(file.parent)
+        if not file.exists():
+            key_file.write(file, make_token(secrets.token_bytes))
+        return key_file.read(file)
+    except (OSError, UnicodeDecodeError, key_file.NotPrivate) as error:
+        raise StartError(f"The secret of listen cannot be kept in {file}: {error}. Give one with --secret.") from None
+
+
+@contextmanager
+def keys(handlers: Mapping[str, Any]) -> Iterator[bool]:
+    """Call the handler of each key that is pressed, without Enter and without an echo, from the event loop, if standard
+    input and output are a terminal.
+
+    Yields whether they are. The terminal is put back as it was."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield False
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    loop = asyncio.get_running_loop()
+
+    def pressed() -> None:
+        for key in os.read(terminal, MAX_READ).decode("utf-8", "ignore"):
+            if key in handlers:
+                handlers[key]()
+
+    tty.setcbreak(terminal)
+    loop.add_reader(terminal, pressed)
+    try:
+        yield True
+    finally:
+        loop.remove_reader(terminal)
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
