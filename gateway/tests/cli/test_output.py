@@ -66,7 +66,7 @@ def test_a_group_of_options_makes_its_part_of_a_request_of_those_that_were_given
         "limits": {"documents": 100, "fileBytes": None}
     }
     assert parts_of(tenants.UNCHANGED) == {}
-    assert parts_of(subscriptions.Members(header=["x-a: 1"], retry_delays="", when='{"any": []}')) == {
+    assert parts_of(subscriptions.SubscriptionOptions(header=["x-a: 1"], retry_delays="", when='{"any": []}')) == {
         "headers": {"x-a": "1"}, "retryDelays": [], "when": {"any": []},
     }  # fmt: skip
     assert given(name="", role=None) == {"name": ""}

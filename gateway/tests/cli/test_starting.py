@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from signalpost.cli.serving.starting import Starting
+from signalpost.cli.serving.starting import StartingApp
 from signalpost.runtime.asgi import Message, Receive, Scope, Send
 
 WAITS = "The gateway starts: it waits for the database."
@@ -33,7 +33,7 @@ async def started(_scope: Scope, _receive: Receive, send: Send) -> None:
 
 def test_while_it_starts_it_is_live_and_not_ready_and_says_why() -> None:
     async def scenario() -> None:
-        starting = Starting(lambda: WAITS)
+        starting = StartingApp(lambda: WAITS)
         assert await ask(starting, "/health/live") == (200, {"status": "live"})
         ready = {"status": "not ready", "trouble": WAITS, "warnings": []}
         assert await ask(starting, "/health/ready") == (503, ready)
@@ -43,7 +43,7 @@ def test_while_it_starts_it_is_live_and_not_ready_and_says_why() -> None:
 
 def test_what_is_asked_meanwhile_is_answered_once_it_has_started() -> None:
     async def scenario() -> None:
-        starting = Starting(lambda: WAITS)
+        starting = StartingApp(lambda: WAITS)
         asked = [asyncio.create_task(ask(starting, path)) for path in ("/v1/documents", "/console")]
         await asyncio.sleep(0)
         assert not any(each.done() for each in asked)
@@ -57,7 +57,7 @@ def test_what_is_asked_meanwhile_is_answered_once_it_has_started() -> None:
 @pytest.mark.parametrize("path", ["/v1/documents", "/metrics"])
 def test_what_has_waited_for_long_is_answered_503_with_what_it_waits_for(path: str) -> None:
     async def scenario() -> None:
-        status, body = await ask(Starting(lambda: WAITS, wait_seconds=0.0), path)
+        status, body = await ask(StartingApp(lambda: WAITS, wait_seconds=0.0), path)
         assert status == 503
         assert WAITS in body["detail"]
 

@@ -119,7 +119,7 @@ class Client:
             raise self._no_answer(error) from None
 
     def readiness(self) -> dict[str, Any]:
-        """What `/health/ready` answers, also where the gateway is not ready. Raises NoAnswer."""
+        """What `/health/ready` answers, also if the gateway is not ready. Raises NoAnswer."""
         try:
             response = self._request("GET", "/health/ready", None, {})
             raw = response.read()
@@ -287,8 +287,8 @@ def _trusting_authorities() -> ssl.SSLContext:
 
 
 def _of_this_machine(file: Path) -> ssl.SSLContext:
-    """Trust only the certificate in this file, whatever host it names: the gateway on this machine is called by an
-    address that no certificate names, and it said itself where its certificate is."""
+    """Trust only the certificate in this file, and do not ask which host it names: the gateway on this machine is
+    called by an address that no certificate names, and it said itself where its certificate is."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

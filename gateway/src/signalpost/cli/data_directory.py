@@ -32,7 +32,7 @@ def database_in(data_dir: Path | None, database_url: str | None = None) -> Datab
 
 
 def existing_database(data_dir: Path | None, database_url: str | None = None) -> Database:
-    """Raises CommandError where there is none."""
+    """Raises CommandError if there is none."""
     database = database_in(data_dir, database_url)
     if not database.exists():
         if _url(database_url):

@@ -1,4 +1,4 @@
-"""`signalpost audit`: who changed what, and whether anybody has changed that."""
+"""`signalpost audit`: who changed what, and whether that record was changed."""
 
 import re
 from collections.abc import Iterator

@@ -303,8 +303,8 @@ def _import_one(name: str, content: bytes, source_version: int | None, out: Outp
     try:
         snapshot = json.loads(content)
     except ValueError as error:
-        where = "With --source-version" if source_version is not None else "Without one on each line"
-        raise CommandError(f"{where}, {name} must have a single JSON object: {error}.") from None
+        case = "With --source-version" if source_version is not None else "Without one on each line"
+        raise CommandError(f"{case}, {name} must have a single JSON object: {error}.") from None
     if isinstance(snapshot, list):
         raise CommandError(f"{name} has a list. Give one object per line: `jq -c '.[]'` converts it.")
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("externalId"), str):

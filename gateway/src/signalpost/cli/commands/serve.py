@@ -21,7 +21,7 @@ from signalpost.cli.client import ADDRESS_FILE
 from signalpost.cli.serving.listening import hold_port, listen, listen_beside
 from signalpost.cli.serving.logs import set_up_logs
 from signalpost.cli.serving.processes import Lifeline, Processes
-from signalpost.cli.serving.starting import Starting
+from signalpost.cli.serving.starting import StartingApp
 from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.tables import Table
@@ -151,7 +151,7 @@ async def _serve(
     """Run a gateway until it is told to stop: by a signal, or because its parent is gone, when `parent` can be read."""
     certificate, most = _certificate(settings), settings.max_connections
     starting = Gateway(settings, on_broken=_end_at_once, port=main.getsockname()[1])
-    beginning = [Starting(lambda: starting.waits_for) for _ in ((main,) if metrics is None else (main, metrics))]
+    beginning = [StartingApp(lambda: starting.waits_for) for _ in ((main,) if metrics is None else (main, metrics))]
     servers = [
         server(app, listener, most, certificate)
         for app, listener in zip(beginning, filter(None, (main, metrics)), strict=True)
@@ -176,7 +176,7 @@ async def _serve(
 
 @asynccontextmanager
 async def _cancelled_if_failed(serving: "asyncio.Future[list[None]]") -> AsyncIterator[None]:
-    """Answer nobody any more if the gateway cannot start."""
+    """Answer no more requests if the gateway cannot start."""
     try:
         yield
     finally:

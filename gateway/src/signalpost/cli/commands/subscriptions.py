@@ -71,7 +71,7 @@ def _delays(text: str) -> list[int]:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Members:
+class SubscriptionOptions:
     """What a subscription is to be, as far as both `create` and `update` can say it."""
 
     connection: Annotated[str | None, Parameter(help="ID of the connection to use."), Sets("/connection")] = None
@@ -127,7 +127,7 @@ class Members:
     ] = None
 
 
-UNSAID = Members()
+UNSAID = SubscriptionOptions()
 
 
 @app.command(name="list")
@@ -176,7 +176,7 @@ def create(
     kind: Annotated[
         str | None, Parameter(help="The kind of destination, without a URL or a preset."), Sets("/kind")
     ] = None,
-    members: Members = UNSAID,
+    options: SubscriptionOptions = UNSAID,
     secret: Secret = None,
     dry_run: Annotated[bool, flag("Only check whether it would be accepted; create nothing.")] = False,
     out: Output = TEXT,
@@ -189,7 +189,7 @@ def create(
 
     Example: signalpost subscriptions create --preset slack-executed --connection 01a20e92-… --set channel=#legal
     """
-    said = given(url=url, kind=kind, secret=secret) | parts_of(members)
+    said = given(url=url, kind=kind, secret=secret) | parts_of(options)
     if sum(each is not None for each in (url, preset, kind)) != 1:
         raise Misuse("Name one: the URL of a webhook, --preset, or --kind.")
     recipe, blanks = ({}, {}) if preset is None else _filled_preset(preset, assignments(set_ or (), "--set"))
@@ -221,7 +221,7 @@ def update(
     /,
     *,
     url: Annotated[str | None, Parameter(help="The endpoint's new https URL."), Sets("/url")] = None,
-    members: Members = UNSAID,
+    options: SubscriptionOptions = UNSAID,
     no_headers: Annotated[bool, flag("Remove all additional headers.")] = False,
     no_rate_limit: Annotated[bool, flag("Remove the rate limit.")] = False,
     out: Output = TEXT,
@@ -230,7 +230,7 @@ def update(
 
     Example: signalpost subscriptions update 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --rate-limit 20
     """
-    body = given(url=url) | parts_of(members)
+    body = given(url=url) | parts_of(options)
     if no_headers:
         body["headers"] = {}
     if no_rate_limit:

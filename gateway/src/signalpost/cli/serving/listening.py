@@ -5,8 +5,8 @@ their addresses. One socket that all inherit would be simpler, but the process t
 the connections that come together: of 64, one of four processes took 56. The price: when a process is killed, the few
 connections that it had not accepted yet are reset with those that it had.
 
-`hold_port` notices a port that is in use once, before anything starts, also where the other program would share it.
-It returns a socket that does not listen, so that the system gives the number to nobody who asks for any free port.
+`hold_port` notices a port that is in use once, before anything starts, also if the other program would share it.
+It returns a socket that does not listen, so that the system gives the number to no one who asks for any free port.
 """
 
 import os
@@ -32,9 +32,11 @@ def listen(host: str, port: int, idle_seconds: float) -> socket.socket:
 def hold_port(host: str, port: int) -> socket.socket:
     """A socket with the port for `listen_beside`, which takes no connections itself.
 
-    Raises StartError, also where another program listens there that would share the port."""
+    Raises StartError, also if another program listens there that would share the port."""
     with _explained(host, port):
-        with socket.create_server((host, port), family=_family(host)) as alone:  # nobody else has it, shared or not
+        with socket.create_server(
+            (host, port), family=_family(host)
+        ) as alone:  # no other program has it, shared or not
             port = alone.getsockname()[1]
         holder = socket.socket(_family(host), socket.SOCK_STREAM)
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -74,7 +74,7 @@ class LossyHandler(logging.Handler):
 
 
 def read_record(record: logging.LogRecord) -> LogLine:
-    """What a record says, whoever logged it, with its traceback as the field `exception`."""
+    """What a record says, from our own log or a library's, with its traceback as the field `exception`."""
     if isinstance(record.msg, LogLine):
         message, fields = record.msg.message, dict(record.msg.fields)
     else:

@@ -8,12 +8,12 @@ hours later begins as the first did, and what was loaded before is in memory onc
 
     starting     forked; it has not said that it listens
     up           it listens
-    waiting      it ended although nobody told it to, and is started again at a time that is known
+    waiting      it ended without being told to, and is started again at a time that is known
     gone         it ended after the parent was told to stop
 
-The first is alone until it is up: what is wrong with the settings or the database is said once. Where one cannot start
+The first is alone until it is up: what is wrong with the settings or the database is said once. If one cannot start
 before all have been up, everything ends. From then on a process that ends is started again, at longer and longer
-intervals while it does not stay up. If all keep ending, the parent gives up, so that whoever watches it (systemd,
+intervals while it does not stay up. If all keep ending, the parent gives up, so that what watches it (systemd,
 Kubernetes) sees that something is wrong.
 
 Ends: SIGTERM or SIGINT is passed on as SIGTERM, and each process hands its lanes over. One that has not ended after
@@ -43,7 +43,7 @@ MAX_FAILURES: Final = 5
 DRAINS_WITHIN: Final = 15.0
 """Seconds that a process may take to end. Attempts in flight take most of that; see `gateway.py`."""
 FAILED: Final = 1
-"""The exit code where processes did not do what they should."""
+"""The exit code if processes did not do what they should."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
@@ -179,7 +179,7 @@ class Processes:
                     os.close(descriptor)
             _forget_signals()
             code = self._work(number, lifeline)
-        except BaseException:  # whatever it is: nothing of the parent's may go on in here
+        except BaseException:  # of any kind: nothing of the parent's may go on in here
             log.exception("a process ended with an error")
         finally:
             with suppress(OSError, ValueError):
@@ -200,7 +200,7 @@ class Processes:
             self._start_again(process, pid, code)
 
     def _start_again(self, process: _Process, pid: int | None, code: int) -> None:
-        """Plan a process's next start, or end everything where none of them stays up."""
+        """Plan a process's next start, or end everything if none of them stays up."""
         if gives_up([each.failures for each in self._all]):
             log.critical("every process keeps ending: giving up", failures=process.failures)
             self._end_with(FAILED)

@@ -1,4 +1,4 @@
-"""What a gateway answers while it starts, which takes seconds where there is much to load or the database is away.
+"""What a gateway answers while it starts, which takes seconds if there is much to load or the database is away.
 
 It is live, and says what it waits for. All other requests wait, too: after most starts they are answered a moment
 later, as if they had come then.
@@ -21,7 +21,7 @@ WAIT_SECONDS: Final = 10.0
 """How long a request waits for the start before it is answered 503."""
 
 
-class Starting:
+class StartingApp:
     """The application of a server until the gateway's own takes its place."""
 
     def __init__(self, waits_for: Callable[[], str], wait_seconds: float = WAIT_SECONDS) -> None:

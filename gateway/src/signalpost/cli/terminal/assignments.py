@@ -25,7 +25,7 @@ def read_json(file: Path) -> Any:
 
 
 def value_of(text: str) -> Any:
-    """A value as it was written: JSON where it is any, otherwise a text."""
+    """A value as it was written: JSON if it is any, otherwise a text."""
     try:
         return json.loads(text)
     except ValueError:
@@ -56,7 +56,7 @@ def put(body: dict[str, Any], path: Iterable[str], value: Any) -> None:
 
 
 def ask_secret(name: str) -> str:
-    """A secret that nobody else on the machine sees: typed without an echo, or a line of standard input."""
+    """A secret that no other user of the machine sees: typed without an echo, or a line of standard input."""
     return getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 

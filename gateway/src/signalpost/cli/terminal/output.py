@@ -24,7 +24,6 @@ class Facts:
     facts: Mapping[str, Any]
 
     def print(self) -> None:
-        """Print the facts, the values below one another."""
         flat = dict(_flat(self.facts))
         width = max(len(name) for name in flat)
         for name, value in flat.items():
@@ -38,7 +37,6 @@ class Line:
         self._values = values
 
     def print(self) -> None:
-        """Print the values on one line."""
         console.print(Text(" " * GAP).join(cell(value) for value in self._values))
 
 
@@ -49,7 +47,6 @@ class Warn:
     sentences: str
 
     def print(self) -> None:
-        """Print the sentences, whether or not standard error is a terminal."""
         warn(self.sentences)
 
 
@@ -60,7 +57,6 @@ class Remark:
     value: object
 
     def print(self) -> None:
-        """Print the value, whether or not standard error is a terminal."""
         remarks.print(cell(self.value))
 
 

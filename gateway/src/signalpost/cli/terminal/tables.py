@@ -32,7 +32,6 @@ class Table:
     """The columns that go on a second line if they do not fit; others are left out."""
 
     def print(self) -> None:
-        """Print the table, as wide as its longest values."""
         cells = [[cell(value) for value in row] for row in self.rows]
         if not cells:
             say(self.nothing)
@@ -55,7 +54,6 @@ class GrowingTable:
         self._layout.print_heads()
 
     def print(self, row: Sequence[object]) -> None:
-        """Print the next row."""
         self._layout.print([cell(value) for value in row])
 
 
@@ -82,11 +80,9 @@ class Layout:
         self.left_out = [columns[at] for at in left if at not in self._second]
 
     def print_heads(self) -> None:
-        """Print the names of the columns."""
         self.print([Text(name, style="bold") for name in self._columns])
 
     def print(self, row: Sequence[Text]) -> None:
-        """Print one row."""
         _print_line(row, self._first)
         if self._second:
             _print_line(row, self._second, self._indent)

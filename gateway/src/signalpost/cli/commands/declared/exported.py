@@ -17,7 +17,7 @@ Schema = Mapping[str, Any]
 
 
 class _Variables:
-    """Gives each secret a variable of its own, whatever their names have in common."""
+    """Gives each secret a variable of its own, even if two have the same name."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()

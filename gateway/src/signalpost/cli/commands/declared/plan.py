@@ -141,7 +141,7 @@ def _as_origin(text: str) -> str | None:
 
 
 def _differences(changed: Mapping[str, Any], now: Mapping[str, Any] | None) -> Iterator[MemberChange]:
-    """The members that change; `now` is None where there is nothing yet."""
+    """The members that change; `now` is None if there is nothing yet."""
     for key, value in changed.items():
         before = None if now is None else now.get(key)
         if key == "url":

@@ -18,7 +18,7 @@ from cyclopts import Parameter
 from signalpost.cli.client import Client, Misuse, NoGateway, connect
 from signalpost.cli.commands.events import Document, Type, end_of_log
 from signalpost.cli.commands.listen.feed import EventFeed, FeedEntry
-from signalpost.cli.commands.listen.forwarder import Forwarder, OnlyShown, chance
+from signalpost.cli.commands.listen.forwarder import EventDisplay, Forwarder, chance
 from signalpost.cli.commands.listen.screen import HELP, JsonScreen, Screen
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
 from signalpost.cli.terminal.options import Sets, flag
@@ -101,9 +101,9 @@ class Run:
                     remark(f"(Continue with --after {feed.after}.)")
 
     @asynccontextmanager
-    async def _forwarder(self) -> AsyncIterator[Forwarder | OnlyShown]:
+    async def _forwarder(self) -> AsyncIterator[Forwarder | EventDisplay]:
         if self._url is None:
-            yield OnlyShown(self._screen.sending)
+            yield EventDisplay(self._screen.sending)
             return
         async with Poster(external=self._external) as poster:
             try:
@@ -118,7 +118,9 @@ class Run:
             finally:
                 await forwarder.close()
 
-    def _handlers(self, forwarder: Forwarder | OnlyShown, end: Callable[[], object]) -> dict[str, Callable[[], object]]:
+    def _handlers(
+        self, forwarder: Forwarder | EventDisplay, end: Callable[[], object]
+    ) -> dict[str, Callable[[], object]]:
         def resend() -> None:
             chosen = self._screen.chosen()
             if chosen is not None:
@@ -136,8 +138,8 @@ class Run:
         }
 
     def _greet(self, client: Client, *, has_keys: bool) -> None:
-        where = "" if self._url is None else f", and forwards them to {self._url}"
-        remarks.print(f"Follows the events of {client.url}{where}", markup=False)
+        aim = "" if self._url is None else f", and forwards them to {self._url}"
+        remarks.print(f"Follows the events of {client.url}{aim}", markup=False)
         if self._url is not None:
             remarks.print("The receiver's secret: signalpost listen --print-secret", markup=False)
         if has_keys:

@@ -32,7 +32,6 @@ class FeedEntry(Struct, frozen=True):
 
     @property
     def body(self) -> bytes:
-        """The event's bytes."""
         return bytes(self.event)
 
 

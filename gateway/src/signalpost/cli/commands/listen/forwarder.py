@@ -32,12 +32,11 @@ class Heading(Struct, frozen=True, rename="camel"):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The document's attributes."""
         found: dict[str, Any] = self.data.get("document", {})
         return found
 
 
-class Forwarded(Struct, frozen=True):
+class ForwardedRequest(Struct, frozen=True):
     """One request that was made, and what happened to it."""
 
     planned: Planned[FeedEntry]
@@ -63,10 +62,10 @@ class Forwarder:
         secret: str,
         chaos: Chaos[FeedEntry],
         sending: Callable[[Planned[FeedEntry], Heading], None],
-        sent: Callable[[Forwarded], None],
+        sent: Callable[[ForwardedRequest], None],
         dropped: Callable[[Planned[FeedEntry], Heading], None],
     ) -> None:
-        """`sending` is called before each request, `sent` after it, `dropped` where none is made on purpose."""
+        """`sending` is called before each request, `sent` after it, `dropped` if none is made on purpose."""
         self._poster = poster
         self._chaos = chaos
         self._sending = sending
@@ -92,7 +91,7 @@ class Forwarder:
         event = event_of(body, heading.id, str(heading.document.get("externalId")), planned.entry.sequence)
         now = time.time_ns() // 1000
         request = self._webhooks[planned.signing].prepare(event, planned.attempt, RequestKind.DELIVERY, now)
-        self._sent(Forwarded(planned, heading, request, await self._poster.post(request)))
+        self._sent(ForwardedRequest(planned, heading, request, await self._poster.post(request)))
 
     async def close(self) -> None:
         """Give up what was to be sent later."""
@@ -116,7 +115,7 @@ class Forwarder:
         await self.send(planned)
 
 
-class OnlyShown:
+class EventDisplay:
     """Shows events that are forwarded nowhere."""
 
     def __init__(self, shown: Callable[[Planned[FeedEntry], Heading], None]) -> None:

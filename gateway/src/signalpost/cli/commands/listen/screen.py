@@ -9,7 +9,7 @@ from datetime import datetime
 from rich.text import Text
 
 from signalpost.cli.commands.listen.feed import FeedEntry
-from signalpost.cli.commands.listen.forwarder import Forwarded, Heading
+from signalpost.cli.commands.listen.forwarder import ForwardedRequest, Heading
 from signalpost.cli.terminal.output import print_json
 from signalpost.cli.terminal.text import cell, console, say, warn
 from signalpost.domain.delivery.outcome import Outcome
@@ -27,7 +27,7 @@ class Screen:
     def __init__(self, url: str | None) -> None:
         """`url` is where events are forwarded to; None if they are only shown."""
         self._url = url
-        self._kept: deque[Forwarded] = deque(maxlen=KEPT)
+        self._kept: deque[ForwardedRequest] = deque(maxlen=KEPT)
         self._chosen = 0
         """How far the chosen request is from the newest."""
 
@@ -50,7 +50,7 @@ class Screen:
             line.truncate(shutil.get_terminal_size().columns, overflow="ellipsis")
         console.print(line)
 
-    def sent(self, forwarded: Forwarded) -> None:
+    def sent(self, forwarded: ForwardedRequest) -> None:
         """Show what happened to a request."""
         self._kept.append(forwarded)
         self._chosen = 0
@@ -88,7 +88,7 @@ class Screen:
             chosen = self._kept[-1 - self._chosen]
             say(f"Chosen: {chosen.heading.type} #{chosen.planned.entry.sequence} {chosen.heading.id}")
 
-    def chosen(self) -> Forwarded | None:
+    def chosen(self) -> ForwardedRequest | None:
         """The chosen request; the newest one unless another was chosen."""
         return self._kept[-1 - self._chosen] if self._kept else None
 
@@ -118,8 +118,7 @@ class JsonScreen(Screen):
         """Print what was not sent, as `--chaos` asked for."""
         _print_request(planned, heading, None, is_right=True)
 
-    def sent(self, forwarded: Forwarded) -> None:
-        """Print what happened to a request."""
+    def sent(self, forwarded: ForwardedRequest) -> None:
         _print_request(forwarded.planned, forwarded.heading, forwarded.outcome, is_right=forwarded.is_right)
 
     def found(self) -> None:
