@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from signalpost.api.http.principals import OPERATOR
-from signalpost.api.routing.shapes.deliveries import DeliveryPage
+from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
+from signalpost.console.listed import Listed
 from signalpost.console.page import Visit
 from signalpost.console.pages.deliveries import WALK_SECONDS, none_listed, walked
 
@@ -37,9 +38,13 @@ def test_empty_pages_are_passed_over_until_the_end_or_for_a_short_time(a_page_ta
     assert page.next == PAGES[asked[-1]]
 
 
+def empty(following: str | None, same: str) -> Listed[Delivery]:
+    return Listed([], following, True, same)
+
+
 def test_what_was_looked_through_is_said_where_nothing_was_found() -> None:
-    said = none_listed("c", "2026-11-12T10:00:00.000000Z", "status=failed")
+    said = none_listed(empty("c", "status=failed"), "2026-11-12T10:00:00.000000Z")
     assert said == "No delivery back to 12 Nov 2026, 10:00:00 UTC is like that. Older ones may be."
-    assert none_listed("c", None, "") == "No delivery among the newest is like that. Older ones may be."
-    assert none_listed(None, None, "status=failed") == "No delivery is like that."
-    assert none_listed(None, None, "") == "Nothing was sent yet."
+    assert none_listed(empty("c", ""), None) == "No delivery among the newest is like that. Older ones may be."
+    assert none_listed(empty(None, "status=failed"), None) == "No delivery is like that."
+    assert none_listed(empty(None, ""), None) == "Nothing was sent yet."

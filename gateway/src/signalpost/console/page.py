@@ -57,6 +57,11 @@ class Visit(Struct, frozen=True, kw_only=True):
     def is_operator(self) -> bool:
         return self.principal.role is Role.OPERATOR
 
+    @property
+    def cursor(self) -> str | None:
+        """Where the page of a list begins that was asked for; None for the first."""
+        return self.query.get("cursor") or None
+
     def may(self, capability: Capability) -> bool:
         """Whether the portal link by which a customer came allows it."""
         link = self.principal.portal

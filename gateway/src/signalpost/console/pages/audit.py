@@ -1,22 +1,17 @@
 """The page of the audit: who changed what."""
 
-from collections.abc import Sequence
-from urllib.parse import urlencode
-
 from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.access import AuditEntry, AuditPage, AuditVerification
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import Page, ShownOnce, Visit
 
 
 class View(Struct, frozen=True):
-    data: Sequence[AuditEntry]
-    next: str | None
-    is_first: bool
+    page: Listed[AuditEntry]
     actor: str
     object: str
-    same: str
     verified: AuditVerification | None = None
     """What a verification found, once somebody asked for one."""
 
@@ -28,12 +23,9 @@ class View(Struct, frozen=True):
 
 
 async def view(visit: Visit) -> View:
-    cursor, actor, of = (visit.query.get(name, "").strip() for name in ("cursor", "actor", "object"))
-    page = await visit.calls.read(
-        "list_audit", AuditPage, {"newest": "true", "cursor": cursor, "actor": actor, "object": of}
-    )
-    same = urlencode({name: value for name, value in (("actor", actor), ("object", of)) if value})
-    return View(page.data, page.next, not cursor, actor, of, same)
+    given = {name: visit.query.get(name, "").strip() for name in ("actor", "object")}
+    page = await visit.calls.read("list_audit", AuditPage, {"newest": "true", "cursor": visit.cursor, **given})
+    return View(listed(visit, page, given), given["actor"], given["object"])
 
 
 async def verify(visit: Visit) -> ShownOnce:

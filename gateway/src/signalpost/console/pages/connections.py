@@ -15,22 +15,19 @@ from signalpost.api.routing.shapes.destinations import (
     Destination,
     DestinationList,
 )
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import GoOn, Page, SeeOther, ShownOnce, Visit
 from signalpost.console.schema_form import SchemaForm, schema_form
 
 
 class View(Struct, frozen=True):
-    data: Sequence[Connection]
-    next: str | None
-    is_first: bool
+    page: Listed[Connection]
     kinds: Sequence[Destination]
-    same: str = ""
 
 
 async def view(visit: Visit) -> View:
-    cursor = visit.query.get("cursor")
-    page = await visit.calls.read("list_connections", ConnectionPage, {"cursor": cursor})
-    return View(page.data, page.next, cursor is None, await kinds(visit))
+    page = await visit.calls.read("list_connections", ConnectionPage, {"cursor": visit.cursor})
+    return View(listed(visit, page), await kinds(visit))
 
 
 async def kinds(visit: Visit) -> Sequence[Destination]:

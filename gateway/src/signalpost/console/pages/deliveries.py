@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
-from urllib.parse import urlencode
 
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.console.html import moment
+from signalpost.console.listed import Listed, listed, query_of
 from signalpost.console.page import Page, Visit
 from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
 from signalpost.domain.event import BY_WIRE
@@ -31,12 +31,8 @@ STATUSES = ("pending", "retrying", "failed", "delivered", "skipped")
 
 
 class View(Struct, frozen=True):
-    data: Sequence[Delivery]
-    next: str | None
+    page: Listed[Delivery]
     looked_back_to: str | None
-    is_first: bool
-    same: str
-    """The query that shows the same list from its beginning."""
     again: str
     """The query of the page that sends these again."""
     given: Mapping[str, str]
@@ -46,31 +42,26 @@ class View(Struct, frozen=True):
 
     @property
     def nothing(self) -> str:
-        return none_listed(self.next, self.looked_back_to, self.same)
+        return none_listed(self.page, self.looked_back_to)
 
 
-def none_listed(next_: str | None, looked_back_to: str | None, same: str) -> str:
-    """What a list without a delivery says: a page may be empty and yet have a next one. `same` is empty where nothing
-    was chosen."""
-    if next_ is not None:
+def none_listed(page: Listed[Delivery], looked_back_to: str | None) -> str:
+    """What a list without a delivery says: a page may be empty and yet have a next one."""
+    if page.next is not None:
         those = "among the newest" if looked_back_to is None else f"back to {moment(looked_back_to)}"
         return f"No delivery {those} is like that. Older ones may be."
-    return "No delivery is like that." if same else "Nothing was sent yet."
+    return "No delivery is like that." if page.same else "Nothing was sent yet."
 
 
 async def view(visit: Visit) -> View:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
-    cursor = visit.query.get("cursor")
     query = {parameter: given[name] for name, parameter in FILTERS.items()}
     query |= {name: moment_of(given[name]) for name in ("from", "to")}
-    page = await walked(visit, {**query, "cursor": cursor})
+    page = await walked(visit, {**query, "cursor": visit.cursor})
     return View(
-        data=page.data,
-        next=page.next,
+        page=listed(visit, page, given),
         looked_back_to=page.looked_back_to,
-        is_first=cursor is None,
-        same=_query(given),
-        again=_query({**given, "status": REPLAYED.get(given["status"], "all")}),
+        again=query_of({**given, "status": REPLAYED.get(given["status"], "all")}),
         given=given,
         choice=await subscription_choice(visit, given["subscription"]),
     )
@@ -85,10 +76,6 @@ async def walked(
     while not page.data and page.next is not None and seconds() - began < WALK_SECONDS:
         page = await visit.calls.read("list_deliveries", DeliveryPage, {**query, "cursor": page.next})
     return page
-
-
-def _query(given: Mapping[str, str]) -> str:
-    return urlencode({name: value for name, value in given.items() if value})
 
 
 def moment_of(value: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from urllib.parse import urlencode
 
 from msgspec import Struct
 
@@ -19,6 +18,7 @@ from signalpost.api.routing.shapes.documents import (
     Workflow,
 )
 from signalpost.console.differences import Difference, differences
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import Page, Visit
 from signalpost.domain.documents.workflow import STATUSES
 
@@ -29,21 +29,16 @@ CREATED = "documentCreated"
 
 
 class View(Struct, frozen=True):
-    data: Sequence[Document]
-    next: str | None
-    is_first: bool
-    same: str
+    page: Listed[Document]
     given: Mapping[str, str]
     statuses: Sequence[str] = tuple(STATUSES)
 
 
 async def view(visit: Visit) -> View:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
-    cursor = visit.query.get("cursor")
     query = {parameter: given[name] for name, parameter in FILTERS.items()}
-    page = await visit.calls.read("list_documents", DocumentPage, {**query, "cursor": cursor})
-    same = urlencode({name: value for name, value in given.items() if value})
-    return View(page.data, page.next, cursor is None, same, given)
+    page = await visit.calls.read("list_documents", DocumentPage, {**query, "cursor": visit.cursor})
+    return View(listed(visit, page, given), given)
 
 
 class DocumentView(Struct, frozen=True):

@@ -1,7 +1,6 @@
 """The pages of the log: which events there were."""
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
@@ -9,6 +8,7 @@ from msgspec import Struct
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.documents import ArrivalsOfEvents, EventArrivals, Feed, LogEntry
 from signalpost.console.differences import Difference
+from signalpost.console.listed import Listed, listed, query_of
 from signalpost.console.page import Page, Visit
 from signalpost.console.pages.delivery import body_of, title_of
 from signalpost.console.pages.documents import changes_of, events_of
@@ -21,13 +21,10 @@ RECIPIENTS = "100"
 
 
 class View(Struct, frozen=True):
-    data: Sequence[LogEntry]
+    page: Listed[LogEntry]
     arrivals: Mapping[int, EventArrivals]
     """How many subscriptions got each event, by its sequence. An event that the retention has just removed is
     missing."""
-    older: int | None
-    is_first: bool
-    same: str
     type: str
     document: str
     types: Sequence[str] = tuple(BY_WIRE)
@@ -35,18 +32,12 @@ class View(Struct, frozen=True):
 
 async def view(visit: Visit) -> View:
     before = visit.query.get("before", "")
-    kind, document = visit.query.get("type", ""), visit.query.get("document", "").strip()
-    query = {"before": before or "latest", "eventType": kind, "externalId": document, "limit": SHOWN}
+    given = {name: visit.query.get(name, "").strip() for name in ("type", "document")}
+    query = {"before": before or "latest", "eventType": given["type"], "externalId": given["document"], "limit": SHOWN}
     feed = await visit.calls.read("list_events", Feed, query)
-    return View(
-        data=feed.data,
-        arrivals=await _arrivals(visit, feed.data),
-        older=feed.next or None,
-        is_first=not before,
-        same=urlencode({name: value for name, value in (("type", kind), ("document", document)) if value}),
-        type=kind,
-        document=document,
-    )
+    older = str(feed.next) if feed.next else None
+    page = Listed(feed.data, older, not before, query_of(given))
+    return View(page, await _arrivals(visit, feed.data), **given)
 
 
 async def _arrivals(visit: Visit, entries: Sequence[LogEntry]) -> dict[int, EventArrivals]:
@@ -65,17 +56,13 @@ class EventView(Struct, frozen=True):
     """What it changed of its document, where the event before it is known."""
     arrivals: EventArrivals | None
     """How many subscriptions got it; None if the retention has just removed it."""
-    deliveries: Sequence[Delivery]
-    next: str | None
-    is_first: bool
-    same: str = ""
+    deliveries: Listed[Delivery]
 
 
 async def view_one(visit: Visit) -> EventView:
     event_id = visit.params["id"]
     entry = await visit.calls.read("read_event", msgspec.Raw, id=event_id)
-    cursor = visit.query.get("cursor")
-    query = {"eventId": event_id, "limit": RECIPIENTS, "cursor": cursor}
+    query = {"eventId": event_id, "limit": RECIPIENTS, "cursor": visit.cursor}
     deliveries = await visit.calls.read("list_deliveries", DeliveryPage, query)
     read = msgspec.json.decode(entry, type=LogEntry)
     document = read.event.data.document
@@ -87,9 +74,7 @@ async def view_one(visit: Visit) -> EventView:
         body=body_of(entry),
         changes=changes,
         arrivals=(await _arrivals(visit, [read])).get(read.sequence),
-        deliveries=deliveries.data,
-        next=deliveries.next,
-        is_first=cursor is None,
+        deliveries=listed(visit, deliveries),
     )
 
 

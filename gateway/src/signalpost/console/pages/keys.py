@@ -6,33 +6,23 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.domain.api_key import Role
 
 
 class View(Struct, frozen=True):
-    data: Sequence[Key]
-    next: str | None
-    is_first: bool
+    page: Listed[Key]
     name: str
     role: str
     expires: str
     """The day on which it expires, as it was typed."""
-    same: str = ""
     roles: Sequence[str] = tuple(Role)
 
 
 async def view(visit: Visit) -> View:
-    cursor = visit.query.get("cursor")
-    page = await visit.calls.read("list_keys", KeyPage, {"cursor": cursor})
-    return View(
-        page.data,
-        page.next,
-        cursor is None,
-        visit.given("name"),
-        visit.given("role") or Role.VIEWER,
-        visit.given("expires"),
-    )
+    page = await visit.calls.read("list_keys", KeyPage, {"cursor": visit.cursor})
+    return View(listed(visit, page), visit.given("name"), visit.given("role") or Role.VIEWER, visit.given("expires"))
 
 
 async def create(visit: Visit) -> ShownOnce:

@@ -6,15 +6,14 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.replies import given
 from signalpost.domain.api_key import Role
 
 
 class View(Struct, frozen=True):
-    data: Sequence[MemberShown]
-    next: str | None
-    is_first: bool
+    page: Listed[MemberShown]
     name: str
     email: str
     role: str
@@ -30,11 +29,10 @@ class InvitationLink(Struct, frozen=True):
 
 
 async def view(visit: Visit) -> View:
-    cursor = visit.query.get("cursor")
-    page = await visit.calls.read("list_members", MemberPage, {"cursor": cursor})
+    page = await visit.calls.read("list_members", MemberPage, {"cursor": visit.cursor})
     invited = visit.form if visit.given("do") == "invite" else {}
     name, email, role = (given(invited, each) for each in ("name", "email", "role"))
-    return View(page.data, page.next, cursor is None, name, email, role or Role.VIEWER)
+    return View(listed(visit, page), name, email, role or Role.VIEWER)
 
 
 async def invite(visit: Visit) -> ShownOnce:

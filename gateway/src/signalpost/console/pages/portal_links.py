@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.subscription_choice import SubscriptionChoice, names_of, subscription_choice
 from signalpost.domain.portal_link import Capability
@@ -27,9 +28,7 @@ ALL: Final = "all"
 
 
 class View(Struct, frozen=True):
-    data: Sequence[PortalLinkShown]
-    next: str | None
-    is_first: bool
+    page: Listed[PortalLinkShown]
     names: Mapping[str, str]
     """The names of the subscriptions that the links show, by ids."""
     name: str
@@ -37,7 +36,6 @@ class View(Struct, frozen=True):
     """The subscription that was chosen, or that the link to this page names; else `all`."""
     can: Sequence[str]
     hours: str
-    same: str = ""
     capabilities: Sequence[tuple[str, str]] = tuple(CAPABILITIES.items())
     ends: Sequence[int] = HOURS
 
@@ -49,14 +47,11 @@ class View(Struct, frozen=True):
 
 
 async def view(visit: Visit) -> View:
-    cursor = visit.query.get("cursor")
-    page = await visit.calls.read("list_portal_links", PortalLinkPage, {"cursor": cursor})
+    page = await visit.calls.read("list_portal_links", PortalLinkPage, {"cursor": visit.cursor})
     reached = [each for link in page.data if link.subscriptions != ALL for each in link.subscriptions]
     chosen = visit.given("subscription") or visit.query.get("subscription", ALL)
     return View(
-        data=page.data,
-        next=page.next,
-        is_first=cursor is None,
+        page=listed(visit, page),
         names=await names_of(visit, reached),
         name=visit.given("name"),
         choice=await subscription_choice(visit, chosen, ALL),

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +13,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
     TestResult,
 )
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
@@ -24,21 +24,15 @@ STATES: Final = ("healthy", "failing", "paused", "disabled")
 
 
 class View(Struct, frozen=True):
-    data: Sequence[Subscription]
-    next: str | None
-    is_first: bool
-    same: str
-    """The query that shows the same list from its beginning."""
+    page: Listed[Subscription]
     given: Mapping[str, str]
     states: Sequence[str] = STATES
 
 
 async def view(visit: Visit) -> View:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
-    cursor = visit.query.get("cursor")
-    page = await visit.calls.read("list_subscriptions", SubscriptionPage, {**given, "cursor": cursor})
-    same = urlencode({name: value for name, value in given.items() if value})
-    return View(page.data, page.next, cursor is None, same, given)
+    page = await visit.calls.read("list_subscriptions", SubscriptionPage, {**given, "cursor": visit.cursor})
+    return View(listed(visit, page, given), given)
 
 
 class NewView(Struct, frozen=True):

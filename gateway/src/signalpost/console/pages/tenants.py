@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown, TenantPage, TenantShown, TenantWithUse
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import Page, SeeOther, Visit, whole
 
 LIMITS: Final[Mapping[str, tuple[str, str]]] = {
@@ -21,13 +22,10 @@ LIMITS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class View(Struct, frozen=True):
-    data: Sequence[TenantShown]
-    next: str | None
-    is_first: bool
+    page: Listed[TenantShown]
     name: str
     """What was typed for a new one."""
     erasures: Sequence[ErasureShown]
-    same: str = ""
 
 
 class Limit(Struct, frozen=True):
@@ -54,10 +52,9 @@ class OneView(Struct, frozen=True):
 
 
 async def view(visit: Visit) -> View:
-    cursor = visit.query.get("cursor")
-    page = await visit.calls.read("list_tenants", TenantPage, {"cursor": cursor})
+    page = await visit.calls.read("list_tenants", TenantPage, {"cursor": visit.cursor})
     erasures = await visit.calls.read("list_erasures", ErasurePage, {"limit": "10"})
-    return View(page.data, page.next, cursor is None, visit.given("name"), erasures.data)
+    return View(listed(visit, page), visit.given("name"), erasures.data)
 
 
 async def view_one(visit: Visit) -> OneView:

@@ -22,6 +22,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
 )
 from signalpost.console.calls import refused
+from signalpost.console.listed import Listed, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import delivery, replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of, none_listed
@@ -33,10 +34,7 @@ _STATUSES = ("pending", "retrying", "failed", "delivered")
 
 
 class Endpoints(Struct, frozen=True):
-    data: Sequence[Subscription]
-    next: str | None
-    is_first: bool
-    same: str = ""
+    page: Listed[Subscription]
 
 
 def _need(visit: Visit, capability: Capability) -> None:
@@ -46,9 +44,8 @@ def _need(visit: Visit, capability: Capability) -> None:
 
 
 async def view_endpoints(visit: Visit) -> Endpoints:
-    cursor = visit.query.get("cursor")
-    page = await visit.calls.read("list_subscriptions", SubscriptionPage, {"cursor": cursor})
-    return Endpoints(page.data, page.next, cursor is None)
+    page = await visit.calls.read("list_subscriptions", SubscriptionPage, {"cursor": visit.cursor})
+    return Endpoints(listed(visit, page))
 
 
 # --- One endpoint -----------------------------------------------------------------------------------------------------
@@ -142,26 +139,23 @@ async def create(visit: Visit) -> ShownOnce:
 
 class Deliveries(Struct, frozen=True):
     subscription: Subscription
-    data: Sequence[Delivery]
-    next: str | None
+    page: Listed[Delivery]
     looked_back_to: str | None
-    is_first: bool
-    same: str
     status: str
     statuses: Sequence[str] = _STATUSES
 
     @property
     def nothing(self) -> str:
-        return none_listed(self.next, self.looked_back_to, self.same)
+        return none_listed(self.page, self.looked_back_to)
 
 
 async def view_deliveries(visit: Visit) -> Deliveries:
-    of, cursor, status = visit.params["id"], visit.query.get("cursor"), visit.query.get("status", "")
-    query = {"status": status, "cursor": cursor}
+    of, status = visit.params["id"], visit.query.get("status", "")
+    query = {"status": status, "cursor": visit.cursor}
     page = await visit.calls.read("list_subscription_deliveries", DeliveryPage, query, id=of)
     found = await visit.calls.read("read_subscription", Subscription, id=of)
-    same = f"status={status}" if status in _STATUSES else ""
-    return Deliveries(found, page.data, page.next, page.looked_back_to, cursor is None, same, status)
+    shown = listed(visit, page, {"status": status if status in _STATUSES else ""})
+    return Deliveries(found, shown, page.looked_back_to, status)
 
 
 class OneDelivery(Struct, frozen=True):
