@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from gateway.tests.patience import PATIENCE
+from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
 
@@ -353,6 +354,35 @@ def test_a_connection_idle_for_too_long_is_closed(run: "Run", serve: Serve, send
         async with sending(endpoint, idle_seconds=0.1) as client:
             await client.attempt(endpoint.request())
             assert await asyncio.to_thread(gone.wait, PATIENCE), "the connection stays open"
+
+    run(scenario())
+
+
+def test_what_is_idle_beside_a_connection_that_went_silent_is_not_used(
+    run: "Run", serve: Serve, sending: "Sending"
+) -> None:
+    """C15, C16: whatever forgot one connection without a word, as a firewall does, forgot the others too. Each of them
+    would cost a delivery an attempt, though the endpoint is well."""
+    forgotten = 3
+    together = threading.Barrier(forgotten)
+
+    def script(peer: "Peer") -> None:
+        peer.read_request()
+        if peer.number < forgotten:
+            together.wait(PATIENCE)  # so that each of them is needed
+            peer.send(OK)
+            peer.hold()
+        peer.send(OK)
+
+    endpoint = serve(script)
+
+    async def scenario() -> None:
+        async with sending(endpoint) as client:
+            await asyncio.gather(*[client.attempt(endpoint.request()) for _ in range(forgotten)])
+            silent = await client.attempt(replace(endpoint.request(), seconds=0.1))
+            assert silent.failure is Failure.TIMEOUT
+            assert (await client.attempt(endpoint.request())).failure is None
+        assert endpoint.connections == forgotten + 1
 
     run(scenario())
 

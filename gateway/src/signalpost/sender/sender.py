@@ -198,8 +198,11 @@ class Sender:
             overdue.append(attempt)
         for attempt in overdue:
             stage = attempt.stage
-            if attempt.connection is not None and attempt.connection.answer.began:
-                stage = Stage.ANSWERING
+            if attempt.connection is not None:
+                if attempt.connection.answer.began:
+                    stage = Stage.ANSWERING
+                elif attempt.connection.served:
+                    self._drop_silent(attempt)
             failure = Failure.PROXY if stage is Stage.TUNNELLING else Failure.TIMEOUT
             self._cut(attempt, failure, f"{stage} within {limit.seconds:g} s.")
 
@@ -272,6 +275,13 @@ class Sender:
     def _drop_idle(self, connection: EndpointConnection) -> None:
         self._forget_idle(connection)
         connection.close()
+
+    def _drop_silent(self, attempt: RunningAttempt) -> None:
+        """Nothing came to this attempt on a connection that had worked before. If a firewall has forgotten it, it has
+        forgotten those that were idle meanwhile, too, and each would cost an attempt."""
+        for connection in list(self._pools.get(attempt.request.target, ())):
+            if connection.idle_since <= attempt.started:
+                self._drop_idle(connection)
 
     def _sweep_idle(self) -> None:
         """Close connections that were idle for too long, and schedule the next check."""
