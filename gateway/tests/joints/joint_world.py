@@ -25,6 +25,7 @@ from gateway.tests.world.model.log import LoggedEvent, ModelLog
 from gateway.tests.world.model.verdicts import Model, Slack
 from gateway.tests.world.model.wishes import Again, Wish
 from gateway.tests.world.network import SentRequest, VendorCall, VendorReply
+from gateway.tests.world.socket_network import SocketNetwork
 from gateway.tests.world.vendors import HOST, KINDS, TOKEN_PATH
 from gateway.tests.world.virtual_time import BEGINNING
 from gateway.tests.world.world import World
@@ -48,6 +49,11 @@ SAMPLE = LoggedEvent(0, "", "documentCreated", "", 0.0, 0.0, b"", {}, None)
 """Stands for the event of a sample, which is in no log."""
 RECORDED_WITHIN = 3.0
 """The seconds in which a process surely records what it learned."""
+AFTERWARDS = 8
+"""How many more changes there are over sockets once all is well: what they cause goes over the connections that are
+left."""
+RESTS = 30.0
+"""The seconds after which nothing is under way any more, once everything is settled."""
 SETTLES_WITHIN = 12 * 3_600.0
 """The seconds in which everything must be settled once all is well: a delay may last for three hours."""
 
@@ -82,6 +88,8 @@ class JointWorld(World[JointNode]):
         self.complaints: dict[str, str] = {}
         """The first complaint of each rule that was broken."""
         self.is_healing = False
+        self.healed_at = inf
+        """When everything was made well."""
         self.erasing: dict[str, Subject] = {}
         """Documents whose erasure was asked for, by the erasure's id."""
         self._unread_until: dict[int, float] = {}
@@ -171,6 +179,10 @@ class JointWorld(World[JointNode]):
     def is_under_way(self, attempt: Attempt) -> bool:
         """Whether its process waits for an answer."""
         return attempt.ok is None and attempt.process not in self._ended
+
+    def over_at(self, attempt: Attempt) -> float:
+        """When its outcome was known, or its process ended."""
+        return min(attempt.ended_at, self._ended.get(attempt.process, inf))
 
     def is_recorded(self, attempt: Attempt) -> bool:
         """Whether its process surely had the time to record the outcome."""
@@ -294,6 +306,7 @@ class JointWorld(World[JointNode]):
         for _ in range(self.plan.nodes):
             self.start()
         troubles = [*["kill"] * self.plan.kills, *["freeze"] * self.plan.freezes, *["unread"] * self.plan.troubles]
+        troubles += ["part"] * self.plan.partings
         self.random.shuffle(troubles)
         lasts = self.plan.acts * max(self.plan.pauses) / (len(troubles) + 1)
         for trouble in troubles:
@@ -305,6 +318,8 @@ class JointWorld(World[JointNode]):
                     self._replace(node)
                 case "freeze":
                     self._freeze(node)
+                case "part":
+                    self._part(node)
                 case _ if node.has_started:  # one that cannot read its store does not start
                     node.faults.until = self.time.now + self.random.choice((0.5, 5.0))
                     self._unread_until[node.number] = node.faults.until
@@ -333,6 +348,13 @@ class JointWorld(World[JointNode]):
         self._live_on(self.random.choice((1.0, 7.0, 20.0)))
         self.trace(f"process {node.number} goes on")
         node.is_frozen = False
+
+    def _part(self, node: JointNode) -> None:
+        """Cut a node off from all endpoints for a while."""
+        seconds = self.random.choice((1.0, 7.0, 60.0))
+        self.trace(f"process {node.number} reaches no endpoint for {seconds} s")
+        assert isinstance(node.network, SocketNetwork)
+        node.network.part(seconds)
 
     def _lose(self, node: JointNode) -> None:
         """From now on nobody relies on what a process has under way, or records."""
@@ -374,11 +396,14 @@ class JointWorld(World[JointNode]):
         self.trace("all is well from now on")
         node = self.running[0]
         self.is_healing = True
+        self.healed_at = self.time.now
         self.vendor_there.is_well = True
         for endpoint in self.endpoints.values():
             endpoint.is_well = True
         for each in self.running:
             each.faults.until = 0.0
+            if isinstance(each.network, SocketNetwork):
+                each.network.heal()
         self._finish(node.loop.create_task(self._settle(node)))
         for each in list(self.running):
             self._finish(each.loop.create_task(self._close(each)))
@@ -390,19 +415,48 @@ class JointWorld(World[JointNode]):
             await asyncio.sleep(0.1)
         await self.clients.owners.reconnect_all(node)
         await self.clients.owners.resume_all(node)
+        if not await self._has_settled(node):
+            return
+        if self.plan.wires is not None:
+            await self._lose_connections(node)
+            if not await self._has_settled(node):
+                return
+        await asyncio.sleep(RESTS if self.plan.wires is None else RESTS + self.plan.wires.kept_seconds)
+        for each in self.running:
+            self._check_rest(each)
+        self.read_log()
+        for checker in self.checkers:
+            await checker.finished(node)
+
+    async def _has_settled(self, node: JointNode) -> bool:
+        """Wait until nothing has anything left to do. Returns whether that came."""
         end = self.time.now + SETTLES_WITHIN
         wait = 1.0
         while (unsettled := await self._unsettled(node)) is not None:
             await self.follow_erasures(node)
             if self.time.now > end:
                 self.fail("settling", f"still not settled: {unsettled}")
-                return
+                return False
             await asyncio.sleep(wait)
             wait = min(wait * 2, 600.0)
-        await asyncio.sleep(30.0)
-        self.read_log()
-        for each in self.checkers:
-            await each.finished(node)
+        return True
+
+    async def _lose_connections(self, node: JointNode) -> None:
+        """Have connections forgotten while they are idle, and then some changes."""
+        for each in self.running:
+            assert isinstance(each.network, SocketNetwork)
+            each.network.forget()
+        self.healed_at = self.time.now
+        for _ in range(AFTERWARDS):
+            await self.clients.documents.act(node)
+            await asyncio.sleep(self.random.choice((0.0, 3.0)))
+
+    def _check_rest(self, node: JointNode) -> None:
+        """Nothing is under way any more at a node."""
+        if node.engine.lanes.in_flight:
+            self.fail("leaks", f"{node.engine.lanes.in_flight} slots are taken, and nothing is under way")
+        if isinstance(node.network, SocketNetwork):
+            node.network.check_rest()
 
     async def _unsettled(self, node: JointNode) -> str | None:
         """What a subscription says that it has still to do; None if none does."""

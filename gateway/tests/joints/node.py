@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.tests.joints.faults import JointFaults
+from gateway.tests.world.network import Network
 from gateway.tests.world.process import LINKS, Machine, Process
-from gateway.tests.world.virtual_time import VirtualExecutor
+from gateway.tests.world.socket_network import SocketNetwork
+from gateway.tests.world.sockets import SocketLoop
+from gateway.tests.world.virtual_time import VirtualExecutor, VirtualLoop
 
 from signalpost.api.app import Api
 from signalpost.api.http.body_reader import BodyReader
@@ -85,6 +88,15 @@ class JointNode(Process):
         self.is_stopping = False
         self.api: Api | None = None
         self.services: Services | None = None
+
+    def _event_loop(self) -> VirtualLoop:
+        return VirtualLoop(self.world.time) if self.world.plan.wires is None else SocketLoop(self.world.time)
+
+    def _transport(self, attempt_timeout: float) -> Network:
+        world, wires = self.world, self.world.plan.wires
+        if wires is None or not isinstance(self.loop, SocketLoop):
+            return super()._transport(attempt_timeout)
+        return SocketNetwork(world, self.loop, self.number, attempt_timeout, wires, world.random, world.fail)
 
     async def start(self) -> None:
         """Start what `Gateway` starts."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gateway.tests.joints.clients import Clients
 
 TYPES = ("documentCreated", "documentUpdated", "documentDeleted")
-DELAYS: tuple[tuple[int, ...], ...] = ((10, 60, 300), (10, 60, 300), (), (1, 2, 4, 8))
 CONDITIONS: tuple[Mapping[str, Any], ...] = (
     {"field": "document.additionalFacts.x", "is": 1},
     {"field": "document.additionalFacts.x", "is": True},
@@ -100,7 +99,7 @@ class Owners:
         name = f"s{len(self.wishes)}"
         types = random.choice((TYPES, TYPES, TYPES[1:], TYPES[:2], (random.choice(TYPES),)))
         when, after = self._when(), self._wait()
-        ordering, delays = random.choice(("loose", "loose", "strict")), random.choice(DELAYS)
+        ordering, delays = random.choice(("loose", "loose", "strict")), random.choice(self._world.plan.retries)
         kind = "webhook" if is_webhook else random.choice(KINDS)
         body: dict[str, Any] = {
             "name": name, "eventTypes": types, "ordering": ordering, "retryDelays": delays, "when": when,

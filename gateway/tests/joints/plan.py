@@ -3,6 +3,8 @@
 from random import Random
 from typing import NamedTuple
 
+from gateway.tests.world.socket_network import Wires
+
 SECOND, MINUTE, HOUR, DAY = 1.0, 60.0, 3_600.0, 86_400.0
 
 
@@ -39,6 +41,12 @@ class Plan(NamedTuple):
     """The share of what clients do that is about subscriptions."""
     erasing: float
     """The share of what clients do to documents that erases one."""
+    wires: Wires | None = None
+    """The wires to endpoints, if the real sender is to make the requests of webhooks."""
+    retries: tuple[tuple[int, ...], ...] = ((10, 60, 300), (10, 60, 300), (), (1, 2, 4, 8))
+    """The schedules of retries that subscriptions may have, in seconds."""
+    partings: int = 0
+    """How often a node is cut off from all endpoints for a while."""
 
 
 def draw(random: Random) -> Plan:
@@ -76,4 +84,26 @@ def draw_fleet(random: Random) -> Plan:
         kills=random.choice((0, 1, 2)),
         freezes=random.choice((0, 0, 1)),
         downtimes=(0.0, 1.0, 15.0),
+    )
+
+
+def draw_sockets(random: Random) -> Plan:
+    """The plan of a world whose webhooks go through the real sender, over sockets."""
+    return draw(random)._replace(
+        webhooks=random.choice((1, 2, 4)),
+        connectors=random.choice((0, 0, 1)),
+        acts=120,
+        pauses=random.choice(((0.01, 0.1), (0.01, 0.5), (0.5, 20.0))),
+        downtimes=(0.0, 1.0, 15.0),
+        failing=random.choice((0.0, 0.0, 0.2)),
+        conditions=random.choice((0.0, 0.3)),
+        delays=random.choice((0.0, 0.0, 0.3)),
+        owning=random.choice((0.1, 0.3)),
+        wires=Wires(
+            oddness=random.choice((0.0, 0.1, 0.5)),
+            unreached=random.choice((0.0, 0.1, 0.4)),
+            kept=random.choice((1, 3, 4_000)),
+            kept_seconds=random.choice((1.0, 10.0, 60.0)),
+        ),
+        partings=random.choice((0, 1, 2)),
     )

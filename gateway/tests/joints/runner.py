@@ -11,7 +11,7 @@ from random import Random
 
 from gateway.tests.captured_log import logged_to
 from gateway.tests.joints.joint_world import TRACED, JointWorld
-from gateway.tests.joints.plan import Plan, draw_fleet
+from gateway.tests.joints.plan import Plan, draw_fleet, draw_sockets
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import Folder
 
@@ -50,7 +50,7 @@ def simulate(
             world.run()
     except BaseException as error:
         steps = "\n".join(world.last_steps())
-        kind = "joints" if given is None else "joints-of-fleets"
+        kind = "joints" if given is None else "joints-of-fleets" if given.wires is None else "sockets"
         error.add_note(f"{steps}\nTo run it again: make {kind} SEED={seed} COUNT=1")
         raise
     finally:
@@ -64,6 +64,8 @@ def _rules(names: str) -> tuple[str, ...]:
 
 def _plan(seed: int, options: argparse.Namespace) -> Plan | None:
     """The plan of a world, if it is not the one that the world draws itself."""
+    if options.sockets:
+        return draw_sockets(Random(seed))
     return draw_fleet(Random(seed)) if options.fleets else None
 
 
@@ -97,6 +99,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200, help="how many seeds, one after the other")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
     parser.add_argument("--fleets", action="store_true", help="worlds with several nodes on one database")
+    parser.add_argument("--sockets", action="store_true", help="worlds in which the real sender sends, over sockets")
     parser.add_argument("--only", type=_rules, default=(), help="only these rules count, with commas")
     parser.add_argument("--but", type=_rules, default=(), help="all rules but these count, with commas")
     parser.add_argument("--survey", action="store_true", help="tell after how many worlds each broken rule is found")

@@ -63,10 +63,10 @@ class Process:
         self.is_frozen = False
         """Whether it gets no turns for now, as if it was stopped by SIGSTOP."""
         self.is_dead = False
-        self.loop = VirtualLoop(world.time)
+        self.loop = self._event_loop()
         self.loop.set_exception_handler(self._on_loop_error)
         self.clock = self._clock_of_machine()
-        self.network = Network(world, self.loop, self.number, settings.attempt_timeout)
+        self.network = self._transport(settings.attempt_timeout)
         self.store = self._open(database, machine)
         disk = DiskReserve(machine.disk_reserve_mb, machine.free_bytes, VirtualExecutor(), machine.look_every)
         self.engine = Engine(
@@ -81,7 +81,13 @@ class Process:
         )
         world.running.append(self)
 
-    # --- Its machine's time: that of the world, unless a subclass says otherwise --------------------------------------
+    # --- Its machine: as simple as can be, unless a subclass says otherwise -------------------------------------------
+
+    def _event_loop(self) -> VirtualLoop:
+        return VirtualLoop(self.world.time)
+
+    def _transport(self, attempt_timeout: float) -> Network:
+        return Network(self.world, self.loop, self.number, attempt_timeout)
 
     def _clock_of_machine(self) -> Clock:
         return VirtualClock(self.world.wall, self.loop)

@@ -8,6 +8,7 @@ from gateway.tests.joints.checkers.everywhere import Everywhere
 from gateway.tests.joints.checkers.once import Once
 from gateway.tests.joints.checkers.ordering import Ordering
 from gateway.tests.joints.checkers.reading import Reading
+from gateway.tests.joints.checkers.recovery import Recovery
 from gateway.tests.joints.checkers.rows import Rows
 from gateway.tests.joints.checkers.sending import Sending
 from gateway.tests.joints.checkers.settling import Settling
@@ -15,5 +16,6 @@ from gateway.tests.joints.checkers.tokens import Tokens
 from gateway.tests.joints.checkers.traces import Traces
 
 CHECKERS = (
-    Sending, Content, Ordering, Once, Changes, Answers, Tokens, Settling, Carried, Reading, Rows, Traces, Everywhere,
+    Sending, Content, Ordering, Once, Changes, Answers, Tokens, Settling, Carried, Reading, Recovery, Rows, Traces,
+    Everywhere,
 )  # fmt: skip

@@ -53,6 +53,8 @@ class Answers(Checker):
         is_done = event.document_id in self.world.model.erased
         attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
         if again.what == "waiting":
+            if any(each.covers(event) and each.begun < again.begun for each in wish.again):
+                return True  # it may wait to be sent again
             known = again.begun - self.world.model.slack.told
             taken = [each for each in attempts if each.ok and self.world.is_recorded(each) and each.ended_at < known]
             before = [each for each in wish.again if each.covers(event) and each.begun < again.begun]

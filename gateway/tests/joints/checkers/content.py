@@ -12,8 +12,6 @@ from gateway.tests.joints.history import Attempt
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.wishes import Secrets
 
-UNDER_WAY = 0.05
-"""The seconds for which a request may still be as it was before a change."""
 CLOCK = 1.0
 """The seconds by which the end of a rotation may be off: signatures are of whole seconds."""
 
@@ -34,7 +32,7 @@ class Content(Checker):
         self._check_head(attempt)
 
     def _check_head(self, attempt: Attempt) -> None:
-        wish, first, at = attempt.wish, attempt.at - UNDER_WAY, attempt.at
+        wish, first, at = attempt.wish, attempt.at - self.world.model.slack.under_way, attempt.at
         if attempt.url not in wish.url.between(first, at):
             self.fail(f"{attempt} goes to {attempt.url}")
         if not any(headers.items() <= attempt.headers.items() for headers in wish.headers.between(first, at)):

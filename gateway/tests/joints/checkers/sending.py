@@ -11,6 +11,8 @@ class Sending(Checker):
         made = world.attempts_of.get((attempt.wish.name, attempt.event.sequence), [])
         is_retry = any(world.is_recorded(each) and not each.is_uncounted for each in made)
         over_since = made[-1].at if made and world.may_be_over(attempt.wish, made) else None
-        why = world.model.why_not(attempt.wish, attempt.event, attempt.at, Earlier(bool(made), is_retry, over_since))
+        under_way = tuple((each.at, world.over_at(each)) for each in made)
+        earlier = Earlier(bool(made), is_retry, under_way, over_since)
+        why = world.model.why_not(attempt.wish, attempt.event, attempt.at, earlier)
         if why is not None:
             world.fail(why.rule, f"{attempt} must not be sent: {why}")

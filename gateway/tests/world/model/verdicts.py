@@ -34,6 +34,8 @@ class Slack(NamedTuple):
 
     webhook: float = 0.0
     vendor: float = 0.0
+    under_way: float = 0.05
+    """For how many seconds a request may still have the form that it had before a change."""
     told: float = 0.0
     """For how many seconds the node that sends may not know yet what another one was asked for."""
 
@@ -48,6 +50,8 @@ class Earlier(NamedTuple):
     """Whether an attempt was made."""
     is_retry: bool = False
     """Whether one was made and recorded."""
+    under_way: tuple[tuple[float, float], ...] = ()
+    """From when to when attempts were under way."""
     over_since: float | None = None
     """When the last attempt began that may have ended its run; None if there is none."""
 
@@ -83,7 +87,7 @@ class Model:
             yield sayings.DISCONNECTED
         if "active" not in wish.status.between(earlier, at):
             yield sayings.PAUSED
-        if self._is_skipped(wish, event, earlier):
+        if self._is_skipped(wish, event, earlier, made):
             yield sayings.SKIPPED
         if not self._may_want(wish, event, self._run_began(wish, event, made, earlier), at):
             yield sayings.WHEN if wish.when.changes[0] is wish.when.changes[-1] else sayings.CHANGE_WHEN
@@ -97,8 +101,14 @@ class Model:
     def _is_erased(self, event: LoggedEvent, at: float) -> bool:
         return event.document_id in self.erased and self.erased[event.document_id][1] < at
 
-    def _is_skipped(self, wish: Wish, event: LoggedEvent, at: float) -> bool:
-        skipped = [skip.done for skip in wish.skips if event.sequence <= skip.least and skip.done < at]
+    def _is_skipped(self, wish: Wish, event: LoggedEvent, at: float, made: Earlier) -> bool:
+        skipped = [
+            skip.done
+            for skip in wish.skips
+            if event.sequence <= skip.least
+            and skip.done < at
+            and not any(first <= skip.done and skip.begun <= last for first, last in made.under_way)  # it did not wait
+        ]
         return bool(skipped) and not any(
             again.covers(event) and again.what in ("retry", "failed", "all") and again.begun <= at + self.slack.of(wish)
             for again in wish.again

@@ -1,0 +1,43 @@
+"""A sample of the worlds in which the real sender speaks over sockets that go wrong (`make sockets` for more), and of
+the faults that these find."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from gateway.tests.joints.plan import draw_sockets
+from gateway.tests.joints.planted_in_sender import FAULTS
+from gateway.tests.joints.runner import simulate
+from gateway.tests.simulation.planting import Fault
+
+pytestmark = pytest.mark.slow
+
+PARTS = 2
+SAMPLE = 6
+SOON = (
+    "repeats at once what got no answer in time",
+    "begins its time anew with each byte of an answer",
+    "takes 100 Continue for the answer",
+    "takes the end of the connection for the end of the answer",
+    "leaves a connection open whose attempt is over",
+)
+SEEDS = 20
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_happens_to_connections_what_is_delivered_is_what_the_model_says(part: int, tmp_path: Path) -> None:
+    """C15, C16, C17."""
+    for seed in range(part, SAMPLE, PARTS):
+        simulate(seed, tmp_path, draw_sockets(Random(seed)))
+
+
+@pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)
+def test_a_planted_fault_is_found(planted: Fault, tmp_path: Path) -> None:
+    assert FAULTS.find(planted, tmp_path, most=SEEDS).seeds > 0
+
+
+@pytest.mark.parametrize("planted", FAULTS.all, ids=lambda each: each.name)
+def test_each_fault_has_a_place(planted: Fault) -> None:
+    """What it replaces may have got another name meanwhile."""
+    with planted.planted():
+        pass
