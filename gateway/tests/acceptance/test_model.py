@@ -1,0 +1,59 @@
+"""Histories that the model of what should be delivered knows (`gateway/tests/world/model`), lived through with the real
+command, real endpoints and real time: what came is what the model says. `JOINTS=20` tries more of them."""
+
+import asyncio
+import base64
+import os
+import secrets
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from gateway.tests.acceptance.conftest import Gateways
+from gateway.tests.joints.black_box import BlackBoxWorld
+from gateway.tests.joints.node import OPERATOR_KEY
+
+from signalpost_bench import postgres_server
+
+pytestmark = pytest.mark.slow
+WORLDS = int(os.environ.get("JOINTS", "2"))
+DOMAINS = ("example", "elsewhere.example")
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The settings of a gateway on a database of this kind."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    with postgres_server.running(settings=postgres_server.THROWAWAY) as server:
+        master_key = base64.b64encode(secrets.token_bytes(32)).decode()
+        yield {
+            "database_url": server.loopback_url(), "master_key": master_key, "public_url": "https://gateway.example",
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
+@pytest.mark.parametrize("seed", range(1, 1 + WORLDS))
+def test_what_a_killed_process_delivers_is_what_the_model_says(
+    database: dict[str, str],
+    seed: int,
+    gateways: Gateways,
+    tmp_path: Path,
+    authority: trustme.CA,
+    serving: Callable[[trustme.LeafCert], ssl.SSLContext],
+) -> None:
+    """C2, C13 to C21: what must not come, what must, and in which form."""
+    world = BlackBoxWorld(seed, tmp_path)
+    listeners = {domain: socket.create_server(("127.0.0.1", 0)) for domain in DOMAINS}
+    allow = ",".join(f"https://localhost:{each.getsockname()[1]}" for each in listeners.values())
+    gateway = gateways(allow=allow, operator_key=OPERATOR_KEY, **database)
+    try:
+        asyncio.run(world.live_with(gateway, listeners, serving(authority.issue_cert("localhost"))))
+    finally:
+        world.close()
+    assert not world.complaints, "\n".join([*world.last_steps(), str(world.complaints)])
+    assert gateway.stop() == 0
