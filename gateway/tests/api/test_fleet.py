@@ -1,18 +1,22 @@
 """Two gateways on one PostgreSQL: what one of them answers holds whichever of them is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from gateway.tests.api.test_live import Viewer
-from gateway.tests.postgres import new_database
+from gateway.tests.postgres import OWNER, new_database
 
 from signalpost.sender.addresses import parse_allow_targets
+from signalpost_bench.postgres_server import SUPERUSER
 
 if TYPE_CHECKING:
-    from gateway.tests.api.conftest import World
+    from gateway.tests.api.conftest import Answer, World
 
 
 _PAIRS = count()
@@ -147,6 +151,63 @@ def test_nodes_have_the_databases_time(pair: Pair) -> None:
 
     pair.one.wait_until(lambda: apart() < 1_000_000)
     assert all(node.gateway._clock is node.gateway._database_clock for node in pair)
+
+
+# --- Reads that fail --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(pair: Pair, table: str) -> Iterator[None]:
+    """Nobody can read a table: what tries gives up after two seconds."""
+    url = pair.one.settings.database_url
+    assert url is not None
+    with psycopg.connect(url.replace(f"{OWNER}@", f"{SUPERUSER}@")) as connection:
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        yield
+
+
+def unavailable(answer: "Answer") -> None:
+    assert answer.status == 503, answer.body
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_node_that_cannot_read_keys_lets_nobody_in_tells_nobody_off_and_comes_back_by_itself(pair: Pair) -> None:
+    key = pair.one.send("POST", "/v1/keys", {"name": "k", "role": "viewer"}).ok(201)["key"]
+    good, wrong = f"Bearer {key}", f"Bearer sp_{'w' * 43}"
+    pair.other.get("/v1/documents", authorization=good).ok()
+    lookout = pair.other.gateway._engine.lookout
+    with locked(pair, "api_key"):
+        pair.other.wait_until(lambda: not lookout.is_recent)
+        for authorization in (good, wrong, f"Bearer {pair.other.key}"):
+            answer = pair.other.get("/v1/documents", authorization=authorization)
+            answer.refused(503)
+            assert int(answer.headers["retry-after"]) >= 1
+        pair.other.wait_until(lambda: pair.other.get("/health/ready").status == 503)
+    pair.other.wait_until(lambda: pair.other.get("/v1/documents", authorization=good).status == 200)
+    pair.other.get("/v1/documents", authorization=wrong).refused(401)
+
+
+def test_a_session_that_cannot_be_read_is_neither_let_in_nor_ended(pair: Pair) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin", "authorization": None}
+    console = pair.one.send("POST", "/console/sign-in", f"key={pair.one.key}".encode(), form)
+    made = pair.one.send("POST", "/v1/portal-links", {"name": "L", "subscriptions": "all", "can": []}).ok(201)
+    navigates = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate", "authorization": None}
+    portal = pair.one.send("GET", urlsplit(made["url"]).path, None, navigates)
+    pages = {
+        path: {"cookie": entered.headers["set-cookie"].split(";")[0], "authorization": None}
+        for path, entered in (("/console/t/default/documents", console), ("/portal", portal))
+    }
+
+    def is_open(path: str) -> bool:
+        return pair.other.send("GET", path, None, pages[path]).status == 200
+
+    assert all(map(is_open, pages))
+    with locked(pair, "session"):
+        for path, headers in pages.items():
+            unavailable(pair.other.send("GET", path, None, headers))
+    with locked(pair, "portal_link"):
+        unavailable(pair.other.send("GET", "/portal", None, pages["/portal"]))
+    assert all(map(is_open, pages))
 
 
 def test_whoever_watches_one_node_is_told_what_is_committed_on_the_other(pair: Pair) -> None:

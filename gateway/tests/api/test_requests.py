@@ -10,7 +10,8 @@ import pytest
 from gateway.tests.patience import PATIENCE
 
 from signalpost.api.http.principals import Principals
-from signalpost.domain.errors import Unauthenticated
+from signalpost.domain.errors import Unauthenticated, Unavailable
+from signalpost.domain.sign_in import Ground
 from signalpost.engine.fleet.lookout import Lookout
 from signalpost.store.fleet import ALONE
 
@@ -88,6 +89,26 @@ def test_no_key_is_nobody_s_key_even_if_the_operator_s_was_lost(authorization: s
             )
         )
     assert refused.value.code == "no_key"
+
+
+def test_a_key_that_could_not_be_looked_for_is_not_called_wrong() -> None:
+    """Another node may have made the key a moment ago."""
+
+    async def nobody(_id: str) -> None:
+        return None
+
+    async def is_recent() -> None:
+        """What is known counts, and the next look does not succeed."""
+
+    async def fail() -> None:
+        raise Unavailable("The database does not answer.")
+
+    lookout = cast(Lookout, SimpleNamespace(be_recent=is_recent, next_look=fail))
+    principals = Principals("", lambda _digest: None, lambda: 0, lambda _key: None, lookout, nobody, nobody)
+    with pytest.raises(Unavailable):
+        asyncio.run(principals.of("Bearer sp_new"))
+    with pytest.raises(Unavailable):
+        asyncio.run(principals.on(Ground("key", "k", b"proof")))
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER  "])

@@ -4,74 +4,18 @@ sends nothing that it had not begun."""
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from gateway.tests.bodies import new_document, subscription_request
-from gateway.tests.simulation.fleet_node import FleetNode
-from gateway.tests.simulation.fleet_plan import FleetPlan
-from gateway.tests.simulation.fleet_world import SECRET, FleetWorld
-from gateway.tests.world.network import Reply, SentRequest
+from gateway.tests.engine.webhook_fleet import WebhookFleet
 from gateway.tests.world.store import Operation
 
-from signalpost.commands.documents import CreateDocument
-from signalpost.commands.subscriptions import CreateSubscription
 from signalpost.engine.fleet.lane_owner import ATTEMPT_SECONDS
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import MAX_ADJUSTMENT
 from signalpost.store.fleet import SHARED
 
-NOBODY_ELSE = FleetPlan(
-    tenants=1, nodes=2, subscriptions=0, documents=0, faults=0, pauses=(1e9,), reply_after=(0.1,), failing=0.0
-)
 LONG = 30.0
 """An ATTEMPT_TIMEOUT that is longer than a node needs to be dead."""
-SUBSCRIPTION = "00000000-0000-4000-b000-000000000001"
-
-
-class Fleet(FleetWorld):
-    """Two nodes, one of which owns the lane of a webhook."""
-
-    def __init__(self, folder: Path, settings: EngineSettings) -> None:
-        self.engine_settings = settings
-        super().__init__(1, folder, NOBODY_ELSE)
-        self.requests: list[SentRequest] = []
-        self.answers_after = 0.1
-        for _ in range(2):
-            self.start_node()
-            self.drive(3.0)
-        self.subscribed["s1"] = (1, SUBSCRIPTION)
-        self.ask(
-            CreateSubscription(
-                tenant_id=1,
-                subscription_id=SUBSCRIPTION,
-                new=subscription_request(url="https://s1/", eventTypes=7),
-                secret=SECRET,
-                retry_delays=(10,) * 6,
-            )
-        )
-        self.drive(10.0)
-
-    def answer(self, sent: SentRequest) -> Reply:
-        self.requests.append(sent)
-        return Reply(after=self.answers_after)
-
-    def ask(self, command: Any) -> None:
-        node = next(node for node in self.running if not node.is_frozen)
-        task = node.loop.create_task(node.engine.submit(command))
-        self.drive(1.0)
-        task.result()
-
-    def create(self) -> None:
-        document = "00000000-0000-4000-8000-000000000001"
-        self.ask(
-            CreateDocument(tenant_id=1, document_id=document, new=new_document(), source_app="app", idempotency=None)
-        )
-
-    @property
-    def owner(self) -> FleetNode:
-        [(owner,)] = self.rows("SELECT owner FROM lane")
-        return next(node for node in self.running if node.store.fleet.node_id == owner)
 
 
 @pytest.fixture
@@ -80,13 +24,13 @@ def settings() -> EngineSettings:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, settings: EngineSettings) -> Iterator[Fleet]:
-    with closing(Fleet(tmp_path, settings)) as fleet:
+def fleet(tmp_path: Path, settings: EngineSettings) -> Iterator[WebhookFleet]:
+    with closing(WebhookFleet(tmp_path, settings)) as fleet:
         yield fleet
 
 
 @pytest.mark.parametrize("settings", [EngineSettings(attempt_timeout=LONG)])
-def test_a_lane_is_not_claimed_before_attempts_that_may_take_long_can_be_over(fleet: Fleet) -> None:
+def test_a_lane_is_not_claimed_before_attempts_that_may_take_long_can_be_over(fleet: WebhookFleet) -> None:
     fleet.answers_after = LONG - 1
     lost = fleet.owner
     fleet.create()
@@ -100,7 +44,7 @@ def test_a_lane_is_not_claimed_before_attempts_that_may_take_long_can_be_over(fl
     assert again.at < first.at + SHARED.dead_after + LONG + 3 * SHARED.beat_every
 
 
-def test_a_lane_gets_another_owner_as_soon_as_its_own_is_dead_and_not_before(fleet: Fleet) -> None:
+def test_a_lane_gets_another_owner_as_soon_as_its_own_is_dead_and_not_before(fleet: WebhookFleet) -> None:
     fleet.answers_after = 60.0
     lost = fleet.owner
     fleet.create()
@@ -112,7 +56,7 @@ def test_a_lane_gets_another_owner_as_soon_as_its_own_is_dead_and_not_before(fle
 
 
 @pytest.mark.parametrize("settings", [EngineSettings(cache_bytes=0)])
-def test_a_node_that_was_frozen_while_it_read_an_event_does_not_send_it(fleet: Fleet) -> None:
+def test_a_node_that_was_frozen_while_it_read_an_event_does_not_send_it(fleet: WebhookFleet) -> None:
     lost = fleet.owner
     before = lost.wire.before
 

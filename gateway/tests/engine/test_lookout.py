@@ -32,11 +32,13 @@ class Database:
 
 
 def with_lookout(
-    scenario: Callable[[Lookout, Database, list[Changes]], Awaitable[None]], terms: Terms = SHARED
+    scenario: Callable[[Lookout, Database, list[Changes]], Awaitable[None]],
+    terms: Terms = SHARED,
+    take_up: Callable[[Changes], None] | None = None,
 ) -> None:
     async def run() -> None:
         database, shown = Database(terms), list[Changes]()
-        lookout = Lookout(database, lambda: database.now, shown.append)  # type: ignore[arg-type]
+        lookout = Lookout(database, lambda: database.now, take_up or shown.append)  # type: ignore[arg-type]
         running = asyncio.create_task(lookout.run())
         async with asyncio.timeout(PATIENCE):
             await scenario(lookout, database, shown)
@@ -126,6 +128,42 @@ def test_nobody_is_let_in_while_looks_fail_and_the_node_says_so() -> None:
         assert lookout.trouble is None
 
     with_lookout(scenario, NEVER)
+
+
+def test_a_look_that_fails_confirms_nothing() -> None:
+    async def scenario(lookout: Lookout, database: Database, _shown: list[Changes]) -> None:
+        lookout.begin("5")
+        await lookout.look()
+        database.is_down = True
+        database.now = TRUSTED_FOR
+        with pytest.raises(Unavailable):
+            await lookout.look()
+        was_recent = lookout.is_recent
+        database.now += 1
+        assert (was_recent, lookout.is_recent) == (True, False)
+
+    with_lookout(scenario, NEVER)
+
+
+def test_what_could_not_be_taken_up_is_looked_for_again_and_nobody_is_let_in_until_it_is() -> None:
+    fails = True
+
+    def take_up(_changes: Changes) -> None:
+        if fails:
+            raise RuntimeError("a defect")
+
+    async def scenario(lookout: Lookout, database: Database, _shown: list[Changes]) -> None:
+        nonlocal fails
+        lookout.begin("5")
+        with pytest.raises(Unavailable):
+            await lookout.look()
+        assert not lookout.is_recent
+        fails = False
+        await lookout.look()
+        assert database.looks == ["5", "5"]
+        assert lookout.is_recent
+
+    with_lookout(scenario, NEVER, take_up)
 
 
 def test_whoever_waits_while_everything_is_loaded_again_gets_what_is_true_then() -> None:

@@ -113,7 +113,7 @@ def test_a_key_that_is_revoked_beside_a_look_is_shown_by_it_or_by_the_next_one(
     async def scenario(pair: Pair) -> None:
         await pair.shop.store.fleet.join(NodeRole.ALL, "1")
         position = (await pair.shop.store.fleet.changes(None)).position
-        for number, order in enumerate(orders(3, 2)):
+        for number, order in enumerate(orders(4, 2)):
             key_id, secret = f"00000000-0000-4000-a000-{number:012d}", f"sp_{number:043d}"
             await pair.other.do(
                 CreateKey(tenant_id=TENANT, key_id=key_id, tenant="default", name="k", role=Role.OPERATOR, key=secret)
@@ -128,7 +128,7 @@ def test_a_key_that_is_revoked_beside_a_look_is_shown_by_it_or_by_the_next_one(
             assert any(key.revoked_at is not None for key in shown), order
             position = after.position
 
-    stepped(play, ("pg_current_snapshot()", "FROM api_key", "INTO api_key", "COMMIT"), scenario)
+    stepped(play, ("pg_current_snapshot()", "pg_visible_in_snapshot", "INTO api_key", "COMMIT"), scenario)
 
 
 # --- Erasures ---------------------------------------------------------------------------------------------------------
