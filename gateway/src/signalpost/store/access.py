@@ -1,69 +1,126 @@
 """Who uses the gateway: tenants, API keys, members and those who have a portal link."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Final, TypeVar
 
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.member import Member
 from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
+from signalpost.store.packing.access import (
+    KEY_COLUMNS,
+    MEMBER_COLUMNS,
+    TENANT_COLUMNS,
+    USE_COLUMNS,
+    unpack_key,
+    unpack_member,
+    unpack_tenant,
+    unpack_use,
+)
+from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, unpack_portal_link
+from signalpost.store.statements import EVERY_TENANT, NO_BOUND, Reads, Statement, Writes
+
+T = TypeVar("T")
+_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE"
+_MEMBERS: Final = f"SELECT {MEMBER_COLUMNS} FROM member WHERE"
+_PORTAL_LINKS: Final = f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE"
+_PAGE: Final = "AND number < $1 AND coalesce(tenant_id = $2, true) ORDER BY number DESC LIMIT $3"
+_NOTE_USE: Final = "UPDATE api_key SET last_used_at = $1 WHERE number = $2 AND coalesce(last_used_at, 0) < $1"
 
 
-class AccessStore(Protocol):
+class AccessStore:
     """Tenants, API keys, members and portal links as they are kept. Commands change them."""
+
+    def __init__(self, reads: Reads, writes: Writes) -> None:
+        self._reads = reads
+        self._writes = writes
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant, with the last event of its log."""
-        ...
+        found = await self._reads.rows(
+            EVERY_TENANT, f"SELECT {TENANT_COLUMNS} FROM tenant WHERE deleted_at IS NULL ORDER BY id"
+        )
+        return [unpack_tenant(columns) for columns in found]
 
     async def use(self, tenant_id: int) -> TenantUse:
         """How much a tenant has of what can be limited. It is kept with the tenant: nothing is counted."""
-        ...
+        [found] = await self._reads.rows(tenant_id, f"SELECT {USE_COLUMNS} FROM tenant WHERE id = $1", tenant_id)
+        return unpack_use(found)
+
+    # --- API keys -----------------------------------------------------------------------------------------------------
 
     async def keys(self) -> list[ApiKey]:
         """Every API key that is not revoked."""
-        ...
+        return await self._keys("revoked_at IS NULL")
 
     async def revoked_keys(self) -> list[ApiKey]:
         """All API keys that were revoked, so that who still uses one can be told."""
-        ...
+        return await self._keys("revoked_at IS NOT NULL")
 
     async def key_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[ApiKey]:
         """API keys of a tenant, or of all, that are not revoked, newest first. The number of the last one is the
         `below` of the next page."""
-        ...
+        return await self._keys(f"revoked_at IS NULL {_PAGE}", _bound(below), tenant_id, limit)
+
+    async def _keys(self, condition: str, *values: int | None) -> list[ApiKey]:
+        found = await self._reads.rows(EVERY_TENANT, f"{_KEYS} {condition}", *values)
+        return [unpack_key(columns, self._reads.unpack_id) for columns in found]
+
+    async def note_uses(self, uses: Mapping[int, int]) -> None:
+        """Keep when API keys, by their numbers, were last used."""
+        if uses:
+            # In the order of their numbers, so that no two nodes wait for each other.
+            noted = [Statement(_NOTE_USE, (at, number)) for number, at in sorted(uses.items())]
+            await self._writes.all(EVERY_TENANT, noted)
+
+    # --- Members ------------------------------------------------------------------------------------------------------
 
     async def member(self, member_id: str) -> Member | None:
         """The member with this id, also one who was removed."""
-        ...
+        return _only(await self._members("id = $1::uuid", member_id))
 
     async def member_with(self, email: str) -> Member | None:
         """The member with this e-mail address, in lower case, who is not removed."""
-        ...
+        return _only(await self._members("email = $1 AND removed_at IS NULL", email))
 
     async def member_invited(self, invitation: bytes) -> Member | None:
         """The member with an invitation of this hash, which may have expired."""
-        ...
+        return _only(await self._members("invitation = $1", invitation))
 
     async def member_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[Member]:
         """Members of a tenant, or of all, who are not removed, newest first. The number of the last one is the `below`
         of the next page."""
-        ...
+        return await self._members(f"removed_at IS NULL {_PAGE}", _bound(below), tenant_id, limit)
+
+    async def _members(self, condition: str, *values: Any) -> list[Member]:
+        found = await self._reads.rows(EVERY_TENANT, f"{_MEMBERS} {condition}", *values)
+        return [unpack_member(columns, self._reads.unpack_id) for columns in found]
+
+    # --- Portal links -------------------------------------------------------------------------------------------------
 
     async def portal_link(self, link_id: str) -> PortalLink | None:
         """The portal link with this id, also one that has ended."""
-        ...
+        return _only(await self._portal_links("id = $1::uuid", link_id))
 
     async def portal_link_with(self, digest: bytes) -> PortalLink | None:
         """The portal link of which the token has this hash, also one that has ended."""
-        ...
+        return _only(await self._portal_links("hash = $1", digest))
 
     async def portal_link_page(self, tenant_id: int, below: int | None, limit: int) -> list[PortalLink]:
         """Portal links of a tenant, newest first; those that have ended are removed by the next new ones. The number of
         the last one is the `below` of the next page."""
-        ...
+        page = "tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
+        return await self._portal_links(page, tenant_id, _bound(below), limit)
 
-    async def note_uses(self, uses: Mapping[int, int]) -> None:
-        """Keep when API keys, by their numbers, were last used."""
-        ...
+    async def _portal_links(self, condition: str, *values: Any) -> list[PortalLink]:
+        found = await self._reads.rows(EVERY_TENANT, f"{_PORTAL_LINKS} {condition}", *values)
+        return [unpack_portal_link(columns, self._reads.unpack_id) for columns in found]
+
+
+def _bound(below: int | None) -> int:
+    return NO_BOUND if below is None else below
+
+
+def _only(found: list[T]) -> T | None:
+    return found[0] if found else None

@@ -10,7 +10,7 @@ import select
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import psycopg
 from psycopg import AsyncConnection
@@ -19,8 +19,9 @@ from psycopg.conninfo import make_conninfo
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.store.postgres.pipeline import Pipeline
+from signalpost.store.statements import Row as Row
+from signalpost.store.statements import Statement as Statement
 
-Row = tuple[Any, ...]
 OLDEST_SERVER: Final = 150000
 CONNECTS_WITHIN: Final = 5
 LOOKS_AGAIN_AFTER: Final = 0.5
@@ -39,13 +40,6 @@ _KEEPALIVES: Final[dict[str, Any]] = {
 """How a dead peer is noticed: within some ten seconds (`tcp_user_timeout` in ms, the others in s)."""
 _STOOD_STILL: Final = frozenset({"25P03", "25P04"})
 """Errors of a transaction that the server has ended because nothing more came in time: between two trips, or in all."""
-
-
-class Statement(NamedTuple):
-    """A statement, with parameters for its `$1`, `$2`, …"""
-
-    sql: str
-    parameters: Sequence[Any] = ()
 
 
 class DatabaseConnection(AsyncConnection[Row]):

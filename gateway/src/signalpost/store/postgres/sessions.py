@@ -120,8 +120,10 @@ class ReadSessions:
         self._thread = LoopThread("reads")
         self._closed = False
 
+    unpack_id = staticmethod(str)
+
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
-        """The rows of one statement. Raises Unavailable where the database cannot be read now."""
+        """See `Reads`."""
         if self._closed:
             raise Stopping
         return await self._thread.run(self._rows([limits(_only(tenant_id), READS_WITHIN), Statement(sql, parameters)]))
@@ -195,7 +197,7 @@ class Writers:
         return rows
 
     async def all(self, tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
-        """The rows of each of these statements, once they are committed together. Raises Unavailable."""
+        """See `Writes`."""
         try:
             async with self._sessions.connection() as connection:
                 return (await trip(connection, [limits(_only(tenant_id), WRITES_WITHIN, ENDS_WITHIN), *statements]))[1:]

@@ -9,7 +9,7 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.runtime.clock import SystemClock
-from signalpost.store.postgres.access import PostgresAccess
+from signalpost.store.access import AccessStore
 from signalpost.store.postgres.audit import PostgresAudit
 from signalpost.store.postgres.committers import Committers
 from signalpost.store.postgres.connect import until_started
@@ -71,7 +71,7 @@ class PostgresStore:
         self.lanes = PostgresLanes(readers, writers, recorder, lambda: fleet.node_id)
         self.documents = PostgresDocuments(readers, max_scanned)
         self.deliveries = PostgresDeliveries(readers, max_scanned)
-        self.access = PostgresAccess(readers, writers)
+        self.access = AccessStore(readers, writers)
         self.replays = PostgresReplays(readers)
         self.versions = PostgresVersions(readers, writers)
         self.history = PostgresHistory(readers)

@@ -17,6 +17,9 @@ import apsw
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.runtime.logger import log
 from signalpost.runtime.resting_turns import Rest, RestingTurns
+from signalpost.store.sqlite.codec import unpack_uuid
+from signalpost.store.sqlite.statements import found_by
+from signalpost.store.statements import Row, Statement
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +27,8 @@ T = TypeVar("T")
 
 class Readers:
     """Queries wait for one of the executor's threads; there must be a connection for each of these."""
+
+    unpack_id = staticmethod(unpack_uuid)
 
     def __init__(
         self, connections: Sequence[apsw.Connection], executor: Executor, cpu: Callable[[], float] = thread_time
@@ -39,6 +44,11 @@ class Readers:
         """What the query returns. Raises Unavailable where the database cannot be read now."""
         loop = asyncio.get_running_loop()
         return await self._answered(lambda: loop.run_in_executor(self._executor, self._in_snapshot, query))
+
+    async def rows(self, _tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
+        """See `Reads`. Every tenant's rows are in the same file."""
+        asked = Statement(sql, parameters)
+        return await self.run(lambda connection: found_by(connection, asked))
 
     async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
         """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the

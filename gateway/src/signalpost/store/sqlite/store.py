@@ -14,10 +14,10 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import Unavailable
+from signalpost.store.access import AccessStore
 from signalpost.store.fleet import ALONE, Terms
 from signalpost.store.sqlite import backup_mark, data_keys
 from signalpost.store.sqlite import publish as publishing
-from signalpost.store.sqlite.access import SqliteAccess
 from signalpost.store.sqlite.audit import SqliteAudit, append_noted
 from signalpost.store.sqlite.connect import check_version, connect
 from signalpost.store.sqlite.connections import SqliteConnections
@@ -111,7 +111,7 @@ class SqliteStore:
         self.connections = SqliteConnections(self.readers, vault)
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
         self.data_keys = SqliteDataKeys(self.readers, self.writer, vault, now)
-        self.access = SqliteAccess(self.readers, self.writer)
+        self.access = AccessStore(self.readers, self.writer)
         self.audit = SqliteAudit(self.readers, self.writer, self.notary)
         self.log = SqliteLog(self.readers, max_scanned)
         self.lanes = SqliteLanes(self.readers, self.writer, lambda: self.fleet.node_id)

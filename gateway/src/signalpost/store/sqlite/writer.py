@@ -14,7 +14,7 @@ between two transactions, once the thread has left it little to do.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, Future
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -24,6 +24,8 @@ import apsw
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Stopping, Unavailable
 from signalpost.runtime.logger import log
 from signalpost.store.sqlite.connect import is_shortage
+from signalpost.store.sqlite.statements import found_by
+from signalpost.store.statements import Row, Statement
 
 CHECKPOINT_AFTER = 1_000
 START_OVER_AFTER = 8_000
@@ -73,6 +75,10 @@ class Writer:
         if self._writing is None:
             self._begin_group()
         return await future
+
+    async def all(self, _tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
+        """See `Writes`. Every tenant's rows are in the same file."""
+        return await self.run(lambda connection: [found_by(connection, each) for each in statements])
 
     async def alone(self, job: Callable[[apsw.Connection], T]) -> T:
         """The result of a job between two transactions, which begins and ends none that others could be in. Raises

@@ -1,0 +1,42 @@
+"""Statements that both databases answer alike. Such a statement stands once, beside what asks it.
+
+They are written as PostgreSQL takes them: parameters are `$1`, `$2`, …, and one that is an id is `$1::uuid`. Lists of
+values, locks and whatever else the databases do differently stay in their own folders.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+Row = tuple[Any, ...]
+EVERY_TENANT = None
+"""In the place of a tenant's id, for what is not one tenant's alone."""
+NO_BOUND = 2**62
+"""Above every number of a row: where the newest page of a list begins."""
+
+
+class Statement(NamedTuple):
+    """A statement, with parameters for its `$1`, `$2`, …"""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+
+
+class Reads(Protocol):
+    """What reads rows, each time as of one moment."""
+
+    def unpack_id(self, packed: Any, /) -> str:
+        """An id as the database keeps it, as text."""
+        ...
+
+    async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
+        """The rows of one statement, which sees those of this tenant, or of every one. Raises Unavailable where the
+        database cannot be read now."""
+        ...
+
+
+class Writes(Protocol):
+    """What writes, apart from batches of commands and records of lanes."""
+
+    async def all(self, tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
+        """The rows of each of these statements, once they are committed together. Raises Unavailable."""
+        ...
