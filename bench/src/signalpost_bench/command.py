@@ -17,8 +17,7 @@ from rich.text import Text
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.options import Count, flag, repeatable
-from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
 from signalpost.cli.terminal.text import remarks
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness

@@ -11,8 +11,7 @@ from signalpost.cli.app import app
 from signalpost.cli.client import Misuse
 from signalpost.cli.commands import members, subscriptions, tenants
 from signalpost.cli.terminal.options import given, options_of, parts_of
-from signalpost.cli.terminal.output import Facts, Line, Output, Part, Warn
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import Columns, Facts, Line, Output, Part, Table, Warn, table
 
 VALUE = {"id": 1, "may": ["see", "send"]}
 
@@ -44,6 +43,15 @@ def test_people_get_the_parts_of_a_result_one_after_the_other(capsys: pytest.Cap
         "id   1", "may  see, send", "first", "a  yes", "id  name", "1   [b]", "2   –", "None yet.",
     ]  # fmt: skip
     assert said.err == "careful\n"
+
+
+def test_a_table_of_entries_shows_members_at_any_depth_and_what_is_made_of_an_entry(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    entries = [{"id": 1, "health": {"lag": 2_000}}, {"id": 2, "health": {}}]
+    columns: Columns = {"id": "id", "lag": "health.lag", "twice": lambda entry: entry["id"] * 2}
+    Output().show(entries, table(entries, columns, "None yet."))
+    assert capsys.readouterr().out.splitlines() == ["id  lag   twice", "1   2000  2", "2   –     4"]
 
 
 @pytest.mark.parametrize(("as_json", "said"), [(True, '{"id": 1}\n'), (False, "id\n1\n")])

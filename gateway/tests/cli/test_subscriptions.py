@@ -34,6 +34,15 @@ def test_a_subscription_is_made_listed_paused_resumed_changed_and_deleted(run: R
     assert "List them: signalpost subscriptions list" in gone
 
 
+def test_null_takes_a_condition_and_a_delay_away(run: Run, subscription: str) -> None:
+    conditions = ("--when", '{"field": "document.status", "is": "executed"}', "--after", '{"seconds": 60}')
+    changed = json_of(run("subscriptions", "update", subscription, *conditions, "--json"))
+    assert changed["when"] is not None
+    assert changed["after"] is not None
+    changed = json_of(run("subscriptions", "update", subscription, "--when", "null", "--after", "null", "--json"))
+    assert (changed.get("when"), changed.get("after")) == (None, None)
+
+
 def test_the_backlog_is_skipped_with_a_resume(run: Run, subscription: str) -> None:
     run("subscriptions", "pause", subscription)
     done = run("subscriptions", "resume", subscription, "--skip-backlog")

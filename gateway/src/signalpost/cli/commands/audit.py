@@ -8,8 +8,7 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import MAX_PAGE, Client, CommandError, Misuse, connect, path
 from signalpost.cli.terminal.options import Limit, Sets
-from signalpost.cli.terminal.output import TEXT, Facts, Output
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Columns, Facts, Output, table
 from signalpost.domain.audit import misfit_of_shown
 
 app = App(name="audit", help_format="markdown")
@@ -42,26 +41,13 @@ def list_(
     """
     query = {"actor": actor, "object": object_, "after": after, "newest": None if after is not None else "true"}
     found = list(connect().pages(path("audit"), query, limit))
-    out.show(
-        found,
-        Table(
-            ("number", "at", "who", "from", "what", "object", "changed"),
-            [
-                (
-                    each["number"],
-                    each["at"],
-                    each["actor"]["name"],
-                    each["source"] or "-",
-                    each["action"] if each["outcome"] == "done" else f"{each['action']} ({each['outcome']})",
-                    each["object"]["id"],
-                    ", ".join(each["changes"]),
-                )
-                for each in found
-            ],
-            "No such entries." if actor or object_ or after else "No entries.",
-            cut=("changed",),
-        ),
-    )
+    columns: Columns = {
+        "number": "number", "at": "at", "who": "actor.name", "from": lambda each: each["source"] or "-",
+        "what": lambda each: each["action"] + ("" if each["outcome"] == "done" else f" ({each['outcome']})"),
+        "object": "object.id", "changed": lambda each: [*each["changes"]],
+    }  # fmt: skip
+    nothing = "No such entries." if actor or object_ or after else "No entries."
+    out.show(found, table(found, columns, nothing, cut=("changed",)))
 
 
 @app.command

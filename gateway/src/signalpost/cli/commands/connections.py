@@ -8,8 +8,7 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import CommandError, Misuse, connect, path
 from signalpost.cli.terminal.assignments import ask_secret, config_of
 from signalpost.cli.terminal.options import Limit, Sets, flag, given, repeatable
-from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts, table
 from signalpost.cli.terminal.text import say
 
 app = App(name="connections", help_format="markdown")
@@ -43,9 +42,9 @@ def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     found = list(connect().pages(path("connections"), {}, limit))
     out.show(
         found,
-        Table(
-            ("connection", "kind", "state", "name", "reason"),
-            [(each["id"], each["kind"], each["state"], each["name"], each["reason"]) for each in found],
+        table(
+            found,
+            {"connection": "id", "kind": "kind", "state": "state", "name": "name", "reason": "reason"},
             "No connections yet. See the kinds: signalpost destinations list",
             cut=("name", "reason"),
         ),

@@ -5,9 +5,5 @@ from signalpost.cli.terminal.output import TEXT, Output
 
 
 def console(*, out: Output = TEXT) -> None:
-    """Create a link that signs you in to the console, once, within 15 minutes.
-
-    Example: signalpost console
-    """
     link = connect().call("POST", path("console-links")).content
     out.show(link, link["url"])

@@ -11,8 +11,7 @@ from signalpost.cli.commands.delivery_tail import DeliveryTail
 from signalpost.cli.commands.why import why
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, SubscriptionId, parts_of
-from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Columns, Facts, Output, Parts, row_of, table
 from signalpost.cli.terminal.text import say, without_fractions
 
 app = App(name="deliveries", help_format="markdown")
@@ -66,16 +65,8 @@ def list_(
     query = parts_of(only)
     place = path("deliveries") if subscription is None else path("subscriptions", subscription, "deliveries")
     found = list(connect().pages(place, query, limit))
-    columns = _columns(subscription)
-    out.show(
-        found,
-        Table(
-            columns,
-            [[delivery[FIELDS[column]] for column in columns] for delivery in found],
-            "No such deliveries." if any(query.values()) else "No deliveries.",
-            keep=NEEDED,
-        ),
-    )
+    nothing = "No such deliveries." if any(query.values()) else "No deliveries."
+    out.show(found, table(found, _columns(subscription), nothing, keep=NEEDED))
 
 
 @app.command
@@ -102,7 +93,7 @@ def tail(
     while True:
         for delivery in tail.changes():
             if status in (None, delivery["status"]):
-                rows.show(delivery, [delivery[FIELDS[column]] for column in columns])
+                rows.show(delivery, row_of(delivery, columns))
         time.sleep(POLL)
 
 
@@ -133,18 +124,11 @@ def _told(found: dict[str, Any]) -> Parts:
     facts = {name: value for name, value in found.items() if name not in apart}
     yield Facts({**facts, **_behind(found["waitingBehind"]), "why": without_fractions(found["cause"]["detail"])})
     yield ""
-    yield Table(
-        ("attempt", "run", "started", "ms", "status", "error", "detail or answer"),
-        [
-            (
-                attempt["number"], attempt["run"], attempt["startedAt"], attempt["durationMs"], attempt["statusCode"],
-                attempt["error"], attempt["detail"] or attempt["answer"],
-            )
-            for attempt in found["attempts"]
-        ],
-        "Not attempted yet.",
-        cut=("detail or answer",),
-    )  # fmt: skip
+    columns: Columns = {
+        "attempt": "number", "run": "run", "started": "startedAt", "ms": "durationMs", "status": "statusCode",
+        "error": "error", "detail or answer": lambda attempt: attempt["detail"] or attempt["answer"],
+    }  # fmt: skip
+    yield table(found["attempts"], columns, "Not attempted yet.", cut=("detail or answer",))
     for each in found["retriesAsked"]:
         but = " The attempt under way succeeded, so nothing more was sent." if each["deliveredMeanwhile"] else ""
         yield f"{each['by']} asked at {without_fractions(each['at'])} to have it sent now.{but}"
@@ -167,6 +151,6 @@ def retry(subscription: SubscriptionId, event: EventId, /) -> None:
     say(f"It is being sent again. See how it went: signalpost deliveries get {subscription} {event}")
 
 
-def _columns(subscription: str | None) -> tuple[str, ...]:
+def _columns(subscription: str | None) -> dict[str, str]:
     """The columns of a list; without the subscription's if all rows have the same one."""
-    return tuple(column for column in FIELDS if column != "subscription" or subscription is None)
+    return {name: shown for name, shown in FIELDS.items() if name != "subscription" or subscription is None}

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import CommandError, connect, path
-from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Columns, Output, Parts, table
 from signalpost.domain.names import did_you_mean
 
 app = App(name="destinations", help_format="markdown")
@@ -20,15 +19,10 @@ def list_(*, out: Output = TEXT) -> None:
     Example: signalpost destinations list
     """
     found = kinds()
-    out.show(
-        found,
-        Table(
-            ("kind", "title", "presets"),
-            [(each["kind"], each["title"], ", ".join(preset["name"] for preset in each["presets"])) for each in found],
-            "No kinds are installed.",
-            cut=("presets",),
-        ),
-    )
+    columns: Columns = {
+        "kind": "kind", "title": "title", "presets": lambda each: [preset["name"] for preset in each["presets"]],
+    }  # fmt: skip
+    out.show(found, table(found, columns, "No kinds are installed.", cut=("presets",)))
 
 
 @app.command

@@ -48,7 +48,6 @@ def doctor(
     allow_external: Annotated[bool, flag("The receiver may be on another machine.")] = False,
     out: Output = TEXT,
 ) -> None:
-    """Examine a receiver with genuine, forged, repeated, late and malformed requests, and say what to fix."""
     findings = asyncio.run(_examined(url, the_secret(secret), inspect, attempt_timeout, out, external=allow_external))
     counts = Counter(each.verdict for each in findings)
     passed = not counts[RuleVerdict.BROKEN] and not (strict and counts[RuleVerdict.ADVICE])

@@ -21,9 +21,8 @@ from signalpost.cli.commands.document_import import MAX_LINE, AnswerLine, Tally,
 from signalpost.cli.commands.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Limit, Sets, flag, parts_of, repeatable
-from signalpost.cli.terminal.output import TEXT, Facts, Output, Remark
+from signalpost.cli.terminal.output import TEXT, Facts, Output, Remark, table
 from signalpost.cli.terminal.progress import progress
-from signalpost.cli.terminal.tables import Table
 from signalpost.cli.terminal.text import remarks, say
 from signalpost.domain.documents.workflow import STATUSES
 
@@ -75,18 +74,13 @@ def list_(
     """
     query = parts_of(only)
     found = list(connect().pages(path("documents"), query, limit))
-    fields = ("externalId", "status", "updatedAt", "title", "type", "ownerEmail", "referenceId")
-    out.show(
-        found,
-        Table(
-            ("document", "status", "updated", "title", "type", "owner", "reference"),
-            [[document.get(field) for field in fields] for document in found],
-            "No such documents."
-            if any(query.values())
-            else "No documents yet. Create one: signalpost documents create …",
-            cut=("title", "type", "owner", "reference"),
-        ),
-    )
+    columns = {
+        "document": "externalId", "status": "status", "updated": "updatedAt", "title": "title", "type": "type",
+        "owner": "ownerEmail", "reference": "referenceId",
+    }  # fmt: skip
+    none_yet = "No documents yet. Create one: signalpost documents create …"
+    nothing = "No such documents." if any(query.values()) else none_yet
+    out.show(found, table(found, columns, nothing, cut=("title", "type", "owner", "reference")))
 
 
 @app.command
@@ -180,16 +174,12 @@ def versions(external_id: ExternalId, /, *, limit: Limit = 50, out: Output = TEX
     Example: signalpost documents versions d24c0644-1d31-47fa-960e-b0cc8b4f136c
     """
     found = list(connect().pages(path("documents", external_id, "versions"), {}, limit))
-    fields = ("number", "publishedAs", "createdAt", "createdBy", "size", "contentType")
-    out.show(
-        found,
-        Table(
-            ("version", "published as", "made", "by", "bytes", "type"),
-            [[version[field] for field in fields] for version in found],
-            f"No versions yet. Upload a file: signalpost documents upload {external_id} FILE",
-            cut=("by", "type"),
-        ),
-    )
+    columns = {
+        "version": "number", "published as": "publishedAs", "made": "createdAt", "by": "createdBy", "bytes": "size",
+        "type": "contentType",
+    }  # fmt: skip
+    nothing = f"No versions yet. Upload a file: signalpost documents upload {external_id} FILE"
+    out.show(found, table(found, columns, nothing, cut=("by", "type")))
 
 
 @app.command

@@ -40,7 +40,6 @@ def emulator(
     attempt_timeout: Annotated[str, Parameter(help="Seconds that an attempt may take.")] = "5",
     out: Output = TEXT,
 ) -> None:
-    """Run a gateway for tests: empty, in a temporary folder, delivering to this machine."""
     set_up_logs("error", "auto")
     delays = _setting("retry_delays", "--retry-delays", retry_delays)
     timeout = _setting("attempt_timeout", "--attempt-timeout", attempt_timeout)

@@ -8,8 +8,7 @@ from rich.console import Console
 
 from signalpost.cli.client import Client, connect, path
 from signalpost.cli.terminal.options import Limit
-from signalpost.cli.terminal.output import TEXT, Output
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Columns, Output, table
 from signalpost.cli.terminal.text import say
 
 app = App(name="erasures", help_format="markdown")
@@ -25,11 +24,11 @@ def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     Example: signalpost erasures list
     """
     found = list(connect().pages(path("erasures"), {}, limit))
-    rows = [
-        (each["tenant"], each["document"] or "all of it", each["state"], f"{each['removed']:,}", each["askedAt"])
-        for each in found
-    ]
-    out.show(found, Table(("tenant", "document", "state", "removed", "asked for"), rows, "No erasures."))
+    columns: Columns = {
+        "tenant": "tenant", "document": lambda each: each["document"] or "all of it", "state": "state",
+        "removed": lambda each: f"{each['removed']:,}", "asked for": "askedAt",
+    }  # fmt: skip
+    out.show(found, table(found, columns, "No erasures."))
 
 
 def follow(client: Client, started: dict[str, Any], what: str) -> None:

@@ -8,8 +8,7 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import MAX_PAGE, CallRefused, Client, Misuse, connect, path
 from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, flag
-from signalpost.cli.terminal.output import TEXT, Facts, Output
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Facts, Output, row_of, table
 from signalpost.cli.terminal.text import remark
 
 app = App(name="events", help_format="markdown")
@@ -20,7 +19,11 @@ Document = Annotated[
     Parameter(name="--document", help="Only events of the document with this externalId."),
     Sets("?externalId"),
 ]
-COLUMNS = {"sequence": 9, "event": 36, "type": 15, "created": 20, "document": 36, "status": 23}
+COLUMNS = {
+    "sequence": "sequence", "event": "event.id", "type": "event.type", "created": "event.createdAt",
+    "document": "event.data.document.externalId", "status": "event.data.document.status",
+}  # fmt: skip
+WIDTHS = {"sequence": 9, "event": 36, "type": 15, "created": 20, "document": 36, "status": 23}
 POLL = 0.5
 
 
@@ -53,7 +56,7 @@ def list_(
     else:
         found, at = _read_on(client, _before_oldest(client) if after is None else after, limit, about)
     nothing = "No such events." if after or event_type or document else "No events."
-    out.show(found, Table(tuple(COLUMNS), map(_row, found), nothing))
+    out.show(found, table(found, COLUMNS, nothing))
     if len(found) == limit and at is not None and not out.as_json:
         remark(f"(Continue with --after {at}.)")
 
@@ -66,11 +69,11 @@ def tail(*, event_type: Type = None, document: Document = None, out: Output = TE
     """
     client = connect()
     after = end_of_log(client)
-    rows = out.rows(COLUMNS)
+    rows = out.rows(WIDTHS)
     while True:
         page = _page(client, {"after": after, "eventType": event_type, "externalId": document}, MAX_PAGE)
         for entry in page["data"]:
-            rows.show(entry, _row(entry))
+            rows.show(entry, row_of(entry, COLUMNS))
         if page["last"] == after:
             time.sleep(POLL)
         after = page["last"]
@@ -144,11 +147,3 @@ def _read_back(client: Client, limit: int, about: Mapping[str, object]) -> list[
 def _page(client: Client, query: Mapping[str, object], limit: int) -> dict[str, Any]:
     page: dict[str, Any] = client.call("GET", path("events"), {**query, "limit": min(limit, MAX_PAGE)}).content
     return page
-
-
-def _row(entry: dict[str, Any]) -> tuple[object, ...]:
-    event = entry["event"]
-    document = event["data"]["document"]
-    return (
-        entry["sequence"], event["id"], event["type"], event["createdAt"], document["externalId"], document["status"],
-    )  # fmt: skip

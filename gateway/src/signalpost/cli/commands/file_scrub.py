@@ -6,9 +6,8 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-from signalpost.cli.terminal.output import Parts
+from signalpost.cli.terminal.output import Parts, Table
 from signalpost.cli.terminal.progress import progress
-from signalpost.cli.terminal.tables import Table
 from signalpost.domain.documents.version import KeptVersion
 from signalpost.engine.maintenance.scrub import Scrubbed, remove_orphans, scrub
 from signalpost.gateway import open_files

@@ -9,8 +9,7 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, existing_database
 from signalpost.cli.terminal.moments import AHEAD, Deadline, now
 from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, flag, given
-from signalpost.cli.terminal.output import TEXT, Facts, Output
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Facts, Output, table
 from signalpost.cli.terminal.text import say
 from signalpost.commands.audit import told_of
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
@@ -80,23 +79,16 @@ def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     found = list(connect().pages(path("keys"), {}, limit))
     out.show(
         found,
-        Table(
-            ("id", "tenant", "role", "last used", "expires", "name"),
-            [
-                (
-                    key["id"],
-                    key["tenant"],
-                    key["role"],
-                    key["lastUsedAt"] or "never",
-                    key["expiresAt"] or "-",
-                    key["name"],
-                )
-                for key in found
-            ],
+        table(
+            found,
+            {
+                "id": "id", "tenant": "tenant", "role": "role", "last used": lambda key: key["lastUsedAt"] or "never",
+                "expires": lambda key: key["expiresAt"] or "-", "name": "name",
+            },
             "No keys but the operator's own. Create one: signalpost keys create NAME",
             cut=("name",),
         ),
-    )
+    )  # fmt: skip
 
 
 @app.command

@@ -6,8 +6,7 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, given
-from signalpost.cli.terminal.output import TEXT, Facts, Output
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Facts, Output, table
 from signalpost.cli.terminal.text import say
 from signalpost.domain.api_key import Role
 
@@ -50,12 +49,9 @@ def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     found = list(connect().pages(path("members"), {}, limit))
     out.show(
         found,
-        Table(
-            ("id", "tenant", "role", "state", "e-mail", "name"),
-            [
-                (member["id"], member["tenant"], member["role"], member["status"], member["email"], member["name"])
-                for member in found
-            ],
+        table(
+            found,
+            {"id": "id", "tenant": "tenant", "role": "role", "state": "status", "e-mail": "email", "name": "name"},
             "No members. Invite one: signalpost members invite EMAIL",
             cut=("name", "e-mail"),
         ),

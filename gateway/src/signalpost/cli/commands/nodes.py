@@ -3,12 +3,10 @@
 from typing import Any
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import TEXT, Output, Parts, Warn
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Output, Parts, Table, Warn
 
 
 def nodes(*, out: Output = TEXT) -> None:
-    """List the nodes that share the database, and how many subscriptions each delivers for."""
     found = connect().call("GET", path("nodes")).content
     out.show(found["data"], _told(found))
 

@@ -8,7 +8,6 @@ from signalpost.cli.terminal.text import without_fractions
 
 
 def overview(*, out: Output = TEXT) -> None:
-    """Show what needs attention now, worst first."""
     found = connect().call("GET", path("overview")).content
     out.show(found, _needs(found), _numbers(found), _later(found))
 

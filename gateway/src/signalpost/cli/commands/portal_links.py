@@ -6,8 +6,7 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.options import Limit, Sets, given, repeatable
-from signalpost.cli.terminal.output import TEXT, Facts, Output
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Facts, Output, table
 from signalpost.cli.terminal.text import say
 from signalpost.domain.portal_link import DEFAULT_SECONDS, Capability
 
@@ -70,9 +69,9 @@ def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     found = list(connect().pages(path("portal-links"), {}, limit))
     out.show(
         found,
-        Table(
-            ("id", "state", "may", "ends", "for"),
-            [(each["id"], each["state"], ", ".join(each["can"]), each["endsAt"], each["name"]) for each in found],
+        table(
+            found,
+            {"id": "id", "state": "state", "may": "can", "ends": "endsAt", "for": "name"},
             "No links. Create one: signalpost portal-links create NAME",
             cut=("for", "may"),
         ),

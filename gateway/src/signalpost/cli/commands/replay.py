@@ -10,9 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
 from signalpost.cli.terminal.moments import WAYS, Moment, now
 from signalpost.cli.terminal.options import Limit, Sets, SubscriptionId, flag, given, repeatable
-from signalpost.cli.terminal.output import TEXT, Facts, Output
+from signalpost.cli.terminal.output import TEXT, Columns, Facts, Output, table
 from signalpost.cli.terminal.progress import progress
-from signalpost.cli.terminal.tables import Table
 from signalpost.cli.terminal.text import remark
 from signalpost.domain.timestamps import format_timestamp
 
@@ -22,21 +21,32 @@ app = App(
     help_format="markdown",
 )
 
+OneOrAll = Annotated[
+    str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; all subscriptions if left out.")
+]
 ReplayId = Annotated[str, Parameter(name="REPLAY", help="The replay's id.")]
 MAX_ALL = 100_000
 """Subscriptions that one command goes through."""
 POLL = 0.5
-NOTHING = "There is nothing to resend."
 
 Replay = dict[str, Any]
 LeftOut = dict[str, int]
 
 
+def _count(replay: Replay) -> str:
+    return f"{replay['count']:,}" + (" or more" if replay["countIsCapped"] else "")
+
+
+COUNTED: Columns = {"subscription": "subscriptionId", "deliveries": _count}
+QUEUED: Columns = {
+    "subscription": "subscriptionId", "replay": "id", "state": "state",
+    "queued": lambda replay: f"{replay['queued']:,}", "of": _count,
+}  # fmt: skip
+
+
 @app.default
 def replay(
-    subscription: Annotated[
-        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; all subscriptions if left out.")
-    ] = None,
+    subscription: OneOrAll = None,
     /,
     *,
     since: Annotated[Moment | None, Parameter(help=f"Events from this moment on: {WAYS}."), Sets("/from")] = None,
@@ -83,7 +93,7 @@ def replay(
     unwanted = 0 if subscription is None else left_out[0]["unwanted"]
     out.show(
         made if subscription is None else made[0],
-        _table(made, is_dry=dry_run),
+        table(made, COUNTED if dry_run else QUEUED, "There is nothing to resend."),
         _sentences_on(left_out, status),
         f"Left out: {unwanted:,} that the subscription does not want, or that are older than it." if unwanted else None,
     )
@@ -108,9 +118,7 @@ def _begin(since: str | None, from_event: int | None) -> dict[str, object]:
 
 @app.command(name="list")
 def list_(
-    subscription: Annotated[
-        str | None, Parameter(name="SUBSCRIPTION", help="The subscription's id; all subscriptions if left out.")
-    ] = None,
+    subscription: OneOrAll = None,
     /,
     *,
     limit: Limit = 50,
@@ -122,31 +130,12 @@ def list_(
     """
     listed = path("replays") if subscription is None else _replays(subscription)
     found = list(connect().pages(listed, {}, limit))
-    out.show(
-        found,
-        Table(
-            (
-                *("subscription", "replay", "state", "queued", "of", "delivered", "failed", "waiting"),
-                *("status", "from", "to", "created"),
-            ),
-            [
-                (
-                    r["subscriptionId"],
-                    r["id"],
-                    r["state"],
-                    f"{r['queued']:,}",
-                    _count(r),
-                    *(_counted(r[name]) for name in ("delivered", "failed", "waiting")),
-                    r["status"],
-                    r["from"],
-                    r["to"],
-                    r["createdAt"],
-                )
-                for r in found
-            ],
-            "No replays.",
-        ),
-    )
+    columns: Columns = {
+        **QUEUED, "delivered": lambda replay: _counted(replay["delivered"]),
+        "failed": lambda replay: _counted(replay["failed"]), "waiting": lambda replay: _counted(replay["waiting"]),
+        "status": "status", "from": "from", "to": "to", "created": "createdAt",
+    }  # fmt: skip
+    out.show(found, table(found, columns, "No replays."))
 
 
 @app.command
@@ -240,16 +229,5 @@ def _waited(client: Client, made: list[Replay]) -> list[Replay]:
     return list(replays.values())
 
 
-def _table(made: list[Replay], *, is_dry: bool) -> Table:
-    if is_dry:
-        return Table(("subscription", "deliveries"), [(r["subscriptionId"], _count(r)) for r in made], NOTHING)
-    rows = [(r["subscriptionId"], r["id"], r["state"], f"{r['queued']:,}", _count(r)) for r in made]
-    return Table(("subscription", "replay", "state", "queued", "of"), rows, NOTHING)
-
-
 def _counted(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
-
-
-def _count(replay: Replay) -> str:
-    return f"{replay['count']:,}" + (" or more" if replay["countIsCapped"] else "")

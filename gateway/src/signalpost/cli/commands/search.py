@@ -6,8 +6,7 @@ from cyclopts import Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.options import Sets
-from signalpost.cli.terminal.output import TEXT, Output
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Output, table
 
 
 def search(
@@ -20,7 +19,6 @@ def search(
     *,
     out: Output = TEXT,
 ) -> None:
-    """Find events, documents and subscriptions by an id, a title, an address or a name."""
     found = connect().call("GET", path("search"), {"q": text}).content["data"]
-    rows = [(each["kind"], each["id"], each["title"], each["detail"]) for each in found]
-    out.show(found, Table(("kind", "id", "title", "detail"), rows, "Nothing was found.", cut=("title", "detail")))
+    columns = {"kind": "kind", "id": "id", "title": "title", "detail": "detail"}
+    out.show(found, table(found, columns, "Nothing was found.", cut=("title", "detail")))

@@ -23,8 +23,7 @@ from signalpost.cli.serving.logs import set_up_logs
 from signalpost.cli.serving.processes import Lifeline, Processes
 from signalpost.cli.serving.starting import StartingApp
 from signalpost.cli.terminal.options import flag
-from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
 from signalpost.cli.terminal.text import complain, console, discard_output
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
@@ -70,7 +69,6 @@ def serve(
     ] = False,
     out: Output = TEXT,
 ) -> None:
-    """Run a gateway on this machine until Ctrl-C or SIGTERM."""
     flags = {name: value for name, value in vars(given).items() if value is not None} if given else {}
     unknown = unknown_variables(os.environ)
     if show_settings:

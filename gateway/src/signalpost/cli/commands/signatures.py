@@ -36,7 +36,6 @@ def sign(
     timestamp: Annotated[int | None, Parameter(help="The webhook-timestamp, in seconds since the epoch. [now]")] = None,
     out: Output = TEXT,
 ) -> None:
-    """Sign a body on standard input, and print the headers that go with it."""
     signer, body = Signer(the_secret(secret)), sys.stdin.buffer.read()
     identity = _id_of(body) if id_ is None else id_
     if not (identity.isascii() and identity.isprintable() and 0 < len(identity) <= MAX_ID_CHARACTERS):
@@ -62,7 +61,6 @@ def verify(
     ] = None,
     out: Output = TEXT,
 ) -> None:
-    """Check the signatures of a body on standard input, and say why one may not match."""
     chosen, headers = the_secrets(secret), _headers(header or ())
     if signature is not None:
         headers[PAGE_SIGNATURE] = signature.strip()

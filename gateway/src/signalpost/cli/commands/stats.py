@@ -7,8 +7,7 @@ from cyclopts import Parameter
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Sets
-from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
 
 
 def stats(
@@ -30,7 +29,6 @@ def stats(
     to: Annotated[Moment | None, Parameter(help="Where to end; now if left out."), Sets("?to")] = None,
     out: Output = TEXT,
 ) -> None:
-    """Count attempts by outcome, by minute or hour. Minutes without an attempt are left out."""
     asked = {"subscriptionId": subscription, "step": step, "from": from_, "to": to}
     found = connect().call("GET", path("stats"), asked).content
     out.show(found, _told(found, step))

@@ -4,15 +4,13 @@ from collections import Counter
 from typing import Any
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import TEXT, Output, Parts, Warn
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Output, Parts, Table, Warn
 
 MAX_SUBSCRIPTIONS = 100_000
 WORST_FIRST = ("disabled", "failing", "paused", "unknown", "healthy")
 
 
 def status(*, out: Output = TEXT) -> None:
-    """Show whether the gateway is ready, and the state of its subscriptions, worst first."""
     client = connect()
     ready = client.readiness()
     subscriptions = sorted(client.pages(path("subscriptions"), {}, MAX_SUBSCRIPTIONS), key=_rank)

@@ -23,8 +23,7 @@ from signalpost.cli.terminal.options import (
     parts_of,
     repeatable,
 )
-from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts, Warn
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts, Warn, table
 from signalpost.cli.terminal.text import say, without_fractions
 from signalpost.domain.names import did_you_mean
 
@@ -144,17 +143,16 @@ def list_(
     Example: signalpost subscriptions list --state failing
     """
     found = list(connect().pages(path("subscriptions"), {"name": name, "host": host, "state": state}, limit))
-    rows = [
-        (s["id"], s["status"], s["health"]["state"], s["health"]["lag"], s["name"], s["health"]["breaker"],
-         s["health"]["lastError"])
-        for s in found
-    ]  # fmt: skip
+    columns = {
+        "subscription": "id", "status": "status", "health": "health.state", "lag": "health.lag", "name": "name",
+        "breaker": "health.breaker", "last error": "health.lastError",
+    }  # fmt: skip
     none_yet = "No subscriptions yet. Create one: signalpost subscriptions create https://…"
     out.show(
         found,
-        Table(
-            ("subscription", "status", "health", "lag", "name", "breaker", "last error"),
-            rows,
+        table(
+            found,
+            columns,
             "No such subscriptions." if name or host or state else none_yet,
             cut=("name", "last error"),
         ),

@@ -8,8 +8,7 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import connect, path
 from signalpost.cli.commands import erasures
 from signalpost.cli.terminal.options import Limit, Sets, options_of, parts_of, read_option
-from signalpost.cli.terminal.output import TEXT, Output
-from signalpost.cli.terminal.tables import Table
+from signalpost.cli.terminal.output import TEXT, Columns, Output, Table, table
 from signalpost.cli.terminal.text import say
 
 app = App(name="tenants", help_format="markdown")
@@ -63,8 +62,10 @@ def list_(*, limit: Limit = 50, out: Output = TEXT) -> None:
     Example: signalpost tenants list
     """
     found = list(connect().pages(path("tenants"), {}, limit))
-    rows = [(each["name"], each["status"], each["createdAt"] or "with the gateway") for each in found]
-    out.show(found, Table(("name", "status", "created"), rows, "No tenants."))
+    columns: Columns = {
+        "name": "name", "status": "status", "created": lambda each: each["createdAt"] or "with the gateway",
+    }  # fmt: skip
+    out.show(found, table(found, columns, "No tenants."))
 
 
 @app.command

@@ -43,7 +43,6 @@ def trigger(
     ] = False,
     out: Output = TEXT,
 ) -> None:
-    """Cause an event of a realistic document, with the attributes that you set."""
     changes = _changes(set_ or [])
     if to is not None:
         _send(event_type, changes, to, the_secret(secret), out, external=allow_external)

@@ -23,7 +23,6 @@ def why(
     *,
     out: Output = TEXT,
 ) -> None:
-    """Explain what happened to an event at each subscription."""
     client = connect()
     found = outcomes(client, event)
     if subscription is not None:

@@ -59,7 +59,6 @@ def listen(
     ),
     out: Output = TEXT,
 ) -> None:
-    """Follow a gateway's events, and forward them to a receiver on this machine, until Ctrl-C."""
     chosen = listen_secret() if secret is None else the_secret(secret)
     if print_secret:
         say(chosen)
