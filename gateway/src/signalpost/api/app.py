@@ -119,6 +119,9 @@ class Api:
     async def _answer(self, request: Request, send: Send, started: float) -> None:
         response = await self._respond(request, self._dispatch)
         held = None
+        if request.large_body is not None and response.status < 400:
+            size, read_at = request.large_body
+            self._services.body_reader.answered(size, asyncio.get_running_loop().time() - read_at)
         if request.caller is not None and isinstance(response, Response) and len(response.body) > LARGE_ANSWER_BYTES:
             if self._services.limits.large_answers.take(request.caller):
                 held = request.caller

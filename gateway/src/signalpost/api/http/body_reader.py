@@ -15,6 +15,10 @@ from signalpost.runtime.resting_turns import RestingTurns
 
 FOLLOWS_PER_BYTE: Final = 16e-9
 """Seconds of work for each byte of a body once it was read, for its checks, commit and event: 16 ms a megabyte."""
+COMMIT_FROM: Final = 256 * 1024
+"""From how many bytes on it matters how long the commit took: changes of others wait for it, or are in it."""
+LONGEST_COMMIT: Final = 1.0
+"""Seconds that a commit counts for at most."""
 
 
 class BodyReader:
@@ -23,8 +27,15 @@ class BodyReader:
         thread that calls it has spent."""
         self._thread = thread
         self._turns = RestingTurns(cpu)
+        self._committed_within = 0.0
+        """How long it took for each byte of the last large body until its change was answered, in seconds."""
 
     async def read(self, tenant_id: int, body: bytes, *, is_shared: bool) -> Any:
         """See `read_json`. `is_shared` says that other tenants call, who are to meet few of such bodies."""
-        follows = len(body) * FOLLOWS_PER_BYTE if is_shared else 0.0
+        per_byte = max(FOLLOWS_PER_BYTE, self._committed_within if len(body) >= COMMIT_FROM else 0.0)
+        follows = len(body) * per_byte if is_shared else 0.0
         return await self._turns.run(tenant_id, self._thread, partial(read_json, body), follows)
+
+    def answered(self, size: int, seconds: float) -> None:
+        """A change with a large body of so many bytes was made, so long after the body was read."""
+        self._committed_within = min(seconds, LONGEST_COMMIT) / size

@@ -25,6 +25,7 @@ class Request:
         "caller",
         "id",
         "is_timed",
+        "large_body",
         "method",
         "path",
         "path_params",
@@ -47,6 +48,8 @@ class Request:
         """The caller whose share of the requests at work it has; None while it has none."""
         self.is_timed = False
         """What it takes of the event loop's time is measured, and counts against its tenant's share."""
+        self.large_body: tuple[int, float] | None = None
+        """How many bytes a large body had, and when it was read, by the event loop's clock."""
         self._scope = scope
         self._receive = receive
         # If a header is repeated, the first one counts.

@@ -17,6 +17,7 @@ from signalpost.api.http.body import (
     read_json,
     read_quickly,
 )
+from signalpost.api.http.body_reader import COMMIT_FROM
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.routing.queries import Query
@@ -270,6 +271,8 @@ class RequestContext:
             return read(takes.kind, {})
         self.check_media_type(takes)
         value = await self.decoded(content)
+        if len(content) >= COMMIT_FROM:
+            self.request.large_body = len(content), asyncio.get_running_loop().time()
         variant = takes.variant
         if variant is not None and isinstance(value, dict) and variant.is_meant(value):
             return read(variant.kind, value, also)
