@@ -1,11 +1,14 @@
 """A subscription whose endpoint fails for days is disabled, loudly, and loses nothing."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
 from gateway.tests.bodies import subscription_patch
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
+from gateway.tests.engine.subscriptions import subscription
 from gateway.tests.world.network import BROKEN, Reply
 
 from signalpost.commands.subscriptions import DisableSubscription, PatchSubscription
@@ -13,6 +16,9 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, PreconditionFailed
 from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.engine.counts import Counts
+from signalpost.engine.lanes.auto_disable import AutoDisable
+from signalpost.runtime.tasks import Tasks
 from signalpost.store.lanes import EndpointHealth
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -171,6 +177,38 @@ def test_it_stays_disabled_over_a_restart(world: ScriptedWorld) -> None:
     _fail_for(world, 6)
     world.crash(second)
     world.run(third)
+
+
+def test_it_is_disabled_once_however_much_fails_before_that_is_committed_and_again_another_time() -> None:
+    asked: list[Any] = []
+    commit = asyncio.Event()
+
+    async def submit(command: Any) -> None:
+        asked.append(command)
+        await commit.wait()
+
+    breaker = Breaker(failures=500, failing_since=1, probe_at=1, wait=300 * SECOND)
+
+    class FailingLane:
+        subscription = subscription()
+        health = EndpointHealth(breaker, "status: 503")
+        excused_until = 0
+
+    async def scenario() -> None:
+        failing = cast(Any, FailingLane())
+        clock: Any = SimpleNamespace(steady=lambda: 6 * DAY)
+        auto_disable = AutoDisable(cast(Any, SimpleNamespace(submit=submit)), clock, Counts(), Tasks(), 5)
+        for _ in range(3):
+            auto_disable.consider(failing)
+            await asyncio.sleep(0)
+        assert len(asked) == 1
+        commit.set()
+        await asyncio.sleep(0.01)
+        auto_disable.consider(failing)
+        await asyncio.sleep(0.01)
+        assert len(asked) == 2
+
+    asyncio.run(scenario())
 
 
 def test_whoever_changed_it_just_before_wins(world: ScriptedWorld) -> None:
