@@ -51,7 +51,7 @@ class ReplayFeeder:
                 self._running.setdefault(number, replay)
 
     def answers_of(self, wishes: Wishes) -> dict[str, bool]:
-        """Which events of the next part a subscription wants, by id, as far as its wishes of now were asked."""
+        """Which events of the next part a subscription wants, by id, as far as its present wishes were asked."""
         if self._answers[0] is not wishes:
             self._answers = wishes, {}
         return self._answers[1]
