@@ -245,6 +245,15 @@ main()
 """
 
 
+def test_a_command_that_only_calls_a_gateway_loads_no_part_of_one() -> None:
+    parts = ("api", "commands", "console", "destinations", "engine", "gateway", "store")
+    loads = f"""
+import sys, signalpost.cli.app, signalpost.cli.commands.status
+print([part for part in {parts} if f"signalpost.{{part}}" in sys.modules])
+"""
+    assert subprocess.check_output([sys.executable, "-c", loads], text=True) == "[]\n"
+
+
 @pytest.mark.parametrize("loading", ["signalpost.cli.app", "cyclopts", "rich.console", "signalpost.gateway", "apsw"])
 def test_ctrl_c_while_the_libraries_load_ends_a_command_without_a_word(loading: str) -> None:
     ended = subprocess.run(

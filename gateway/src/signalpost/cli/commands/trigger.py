@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
-from signalpost.cli.terminal.assignments import assignments, put, value_of
+from signalpost.cli.terminal.assignments import assignments, value_of
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
-from signalpost.cli.terminal.options import EventType, flag, repeatable
+from signalpost.cli.terminal.options import EventType, flag, put, repeatable
 from signalpost.cli.terminal.output import TEXT, Facts, Output
 from signalpost.cli.terminal.text import remarks
 from signalpost.destinations.webhook import RequestKind, Webhook

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import convert
 
 from signalpost.cli.client import Misuse
+from signalpost.cli.terminal.options import put
 from signalpost.destinations.presets import Preset, body_of
 from signalpost.domain.checks import Several
 
@@ -41,18 +42,6 @@ def assignments(pairs: Iterable[str], option: str) -> dict[str, str]:
             raise Misuse(f"Write {option} name=value, not {pair}")
         found[name] = value
     return found
-
-
-def put(body: dict[str, Any], path: Iterable[str], value: Any) -> None:
-    """Set a member deep in an object, with objects on the way to it."""
-    *way, last = path
-    place = body
-    for step in way:
-        below = place.get(step)
-        if not isinstance(below, dict):
-            below = place[step] = {}
-        place = below
-    place[last] = value
 
 
 def ask_secret(name: str) -> str:

@@ -6,14 +6,13 @@ request by itself.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import is_dataclass
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_type_hints
 
 from cyclopts import Parameter, validators
 
 from signalpost.cli.client import Misuse
-from signalpost.cli.terminal.assignments import put
 
 
 class Sets(NamedTuple):
@@ -58,6 +57,18 @@ def parts_of(group: object) -> dict[str, Any]:
         if (value := getattr(group, name)) is not None:
             put(parts, sets.pointer[1:].split("/"), read_option(option, sets.read, value))
     return parts
+
+
+def put(body: dict[str, Any], path: Iterable[str], value: Any) -> None:
+    """Set a member deep in an object, with objects on the way to it."""
+    *way, last = path
+    place = body
+    for step in way:
+        below = place.get(step)
+        if not isinstance(below, dict):
+            below = place[step] = {}
+        place = below
+    place[last] = value
 
 
 def read_option(option: str, read: Callable[[Any], Any], value: Any) -> Any:
