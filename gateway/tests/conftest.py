@@ -29,10 +29,13 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests first: so none of them is left alone at the end, when the others are done."""
+    """Files in a browser first, which take the most CPU, and then others with slow tests: so none of them is left alone
+    at the end, when the others are done."""
     _give_ids_of_their_own(items)
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    in_browser, slow = (
+        {item.path for item in items if item.get_closest_marker(marker)} for marker in ("browser", "slow")
+    )
+    items.sort(key=lambda item: (item.path not in in_browser, item.path not in slow))
 
 
 def _give_ids_of_their_own(items: list[pytest.Item]) -> None:

@@ -1,18 +1,44 @@
 """What keeps people from reading or using a page, as far as a machine can tell."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
+"""The themes and widths that pages are looked at in."""
+_VIOLATIONS = """tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTypes: ['violations'], selectors: false})
+    .then(ran => ran.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 120)}`)))"""
+"""What axe finds, and no more: it would look up each element for which a rule holds, too, and send megabytes."""
 
 
 def findings_of(page: Any) -> list[str]:
     """The findings of axe in a page that is open, and whether it is wider than its window. The page's window has to
     ignore its policy, or it would not let axe run."""
+    _load_axe(page)
+    return _findings(page)
+
+
+def findings_in(page: Any, windows: Iterable[tuple[str, int]]) -> list[str]:
+    """The findings in a page that is open, in each of some themes and widths. The page is loaded once, since its style
+    sheet alone is what differs between them. Its window has to ask for reduced motion too, or a colour would be on its
+    way from one theme to the other."""
+    _load_axe(page)
+    found: list[str] = []
+    for theme, width in windows:
+        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": width, "height": 900})
+        found += [f"{theme}, {width} px: {each}" for each in _findings(page)]
+    return found
+
+
+def _load_axe(page: Any) -> None:
     import axe_playwright_python
 
     page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    ran = page.evaluate("tags => axe.run({runOnly: {type: 'tag', values: tags}})", [*TAGS])
-    findings = [f"{each['id']}: {node['html'][:120]}" for each in ran["violations"] for node in each["nodes"]]
+
+
+def _findings(page: Any) -> list[str]:
+    findings: list[str] = page.evaluate(_VIOLATIONS, [*TAGS])
     wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return [*findings, f"{wider} px wider than its window"] if wider > 0 else findings

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.tests.api.conftest import World
-from gateway.tests.console.accessibility import findings_of
+from gateway.tests.console.accessibility import WINDOWS, findings_of
 from gateway.tests.console.busy_hour import BusyHour, HourClock
 from gateway.tests.console.test_browser import CHROMIUM, Desk, Endpoint, Visit
 from gateway.tests.console.test_portal_browser import Customer, pages_of
@@ -23,7 +23,6 @@ from signalpost.sender.addresses import parse_allow_targets
 from signalpost.settings import Settings
 
 OUT = Path("dist/console")
-WINDOWS = (("light", 1440), ("dark", 1440), ("light", 390), ("dark", 390))
 NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
     "subscription-paused", "delivery-waiting",

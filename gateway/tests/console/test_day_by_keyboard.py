@@ -1,20 +1,12 @@
 """A support team's day by the Tab and the Enter key alone, with and without scripts; keys that are shortcuts, and how
 to turn them off; and the pages of that day on paper."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from gateway.tests.console.test_browser import Desk, Visit, desk, visit
+from gateway.tests.console.test_browser import Desk, Visit, desk, pytestmark, visit
 
-pytest.importorskip("playwright.sync_api", reason="SKIPPED: playwright is not installed (make test does)")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        shutil.which("chromium") is None, reason="SKIPPED: there is no chromium here (apt-get install chromium)"
-    ),
-]
-__all__ = ["desk", "visit"]
+__all__ = ["desk", "pytestmark", "visit"]
 PAPER = 794
 """Pixels across a page of A4."""
 

@@ -117,6 +117,7 @@ def page() -> Iterator[Any]:
 
 @pytest.mark.slow
 @in_browser[1]
+@in_browser[2]
 def test_a_browser_signs_in_follows_changes_and_opens_a_portal_link(application: Application, page: Any) -> None:
     trouble: list[str] = []
     page.on("response", lambda answer: trouble.append(f"{answer.status} {answer.url}") if answer.status > 399 else None)
