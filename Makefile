@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -117,14 +117,33 @@ oracles: .venv-oracles/ready ## Hold what connectors send against the vendors' o
 	@.venv-oracles/bin/python gateway/tests/oracles/record.py --check
 	@$(BIN)/pytest gateway/tests/oracles
 
+# No check needs another, so they run beside the tests, two at a time. What each prints comes in one piece, and one that
+# fails stops none of the others: one run tells of every fault.
 check: .venv/dev ## Format, lint, strict types, import contracts, docstrings, fast tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync --keep-going \
+	  check-tests check-types check-words check-lint check-format check-imports check-vulnerabilities
+
+check-format:
 	@$(BIN)/ruff format --check .
+
+check-lint:
 	@$(BIN)/ruff check .
+
+check-types:
 	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests examples benchmarks docs checks
+
+check-imports:
 	@$(BIN)/lint-imports --no-logo
+
+check-words:
 	@$(BIN)/python checks/words.py
+
+check-vulnerabilities:
 	@$(BIN)/python checks/vulnerabilities.py
-	@$(BIN)/pytest $(FAST_JOBS) -m "not slow" $(FAST) --ignore gateway/tests/store/postgres
+
+# Laws are tried on fewer examples than `make test` tries them on.
+check-tests:
+	@$(BIN)/pytest $(FAST_JOBS) --hypothesis-profile quick -m "not slow" $(FAST) --ignore gateway/tests/store/postgres
 
 audit: .venv-audit/ready ## Ask public lists of vulnerabilities about the locked versions; from then on `make check` does
 	@$(BIN)/python checks/vulnerabilities.py

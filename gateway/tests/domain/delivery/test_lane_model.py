@@ -526,7 +526,7 @@ class LaneMachine(RuleBasedStateMachine):
             self.world.finish()
 
 
-LaneMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
+LaneMachine.TestCase.settings = settings(stateful_step_count=40)
 TestLane = LaneMachine.TestCase
 """C16, C17: order, nothing lost, nothing twice, the right counts, what is recorded is what is."""
 

@@ -389,5 +389,5 @@ class Life(RuleBasedStateMachine):
         assert all(origin.cause is not ChangeCause.UNKNOWN for origin in self.cabinet.origins)
 
 
-Life.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Life.TestCase.settings = settings(stateful_step_count=45, deadline=None)
 TestLife = Life.TestCase
