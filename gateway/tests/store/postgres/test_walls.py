@@ -8,8 +8,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from gateway.tests.captured_log import captured_log
 from gateway.tests.postgres import OWNER, server
+from gateway.tests.store.test_erasures import ERASURE, carry_out
 
+from signalpost.commands.tenants import DeleteTenant
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import DAY
 from signalpost.store.postgres.connect import Statement, connect, trip
@@ -207,6 +210,27 @@ def test_a_node_that_may_make_no_tables_works_while_the_owner_makes_them_ahead(
         kept = await asyncio.to_thread(owner.keep_partitions, shop.now)
         assert kept.removed > 0
         await shop.publish(make.create(3))
+
+    play(scenario)
+
+
+def test_a_node_that_may_not_act_as_the_owner_finishes_erasures(play: "Play", make: "type[Tools]") -> None:
+    """The server vacuums by itself what the node may not."""
+
+    async def scenario(shop: "Shop") -> None:
+        with psycopg.connect(database_of(shop, SUPERUSER), autocommit=True) as connection:
+            connection.execute("DO $$ BEGIN CREATE ROLE writer LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
+            connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer")
+            connection.execute("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO writer")
+        other = await shop.add_tenant()
+        await shop.store.close()
+        url, shop._implementation = database_of(shop, "writer"), shop._implementation._replace(url=lambda _: url)
+        await shop.open()
+        [tenant] = [each for each in await shop.store.access.tenants() if each.id == other]
+        await shop.publish(DeleteTenant(tenant_id=1, name=tenant.name, erasure_id=ERASURE))
+        with captured_log() as lines:
+            await carry_out(shop)
+        assert ["autovacuum" in line["message"] for line in lines] == [True]
 
     play(scenario)
 

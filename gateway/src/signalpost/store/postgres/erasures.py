@@ -11,10 +11,12 @@ from typing import Final
 
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
+from signalpost.runtime.logger import log
 from signalpost.store.packing.documents import unpack_number
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Row, Statement
+from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.retention import remove_of_subscription
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 from signalpost.store.postgres.versions import FORGET, version_keys
@@ -134,7 +136,12 @@ class PostgresErasures:
         return await self._writers.run(EVERY_TENANT, steps_of(_erase_part(erasure, limit)))
 
     async def finish(self, erasure: Erasure, at: int) -> None:
-        await self._writers.apart("VACUUM document, event, attempt, step, made, subscription, connection, idempotency")
+        try:
+            await self._writers.apart(
+                "VACUUM document, event, attempt, step, made, subscription, connection, idempotency"
+            )
+        except NotOwner:
+            log.warning("rows that an erasure removed stay on the database's disk until its autovacuum comes by")
         await self._writers.rows(EVERY_TENANT, _FINISH, erasure.number, at)
 
 
