@@ -16,6 +16,7 @@ from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscrip
 from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayChoice, ReplayState
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
@@ -48,7 +49,7 @@ class Desk:
             tenants={1: Tenant(1, "default", LAST, NOW)},
             subscriptions=self.batch.subscriptions.changed,
             replays={(replay.subscription_number, replay.id): replay for replay in replays},
-            numbers={"subscription": [2], "replay": [7]},
+            numbers={Subscription: [2], Replay: [7]},
         )
         self.batch = Batch(rows, NOW, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
 

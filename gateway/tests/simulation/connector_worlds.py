@@ -29,9 +29,10 @@ from gateway.tests.world.vendors import HOST, KINDS, LOST, FakeVendor
 from signalpost.domain.connection import Granted
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Unavailable
-from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.data_keys import load
+from signalpost.store.sqlite.tables import codec_with
+from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.vault import MasterKeys, Vault
 
 WANTED = {"field": "document.title", "contains": "wanted"}
@@ -115,8 +116,8 @@ class TokenUse:
     def _kept(self) -> set[str]:
         with closing(apsw.Connection(str(self._world.path))) as database:
             load(database, vault := Vault(MasterKeys([bytes(32)])))
-            rows: list[Any] = database.execute(f"SELECT {CONNECTION_COLUMNS} FROM connection").fetchall()
-        kept = [unpack_connection(row, vault, unpack_uuid).granted for row in rows]
+            rows: list[Any] = database.execute(f"SELECT {CONNECTION.listed} FROM connection").fetchall()
+        kept = [CONNECTION.unpack(row, codec_with(vault)).granted for row in rows]
         return {granted.access_token for granted in kept if granted is not None}
 
 

@@ -35,7 +35,6 @@ _RENEWED: Final = frozenset({"granted"})
 
 _NOTHING: Final[tuple[object, ...]] = (None, 0, {})
 """Values that say no more than their absence."""
-AuditedRow = Subscription | Connection | ApiKey | Member | PortalLink | Tenant | Replay
 
 
 class _Hidden:
@@ -56,6 +55,8 @@ class _Hidden:
 class _Members(Struct, frozen=True):
     """Which members of a row an entry shows. Members in none of the sets count as secrets."""
 
+    noun: str
+    """What the audit calls such a row."""
     shown: frozenset[str]
     left_out: frozenset[str]
     """Members that nobody asks to change: numbers, versions, derived times."""
@@ -68,8 +69,9 @@ class _Members(Struct, frozen=True):
 _BOOKKEEPING: Final = frozenset({"id", "tenant_id", "number", "version", "created_at", "updated_at", "deleted_at"})
 _KEPT_OF_TENANT: Final = frozenset({"id", "last_sequence", "last_at", "created_at", "deleted_at", "config_version"})
 _SHOWN_OF_REPLAY: Final = frozenset({"what", "state", "from_at", "to_at", "count", "document_id"})
-_MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
+_MEMBERS: Final[Mapping[type[Any], _Members]] = {
     Subscription: _Members(
+        "subscription",
         shown=frozenset(
             "kind connection_id config when after status ordering rate_limit retry_delays skip_to promote_at"
             " disabled_because".split()
@@ -84,29 +86,35 @@ _MEMBERS: Final[Mapping[type[AuditedRow], _Members]] = {
         },
     ),
     Connection: _Members(
+        "connection",
         shown=frozenset({"kind", "state", "reason"}),
         left_out=_BOOKKEEPING | {"config", "grant_version", "held_until"},
         urls=frozenset({"name"}),
         derived={"config": lambda row: {name: _Hidden(value) for name, value in row.config.items()}},
     ),
     ApiKey: _Members(
+        "key",
         shown=frozenset({"name", "role", "expires_at", "revoked_at"}),
         left_out=_BOOKKEEPING | {"hash", "created_by", "last_used_at"},
     ),
     Member: _Members(
+        "member",
         shown=frozenset({"name", "email", "role", "subject", "removed_at"}),
         left_out=_BOOKKEEPING | {"created_by", "generation", "invitation", "invited_until"},
     ),
     PortalLink: _Members(
+        "portal-link",
         shown=frozenset({"name", "subscriptions", "can", "embed", "opened_at", "revoked_at"}),
         left_out=_BOOKKEEPING | {"hash", "maker", "created_by", "theme"},
         derived={"endsAt": lambda row: format_timestamp(row.ends_at)},
     ),
     Tenant: _Members(
+        "tenant",
         shown=frozenset(Tenant.__struct_fields__) - _KEPT_OF_TENANT,
         left_out=_KEPT_OF_TENANT,
     ),
     Replay: _Members(
+        "replay",
         shown=_SHOWN_OF_REPLAY,
         left_out=frozenset(Replay.__struct_fields__) - _SHOWN_OF_REPLAY,
         derived={"eventTypes": lambda row: None if row.types == EVERY_TYPE else type_names(row.types)},
@@ -131,18 +139,10 @@ def _changed(
     for each in decision.subscriptions:
         changes = _changes(view.subscriptions.get((each.tenant_id, each.id)), each)
         yield Object("subscription", each.id), each.tenant_id, changes
-    if (connection := decision.connection) is not None:
-        changes = _changes(view.connections.get((connection.tenant_id, connection.id)), connection)
-        yield Object("connection", connection.id), connection.tenant_id, changes
+    for row in decision.rows:
+        yield Object(_MEMBERS[type(row)].noun, row.id), row.tenant_id, _changes(view.row(type(row), row.id, None), row)
     if (erasure := decision.erasure) is not None and erasure.document_id is not None:
         yield Object("document", erasure.document_id), erasure.tenant_id, {}
-    for noun, row, rows in (
-        ("key", decision.key, view.keys),
-        ("member", decision.member, view.members),
-        ("portal-link", decision.portal_link, view.portal_links),
-    ):
-        if row is not None:
-            yield Object(noun, row.id), row.tenant_id, _changes(rows.get(row.id), row)
     if (tenant := decision.tenant) is not None:
         # Changes of tenants are in the audit of `default`, which always exists.
         yield Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant)
@@ -178,12 +178,12 @@ def told_of(recovered: ApiKey) -> EntryDraft:
     )
 
 
-def described(row: AuditedRow) -> dict[str, Any]:
+def described(row: Struct) -> dict[str, Any]:
     """A row as its entries show it: its members, without secrets."""
     return {name: _shown(value) for name, value in _members(row).items()}
 
 
-def _changes(before: AuditedRow | None, after: AuditedRow) -> dict[str, Any]:
+def _changes(before: Any, after: Any) -> dict[str, Any]:
     return _difference(_members(before), _members(after))
 
 
@@ -195,7 +195,7 @@ def _difference(was: Mapping[str, Any], became: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _members(row: AuditedRow | None) -> dict[str, Any]:
+def _members(row: Any) -> dict[str, Any]:
     """What a row says, by the members' names on the wire, with secrets marked; empty for no row or a deleted one."""
     if row is None or getattr(row, "deleted_at", None) is not None:
         return {}

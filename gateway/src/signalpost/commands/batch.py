@@ -8,7 +8,7 @@ tenant's lock (C2, C5, C10).
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,8 +22,8 @@ from signalpost.commands.command import (
     Decision,
     DocumentKey,
     IdempotencyKey,
-    NumberedKind,
-    Numbers,
+    Numbered,
+    NumberedRow,
     Repeated,
     ReplayKey,
     RequestedRetry,
@@ -33,7 +33,6 @@ from signalpost.commands.command import (
     VersionKey,
 )
 from signalpost.commands.overlay import Overlay
-from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import EntryDraft
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay, ReplayState
@@ -44,8 +43,6 @@ from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
-from signalpost.domain.member import Member
-from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, TenantUse, check_room
@@ -56,6 +53,8 @@ NO_NUMBER = 0
 """Stands for the next number if the commands of a batch need no more."""
 SECRETS_KEPT = 3600 * SECOND
 """How long a repeat of a call shows its secret again: long enough for a client whose answer was lost."""
+_KEPT_BY_NODES = frozenset({Connection})
+"""The kinds of `Decision.rows` that nodes keep in memory by tenant."""
 _NEW_DOCUMENTS = {None: 0, EventType.CREATED: 1, EventType.UPDATED: 0, EventType.DELETED: -1}
 """How many more documents a tenant has after an event."""
 
@@ -95,15 +94,12 @@ class Rows(Struct, frozen=True, kw_only=True):
     versions: Mapping[VersionKey, VersionRow] = {}
     subscriptions: Mapping[SubscriptionKey, Subscription] = {}
     """Every subscription that a command names, and all of a connection whose subscriptions it asks for."""
-    connections: Mapping[ConnectionKey, Connection] = {}
-    keys: Mapping[str, ApiKey] = {}
-    members: Mapping[str, Member] = {}
-    """Every member that a command names by id or by e-mail address."""
-    portal_links: Mapping[str, PortalLink] = {}
+    rows: Mapping[type[NumberedRow], Mapping[str, NumberedRow]] = {}
+    """Rows of other kinds by their ids: every one that a command names."""
     replays: Mapping[ReplayKey, Replay] = {}
     """Every replay that a command names, and with it all of the same subscription that are running."""
     answers: Mapping[AnswerKey, StoredAnswer] = {}
-    numbers: Mapping[NumberedKind, Iterable[int]] = {}
+    numbers: Mapping[type[Any], Iterable[int]] = {}
     """The numbers of new rows, ascending, as many as the commands may take; 1, 2, 3 … for a kind that is missing."""
     uses: Mapping[int, TenantUse] = {}
     """How much the tenants use of each limit."""
@@ -124,8 +120,8 @@ class Batch:
     def __init__(self, rows: Rows, now: int, context: BatchContext) -> None:
         self._now = now
         self.links, self._render, self._random_bits, self._default_limits = context
-        self._following = {kind: iter(rows.numbers.get(kind, count(1))) for kind in get_args(NumberedKind)}
-        self.numbers = Numbers(**{kind: next(following, NO_NUMBER) for kind, following in self._following.items()})
+        self._following = {kind: iter(numbers) for kind, numbers in rows.numbers.items()}
+        self._next_numbers: dict[type[Any], int] = {}
         self.tenants = Overlay(rows.tenants)
         self.changed_tenants: set[int] = set()
         """The tenants of which more than the end of the log changed."""
@@ -134,10 +130,9 @@ class Batch:
         self.documents = Overlay(rows.documents)
         self.versions = Overlay(rows.versions)
         self.subscriptions = Overlay(rows.subscriptions)
-        self.connections = Overlay(rows.connections)
-        self.keys = Overlay(rows.keys)
-        self.members = Overlay(rows.members)
-        self.portal_links = Overlay(rows.portal_links)
+        self._rows: dict[type[NumberedRow], Overlay[str, Any]] = {
+            kind: Overlay(found) for kind, found in rows.rows.items()
+        }
         self.replays = Overlay(rows.replays)
         self.answers = Overlay(rows.answers)
         self.uses = Overlay(rows.uses)
@@ -152,13 +147,30 @@ class Batch:
         self.audited: list[EntryDraft] = []
         """The entries of the audit that the batch adds."""
 
+    def row(self, kind: type[Numbered], row_id: str, within: int | None) -> Numbered | None:
+        rows = self._rows.get(kind)
+        found: Numbered | None = None if rows is None else rows.get(row_id)
+        return found if found is not None and within in (None, found.tenant_id) else None
+
+    def rows_of(self, kind: type[Numbered]) -> list[Numbered]:
+        rows = self._rows.get(kind)
+        return [] if rows is None else [row for _, row in rows.items()]
+
+    def changed(self, kind: type[Numbered]) -> tuple[Numbered, ...]:
+        """The rows of a kind to write."""
+        rows = self._rows.get(kind)
+        return () if rows is None else (*rows.changed.values(),)
+
+    def next_number(self, kind: type[Any]) -> int:
+        number = self._next_numbers.get(kind)
+        if number is None:
+            following = self._following.setdefault(kind, count(1))
+            number = self._next_numbers[kind] = next(following, NO_NUMBER)
+        return number
+
     def tenant_named(self, name: str) -> Tenant | None:
         named = (tenant for _, tenant in self.tenants.items() if tenant.name == name and tenant.deleted_at is None)
         return next(named, None)
-
-    def member_with(self, email: str) -> Member | None:
-        having = (member for _, member in self.members.items() if member.email == email and member.removed_at is None)
-        return next(having, None)
 
     def running_replays(self, subscription_number: int) -> int:
         return sum(
@@ -247,38 +259,26 @@ class Batch:
 
     def _apply_others(self, tenant: Tenant, decision: Decision[Any]) -> None:
         """Apply the changes of everything except documents."""
-        if (connection := decision.connection) is not None:
-            self.connections.put((connection.tenant_id, connection.id), connection)
-            self._given_out("connection", connection.number)
+        for row in decision.rows:
+            self._rows.setdefault(type(row), Overlay({})).put(row.id, row)
+            self._given_out(type(row), row.number)
         for subscription in decision.subscriptions:
             self.subscriptions.put((subscription.tenant_id, subscription.id), subscription)
-            self._given_out("subscription", subscription.number)
+            self._given_out(Subscription, subscription.number)
         if (retry := decision.retry) is not None:
             self.retries.append(retry)
-            self._given_out("retry", retry.number)
-        self._apply_access(decision)
+            self._given_out(RequestedRetry, retry.number)
         if (changed := decision.tenant) is not None:
             self.tenants.put(changed.id, changed)
             self.changed_tenants.add(changed.id)
-            self._given_out("tenant", changed.id)
+            self._given_out(Tenant, changed.id)
         if decision.erasure is not None:
             self.erasures.append(decision.erasure)
         if (replay := decision.replay) is not None:
             self.replays.put((replay.subscription_number, replay.id), replay)
-            self._given_out("replay", replay.number)
+            self._given_out(Replay, replay.number)
         for tenant_id in _configured(tenant.id, decision):
             self._move_config_on(tenant_id)
-
-    def _apply_access(self, decision: Decision[Any]) -> None:
-        if (key := decision.key) is not None:
-            self.keys.put(key.id, key)
-            self._given_out("key", key.number)
-        if (member := decision.member) is not None:
-            self.members.put(member.id, member)
-            self._given_out("key", member.number)
-        if (link := decision.portal_link) is not None:
-            self.portal_links.put(link.id, link)
-            self._given_out("key", link.number)
 
     def _move_config_on(self, tenant_id: int) -> None:
         tenant = self.tenants.get(tenant_id)
@@ -318,17 +318,16 @@ class Batch:
         self.origins.append(decision.origin)
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))
 
-    def _given_out(self, kind: NumberedKind, number: int) -> None:
+    def _given_out(self, kind: type[Any], number: int) -> None:
         """Notes a row with this number: if it is new, the next one gets another."""
-        if number == getattr(self.numbers, kind):
-            self.numbers = self.numbers._replace(**{kind: next(self._following[kind], NO_NUMBER)})
+        if number == self._next_numbers.get(kind):
+            del self._next_numbers[kind]
 
 
 def _configured(tenant_id: int, decision: Decision[Any]) -> set[int]:
     """The tenants of which a decision, of a command of one tenant, changes what nodes keep in memory."""
     changed = {subscription.tenant_id for subscription in decision.subscriptions}
-    if decision.connection is not None:
-        changed.add(decision.connection.tenant_id)
+    changed |= {row.tenant_id for row in decision.rows if type(row) in _KEPT_BY_NODES}
     if decision.tenant is not None:
         changed.add(decision.tenant.id)
     if decision.erasure is not None:

@@ -5,20 +5,20 @@ holds the rows that change and a result in domain values, such as `DocumentCreat
 program that embeds the gateway gets the result, and a client of the API gets the response that `api/rendering.py` makes
 of it. Nothing here knows of HTTP.
 
-A command that reads or changes a kind of row that no command used so far needs a member of `Reads` and of `Decision`
-here, an overlay in `batch.py`, and its reading and writing in `store/sqlite/publish.py` and in `batch_reads.py` and
-`batch_writes.py` of `store/postgres/`.
+A kind of row is known by its class. A command names the rows that it reads by class and id, looks them up in the view
+by class and id, and decides rows. How they are read and written follows from the table of their class in the store
+(`store/tables/`). Documents and what belongs to them, subscriptions, replays and tenants have members of their own,
+because more depends on them than their row.
 """
 
-from typing import ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.commands.command_queues import Queue
-from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import GATEWAY, Actor
-from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import UNKNOWN, Origin, Step
@@ -26,8 +26,6 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
-from signalpost.domain.member import Member
-from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 
@@ -77,25 +75,32 @@ class Stamp(Struct, frozen=True, gc=False):
     """What the clock says, in µs. Deadlines count from here."""
 
 
-NumberedKind = Literal["subscription", "connection", "retry", "key", "replay", "tenant"]
-"""A kind of row whose key in the store is a number that is given once."""
+class NumberedRow(Protocol):
+    """A row of a tenant with an id, and a number that is given once."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def tenant_id(self) -> int: ...
 
 
-class Numbers(NamedTuple):
-    """The number that the next new row of each kind gets."""
+Numbered = TypeVar("Numbered", bound=NumberedRow)
 
-    subscription: int = 1
-    connection: int = 1
-    retry: int = 1
-    key: int = 1
-    replay: int = 1
-    tenant: int = 1
+
+class RowKey(NamedTuple):
+    """The rows of a kind that have a value in a column."""
+
+    kind: type[NumberedRow]
+    value: str
+    column: str = "id"
 
 
 class Asked(Struct, frozen=True, gc=False, kw_only=True):
     """A part of every command: who asks for it."""
 
-    adds: ClassVar[NumberedKind | None] = None
+    adds: ClassVar[type[Any] | None] = None
     actor: Actor = GATEWAY
 
     def asked_by(self, actor: Actor) -> Self:
@@ -121,11 +126,9 @@ class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     file_bytes: int = 0
     """How large the file is that came with a version."""
     subscriptions: tuple[Subscription, ...] = ()
-    connection: Connection | None = None
+    rows: tuple[NumberedRow, ...] = ()
+    """Rows of all other kinds."""
     retry: RequestedRetry | None = None
-    key: ApiKey | None = None
-    member: Member | None = None
-    portal_link: PortalLink | None = None
     replay: Replay | None = None
     tenant: Tenant | None = None
     erasure: Erasure | None = None
@@ -160,18 +163,11 @@ class Reads(Struct, frozen=True, gc=False, kw_only=True):
     document: DocumentKey | None = None
     version: VersionKey | None = None
     subscription: SubscriptionKey | None = None
-    connection: ConnectionKey | None = None
+    rows: tuple[RowKey, ...] = ()
     subscriptions_of: ConnectionKey | None = None
     """A connection of which all subscriptions are read."""
     replay: str | None = None
     """The id of a replay of that subscription; all of its replays that run are read too."""
-    key: str | None = None
-    member: str | None = None
-    """The id of a member."""
-    email: str | None = None
-    """An e-mail address: the member who has it is read."""
-    portal_link: str | None = None
-    """The id of a portal link."""
     tenant: str | None = None
     """The name of a tenant."""
 
@@ -188,30 +184,26 @@ class BatchView(Protocol):
     @property
     def links(self) -> Links: ...
     @property
-    def numbers(self) -> Numbers: ...
-    @property
     def documents(self) -> Lookup[DocumentKey, DocumentRow]: ...
     @property
     def versions(self) -> Lookup[VersionKey, VersionRow]: ...
     @property
     def subscriptions(self) -> Lookup[SubscriptionKey, Subscription]: ...
     @property
-    def connections(self) -> Lookup[ConnectionKey, Connection]: ...
-    @property
-    def keys(self) -> Lookup[str, ApiKey]: ...
-    @property
-    def members(self) -> Lookup[str, Member]: ...
-    @property
-    def portal_links(self) -> Lookup[str, PortalLink]: ...
-    @property
     def replays(self) -> Lookup[ReplayKey, Replay]: ...
+
+    def row(self, kind: type[Numbered], row_id: str, within: int | None) -> Numbered | None:
+        """The row of a kind with this id, if it is of the tenant `within`; None stands for any."""
+        ...
+
+    def rows_of(self, kind: type[Numbered]) -> Iterable[Numbered]: ...
+
+    def next_number(self, kind: type[Any]) -> int:
+        """The number that the next new row of a kind gets."""
+        ...
 
     def tenant_named(self, name: str) -> Tenant | None:
         """The tenant with this name; None if there is none or it was deleted."""
-        ...
-
-    def member_with(self, email: str) -> Member | None:
-        """The member with this e-mail address who is not removed; None if there is none."""
         ...
 
     def running_replays(self, subscription_number: int) -> int: ...
@@ -239,7 +231,7 @@ class Command(Protocol[Result]):
         ...
 
     @property
-    def adds(self) -> NumberedKind | None:
+    def adds(self) -> type[Any] | None:
         """The kind of the new row that it may make, if that has a number."""
         ...
 

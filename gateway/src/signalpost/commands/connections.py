@@ -20,8 +20,8 @@ from signalpost.commands.command import (
     ConnectionKey,
     Decision,
     IdempotencyKey,
-    NumberedKind,
     Reads,
+    RowKey,
     Stamp,
 )
 from signalpost.commands.command_queues import Queue
@@ -58,10 +58,10 @@ class ConnectionCommand(Asked, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(connection=self._key)
+        return Reads(rows=(RowKey(Connection, self.connection_id),))
 
     def _found(self, view: BatchView) -> Connection:
-        found = require_connection(view.connections.get(self._key))
+        found = require_connection(view.row(Connection, self.connection_id, self.tenant_id))
         check_precondition(self.if_match, found.etag)
         return found
 
@@ -71,14 +71,14 @@ class _CommandWithSubscriptions(ConnectionCommand, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(connection=self._key, subscriptions_of=self._key)
+        return Reads(rows=(RowKey(Connection, self.connection_id),), subscriptions_of=self._key)
 
 
 class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
     """`connection_id` is the id of the new connection, `config` what its kind has checked."""
 
     audited_as: ClassVar[str] = "connection.create"
-    adds: ClassVar[NumberedKind] = "connection"
+    adds: ClassVar[type[Connection]] = Connection
     kind: str
     name: str
     config: Mapping[str, Any]
@@ -89,7 +89,7 @@ class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
         made = Connection(
             id=self.connection_id,
             tenant_id=self.tenant_id,
-            number=view.numbers.connection,
+            number=view.next_number(Connection),
             kind=self.kind,
             name=self.name,
             config=self.config,
@@ -97,7 +97,7 @@ class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             updated_at=stamp.at,
         )
-        return Decision(result=ConnectionCreated(made), connection=made)
+        return Decision(result=ConnectionCreated(made), rows=(made,))
 
 
 class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
@@ -131,7 +131,7 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
             for each in view.subscriptions_of(self._key)
             if each.url != self.url and self.url is not None
         )
-        return Decision(result=ConnectionChanged(changed), connection=changed, subscriptions=moved)
+        return Decision(result=ConnectionChanged(changed), rows=(changed,), subscriptions=moved)
 
 
 class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
@@ -146,7 +146,7 @@ class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
             detail = f"{len(used_by)} of your subscriptions use it: delete them first."
             raise Conflict("connection_in_use", detail, subscriptions=used_by[:100])
         gone = _moved_on(replace(found, config={}, granted=None, deleted_at=stamp.at), stamp.at)
-        return Decision(result=ConnectionDeleted(gone), connection=gone)
+        return Decision(result=ConnectionDeleted(gone), rows=(gone,))
 
 
 class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
@@ -164,7 +164,7 @@ class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
         kept = replace(found, granted=self.granted, grant_version=found.grant_version + 1)
         if found.state != "ready":
             kept = _moved_on(replace(kept, state="ready", reason=None), stamp.at)
-        return Decision(result=ConnectionChanged(kept), connection=kept)
+        return Decision(result=ConnectionChanged(kept), rows=(kept,))
 
 
 class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
@@ -195,7 +195,7 @@ class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
             reason=None if self.needs_consent else DISCONNECTED,
         )
         cut = _moved_on(cut, stamp.at)
-        return Decision(result=ConnectionChanged(cut), connection=cut)
+        return Decision(result=ConnectionChanged(cut), rows=(cut,))
 
 
 class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
@@ -215,7 +215,7 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         disabled = tuple(
             each.disabled(stamp.at, self.reason) for each in view.subscriptions_of(self._key) if each.status == "active"
         )
-        return Decision(result=ConnectionChanged(broken), connection=broken, subscriptions=disabled)
+        return Decision(result=ConnectionChanged(broken), rows=(broken,), subscriptions=disabled)
 
 
 class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):
@@ -229,7 +229,7 @@ class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):
         if found.held_until is not None and found.held_until >= self.until:
             return Decision(result=ConnectionChanged(found))
         held = replace(found, held_until=self.until)
-        return Decision(result=ConnectionChanged(held), connection=held)
+        return Decision(result=ConnectionChanged(held), rows=(held,))
 
 
 class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):
@@ -242,7 +242,7 @@ class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):
         if found.state != "broken":
             return Decision(result=ConnectionChanged(found))
         repaired = _moved_on(replace(found, state="ready", reason=None), stamp.at)
-        return Decision(result=ConnectionChanged(repaired), connection=repaired)
+        return Decision(result=ConnectionChanged(repaired), rows=(repaired,))
 
 
 def require_connection(found: Connection | None) -> Connection:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, NumberedKind, Reads, Stamp
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import ApiKey, Role, hash_key
 from signalpost.domain.errors import NotFound
@@ -31,14 +31,14 @@ class _KeyCommand(Asked, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(key=self.key_id)
+        return Reads(rows=(RowKey(ApiKey, self.key_id),))
 
 
 class CreateKey(_KeyCommand, frozen=True, kw_only=True):
     """`key_id` is the id of the new key, `key` the key itself."""
 
     audited_as: ClassVar[str] = "key.create"
-    adds: ClassVar[NumberedKind] = "key"
+    adds: ClassVar[type[ApiKey]] = ApiKey
     tenant: str
     """The name of its tenant."""
     name: str
@@ -49,7 +49,7 @@ class CreateKey(_KeyCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[KeyCreated]:
         made = ApiKey(
-            number=view.numbers.key,
+            number=view.next_number(ApiKey),
             tenant_id=self.tenant_id,
             id=self.key_id,
             name=self.name,
@@ -59,7 +59,7 @@ class CreateKey(_KeyCommand, frozen=True, kw_only=True):
             expires_at=self.expires_at,
             created_by=self.created_by,
         )
-        return Decision(result=KeyCreated(made, self.key, self.tenant), key=made)
+        return Decision(result=KeyCreated(made, self.key, self.tenant), rows=(made,))
 
 
 class RevokeKey(_KeyCommand, frozen=True, kw_only=True):
@@ -68,9 +68,8 @@ class RevokeKey(_KeyCommand, frozen=True, kw_only=True):
     """The tenant that the key must be of; None for any."""
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[KeyRevoked]:
-        found = view.keys.get(self.key_id)
-        is_there = found is not None and found.revoked_at is None and self.within in (None, found.tenant_id)
-        if found is None or not is_there:
+        found = view.row(ApiKey, self.key_id, self.within)
+        if found is None or found.revoked_at is not None:
             raise NotFound("key_not_found", "There is no key with this id.")
         revoked = replace(found, revoked_at=stamp.at)
-        return Decision(result=KeyRevoked(revoked), key=revoked)
+        return Decision(result=KeyRevoked(revoked), rows=(revoked,))

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, NumberedKind, Reads, Stamp
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import Conflict, Gone, NotFound
@@ -54,14 +54,14 @@ class _MemberCommand(Asked, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(tenant=_EVERYBODY, member=self.member_id)
+        return _reads(self.member_id)
 
 
 class InviteMember(_MemberCommand, frozen=True, kw_only=True):
     """`member_id` is the id of the new member, `url` the link that invites them, `invitation` the hash of its token."""
 
     audited_as: ClassVar[str] = "member.invite"
-    adds: ClassVar[NumberedKind] = "key"
+    adds: ClassVar[type[Member]] = Member
     tenant: str
     name: str
     email: str
@@ -72,13 +72,13 @@ class InviteMember(_MemberCommand, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(tenant=_EVERYBODY, member=self.member_id, email=self.email)
+        return _reads(self.member_id, self.email)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[MemberInvited]:
-        if view.member_with(self.email) is not None:
+        if _has_member(view, self.email):
             raise member_exists(self.email)
         made = Member(
-            number=view.numbers.key,
+            number=view.next_number(Member),
             tenant_id=self.tenant_id,
             id=self.member_id,
             name=self.name,
@@ -89,7 +89,7 @@ class InviteMember(_MemberCommand, frozen=True, kw_only=True):
             invitation=self.invitation,
             invited_until=stamp.now + INVITATION_LIFETIME,
         )
-        return Decision(result=MemberInvited(made, self.url, self.tenant), member=made)
+        return Decision(result=MemberInvited(made, self.url, self.tenant), rows=(made,))
 
 
 class _ExistingMemberCommand(_MemberCommand, frozen=True, kw_only=True):
@@ -97,8 +97,8 @@ class _ExistingMemberCommand(_MemberCommand, frozen=True, kw_only=True):
     """The tenant that the member must be of; None for any."""
 
     def _found(self, view: BatchView) -> Member:
-        found = view.members.get(self.member_id)
-        if found is None or found.removed_at is not None or self.within not in (None, found.tenant_id):
+        found = view.row(Member, self.member_id, self.within)
+        if found is None or found.removed_at is not None:
             raise member_not_found()
         return found
 
@@ -114,11 +114,11 @@ class ChangeMember(_ExistingMemberCommand, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(tenant=_EVERYBODY, member=self.member_id, email=None if self.email is UNSET else self.email)
+        return _reads(self.member_id) if self.email is UNSET else _reads(self.member_id, self.email)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[MemberChanged]:
         found = self._found(view)
-        if self.email is not UNSET and self.email != found.email and view.member_with(self.email) is not None:
+        if self.email is not UNSET and self.email != found.email and _has_member(view, self.email):
             raise member_exists(self.email)
         changed = replace(
             found,
@@ -128,8 +128,8 @@ class ChangeMember(_ExistingMemberCommand, frozen=True, kw_only=True):
         )
         if (changed.email, changed.role) != (found.email, found.role):
             changed = replace(changed, generation=found.generation + 1)
-        member = None if changed == found else changed
-        return Decision(result=MemberChanged(changed, self.tenant), member=member)
+        rows = () if changed == found else (changed,)
+        return Decision(result=MemberChanged(changed, self.tenant), rows=rows)
 
 
 class RemoveMember(_ExistingMemberCommand, frozen=True, kw_only=True):
@@ -147,7 +147,7 @@ class RemoveMember(_ExistingMemberCommand, frozen=True, kw_only=True):
             invited_until=None,
             removed_at=stamp.now,
         )
-        return Decision(result=MemberRemoved(removed), member=removed)
+        return Decision(result=MemberRemoved(removed), rows=(removed,))
 
 
 class ResetMember(_ExistingMemberCommand, frozen=True, kw_only=True):
@@ -167,7 +167,7 @@ class ResetMember(_ExistingMemberCommand, frozen=True, kw_only=True):
             invitation=self.invitation,
             invited_until=stamp.now + INVITATION_LIFETIME,
         )
-        return Decision(result=MemberReset(reset, self.url), member=reset)
+        return Decision(result=MemberReset(reset, self.url), rows=(reset,))
 
 
 class AcceptInvitation(_ExistingMemberCommand, frozen=True, kw_only=True):
@@ -178,7 +178,7 @@ class AcceptInvitation(_ExistingMemberCommand, frozen=True, kw_only=True):
     password: str
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[PasswordSet]:
-        found = view.members.get(self.member_id)
+        found = view.row(Member, self.member_id, None)
         is_good = found is not None and found.removed_at is None and found.invitation == self.invitation
         if found is None or not is_good or found.invited_until is None or found.invited_until <= stamp.now:
             raise Gone("invitation_used", "This invitation was used or has expired. Ask an operator for another one.")
@@ -189,7 +189,7 @@ class AcceptInvitation(_ExistingMemberCommand, frozen=True, kw_only=True):
             invitation=None,
             invited_until=None,
         )
-        return Decision(result=PasswordSet(joined), member=joined)
+        return Decision(result=PasswordSet(joined), rows=(joined,))
 
 
 class KnowMember(_ExistingMemberCommand, frozen=True, kw_only=True):
@@ -206,7 +206,7 @@ class KnowMember(_ExistingMemberCommand, frozen=True, kw_only=True):
         if not found.is_active and (found.invited_until is None or found.invited_until <= stamp.now):
             raise Gone("invitation_used", "This invitation has expired. Ask an operator for another one.")
         known = replace(found, subject=self.subject, invitation=None, invited_until=None)
-        return Decision(result=MemberKnown(known), member=None if known == found else known)
+        return Decision(result=MemberKnown(known), rows=() if known == found else (known,))
 
 
 class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):
@@ -222,7 +222,17 @@ class ChangePassword(_ExistingMemberCommand, frozen=True, kw_only=True):
         if found.generation != self.generation or found.password is None:
             raise Conflict("member_changed", "The account was changed meanwhile. Sign in again.")
         changed = replace(found, password=self.password, generation=found.generation + 1)
-        return Decision(result=PasswordSet(changed), member=changed)
+        return Decision(result=PasswordSet(changed), rows=(changed,))
+
+
+def _reads(member_id: str, *emails: str) -> Reads:
+    """What is read of a member, and to see whether another one has an e-mail address."""
+    having = (RowKey(Member, email, "email") for email in emails)
+    return Reads(tenant=_EVERYBODY, rows=(RowKey(Member, member_id), *having))
+
+
+def _has_member(view: BatchView, email: str) -> bool:
+    return any(member.email == email and member.removed_at is None for member in view.rows_of(Member))
 
 
 def member_exists(email: str) -> Conflict:

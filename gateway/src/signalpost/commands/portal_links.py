@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, NumberedKind, Reads, Stamp
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.portal_link import Capability, LinkState, PortalLink, Subscriptions, Theme
@@ -37,14 +37,14 @@ class _PortalLinkCommand(Asked, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(portal_link=self.link_id)
+        return Reads(rows=(RowKey(PortalLink, self.link_id),))
 
 
 class CreatePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
     """`link_id` is the id of the new link, `hash` the hash of its token."""
 
     audited_as: ClassVar[str] = "portal-link.create"
-    adds: ClassVar[NumberedKind] = "key"
+    adds: ClassVar[type[PortalLink]] = PortalLink
     url: str
     hash: bytes
     maker: Ground
@@ -60,7 +60,7 @@ class CreatePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[PortalLinkCreated]:
         allowed = {Capability.VIEW, *self.can}
         made = PortalLink(
-            number=view.numbers.key,
+            number=view.next_number(PortalLink),
             tenant_id=self.tenant_id,
             id=self.link_id,
             hash=self.hash,
@@ -74,7 +74,7 @@ class CreatePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
             embed=self.embed,
             theme=self.theme,
         )
-        return Decision(result=PortalLinkCreated(made, self.url), portal_link=made)
+        return Decision(result=PortalLinkCreated(made, self.url), rows=(made,))
 
 
 class OpenPortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
@@ -83,22 +83,22 @@ class OpenPortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "portal-link.open"
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[PortalLinkOpened]:
-        found = view.portal_links.get(self.link_id)
+        found = view.row(PortalLink, self.link_id, self.tenant_id)
         if found is None or not found.may_be_opened(stamp.now):
             raise Gone("link_used", "This link was used or has expired.")
         opened = replace(found, opened_at=stamp.now)
-        return Decision(result=PortalLinkOpened(opened), portal_link=opened)
+        return Decision(result=PortalLinkOpened(opened), rows=(opened,))
 
 
 class RevokePortalLink(_PortalLinkCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "portal-link.revoke"
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[PortalLinkRevoked]:
-        found = view.portal_links.get(self.link_id)
-        if found is None or found.tenant_id != self.tenant_id or found.state(stamp.now) is LinkState.ENDED:
+        found = view.row(PortalLink, self.link_id, self.tenant_id)
+        if found is None or found.state(stamp.now) is LinkState.ENDED:
             raise portal_link_not_found()
         revoked = replace(found, revoked_at=stamp.now)
-        return Decision(result=PortalLinkRevoked(revoked), portal_link=revoked)
+        return Decision(result=PortalLinkRevoked(revoked), rows=(revoked,))
 
 
 def portal_link_not_found() -> NotFound:

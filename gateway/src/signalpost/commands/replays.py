@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, NumberedKind, Reads, Stamp
+from signalpost.commands.command import BatchView, Decision, Reads, Stamp
 from signalpost.commands.subscriptions import SubscriptionCommand
 from signalpost.domain.delivery import replay as rules
 from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput
@@ -36,7 +36,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
     `count` says how many deliveries of the range there were to replay when the client asked."""
 
     audited_as: ClassVar[str] = "replay.start"
-    adds: ClassVar[NumberedKind] = "replay"
+    adds: ClassVar[type[Replay]] = Replay
     choice: ReplayChoice
     from_at: int
     to_at: int
@@ -53,7 +53,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
             raise Conflict("too_many_replays", detail)
         first = max(self.from_sequence, found.starts_after + 1)
         started = Replay(
-            number=view.numbers.replay,
+            number=view.next_number(Replay),
             id=self.replay_id,
             tenant_id=self.tenant_id,
             subscription_number=found.number,

@@ -11,9 +11,9 @@ from signalpost.commands.command import (
     BatchView,
     Decision,
     IdempotencyKey,
-    NumberedKind,
     Reads,
     RequestedRetry,
+    RowKey,
     Stamp,
 )
 from signalpost.commands.command_queues import Queue
@@ -21,6 +21,7 @@ from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
 from signalpost.domain.body import given
 from signalpost.domain.checks import Bad, pointer
+from signalpost.domain.connection import Connection
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
@@ -81,7 +82,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     names none."""
 
     audited_as: ClassVar[str] = "subscription.create"
-    adds: ClassVar[NumberedKind] = "subscription"
+    adds: ClassVar[type[Subscription]] = Subscription
     new: SubscriptionRequest
     secret: str
     retry_delays: tuple[int, ...]
@@ -91,7 +92,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
-            number=view.numbers.subscription,
+            number=view.next_number(Subscription),
             name=rules.name_of_unnamed(new.url) if new.name is UNSET else new.name,
             url=new.url,
             secret=self.secret,
@@ -115,7 +116,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
     check `config`, `when` and `after`. `url` is the first origin of the connection."""
 
     audited_as: ClassVar[str] = "subscription.create"
-    adds: ClassVar[NumberedKind] = "subscription"
+    adds: ClassVar[type[Subscription]] = Subscription
     kind: str
     connection_id: str
     url: str
@@ -131,8 +132,8 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
 
     @property
     def reads(self) -> Reads:
-        connection = (self.tenant_id, self.connection_id)
-        return Reads(subscription=(self.tenant_id, self.subscription_id), connection=connection)
+        rows = (RowKey(Connection, self.connection_id),)
+        return Reads(subscription=(self.tenant_id, self.subscription_id), rows=rows)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         _check_connection(view, self.tenant_id, self.connection_id, self.kind)
@@ -140,7 +141,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
-            number=view.numbers.subscription,
+            number=view.next_number(Subscription),
             name=self.name,
             kind=self.kind,
             connection_id=self.connection_id,
@@ -173,8 +174,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        connection = None if self.patch.connection is UNSET else (self.tenant_id, self.patch.connection)
-        return Reads(subscription=(self.tenant_id, self.subscription_id), connection=connection)
+        rows = () if self.patch.connection is UNSET else (RowKey(Connection, self.patch.connection),)
+        return Reads(subscription=(self.tenant_id, self.subscription_id), rows=rows)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
@@ -278,7 +279,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
     event; `event` itself is given to be asked whether it is wanted, with its document's newest event."""
 
     audited_as: ClassVar[str] = "subscription.retry-delivery"
-    adds: ClassVar[NumberedKind] = "retry"
+    adds: ClassVar[type[RequestedRetry]] = RequestedRetry
     sequence: int
     event_type: int
     event_document_id: str
@@ -295,7 +296,7 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
             raise NotFound("delivery_not_found", "This subscription does not want that event.")
         if self.event is not None and (why := why_not_again(found, self.event, self.newest)) is not None:
             raise Conflict("not_wanted", why)
-        retry = RequestedRetry(view.numbers.retry, found.number, self.sequence, self.event_document_id)
+        retry = RequestedRetry(view.next_number(RequestedRetry), found.number, self.sequence, self.event_document_id)
         return Decision(result=RetryQueued(retry), retry=retry)
 
 
@@ -305,7 +306,7 @@ def subscription_not_found() -> NotFound:
 
 def _check_connection(view: BatchView, tenant_id: int, connection_id: str, kind: str) -> None:
     """Raises Invalid where a subscription of a kind cannot use a connection."""
-    found = view.connections.get((tenant_id, connection_id))
+    found = view.row(Connection, connection_id, tenant_id)
     if found is None or found.deleted_at is not None or found.kind != kind:
         detail = f"There is no connection of the kind {kind} with this id."
         raise Invalid([FieldError("/connection", "not_found", detail)])

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, NumberedKind, Reads, Stamp
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
 from signalpost.commands.command_queues import Queue
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.api_key import FIRST_TENANT
@@ -44,12 +44,12 @@ class _TenantCommand(Asked, frozen=True, kw_only=True):
 
 class CreateTenant(_TenantCommand, frozen=True, kw_only=True):
     audited_as: ClassVar[str] = "tenant.create"
-    adds: ClassVar[NumberedKind] = "tenant"
+    adds: ClassVar[type[Tenant]] = Tenant
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[TenantCreated]:
         if view.tenant_named(self.name) is not None:
             raise Conflict("tenant_exists", f"There is already a tenant {self.name}.")
-        made = Tenant(view.numbers.tenant, self.name, created_at=stamp.now)
+        made = Tenant(view.next_number(Tenant), self.name, created_at=stamp.now)
         return Decision(result=TenantCreated(made), tenant=made)
 
 

@@ -9,22 +9,21 @@ from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.packing.access import (
-    KEY_COLUMNS,
-    MEMBER_COLUMNS,
     TENANT_COLUMNS,
     USE_COLUMNS,
-    unpack_key,
-    unpack_member,
     unpack_tenant,
     unpack_use,
 )
-from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, unpack_portal_link
 from signalpost.store.statements import EVERY_TENANT, NO_BOUND, Reads, Statement, Writes
+from signalpost.store.tables.api_keys import API_KEY
+from signalpost.store.tables.members import MEMBER
+from signalpost.store.tables.portal_links import PORTAL_LINK
+from signalpost.store.tables.table import Codec
 
 T = TypeVar("T")
-_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key WHERE"
-_MEMBERS: Final = f"SELECT {MEMBER_COLUMNS} FROM member WHERE"
-_PORTAL_LINKS: Final = f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE"
+_KEYS: Final = f"SELECT {API_KEY.listed} FROM api_key WHERE"
+_MEMBERS: Final = f"SELECT {MEMBER.listed} FROM member WHERE"
+_PORTAL_LINKS: Final = f"SELECT {PORTAL_LINK.listed} FROM portal_link WHERE"
 _PAGE: Final = "AND number < $1 AND coalesce(tenant_id = $2, true) ORDER BY number DESC LIMIT $3"
 _NOTE_USE: Final = "UPDATE api_key SET last_used_at = $1 WHERE number = $2 AND coalesce(last_used_at, 0) < $1"
 
@@ -35,6 +34,7 @@ class AccessStore:
     def __init__(self, reads: Reads, writes: Writes) -> None:
         self._reads = reads
         self._writes = writes
+        self._codec = Codec(str, reads.unpack_id)
 
     async def tenants(self) -> list[Tenant]:
         """Every tenant, with the last event of its log."""
@@ -65,7 +65,7 @@ class AccessStore:
 
     async def _keys(self, condition: str, *values: int | None) -> list[ApiKey]:
         found = await self._reads.rows(EVERY_TENANT, f"{_KEYS} {condition}", *values)
-        return [unpack_key(columns, self._reads.unpack_id) for columns in found]
+        return [API_KEY.unpack(columns, self._codec) for columns in found]
 
     async def note_uses(self, uses: Mapping[int, int]) -> None:
         """Keep when API keys, by their numbers, were last used."""
@@ -95,7 +95,7 @@ class AccessStore:
 
     async def _members(self, condition: str, *values: Any) -> list[Member]:
         found = await self._reads.rows(EVERY_TENANT, f"{_MEMBERS} {condition}", *values)
-        return [unpack_member(columns, self._reads.unpack_id) for columns in found]
+        return [MEMBER.unpack(columns, self._codec) for columns in found]
 
     # --- Portal links -------------------------------------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ class AccessStore:
 
     async def _portal_links(self, condition: str, *values: Any) -> list[PortalLink]:
         found = await self._reads.rows(EVERY_TENANT, f"{_PORTAL_LINKS} {condition}", *values)
-        return [unpack_portal_link(columns, self._reads.unpack_id) for columns in found]
+        return [PORTAL_LINK.unpack(columns, self._codec) for columns in found]
 
 
 def _bound(below: int | None) -> int:

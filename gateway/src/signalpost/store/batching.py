@@ -18,11 +18,13 @@ from signalpost.commands.command import (
     CommandOutcome,
     ConnectionKey,
     DocumentKey,
-    NumberedKind,
+    NumberedRow,
     SubscriptionKey,
     VersionKey,
 )
+from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import AuditEntry
+from signalpost.domain.connection import Connection
 from signalpost.domain.errors import CallerError
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
@@ -46,18 +48,12 @@ class BatchWanted(Struct, frozen=True, kw_only=True):
     subscriptions: frozenset[SubscriptionKey]
     subscriptions_of: frozenset[ConnectionKey]
     """Connections of which all subscriptions are wanted."""
-    connections: frozenset[ConnectionKey]
-    keys: frozenset[str]
-    members: frozenset[str]
-    """Ids of members."""
-    emails: frozenset[str]
-    """E-mail addresses of members."""
-    portal_links: frozenset[str]
-    """Ids of portal links."""
+    rows: Mapping[tuple[type[NumberedRow], str], set[str]]
+    """Values in a column of a kind of row."""
     replays: Mapping[SubscriptionKey, frozenset[str]]
     """Ids of replays by subscription. The running replays of these subscriptions are wanted, too."""
     answers: frozenset[AnswerKey]
-    numbers: Counter[NumberedKind]
+    numbers: Counter[type[Any]]
     """How many numbers for new rows may be needed."""
 
 
@@ -65,7 +61,10 @@ def wanted(commands: Sequence[Command[Any]]) -> BatchWanted:
     """What to read for these commands."""
     reads = [command.reads for command in commands]
     replays: dict[SubscriptionKey, frozenset[str]] = {}
+    rows: dict[tuple[type[NumberedRow], str], set[str]] = {}
     for each in reads:
+        for kind, value, column in each.rows:
+            rows.setdefault((kind, column), set()).add(value)
         if each.replay is not None and each.subscription is not None:
             replays[each.subscription] = replays.get(each.subscription, frozenset()) | {each.replay}
     return BatchWanted(
@@ -75,11 +74,7 @@ def wanted(commands: Sequence[Command[Any]]) -> BatchWanted:
         versions=frozenset(each.version for each in reads if each.version is not None),
         subscriptions=frozenset(each.subscription for each in reads if each.subscription is not None),
         subscriptions_of=frozenset(each.subscriptions_of for each in reads if each.subscriptions_of is not None),
-        connections=frozenset(each.connection for each in reads if each.connection is not None),
-        keys=frozenset(each.key for each in reads if each.key is not None),
-        members=frozenset(each.member for each in reads if each.member is not None),
-        emails=frozenset(each.email for each in reads if each.email is not None),
-        portal_links=frozenset(each.portal_link for each in reads if each.portal_link is not None),
+        rows=rows,
         replays=replays,
         answers=frozenset(
             (command.tenant_id, command.idempotency.api_key_id, command.idempotency.key)
@@ -118,9 +113,9 @@ def published(
         events=tuple(batch.events),
         tenants=tuple(batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants),
         subscriptions=tuple(batch.subscriptions.changed.values()),
-        connections=tuple(batch.connections.changed.values()),
+        connections=batch.changed(Connection),
         retries=tuple(batch.retries),
-        keys=tuple(batch.keys.changed.values()),
+        keys=batch.changed(ApiKey),
         replays=tuple(batch.replays.changed.values()),
         erasures=tuple(batch.erasures),
         expiries=tuple(

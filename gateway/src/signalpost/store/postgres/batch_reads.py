@@ -3,11 +3,12 @@
 A statement that locks and reads at once would return rows as they were before it waited for the lock.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
-from signalpost.commands.batch import Rows
-from signalpost.commands.command import NumberedKind, ReplayKey, SubscriptionKey, VersionKey
+from signalpost.commands.batch import Rows, StoredAnswer
+from signalpost.commands.command import AnswerKey, NumberedRow, ReplayKey, RequestedRetry, SubscriptionKey, VersionKey
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.domain.documents.version import StoredFile, VersionRow
@@ -16,37 +17,28 @@ from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.batching import ANSWER_COLUMNS, BatchWanted, unpack_answer
 from signalpost.store.packing.access import (
-    KEY_COLUMNS,
-    MEMBER_COLUMNS,
     TENANT_COLUMNS,
     USE_COLUMNS,
-    unpack_key,
-    unpack_member,
     unpack_tenant,
     unpack_use,
 )
-from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
-from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, unpack_portal_link
 from signalpost.store.packing.replays import unpack_replay
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Row, Statement
-from signalpost.store.postgres.tables import DOCUMENT, REPLAY, VERSION
+from signalpost.store.postgres.tables import DOCUMENT, REPLAY, VERSION, codec_with, finding
+from signalpost.store.tables import TABLES
+from signalpost.store.tables.table import Table
 from signalpost.store.vault import Vault
 
 NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-_SEQUENCES: Final[dict[NumberedKind, str]] = {
-    "subscription": "subscription_number_seq",
-    "connection": "connection_number_seq",
-    "retry": "retry_number_seq",
-    "key": "api_key_number_seq",
-    "replay": "replay_number_seq",
-    "tenant": "tenant_id_seq",
+_SEQUENCES: Final[Mapping[type[Any], str]] = {
+    Subscription: "subscription_number_seq",
+    RequestedRetry: "retry_number_seq",
+    Replay: "replay_number_seq",
+    Tenant: "tenant_id_seq",
 }
-"""Where numbers come from. Each is given once, also where its batch is not committed."""
-_WITH_SEALED: Final = frozenset({"subscriptions", "connections", "answers"})
-"""Members of `Rows` with values that only a data key opens."""
 
 
 class Locked(NamedTuple):
@@ -89,80 +81,77 @@ class Read(NamedTuple):
 
     statement: Statement
     unpack: Callable[[Iterable[Row]], dict[Any, Any]]
+    tenant_at: int | None = 0
+    """Where a row says its tenant; None for rows that commands see of any tenant."""
+    sealed: Sequence[int] = ()
+    """Where a row has values that only a data key opens."""
 
 
-def reads(asked: BatchWanted, vault: Vault) -> dict[str, Read]:
-    """The queries of a batch, by the members of `Rows`; none for rows of which none is wanted."""
-    found: dict[str, Read] = {}
+Reads = Mapping[str | tuple[type[NumberedRow], str] | type[Any], Read]
+"""The queries of a batch: by the member of `Rows`, by a kind of row and the column that it is found by, or, for the
+numbers of new rows, by their kind."""
+
+
+def reads(asked: BatchWanted, vault: Vault) -> Reads:
+    """None for rows of which none is wanted."""
+    found: dict[str | tuple[type[NumberedRow], str] | type[Any], Read] = {}
     if asked.documents:
         found["documents"] = Read(_of_keys("document", DOCUMENT.columns, "external_id", asked.documents), _documents)
     if asked.versions:
         found["versions"] = Read(_versions(asked.versions), _unpack_versions)
     if asked.subscriptions or asked.subscriptions_of:
-        found["subscriptions"] = Read(_subscriptions(asked), lambda rows: _unpack_subscriptions(rows, vault))
-    if asked.connections:
-        found["connections"] = Read(
-            _of_keys("connection", CONNECTION_COLUMNS, "id", asked.connections),
-            lambda rows: {(each.tenant_id, each.id): each for each in (unpack_connection(c, vault, str) for c in rows)},
-        )
-    if asked.keys:
-        found["keys"] = Read(
-            Statement(f"SELECT {KEY_COLUMNS} FROM api_key WHERE id = ANY($1)", (uuids(asked.keys),)),
-            lambda rows: {key.id: key for key in (unpack_key(columns, str) for columns in rows)},
-        )
-    if asked.members or asked.emails:
-        either = "id = ANY($1) OR (email = ANY($2) AND removed_at IS NULL)"
-        found["members"] = Read(
-            Statement(
-                f"SELECT {MEMBER_COLUMNS} FROM member WHERE {either}", (uuids(asked.members), texts(asked.emails))
-            ),
-            lambda rows: {member.id: member for member in (unpack_member(columns, str) for columns in rows)},
-        )
-    if asked.portal_links:
-        found["portal_links"] = Read(
-            Statement(
-                f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE id = ANY($1)", (uuids(asked.portal_links),)
-            ),
-            lambda rows: {link.id: link for link in (unpack_portal_link(columns, str) for columns in rows)},
-        )
+        unpack = partial(_unpack_subscriptions, vault)
+        found["subscriptions"] = Read(_subscriptions(asked), unpack, tenant_at=2, sealed=(7,))
     if asked.replays:
-        found["replays"] = Read(_replays(asked.replays), _unpack_replays)
+        found["replays"] = Read(_replays(asked.replays), _unpack_replays, tenant_at=2)
     if asked.answers:
-        found["answers"] = Read(_answers(asked), lambda rows: dict(unpack_answer(c, vault) for c in rows))
-    for kind, count in asked.numbers.items():
-        take = Statement(f"SELECT nextval('{_SEQUENCES[kind]}') FROM generate_series(1, $1)", (count,))
-        found[kind] = Read(take, dict)
+        found["answers"] = Read(_answers(asked), partial(_unpack_answers, vault), sealed=(4, 6))
+    for (kind, column), values in asked.rows.items():
+        found[kind, column] = _rows(TABLES[kind], column, values, vault)
+    for adds, count in asked.numbers.items():
+        take = Statement(f"SELECT nextval('{_sequence(adds)}') FROM generate_series(1, $1)", (count,))
+        found[adds] = Read(take, dict, tenant_at=None)
     return found
 
 
-def sealed(asked: Mapping[str, Read], found: Iterable[list[Row]]) -> Iterator[bytes]:
-    """The values that may be sealed among these rows."""
-    for member, rows in zip(asked, found, strict=True):
-        if member in _WITH_SEALED:
-            yield from (value for row in rows for value in row if isinstance(value, bytes))
+def _rows(table: Table[Any], column: str, values: Collection[str], vault: Vault) -> Read:
+    codec = codec_with(vault)
+
+    def unpack(rows: Iterable[Row]) -> dict[str, Any]:
+        return {row.id: row for row in (table.unpack(columns, codec) for columns in rows)}
+
+    tenant_at = None if table.of_any_tenant else table.tenant_at
+    return Read(finding(table, column, values), unpack, tenant_at, table.sealed)
 
 
-def rows_of(asked: Mapping[str, Read], found: Iterable[list[Row]], locked: Locked) -> Rows:
+def _sequence(kind: type[Any]) -> str:
+    """Where the numbers of new rows come from. Each is given once, also where its batch is not committed."""
+    return _SEQUENCES.get(kind) or f"{TABLES[kind].numbered_with}_number_seq"
+
+
+def sealed(asked: Reads, found: Iterable[list[Row]]) -> Iterator[bytes | None]:
+    """The sealed values of these rows."""
+    for read, rows in zip(asked.values(), found, strict=True):
+        for place in read.sealed:
+            yield from (row[place] for row in rows)
+
+
+def rows_of(asked: Reads, found: Iterable[list[Row]], locked: Locked) -> Rows:
     """The rows of a batch. Those of tenants that are not locked, or were deleted, are left out: the former may change,
     and nothing of the latter can be opened."""
     live = {tenant.id for tenant in locked.tenants.values() if tenant.deleted_at is None}
     members: dict[str, Any] = {}
-    taken: dict[NumberedKind, list[int]] = {}
-    for (member, read), rows in zip(asked.items(), found, strict=True):
-        if member in ("keys", "members"):
-            members[member] = read.unpack(rows)  # of any tenant: nothing of them is sealed
-        elif member in _SEQUENCES:
-            taken[member] = [number for (number,) in rows]
+    by_kind: dict[type[NumberedRow], dict[str, Any]] = {}
+    taken: dict[type[Any], list[int]] = {}
+    for (what, read), rows in zip(asked.items(), found, strict=True):
+        ours = rows if read.tenant_at is None else [row for row in rows if row[read.tenant_at] in live]
+        if isinstance(what, str):
+            members[what] = read.unpack(ours)
+        elif isinstance(what, tuple):
+            by_kind.setdefault(what[0], {}).update(read.unpack(ours))
         else:
-            members[member] = read.unpack(row for row in rows if _tenant_of(member, row) in live)
-    return Rows(tenants=locked.tenants, uses=locked.uses, numbers=taken, **members)
-
-
-_TENANT_AT: Final = {"subscriptions": 2, "connections": 2, "portal_links": 2, "replays": 2}
-
-
-def _tenant_of(member: str, row: Row) -> int:
-    return int(row[_TENANT_AT.get(member, 0)])
+            taken[what] = [number for (number,) in ours]
+    return Rows(tenants=locked.tenants, uses=locked.uses, numbers=taken, rows=by_kind, **members)
 
 
 # --- Queries ----------------------------------------------------------------------------------------------------------
@@ -260,9 +249,13 @@ def unpack_version(columns: Row) -> VersionRow:
     )
 
 
-def _unpack_subscriptions(rows: Iterable[Row], vault: Vault) -> dict[SubscriptionKey, Subscription]:
+def _unpack_subscriptions(vault: Vault, rows: Iterable[Row]) -> dict[SubscriptionKey, Subscription]:
     found = (unpack_subscription(columns, vault, str) for columns in rows)
     return {(subscription.tenant_id, subscription.id): subscription for subscription in found}
+
+
+def _unpack_answers(vault: Vault, rows: Iterable[Row]) -> dict[AnswerKey, StoredAnswer]:
+    return dict(unpack_answer(columns, vault) for columns in rows)
 
 
 def _unpack_replays(rows: Iterable[Row]) -> dict[ReplayKey, Replay]:

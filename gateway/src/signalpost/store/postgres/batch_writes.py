@@ -3,7 +3,7 @@
 The order is that of all transactions: tenants (which are locked already), lanes, and then everything else.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from signalpost.commands.batch import Batch, Rows, StoredAnswer
@@ -11,26 +11,22 @@ from signalpost.commands.command import AnswerKey, DocumentKey, VersionKey
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.erasure import Erasure
-from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_USE
 from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
-from signalpost.store.packing.access import pack_key, pack_limits, pack_member
-from signalpost.store.packing.connections import pack_connection
+from signalpost.store.packing.access import pack_limits
 from signalpost.store.packing.documents import pack_document, pack_number, pack_step, title_key
-from signalpost.store.packing.portal_links import pack_portal_link
 from signalpost.store.packing.replays import pack_replay
 from signalpost.store.packing.subscriptions import pack_subscription
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
-from signalpost.store.postgres.tables import updating
+from signalpost.store.postgres.tables import THIS_TRANSACTION, codec_with, updating
+from signalpost.store.tables import TABLES
 from signalpost.store.vault import Vault
 
 EMPTY_CONFIG: Final = b"{}"
-THIS_TRANSACTION: Final = "pg_current_xact_id()"
-"""Who changes what nodes keep in memory writes it down with that: so they find it (`PostgresFleet.changes`)."""
 _MOVE_TENANTS: Final = (
     "WITH moved AS (UPDATE tenant t SET last_sequence = k.sequence, last_at = k.at,"
     " config_version = k.config, documents = k.documents, subscriptions = k.subscriptions, file_bytes = k.file_bytes,"
@@ -43,17 +39,7 @@ _MOVE_TENANTS: Final = (
 """Fails by a division by zero where a tenant's log is not as it was when its lock was taken: no index sees to it that a
 sequence is given once."""
 
-_UPDATING_CONNECTION: Final = updating(
-    *("number", "version", "deleted_at", "name", "state", "reason", "updated_at", "config", "granted"),
-    *("grant_version", "held_until"),
-)
-_UPDATING_KEY: Final = f"{updating('number', 'revoked_at')}, changed_by = {THIS_TRANSACTION}"
-_UPDATING_MEMBER: Final = updating(
-    *("number", "name", "email", "role", "password", "subject", "generation", "invitation", "invited_until"),
-    "removed_at",
-)
 _UPDATING_REPLAY: Final = updating("number", "state", "finished_at")
-_UPDATING_PORTAL_LINK: Final = updating("number", "opened_at", "revoked_at")
 _UPDATING_SUBSCRIPTION: Final = updating("number", "version", "deleted_at", "connection_id", "config", "sealed")
 _UPDATING_VERSION: Final = updating("tenant_id, document_id, number", "published_as")
 _UPDATING_TENANT: Final = updating("id", "name", "paused_at", "deleted_at", "limits", "retention_days")
@@ -65,6 +51,7 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
     belong."""
     changed = [batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants]
     subscriptions = [*batch.subscriptions.changed.values()]
+    codec = codec_with(vault)
     return [
         *_tenants(changed),
         *_move_tenants(batch, before),
@@ -77,30 +64,18 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
         *_delete_versions(batch.tombstones),
         *_events(batch),
         *_answers(batch.answers.changed, before.answers, vault),
-        *tables.CONNECTION.insert(
-            (pack_connection(each, vault, str) for each in batch.connections.changed.values()),
-            _UPDATING_CONNECTION,
-        ),
         *_retries(batch),
-        *tables.API_KEY.insert((pack_key(key, str) for key in batch.keys.changed.values()), _UPDATING_KEY),
-        *tables.MEMBER.insert(
-            (pack_member(member, str) for member in batch.members.changed.values()),
-            _UPDATING_MEMBER,
+        *(
+            statement
+            for kind, table in TABLES.items()
+            for statement in tables.writing(table, batch.changed(kind), codec)
         ),
-        *_portal_links(batch.portal_links.changed.values()),
         *tables.REPLAY.insert(
             (pack_replay(each, str) for each in batch.replays.changed.values()),
             _UPDATING_REPLAY,
         ),
         *_erasures(batch.erasures),
     ]
-
-
-def _portal_links(changed: Collection[PortalLink]) -> list[Statement]:
-    """Portal links that have ended make room for new ones."""
-    written = tables.PORTAL_LINK.insert((pack_portal_link(link, str) for link in changed), _UPDATING_PORTAL_LINK)
-    ended = [Statement("DELETE FROM portal_link WHERE ends_at <= $1", (link.created_at,)) for link in changed]
-    return [*written, *ended]
 
 
 def _tenants(changed: Sequence[Tenant]) -> list[Statement]:
@@ -137,22 +112,7 @@ def end_access(tenant_id: int, at: int) -> list[Statement]:
             " tenant_id = $1",
             (tenant_id, at, EMPTY_CONFIG),
         ),
-        Statement(
-            "UPDATE connection SET deleted_at = $2, name = '', reason = NULL, config = '', granted = NULL"
-            " WHERE tenant_id = $1",
-            (tenant_id, at),
-        ),
-        Statement(
-            f"UPDATE api_key SET changed_by = {THIS_TRANSACTION}, revoked_at = coalesce(revoked_at, $2), name = '',"
-            " created_by = NULL WHERE tenant_id = $1",
-            (tenant_id, at),
-        ),
-        Statement(
-            "UPDATE member SET removed_at = coalesce(removed_at, $2), name = '', email = '', created_by = NULL,"
-            " password = NULL, subject = NULL, invitation = NULL WHERE tenant_id = $1",
-            (tenant_id, at),
-        ),
-        Statement("DELETE FROM portal_link WHERE tenant_id = $1", (tenant_id,)),
+        *tables.ending(tenant_id, at),
     ]
 
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import msgspec
 
 from signalpost.domain.connection import Connection
-from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
 from signalpost.store.postgres.columns import uuids
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
+from signalpost.store.postgres.tables import codec_with
+from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.vault import Vault
 
 _decode_made = msgspec.json.Decoder(dict[str, str]).decode
@@ -19,15 +20,15 @@ class PostgresConnections:
     def __init__(self, readers: ReadSessions, data_keys: PostgresDataKeys, vault: Vault) -> None:
         self._readers = readers
         self._data_keys = data_keys
-        self._vault = vault
+        self._codec = codec_with(vault)
 
     async def live(self) -> list[Connection]:
-        statement = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE deleted_at IS NULL ORDER BY number"
+        statement = f"SELECT {CONNECTION.listed} FROM connection WHERE deleted_at IS NULL ORDER BY number"
         return await self._opened(await self._readers.rows(EVERY_TENANT, statement))
 
     async def page(self, tenant_id: int, below: int | None, limit: int) -> list[Connection]:
         statement = (
-            f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE tenant_id = $1 AND number < $2"
+            f"SELECT {CONNECTION.listed} FROM connection WHERE tenant_id = $1 AND number < $2"
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT $3"
         )
         bound = below if below is not None else 2**62
@@ -43,5 +44,5 @@ class PostgresConnections:
         return {document_id: _decode_made(made) for document_id, made in found}
 
     async def _opened(self, found: list[Row]) -> list[Connection]:
-        await self._data_keys.learn(sealed for columns in found for sealed in columns[11:13])
-        return [unpack_connection(columns, self._vault, str) for columns in found]
+        await self._data_keys.learn(columns[place] for columns in found for place in CONNECTION.sealed)
+        return [CONNECTION.unpack(columns, self._codec) for columns in found]

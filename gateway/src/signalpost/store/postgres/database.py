@@ -18,7 +18,6 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import DatabaseReadOnly, StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
 from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, Pruned, Restored, Space
-from signalpost.store.packing.access import KEY_COLUMNS, pack_key
 from signalpost.store.packing.lanes import decode_health
 from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
 from signalpost.store.postgres import partition_pruning
@@ -33,6 +32,8 @@ from signalpost.store.postgres.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
+from signalpost.store.postgres.tables import PLAIN
+from signalpost.store.tables.api_keys import API_KEY
 
 T = TypeVar("T")
 PRUNED_AT_ONCE: Final = 1_000
@@ -54,7 +55,7 @@ _WAITING: Final = (
 )
 _GIVE_UP: Final = "UPDATE lane SET version = version + 1, open = $2, health = $3 WHERE subscription_number = $1"
 _ADD_KEY: Final = (
-    f"INSERT INTO api_key ({KEY_COLUMNS.removeprefix('number, ')})"
+    f"INSERT INTO api_key ({API_KEY.listed.removeprefix('number, ')})"
     " VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 )
 _SIZES: Final = """
@@ -138,7 +139,7 @@ class PostgresDatabase:
     def add_key(self, key: ApiKey, told: EntryDraft) -> None:
         async def add(_: ReadSessions, writers: Writers) -> None:
             async def steps() -> None:
-                await ask_one(_ADD_KEY, *pack_key(key, str)[1:])
+                await ask_one(_ADD_KEY, *API_KEY.pack(key, PLAIN)[1:])
                 await _note(told)
 
             await writers.run(EVERY_TENANT, steps_of(steps()))

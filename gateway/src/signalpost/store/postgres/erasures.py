@@ -20,6 +20,7 @@ from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.retention import remove_of_subscription
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
 from signalpost.store.postgres.versions import FORGET, version_keys
+from signalpost.store.tables import TABLES
 
 _COLUMNS: Final = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
 _SELECT: Final = f"SELECT {_COLUMNS} FROM erasure"
@@ -55,11 +56,9 @@ HANDLED_OTHERWISE: Final = frozenset(
         "retry",
         "subscription",
         "version",
-        "api_key",
-        "member",
-        "portal_link",
         "erasure",
         "data_key",
+        *(table.name for table in TABLES.values()),
     }
 )
 """Tables with a tenant whose rows go, or are emptied, in another way. The audit stays until its own retention ends: its

@@ -24,8 +24,7 @@ from signalpost.store.fleet import (
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
-from signalpost.store.packing.access import KEY_COLUMNS, TENANT_COLUMNS, unpack_key, unpack_tenant
-from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
 from signalpost.store.packing.replays import unpack_replay
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
@@ -49,6 +48,9 @@ from signalpost.store.postgres.sessions import (
     limits,
 )
 from signalpost.store.postgres.source import HISTORY, DatabaseSource
+from signalpost.store.postgres.tables import PLAIN, codec_with
+from signalpost.store.tables.api_keys import API_KEY
+from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.vault import Vault
 
 LOOKS_WITHIN: Final = 4.0
@@ -77,7 +79,7 @@ _CHANGED: Final = (
 )
 """Whatever a transaction changed that had not ended at a former position, however long ago it began."""
 _CHANGED_TENANTS: Final = f"SELECT {TENANT_COLUMNS} FROM tenant {_CHANGED}"
-_CHANGED_KEYS: Final = f"SELECT {KEY_COLUMNS} FROM api_key {_CHANGED}"
+_CHANGED_KEYS: Final = f"SELECT {API_KEY.listed} FROM api_key {_CHANGED}"
 _REMOVE: Final = "DELETE FROM node n USING unnest($1, $2) AS k (id, beat) WHERE n.id = k.id AND n.beat = k.beat"
 _KEEP_NODE: Final = "SELECT FROM node WHERE id = $1 FOR KEY SHARE"
 """Nobody removes the node until the transaction ends; it may beat meanwhile."""
@@ -238,7 +240,7 @@ class PostgresFleet:
             raise went_back()
         tenants, keys = changed
         return Changes(
-            position, tuple(map(unpack_tenant, tenants)), tuple(unpack_key(columns, str) for columns in keys)
+            position, tuple(map(unpack_tenant, tenants)), tuple(API_KEY.unpack(columns, PLAIN) for columns in keys)
         )
 
     async def _look(self, looking: Sequence[Statement]) -> list[list[Row]]:
@@ -273,7 +275,7 @@ class PostgresFleet:
             tenant.config_version,
             tenant,
             tuple(unpack_subscription(columns, self._vault, str) for columns in subscriptions),
-            tuple(unpack_connection(columns, self._vault, str) for columns in connections),
+            tuple(CONNECTION.unpack(columns, codec_with(self._vault)) for columns in connections),
             tuple(map(_erasure, reversed(erasures))),
         )
 
@@ -330,7 +332,7 @@ def _config(tenant_id: int) -> Steps[list[list[Row]]]:
         yield [
             Statement(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE id = $1", (tenant_id,)),
             Statement(f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE {live}", (tenant_id,)),
-            Statement(f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE {live}", (tenant_id,)),
+            Statement(f"SELECT {CONNECTION.listed} FROM connection WHERE {live}", (tenant_id,)),
             Statement(_ERASURES, (tenant_id, MAX_ERASURES)),
         ]
     )

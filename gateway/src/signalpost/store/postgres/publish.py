@@ -12,7 +12,7 @@ transaction, it has changed nothing and is repeated a few times. If a commit is 
 happened to it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ from signalpost.store import batching
 from signalpost.store.batching import BatchWanted, wanted
 from signalpost.store.postgres import batch_reads, batch_writes
 from signalpost.store.postgres.audit_chain import append
-from signalpost.store.postgres.batch_reads import Read
+from signalpost.store.postgres.batch_reads import Reads
 from signalpost.store.postgres.committers import CommitConnection, Committers
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
@@ -137,7 +137,7 @@ class Publisher:
         return batching.published(batch, outcomes, entries, owner)
 
     async def _lock_and_read(
-        self, committer: CommitConnection, asked: BatchWanted, queries: Mapping[str, Read], *, waiting: bool
+        self, committer: CommitConnection, asked: BatchWanted, queries: Reads, *, waiting: bool
     ) -> tuple[list[Row], frozenset[str], list[list[Row]]]:
         """The locked tenants' rows, the names that there are, and the rows of each query."""
         tenants = None if asked.names else [WHOLE, *sorted(asked.tenants)]  # whose end of the audit is there too

@@ -1,16 +1,24 @@
-"""Which rows a batch writes, by table: their columns in the order in which rows are packed, with the type of each."""
+"""Which rows are written, by table: their columns in the order in which rows are packed, with the type of each. And
+what follows from the description of a table: how its rows are found, written, and end with their tenant."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 from typing import Any, Final
 
 from signalpost.store.batching import ANSWER_COLUMNS
-from signalpost.store.packing.access import KEY_COLUMNS, MEMBER_COLUMNS
-from signalpost.store.packing.connections import CONNECTION_COLUMNS
-from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS
 from signalpost.store.packing.replays import REPLAY_COLUMNS
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
+from signalpost.store.tables import TABLES
+from signalpost.store.tables import table as described
+from signalpost.store.tables.table import Codec, Ended
+from signalpost.store.vault import Vault
+
+PLAIN: Final = Codec(str, str)
+"""For rows without sealed values."""
+THIS_TRANSACTION: Final = "pg_current_xact_id()"
+"""Who changes what nodes keep in memory writes it down with that: so they find it (`PostgresFleet.changes`)."""
 
 Kind = Callable[[Iterable[Any]], Column]
 _KINDS: Final[dict[str, Kind]] = {"n": numbers, "u": uuids, "b": blobs, "t": texts, "f": flags}
@@ -74,11 +82,7 @@ VERSION: Final = Table(
 ANSWER: Final = Table("idempotency", ANSWER_COLUMNS, "nntbbnb")
 SUBSCRIPTION: Final = Table("subscription", SUBSCRIPTION_COLUMNS, "nunnnubb")
 LANE: Final = Table("lane", "subscription_number, tenant_id, owner, version, head, open, gaps, health", "nnnnnbbb")
-CONNECTION: Final = Table("connection", CONNECTION_COLUMNS, "nunnntttt" + "nnbbnn")
 RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id", "nnnnu")
-MEMBER: Final = Table("member", MEMBER_COLUMNS, "nuntttntttnbnn")
-PORTAL_LINK: Final = Table("portal_link", PORTAL_LINK_COLUMNS, "nunbttbnnnnb")
-API_KEY: Final = Table("api_key", KEY_COLUMNS, "nuttbnnnntn")
 REPLAY: Final = Table("replay", REPLAY_COLUMNS, "nunntnnnnnf" + "nnntnnutnnn")
 ERASURE: Final = Table("erasure", "id, tenant_id, tenant, document_id, asked_at, to_sequence, removed", "untunnn")
 AUDIT: Final = Table("audit", "position, tenant_id, number, at, actor, object, content, hash, proof", "nnnnttbbb")
@@ -96,3 +100,70 @@ ATTEMPT: Final = Table(
     "nnnnnnnfnttbb",
 )
 MADE: Final = Table("made", "tenant_id, subscription_number, document_id, made", "nnub")
+
+
+# --- What follows from descriptions -----------------------------------------------------------------------------------
+
+_LETTERS: Final = {
+    described.Kind.NUMBER: "n",
+    described.Kind.UUID: "u",
+    described.Kind.TEXT: "t",
+    described.Kind.BLOB: "b",
+    described.Kind.FLAG: "f",
+}
+_CHANGED_BY: Final = {"api_key": f"changed_by = {THIS_TRANSACTION}"}
+"""What a change also writes of rows that nodes look for when others changed them."""
+
+
+def codec_with(vault: Vault) -> Codec:
+    return Codec(str, str, vault.seal, vault.open)
+
+
+@cache
+def written(table: described.Table[Any]) -> Table:
+    return Table(table.name, table.listed, "".join(_LETTERS[kind] for kind in table.columns.values()))
+
+
+def finding(table: described.Table[Any], column: str, values: Collection[str]) -> Statement:
+    """The rows with one of these values in a column."""
+    pack = uuids if table.columns[column] is described.Kind.UUID else texts
+    where = f"{column} = ANY($1) AND {table.found_by[column]}"
+    return Statement(f"SELECT {table.listed} FROM {table.name} WHERE {where}", (pack(values),))
+
+
+def writing(table: described.Table[Any], changed: Collection[Any], codec: Codec) -> list[Statement]:
+    """Write rows, and remove those that are over."""
+    statements = written(table).insert((table.pack(row, codec) for row in changed), _updating(table))
+    if table.goes_after is not None and changed:
+        over = max(row.created_at for row in changed)
+        statements.append(Statement(f"DELETE FROM {table.name} WHERE {table.goes_after} <= $1", (over,)))
+    return statements
+
+
+def ending(tenant_id: int, at: int) -> list[Statement]:
+    """End the rows of a deleted tenant."""
+    return [Statement(_ending(table), (tenant_id, at)) for table in TABLES.values()]
+
+
+@cache
+def _updating(table: described.Table[Any]) -> str:
+    changes = updating("number", *table.changing)
+    return f"{changes}, {_CHANGED_BY[table.name]}" if table.name in _CHANGED_BY else changes
+
+
+@cache
+def _ending(table: described.Table[Any]) -> str:
+    of_tenant = "WHERE tenant_id = $1 AND $2::bigint IS NOT NULL"
+    if table.ended is None:
+        return f"DELETE FROM {table.name} {of_tenant}"
+    values = [f"{column} = {_ended(column, value)}" for column, value in table.ended.items()]
+    values += [_CHANGED_BY[table.name]] if table.name in _CHANGED_BY else []
+    return f"UPDATE {table.name} SET {', '.join(values)} {of_tenant}"
+
+
+def _ended(column: str, value: str | bytes | Ended | None) -> str:
+    if value is Ended.THEN:
+        return "$2"
+    if value is Ended.THEN_AT_THE_LATEST:
+        return f"coalesce({column}, $2)"
+    return "NULL" if value is None else "''"

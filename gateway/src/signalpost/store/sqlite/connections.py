@@ -1,17 +1,17 @@
 """Connections to vendors, sealed by the vault, and what was made through them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 import msgspec
 
-from signalpost.commands.command import ConnectionKey
 from signalpost.domain.connection import Connection
 from signalpost.domain.event import EventType
-from signalpost.store.packing.connections import CONNECTION_COLUMNS, pack_connection, unpack_connection
-from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, write_many
+from signalpost.store.sqlite.codec import pack_uuid
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.tables import codec_with
+from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.vault import Vault
 
 _encode = msgspec.json.Encoder().encode
@@ -21,21 +21,21 @@ _decode_made = msgspec.json.Decoder(dict[str, str]).decode
 class SqliteConnections:
     def __init__(self, readers: Readers, vault: Vault) -> None:
         self._readers = readers
-        self._vault = vault
+        self._codec = codec_with(vault)
 
     @reading
     def live(self, connection: apsw.Connection) -> list[Connection]:
-        statement = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE deleted_at IS NULL ORDER BY number"  # noqa: S608
-        return [unpack_connection(columns, self._vault, unpack_uuid) for columns in rows(connection, statement)]
+        statement = f"SELECT {CONNECTION.listed} FROM connection WHERE deleted_at IS NULL ORDER BY number"  # noqa: S608
+        return [CONNECTION.unpack(columns, self._codec) for columns in rows(connection, statement)]
 
     @reading
     def page(self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int) -> list[Connection]:
         statement = (
-            f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE tenant_id = ? AND number < ?"  # noqa: S608
+            f"SELECT {CONNECTION.listed} FROM connection WHERE tenant_id = ? AND number < ?"  # noqa: S608
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
         )
         found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
-        return [unpack_connection(columns, self._vault, unpack_uuid) for columns in found]
+        return [CONNECTION.unpack(columns, self._codec) for columns in found]
 
     @reading
     def made(
@@ -47,27 +47,6 @@ class SqliteConnections:
             for document_id in document_ids
             for (made,) in rows(connection, statement, (subscription_number, pack_uuid(document_id)))
         }
-
-
-def read(connection: apsw.Connection, keys: Iterable[ConnectionKey], vault: Vault) -> dict[ConnectionKey, Connection]:
-    statement = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE tenant_id = ? AND id = ?"  # noqa: S608
-    return {
-        (tenant_id, connection_id): unpack_connection(columns, vault, unpack_uuid)
-        for tenant_id, connection_id in keys
-        for columns in rows(connection, statement, (tenant_id, pack_uuid(connection_id)))
-    }
-
-
-def write(connection: apsw.Connection, changed: Iterable[Connection], vault: Vault) -> None:
-    write_many(
-        connection,
-        f"INSERT INTO connection ({CONNECTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (number) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at,"
-        " name = excluded.name, state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at,"
-        " config = excluded.config, granted = excluded.granted, grant_version = excluded.grant_version,"
-        " held_until = excluded.held_until",
-        [pack_connection(each, vault, pack_uuid) for each in changed],
-    )
 
 
 def write_made(connection: apsw.Connection, subscription_number: int, made: Mapping[str, Mapping[str, str]]) -> None:

@@ -14,16 +14,17 @@ from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
 from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
-from signalpost.store.packing.access import KEY_COLUMNS, pack_key
 from signalpost.store.sqlite import audit, backup_mark, log, retention
 from signalpost.store.sqlite.checks import check
-from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of
 from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.folder_lock import FolderLock
 from signalpost.store.sqlite.restoring import draft_with, note, take_access, take_audit
 from signalpost.store.sqlite.schema import connect_current
+from signalpost.store.sqlite.tables import PLAIN
+from signalpost.store.tables import numbered_with
+from signalpost.store.tables.api_keys import API_KEY
 
 PRUNED_AT_ONCE = 1_000
 _PRUNED = ("event", "step", "attempt", "delivery", "made", "idempotency", "subscription", "connection")
@@ -153,12 +154,12 @@ class SqliteDatabase:
         connection = connect_current(self._path)
         try:
             with connection:
+                numbers = " UNION ALL ".join(f"SELECT number FROM {name}" for name in numbered_with("api_key"))  # noqa: S608
                 connection.execute(
-                    f"INSERT INTO api_key ({KEY_COLUMNS})"  # noqa: S608
-                    " SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-                    " FROM (SELECT number FROM api_key UNION ALL SELECT number FROM member UNION ALL"
-                    " SELECT number FROM portal_link)",
-                    pack_key(key, pack_uuid)[1:],
+                    f"INSERT INTO api_key ({API_KEY.listed})"  # noqa: S608
+                    f" SELECT coalesce(max(number), 0) + 1{', ?' * (len(API_KEY.columns) - 1)}"
+                    f" FROM ({numbers})",
+                    API_KEY.pack(key, PLAIN)[1:],
                 )
                 audit.note(connection, told)
         finally:

@@ -13,11 +13,12 @@ import apsw
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
 from signalpost.store.packing.documents import pack_number, unpack_number
-from signalpost.store.sqlite import data_keys, page_slack, retention
+from signalpost.store.sqlite import data_keys, page_slack, retention, tables
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, write_many
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
+from signalpost.store.tables import TABLES
 
 _COLUMNS = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
 _ROWS_OF_TENANT = {
@@ -37,13 +38,10 @@ HANDLED_OTHERWISE = frozenset(
         "delivery",
         "replay",
         "subscription",
-        "connection",
         "version",
-        "api_key",
-        "member",
-        "portal_link",
         "erasure",
         "data_key",
+        *(table.name for table in TABLES.values()),
     }
 )
 """Tables with a tenant whose rows go, or are emptied, in another way. The audit stays until its own retention ends: its
@@ -149,21 +147,7 @@ def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
         "DELETE FROM lane WHERE subscription_number IN (SELECT number FROM subscription WHERE tenant_id = ?)",
         (tenant_id,),
     )
-    connection.execute(
-        "UPDATE connection SET deleted_at = ?, name = '', reason = NULL, config = x'', granted = NULL"
-        " WHERE tenant_id = ?",
-        (at, tenant_id),
-    )
-    connection.execute(
-        "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?), name = '', created_by = NULL WHERE tenant_id = ?",
-        (at, tenant_id),
-    )
-    connection.execute(
-        "UPDATE member SET removed_at = coalesce(removed_at, ?), name = '', email = '', created_by = NULL,"
-        " password = NULL, subject = NULL, invitation = NULL WHERE tenant_id = ?",
-        (at, tenant_id),
-    )
-    connection.execute("DELETE FROM portal_link WHERE tenant_id = ?", (tenant_id,))
+    tables.end_with_tenant(connection, tenant_id, at)
 
 
 # --- Parts ------------------------------------------------------------------------------------------------------------

@@ -22,16 +22,18 @@ from signalpost.store.fleet import (
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
-from signalpost.store.packing.access import KEY_COLUMNS, TENANT_COLUMNS, unpack_key, unpack_tenant
-from signalpost.store.packing.connections import CONNECTION_COLUMNS, unpack_connection
+from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.sqlite import erasures, lanes, log, replays
 from signalpost.store.sqlite.codec import list_numbers, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.tables import PLAIN, codec_with
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.store import PAGE_BYTES
+from signalpost.store.tables.api_keys import API_KEY
+from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.vault import Vault
 
 _HISTORY = ""
@@ -173,9 +175,9 @@ class SqliteFleet:
         if position < int(since):
             raise went_back()
         tenants = rows(connection, f"SELECT {TENANT_COLUMNS} FROM tenant")  # noqa: S608
-        keys = rows(connection, f"SELECT {KEY_COLUMNS} FROM api_key")  # noqa: S608
+        keys = rows(connection, f"SELECT {API_KEY.listed} FROM api_key")  # noqa: S608
         return Changes(
-            str(position), tuple(map(unpack_tenant, tenants)), tuple(unpack_key(each, unpack_uuid) for each in keys)
+            str(position), tuple(map(unpack_tenant, tenants)), tuple(API_KEY.unpack(each, PLAIN) for each in keys)
         )
 
     @reading
@@ -192,7 +194,7 @@ class SqliteFleet:
             return TenantConfig(tenant.config_version, tenant)
         live = "tenant_id = ? AND deleted_at IS NULL ORDER BY number"
         subscriptions = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE {live}"  # noqa: S608
-        connections = f"SELECT {CONNECTION_COLUMNS} FROM connection WHERE {live}"  # noqa: S608
+        connections = f"SELECT {CONNECTION.listed} FROM connection WHERE {live}"  # noqa: S608
         return TenantConfig(
             tenant.config_version,
             tenant,
@@ -201,8 +203,7 @@ class SqliteFleet:
                 for each in rows(connection, subscriptions, (tenant_id,))
             ),
             tuple(
-                unpack_connection(each, self._vault, unpack_uuid)
-                for each in rows(connection, connections, (tenant_id,))
+                CONNECTION.unpack(each, codec_with(self._vault)) for each in rows(connection, connections, (tenant_id,))
             ),
             erasures.latest(connection, tenant_id, MAX_ERASURES),
         )

@@ -1,6 +1,6 @@
 """One batch of commands as one part of a transaction: read what they need, decide, write what they change set-wise."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -11,7 +11,7 @@ from signalpost.commands.command import (
     AnswerKey,
     Command,
     ConnectionKey,
-    NumberedKind,
+    NumberedRow,
     ReplayKey,
     RequestedRetry,
     SubscriptionKey,
@@ -19,8 +19,6 @@ from signalpost.commands.command import (
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import Notary
 from signalpost.domain.delivery.replay import Replay
-from signalpost.domain.member import Member
-from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
@@ -35,24 +33,19 @@ from signalpost.store.batching import (
     wanted,
 )
 from signalpost.store.packing.access import (
-    KEY_COLUMNS,
-    MEMBER_COLUMNS,
     TENANT_COLUMNS,
     USE_COLUMNS,
-    pack_key,
     pack_limits,
-    pack_member,
-    unpack_key,
-    unpack_member,
     unpack_tenant,
     unpack_use,
 )
-from signalpost.store.packing.portal_links import PORTAL_LINK_COLUMNS, pack_portal_link, unpack_portal_link
 from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, pack_subscription, unpack_subscription
-from signalpost.store.sqlite import audit, connections, documents, erasures, history, replays, versions
+from signalpost.store.sqlite import audit, documents, erasures, history, replays, tables, versions
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.store import Published
+from signalpost.store.tables import TABLES, numbered_with
+from signalpost.store.tables.table import Codec
 from signalpost.store.vault import Vault
 
 
@@ -86,13 +79,10 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
         documents=documents.read(connection, asked.documents),
         versions=versions.read(connection, asked.versions),
         subscriptions=subscriptions,
-        connections=connections.read(connection, asked.connections, vault),
-        keys=_api_keys(connection, asked.keys),
-        members=_members(connection, asked),
-        portal_links=_portal_links(connection, asked),
+        rows=_rows(connection, asked, tables.codec_with(vault)),
         replays=_replays(connection, asked, subscriptions),
         answers=_stored_answers(connection, asked.answers, vault),
-        numbers={kind: count(_next(connection, kind)) for kind in asked.numbers},
+        numbers=_numbers(connection, asked.numbers),
         uses=uses,
     )
 
@@ -179,40 +169,37 @@ def _stored_answers(
     return dict(unpack_answer(columns, vault) for key in keys for columns in rows(connection, statement, key))
 
 
-def _api_keys(connection: apsw.Connection, ids: Iterable[str]) -> dict[str, ApiKey]:
-    statement = f"SELECT {KEY_COLUMNS} FROM api_key WHERE id = ?"  # noqa: S608
-    found = {}
-    for key_id in ids:
-        for columns in rows(connection, statement, (pack_uuid(key_id),)):
-            found[key_id] = unpack_key(columns, unpack_uuid)
+def _rows(
+    connection: apsw.Connection, asked: BatchWanted, codec: Codec
+) -> dict[type[NumberedRow], dict[str, NumberedRow]]:
+    found: dict[type[NumberedRow], dict[str, NumberedRow]] = {}
+    for (kind, column), values in asked.rows.items():
+        rows_found = tables.find(connection, TABLES[kind], column, values, asked.tenants, codec)
+        found.setdefault(kind, {}).update((row.id, row) for row in rows_found)
     return found
 
 
-def _members(connection: apsw.Connection, asked: BatchWanted) -> dict[str, Member]:
-    by_id = f"SELECT {MEMBER_COLUMNS} FROM member WHERE id = ?"  # noqa: S608
-    by_email = f"SELECT {MEMBER_COLUMNS} FROM member WHERE email = ? AND removed_at IS NULL"  # noqa: S608
-    found = [
-        *rows_of_many(connection, by_id, [(pack_uuid(each),) for each in asked.members]),
-        *rows_of_many(connection, by_email, [(each,) for each in asked.emails]),
-    ]
-    return {member.id: member for member in (unpack_member(columns, unpack_uuid) for columns in found)}
+def _numbers(connection: apsw.Connection, kinds: Iterable[type[Any]]) -> dict[type[Any], Iterable[int]]:
+    """The numbers of new rows. Kinds that share a sequence draw from the same one."""
+    sequences = {kind: _SEQUENCES.get(kind) or numbered_with(TABLES[kind].numbered_with) for kind in kinds}
+    following = {names[0]: count(_next(connection, names)) for names in sequences.values()}
+    return {kind: following[names[0]] for kind, names in sequences.items()}
 
 
-def _portal_links(connection: apsw.Connection, asked: BatchWanted) -> dict[str, PortalLink]:
-    statement = f"SELECT {PORTAL_LINK_COLUMNS} FROM portal_link WHERE id = ?"  # noqa: S608
-    found = rows_of_many(connection, statement, [(pack_uuid(each),) for each in asked.portal_links])
-    return {link.id: link for link in (unpack_portal_link(columns, unpack_uuid) for columns in found)}
+_SEQUENCES: Mapping[type[Any], list[str]] = {
+    Subscription: ["subscription"],
+    RequestedRetry: ["retry"],
+    Replay: ["replay"],
+    Tenant: ["tenant"],
+}
 
 
-def _next(connection: apsw.Connection, kind: NumberedKind) -> int:
-    """The number of the next new row."""
-    if kind == "key":
-        # Members and portal links have their numbers from the same sequence.
-        return max(_above_highest(connection, table, "number") for table in ("api_key", "member", "portal_link"))
-    if kind != "tenant":
-        return _above_highest(connection, kind, "number")
-    # After a restore the audit may tell of tenants that are no longer there.
-    return max(_above_highest(connection, "tenant", "id"), _above_highest(connection, "audit_end", "tenant_id"))
+def _next(connection: apsw.Connection, names: Sequence[str]) -> int:
+    """The number above the highest in these tables."""
+    if names[0] == "tenant":
+        # After a restore the audit may tell of tenants that are no longer there.
+        return max(_above_highest(connection, "tenant", "id"), _above_highest(connection, "audit_end", "tenant_id"))
+    return max(_above_highest(connection, table, "number") for table in names)
 
 
 def _above_highest(connection: apsw.Connection, table: str, column: str) -> int:
@@ -232,40 +219,14 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     _write_log(connection, batch)
     _write_answers(connection, batch.answers.changed, vault)
     _write_subscriptions(connection, batch.subscriptions.changed.values(), vault, owner)
-    connections.write(connection, batch.connections.changed.values(), vault)
     _write_retries(connection, batch.retries)
-    write_many(
-        connection,
-        f"INSERT INTO api_key ({KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (number) DO UPDATE SET revoked_at = excluded.revoked_at",
-        [pack_key(key, pack_uuid) for key in batch.keys.changed.values()],
-    )
-    write_many(
-        connection,
-        f"INSERT INTO member ({MEMBER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (number) DO UPDATE SET name = excluded.name, email = excluded.email, role = excluded.role,"
-        " password = excluded.password, subject = excluded.subject, generation = excluded.generation,"
-        " invitation = excluded.invitation,"
-        " invited_until = excluded.invited_until, removed_at = excluded.removed_at",
-        [pack_member(member, pack_uuid) for member in batch.members.changed.values()],
-    )
-    _write_portal_links(connection, batch.portal_links.changed.values())
-    if batch.keys.changed or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
+    codec = tables.codec_with(vault)
+    for kind, table in TABLES.items():
+        tables.write(connection, table, batch.changed(kind), codec)
+    if batch.changed(ApiKey) or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
         connection.execute("UPDATE fleet SET keys_version = keys_version + 1")
     replays.write(connection, batch.replays.changed.values())
     erasures.write(connection, batch.erasures)
-
-
-def _write_portal_links(connection: apsw.Connection, changed: Collection[PortalLink]) -> None:
-    """Portal links that have ended make room for new ones. The newest keeps the highest number: none is given twice."""
-    write_many(
-        connection,
-        f"INSERT INTO portal_link ({PORTAL_LINK_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (number) DO UPDATE SET opened_at = excluded.opened_at, revoked_at = excluded.revoked_at",
-        [pack_portal_link(link, pack_uuid) for link in changed],
-    )
-    for link in changed:
-        connection.execute("DELETE FROM portal_link WHERE ends_at <= ?", (link.created_at,))
 
 
 def _write_uses(connection: apsw.Connection, changed: Mapping[int, TenantUse]) -> None:

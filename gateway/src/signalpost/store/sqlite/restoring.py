@@ -24,12 +24,13 @@ import msgspec
 from signalpost.domain.audit import EntryDraft
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
-from signalpost.store.packing.access import MEMBER_COLUMNS
 from signalpost.store.packing.subscriptions import SubscriptionConfig
 from signalpost.store.sqlite import audit, data_keys, erasures, log
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.copies import draft_of
+from signalpost.store.tables import numbered_with
+from signalpost.store.tables.members import MEMBER
 
 _encode = msgspec.json.Encoder().encode
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
@@ -219,7 +220,7 @@ def _take_members(connection: apsw.Connection) -> None:
         " r.invited_until, r.removed_at FROM replaced.member r WHERE r.id = m.id)"
         " WHERE id IN (SELECT id FROM replaced.member)"
     )
-    columns = MEMBER_COLUMNS.removeprefix("number, ")
+    columns = MEMBER.listed.removeprefix("number, ")
     connection.execute(
         f"INSERT INTO main.member (number, {columns}) SELECT ? + row_number() OVER (ORDER BY number), {columns}"  # noqa: S608
         " FROM replaced.member WHERE removed_at IS NULL"
@@ -234,7 +235,7 @@ def _highest_number(connection: apsw.Connection) -> int:
     return max(
         int(rows(connection, f"SELECT coalesce(max(number), 0) FROM {schema}.{table}")[0][0])  # noqa: S608
         for schema in ("main", "replaced")
-        for table in ("api_key", "member", "portal_link")
+        for table in numbered_with("api_key")
     )
 
 

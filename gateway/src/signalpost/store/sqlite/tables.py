@@ -1,0 +1,78 @@
+"""What follows from the description of a table in SQLite: how its rows are read, written, and end with their tenant."""
+
+from collections.abc import Collection, Iterable
+from functools import cache
+from typing import Any
+
+import apsw
+
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.sqlite.connect import rows_of_many, write_many
+from signalpost.store.tables import TABLES
+from signalpost.store.tables.table import Codec, Ended, Kind, Table
+from signalpost.store.vault import Vault
+
+PLAIN = Codec(pack_uuid, unpack_uuid)
+"""For rows without sealed values."""
+
+
+def codec_with(vault: Vault) -> Codec:
+    return Codec(pack_uuid, unpack_uuid, vault.seal, vault.open)
+
+
+def find(
+    connection: apsw.Connection,
+    table: Table[Any],
+    column: str,
+    values: Iterable[str],
+    tenants: Collection[int],
+    codec: Codec,
+) -> list[Any]:
+    """The rows of these tenants, or of any if commands see such rows of any, with one of these values in a column."""
+    packed = map(pack_uuid, values) if table.columns[column] is Kind.UUID else values
+    found = rows_of_many(connection, _finding(table, column), [(value,) for value in packed])
+    return [table.unpack(each, codec) for each in found if table.of_any_tenant or each[table.tenant_at] in tenants]
+
+
+def write(connection: apsw.Connection, table: Table[Any], changed: Collection[Any], codec: Codec) -> None:
+    write_many(connection, _writing(table), [table.pack(row, codec) for row in changed])
+    if table.goes_after is not None and changed:
+        over = max(row.created_at for row in changed)
+        connection.execute(f"DELETE FROM {table.name} WHERE {table.goes_after} <= ?", (over,))  # noqa: S608
+
+
+def end_with_tenant(connection: apsw.Connection, tenant_id: int, at: int) -> None:
+    """End the rows of a deleted tenant."""
+    for table in TABLES.values():
+        connection.execute(_ending(table), {"tenant_id": tenant_id, "at": at})
+
+
+@cache
+def _finding(table: Table[Any], column: str) -> str:
+    return f"SELECT {table.listed} FROM {table.name} WHERE {column} = ? AND {table.found_by[column]}"  # noqa: S608
+
+
+@cache
+def _writing(table: Table[Any]) -> str:
+    places = ", ".join("?" * len(table.columns))
+    changes = ", ".join(f"{column} = excluded.{column}" for column in table.changing)
+    return (
+        f"INSERT INTO {table.name} ({table.listed}) VALUES ({places})"  # noqa: S608
+        f" ON CONFLICT (number) DO UPDATE SET {changes}"
+    )
+
+
+@cache
+def _ending(table: Table[Any]) -> str:
+    if table.ended is None:
+        return f"DELETE FROM {table.name} WHERE tenant_id = :tenant_id"  # noqa: S608
+    values = ", ".join(f"{column} = {_ended(column, value)}" for column, value in table.ended.items())
+    return f"UPDATE {table.name} SET {values} WHERE tenant_id = :tenant_id"  # noqa: S608
+
+
+def _ended(column: str, value: str | bytes | Ended | None) -> str:
+    if value is Ended.THEN:
+        return ":at"
+    if value is Ended.THEN_AT_THE_LATEST:
+        return f"coalesce({column}, :at)"
+    return "NULL" if value is None else "''" if value == "" else "x''"

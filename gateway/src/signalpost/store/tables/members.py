@@ -1,0 +1,42 @@
+"""The table of members: a removed one stays, so that what they did can be told."""
+
+from typing import Final
+
+from signalpost.domain.member import Member
+from signalpost.store.tables.table import Ended, Kind, Table
+
+MEMBER: Final = Table(
+    "member",
+    Member,
+    {
+        "number": Kind.NUMBER,
+        "id": Kind.UUID,
+        "tenant_id": Kind.NUMBER,
+        "name": Kind.TEXT,
+        "email": Kind.TEXT,
+        "role": Kind.TEXT,
+        "created_at": Kind.NUMBER,
+        "created_by": Kind.TEXT,
+        "password": Kind.TEXT,
+        "subject": Kind.TEXT,
+        "generation": Kind.NUMBER,
+        "invitation": Kind.BLOB,
+        "invited_until": Kind.NUMBER,
+        "removed_at": Kind.NUMBER,
+    },
+    changing=[
+        *("name", "email", "role", "password", "subject", "generation", "invitation", "invited_until", "removed_at")
+    ],
+    numbered_with="api_key",
+    found_by={"id": "true", "email": "removed_at IS NULL"},
+    of_any_tenant=True,
+    ended={
+        "removed_at": Ended.THEN_AT_THE_LATEST,
+        "name": "",
+        "email": "",
+        "created_by": None,
+        "password": None,
+        "subject": None,
+        "invitation": None,
+    },
+)

@@ -1,0 +1,109 @@
+"""What a table is to both databases, described once.
+
+From a `Table` follow how a row is laid out, written, read by a batch of commands, and ended with its tenant. Each
+database makes its statements of it (`sqlite/tables.py`, `postgres/tables.py`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
+from operator import attrgetter
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from signalpost.store.vault import Place
+
+RowOf = TypeVar("RowOf", bound=msgspec.Struct)
+
+
+class Kind(Enum):
+    """What a column holds."""
+
+    NUMBER = auto()
+    UUID = auto()
+    TEXT = auto()
+    BLOB = auto()
+    FLAG = auto()
+
+
+def _without_vault(_value: bytes, place: Place) -> bytes:
+    raise AssertionError(f"{place.kind} is sealed, and here is no vault")
+
+
+class Codec(NamedTuple):
+    """How a store lays values out: its database's form of an id, and what its vault does."""
+
+    pack_id: Callable[[str], Any]
+    unpack_id: Callable[[Any], str]
+    seal: Callable[[bytes, Place], bytes] = _without_vault
+    open: Callable[[bytes, Place], bytes] = _without_vault
+
+
+class Ended(Enum):
+    """What a column says once its tenant was deleted, if that depends on when."""
+
+    THEN = auto()
+    """The moment of the deletion."""
+    THEN_AT_THE_LATEST = auto()
+    """The moment that it says already, or else that of the deletion."""
+
+
+class Table(Generic[RowOf]):
+    """A table of rows that have a tenant, an id, and a number that is given once."""
+
+    def __init__(
+        self,
+        name: str,
+        row: type[RowOf],
+        columns: Mapping[str, Kind],
+        *,
+        changing: Sequence[str],
+        numbered_with: str = "",
+        found_by: Mapping[str, str] = {"id": "true"},
+        of_any_tenant: bool = False,
+        sealed: Sequence[str] = (),
+        ended: Mapping[str, Any] | None = None,
+        goes_after: str | None = None,
+        pack: Callable[[RowOf, Codec], tuple[Any, ...]] | None = None,
+        unpack: Callable[[Sequence[Any], Codec], RowOf] | None = None,
+    ) -> None:
+        """`changing` are the columns that a change may write. `numbered_with` is the table whose sequence gives the
+        numbers. `found_by` are the columns by which commands find rows, each with what must also be true of them.
+
+        Commands see rows `of_any_tenant`, or only of the tenants that their batch is about. `sealed` columns need the
+        tenant's data keys. When a tenant is deleted, its rows say `ended`, or are removed if that is None. Rows whose
+        time in the column `goes_after` is over are removed as others are written.
+
+        A row whose members are not its columns says how it is packed and unpacked."""
+        self.name: Final = name
+        self.row: Final = row
+        self.columns: Final = columns
+        self.changing: Final = changing
+        self.numbered_with: Final = numbered_with or name
+        self.found_by: Final = found_by
+        self.of_any_tenant: Final = of_any_tenant
+        self.sealed: Final = [*map([*columns].index, sealed)]
+        self.ended: Final = ended
+        self.goes_after: Final = goes_after
+        self.tenant_at: Final = [*columns].index("tenant_id")
+        self.listed: Final = ", ".join(columns)
+        """The columns as a statement names them."""
+        self._ids = [place for place, kind in enumerate(columns.values()) if kind is Kind.UUID]
+        self._members = attrgetter(*columns)
+        self.pack: Final = pack or self._pack
+        """Lays a row out in the order of the columns."""
+        self.unpack: Final = unpack or self._unpack
+        """Undoes `pack`."""
+
+    def _pack(self, row: RowOf, codec: Codec) -> tuple[Any, ...]:
+        values = [*self._members(row)]
+        for place in self._ids:
+            values[place] = None if values[place] is None else codec.pack_id(values[place])
+        return tuple(value.value if isinstance(value, Enum) else value for value in values)
+
+    def _unpack(self, columns: Sequence[Any], codec: Codec) -> RowOf:
+        values = [*columns]
+        for place in self._ids:
+            values[place] = None if values[place] is None else codec.unpack_id(values[place])
+        members = dict(zip(self.columns, values, strict=True))
+        return msgspec.convert(members, self.row, strict=False, builtin_types=(bytes,))
