@@ -360,7 +360,7 @@ class Watched:
 
     def __init__(self, world: ScriptedWorld, gateway: RunningGateway) -> None:
         self.most = 0
-        (self._runner,) = gateway.engine.lanes._workers
+        (self._runner,) = gateway.engine.lanes.here.workers
         world.checks.append(self.look)
 
     def look(self, _call: SentRequest) -> None:

@@ -68,7 +68,7 @@ def test_a_node_that_stops_reads_nothing_of_what_others_still_tell() -> None:
             read.append(tenant_id)
 
         store = cast(Store, SimpleNamespace(fleet=SimpleNamespace(terms=SHARED, config=config)))
-        lanes = cast(Any, SimpleNamespace(hear_end=lambda *_: None))
+        lanes = cast(Any, SimpleNamespace(offers=SimpleNamespace(hear_end=lambda *_: None)))
         follower = Follower(store, Directory(), lambda: lanes, lambda _: None, lambda _: None)
         follower.hear({1: TenantMark(5, 1, 0)})
         await asyncio.sleep(0.01)

@@ -35,7 +35,8 @@ def rounds_of_the_loop(look: Callable[[LaneViews], Awaitable[list[LaneView]]]) -
 
     async def scenario() -> tuple[list[int], int]:
         store: Any = SimpleNamespace(lanes=Elsewhere())
-        views = LaneViews(store, SystemClock(), LaneWorkers(), RestingLanes(), LogCache(1_000), set(), LoopTurns())
+        here: Any = SimpleNamespace(workers=LaneWorkers(), resting=RestingLanes(), paused_tenants=set())
+        views = LaneViews(store, SystemClock(), here, LogCache(1_000), LoopTurns())
         rounds = 0
 
         async def count_rounds() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld, types
 from gateway.tests.engine.subscriptions import subscription
@@ -11,6 +11,7 @@ from gateway.tests.engine.subscriptions import subscription
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.recorded_heads import MAX_WOKEN, SLICE, WAKE_COST, RecordedHeads
 from signalpost.engine.lanes.resting_lanes import RestingLane, RestingLanes, at_rest
+from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.store.lanes import EndpointHealth, LaneRow
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -42,9 +43,9 @@ def looks_and_wakes(count: int, passed: int) -> list[tuple[int, int]]:
         lane = at_rest(subscription(number=number), ROW, 0)
         assert lane is not None
         lanes.add(lane)
-    around = cast(Any, SimpleNamespace(seen={1: ROW.head + passed}, changed=lambda _: None, steady=lambda: 0))
-    unused = cast(Any, None)
-    heads = RecordedHeads(LaneWorkers(), lanes, around, around, around, unused, lanes.wake, unused)
+    around: Any = SimpleNamespace(seen={1: ROW.head + passed}, changed=lambda _: None, steady=lambda: 0)
+    here: Any = SimpleNamespace(workers=LaneWorkers(), resting=lanes, wake=lanes.wake)
+    heads = RecordedHeads(here, around, around, around, LoopTurns())
     did = []
     for _ in heads.slices(max_passed=1, max_passed_at_rest=1):
         did.append((lanes.did["looks"], lanes.did["wakes"]))
@@ -74,15 +75,15 @@ def test_many_lanes_that_passed_the_same_events_are_recorded_a_few_at_a_time_and
         lanes = gateway.engine.lanes
         await gateway.submit(*(world.subscription(host, types=types("documentDeleted")) for host in hosts))
         await gateway.create("a")
-        assert lanes.resting == MANY
+        assert len(lanes.here.resting) == MANY
         recording = asyncio.create_task(lanes.recorded_heads.record(0, 0))
         most_awake = 0
         while not recording.done():
-            most_awake = max(most_awake, MANY - lanes.resting)
+            most_awake = max(most_awake, MANY - len(lanes.here.resting))
             await asyncio.sleep(0.001)
         await recording
         assert 0 < most_awake <= MAX_WOKEN + SLICE // WAKE_COST + 1
-        assert lanes.resting == MANY
+        assert len(lanes.here.resting) == MANY
 
     world.crash(scenario)
     assert {world.lane(host).head for host in hosts} == {1}

@@ -10,7 +10,7 @@ from gateway.tests.world.network import BROKEN, Reply
 from msgspec.structs import replace
 
 from signalpost.domain.timestamps import DAY, SECOND
-from signalpost.engine.lanes import lanes
+from signalpost.engine.lanes import lanes_here
 from signalpost.engine.lanes.resting_lanes import RestingLanes, at_rest
 from signalpost.store.lanes import EndpointHealth, LaneRow
 from signalpost.store.log import LatestOfTypes
@@ -19,7 +19,7 @@ pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 CREATED, UPDATED, DELETED = types("documentCreated"), types("documentUpdated"), types("documentDeleted")
 ROW = LaneRow(version=0, head=5, open=(), gaps=(), health=EndpointHealth(), rows=(), horizon=None)
-MANY = 20 * lanes.WOKEN_IN_A_ROW
+MANY = 20 * lanes_here.WOKEN_IN_A_ROW
 BYTES_OF_A_LANE = 400
 """At most so many a lane at rest takes, besides its subscription."""
 
@@ -32,20 +32,20 @@ def rested(world: ScriptedWorld) -> ScriptedWorld:
 
 
 async def rest(gateway: RunningGateway) -> None:
-    await gateway.until(lambda: gateway.engine.lanes.resting == gateway.engine.lanes.count)
+    await gateway.until(lambda: len(gateway.engine.lanes.here.resting) == gateway.engine.lanes.here.count)
 
 
 def test_lanes_rest_from_their_beginning_and_again_once_they_are_idle(rested: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("created", types=CREATED)
         await gateway.subscribe("deleted", types=DELETED)
-        assert gateway.engine.lanes.resting == 2
+        assert len(gateway.engine.lanes.here.resting) == 2
         await gateway.create("a")
-        assert gateway.engine.lanes.resting == 1
+        assert len(gateway.engine.lanes.here.resting) == 1
         await rest(gateway)
         await gateway.submit(rested.delete("a"))
         await asyncio.sleep(0.5)
-        assert gateway.engine.lanes.resting == 1
+        assert len(gateway.engine.lanes.here.resting) == 1
         await rest(gateway)
 
     rested.run(scenario)
@@ -80,7 +80,7 @@ def test_lanes_that_one_event_wakes_get_it_however_many_they_are_and_others_have
         await gateway.submit(*(rested.subscription(host) for host in hosts))
         await rest(gateway)
         await gateway.create("a")
-        assert MANY // 2 < gateway.engine.lanes.resting < MANY
+        assert MANY // 2 < len(gateway.engine.lanes.here.resting) < MANY
         assert gateway.health(hosts[-1])["lag"] == 1  # it rises
         await gateway.create("b")
         await gateway.until(lambda: all(rested.endpoint(host).sequences == [1, 2] for host in hosts))
@@ -139,7 +139,7 @@ def test_a_lane_that_waits_or_of_which_people_should_know_does_not_rest(rested: 
         await gateway.change("paused", status="paused")
         await gateway.create("a", "b")
         await asyncio.sleep(8)
-        assert gateway.engine.lanes.resting == 1
+        assert len(gateway.engine.lanes.here.resting) == 1
         assert (gateway.health("gave-up")["failed"], gateway.health("limited")["lag"]) == (2, 0)
 
     rested.run(scenario)
@@ -155,7 +155,7 @@ def test_after_a_crash_lanes_rest_without_reading_what_they_do_not_want(world: S
         await asyncio.sleep(1)
 
     async def after(gateway: RunningGateway) -> None:
-        assert gateway.engine.lanes.resting == 11
+        assert len(gateway.engine.lanes.here.resting) == 11
         assert gateway.store.log.pages_read == 0
         await gateway.submit(world.delete("d7"))
         await gateway.until(lambda: all(world.endpoint(f"idle{number}").sequences == [301] for number in range(10)))
@@ -173,7 +173,7 @@ def test_after_a_crash_a_lane_reads_what_it_wants_and_has_not_got_c13(world: Scr
         await gateway.create(*(f"d{number}" for number in range(30)))
 
     async def after(gateway: RunningGateway) -> None:
-        assert gateway.engine.lanes.resting == 1
+        assert len(gateway.engine.lanes.here.resting) == 1
         await gateway.until(lambda: set(world.endpoint("slow").sequences) == set(range(1, 31)))
 
     world.crash(before)

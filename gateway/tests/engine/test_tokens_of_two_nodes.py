@@ -151,8 +151,8 @@ def test_a_refresh_token_is_used_once_over_all_nodes() -> None:
         nodes = pair.nodes
         for number in range(8):
             await _subscribe(nodes[number % 2], number)
-        await _until(lambda: all(len(node.lanes.numbers) for node in nodes))
-        await _until(lambda: sum(len(node.lanes.numbers) for node in nodes) == 8)
+        await _until(lambda: all(len(node.lanes.here.numbers) for node in nodes))
+        await _until(lambda: sum(len(node.lanes.here.numbers) for node in nodes) == 8)
         document = "00000000-0000-4000-8000-000000000001"
         made = CreateDocument(tenant_id=TENANT, document_id=document, new=new_document(), source_app="test")
         await nodes[0].submit(made)

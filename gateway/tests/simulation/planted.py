@@ -33,8 +33,8 @@ from signalpost.engine.lanes.dispatcher import Dispatcher
 from signalpost.engine.lanes.lane_state import Progress, Recording
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lane_workers import LaneWorkers
-from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.log_offers import LogOffers
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
@@ -252,11 +252,11 @@ def _(_right: Any) -> Any:
     return lambda self, head, _filters: max(head, self.last)
 
 
-@fault("takes a lane's head back", Lanes, "_wake_for")
+@fault("takes a lane's head back", LogOffers, "_wake_for")
 def _(_right: Any) -> Any:
-    def wake_for(self: Lanes, events: Any) -> None:
+    def wake_for(self: LogOffers, events: Any) -> None:
         for event in events:
-            for lane in self._workers.wanting(event.tenant_id, event.type):
+            for lane in self._here.workers.wanting(event.tenant_id, event.type):
                 if lane.progress is Progress.CAUGHT_UP:
                     lane.wake()
                     lane.lane.skip(event.sequence - 1)

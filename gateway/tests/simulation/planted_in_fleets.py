@@ -31,6 +31,7 @@ from signalpost.engine.lanes.departures import Departures
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.lanes.log_offers import LogOffers
 from signalpost.runtime.clock import DatabaseClock
 from signalpost.store import row_changes
 from signalpost.store.fleet import LaneInbox
@@ -58,15 +59,15 @@ def among(*troubles: str, faults: int = 8, **otherwise: Any) -> Live:
 # --- What others commit -----------------------------------------------------------------------------------------------
 
 
-@fault("takes its own events for all that there are", Lanes, "_take_events", among())
+@fault("takes its own events for all that there are", LogOffers, "offer", among())
 def _(_right: Any) -> Any:
-    def take_events(self: Lanes, events: Sequence[Event], _behind: Any = ()) -> None:
+    def offer(self: LogOffers, events: Sequence[Event], _behind: Any = ()) -> None:
         self._log.put(events)
         for event in events:
             self._log.seen[event.tenant_id] = self._log.end[event.tenant_id] = event.sequence
         self._wake_for(events)
 
-    return take_events
+    return offer
 
 
 @fault("lets lanes that sleep pass what is only announced", LaneWorker, "skip_unwanted", among())
@@ -77,10 +78,10 @@ def _(right: Any) -> Any:
 @fault("offers events before the configuration that came with them", Follower, "_read_news", among(changing=0.4))
 def _(_right: Any) -> Any:
     async def read_news(self: Follower) -> None:
-        while unseen := self._lanes().unseen():
+        while unseen := self._lanes().offers.unseen():
             pages = await self._store.fleet.news(unseen, NEWS_AT_ONCE)
             for tenant_id, page in pages.items():
-                self._lanes().offer(tenant_id, page)
+                self._lanes().offers.offer_page(tenant_id, page)
             await asyncio.sleep(0 if any(page.events for page in pages.values()) else AGAIN_AFTER)
 
     return read_news
@@ -159,7 +160,7 @@ def _(_right: Any) -> Any:
 )
 def _(_right: Any) -> Any:
     async def hand_over(self: Departures, numbers: Iterable[int]) -> None:
-        found = (self._workers.get(number) for number in numbers)
+        found = (self._here.workers.get(number) for number in numbers)
         await self._release([worker for worker in found if worker is not None and worker.hand_over()])
 
     return hand_over
@@ -180,7 +181,7 @@ def _(_right: Any) -> Any:
     among("forget", reply_after=SLOW_RECEIVERS),
 )
 def _(_right: Any) -> Any:
-    return lambda self, number: self._workers.get(number) is not None
+    return lambda self, number: self._here.workers.get(number) is not None
 
 
 @fault("takes each subscription that it changes for a new one", Engine, "_made_here", among(changing=0.4))

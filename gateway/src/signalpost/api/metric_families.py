@@ -131,7 +131,7 @@ def _fleet(engine: Engine) -> Iterator[Metric]:
         )
     yield _gauge("signalpost_node_draining", "1 while this node is stopping, else 0.", engine.is_draining)
     yield _gauge("signalpost_nodes", "Nodes that share the database, as of this one's last beat.", engine.node_count)
-    yield _gauge("signalpost_lanes_owned", "Subscriptions that this node delivers for.", engine.lanes.count)
+    yield _gauge("signalpost_lanes_owned", "Subscriptions that this node delivers for.", engine.lanes.here.count)
     yield _gauge(
         "signalpost_lanes",
         "Subscriptions of all tenants. Subtract the sum of signalpost_lanes_owned over all nodes to get those without "

@@ -73,15 +73,12 @@ class Engine:
         host: Host = Host(),  # noqa: B008 - it is frozen
     ) -> None:
         """`destinations` are the kinds other than the webhook."""
-        self._store, self._clock, self._transport = store, clock, transport
-        self._fleet = store.fleet
+        self._store, self._fleet, self._clock, self._transport = store, store.fleet, clock, transport
         self._tasks = Tasks()
         self.disk = disk
         self.counts = Counts()
         self.directory = Directory(settings.tenant_limits, settings.retention_days)
         self.revisions = Revisions(f"{clock.wall():x}")
-        self.key_uses = KeyUses(store, clock)
-        self.refused_calls = RefusedCalls(store, clock)
         self.erasures_asked = asyncio.Event()
         """Set by each commit of an erasure."""
         self.audited = asyncio.Event()
@@ -89,55 +86,66 @@ class Engine:
         self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
+        self._tests = 0
+        """Test deliveries that are in flight."""
         self._conditions = ThreadPoolExecutor(1, "conditions")
         self._log = LogCache(settings.cache_bytes)
         self.subjects = Subjects(self._conditions, RestingTurns(host.cpu), self._log.erased)
         """Events as conditions look at them, each decoded once."""
-        self._tests = 0
-        """Test deliveries that are in flight."""
+        self._lease = Lease(store.fleet.terms.lease, host.boot_time)
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
         self.lookout = Lookout(store.fleet, host.boot_time, self._follower.take_up)
         self._committer = Committer(store, self.counts, self._on_published)
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
-        self._lease = Lease(store.fleet.terms.lease, host.boot_time)
-        self.connectors = Connectors(
+        self.connectors = self._make_connectors(destinations, auto_disable, random)
+        self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
+        self._node = self._make_node(settings, host)
+        self._lane_owner = self._make_lane_owner(settings, destinations)
+        self.key_uses = KeyUses(store, clock)
+        self.refused_calls = RefusedCalls(store, clock)
+        self._standing_writer = StandingWriter(store, self.lanes.views)
+        self._retention = Retention(store, clock, self.directory, self.lanes)
+        self._preparation = Preparation(store, clock)
+        self._expiries = Expiries(store, clock, self.enqueue)
+
+    def _make_connectors(self, destinations: Destinations, auto_disable: AutoDisable, random: Random) -> Connectors:
+        return Connectors(
             destinations,
-            store,
-            transport,
+            self._store,
+            self._transport,
             self._committer,
             auto_disable,
-            clock,
+            self._clock,
             random,
             self.turns,
             self.subjects,
             may_start=lambda: self._lease.holds,
         )
-        self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
-        self._node = Node(
-            store.fleet,
-            clock,
+
+    def _make_node(self, settings: EngineSettings, host: Host) -> Node:
+        return Node(
+            self._fleet,
+            self._clock,
             self._lease,
             settings.role,
             version("signalpost"),
             host.process,
             self._follower.known_marks,
-            lambda: self.lanes.count,
+            lambda: self.lanes.here.count,
             host.hear_time,
         )
-        self._lane_owner = LaneOwner(
-            store.fleet,
+
+    def _make_lane_owner(self, settings: EngineSettings, destinations: Destinations) -> LaneOwner:
+        return LaneOwner(
+            self._fleet,
             self.directory,
             self.lanes,
-            clock,
+            self._clock,
             settings.role,
             settings.lane_bounds,
             settings.attempt_timeout,
             destinations.longest_call,
         )
-        self._standing_writer = StandingWriter(store, self.lanes.views)
-        self._retention = Retention(store, clock, self.directory, self.lanes)
-        self._preparation = Preparation(store, clock)
-        self._expiries = Expiries(store, clock, self.enqueue)
 
     def _make_lanes(self, settings: EngineSettings, outcomes: Outcomes) -> Lanes:
         owner = OwningNode(
@@ -277,7 +285,7 @@ class Engine:
         if self._fleet.terms.lease == inf:  # there are no others
             return limits.in_flight
         lanes = self.directory.subscription_count_of(tenant_id)
-        here = self.lanes.count_of(tenant_id)
+        here = self.lanes.here.count_of(tenant_id)
         return ceil(limits.in_flight * max(1, here) / max(1, here, lanes))
 
     async def check_changeable(self, tenant_id: int) -> None:

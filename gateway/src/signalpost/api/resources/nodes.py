@@ -19,7 +19,7 @@ async def list_all(context: RequestContext) -> Response:
     context.query()
     fleet, engine = context.services.store.fleet, context.services.engine
     found = await fleet.nodes()
-    nodes = [_shown(each, fleet.terms, fleet.node_id, engine.lanes.count) for each in found]
+    nodes = [_shown(each, fleet.terms, fleet.node_id, engine.lanes.here.count) for each in found]
     subscriptions = context.services.directory.subscription_count
     unowned = max(0, subscriptions - sum(node.lanes for node in nodes))
     return Response(

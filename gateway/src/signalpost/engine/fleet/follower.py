@@ -109,7 +109,9 @@ class Follower:
             subscriptions=tuple(each for each in published.subscriptions if each.tenant_id not in tenants),
             connections=tuple(each for each in published.connections if each.tenant_id not in tenants),
             retries=tuple(
-                each for each in published.retries if self._lanes().tenant_of(each.subscription_number) not in tenants
+                each
+                for each in published.retries
+                if self._lanes().here.tenant_of(each.subscription_number) not in tenants
             ),
             replays=tuple(each for each in published.replays if each.tenant_id not in tenants),
         )
@@ -124,7 +126,7 @@ class Follower:
         for tenant_id, mark in marks.items():
             if mark.config_version > self._known.get(tenant_id, 0):
                 self._catch_up_soon(tenant_id, mark.config_version)
-            lanes.hear_end(tenant_id, mark.last_sequence)
+            lanes.offers.hear_end(tenant_id, mark.last_sequence)
 
     def hear_all(self, marks: Mapping[int, TenantMark]) -> None:
         """Take up how far the logs and the configurations of all tenants go: a tenant that is missing was deleted."""
@@ -172,7 +174,7 @@ class Follower:
 
     def known_marks(self) -> dict[int, TenantMark]:
         """How far every tenant is at least, as this node knows."""
-        seen = self._lanes().seen
+        seen = self._lanes().offers.seen
         return {
             tenant_id: TenantMark(seen.get(tenant_id, 0), version, 0)
             for tenant_id, version in self._known.items()
@@ -279,11 +281,11 @@ class Follower:
             self._reads_news = False
 
     async def _read_news(self) -> None:
-        while unseen := self._lanes().unseen():
+        while unseen := self._lanes().offers.unseen():
             pages = await self._store.fleet.news(unseen, NEWS_AT_ONCE)
             for tenant_id, page in pages.items():
                 await self.check(tenant_id, page.config_version)
-                self._lanes().offer(tenant_id, page)
+                self._lanes().offers.offer_page(tenant_id, page)
             # Where a log is shorter than was announced, the next beat tells what that means.
             await asyncio.sleep(0 if any(page.events for page in pages.values()) else AGAIN_AFTER)
 

@@ -125,7 +125,7 @@ class LaneOwner:
         await self._let_go_of_unknown(me)
         if self._roster.is_steady:
             self._has_new = False
-            others = [number for number in self._lanes.numbers if self._wanted_owner(number) != me]
+            others = [number for number in self._lanes.here.numbers if self._wanted_owner(number) != me]
             if others:
                 self._tasks.start(self._lanes.departures.hand_over(others))
 
@@ -156,14 +156,14 @@ class LaneOwner:
         missing = [
             subscription
             for subscription in self._directory.all_subscriptions()
-            if not self._lanes.is_here(subscription.number) and self._wanted_owner(subscription.number) == me
+            if not self._lanes.here.is_here(subscription.number) and self._wanted_owner(subscription.number) == me
         ]
         # One that left is not loaded before all that it began is over, and recorded if it still can be.
         ours = [subscription for subscription in missing if not self._lanes.departures.is_here(subscription.number)]
         free = await self._without_calls_under_way(me, ours)
         for begin in range(0, len(free), LANES_AT_ONCE):
             await self._claim_some(me, free[begin : begin + LANES_AT_ONCE])
-        self._lacks = not all(self._lanes.is_here(subscription.number) for subscription in missing)
+        self._lacks = not all(self._lanes.here.is_here(subscription.number) for subscription in missing)
 
     async def _without_calls_under_way(self, me: int, wanted: Sequence[Subscription]) -> Sequence[Subscription]:
         """The lanes among these for which no former owner can have a call under way."""
@@ -224,7 +224,7 @@ class LaneOwner:
         for subscription in claimed:
             if (row := rows.get(subscription.number)) is not None:
                 heads.setdefault(subscription.tenant_id, []).append(row.head)
-        return {tenant_id: await self._lanes.latest(tenant_id, each) for tenant_id, each in heads.items()}
+        return {tenant_id: await self._lanes.offers.latest(tenant_id, each) for tenant_id, each in heads.items()}
 
     async def _run(self) -> None:
         while True:

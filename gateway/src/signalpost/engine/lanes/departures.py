@@ -11,8 +11,7 @@ from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.lane_loader import LOOK_AGAIN_AFTER, TRY_AGAIN_AFTER
 from signalpost.engine.lanes.lane_state import Hold
 from signalpost.engine.lanes.lane_worker import LaneWorker
-from signalpost.engine.lanes.lane_workers import LaneWorkers
-from signalpost.engine.lanes.resting_lanes import RestingLanes
+from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.runtime.logger import log
 from signalpost.store.store import Store
 
@@ -22,18 +21,13 @@ class Departures:
         self,
         store: Store,
         carriers: Carriers,
-        workers: LaneWorkers,
-        resting: RestingLanes,
-        awake: Callable[[int], LaneWorker | None],
+        here: LanesHere,
         record: Callable[[Sequence[LaneWorker]], Awaitable[None]],
     ) -> None:
-        """`awake` gets the worker of a lane, and wakes it if it rests. `record` records lanes, and waits until the
-        store has them."""
+        """`record` records lanes, and waits until the store has them."""
         self._store = store
         self._carriers = carriers
-        self._workers = workers
-        self._resting = resting
-        self._awake = awake
+        self._here = here
         self._record = record
         self._leaving: dict[int, LaneWorker] = {}
         """Lanes that left, by number, while something of them may be in flight or unrecorded."""
@@ -42,14 +36,14 @@ class Departures:
         """Let go of a lane at once."""
         worker.leave()
         self._carriers.leave(worker)
-        self._workers.remove(worker)
+        self._here.workers.remove(worker)
         if worker.lane.in_flight or not worker.is_recorded:
             self._leaving[worker.subscription.number] = worker
 
     def leave_all(self) -> None:
         """Let go of every lane at once: others may own them already."""
-        self._resting.clear()
-        for worker in list(self._workers):
+        self._here.resting.clear()
+        for worker in list(self._here.workers):
             self.leave(worker)
 
     def is_here(self, number: int) -> bool:
@@ -58,11 +52,11 @@ class Departures:
         left = self._leaving.get(number)
         if left is not None and not left.lane.in_flight and left.is_recorded:
             del self._leaving[number]
-        return number in self._leaving or number in self._resting or self._workers.get(number) is not None
+        return number in self._leaving or self._here.is_here(number)
 
     async def hand_over(self, numbers: Iterable[int]) -> None:
         """Let attempts of lanes end, record everything and let go of the lanes, so that another node may own them."""
-        found = map(self._awake, numbers)
+        found = map(self._here.awake, numbers)
         held = [worker for worker in found if worker is not None and worker.hand_over()]
         while held:
             ended = [worker for worker in held if not worker.lane.in_flight]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 
 from msgspec.structs import replace
@@ -11,9 +10,8 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.lane_health import LanesOverview, LaneView, glance_at, now_of, view_at_rest, view_of
 from signalpost.engine.lanes.lane_worker import LaneWorker
-from signalpost.engine.lanes.lane_workers import LaneWorkers
+from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
-from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.store.lanes import LaneNow, LaneStanding
@@ -35,20 +33,14 @@ class LaneViews:
         self,
         store: Store,
         clock: Clock,
-        workers: LaneWorkers,
-        resting: RestingLanes,
+        here: LanesHere,
         log: LogCache,
-        paused_tenants: AbstractSet[int],
         turns: LoopTurns,
     ) -> None:
-        """`workers` and `resting` are the lanes that this node owns, and `paused_tenants` the paused tenants. Others
-        keep all of these up to date."""
         self._store = store
         self._clock = clock
-        self._workers = workers
-        self._resting = resting
+        self._workers, self._resting, self._paused_tenants = here.workers, here.resting, here.paused_tenants
         self._log = log
-        self._paused_tenants = paused_tenants
         self._turns = turns
 
     def head(self, subscription: Subscription) -> int:

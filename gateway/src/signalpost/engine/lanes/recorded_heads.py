@@ -6,15 +6,15 @@ a time are woken, recorded, and rest again.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from signalpost.engine.lanes.lane_states import NOT_HELD
 from signalpost.engine.lanes.lane_views import OF_THE_GATEWAY
 from signalpost.engine.lanes.lane_worker import LaneWorker
-from signalpost.engine.lanes.lane_workers import LaneWorkers
+from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
-from signalpost.engine.lanes.resting_lanes import RestingLane, RestingLanes, certificate_ends_soon
+from signalpost.engine.lanes.resting_lanes import RestingLane, certificate_ends_soon
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.loop_turns import LoopTurns
 
@@ -35,24 +35,17 @@ MAX_WOKEN = 256
 class RecordedHeads:
     def __init__(
         self,
-        workers: LaneWorkers,
-        resting: RestingLanes,
+        here: LanesHere,
         log_cache: LogCache,
         recorder: Recorder,
         clock: Clock,
         turns: LoopTurns,
-        wake: Callable[[int], LaneWorker],
-        let_rest: Callable[[LaneWorker], None],
     ) -> None:
-        """`wake` gives a lane at rest a worker, and `let_rest` takes it away, unless the lane has something to do."""
-        self._workers = workers
-        self._resting = resting
+        self._here = here
         self._log = log_cache
         self._recorder = recorder
         self._clock = clock
         self._turns = turns
-        self._wake = wake
-        self._let_rest = let_rest
 
     async def run(self) -> None:
         while True:
@@ -76,16 +69,16 @@ class RecordedHeads:
         work, the lanes that it woke."""
         now, spent = self._clock.steady(), 0
         woken: list[LaneWorker] = []
-        for lane in [*self._resting]:
+        for lane in [*self._here.resting]:
             spent += 1
             if self._is_to_be_woken(lane, max_passed_at_rest, now):
                 spent += WAKE_COST
-                woken.append(worker := self._wake(lane.subscription.number))
+                woken.append(worker := self._here.wake(lane.subscription.number))
                 self._recorder.changed(worker)
             if spent >= SLICE:
                 yield woken
                 woken, spent = [], 0
-        for worker in [*self._workers]:
+        for worker in [*self._here.workers]:
             spent += 1
             worker.skip_unwanted(self._log.seen.get(worker.subscription.tenant_id, 0))
             if worker.lane.head - worker.recorded_head > max_passed and worker.hold is NOT_HELD:
@@ -97,9 +90,9 @@ class RecordedHeads:
 
     def _is_to_be_woken(self, lane: RestingLane, max_passed: int, now: int) -> bool:
         """Whether a lane still rests, and has to be recorded, or be seen by people."""
-        if self._resting.get(lane.subscription.number) is not lane:
+        if self._here.resting.get(lane.subscription.number) is not lane:
             return False
-        passed = self._resting.head_of(lane, self._log.seen.get(lane.subscription.tenant_id, 0))
+        passed = self._here.resting.head_of(lane, self._log.seen.get(lane.subscription.tenant_id, 0))
         return passed - lane.head > max_passed or certificate_ends_soon(lane.health, now)
 
     async def _let_rest_again(self, woken: list[LaneWorker]) -> None:
@@ -107,4 +100,4 @@ class RecordedHeads:
             await self._recorder.caught_up(worker)
         await self._turns.turn(OF_THE_GATEWAY)  # each has a turn after its record
         for worker in woken:
-            self._let_rest(worker)
+            self._here.let_rest(worker)

@@ -128,13 +128,13 @@ class Retention:
     async def _count_anew(self, tenant_id: int) -> None:
         """Let lanes learn, with a record, how many of their rows the retention has left."""
         await self._lanes.record(
-            [worker for worker in self._lanes.at_work_of(tenant_id) if any(worker.recorded_counts)]
+            [worker for worker in self._lanes.here.at_work_of(tenant_id) if any(worker.recorded_counts)]
         )
 
     async def _tell_lanes(self, tenant_id: int, floor: int, half: int) -> None:
         """Have lanes give up what they would lose below `floor`, and record how far they have come: after a crash, what
         a lane passed and did not record would look lost."""
-        workers = self._lanes.before(tenant_id, passed=half - 1, recorded=floor - 1)
+        workers = self._lanes.here.before(tenant_id, passed=half - 1, recorded=floor - 1)
         gave_up = [worker for worker in workers if await self._gives_up(worker, floor, half)]
         unrecorded = [worker for worker in workers if worker.recorded_head < floor - 1]
         await self._lanes.record([*gave_up, *unrecorded])
