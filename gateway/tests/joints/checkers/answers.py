@@ -56,10 +56,9 @@ class Answers(Checker):
             if any(each.covers(event) and each.begun < again.begun for each in wish.again):
                 return True  # it may wait to be sent again
             known = again.begun - self.world.model.slack.told
-            taken = [each for each in attempts if each.ok and self.world.is_recorded(each) and each.ended_at < known]
-            before = [each for each in wish.again if each.covers(event) and each.begun < again.begun]
-            return not taken or any(each.begun >= taken[-1].at for each in before)
-        return again.what == "all" or is_done or any(each.ok is not True for each in attempts)
+            return not any(each.ok and self.world.is_recorded(each) and each.ended_at < known for each in attempts)
+        is_given_up = any(event.sequence <= skip.most and skip.begun <= at for skip in wish.skips)
+        return again.what == "all" or is_done or is_given_up or any(each.ok is not True for each in attempts)
 
     def _surely_is_resent(self, wish: Wish, again: Again, event: LoggedEvent, at: float) -> bool:
         """Whether it was surely delivered, and nothing was asked of it since."""
