@@ -1,5 +1,5 @@
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,11 +55,13 @@ def gateways(tmp_path: Path, ca_file: Path, receiver: Receiver) -> Iterator[Gate
     a flag says otherwise."""
     made: list[GatewayProcess] = []
 
-    def make(trust: Path = ca_file, **flags: str) -> GatewayProcess:
+    def make(trust: Path = ca_file, command: Sequence[str] = (), **flags: str) -> GatewayProcess:
         logs = tmp_path / f"logs-{len(made)}"
         logs.mkdir()
         given = {"allow": receiver.origin, "attempt_timeout": f"{ATTEMPT_TIMEOUT:g}", **flags}
         made.append(GatewayProcess(tmp_path / f"data-{len(made)}", logs, trust, **given))
+        if command:
+            made[-1].command = list(command)
         made[-1].start()
         return made[-1]
 

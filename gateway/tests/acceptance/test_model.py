@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from gateway.tests.acceptance import planted_process
 from gateway.tests.acceptance.conftest import Gateways
 from gateway.tests.joints.black_box import BlackBoxWorld
 from gateway.tests.joints.node import OPERATOR_KEY
@@ -20,6 +21,9 @@ from signalpost_bench import postgres_server
 
 pytestmark = pytest.mark.slow
 WORLDS = int(os.environ.get("JOINTS", "2"))
+PLANTED = ("makes an event of a patch that changes nothing",)
+"""Faults that a world finds soon, however slow the machine is."""
+SEEDS = 8
 DOMAINS = ("example", "elsewhere.example")
 
 
@@ -36,24 +40,41 @@ def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         }  # fmt: skip
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
-@pytest.mark.parametrize("seed", range(1, 1 + WORLDS))
-def test_what_a_killed_process_delivers_is_what_the_model_says(
+@pytest.fixture
+def lived(
     database: dict[str, str],
-    seed: int,
     gateways: Gateways,
     tmp_path: Path,
     authority: trustme.CA,
     serving: Callable[[trustme.LeafCert], ssl.SSLContext],
-) -> None:
+) -> Callable[..., BlackBoxWorld]:
+    """Lives through the history of a seed: `lived(seed)`; with a planted fault: `lived(seed, "its name")`."""
+
+    def live(seed: int, *planted: str) -> BlackBoxWorld:
+        world = BlackBoxWorld(seed, tmp_path)
+        listeners = {domain: socket.create_server(("127.0.0.1", 0)) for domain in DOMAINS}
+        allow = ",".join(f"https://localhost:{each.getsockname()[1]}" for each in listeners.values())
+        command = [planted_process.__file__, *planted] if planted else ()
+        gateway = gateways(command=command, allow=allow, operator_key=OPERATOR_KEY, **database)
+        try:
+            asyncio.run(world.live_with(gateway, listeners, serving(authority.issue_cert("localhost"))))
+        finally:
+            world.close()
+        assert gateway.stop() == 0
+        return world
+
+    return live
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
+@pytest.mark.parametrize("seed", range(1, 1 + WORLDS))
+def test_what_a_killed_process_delivers_is_what_the_model_says(lived: Callable[..., BlackBoxWorld], seed: int) -> None:
     """C2, C13 to C21: what must not come, what must, and in which form."""
-    world = BlackBoxWorld(seed, tmp_path)
-    listeners = {domain: socket.create_server(("127.0.0.1", 0)) for domain in DOMAINS}
-    allow = ",".join(f"https://localhost:{each.getsockname()[1]}" for each in listeners.values())
-    gateway = gateways(allow=allow, operator_key=OPERATOR_KEY, **database)
-    try:
-        asyncio.run(world.live_with(gateway, listeners, serving(authority.issue_cert("localhost"))))
-    finally:
-        world.close()
+    world = lived(seed)
     assert not world.complaints, "\n".join([*world.last_steps(), str(world.complaints)])
-    assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_fault_is_found(lived: Callable[..., BlackBoxWorld], fault: str) -> None:
+    assert any(lived(seed, fault).complaints for seed in range(1, 1 + SEEDS))

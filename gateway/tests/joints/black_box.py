@@ -237,10 +237,10 @@ class BlackBoxWorld(JointWorld):
                 (length,) = re.findall(rb"\r\ncontent-length: (\d+)\r\n", head)
                 sent = _request(head, await reader.readexactly(int(length)), life, self.time.now)
                 await self._answer(sent, writer)
-        except (asyncio.IncompleteReadError, OSError):
-            pass  # its process has ended, or was told to go
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            pass  # its process has ended, or the world has
         finally:
-            writer.close()
+            writer.transport.abort()
 
     async def _answer(self, sent: SentRequest, writer: asyncio.StreamWriter) -> None:
         self.sent(sent)
