@@ -226,6 +226,16 @@ class BlackBoxWorld(JointWorld):
         for checker in self.checkers:
             await checker.finished(self._node)
 
+    async def _unsettled(self, node: Any) -> str | None:
+        """What a subscription has still to do, deliveries that are about to be sent or skipped included."""
+        for wish in self.wishes.values():
+            for status in () if wish.deleted.last else ("pending", "retrying"):
+                path = f"/v1/subscriptions/{wish.id}/deliveries?status={status}&limit=1"
+                found = await self.clients.read(node, path)
+                if found is None or found["data"]:
+                    return f"{wish}: {found}"
+        return await super()._unsettled(node)
+
     # --- Endpoints ----------------------------------------------------------------------------------------------------
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
