@@ -1,7 +1,6 @@
 """Runs worlds of joints one after the other: `python -m gateway.tests.joints.runner --help`."""
 
 import argparse
-import logging
 import sys
 import time
 from collections import Counter
@@ -9,13 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from gateway.tests.captured_log import logged_to
 from gateway.tests.joints.joint_world import TRACED, JointWorld
 from gateway.tests.joints.plan import Plan, draw_fleet, draw_sockets
+from gateway.tests.simulation.logs import live
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import Folder
-
-from signalpost.cli.serving.logs import read_record
 
 SHOWN_EVERY = 10.0
 ALL_STEPS = 10_000_000
@@ -38,23 +35,8 @@ def simulate(
         return (not only or rule in only) and rule not in but
 
     world = JointWorld(seed, folder, given, traced, counting, goes_on=goes_on)
-
-    def look(record: logging.LogRecord) -> None:
-        message, fields = read_record(record)
-        if "exception" in fields:
-            world.fail("defects", f"{message}: {str(fields['exception']).splitlines()[-1]}")
-        world.logged(f"{message} {fields}")
-
-    try:
-        with logged_to(look, logging.INFO):
-            world.run()
-    except BaseException as error:
-        steps = "\n".join(world.last_steps())
-        kind = "joints" if given is None else "joints-of-fleets" if given.wires is None else "sockets"
-        error.add_note(f"{steps}\nTo run it again: make {kind} SEED={seed} COUNT=1")
-        raise
-    finally:
-        world.close()
+    kind = "joints" if given is None else "joints-of-fleets" if given.wires is None else "sockets"
+    live(world, f"{kind} SEED={seed} COUNT=1", world.logged)
     return world
 
 

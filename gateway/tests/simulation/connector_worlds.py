@@ -15,14 +15,14 @@ well. What is checked, by looking from outside:
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 import apsw
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.network import VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, LOST, FakeVendor
 
@@ -40,10 +40,6 @@ _CHARGED = (
     "SELECT e.id, count(*) FROM attempt a JOIN event e USING (tenant_id, sequence) WHERE a.counted = 1 GROUP BY e.id"
 )
 UNCHARGED = {Failure.UNAUTHORISED, Failure.THROTTLED, Failure.SKIPPED, Failure.INTERRUPTED}
-
-
-class Violation(Exception):
-    """Something happened that must not happen."""
 
 
 class Plan(NamedTuple):
@@ -270,14 +266,3 @@ def simulate(seed: int, folder: Path) -> ConnectorWorld:
         error.add_note(f"seed {seed}: {world.plan}")
         raise
     return world
-
-
-@contextmanager
-def planted(owner: Any, attribute: str, faulty: Any) -> Iterator[None]:
-    """Puts a faulty function in the place of the right one."""
-    right = vars(owner)[attribute]
-    setattr(owner, attribute, faulty)
-    try:
-        yield
-    finally:
-        setattr(owner, attribute, right)

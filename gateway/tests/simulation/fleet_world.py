@@ -22,7 +22,7 @@ from gateway.tests.simulation.fleet_database import FleetDatabase
 from gateway.tests.simulation.fleet_node import FleetNode
 from gateway.tests.simulation.fleet_plan import FleetPlan, draw
 from gateway.tests.simulation.fleet_troubles import FleetTroubles
-from gateway.tests.simulation.logs import watched
+from gateway.tests.simulation.logs import live
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.network import Reply, SentRequest
 from gateway.tests.world.store import Operation
@@ -302,14 +302,5 @@ class FleetWorld(World[FleetNode]):
 def simulate(seed: int, folder: Path, given: FleetPlan | None = None, traced: int = TRACED) -> FleetWorld:
     """Run the fleet of a seed. Raises Violation, with the last steps."""
     world = FleetWorld(seed, folder, given, traced)
-    try:
-        with watched(lambda defect: world.fail("defects", defect)):
-            world.run()
-    except BaseException as error:
-        steps = "\n".join(world.last_steps())
-        again = "" if given is None else ", with the same TROUBLE"
-        error.add_note(f"{steps}\nTo run it again: make simulate-fleets SEED={seed} COUNT=1{again}")
-        raise
-    finally:
-        world.close()
+    live(world, f"simulate-fleets SEED={seed} COUNT=1" + ("" if given is None else ", with the same TROUBLE"))
     return world

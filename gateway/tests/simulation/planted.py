@@ -86,9 +86,7 @@ def _(right: Any) -> Any:
     return transact
 
 
-@fault("forgets Idempotency-Keys", Batch, "_repeated")
-def _(_right: Any) -> Any:
-    return lambda *_: None
+FAULTS.answers("forgets Idempotency-Keys", Batch, "_repeated", None)
 
 
 @fault("takes createdAt from the clock as it is", publish, "publish")
@@ -138,9 +136,7 @@ def _(right: Any) -> Any:
     return take
 
 
-@fault("loses what awaits a retry in a restart", lanes, "rows_awaiting_retry")
-def _(_right: Any) -> Any:
-    return lambda *_: ((), None)
+FAULTS.answers("loses what awaits a retry in a restart", lanes, "rows_awaiting_retry", ((), None))
 
 
 @fault("loses what is blocked in a restart", Lane, "restore")
@@ -196,9 +192,7 @@ def _(right: Any) -> Any:
     return begin_write
 
 
-@fault("forgets a retry by hand in a restart", lanes, "retries")
-def _(_right: Any) -> Any:
-    return lambda *_: {}
+FAULTS.answers("forgets a retry by hand in a restart", lanes, "retries", {})
 
 
 # --- Who gets what ----------------------------------------------------------------------------------------------------
@@ -318,9 +312,7 @@ def _(right: Any) -> Any:
     return lambda seconds, jitter, retry_after: right(seconds, -jitter, retry_after)
 
 
-@fault("does not listen to Retry-After", retry, "parse_retry_after")
-def _(_right: Any) -> Any:
-    return lambda *_: None
+FAULTS.answers("does not listen to Retry-After", retry, "parse_retry_after", None)
 
 
 @fault("makes one attempt more", Lane, "settle")
@@ -397,9 +389,7 @@ def _(right: Any) -> Any:
     return add
 
 
-@fault("knows no strict order", Lane, "_holds_back")
-def _(_right: Any) -> Any:
-    return lambda *_: False
+FAULTS.answers("knows no strict order", Lane, "_holds_back", False)
 
 
 @fault("lets a replay open the way for what strict order holds back", DocumentQueue, "next")

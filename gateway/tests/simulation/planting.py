@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,17 @@ Live = Callable[[int, Path], object]
 """Lives through the world of a seed. Raises Violation."""
 
 
+@contextmanager
+def planted(owner: Any, attribute: str, faulty: Any) -> Iterator[None]:
+    """Puts a faulty function in the place of the right one."""
+    right = vars(owner)[attribute]
+    setattr(owner, attribute, faulty)
+    try:
+        yield
+    finally:
+        setattr(owner, attribute, right)
+
+
 class Fault(NamedTuple):
     name: str
     owner: Any
@@ -24,14 +35,9 @@ class Fault(NamedTuple):
     live: Live
     """Lives through a world in which the fault has a chance to do harm."""
 
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        right = vars(self.owner)[self.attribute]
-        setattr(self.owner, self.attribute, self.make(right))
-        try:
-            yield
-        finally:
-            setattr(self.owner, self.attribute, right)
+    def planted(self) -> AbstractContextManager[None]:
+        """The gateway with this fault."""
+        return planted(self.owner, self.attribute, self.make(vars(self.owner)[self.attribute]))
 
 
 class Found(NamedTuple):
@@ -58,12 +64,16 @@ class Faults:
 
         return plant
 
-    def find(self, planted: Fault, folder: Path, first: int = 1, most: int | None = None) -> Found:
+    def answers(self, name: str, owner: Any, attribute: str, value: Any) -> None:
+        """Plant a function that answers the same whatever it is asked."""
+        self.fault(name, owner, attribute)(lambda _right: lambda *_given: value)
+
+    def find(self, fault: Fault, folder: Path, first: int = 1, most: int | None = None) -> Found:
         broke_down = ""
-        with planted.planted():
+        with fault.planted():
             for number in range(self._most if most is None else most):
                 try:
-                    planted.live(first + number, folder)
+                    fault.live(first + number, folder)
                 except Violation as violation:
                     # A fault that only breaks down would count as found otherwise.
                     if not str(violation).startswith("defects: "):

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway.tests.simulation.connector_worlds import Violation, planted, simulate
+from gateway.tests.simulation.connector_worlds import simulate
+from gateway.tests.simulation.planting import planted
+from gateway.tests.simulation.seeded_world import Violation
 
 from signalpost.domain.delivery import delivery
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict
