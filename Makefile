@@ -53,7 +53,7 @@ planted-fleets: .venv/dev ## Plant faults into the nodes of fleets, and see afte
 	@$(BIN)/python -m gateway.tests.simulation.planted_in_fleets
 
 planted-joints: .venv/dev ## Plant faults where parts meet, and see after how many seeds each is found
-	@$(BIN)/python -m gateway.tests.joints.planted
+	@$(BIN)/python -m gateway.tests.joints.planted --seed $${SEED:-6000}
 
 planted-sockets: .venv/dev ## Plant faults into the sender, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.joints.planted_in_sender

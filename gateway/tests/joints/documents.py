@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FACTS: tuple[Any, ...] = (1, True, 0, False, 2, "1", "a", "", None)
 """What a fact may become. Some are alike to Python, and differ in JSON."""
+ALIKE: tuple[Any, ...] = (1, True, 1, True, None)
 VALUES = (None, 5.0, 10.0, 10.5, 99.0)
 STATUSES = ("created", "approved", "executed", "paused", "cancelled")
 MARK = "zq"
@@ -43,6 +44,7 @@ class Documents:
         self._random = clients.random
         self.all: list[Subject] = []
         self._texts = 0
+        self._facts = ALIKE if clients.world.plan.is_alike else FACTS
 
     async def act(self, node: JointNode) -> None:
         """Change some document."""
@@ -69,13 +71,14 @@ class Documents:
     def _create(self) -> Asked:
         subject = Subject(len(self.all) + 1, self._clients.uuid())
         self.all.append(subject)
-        if self._random.random() < 0.3:
+        fact = self._random.choice(self._facts)
+        if self._random.random() < self._world.plan.imported:
             subject.is_imported = True
             return self._message(subject)
         body = {
             "type": self._random.choice(("letter", "NDA")), "title": self._text(subject),
             "ownerEmail": f"{subject.word}@example.com", "authorEmail": "a@example.com",
-            "contractValue": self._random.choice(VALUES), "additionalFacts": {"x": self._random.choice(FACTS[:-1])},
+            "contractValue": self._random.choice(VALUES), "additionalFacts": {} if fact is None else {"x": fact},
         }  # fmt: skip
 
         def learn(asked: Asked) -> None:
@@ -90,8 +93,8 @@ class Documents:
         patch = random.choice(
             (
                 {"title": self._text(subject)},
-                {"additionalFacts": {"x": random.choice(FACTS)}},
-                {"additionalFacts": {"x": random.choice(FACTS)}, "title": self._text(subject)},
+                {"additionalFacts": {"x": random.choice(self._facts)}},
+                {"additionalFacts": {"x": random.choice(self._facts)}, "title": self._text(subject)},
                 {"contractValue": random.choice(VALUES)},
                 {"type": random.choice(("letter", "NDA"))},
             )
@@ -157,12 +160,16 @@ class Documents:
         }  # fmt: skip
 
     def _hear(self, subject: Subject, version: int, title: str | None) -> Any:
+        known = len(self._world.log.of(subject.id))
+
         def learn(asked: Asked) -> None:
             problem = self._problem(asked)
             is_late = problem is not None and "document_deleted" in problem and version <= subject.versioned.version
             if problem is not None and not is_late:
                 self._world.fail("versions", f"{asked}: {problem}")
-            subject.versioned.hear(version, title)
+            made, changes = len(self._world.log.of(subject.id)) - known, subject.versioned.hear(version, title)
+            if made != changes:
+                self._world.fail("versions", f"{asked} made {made} events, and changes {'' if changes else 'nothing'}")
 
         return learn
 

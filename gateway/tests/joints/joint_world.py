@@ -82,6 +82,9 @@ class JointWorld(World[JointNode]):
         self.endpoints: dict[str, Endpoint] = {}
         self.vendor_there = JointVendor(self.plan, self.random)
         self.attempts_of: dict[tuple[str, int], list[Attempt]] = {}
+        """The attempts of each subscription and event."""
+        self.attempts_by: dict[str, list[Attempt]] = {}
+        """The attempts of each subscription."""
         self.tokens_asked: list[VendorCall] = []
         self.attempts = 0
         self.counts: Counter[str] = Counter()
@@ -94,6 +97,8 @@ class JointWorld(World[JointNode]):
         """Documents whose erasure was asked for, by the erasure's id."""
         self._unread_until: dict[int, float] = {}
         """Until when the database did not answer each process."""
+        self._started: dict[int, float] = {}
+        """When each process had started."""
         self._ended: dict[int, float] = {}
         """When each process ended."""
         self._counting = counting
@@ -189,11 +194,22 @@ class JointWorld(World[JointNode]):
         could_since = max(attempt.ended_at, self._unread_until.get(attempt.process, 0.0))
         return attempt.ok is not None and could_since + RECORDED_WITHIN < self._ended.get(attempt.process, inf)
 
+    def able_since(self, process: int) -> float:
+        """Since when a process is surely able to do its work."""
+        return max(self._started.get(process, inf), self._unread_until.get(process, 0.0))
+
     def may_be_over(self, wish: Wish, attempts: Sequence[Attempt]) -> bool:
         """Whether what these attempts were for may have been delivered or given up."""
         failed = sum(each.ok is not True for each in attempts)
         is_done = any(each.ok or each.is_rejected for each in attempts)
         return is_done or failed > min(len(delays) for delays in wish.delays.ever())
+
+    def is_surely_over(self, wish: Wish, attempts: Sequence[Attempt]) -> bool:
+        """Whether what these attempts were for was surely delivered or given up, once at least."""
+        recorded = [each for each in attempts if self.is_recorded(each)]
+        failed = sum(each.ok is False and not each.is_uncounted for each in recorded)
+        is_done = any(each.ok or each.is_rejected for each in recorded)
+        return is_done or failed > max(len(delays) for delays in wish.delays.ever())
 
     # --- The database, as it is on the disk ---------------------------------------------------------------------------
 
@@ -277,6 +293,7 @@ class JointWorld(World[JointNode]):
         for each in self.checkers:
             each.sent(attempt)
         self.attempts_of.setdefault((wish.name, event.sequence), []).append(attempt)
+        self.attempts_by.setdefault(wish.name, []).append(attempt)
         return attempt
 
     def _end(self, attempt: Attempt, is_taken: bool, why: object) -> None:
@@ -369,6 +386,7 @@ class JointWorld(World[JointNode]):
 
     async def _serve(self, node: JointNode) -> None:
         await node.start()
+        self._started[node.number] = self.time.now
         await self.clients.ask_again(node)
         await self.clients.owners.begin(node)
         await asyncio.gather(self.clients.live(node), self.clients.live(node))
@@ -415,12 +433,15 @@ class JointWorld(World[JointNode]):
             await asyncio.sleep(0.1)
         await self.clients.owners.reconnect_all(node)
         await self.clients.owners.resume_all(node)
+        await self.clients.owners.hurry_some(node)
         if not await self._has_settled(node):
             return
         if self.plan.wires is not None:
             await self._lose_connections(node)
             if not await self._has_settled(node):
                 return
+        elif self.plan.nodes == 1:  # the beats of a fleet make an hour slow
+            await self.clients.owners.sign_after_rotations(node)
         await asyncio.sleep(RESTS if self.plan.wires is None else RESTS + self.plan.wires.kept_seconds)
         for each in self.running:
             self._check_rest(each)

@@ -1,13 +1,15 @@
 """Owners of subscriptions, and customers in the portal: what they ask for, and what they know of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from gateway.tests.joints.history import Asked, Caller
 from gateway.tests.joints.node import JointNode
+from gateway.tests.joints.plan import HOUR, MINUTE
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Again, Condition, Secrets, Skip, Wait, Wish
 from gateway.tests.world.timeline import Change, Timeline
@@ -16,6 +18,8 @@ from gateway.tests.world.vendors import SECRET
 if TYPE_CHECKING:
     from gateway.tests.joints.clients import Clients
 
+Act = Callable[[JointNode, Wish], Awaitable[None]]
+"""Something that an owner asks for."""
 TYPES = ("documentCreated", "documentUpdated", "documentDeleted")
 CONDITIONS: tuple[Mapping[str, Any], ...] = (
     {"field": "document.additionalFacts.x", "is": 1},
@@ -36,13 +40,21 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
     {"field": "document.additionalFacts.x", "changed": True},
     {"field": "document.additionalFacts.x", "changedTo": 1},
     {"field": "document.additionalFacts.x", "changedFrom": True},
+    {"field": "document.additionalFacts", "changed": True},
     {"field": "document.title", "changed": True},
     {"field": "document.contractValue", "changed": False},
     {"field": "document.type", "changedTo": "NDA"},
     {"field": "before.type", "is": "letter"},
 )
-KINDS = ("fake", "setting")
-"""The kinds of connectors: one sends messages, the other sets values."""
+FACTS = "document.additionalFacts"
+CONDITIONS_OF_FACTS = tuple(each for each in CONDITIONS if each["field"].startswith(FACTS))
+CHANGES_OF_FACTS = tuple(each for each in CHANGES if each["field"].startswith(FACTS))
+UNKNOWN = sys.maxsize
+"""The last event of a replay that is not answered yet: it ends with the log."""
+FAVOURED = 4
+"""How much more often owners do what they are busy with."""
+KINDS = ("setting", "fake")
+"""The kinds of connectors: one sets values, the other sends messages."""
 SIGN_IN = {"signIn": "grant"}
 
 
@@ -59,6 +71,14 @@ class Owners:
         """The origins for which each value of a header was given."""
         self.connections: dict[str, str] = {}
         """The ids of the connections to the vendor, by kind."""
+        self._habits: Mapping[str, Mapping[Act, float]] = {
+            "secrets": {self._rotate: 2, self._promote: 1, self._move: 2},
+            "backlogs": {self._pause: 2, self._resume: 3},
+            "again": {self._retry: 8, self._replay: 4, self._replay_many: 1},
+            "conditions": {self._rewhen: 3, self._rewait: 3, self._retype: 2},
+            "": {self._reorder: 1, self._try: 2, self._disconnect: 1, self._remove: 0.2},
+        }
+        """What owners do, and how often, by what they may be busy with."""
 
     # --- New ones -----------------------------------------------------------------------------------------------------
 
@@ -100,7 +120,7 @@ class Owners:
         types = random.choice((TYPES, TYPES, TYPES[1:], TYPES[:2], (random.choice(TYPES),)))
         when, after = self._when(), self._wait()
         ordering, delays = random.choice(("loose", "loose", "strict")), random.choice(self._world.plan.retries)
-        kind = "webhook" if is_webhook else random.choice(KINDS)
+        kind = "webhook" if is_webhook else KINDS[(len(self.wishes) - self._world.plan.webhooks) % len(KINDS)]
         body: dict[str, Any] = {
             "name": name, "eventTypes": types, "ordering": ordering, "retryDelays": delays, "when": when,
             "after": _shown(after),
@@ -130,7 +150,10 @@ class Owners:
         random = self._random
         if random.random() >= self._world.plan.conditions:
             return None
-        one, other = random.choice((*CONDITIONS, *CHANGES)), random.choice((*CONDITIONS, *CHANGES))
+        conditions, changes = CONDITIONS, CHANGES
+        if self._world.plan.is_alike:
+            conditions, changes = CONDITIONS_OF_FACTS, CHANGES_OF_FACTS
+        one, other = (random.choice(random.choice((conditions, changes, changes))) for _ in range(2))
         return random.choice((one, one, {"not": one}, {"all": [one, other]}, {"any": [one, other]}))
 
     def _wait(self) -> Wait | None:
@@ -148,13 +171,29 @@ class Owners:
         idle = [each for each in self.wishes.values() if each.id and not self._clients.is_busy(each)]
         if not idle:
             return
-        wish = random.choice([each for each in idle if not each.deleted.last] or idle)
+        often = self._world.plan.often
         acts = {
-            self._retype: 2, self._rewhen: 3, self._rewait: 3, self._pause: 2, self._resume: 5, self._retry: 8,
-            self._replay: 4, self._replay_many: 1, self._reorder: 1, self._move: 2, self._rotate: 2, self._promote: 1,
-            self._remove: 0.2, self._try: 2, self._disconnect: 1,
-        }  # fmt: skip
-        await random.choices(list(acts), list(acts.values()))[0](node, wish)
+            act: weight * (FAVOURED if habit in often else 1)
+            for habit, acts in self._habits.items()
+            for act, weight in acts.items()
+        }
+        act = random.choices(list(acts), list(acts.values()))[0]
+        suited = [each for each in idle if not each.deleted.last and self._suits(act, each)]
+        await act(node, random.choice(suited or idle))
+
+    def _suits(self, act: Act, wish: Wish) -> bool:
+        """Whether there is something to do of this kind."""
+        if act in (self._rotate, self._try):
+            return wish.is_webhook
+        if act == self._promote:
+            return wish.secrets.last.next is not None
+        if act == self._rewait:
+            return wish.after.last is not None
+        if act == self._disconnect:
+            return not wish.is_webhook
+        if act in (self._pause, self._resume):
+            return (wish.status.last == "active") is (act == self._pause)
+        return True
 
     async def _patch(
         self,
@@ -206,7 +245,7 @@ class Owners:
         if wish.status.last == "active":
             return
         resumed = self._begin(wish.status, "active")
-        if self._random.random() < 0.75:
+        if self._random.random() < 0.5:
             await self._patch(node, wish, "resume", {"status": "active"}, resumed)
             return
         self._world.read_log()
@@ -289,19 +328,20 @@ class Owners:
     async def _rotate(self, node: JointNode, wish: Wish) -> None:
         if not wish.is_webhook:
             return
-        before, hours = wish.secrets.last, self._random.choice((0, 1, 24))
-        made = f"secret {self._random.getrandbits(32):x}"
-        current = before.current if before.next is None or self._world.time.now < before.until else before.next
-        until = self._world.time.now + hours * 3_600
-        after = Secrets(made) if hours == 0 else Secrets(current, made, until)
-        change = wish.secrets.begin(after, self._world.time.now)
-        await self._clients.ask(
-            node,
-            Asked(
-                f"rotate {wish} {hours} h", "POST", f"/v1/subscriptions/{wish.id}/secret/rotate",
-                {"secret": made, "overlapHours": hours}, about=wish, on_done=partial(self._settle, wish, [change]),
-            ),
-        )  # fmt: skip
+        before, hours, now = wish.secrets.last, self._random.choice((0, 1, 1, 24)), self._world.time.now
+        made, lasts = f"secret {self._random.getrandbits(32):x}", hours * HOUR
+        current = before.current if before.next is None or now < before.until else before.next
+        change = wish.secrets.begin(Secrets(current, made, now + lasts) if hours else Secrets(made), now)
+
+        def settle(asked: Asked) -> None:
+            if not asked.is_done and not wish.deleted.last and (before.next is None or now > before.at_last + MINUTE):
+                self._world.fail("answers", f"{asked}, although no rotation is under way")
+            change.value = change.value._replace(at_last=asked.done_at + lasts)
+            self._settle(wish, [change], asked)
+
+        body = {"secret": made, "overlapHours": hours}
+        path = f"/v1/subscriptions/{wish.id}/secret/rotate"
+        await self._clients.ask(node, Asked(f"rotate {wish} {hours} h", "POST", path, body, about=wish, on_done=settle))
 
     async def _promote(self, node: JointNode, wish: Wish) -> None:
         before = wish.secrets.last
@@ -317,6 +357,22 @@ class Owners:
         settle = partial(self._settle, wish, [change])
         path = f"/v1/subscriptions/{wish.id}"
         await self._clients.ask(node, Asked(f"remove {wish}", "DELETE", path, about=wish, on_done=settle))
+
+    async def sign_after_rotations(self, node: JointNode) -> None:
+        """Once the rotations of an hour are over, see what signs then, and after another rotation."""
+        now, alive = self._world.time.now, [each for each in self.wishes.values() if not each.deleted.last]
+        rotating = [each for each in alive if each.secrets.last.next and each.secrets.last.at_last < now + HOUR]
+        over = max((each.secrets.last.at_last for each in rotating), default=now)
+        await asyncio.sleep(over + 2 * MINUTE - now)
+        for wish in rotating:
+            for act in (self._try, self._rotate, self._try):
+                await act(node, wish)
+
+    async def hurry_some(self, node: JointNode) -> None:
+        """Take away some of the delays, for which much may wait."""
+        for wish in self.wishes.values():
+            if wish.after.last is not None and not wish.deleted.last and self._random.random() < 0.5:
+                await self._patch(node, wish, "no more delay", {"after": None}, self._begin(wish.after, None))
 
     async def resume_all(self, node: JointNode) -> None:
         """Whatever is paused or was disabled sends again."""
@@ -355,7 +411,7 @@ class Owners:
             for each in alive:
                 each.again.remove(again)
                 if done.is_done:
-                    each.again.append(again._replace(answered=done.done_at))
+                    each.again.append(self._accepted(again, done))
 
         asked.on_done, asked.about = settle, self
         await self._clients.ask(node, asked)
@@ -366,7 +422,7 @@ class Owners:
         last = len(self._world.log.events)
         what: Literal["failed", "waiting", "all"] = random.choice(("failed", "failed", "waiting", "all", "all"))
         first = random.randrange(1, last + 2)
-        again = self._asked_again(what, first, last + 1_000_000)
+        again = self._asked_again(what, first, UNKNOWN)
         body: dict[str, Any] = {"fromSequence": first, "status": what}
         if random.random() < 0.3:
             again = again._replace(types=frozenset(random.sample(TYPES, 1)))
@@ -379,6 +435,10 @@ class Owners:
     def _asked_again(self, what: Literal["retry", "failed", "waiting", "all"], first: int, last: int) -> Again:
         return Again(what, self._world.time.now, float("inf"), first, last, None, None)
 
+    def _accepted(self, again: Again, asked: Asked) -> Again:
+        """What was asked for, once it was answered. It is about no event that was made later."""
+        return again._replace(answered=asked.done_at, last=min(again.last, len(self._world.log.events)))
+
     async def _resend(
         self, node: JointNode, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None = None
     ) -> None:
@@ -386,9 +446,10 @@ class Owners:
 
         def settle(done: Asked) -> None:
             wish.again.remove(again)
+            accepted = self._accepted(again, done)
             if done.is_done:
-                wish.again.append(again._replace(answered=done.done_at))
-            self._world.resent(wish, again, done, event)
+                wish.again.append(accepted)
+            self._world.resent(wish, accepted, done, event)
 
         asked.on_done, asked.about = settle, wish
         await self._clients.ask(node, asked)

@@ -7,6 +7,9 @@ from gateway.tests.world.socket_network import Wires
 
 SECOND, MINUTE, HOUR, DAY = 1.0, 60.0, 3_600.0, 86_400.0
 
+HABITS = ("secrets", "backlogs", "again", "conditions")
+"""What owners may be busy with."""
+
 
 class Plan(NamedTuple):
     nodes: int
@@ -41,6 +44,12 @@ class Plan(NamedTuple):
     """The share of what clients do that is about subscriptions."""
     erasing: float
     """The share of what clients do to documents that erases one."""
+    imported: float
+    """The share of documents that another system keeps, and tells of through a queue."""
+    is_alike: bool
+    """Whether facts become what is alike to Python again and again, and conditions ask for that."""
+    often: tuple[str, ...]
+    """What owners do much more often than anything else: see `Owners`."""
     wires: Wires | None = None
     """The wires to endpoints, if the real sender is to make the requests of webhooks."""
     retries: tuple[tuple[int, ...], ...] = ((10, 60, 300), (10, 60, 300), (), (1, 2, 4, 8))
@@ -50,27 +59,32 @@ class Plan(NamedTuple):
 
 
 def draw(random: Random) -> Plan:
-    pauses = random.choice(((0.01, 0.5), (0.01, 0.5), (0.5, 20.0), (5.0, 300.0), (0.01, 30.0, HOUR)))
+    pauses = random.choice(
+        ((0.01, 0.5), (0.01, 0.5), (0.5, 20.0), (5.0, 300.0), (0.01, 30.0, HOUR), (0.01, 0.01, 1.0, HOUR))
+    )
     return Plan(
         nodes=1,
         webhooks=random.choice((1, 2, 4)),
-        connectors=random.choice((0, 1, 3)),
+        connectors=random.choice((1, 2, 3)),
         documents=random.choice((1, 3, 8)),
-        acts=random.choice((20, 60, 120)) if HOUR not in pauses else 20,
+        acts=random.choice((30, 60, 120) if HOUR not in pauses else (30, 40)),
         pauses=pauses,
         waits=random.choice(((2.0, 20.0), (20.0, 600.0), (600.0, 3 * HOUR))),
         troubles=random.choice((0, 0, 2)),
         freezes=0,
         kills=random.choice((0, 0, 1, 3)),
         downtimes=random.choice(((0.0, 1.0), (1.0, MINUTE), (MINUTE, 2 * HOUR))),
-        failing=random.choice((0.0, 0.0, 0.2, 0.6)),
+        failing=random.choice((0.1, 0.3, 0.6)),
         barring=random.choice((0.0, 0.0, 0.5)),
         reply_after=random.choice(((0.005, 0.03), (0.02, 0.4), (0.3, 3.0))),
         commit_seconds=random.choice((0.0002, 0.002, 0.02)),
         conditions=random.choice((0.3, 0.8)),
-        delays=random.choice((0.0, 0.3, 0.7)),
+        delays=random.choice((0.0, 0.5, 0.8)),
         owning=random.choice((0.2, 0.5)),
         erasing=random.choice((0.0, 0.05, 0.2)),
+        imported=random.choice((0.2, 0.7)),
+        is_alike=random.random() < 0.5,
+        often=tuple(random.sample(HABITS, 2)),
     )
 
 

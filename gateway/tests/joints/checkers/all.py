@@ -14,8 +14,9 @@ from gateway.tests.joints.checkers.sending import Sending
 from gateway.tests.joints.checkers.settling import Settling
 from gateway.tests.joints.checkers.tokens import Tokens
 from gateway.tests.joints.checkers.traces import Traces
+from gateway.tests.joints.checkers.waiting import Waiting
 
 CHECKERS = (
     Sending, Content, Ordering, Once, Changes, Answers, Tokens, Settling, Carried, Reading, Recovery, Rows, Traces,
-    Everywhere,
+    Everywhere, Waiting,
 )  # fmt: skip

@@ -55,7 +55,7 @@ class Content(Checker):
 def _is_signed(attempt: Attempt, secrets: Secrets) -> bool:
     """Whether it is signed as these secrets say (C19 to C21)."""
     may_be: list[tuple[str, ...]] = []
-    if secrets.next is None or attempt.at < secrets.until + CLOCK:
+    if secrets.next is None or attempt.at < secrets.at_last + CLOCK:
         may_be.append((secrets.current,) if secrets.next is None else (secrets.current, secrets.next))
     if secrets.next is not None and attempt.at > secrets.until - CLOCK:
         may_be.append((secrets.next,))

@@ -68,8 +68,8 @@ def _value(document: Mapping[str, Any], name: str, is_fact: bool) -> Any:
 
 
 def _is_empty(value: Any) -> bool:
-    """Null, missing values and empty texts are empty."""
-    return value is None or value == ""
+    """Null, missing values, empty texts and objects without a member are empty."""
+    return value is None or value == "" or value == {}
 
 
 def _changed(now: Any, was: Any) -> bool:

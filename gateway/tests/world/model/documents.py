@@ -39,7 +39,10 @@ class Versioned:
         self.title: str | None = None
         """The title in that state; None if the document is deleted, or was never there."""
 
-    def hear(self, version: int, title: str | None) -> None:
-        """A message with a version was answered with a success."""
-        if version > self.version:
-            self.version, self.title = version, title
+    def hear(self, version: int, title: str | None) -> bool:
+        """A message with a version was answered. Returns whether it changes anything: texts of states all differ."""
+        if version <= self.version:
+            return False
+        changes = title != self.title
+        self.version, self.title = version, title
+        return changes

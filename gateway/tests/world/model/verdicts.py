@@ -53,7 +53,7 @@ class Earlier(NamedTuple):
     under_way: tuple[tuple[float, float], ...] = ()
     """From when to when attempts were under way."""
     over_since: float | None = None
-    """When the last attempt began that may have ended its run; None if there is none."""
+    """When the last attempt began, if a run has surely ended by now; None if none has."""
 
 
 class Model:
@@ -110,7 +110,10 @@ class Model:
             and not any(first <= skip.done and skip.begun <= last for first, last in made.under_way)  # it did not wait
         ]
         return bool(skipped) and not any(
-            again.covers(event) and again.what in ("retry", "failed", "all") and again.begun <= at + self.slack.of(wish)
+            again.covers(event)
+            and again.what in ("retry", "failed", "all")
+            and again.begun <= at + self.slack.of(wish)
+            and (again.what != "retry" or again.answered > skipped[-1])
             for again in wish.again
         )
 
@@ -119,8 +122,8 @@ class Model:
         return any(is_met(when, event.document, event.before) for when in wish.when.between(first, last))
 
     def _run_began(self, wish: Wish, event: LoggedEvent, made: "Earlier", at: float) -> float:
-        """The earliest moment at which the run that an attempt belongs to may have begun: with the event or, if the run
-        before may have come to its end, with something that was asked for since."""
+        """The earliest moment at which the run that an attempt belongs to may have begun: with the event or, if a run
+        surely came to its end, with something that was asked for since."""
         if made.over_since is None:
             return event.at
         asked = [again.begun for again in wish.again if again.begun <= at and again.covers(event)]
@@ -149,12 +152,11 @@ class Model:
     def _is_overtaken(self, wish: Wish, event: LoggedEvent, at: float) -> bool:
         """Whether a later event of the document was surely there, surely wanted, and its own wait surely over."""
         return any(
-            later.sequence > event.sequence
-            and later.seen_at < at
+            later.seen_at < at
             and wish.wants_type(later)
             and all(is_met(when, later.document, later.before) for when in wish.when.between(event.at, inf))
             and all(wait is None or later.at + wait.seconds < at for wait in wish.after.between(event.at, inf))
-            for later in self.log.of(event.document_id)
+            for later in self._later(event)
         )
 
     # --- What is due --------------------------------------------------------------------------------------------------
@@ -190,9 +192,16 @@ class Model:
             return Verdict(Duty.MUST_NOT, sayings.WHEN)
         if len(meets) == 2:
             return EITHER
-        if wish.latest_wins and event is not self.log.of(event.document_id)[-1]:
+        if wish.latest_wins and any(self._may_ever_want(wish, later, end) for later in self._later(event)):
             return EITHER
         return self._after_the_wait(wish, event, end)
+
+    def _later(self, event: LoggedEvent) -> Iterator[LoggedEvent]:
+        """The later events of its document."""
+        return (each for each in self.log.of(event.document_id) if each.sequence > event.sequence)
+
+    def _may_ever_want(self, wish: Wish, event: LoggedEvent, end: float) -> bool:
+        return wish.wants_type(event) is not False and self._may_want(wish, event, event.at, end)
 
     def would_send(self, wish: Wish, event: LoggedEvent, at: float) -> bool | None:
         """Whether the event would be sent if it was sent now; None if only the gateway can know. Types do not count: an

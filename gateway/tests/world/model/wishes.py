@@ -22,6 +22,9 @@ class Secrets(NamedTuple):
     current: str
     next: str | None = None
     until: float = float("inf")
+    """When the next one takes over, at the earliest."""
+    at_last: float = float("inf")
+    """When it does, at the latest."""
 
 
 class Again(NamedTuple):
