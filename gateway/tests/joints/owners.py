@@ -117,7 +117,8 @@ class Owners:
     async def _subscribe(self, node: JointNode, *, is_webhook: bool) -> None:
         random, now = self._random, self._world.time.now
         name = f"s{len(self.wishes)}"
-        types = random.choice((TYPES, TYPES, TYPES[1:], TYPES[:2], (random.choice(TYPES),)))
+        few = TYPES if is_webhook else TYPES[:1]  # what nobody wants must not hide what came before it
+        types = random.choice((TYPES, few, TYPES[1:], TYPES[:2], (random.choice(TYPES),)))
         when, after = self._when(), self._wait()
         ordering, delays = random.choice(("loose", "loose", "strict")), random.choice(self._world.plan.retries)
         kind = "webhook" if is_webhook else KINDS[(len(self.wishes) - self._world.plan.webhooks) % len(KINDS)]
@@ -146,21 +147,23 @@ class Owners:
         await self._clients.ask(node, Asked(f"subscribe {name}", "POST", "/v1/subscriptions", body, about=wish,
                                             on_done=learn))  # fmt: skip
 
+    @property
+    def _conditions(self) -> tuple[Mapping[str, Any], ...]:
+        return CONDITIONS_OF_FACTS if self._world.plan.is_alike else CONDITIONS
+
     def _when(self) -> Condition:
         random = self._random
         if random.random() >= self._world.plan.conditions:
             return None
-        conditions, changes = CONDITIONS, CHANGES
-        if self._world.plan.is_alike:
-            conditions, changes = CONDITIONS_OF_FACTS, CHANGES_OF_FACTS
-        one, other = (random.choice(random.choice((conditions, changes, changes))) for _ in range(2))
+        changes = CHANGES_OF_FACTS if self._world.plan.is_alike else CHANGES
+        one, other = (random.choice(random.choice((self._conditions, changes, changes))) for _ in range(2))
         return random.choice((one, one, {"not": one}, {"all": [one, other]}, {"any": [one, other]}))
 
     def _wait(self) -> Wait | None:
         random = self._random
         if random.random() >= self._world.plan.delays:
             return None
-        still = random.choice((None, random.choice(CONDITIONS)))
+        still = random.choice((None, random.choice(self._conditions), random.choice(self._conditions)))
         return Wait(random.choice(self._world.plan.waits), still)
 
     # --- Changes ------------------------------------------------------------------------------------------------------
@@ -369,9 +372,10 @@ class Owners:
                 await act(node, wish)
 
     async def hurry_some(self, node: JointNode) -> None:
-        """Take away some of the delays, for which much may wait."""
+        """Take away some of the delays, for which much may wait, but none that ends with a question."""
         for wish in self.wishes.values():
-            if wish.after.last is not None and not wish.deleted.last and self._random.random() < 0.5:
+            wait = wish.after.last
+            if wait is not None and wait.still is None and not wish.deleted.last and self._random.random() < 0.5:
                 await self._patch(node, wish, "no more delay", {"after": None}, self._begin(wish.after, None))
 
     async def resume_all(self, node: JointNode) -> None:

@@ -81,8 +81,8 @@ def draw(random: Random) -> Plan:
         conditions=random.choice((0.3, 0.8)),
         delays=random.choice((0.0, 0.5, 0.8)),
         owning=random.choice((0.2, 0.5)),
-        erasing=random.choice((0.0, 0.05, 0.2)),
-        imported=random.choice((0.2, 0.7)),
+        erasing=random.choice((0.0, 0.1, 0.3)),
+        imported=random.choice((0.1, 0.6)),
         is_alike=random.random() < 0.5,
         often=tuple(random.sample(HABITS, 2)),
     )

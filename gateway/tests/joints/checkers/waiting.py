@@ -1,7 +1,7 @@
 """Nothing waits longer than it has to: what is ready goes out at once if its subscription has nothing else under way.
 
-Only of webhooks whose breakers are closed, and of single processes whose endpoints are reached at once: lanes of a fleet
-change hands, and connections take their time."""
+Only of webhooks whose breakers are closed, and of single processes whose endpoints are reached at once: lanes of a
+fleet change hands, and connections take their time."""
 
 from math import inf
 
