@@ -13,11 +13,12 @@ from signalpost.domain.event import EventType, event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.store.packing.sequences import pack_sequences
-from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, pack_subscription
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.data_keys import set_aside
 from signalpost.store.sqlite.schema import migrate
+from signalpost.store.sqlite.tables import codec_with
+from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.vault import SEALS_AT_ONCE, MasterKeys, Vault
 
 START = 1_700_000_000 * SECOND
@@ -165,7 +166,7 @@ def _subscriptions(size: Size, vault: Vault) -> Rows:
     def each() -> Iterator[tuple[Any, ...]]:
         # As many deleted ones lie among them as there are.
         for number in range(1, 2 * size.subscriptions + 1):
-            yield pack_subscription(
+            yield SUBSCRIPTION.pack(
                 Subscription(
                     id=event_id(START + number, number), tenant_id=TENANT, number=number, name=f"s{number}",
                     url="https://example.com/hook", secret="s" * 40, headers={}, status="disabled", ordering="loose",
@@ -173,9 +174,9 @@ def _subscriptions(size: Size, vault: Vault) -> Rows:
                     filters=((0, 4 if number % 10 == 9 else 7),), created_at=START, updated_at=START,
                     disabled_at=START, deleted_at=None if number <= size.subscriptions else START,
                 ),
-                vault, pack_uuid)  # fmt: skip
+                codec_with(vault))  # fmt: skip
 
-    return Rows("subscription", SUBSCRIPTION_COLUMNS, each())
+    return Rows("subscription", SUBSCRIPTION.listed, each())
 
 
 NOTHING, FULL_OF_FAILED, FAR_BEHIND, FULL_OF_RETRIES, STUCK_BELOW = 1, 2, 3, 4, 5

@@ -53,7 +53,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {"tenants": {1: Tenant(1, "default")}}
-        for noun in ("documents", "subscriptions", "rows", "replays", "answers"):
+        for noun in ("documents", "rows", "answers"):
             self.rows[noun] = {}
         self.told: list[EntryDraft] = []
 
@@ -65,7 +65,7 @@ class Kept:
         for noun, kept in self.rows.items():
             if noun != "rows":
                 kept |= getattr(batch, noun).changed
-        for kind in (Connection, ApiKey, Member, PortalLink):
+        for kind in (Subscription, Connection, ApiKey, Member, PortalLink, Replay):
             self.rows["rows"].setdefault(kind, {}).update((row.id, row) for row in batch.changed(kind))
         self.told += batch.audited
         return batch.audited
@@ -158,8 +158,8 @@ def test_a_connection_that_leads_elsewhere_has_an_entry_for_each_subscription_th
     kept = Kept()
     kept.do(connect(token="t"))
     kept.do(subscribe())
-    key = (1, ID)
-    kept.rows["subscriptions"][key] = replace(kept.rows["subscriptions"][key], connection_id=ID)
+    subscriptions = kept.rows["rows"][Subscription]
+    subscriptions[ID] = replace(subscriptions[ID], connection_id=ID)
     moved = PatchConnection(
         tenant_id=1, connection_id=ID, name="Other", url="https://new.example", needs_consent=False, of_version=1
     )
@@ -250,7 +250,8 @@ def test_a_large_value_is_told_by_its_size_and_hash() -> None:
     kept = Kept()
     kept.do(subscribe())
     large = {"title": "x" * MAX_VALUE_BYTES}
-    kept.rows["subscriptions"][1, ID] = replace(kept.rows["subscriptions"][1, ID], config=large)
+    subscriptions = kept.rows["rows"][Subscription]
+    subscriptions[ID] = replace(subscriptions[ID], config=large)
     [told] = kept.do(DeleteSubscription(tenant_id=1, subscription_id=ID))
     assert told.changes["config"]["old"].keys() == {"bytes", "sha256"}
     assert told.changes["config"]["old"]["bytes"] > MAX_VALUE_BYTES

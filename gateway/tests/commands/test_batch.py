@@ -17,6 +17,7 @@ from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchD
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError, Invalid, NotFound
 from signalpost.domain.event import time_of
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
@@ -30,7 +31,7 @@ class Tenants:
 
     def __init__(self, *tenants: Tenant) -> None:
         self.rows: dict[str, Any] = {"tenants": {tenant.id: tenant for tenant in tenants or [Tenant(1, "default")]}}
-        self.rows |= {"documents": {}, "subscriptions": {}, "answers": {}}
+        self.rows |= {"documents": {}, "rows": {Subscription: {}}, "answers": {}}
         self.events: list[Any] = []
         self._random = Random(1)
 
@@ -40,7 +41,7 @@ class Tenants:
     def keep(self, batch: Batch) -> None:
         self.rows["tenants"] |= batch.tenants.changed
         self.rows["documents"] |= batch.documents.changed
-        self.rows["subscriptions"] |= batch.subscriptions.changed
+        self.rows["rows"][Subscription] |= {each.id: each for each in batch.changed(Subscription)}
         self.rows["answers"] |= batch.answers.changed
         self.events += batch.events
 

@@ -47,8 +47,10 @@ class Desk:
         )
         rows = Rows(
             tenants={1: Tenant(1, "default", LAST, NOW)},
-            subscriptions=self.batch.subscriptions.changed,
-            replays={(replay.subscription_number, replay.id): replay for replay in replays},
+            rows={
+                kind: {row.id: row for row in rows}
+                for kind, rows in ((Subscription, self.batch.changed(Subscription)), (Replay, replays))
+            },
             numbers={Subscription: [2], Replay: [7]},
         )
         self.batch = Batch(rows, NOW, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
@@ -107,14 +109,14 @@ def test_starting_answers_with_the_replay_and_where_it_is() -> None:
         "finishedAt": None,
         "leftOut": {"removed": 0, "unwanted": 0, "waiting": 0, "unmet": 0},
     }
-    [started] = desk.batch.replays.changed.values()
+    [started] = desk.batch.changed(Replay)
     assert (started.number, started.cursor, started.from_sequence, started.to_sequence) == (7, 19, 20, 30)
 
 
 def test_its_range_lies_within_what_the_subscription_gets_and_the_log() -> None:
     desk = Desk()
     desk.start(from_sequence=1, to_sequence=1_000)
-    [started] = desk.batch.replays.changed.values()
+    [started] = desk.batch.changed(Replay)
     assert (started.cursor, started.from_sequence, started.to_sequence) == (10, 11, LAST)
 
 
@@ -136,14 +138,14 @@ def test_a_cancelled_one_is_shown_as_it_stands() -> None:
     assert answer.status == 200
     shown = json.loads(answer.body)
     assert (shown["id"], shown["state"], shown["finishedAt"]) == (replay_id(1), "cancelled", format_timestamp(NOW + 1))
-    [cancelled] = desk.batch.replays.changed.values()
+    [cancelled] = desk.batch.changed(Replay)
     assert (cancelled.number, cancelled.state) == (7, ReplayState.CANCELLED)
 
 
 def test_what_is_over_cannot_be_cancelled() -> None:
     desk = Desk()
     desk.start()
-    started = desk.batch.replays.changed[1, replay_id(1)]
+    started = {each.id: each for each in desk.batch.changed(Replay)}[replay_id(1)]
     desk.cancel()
     with pytest.raises(Conflict, match="cancelled"):
         desk.cancel()
@@ -151,7 +153,7 @@ def test_what_is_over_cannot_be_cancelled() -> None:
     with pytest.raises(Conflict, match="finished") as caught:
         desk.cancel()
     assert caught.value.code == "replay_not_running"
-    assert desk.batch.replays.changed == {}
+    assert desk.batch.changed(Replay) == ()
 
 
 def test_what_is_not_there_is_not_found() -> None:
@@ -173,13 +175,13 @@ def test_the_same_idempotency_key_starts_one_replay() -> None:
     first = desk.start(1, idempotency=key)
     second = desk.start(2, idempotency=key)
     assert second.body == first.body
-    assert len(desk.batch.replays.changed) == 1
+    assert len(desk.batch.changed(Replay)) == 1
 
 
 def test_a_replay_that_comes_to_its_end_is_finished() -> None:
     desk = Desk()
     desk.start()
-    started = desk.batch.replays.changed[1, replay_id(1)]
+    started = {each.id: each for each in desk.batch.changed(Replay)}[replay_id(1)]
     part = started.fed(25, 3, 30, NOW + 5)
     assert (part.cursor, part.queued, part.state, part.finished_at) == (25, 3, ReplayState.RUNNING, None)
     end = part.fed(30, 2, 30, NOW + 6)

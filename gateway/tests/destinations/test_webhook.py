@@ -31,9 +31,8 @@ from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.packing.subscriptions import pack_subscription, unpack_subscription
-from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.vault import Place
+from signalpost.store.sqlite.tables import codec_with
+from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost_receiver import Receiver, make_token
 from signalpost_receiver.errors import VerificationError
 
@@ -43,6 +42,7 @@ HOUR = 3600 * SECOND
 ID = "00000000-0000-4000-8000-000000000001"
 EVENT = sample.event(EventType.CREATED, 1, NOW, Random(1).getrandbits)
 VAULT = vault_for(1)
+CODEC = codec_with(VAULT)
 OWN = "an owner's own, ü"
 SECRETS = [make_token(Random(number).randbytes) for number in range(6)] + [OWN, "whsec_not base64 !", "another one"]
 
@@ -64,12 +64,12 @@ class Shop:
         )
 
     def do(self, command: Command[Any]) -> None:
-        known = {(1, ID): self.found} if hasattr(self, "found") else {}
-        rows = Rows(tenants={1: Tenant(1, "default")}, subscriptions=known)
+        known = {ID: self.found} if hasattr(self, "found") else {}
+        rows = Rows(tenants={1: Tenant(1, "default")}, rows={Subscription: known})
         batch = Batch(rows, self.now, BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits))
         batch.run(command)
-        if (changed := batch.subscriptions.changed.get((1, ID))) is not None:
-            self.found = unpack_subscription(pack_subscription(changed, VAULT, pack_uuid), VAULT, unpack_uuid)
+        for changed in batch.changed(Subscription):
+            self.found = SUBSCRIPTION.unpack(SUBSCRIPTION.pack(changed, CODEC), CODEC)
 
     def rotate(self, secret: str, overlap_hours: int) -> None:
         self.do(RotateSecret(tenant_id=1, subscription_id=ID, secret=secret, overlap_hours=overlap_hours))
@@ -245,15 +245,3 @@ def test_whatever_is_done_when_each_request_is_signed_with_the_secrets_of_its_ti
                 standard_of(headers, secret) for secret in (then.secret, then.following) if secret is not None
             ]
             assert ("plexus-webhook-signature-alternate" in headers) == (then.following is not None)
-
-
-def test_a_subscription_that_was_written_before_there_were_rotations_still_opens() -> None:
-    shop = Shop(OWN)
-    *columns, config, sealed = pack_subscription(shop.found, VAULT, pack_uuid)
-    place = Place("subscription", shop.found.tenant_id, ID, shop.found.version)
-    old_config = config.replace(b',"promote_at":null', b"")
-    old_sealed = VAULT.open(sealed, place).replace(b',"next_secret":null', b"")
-    assert old_config != config
-    assert b"next_secret" not in old_sealed
-    found = unpack_subscription((*columns, old_config, VAULT.seal(old_sealed, place)), VAULT, unpack_uuid)  # type: ignore[arg-type]
-    assert found == shop.found

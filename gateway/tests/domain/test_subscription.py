@@ -53,7 +53,7 @@ class Desk:
 
     @property
     def found(self) -> Subscription:
-        return self.batch.subscriptions.changed[1, ID]
+        return {each.id: each for each in self.batch.changed(Subscription)}[ID]
 
     def publish(self, count: int = 1) -> None:
         for _ in range(count):
@@ -257,7 +257,7 @@ def test_subscriptions_get_numbers_of_their_own() -> None:
     desk = Desk()
     desk.create()
     desk.create(identity=DOCUMENT)
-    numbers = [subscription.number for subscription in desk.batch.subscriptions.changed.values()]
+    numbers = [subscription.number for subscription in desk.batch.changed(Subscription)]
     assert numbers == [1, 2]
 
 
@@ -381,4 +381,4 @@ def test_a_repeated_creation_makes_one_subscription_and_shows_the_same_secret() 
     key = IdempotencyKey(1, "k", b"h")
     first, second = desk.create(key=key), desk.create(identity=DOCUMENT, key=key)
     assert second.body == first.body
-    assert len(desk.batch.subscriptions.changed) == 1
+    assert len(desk.batch.changed(Subscription)) == 1

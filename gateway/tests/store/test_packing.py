@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from signalpost.domain.subscription import Subscription
 from signalpost.store.packing.documents import title_in
 from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
-from signalpost.store.packing.subscriptions import pack_subscription, unpack_subscription
+from signalpost.store.tables.subscriptions import SUBSCRIPTION
+from signalpost.store.tables.table import Codec
 
 SEQUENCES = st.sets(st.integers(1, 2**62)).map(sorted)
 TEXTS = st.text(st.characters(codec="utf-8"))
@@ -60,7 +61,8 @@ def test_subscriptions(attributes: dict[str, Any]) -> None:
     subscription = Subscription(**attributes)
     assert set(Subscription.__struct_fields__) >= set(attributes)
     vault = vault_for(subscription.tenant_id)
-    assert unpack_subscription(pack_subscription(subscription, vault, str), vault, str) == subscription
+    codec = Codec(str, str, vault.seal, vault.open)
+    assert SUBSCRIPTION.unpack(SUBSCRIPTION.pack(subscription, codec), codec) == subscription
 
 
 @given(TEXTS | st.just('","status":"signed'), TEXTS | st.just(',"status":"'))

@@ -136,34 +136,24 @@ def _changed(
     command: Command[Any], decision: Decision[Any], view: BatchView
 ) -> Iterator[tuple[Object, int, Mapping[str, Any]]]:
     """Each row that a decision changes: what it is, the tenant in whose audit it stands, and its changes."""
-    for each in decision.subscriptions:
-        changes = _changes(view.subscriptions.get((each.tenant_id, each.id)), each)
-        yield Object("subscription", each.id), each.tenant_id, changes
+    of_subscription = command.subscription_id if isinstance(command, SubscriptionCommand) else ""
     for row in decision.rows:
-        yield Object(_MEMBERS[type(row)].noun, row.id), row.tenant_id, _changes(view.row(type(row), row.id, None), row)
+        changes = _changes(view.row(type(row), row.id, None), row)
+        if isinstance(row, Replay):
+            changes |= _difference({}, {"subscription": of_subscription})
+        yield Object(_MEMBERS[type(row)].noun, row.id), row.tenant_id, changes
     if (erasure := decision.erasure) is not None and erasure.document_id is not None:
         yield Object("document", erasure.document_id), erasure.tenant_id, {}
     if (tenant := decision.tenant) is not None:
         # Changes of tenants are in the audit of `default`, which always exists.
         yield Object("tenant", tenant.name), FIRST_TENANT, _changes(view.tenant_named(tenant.name), tenant)
-    yield from _sent_again(command, decision, view)
-    if (document := decision.document) is not None and command.audited_as is not None:
-        # Nothing that was in the document: the person who deletes it may want that gone.
-        yield Object("document", document.external_id), command.tenant_id, {}
-
-
-def _sent_again(
-    command: Command[Any], decision: Decision[Any], view: BatchView
-) -> Iterator[tuple[Object, int, Mapping[str, Any]]]:
-    of_subscription = command.subscription_id if isinstance(command, SubscriptionCommand) else ""
-    if (replay := decision.replay) is not None:
-        changes = _changes(view.replays.get((replay.subscription_number, replay.id)), replay)
-        changes |= _difference({}, {"subscription": of_subscription})
-        yield Object("replay", replay.id), replay.tenant_id, changes
     if (retry := decision.retry) is not None:
         # Deliveries have no ids of their own.
         asked = {"sequence": retry.sequence, "document": retry.document_id}
         yield Object("subscription", of_subscription), command.tenant_id, _difference({}, asked)
+    if (document := decision.document) is not None and command.audited_as is not None:
+        # Nothing that was in the document: the person who deletes it may want that gone.
+        yield Object("document", document.external_id), command.tenant_id, {}
 
 
 def told_of(recovered: ApiKey) -> EntryDraft:

@@ -18,24 +18,21 @@ from signalpost.commands.command import (
     AnswerKey,
     Command,
     Completed,
-    ConnectionKey,
     Decision,
     DocumentKey,
     IdempotencyKey,
     Numbered,
     NumberedRow,
     Repeated,
-    ReplayKey,
     RequestedRetry,
     Result,
     Stamp,
-    SubscriptionKey,
     VersionKey,
 )
 from signalpost.commands.overlay import Overlay
 from signalpost.domain.audit import EntryDraft
 from signalpost.domain.connection import Connection
-from signalpost.domain.delivery.replay import Replay, ReplayState
+from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import KeptStep, Origin
 from signalpost.domain.documents.links import Links
@@ -53,7 +50,7 @@ NO_NUMBER = 0
 """Stands for the next number if the commands of a batch need no more."""
 SECRETS_KEPT = 3600 * SECOND
 """How long a repeat of a call shows its secret again: long enough for a client whose answer was lost."""
-_KEPT_BY_NODES = frozenset({Connection})
+_KEPT_BY_NODES = (Connection, Subscription, Replay)
 """The kinds of `Decision.rows` that nodes keep in memory by tenant."""
 _NEW_DOCUMENTS = {None: 0, EventType.CREATED: 1, EventType.UPDATED: 0, EventType.DELETED: -1}
 """How many more documents a tenant has after an event."""
@@ -92,12 +89,8 @@ class Rows(Struct, frozen=True, kw_only=True):
     tenants: Mapping[int, Tenant]
     documents: Mapping[DocumentKey, DocumentRow] = {}
     versions: Mapping[VersionKey, VersionRow] = {}
-    subscriptions: Mapping[SubscriptionKey, Subscription] = {}
-    """Every subscription that a command names, and all of a connection whose subscriptions it asks for."""
     rows: Mapping[type[NumberedRow], Mapping[str, NumberedRow]] = {}
-    """Rows of other kinds by their ids: every one that a command names."""
-    replays: Mapping[ReplayKey, Replay] = {}
-    """Every replay that a command names, and with it all of the same subscription that are running."""
+    """Rows of other kinds by their ids."""
     answers: Mapping[AnswerKey, StoredAnswer] = {}
     numbers: Mapping[type[Any], Iterable[int]] = {}
     """The numbers of new rows, ascending, as many as the commands may take; 1, 2, 3 … for a kind that is missing."""
@@ -129,11 +122,9 @@ class Batch:
         """The tenants whose `config_version` this batch has moved on."""
         self.documents = Overlay(rows.documents)
         self.versions = Overlay(rows.versions)
-        self.subscriptions = Overlay(rows.subscriptions)
         self._rows: dict[type[NumberedRow], Overlay[str, Any]] = {
             kind: Overlay(found) for kind, found in rows.rows.items()
         }
-        self.replays = Overlay(rows.replays)
         self.answers = Overlay(rows.answers)
         self.uses = Overlay(rows.uses)
         self.events: list[Event] = []
@@ -171,20 +162,6 @@ class Batch:
     def tenant_named(self, name: str) -> Tenant | None:
         named = (tenant for _, tenant in self.tenants.items() if tenant.name == name and tenant.deleted_at is None)
         return next(named, None)
-
-    def running_replays(self, subscription_number: int) -> int:
-        return sum(
-            replay.subscription_number == subscription_number and replay.state is ReplayState.RUNNING
-            for _, replay in self.replays.items()
-        )
-
-    def subscriptions_of(self, connection: ConnectionKey) -> list[Subscription]:
-        tenant_id, connection_id = connection
-        return [
-            subscription
-            for key, subscription in self.subscriptions.items()
-            if key[0] == tenant_id and subscription.connection_id == connection_id and subscription.deleted_at is None
-        ]
 
     def run(self, command: Command[Result]) -> Completed[Result] | Repeated:
         """Decide one command and keep what it changes. Raises CallerError if it is refused."""
@@ -226,9 +203,10 @@ class Batch:
         before. Whatever brings a document makes that event, and whatever takes one away the other."""
         documents = _NEW_DOCUMENTS[decision.event]
         subscriptions = 0
-        for each in decision.subscriptions:
-            known = self.subscriptions.get((tenant_id, each.id))
-            subscriptions += (each.deleted_at is None) - (known is not None and known.deleted_at is None)
+        for each in decision.rows:
+            if isinstance(each, Subscription):
+                known = self.row(Subscription, each.id, tenant_id)
+                subscriptions += (each.deleted_at is None) - (known is not None and known.deleted_at is None)
         if not (documents or subscriptions or decision.file_bytes):
             return None
         return TenantUse(documents=documents, subscriptions=subscriptions, file_bytes=decision.file_bytes)
@@ -262,9 +240,6 @@ class Batch:
         for row in decision.rows:
             self._rows.setdefault(type(row), Overlay({})).put(row.id, row)
             self._given_out(type(row), row.number)
-        for subscription in decision.subscriptions:
-            self.subscriptions.put((subscription.tenant_id, subscription.id), subscription)
-            self._given_out(Subscription, subscription.number)
         if (retry := decision.retry) is not None:
             self.retries.append(retry)
             self._given_out(RequestedRetry, retry.number)
@@ -274,9 +249,6 @@ class Batch:
             self._given_out(Tenant, changed.id)
         if decision.erasure is not None:
             self.erasures.append(decision.erasure)
-        if (replay := decision.replay) is not None:
-            self.replays.put((replay.subscription_number, replay.id), replay)
-            self._given_out(Replay, replay.number)
         for tenant_id in _configured(tenant.id, decision):
             self._move_config_on(tenant_id)
 
@@ -326,12 +298,11 @@ class Batch:
 
 def _configured(tenant_id: int, decision: Decision[Any]) -> set[int]:
     """The tenants of which a decision, of a command of one tenant, changes what nodes keep in memory."""
-    changed = {subscription.tenant_id for subscription in decision.subscriptions}
-    changed |= {row.tenant_id for row in decision.rows if type(row) in _KEPT_BY_NODES}
+    changed = {row.tenant_id for row in decision.rows if isinstance(row, _KEPT_BY_NODES)}
     if decision.tenant is not None:
         changed.add(decision.tenant.id)
     if decision.erasure is not None:
         changed.add(decision.erasure.tenant_id)
-    if decision.retry is not None or decision.replay is not None:
+    if decision.retry is not None:
         changed.add(tenant_id)
     return changed

@@ -7,8 +7,8 @@ of it. Nothing here knows of HTTP.
 
 A kind of row is known by its class. A command names the rows that it reads by class and id, looks them up in the view
 by class and id, and decides rows. How they are read and written follows from the table of their class in the store
-(`store/tables/`). Documents and what belongs to them, subscriptions, replays and tenants have members of their own,
-because more depends on them than their row.
+(`store/tables/`). Documents and what belongs to them, tenants, retries and erasures have members of their own: they
+are found in other ways, or are only added.
 """
 
 from collections.abc import Iterable
@@ -19,14 +19,12 @@ from msgspec.structs import replace
 
 from signalpost.commands.command_queues import Queue
 from signalpost.domain.audit import GATEWAY, Actor
-from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import UNKNOWN, Origin, Step
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
-from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 
 Result = TypeVar("Result", covariant=True)
@@ -38,12 +36,6 @@ DocumentKey = tuple[int, str]
 """Tenant and `externalId`."""
 VersionKey = tuple[int, str, Number]
 """Tenant, document and number."""
-SubscriptionKey = tuple[int, str]
-"""Tenant and id."""
-ConnectionKey = tuple[int, str]
-"""Tenant and id."""
-ReplayKey = tuple[int, str]
-"""The subscription's number, and the replay's id."""
 AnswerKey = tuple[int, int, str]
 """Tenant, API key and `Idempotency-Key`."""
 
@@ -90,11 +82,11 @@ Numbered = TypeVar("Numbered", bound=NumberedRow)
 
 
 class RowKey(NamedTuple):
-    """The rows of a kind that have a value in a column."""
+    """The rows of a kind that are found by a value. Their table says what they can be found by."""
 
     kind: type[NumberedRow]
     value: str
-    column: str = "id"
+    by: str = "id"
 
 
 class Asked(Struct, frozen=True, gc=False, kw_only=True):
@@ -125,11 +117,9 @@ class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     versions: tuple[VersionRow, ...] = ()
     file_bytes: int = 0
     """How large the file is that came with a version."""
-    subscriptions: tuple[Subscription, ...] = ()
     rows: tuple[NumberedRow, ...] = ()
     """Rows of all other kinds."""
     retry: RequestedRetry | None = None
-    replay: Replay | None = None
     tenant: Tenant | None = None
     erasure: Erasure | None = None
 
@@ -162,12 +152,7 @@ class Reads(Struct, frozen=True, gc=False, kw_only=True):
 
     document: DocumentKey | None = None
     version: VersionKey | None = None
-    subscription: SubscriptionKey | None = None
     rows: tuple[RowKey, ...] = ()
-    subscriptions_of: ConnectionKey | None = None
-    """A connection of which all subscriptions are read."""
-    replay: str | None = None
-    """The id of a replay of that subscription; all of its replays that run are read too."""
     tenant: str | None = None
     """The name of a tenant."""
 
@@ -187,10 +172,6 @@ class BatchView(Protocol):
     def documents(self) -> Lookup[DocumentKey, DocumentRow]: ...
     @property
     def versions(self) -> Lookup[VersionKey, VersionRow]: ...
-    @property
-    def subscriptions(self) -> Lookup[SubscriptionKey, Subscription]: ...
-    @property
-    def replays(self) -> Lookup[ReplayKey, Replay]: ...
 
     def row(self, kind: type[Numbered], row_id: str, within: int | None) -> Numbered | None:
         """The row of a kind with this id, if it is of the tenant `within`; None stands for any."""
@@ -204,12 +185,6 @@ class BatchView(Protocol):
 
     def tenant_named(self, name: str) -> Tenant | None:
         """The tenant with this name; None if there is none or it was deleted."""
-        ...
-
-    def running_replays(self, subscription_number: int) -> int: ...
-
-    def subscriptions_of(self, connection: ConnectionKey) -> list[Subscription]:
-        """The subscriptions of a connection that are not deleted."""
         ...
 
 

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from signalpost.commands.command import (
     Asked,
     BatchView,
-    ConnectionKey,
     Decision,
     IdempotencyKey,
     Reads,
@@ -28,6 +27,7 @@ from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.values import is_same
 
 
@@ -53,10 +53,6 @@ class ConnectionCommand(Asked, frozen=True, kw_only=True):
     if_match: frozenset[str] | None = None
 
     @property
-    def _key(self) -> ConnectionKey:
-        return (self.tenant_id, self.connection_id)
-
-    @property
     def reads(self) -> Reads:
         return Reads(rows=(RowKey(Connection, self.connection_id),))
 
@@ -71,7 +67,16 @@ class _CommandWithSubscriptions(ConnectionCommand, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(rows=(RowKey(Connection, self.connection_id),), subscriptions_of=self._key)
+        users = RowKey(Subscription, self.connection_id, "connection")
+        return Reads(rows=(RowKey(Connection, self.connection_id), users))
+
+    def _users(self, view: BatchView) -> list[Subscription]:
+        """The subscriptions of the connection."""
+        return [
+            each
+            for each in view.rows_of(Subscription)
+            if (each.tenant_id, each.connection_id) == (self.tenant_id, self.connection_id) and each.deleted_at is None
+        ]
 
 
 class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
@@ -128,10 +133,10 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         changed = _moved_on(changed, stamp.at)
         moved = tuple(
             replace(each, url=self.url, version=each.version + 1, updated_at=stamp.at)
-            for each in view.subscriptions_of(self._key)
+            for each in self._users(view)
             if each.url != self.url and self.url is not None
         )
-        return Decision(result=ConnectionChanged(changed), rows=(changed,), subscriptions=moved)
+        return Decision(result=ConnectionChanged(changed), rows=(*moved, changed))
 
 
 class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
@@ -141,7 +146,7 @@ class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConnectionDeleted]:
         found = self._found(view)
-        used_by = [each.id for each in view.subscriptions_of(self._key)]
+        used_by = [each.id for each in self._users(view)]
         if used_by:
             detail = f"{len(used_by)} of your subscriptions use it: delete them first."
             raise Conflict("connection_in_use", detail, subscriptions=used_by[:100])
@@ -212,10 +217,8 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         if found.grant_version != self.of_grant_version:
             raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
         broken = _moved_on(replace(found, state="broken", reason=self.reason), stamp.at)
-        disabled = tuple(
-            each.disabled(stamp.at, self.reason) for each in view.subscriptions_of(self._key) if each.status == "active"
-        )
-        return Decision(result=ConnectionChanged(broken), rows=(broken,), subscriptions=disabled)
+        disabled = tuple(each.disabled(stamp.at, self.reason) for each in self._users(view) if each.status == "active")
+        return Decision(result=ConnectionChanged(broken), rows=(*disabled, broken))
 
 
 class HoldConnection(ConnectionCommand, frozen=True, kw_only=True):

@@ -5,11 +5,12 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, Reads, Stamp
+from signalpost.commands.command import BatchView, Decision, Reads, RowKey, Stamp
 from signalpost.commands.subscriptions import SubscriptionCommand
 from signalpost.domain.delivery import replay as rules
-from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput
+from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput, ReplayState
 from signalpost.domain.errors import Conflict, NotFound
+from signalpost.domain.subscription import Subscription
 
 
 class ReplayStarted(Struct, frozen=True):
@@ -28,7 +29,13 @@ class _ReplayCommand(SubscriptionCommand, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(subscription=(self.tenant_id, self.subscription_id), replay=self.replay_id)
+        return Reads(
+            rows=(
+                RowKey(Subscription, self.subscription_id),
+                RowKey(Replay, self.replay_id),
+                RowKey(Replay, self.subscription_id, "running of"),
+            )
+        )
 
 
 class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
@@ -48,7 +55,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ReplayStarted]:
         found = self._found(view, stamp.now)
-        if view.running_replays(found.number) >= rules.MAX_RUNNING:
+        if _running(view, found) >= rules.MAX_RUNNING:
             detail = f"{rules.MAX_RUNNING} replays of this subscription are running: cancel one, or wait for its end."
             raise Conflict("too_many_replays", detail)
         first = max(self.from_sequence, found.starts_after + 1)
@@ -70,7 +77,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             cursor=first - 1,
         )
-        return Decision(result=ReplayStarted(started, found.id, self.left_out), replay=started)
+        return Decision(result=ReplayStarted(started, found.id, self.left_out), rows=(started,))
 
 
 class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):
@@ -80,11 +87,19 @@ class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ReplayCancelled]:
         found = self._found(view, stamp.now)
-        replay = view.replays.get((found.number, self.replay_id))
-        if replay is None:
+        replay = view.row(Replay, self.replay_id, self.tenant_id)
+        if replay is None or replay.subscription_number != found.number:
             raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")
         after = rules.TRANSITIONS[replay.state].get(ReplayInput.CANCEL)
         if after is None:
             raise Conflict("replay_not_running", f"The replay is {replay.state}: there is nothing left to cancel.")
         cancelled = replace(replay, state=after, finished_at=stamp.at)
-        return Decision(result=ReplayCancelled(cancelled, found.id), replay=cancelled)
+        return Decision(result=ReplayCancelled(cancelled, found.id), rows=(cancelled,))
+
+
+def _running(view: BatchView, subscription: Subscription) -> int:
+    """How many replays of a subscription are running."""
+    return sum(
+        replay.subscription_number == subscription.number and replay.state is ReplayState.RUNNING
+        for replay in view.rows_of(Replay)
+    )

@@ -66,10 +66,10 @@ class SubscriptionCommand(Asked, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return Reads(subscription=(self.tenant_id, self.subscription_id))
+        return Reads(rows=(RowKey(Subscription, self.subscription_id),))
 
     def _found(self, view: BatchView, now: int) -> Subscription:
-        found = view.subscriptions.get((self.tenant_id, self.subscription_id))
+        found = view.row(Subscription, self.subscription_id, self.tenant_id)
         if found is None or found.deleted_at is not None:
             raise subscription_not_found()
         check_precondition(self.if_match, found.etag)
@@ -108,7 +108,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             updated_at=stamp.at,
         )
-        return Decision(result=SubscriptionCreated(made), subscriptions=(made,))
+        return Decision(result=SubscriptionCreated(made), rows=(made,))
 
 
 class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -132,8 +132,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
 
     @property
     def reads(self) -> Reads:
-        rows = (RowKey(Connection, self.connection_id),)
-        return Reads(subscription=(self.tenant_id, self.subscription_id), rows=rows)
+        return Reads(rows=(RowKey(Subscription, self.subscription_id), RowKey(Connection, self.connection_id)))
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         _check_connection(view, self.tenant_id, self.connection_id, self.kind)
@@ -160,7 +159,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
             created_at=stamp.at,
             updated_at=stamp.at,
         )
-        return Decision(result=SubscriptionCreated(made), subscriptions=(made,))
+        return Decision(result=SubscriptionCreated(made), rows=(made,))
 
 
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -174,8 +173,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        rows = () if self.patch.connection is UNSET else (RowKey(Connection, self.patch.connection),)
-        return Reads(subscription=(self.tenant_id, self.subscription_id), rows=rows)
+        named = () if self.patch.connection is UNSET else (RowKey(Connection, self.patch.connection),)
+        return Reads(rows=(RowKey(Subscription, self.subscription_id), *named))
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
@@ -209,7 +208,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         if is_same(patched, found):
             return Decision(result=SubscriptionChanged(found))
         patched = _moved_on(patched, stamp.at)
-        return Decision(result=SubscriptionChanged(patched), subscriptions=(patched,))
+        return Decision(result=SubscriptionChanged(patched), rows=(patched,))
 
 
 class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -223,7 +222,7 @@ class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         disabled = found.disabled(stamp.at, self.because)
-        return Decision(result=SubscriptionChanged(disabled), subscriptions=(disabled,))
+        return Decision(result=SubscriptionChanged(disabled), rows=(disabled,))
 
 
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -234,7 +233,7 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         gone = replace(
             found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
         )
-        return Decision(result=SubscriptionDeleted(gone), subscriptions=(gone,))
+        return Decision(result=SubscriptionDeleted(gone), rows=(gone,))
 
 
 class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
@@ -257,7 +256,7 @@ class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
             overlap = self.overlap_hours * 3600 * SECOND
             changed = replace(found, next_secret=self.secret, promote_at=stamp.now + overlap)
         rotated = _moved_on(changed, stamp.at)
-        return Decision(result=SecretRotated(rotated, self.secret), subscriptions=(rotated,))
+        return Decision(result=SecretRotated(rotated, self.secret), rows=(rotated,))
 
 
 class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
@@ -271,7 +270,7 @@ class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
         if found.next_secret is None:
             raise Conflict("no_rotation", "No rotation is in progress, so there is no new secret to promote.")
         promoted = _moved_on(found.promoted(stamp.now), stamp.at)
-        return Decision(result=SubscriptionChanged(promoted), subscriptions=(promoted,))
+        return Decision(result=SubscriptionChanged(promoted), rows=(promoted,))
 
 
 class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):

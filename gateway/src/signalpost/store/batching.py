@@ -16,16 +16,16 @@ from signalpost.commands.command import (
     AnswerKey,
     Command,
     CommandOutcome,
-    ConnectionKey,
     DocumentKey,
     NumberedRow,
-    SubscriptionKey,
     VersionKey,
 )
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import AuditEntry
 from signalpost.domain.connection import Connection
+from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.errors import CallerError
+from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
 from signalpost.store.lanes import EndpointHealth
@@ -45,13 +45,8 @@ class BatchWanted(Struct, frozen=True, kw_only=True):
     """Names of tenants."""
     documents: frozenset[DocumentKey]
     versions: frozenset[VersionKey]
-    subscriptions: frozenset[SubscriptionKey]
-    subscriptions_of: frozenset[ConnectionKey]
-    """Connections of which all subscriptions are wanted."""
     rows: Mapping[tuple[type[NumberedRow], str], set[str]]
-    """Values in a column of a kind of row."""
-    replays: Mapping[SubscriptionKey, frozenset[str]]
-    """Ids of replays by subscription. The running replays of these subscriptions are wanted, too."""
+    """Values by which rows of a kind are found."""
     answers: frozenset[AnswerKey]
     numbers: Counter[type[Any]]
     """How many numbers for new rows may be needed."""
@@ -60,22 +55,16 @@ class BatchWanted(Struct, frozen=True, kw_only=True):
 def wanted(commands: Sequence[Command[Any]]) -> BatchWanted:
     """What to read for these commands."""
     reads = [command.reads for command in commands]
-    replays: dict[SubscriptionKey, frozenset[str]] = {}
     rows: dict[tuple[type[NumberedRow], str], set[str]] = {}
     for each in reads:
-        for kind, value, column in each.rows:
-            rows.setdefault((kind, column), set()).add(value)
-        if each.replay is not None and each.subscription is not None:
-            replays[each.subscription] = replays.get(each.subscription, frozenset()) | {each.replay}
+        for kind, value, by in each.rows:
+            rows.setdefault((kind, by), set()).add(value)
     return BatchWanted(
         tenants=frozenset(command.tenant_id for command in commands),
         names=frozenset(each.tenant for each in reads if each.tenant is not None),
         documents=frozenset(each.document for each in reads if each.document is not None),
         versions=frozenset(each.version for each in reads if each.version is not None),
-        subscriptions=frozenset(each.subscription for each in reads if each.subscription is not None),
-        subscriptions_of=frozenset(each.subscriptions_of for each in reads if each.subscriptions_of is not None),
         rows=rows,
-        replays=replays,
         answers=frozenset(
             (command.tenant_id, command.idempotency.api_key_id, command.idempotency.key)
             for command in commands
@@ -112,11 +101,11 @@ def published(
         results,
         events=tuple(batch.events),
         tenants=tuple(batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants),
-        subscriptions=tuple(batch.subscriptions.changed.values()),
+        subscriptions=batch.changed(Subscription),
         connections=batch.changed(Connection),
         retries=tuple(batch.retries),
         keys=batch.changed(ApiKey),
-        replays=tuple(batch.replays.changed.values()),
+        replays=batch.changed(Replay),
         erasures=tuple(batch.erasures),
         expiries=tuple(
             row.workflow.expires_at

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from gateway.tests.simulation.checkers import Checker
 
 from signalpost.commands.audit import described
-from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.sqlite import audit
-from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.tables import codec_with
+from signalpost.store.tables.subscriptions import SUBSCRIPTION
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.process import SimulatedProcess
@@ -28,8 +28,8 @@ class Audit(Checker):
         if found.fault is not None:
             self.fail(f"entry {found.fault.number} of tenant {found.fault.tenant_id}: {found.fault.reason}")
         told = self._told(process)
-        for columns in rows(process.connection, f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription"):
-            subscription = unpack_subscription(columns, process.store._vault, unpack_uuid)
+        for columns in rows(process.connection, f"SELECT {SUBSCRIPTION.listed} FROM subscription"):
+            subscription = SUBSCRIPTION.unpack(columns, codec_with(process.store._vault))
             is_so, said = json.loads(json.dumps(described(subscription))), told.get(subscription.id)
             if said != is_so:
                 self.fail(f"{subscription} is {is_so}, and its entries come to {said}")

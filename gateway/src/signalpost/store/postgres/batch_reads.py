@@ -8,11 +8,9 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from signalpost.commands.batch import Rows, StoredAnswer
-from signalpost.commands.command import AnswerKey, NumberedRow, ReplayKey, RequestedRetry, SubscriptionKey, VersionKey
-from signalpost.domain.delivery.replay import Replay
+from signalpost.commands.command import AnswerKey, NumberedRow, RequestedRetry, VersionKey
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.domain.documents.version import StoredFile, VersionRow
-from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.batching import ANSWER_COLUMNS, BatchWanted, unpack_answer
@@ -23,20 +21,16 @@ from signalpost.store.packing.access import (
     unpack_use,
 )
 from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
-from signalpost.store.packing.replays import unpack_replay
-from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Row, Statement
-from signalpost.store.postgres.tables import DOCUMENT, REPLAY, VERSION, codec_with, finding
+from signalpost.store.postgres.tables import DOCUMENT, VERSION, codec_with, finding
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.table import Table
 from signalpost.store.vault import Vault
 
 NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 _SEQUENCES: Final[Mapping[type[Any], str]] = {
-    Subscription: "subscription_number_seq",
     RequestedRetry: "retry_number_seq",
-    Replay: "replay_number_seq",
     Tenant: "tenant_id_seq",
 }
 
@@ -88,8 +82,8 @@ class Read(NamedTuple):
 
 
 Reads = Mapping[str | tuple[type[NumberedRow], str] | type[Any], Read]
-"""The queries of a batch: by the member of `Rows`, by a kind of row and the column that it is found by, or, for the
-numbers of new rows, by their kind."""
+"""The queries of a batch: by the member of `Rows`, by a kind of row and what it is found by, or, for the numbers of
+new rows, by their kind."""
 
 
 def reads(asked: BatchWanted, vault: Vault) -> Reads:
@@ -99,29 +93,24 @@ def reads(asked: BatchWanted, vault: Vault) -> Reads:
         found["documents"] = Read(_of_keys("document", DOCUMENT.columns, "external_id", asked.documents), _documents)
     if asked.versions:
         found["versions"] = Read(_versions(asked.versions), _unpack_versions)
-    if asked.subscriptions or asked.subscriptions_of:
-        unpack = partial(_unpack_subscriptions, vault)
-        found["subscriptions"] = Read(_subscriptions(asked), unpack, tenant_at=2, sealed=(7,))
-    if asked.replays:
-        found["replays"] = Read(_replays(asked.replays), _unpack_replays, tenant_at=2)
     if asked.answers:
         found["answers"] = Read(_answers(asked), partial(_unpack_answers, vault), sealed=(4, 6))
-    for (kind, column), values in asked.rows.items():
-        found[kind, column] = _rows(TABLES[kind], column, values, vault)
+    for (kind, by), values in asked.rows.items():
+        found[kind, by] = _rows(TABLES[kind], by, values, vault)
     for adds, count in asked.numbers.items():
         take = Statement(f"SELECT nextval('{_sequence(adds)}') FROM generate_series(1, $1)", (count,))
         found[adds] = Read(take, dict, tenant_at=None)
     return found
 
 
-def _rows(table: Table[Any], column: str, values: Collection[str], vault: Vault) -> Read:
+def _rows(table: Table[Any], by: str, values: Collection[str], vault: Vault) -> Read:
     codec = codec_with(vault)
 
     def unpack(rows: Iterable[Row]) -> dict[str, Any]:
         return {row.id: row for row in (table.unpack(columns, codec) for columns in rows)}
 
     tenant_at = None if table.of_any_tenant else table.tenant_at
-    return Read(finding(table, column, values), unpack, tenant_at, table.sealed)
+    return Read(finding(table, by, values), unpack, tenant_at, table.sealed)
 
 
 def _sequence(kind: type[Any]) -> str:
@@ -178,24 +167,6 @@ def _versions(keys: Iterable[VersionKey]) -> Statement:
     )
 
 
-def _subscriptions(asked: BatchWanted) -> Statement:
-    keys, connections = sorted(asked.subscriptions), sorted(asked.subscriptions_of)
-    return Statement(
-        f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE id = ANY($1) UNION"
-        f" SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE connection_id = ANY($2) AND deleted_at IS NULL",
-        (uuids(each for _, each in keys), uuids(each for _, each in connections)),
-    )
-
-
-def _replays(keys: Mapping[SubscriptionKey, frozenset[str]]) -> Statement:
-    columns = ", ".join(f"r.{column}" for column in REPLAY.columns.split(", "))
-    return Statement(
-        f"SELECT {columns} FROM subscription s JOIN replay r ON r.subscription_number = s.number"
-        " WHERE s.id = ANY($1) AND (r.state = 'running' OR r.id = ANY($2))",
-        (uuids(each for _, each in keys), uuids(each for ids in keys.values() for each in ids)),
-    )
-
-
 def _answers(asked: BatchWanted) -> Statement:
     tenant_ids, api_key_ids, keys = zip(*asked.answers, strict=True)
     return Statement(
@@ -249,15 +220,5 @@ def unpack_version(columns: Row) -> VersionRow:
     )
 
 
-def _unpack_subscriptions(vault: Vault, rows: Iterable[Row]) -> dict[SubscriptionKey, Subscription]:
-    found = (unpack_subscription(columns, vault, str) for columns in rows)
-    return {(subscription.tenant_id, subscription.id): subscription for subscription in found}
-
-
 def _unpack_answers(vault: Vault, rows: Iterable[Row]) -> dict[AnswerKey, StoredAnswer]:
     return dict(unpack_answer(columns, vault) for columns in rows)
-
-
-def _unpack_replays(rows: Iterable[Row]) -> dict[ReplayKey, Replay]:
-    replays = (unpack_replay(columns, str) for columns in rows)
-    return {(replay.subscription_number, replay.id): replay for replay in replays}

@@ -17,8 +17,6 @@ from signalpost.domain.tenant_limits import NO_USE
 from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
 from signalpost.store.packing.access import pack_limits
 from signalpost.store.packing.documents import pack_document, pack_number, pack_step, title_key
-from signalpost.store.packing.replays import pack_replay
-from signalpost.store.packing.subscriptions import pack_subscription
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
@@ -26,7 +24,6 @@ from signalpost.store.postgres.tables import THIS_TRANSACTION, codec_with, updat
 from signalpost.store.tables import TABLES
 from signalpost.store.vault import Vault
 
-EMPTY_CONFIG: Final = b"{}"
 _MOVE_TENANTS: Final = (
     "WITH moved AS (UPDATE tenant t SET last_sequence = k.sequence, last_at = k.at,"
     " config_version = k.config, documents = k.documents, subscriptions = k.subscriptions, file_bytes = k.file_bytes,"
@@ -39,8 +36,6 @@ _MOVE_TENANTS: Final = (
 """Fails by a division by zero where a tenant's log is not as it was when its lock was taken: no index sees to it that a
 sequence is given once."""
 
-_UPDATING_REPLAY: Final = updating("number", "state", "finished_at")
-_UPDATING_SUBSCRIPTION: Final = updating("number", "version", "deleted_at", "connection_id", "config", "sealed")
 _UPDATING_VERSION: Final = updating("tenant_id, document_id, number", "published_as")
 _UPDATING_TENANT: Final = updating("id", "name", "paused_at", "deleted_at", "limits", "retention_days")
 """What an `insert` changes of rows that are there."""
@@ -50,12 +45,11 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
     """The statements that write what a batch has changed. `owner` is the node to which the lanes of new subscriptions
     belong."""
     changed = [batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants]
-    subscriptions = [*batch.subscriptions.changed.values()]
     codec = codec_with(vault)
     return [
         *_tenants(changed),
         *_move_tenants(batch, before),
-        *_subscriptions(subscriptions, vault, owner),
+        *_lanes(batch.changed(Subscription), owner),
         *_documents(batch.documents.changed, before.documents),
         *tables.STEP.insert(
             (k.tenant_id, k.document_id, k.sequence, k.at, k.event_id, k.caller, pack_step(k.step)) for k in batch.steps
@@ -69,10 +63,6 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
             statement
             for kind, table in TABLES.items()
             for statement in tables.writing(table, batch.changed(kind), codec)
-        ),
-        *tables.REPLAY.insert(
-            (pack_replay(each, str) for each in batch.replays.changed.values()),
-            _UPDATING_REPLAY,
         ),
         *_erasures(batch.erasures),
     ]
@@ -107,11 +97,6 @@ def end_access(tenant_id: int, at: int) -> list[Statement]:
     return [
         Statement("DELETE FROM lane WHERE tenant_id = $1", (tenant_id,)),
         Statement("DELETE FROM data_key WHERE tenant_id = $1", (tenant_id,)),
-        Statement(
-            "UPDATE subscription SET deleted_at = $2, connection_id = NULL, config = $3, sealed = '' WHERE"
-            " tenant_id = $1",
-            (tenant_id, at, EMPTY_CONFIG),
-        ),
         *tables.ending(tenant_id, at),
     ]
 
@@ -142,10 +127,10 @@ def _move_tenants(batch: Batch, before: Rows) -> list[Statement]:
 
 
 def _tenants_of_subscriptions(batch: Batch) -> dict[int, int]:
-    return {each.number: each.tenant_id for _, each in batch.subscriptions.items()}
+    return {each.number: each.tenant_id for each in batch.rows_of(Subscription)}
 
 
-def _subscriptions(changed: Sequence[Subscription], vault: Vault, owner: int | None) -> list[Statement]:
+def _lanes(changed: Sequence[Subscription], owner: int | None) -> list[Statement]:
     """Whoever owns the lane of a deleted subscription finds it gone and drops what it knew; other rows go later."""
     gone = [each.number for each in changed if each.deleted_at is not None]
     lanes = [
@@ -156,10 +141,6 @@ def _subscriptions(changed: Sequence[Subscription], vault: Vault, owner: int | N
     return [
         *([Statement("DELETE FROM lane WHERE subscription_number = ANY($1)", (numbers(gone),))] if gone else []),
         *tables.LANE.insert(lanes, "ON CONFLICT DO NOTHING"),
-        *tables.SUBSCRIPTION.insert(
-            [pack_subscription(each, vault, str) for each in changed],
-            _UPDATING_SUBSCRIPTION,
-        ),
     ]
 
 

@@ -26,8 +26,6 @@ from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
 from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
-from signalpost.store.packing.replays import unpack_replay
-from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres import log
 from signalpost.store.postgres.announcements import Announcements
 from signalpost.store.postgres.batch_reads import NOW
@@ -51,6 +49,8 @@ from signalpost.store.postgres.source import HISTORY, DatabaseSource
 from signalpost.store.postgres.tables import PLAIN, codec_with
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.connections import CONNECTION
+from signalpost.store.tables.replays import REPLAY
+from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.vault import Vault
 
 LOOKS_WITHIN: Final = 4.0
@@ -274,7 +274,7 @@ class PostgresFleet:
         return TenantConfig(
             tenant.config_version,
             tenant,
-            tuple(unpack_subscription(columns, self._vault, str) for columns in subscriptions),
+            tuple(SUBSCRIPTION.unpack(columns, codec_with(self._vault)) for columns in subscriptions),
             tuple(CONNECTION.unpack(columns, codec_with(self._vault)) for columns in connections),
             tuple(map(_erasure, reversed(erasures))),
         )
@@ -315,7 +315,7 @@ def _inbox(subscription_numbers: Iterable[int]) -> Steps[dict[int, LaneInbox]]:
     named = numbers(subscription_numbers)
     versions, asked, running = yield [Statement(sql, (named,)) for sql in (_VERSIONS, RETRIES, REPLAYS)]
     retries = [RequestedRetry(*columns) for columns in asked]
-    replays = [unpack_replay(columns, str) for columns in running]
+    replays = [REPLAY.unpack(columns, PLAIN) for columns in running]
     return {
         number: LaneInbox(
             version,
@@ -331,7 +331,7 @@ def _config(tenant_id: int) -> Steps[list[list[Row]]]:
     return (
         yield [
             Statement(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE id = $1", (tenant_id,)),
-            Statement(f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE {live}", (tenant_id,)),
+            Statement(f"SELECT {SUBSCRIPTION.listed} FROM subscription WHERE {live}", (tenant_id,)),
             Statement(f"SELECT {CONNECTION.listed} FROM connection WHERE {live}", (tenant_id,)),
             Statement(_ERASURES, (tenant_id, MAX_ERASURES)),
         ]

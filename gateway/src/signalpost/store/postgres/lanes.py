@@ -18,15 +18,15 @@ from signalpost.store.packing.lanes import (
     unpack_now,
     unpack_standing,
 )
-from signalpost.store.packing.replays import unpack_replay
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
 from signalpost.store.postgres.record import RecordWriter
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Steps, Writers
-from signalpost.store.postgres.tables import REPLAY
+from signalpost.store.postgres.tables import PLAIN
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
+from signalpost.store.tables.replays import REPLAY
 
 T = TypeVar("T")
 _LANES: Final = (
@@ -42,7 +42,7 @@ RETRIES: Final = (
     " ORDER BY number"
 )
 REPLAYS: Final = (
-    f"SELECT {REPLAY.columns} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
+    f"SELECT {REPLAY.listed} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
 )
 _UNSKIPPED: Final = (
     "SELECT k.number FROM unnest($1, $2) AS k (number, skip_to) WHERE EXISTS (SELECT FROM delivery"
@@ -137,7 +137,7 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     [documents] = yield [_documents_of(opened, tenants)]
     document_of = {(number, sequence): document_id for number, sequence, document_id in documents}
     retries = _by_lane((columns[1], RequestedRetry(*columns)) for columns in asked)
-    replays = _by_lane((columns[3], unpack_replay(columns, str)) for columns in running)
+    replays = _by_lane((columns[3], REPLAY.unpack(columns, PLAIN)) for columns in running)
     blocked_of = _by_lane((number, unpack_row(*columns)) for number, *columns in blocked)
     waiting_of = _by_lane((number, unpack_row(*columns)) for number, *columns in waiting)
     loaded = {}

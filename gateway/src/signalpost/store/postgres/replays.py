@@ -9,22 +9,23 @@ from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
-from signalpost.store.packing.replays import REPLAY_COLUMNS, unpack_replay
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.log import events_at
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import ReadSessions
+from signalpost.store.postgres.tables import PLAIN
 from signalpost.store.replay_queries import Entry, LaneState, Stretch
 from signalpost.store.replays import Candidate, Fed
+from signalpost.store.tables.replays import REPLAY
 
-_SELECT: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE subscription_number = $1"
+_SELECT: Final = f"SELECT {REPLAY.listed} FROM replay WHERE subscription_number = $1"
 _GET: Final = f"{_SELECT} AND id = $2::uuid"
 _PAGE: Final = f"{_SELECT} AND number < $2 ORDER BY number DESC LIMIT $3"
 _PAGE_OF_TENANT: Final = (
-    f"SELECT {REPLAY_COLUMNS} FROM replay WHERE tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
+    f"SELECT {REPLAY.listed} FROM replay WHERE tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
 )
-_RUNNING: Final = f"SELECT {REPLAY_COLUMNS} FROM replay WHERE tenant_id = $1 AND state = 'running' ORDER BY number"
+_RUNNING: Final = f"SELECT {REPLAY.listed} FROM replay WHERE tenant_id = $1 AND state = 'running' ORDER BY number"
 _LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
 _ROW: Final = "d.state, d.due, d.failed_attempts, d.max_attempts, d.run, d.resume_at, d.replay"
 _IN_STATE: Final = (
@@ -64,21 +65,21 @@ class PostgresReplays:
 
     async def get(self, subscription: Subscription, replay_id: str) -> Replay | None:
         found = await self._readers.rows(subscription.tenant_id, _GET, subscription.number, replay_id)
-        return unpack_replay(found[0], str) if found else None
+        return REPLAY.unpack(found[0], PLAIN) if found else None
 
     async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
         bound = below if below is not None else 2**62
         found = await self._readers.rows(subscription.tenant_id, _PAGE, subscription.number, bound, limit)
-        return [unpack_replay(columns, str) for columns in found]
+        return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     async def page_of_tenant(self, tenant_id: int, below: int | None, limit: int) -> list[Replay]:
         bound = below if below is not None else 2**62
         found = await self._readers.rows(tenant_id, _PAGE_OF_TENANT, tenant_id, bound, limit)
-        return [unpack_replay(columns, str) for columns in found]
+        return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     async def running(self, tenant_id: int) -> list[Replay]:
         found = await self._readers.rows(tenant_id, _RUNNING, tenant_id)
-        return [unpack_replay(columns, str) for columns in found]
+        return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     async def count(
         self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice

@@ -1,10 +1,11 @@
 """Subscriptions. Their URLs, secrets and header values are sealed, and opened by the vault as they are read."""
 
 from signalpost.domain.subscription import Subscription
-from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
+from signalpost.store.postgres.tables import codec_with
+from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.vault import Vault
 
 
@@ -12,15 +13,15 @@ class PostgresSubscriptions:
     def __init__(self, readers: ReadSessions, data_keys: PostgresDataKeys, vault: Vault) -> None:
         self._readers = readers
         self._data_keys = data_keys
-        self._vault = vault
+        self._codec = codec_with(vault)
 
     async def live(self) -> list[Subscription]:
-        statement = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE deleted_at IS NULL ORDER BY number"
+        statement = f"SELECT {SUBSCRIPTION.listed} FROM subscription WHERE deleted_at IS NULL ORDER BY number"
         return await self._opened(await self._readers.rows(EVERY_TENANT, statement))
 
     async def page(self, tenant_id: int, below: int | None, limit: int) -> list[Subscription]:
         statement = (
-            f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = $1 AND number < $2"
+            f"SELECT {SUBSCRIPTION.listed} FROM subscription WHERE tenant_id = $1 AND number < $2"
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT $3"
         )
         bound = below if below is not None else 2**62
@@ -28,4 +29,4 @@ class PostgresSubscriptions:
 
     async def _opened(self, found: list[Row]) -> list[Subscription]:
         await self._data_keys.learn(columns[-1] for columns in found)
-        return [unpack_subscription(columns, self._vault, str) for columns in found]
+        return [SUBSCRIPTION.unpack(columns, self._codec) for columns in found]

@@ -6,8 +6,6 @@ from functools import cache
 from typing import Any, Final
 
 from signalpost.store.batching import ANSWER_COLUMNS
-from signalpost.store.packing.replays import REPLAY_COLUMNS
-from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.tables import TABLES
@@ -80,10 +78,8 @@ VERSION: Final = Table(
     "nunbnbtntnn",
 )
 ANSWER: Final = Table("idempotency", ANSWER_COLUMNS, "nntbbnb")
-SUBSCRIPTION: Final = Table("subscription", SUBSCRIPTION_COLUMNS, "nunnnubb")
 LANE: Final = Table("lane", "subscription_number, tenant_id, owner, version, head, open, gaps, health", "nnnnnbbb")
 RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id", "nnnnu")
-REPLAY: Final = Table("replay", REPLAY_COLUMNS, "nunntnnnnnf" + "nnntnnutnnn")
 ERASURE: Final = Table("erasure", "id, tenant_id, tenant, document_id, asked_at, to_sequence, removed", "untunnn")
 AUDIT: Final = Table("audit", "position, tenant_id, number, at, actor, object, content, hash, proof", "nnnnttbbb")
 AUDIT_END: Final = Table("audit_end", "tenant_id, first, before, last, hash, tenants, proof", "nnbnbnb")
@@ -124,10 +120,10 @@ def written(table: described.Table[Any]) -> Table:
     return Table(table.name, table.listed, "".join(_LETTERS[kind] for kind in table.columns.values()))
 
 
-def finding(table: described.Table[Any], column: str, values: Collection[str]) -> Statement:
-    """The rows with one of these values in a column."""
-    pack = uuids if table.columns[column] is described.Kind.UUID else texts
-    where = f"{column} = ANY($1) AND {table.found_by[column]}"
+def finding(table: described.Table[Any], by: str, values: Collection[str]) -> Statement:
+    """The rows that are found by these values."""
+    pack = uuids if table.found_by[by].kind is described.Kind.UUID else texts
+    where = table.found_by[by].where.format("ANY($1)")
     return Statement(f"SELECT {table.listed} FROM {table.name} WHERE {where}", (pack(values),))
 
 
@@ -142,7 +138,8 @@ def writing(table: described.Table[Any], changed: Collection[Any], codec: Codec)
 
 def ending(tenant_id: int, at: int) -> list[Statement]:
     """End the rows of a deleted tenant."""
-    return [Statement(_ending(table), (tenant_id, at)) for table in TABLES.values()]
+    tables = [table for table in TABLES.values() if table.ended is None or table.ended]
+    return [Statement(_ending(table), (tenant_id, at)) for table in tables]
 
 
 @cache
@@ -166,4 +163,4 @@ def _ended(column: str, value: str | bytes | Ended | None) -> str:
         return "$2"
     if value is Ended.THEN_AT_THE_LATEST:
         return f"coalesce({column}, $2)"
-    return "NULL" if value is None else "''"
+    return "NULL" if value is None else f"'\\x{value.hex()}'" if isinstance(value, bytes) else "''"

@@ -36,8 +36,6 @@ HANDLED_OTHERWISE = frozenset(
         "audit_end",
         "event",
         "delivery",
-        "replay",
-        "subscription",
         "version",
         "erasure",
         "data_key",
@@ -46,7 +44,6 @@ HANDLED_OTHERWISE = frozenset(
 )
 """Tables with a tenant whose rows go, or are emptied, in another way. The audit stays until its own retention ends: its
 entries prove one another."""
-EMPTY_CONFIG = b"{}"
 
 
 def latest(connection: apsw.Connection, tenant_id: int, limit: int) -> tuple[Erasure, ...]:
@@ -139,10 +136,6 @@ def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
     from then on; those that must stay, because numbers are given once, stay empty. Without its data keys, whatever was
     sealed for it can be opened no more."""
     data_keys.destroy(connection, tenant_id)
-    connection.execute(
-        "UPDATE subscription SET deleted_at = ?, connection_id = NULL, config = ?, sealed = x'' WHERE tenant_id = ?",
-        (at, EMPTY_CONFIG, tenant_id),
-    )
     connection.execute(
         "DELETE FROM lane WHERE subscription_number IN (SELECT number FROM subscription WHERE tenant_id = ?)",
         (tenant_id,),

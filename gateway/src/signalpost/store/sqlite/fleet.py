@@ -24,9 +24,8 @@ from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
 from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
-from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, unpack_subscription
 from signalpost.store.sqlite import erasures, lanes, log, replays
-from signalpost.store.sqlite.codec import list_numbers, unpack_uuid
+from signalpost.store.sqlite.codec import list_numbers
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.tables import PLAIN, codec_with
@@ -34,6 +33,7 @@ from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.store import PAGE_BYTES
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.connections import CONNECTION
+from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.vault import Vault
 
 _HISTORY = ""
@@ -193,13 +193,13 @@ class SqliteFleet:
         if tenant.deleted_at is not None:
             return TenantConfig(tenant.config_version, tenant)
         live = "tenant_id = ? AND deleted_at IS NULL ORDER BY number"
-        subscriptions = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE {live}"  # noqa: S608
+        subscriptions = f"SELECT {SUBSCRIPTION.listed} FROM subscription WHERE {live}"  # noqa: S608
         connections = f"SELECT {CONNECTION.listed} FROM connection WHERE {live}"  # noqa: S608
         return TenantConfig(
             tenant.config_version,
             tenant,
             tuple(
-                unpack_subscription(each, self._vault, unpack_uuid)
+                SUBSCRIPTION.unpack(each, codec_with(self._vault))
                 for each in rows(connection, subscriptions, (tenant_id,))
             ),
             tuple(

@@ -10,15 +10,11 @@ from signalpost.commands.batch import Batch, Rows, StoredAnswer
 from signalpost.commands.command import (
     AnswerKey,
     Command,
-    ConnectionKey,
     NumberedRow,
-    ReplayKey,
     RequestedRetry,
-    SubscriptionKey,
 )
 from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import Notary
-from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
@@ -39,9 +35,8 @@ from signalpost.store.packing.access import (
     unpack_tenant,
     unpack_use,
 )
-from signalpost.store.packing.subscriptions import SUBSCRIPTION_COLUMNS, pack_subscription, unpack_subscription
-from signalpost.store.sqlite import audit, documents, erasures, history, replays, tables, versions
-from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.sqlite import audit, documents, erasures, history, tables, versions
+from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.store import Published
 from signalpost.store.tables import TABLES, numbered_with
@@ -72,15 +67,11 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
     tenants, uses = _tenants(connection, {command.tenant_id for command in commands})
     # What a deleted tenant has cannot be opened any more, and whatever is asked for it is refused.
     asked = wanted([command for command in commands if tenants[command.tenant_id].deleted_at is None])
-    subscriptions = _subscriptions(connection, asked.subscriptions, vault)
-    subscriptions |= _subscriptions_of(connection, asked.subscriptions_of, vault)
     return Rows(
         tenants=tenants | _tenants_named(connection, asked.names),
         documents=documents.read(connection, asked.documents),
         versions=versions.read(connection, asked.versions),
-        subscriptions=subscriptions,
         rows=_rows(connection, asked, tables.codec_with(vault)),
-        replays=_replays(connection, asked, subscriptions),
         answers=_stored_answers(connection, asked.answers, vault),
         numbers=_numbers(connection, asked.numbers),
         uses=uses,
@@ -124,44 +115,6 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
             erasures.end_access(connection, tenant.id, tenant.deleted_at)
 
 
-def _subscriptions(
-    connection: apsw.Connection, keys: Iterable[SubscriptionKey], vault: Vault
-) -> dict[SubscriptionKey, Subscription]:
-    statement = f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription WHERE tenant_id = ? AND id = ?"  # noqa: S608
-    found = {}
-    for tenant_id, subscription_id in keys:
-        for columns in rows(connection, statement, (tenant_id, pack_uuid(subscription_id))):
-            found[tenant_id, subscription_id] = unpack_subscription(columns, vault, unpack_uuid)
-    return found
-
-
-def _subscriptions_of(
-    connection: apsw.Connection, keys: Iterable[ConnectionKey], vault: Vault
-) -> dict[SubscriptionKey, Subscription]:
-    statement = (
-        f"SELECT {SUBSCRIPTION_COLUMNS} FROM subscription INDEXED BY subscription_connection"  # noqa: S608
-        " WHERE connection_id = ? AND deleted_at IS NULL AND tenant_id = ?"
-    )
-    found = [
-        unpack_subscription(columns, vault, unpack_uuid)
-        for tenant_id, connection_id in keys
-        for columns in rows(connection, statement, (pack_uuid(connection_id), tenant_id))
-    ]
-    return {(subscription.tenant_id, subscription.id): subscription for subscription in found}
-
-
-def _replays(
-    connection: apsw.Connection, asked: BatchWanted, subscriptions: Mapping[SubscriptionKey, Subscription]
-) -> dict[ReplayKey, Replay]:
-    found = [
-        replay
-        for key, ids in asked.replays.items()
-        if (subscription := subscriptions.get(key)) is not None
-        for replay in replays.concerning(connection, subscription.number, ids)
-    ]
-    return {(replay.subscription_number, replay.id): replay for replay in found}
-
-
 def _stored_answers(
     connection: apsw.Connection, keys: Iterable[AnswerKey], vault: Vault
 ) -> dict[AnswerKey, StoredAnswer]:
@@ -173,8 +126,8 @@ def _rows(
     connection: apsw.Connection, asked: BatchWanted, codec: Codec
 ) -> dict[type[NumberedRow], dict[str, NumberedRow]]:
     found: dict[type[NumberedRow], dict[str, NumberedRow]] = {}
-    for (kind, column), values in asked.rows.items():
-        rows_found = tables.find(connection, TABLES[kind], column, values, asked.tenants, codec)
+    for (kind, by), values in asked.rows.items():
+        rows_found = tables.find(connection, TABLES[kind], by, values, asked.tenants, codec)
         found.setdefault(kind, {}).update((row.id, row) for row in rows_found)
     return found
 
@@ -187,9 +140,7 @@ def _numbers(connection: apsw.Connection, kinds: Iterable[type[Any]]) -> dict[ty
 
 
 _SEQUENCES: Mapping[type[Any], list[str]] = {
-    Subscription: ["subscription"],
     RequestedRetry: ["retry"],
-    Replay: ["replay"],
     Tenant: ["tenant"],
 }
 
@@ -218,14 +169,13 @@ def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault
     versions.delete(connection, batch.tombstones)
     _write_log(connection, batch)
     _write_answers(connection, batch.answers.changed, vault)
-    _write_subscriptions(connection, batch.subscriptions.changed.values(), vault, owner)
+    _write_lanes(connection, batch.changed(Subscription), owner)
     _write_retries(connection, batch.retries)
     codec = tables.codec_with(vault)
     for kind, table in TABLES.items():
         tables.write(connection, table, batch.changed(kind), codec)
     if batch.changed(ApiKey) or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
         connection.execute("UPDATE fleet SET keys_version = keys_version + 1")
-    replays.write(connection, batch.replays.changed.values())
     erasures.write(connection, batch.erasures)
 
 
@@ -283,17 +233,8 @@ def _write_retries(connection: apsw.Connection, retries: Iterable[RequestedRetry
     )
 
 
-def _write_subscriptions(
-    connection: apsw.Connection, changed: Iterable[Subscription], vault: Vault, owner: int | None
-) -> None:
+def _write_lanes(connection: apsw.Connection, changed: Iterable[Subscription], owner: int | None) -> None:
     for subscription in changed:
-        connection.execute(
-            f"INSERT INTO subscription ({SUBSCRIPTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-            " ON CONFLICT (number) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at,"
-            " connection_id = excluded.connection_id, config = excluded.config,"
-            " sealed = excluded.sealed",
-            pack_subscription(subscription, vault, pack_uuid),
-        )
         if subscription.deleted_at is not None:
             # The owner of the lane finds it gone and drops what it knew; the rows are removed later, in small batches.
             connection.execute("DELETE FROM lane WHERE subscription_number = ?", (subscription.number,))

@@ -11,7 +11,6 @@ from signalpost.domain.delivery.replay import Ended, LeftOut, Replay, ReplayChoi
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
-from signalpost.store.packing.replays import REPLAY_COLUMNS, pack_replay, unpack_replay
 from signalpost.store.replay_queries import Entry, LaneState, Stretch
 from signalpost.store.replays import Candidate, Fed
 from signalpost.store.sqlite import log
@@ -20,8 +19,10 @@ from signalpost.store.sqlite.connect import rows, write_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
 from signalpost.store.sqlite.states import FAILED, RUNNING, WAITING
+from signalpost.store.sqlite.tables import PLAIN
+from signalpost.store.tables.replays import REPLAY
 
-_SELECT = f"SELECT {REPLAY_COLUMNS} FROM replay"  # noqa: S608
+_SELECT = f"SELECT {REPLAY.listed} FROM replay"  # noqa: S608
 
 
 class SqliteReplays:
@@ -32,14 +33,14 @@ class SqliteReplays:
     def get(self, connection: apsw.Connection, subscription: Subscription, replay_id: str) -> Replay | None:
         statement = f"{_SELECT} WHERE id = ? AND subscription_number = ?"
         for columns in rows(connection, statement, (pack_uuid(replay_id), subscription.number)):
-            return unpack_replay(columns, unpack_uuid)
+            return REPLAY.unpack(columns, PLAIN)
         return None
 
     @reading
     def running(self, connection: apsw.Connection, tenant_id: int) -> list[Replay]:
         # Few run at a time, of all tenants; a subscription's replays that have ended are kept for long.
         statement = f"{_SELECT} INDEXED BY replay_running WHERE tenant_id = ? AND state = {RUNNING} ORDER BY number"
-        return [unpack_replay(columns, unpack_uuid) for columns in rows(connection, statement, (tenant_id,))]
+        return [REPLAY.unpack(columns, PLAIN) for columns in rows(connection, statement, (tenant_id,))]
 
     @reading
     def page(
@@ -47,7 +48,7 @@ class SqliteReplays:
     ) -> list[Replay]:
         statement = f"{_SELECT} WHERE subscription_number = ? AND number < ? ORDER BY number DESC LIMIT ?"
         found = rows(connection, statement, (subscription.number, below if below is not None else 2**62, limit))
-        return [unpack_replay(columns, unpack_uuid) for columns in found]
+        return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     @reading
     def page_of_tenant(
@@ -55,7 +56,7 @@ class SqliteReplays:
     ) -> list[Replay]:
         statement = f"{_SELECT} WHERE tenant_id = ? AND number < ? ORDER BY number DESC LIMIT ?"
         found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
-        return [unpack_replay(columns, unpack_uuid) for columns in found]
+        return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     @reading
     def count(
@@ -96,17 +97,6 @@ class SqliteReplays:
 
 
 # --- Replays as rows --------------------------------------------------------------------------------------------------
-
-
-def write(connection: apsw.Connection, changed: Iterable[Replay]) -> None:
-    """Write the replays that commands started or cancelled. Only its lane writes how far a replay has come."""
-    values = ", ".join("?" * len(REPLAY_COLUMNS.split(", ")))
-    write_many(
-        connection,
-        f"INSERT INTO replay ({REPLAY_COLUMNS}) VALUES ({values})"  # noqa: S608
-        " ON CONFLICT (number) DO UPDATE SET state = excluded.state, finished_at = excluded.finished_at",
-        [pack_replay(replay, pack_uuid) for replay in changed],
-    )
 
 
 def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
@@ -151,7 +141,7 @@ def running_of(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int,
     )
     found: dict[int, list[Replay]] = {}
     for columns in rows(connection, statement, (list_numbers(numbers),)):
-        replay = unpack_replay(columns, unpack_uuid)
+        replay = REPLAY.unpack(columns, PLAIN)
         found.setdefault(replay.subscription_number, []).append(replay)
     return found
 
@@ -161,17 +151,7 @@ def running(connection: apsw.Connection, subscription_number: int) -> tuple[Repl
     statement = (
         f"{_SELECT} INDEXED BY replay_running WHERE subscription_number = ? AND state = {RUNNING} ORDER BY number"
     )
-    return tuple(unpack_replay(columns, unpack_uuid) for columns in rows(connection, statement, (subscription_number,)))
-
-
-def concerning(connection: apsw.Connection, subscription_number: int, ids: Collection[str]) -> list[Replay]:
-    """The running replays of a subscription, and the others that have one of these ids."""
-    found = [*running(connection, subscription_number)]
-    for replay_id in ids:
-        statement = f"{_SELECT} WHERE id = ? AND subscription_number = ? AND state <> {RUNNING}"
-        others = rows(connection, statement, (pack_uuid(replay_id), subscription_number))
-        found += (unpack_replay(columns, unpack_uuid) for columns in others)
-    return found
+    return tuple(REPLAY.unpack(columns, PLAIN) for columns in rows(connection, statement, (subscription_number,)))
 
 
 # --- What there is to replay ------------------------------------------------------------------------------------------

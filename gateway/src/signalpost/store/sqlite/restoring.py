@@ -24,13 +24,13 @@ import msgspec
 from signalpost.domain.audit import EntryDraft
 from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
-from signalpost.store.packing.subscriptions import SubscriptionConfig
 from signalpost.store.sqlite import audit, data_keys, erasures, log
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.copies import draft_of
 from signalpost.store.tables import numbered_with
 from signalpost.store.tables.members import MEMBER
+from signalpost.store.tables.subscriptions import SubscriptionConfig
 
 _encode = msgspec.json.Encoder().encode
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode

@@ -23,14 +23,14 @@ def codec_with(vault: Vault) -> Codec:
 def find(
     connection: apsw.Connection,
     table: Table[Any],
-    column: str,
+    by: str,
     values: Iterable[str],
     tenants: Collection[int],
     codec: Codec,
 ) -> list[Any]:
-    """The rows of these tenants, or of any if commands see such rows of any, with one of these values in a column."""
-    packed = map(pack_uuid, values) if table.columns[column] is Kind.UUID else values
-    found = rows_of_many(connection, _finding(table, column), [(value,) for value in packed])
+    """The rows of these tenants, or of any if commands see such rows of any, found by these values."""
+    packed = map(pack_uuid, values) if table.found_by[by].kind is Kind.UUID else values
+    found = rows_of_many(connection, _finding(table, by), [(value,) for value in packed])
     return [table.unpack(each, codec) for each in found if table.of_any_tenant or each[table.tenant_at] in tenants]
 
 
@@ -44,12 +44,13 @@ def write(connection: apsw.Connection, table: Table[Any], changed: Collection[An
 def end_with_tenant(connection: apsw.Connection, tenant_id: int, at: int) -> None:
     """End the rows of a deleted tenant."""
     for table in TABLES.values():
-        connection.execute(_ending(table), {"tenant_id": tenant_id, "at": at})
+        if table.ended is None or table.ended:
+            connection.execute(_ending(table), {"tenant_id": tenant_id, "at": at})
 
 
 @cache
-def _finding(table: Table[Any], column: str) -> str:
-    return f"SELECT {table.listed} FROM {table.name} WHERE {column} = ? AND {table.found_by[column]}"  # noqa: S608
+def _finding(table: Table[Any], by: str) -> str:
+    return f"SELECT {table.listed} FROM {table.name} WHERE {table.found_by[by].where.format('?')}"  # noqa: S608
 
 
 @cache
@@ -75,4 +76,4 @@ def _ended(column: str, value: str | bytes | Ended | None) -> str:
         return ":at"
     if value is Ended.THEN_AT_THE_LATEST:
         return f"coalesce({column}, :at)"
-    return "NULL" if value is None else "''" if value == "" else "x''"
+    return "NULL" if value is None else f"x'{value.hex()}'" if isinstance(value, bytes) else "''"

@@ -7,10 +7,12 @@ from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.portal_links import PORTAL_LINK
+from signalpost.store.tables.replays import REPLAY
+from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.tables.table import Table
 
 TABLES: Final[Mapping[type[Any], Table[Any]]] = {
-    table.row: table for table in (CONNECTION, API_KEY, MEMBER, PORTAL_LINK)
+    table.row: table for table in (SUBSCRIPTION, CONNECTION, API_KEY, MEMBER, PORTAL_LINK, REPLAY)
 }
 """The table of each kind of row that commands read and change, in the order in which a batch writes them."""
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from signalpost.domain.member import Member
-from signalpost.store.tables.table import Ended, Kind, Table
+from signalpost.store.tables.table import Ended, Found, Kind, Table
 
 MEMBER: Final = Table(
     "member",
@@ -28,7 +28,7 @@ MEMBER: Final = Table(
         *("name", "email", "role", "password", "subject", "generation", "invitation", "invited_until", "removed_at")
     ],
     numbered_with="api_key",
-    found_by={"id": "true", "email": "removed_at IS NULL"},
+    found_by={"email": Found("email = {} AND removed_at IS NULL", Kind.TEXT)},
     of_any_tenant=True,
     ended={
         "removed_at": Ended.THEN_AT_THE_LATEST,

@@ -39,6 +39,13 @@ class Codec(NamedTuple):
     open: Callable[[bytes, Place], bytes] = _without_vault
 
 
+class Found(NamedTuple):
+    """How commands find rows: by a value in the place of `{}`."""
+
+    where: str
+    kind: Kind = Kind.UUID
+
+
 class Ended(Enum):
     """What a column says once its tenant was deleted, if that depends on when."""
 
@@ -59,7 +66,7 @@ class Table(Generic[RowOf]):
         *,
         changing: Sequence[str],
         numbered_with: str = "",
-        found_by: Mapping[str, str] = {"id": "true"},
+        found_by: Mapping[str, Found] = {},
         of_any_tenant: bool = False,
         sealed: Sequence[str] = (),
         ended: Mapping[str, Any] | None = None,
@@ -68,11 +75,12 @@ class Table(Generic[RowOf]):
         unpack: Callable[[Sequence[Any], Codec], RowOf] | None = None,
     ) -> None:
         """`changing` are the columns that a change may write. `numbered_with` is the table whose sequence gives the
-        numbers. `found_by` are the columns by which commands find rows, each with what must also be true of them.
+        numbers. `found_by` says by what else than their ids commands find rows.
 
         Commands see rows `of_any_tenant`, or only of the tenants that their batch is about. `sealed` columns need the
-        tenant's data keys. When a tenant is deleted, its rows say `ended`, or are removed if that is None. Rows whose
-        time in the column `goes_after` is over are removed as others are written.
+        tenant's data keys. When a tenant is deleted, its rows say `ended`, or are removed if that is None; if it is
+        empty, they stay until the erasure comes to them. Rows whose time in the column `goes_after` is over are removed
+        as others are written.
 
         A row whose members are not its columns says how it is packed and unpacked."""
         self.name: Final = name
@@ -80,7 +88,7 @@ class Table(Generic[RowOf]):
         self.columns: Final = columns
         self.changing: Final = changing
         self.numbered_with: Final = numbered_with or name
-        self.found_by: Final = found_by
+        self.found_by: Final = {"id": Found("id = {}"), **found_by}
         self.of_any_tenant: Final = of_any_tenant
         self.sealed: Final = [*map([*columns].index, sealed)]
         self.ended: Final = ended
@@ -89,6 +97,7 @@ class Table(Generic[RowOf]):
         self.listed: Final = ", ".join(columns)
         """The columns as a statement names them."""
         self._ids = [place for place, kind in enumerate(columns.values()) if kind is Kind.UUID]
+        self._flags = [name for name, kind in columns.items() if kind is Kind.FLAG]
         self._members = attrgetter(*columns)
         self.pack: Final = pack or self._pack
         """Lays a row out in the order of the columns."""
@@ -106,4 +115,5 @@ class Table(Generic[RowOf]):
         for place in self._ids:
             values[place] = None if values[place] is None else codec.unpack_id(values[place])
         members = dict(zip(self.columns, values, strict=True))
-        return msgspec.convert(members, self.row, strict=False, builtin_types=(bytes,))
+        members |= {name: bool(members[name]) for name in self._flags}
+        return msgspec.convert(members, self.row, builtin_types=(bytes,))

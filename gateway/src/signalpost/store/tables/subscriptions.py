@@ -1,15 +1,15 @@
-"""Columns of subscriptions."""
+"""The table of subscriptions. URL, secret and header values are sealed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
-from signalpost.store.packing import Id
-from signalpost.store.vault import Place, Vault
+from signalpost.store.tables.table import Codec, Ended, Found, Kind, Table
+from signalpost.store.vault import Place
 
 _encode = msgspec.json.Encoder().encode
 
@@ -55,44 +55,36 @@ _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
 _decode_sealed = msgspec.json.Decoder(_Sealed).decode
 
 
-SUBSCRIPTION_COLUMNS = "number, id, tenant_id, version, deleted_at, connection_id, config, sealed"
-SubscriptionColumns = tuple[int, Id, int, int, int | None, Id | None, bytes, bytes]
-
-
-def pack_subscription(
-    subscription: Subscription, vault: Vault, pack_id: Callable[[str], Id]
-) -> SubscriptionColumns[Id]:
-    """`SUBSCRIPTION_COLUMNS` of a subscription, its secrets sealed."""
+def _pack(subscription: Subscription, codec: Codec) -> tuple[Any, ...]:
     config = SubscriptionConfig(*(getattr(subscription, name) for name in SubscriptionConfig.__struct_fields__))
     sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret, subscription.url)
     return (
         subscription.number,
-        pack_id(subscription.id),
+        codec.pack_id(subscription.id),
         subscription.tenant_id,
         subscription.version,
         subscription.deleted_at,
-        None if subscription.connection_id is None else pack_id(subscription.connection_id),
+        None if subscription.connection_id is None else codec.pack_id(subscription.connection_id),
         _encode(config),
-        vault.seal(
+        codec.seal(
             _encode(sealed), Place("subscription", subscription.tenant_id, subscription.id, subscription.version)
         ),
     )
 
 
-def unpack_subscription(columns: SubscriptionColumns[Id], vault: Vault, unpack_id: Callable[[Id], str]) -> Subscription:
-    """From `SUBSCRIPTION_COLUMNS`."""
+def _unpack(columns: Sequence[Any], codec: Codec) -> Subscription:
     number, packed_id, tenant_id, version, deleted_at, connection_id, config, sealed = columns
-    identity = unpack_id(packed_id)
+    identity = codec.unpack_id(packed_id)
     place = Place("subscription", tenant_id, identity, version)
     in_plain = _decode_config(config)
-    secrets = _decode_sealed(vault.open(sealed, place))
+    secrets = _decode_sealed(codec.open(sealed, place))
     return Subscription(
         id=identity,
         tenant_id=tenant_id,
         number=number,
         version=version,
         deleted_at=deleted_at,
-        connection_id=None if connection_id is None else unpack_id(connection_id),
+        connection_id=None if connection_id is None else codec.unpack_id(connection_id),
         **(
             msgspec.structs.asdict(in_plain)
             | {"retry_delays": _shared(in_plain.retry_delays)}
@@ -105,3 +97,25 @@ def unpack_subscription(columns: SubscriptionColumns[Id], vault: Vault, unpack_i
 def _shared(delays: tuple[int, ...]) -> tuple[int, ...]:
     """The same object for equal delays, of which a hundred thousand subscriptions have few."""
     return delays
+
+
+SUBSCRIPTION: Final = Table(
+    "subscription",
+    Subscription,
+    {
+        "number": Kind.NUMBER,
+        "id": Kind.UUID,
+        "tenant_id": Kind.NUMBER,
+        "version": Kind.NUMBER,
+        "deleted_at": Kind.NUMBER,
+        "connection_id": Kind.UUID,
+        "config": Kind.BLOB,
+        "sealed": Kind.BLOB,
+    },
+    changing=["version", "deleted_at", "connection_id", "config", "sealed"],
+    found_by={"connection": Found("connection_id = {} AND deleted_at IS NULL")},
+    sealed=["sealed"],
+    ended={"deleted_at": Ended.THEN, "connection_id": None, "config": b"{}", "sealed": b""},
+    pack=_pack,
+    unpack=_unpack,
+)
