@@ -25,7 +25,6 @@ from gateway.tests.joints.checkers.carried import Carried
 from gateway.tests.joints.checkers.changes import Changes
 from gateway.tests.joints.checkers.content import Content
 from gateway.tests.joints.checkers.once import Once
-from gateway.tests.joints.checkers.reading import Reading
 from gateway.tests.joints.checkers.sending import Sending
 from gateway.tests.joints.checkers.settling import Settling
 from gateway.tests.joints.clients import Clients
@@ -46,7 +45,7 @@ from signalpost.domain.request import OutgoingRequest, Target
 ANY_TIME = 1e12
 """More seconds than there ever were: whatever held once may be what a request was made by."""
 LOOKS_EVERY = 0.1
-CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Carried, Reading)
+CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Carried)
 """The checkers that know only what is seen from outside."""
 URL = re.compile(r"https://(s\d+)\.(example|elsewhere\.example)/")
 PATH = re.compile(r"/(s\d+\.(?:elsewhere\.)?example)(/.*)")
@@ -225,16 +224,6 @@ class BlackBoxWorld(JointWorld):
         self._is_settled = True
         for checker in self.checkers:
             await checker.finished(self._node)
-
-    async def _unsettled(self, node: Any) -> str | None:
-        """What a subscription has still to do, deliveries that are about to be sent or skipped included."""
-        for wish in self.wishes.values():
-            for status in () if wish.deleted.last else ("pending", "retrying"):
-                path = f"/v1/subscriptions/{wish.id}/deliveries?status={status}&limit=1"
-                found = await self.clients.read(node, path)
-                if found is None or found["data"]:
-                    return f"{wish}: {found}"
-        return await super()._unsettled(node)
 
     # --- Endpoints ----------------------------------------------------------------------------------------------------
 
