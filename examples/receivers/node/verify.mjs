@@ -15,7 +15,7 @@ export function genuine(body, headers, secrets) {
   });
 }
 
-/** In constant time; `timingSafeEqual` throws where the lengths differ, and a length is no secret. */
+/** In constant time; `timingSafeEqual` throws if the lengths differ, and a length is no secret. */
 function same(given = "", expected) {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);
