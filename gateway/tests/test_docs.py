@@ -154,6 +154,13 @@ def test_every_decision_has_a_number_of_its_own_and_says_when_it_was_made_and_wh
         assert all(number < each <= len(pages) for each in later), page.name
 
 
+def test_the_table_of_rules_has_every_decision_once() -> None:
+    folder = ROOT / "docs" / "decisions"
+    named = re.findall(r"\| \[(\d+)\]\((\S+)\) \|$", (folder / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(page for _, page in named) == sorted(page.name for page in folder.glob("[0-9]*.md"))
+    assert all(int(number) == int(page.split("-")[0]) for number, page in named)
+
+
 def test_every_setting_is_named_on_a_page_that_says_when_one_needs_it() -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("**/*.md"))
     assert [name for name in SETTINGS if name.upper() not in pages] == []
