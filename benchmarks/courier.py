@@ -34,8 +34,8 @@ from signalpost.engine.lanes.erased import Erased
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import SystemClock
 from signalpost.runtime.garbage_collector import collect_rarely
-from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.runtime.tasks import Tasks
+from signalpost.sharing.resting_turns import RestingTurns
 
 DELIVERIES = 3_000
 ROUNDS = 9

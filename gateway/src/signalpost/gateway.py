@@ -39,7 +39,6 @@ from signalpost.console.identity_provider import IdentityProvider, OidcClient
 from signalpost.console.pages_beside_api import PagesBesideApi
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.consent import Tickets
-from signalpost.domain.delivery.slots import Limits
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.embedded import Documents
@@ -59,10 +58,11 @@ from signalpost.files.folder import Folder
 from signalpost.runtime.asgi import App
 from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
-from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.settings import Settings, secret_file, settings_in_force
+from signalpost.sharing.resting_turns import RestingTurns
+from signalpost.sharing.slots import Limits
 from signalpost.start_checks import check_shared, log_warnings, warn_of_other_machines, warnings
 from signalpost.start_keys import MasterKeySource, operator_key
 from signalpost.store.fleet import NodeProcess

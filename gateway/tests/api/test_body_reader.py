@@ -9,7 +9,7 @@ from gateway.tests.told_thread import ToldThread, everything_else
 
 from signalpost.api.http.body_reader import COMMIT_FROM, BodyReader
 from signalpost.domain.errors import Unparseable
-from signalpost.runtime.resting_turns import RESTS
+from signalpost.sharing.resting_turns import RESTS
 
 
 def test_a_body_is_read_on_the_thread_and_one_that_is_refused_ends_its_turn() -> None:

@@ -20,7 +20,7 @@ from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.docs_page import render
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import OpenRoute, Route
-from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.sharing.loop_turns import LoopTurns
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

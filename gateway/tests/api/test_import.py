@@ -30,7 +30,7 @@ from signalpost.api.resources.imports import (
     NumberedLine,
     lines,
 )
-from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT
+from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World

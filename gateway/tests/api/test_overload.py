@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from gateway.tests.patience import PATIENCE
 
-from signalpost.commands import command_queues
-from signalpost.commands.command_queues import Queue
-from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import TooMany
 from signalpost.engine.committer import MAX_BATCH
 from signalpost.runtime.asgi import ARRIVED, Message
+from signalpost.sharing import command_queues
+from signalpost.sharing.command_queues import Queue
+from signalpost.sharing.slots import share
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

@@ -20,7 +20,6 @@ from gateway.tests.world.process import Machine, Process
 from gateway.tests.world.store import Operation, StoreFaults
 from gateway.tests.world.world import World
 
-from signalpost.commands import command_queues
 from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.connections import CreateConnection, KeepGrant, PatchConnection
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
@@ -41,6 +40,7 @@ from signalpost.domain.subscription import Subscription, names_of
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.settings import EngineSettings
+from signalpost.sharing import command_queues
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.sqlite.log import SqliteLog

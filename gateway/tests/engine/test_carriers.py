@@ -15,8 +15,8 @@ from signalpost.domain.event import Event, EventType
 from signalpost.domain.request import OutgoingRequest
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.carriers import SLICE_BYTES, WebhookCarrier
-from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
+from signalpost.sharing.loop_turns import LoopTurns
 
 NOW = 1_700_000_000 * SECOND
 SMALL = sample.event(EventType.CREATED, 1, NOW, Random(1).getrandbits)

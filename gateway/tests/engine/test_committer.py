@@ -10,12 +10,12 @@ from gateway.tests.bodies import snapshot
 from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
 from signalpost.commands.command import Command, CommandOutcome, Completed
-from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, Queue
 from signalpost.commands.documents import DeleteDocument, ImportLine
-from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import NotFound, TooMany, Unavailable
 from signalpost.engine.committer import GATHERING_SECONDS, MAX_BATCH, Committer
 from signalpost.engine.counts import Counts
+from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, Queue
+from signalpost.sharing.slots import share
 from signalpost.store.store import Published, Store
 
 DONE = Completed(result=None, tenant_id=1, at=0, event_id=None, answer=None)

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.concurrency import DOUBLES_EVERY
-from signalpost.domain.delivery.slots import DEFAULTS
 from signalpost.domain.timestamps import SECOND
+from signalpost.sharing.slots import DEFAULTS
 from signalpost.store.lanes import EndpointHealth
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

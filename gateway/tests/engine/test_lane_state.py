@@ -7,14 +7,14 @@ from enum import IntEnum
 import pytest
 
 from signalpost.domain.delivery.lane_bounds import BOUNDS
-from signalpost.domain.delivery.slots import DEFAULTS, EndpointSlots, process_slots, tenant_slots
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.lanes.carriers import Carrier, Made
 from signalpost.engine.lanes.erased import Erased
 from signalpost.engine.lanes.lane_state import HOLDS, PROGRESS, RECORDING, TURNS, Hold, Progress, Recording, Turn
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.subjects import Subjects
-from signalpost.runtime.resting_turns import RestingTurns
+from signalpost.sharing.resting_turns import RestingTurns
+from signalpost.sharing.slots import DEFAULTS, EndpointSlots, process_slots, tenant_slots
 from signalpost.store.lanes import EndpointHealth, LaneFlushed, LaneRow
 
 Table = Mapping[IntEnum, Mapping[IntEnum, IntEnum]]

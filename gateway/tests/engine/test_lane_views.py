@@ -15,7 +15,7 @@ from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.runtime.clock import SystemClock
-from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.lanes import LaneStanding
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

@@ -24,8 +24,8 @@ from signalpost.engine.lanes.erased import Erased
 from signalpost.engine.lanes.large_events import LargeEvents
 from signalpost.engine.lanes.subjects import LARGE_BYTES, Subjects, is_large
 from signalpost.runtime.clock import Clock
-from signalpost.runtime.loop_turns import LoopTurns
-from signalpost.runtime.resting_turns import RestingTurns
+from signalpost.sharing.loop_turns import LoopTurns
+from signalpost.sharing.resting_turns import RestingTurns
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -24,8 +24,8 @@ from signalpost.engine.lanes.replay_conditions import ReplayConditions
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.subjects import LARGE_BYTES, Subjects, is_large
 from signalpost.runtime.clock import Clock, SystemClock
-from signalpost.runtime.loop_turns import LoopTurns
-from signalpost.runtime.resting_turns import RestingTurns
+from signalpost.sharing.loop_turns import LoopTurns
+from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.replays import Candidate, Fed, ReplayPart
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

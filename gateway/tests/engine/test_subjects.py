@@ -7,7 +7,7 @@ from signalpost.domain.erasure import Erasure, erased
 from signalpost.domain.event import Event
 from signalpost.engine.lanes.erased import Erased
 from signalpost.engine.lanes.subjects import Subjects
-from signalpost.runtime.resting_turns import RestingTurns
+from signalpost.sharing.resting_turns import RestingTurns
 
 EVENT = Event(
     1, 1, 1, "01a20e92-1d5f-76d4-985f-8a63b2c66f94", 1, "01a20e92-1d5f-76d4-985f-8a63b2c66f95",

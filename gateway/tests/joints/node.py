@@ -36,8 +36,8 @@ from signalpost.engine.settings import EngineSettings
 from signalpost.files.content_types import KINDS
 from signalpost.files.folder import Folder
 from signalpost.runtime.asgi import Message
-from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.sender.addresses import Guard
+from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.fleet import ALONE, SHARED
 from signalpost.store.vault import CONSENTS
 

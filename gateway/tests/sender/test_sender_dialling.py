@@ -17,9 +17,9 @@ from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.delivery.slots import share
 from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.resolver import MAX_LOOKUPS, MAX_RUNNING, Names, SystemResolver
+from signalpost.sharing.slots import share
 
 if TYPE_CHECKING:
     from gateway.tests.sender.conftest import Run, Sending

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gateway.tests.simulation.receivers import BEHAVIOURS
 
 from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
-from signalpost.domain.delivery.slots import DEFAULTS, Limits
+from signalpost.sharing.slots import DEFAULTS, Limits
 
 SMALL = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, retries_loaded=3, replays_below=3)
 """The bounds of a lane that keeps next to nothing in memory, so that a small world meets what a large one does."""

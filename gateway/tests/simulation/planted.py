@@ -22,7 +22,6 @@ from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_record import Unrecorded
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.delivery.send_order import SendOrder
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
 from signalpost.domain.timestamps import SECOND
@@ -39,6 +38,7 @@ from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.resting_lanes import RestingLanes
+from signalpost.sharing.rate_limit import RateLimit
 from signalpost.store.lanes import LaneFlushed
 from signalpost.store.log import LatestOfTypes
 from signalpost.store.sqlite import audit, lanes, publish, record, replays, row_counts, store

@@ -16,7 +16,7 @@ from gateway.tests.simulation.simulation import Simulation
 from gateway.tests.world.folder import Folder
 
 from signalpost.domain.delivery.lane_bounds import BOUNDS
-from signalpost.domain.delivery.slots import DEFAULTS
+from signalpost.sharing.slots import DEFAULTS
 
 SEED = 1
 PLAN = Plan(

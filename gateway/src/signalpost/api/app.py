@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from signalpost.api.http.callers import caller_of
 from signalpost.api.http.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
-from signalpost.api.http.shares import NOBODY, Caller, caller_of
 from signalpost.api.rendering import EVENT_HEADER
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.routing.authorization import authorize
@@ -37,6 +37,7 @@ from signalpost.engine.maintenance.refused_calls import RefusedCall
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
+from signalpost.sharing.shares import NOBODY, Caller
 
 LARGE_ANSWER_BYTES: Final = 64 * 1024
 """Above this size an answer counts among those that are held until they are read."""

@@ -23,12 +23,12 @@ from signalpost.commands.command import (
     RowKey,
     Stamp,
 )
-from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.values import is_same
+from signalpost.sharing.command_queues import Queue
 
 
 class ConnectionCreated(Struct, frozen=True):

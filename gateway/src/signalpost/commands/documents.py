@@ -7,7 +7,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
-from signalpost.commands.command_queues import Queue
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import Document, DocumentRow, Version
@@ -16,6 +15,7 @@ from signalpost.domain.documents.version import read_number
 from signalpost.domain.errors import Conflict, PreconditionFailed
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.sharing.command_queues import Queue
 
 R = TypeVar("R")
 

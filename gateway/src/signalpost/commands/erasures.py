@@ -5,9 +5,9 @@ from typing import ClassVar
 from msgspec import Struct
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
-from signalpost.commands.command_queues import Queue
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
+from signalpost.sharing.command_queues import Queue
 
 
 class ErasureStarted(Struct, frozen=True):

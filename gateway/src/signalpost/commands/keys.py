@@ -6,9 +6,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
-from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import ApiKey, Role, hash_key
 from signalpost.domain.errors import NotFound
+from signalpost.sharing.command_queues import Queue
 
 
 class KeyCreated(Struct, frozen=True):

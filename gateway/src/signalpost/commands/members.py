@@ -6,10 +6,10 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
-from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import Conflict, Gone, NotFound
 from signalpost.domain.member import INVITATION_LIFETIME, Member
+from signalpost.sharing.command_queues import Queue
 
 _EVERYBODY: Final = "default"
 """The tenant that always exists. Every command about members holds its lock, so no two members get the same e-mail

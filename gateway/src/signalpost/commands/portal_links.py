@@ -6,11 +6,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
-from signalpost.commands.command_queues import Queue
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.portal_link import Capability, LinkState, PortalLink, Subscriptions, Theme
 from signalpost.domain.sign_in import Ground
 from signalpost.domain.timestamps import SECOND
+from signalpost.sharing.command_queues import Queue
 
 
 class PortalLinkCreated(Struct, frozen=True):

@@ -16,7 +16,6 @@ from signalpost.commands.command import (
     RowKey,
     Stamp,
 )
-from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
 from signalpost.domain.body import given
@@ -30,6 +29,7 @@ from signalpost.domain.subscription import Delay, Ordering, Subscription, Subscr
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.values import is_same
 from signalpost.domain.wishes import why_not_again
+from signalpost.sharing.command_queues import Queue
 
 
 class SubscriptionCreated(Struct, frozen=True):

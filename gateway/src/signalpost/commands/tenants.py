@@ -6,13 +6,13 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
-from signalpost.commands.command_queues import Queue
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.api_key import FIRST_TENANT
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.tenant import Tenant, TenantStatus
 from signalpost.domain.tenant_limits import LimitsPatch
+from signalpost.sharing.command_queues import Queue
 
 
 class TenantCreated(Struct, frozen=True):

@@ -4,7 +4,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.commands.command import BatchView, Decision, Stamp
-from signalpost.commands.command_queues import Queue
 from signalpost.commands.documents import DocumentCommand
 from signalpost.domain.documents import document, workflow
 from signalpost.domain.documents.document import DocumentRow
@@ -12,6 +11,7 @@ from signalpost.domain.documents.history import ChangeCause, Origin, Step
 from signalpost.domain.documents.workflow import Action, Given, Workflow
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.sharing.command_queues import Queue
 
 
 class ActionTaken(Struct, frozen=True):

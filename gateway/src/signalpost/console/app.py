@@ -22,7 +22,6 @@ from signalpost.api.app import Api
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
-from signalpost.api.http.shares import NOBODY
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
@@ -47,6 +46,7 @@ from signalpost.console.shared_regions import TOLD, SharedRegions, Sight
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
 from signalpost.domain.sign_in import Session
 from signalpost.runtime.asgi import Receive, Scope, Send
+from signalpost.sharing.shares import NOBODY
 
 _SETS_COOKIE: Final = (SIGN_IN, f"{ENTER}/", f"{JOIN}/", OIDC)
 _PROOF: Final = "proof"

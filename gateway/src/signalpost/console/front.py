@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from signalpost.api.http.problems import status_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, send_response
-from signalpost.api.http.shares import NOBODY
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import is_own_host, is_same_origin
 from signalpost.console.places import Places
@@ -20,6 +19,7 @@ from signalpost.domain.errors import Unavailable
 from signalpost.runtime.asgi import Receive, Scope, Send
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
+from signalpost.sharing.shares import NOBODY
 
 MIN_ZIPPED: Final = 4_096
 """Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""

@@ -11,12 +11,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from signalpost.api.http.callers import caller_of, stranger
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
-from signalpost.api.http.shares import NOBODY, Caller, caller_of, stranger
 from signalpost.api.routing.services import Services
 from signalpost.console.replies import MOUNT, EarlyReply, Replies
+from signalpost.sharing.shares import NOBODY, Caller
 
 _RETRY_AFTER: Final = ("retry-after", "1")
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response
 from signalpost.domain.errors import Unparseable
-from signalpost.runtime.resting_turns import Rest, RestingTurns
+from signalpost.sharing.resting_turns import Rest, RestingTurns
 
 MAX_FORM_BYTES: Final = 64 * 1024
 FORM_SECONDS: Final = 5

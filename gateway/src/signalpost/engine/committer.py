@@ -1,5 +1,5 @@
 """Gathers commands while the last commit runs, and commits them together, one batch at a time, in the order of
-`commands/command_queues.py`.
+`sharing/command_queues.py`.
 
 A caller gets its command's result only after the commit. If the commit's outcome is unknown, the caller is told so.
 """
@@ -10,10 +10,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from signalpost.commands.command import Command, CommandOutcome, Result
-from signalpost.commands.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, CommandQueues, Queue
 from signalpost.domain.errors import SignalpostError, Stopping
 from signalpost.engine.counts import Counts
 from signalpost.runtime.logger import log
+from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, CommandQueues, Queue
 from signalpost.store.store import Published, Store
 
 MAX_BATCH = 256

@@ -12,7 +12,6 @@ from math import ceil, inf
 from random import Random
 
 from signalpost.commands.command import Command, CommandOutcome, Result
-from signalpost.commands.command_queues import Queue
 from signalpost.destinations.registry import Destinations
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.delivery.outcome import Outcome
@@ -46,12 +45,13 @@ from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
-from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock
-from signalpost.runtime.loop_turns import LoopTurns
-from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
+from signalpost.sharing.command_queues import Queue
+from signalpost.sharing.loop_turns import LoopTurns
+from signalpost.sharing.resting_turns import RestingTurns
+from signalpost.sharing.tenant_rates import TenantRates
 from signalpost.store.fleet import Beat
 from signalpost.store.store import Published, Store
 

@@ -1,7 +1,8 @@
-"""What every part runs on: clock, tasks, turns, log, durable files and the types of ASGI.
+"""What every part runs on: clock, tasks, log, durable files and the types of ASGI.
 
 The event loop does everything that does not block. Long work on it (a large list, a large event to sign, refused lines
-of an import) is done in slices, at most one in each round of the loop (`loop_turns.py`). These threads do the rest:
+of an import) is done in slices, at most one in each round of the loop (`sharing/loop_turns.py`). These threads do the
+rest:
 
 - on SQLite, one that writes (groups of jobs, one commit each), one that copies the WAL back, and two that read
 - on PostgreSQL, one with an event loop of its own (`loop_thread.py`) that reads
@@ -12,6 +13,6 @@ of an import) is done in slices, at most one in each round of the loop (`loop_tu
 - one for each host name that is being looked up
 - one for whatever is built when somebody first asks for it, such as the description of the API
 
-Tenants take turns at reading megabytes and at large bodies, with rests in between (`resting_turns.py`). Executors are
-passed in, as are clock, randomness, transport and store, so the same engine runs on virtual time.
+Tenants take turns at reading megabytes and at large bodies, with rests in between (`sharing/resting_turns.py`).
+Executors are passed in, as are clock, randomness, transport and store, so the same engine runs on virtual time.
 """

@@ -18,10 +18,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from signalpost.domain.delivery.slots import Slots
-from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.sender.addresses import Address, literal
-from signalpost.sender.shared_turns import SharedTurns
+from signalpost.sharing.loop_turns import LoopTurns
+from signalpost.sharing.shared_turns import SharedTurns
+from signalpost.sharing.slots import Slots
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text; OSError if it has none."""

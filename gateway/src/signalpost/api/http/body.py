@@ -20,7 +20,7 @@ import msgspec
 from signalpost.api.http.crowded_body import MAX_VALUES, crowded_at
 from signalpost.domain.checks import pointer
 from signalpost.domain.errors import FieldError, Invalid, Unparseable
-from signalpost.runtime.resting_turns import Rest, no_rest
+from signalpost.sharing.resting_turns import Rest, no_rest
 
 MAX_BODY_BYTES = 1024 * 1024
 LARGE_BODY_BYTES = 16 * 1024

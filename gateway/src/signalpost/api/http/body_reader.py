@@ -1,7 +1,7 @@
 """Parses large bodies on a thread of its own, one at a time, in turns between tenants.
 
 A long computation on a thread keeps the interpreter, or the core, from the event loop. So the thread rests again and
-again, and after each body (`runtime/resting_turns.py`).
+again, and after each body (`sharing/resting_turns.py`).
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from time import thread_time
 from typing import Any, Final
 
 from signalpost.api.http.body import read_json
-from signalpost.runtime.resting_turns import RestingTurns
+from signalpost.sharing.resting_turns import RestingTurns
 
 FOLLOWS_PER_BYTE: Final = 16e-9
 """Seconds of work for each byte of a body once it was read, for its checks, commit and event: 16 ms a megabyte."""

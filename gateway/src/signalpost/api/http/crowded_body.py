@@ -7,7 +7,7 @@ needs more than some hundred values, so they are counted first, in steps of whic
 import re
 from typing import Final
 
-from signalpost.runtime.resting_turns import Rest, no_rest
+from signalpost.sharing.resting_turns import Rest, no_rest
 
 MAX_VALUES: Final = 8_192
 """The number that fits into the largest body that is decoded uncounted. Names count like values."""

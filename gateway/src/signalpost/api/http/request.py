@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
 from signalpost.api.http.principals import Principal
-from signalpost.api.http.shares import Caller
 from signalpost.domain.errors import CallerError, Unavailable, Unparseable
 from signalpost.listener.source import Network, source_of
 from signalpost.runtime.asgi import ARRIVED, REFUSAL, Receive, Scope
+from signalpost.sharing.shares import Caller
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _FORWARDED_FOR = b"x-forwarded-for"

@@ -5,11 +5,11 @@ from typing import Final, Self
 
 from msgspec import Struct
 
-from signalpost.api.http.loop_shares import LoopShares
-from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, STRANGERS_PER_SECOND, Refusals
-from signalpost.api.http.shares import Shares
-from signalpost.engine.tenant_rates import TenantRates
 from signalpost.runtime.clock import Clock
+from signalpost.sharing.loop_shares import LoopShares
+from signalpost.sharing.refusals import REFUSALS_PER_SECOND, STRANGERS_PER_SECOND, Refusals
+from signalpost.sharing.shares import Shares
+from signalpost.sharing.tenant_rates import TenantRates
 
 MAX_LARGE_ANSWERS: Final = 32
 """How many large answers, some 4 MiB each, may be in memory at a time because clients have not read them yet."""

@@ -18,8 +18,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from signalpost.api.http.callers import caller_of
 from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
-from signalpost.api.http.shares import caller_of
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route

@@ -11,11 +11,11 @@ from signalpost.api.http.response import Response, Streamed
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
-from signalpost.commands.command_queues import Queue
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError
 from signalpost.domain.portal_link import Capability
 from signalpost.domain.tenant import TENANT_NAME
+from signalpost.sharing.command_queues import Queue
 
 JSON: Final = "application/json"
 OPERATOR: Final = frozenset({Role.OPERATOR})

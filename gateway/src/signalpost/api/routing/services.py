@@ -28,8 +28,8 @@ from signalpost.engine.other_nodes import OtherNodes
 from signalpost.files.files import Files
 from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
-from signalpost.runtime.resting_turns import RestingTurns
 from signalpost.sender.addresses import Guard
+from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.store import Store
 
 

@@ -40,9 +40,9 @@ from signalpost.engine.lanes.carriers import Carrier, Gate, GatedLane, Made, Web
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
+from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.store import Store
 
 IDLE_AFTER: Final = 7 * 24 * 3600 * SECOND

@@ -10,10 +10,10 @@ yet to make its first call counts as one that starts now.
 import asyncio
 from typing import Final
 
-from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.carriers import GatedLane
 from signalpost.runtime.clock import Clock
+from signalpost.sharing.rate_limit import RateLimit
 
 UNKNOWN_RATE: Final = (1, 1.0)
 """The rate of a kind that is not installed: nothing is sent to it."""

@@ -13,9 +13,9 @@ from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.clock import Clock
-from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
+from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.connections import ConnectionStore
 
 NEVER: Final = 1 << 62

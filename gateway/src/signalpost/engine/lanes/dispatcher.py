@@ -3,8 +3,8 @@ slices.
 
 A lane gets a turn when it may have something to do: an event that it wants was committed, an attempt ended, a retry is
 due, or its subscription changed. Its turn makes due retries ready, takes in what follows in the log, and sends a few; a
-lane with more to do goes to the end of the queue (`domain/delivery/turns.py`). Where no slot is free for it
-(`domain/delivery/slots.py`) it waits until one is.
+lane with more to do goes to the end of the queue (`sharing/turns.py`). Where no slot is free for it
+(`sharing/slots.py`) it waits until one is.
 
 When an attempt has ended, its slot is freed, `outcomes.py` handles its outcome, and the lane gets its next turn.
 
@@ -18,8 +18,6 @@ from functools import partial
 
 from signalpost.domain.delivery.delivery import Delivery, taken_back, waits_until
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.delivery.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
-from signalpost.domain.delivery.turns import Turns
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.subject import not_sent
@@ -38,7 +36,9 @@ from signalpost.engine.lanes.still_wanted import StillWanted
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.sharing.loop_turns import LoopTurns
+from signalpost.sharing.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
+from signalpost.sharing.turns import Turns
 from signalpost.store.log import LogPart
 from signalpost.store.store import Store
 

@@ -13,7 +13,7 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
-from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.lanes import LaneNow, LaneStanding
 from signalpost.store.store import Store
 

@@ -28,8 +28,6 @@ from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
-from signalpost.domain.delivery.rate_limit import RateLimit
-from signalpost.domain.delivery.slots import EndpointSlots
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
 from signalpost.domain.subject import not_sent
@@ -41,6 +39,8 @@ from signalpost.engine.lanes.lane_states import CAUGHT_UP, CLEAN, IDLE, NOT_HELD
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.resting_lanes import NOTHING, RestingLane, is_well
 from signalpost.engine.lanes.subjects import Subjects, is_large
+from signalpost.sharing.rate_limit import RateLimit
+from signalpost.sharing.slots import EndpointSlots
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.fleet import LaneInbox
 from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted

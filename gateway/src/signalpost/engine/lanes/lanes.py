@@ -40,8 +40,8 @@ from signalpost.engine.revisions import Revisions, Topic
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
+from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.lanes import EndpointHealth, LaneRow
 from signalpost.store.log import LatestOfTypes
 from signalpost.store.store import Published, Store

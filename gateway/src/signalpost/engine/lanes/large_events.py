@@ -11,8 +11,8 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_reader import AGAIN_AFTER
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.logger import log
-from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
+from signalpost.sharing.loop_turns import LoopTurns
 
 
 class LargeEvents:

@@ -16,7 +16,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.resting_lanes import RestingLane, certificate_ends_soon
 from signalpost.runtime.clock import Clock
-from signalpost.runtime.loop_turns import LoopTurns
+from signalpost.sharing.loop_turns import LoopTurns
 
 EVERY = 30.0
 """Seconds between two looks."""

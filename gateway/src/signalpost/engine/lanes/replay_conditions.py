@@ -17,8 +17,8 @@ from signalpost.engine.lanes.log_reader import AGAIN_AFTER
 from signalpost.engine.lanes.subjects import Subjects, is_large
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.runtime.loop_turns import LoopTurns
 from signalpost.runtime.tasks import Tasks
+from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.replays import Fed, ReplayPart
 
 

@@ -19,7 +19,7 @@ from signalpost.domain.names import Subject
 from signalpost.domain.subject import subject_of
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.lanes.erased import Erased
-from signalpost.runtime.resting_turns import Rest, RestingTurns
+from signalpost.sharing.resting_turns import Rest, RestingTurns
 
 LARGE_BYTES: Final = 16 * 1024
 """Above this size an event is decoded off the event loop."""

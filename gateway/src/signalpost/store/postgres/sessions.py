@@ -18,7 +18,7 @@ import psycopg
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
 from signalpost.runtime.loop_thread import LoopThread
-from signalpost.runtime.resting_turns import RestingTurns
+from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.postgres.connect import ANSWERS_WITHIN, DatabaseConnection, Row, Statement, trip, was_ended
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost, is_read_only
 from signalpost.store.postgres.source import DatabaseSource

@@ -16,7 +16,7 @@ import apsw
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.runtime.resting_turns import Rest, RestingTurns
+from signalpost.sharing.resting_turns import Rest, RestingTurns
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.statements import Row, Statement

@@ -1,17 +1,11 @@
 """Shares a bounded number of things between callers, as attempts share slots (decision 14): between tenants, and a
 tenant's part between its keys, members and guests. So nobody gets more by having many keys.
-
-An operator works in every tenant, and has a part of their own beside each: a tenant that takes all it can get locks no
-operator out. Requests of which it is not known yet whose they are have one part together, shared by address.
 """
 
 from collections.abc import Hashable
 from typing import Final, NamedTuple
 
-from signalpost.api.http.principals import Principal
-from signalpost.domain.api_key import Role
-from signalpost.domain.delivery.slots import share
-from signalpost.domain.sign_in_tries import place_of
+from signalpost.sharing.slots import share
 
 NOBODY: Final = 0
 """Stands for the id of the tenant where none is known."""
@@ -29,17 +23,6 @@ class Caller(NamedTuple):
     def group(self) -> Hashable:
         """The holder of the part that all like it share: a tenant, an operator in one, or strangers."""
         return self.holders[0]
-
-
-def caller_of(principal: Principal, tenant_id: int) -> Caller:
-    """The caller who works in a tenant."""
-    own = (tenant_id, principal.kind, principal.key_id)
-    return Caller(tenant_id, (own,) if principal.role is Role.OPERATOR else (tenant_id, own))
-
-
-def stranger(address: str | None) -> Caller:
-    """A caller of whom only the address is known."""
-    return Caller(NOBODY, (NOBODY, (NOBODY, place_of(address))))
 
 
 class Shares:

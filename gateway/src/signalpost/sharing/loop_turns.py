@@ -10,7 +10,7 @@ from collections.abc import Callable
 from time import thread_time
 from typing import Final
 
-from signalpost.runtime.fair_queue import FairQueue
+from signalpost.sharing.fair_queue import FairQueue
 
 RESTS: Final = 2
 """How many times as long as a slice took nobody gets the next one."""

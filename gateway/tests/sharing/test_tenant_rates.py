@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain.errors import TooMany
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.tenant_rates import TenantRates
+from signalpost.sharing.tenant_rates import TenantRates
 
 
 class _Clock:

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.timestamps import SECOND
+from signalpost.sharing.rate_limit import RateLimit
 
 START = 1_700_000_000 * SECOND
 RATES = st.integers(1, 300)

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from signalpost.api.http.loop_shares import AT_ONCE, BESIDE, MOST, REFUSAL, RESTS, LoopShares
-from signalpost.api.http.shares import Caller
 from signalpost.domain.timestamps import SECOND
+from signalpost.sharing.loop_shares import AT_ONCE, BESIDE, MOST, REFUSAL, RESTS, LoopShares
+from signalpost.sharing.shares import Caller
 
 MINE, OTHERS = 1, 2
 TOOK = 100

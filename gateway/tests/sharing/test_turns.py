@@ -5,7 +5,7 @@ from collections import Counter, deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain.delivery.turns import IN_A_ROW, QUANTUM, Turns
+from signalpost.sharing.turns import IN_A_ROW, QUANTUM, Turns
 
 MAX_COST = 1_500
 COSTS = st.integers(1, MAX_COST)

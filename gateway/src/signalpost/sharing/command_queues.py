@@ -4,7 +4,7 @@ Tenants take turns, one command each. Within a tenant every other turn goes to w
 subscription, revoke a key), so that it does not wait behind a flood of documents. Changes of single documents and lines
 of imports take turns with each other.
 
-Each queue holds about as many commands as are committed within a second. The rule of `domain/delivery/slots.py` shares
+Each queue holds about as many commands as are committed within a second. The rule of `sharing/slots.py` shares
 it between tenants: a tenant may add another command only while fewer than four times as many of its own wait as there
 is room for. A tenant that is alone can fill four fifths, and the next one still finds room. A few commands of every
 tenant may wait however full the queue is. Beyond that a command is refused at once. A line of an import is not refused:
@@ -15,8 +15,8 @@ from collections import deque
 from enum import IntEnum
 from typing import Final, Generic, TypeVar
 
-from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import TooMany
+from signalpost.sharing.slots import share
 
 Item = TypeVar("Item")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain.delivery.slots import (
+from signalpost.sharing.slots import (
     MAX_HELD_PER_FREE_SLOT,
     EndpointSlots,
     Limits,

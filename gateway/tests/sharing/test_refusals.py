@@ -2,8 +2,8 @@
 
 import asyncio
 
-from signalpost.api.http.refusal_throttle import REFUSALS_PER_SECOND, Refusals
 from signalpost.domain.timestamps import SECOND
+from signalpost.sharing.refusals import REFUSALS_PER_SECOND, Refusals
 
 
 class _Clock:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.commands.command_queues import ALWAYS_ALLOWED, MAX_WAITING, CommandQueues, Queue
-from signalpost.domain.delivery.slots import share
 from signalpost.domain.errors import TooMany
+from signalpost.sharing.command_queues import ALWAYS_ALLOWED, MAX_WAITING, CommandQueues, Queue
+from signalpost.sharing.slots import share
 
 QUEUES = st.sampled_from(Queue)
 ADDED = st.lists(st.tuples(st.integers(1, 4), QUEUES), max_size=60)

@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from signalpost.api.http.shares import Caller
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock
+from signalpost.sharing.shares import Caller
 
 RESTS: Final = 6
 """How many times as long as a request took its tenant's next one waits. What the listener does for it, a third of the

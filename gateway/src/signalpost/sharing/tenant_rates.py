@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Hashable
 from math import ceil
 
-from signalpost.domain.delivery.rate_limit import RateLimit
 from signalpost.domain.errors import TooMany
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock
+from signalpost.sharing.rate_limit import RateLimit
 
 
 class TenantRates:

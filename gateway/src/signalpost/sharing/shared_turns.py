@@ -8,7 +8,7 @@ first to come were served first, a tenant with a hundred of these would make eve
 import asyncio
 from collections import deque
 
-from signalpost.domain.delivery.slots import Slots
+from signalpost.sharing.slots import Slots
 
 
 class SharedTurns:

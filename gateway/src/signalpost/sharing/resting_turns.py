@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from time import thread_time
 from typing import Any, Final, TypeVar
 
-from signalpost.runtime.fair_queue import FairQueue
 from signalpost.runtime.own_time import OwnTime
+from signalpost.sharing.fair_queue import FairQueue
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from gateway.tests.told_thread import ToldThread, everything_else
 
-from signalpost.runtime.resting_turns import PIECE, RESTS, Rest, RestingTurns
+from signalpost.sharing.resting_turns import PIECE, RESTS, Rest, RestingTurns
 
 
 def broken(_: Rest) -> str:
