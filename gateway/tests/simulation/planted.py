@@ -353,7 +353,7 @@ def _(right: Any) -> Any:
     return decide
 
 
-@fault("forgets a timer where another one is set", Dispatcher, "_wake_at")
+@fault("forgets a timer if another one is set", Dispatcher, "_wake_at")
 def _(right: Any) -> Any:
     def wake_at(self: Dispatcher, lane: Any, at: int) -> None:
         if lane.timer is None:
