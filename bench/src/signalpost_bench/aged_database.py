@@ -56,7 +56,7 @@ Columns = Iterator[tuple[Any, ...]]
 
 
 def exceptions_of(events: int) -> int:
-    """How many deliveries wait for a retry or were given up where the log has so many events."""
+    """How many deliveries wait for a retry or were given up if the log has so many events."""
     return events // 5
 
 
@@ -68,7 +68,7 @@ def build_database(folder: Path, events: int, workload: Workload, age_us: int = 
     asyncio.run(_begin(draft, workload))
     now = time.time_ns() // 1000 - age_us
     connection = connect(draft)
-    # Nobody reads it until it is whole.
+    # No process reads it until it is whole.
     connection.pragma("journal_mode", "delete")
     connection.pragma("journal_mode", "off")
     connection.pragma("synchronous", "off")
@@ -136,7 +136,7 @@ def break_all(folder: Path, probe_at: int, wait_us: int) -> None:
 
 
 def forget_cached(folder: Path) -> None:
-    """Let the system keep nothing of the files in memory, so that whoever reads them next reads the disk."""
+    """Let the system keep nothing of the files in memory, so that the next process that reads them reads the disk."""
     _sync(folder)
     for file in _files(folder):
         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -224,7 +224,7 @@ def _document_id(number: int) -> UUID:
 
 
 def _changed(sequence: int, count: int) -> UUID:
-    """The document of an event: its neighbours' are far away in every index, as where ids are random."""
+    """The document of an event: its neighbours' are far away in every index, as if ids were random."""
     return _document_id(sequence * 48_271 % count)
 
 

@@ -1,7 +1,7 @@
 """One caller that does what held up everybody else once: the probes of the scene `one-bad-caller`.
 
 The caller works in a tenant of its own, one a probe. Most send one costly request over and over; others hold what they
-got, or make the gateway send much. What a probe is answered is counted by its status, or as `lost` where the connection
+got, or make the gateway send much. What a probe is answered is counted by its status, or as `lost` if the connection
 ended instead: nothing that it asks for has to be done, and a refusal is an answer as good as any.
 """
 
@@ -40,9 +40,9 @@ OWN_ADDRESS = "127.0.0.2"
 """The address of the caller, another than that of the clients that measure."""
 ROLES = ("app", "subscriber", "viewer")
 LOST = "lost"
-"""What is counted where a connection ended before the answer."""
+"""What is counted if a connection ended before the answer."""
 HELD = "held"
-"""What is counted where there was no answer, or none was read, when the probe ended."""
+"""What is counted if there was no answer, or none was read, when the probe ended."""
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
 
@@ -54,7 +54,7 @@ class BadCaller:
     """A tenant's connections to the gateway, and what they were answered."""
 
     def __init__(self, port: int, keys: Mapping[str, str], tenant: str, url: str) -> None:
-        """`keys` has a key of the tenant for each role; `url` is an endpoint that takes whatever it is sent."""
+        """`keys` has a key of the tenant for each role; `url` is an endpoint that takes all that it is sent."""
         self.tenant = tenant
         self.url = url
         self.told = Counter[str]()
@@ -97,7 +97,7 @@ class BadCaller:
         return (await loop.create_connection(kind, "127.0.0.1", self._port, local_addr=(OWN_ADDRESS, 0)))[1]
 
     async def make(self, path: str, bodies: list[bytes]) -> None:
-        """Make things that the probe needs, one after the other. Raises RuntimeError where one is refused."""
+        """Make things that the probe needs, one after the other. Raises RuntimeError if one is refused."""
         client = await self.connect()
         for body in bodies:
             status, answer = await client.send(self.request("POST", path, body))
@@ -318,7 +318,7 @@ PROBES: Mapping[str, Probe] = {
 
 
 class _Endpoint(asyncio.Protocol):
-    """Takes whatever it is sent, keeps nothing, and answers 204 to each request."""
+    """Takes all that it is sent, keeps nothing, and answers 204 to each request."""
 
     def __init__(self) -> None:
         self._head = b""

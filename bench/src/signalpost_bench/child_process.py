@@ -82,7 +82,7 @@ Handler = Callable[..., Awaitable[Any]]
 
 
 def answer_questions(handlers: dict[str, Handler]) -> None:
-    """The answering side: run until nobody asks any more. Whatever else prints, such as the log of an earlier gateway,
+    """The answering side: run until no more questions come. What else prints, such as the log of an earlier gateway,
     prints to nowhere: standard output is for answers."""
     answers = sys.stdout
     with Path(os.devnull).open("w") as sys.stdout:
@@ -103,7 +103,7 @@ async def _answer(handlers: dict[str, Handler], answers: TextIO) -> None:
         question = json.loads(line)
         try:
             answer = {"answer": await handlers[question.pop("do")](**question)}
-        except Exception as error:  # whatever it is: the asking side stops the run
+        except Exception as error:  # any error: the asking side stops the run
             first = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
             answer = {"failed": f"{type(first).__name__}: {first}"}
         answers.write(json.dumps(answer) + "\n")

@@ -97,7 +97,7 @@ def bench(*, asked: Annotated[Asked | None, Parameter(name="*")] = None, out: Ou
     """See the package: its docstring is the help of the command."""
     # Gateways that run in this process to prepare a database must not write into the table or the JSON.
     logging.getLogger("signalpost").disabled = True
-    # Whoever ends it otherwise than with Ctrl-C would leave its parts, and their databases, behind.
+    # A person who ends it otherwise than with Ctrl-C would leave its parts, and their databases, behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     asked = asked or Asked()
     found = _measure(asked)
@@ -107,7 +107,7 @@ def bench(*, asked: Annotated[Asked | None, Parameter(name="*")] = None, out: Ou
 
 
 def _measure(asked: Asked) -> dict[str, Measured]:
-    """Raises Misuse, and CommandError where a run does not count."""
+    """Raises Misuse, and CommandError if a run does not count."""
     names = _scenes(asked.scene, asked.tenants, asked.database)
     on_postgres = asked.database == "postgresql"
     if asked.processes > 1 and not on_postgres:
@@ -123,7 +123,7 @@ def _measure(asked: Asked) -> dict[str, Measured]:
 
 
 def judge(found: Mapping[str, Measured]) -> None:
-    """Raises CommandError where a bound was not held."""
+    """Raises CommandError if a bound was not held."""
     if broken := [sentence for row in found.values() for sentence in row.broken]:
         raise CommandError(f"A bound was not held: {'; '.join(broken)}.")
 

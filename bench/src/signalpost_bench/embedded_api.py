@@ -17,7 +17,7 @@ class EmbeddedApi:
         self._key = key
 
     async def call(self, method: str, path: str, body: object = None, tenant: str = "default") -> Any:
-        """The decoded answer. Raises RuntimeError where that is an error."""
+        """The decoded answer. Raises RuntimeError if that is an error."""
         status, content = await self._send(method, path, body, tenant)
         if status >= 400:
             raise RuntimeError(f"{method} {path} was answered {status}: {content[:300]!r}")

@@ -322,7 +322,7 @@ class EmbeddedEngine:
 
 
 if __name__ == "__main__":
-    # Its answers go to stdout, where nothing else may be written; nobody reads what the engine logs of bad endpoints.
+    # Its answers go to stdout, where nothing else may be written; no one reads what the engine logs of bad endpoints.
     logging.getLogger("signalpost").disabled = True
     process = EmbeddedEngine()
     handlers = """

@@ -1,7 +1,8 @@
 """Finds ports for programs that need to know their port before they start.
 
-The system gives ports from 32,768 on, or later ones, to whoever connects or asks for any. One of those that is free now
-may be taken when its program gets to it. So ports are looked for below, and each process looks in a place of its own.
+The system gives ports from 32,768 on, or later ones, to every program that connects or asks for any. One of those that
+is free now may be taken when its program gets to it. So ports are looked for below, and each process looks in a place
+of its own.
 """
 
 import os

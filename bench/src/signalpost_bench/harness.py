@@ -1,6 +1,6 @@
 """Starts the parts of a benchmark, and ends them.
 
-Every part runs in a process of its own, and on a core of its own where there are enough:
+Every part runs in a process of its own, and on a core of its own if there are enough:
 
 - the *sink*, an endpoint that keeps what it is sent and checks all of it afterwards (`sink.py`);
 - the *reference*, a client that does nothing but send; its rate into that sink is the limit of the machine;
@@ -35,14 +35,14 @@ PATIENT_DELAYS = (2,) * 60
 """Retry delays in seconds with which nothing is given up within a scene."""
 USUAL_TIMEOUT = 5.0
 PATIENT_TIMEOUT = 60.0
-"""Seconds that an attempt has where every endpoint answers at once: on a machine that stalls for longer than usual,
+"""Seconds that an attempt has if every endpoint answers at once: on a machine that stalls for longer than usual,
 nothing is sent twice for that."""
 QUIET_SECONDS = 20.0
 """With no arrival for so long the sink waits no more for what is missing."""
 
 
 class Cores:
-    """The last core is for what is measured; the sink and the load have others where there are enough. What starts and
+    """The last core is for what is measured; the sink and the load have others if there are enough. What starts and
     watches them all is beside the sink."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class Harness:
 
     @contextmanager
     def new_database(self) -> Iterator[str | None]:
-        """The URL of a new database on the server; None where databases are files."""
+        """The URL of a new database on the server; None if databases are files."""
         if self._postgres is None:
             yield None
         else:

@@ -1,4 +1,4 @@
-"""The overload: clients of several tenants, each with its own connections and its own rate, whatever they are answered.
+"""The overload: clients of several tenants, each with its own connections and a rate that no answer changes.
 
 Unlike `load.py` it takes a refusal for an answer and says how long each took, and it costs so little that it can ask
 for several times what a gateway can take. A connection has one request at a time. What falls due while all of a
@@ -49,7 +49,7 @@ class Told(Struct):
 
 
 class _Client(asyncio.Protocol):
-    """One connection. `told` is called with the head of each answer, and with None where the connection is lost."""
+    """One connection. `told` is called with the head of each answer, and with None if the connection is lost."""
 
     def __init__(self) -> None:
         self._rest = b""

@@ -81,7 +81,7 @@ class PostgresPlace:
 
 @contextmanager
 def open_place(url: str) -> Iterator[PostgresPlace]:
-    """The server at this URL, or a new one where the URL names none."""
+    """The server at this URL, or a new one if the URL names none."""
     if url != OWN:
         yield PostgresPlace(url)
         return

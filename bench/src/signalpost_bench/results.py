@@ -26,7 +26,7 @@ class Stall(Struct, frozen=True, kw_only=True):
 
 
 class Measured(Struct, frozen=True, kw_only=True):
-    """One row of the table; None where a figure does not apply."""
+    """One row of the table; None if a figure does not apply."""
 
     rate: float | None = None
     """Deliveries (or requests) a second."""

@@ -25,7 +25,7 @@ SLOW_COMMIT_SECONDS = 0.025
 
 
 class GatewayProcess:
-    """A gateway that serves a data directory, which may be new, and a PostgreSQL where there is one."""
+    """A gateway that serves a data directory, which may be new, and a PostgreSQL if there is one."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class GatewayProcess:
             self.start_seconds = (time.monotonic_ns() - self.began) / 1e9
             self.key = self._key or (folder / "operator-key").read_text().strip()
             self.monitor = ResourceMonitor(self._process.pid, folder, spent)
-        except BaseException:  # whoever tells the bench to stop may do it at any of these steps
+        except BaseException:  # a user may stop the bench at any of these steps
             self._stop()
             raise
 

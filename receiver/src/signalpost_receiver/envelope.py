@@ -86,7 +86,7 @@ def parse(body: bytes, hints: Hints = Hints()) -> Event:  # noqa: B008  # immuta
     A name that comes twice is refused, except in `additionalFacts`: the page's own example has one there, and
     its last value counts.
 
-    Raises InvalidJSON, TooDeep, DuplicateKey or Schema, whatever the bytes.
+    Raises InvalidJSON, TooDeep, DuplicateKey or Schema, for any bytes.
     """
     usual = read_usual(body)
     if usual is not None:
@@ -100,7 +100,7 @@ def parse(body: bytes, hints: Hints = Hints()) -> Event:  # noqa: B008  # immuta
 
 
 def event_of(value: Json, hints: Hints = Hints()) -> Event:  # noqa: B008  # immutable
-    """Read an event that is decoded already. Raises Schema, whatever the value."""
+    """Read an event that is decoded already. Raises Schema, for any value."""
     return _event(_checked(value), hints)
 
 
@@ -199,7 +199,7 @@ def _amount(value: Decimal | int | None) -> Decimal | None:
     if value is None:
         return None
     number = Decimal(value)
-    # Whoever turns 1e999999999 into an int waits for ever.
+    # To turn 1e999999999 into an int takes for ever.
     if abs(number.adjusted()) > _MAX_EXPONENT:
         raise Schema("event.data.document.contractValue is beyond any amount of money")
     return number

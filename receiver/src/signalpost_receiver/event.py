@@ -131,7 +131,7 @@ class Document:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One event (C1). `sequence`, `attempt`, `is_replay` and `is_test` come from headers, which nobody signed."""
+    """One event (C1). `sequence`, `attempt`, `is_replay` and `is_test` come from headers, which are not signed."""
 
     id: str
     """The same on every attempt and replay of the event (C2): what a receiver recognises a duplicate by."""
@@ -150,7 +150,7 @@ class Event:
     attempt: int | None = None
     """How often the event has been sent, this time included (C18); None if the request did not say."""
     is_replay: bool = False
-    """Whether somebody asked for the event to be sent again (C18)."""
+    """Whether a person or program asked for the event to be sent again (C18)."""
     is_test: bool = False
     """Whether the event is a sample that tests the endpoint, and nothing happened (C18)."""
 
@@ -164,7 +164,7 @@ if TYPE_CHECKING:
         document: Document
 
 else:
-    DocumentEvent = Event  # one class, so that an event is equal to itself whatever it is handed over as
+    DocumentEvent = Event  # one class, so that an event is equal to itself, whichever it is handed over as
 
 
 def draft_of(kind: type[Any]) -> type[Any]:

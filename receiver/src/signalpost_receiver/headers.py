@@ -1,4 +1,4 @@
-"""Finds the headers of a delivery in whatever a framework has: a mapping, pairs, ASGI's bytes, in any case."""
+"""Finds the headers of a delivery in what a framework has: a mapping, pairs, ASGI's bytes, in any case."""
 
 from __future__ import annotations
 

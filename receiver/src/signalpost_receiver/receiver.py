@@ -181,7 +181,7 @@ class Receiver:
     def verify(self, body: Body, headers: Headers) -> Event:
         """The event of a genuine request. `body` is the request's body exactly as it arrived.
 
-        Whatever the bytes and the headers, it raises nothing but VerificationError, ReplayError and PayloadError, to
+        For any bytes and headers, it raises nothing but VerificationError, ReplayError and PayloadError, to
         be answered with their `status`, and UsageError for a body that is not bytes.
         """
         body = self._raw(body)

@@ -1,6 +1,6 @@
 """Finds what was missed: goes through the gateway's log, and handles what was not handled.
 
-An event in the log is taken as one that was delivered: so the store tells duplicates, and where the order is kept,
+An event in the log is taken as one that was delivered: so the store tells duplicates, and if the order is kept,
 stale ones. What cannot be settled now (an event in progress, a handler or the store that fails) is left for the next
 time, which begins at it. Events that are older than `remember` are never handled, because the store may have forgotten
 that they were.

@@ -20,7 +20,7 @@ class Step(NamedTuple):
 
     call: Callable[[], Any]
     is_blocking: bool
-    """Whether it may wait for a disk, a network or somebody's code."""
+    """Whether it may wait for a disk, a network or the receiver's own code."""
 
 
 Steps = Generator[Step, Any, T]

@@ -44,7 +44,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     """Scenes that are run before it."""
     in_table: bool = True
-    """Whether it is measured where no scene is asked for."""
+    """Whether it is measured if no scene is asked for."""
     of_many_tenants: bool = False
     """Whether it can spread its load over many tenants."""
     on: AbstractSet[Place] = frozenset({"sqlite"})

@@ -57,7 +57,7 @@ def _start(harness: Harness, folder: Path) -> Measured:
 
 @contextmanager
 def _database(harness: Harness, events: int) -> Iterator[Path]:
-    """The database's folder: the one that the user named, where it is kept, or else one that goes with the scene."""
+    """The database's folder: the one that the user named, if it is kept, or else one that goes with the scene."""
     if harness.place is not None:
         folder = harness.place / f"backlog-{events}-{harness.workload.payload}"
         if not folder.exists():

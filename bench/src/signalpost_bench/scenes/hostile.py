@@ -58,7 +58,7 @@ def hostile(harness: Harness, size: Size, _: Rows) -> Rows:
 
 
 def check_visited(badly: Mapping[str, int]) -> None:
-    """Raises PartFailed: beside endpoints that nothing is sent to, nobody is held up."""
+    """Raises PartFailed: beside endpoints that nothing is sent to, no caller is held up."""
     if idle := [BAD[how] for how in BAD if not badly.get(how)]:
         raise RunFailed(f"no attempt was made at the endpoints {', or '.join(idle)}")
 

@@ -1,4 +1,4 @@
-"""Whether a thousand endpoints that come back together are met by little at first, and hold up nobody."""
+"""Whether a thousand endpoints that come back together are met by little at first, and hold up nothing."""
 
 import time
 from pathlib import Path

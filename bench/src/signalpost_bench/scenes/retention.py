@@ -18,7 +18,7 @@ def retention(harness: Harness, size: Size, _: Rows) -> Rows:
         folder = made / "old"
         aged_database.build_database(folder, size.backlog, harness.workload, age_us=2 * aged_database.MONTH_US)
         aged_database.deliver_all(folder, size.backlog)
-        aged_database.forget_cached(folder)  # nobody has read for long what is too old
+        aged_database.forget_cached(folder)  # what is too old has not been read for long
         with harness.engine(harness.workload, folder=folder) as engine:
             engine.ask("add_live", url=harness.url + LIVE)
             alone = live_lane(harness, engine, 0, "create_at_rate", size.seconds)

@@ -11,7 +11,7 @@ PLAIN = "plain, kept alive"
 KEPT = "TLS, kept alive, against plain"
 EACH = "TLS, a new connection each"
 SHARE = 5
-"""How many times fewer deliveries are made where each makes a connection."""
+"""How many times fewer deliveries are made if each makes a connection."""
 
 
 def tls(harness: Harness, size: Size, _: Rows) -> Rows:

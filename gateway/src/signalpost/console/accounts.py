@@ -36,7 +36,7 @@ class Accounts:
         self._credentials = credentials
 
     async def answer(self, request: Request, path: str) -> tuple[str, Response] | None:
-        """The answer of one of these pages, and which one it is; None where the path is none of these."""
+        """The answer of one of these pages, and which one it is; None if the path is none of these."""
         if path.startswith(f"{JOIN}/"):
             return JOIN, await self._join(request, path.removeprefix(f"{JOIN}/"))
         if path == ACCOUNT:
@@ -114,7 +114,7 @@ class Accounts:
         return await self._hashed(form.get("password", [""])[0], email)
 
     async def _hashed(self, password: str, email: str) -> str:
-        """Raises Refused where the password is no good."""
+        """Raises Refused if the password is no good."""
         fault = password_fault(password, email)
         if fault is not None:
             raise Refused(422, fault)

@@ -148,7 +148,7 @@ class Console:
         return f"{ROOT}{page.path}", await self._page(scope, request, signed_in, page, params)
 
     async def _come_in(self, request: Request, path: str) -> tuple[str, Response] | None:
-        """The answer of a page with which people come in and go out; None where the path is none of these."""
+        """The answer of a page with which people come in and go out; None if the path is none of these."""
         answered = await self._sign_in.answer(request, path) or await self._accounts.answer(request, path)
         if answered is None and self._oidc is not None:
             return await self._oidc.answer(request, path)
@@ -229,7 +229,8 @@ class Console:
         )
 
     async def _needing(self, visit: Visit) -> int:
-        """How many subscriptions need somebody; 0 where the visitor may not know, or nobody knows just now."""
+        """How many subscriptions need attention; 0 if the visitor may not know, or the database gives no answer just
+        now."""
         try:
             return (await visit.calls.read("count_attention", AttentionCount)).count
         except CallFailed:

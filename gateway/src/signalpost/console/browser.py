@@ -1,7 +1,7 @@
 """What a browser says of a request, and what follows from it: who sent it, from which page, to which host.
 
 Nothing that another site makes a browser do may change anything here (cross-site request forgery), and no name that
-somebody else points to this machine may be taken for the gateway's (DNS rebinding).
+another person points to this machine may be taken for the gateway's (DNS rebinding).
 """
 
 from collections.abc import Collection
@@ -49,7 +49,7 @@ def forget_cookie() -> tuple[str, str]:
 
 
 def browser_of(request: Request) -> str | None:
-    """Roughly which browser sent a request, and on which system: `Firefox on Linux`. None where it does not say."""
+    """Roughly which browser sent a request, and on which system: `Firefox on Linux`. None if it does not say."""
     said = request.header(b"user-agent") or ""
     browser = next((name for sign, name in _BROWSERS if sign in said), None)
     system = next((name for sign, name in _SYSTEMS if sign in said), None)

@@ -16,7 +16,7 @@ MINUTES: Final = 60
 _MINUTE: Final = 60 * SECOND
 _TIMINGS_WIDTH: Final = 160
 _KINDS: Final = ("failed", "retrying", "delivered")
-"""What is stacked, from below: what needs somebody stands on the line."""
+"""What is stacked, from below: what needs attention stands on the line."""
 
 
 def sparkline(points: Sequence[StatsPoint], now: int) -> Markup:

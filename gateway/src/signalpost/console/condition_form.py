@@ -25,7 +25,7 @@ FACT: Final = "fact:"
 SPARE_ROWS: Final = 2
 """How many empty rows follow those that are filled in."""
 VALUES: Final = (*STATUSES, *BY_WIRE)
-"""What is suggested where a value is typed."""
+"""What is suggested for a field in which a value is typed."""
 
 _is_word = re.compile(WORD).fullmatch
 _A_FACT: Final = "a fact"
@@ -96,7 +96,7 @@ class ConditionForm(Struct, frozen=True):
     """`all` or `any` of the rows."""
     rows: Sequence[ConditionRow]
     json: str | None = None
-    """The condition where it cannot be rows."""
+    """The condition if it cannot be rows."""
 
 
 def condition_form(name: str, pointer: str, condition: Any, typed: Typed) -> ConditionForm:
@@ -178,7 +178,7 @@ def _given(row: ConditionRow, operator: str) -> Any:
 
 
 def _scalar(row: ConditionRow, text: str) -> Any:
-    """A number where the field is one, or is a fact and can be read as one; else the text."""
+    """A number if the field is one, or is a fact and can be read as one; else the text."""
     is_number = row.field.startswith(FACT) or _TYPES.get(row.field) is Type.NUMBER
     value = _value(text) if is_number else text
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text

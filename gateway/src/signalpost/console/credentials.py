@@ -1,7 +1,8 @@
 """What people show to be let in: an API key, or an e-mail address and a password. Both may be tried only so fast.
 
 What was wrong is not told: an address that is no member's gets the same answer as a wrong password, after the same
-time. The audit tells of wrong passwords of members, and of keys that have ended; of what nobody has, only the log does.
+time. The audit tells of wrong passwords of members, and of keys that have ended; of names and keys that do not exist,
+only the log does.
 """
 
 from typing import Final, Literal
@@ -24,7 +25,7 @@ WRONG_PAIR: Final = "The e-mail address or the password is wrong. If you forgot 
 
 
 class Refused(Exception):
-    """Why somebody is not let in, in a sentence for them."""
+    """Why a person is not let in, in a sentence for them."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -89,7 +90,7 @@ class Credentials:
         return self._actor(request, who.kind, who.id, who.name, who.role)
 
     async def tell(self, request: Request, who: Principal, action: str, **said: str) -> None:
-        """Have the audit tell what somebody did with their session. Raises Unavailable."""
+        """Have the audit tell what a person did with their session. Raises Unavailable."""
         draft = EntryDraft(
             tenant_id=FIRST_TENANT if who.tenant_id is None else who.tenant_id,
             at=self._services.clock.wall(),

@@ -24,7 +24,7 @@ _WAY: Final[Sequence[tuple[str, str]]] = (
     ("awaitingSignature", "In signature"),
     ("executed", "Executed"),
 )
-"""The way of a document that nobody refuses, from left to right."""
+"""The way of a document that no participant refuses, from left to right."""
 _BESIDE: Final[Mapping[str, tuple[int, str]]] = {
     "reviewRejected": (1, "Review rejected"),
     "approvalRejected": (3, "Approval rejected"),
@@ -35,7 +35,7 @@ _BESIDE: Final[Mapping[str, tuple[int, str]]] = {
     "cancelled": (0, "Cancelled"),
     "other": (0, "Other"),
 }
-"""The column below the way in which every other status is drawn; the last four only where a document has them."""
+"""The column below the way in which every other status is drawn; the last four only if a document has them."""
 _ALWAYS: Final = frozenset({"reviewRejected", "approvalRejected", "signatureRejected", "signatureRequestExpired"})
 MAX_VERSIONS: Final = 14
 

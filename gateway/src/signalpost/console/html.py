@@ -161,7 +161,7 @@ def apart(earlier: str, later: str) -> str:
 
 
 def coming(delivery: DeliveryWithAttempts) -> int | None:
-    """The number of the attempt that follows; None where none does by itself."""
+    """The number of the attempt that follows; None if none does by itself."""
     if delivery.status != "retrying":
         return None
     last = delivery.attempts[-1] if delivery.attempts else None

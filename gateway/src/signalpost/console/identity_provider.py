@@ -56,7 +56,7 @@ class IdentityProvider:
     def __init__(
         self, client: OidcClient, transport: VendorTransport, steady: Callable[[], int], wall: Callable[[], int]
     ) -> None:
-        """`transport` reaches the provider; `steady` and `wall` are clocks, in µs. Raises StartError where the extra
+        """`transport` reaches the provider; `steady` and `wall` are clocks, in µs. Raises StartError if the extra
         that reads tokens is not installed."""
         try:
             from joserfc import errors, jwk, jwt  # an extra: who does not need it does not install it
@@ -71,7 +71,7 @@ class IdentityProvider:
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def authorize_url(self, secret: Secret, *, again: bool) -> str:
-        """Where a browser is sent to sign in: `again`, also somebody whom the provider knows already."""
+        """Where a browser is sent to sign in: `again`, also if the provider knows the person already."""
         parameters = {
             "response_type": "code",
             "client_id": self._client.id,

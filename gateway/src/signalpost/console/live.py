@@ -1,4 +1,4 @@
-"""The stream that tells open pages what changed: the API's, for as long as somebody is signed in."""
+"""The stream that tells open pages what changed: the API's, for as long as a person is signed in."""
 
 import re
 import time

@@ -2,9 +2,9 @@
 
     /console/oidc ──cookie──▶ the provider ──▶ /console/oidc/callback ──▶ session
 
-Only members come in, with the role that an operator gave them: the provider says who somebody is, and never what they
+Only members come in, with the role that an operator gave them: the provider says who a person is, and never what they
 may do. They are known by the e-mail address that the provider vouches for, and from the first time on by the subject
-that it names as well, so an address that is given to somebody else opens nothing.
+that it names as well, so an address that is given to another person opens nothing.
 """
 
 from typing import Final
@@ -31,7 +31,7 @@ from signalpost.runtime.logger import log
 
 COOKIE: Final = "__Host-signalpost-oidc"
 SECONDS: Final = 600
-"""How long somebody may take at the provider."""
+"""How long a person may take at the provider."""
 _AGAIN: Final = "Sign in again. If that fails too, tell the gateway's operator this number: {}."
 
 
@@ -51,7 +51,7 @@ class Oidc:
         self._provider = provider
 
     async def answer(self, request: Request, path: str) -> tuple[str, Response] | None:
-        """The answer of one of these pages, and which one it is; None where the path is none of these."""
+        """The answer of one of these pages, and which one it is; None if the path is none of these."""
         try:
             if path == OIDC:
                 return path, await self._start(request)
@@ -95,7 +95,7 @@ class Oidc:
         return Response(answer.status, answer.body, (set_cookie("", COOKIE, 0), *answer.headers))
 
     async def _member(self, request: Request, identity: Identity) -> Member | None:
-        """The member who somebody is; None if they are none."""
+        """The member that the provider's statement names; None if it names none."""
         found = await self._services.store.access.member_with(identity.email)
         if found is None or found.subject not in (None, identity.subject):
             return None
@@ -111,7 +111,7 @@ class Oidc:
         return outcome.result.member
 
     def _refused(self, request: Request, why: str, status: int = 400) -> Response:
-        """The log says why. A page must not tell people of others what is known of somebody."""
+        """The log says why. A page must not tell people of others what is known about them."""
         log.warning("a sign-in through the identity provider failed", request=request.id, reason=why)
         detail = "Only members can sign in. Ask an operator for an invitation. " if status == 403 else ""
         page = self._replies.error(status, "You were not signed in", detail + _AGAIN.format(request.id))

@@ -17,13 +17,13 @@ MAX_DIGITS = 15
 
 
 def whole(typed: str) -> int | str:
-    """The whole number that somebody typed. What is none stays the text that it is, so that the API says what is
+    """The whole number that was typed. A text that is no whole number stays as it is, so that the API says what is
     wrong."""
     return int(typed) if typed.isdecimal() and len(typed) <= MAX_DIGITS else typed
 
 
 class ProofNeeded(Exception):
-    """What was asked for is done only for somebody who types their password, or key, again."""
+    """What was asked for is done only for a person who types their password, or key, again."""
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -80,7 +80,7 @@ class Visit(Struct, frozen=True, kw_only=True):
             raise refused(422, "Not confirmed", "Nothing was deleted.", "not_confirmed", [wrong])
 
     def given(self, name: str) -> str:
-        """What was typed into a field of the form; empty where nothing was."""
+        """What was typed into a field of the form; empty if nothing was."""
         return self.form.get(name, [""])[0].strip()
 
     def typed(self, name: str, kept: str) -> str:
@@ -134,7 +134,7 @@ class Page(Struct, frozen=True, kw_only=True):
     title: str
     template: str
     view: Callable[[Visit], Awaitable[Any]]
-    """What the template shows. Raises CallFailed where a call that it needs is refused."""
+    """What the template shows. Raises CallFailed if a call that it needs is refused."""
     forms: Mapping[str, Form] = {}
     """What may be sent from it, by the value of the button that was pressed."""
     is_shared: bool = True

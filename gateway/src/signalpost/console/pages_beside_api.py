@@ -15,7 +15,7 @@ from signalpost.domain.errors import Unavailable
 from signalpost.runtime.asgi import App, Receive, Scope, Send
 
 MAX_WAITING: Final = 32
-"""How many may wait until the pages are loaded. Each holds a connection, and nobody knows yet who they are."""
+"""How many may wait until the pages are loaded. Each holds a connection, and it is not known yet who they are."""
 _CONSOLE_PATHS: Final = f"{ROOT}/"
 _PORTAL_PATHS: Final = f"{PORTAL}/"
 """What the paths of pages begin with, once a slash is behind them."""
@@ -28,7 +28,7 @@ class PagesBesideApi:
         self, api: Api, services: Services, provider: IdentityProvider | None, public_urls: tuple[str, ...]
     ) -> None:
         """`provider` is the one with which members may sign in. `public_urls` are the addresses at which browsers reach
-        the gateway, where the operator named them."""
+        the gateway, if the operator named them."""
         self._api = api
         self._services = services
         self._provider = provider

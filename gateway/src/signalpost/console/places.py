@@ -1,9 +1,9 @@
-"""Places at work for pages: whoever has one open, or sends a form, holds a share of the requests at work, as every call
-of the API does.
+"""Places at work for pages: a visitor who has one open, or sends a form, holds a share of the requests at work, as
+every call of the API does.
 
     request ──▶ a share of its address ──session found──▶ a share of who is signed in ──▶ answer sent, nothing held
 
-A place is taken before anything is read of a body. So whoever has no session holds no more than strangers may all
+A place is taken before anything is read of a body. So a visitor without a session holds no more than strangers may all
 together, however slowly their forms arrive.
 """
 
@@ -36,7 +36,7 @@ class Places:
         await self._take(request, stranger(request.source(self._proxies)))
 
     async def know(self, request: Request, who: Principal) -> None:
-        """Count a request's place as that of somebody who is signed in. Raises EarlyReply if they have too many."""
+        """Count a request's place as that of a person who is signed in. Raises EarlyReply if they have too many."""
         self.leave(request)
         request.principal = who
         await self._take(request, caller_of(who, NOBODY if who.tenant_id is None else who.tenant_id))

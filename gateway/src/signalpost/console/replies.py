@@ -21,7 +21,7 @@ FORM_SECONDS: Final = 5
 """How long a form may take to arrive."""
 MOUNT: Final[ContextVar[str]] = ContextVar("mount", default="")
 """The path under which a program has mounted the gateway, for the request that is answered: what every path begins with
-that a page leads to. Routes, and the pages that somebody wants to go on to, are named without it."""
+that a page leads to. Routes, and the pages that a visitor wants to go on to, are named without it."""
 PARTS_IN_A_ROW: Final = 32
 """Parts of a page after which the thread may rest: to draw them takes some 0.05 ms."""
 _HTML: Final = (CONTENT_TYPE, "text/html; charset=utf-8")
@@ -78,7 +78,7 @@ class Replies:
         return self.page(status, self._error, {"title": title, "detail": detail})
 
     async def form(self, request: Request) -> Form:
-        """The form that came with a request. Raises EarlyReply where it cannot be read."""
+        """The form that came with a request. Raises EarlyReply if it cannot be read."""
         content, more = b"", True
         try:
             async with asyncio.timeout(FORM_SECONDS):
@@ -94,8 +94,8 @@ class Replies:
             ) from None
 
     async def form_of(self, request: Request, who: Callable[[Request], Awaitable[object]]) -> Form:
-        """The form of somebody who is in, as `who` has said. It says so once more if the form took its time: they may
-        not be in any more. Raises EarlyReply where that is so, or the form cannot be read."""
+        """The form of a visitor who is signed in, as `who` has said. It says so once more if the form took its time:
+        they may not be in any more. Raises EarlyReply if that is so, or the form cannot be read."""
         had_arrived = request.has_arrived
         form = await self.form(request)
         if not had_arrived:
@@ -113,5 +113,5 @@ def see_other(path: str, *headers: tuple[str, str]) -> Response:
 
 
 def given(form: Form, name: str) -> str:
-    """What was typed into a field of a form; empty where nothing was."""
+    """What was typed into a field of a form; empty if nothing was."""
     return form.get(name, [""])[0].strip()

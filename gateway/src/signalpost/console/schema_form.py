@@ -5,7 +5,7 @@ discriminator tells apart becomes a choice: which fields follow depends on it, s
 What is neither (a list of objects, a value of any type) is typed as JSON. Nothing is checked here but whether that is
 JSON: the API checks what is sent, and names the field by the same pointer.
 
-Of an object that is kept, whatever nobody touched is sent as it is kept, or not at all: a field cannot show everything
+Of an object that is kept, what was not edited is sent as it is kept, or not at all: a field cannot show everything
 (`notation.py`), and what it shows need not be read again.
 """
 
@@ -56,9 +56,9 @@ class Field(Struct, frozen=True, kw_only=True):
     options: Sequence[tuple[str, str]] = ()
     """Each value that can be chosen, and how it is called."""
     kept: Any = UNSET
-    """What is kept of it; UNSET where nothing is, and for a secret."""
+    """What is kept of it; UNSET if nothing is, and for a secret."""
     empty: Any = UNSET
-    """What it means that it was emptied; UNSET where the member is then left out."""
+    """What it means that it was emptied; UNSET if the member is then left out."""
     types: frozenset[str] = frozenset()
     """The JSON types that its value, or each value in it, may have beside text."""
     values: Sequence[Any] = ()
@@ -69,7 +69,7 @@ class Field(Struct, frozen=True, kw_only=True):
         return typed is None or is_untouched(typed, self.shown, lines=self.widget in _OF_SEVERAL_LINES)
 
     def read(self, text: str) -> Any:
-        """What was typed, as JSON. Raises ValueError with a sentence where it cannot be read."""
+        """What was typed, as JSON. Raises ValueError with a sentence if it cannot be read."""
         if self.widget == "check":
             return text == "on"
         if not text.strip():
@@ -134,7 +134,7 @@ class SchemaForm(Struct, frozen=True):
         return body
 
     def _read(self, given: Mapping[str, str]) -> Iterator[tuple[Field, Any]]:
-        """Each field with its value; UNSET where it is left out. Raises CallFailed at the end, which names all fields
+        """Each field with its value; UNSET if it is left out. Raises CallFailed at the end, which names all fields
         that cannot be read."""
         errors = []
         for field in self.fields:
@@ -165,7 +165,7 @@ class _Reader:
         self._given = given
         self._kept = kept
         self._chosen_anew: list[tuple[str, ...]] = []
-        """Where another choice was made than the one that is kept: nothing of that one stays."""
+        """If another choice was made than the one that is kept, nothing of that one stays."""
         self._pointer = pointer
         self._choices: list[Choice] = []
         self._fields: list[Field] = []
@@ -244,7 +244,7 @@ class _Reader:
         )
 
     def _kept_at(self, path: tuple[str, ...], default: Any = None) -> Any:
-        """What is kept at a path; the default where nothing is."""
+        """What is kept at a path; the default if nothing is."""
         place: Any = self._kept
         for step in path:
             if not isinstance(place, dict) or step not in place:

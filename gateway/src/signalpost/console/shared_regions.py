@@ -6,7 +6,7 @@ The frame of a page shows who is signed in. Its main part is made knowing only t
 API that depend on nothing else about them either; so those who have both in common are given the same. Who asks is
 found out for each request before, so a session that has ended gets nothing here.
 
-Nobody is given less than they were told of: a rendering serves those who were told of nothing that changed after it
+No visitor is given less than they were told of: a rendering serves those who were told of nothing that changed after it
 began. It is forgotten a second after it was made.
 """
 
@@ -32,7 +32,7 @@ class Sight(NamedTuple):
     own_tenant_id: int | None
     """The only tenant that the viewer sees; None for an operator."""
     tenant_id: int | None
-    """The tenant that is looked at; None where there is no such tenant."""
+    """The tenant that is looked at; None if there is no such tenant."""
     path: str
     query: bytes
     encodings: str | None
@@ -51,8 +51,8 @@ class SharedRegions:
         self._renderings: dict[Sight, _Rendering] = {}
 
     async def get(self, sight: Sight, told: str, render: Callable[[], Awaitable[Response]]) -> Response:
-        """What somebody sees who was told of changes up to a position: another one's rendering, or their own. A refusal
-        is not shared. Raises CallFailed."""
+        """What a visitor sees who was told of changes up to a position: another one's rendering, or their own. A
+        refusal is not shared. Raises CallFailed."""
         found = self._renderings.get(sight)
         if found is None or not self._revisions.has_all_until(found.position, told):
             return await asyncio.shield(self._begin(sight, render).task)

@@ -2,7 +2,7 @@
 
     a key, a password, or a link that works once ──▶ session, known by the browser's cookie ──▶ who asks for a page
 
-A session starts again at each sign-in, so one that somebody else put into the browser is worth nothing. Who signed in
+A session starts again at each sign-in, so one that another person put into the browser is worth nothing. Who signed in
 and out is told by the audit.
 """
 
@@ -26,7 +26,7 @@ SIGN_IN: Final = f"{ROOT}/sign-in"
 SIGN_OUT: Final = f"{ROOT}/sign-out"
 ENTER: Final = f"{ROOT}/enter"
 _OWN_PATH: Final = re.compile(rf"{ROOT}/(t/[!-~]*|account)")
-"""Where somebody may be led to after signing in: printable ASCII, or it could write headers of its own."""
+"""Where a person may be led to after signing in: printable ASCII, or it could write headers of its own."""
 
 
 class SignedIn(NamedTuple):
@@ -44,7 +44,7 @@ class SignIn:
         self._places = places
 
     async def answer(self, request: Request, path: str) -> tuple[str, Response] | None:
-        """The answer of a page with which somebody signs in or out, and which one it is; None where the path is none of
+        """The answer of a page with which a person signs in or out, and which one it is; None if the path is none of
         these."""
         if path == SIGN_IN:
             return path, await self._in(request)
@@ -55,7 +55,7 @@ class SignIn:
         return None
 
     async def who(self, request: Request) -> SignedIn:
-        """Who asks. Raises EarlyReply where nobody is signed in: it sends the browser to where that is done."""
+        """Who asks. Raises EarlyReply if the visitor is not signed in: it sends the browser to where that is done."""
         token = session_token(request)
         session = None if token is None else await self._sessions.find(token, Purpose.CONSOLE)
         if session is not None:
@@ -83,7 +83,7 @@ class SignIn:
         return True
 
     def home(self, principal: Principal) -> str:
-        """The first page that somebody sees."""
+        """The first page that a person sees."""
         tenant_id = principal.tenant_id
         own = None if tenant_id is None else self._services.directory.tenant_with(tenant_id)
         return f"{ROOT}/t/{'default' if own is None else own.name}"
@@ -91,8 +91,8 @@ class SignIn:
     async def begin(
         self, request: Request, principal: Principal, by: str, to: str = "", proved_at: int | None = None
     ) -> Response:
-        """Begin a new session, whatever the browser had before, and lead to the page that was wanted. `proved_at` is
-        when somebody showed who they are, µs, if that was not just now. Raises Unavailable."""
+        """Begin a new session, even if the browser had one, and lead to the page that was wanted. `proved_at` is
+        when they showed who they are, µs, if that was not just now. Raises Unavailable."""
         former = session_token(request)
         if former is not None:
             await self._sessions.end(former)
@@ -127,8 +127,8 @@ class SignIn:
         return await self.begin(request, principal, "key" if with_key else "password", to)
 
     async def _by_link(self, request: Request, token: str) -> Response:
-        """A link that signs somebody in. What fetches links ahead of a person must not use it up, and another site must
-        not sign people in as somebody else: there, a person has to press a button."""
+        """A link that signs a person in. What fetches links ahead of a person must not use it up, and another site must
+        not sign people in as another person: there, a person has to press a button."""
         if request.method != "POST" and not (is_navigation(request) and is_own_step(request)):
             return self._replies.page(200, "enter.html", {})
         link = await self._sessions.use_link(token, Purpose.CONSOLE)
@@ -163,5 +163,5 @@ class SignIn:
         try:
             principal = await self._principals.on(session.ground)
         except Unauthenticated:
-            return  # the key or the member is gone: nobody is left to tell of
+            return  # the key or the member is gone: there is no one to tell of
         await self._credentials.tell(request, principal, "session.end", which="all" if everywhere else "this")

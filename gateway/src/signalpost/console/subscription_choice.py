@@ -20,11 +20,11 @@ LISTED: Final = str(MAX_LIMIT)
 class SubscriptionChoice(Struct, frozen=True):
     options: Sequence[NamedSubscription]
     chosen: str
-    """The id of the chosen one; whatever the page means by none, where there is no such option."""
+    """The id of the chosen one; what the page means by none, if there is no such option."""
     named: str
     """What was searched for."""
     total: int
-    """How many there are, whatever their names."""
+    """How many there are, no matter what they are called."""
     is_cut: bool
     """Whether more of them fit than are listed."""
 

@@ -1,6 +1,6 @@
 """Kinds of destinations: what an author of one imports, and one module for each that is built in.
 
-The names below are the interface to which `API` gives a version. Whatever else a module here contains may change with
+The names below are the interface to which `API` gives a version. All else that a module here contains may change with
 any release of the gateway.
 """
 

@@ -44,7 +44,7 @@ class Context(Subject, frozen=True, kw_only=True):
     attempt: int
     """1, 2, … in this run."""
     account: Mapping[str, str] = {}
-    """What `discovered` kept of the vendor's account; empty where no person gave a consent."""
+    """What `discovered` kept of the vendor's account; empty if no person gave a consent."""
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -347,7 +347,7 @@ class Destination(ABC, Generic[C, F]):
 
 
 def by_status(reply: Reply) -> Ruling:
-    """What a reply means where only its status counts."""
+    """What a reply means if only its status counts."""
     status = reply.status
     if reply.is_success:
         return Done()

@@ -188,7 +188,7 @@ SecretText = Annotated[str, Meta(min_length=1, max_length=MAX_SECRET_CHARACTERS)
 
 
 def secret(title: str, description: str, example: str) -> Meta:
-    """What marks a text as a secret: sealed in the store, never shown, struck from whatever is kept or answered."""
+    """What marks a text as a secret: sealed in the store, never shown, struck from all that is kept or answered."""
     return Meta(
         title=title,
         description=description,

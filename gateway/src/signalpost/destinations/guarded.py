@@ -1,4 +1,4 @@
-"""Wraps a kind that somebody else wrote, and makes sure that it keeps to the interface.
+"""Wraps a kind from another distribution, and makes sure that it keeps to the interface.
 
 The rest of the gateway relies on what it is told: that a call has an address, that what was made is texts, that a
 method returns or raises an `Exception`. This module calls the kinds of other distributions. Anything else that they do

@@ -4,7 +4,7 @@ For services that have no kind of their own. A 2xx means done; 429 waits, 408, 4
 other answer refuses the event for good. Each call carries an `idempotency-key`, the same on every attempt, for services
 that know it.
 
-Whoever makes a subscription need not be trusted with all that the connection's credentials open. So a connection lists
+The maker of a subscription need not be trusted with all that the connection's credentials open. So a connection lists
 the calls that may be made through it, each a method and a path, and other subscriptions are refused. If it lists none,
 only those who may change the connection say what a subscription sends.
 """

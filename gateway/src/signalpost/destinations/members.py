@@ -83,7 +83,7 @@ Origin = Annotated[
         extra=read_by(_read_origin),
     ),
 ]
-"""Scheme, host and, if it is not the scheme's own, port. Plain http and private addresses are taken only where the
+"""Scheme, host and, if it is not the scheme's own, port. Plain http and private addresses are taken only if the
 operator allows them, which is checked when a connection is saved."""
 
 

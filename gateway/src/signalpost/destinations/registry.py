@@ -101,7 +101,7 @@ class Destinations:
 
 
 def usable(kind: Any, found: Mapping[str, AnyDestination]) -> AnyDestination:
-    """The kind of a class, if it can be used together with those found before. Raises UnusableKind, or whatever its
+    """The kind of a class, if it can be used together with those found before. Raises UnusableKind, or what its
     code raises."""
     if not (isinstance(kind, type) and issubclass(kind, Destination)):
         raise UnusableKind("It is no class that derives from Destination.")
@@ -145,7 +145,7 @@ def _struct(kind: type[Body], value: Any) -> Body:
 
 @contextmanager
 def _naming(kind: str) -> Generator[None, None, None]:
-    """Raises what is wrong with a config as Invalid; also where the kind's own code fails on it."""
+    """Raises what is wrong with a config as Invalid; also if the kind's own code fails on it."""
     try:
         yield
     except (Bad, Several) as bad:

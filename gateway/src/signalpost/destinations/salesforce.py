@@ -279,7 +279,7 @@ def _data(connection: SalesforceConnection) -> str:
 
 
 def _refusal(reply: Reply) -> Ruling:
-    """Errors come as `[{"errorCode": …, "message": …}]`, except where a proxy answers in HTML."""
+    """Errors come as `[{"errorCode": …, "message": …}]`, except if a proxy answers in HTML."""
     code, message = reply.at(0, "errorCode"), reply.at(0, "message")
     if not isinstance(code, str):
         return by_status(reply)

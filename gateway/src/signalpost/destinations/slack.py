@@ -202,7 +202,7 @@ class Slack(Destination[SlackConnection, SlackConfig]):
         ruling = _api_ruling(reply)
         message: dict[str, Any] = dict(call.json) if isinstance(call.json, dict) else {}
         if isinstance(ruling, Reject) and ruling.code in _THREAD_IS_GONE and "thread_ts" in message:
-            del message["thread_ts"]  # somebody deleted the thread's first message: begin another
+            del message["thread_ts"]  # the thread's first message was deleted: begin another
             return Then(replace(call, json=message))
         if isinstance(ruling, Done) and config.one_thread_per_document and "thread_ts" not in message:
             return Done(made={"channel": message["channel"], "ts": str(reply.at("ts"))})

@@ -46,7 +46,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int | None = None
     created_by: str | None = None
-    """Name of the key with which it was made; None where no key was used, or none was noted."""
+    """Name of the key with which it was made; None if no key was used, or none was noted."""
     revoked_at: int | None = None
     last_used_at: int | None = None
     """When it was last used, as far as the store knows; `api/http/principals.py` knows of later uses."""

@@ -1,13 +1,13 @@
 """The audit: who did what to which object, from where, and with what result. Each entry is chained to the one before.
 
-Two chains run through the entries, so that nobody can change one unnoticed.
+Two chains run through the entries, so that no one can change one unnoticed.
 
 - **Hashes**, by tenant. An entry's content names its number and the hash of the tenant's entry before it; its own hash
-  is the SHA-256 of its content. Whoever has read the entries can check them alone, without a key and without seeing
+  is the SHA-256 of its content. A reader of the entries can check them alone, without a key and without seeing
   those of other tenants, and a hash that was written down elsewhere shows later that nothing up to it has changed.
 - **Proofs**, through the whole database. A proof is a keyed hash (HMAC) of the proof before it and of everything that
-  is stored of the entry. Whoever can write to the database but does not know the master key can make hashes that fit,
-  but no proofs.
+  is stored of the entry. A person who can write to the database but does not know the master key can make hashes that
+  fit, but no proofs.
 
 The **end** of a chain says where it begins (the retention removes the oldest entries) and where it ends, proven too: so
 that entries which are missing at either end are missed. There is one end for each tenant that has had an entry, and one
@@ -15,7 +15,7 @@ of number 0 for the whole database, in which proofs stand for hashes.
 
 What no proof in the database can show is that all of it is gone, or was exchanged for an earlier copy. A **sealed end**
 shows that: the end of the whole as it once was, with a proof, as text that can be kept anywhere. The gateway keeps the
-latest in its data directory. And whoever may come in is **named**: every API key and every member has an entry.
+latest in its data directory. And everyone who may come in is **named**: every API key and every member has an entry.
 """
 
 import hashlib
@@ -196,7 +196,7 @@ def linked(draft: EntryDraft, tenant: str, own: End, whole: End, notary: Notary)
 
 def still_has(opened: tuple[int, bytes], whole: End | None, proof: bytes | None) -> bool:
     """Whether the chain still has the entry at which an end was sealed. `whole` is the end of the chain now, `proof`
-    that of the entry at the position; None where there is none."""
+    that of the entry at the position; None if there is none."""
     position, sealed = opened
     whole = whole or End(tenant_id=WHOLE)
     if position > whole.last:

@@ -195,7 +195,7 @@ def pairs(check_name: Check, check_value: Check, most: int | None) -> Check:
         found: dict[str, Any] = {}
         bads: list[Bad] = []
         too_many = most is not None and len(value) > most
-        # A body has room for a hundred thousand: where they are too many anyway, a few are looked at.
+        # A body has room for a hundred thousand: if they are too many anyway, a few are looked at.
         for name, given in islice(value.items(), Invalid.MAX_NAMED) if too_many else value.items():
             try:
                 known = _named(check_name, name)

@@ -1,4 +1,4 @@
-"""Colours that somebody chose, made so that they can be read (WCAG 2.2, relative luminance)."""
+"""Colours that a person chose, made so that they can be read (WCAG 2.2, relative luminance)."""
 
 import re
 from typing import Final

@@ -87,7 +87,7 @@ def _comparisons() -> Iterator[dict[str, Any]]:
 
 
 def _value(operator: str, kind: Type) -> Mapping[str, Any]:
-    """What an operator takes where the field is of a type."""
+    """What an operator takes if the field is of a type."""
     match operator:
         case "exists" | "changed":
             return _TRUTH

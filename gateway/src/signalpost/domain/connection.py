@@ -2,7 +2,7 @@
 
 One owner holds what a vendor gave: a refresh token that is replaced with each use would be lost if two held it. What a
 client said (`config`) and what the vendor gave (`granted`) change apart: a new token moves `grant_version` alone, so it
-invalidates nobody's ETag.
+invalidates no client's ETag.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """The state of an authorisation request (RFC 6749, 10.12): which connection a person's consent is for.
 
 It is signed, is good for ten minutes, and names a nonce. The browser that was sent to the vendor has a cookie that
-follows from the nonce, so that nobody can have another's browser bring a consent. PKCE's verifier follows from the
+follows from the nonce, so that no one can have another's browser bring a consent. PKCE's verifier follows from the
 nonce too (RFC 7636), so nothing is stored between the two visits.
 """
 
@@ -101,7 +101,7 @@ class Tickets:
 
 
 def refused() -> Forbidden:
-    """The answer to a state that is not right, the same whatever is wrong."""
+    """The answer to every state that is not right; it does not say why."""
     detail = "This consent was not requested here, has expired or was already used. Connect the connection again."
     return Forbidden("consent_refused", detail)
 

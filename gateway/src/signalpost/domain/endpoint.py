@@ -76,7 +76,7 @@ EndpointUrl = Annotated[
         extra=read_by(_read_url),
     ),
 ]
-"""An absolute https URL, or http where the operator allows its target, which is checked elsewhere."""
+"""An absolute https URL, or http if the operator allows its target, which is checked elsewhere."""
 
 
 def parse_url(text: str) -> Url:
@@ -101,7 +101,7 @@ def parse_url(text: str) -> Url:
 
 @lru_cache(maxsize=1024)  # the calls of a connection go to one or two, and to read a host takes as long as to read JSON
 def _target(scheme: str, authority: str) -> Target:
-    # Not urllib's: it drops tabs and newlines, and whatever stands around an IPv6 address.
+    # Not urllib's: it drops tabs and newlines, and all that stands around an IPv6 address.
     match = _AUTHORITY.fullmatch(authority)
     port = _PORTS[scheme] if match is None or match["port"] is None else int(match["port"])
     if match is None or not 1 <= port <= 65535:
@@ -135,7 +135,7 @@ def _read_headers(value: Any) -> dict[str, str]:
         raise Bad("wrong_type", "This must be a JSON object of header names and values.")
     bads: list[Bad] = []
     seen: set[str] = set()
-    # A body has room for a hundred thousand: where they are too many anyway, a few are looked at.
+    # A body has room for a hundred thousand: if they are too many anyway, a few are looked at.
     looked_at = islice(value.items(), Invalid.MAX_NAMED) if len(value) > MAX_HEADERS else value.items()
     for name, given in looked_at:
         try:

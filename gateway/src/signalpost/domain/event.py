@@ -56,8 +56,8 @@ class Event(Struct, frozen=True, gc=False):
     body: bytes
     """The bytes that every endpoint receives."""
     before: bytes = b""
-    """The former values of the attributes that it changed, as a JSON object; empty where it changed none. Conditions
-    and placeholders ask for them; they are sent to nobody."""
+    """The former values of the attributes that it changed, as a JSON object; empty if it changed none. Conditions
+    and placeholders ask for them; they are never sent."""
 
 
 def event_id(at: int, random: int) -> str:

@@ -1,6 +1,6 @@
 """The types of which bodies, queries and configurations are made.
 
-A type says with `Meta` what it lets through, and names a check where `Meta` cannot say it; `body.py` makes one check of
+A type says with `Meta` what it lets through, and names a check if `Meta` cannot say it; `body.py` makes one check of
 both. Limits come from the API page.
 """
 
@@ -131,7 +131,7 @@ def _money(value: Any) -> float:
     if isinstance(value, Decimal):
         has_cents = value.quantize(_CENT) == value
     else:
-        # `repr` gives the fewest digits that mean this very double, so these are the decimals that somebody wrote.
+        # `repr` gives the fewest digits that mean this very double, so these are the decimals that were written.
         has_cents = isinstance(value, int) or float(f"{value:.2f}") == value
     if not has_cents:
         raise Bad("too_many_decimals", "This can have at most two decimals.")

@@ -29,7 +29,7 @@ class Identity(Struct, frozen=True):
     email: str
     """In lower case. The provider vouches that it is theirs."""
     authenticated_at: int | None
-    """When they last showed the provider who they are (seconds); None where it does not say."""
+    """When they last showed the provider who they are (seconds); None if it does not say."""
 
 
 class Secret:

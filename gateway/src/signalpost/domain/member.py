@@ -3,10 +3,10 @@
     invited ──sets a password, or signs in at the identity provider──▶ active ──reset by an operator──▶ invited
     either ──removed──▶ removed, for good
 
-Whoever is invited gets a link, which works once and until it expires; a reset is an invitation of somebody who is there
-already, and takes their password away. A member's **generation** moves on whenever what they could do before must not
-count any more: with a new password, another role or address, a reset. A session names the generation in which it began
-and is worth nothing in another one, so all of them end with the change itself.
+A person who is invited gets a link, which works once and until it expires; a reset is an invitation of a person who is
+there already, and takes their password away. A member's **generation** moves on whenever what they could do before must
+not count any more: with a new password, another role or address, a reset. A session names the generation in which it
+began and is worth nothing in another one, so all of them end with the change itself.
 """
 
 from typing import Annotated, Final, Literal
@@ -79,7 +79,7 @@ class MemberPatch(Body, frozen=True, kw_only=True):
 
 
 def password_fault(password: str, email: str) -> str | None:
-    """What is wrong with a password that somebody wants, in a sentence; None if nothing is."""
+    """What is wrong with a password that a person wants, in a sentence; None if nothing is."""
     if len(password) < MIN_PASSWORD_CHARACTERS:
         return f"A password needs at least {MIN_PASSWORD_CHARACTERS} characters. Four words make a good one."
     if len(password) > MAX_PASSWORD_CHARACTERS:

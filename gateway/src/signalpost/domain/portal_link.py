@@ -3,9 +3,9 @@
     made ──opened, once, within `OPEN_WITHIN`──▶ in use: one session ──▶ ended: revoked, or at `ends_at`
       └──not opened in time──▶ ended
 
-Whoever opens a link needs no account. So a link says all that its session may do: in one tenant, with the subscriptions
-that it names, what its **capabilities** allow. It is worth no more than its **maker**, the key or member who asked for
-it: when their key is revoked, or their role changes, the link has ended with all its sessions.
+A person who opens a link needs no account. So a link says all that its session may do: in one tenant, with the
+subscriptions that it names, what its **capabilities** allow. It is worth no more than its **maker**, the key or member
+who asked for it: when their key is revoked, or their role changes, the link has ended with all its sessions.
 """
 
 import re

@@ -7,7 +7,7 @@ class Target(Struct, frozen=True):
     """Scheme, host and port to which requests of an endpoint go. Connections are pooled by target."""
 
     scheme: str
-    """`https`, or `http` where `ALLOW_TARGETS` says so."""
+    """`https`, or `http` if `ALLOW_TARGETS` says so."""
     host: str
     """Lower case, IDNA-encoded; an IPv6 address without its brackets."""
     port: int
@@ -25,6 +25,7 @@ class OutgoingRequest(Struct, frozen=True, gc=False):
     traced: bool = False
     """Whether what went over the wire is wanted although the attempt may deliver."""
     holder: int = 0
-    """For whom it is sent: look-ups of names are shared between these. The number of a tenant; 0 for nobody's."""
+    """For whom it is sent: look-ups of names are shared between these. The number of a tenant; 0 if it is for no
+    tenant."""
     seconds: float | None = None
     """How long the attempt may take; None for as long as any (C15)."""

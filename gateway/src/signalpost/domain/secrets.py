@@ -1,4 +1,4 @@
-"""Strikes secrets from whatever is kept, logged or shown of what an endpoint or a vendor answered."""
+"""Strikes secrets from all that is kept, logged or shown of what an endpoint or a vendor answered."""
 
 import base64
 import binascii
@@ -66,7 +66,7 @@ def _begin_at_end(content: bytes, secret: bytes) -> int:
 
 
 def secrets_of(subscription: Subscription) -> Secrets:
-    """What nobody may read back of a webhook: its secrets, the values of its headers, and what is struck out of its
+    """What no client may read back of a webhook: its secrets, the values of its headers, and what is struck out of its
     URL."""
     headers = (part for value in subscription.headers.values() for part in _parts_of_header(value))
     return Secrets((subscription.secret, subscription.next_secret or "", *headers, *hidden_parts(subscription.url)))

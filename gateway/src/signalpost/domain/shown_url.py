@@ -2,7 +2,7 @@
 post.
 
 The host and the path are shown, since an operator knows an endpoint by them, and so are the names of the query's
-parameters. Their values are struck out, and so is what follows in a path where a host is known to put its tokens there.
+parameters. Their values are struck out, and so is what follows in a path if the host is known to put its tokens there.
 A client that sends back what it was shown means the URL that is there.
 """
 
@@ -50,9 +50,9 @@ def shown_url(url: str) -> str:
 
 
 def meant_url(given: str, present: str | None) -> str:
-    """The URL that a client means, where there is one at present: that one, if it is given as it is shown.
+    """The URL that a client means, if there is one at present: that one, if it is given as it is shown.
 
-    Raises Bad for another one with something struck out, which nobody could send to.
+    Raises Bad for another one with something struck out, to which nothing can be sent.
     """
     if present is not None and given == shown_url(present):
         return present

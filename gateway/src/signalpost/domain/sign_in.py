@@ -1,7 +1,7 @@
-"""Sessions of people in a browser, and the links that sign somebody in once.
+"""Sessions of people in a browser, and the links that sign a person in once.
 
-Whoever has the token of a session, or of a link, is its holder. Both are random (256 bits), and only their hash is
-kept. Each serves one **purpose**, and opens nothing where another is wanted. Each comes from a **ground**: the API key
+A person who has the token of a session, or of a link, is its holder. Both are random (256 bits), and only their hash is
+kept. Each serves one **purpose**, and opens nothing if another is wanted. Each comes from a **ground**: the API key
 that was typed in, or the member who typed a password. It is worth something only as long as its ground is: the ground
 is looked at whenever the session is used, so a session needs no end of its own when a key is revoked or a member
 removed.
@@ -22,9 +22,9 @@ from signalpost.domain.timestamps import SECOND
 IDLE: Final = 30 * 60 * SECOND
 """A session that was not used for so long has ended (µs)."""
 LIFETIME: Final = 12 * 3600 * SECOND
-"""A session of the console ends so long after it began, whatever it was used for (µs)."""
+"""A session of the console ends so long after it began, however it was used (µs)."""
 LINK_LIFETIME: Final = 15 * 60 * SECOND
-"""A link signs somebody in within this time (µs)."""
+"""A link signs a person in within this time (µs)."""
 USE_NOTED_EVERY: Final = 60 * SECOND
 """The use of a session is written down so often at most, so that opening a page writes nothing as a rule (µs). So a
 session may end that much too early."""
@@ -53,7 +53,7 @@ class Ground(NamedTuple):
 
 
 class Whence(NamedTuple):
-    """From where somebody came in, for them to recognise their own sessions by."""
+    """From where a person came in, for them to recognise their own sessions by."""
 
     address: str | None = None
     """The client's address, as far as trusted proxies vouch for it."""
@@ -73,7 +73,7 @@ class Session(Struct, frozen=True, kw_only=True):
     ground: Ground
     began_at: int
     ends_at: int
-    """When it ends, whatever it was used for."""
+    """When it ends, however it was used."""
     used_at: int
     """When it was last used, as far as that is written down."""
     proved_at: int

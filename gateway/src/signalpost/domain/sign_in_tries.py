@@ -2,8 +2,8 @@
 
 Each address may try some times at once (`OF_ADDRESS`) and then now and then, whomever it tries to be. Each account may
 be tried so too (`OF_ACCOUNT`), from all addresses together; but an address from which its owner has signed in before
-has tries of its own for it, which nobody elsewhere can use up, nor anybody there who tries other accounts. Accounts
-that there are not are counted as all others, so the count tells nobody which ones there are.
+has tries of its own for it, which no one elsewhere can use up, nor anyone there who tries other accounts. Accounts
+that there are not are counted as all others, so the count does not tell which ones there are.
 
 The counts are rows that every node reads and writes, so a fleet allows no more than one node. They are kept under
 hashes: what was typed as an account may be anything, such as a password. A count is of use until its next try would be
@@ -51,7 +51,7 @@ class Try(NamedTuple):
     address: bytes
     account: bytes
     known: bytes
-    """The account at this address. It is counted by this where its owner has signed in there before."""
+    """The account at this address. It is counted by this if its owner has signed in there before."""
 
 
 def a_try(account: str, address: str | None) -> Try:
@@ -60,7 +60,7 @@ def a_try(account: str, address: str | None) -> Try:
 
 
 def take(of: Try, counts: Counts, now: int) -> tuple[int, Counts]:
-    """Count a try. Returns how long it has to wait (µs; 0 if it need not), and the counts that change: none where it
+    """Count a try. Returns how long it has to wait (µs; 0 if it need not), and the counts that change: none if it
     has to wait."""
     counted = _counted_by(of, counts, now)
     wait = max(_wait(counts.get(each, _NONE), pace, now) for each, pace in counted)
@@ -96,7 +96,7 @@ def _with_one_more(count: Count, pace: Allowance, now: int) -> Count:
 
 
 def _ahead(count: Count, pace: Allowance, now: int) -> int:
-    # Tries that are taken never add up to more than this. Where they seem to, a clock was set back.
+    # Tries that are taken never add up to more than this. If they seem to, a clock was set back.
     return min(max(count.clear_at - now, 0), pace.at_once * pace.every)
 
 

@@ -1,7 +1,7 @@
 """Keys that sign what a gateway hands out and takes back: download links, the state of a consent.
 
 One key signs at a time. A retired key still verifies what it signed before it was retired, and nothing else. All of
-that has expired one lifetime after the key was retired, so somebody who obtains the key can make nothing that lasts
+that has expired one lifetime after the key was retired, so a person who obtains the key can make nothing that lasts
 longer.
 """
 

@@ -1,7 +1,7 @@
 """Statistics of deliveries: attempts by outcome, by minute and by hour, for people to look at.
 
-Nothing is counted when somebody asks. Attempts are added up in memory as they are recorded, and the sums are written
-every few seconds: a crash loses those seconds of statistics, and no delivery.
+Nothing is counted when statistics are asked for. Attempts are added up in memory as they are recorded, and the sums are
+written every few seconds: a crash loses those seconds of statistics, and no delivery.
 """
 
 from bisect import bisect_left
@@ -107,7 +107,7 @@ def total(rollups: Iterable[Sequence[int]]) -> list[int]:
 
 
 def latency_ms(counts: Sequence[int], share: float) -> float | None:
-    """The time within which this share of the delivered attempts took place, as far as the counts tell; None where
+    """The time within which this share of the delivered attempts took place, as far as the counts tell; None if
     nothing was delivered. Between two bounds it is taken to rise evenly; beyond the last it is the last."""
     latencies = counts[LATENCY:]
     wanted, seen = share * sum(latencies), 0

@@ -10,7 +10,7 @@ knows no locale, and fails with a `TemplateError` alone.
 | `text` | anything | the value as a text |
 | `number` | a text or a number | a number: of "1234.50", 1234.5 |
 | `upper`, `lower` | a text | the same in capital, or in small letters |
-| `truncate: 80` | a text | at most so many characters; where some had to go, the last is "…" |
+| `truncate: 80` | a text | at most so many characters; if some had to go, the last is "…" |
 | `choose: "a", "b", …, "else"` | a text or a number | what stands after the same value, or the last for others |
 | `money: "AUD"` | a number | a text with two decimals: AUD 12,500.50; without an argument, 12,500.50 |
 | `day: "Australia/Sydney"` | a date | the day that it is there at that moment; without an argument, in UTC |
@@ -67,7 +67,7 @@ class Filter(Struct, frozen=True):
     """What a filter's name stands for."""
 
     takes: frozenset[Type]
-    """The types of which something can come. Whatever turns out to be of another fails when it is there."""
+    """The types of which something can come. A value that turns out to be of another fails when it is there."""
     gives: Callable[[Type, Arguments], Type]
     make: Callable[[Type, Arguments], Step]
     """Makes the function of a filter for values of a type. Raises WrongArgument."""

@@ -22,7 +22,7 @@ Most = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 
 
 class TenantLimits(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """None where nothing is limited."""
+    """None if nothing is limited."""
 
     requests_per_second: int | None = None
     """Requests of its keys, except calls that only operators may make."""
@@ -40,7 +40,7 @@ class TenantLimits(Struct, frozen=True, kw_only=True, rename="camel", omit_defau
         return ",".join(f"{name}={limit}" for name, limit in to_builtins(self).items())
 
     def over(self, defaults: "TenantLimits") -> "TenantLimits":
-        """The limits that count: these, and the defaults for whatever they leave open."""
+        """The limits that count: these, and the defaults for what they leave open."""
         given = {name: limit for name, limit in asdict(self).items() if limit is not None}
         return replace(defaults, **given) if given else defaults
 

@@ -39,7 +39,7 @@ class Wanted(Struct, frozen=True):
     fact: str
     """What a fact is taken to be; one that fits."""
     code: str
-    """The code of the error where a text without placeholders is none."""
+    """The code of the error if a text without placeholders is not of that type."""
 
 
 def _is_day(value: Any) -> bool:

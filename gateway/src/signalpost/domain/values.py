@@ -58,7 +58,7 @@ def as_number(value: Any) -> int | float | None:
 
 
 def as_text(value: Any) -> str | None:
-    """A text, or whatever else it is as it would be written; None if there is nothing, or an object."""
+    """A text, or another value as it would be written; None if there is nothing, or an object."""
     return None if value is None or isinstance(value, Mapping) else written(value)
 
 
@@ -86,7 +86,7 @@ def day_of(moment: str | None) -> str | None:
 
 
 def as_day(value: Any) -> str | None:
-    """The day in UTC of whatever can be read as a date or a timestamp, or None."""
+    """The day in UTC of what can be read as a date or a timestamp, or None."""
     return day_of(as_moment(value))
 
 

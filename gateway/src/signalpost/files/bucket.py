@@ -191,7 +191,7 @@ class BucketUpload:
         return await self._draft.received()
 
     async def store(self, file: StoredFile, filename: str) -> None:
-        self._put = True  # also where its outcome is not known
+        self._put = True  # also if its outcome is not known
         await self._bucket.put(self._draft.path, file, filename)
 
     def keep(self) -> None:

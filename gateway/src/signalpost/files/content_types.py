@@ -1,4 +1,4 @@
-"""Detects a file's type from its content, whatever its sender declared.
+"""Detects a file's type from its content, not from what its sender declared.
 
 There are few types of documents. Most are recognised by their first bytes; ZIP archives and OLE files by the names of
 their parts, of which a bounded number is read. A file without control characters is a text.

@@ -1,7 +1,7 @@
 """A draft: an uploaded file while it arrives on this machine's disk.
 
 A draft is locked from its creation to its release. The lock ends with the process, however that ends. So a draft that
-is neither locked nor pointed to belongs to nobody.
+is neither locked nor pointed to is an orphan.
 
 Threads do its work in pieces. A cancelled caller first waits for the piece in progress, because cleaning up would
 remove what that piece is using.
@@ -44,7 +44,7 @@ class Draft:
         try:
             await self._run(self._begin)
         except BaseException:
-            await self.discard()  # nobody leaves what was never entered
+            await self.discard()  # what was never entered is never left
             raise
 
     async def write(self, part: bytes) -> None:
@@ -138,7 +138,7 @@ async def done_by(executor: Executor, work: Callable[[], T], cut_short: Callable
             if cut_short is not None:
                 cut_short()
     if cancelled is not None:
-        future.exception()  # nobody hears of it any more
+        future.exception()  # no caller is left to hear of it
         raise cancelled
     return future.result()
 

@@ -5,7 +5,7 @@ of a version is whole, damaged or missing, and nothing else.
 
 An upload is at first a draft on this machine's disk, under its final name and locked by its process. `store` makes it
 durable; only then is the version committed that points to it. So a version's file is always there, and what a crash
-leaves behind is a file that nothing points to and nobody has locked: `signalpost db scrub` finds it.
+leaves behind is a file that nothing points to and no upload has locked: `signalpost db scrub` finds it.
 """
 
 import re

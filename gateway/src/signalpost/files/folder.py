@@ -73,7 +73,7 @@ class Folder:
         return FolderUpload(self.draft())
 
     async def read(self, name: str, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        with ExitStack() as opened:  # closes it also where the reader is cancelled while it is opened
+        with ExitStack() as opened:  # closes it also if the reader is cancelled while it is opened
             file = await self._run(lambda: opened.enter_context((self._path / name).open("rb", buffering=0)))
             for at in range(start, stop, PART_BYTES):
                 wanted = min(PART_BYTES, stop - at)

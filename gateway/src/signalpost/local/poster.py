@@ -1,9 +1,9 @@
 """Makes the requests of the local tools: one at a time or many, through the gateway's own sender.
 
 Only this machine is called, unless the person who runs the tool says otherwise. So a typing error in a URL, or one that
-was copied from production, sends no forged or invented event to somebody else.
+was copied from production, sends no forged or invented event to another company.
 
-Other machines are called through `SIGNALPOST_EGRESS_PROXY` where it is set, as a gateway does. This machine never is: a
+Other machines are called through `SIGNALPOST_EGRESS_PROXY` if it is set, as a gateway does. This machine never is: a
 proxy on another one could not reach it.
 """
 
@@ -38,7 +38,7 @@ ATTEMPT_TIMEOUT = 5.0
 
 
 class NotLocal(SignalpostError):
-    """The URL leads away from this machine, and nobody said that it may."""
+    """The URL leads away from this machine, and no option allows that."""
 
 
 class Poster:
@@ -104,7 +104,7 @@ class Poster:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def done(ended: Outcome) -> None:
-            if not outcome.done():  # whoever waited may be gone
+            if not outcome.done():  # the one that waited may be gone
                 outcome.set_result(ended)
 
         sender = self._straight if _is_here(request.target.host) else self._outside
@@ -127,6 +127,6 @@ def _is_here(host: str) -> bool:
 
 
 def why_not(outcome: Outcome) -> str:
-    """A sentence why an attempt delivered nothing, and what to do where it was refused here."""
+    """A sentence why an attempt delivered nothing, and what to do if it was refused here."""
     hint = " If you mean it, add --allow-external." if outcome.failure is Failure.ADDRESS_REFUSED else ""
     return f"{outcome.detail or outcome.failure}{hint}"

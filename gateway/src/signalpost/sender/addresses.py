@@ -9,9 +9,9 @@ An address is public if it is listed as public, not if it is absent from a list.
 range that is routed today), less the blocks in it that are reserved or embed an IPv4 address. `ipaddress.is_global`
 alone is not enough: it takes multicast, NAT64, IPv4-compatible and site-local addresses for global.
 
-`ALLOW_TARGETS` makes exact exceptions: `scheme://host:port` (that host name, whatever it resolves to) or
+`ALLOW_TARGETS` makes exact exceptions: `scheme://host:port` (that host name, at any address) or
 `scheme://network:port` (any host that resolves into the network). Without one, only https to public addresses is
-possible, to any port. `DENY_TARGETS` is stronger: what it names is never called, whatever else allows it.
+possible, to any port. `DENY_TARGETS` is stronger: what it names is never called, even if another setting allows it.
 
 An IPv6 address may lead to an IPv4 address: mapped, by ISATAP, or by a translator (NAT64) whose prefix only the
 operator knows and names (`NAT64_PREFIXES`). Such an address is judged by where it leads.

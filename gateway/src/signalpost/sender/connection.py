@@ -230,7 +230,7 @@ class EndpointConnection(asyncio.Protocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Close the connection at once, whatever is still unwritten or unread."""
+        """Close the connection at once, even if something is still unwritten or unread."""
         if self._transport is not None:
             self._transport.abort()
 

@@ -2,7 +2,7 @@
 
 The address that is dialled, straight or through the operator's proxy, is one of those that were judged, as a number: no
 second look-up can change it in between. The certificate is checked against the target's host name (or against the
-address, where the target is one). There is no deadline here but one per TCP connection, so that an address that
+address, if the target is one). There is no deadline here but one per TCP connection, so that an address that
 swallows packets leaves time for the next; the attempt's own deadline cancels the whole.
 """
 

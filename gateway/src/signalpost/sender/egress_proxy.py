@@ -1,13 +1,13 @@
-"""The operator's proxy, through which every connection goes where `EGRESS_PROXY` names one.
+"""The operator's proxy, through which every connection goes if `EGRESS_PROXY` names one.
 
 The proxy is asked to CONNECT to an address that the guard has passed, never to a name: if it looked the name up itself,
 the answer could be another one by then, and what the guard refuses would be called all the same. TLS is spoken with the
 endpoint through the tunnel, so the certificate is checked against the endpoint's name, and the proxy reads nothing of
 an https request but the name that TLS shows. A tunnel is pooled and resumed like any connection to its target.
 
-The proxy itself is the operator's, so the guard does not judge its address. Whatever goes wrong before the tunnel
-stands is `Failure.PROXY`: it says nothing of the endpoint. The endpoint speaks second, so a proxy that sends anything
-behind the head of its answer is not understood.
+The proxy itself is the operator's, so the guard does not judge its address. Everything that goes wrong before the
+tunnel stands is `Failure.PROXY`: it says nothing of the endpoint. The endpoint speaks second, so a proxy that sends
+anything behind the head of its answer is not understood.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class EgressProxy(Struct, frozen=True):
 
 
 def parse_egress_proxy(text: str) -> EgressProxy:
-    """Parse `EGRESS_PROXY`: `http://[user:password@]host:port`, both percent-encoded where they need it. Raises
+    """Parse `EGRESS_PROXY`: `http://[user:password@]host:port`, both percent-encoded if they need it. Raises
     ValueError, whose message shows nothing of the text: there may be a password in it."""
     match = _URL.fullmatch(text)
     if match is None or not 0 < int(match["port"]) < 65536 or (match["v6"] and literal(match["v6"]) is None):

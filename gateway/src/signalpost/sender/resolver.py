@@ -83,7 +83,7 @@ class Names:
         return found
 
     async def _look_up(self, host: str, port: int, holder: int) -> Sequence[str] | OSError:
-        # Returned, not raised: everyone who waits may have left, and an exception nobody fetches is reported
+        # Returned, not raised: everyone who waits may have left, and an exception that no task fetches is reported
         # as a fault.
         try:
             await self._turns.begin(holder)
@@ -143,7 +143,7 @@ class SystemResolver:
         result: asyncio.Future[Sequence[str]] = loop.create_future()
 
         def finish(found: Sequence[str], error: OSError | UnicodeError | None) -> None:
-            # The turn ends with the thread, even if nobody waits for it any more.
+            # The turn ends with the thread, even if no task waits for it any more.
             self._end_turn()
             if result.done():
                 return
@@ -163,7 +163,7 @@ class SystemResolver:
             try:
                 loop.call_soon_threadsafe(finish, found, failed)
             except RuntimeError:
-                return  # The loop was closed meanwhile: nobody waits any more.
+                return  # The loop was closed meanwhile: no task waits any more.
 
         try:
             threading.Thread(target=look_up, name="resolve", daemon=True).start()

@@ -1,8 +1,8 @@
 """The real transport: keeps every attempt's deadline, pools connections, and ends attempts.
 
 An attempt is running, under its time limit, from `send` until it is ended; ending takes it out, tells `done`, and
-happens once, whoever comes first: its connection (an answer, a loss), its dialling (no connection), the sweep (the
-deadline), or `close` (cut). Whatever it held then, a connection or a dialling, is dropped with it unless the answer
+happens once, by what comes first: its connection (an answer, a loss), its dialling (no connection), the sweep (the
+deadline), or `close` (cut). What it held then, a connection or a dialling, is dropped with it unless the answer
 left the connection fit to keep.
 
 A connection is `_open` from its making to its loss; while idle it is also in the pool of its target (last in,
@@ -131,7 +131,7 @@ class Sender:
 
     def unanswered(self, attempt: RunningAttempt) -> None:
         """See `Owner`."""
-        # At most once: the connection it gets now has served nobody before.
+        # At most once: the connection it gets now has served no request before.
         if attempt in attempt.limit.running:
             self._dial(attempt)
 

@@ -49,7 +49,7 @@ class SharedTurns:
         while waiting and mine.room > 0:
             turn = waiting.popleft()
             if turn.done():
-                continue  # whoever waited for it is gone
+                continue  # the one that waited for it is gone
             mine.take()
             turn.set_result(None)
             del self._waiting[holder]

@@ -7,7 +7,7 @@
 An attempt holds a slot of its endpoint, of that one's tenant and of the process. Each has a bound, and one rule shares
 what lies under it: *a holder may take another slot only while it holds fewer than `MAX_HELD_PER_FREE_SLOT` times the
 free slots*. A holder that is alone gets four fifths; n holders that want all they can get have cap / (n + 1/4) each,
-and as much stays free for a newcomer. So nobody has to count the holders, and there is always room for one more.
+and as much stays free for a newcomer. So the holders need not be counted, and there is always room for one more.
 (Switches share their buffers like this: "dynamic thresholds", Choudhury and Hahne, 1998.)
 
 Some hold their slots for long: they hang, drip, or answer after 4.9 s, which is no failure. However many these are,

@@ -3,10 +3,10 @@ keep up, then those that are behind.
 
 A tenant spends credit: what its lanes' turns cost, known only after each. Its lanes have turns until that is spent;
 then it goes to the end of the ring, with `QUANTUM` more for the next time. What it spent too much it owes. So over any
-time tenants that have something to do get the same, whatever one turn costs and however many lanes one has.
+time tenants that have something to do get the same, no matter what one turn costs and how many lanes one has.
 
 Lanes that keep up go one after the other, and so do those that are behind, however many: of these one has its turn
-after `IN_A_ROW` of the others, or where there is no other. What a live lane sends is little and new; what hundreds have
+after `IN_A_ROW` of the others, or if there is no other. What a live lane sends is little and new; what hundreds have
 to catch up with is old, and would otherwise have hundreds of turns to its one.
 
 A lane that has something to send and no slot for it waits, which costs nothing; as slots come free such lanes are made

@@ -7,7 +7,7 @@
         accepted = reply(202)
 
 pytest finds the class and runs each promise as a test; with `unittest.TestCase` as a further base, unittest does. A
-gateway can run a kind that keeps all of them: whatever it is given, it answers with a call that goes where its
+gateway can run a kind that keeps all of them: for any input, it answers with a call that goes where its
 connection says, or with a ruling. What its calls should contain, its author tests beside this, with `Rehearsal`.
 """
 
@@ -74,7 +74,7 @@ class Conformance:
     config: ClassVar[Mapping[str, Any]]
     """What a subscription says, as JSON, with placeholders where it takes them."""
     accepted: ClassVar[Reply | Sequence[Reply]]
-    """What the vendor answers when all is well; several where one call leads to another."""
+    """What the vendor answers when all is well; several if one call leads to another."""
     refused: ClassVar[Sequence[Reply]] = ()
     """What else the vendor answers, as it documents it: refusals, its rate limit. Each is tried as it is, and with
     something strange in place of each value in it."""
@@ -116,7 +116,7 @@ class Conformance:
             _expect_taken(f"The config of the preset {preset.name}", check_of(config), body.get("config"))
 
     def test_bad_input_is_refused_by_its_pointer(self) -> None:
-        """Whatever stands in a member is refused by name, or taken, and then prepared."""
+        """Every value of a member is refused by name, or taken, and then prepared."""
         given = {"connection": self.connection, "config": self.config}
         for part in given:
             for broken in _broken(given[part], _STRANGE_VALUES):
@@ -281,7 +281,7 @@ class Conformance:
                 yield replace(own, body=msgspec.json.encode(broken))
 
     def _addresses(self, trial: Trial) -> Iterator[tuple[str, str]]:
-        """Whatever the kind has called, with its address."""
+        """Everything that the kind has called, with its address."""
         for context in self._contexts(trial):
             yield from (("A call", call.url) for call in self._played(trial, context))
         for _, ruling in self._rulings(trial):

@@ -126,7 +126,7 @@ BODIES: Final = (
 
 
 class StrangeHeaders(dict[str, str]):
-    """Headers among which every name is found, with a value that nobody expects."""
+    """Headers among which every name is found, with a value that no program expects."""
 
     VALUE: Final = "\x7f, 1e999 or nan"
 
@@ -137,7 +137,7 @@ class StrangeHeaders(dict[str, str]):
         return self.VALUE
 
     def get(self, _name: str, _default: object = None) -> str:
-        """The value that nobody expects."""
+        """The value that no program expects."""
         return self.VALUE
 
 
@@ -150,6 +150,6 @@ HEADERS: Final[tuple[Mapping[str, str], ...]] = (
 
 
 def replies() -> Iterator[Reply]:
-    """Answers that a vendor, a proxy or somebody's error page may give: every status with every body."""
+    """Answers that a vendor, a proxy or another server's error page may give: every status with every body."""
     for number, (status, body) in enumerate((status, body) for status in STATUSES for body in BODIES):
         yield Reply(status=status, body=body, headers=HEADERS[number % len(HEADERS)])

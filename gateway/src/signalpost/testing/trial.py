@@ -1,6 +1,6 @@
-"""A rehearsal that is strict: whatever a kind answers must be what the gateway can go on with.
+"""A rehearsal that is strict: what a kind answers must be what the gateway can go on with.
 
-Each method raises AssertionError with a sentence for the kind's author where it is not.
+Each method raises AssertionError with a sentence for the kind's author if it is not.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -31,7 +31,7 @@ class Item:
 
     event_id: str
     document: str | None
-    """The document whose events are handled in order; None where the order does not matter."""
+    """The document whose events are handled in order; None if the order does not matter."""
     position: str
     """Where the event stands among its document's: compared as text. Digits and letters alone, which every database
     compares alike."""
@@ -52,7 +52,7 @@ def position_of(event: Event) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Nobody else handles the event until the lease ends."""
+    """No other process handles the event until the lease ends."""
 
     token: str
     """Proves the claim; a later claim of the same event has another."""

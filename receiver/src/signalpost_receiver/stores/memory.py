@@ -49,7 +49,7 @@ class _Mark:
 class MemoryStore:
     """Remembers up to `max_events` events that were handled, and forgets the oldest beyond.
 
-    Where the order is kept, it remembers every document until the process ends.
+    If the order is kept, it remembers every document until the process ends.
     """
 
     blocking: ClassVar[bool] = False

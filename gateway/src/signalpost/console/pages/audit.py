@@ -13,7 +13,7 @@ class View(Struct, frozen=True):
     actor: str
     object: str
     verified: AuditVerification | None = None
-    """What a verification found, once somebody asked for one."""
+    """What a verification found, once the visitor asked for one."""
 
     def named(self, entry: AuditEntry) -> str:
         """What an entry is about: the name that it gives to it, or its id."""

@@ -73,7 +73,7 @@ class OneView(Struct, frozen=True):
     presets: Sequence[tuple[str, str]]
     """The name and the title of each recipe that it can be used for."""
     form: SchemaForm | None = None
-    """The fields of the config, to be changed; None where the kind is not installed."""
+    """The fields of the config, to be changed; None if the kind is not installed."""
     test: ConnectionTest | None = None
     consent: ConsentAsked | None = None
 

@@ -26,7 +26,7 @@ FILTERS = {
 REPLAYED = {"failed": "failed", "retrying": "waiting"}
 """What a replay calls deliveries of a status; it sends all others only with everything."""
 WALK_SECONDS: Final = 0.05
-"""For how long a page looks further back where it found nothing."""
+"""For how long a page looks further back if it found nothing."""
 STATUSES = ("pending", "retrying", "failed", "delivered", "skipped")
 
 

@@ -41,7 +41,7 @@ class Signed(Struct, frozen=True):
     """Since when the secret signs."""
     fingerprint: str
     signature: str | None
-    """What the last request had, where what it sent is kept."""
+    """What the last request had, if what it sent is kept."""
 
 
 class View(Struct, frozen=True):
@@ -52,7 +52,7 @@ class View(Struct, frozen=True):
     by: str | None
     """The name of the key that asked for the change."""
     changed: str
-    """What the event changed of its document, in a few words; empty where it made or deleted it."""
+    """What the event changed of its document, in a few words; empty if it made or deleted it."""
     body: str
     """The event as it is sent, indented."""
     curl: str | None
@@ -160,7 +160,7 @@ async def send_again(visit: Visit) -> SeeOther:
 
 
 async def check(visit: Visit) -> ShownOnce:
-    """Whether somebody's signature is of the body that they give, or of this event's."""
+    """Whether a customer's signature is of the body that they give, or of this event's."""
     return ShownOnce("delivery.html", msgspec.structs.replace(await view(visit), checked=await checked(visit)))
 
 

@@ -76,7 +76,7 @@ async def view_one(visit: Visit) -> DocumentView:
 
 
 async def events_of(visit: Visit, external_id: str, before: str, count: int) -> Sequence[LogEntry]:
-    """The document's events before one of the log, the newest first. Where it has few, the log is not searched to its
+    """The document's events before one of the log, the newest first. If it has few, the log is not searched to its
     end for more."""
     query = {"before": before, "externalId": external_id, "limit": str(count)}
     return (await visit.calls.read("list_events", Feed, query)).data

@@ -53,7 +53,7 @@ class EventView(Struct, frozen=True):
     title: str
     body: str
     changes: Sequence[Difference]
-    """What it changed of its document, where the event before it is known."""
+    """What it changed of its document, if the event before it is known."""
     arrivals: EventArrivals | None
     """How many subscriptions got it; None if the retention has just removed it."""
     deliveries: Listed[Delivery]

@@ -46,7 +46,7 @@ async def view(visit: Visit) -> View:
 
 
 async def _find(visit: Visit) -> Destination:
-    """Raises CallFailed where no such kind is installed."""
+    """Raises CallFailed if no such kind is installed."""
     for kind in await kinds(visit):
         if kind.kind == visit.params["kind"]:
             return kind

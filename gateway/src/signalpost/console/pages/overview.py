@@ -1,4 +1,4 @@
-"""The overview: what needs somebody's attention now."""
+"""The overview: what needs attention now."""
 
 from collections.abc import Mapping, Sequence
 
@@ -57,7 +57,7 @@ class View(Struct, frozen=True):
     beside: str
     hour: Sequence[StatsPoint]
     latest: Sequence[Delivery]
-    """The latest, and then the latest of those that were given up: they stay until somebody sends them again."""
+    """The latest, and then the latest of those that were given up: they stay until they are sent again."""
     machine: Machine | None
     """None for those who may not see it."""
     counts: Mapping[str, int]

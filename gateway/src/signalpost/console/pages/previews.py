@@ -43,7 +43,7 @@ async def _look(visit: Visit, kind: str, asked: Mapping[str, Any], entry: Mappin
 
 
 async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    """The last events of some types, newest first. Raises CallFailed where none of those that are looked at is."""
+    """The last events of some types, newest first. Raises CallFailed if none of those that are looked at is."""
     feed = await visit.calls.read("list_events", dict[str, Any], {"before": "latest", "limit": "250"})
     found = [
         entry

@@ -29,7 +29,7 @@ class Blank(Struct, frozen=True):
     example: str
     pointer: str
     duration: Duration | None = None
-    """What it says, where it is a time to wait."""
+    """What it says, if it is a time to wait."""
 
 
 class View(Struct, frozen=True):
@@ -54,7 +54,7 @@ async def view(visit: Visit) -> View:
 
 
 async def _find(visit: Visit) -> tuple[Destination, Preset]:
-    """Raises CallFailed where there is no such recipe."""
+    """Raises CallFailed if there is no such recipe."""
     for kind in await kinds(visit):
         for preset in kind.presets:
             if preset.name == visit.params["preset"]:

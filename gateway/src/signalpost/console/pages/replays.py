@@ -32,9 +32,9 @@ class View(Struct, frozen=True):
     given: Mapping[str, str]
     replays: Sequence[NamedReplay]
     plan: ReplaysOfMany | None = None
-    """What would be sent, once somebody asked for it."""
+    """What would be sent, once the visitor asked for it."""
     confirmed_by: str = ""
-    """The name to type before it is sent, where it is much."""
+    """The name to type before it is sent, if it is much."""
     is_unconfirmed: bool = False
     """Whether it was to be sent, and that name was not typed."""
     tested: Mapping[str, bool] = {}
@@ -49,14 +49,14 @@ class View(Struct, frozen=True):
 
     @property
     def has_doubtful(self) -> bool:
-        """Whether the last attempt of some endpoints failed, and nobody has tested them since."""
+        """Whether the last attempt of some endpoints failed, and they have not been tested since."""
         return self.plan is not None and any(
             each.still_failing and each.subscription_id not in self.tested for each in self.plan.data
         )
 
     def is_ticked(self, of: ReplayOfOne) -> bool:
-        """Whether it is sent there unless somebody unticks it: to an endpoint whose last attempt failed only if it has
-        taken a test since, or is the one that was asked for."""
+        """Whether it is sent there unless the visitor unticks it: to an endpoint whose last attempt failed only if it
+        has taken a test since, or is the one that was asked for."""
         if self.is_unticked or self.is_unconfirmed:
             return self.is_unconfirmed
         is_chosen = self.given["subscription"] == of.subscription_id

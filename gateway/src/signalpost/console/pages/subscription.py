@@ -35,7 +35,7 @@ class View(Struct, frozen=True):
     secret: SecretStatus | None
     """What is known of the secret; None for what has none."""
     form: SchemaForm | None
-    """What a vendor gets; None for a webhook, and where its kind is not installed."""
+    """What a vendor gets; None for a webhook, and if its kind is not installed."""
     when: ConditionForm
     after: AfterForm
     taken: str
@@ -110,7 +110,7 @@ async def _read(visit: Visit) -> Subscription:
 
 
 async def _patch(visit: Visit, changed: Mapping[str, Any], done: str) -> SeeOther:
-    """Only of the version that the form was made of, where it says which one that is."""
+    """Only of the version that the form was made of, if it says which one that is."""
     of, version = visit.params["id"], visit.given("version")
     await visit.calls.change("patch_subscription", changed, key=visit.given("key"), if_match=version, id=of)
     return _back(visit, done)
@@ -148,7 +148,7 @@ async def change(visit: Visit) -> SeeOther:
 
 
 def edited(visit: Visit, subscription: Subscription) -> dict[str, Any]:
-    """What somebody edited of what operators and customers can change alike."""
+    """What a person edited of what operators and customers can change alike."""
     changed: dict[str, Any] = {
         name: visit.given(name) for name in ("name", "url") if visit.is_edited(name, getattr(subscription, name))
     }

@@ -34,7 +34,7 @@ class Limit(Struct, frozen=True):
     pointer: str
     used: int | None
     most: int | None
-    """What counts; None where nothing is limited."""
+    """What counts; None if nothing is limited."""
     value: str
     """What stands in its field: what was typed, or what was set for the tenant."""
 

@@ -20,7 +20,7 @@ class ConnectionChoice(Struct, frozen=True):
     options: Sequence[Connection]
     """The newest connections of the kind, and the chosen one."""
     chosen: str
-    """The id of the first, until somebody chooses another or comes from another's page."""
+    """The id of the first, until the visitor chooses another or comes from another's page."""
     is_cut: bool
     """Whether there are older ones that are not listed."""
 

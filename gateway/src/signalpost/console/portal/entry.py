@@ -1,6 +1,6 @@
 """How a customer gets into the portal: by a link that opens once, for a session that ends with it.
 
-A session starts again with each link, so one that somebody else put into the browser is worth nothing. What fetches a
+A session starts again with each link, so one that another person put into the browser is worth nothing. What fetches a
 link ahead of a person does not use it up. In a frame the session's cookie belongs to the page around it as well
 (`Partitioned`), so no other site has it there.
 """
@@ -38,7 +38,7 @@ class PortalEntry:
         self._places = places
 
     async def who(self, request: Request) -> Guest:
-        """Who asks. Raises EarlyReply where nobody is in, and Unavailable."""
+        """Who asks. Raises EarlyReply if the visitor is not signed in, and Unavailable."""
         token = cookie_of(request, COOKIE)
         session = None if token is None else await self._sessions.find(token, Purpose.PORTAL)
         if session is not None:
@@ -88,7 +88,7 @@ class PortalEntry:
         return True
 
     async def _open(self, request: Request, link: PortalLink) -> None:
-        """Raises Gone where somebody was faster, NotFound where the tenant was deleted."""
+        """Raises Gone if another person was faster, NotFound if the tenant was deleted."""
         source = request.source(self._services.trusted_proxies)
         actor = Actor(kind="portal-link", id=link.id, name=link.name, source=source, request=request.id)
         command = OpenPortalLink(tenant_id=link.tenant_id, link_id=link.id)

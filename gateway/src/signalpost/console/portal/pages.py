@@ -198,7 +198,7 @@ class Again(Struct, frozen=True):
     given: Mapping[str, str]
     running: Sequence[ShownReplay]
     plan: ReplayCount | None = None
-    """What would be sent, once somebody asked for it."""
+    """What would be sent, once the visitor asked for it."""
 
 
 async def view_again(visit: Visit) -> Again:

@@ -28,7 +28,7 @@ class Need(StrEnum):
     DISABLED = "disabled"
     """The gateway disabled it, and its events wait."""
     HELD = "held"
-    """Something other than the endpoint blocks all sending, such as a connection that somebody has to connect again."""
+    """Something other than the endpoint blocks all sending, such as a connection that a person has to connect again."""
     LOST = "lost"
     """The retention removed events before they were delivered."""
     GIVEN_UP = "given_up"
@@ -74,7 +74,7 @@ class Attention(Struct, frozen=True):
 
 
 def attention(standing: Standing, now: int) -> Attention | None:
-    """Why a subscription needs attention; None if it does not, or if somebody paused it."""
+    """Why a subscription needs attention; None if it does not, or if a person paused it."""
     numbers = _numbers(standing)
     if standing.status == "disabled":
         at = "" if standing.disabled_at is None else f" since {format_timestamp(standing.disabled_at)}"
@@ -101,7 +101,7 @@ def attention(standing: Standing, now: int) -> Attention | None:
 
 
 def _kept(standing: Standing, now: int) -> str:
-    """Until when somebody can fix it without losing an event."""
+    """Until when it can be fixed without losing an event."""
     if standing.kept_until is None:
         return ""
     if standing.kept_until <= now:

@@ -26,7 +26,7 @@ class Concurrency(Struct, frozen=True):
 
     @property
     def is_slow(self) -> bool:
-        """Whether its attempts take long, whatever their result."""
+        """Whether its attempts take long, whether they succeed or fail."""
         return self.typical >= FAST
 
 

@@ -117,7 +117,8 @@ BY_HAND_ATTEMPTS = 1
 
 
 AT_ONCE: Final = 0
-"""The due time of a delivery that a person wants sent now. It is due whatever a clock says, even after a restart."""
+"""The due time of a delivery that a person wants sent now. It is due no matter what a clock says, even after a
+restart."""
 
 
 class Delivery(Struct, eq=False, gc=False):
@@ -146,7 +147,7 @@ class Delivery(Struct, eq=False, gc=False):
         return f"Delivery({self.sequence}, {self.state.name}, failed={self.failed_attempts}, run={self.run})"
 
     def advance(self, given: DeliveryInput) -> State:
-        """Follow an input to the next state, which is returned. Raises KeyError where the table has no entry."""
+        """Follow an input to the next state, which is returned. Raises KeyError if the table has no entry."""
         self.state = state = TRANSITIONS[self.state][given]
         return state
 
@@ -157,7 +158,7 @@ class Delivery(Struct, eq=False, gc=False):
 
     @property
     def is_delayed(self) -> bool:
-        """Whether its next attempt is its first, and waits for the delay of its subscription, if that has one: nobody
+        """Whether its next attempt is its first, and waits for the delay of its subscription, if that has one: no one
         asked for it to be made now."""
         return is_untried(self.run, self.failed_attempts) and (self.due > AT_ONCE or not self.is_retry)
 
@@ -238,7 +239,7 @@ def _uncounted(delivery: Delivery, outcome: Outcome, now: int) -> Verdict:
 
 
 def taken_back(delivery: Delivery) -> Verdict:
-    """A delivery that was not sent, or of which nobody knows, is as it was before."""
+    """A delivery that was not sent, or of which nothing is known, is as it was before."""
     return Verdict(DeliveryInput.RETRY_INTERRUPTED if delivery.is_retry else DeliveryInput.INTERRUPTED)
 
 

@@ -3,7 +3,7 @@
 Pure: a table of rules (`diagnosis_rules.py`) is looked through from its top, and the first rule that fits says the
 cause. A rule fits by what was seen (the class of the failure, the status code, the words of the answer, the sentence
 that was noted) and by what was changed since the endpoint last took something: the secret, the URL or the headers. Each
-cause has a sentence for whoever runs the gateway, one for the customer whose endpoint it is, and the action that helps
+cause has a sentence for the operator, one for the customer whose endpoint it is, and the action that helps
 most.
 
 It is a judgement: the facts stay beside it. The words of an answer are the endpoint's own, shortened, and not trusted.
@@ -145,7 +145,7 @@ _decode_said = msgspec.json.Decoder(_Said).decode
 
 def quoted(answer: str) -> str:
     """What an answer says, short enough for a sentence: one line without control characters; empty for a page of HTML
-    or where it says nothing."""
+    or if it says nothing."""
     text = answer.strip()
     if text.startswith("{"):
         try:

@@ -30,13 +30,13 @@ class Trace(Struct, frozen=True):
     answer_head: bytes = b""
     """Status line and headers, as far as they were complete."""
     address: str | None = None
-    """What was dialled, such as `203.0.113.18`; None where no connection was made."""
+    """What was dialled, such as `203.0.113.18`; None if no connection was made."""
     tls: str | None = None
     """The version that was agreed on, such as `TLSv1.3`."""
     is_new: bool = True
     """Whether the connection was made for this attempt."""
     name_us: int | None = None
-    """How long each step took, for a connection that was made for this attempt; None where it was not reached."""
+    """How long each step took, for a connection that was made for this attempt; None if it was not reached."""
     connect_us: int | None = None
     tls_us: int | None = None
 

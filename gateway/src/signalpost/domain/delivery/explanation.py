@@ -80,7 +80,7 @@ class Known(Struct, frozen=True, kw_only=True):
     sequence: int
     event_type: int
     status: Status | None
-    """None where the subscription has no delivery of the event."""
+    """None if the subscription has no delivery of the event."""
     due: int | None = None
     """When a retry may be sent, µs since the epoch."""
     failed_attempts: int = 0
@@ -92,9 +92,9 @@ class Known(Struct, frozen=True, kw_only=True):
     probe_at: int | None = None
     """When the endpoint's open breaker lets the next attempt through; None while it is closed."""
     last_error: str | None = None
-    """The endpoint's last failure, whatever it was sent."""
+    """The endpoint's last failure, of any event."""
     retry_asked: bool = False
-    """Whether somebody asked for a retry by hand that has yet to begin."""
+    """Whether a person asked for a retry by hand that has yet to begin."""
     behind_event: str | None = None
     """The id of the earlier event of its document that it waits for."""
     ahead: int = 0

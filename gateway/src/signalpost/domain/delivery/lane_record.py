@@ -51,7 +51,7 @@ class Unrecorded:
 
     def row_now(self, sequence: int, recorded: Row | None) -> Row | None:
         """The row of a delivery, with what changed since it was recorded. If the delivery was abandoned since then, it
-        is given up here, so that it ends once, whatever follows."""
+        is given up here, so that it ends once, no matter what follows."""
         if sequence in self.rows:
             return self.rows[sequence]
         if recorded is not None:

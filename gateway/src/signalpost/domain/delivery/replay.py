@@ -26,7 +26,7 @@ from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventTypeName, type_nam
 from signalpost.domain.fields import GivenTimestamp, Uuid
 
 ATTEMPTS = 4
-"""How many a replayed delivery has, whatever the subscription's own schedule (C16)."""
+"""How many a replayed delivery has, no matter what the subscription's own schedule says (C16)."""
 MAX_RUNNING = 10
 """How many replays of one subscription may run at a time."""
 
@@ -170,7 +170,7 @@ class Replay(Struct, frozen=True, kw_only=True):
     delivered: int | None = 0
     failed: int | None = 0
     skipped: int | None = 0
-    """How the deliveries that it queued ended; see `Ended`. None where an older version did not count."""
+    """How the deliveries that it queued ended; see `Ended`. None if an older version did not count."""
 
     @property
     def choice(self) -> ReplayChoice:
@@ -188,7 +188,7 @@ class Replay(Struct, frozen=True, kw_only=True):
 
     @property
     def waiting(self) -> int | None:
-        """How many of the deliveries that it queued have not ended; None where that was not counted."""
+        """How many of the deliveries that it queued have not ended; None if that was not counted."""
         if self.delivered is None or self.failed is None or self.skipped is None:
             return None
         return self.queued - self.delivered - self.failed - self.skipped

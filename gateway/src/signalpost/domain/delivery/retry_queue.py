@@ -16,14 +16,14 @@ class _Oldest(NamedTuple):
     due: int | None
     """The first time that one of them is or was due, µs."""
     at_once: bool
-    """Whether one is to be sent at once, whatever the time."""
+    """Whether one is to be sent at once, without regard to the time."""
 
 
 class RetryQueue(dict[int, Delivery]):
     """The deliveries by sequence, and which of them is due first."""
 
     def __init__(self, kept: int) -> None:
-        """`kept`: how many stay here where the others are left to the store."""
+        """`kept`: how many stay here if the others are left to the store."""
         super().__init__()
         self.horizon: int | None = None
         self._kept = kept
@@ -103,7 +103,7 @@ class RetryQueue(dict[int, Delivery]):
         self._leave_to_store(None if self.horizon is None else self.horizon - by)
 
     def narrow(self) -> None:
-        """Where there are twice as many as are kept: leave those that are due last to the store."""
+        """If there are twice as many as are kept, leave those that are due last to the store."""
         if len(self) <= 2 * self._kept:
             return
         waiting = [d.due for d in self.values() if d.state is State.AWAITING_RETRY]

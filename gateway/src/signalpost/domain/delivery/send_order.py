@@ -43,7 +43,7 @@ class SendOrder:
                 (self._first_attempts if following.state is OPEN else self._retries).append(document)
 
     def ask_for(self, document: DocumentQueue, sequence: int) -> None:
-        """Let a document, of which that delivery is ready, go before those that nobody asked for."""
+        """Let a document, of which that delivery is ready, go before those that were not asked for."""
         self._asked_for.add(sequence)
         self._drop(document)
         self.add(document)

@@ -126,7 +126,7 @@ def action_of(requested: RequestedAction) -> Action:
 
 
 def given_with(requested: RequestedAction) -> Given:
-    """What came with an action; people have one name here, whatever the action calls them."""
+    """What came with an action; people have one name here, though each action calls them by its own."""
     match requested:
         case RequestReviewAction(reviewers=people) | RequestApprovalAction(approvers=people):
             return Given(people=people)

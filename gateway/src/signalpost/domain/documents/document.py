@@ -153,7 +153,7 @@ def _merged(facts: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, An
 
 
 def former_values(before: Document, after: Document) -> bytes:
-    """The attributes that a document had otherwise, as a JSON object with their former values; empty where there are
+    """The attributes that a document had otherwise, as a JSON object with their former values; empty if there are
     none."""
     pairs = zip(_NAMES.values(), astuple(before), astuple(after), strict=True)
     return _former({name: was for name, was, now in pairs if not is_same(was, now)})

@@ -63,7 +63,7 @@ class StoredFile(Struct, frozen=True):
     size: int
     sha256: bytes
     content_type: str
-    """Content type, detected from the content whatever the uploader declared."""
+    """Content type, detected from the content, not what the uploader declared."""
 
 
 class KeptVersion(Struct, frozen=True):

@@ -196,7 +196,7 @@ def act(workflow: Workflow, action: Action, given: Given, at: int) -> Workflow:
 
 
 def expired(workflow: Workflow, at: int) -> Workflow | None:
-    """The workflow after its signature request expired; None where the time has not come, or someone was faster. A
+    """The workflow after its signature request expired; None if the time has not come, or someone was faster. A
     paused document stays so."""
     if not workflow.is_due(at):
         return None

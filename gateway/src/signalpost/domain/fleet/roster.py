@@ -2,7 +2,7 @@
 
 A node is dead once it was not seen to beat for long enough. That is counted by the observer's own clock, which only
 goes forward, from when it first saw the node's present beat: what clocks of others show, or the database's after it was
-set, kills nobody. Time in which the observer itself saw nothing does not count: after an outage of the database
+set, kills no node. Time in which the observer itself saw nothing does not count: after an outage of the database
 everybody gets the chance to beat again.
 
 A lane should be with the worker whose hash with the lane is highest. So a node that joins takes its share from all, and

@@ -1,6 +1,6 @@
 """The rules of receivers, each with the requests that show whether it is kept.
 
-A rule is a function that sends requests and raises Broken, with what was seen, where the receiver breaks it. The order
+A rule is a function that sends requests and raises Broken, with what was seen, if the receiver breaks it. The order
 matters: what cannot be judged after a broken gate (`GATES`) is not checked.
 """
 

@@ -14,7 +14,7 @@ Wait = Annotated[float, Meta(ge=0, le=MAX_WAIT_S, description="Seconds to wait f
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    """An object, whose members are checked where a document is made of them."""
+    """An object, whose members are checked when a document is made of them."""
     if not isinstance(value, dict):
         raise Bad("wrong_type", "This must be a JSON object.")
     return value
