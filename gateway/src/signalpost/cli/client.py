@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import uuid4
 
+from signalpost.cli.command_table import CLIENT_COMMANDS
 from signalpost.domain.errors import SignalpostError
 from signalpost.local.user_folder import emulator_folder
 from signalpost.sender.tls_context import tls_context
@@ -32,22 +33,15 @@ MAX_PAGE = 250
 """The maximum number of entries on one page of a list."""
 
 _NEXT_STEPS = {
-    "document_not_found": "List them: signalpost documents list",
-    "subscription_not_found": "List them: signalpost subscriptions list",
     "version_not_found": "List them: signalpost documents versions DOCUMENT",
     "delivery_not_found": "List them: signalpost deliveries list",
-    "event_not_found": "List them: signalpost events list",
-    "key_not_found": "List them: signalpost keys list",
-    "member_not_found": "List them: signalpost members list",
-    "portal_link_not_found": "List them: signalpost portal-links list",
     "replay_not_found": "List them: signalpost replay list SUBSCRIPTION",
     "tenant_not_found": "List them: signalpost tenants list. SIGNALPOST_TENANT names the one to work in.",
-    "connection_not_found": "List them: signalpost connections list",
     "unknown_kind": "List them: signalpost destinations list",
     "connection_in_use": "List them: signalpost subscriptions list",
     "subscription_not_active": "Resume it: signalpost subscriptions resume SUBSCRIPTION",
 }
-"""What to tell the user to do next, by the code of a problem."""
+"""What to tell the user to do next, by the code of a problem, if it is more than to list what there is."""
 
 
 class CommandError(SignalpostError):
@@ -326,8 +320,14 @@ def _refusal(answer: Answer, options: Mapping[str, str]) -> str:
         lines.append(f"Try again in {answer.headers['retry-after']} s.")
     if answer.status == 500:
         lines.append(f"The request's id: {problem.get('requestId')}")
-    step = _NEXT_STEPS.get(str(problem.get("code")))
+    step = _next_step(str(problem.get("code")))
     return "\n".join([*lines, step] if step else lines)
+
+
+def _next_step(code: str) -> str | None:
+    noun = code.removesuffix("_not_found")
+    has_list = noun != code and f"signalpost.cli.commands.{noun}s:app" in CLIENT_COMMANDS
+    return _NEXT_STEPS.get(code) or (f"List them: signalpost {noun.replace('_', '-')}s list" if has_list else None)
 
 
 def _where(pointer: str, options: Mapping[str, str]) -> str:
