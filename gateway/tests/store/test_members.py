@@ -82,9 +82,12 @@ def test_a_member_is_found_by_id_address_and_invitation_and_listed_by_tenant(pla
         assert await access.member_with("1@example.com") == first
         assert await access.member_invited(invitation(1)) == first
         assert await access.member_with("nobody@example.com") is None
-        assert [each.id for each in await access.member_page(None, None, 2)] == [member_id(3), member_id(2)]
-        assert [each.id for each in await access.member_page(TENANT, None, 9)] == [member_id(2), member_id(1)]
-        assert [each.id for each in await access.member_page(None, first.number + 1, 9)] == [member_id(1)]
+        assert [each.id for each in await shop.store.lists.page(Member, None, None, 2)] == [member_id(3), member_id(2)]
+        assert [each.id for each in await shop.store.lists.page(Member, TENANT, None, 9)] == [
+            member_id(2),
+            member_id(1),
+        ]
+        assert [each.id for each in await shop.store.lists.page(Member, None, first.number + 1, 9)] == [member_id(1)]
 
     play(scenario)
 
@@ -97,7 +100,7 @@ def test_no_two_members_have_one_address_whichever_tenants_and_nodes_they_come_t
         invited = [shop.publish(invite(1, "a@b.c")), there.publish(invite(2, "a@b.c", other))]
         results = [result for published in await asyncio.gather(*invited) for result in published.results]
         assert sum(isinstance(result, Conflict) for result in results) == 1
-        [kept] = await shop.store.access.member_page(None, None, 9)
+        [kept] = await shop.store.lists.page(Member, None, None, 9)
         assert (await shop.publish(RemoveMember(tenant_id=TENANT, member_id=kept.id))).results
         await shop.do(invite(3, "a@b.c"))
 
@@ -110,7 +113,7 @@ def test_members_and_keys_have_their_numbers_from_one_sequence(play: "Play") -> 
         await shop.publish(invite(1), key, invite(2), replace(key, key_id=member_id(8), key="sp_2"))
         await shop.publish(invite(3))
         numbers = [each.number for each in await shop.store.access.keys()]
-        numbers += [each.number for each in await shop.store.access.member_page(None, None, 9)]
+        numbers += [each.number for each in await shop.store.lists.page(Member, None, None, 9)]
         assert len({*numbers}) == 5
 
     play(scenario)
@@ -160,7 +163,7 @@ def test_whoever_is_removed_keeps_a_name_alone_and_is_not_there_for_further_chan
         await shop.do(RemoveMember(**the(1)))
         gone = await found(shop, 1)
         assert (gone.name, gone.email, gone.password, gone.is_active) == ("Member 1", "", None, False)
-        assert await shop.store.access.member_page(None, None, 9) == []
+        assert await shop.store.lists.page(Member, None, None, 9) == []
         for command in (RemoveMember(**the(1)), ChangeMember(tenant="t", **the(1)), RemoveMember(**the(5))):
             assert isinstance(await refusal(shop, command), NotFound)
 
@@ -201,7 +204,7 @@ def test_members_end_with_their_tenant_and_nothing_is_left_of_them(play: "Play")
         gone = await found(shop, 1)
         assert (gone.name, gone.email, gone.invitation, gone.is_active) == ("", "", None, False)
         assert gone.removed_at is not None
-        assert [each.id for each in await shop.store.access.member_page(None, None, 9)] == [member_id(2)]
+        assert [each.id for each in await shop.store.lists.page(Member, None, None, 9)] == [member_id(2)]
 
     play(scenario)
 

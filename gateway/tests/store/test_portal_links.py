@@ -75,8 +75,13 @@ def test_a_link_is_found_by_id_and_token_with_all_its_terms_and_listed_by_tenant
         assert first.ends_at == first.created_at + HOUR * SECOND
         assert [first.reaches(member_id(each)) for each in (1, 2, 3)] == [True, True, False]
         assert (await found(shop, 2)).reaches(member_id(3))
-        assert [each.id for each in await access.portal_link_page(TENANT, None, 9)] == [link_id(2), link_id(1)]
-        assert [each.id for each in await access.portal_link_page(TENANT, first.number + 1, 9)] == [link_id(1)]
+        assert [each.id for each in await shop.store.lists.page(PortalLink, TENANT, None, 9)] == [
+            link_id(2),
+            link_id(1),
+        ]
+        assert [each.id for each in await shop.store.lists.page(PortalLink, TENANT, first.number + 1, 9)] == [
+            link_id(1)
+        ]
 
     play(scenario)
 
@@ -131,7 +136,7 @@ def test_links_that_have_ended_make_room_and_no_number_is_given_twice(play: "Pla
         numbers = {(await found(shop, 1)).number, (await found(shop, 2)).number}
         shop.now += HOUR * SECOND
         await shop.publish(make(3))
-        assert [each.id for each in await shop.store.access.portal_link_page(TENANT, None, 9)] == [link_id(3)]
+        assert [each.id for each in await shop.store.lists.page(PortalLink, TENANT, None, 9)] == [link_id(3)]
         await shop.publish(invite(2))
         member = await shop.store.access.member(member_id(2))
         assert member is not None

@@ -14,7 +14,7 @@ from signalpost.store.packing.access import (
     unpack_tenant,
     unpack_use,
 )
-from signalpost.store.statements import EVERY_TENANT, NO_BOUND, Reads, Statement, Writes
+from signalpost.store.statements import EVERY_TENANT, Reads, Statement, Writes
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.portal_links import PORTAL_LINK
@@ -24,7 +24,6 @@ T = TypeVar("T")
 _KEYS: Final = f"SELECT {API_KEY.listed} FROM api_key WHERE"
 _MEMBERS: Final = f"SELECT {MEMBER.listed} FROM member WHERE"
 _PORTAL_LINKS: Final = f"SELECT {PORTAL_LINK.listed} FROM portal_link WHERE"
-_PAGE: Final = "AND number < $1 AND coalesce(tenant_id = $2, true) ORDER BY number DESC LIMIT $3"
 _NOTE_USE: Final = "UPDATE api_key SET last_used_at = $1 WHERE number = $2 AND coalesce(last_used_at, 0) < $1"
 
 
@@ -58,11 +57,6 @@ class AccessStore:
         """All API keys that were revoked, so that who still uses one can be told."""
         return await self._keys("revoked_at IS NOT NULL")
 
-    async def key_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[ApiKey]:
-        """API keys of a tenant, or of all, that are not revoked, newest first. The number of the last one is the
-        `below` of the next page."""
-        return await self._keys(f"revoked_at IS NULL {_PAGE}", _bound(below), tenant_id, limit)
-
     async def _keys(self, condition: str, *values: int | None) -> list[ApiKey]:
         found = await self._reads.rows(EVERY_TENANT, f"{_KEYS} {condition}", *values)
         return [API_KEY.unpack(columns, self._codec) for columns in found]
@@ -88,11 +82,6 @@ class AccessStore:
         """The member with an invitation of this hash, which may have expired."""
         return _only(await self._members("invitation = $1", invitation))
 
-    async def member_page(self, tenant_id: int | None, below: int | None, limit: int) -> list[Member]:
-        """Members of a tenant, or of all, who are not removed, newest first. The number of the last one is the `below`
-        of the next page."""
-        return await self._members(f"removed_at IS NULL {_PAGE}", _bound(below), tenant_id, limit)
-
     async def _members(self, condition: str, *values: Any) -> list[Member]:
         found = await self._reads.rows(EVERY_TENANT, f"{_MEMBERS} {condition}", *values)
         return [MEMBER.unpack(columns, self._codec) for columns in found]
@@ -107,19 +96,9 @@ class AccessStore:
         """The portal link of which the token has this hash, also one that has ended."""
         return _only(await self._portal_links("hash = $1", digest))
 
-    async def portal_link_page(self, tenant_id: int, below: int | None, limit: int) -> list[PortalLink]:
-        """Portal links of a tenant, newest first; those that have ended are removed by the next new ones. The number of
-        the last one is the `below` of the next page."""
-        page = "tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
-        return await self._portal_links(page, tenant_id, _bound(below), limit)
-
     async def _portal_links(self, condition: str, *values: Any) -> list[PortalLink]:
         found = await self._reads.rows(EVERY_TENANT, f"{_PORTAL_LINKS} {condition}", *values)
         return [PORTAL_LINK.unpack(columns, self._codec) for columns in found]
-
-
-def _bound(below: int | None) -> int:
-    return NO_BOUND if below is None else below
 
 
 def _only(found: list[T]) -> T | None:

@@ -30,6 +30,7 @@ from signalpost.store.erasures import ErasureStore
 from signalpost.store.fleet import FleetStore, TenantMark
 from signalpost.store.history import HistoryStore
 from signalpost.store.lanes import LaneStore
+from signalpost.store.lists import ListStore
 from signalpost.store.log import LogStore
 from signalpost.store.replays import ReplayStore
 from signalpost.store.retention import RetentionStore
@@ -137,6 +138,11 @@ class Store(Protocol):
     @property
     def access(self) -> AccessStore:
         """Who uses the gateway: tenants and API keys."""
+        ...
+
+    @property
+    def lists(self) -> ListStore:
+        """Lists of rows of which the table is described."""
         ...
 
     @property

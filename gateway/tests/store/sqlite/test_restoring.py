@@ -21,6 +21,7 @@ from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain.api_key import Role
 from signalpost.domain.erasure import is_erased
+from signalpost.domain.member import Member
 from signalpost.domain.sign_in import Ground, Purpose
 from signalpost.store.audit import AuditFilter
 from signalpost.store.database import AccessFrom, AccessTaken
@@ -197,7 +198,7 @@ def test_members_have_after_a_restore_what_they_had_before_it(restoring: Any) ->
         promoted = await access.member(member_id(2))
         assert (promoted.role, promoted.generation) == ("operator", 3)
         assert (await access.member(member_id(3))).is_active
-        numbers = [each.number for each in [*await access.keys(), *await access.member_page(None, None, 9)]]
+        numbers = [each.number for each in [*await access.keys(), *await shop.store.lists.page(Member, None, None, 9)]]
         assert len({*numbers}) == 3
 
     restoring(scenario)

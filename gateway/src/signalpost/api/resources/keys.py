@@ -45,7 +45,7 @@ async def create(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     services = context.services
-    found = await services.store.access.key_page(_within(context), query.cursor, query.limit)
+    found = await services.store.lists.page(ApiKey, _within(context), query.cursor, query.limit)
     shown = [_listed(key, services) for key in found]
     return Response(200, msgspec.json.encode(KeyPage(data=shown, next=next_cursor(found, query.limit))))
 

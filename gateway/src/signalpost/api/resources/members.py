@@ -39,7 +39,7 @@ async def invite(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     services = context.services
-    found = await services.store.access.member_page(_within(context), query.cursor, query.limit)
+    found = await services.store.lists.page(Member, _within(context), query.cursor, query.limit)
     shown = [_shown(member, services) for member in found]
     return Response(200, msgspec.json.encode(MemberPage(data=shown, next=next_cursor(found, query.limit))))
 

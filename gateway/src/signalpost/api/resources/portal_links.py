@@ -14,7 +14,7 @@ from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, 
 from signalpost.commands.portal_links import CreatePortalLink, RevokePortalLink, portal_link_not_found
 from signalpost.domain.body import given
 from signalpost.domain.errors import FieldError, Invalid, NotFound
-from signalpost.domain.portal_link import Capability, PortalLinkRequest
+from signalpost.domain.portal_link import Capability, PortalLink, PortalLinkRequest
 from signalpost.domain.sign_in import hash_token, make_token
 
 
@@ -60,7 +60,7 @@ def _check_subscriptions(context: RequestContext, new: PortalLinkRequest) -> Non
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     services = context.services
-    found = await services.store.access.portal_link_page(context.tenant_id, query.cursor, query.limit)
+    found = await services.store.lists.page(PortalLink, context.tenant_id, query.cursor, query.limit)
     now = services.clock.wall()
     shown = [PortalLinkShown.of(each, state=each.state(now)) for each in found]
     return Response(200, msgspec.json.encode(PortalLinkPage(data=shown, next=next_cursor(found, query.limit))))

@@ -10,6 +10,7 @@ from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.runtime.clock import SystemClock
 from signalpost.store.access import AccessStore
+from signalpost.store.lists import ListStore
 from signalpost.store.postgres.audit import PostgresAudit
 from signalpost.store.postgres.committers import Committers
 from signalpost.store.postgres.connect import until_started
@@ -72,6 +73,7 @@ class PostgresStore:
         self.documents = PostgresDocuments(readers, max_scanned)
         self.deliveries = PostgresDeliveries(readers, max_scanned)
         self.access = AccessStore(readers, writers)
+        self.lists = ListStore(readers)
         self.replays = PostgresReplays(readers)
         self.versions = PostgresVersions(readers, writers)
         self.history = PostgresHistory(readers)

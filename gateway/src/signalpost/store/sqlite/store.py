@@ -16,6 +16,7 @@ from signalpost.domain.audit import Notary
 from signalpost.domain.errors import Unavailable
 from signalpost.store.access import AccessStore
 from signalpost.store.fleet import ALONE, Terms
+from signalpost.store.lists import ListStore
 from signalpost.store.sqlite import backup_mark, data_keys
 from signalpost.store.sqlite import publish as publishing
 from signalpost.store.sqlite.audit import SqliteAudit, append_noted
@@ -112,6 +113,7 @@ class SqliteStore:
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
         self.data_keys = SqliteDataKeys(self.readers, self.writer, vault, now)
         self.access = AccessStore(self.readers, self.writer)
+        self.lists = ListStore(self.readers)
         self.audit = SqliteAudit(self.readers, self.writer, self.notary)
         self.log = SqliteLog(self.readers, max_scanned)
         self.lanes = SqliteLanes(self.readers, self.writer, lambda: self.fleet.node_id)

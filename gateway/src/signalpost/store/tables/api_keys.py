@@ -23,5 +23,6 @@ API_KEY: Final = Table(
     },
     changing=["revoked_at"],
     of_any_tenant=True,
+    there="revoked_at IS NULL",
     ended={"revoked_at": Ended.THEN_AT_THE_LATEST, "name": "", "created_by": None},
 )

@@ -30,6 +30,7 @@ MEMBER: Final = Table(
     numbered_with="api_key",
     found_by={"email": Found("email = {} AND removed_at IS NULL", Kind.TEXT)},
     of_any_tenant=True,
+    there="removed_at IS NULL",
     ended={
         "removed_at": Ended.THEN_AT_THE_LATEST,
         "name": "",

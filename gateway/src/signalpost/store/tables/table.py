@@ -71,6 +71,7 @@ class Table(Generic[RowOf]):
         sealed: Sequence[str] = (),
         ended: Mapping[str, Any] | None = None,
         goes_after: str | None = None,
+        there: str = "true",
         pack: Callable[[RowOf, Codec], tuple[Any, ...]] | None = None,
         unpack: Callable[[Sequence[Any], Codec], RowOf] | None = None,
     ) -> None:
@@ -81,6 +82,8 @@ class Table(Generic[RowOf]):
         tenant's data keys. When a tenant is deleted, its rows say `ended`, or are removed if that is None; if it is
         empty, they stay until the erasure comes to them. Rows whose time in the column `goes_after` is over are removed
         as others are written.
+
+        What is true of rows that are still `there` is what lists ask for.
 
         A row whose members are not its columns says how it is packed and unpacked."""
         self.name: Final = name
@@ -93,6 +96,7 @@ class Table(Generic[RowOf]):
         self.sealed: Final = [*map([*columns].index, sealed)]
         self.ended: Final = ended
         self.goes_after: Final = goes_after
+        self.there: Final = there
         self.tenant_at: Final = [*columns].index("tenant_id")
         self.listed: Final = ", ".join(columns)
         """The columns as a statement names them."""
