@@ -2,7 +2,7 @@
 
 import pytest
 
-from signalpost_bench.flaky_endpoints import FLAP_SECONDS, STEP_SECONDS, FlakyEndpoints, Seen
+from signalpost_bench.flaky_endpoints import FLAP_SECONDS, STEP_SECONDS, EndpointCounts, FlakyEndpoints
 
 
 class Clock:
@@ -50,16 +50,16 @@ def test_twice_as_many_at_once_in_each_step_are_within_bounds(flaky: FlakyEndpoi
         for _ in range(at_once):
             flaky.answered(0)
         clock.seconds += STEP_SECONDS
-    assert flaky.seen() == Seen(0, [1, 2, 4], 0, clock.seconds - STEP_SECONDS)
+    assert flaky.seen() == EndpointCounts(0, [1, 2, 4], 0, clock.seconds - STEP_SECONDS)
 
 
 def test_one_more_is_not(flaky: FlakyEndpoints, clock: Clock) -> None:
     flaky.come(0)
     flaky.come(1)
     flaky.come(0)
-    assert flaky.seen() == Seen(0, [2], 1, clock.seconds)
+    assert flaky.seen() == EndpointCounts(0, [2], 1, clock.seconds)
     flaky.answered(0)
     clock.seconds += STEP_SECONDS
     flaky.come(0)
     flaky.come(0)
-    assert flaky.seen() == Seen(0, [2, 3], 2, clock.seconds)
+    assert flaky.seen() == EndpointCounts(0, [2, 3], 2, clock.seconds)

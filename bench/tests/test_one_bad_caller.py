@@ -8,7 +8,7 @@ import pytest
 
 from signalpost_bench.bad_caller import HELD, LOST, PROBES
 from signalpost_bench.harness import Harness
-from signalpost_bench.results import Measured, Stall
+from signalpost_bench.results import Figures, Stall
 from signalpost_bench.scenes.one_bad_caller import FAILED, REFUSED, held_ms, parts_of, run_probe
 from signalpost_bench.workload import Workload
 
@@ -40,14 +40,14 @@ ANSWERS = {
 
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[Callable[[str], Measured]]:
+def run() -> Iterator[Callable[[str], Figures]]:
     """Runs a probe at the gateway that all of them share."""
     with Harness(Workload(), None, tls=False) as harness, parts_of(harness) as parts:
         yield partial(run_probe, harness, parts, seconds=0.3)
 
 
 @pytest.mark.parametrize("probe", PROBES)
-def test_nothing_of_another_tenant_is_refused_or_fails(run: Callable[[str], Measured], probe: str) -> None:
+def test_nothing_of_another_tenant_is_refused_or_fails(run: Callable[[str], Figures], probe: str) -> None:
     row = run(probe)
     for _ in range(MORE_TRIES):  # a gateway that has no core for long, because others have them, may refuse changes
         if row.more[REFUSED]:

@@ -13,7 +13,7 @@ import pytest
 from gateway.tests.patience import PATIENCE
 
 from signalpost_bench.probe import CoreTimes, Probe
-from signalpost_bench.results import MIN_ARRIVALS_FOR_P99, Measured, Stall, beside, latencies, median
+from signalpost_bench.results import MIN_ARRIVALS_FOR_P99, Figures, Stall, beside, latencies, median
 from signalpost_bench.scenes import SCENES, with_needs
 from signalpost_bench.workload import at_rate
 
@@ -24,7 +24,7 @@ def _stall(ms: float) -> Stall:
 
 def test_of_several_runs_the_middle_counts_and_of_what_is_bounded_the_greatest() -> None:
     runs = [
-        Measured(rate=rate, worst_ms=worst, memory_mb=memory, more={"share": share}, stalls=(_stall(worst),))
+        Figures(rate=rate, worst_ms=worst, memory_mb=memory, more={"share": share}, stalls=(_stall(worst),))
         for rate, worst, memory, share in ((3, 9, 100, 0.1), (1, 7, 300, 0.3), (2, 8, 200, 0.2))
     ]
     found = median(runs)
@@ -40,20 +40,20 @@ def test_a_distribution_is_told_by_what_shares_of_it_do_not_exceed() -> None:
 
 @pytest.mark.parametrize(("alone", "now"), [(2.0, 100.0), (80.0, 160.0)])
 def test_others_may_be_held_up_to_twice_what_it_was_or_a_tenth_of_a_second(alone: float, now: float) -> None:
-    found = beside(Measured(p99_ms=alone), [now] * MIN_ARRIVALS_FOR_P99, "a flood")
+    found = beside(Figures(p99_ms=alone), [now] * MIN_ARRIVALS_FOR_P99, "a flood")
     assert (found.ratio, found.broken) == (now / alone, ())
 
 
 @pytest.mark.parametrize(("alone", "now"), [(2.0, 100.1), (80.0, 160.1)])
 def test_more_is_a_bound_that_was_not_held_in_whichever_run(alone: float, now: float) -> None:
-    found = beside(Measured(p99_ms=alone), [now] * MIN_ARRIVALS_FOR_P99, "a flood")
+    found = beside(Figures(p99_ms=alone), [now] * MIN_ARRIVALS_FOR_P99, "a flood")
     most = max(2 * alone, 100.0)
     told = f"beside a flood others had a p99 of {now} ms, and at most {most} ms are allowed"
-    assert median([Measured(), found, Measured()]).broken == (told,)
+    assert median([Figures(), found, Figures()]).broken == (told,)
 
 
 def test_the_p99_of_a_few_is_not_judged() -> None:
-    assert beside(Measured(p99_ms=2.0), [500.0] * (MIN_ARRIVALS_FOR_P99 - 1), "a flood").broken == ()
+    assert beside(Figures(p99_ms=2.0), [500.0] * (MIN_ARRIVALS_FOR_P99 - 1), "a flood").broken == ()
 
 
 def test_a_scene_comes_after_those_that_it_needs() -> None:

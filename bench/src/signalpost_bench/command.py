@@ -21,7 +21,7 @@ from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
 from signalpost.cli.terminal.text import remarks
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
-from signalpost_bench.results import OVERTAKEN, Measured, Size, median
+from signalpost_bench.results import OVERTAKEN, Figures, Size, median
 from signalpost_bench.scenes import SCENES, Place, with_needs
 from signalpost_bench.scenes.throughput import LIMIT
 from signalpost_bench.workload import Workload
@@ -46,7 +46,7 @@ _COLUMNS: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class RunOptions:
     """What to measure, as the options of the command say it."""
 
     scene: Annotated[list[str] | None, repeatable(f"Run only this scene; repeatable. {_SCENES}.")] = None
@@ -93,20 +93,20 @@ app = App(name="bench", help_format="plaintext")
 
 
 @app.default
-def bench(*, asked: Annotated[Asked | None, Parameter(name="*")] = None, out: Output = TEXT) -> None:
+def bench(*, asked: Annotated[RunOptions | None, Parameter(name="*")] = None, out: Output = TEXT) -> None:
     """See the package: its docstring is the help of the command."""
     # Gateways that run in this process to prepare a database must not write into the table or the JSON.
     logging.getLogger("signalpost").disabled = True
     # A person who ends it otherwise than with Ctrl-C would leave its parts, and their databases, behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    asked = asked or Asked()
+    asked = asked or RunOptions()
     found = _measure(asked)
     machine = _machine()
     out.show({"machine": machine, **_plain(asked), "scenes": msgspec.to_builtins(found)}, _told(machine, found))
     judge(found)
 
 
-def _measure(asked: Asked) -> dict[str, Measured]:
+def _measure(asked: RunOptions) -> dict[str, Figures]:
     """Raises Misuse, and CommandError if a run does not count."""
     names = _scenes(asked.scene, asked.tenants, asked.database)
     on_postgres = asked.database == "postgresql"
@@ -122,7 +122,7 @@ def _measure(asked: Asked) -> dict[str, Measured]:
         raise CommandError(f"The run does not count: {failed}.") from None
 
 
-def judge(found: Mapping[str, Measured]) -> None:
+def judge(found: Mapping[str, Figures]) -> None:
     """Raises CommandError if a bound was not held."""
     if broken := [sentence for row in found.values() for sentence in row.broken]:
         raise CommandError(f"A bound was not held: {'; '.join(broken)}.")
@@ -153,14 +153,14 @@ def _folder(url: str) -> Path:
     return folder
 
 
-def _run(harness: Harness, names: Sequence[str], size: Size, runs: int) -> dict[str, Measured]:
+def _run(harness: Harness, names: Sequence[str], size: Size, runs: int) -> dict[str, Figures]:
     """Scenes take turns, so that a noisy minute hits every one alike."""
-    measured: dict[str, list[Measured]] = {}
+    measured: dict[str, list[Figures]] = {}
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=remarks, transient=True, disable=not sys.stderr.isatty()) as shown:
         task = shown.add_task("", total=None)
         for run in range(1, runs + 1):
-            earlier: dict[str, Measured] = {}
+            earlier: dict[str, Figures] = {}
             for name in names:
                 shown.update(task, description=f"run {run} of {runs}: {SCENES[name].about}")
                 earlier |= SCENES[name].run(harness, size, earlier)
@@ -169,7 +169,7 @@ def _run(harness: Harness, names: Sequence[str], size: Size, runs: int) -> dict[
     return {title: median(rows) for title, rows in measured.items()}
 
 
-def _plain(asked: Asked) -> dict[str, Any]:
+def _plain(asked: RunOptions) -> dict[str, Any]:
     return {
         "database": asked.database,
         "processes": asked.processes,
@@ -198,7 +198,7 @@ def _processor() -> str:
         return platform.processor()
 
 
-def _told(machine: dict[str, Any], found: Mapping[str, Measured]) -> Parts:
+def _told(machine: dict[str, Any], found: Mapping[str, Figures]) -> Parts:
     yield f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['system']}"
     limit = found[LIMIT].rate if LIMIT in found else None
     rows = []

@@ -15,7 +15,7 @@ STEP_SECONDS = 2.0
 """In each step after its first answer an endpoint may have twice as many requests at once as in the one before."""
 
 
-class Seen(Struct, frozen=True):
+class EndpointCounts(Struct, frozen=True):
     wasted: int
     """Requests that came while their endpoint was down."""
     most: list[int]
@@ -61,6 +61,6 @@ class FlakyEndpoints:
         self._open[number] -= 1
         self._first.setdefault(number, self._now())
 
-    def seen(self) -> Seen:
+    def seen(self) -> EndpointCounts:
         most = [self._most[step] for step in range(max(self._most, default=-1) + 1)]
-        return Seen(self._wasted, most, self._beyond, self._last)
+        return EndpointCounts(self._wasted, most, self._beyond, self._last)

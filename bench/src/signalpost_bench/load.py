@@ -56,7 +56,7 @@ class HttpClient(asyncio.Protocol):
         return await future
 
 
-class Trickled(Struct, frozen=True):
+class SteadyAnswers(Struct, frozen=True):
     """What the gateway answered to changes at a steady rate."""
 
     sent: list[tuple[str, int]]
@@ -139,7 +139,7 @@ class Load:
         """Change documents as `trickle` does, and count every answer."""
         return msgspec.to_builtins(await self._trickle(rate, seconds))
 
-    async def _trickle(self, rate: int, seconds: float) -> Trickled:
+    async def _trickle(self, rate: int, seconds: float) -> SteadyAnswers:
         sent: list[tuple[str, int]] = []
         began: list[tuple[int, int]] = []
         refused = Counter[str]()
@@ -165,7 +165,7 @@ class Load:
             async for name, due in at_rate(rate, seconds):
                 client = await free.get()
                 changes.create_task(change(client, self._next_change(name), name, due))
-        return Trickled(sorted(sent, key=itemgetter(1)), refused, began)
+        return SteadyAnswers(sorted(sent, key=itemgetter(1)), refused, began)
 
     async def import_all(self, events: int) -> dict[str, int]:
         """Import changed snapshots as one stream, read while it is sent."""

@@ -35,7 +35,7 @@ class Group(Struct, frozen=True):
     """Requests a second of all clients together; None for as fast as they are answered."""
 
 
-class Told(Struct):
+class TenantAnswers(Struct):
     """What the clients of a tenant were told."""
 
     asked: int = 0
@@ -115,9 +115,9 @@ class _TenantClients:
             raise RuntimeError(f"the gateway answered {data!r}"[:300])
         return msgspec.json.decode(data[data.index(_END) + len(_END) :])
 
-    async def run(self, clients: list[_Client], rate: int | None, seconds: float) -> Told:
+    async def run(self, clients: list[_Client], rate: int | None, seconds: float) -> TenantAnswers:
         """Change documents for so long, then wait for what was asked for."""
-        told, free, given = Told(), deque(clients), 0
+        told, free, given = TenantAnswers(), deque(clients), 0
         began = time.monotonic()
         end = began + seconds
         all_answered = asyncio.Event()
@@ -157,7 +157,7 @@ class _TenantClients:
         return told
 
 
-def _note(told: Told, client: _Client, data: bytes | None) -> None:
+def _note(told: TenantAnswers, client: _Client, data: bytes | None) -> None:
     took = (time.monotonic_ns() - client.sent_at) / 1e6
     if data is None:
         told.other["connection lost"] = told.other.get("connection lost", 0) + 1
@@ -206,7 +206,7 @@ class Flood:
         return [(await loop.create_connection(_Client, "127.0.0.1", self._port))[1] for _ in range(count)]
 
 
-def _summary(told: Told) -> dict[str, Any]:
+def _summary(told: TenantAnswers) -> dict[str, Any]:
     return {
         "asked": told.asked,
         "accepted": told.accepted,

@@ -27,7 +27,7 @@ FRAMES = 3
 """How many frames of each thread's stack are reported."""
 
 
-class _Counted(NamedTuple):
+class _Counters(NamedTuple):
     """What is counted since the process began, in ns."""
 
     at: int
@@ -81,7 +81,7 @@ class Probe:
         found, self._longest = self._longest, ()
         return found
 
-    def _count(self) -> _Counted:
+    def _count(self) -> _Counters:
         ran, queued = 0, {}
         for thread in threading.enumerate():
             number = thread.native_id or self._own
@@ -90,7 +90,7 @@ class Probe:
             on_core, queued[number] = times
             if number == self._own:
                 ran = on_core
-        return _Counted(time.monotonic_ns(), ran, queued, self._collected)
+        return _Counters(time.monotonic_ns(), ran, queued, self._collected)
 
     def _beat(self) -> None:
         counted = self._count()
@@ -100,7 +100,7 @@ class Probe:
         self._last, self._threads = counted, {}
         self._loop.call_later(BEAT_SECONDS, self._beat)
 
-    def _note(self, late: float, now: _Counted) -> None:
+    def _note(self, late: float, now: _Counters) -> None:
         last = self._last
         queued = {number: (at - last.queued.get(number, at)) / 1e6 for number, at in now.queued.items()}
         stall = Stall(

@@ -25,7 +25,7 @@ class Stall(Struct, frozen=True, kw_only=True):
     """Where each thread of the process was while it lasted."""
 
 
-class Measured(Struct, frozen=True, kw_only=True):
+class Figures(Struct, frozen=True, kw_only=True):
     """One row of the table; None if a figure does not apply."""
 
     rate: float | None = None
@@ -54,7 +54,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     """A sentence for each bound that this row exceeds. The run fails for them, after its table was shown."""
 
 
-Rows = Mapping[str, Measured]
+Rows = Mapping[str, Figures]
 """What a scene measured, by the title of each row."""
 
 STALLS_KEPT = 3
@@ -90,24 +90,24 @@ class Size(Struct, frozen=True):
     """How many events are in the database that the scene `backlog` builds."""
 
 
-def median(runs: Sequence[Measured]) -> Measured:
+def median(runs: Sequence[Figures]) -> Figures:
     """The runs as one row: the median of each figure, but the greatest of worst latency, memory and WAL."""
 
     def middle(name: str) -> float | None:
         values = [value for run in runs if (value := getattr(run, name)) is not None]
         return (max(values) if name in _WORST else statistics.median(values)) if values else None
 
-    figures = {name: middle(name) for name in Measured.__struct_fields__ if name not in ("more", "stalls", "broken")}
+    figures = {name: middle(name) for name in Figures.__struct_fields__ if name not in ("more", "stalls", "broken")}
     more = {name: statistics.median(run.more[name] for run in runs if name in run.more) for name in runs[0].more}
     stalls = longest(stall for run in runs for stall in run.stalls)
     broken = tuple(sentence for run in runs for sentence in run.broken)
-    return Measured(**figures, more=more, stalls=stalls, broken=broken)
+    return Figures(**figures, more=more, stalls=stalls, broken=broken)
 
 
-def latencies(took_ms: Sequence[float]) -> Measured:
+def latencies(took_ms: Sequence[float]) -> Figures:
     """The figures of a distribution."""
     ascending = sorted(took_ms)
-    return Measured(
+    return Figures(
         p50_ms=share(ascending, 0.5),
         p99_ms=share(ascending, 0.99),
         p999_ms=share(ascending, 0.999),
@@ -115,7 +115,7 @@ def latencies(took_ms: Sequence[float]) -> Measured:
     )
 
 
-def beside(alone: Measured, took_ms: Sequence[float], what: str) -> Measured:
+def beside(alone: Figures, took_ms: Sequence[float], what: str) -> Figures:
     """The latencies beside `what`, compared with those alone: the p99 may be twice what it was, or `MIN_P99_MS` if that
     is more."""
     found = latencies(took_ms)

@@ -11,7 +11,7 @@ import pytest
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.patience import PATIENCE
 
-from signalpost.domain.documents.links import LIFETIME, Linked, Links
+from signalpost.domain.documents.links import LIFETIME, Links, LinkTarget
 from signalpost.domain.documents.version import Number
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
@@ -127,7 +127,7 @@ def test_whatever_is_wrong_with_a_link_the_answer_is_the_same(archive: Archive) 
     good = link_of(document)
     head, token = good.rsplit("/", 1)
     foreign = Links(b"another key", head.removesuffix("/files"))
-    linked = Linked(1, document["externalId"], Number(0, 1), archive.clock.now + LIFETIME)
+    linked = LinkTarget(1, document["externalId"], Number(0, 1), archive.clock.now + LIFETIME)
     own = archive.world.links(head.removesuffix("/files"))
     told = [
         refused(archive.follow(url))

@@ -14,7 +14,7 @@ from gateway.tests.postgres import server
 from signalpost.cli.client import CommandError
 from signalpost_bench.command import judge
 from signalpost_bench.postgres_place import NAMED
-from signalpost_bench.results import Measured
+from signalpost_bench.results import Figures
 from signalpost_bench.scenes import SCENES
 
 pytestmark = pytest.mark.slow
@@ -111,9 +111,9 @@ def test_a_run_that_is_told_to_stop_leaves_no_process_and_no_database(tmp_path: 
 
 
 def test_a_bound_that_was_not_held_is_an_error() -> None:
-    judge({"one": Measured(rate=1), "another": Measured(rate=2)})
+    judge({"one": Figures(rate=1), "another": Figures(rate=2)})
     with pytest.raises(CommandError, match="it was late; it was lost"):
-        judge({"one": Measured(broken=("it was late",)), "another": Measured(broken=("it was lost",))})
+        judge({"one": Figures(broken=("it was late",)), "another": Figures(broken=("it was lost",))})
 
 
 def _read(file: Path) -> str:

@@ -15,7 +15,7 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.versions import AddVersion, PublishVersion
-from signalpost.domain.documents.links import LIFETIME, Linked, Links
+from signalpost.domain.documents.links import LIFETIME, Links, LinkTarget
 from signalpost.domain.documents.version import Number, StoredFile, read_number
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
 from signalpost.domain.tenant import Tenant
@@ -150,7 +150,7 @@ def test_links_of_an_event_and_of_an_answer_are_good_for_15_minutes_from_its_mom
     created = parse_timestamp(event["createdAt"])
     url = event["data"]["document"]["latestVersion"]["downloadUrl"]
     assert answered["latestVersion"]["downloadUrl"] == url
-    assert LINKS.read(url.rsplit("/", 1)[1]) == Linked(1, ID, Number(0, 1), created + LIFETIME)
+    assert LINKS.read(url.rsplit("/", 1)[1]) == LinkTarget(1, ID, Number(0, 1), created + LIFETIME)
 
 
 def test_a_deletion_carries_links_too(desk: Desk) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from signalpost.api.http.principals import OPERATOR
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
-from signalpost.console.listed import Listed
+from signalpost.console.listed import ListPart
 from signalpost.console.page import Visit
 from signalpost.console.pages.deliveries import WALK_SECONDS, none_listed, walked
 
@@ -38,8 +38,8 @@ def test_empty_pages_are_passed_over_until_the_end_or_for_a_short_time(a_page_ta
     assert page.next == PAGES[asked[-1]]
 
 
-def empty(following: str | None, same: str) -> Listed[Delivery]:
-    return Listed([], following, True, same)
+def empty(following: str | None, same: str) -> ListPart[Delivery]:
+    return ListPart([], following, True, same)
 
 
 def test_what_was_looked_through_is_said_where_nothing_was_found() -> None:

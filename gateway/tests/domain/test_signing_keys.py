@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain import consent
 from signalpost.domain.consent import Tickets
-from signalpost.domain.documents.links import LIFETIME, PATH, Linked, Links
+from signalpost.domain.documents.links import LIFETIME, PATH, Links, LinkTarget
 from signalpost.domain.documents.version import Number
 from signalpost.domain.errors import Forbidden
 from signalpost.domain.signing_key import SigningKey
@@ -30,7 +30,7 @@ def links(*keys: SigningKey) -> Links:
 
 
 def token(signer: Links, expires_at: int) -> str:
-    return signer.link(Linked(1, DOCUMENT, Number(1, 0), expires_at)).removeprefix(URL + PATH)
+    return signer.link(LinkTarget(1, DOCUMENT, Number(1, 0), expires_at)).removeprefix(URL + PATH)
 
 
 @given(st.integers(-(10**12), 10**12))
@@ -54,7 +54,7 @@ def test_new_links_are_signed_with_the_new_key_alone() -> None:
 def test_a_link_to_one_s_own_version_is_known_after_its_key_was_retired() -> None:
     """An import may bring it back long after it has expired."""
     signer = links(OLD)
-    url = signer.link(Linked(1, DOCUMENT, Number(1, 0), NOW))
+    url = signer.link(LinkTarget(1, DOCUMENT, Number(1, 0), NOW))
     signer.sign_with(retired(NOW))
     assert signer.leads_to(url, 1, DOCUMENT, Number(1, 0))
 

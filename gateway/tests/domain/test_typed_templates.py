@@ -5,7 +5,7 @@ from gateway.tests.domain.subjects import subject
 
 from signalpost.domain.checks import Bad
 from signalpost.domain.templates import read_template
-from signalpost.domain.typed_templates import A_DAY, A_MOMENT, A_NUMBER, Wanted, checked_to_be
+from signalpost.domain.typed_templates import A_DAY, A_MOMENT, A_NUMBER, WantedType, checked_to_be
 
 DAY = "Write a day without a time here, such as 2027-01-31 or {{ document.expiryDate | date }}."
 MOMENT = "Write a date or a timestamp here, such as 2027-01-31 or {{ document.expiryDate | date }}."
@@ -36,7 +36,7 @@ NUMBER = "Write a number here, such as 1234.5 or {{ document.contractValue }}."
         (A_NUMBER, "{{ document.status | choose: 'paused', 1 }}"),
     ],
 )
-def test_what_comes_to_what_is_wanted_is_taken_as_it_is(wanted: Wanted, text: str) -> None:
+def test_what_comes_to_what_is_wanted_is_taken_as_it_is(wanted: WantedType, text: str) -> None:
     assert checked_to_be(wanted)(text) == text
 
 
@@ -68,7 +68,7 @@ def test_what_comes_to_what_is_wanted_is_taken_as_it_is(wanted: Wanted, text: st
     ],
 )
 def test_what_can_come_to_something_else_is_refused_with_its_place_and_a_hint(
-    wanted: Wanted, text: str, detail: str
+    wanted: WantedType, text: str, detail: str
 ) -> None:
     with pytest.raises(Bad) as refused:
         checked_to_be(wanted)(text)

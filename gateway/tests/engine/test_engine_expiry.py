@@ -9,7 +9,7 @@ from gateway.tests.engine.scripted_world import DISK_RESERVE_MB, TENANT, Running
 
 from signalpost.commands.workflow import ActOnDocument
 from signalpost.domain.documents.document import decode
-from signalpost.domain.documents.workflow import Action, Given
+from signalpost.domain.documents.workflow import Action, ActionInput
 from signalpost.domain.errors import Conflict, Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.committer import MAX_BATCH
@@ -22,7 +22,7 @@ DAY = 86_400.0
 
 
 def act(world: ScriptedWorld, name: str, action: Action, **said: Any) -> ActOnDocument:
-    return ActOnDocument(tenant_id=TENANT, document_id=world.uuid(name), action=action, given=Given(**said))
+    return ActOnDocument(tenant_id=TENANT, document_id=world.uuid(name), action=action, given=ActionInput(**said))
 
 
 async def ask(gateway: RunningGateway, *names: str, seconds: float) -> int:

@@ -31,7 +31,7 @@ from signalpost.commands.workflow import ActOnDocument
 from signalpost.domain.api_key import Role
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import StoredFile
-from signalpost.domain.documents.workflow import Action, Given
+from signalpost.domain.documents.workflow import Action, ActionInput
 from signalpost.domain.erasure import Erasure, is_erased
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.eraser import Eraser
@@ -182,7 +182,7 @@ class House:
         for _ in range(self.random.randrange(3)):
             patch = document_patch(title=self.text(tenant))
             await self.do(PatchDocument(tenant_id=tenant, document_id=identity, patch=patch))
-        given = Given(people=(f"{text[:40]}@example.com",))
+        given = ActionInput(people=(f"{text[:40]}@example.com",))
         await self.do(
             ActOnDocument(
                 tenant_id=tenant, document_id=identity, action=Action.REQUEST_REVIEW, given=given, caller=None

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.local.chaos import MAX_DELAY_S, MIN_DELAY_S, Chaos, ChaosSigning, Planned, Trouble
+from signalpost.local.chaos import MAX_DELAY_S, MIN_DELAY_S, Chaos, ChaosSigning, PlannedRequest, Trouble
 
 EVENTS = list(range(300))
 
 
-def played(*troubles: Trouble, seed: int = 1) -> list[Planned[int]]:
+def played(*troubles: Trouble, seed: int = 1) -> list[PlannedRequest[int]]:
     chaos: Chaos[int] = Chaos(troubles, random.Random(seed).random)
     return [planned for event in EVENTS for planned in chaos.plan(event)] + chaos.flush()
 
 
 def test_without_trouble_every_event_is_sent_once_in_order() -> None:
-    assert played() == [Planned(event) for event in EVENTS]
+    assert played() == [PlannedRequest(event) for event in EVENTS]
 
 
 def test_duplicates_come_again_as_a_second_attempt() -> None:
@@ -45,7 +45,7 @@ def test_dropped_events_are_missing_and_nothing_else_changes() -> None:
     planned = played(Trouble.DROP)
     dropped = {each.entry for each in planned if each.is_dropped}
     assert 0 < len(dropped) < len(EVENTS)
-    assert [each for each in planned if not each.is_dropped] == [Planned(e) for e in EVENTS if e not in dropped]
+    assert [each for each in planned if not each.is_dropped] == [PlannedRequest(e) for e in EVENTS if e not in dropped]
     assert {each.note for each in planned if each.is_dropped} == {"dropped"}
 
 
@@ -59,7 +59,7 @@ def test_a_forged_request_precedes_the_genuine_one() -> None:
     sent = played(Trouble.FORGE)
     forged = [at for at, planned in enumerate(sent) if planned.signing is ChaosSigning.FORGED]
     assert forged
-    assert all(sent[at + 1] == Planned(sent[at].entry) for at in forged)
+    assert all(sent[at + 1] == PlannedRequest(sent[at].entry) for at in forged)
 
 
 def test_a_rotation_meets_receivers_of_either_secret() -> None:

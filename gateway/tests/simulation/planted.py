@@ -20,7 +20,7 @@ from signalpost.domain.delivery import breaker, concurrency, retry
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.lane import Lane
-from signalpost.domain.delivery.lane_record import Unrecorded
+from signalpost.domain.delivery.lane_record import UnrecordedChanges
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.send_order import SendOrder
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
@@ -453,7 +453,7 @@ def _(_right: Any) -> Any:
     return lambda _connection, _fed: None
 
 
-@fault("believes a row as recorded that changed since", Unrecorded, "row_now")
+@fault("believes a row as recorded that changed since", UnrecordedChanges, "row_now")
 def _(_right: Any) -> Any:
     return lambda _self, _sequence, recorded: recorded
 

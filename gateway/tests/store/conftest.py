@@ -30,11 +30,11 @@ from signalpost.commands.subscriptions import (
 )
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Ended, Replay, ReplayChoice
+from signalpost.domain.delivery.replay import Replay, ReplayChoice, ReplayTally
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.documents.links import Links
-from signalpost.domain.documents.workflow import Action, Given
+from signalpost.domain.documents.workflow import Action, ActionInput
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -260,7 +260,7 @@ def act(number: int, action: str, *, caller: int | None = None, **said: Any) -> 
         document_id=document_id(number),
         caller=caller,
         action=Action(action),
-        given=Given(**said),
+        given=ActionInput(**said),
     )
 
 
@@ -349,7 +349,7 @@ def flush(
     replays: tuple[Replay, ...] = (),
     feed: ReplayPart | None = None,
     made: Mapping[str, Mapping[str, str]] | None = None,
-    ended: Mapping[int, Ended] | None = None,
+    ended: Mapping[int, ReplayTally] | None = None,
 ) -> LaneFlush:
     return LaneFlush(
         tenant_id=subscription.tenant_id,

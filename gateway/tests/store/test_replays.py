@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Ended, LeftOut, Replay, ReplayChoice, ReplayState
+from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice, ReplayState, ReplayTally
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -127,10 +127,10 @@ def test_what_deliveries_of_replays_ended_as_is_added_up_also_once_they_are_fini
         await shop.fill(9)
         replay, other = await started(shop, make), await started(shop, make, 2)
         finished = replay.fed(9, 9, 9, shop.now)
-        ended = {replay.number: Ended(delivered=4, failed=1), other.number: Ended(skipped=3)}
+        ended = {replay.number: ReplayTally(delivered=4, failed=1), other.number: ReplayTally(skipped=3)}
         assert await shop.record(make.flush(subscription, 7, 9, ended=ended)) == {}  # a stale one counts nothing
         await shop.record(make.flush(subscription, 0, 9, replays=(finished,), ended=ended))
-        await shop.record(make.flush(subscription, 1, 9, ended={replay.number: Ended(delivered=2, skipped=1)}))
+        await shop.record(make.flush(subscription, 1, 9, ended={replay.number: ReplayTally(delivered=2, skipped=1)}))
         found = await shop.store.replays.page(subscription, None, 2)
         assert [(each.delivered, each.failed, each.skipped, each.waiting) for each in found] == [
             (0, 0, 3, -3),
@@ -158,7 +158,7 @@ def test_what_is_given_up_in_the_store_alone_failed_again_for_its_replay(play: "
         await shop.record(make.flush(subscription, 0, 9, rows=[*numbered, unnumbered, later]))
         await shop.record(make.flush(other, 0, 9, rows=[failed(make, 1, State.AWAITING_RETRY)]))
         changed: dict[int, Row | None] = {2: numbered[1]._replace(state=State.FAILED)}
-        ended = {replay.number: Ended(failed=1)}
+        ended = {replay.number: ReplayTally(failed=1)}
         flush = make.flush(subscription, 1, 9, rows=changed, abandoned_to=8, ended=ended, refill=9)
         flushed = (await shop.record(flush))[subscription.number]
         assert flushed.awaiting_retry == (later,)  # with its replay

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from signalpost_bench import aged_database
 from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
-from signalpost_bench.results import Measured, Rows, Size
+from signalpost_bench.results import Figures, Rows, Size
 from signalpost_bench.scenes.throughput import ENGINE, published
 from signalpost_bench.workload import SECRET
 
@@ -38,7 +38,7 @@ def backlog(harness: Harness, size: Size, earlier: Rows) -> Rows:
     }
 
 
-def _start(harness: Harness, folder: Path) -> Measured:
+def _start(harness: Harness, folder: Path) -> Figures:
     """Seconds until the gateway is ready, and until the first event that waits for the live subscription arrives."""
     aged_database.point(folder, harness.url + LIVE, "active", WAITING)
     aged_database.forget_cached(folder)
@@ -48,7 +48,7 @@ def _start(harness: Harness, folder: Path) -> Measured:
         found = harness.check(WAITING)
         memory = gateway.monitor.usage().memory
     first = min(at for _, at in found["arrived"])
-    return Measured(
+    return Figures(
         start_s=gateway.start_seconds,
         memory_mb=memory / MB,
         more={"first delivery s": (first - gateway.began) / 1e9},

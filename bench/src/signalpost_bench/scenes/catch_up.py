@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from signalpost_bench.harness import EngineProcess, Harness
-from signalpost_bench.results import Measured, Rows, Size, latencies, longest_ms
+from signalpost_bench.results import Figures, Rows, Size, latencies, longest_ms
 from signalpost_bench.workload import SECRET
 
 LANES = 100
@@ -35,12 +35,12 @@ def catch_up(harness: Harness, size: Size, _: Rows) -> Rows:
 def _caught_up(harness: Harness, engine: EngineProcess, behind: int) -> Rows:
     began = time.monotonic_ns()
     live = live_lane(harness, engine, behind * LANES, "catch_up", MAX_SECONDS)
-    return {BESIDE: live, CATCHING_UP: Measured(rate=behind * LANES / ((time.monotonic_ns() - began) / 1e9))}
+    return {BESIDE: live, CATCHING_UP: Figures(rate=behind * LANES / ((time.monotonic_ns() - began) / 1e9))}
 
 
 def live_lane(
     harness: Harness, engine: EngineProcess, behind: int, how: str, seconds: float, **given: object
-) -> Measured:
+) -> Figures:
     """The latencies of a live lane while the engine does `how`, and delivers a backlog of `behind` events beside it."""
     harness.sink.ask("forget", secret=SECRET, timed=LIVE)
     engine.stalls()

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from signalpost_bench.harness import Harness
-from signalpost_bench.results import Measured, Rows, Size
+from signalpost_bench.results import Figures, Rows, Size
 from signalpost_bench.scenes.throughput import published
 
 MANY = 1_000
@@ -24,7 +24,7 @@ def endpoints(harness: Harness, size: Size, _: Rows) -> Rows:
     return {ONE: one, **against}
 
 
-def _published(harness: Harness, size: Size, endpoints: int, tenants: int) -> Measured:
+def _published(harness: Harness, size: Size, endpoints: int, tenants: int) -> Figures:
     least = harness.workload.fan_out * tenants
     workload = replace(harness.workload, endpoints=max(endpoints, least), tenants=tenants)
     with harness.engine(workload) as engine:

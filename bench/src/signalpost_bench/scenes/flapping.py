@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from signalpost_bench.flaky_endpoints import FLAP_SECONDS
 from signalpost_bench.harness import PATIENT_DELAYS, Harness
-from signalpost_bench.results import Measured, Rows, Size
+from signalpost_bench.results import Figures, Rows, Size
 from signalpost_bench.scenes.healthy_endpoints import WELL, HealthyEndpoints
 
 EACH = 20
@@ -38,5 +38,5 @@ def flapping(harness: Harness, size: Size, _: Rows) -> Rows:
     }
     return {
         **{f"flapping: {title}": row for title, row in rows.items()},
-        FLAPPING: Measured(rate=due * EACH / size.seconds, cpu_us=cpu / (due * EACH) * 1e6, more=more),
+        FLAPPING: Figures(rate=due * EACH / size.seconds, cpu_us=cpu / (due * EACH) * 1e6, more=more),
     }

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from signalpost_bench.harness import EngineProcess, Harness
-from signalpost_bench.results import Measured, Rows, beside, latencies
+from signalpost_bench.results import Figures, Rows, beside, latencies
 from signalpost_bench.workload import SECRET
 
 WELL = "/well"
 SAME, OTHER = "1", "2"
 """The tenants, by the first word of the names of their changes."""
 WHO: Mapping[str, str] = {SAME: "another endpoint of the same tenant", OTHER: "another tenant"}
-Alone = Mapping[str, Measured]
+Alone = Mapping[str, Figures]
 
 
 class HealthyEndpoints:

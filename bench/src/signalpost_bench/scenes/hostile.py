@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import USUAL_TIMEOUT, EngineProcess, Harness
-from signalpost_bench.results import Measured, Rows, Size, beside, latencies
+from signalpost_bench.results import Figures, Rows, Size, beside, latencies
 from signalpost_bench.workload import SECRET
 
 EACH = 50
@@ -28,7 +28,7 @@ def attempts_at(how: str) -> str:
     return f"attempts at those {BAD[how]}"
 
 
-class _Seen(NamedTuple):
+class _Figures(NamedTuple):
     live_ms: list[float]
     """What each of the other tenant's events took."""
     well_ns: int
@@ -51,7 +51,7 @@ def hostile(harness: Harness, size: Size, _: Rows) -> Rows:
     return {
         ALONE: alone,
         BESIDE: beside(alone, seen.live_ms, HOSTILE),
-        WELL: Measured(
+        WELL: Figures(
             rate=size.backlog / (seen.well_ns / 1e9), more={attempts_at(how): seen.badly[how] for how in BAD}
         ),
     }
@@ -63,7 +63,7 @@ def check_visited(badly: Mapping[str, int]) -> None:
         raise RunFailed(f"no attempt was made at the endpoints {', or '.join(idle)}")
 
 
-def _see(harness: Harness, engine: EngineProcess, behind: int, seconds: float) -> _Seen:
+def _see(harness: Harness, engine: EngineProcess, behind: int, seconds: float) -> _Figures:
     harness.sink.ask("forget", secret=SECRET, timed="/")
     began = engine.ask("resume") if behind else 0
     asked: dict[str, int] = dict(engine.ask("create_at_rate", rate=RATE, seconds=seconds, tenant=OTHER))
@@ -73,4 +73,6 @@ def _see(harness: Harness, engine: EngineProcess, behind: int, seconds: float) -
     well = [at for name, at in found["arrived"] if name not in asked]
     if len(live) != len(asked) or len(well) != behind:
         raise RunFailed(f"of {behind:,} events the endpoint that is well got {len(well):,}")
-    return _Seen([(at - asked[name]) / 1e6 for name, at in live.items()], max(well, default=0) - began, found["badly"])
+    return _Figures(
+        [(at - asked[name]) / 1e6 for name, at in live.items()], max(well, default=0) - began, found["badly"]
+    )

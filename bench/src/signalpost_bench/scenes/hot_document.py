@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from signalpost_bench.harness import PATIENT_DELAYS, Harness
 from signalpost_bench.resource_monitor import MB
-from signalpost_bench.results import OVERTAKEN, Measured, Rows, Size
+from signalpost_bench.results import OVERTAKEN, Figures, Rows, Size
 from signalpost_bench.scenes.healthy_endpoints import WELL, HealthyEndpoints
 from signalpost_bench.workload import Workload
 
@@ -53,4 +53,4 @@ def _one_hot(harness: Harness, workload: Workload, size: Size) -> Rows:
         rows = well.beside(alone, hot, 2 * events + 3 * due, overtaken_most)
         memory = engine.monitor.usage().memory / MB
     more = {"CPU of a core": cpu, "attempts in vain": failed, "settled after s": harness.sink.ask("seen")["last"] - up}
-    return {**rows, hot: Measured(memory_mb=memory, more={**more, OVERTAKEN: well.overtaken})}
+    return {**rows, hot: Figures(memory_mb=memory, more={**more, OVERTAKEN: well.overtaken})}

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
-from signalpost_bench.results import Measured, Rows, Size, longest_ms
+from signalpost_bench.results import Figures, Rows, Size, longest_ms
 from signalpost_bench.scenes.throughput import figures
 from signalpost_bench.workload import SECRET
 
@@ -22,7 +22,7 @@ def bulk(harness: Harness, size: Size, _: Rows) -> Rows:
     return {IMPORT: _through_http(harness, size.events, "import_all")}
 
 
-def _through_http(harness: Harness, events: int, how: str) -> Measured:
+def _through_http(harness: Harness, events: int, how: str) -> Figures:
     with harness.gateway() as gateway, harness.load(gateway, harness.workload) as load:
         harness.sink.ask("forget", secret=SECRET)
         gateway.stalls()

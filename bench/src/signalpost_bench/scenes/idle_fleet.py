@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from signalpost_bench.harness import Harness
 from signalpost_bench.postgres_place import make_tenants
-from signalpost_bench.results import Measured, Rows, Size
+from signalpost_bench.results import Figures, Rows, Size
 
 NODES = 3
 TENANTS = 10_000
@@ -30,4 +30,4 @@ def idle_fleet(harness: Harness, size: Size, _: Rows) -> Rows:
     if "server µs" in spent:
         figures["% of a core of the server"] = spent["server µs"] / 10
     figures["WAL B/s"] = spent["WAL B"] * 1000
-    return {NODE: Measured(memory_mb=max(each.memory for each in after) / 1e6, more=figures)}
+    return {NODE: Figures(memory_mb=max(each.memory for each in after) / 1e6, more=figures)}

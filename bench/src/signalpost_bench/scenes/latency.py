@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from signalpost_bench.child_process import ChildProcess
 from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
-from signalpost_bench.results import Measured, Rows, Size, latencies, longest_ms
+from signalpost_bench.results import Figures, Rows, Size, latencies, longest_ms
 from signalpost_bench.scenes.http import API
 from signalpost_bench.serving import SLOW_COMMIT_SECONDS, GatewayProcess
 from signalpost_bench.workload import SECRET
@@ -24,7 +24,7 @@ def latency(harness: Harness, size: Size, earlier: Rows) -> Rows:
     return {AT_100: _at(harness, SLOWLY, size.seconds), AT_HALF: _at(harness, half, size.seconds)}
 
 
-def _at(harness: Harness, rate: int, seconds: float) -> Measured:
+def _at(harness: Harness, rate: int, seconds: float) -> Figures:
     fan_out = harness.workload.fan_out
     with harness.gateway() as gateway, harness.load(gateway, harness.workload) as load:
         harness.sink.ask("forget", secret=SECRET)

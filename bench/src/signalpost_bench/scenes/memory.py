@@ -5,7 +5,7 @@ import time
 
 from signalpost_bench.harness import Harness
 from signalpost_bench.resource_monitor import MB
-from signalpost_bench.results import Measured, Rows, Size, longest_ms
+from signalpost_bench.results import Figures, Rows, Size, longest_ms
 from signalpost_bench.workload import SECRET
 
 MAX_IDLE_SECONDS = 5.0
@@ -34,9 +34,9 @@ def memory(harness: Harness, size: Size, _: Rows) -> Rows:
     third = len(resident) // 3
     first, last = statistics.median(resident[:third]), statistics.median(resident[-third:])
     return {
-        IDLE: Measured(memory_mb=idle, start_s=gateway.start_seconds),
-        FIRST: Measured(memory_mb=first, rate=rate),
-        LAST: Measured(
+        IDLE: Figures(memory_mb=idle, start_s=gateway.start_seconds),
+        FIRST: Figures(memory_mb=first, rate=rate),
+        LAST: Figures(
             memory_mb=last,
             ratio=last / first,
             wal_mb=wal,

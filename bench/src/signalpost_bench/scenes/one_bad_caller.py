@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from signalpost_bench.bad_caller import PROBES
 from signalpost_bench.child_process import ChildProcess
 from signalpost_bench.harness import QUIET_SECONDS, USUAL_TIMEOUT, Harness
-from signalpost_bench.load import Trickled
-from signalpost_bench.results import MIN_ARRIVALS_FOR_P99, Measured, Rows, Size, Stall, beside, latencies, longest
+from signalpost_bench.load import SteadyAnswers
+from signalpost_bench.results import MIN_ARRIVALS_FOR_P99, Figures, Rows, Size, Stall, beside, latencies, longest
 from signalpost_bench.serving import GatewayProcess
 from signalpost_bench.workload import SECRET
 
@@ -37,7 +37,7 @@ REFUSED, FAILED, AWAY, BEFORE = "refused", "failed attempts", "loop away ms", "p
 CPU, CPU_BEFORE, CPU_RATIO = "CPU ms to an answer", "CPU ms before", "CPU ratio"
 
 
-class _Seen(Struct, frozen=True):
+class _Figures(Struct, frozen=True):
     took_ms: list[float]
     cpu_ms: list[float]
     refused: int
@@ -54,7 +54,7 @@ class _Parts(NamedTuple):
 
 def one_bad_caller(harness: Harness, size: Size, _: Rows) -> Rows:
     """Run each probe in turn, at a gateway of its own."""
-    rows: dict[str, Measured] = {}
+    rows: dict[str, Figures] = {}
     for name, probe in PROBES.items():
         with parts_of(harness) as parts:
             rows[f"beside {probe.about}"] = run_probe(harness, parts, name, size.seconds)
@@ -73,7 +73,7 @@ def parts_of(harness: Harness) -> Iterator[_Parts]:
             yield _Parts(gateway, load, caller)
 
 
-def run_probe(harness: Harness, parts: _Parts, name: str, seconds: float) -> Measured:
+def run_probe(harness: Harness, parts: _Parts, name: str, seconds: float) -> Figures:
     """Measure the other tenant before this probe and beside it, for so many seconds each."""
     gateway, caller = parts.gateway, parts.caller
     caller.ask("prepare", probe=name, port=gateway.port, key=gateway.key)
@@ -86,18 +86,18 @@ def run_probe(harness: Harness, parts: _Parts, name: str, seconds: float) -> Mea
     return _judged(PROBES[name].about, alone, others, gateway.all_stalls(), told)
 
 
-def _see(harness: Harness, parts: _Parts, seconds: float) -> _Seen:
+def _see(harness: Harness, parts: _Parts, seconds: float) -> _Figures:
     gateway, load, _ = parts
     harness.sink.ask("forget", secret=SECRET, timed="/")
     gateway.answers()
-    told = msgspec.convert(load.ask("trickle_on", rate=RATE, seconds=seconds), Trickled)
+    told = msgspec.convert(load.ask("trickle_on", rate=RATE, seconds=seconds), SteadyAnswers)
     harness.sink.ask("wait_for", count=len(told.sent), seconds=QUIET_SECONDS)
     found = harness.sink.ask("check")
     due = dict(told.sent)
     took = [(at - due[name]) / 1e6 for name, at in found["arrived"] if name in due]
     late = sum(ms > RETRIED_MS for ms in took)
     missing = max(0, len(due) - found["distinct"])
-    return _Seen(
+    return _Figures(
         took, _cpu_ms(told.began, gateway.answers()), sum(told.refused.values()), missing + found["repeated"] + late
     )
 
@@ -116,7 +116,7 @@ def held_ms(stall: Stall) -> float:
     return max(0.0, stall.ms - stall.most_no_core_ms)
 
 
-def _judged(about: str, alone: _Seen, others: _Seen, stalls: Sequence[Stall], told: Mapping[str, int]) -> Measured:
+def _judged(about: str, alone: _Figures, others: _Figures, stalls: Sequence[Stall], told: Mapping[str, int]) -> Figures:
     before = latencies(alone.took_ms)
     found = beside(before, others.took_ms, about)
     away = max(map(held_ms, stalls), default=0.0)

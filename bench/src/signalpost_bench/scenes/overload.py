@@ -12,7 +12,7 @@ from signalpost_bench.data_directory import bench_settings, make_tenants
 from signalpost_bench.harness import Harness
 from signalpost_bench.operator import Operator
 from signalpost_bench.overload_clients import Group
-from signalpost_bench.results import Measured, Rows, Size
+from signalpost_bench.results import Figures, Rows, Size
 from signalpost_bench.workload import SECRET, tenant_name
 
 TENANTS = tuple(tenant_name(number) for number in range(1, 9))
@@ -48,7 +48,7 @@ def overload(harness: Harness, size: Size, _: Rows) -> Rows:
             with Operator(gateway) as operator:
                 told = _run(harness, overload, _groups(int(rate * TIMES)), size.seconds)
     return {
-        PEAK: Measured(rate=rate, p99_ms=max(each["accepted_p99_ms"] or 0.0 for each in peak.values())),
+        PEAK: Figures(rate=rate, p99_ms=max(each["accepted_p99_ms"] or 0.0 for each in peak.values())),
         OVER: _over(told, rate, size.seconds, operator.worst_ms),
         OF_MODEST: _modest(told[MODEST], size.seconds),
     }
@@ -75,7 +75,7 @@ def _accepted(told: Told) -> int:
     return sum(len(each["accepted"]) for each in told.values())
 
 
-def _over(told: Told, peak: float, seconds: float, operator: Mapping[str, float]) -> Measured:
+def _over(told: Told, peak: float, seconds: float, operator: Mapping[str, float]) -> Figures:
     rate = _accepted(told) / seconds
     other = {what: count for each in told.values() for what, count in each["other"].items()}
     broken = []
@@ -95,7 +95,7 @@ def _over(told: Told, peak: float, seconds: float, operator: Mapping[str, float]
         "refusal p99 ms": max((each["refused_p99_ms"] or 0.0 for each in told.values()), default=0.0),
         **{f"{name} worst ms": worst for name, worst in operator.items()},
     }
-    return Measured(
+    return Figures(
         rate=rate,
         ratio=rate / peak,
         p99_ms=max(each["accepted_p99_ms"] or 0.0 for each in told.values()),
@@ -104,7 +104,7 @@ def _over(told: Told, peak: float, seconds: float, operator: Mapping[str, float]
     )
 
 
-def _modest(told: Mapping[str, Any], seconds: float) -> Measured:
-    return Measured(
+def _modest(told: Mapping[str, Any], seconds: float) -> Figures:
+    return Figures(
         rate=len(told["accepted"]) / seconds, p99_ms=told["accepted_p99_ms"], more={"refused": told["refused"]}
     )

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from msgspec.structs import replace
 
 from signalpost_bench.harness import EngineProcess, Harness
-from signalpost_bench.results import Measured, Rows, Size
+from signalpost_bench.results import Figures, Rows, Size
 from signalpost_bench.workload import SECRET
 
 MANY = 100
@@ -24,7 +24,7 @@ def publish(harness: Harness, size: Size, _: Rows) -> Rows:
     with _engine(harness, 1) as to_one, _engine(harness, MANY) as to_many:
         took = [(_batch(harness, to_one, 1, at_once), _batch(harness, to_many, MANY, at_once)) for _ in range(batches)]
     one, many = (statistics.median(seconds) / at_once for seconds in zip(*took, strict=True))
-    return {TO_ONE: Measured(rate=1 / one), TO_MANY: Measured(rate=1 / many, ratio=many / one)}
+    return {TO_ONE: Figures(rate=1 / one), TO_MANY: Figures(rate=1 / many, ratio=many / one)}
 
 
 def _engine(harness: Harness, subscriptions: int) -> AbstractContextManager[EngineProcess]:

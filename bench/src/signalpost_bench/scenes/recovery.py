@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from signalpost_bench import aged_database
 from signalpost_bench.flaky_endpoints import STEP_SECONDS
 from signalpost_bench.harness import PATIENT_DELAYS, EngineProcess, Harness
-from signalpost_bench.results import Measured, Rows, Size, beside, latencies
+from signalpost_bench.results import Figures, Rows, Size, beside, latencies
 from signalpost_bench.workload import SECRET
 
 ENDPOINTS = 1_000
@@ -56,7 +56,7 @@ def _make_broken(harness: Harness, endpoints: int, folder: Path) -> None:
     aged_database.break_all(folder, time.time_ns() // 1000 + FIRST_PROBE_US, WAIT_US)
 
 
-def _together(harness: Harness, engine: EngineProcess, alone: Measured, deliveries: int, seconds: float) -> Rows:
+def _together(harness: Harness, engine: EngineProcess, alone: Figures, deliveries: int, seconds: float) -> Rows:
     began = time.monotonic()
     took = _live(harness, engine, deliveries, seconds)
     seen = harness.sink.ask("seen")
@@ -70,7 +70,7 @@ def _together(harness: Harness, engine: EngineProcess, alone: Measured, deliveri
         f"most at once, {step * STEP_SECONDS:g} to {(step + 1) * STEP_SECONDS:g} s": float(most)
         for step, most in enumerate(seen["most"])
     }
-    they = Measured(rate=deliveries / settled, broken=broken, more={"settled after s": settled, **at_once})
+    they = Figures(rate=deliveries / settled, broken=broken, more={"settled after s": settled, **at_once})
     return {BESIDE: beside(alone, took, RECOVERING), RECOVERING: they}
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from signalpost_bench.harness import EngineProcess, Harness
 from signalpost_bench.resource_monitor import MB, Usage
-from signalpost_bench.results import Measured, Rows, Size, longest_ms
+from signalpost_bench.results import Figures, Rows, Size, longest_ms
 from signalpost_bench.workload import SECRET
 
 LIMIT = "limit: the reference client"
@@ -29,7 +29,7 @@ def limit(harness: Harness, size: Size, _: Rows) -> Rows:
             payload=harness.workload.payload,
             certificate=harness.ca_file if harness.url.startswith("https:") else None,
         )
-    return {LIMIT: Measured(rate=requests / ran["seconds"], cpu_us=ran["cpu"] / requests * 1e6)}
+    return {LIMIT: Figures(rate=requests / ran["seconds"], cpu_us=ran["cpu"] / requests * 1e6)}
 
 
 def flat_out(harness: Harness, size: Size, _: Rows) -> Rows:
@@ -49,7 +49,7 @@ def drain(harness: Harness, size: Size, _: Rows) -> Rows:
         return {DRAIN: measured(harness, engine, before, began, size.events * harness.workload.fan_out)}
 
 
-def published(harness: Harness, engine: EngineProcess, events: int) -> Measured:
+def published(harness: Harness, engine: EngineProcess, events: int) -> Figures:
     """Publish `events` on an engine that is warm, and wait until they are delivered."""
     fan_out = harness.workload.fan_out
     harness.sink.ask("forget", secret=SECRET)
@@ -63,7 +63,7 @@ def published(harness: Harness, engine: EngineProcess, events: int) -> Measured:
     return measured(harness, engine, before, began, events * fan_out)
 
 
-def measured(harness: Harness, engine: EngineProcess, before: Usage, began: int, due: int) -> Measured:
+def measured(harness: Harness, engine: EngineProcess, before: Usage, began: int, due: int) -> Figures:
     """Wait for what is due and check it; the figures of the engine since `began`."""
     harness.expect(due)
     found = harness.check(due)
@@ -77,9 +77,9 @@ def measured(harness: Harness, engine: EngineProcess, before: Usage, began: int,
     )
 
 
-def figures(found: Mapping[str, Any], began: int, due: int, before: Usage, after: Usage) -> Measured:
+def figures(found: Mapping[str, Any], began: int, due: int, before: Usage, after: Usage) -> Figures:
     """The rate, and what each delivery cost, since `began`."""
-    return Measured(
+    return Figures(
         rate=due / ((found["last"] - began) / 1e9),
         cpu_us=(after.cpu - before.cpu) / due * 1e6,
         memory_mb=after.memory / MB,

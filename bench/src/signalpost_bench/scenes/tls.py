@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from signalpost_bench.harness import Harness
-from signalpost_bench.results import Measured, Rows, Size
+from signalpost_bench.results import Figures, Rows, Size
 from signalpost_bench.scenes.throughput import measured
 from signalpost_bench.workload import SECRET
 
@@ -28,7 +28,7 @@ def tls(harness: Harness, size: Size, _: Rows) -> Rows:
     }
 
 
-def _drained(harness: Harness, url: str, events: int) -> Measured:
+def _drained(harness: Harness, url: str, events: int) -> Figures:
     with harness.engine(harness.workload, url=url, status="paused") as engine:
         engine.ask("publish", events=events)
         harness.sink.ask("forget", secret=SECRET)

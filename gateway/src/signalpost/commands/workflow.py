@@ -8,7 +8,7 @@ from signalpost.commands.documents import DocumentCommand
 from signalpost.domain.documents import document, workflow
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import ChangeCause, Origin, Step
-from signalpost.domain.documents.workflow import Action, Given, Workflow
+from signalpost.domain.documents.workflow import Action, ActionInput, Workflow
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.sharing.command_queues import Queue
@@ -48,7 +48,7 @@ class ActOnDocument(_StepOfWorkflow, frozen=True, kw_only=True):
     """Someone reviews, approves, signs, rejects, pauses, resumes or cancels, or asks others to."""
 
     action: Action
-    given: Given
+    given: ActionInput
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ActionTaken]:
         row = self._found(view)

@@ -12,7 +12,7 @@ from signalpost.api.routing.services import Services
 from signalpost.commands.command import Command, Completed
 from signalpost.commands.members import AcceptInvitation, ChangePassword, PasswordSet
 from signalpost.console import ROOT
-from signalpost.console.credentials import Credentials, Refused
+from signalpost.console.credentials import Credentials, CredentialsRefused
 from signalpost.console.replies import Form, Replies, given, see_other
 from signalpost.console.sign_in import SignedIn, SignIn
 from signalpost.domain.errors import CallerError, TooMany
@@ -60,7 +60,7 @@ class Accounts:
                     tenant_id=member.tenant_id, member_id=member.id, invitation=invitation, password=hashed
                 ),
             )
-        except Refused as refused:
+        except CredentialsRefused as refused:
             return self._replies.page(refused.status, "join.html", {**shown, "wrong": refused.detail})
         source = request.source(self._services.trusted_proxies)
         await self._services.sign_in_tries.know(joined.email, source)
@@ -86,7 +86,7 @@ class Accounts:
             return self._replies.page(200, "account.html", {**shown, "wrong": None})
         try:
             changed = await self._change(request, member, form)
-        except Refused as refused:
+        except CredentialsRefused as refused:
             return self._replies.page(refused.status, "account.html", {**shown, "wrong": refused.detail})
         began = await self._sign_in.begin(request, principal_of(changed), "password")
         return see_other(f"{ACCOUNT}?done=changed", *(line for line in began.headers if line[0] == "set-cookie"))
@@ -101,7 +101,7 @@ class Accounts:
             await self._credentials.tell(request, signed_in.principal, "session.end", which="another")
 
     async def _change(self, request: Request, member: Member, form: Form) -> Member:
-        """Raises Refused."""
+        """Raises CredentialsRefused."""
         shown = await self._credentials.of_password(request, member.email, form.get("present", [""])[0])
         hashed = await self._hashed(form.get("password", [""])[0], member.email)
         command = ChangePassword(
@@ -114,20 +114,20 @@ class Accounts:
         return await self._hashed(form.get("password", [""])[0], email)
 
     async def _hashed(self, password: str, email: str) -> str:
-        """Raises Refused if the password is no good."""
+        """Raises CredentialsRefused if the password is no good."""
         fault = password_fault(password, email)
         if fault is not None:
-            raise Refused(422, fault)
+            raise CredentialsRefused(422, fault)
         try:
             return await self._services.passwords.hash(password)
         except TooMany as too_many:
-            raise Refused(429, str(too_many)) from None
+            raise CredentialsRefused(429, str(too_many)) from None
 
     async def _submit(self, request: Request, who: Principal, command: Command[PasswordSet]) -> Member:
-        """Raises Refused, Unavailable."""
+        """Raises CredentialsRefused, Unavailable."""
         try:
             outcome = await self._services.engine.submit(command.asked_by(self._credentials.actor(request, who)))
         except CallerError as refused:
-            raise Refused(409, str(refused)) from None
+            raise CredentialsRefused(409, str(refused)) from None
         assert isinstance(outcome, Completed)  # it has no Idempotency-Key, so it is no repeat
         return outcome.result.member

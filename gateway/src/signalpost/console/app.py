@@ -31,7 +31,7 @@ from signalpost.console import OIDC, ROOT
 from signalpost.console.accounts import JOIN, Accounts
 from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
-from signalpost.console.credentials import Credentials, Refused
+from signalpost.console.credentials import Credentials, CredentialsRefused
 from signalpost.console.front import Front, is_to_be_zipped
 from signalpost.console.html import environment
 from signalpost.console.identity_provider import IdentityProvider
@@ -191,7 +191,7 @@ class Console:
         if _PROOF in form:
             try:
                 await self._credentials.prove(request, session.ground, form[_PROOF][0])
-            except Refused as refused:
+            except CredentialsRefused as refused:
                 return await self._ask_for_proof(refused.status, visit, refused.detail)
             await self._sessions.note_proof(session)
             visit = replace(visit, is_proved=True)

@@ -24,7 +24,7 @@ WRONG_KEY: Final = "This key is unknown or has ended. Ask an operator for a new 
 WRONG_PAIR: Final = "The e-mail address or the password is wrong. If you forgot it, ask an operator for a link."
 
 
-class Refused(Exception):
+class CredentialsRefused(Exception):
     """Why a person is not let in, in a sentence for them."""
 
     def __init__(self, status: int, detail: str) -> None:
@@ -38,44 +38,45 @@ class Credentials:
         self._services = services
 
     async def of_key(self, request: Request, key: str) -> Principal:
-        """The principal of an API key. Raises Refused."""
+        """The principal of an API key. Raises CredentialsRefused."""
         try:
             return await self._services.principals.of(f"Bearer {key}")
         except Unauthenticated as wrong:
             if isinstance(wrong, EndedKey):
                 self._tell_refused(request, "key", wrong.key, wrong.code)
             await self._services.limits.strangers.turn()
-            raise Refused(401, WRONG_KEY) from None
+            raise CredentialsRefused(401, WRONG_KEY) from None
 
     async def of_password(self, request: Request, email: str, password: str) -> Member:
-        """The member who has this address and this password. Raises Refused."""
+        """The member who has this address and this password. Raises CredentialsRefused."""
         account, source = email.strip().lower()[:MAX_PASSWORD_CHARACTERS], self.source(request)
         wait = await self._services.sign_in_tries.take(account, source)
         if wait:
-            raise Refused(429, f"Too many tries. Wait {-(-wait // SECOND)} s, then try again.")
+            raise CredentialsRefused(429, f"Too many tries. Wait {-(-wait // SECOND)} s, then try again.")
         member = await self._services.store.access.member_with(account) if account else None
         try:
             known = None if member is None else member.password
             is_right = await self._services.passwords.check(password[: MAX_PASSWORD_CHARACTERS + 1], known)
         except TooMany as too_many:
-            raise Refused(429, str(too_many)) from None
+            raise CredentialsRefused(429, str(too_many)) from None
         if member is None or not is_right:
             log.warning("wrong password", request=request.id, source=source)
             if member is not None:
                 self._tell_refused(request, "member", member, "wrong_password")
-            raise Refused(401, WRONG_PAIR)
+            raise CredentialsRefused(401, WRONG_PAIR)
         await self._services.sign_in_tries.note_success(account, source)
         return member
 
     async def prove(self, request: Request, ground: Ground, typed: str) -> None:
-        """Check that the holder of a session knows the password or key that the session comes from. Raises Refused."""
+        """Check that the holder of a session knows the password or key that the session comes from. Raises
+        CredentialsRefused."""
         if ground.kind == "member":
             member = await self._services.store.access.member(ground.id)
             shown = await self.of_password(request, "" if member is None else member.email, typed)
             if self._services.principals.ground_of(principal_of(shown)) != ground:
-                raise Refused(401, WRONG_PAIR)
+                raise CredentialsRefused(401, WRONG_PAIR)
         elif self._services.principals.ground_of(await self.of_key(request, typed.strip())) != ground:
-            raise Refused(401, "You signed in with another key.")
+            raise CredentialsRefused(401, "You signed in with another key.")
 
     async def proved_with(self, who: Principal) -> Literal["key", "password", "provider"]:
         """What a person can use to prove again who they are."""

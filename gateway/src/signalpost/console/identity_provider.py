@@ -45,7 +45,7 @@ class ProviderFailed(Exception):
     """The provider could not be asked, or did not do what it should. The message is for the log."""
 
 
-class _Kept(Struct):
+class _KeptAnswer(Struct):
     value: Any
     at: int
 
@@ -67,7 +67,7 @@ class IdentityProvider:
         self._transport = transport
         self._steady = steady
         self._wall = wall
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, _KeptAnswer] = {}
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def authorize_url(self, secret: Secret, *, again: bool) -> str:
@@ -190,5 +190,5 @@ class IdentityProvider:
         return None if kept is None or self._steady() - kept.at >= KEPT else kept.value
 
     def _keep(self, name: str, value: Any) -> Any:
-        self._kept[name] = _Kept(value, self._steady())
+        self._kept[name] = _KeptAnswer(value, self._steady())
         return value

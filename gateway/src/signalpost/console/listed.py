@@ -11,7 +11,7 @@ from signalpost.console.page import Visit
 Row = TypeVar("Row")
 
 
-class Listed(Struct, Generic[Row], frozen=True):
+class ListPart(Struct, Generic[Row], frozen=True):
     data: Sequence[Row]
     next: str | None
     """Where the following page begins; None on the last one."""
@@ -29,9 +29,9 @@ class AnsweredPage(Protocol[Row]):
     def next(self) -> str | None: ...
 
 
-def listed(visit: Visit, page: AnsweredPage[Row], given: Mapping[str, str] | None = None) -> Listed[Row]:
+def listed(visit: Visit, page: AnsweredPage[Row], given: Mapping[str, str] | None = None) -> ListPart[Row]:
     """What a call answered; `given` is what was typed into the form above the list."""
-    return Listed(page.data, page.next, not visit.cursor, query_of(given or {}))
+    return ListPart(page.data, page.next, not visit.cursor, query_of(given or {}))
 
 
 def query_of(given: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
 from signalpost.console import ROOT
 from signalpost.console.browser import browser_of, forget_cookie, is_navigation, is_own_step, session_token, set_cookie
-from signalpost.console.credentials import Credentials, Refused
+from signalpost.console.credentials import Credentials, CredentialsRefused
 from signalpost.console.places import Places
 from signalpost.console.replies import EarlyReply, Replies, given, see_other
 from signalpost.domain.errors import Unauthenticated
@@ -121,7 +121,7 @@ class SignIn:
             else:
                 password = form.get("password", [""])[0]
                 principal = principal_of(await self._credentials.of_password(request, given(form, "email"), password))
-        except Refused as refused:
+        except CredentialsRefused as refused:
             told = {"wrong_key" if with_key else "wrong": refused.detail, "email": given(form, "email")}
             return self._replies.page(refused.status, "sign_in.html", {**shown, **told})
         return await self.begin(request, principal, "key" if with_key else "password", to)

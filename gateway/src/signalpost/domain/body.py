@@ -72,7 +72,7 @@ def check_of_text(kind: Any) -> Check:
 
 
 @cache
-def members_of_texts(kind: type[Struct]) -> "Mapping[str, Member]":
+def members_of_texts(kind: type[Struct]) -> "Mapping[str, BodyMember]":
     """The members of a struct by their names on the wire, with checks for values that came as texts."""
     found = inspect.type_info(kind)
     assert isinstance(found, inspect.StructType)
@@ -82,7 +82,7 @@ def members_of_texts(kind: type[Struct]) -> "Mapping[str, Member]":
 # --- Structs ----------------------------------------------------------------------------------------------------------
 
 
-class Member(NamedTuple):
+class BodyMember(NamedTuple):
     attribute: str
     """Where the struct holds its value."""
     check: Check
@@ -91,7 +91,7 @@ class Member(NamedTuple):
 class Members:
     """The check of a struct: every member is what it may be, and none is missing or unknown."""
 
-    def __init__(self, make: Callable[..., Any], members: Mapping[str, Member], required: Sequence[str]) -> None:
+    def __init__(self, make: Callable[..., Any], members: Mapping[str, BodyMember], required: Sequence[str]) -> None:
         """`members` and `required` go by names on the wire."""
         self._make = make
         self.members = members
@@ -101,7 +101,7 @@ class Members:
 
     def with_checks(self, also: Mapping[str, Check]) -> "Members":
         changed = {
-            name: Member(member.attribute, _in_turn(member.check, also[name]))
+            name: BodyMember(member.attribute, _in_turn(member.check, also[name]))
             for name, member in self.members.items()
             if name in also
         }
@@ -139,7 +139,7 @@ class _Choice:
         self._tag = tag
         self._kinds = kinds
         every = {name: member for kind in kinds.values() for name, member in kind.members.items()}
-        self._unknown = Members(dict, {**every, tag: Member(tag, checks.one_of(tuple(kinds)))}, [tag])
+        self._unknown = Members(dict, {**every, tag: BodyMember(tag, checks.one_of(tuple(kinds)))}, [tag])
         """Refuses every value of an unknown kind, naming what would be wrong with it in any."""
 
     def __call__(self, value: Any) -> Any:
@@ -214,7 +214,7 @@ def _members(kind: inspect.StructType, rules: Rules) -> Members:
     required = [each.encode_name for each in kind.fields if each.required]
     if kind.tag_field is None:
         return Members(kind.cls, members, required)
-    tag = Member(kind.tag_field, checks.one_of((str(kind.tag),)))
+    tag = BodyMember(kind.tag_field, checks.one_of((str(kind.tag),)))
 
     def make(**found: Any) -> Any:
         del found[tag.attribute]
@@ -223,9 +223,9 @@ def _members(kind: inspect.StructType, rules: Rules) -> Members:
     return Members(make, {tag.attribute: tag, **members}, [tag.attribute, *required])
 
 
-def _member(kind: inspect.StructType, field: inspect.Field, rules: Rules) -> Member:
+def _member(kind: inspect.StructType, field: inspect.Field, rules: Rules) -> BodyMember:
     try:
-        return Member(field.name, _check(field.type, rules))
+        return BodyMember(field.name, _check(field.type, rules))
     except TypeError as error:
         raise TypeError(f"{kind.cls.__name__}.{field.name}: {error}") from None
 

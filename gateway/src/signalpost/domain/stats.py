@@ -38,7 +38,7 @@ class RollupKey(NamedTuple):
     """`WHOLE_TENANT` for all of the tenant's subscriptions."""
 
 
-class Attempted(Protocol):
+class CountedAttempt(Protocol):
     """What statistics have to know of an attempt."""
 
     @property
@@ -63,7 +63,7 @@ def add(
     rollups: Rollups,
     tenant_id: int,
     subscription_number: int,
-    attempts: Iterable[Attempted],
+    attempts: Iterable[CountedAttempt],
     given_up: Container[int],
 ) -> None:
     """Add attempts to the sums of a subscription's minutes. Attempts that do not count (C16) are left out. `given_up`

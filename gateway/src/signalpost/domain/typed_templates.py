@@ -30,7 +30,7 @@ _DAY: Final = "2027-01-31"
 _MOMENT: Final = "2027-01-31T13:00:00+00:00"
 
 
-class Wanted(Struct, frozen=True):
+class WantedType(Struct, frozen=True):
     """The type that the result of a template must have."""
 
     said: str
@@ -55,18 +55,18 @@ def _is_number(value: Any) -> bool:
     return values.as_number(value) is not None
 
 
-A_DAY: Final = Wanted(
+A_DAY: Final = WantedType(
     "a day without a time here, such as 2027-01-31 or {{ document.expiryDate | date }}", _is_day, _DAY, "bad_date"
 )
-A_MOMENT: Final = Wanted(
+A_MOMENT: Final = WantedType(
     "a date or a timestamp here, such as 2027-01-31 or {{ document.expiryDate | date }}", _is_moment, _DAY, "bad_date"
 )
-A_NUMBER: Final = Wanted(
+A_NUMBER: Final = WantedType(
     "a number here, such as 1234.5 or {{ document.contractValue }}", _is_number, "100", "bad_number"
 )
 
 
-def checked_to_be(wanted: Wanted) -> Callable[[str], str]:
+def checked_to_be(wanted: WantedType) -> Callable[[str], str]:
     """The check of a template whose result must have the wanted type. It is no error if a document has no value for
     it."""
 

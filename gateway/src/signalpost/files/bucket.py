@@ -31,7 +31,7 @@ from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.files.draft import Draft, done_by
 from signalpost.files.filenames import disposition
-from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, Received, is_name
+from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, ReceivedFile, is_name
 from signalpost.files.folder import Folder
 from signalpost.runtime.logger import log
 
@@ -187,7 +187,7 @@ class BucketUpload:
     async def write(self, part: bytes) -> None:
         await self._draft.write(part)
 
-    async def received(self) -> Received:
+    async def received(self) -> ReceivedFile:
         return await self._draft.received()
 
     async def store(self, file: StoredFile, filename: str) -> None:

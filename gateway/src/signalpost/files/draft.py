@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from signalpost.domain.errors import DiskNearlyFull, Stopping, Unavailable
 from signalpost.files.content_types import kind_of
-from signalpost.files.files import FilesUnavailable, Received
+from signalpost.files.files import FilesUnavailable, ReceivedFile
 from signalpost.runtime import durable
 
 WRITTEN_AT_ONCE = 1024 * 1024
@@ -53,7 +53,7 @@ class Draft:
         if self._waiting >= WRITTEN_AT_ONCE:
             await self._flush()
 
-    async def received(self) -> Received:
+    async def received(self) -> ReceivedFile:
         await self._flush()
         return await self._run(self._recognise)
 
@@ -103,9 +103,9 @@ class Draft:
         while left:
             left = left[os.write(self.descriptor, left) :]
 
-    def _recognise(self) -> Received:
+    def _recognise(self) -> ReceivedFile:
         kind = kind_of(lambda at, size: os.pread(self.descriptor, size, at), self._size)
-        return Received(self._size, self._sha256.digest(), kind)
+        return ReceivedFile(self._size, self._sha256.digest(), kind)
 
     def _sync(self) -> None:
         os.fsync(self.descriptor)

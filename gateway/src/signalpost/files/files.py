@@ -49,7 +49,7 @@ class FilesUnavailable(Unavailable):
     code = "files_unavailable"
 
 
-class Received(NamedTuple):
+class ReceivedFile(NamedTuple):
     """A file that has arrived completely."""
 
     size: int
@@ -74,7 +74,7 @@ class Upload(Protocol):
 
     async def write(self, part: bytes) -> None: ...
 
-    async def received(self) -> Received:
+    async def received(self) -> ReceivedFile:
         """End the upload and describe the file. Nothing more may be written."""
         ...
 

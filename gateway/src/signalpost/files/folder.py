@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import StartError
 from signalpost.files.draft import Draft, claimed, done_by, trouble
-from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, Received, is_name
+from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, ReceivedFile, is_name
 from signalpost.runtime import durable
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class FolderUpload:
     async def write(self, part: bytes) -> None:
         await self._draft.write(part)
 
-    async def received(self) -> Received:
+    async def received(self) -> ReceivedFile:
         return await self._draft.received()
 
     async def store(self, file: StoredFile, filename: str) -> None:

@@ -42,7 +42,7 @@ class ChaosSigning(StrEnum):
     FORGED = "forged"
 
 
-class Planned(Struct, Generic[E], frozen=True):
+class PlannedRequest(Struct, Generic[E], frozen=True):
     """One request to make for an event, or one that is not made on purpose."""
 
     entry: E
@@ -61,36 +61,38 @@ class Chaos(Generic[E]):
     def __init__(self, troubles: Iterable[Trouble], chance: Callable[[], float]) -> None:
         self._troubles = frozenset(troubles)
         self._chance = chance
-        self._held: list[Planned[E]] = []
+        self._held: list[PlannedRequest[E]] = []
         self._rotations = 0
 
-    def plan(self, entry: E) -> list[Planned[E]]:
+    def plan(self, entry: E) -> list[PlannedRequest[E]]:
         """The requests to make now, in this order; also one that is not made, so that it can be told."""
         if self._strikes(Trouble.DROP):
-            return [Planned(entry, note="dropped", is_dropped=True), *self.flush()]
+            return [PlannedRequest(entry, note="dropped", is_dropped=True), *self.flush()]
         requests = list(self._requests(entry))
         if not self._held and self._strikes(Trouble.REORDER):
-            self._held = [Planned(r.entry, r.signing, r.attempt, r.delay_s, r.note or "held back") for r in requests]
+            self._held = [
+                PlannedRequest(r.entry, r.signing, r.attempt, r.delay_s, r.note or "held back") for r in requests
+            ]
             return []
         return [*requests, *self.flush()]
 
-    def flush(self) -> list[Planned[E]]:
+    def flush(self) -> list[PlannedRequest[E]]:
         """The requests that were held back, once nothing follows them."""
         held, self._held = self._held, []
         return held
 
-    def _requests(self, entry: E) -> Iterator[Planned[E]]:
+    def _requests(self, entry: E) -> Iterator[PlannedRequest[E]]:
         if self._strikes(Trouble.FORGE):
-            yield Planned(entry, ChaosSigning.FORGED, note="bad signature")
+            yield PlannedRequest(entry, ChaosSigning.FORGED, note="bad signature")
         signing = self._signing()
         note = "" if signing is ChaosSigning.USUAL else signing.value
         if self._strikes(Trouble.DELAY):
             delay_s = MIN_DELAY_S + self._chance() * (MAX_DELAY_S - MIN_DELAY_S)
-            yield Planned(entry, signing, delay_s=delay_s, note=f"delayed by {delay_s:.1f} s")
+            yield PlannedRequest(entry, signing, delay_s=delay_s, note=f"delayed by {delay_s:.1f} s")
         else:
-            yield Planned(entry, signing, note=note)
+            yield PlannedRequest(entry, signing, note=note)
         if self._strikes(Trouble.DUPLICATE):
-            yield Planned(entry, signing, attempt=2, note="duplicate")
+            yield PlannedRequest(entry, signing, attempt=2, note="duplicate")
 
     def _signing(self) -> ChaosSigning:
         if Trouble.ROTATE not in self._troubles:

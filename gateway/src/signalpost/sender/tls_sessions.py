@@ -23,7 +23,7 @@ MAX_SESSIONS = 1_000
 """Maximum number of sessions to keep, some 19 KB each."""
 
 
-class _Kept(Struct, frozen=True):
+class _KeptSession(Struct, frozen=True):
     session: ssl.SSLSession
     until: float
 
@@ -34,7 +34,7 @@ class TlsSessions:
         self._context = context
         self._now = now
         self._most = most
-        self._kept: dict[Target, _Kept] = {}
+        self._kept: dict[Target, _KeptSession] = {}
         """Sessions by target, oldest first."""
 
     def handshake(self, target: Target) -> "Handshake":
@@ -60,7 +60,7 @@ class TlsSessions:
 
     def _put(self, target: Target, session: ssl.SSLSession, ends: float) -> None:
         self._kept.pop(target, None)
-        self._kept[target] = _Kept(session, min(self._now() + KEPT_SECONDS, ends))
+        self._kept[target] = _KeptSession(session, min(self._now() + KEPT_SECONDS, ends))
         if len(self._kept) > self._most:
             del self._kept[next(iter(self._kept))]
 

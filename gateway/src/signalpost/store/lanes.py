@@ -8,7 +8,7 @@ from msgspec import Struct
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.breaker import CLOSED, Breaker
 from signalpost.domain.delivery.exception_row import Row, RowCounts
-from signalpost.domain.delivery.replay import Ended, Replay
+from signalpost.domain.delivery.replay import Replay, ReplayTally
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.replays import Fed, ReplayPart
@@ -116,7 +116,7 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
     """What deliveries made, by document; an empty mapping forgets what was kept for one."""
     replays: tuple[Replay, ...]
     """The replays that have come further, as they stand once these rows are written."""
-    ended: Mapping[int, Ended] = {}
+    ended: Mapping[int, ReplayTally] = {}
     """How deliveries of replays ended, by the replays' numbers. Those that `abandoned_to` ends and that are not in
     `rows` are missing: the store counts them."""
     look_up: tuple[int, ...]

@@ -5,7 +5,7 @@ imported here.
 """
 
 from signalpost.testing.conformance import Conformance
-from signalpost.testing.rehearsal import Played, Rehearsal
+from signalpost.testing.rehearsal import PlayedAttempt, Rehearsal
 from signalpost.testing.samples import DOCUMENT, context, reply
 
-__all__ = ["DOCUMENT", "Conformance", "Played", "Rehearsal", "context", "reply"]
+__all__ = ["DOCUMENT", "Conformance", "PlayedAttempt", "Rehearsal", "context", "reply"]

@@ -10,7 +10,7 @@ from signalpost.domain.body import check_of
 from signalpost.domain.checks import Check
 
 
-class Described(Struct, frozen=True):
+class DescribedMember(Struct, frozen=True):
     """A member of a struct."""
 
     name: str
@@ -25,7 +25,7 @@ class Described(Struct, frozen=True):
         return self.schema.get("writeOnly") is True
 
 
-def members(struct: type[Struct]) -> Iterator[Described]:
+def members(struct: type[Struct]) -> Iterator[DescribedMember]:
     """Every member of a struct and of the structs in it, but for the tags by which structs are told apart."""
     for each in _structs(inspect.type_info(struct)):
         schema = msgspec.json.schema(each.cls)
@@ -33,7 +33,7 @@ def members(struct: type[Struct]) -> Iterator[Described]:
         checks: Any = check_of(each.cls)
         for field in each.fields:
             name = field.encode_name
-            yield Described(f"{each.cls.__name__}.{name}", properties[name], checks.members[name].check)
+            yield DescribedMember(f"{each.cls.__name__}.{name}", properties[name], checks.members[name].check)
 
 
 def _structs(kind: inspect.Type) -> Iterator[inspect.StructType]:

@@ -11,7 +11,7 @@ from signalpost.destinations.registry import Destinations, usable
 from signalpost.domain.errors import Invalid
 
 
-class Played(Struct, frozen=True):
+class PlayedAttempt(Struct, frozen=True):
     """How an attempt went."""
 
     calls: tuple[Call, ...]
@@ -49,7 +49,7 @@ class Rehearsal:
         """What the kind makes of a reply."""
         return self.kind.classify(self.connection, self.filled(context), context, call, reply)
 
-    def play(self, context: Context, *replies: Reply) -> Played:
+    def play(self, context: Context, *replies: Reply) -> PlayedAttempt:
         """An attempt in which the vendor answers one call after another with these replies."""
         end: Skip | Ruling | Call = self.prepare(context)
         calls: list[Call] = []
@@ -58,7 +58,7 @@ class Rehearsal:
             call = end if isinstance(end, Call) else end.call
             reply = next(coming, None)
             if reply is None:
-                return Played((*calls, call), Then(call))
+                return PlayedAttempt((*calls, call), Then(call))
             calls.append(call)
             end = self.classify(context, call, reply)
-        return Played(tuple(calls), end)
+        return PlayedAttempt(tuple(calls), end)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from signalpost.domain.delivery.explanation import Cause, HeldUp, Known, LastAttempt, explain
+from signalpost.domain.delivery.explanation import Cause, HeldUp, KnownFacts, LastAttempt, explain
 from signalpost.domain.event import EventType
 from signalpost.domain.subscription import Subscription
 
@@ -21,9 +21,9 @@ FAILED = LastAttempt(1_700_000_000_000_000, "The endpoint answered 503.")
 UNMET = LastAttempt(0, "skipped: Not sent: document.status is 'approved'.", "Not sent: document.status is 'approved'.")
 
 
-def known(status: Any, **more: Any) -> Known:
+def known(status: Any, **more: Any) -> KnownFacts:
     given = {"subscription": SUBSCRIPTION, "sequence": 11, "event_type": int(EventType.CREATED), "status": status}
-    return Known(**(given | more))
+    return KnownFacts(**(given | more))
 
 
 def subscription(**changes: Any) -> Subscription:
@@ -107,7 +107,7 @@ SKIPPED = subscription(skip_to=11, skipped_at=1_000_000)
         (known("pending"), Cause.IN_QUEUE, "sent next"),
     ],
 )
-def test_each_situation_has_its_cause(situation: Known, cause: Cause, words: str) -> None:
+def test_each_situation_has_its_cause(situation: KnownFacts, cause: Cause, words: str) -> None:
     found = explain(situation)
     assert found.cause is cause
     assert words in found.sentence

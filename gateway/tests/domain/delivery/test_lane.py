@@ -8,7 +8,7 @@ from signalpost.domain.delivery.delivery import AT_ONCE, Delivery, DeliveryInput
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
-from signalpost.domain.delivery.replay import Ended
+from signalpost.domain.delivery.replay import ReplayTally
 
 DELIVERED = Verdict(DeliveryInput.DELIVERED, counted=True)
 GIVEN_UP = Verdict(DeliveryInput.GIVE_UP, counted=True)
@@ -613,10 +613,10 @@ def test_each_delivery_of_a_replay_is_counted_once_when_it_ends() -> None:
     given.make_due_ready(0)
     for verdict in (DELIVERED, GIVEN_UP, SKIPPED, failed(50)):
         given.settle(send(given), verdict, 4)
-    assert given.changes().ended == {7: Ended(delivered=1, failed=1, skipped=1)}
+    assert given.changes().ended == {7: ReplayTally(delivered=1, failed=1, skipped=1)}
     given.make_due_ready(50)
     given.settle(send(given), DELIVERED, 4)
-    assert given.changes().ended == {7: Ended(delivered=1)}
+    assert given.changes().ended == {7: ReplayTally(delivered=1)}
     assert given.changes().ended == {}
 
 
@@ -626,7 +626,7 @@ def test_one_that_a_later_replay_takes_over_ends_for_the_first_and_counts_for_th
     assert given.retry_early(1, None, 5, 8)
     given.make_due_ready(5)
     given.settle(send(given), DELIVERED, 4)
-    assert given.changes().ended == {7: Ended(skipped=1), 8: Ended(delivered=1)}
+    assert given.changes().ended == {7: ReplayTally(skipped=1), 8: ReplayTally(delivered=1)}
 
 
 def test_a_new_run_by_hand_of_what_failed_again_is_not_the_replays() -> None:
@@ -644,7 +644,7 @@ def test_one_that_is_given_up_with_others_and_then_sent_by_hand_failed_once_for_
     for _ in range(2):
         given.retry_by_hand(1, "a", recorded, 4, 5)
     changes = given.changes()
-    assert (changes.ended, [*changes.rows]) == ({7: Ended(failed=1)}, [1])  # so the store does not count it too
+    assert (changes.ended, [*changes.rows]) == ({7: ReplayTally(failed=1)}, [1])  # so the store does not count it too
 
 
 def has_room(given: Lane) -> bool:

@@ -21,7 +21,7 @@ from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.delivery.lane_record import Changes
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.delivery.replay import Ended
+from signalpost.domain.delivery.replay import ReplayTally
 from signalpost.domain.timestamps import SECOND
 
 BOUNDS = Bounds(max_open=6, max_open_per_document=2, max_exceptions=8, retries_kept=2, replays_below=3)
@@ -69,17 +69,17 @@ class Store:
         self.rows: dict[int, Row] = {}
         self.queued = 0
         """How many deliveries the replay queued."""
-        self.ended = Ended()
+        self.ended = ReplayTally()
 
     def record(self, changes: Changes, queued: int) -> None:
         self.queued = queued
-        self.ended += changes.ended.get(REPLAY, Ended())
+        self.ended += changes.ended.get(REPLAY, ReplayTally())
         self.head, self.open, self.gaps = changes.head, changes.open, changes.gaps
         for sequence, row in list(self.rows.items()):
             if sequence <= changes.abandoned_to and row.state in (State.AWAITING_RETRY, State.BLOCKED):
                 self.rows[sequence] = row._replace(state=State.FAILED)
                 if row.replay is not None and sequence not in changes.rows:
-                    self.ended += Ended(failed=1)
+                    self.ended += ReplayTally(failed=1)
         for sequence, changed in changes.rows.items():
             if changed is None:
                 self.rows.pop(sequence, None)

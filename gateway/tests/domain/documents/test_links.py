@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain.documents import document as documents
 from signalpost.domain.documents.document import Document, Version, own_version
-from signalpost.domain.documents.links import LIFETIME, Linked, Links
+from signalpost.domain.documents.links import LIFETIME, Links, LinkTarget
 from signalpost.domain.documents.version import MAX_PART, Number
 
 KEY = bytes(range(32))
@@ -19,7 +19,7 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 PARTS = st.integers(0, MAX_PART)
 NUMBERS = st.tuples(PARTS, PARTS).map(lambda parts: Number(*parts))
 LINKED = st.builds(
-    Linked,
+    LinkTarget,
     tenant_id=st.integers(1, 2**32 - 1),
     document_id=st.uuids().map(str),
     number=NUMBERS,
@@ -35,14 +35,14 @@ def token(url: str) -> str:
 
 
 @given(LINKED)
-def test_a_link_says_what_it_was_made_for(linked: Linked) -> None:
+def test_a_link_says_what_it_was_made_for(linked: LinkTarget) -> None:
     url = LINKS.link(linked)
     assert url.startswith(f"{PUBLIC}/files/")
     assert LINKS.read(token(url)) == linked
 
 
 @given(LINKED, st.data())
-def test_a_link_with_any_character_altered_is_refused(linked: Linked, data: st.DataObject) -> None:
+def test_a_link_with_any_character_altered_is_refused(linked: LinkTarget, data: st.DataObject) -> None:
     good = token(LINKS.link(linked))
     at = data.draw(st.integers(0, len(good) - 1))
     other = data.draw(st.sampled_from(ALPHABET.replace(good[at], "")))
@@ -50,7 +50,7 @@ def test_a_link_with_any_character_altered_is_refused(linked: Linked, data: st.D
 
 
 @given(LINKED, st.text(max_size=3))
-def test_a_link_with_something_added_or_left_out_is_refused(linked: Linked, more: str) -> None:
+def test_a_link_with_something_added_or_left_out_is_refused(linked: LinkTarget, more: str) -> None:
     good = token(LINKS.link(linked))
     for changed in (good + more, more + good, good[: -len(more)], good[len(more) :]):
         assert (LINKS.read(changed) is None) == (changed != good)
@@ -62,18 +62,18 @@ def test_what_was_not_made_here_is_refused(text: str) -> None:
 
 
 @given(LINKED)
-def test_another_key_makes_links_that_are_refused(linked: Linked) -> None:
+def test_another_key_makes_links_that_are_refused(linked: LinkTarget) -> None:
     assert LINKS.read(token(Links(b"another", PUBLIC).link(linked))) is None
 
 
 def test_the_digest_is_hmac_sha256() -> None:
-    linked = Linked(1, "d24c0644-1d31-47fa-960e-b0cc8b4f136c", Number(7, 1), 1_700_000_900_000_000)
+    linked = LinkTarget(1, "d24c0644-1d31-47fa-960e-b0cc8b4f136c", Number(7, 1), 1_700_000_900_000_000)
     raw = urlsafe_b64decode(token(LINKS.link(linked)))
     assert hmac.digest(KEY, raw[:37], "sha256") == raw[37:]
 
 
 @given(LINKED, LINKED)
-def test_a_link_leads_to_its_version_alone(linked: Linked, other: Linked) -> None:
+def test_a_link_leads_to_its_version_alone(linked: LinkTarget, other: LinkTarget) -> None:
     url = LINKS.link(linked)
     assert LINKS.leads_to(url, *linked[:3])
     assert LINKS.leads_to(url, *other[:3]) == (linked[:3] == other[:3])
@@ -107,7 +107,7 @@ def test_links_are_put_where_own_versions_are_and_nowhere_else(document: Documen
         if version is None or not version.is_own:
             return version
         number = Number(*map(int, version.number.split(".")))
-        url = LINKS.link(Linked(tenant, document.external_id, number, at + LIFETIME))
+        url = LINKS.link(LinkTarget(tenant, document.external_id, number, at + LIFETIME))
         return Version(version.number, url)
 
     expected = msgspec.structs.replace(

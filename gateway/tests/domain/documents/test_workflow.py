@@ -23,7 +23,7 @@ from signalpost.domain.documents.workflow import (
     STATUSES,
     TABLE,
     Action,
-    Given,
+    ActionInput,
     Participant,
     ParticipantDecision,
     RuleKind,
@@ -65,8 +65,8 @@ def asked(*emails: str, status: str = "awaitingReview", expires_at: int | None =
     return Workflow(status, tuple(map(Participant, emails)), expires_at)
 
 
-def by(email: str, reason: str | None = None) -> Given:
-    return Given(by=email, reason=reason)
+def by(email: str, reason: str | None = None) -> ActionInput:
+    return ActionInput(by=email, reason=reason)
 
 
 # --- Which action fits ------------------------------------------------------------------------------------------------
@@ -200,19 +200,19 @@ people = st.lists(
 def test_resume_undoes_a_pause(status: str, participants: tuple[Participant, ...], due: bool) -> None:
     """Whoever has decided has, and a deadline stays."""
     before = Workflow(status, participants, LATER if status == "awaitingSignature" and due else None)
-    paused = act(before, Action.PAUSE, Given(), NOW)
+    paused = act(before, Action.PAUSE, ActionInput(), NOW)
     assert paused.status == "paused"
     assert paused.leads_back_to == status
     assert paused.awaited == ()
-    assert act(paused, Action.RESUME, Given(), LATER - 1) == before
+    assert act(paused, Action.RESUME, ActionInput(), LATER - 1) == before
 
 
 def test_what_was_imported_paused_is_resumed_as_created() -> None:
-    assert act(Workflow("paused"), Action.RESUME, Given(), NOW) == Workflow("created")
+    assert act(Workflow("paused"), Action.RESUME, ActionInput(), NOW) == Workflow("created")
 
 
 def test_a_paused_document_that_is_cancelled_stays_so() -> None:
-    paused = act(asked("a@x", status="awaitingSignature", expires_at=LATER), Action.PAUSE, Given(), NOW)
+    paused = act(asked("a@x", status="awaitingSignature", expires_at=LATER), Action.PAUSE, ActionInput(), NOW)
     cancelled = act(paused, Action.CANCEL, by("", "over"), NOW)
     assert cancelled == Workflow("cancelled", paused.participants)
     assert expired(cancelled, LATER) is None
@@ -242,20 +242,20 @@ def test_from_its_time_on_nobody_decides_any_more(action: Action) -> None:
 
 @pytest.mark.parametrize("seen", [True, False], ids=["in time", "late"])
 def test_what_expires_while_it_is_paused_is_resumed_as_expired(seen: bool) -> None:
-    paused: Workflow | None = act(SIGNING, Action.PAUSE, Given(), NOW)
+    paused: Workflow | None = act(SIGNING, Action.PAUSE, ActionInput(), NOW)
     assert paused is not None
     if seen:
         paused = expired(paused, LATER)
         assert paused is not None
         assert (paused.status, paused.leads_back_to) == ("paused", "signatureRequestExpired")
         assert expired(paused, LATER + 1) is None
-    assert act(paused, Action.RESUME, Given(), LATER) == Workflow("signatureRequestExpired", SIGNING.participants)
+    assert act(paused, Action.RESUME, ActionInput(), LATER) == Workflow("signatureRequestExpired", SIGNING.participants)
 
 
 @pytest.mark.parametrize("expires_at", [NOW - 1, NOW])
 def test_a_request_whose_time_is_over_is_refused(expires_at: int) -> None:
     with pytest.raises(Invalid) as refused:
-        act(Workflow("created"), Action.REQUEST_SIGNATURE, Given(people=("a@x",), expires_at=expires_at), NOW)
+        act(Workflow("created"), Action.REQUEST_SIGNATURE, ActionInput(people=("a@x",), expires_at=expires_at), NOW)
     [error] = refused.value.errors
     assert (error.pointer, error.code) == ("/expiresAt", "not_in_the_future")
 

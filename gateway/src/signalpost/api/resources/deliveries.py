@@ -29,7 +29,7 @@ from signalpost.api.routing.shapes.deliveries import (
 )
 from signalpost.api.routing.shapes.documents import Event as SentEvent
 from signalpost.commands.subscriptions import RetryDelivery
-from signalpost.domain.delivery.explanation import Known, LastAttempt, explain
+from signalpost.domain.delivery.explanation import KnownFacts, LastAttempt, explain
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EVERY_TYPE, Event, EventType
@@ -308,11 +308,11 @@ def _listed(
 
 def _known(
     context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None, subject: Subject | None
-) -> Known:
+) -> KnownFacts:
     subscription = lane.subscription
     if view is None:
-        return Known(subscription=subscription, sequence=entry.sequence, event_type=entry.type, status=None)
-    return Known(
+        return KnownFacts(subscription=subscription, sequence=entry.sequence, event_type=entry.type, status=None)
+    return KnownFacts(
         subscription=subscription,
         sequence=entry.sequence,
         event_type=entry.type,

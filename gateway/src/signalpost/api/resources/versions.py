@@ -22,7 +22,7 @@ from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.domain.body import Body, check_of_text, read_by
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.links import LIFETIME, PATH, Linked
+from signalpost.domain.documents.links import LIFETIME, PATH, LinkTarget
 from signalpost.domain.documents.version import MAX_PART, VersionRow, parse_number, require_live
 from signalpost.domain.documents.version import Number as VersionNumber
 from signalpost.domain.errors import Conflict, LinkRefused, NoSuchRange, NotFound
@@ -154,7 +154,7 @@ def _number(context: RequestContext) -> VersionNumber:
 
 def _shown(context: RequestContext, version: VersionRow) -> KeptVersion:
     expires_at = context.services.clock.wall() + LIFETIME
-    linked = Linked(context.tenant_id, version.document_id, version.number, expires_at)
+    linked = LinkTarget(context.tenant_id, version.document_id, version.number, expires_at)
     return KeptVersion(
         number=str(version.number),
         published_as=None if version.published_as is None else str(version.published_as),

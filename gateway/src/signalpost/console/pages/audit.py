@@ -4,12 +4,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.access import AuditEntry, AuditPage, AuditVerification
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, ShownOnce, Visit
 
 
-class View(Struct, frozen=True):
-    page: Listed[AuditEntry]
+class AuditView(Struct, frozen=True):
+    page: ListPart[AuditEntry]
     actor: str
     object: str
     verified: AuditVerification | None = None
@@ -22,10 +22,10 @@ class View(Struct, frozen=True):
         return known if isinstance(known, str) else entry.object.id
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> AuditView:
     given = {name: visit.query.get(name, "").strip() for name in ("actor", "object")}
     page = await visit.calls.read("list_audit", AuditPage, {"newest": "true", "cursor": visit.cursor, **given})
-    return View(listed(visit, page, given), given["actor"], given["object"])
+    return AuditView(listed(visit, page, given), given["actor"], given["object"])
 
 
 async def verify(visit: Visit) -> ShownOnce:

@@ -15,38 +15,38 @@ from signalpost.api.routing.shapes.destinations import (
     Destination,
     DestinationList,
 )
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import GoOn, Page, SeeOther, ShownOnce, Visit
 from signalpost.console.schema_form import SchemaForm, schema_form
 
 
-class View(Struct, frozen=True):
-    page: Listed[Connection]
+class ConnectionListView(Struct, frozen=True):
+    page: ListPart[Connection]
     kinds: Sequence[Destination]
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> ConnectionListView:
     page = await visit.calls.read("list_connections", ConnectionPage, {"cursor": visit.cursor})
-    return View(listed(visit, page), await kinds(visit))
+    return ConnectionListView(listed(visit, page), await kinds(visit))
 
 
 async def kinds(visit: Visit) -> Sequence[Destination]:
     return (await visit.calls.read("list_destinations", DestinationList)).data
 
 
-class NewView(Struct, frozen=True):
+class NewConnectionView(Struct, frozen=True):
     kinds: Sequence[Destination]
     kind: Destination | None
     form: SchemaForm | None
     name: str
 
 
-async def view_new(visit: Visit) -> NewView:
+async def view_new(visit: Visit) -> NewConnectionView:
     """Which fields there are follows from the kind and from what was chosen, both in the query."""
     installed = await kinds(visit)
     kind = next((each for each in installed if each.kind == visit.query.get("kind")), None)
     form = None if kind is None else _form(visit, kind)
-    return NewView(installed, kind, form, visit.typed("name", "" if kind is None else kind.title))
+    return NewConnectionView(installed, kind, form, visit.typed("name", "" if kind is None else kind.title))
 
 
 def _form(visit: Visit, kind: Destination, kept: Mapping[str, Any] | None = None) -> SchemaForm:
@@ -66,7 +66,7 @@ async def create(visit: Visit) -> SeeOther:
     return SeeOther(f"/connections/{msgspec.json.decode(made, type=Connection).id}", "made")
 
 
-class OneView(Struct, frozen=True):
+class ConnectionView(Struct, frozen=True):
     connection: Connection
     version: str
     """The version that is shown, so that a form changes no other one."""
@@ -78,13 +78,13 @@ class OneView(Struct, frozen=True):
     consent: ConsentAsked | None = None
 
 
-async def view_one(visit: Visit) -> OneView:
+async def view_one(visit: Visit) -> ConnectionView:
     connection, version = await visit.calls.read_version("read_connection", Connection, id=visit.params["id"])
     kind = await _kind_of(visit, connection)
     if kind is None:
-        return OneView(connection, version, ())
+        return ConnectionView(connection, version, ())
     presets = [(preset.name, preset.title) for preset in kind.presets]
-    return OneView(connection, version, presets, _form(visit, kind, connection.config))
+    return ConnectionView(connection, version, presets, _form(visit, kind, connection.config))
 
 
 async def _kind_of(visit: Visit, connection: Connection) -> Destination | None:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.console.html import moment
-from signalpost.console.listed import Listed, listed, query_of
+from signalpost.console.listed import ListPart, listed, query_of
 from signalpost.console.page import Page, Visit
 from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
 from signalpost.domain.event import BY_WIRE
@@ -30,8 +30,8 @@ WALK_SECONDS: Final = 0.05
 STATUSES = ("pending", "retrying", "failed", "delivered", "skipped")
 
 
-class View(Struct, frozen=True):
-    page: Listed[Delivery]
+class DeliveryListView(Struct, frozen=True):
+    page: ListPart[Delivery]
     looked_back_to: str | None
     again: str
     """The query of the page that sends these again."""
@@ -45,7 +45,7 @@ class View(Struct, frozen=True):
         return none_listed(self.page, self.looked_back_to)
 
 
-def none_listed(page: Listed[Delivery], looked_back_to: str | None) -> str:
+def none_listed(page: ListPart[Delivery], looked_back_to: str | None) -> str:
     """What a list without a delivery says: a page may be empty and yet have a next one."""
     if page.next is not None:
         those = "among the newest" if looked_back_to is None else f"back to {moment(looked_back_to)}"
@@ -53,12 +53,12 @@ def none_listed(page: Listed[Delivery], looked_back_to: str | None) -> str:
     return "No delivery is like that." if page.same else "Nothing was sent yet."
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> DeliveryListView:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
     query = {parameter: given[name] for name, parameter in FILTERS.items()}
     query |= {name: moment_of(given[name]) for name in ("from", "to")}
     page = await walked(visit, {**query, "cursor": visit.cursor})
-    return View(
+    return DeliveryListView(
         page=listed(visit, page, given),
         looked_back_to=page.looked_back_to,
         again=query_of({**given, "status": REPLAYED.get(given["status"], "all")}),

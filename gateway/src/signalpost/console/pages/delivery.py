@@ -31,7 +31,7 @@ NO_DELIVERY: Final[Mapping[str, str]] = {
 """Why a subscription has no delivery of an event, in a few words."""
 
 
-class Signed(Struct, frozen=True):
+class SignatureDetails(Struct, frozen=True):
     """How an event's bytes are signed, without the secret."""
 
     bytes: int
@@ -44,7 +44,7 @@ class Signed(Struct, frozen=True):
     """What the last request had, if what it sent is kept."""
 
 
-class View(Struct, frozen=True):
+class DeliveryPageView(Struct, frozen=True):
     delivery: DeliveryWithAttempts
     subscription: Subscription
     title: str
@@ -57,7 +57,7 @@ class View(Struct, frozen=True):
     """The event as it is sent, indented."""
     curl: str | None
     """A command that sends it again from a shell; None for what is no webhook."""
-    signed: "Signed | None"
+    signed: SignatureDetails | None
     """How that is signed; None for what is no webhook."""
     others: Sequence[Delivery]
     """What happened to the event elsewhere."""
@@ -71,7 +71,7 @@ class View(Struct, frozen=True):
         return NO_DELIVERY.get(other.cause.code, "none")
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> DeliveryPageView:
     of, event_id = visit.params["id"], visit.params["eventId"]
     delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
     subscription = await visit.calls.read("read_subscription", Subscription, id=of)
@@ -79,7 +79,7 @@ async def view(visit: Visit) -> View:
     entry = msgspec.json.decode(event, type=LogEntry)
     is_webhook = subscription.kind is UNSET
     others = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": event_id, "limit": "20"})
-    return View(
+    return DeliveryPageView(
         delivery=delivery,
         subscription=subscription,
         title=title_of(entry),
@@ -105,10 +105,10 @@ async def _changed(visit: Visit, entry: LogEntry) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
-async def _signed(visit: Visit, body: bytes, delivery: DeliveryWithAttempts) -> Signed:
+async def _signed(visit: Visit, body: bytes, delivery: DeliveryWithAttempts) -> SignatureDetails:
     secret = await visit.calls.read("read_secret_status", SecretStatus, id=delivery.subscription_id)
     digest = hashlib.sha256(body).hexdigest()
-    return Signed(
+    return SignatureDetails(
         bytes=len(body),
         sha256=f"{digest[:8]} … {digest[-8:]}",
         since=secret.since,

@@ -18,7 +18,7 @@ from signalpost.api.routing.shapes.documents import (
     Workflow,
 )
 from signalpost.console.differences import Difference, differences
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, Visit
 from signalpost.domain.documents.workflow import STATUSES
 
@@ -28,17 +28,17 @@ STEPS = 50
 CREATED = "documentCreated"
 
 
-class View(Struct, frozen=True):
-    page: Listed[Document]
+class DocumentListView(Struct, frozen=True):
+    page: ListPart[Document]
     given: Mapping[str, str]
     statuses: Sequence[str] = tuple(STATUSES)
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> DocumentListView:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
     query = {parameter: given[name] for name, parameter in FILTERS.items()}
     page = await visit.calls.read("list_documents", DocumentPage, {**query, "cursor": visit.cursor})
-    return View(listed(visit, page, given), given)
+    return DocumentListView(listed(visit, page, given), given)
 
 
 class DocumentView(Struct, frozen=True):

@@ -8,7 +8,7 @@ from msgspec import Struct
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.documents import ArrivalsOfEvents, EventArrivals, Feed, LogEntry
 from signalpost.console.differences import Difference
-from signalpost.console.listed import Listed, listed, query_of
+from signalpost.console.listed import ListPart, listed, query_of
 from signalpost.console.page import Page, Visit
 from signalpost.console.pages.delivery import body_of, title_of
 from signalpost.console.pages.documents import changes_of, events_of
@@ -20,8 +20,8 @@ RECIPIENTS = "100"
 """How many subscriptions the page of an event shows at once."""
 
 
-class View(Struct, frozen=True):
-    page: Listed[LogEntry]
+class EventListView(Struct, frozen=True):
+    page: ListPart[LogEntry]
     arrivals: Mapping[int, EventArrivals]
     """How many subscriptions got each event, by its sequence. An event that the retention has just removed is
     missing."""
@@ -30,14 +30,14 @@ class View(Struct, frozen=True):
     types: Sequence[str] = tuple(BY_WIRE)
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> EventListView:
     before = visit.query.get("before", "")
     given = {name: visit.query.get(name, "").strip() for name in ("type", "document")}
     query = {"before": before or "latest", "eventType": given["type"], "externalId": given["document"], "limit": SHOWN}
     feed = await visit.calls.read("list_events", Feed, query)
     older = str(feed.next) if feed.next else None
-    page = Listed(feed.data, older, not before, query_of(given))
-    return View(page, await _arrivals(visit, feed.data), **given)
+    page = ListPart(feed.data, older, not before, query_of(given))
+    return EventListView(page, await _arrivals(visit, feed.data), **given)
 
 
 async def _arrivals(visit: Visit, entries: Sequence[LogEntry]) -> dict[int, EventArrivals]:
@@ -56,7 +56,7 @@ class EventView(Struct, frozen=True):
     """What it changed of its document, if the event before it is known."""
     arrivals: EventArrivals | None
     """How many subscriptions got it; None if the retention has just removed it."""
-    deliveries: Listed[Delivery]
+    deliveries: ListPart[Delivery]
 
 
 async def view_one(visit: Visit) -> EventView:

@@ -11,36 +11,36 @@ from signalpost.console.page import GoOn, Page, Visit
 _PATHS = {"event": "/events/", "document": "/documents/", "subscription": "/subscriptions/"}
 
 
-class Found(Struct, frozen=True):
+class SearchHit(Struct, frozen=True):
     what: str
     text: str
     detail: str
     path: str
 
 
-class View(Struct, frozen=True):
+class SearchView(Struct, frozen=True):
     asked: str
-    found: Sequence[Found]
+    found: Sequence[SearchHit]
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> SearchView:
     asked = visit.query.get("q", "").strip()
     if not asked:
-        return View(asked, ())
+        return SearchView(asked, ())
     results = await visit.calls.read("find_anything", SearchResults, {"q": asked})
     found = [each for result in results.data for each in await _found(visit, result)]
     if len(found) == 1:
         raise GoOn(found[0].path)
-    return View(asked, found)
+    return SearchView(asked, found)
 
 
-async def _found(visit: Visit, result: SearchResult) -> list[Found]:
+async def _found(visit: Visit, result: SearchResult) -> list[SearchHit]:
     """What a result leads to: of an event, also what happened to it at each subscription."""
-    found = [Found(result.kind.capitalize(), result.title, result.detail, f"{_PATHS[result.kind]}{result.id}")]
+    found = [SearchHit(result.kind.capitalize(), result.title, result.detail, f"{_PATHS[result.kind]}{result.id}")]
     if result.kind == "event":
         deliveries = await visit.calls.read("list_deliveries", DeliveryPage, {"eventId": result.id, "limit": "20"})
         found += [
-            Found(
+            SearchHit(
                 "Delivery",
                 f"to {each.subscription_name}",
                 each.cause.detail,
@@ -50,7 +50,7 @@ async def _found(visit: Visit, result: SearchResult) -> list[Found]:
             if each.status is not None
         ]
         if deliveries.next is not None:
-            found.append(Found("Event", "More subscriptions", "All who got it are on its page.", found[0].path))
+            found.append(SearchHit("Event", "More subscriptions", "All who got it are on its page.", found[0].path))
     return found
 
 

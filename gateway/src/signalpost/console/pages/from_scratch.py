@@ -19,7 +19,7 @@ from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
 from signalpost.domain.event import BY_WIRE
 
 
-class View(Struct, frozen=True):
+class FromScratchView(Struct, frozen=True):
     kind: Destination
     connections: ConnectionChoice
     """The connections of this kind."""
@@ -32,9 +32,9 @@ class View(Struct, frozen=True):
     previews: Previews | None = None
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> FromScratchView:
     kind = await _find(visit)
-    return View(
+    return FromScratchView(
         kind=kind,
         connections=await connections_of(visit, kind.kind),
         name=visit.given("name"),

@@ -9,7 +9,7 @@ from signalpost.api.routing.shapes.service import GatewayShown, Nodes, SettingSh
 from signalpost.console.page import Page, Visit
 
 
-class View(Struct, frozen=True):
+class GatewayView(Struct, frozen=True):
     gateway: GatewayShown
     nodes: Nodes
     master_key: MasterKeyShown
@@ -35,11 +35,11 @@ class View(Struct, frozen=True):
         return [each for each in self.gateway.settings if each.is_default]
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> GatewayView:
     gateway = await visit.calls.read("read_gateway", GatewayShown)
     nodes = await visit.calls.read("list_nodes", Nodes)
     master_key = await visit.calls.read("read_master_key", MasterKeyShown)
-    return View(gateway, nodes, master_key)
+    return GatewayView(gateway, nodes, master_key)
 
 
 PAGES = (Page(path="/gateway", section="Gateway", title="Gateway", template="gateway.html", view=view),)

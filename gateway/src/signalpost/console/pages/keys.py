@@ -6,13 +6,13 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.domain.api_key import Role
 
 
-class View(Struct, frozen=True):
-    page: Listed[Key]
+class KeyListView(Struct, frozen=True):
+    page: ListPart[Key]
     name: str
     role: str
     expires: str
@@ -20,9 +20,11 @@ class View(Struct, frozen=True):
     roles: Sequence[str] = tuple(Role)
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> KeyListView:
     page = await visit.calls.read("list_keys", KeyPage, {"cursor": visit.cursor})
-    return View(listed(visit, page), visit.given("name"), visit.given("role") or Role.VIEWER, visit.given("expires"))
+    return KeyListView(
+        listed(visit, page), visit.given("name"), visit.given("role") or Role.VIEWER, visit.given("expires")
+    )
 
 
 async def create(visit: Visit) -> ShownOnce:

@@ -6,14 +6,14 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.replies import given
 from signalpost.domain.api_key import Role
 
 
-class View(Struct, frozen=True):
-    page: Listed[MemberShown]
+class MemberListView(Struct, frozen=True):
+    page: ListPart[MemberShown]
     name: str
     email: str
     role: str
@@ -28,11 +28,11 @@ class InvitationLink(Struct, frozen=True):
     name: str | None = None
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> MemberListView:
     page = await visit.calls.read("list_members", MemberPage, {"cursor": visit.cursor})
     invited = visit.form if visit.given("do") == "invite" else {}
     name, email, role = (given(invited, each) for each in ("name", "email", "role"))
-    return View(listed(visit, page), name, email, role or Role.VIEWER)
+    return MemberListView(listed(visit, page), name, email, role or Role.VIEWER)
 
 
 async def invite(visit: Visit) -> ShownOnce:

@@ -51,7 +51,7 @@ class Machine(Struct, frozen=True):
         return next(each.value or "" for each in self.gateway.settings if each.name == "IN_FLIGHT")
 
 
-class View(Struct, frozen=True):
+class OverviewView(Struct, frozen=True):
     overview: Overview
     headline: str
     beside: str
@@ -72,10 +72,10 @@ class View(Struct, frozen=True):
         return sum(self.counts.values())
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> OverviewView:
     overview = await visit.calls.read("read_overview", Overview)
     stats = await visit.calls.read("read_stats", Stats)
-    return View(
+    return OverviewView(
         overview=overview,
         headline=_headline(overview),
         beside=_beside(overview),

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.subscription_choice import SubscriptionChoice, names_of, subscription_choice
 from signalpost.domain.portal_link import Capability
@@ -27,8 +27,8 @@ HOURS: Final = (1, 4, 12)
 ALL: Final = "all"
 
 
-class View(Struct, frozen=True):
-    page: Listed[PortalLinkShown]
+class PortalLinkListView(Struct, frozen=True):
+    page: ListPart[PortalLinkShown]
     names: Mapping[str, str]
     """The names of the subscriptions that the links show, by ids."""
     name: str
@@ -46,11 +46,11 @@ class View(Struct, frozen=True):
         return ", ".join(self.names.get(each, each) for each in link.subscriptions) or "none"
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> PortalLinkListView:
     page = await visit.calls.read("list_portal_links", PortalLinkPage, {"cursor": visit.cursor})
     reached = [each for link in page.data if link.subscriptions != ALL for each in link.subscriptions]
     chosen = visit.given("subscription") or visit.query.get("subscription", ALL)
-    return View(
+    return PortalLinkListView(
         page=listed(visit, page),
         names=await names_of(visit, reached),
         name=visit.given("name"),

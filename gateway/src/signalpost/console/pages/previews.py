@@ -14,7 +14,7 @@ LOOKED_AT: Final = 10
 """How many past events a preview looks at."""
 
 
-class Looked(Struct, frozen=True):
+class PastPreview(Struct, frozen=True):
     event: str
     title: str
     """The document's."""
@@ -22,9 +22,9 @@ class Looked(Struct, frozen=True):
 
 
 class Previews(Struct, frozen=True):
-    looked: Sequence[Looked]
+    looked: Sequence[PastPreview]
     """What the subscription would make of the last events of its types, newest first."""
-    shown: Looked
+    shown: PastPreview
     """The one of them whose request is shown: the newest that is wanted, if any is."""
 
 
@@ -36,10 +36,10 @@ async def previews(visit: Visit, kind: str, body: Mapping[str, Any]) -> Previews
     return Previews(looked, next((each for each in looked if each.preview.request is not None), looked[0]))
 
 
-async def _look(visit: Visit, kind: str, asked: Mapping[str, Any], entry: Mapping[str, Any]) -> Looked:
+async def _look(visit: Visit, kind: str, asked: Mapping[str, Any], entry: Mapping[str, Any]) -> PastPreview:
     event = entry["event"]
     answer = await visit.calls.change("preview_destination", {**asked, "eventId": event["id"]}, kind=kind)
-    return Looked(event["id"], event["data"]["document"]["title"], msgspec.json.decode(answer, type=Preview))
+    return PastPreview(event["id"], event["data"]["document"]["title"], msgspec.json.decode(answer, type=Preview))
 
 
 async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, Any]]:

@@ -32,7 +32,7 @@ class Blank(Struct, frozen=True):
     """What it says, if it is a time to wait."""
 
 
-class View(Struct, frozen=True):
+class RecipeView(Struct, frozen=True):
     kind: Destination
     preset: Preset
     connections: ConnectionChoice
@@ -42,9 +42,9 @@ class View(Struct, frozen=True):
     previews: Previews | None = None
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> RecipeView:
     kind, preset = await _find(visit)
-    return View(
+    return RecipeView(
         kind=kind,
         preset=preset,
         connections=await connections_of(visit, kind.kind),

@@ -27,7 +27,7 @@ TESTED_AT_ONCE = 20
 _MINUTE: Final = "%Y-%m-%dT%H:%M:%S"
 
 
-class View(Struct, frozen=True):
+class ReplayListView(Struct, frozen=True):
     choice: SubscriptionChoice
     given: Mapping[str, str]
     replays: Sequence[NamedReplay]
@@ -70,11 +70,11 @@ class View(Struct, frozen=True):
         return urlencode(asked)
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> ReplayListView:
     given = typed_span(visit)
     choice = await subscription_choice(visit, given["subscription"])
     replays = await visit.calls.read("list_all_replays", NamedReplayPage, {"limit": "20"})
-    return View(choice, given, replays.data, spans=_spans(visit))
+    return ReplayListView(choice, given, replays.data, spans=_spans(visit))
 
 
 async def find(visit: Visit) -> ShownOnce:

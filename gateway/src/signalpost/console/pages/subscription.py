@@ -25,7 +25,7 @@ _HEADER = "header."
 LIMITED = "The rate limit is set. What comes faster waits for its turn, and nothing is lost."
 
 
-class View(Struct, frozen=True):
+class SubscriptionView(Struct, frozen=True):
     subscription: Subscription
     version: str
     """The version that is shown, so that a form changes no other one."""
@@ -48,7 +48,7 @@ class View(Struct, frozen=True):
         return next((each for each in self.latest if each.status in ("failed", "retrying")), None)
 
 
-class Rotated(Struct, frozen=True):
+class RotationResult(Struct, frozen=True):
     subscription: Subscription
     secret: str | None
     standard_webhooks_secret: str | None
@@ -59,14 +59,14 @@ class _NewSecret(Struct, rename="camel"):
     standard_webhooks_secret: str | None
 
 
-class Tested(Struct, frozen=True):
+class EndpointTest(Struct, frozen=True):
     subscription: Subscription
     result: TestResult
     with_new_secret: bool = False
     """Whether only the new secret signed it."""
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> SubscriptionView:
     subscription, version = await visit.calls.read_version("read_subscription", Subscription, id=visit.params["id"])
     latest = await visit.calls.read(
         "list_subscription_deliveries", DeliveryPage, {"limit": "10"}, id=visit.params["id"]
@@ -75,7 +75,7 @@ async def view(visit: Visit) -> View:
     secret = None
     if not subscription.kind:
         secret = await visit.calls.read("read_secret_status", SecretStatus, id=visit.params["id"])
-    return View(
+    return SubscriptionView(
         subscription=subscription,
         version=version,
         latest=latest.data,
@@ -171,7 +171,7 @@ async def rotate(visit: Visit) -> ShownOnce:
     visit.need_proof()
     made = await visit.calls.change("rotate_secret", {}, key=visit.given("key"), id=visit.params["id"])
     secret = msgspec.json.decode(made, type=_NewSecret)
-    return ShownOnce("rotated.html", Rotated(await _read(visit), secret.secret, secret.standard_webhooks_secret))
+    return ShownOnce("rotated.html", RotationResult(await _read(visit), secret.secret, secret.standard_webhooks_secret))
 
 
 async def promote(visit: Visit) -> SeeOther:
@@ -181,20 +181,20 @@ async def promote(visit: Visit) -> SeeOther:
 
 
 async def test(visit: Visit) -> ShownOnce:
-    return ShownOnce("tested.html", Tested(await _read(visit), await _tested(visit, {})))
+    return ShownOnce("tested.html", EndpointTest(await _read(visit), await _tested(visit, {})))
 
 
 async def test_new_secret(visit: Visit) -> ShownOnce:
     """Whether the endpoint accepts the new secret, before the old one ends."""
     result = await _tested(visit, {"secret": "next"})
-    return ShownOnce("tested.html", Tested(await _read(visit), result, with_new_secret=True))
+    return ShownOnce("tested.html", EndpointTest(await _read(visit), result, with_new_secret=True))
 
 
 async def test_and_resume(visit: Visit) -> SeeOther | ShownOnce:
     """Resume what is disabled, if a sample event arrives."""
     result = await _tested(visit, {})
     if not result.delivered:
-        return ShownOnce("tested.html", Tested(await _read(visit), result))
+        return ShownOnce("tested.html", EndpointTest(await _read(visit), result))
     return await resume(visit)
 
 

@@ -13,7 +13,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
     TestResult,
 )
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost.domain.event import BY_WIRE
@@ -23,19 +23,19 @@ FILTERS: Final = ("name", "host", "state")
 STATES: Final = ("healthy", "failing", "paused", "disabled")
 
 
-class View(Struct, frozen=True):
-    page: Listed[Subscription]
+class SubscriptionListView(Struct, frozen=True):
+    page: ListPart[Subscription]
     given: Mapping[str, str]
     states: Sequence[str] = STATES
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> SubscriptionListView:
     given = {name: visit.query.get(name, "").strip() for name in FILTERS}
     page = await visit.calls.read("list_subscriptions", SubscriptionPage, {**given, "cursor": visit.cursor})
-    return View(listed(visit, page, given), given)
+    return SubscriptionListView(listed(visit, page, given), given)
 
 
-class NewView(Struct, frozen=True):
+class NewSubscriptionView(Struct, frozen=True):
     kinds: Sequence[Destination]
     given: Mapping[str, str]
     chosen: Sequence[str]
@@ -48,12 +48,12 @@ class NewView(Struct, frozen=True):
 HEADER_ROWS = 3
 
 
-async def view_new(visit: Visit) -> NewView:
+async def view_new(visit: Visit) -> NewSubscriptionView:
     given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate")}
     given["secret"] = visit.given("secret") or make_token()
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
-    return NewView(await kinds(visit), given, visit.chosen("type", tuple(BY_WIRE)), headers)
+    return NewSubscriptionView(await kinds(visit), given, visit.chosen("type", tuple(BY_WIRE)), headers)
 
 
 def typed_headers(visit: Visit) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown, TenantPage, TenantShown, TenantWithUse
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, Visit, whole
 
 LIMITS: Final[Mapping[str, tuple[str, str]]] = {
@@ -21,8 +21,8 @@ LIMITS: Final[Mapping[str, tuple[str, str]]] = {
 """Each limit, its name in a call, and the words for it."""
 
 
-class View(Struct, frozen=True):
-    page: Listed[TenantShown]
+class TenantListView(Struct, frozen=True):
+    page: ListPart[TenantShown]
     name: str
     """What was typed for a new one."""
     erasures: Sequence[ErasureShown]
@@ -43,7 +43,7 @@ class Limit(Struct, frozen=True):
         return self.used is not None and self.most is not None and self.used >= self.most
 
 
-class OneView(Struct, frozen=True):
+class TenantView(Struct, frozen=True):
     tenant: TenantWithUse
     limits: Sequence[Limit]
     days: str
@@ -51,15 +51,15 @@ class OneView(Struct, frozen=True):
     """What was typed to confirm a deletion."""
 
 
-async def view(visit: Visit) -> View:
+async def view(visit: Visit) -> TenantListView:
     page = await visit.calls.read("list_tenants", TenantPage, {"cursor": visit.cursor})
     erasures = await visit.calls.read("list_erasures", ErasurePage, {"limit": "10"})
-    return View(listed(visit, page), visit.given("name"), erasures.data)
+    return TenantListView(listed(visit, page), visit.given("name"), erasures.data)
 
 
-async def view_one(visit: Visit) -> OneView:
+async def view_one(visit: Visit) -> TenantView:
     tenant = await visit.calls.read("read_tenant", TenantWithUse, name=visit.params["name"])
-    return OneView(
+    return TenantView(
         tenant=tenant,
         limits=_limits(visit, tenant),
         days=visit.typed("days", _shown(tenant.retention_days)),

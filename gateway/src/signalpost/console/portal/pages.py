@@ -22,7 +22,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
 )
 from signalpost.console.calls import refused
-from signalpost.console.listed import Listed, listed
+from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import delivery, replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of, none_listed
@@ -34,7 +34,7 @@ _STATUSES = ("pending", "retrying", "failed", "delivered")
 
 
 class Endpoints(Struct, frozen=True):
-    page: Listed[Subscription]
+    page: ListPart[Subscription]
 
 
 def _need(visit: Visit, capability: Capability) -> None:
@@ -139,7 +139,7 @@ async def create(visit: Visit) -> ShownOnce:
 
 class Deliveries(Struct, frozen=True):
     subscription: Subscription
-    page: Listed[Delivery]
+    page: ListPart[Delivery]
     looked_back_to: str | None
     status: str
     statuses: Sequence[str] = _STATUSES

@@ -73,7 +73,7 @@ class HeldUp(Struct, frozen=True):
     """A sentence: what blocks all sending, other than the endpoint; None if nothing is known to."""
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class KnownFacts(Struct, frozen=True, kw_only=True):
     """What is known of one event and one subscription."""
 
     subscription: Subscription
@@ -111,7 +111,7 @@ class Explanation(Struct, frozen=True):
     """The id of the event that the sentence names."""
 
 
-def explain(known: Known) -> Explanation:
+def explain(known: KnownFacts) -> Explanation:
     """The first cause that applies."""
     if known.status is None:
         return _no_delivery(known)
@@ -131,7 +131,7 @@ def explain(known: Known) -> Explanation:
 # --- Where there is no delivery ---------------------------------------------------------------------------------------
 
 
-def _no_delivery(known: Known) -> Explanation:
+def _no_delivery(known: KnownFacts) -> Explanation:
     subscription = known.subscription
     if known.sequence <= subscription.starts_after:
         sentence = (
@@ -145,7 +145,7 @@ def _no_delivery(known: Known) -> Explanation:
     return _backlog_skipped(known) if known.sequence <= subscription.skip_to else _removed()
 
 
-def _backlog_skipped(known: Known) -> Explanation:
+def _backlog_skipped(known: KnownFacts) -> Explanation:
     at = format_timestamp(known.subscription.skipped_at)
     sentence = f"It was given up at {at}, when the subscription was resumed and its backlog skipped."
     return Explanation(Cause.BACKLOG_SKIPPED, sentence)
@@ -159,7 +159,7 @@ def _removed() -> Explanation:
 # --- Where all is over ------------------------------------------------------------------------------------------------
 
 
-def _delivered(known: Known) -> Explanation:
+def _delivered(known: KnownFacts) -> Explanation:
     last = known.last_attempt
     if last is None:
         return Explanation(Cause.DELIVERED, "It was delivered.")
@@ -168,7 +168,7 @@ def _delivered(known: Known) -> Explanation:
     return Explanation(Cause.DELIVERED, sentence)
 
 
-def _given_up(known: Known) -> Explanation:
+def _given_up(known: KnownFacts) -> Explanation:
     is_exhausted = known.failed_attempts > 0 and known.failed_attempts >= known.max_attempts
     if not is_exhausted and known.sequence <= known.subscription.skip_to:
         return _backlog_skipped(known)
@@ -184,7 +184,7 @@ def _given_up(known: Known) -> Explanation:
 # --- Where it waits ---------------------------------------------------------------------------------------------------
 
 
-def _not_active(known: Known) -> Explanation | None:
+def _not_active(known: KnownFacts) -> Explanation | None:
     subscription = known.subscription
     if subscription.status == "paused":
         return Explanation(Cause.PAUSED, f"The subscription is paused. {_UNTIL_RESUMED}")
@@ -202,12 +202,12 @@ def _retry_by_hand() -> Explanation:
     return Explanation(Cause.RETRY_BY_HAND, "A retry by hand was asked for, and is sent next.")
 
 
-def _held(known: Known) -> Explanation | None:
+def _held(known: KnownFacts) -> Explanation | None:
     trouble = known.held_up.trouble
     return None if trouble is None else Explanation(Cause.HELD, f"Nothing can be sent for now. {trouble}")
 
 
-def _breaker_open(known: Known) -> Explanation | None:
+def _breaker_open(known: KnownFacts) -> Explanation | None:
     if known.probe_at is None:
         return None
     error = "" if known.last_error is None else f" ({known.last_error.rstrip('.')})"
@@ -216,7 +216,7 @@ def _breaker_open(known: Known) -> Explanation | None:
     return Explanation(Cause.BREAKER_OPEN, sentence)
 
 
-def _waits(known: Known) -> Explanation:
+def _waits(known: KnownFacts) -> Explanation:
     asked_until, limited_until = known.held_up.asked_to_wait_until, known.held_up.rate_limited_until
     asked = (
         ""
@@ -246,6 +246,6 @@ def _waits(known: Known) -> Explanation:
     return Explanation(Cause.IN_QUEUE, "It is sent next, as soon as a slot is free.")
 
 
-def _last_error(known: Known) -> str:
+def _last_error(known: KnownFacts) -> str:
     error = None if known.last_attempt is None else known.last_attempt.error
     return "" if error is None else f": {error.rstrip('.')}"

@@ -22,7 +22,7 @@ from signalpost.domain.delivery.delivery import AT_ONCE, BY_HAND_ATTEMPTS, Deliv
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.exception_row import Row, row_of
 from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
-from signalpost.domain.delivery.lane_record import DELIVERED, FAILED, SKIPPED, Changes, Unrecorded
+from signalpost.domain.delivery.lane_record import DELIVERED, FAILED, SKIPPED, Changes, UnrecordedChanges
 from signalpost.domain.delivery.retry_queue import RetryQueue
 from signalpost.domain.delivery.send_order import SendOrder
 
@@ -46,7 +46,7 @@ class Lane:
         """Ranges (first, last) that were never taken in: skipped, or removed by the retention."""
         self._documents: dict[str, DocumentQueue] = {}
         self._send_order = SendOrder()
-        self._unrecorded = Unrecorded()
+        self._unrecorded = UnrecordedChanges()
         self.changed = False
         """Whether there is something to record."""
         self._untried_left = False

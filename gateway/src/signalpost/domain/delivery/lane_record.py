@@ -5,11 +5,11 @@ from typing import Final, NamedTuple
 
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Ended
+from signalpost.domain.delivery.replay import ReplayTally
 
-DELIVERED: Final = Ended(delivered=1)
-FAILED: Final = Ended(failed=1)
-SKIPPED: Final = Ended(skipped=1)
+DELIVERED: Final = ReplayTally(delivered=1)
+FAILED: Final = ReplayTally(failed=1)
+SKIPPED: Final = ReplayTally(skipped=1)
 
 
 class Changes(NamedTuple):
@@ -23,11 +23,11 @@ class Changes(NamedTuple):
     """Rows up to here that await a retry or are blocked become failed ones, before `rows` are written; 0 for none."""
     hurried_by: int
     """Rows that wait and are untried become due so many µs earlier, before `rows` are written."""
-    ended: dict[int, Ended]
+    ended: dict[int, ReplayTally]
     """How deliveries of replays ended, by the replays' numbers; without those that only `abandoned_to` ends."""
 
 
-class Unrecorded:
+class UnrecordedChanges:
     """What a lane did since `take` was last called."""
 
     def __init__(self) -> None:
@@ -37,14 +37,14 @@ class Unrecorded:
         """See `Changes`."""
         self.hurried_by = 0
         """See `Changes`."""
-        self._ended: dict[int, Ended] = {}
+        self._ended: dict[int, ReplayTally] = {}
 
-    def note_end(self, replay: int | None, how: Ended) -> None:
+    def note_end(self, replay: int | None, how: ReplayTally) -> None:
         """Count for its replay that a delivery ended."""
         if replay is not None:
-            self._ended[replay] = self._ended.get(replay, Ended()) + how
+            self._ended[replay] = self._ended.get(replay, ReplayTally()) + how
 
-    def remove(self, delivery: Delivery, how: Ended) -> None:
+    def remove(self, delivery: Delivery, how: ReplayTally) -> None:
         """Remove the row of a delivery that ended."""
         self.rows[delivery.sequence] = None
         self.note_end(delivery.replay, how)

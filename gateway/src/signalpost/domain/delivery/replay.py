@@ -125,7 +125,7 @@ TRANSITIONS: Mapping[ReplayState, Mapping[ReplayInput, ReplayState]] = {
 """The next state for each state and input."""
 
 
-class Ended(NamedTuple):
+class ReplayTally(NamedTuple):
     """How deliveries that a replay queued ended."""
 
     delivered: int = 0
@@ -134,8 +134,8 @@ class Ended(NamedTuple):
     skipped: int = 0
     """There was nothing to send any more, or a later replay took them over."""
 
-    def __add__(self, other: "Ended") -> "Ended":  # type: ignore[override]  # a tuple's own would join them
-        return Ended(self.delivered + other.delivered, self.failed + other.failed, self.skipped + other.skipped)
+    def __add__(self, other: "ReplayTally") -> "ReplayTally":  # type: ignore[override]  # a tuple's own would join them
+        return ReplayTally(self.delivered + other.delivered, self.failed + other.failed, self.skipped + other.skipped)
 
 
 class Replay(Struct, frozen=True, kw_only=True):
@@ -170,7 +170,7 @@ class Replay(Struct, frozen=True, kw_only=True):
     delivered: int | None = 0
     failed: int | None = 0
     skipped: int | None = 0
-    """How the deliveries that it queued ended; see `Ended`. None if an older version did not count."""
+    """How the deliveries that it queued ended; see `ReplayTally`. None if an older version did not count."""
 
     @property
     def choice(self) -> ReplayChoice:

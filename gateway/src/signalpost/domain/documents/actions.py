@@ -8,7 +8,7 @@ from msgspec.structs import fields
 
 from signalpost.domain.body import Body, checked_by
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.documents.workflow import Action, Given
+from signalpost.domain.documents.workflow import Action, ActionInput
 from signalpost.domain.fields import Email, GivenTimestamp, Text
 from signalpost.domain.timestamps import parse_timestamp
 
@@ -125,17 +125,17 @@ def action_of(requested: RequestedAction) -> Action:
     return Action(str(requested.__struct_config__.tag))
 
 
-def given_with(requested: RequestedAction) -> Given:
+def given_with(requested: RequestedAction) -> ActionInput:
     """What came with an action; people have one name here, though each action calls them by its own."""
     match requested:
         case RequestReviewAction(reviewers=people) | RequestApprovalAction(approvers=people):
-            return Given(people=people)
+            return ActionInput(people=people)
         case RequestSignatureAction(signers=people, expires_at=until):
-            return Given(people=people, expires_at=parse_timestamp(until))
+            return ActionInput(people=people, expires_at=parse_timestamp(until))
         case _Refusal(by=by, reason=reason):
-            return Given(by=by, reason=reason)
+            return ActionInput(by=by, reason=reason)
         case _Decision(by=by):
-            return Given(by=by)
+            return ActionInput(by=by)
         case CancelAction(reason=reason):
-            return Given(reason=reason)
-    return Given()
+            return ActionInput(reason=reason)
+    return ActionInput()

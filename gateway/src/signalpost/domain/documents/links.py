@@ -41,7 +41,7 @@ backslash."""
 _OWN = re.compile(rb'([0-9]+)\.([0-9]+)","downloadUrl":"(?=")')
 
 
-class Linked(NamedTuple):
+class LinkTarget(NamedTuple):
     """What a link gives access to, and until when (µs since the epoch)."""
 
     tenant_id: int
@@ -65,11 +65,11 @@ class Links:
         """Sign with the first of these keys from now on, and read what any of them may have signed."""
         self._signers = tuple(map(_Signer, keys))
 
-    def link(self, linked: Linked) -> str:
+    def link(self, linked: LinkTarget) -> str:
         of_document = _of_document(linked.tenant_id, linked.document_id, linked.expires_at)
         return self._prefix + self._token(of_document + _OF_NUMBER.pack(*linked.number)).decode()
 
-    def read(self, token: str) -> Linked | None:
+    def read(self, token: str) -> LinkTarget | None:
         """What a token gives access to, expired or not; None if the token was made with none of the keys."""
         if not _TOKEN.fullmatch(token):
             return None
@@ -80,7 +80,7 @@ class Links:
             return None
         text = document.hex()
         document_id = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-        return Linked(tenant_id, document_id, Number(major, minor), expires_at)
+        return LinkTarget(tenant_id, document_id, Number(major, minor), expires_at)
 
     def leads_to(self, url: str, tenant_id: int, document_id: str, number: Number) -> bool:
         """Whether a URL is one of the gateway's own links to this version, expired or not."""

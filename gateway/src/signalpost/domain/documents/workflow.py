@@ -152,7 +152,7 @@ class Workflow(Struct, frozen=True):
         return self.expires_at is not None and self.expires_at <= at
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class ActionInput(Struct, frozen=True, kw_only=True):
     """What a client gave with an action."""
 
     people: tuple[str, ...] = ()
@@ -171,7 +171,7 @@ def allowed(workflow: Workflow, at: int) -> tuple[Action, ...]:
     )
 
 
-def act(workflow: Workflow, action: Action, given: Given, at: int) -> Workflow:
+def act(workflow: Workflow, action: Action, given: ActionInput, at: int) -> Workflow:
     """The workflow after an action that someone asks for. Raises Conflict, saying what is allowed, and Invalid."""
     rule, possible = TABLE[action], allowed(workflow, at)
     if action not in possible:
@@ -211,7 +211,7 @@ def _settled(workflow: Workflow, to: str) -> Workflow:
 
 
 def _decided(
-    workflow: Workflow, given: Given, decision: ParticipantDecision, possible: tuple[Action, ...], at: int
+    workflow: Workflow, given: ActionInput, decision: ParticipantDecision, possible: tuple[Action, ...], at: int
 ) -> Workflow:
     assert given.by is not None
     decider = Participant(given.by, decision, at, given.reason)

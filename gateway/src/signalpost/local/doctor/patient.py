@@ -23,7 +23,7 @@ SETTLE_SECONDS: Final = 0.3
 _CLOSED: Final = (Failure.RESET, Failure.CONNECT, Failure.PROTOCOL)
 
 
-class Inspected(Struct, frozen=True):
+class Inspection(Struct, frozen=True):
     """What the receiver says that it did about a document."""
 
     handled: int = 0
@@ -72,7 +72,7 @@ class Patient:
         if outcome.status is None or not 400 <= outcome.status < 500:
             raise Broken(f"{what} was answered {_answer(outcome)}; 4xx is right.")
 
-    async def inspect(self, document: str) -> Inspected:
+    async def inspect(self, document: str) -> Inspection:
         """What the receiver did about a document by now. Raises NotChecked."""
         if self._inspect_url is None:
             raise NotChecked("Only the receiver knows. Let it tell with --inspect, and this is checked, too.")
@@ -80,15 +80,15 @@ class Patient:
         head = f"GET {url.path} HTTP/1.1\r\nhost: {url.authority}\r\naccept: application/json\r\n\r\n"
         outcome = await self._poster.post(OutgoingRequest(url.target, head.encode("ascii"), b"", keeps=True))
         if outcome.status == 404:
-            return Inspected()
+            return Inspection()
         try:
             found: Any = json.loads(outcome.answer) if outcome.failure is None else None
-            return Inspected(int(found["handled"]), found.get("title"))
+            return Inspection(int(found["handled"]), found.get("title"))
         except (ValueError, TypeError, KeyError, AttributeError):
             why = 'It must be JSON such as {"handled": 1, "title": "…"}.'
             raise NotChecked(f"The URL to inspect was answered {_answer(outcome)}. {why}") from None
 
-    async def handled(self, document: str) -> Inspected:
+    async def handled(self, document: str) -> Inspection:
         """What the receiver did about a document, once it has handled an event and then got nothing more for a
         moment."""
         until = time.monotonic() + self._attempt_timeout

@@ -9,7 +9,7 @@ from signalpost.domain.errors import SignalpostError
 from signalpost.runtime.asgi import App, Message
 
 
-class Answered(NamedTuple):
+class InnerAnswer(NamedTuple):
     status: int
     body: bytes
 
@@ -21,7 +21,7 @@ class Answered(NamedTuple):
 class PassedOn(SignalpostError):
     """The gateway answered with an error, which is passed on as it is."""
 
-    def __init__(self, answered: Answered) -> None:
+    def __init__(self, answered: InnerAnswer) -> None:
         super().__init__(f"The gateway answered {answered.status}.")
         self.answered = answered
 
@@ -35,7 +35,7 @@ class InnerClient:
 
     async def call(
         self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None
-    ) -> Answered:
+    ) -> InnerAnswer:
         """Make one call. Raises PassedOn for any status but 2xx."""
         content = b"" if body is None else json.dumps(body).encode()
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
@@ -60,7 +60,7 @@ class InnerClient:
                 parts.append(message.get("body", b""))
 
         await self._app(scope, receive, send)
-        answered = Answered(status, b"".join(parts))
+        answered = InnerAnswer(status, b"".join(parts))
         if not 200 <= status < 300:
             raise PassedOn(answered)
         return answered

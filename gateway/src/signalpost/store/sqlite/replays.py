@@ -7,7 +7,7 @@ import apsw
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.delivery.replay import Ended, LeftOut, Replay, ReplayChoice
+from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice, ReplayTally
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
@@ -109,7 +109,7 @@ def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
     )
 
 
-def write_ended(connection: apsw.Connection, ended: Iterable[tuple[int, Ended]]) -> None:
+def write_ended(connection: apsw.Connection, ended: Iterable[tuple[int, ReplayTally]]) -> None:
     """Count how deliveries ended, each with the number of its replay. What was not counted from the start stays so."""
     write_many(
         connection,
@@ -130,7 +130,7 @@ def count_abandoned(
         " AND sequence NOT IN (SELECT value FROM json_each(?)) GROUP BY replay",
         (subscription_number, up_to, list_numbers(changed)),
     )
-    write_ended(connection, [(number, Ended(failed=count)) for number, count in found])
+    write_ended(connection, [(number, ReplayTally(failed=count)) for number, count in found])
 
 
 def running_of(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[Replay]]:

@@ -26,7 +26,7 @@ from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.text import remark, remarks, say
 from signalpost.domain.checks import Bad
 from signalpost.domain.errors import StartError
-from signalpost.local.chaos import Chaos, Planned, Trouble
+from signalpost.local.chaos import Chaos, PlannedRequest, Trouble
 from signalpost.local.poster import Poster
 from signalpost.local.user_folder import made_folder, user_folder
 from signalpost.runtime import key_file
@@ -123,7 +123,7 @@ class Run:
         def resend() -> None:
             chosen = self._screen.chosen()
             if chosen is not None:
-                again = Planned(chosen.planned.entry, chosen.planned.signing, note="resent by hand")
+                again = PlannedRequest(chosen.planned.entry, chosen.planned.signing, note="resent by hand")
                 task = asyncio.create_task(forwarder.send(again))
                 self._resending.add(task)
                 task.add_done_callback(self._resending.discard)

@@ -16,7 +16,7 @@ from signalpost.cli.commands.listen.feed import FeedEntry
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
-from signalpost.local.chaos import Chaos, ChaosSigning, Planned
+from signalpost.local.chaos import Chaos, ChaosSigning, PlannedRequest
 from signalpost.local.direct_delivery import endpoint, event_of
 from signalpost.local.poster import Poster
 from signalpost_receiver import make_token
@@ -39,7 +39,7 @@ class Heading(Struct, frozen=True, rename="camel"):
 class ForwardedRequest(Struct, frozen=True):
     """One request that was made, and what happened to it."""
 
-    planned: Planned[FeedEntry]
+    planned: PlannedRequest[FeedEntry]
     heading: Heading
     request: OutgoingRequest
     outcome: Outcome
@@ -61,9 +61,9 @@ class Forwarder:
         url: str,
         secret: str,
         chaos: Chaos[FeedEntry],
-        sending: Callable[[Planned[FeedEntry], Heading], None],
+        sending: Callable[[PlannedRequest[FeedEntry], Heading], None],
         sent: Callable[[ForwardedRequest], None],
-        dropped: Callable[[Planned[FeedEntry], Heading], None],
+        dropped: Callable[[PlannedRequest[FeedEntry], Heading], None],
     ) -> None:
         """`sending` is called before each request, `sent` after it, `dropped` if none is made on purpose."""
         self._poster = poster
@@ -84,7 +84,7 @@ class Forwarder:
         """Make the requests of an event; if there is none, those that were held back."""
         await self._make(self._chaos.flush() if entry is None else self._chaos.plan(entry))
 
-    async def send(self, planned: Planned[FeedEntry]) -> None:
+    async def send(self, planned: PlannedRequest[FeedEntry]) -> None:
         """Make one request now."""
         body, heading = planned.entry.body, heading_of(planned.entry)
         self._sending(planned, heading)
@@ -99,7 +99,7 @@ class Forwarder:
             task.cancel()
         await asyncio.gather(*self._later, return_exceptions=True)
 
-    async def _make(self, requests: list[Planned[FeedEntry]]) -> None:
+    async def _make(self, requests: list[PlannedRequest[FeedEntry]]) -> None:
         for planned in requests:
             if planned.is_dropped:
                 self._dropped(planned, heading_of(planned.entry))
@@ -110,7 +110,7 @@ class Forwarder:
             else:
                 await self.send(planned)
 
-    async def _send_later(self, planned: Planned[FeedEntry]) -> None:
+    async def _send_later(self, planned: PlannedRequest[FeedEntry]) -> None:
         await asyncio.sleep(planned.delay_s)
         await self.send(planned)
 
@@ -118,15 +118,15 @@ class Forwarder:
 class EventDisplay:
     """Shows events that are forwarded nowhere."""
 
-    def __init__(self, shown: Callable[[Planned[FeedEntry], Heading], None]) -> None:
+    def __init__(self, shown: Callable[[PlannedRequest[FeedEntry], Heading], None]) -> None:
         self._shown = shown
 
     async def forward(self, entry: FeedEntry | None) -> None:
         """Show an event, if there is one."""
         if entry is not None:
-            await self.send(Planned(entry))
+            await self.send(PlannedRequest(entry))
 
-    async def send(self, planned: Planned[FeedEntry]) -> None:
+    async def send(self, planned: PlannedRequest[FeedEntry]) -> None:
         """Show one event."""
         self._shown(planned, heading_of(planned.entry))
 

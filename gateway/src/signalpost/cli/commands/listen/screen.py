@@ -13,7 +13,7 @@ from signalpost.cli.commands.listen.forwarder import ForwardedRequest, Heading
 from signalpost.cli.terminal.output import print_json
 from signalpost.cli.terminal.text import cell, console, say, warn
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.local.chaos import Planned
+from signalpost.local.chaos import PlannedRequest
 from signalpost.local.poster import why_not
 
 KEPT = 200
@@ -31,15 +31,15 @@ class Screen:
         self._chosen = 0
         """How far the chosen request is from the newest."""
 
-    def sending(self, planned: Planned[FeedEntry], heading: Heading) -> None:
+    def sending(self, planned: PlannedRequest[FeedEntry], heading: Heading) -> None:
         """Show that a request is made."""
         self._event("-->", planned, heading)
 
-    def dropped(self, planned: Planned[FeedEntry], heading: Heading) -> None:
+    def dropped(self, planned: PlannedRequest[FeedEntry], heading: Heading) -> None:
         """Show that an event is not sent, as `--chaos` asked for."""
         self._event("--x", planned, heading)
 
-    def _event(self, arrow: str, planned: Planned[FeedEntry], heading: Heading) -> None:
+    def _event(self, arrow: str, planned: PlannedRequest[FeedEntry], heading: Heading) -> None:
         document = heading.document
         line = Text.assemble(
             (_now(), "dim"), f" {arrow} ", (heading.type, "bold"), f" #{planned.entry.sequence} ",
@@ -109,12 +109,12 @@ class Screen:
 class JsonScreen(Screen):
     """What a script reads: a line for each request."""
 
-    def sending(self, planned: Planned[FeedEntry], heading: Heading) -> None:
+    def sending(self, planned: PlannedRequest[FeedEntry], heading: Heading) -> None:
         """Print the event, if it goes nowhere."""
         if self._url is None:
             print_json({"sequence": planned.entry.sequence, "event": json.loads(planned.entry.body)})
 
-    def dropped(self, planned: Planned[FeedEntry], heading: Heading) -> None:
+    def dropped(self, planned: PlannedRequest[FeedEntry], heading: Heading) -> None:
         """Print what was not sent, as `--chaos` asked for."""
         _print_request(planned, heading, None, is_right=True)
 
@@ -125,7 +125,9 @@ class JsonScreen(Screen):
         """Print nothing: the next event says it."""
 
 
-def _print_request(planned: Planned[FeedEntry], heading: Heading, outcome: Outcome | None, *, is_right: bool) -> None:
+def _print_request(
+    planned: PlannedRequest[FeedEntry], heading: Heading, outcome: Outcome | None, *, is_right: bool
+) -> None:
     """All lines have the same members; what happened to a request that was not made is null."""
     print_json(
         {
