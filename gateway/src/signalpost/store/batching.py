@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from signalpost.commands.batch import Batch, StoredAnswer
+from signalpost.commands.batch import Batch
 from signalpost.commands.command import (
     AnswerKey,
     Command,
@@ -30,7 +30,6 @@ from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
 from signalpost.store.lanes import EndpointHealth
 from signalpost.store.store import CommittedMark, Published
-from signalpost.store.vault import Place, Vault
 
 NO_GAPS: Final = msgspec.json.encode([])
 HEALTHY: Final = msgspec.json.encode(EndpointHealth())
@@ -122,31 +121,3 @@ def published(
         },
         owner=owner,
     )
-
-
-# --- Answers that are kept --------------------------------------------------------------------------------------------
-
-ANSWER_COLUMNS: Final = "tenant_id, api_key_id, key, request_hash, answer, expires_at, without_secrets"
-AnswerColumns = tuple[int, int, str, bytes, bytes, int, bytes | None]
-
-
-def pack_answer(key: AnswerKey, stored: StoredAnswer, vault: Vault) -> AnswerColumns:
-    """The row of an answer, in the order of `ANSWER_COLUMNS`."""
-    place = _answer_place(key, stored.expires_at)
-    without_secrets = None if stored.without_secrets is None else vault.seal(stored.without_secrets, place)
-    return (*key, stored.request_hash, vault.seal(stored.answer, place), stored.expires_at, without_secrets)
-
-
-def unpack_answer(columns: AnswerColumns, vault: Vault) -> tuple[AnswerKey, StoredAnswer]:
-    """Undo `pack_answer`. Raises StartError where the answer was sealed with another key."""
-    tenant_id, api_key_id, key, request_hash, sealed, expires_at, sealed_without = columns
-    place = _answer_place((tenant_id, api_key_id, key), expires_at)
-    without_secrets = None if sealed_without is None else vault.open(sealed_without, place)
-    stored = StoredAnswer(request_hash, vault.open(sealed, place), expires_at, without_secrets)
-    return (tenant_id, api_key_id, key), stored
-
-
-def _answer_place(key: AnswerKey, expires_at: int) -> Place:
-    """Where an answer is sealed. The one without secrets has the same place, since it takes the other's; a later answer
-    to the same key expires later, so it has another."""
-    return Place("idempotency", key[0], f"{key[0]} {key[1]} {key[2]}", expires_at)

@@ -7,15 +7,15 @@ first locks the row of the fleet, until the commit: one transaction at a time, a
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from msgspec.structs import astuple
-
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, linked
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.sessions import Steps
-from signalpost.store.postgres.tables import AUDIT, AUDIT_END, updating
+from signalpost.store.postgres.tables import AUDIT, AUDIT_END
+from signalpost.store.tables import audit as tables
+from signalpost.store.tables.audit import UPDATING_END, pack_ends
 
-ENDS: Final = "SELECT tenant_id, first, before, last, hash, tenants, proof FROM audit_end"
+ENDS: Final = f"SELECT {tables.AUDIT_END.listed} FROM audit_end"
 LOCK: Final = Statement("SELECT FROM fleet FOR UPDATE")
 """The first statement of a transaction that adds entries or removes some."""
 
@@ -43,10 +43,7 @@ def append(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[tuple[Au
 
 def write_ends(ends: Iterable[End], notary: Notary) -> list[Statement]:
     """Say where chains begin and end."""
-    columns = ("first", "before", "last", "hash", "tenants", "proof")
-    return AUDIT_END.insert(
-        [(*astuple(end), notary.proof_of_end(end)) for end in ends], updating("tenant_id", *columns)
-    )
+    return AUDIT_END.insert(pack_ends(ends, notary), UPDATING_END)
 
 
 def unpack_end(columns: Sequence[object]) -> tuple[End, bytes]:

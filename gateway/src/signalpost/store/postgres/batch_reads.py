@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 from signalpost.commands.batch import Rows, StoredAnswer
 from signalpost.commands.command import AnswerKey, NumberedRow, RequestedRetry, VersionKey
 from signalpost.domain.documents.document import DocumentRow, Facets
-from signalpost.domain.documents.version import StoredFile, VersionRow
+from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
-from signalpost.store.batching import ANSWER_COLUMNS, BatchWanted, unpack_answer
+from signalpost.store.batching import BatchWanted
 from signalpost.store.packing.access import (
     TENANT_COLUMNS,
     USE_COLUMNS,
@@ -23,9 +23,12 @@ from signalpost.store.packing.access import (
 from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Row, Statement
-from signalpost.store.postgres.tables import DOCUMENT, VERSION, codec_with, finding
+from signalpost.store.postgres.tables import codec_with, finding
 from signalpost.store.tables import TABLES
+from signalpost.store.tables.answers import ANSWER, unpack_answer
+from signalpost.store.tables.documents import DOCUMENT
 from signalpost.store.tables.table import Table
+from signalpost.store.tables.versions import VERSION, unpack_version
 from signalpost.store.vault import Vault
 
 NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
@@ -90,7 +93,7 @@ def reads(asked: BatchWanted, vault: Vault) -> Reads:
     """None for rows of which none is wanted."""
     found: dict[str | tuple[type[NumberedRow], str] | type[Any], Read] = {}
     if asked.documents:
-        found["documents"] = Read(_of_keys("document", DOCUMENT.columns, "external_id", asked.documents), _documents)
+        found["documents"] = Read(_of_keys("document", DOCUMENT.listed, "external_id", asked.documents), _documents)
     if asked.versions:
         found["versions"] = Read(_versions(asked.versions), _unpack_versions)
     if asked.answers:
@@ -161,7 +164,7 @@ def _versions(keys: Iterable[VersionKey]) -> Statement:
     tenant_ids, document_ids, found = zip(*keys, strict=True)
     return Statement(
         f"SELECT r.* FROM unnest($1, $2, $3) AS k (tenant_id, document_id, number) CROSS JOIN LATERAL"
-        f" (SELECT {VERSION.columns} FROM version v WHERE v.tenant_id = k.tenant_id"
+        f" (SELECT {VERSION.listed} FROM version v WHERE v.tenant_id = k.tenant_id"
         " AND v.document_id = k.document_id AND v.number = k.number OFFSET 0) r",
         (numbers(tenant_ids), uuids(document_ids), numbers(map(pack_number, found))),
     )
@@ -171,7 +174,7 @@ def _answers(asked: BatchWanted) -> Statement:
     tenant_ids, api_key_ids, keys = zip(*asked.answers, strict=True)
     return Statement(
         f"SELECT r.* FROM unnest($1, $2, $3) AS k (tenant_id, api_key_id, key) CROSS JOIN LATERAL"
-        f" (SELECT {ANSWER_COLUMNS} FROM idempotency i WHERE i.tenant_id = k.tenant_id"
+        f" (SELECT {ANSWER.listed} FROM idempotency i WHERE i.tenant_id = k.tenant_id"
         " AND i.api_key_id = k.api_key_id AND i.key = k.key ORDER BY i.expires_at DESC LIMIT 1) r",
         (numbers(tenant_ids), numbers(api_key_ids), texts(keys)),
     )
@@ -201,23 +204,9 @@ def unpack_document(columns: Row) -> DocumentRow:
 
 
 def _unpack_versions(rows: Iterable[Row]) -> dict[VersionKey, VersionRow]:
-    return {(row[0], version.document_id, version.number): version for row in rows for version in [unpack_version(row)]}
-
-
-def unpack_version(columns: Row) -> VersionRow:
-    """From the columns of `VERSION`."""
-    _, document_id, packed, file, size, sha256, content_type, created_at, created_by, published_as, deleted_at = columns
-    number = unpack_number(packed)
-    assert number is not None
-    return VersionRow(
-        document_id=document_id,
-        number=number,
-        file=StoredFile(file.hex(), size, sha256, content_type),
-        created_at=created_at,
-        created_by=created_by,
-        published_as=unpack_number(published_as),
-        deleted_at=deleted_at,
-    )
+    return {
+        (row[0], version.document_id, version.number): version for row in rows for version in [unpack_version(row, str)]
+    }
 
 
 def _unpack_answers(vault: Vault, rows: Iterable[Row]) -> dict[AnswerKey, StoredAnswer]:

@@ -7,21 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from signalpost.commands.batch import Batch, Rows, StoredAnswer
-from signalpost.commands.command import AnswerKey, DocumentKey, VersionKey
+from signalpost.commands.command import AnswerKey, DocumentKey
 from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.version import VersionRow
-from signalpost.domain.erasure import Erasure
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_USE
-from signalpost.store.batching import HEALTHY, NO_GAPS, pack_answer
-from signalpost.store.packing.access import pack_limits
-from signalpost.store.packing.documents import pack_document, pack_number, pack_step, title_key
+from signalpost.store.batching import HEALTHY, NO_GAPS
+from signalpost.store.packing.documents import pack_document, pack_number, title_key
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
-from signalpost.store.postgres.tables import THIS_TRANSACTION, codec_with, updating
+from signalpost.store.postgres.tables import THIS_TRANSACTION, codec_with
 from signalpost.store.tables import TABLES
+from signalpost.store.tables.answers import pack_answer
+from signalpost.store.tables.erasures import pack_erasures
+from signalpost.store.tables.log import pack_events, pack_steps
+from signalpost.store.tables.tenants import UPDATING_TENANT, pack_tenants
+from signalpost.store.tables.versions import UPDATING_VERSION, pack_versions
 from signalpost.store.vault import Vault
 
 _MOVE_TENANTS: Final = (
@@ -36,10 +38,6 @@ _MOVE_TENANTS: Final = (
 """Fails by a division by zero where a tenant's log is not as it was when its lock was taken: no index sees to it that a
 sequence is given once."""
 
-_UPDATING_VERSION: Final = updating("tenant_id, document_id, number", "published_as")
-_UPDATING_TENANT: Final = updating("id", "name", "paused_at", "deleted_at", "limits", "retention_days")
-"""What an `insert` changes of rows that are there."""
-
 
 def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[Statement]:
     """The statements that write what a batch has changed. `owner` is the node to which the lanes of new subscriptions
@@ -51,12 +49,10 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
         *_move_tenants(batch, before),
         *_lanes(batch.changed(Subscription), owner),
         *_documents(batch.documents.changed, before.documents),
-        *tables.STEP.insert(
-            (k.tenant_id, k.document_id, k.sequence, k.at, k.event_id, k.caller, pack_step(k.step)) for k in batch.steps
-        ),
-        *_versions(batch.versions.changed),
+        *tables.STEP.insert(pack_steps(batch.steps, str)),
+        *tables.VERSION.insert(pack_versions(batch.versions.changed, str), UPDATING_VERSION),
         *_delete_versions(batch.tombstones),
-        *_events(batch),
+        *tables.EVENT.insert(pack_events(batch.events, batch.origins, str)),
         *_answers(batch.answers.changed, before.answers, vault),
         *_retries(batch),
         *(
@@ -64,26 +60,13 @@ def writes(batch: Batch, before: Rows, vault: Vault, owner: int | None) -> list[
             for kind, table in TABLES.items()
             for statement in tables.writing(table, batch.changed(kind), codec)
         ),
-        *_erasures(batch.erasures),
+        *tables.ERASURE.insert(pack_erasures(batch.erasures, str)),
     ]
 
 
 def _tenants(changed: Sequence[Tenant]) -> list[Statement]:
-    """A deleted tenant's API keys end with it, and so do its data keys: nothing sealed for it can be opened. Its row
-    stays under a name that nobody can give."""
-    rows = [
-        (
-            tenant.id,
-            tenant.name if tenant.deleted_at is None else f"#{tenant.id}",
-            tenant.created_at,
-            tenant.paused_at,
-            tenant.deleted_at,
-            pack_limits(tenant.limits),
-            tenant.retention_days,
-        )
-        for tenant in changed
-    ]
-    written = tables.TENANT.insert(rows, _UPDATING_TENANT)
+    """A deleted tenant's API keys end with it, and so do its data keys: nothing sealed for it can be opened."""
+    written = tables.TENANT.insert(pack_tenants(changed), UPDATING_TENANT)
     for tenant in changed:
         if tenant.deleted_at is not None:
             written += end_access(tenant.id, tenant.deleted_at)
@@ -151,7 +134,7 @@ def _documents(
     most changes, PostgreSQL writes no index."""
     known = [_document(key, row) for key, row in changed.items() if key in before]
     new = [_document(key, row) for key, row in changed.items() if key not in before]
-    return [*tables.DOCUMENT_WRITTEN.update(known, "tenant_id", "external_id"), *tables.DOCUMENT_WRITTEN.insert(new)]
+    return [*tables.DOCUMENT.update(known, "tenant_id", "external_id"), *tables.DOCUMENT.insert(new)]
 
 
 def _document(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
@@ -160,26 +143,6 @@ def _document(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
         *pack_document(row),
         None if row.deleted_at is not None else title_key(row.body),
     )
-
-
-def _versions(changed: Mapping[VersionKey, VersionRow]) -> list[Statement]:
-    rows = (
-        (
-            tenant_id,
-            row.document_id,
-            pack_number(row.number),
-            bytes.fromhex(row.file.name),
-            row.file.size,
-            row.file.sha256,
-            row.file.content_type,
-            row.created_at,
-            row.created_by,
-            pack_number(row.published_as),
-            row.deleted_at,
-        )
-        for (tenant_id, _, _), row in changed.items()
-    )
-    return tables.VERSION.insert(rows, _UPDATING_VERSION)
 
 
 def _delete_versions(tombstones: Iterable[tuple[int, DocumentRow]]) -> list[Statement]:
@@ -219,13 +182,6 @@ def _delete_versions(tombstones: Iterable[tuple[int, DocumentRow]]) -> list[Stat
     ]
 
 
-def _events(batch: Batch) -> list[Statement]:
-    return tables.EVENT.insert(
-        (e.tenant_id, e.sequence, e.at, e.id, e.type, e.document_id, e.body, e.before or None, int(o.cause), o.caller)
-        for e, o in zip(batch.events, batch.origins, strict=True)
-    )
-
-
 def _answers(
     changed: Mapping[AnswerKey, StoredAnswer], before: Mapping[AnswerKey, StoredAnswer], vault: Vault
 ) -> list[Statement]:
@@ -250,12 +206,6 @@ def _retries(batch: Batch) -> list[Statement]:
     return tables.RETRY.insert(
         (r.number, tenants[r.subscription_number], r.subscription_number, r.sequence, r.document_id)
         for r in batch.retries
-    )
-
-
-def _erasures(asked: Iterable[Erasure]) -> list[Statement]:
-    return tables.ERASURE.insert(
-        (e.id, e.tenant_id, e.tenant, e.document_id, e.asked_at, e.to_sequence, 0) for e in asked
     )
 
 

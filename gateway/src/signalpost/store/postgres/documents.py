@@ -19,11 +19,11 @@ from signalpost.store.postgres.batch_reads import unpack_document
 from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
-from signalpost.store.postgres.tables import DOCUMENT
 from signalpost.store.store import PAGE_BYTES
+from signalpost.store.tables.documents import DOCUMENT
 
 _UNBOUNDED: Final = 2**62
-_GET: Final = f"SELECT {DOCUMENT.columns} FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
+_GET: Final = f"SELECT {DOCUMENT.listed} FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
 _EXPIRING: Final = (
     "SELECT expires_at, number, tenant_id, external_id FROM document"
     " WHERE expires_at IS NOT NULL AND (expires_at, number) > ($1, $2) ORDER BY expires_at, number LIMIT $3"
@@ -40,7 +40,7 @@ _MATCHES: Final = (
     " AND d.owner_email = coalesce($7, d.owner_email) AND ($8::text IS NULL OR d.reference_id = $8)"
 )
 _WITHIN: Final = (
-    f"SELECT number, {DOCUMENT.columns} FROM (SELECT found.*,"
+    f"SELECT number, {DOCUMENT.listed} FROM (SELECT found.*,"
     " sum(octet_length(body)) OVER (ORDER BY place DESC) - octet_length(body) AS bytes_before FROM ({}) found) counted"
     f" WHERE bytes_before < {PAGE_BYTES} ORDER BY place DESC"
 )

@@ -7,11 +7,10 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row as ExceptionRow
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.connect import Statement
+from signalpost.store.tables.deliveries import EXCEPTION_ROW
 
-ROW_COLUMNS: Final = "sequence, document_id, state, due, failed_attempts, max_attempts, run, resume_at, replay"
-"""The columns of an exception row, in the order of its members."""
 _FIRST_DUE: Final = (
-    f"SELECT k.number, d.* FROM unnest($1, $2) AS k (number, rows) CROSS JOIN LATERAL (SELECT {ROW_COLUMNS}"
+    f"SELECT k.number, d.* FROM unnest($1, $2) AS k (number, rows) CROSS JOIN LATERAL (SELECT {EXCEPTION_ROW}"
     f" FROM delivery WHERE subscription_number = k.number AND state = {State.AWAITING_RETRY:d}"
     " ORDER BY due FETCH FIRST (k.rows) ROWS WITH TIES) d"
 )
@@ -35,5 +34,5 @@ def up_to_horizon(found: Sequence[ExceptionRow], limit: int) -> tuple[tuple[Exce
 
 
 def unpack_row(sequence: int, document_id: str, state: int, *rest: Any) -> ExceptionRow:
-    """From `ROW_COLUMNS`."""
+    """From `EXCEPTION_ROW`."""
     return ExceptionRow(sequence, document_id, State(state), *rest)

@@ -21,11 +21,12 @@ from signalpost.store.packing.lanes import (
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.connect import Statement
-from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
+from signalpost.store.postgres.exception_rows import first_due, unpack_row, up_to_horizon
 from signalpost.store.postgres.record import RecordWriter
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Steps, Writers
 from signalpost.store.postgres.tables import PLAIN
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
+from signalpost.store.tables.deliveries import EXCEPTION_ROW
 from signalpost.store.tables.replays import REPLAY
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ _LANES: Final = (
     f" {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ANY($1)"
 )
 _BLOCKED: Final = (
-    f"SELECT subscription_number, {ROW_COLUMNS} FROM delivery WHERE subscription_number = ANY($1)"
+    f"SELECT subscription_number, {EXCEPTION_ROW} FROM delivery WHERE subscription_number = ANY($1)"
     f" AND state = {State.BLOCKED:d} ORDER BY subscription_number, sequence"
 )
 RETRIES: Final = (

@@ -27,12 +27,13 @@ from signalpost.store.postgres.asking import ask, steps_of
 from signalpost.store.postgres.columns import blobs, numbers, texts, uuids
 from signalpost.store.postgres.committers import CommitConnection, Committers
 from signalpost.store.postgres.connect import Statement
-from signalpost.store.postgres.exception_rows import ROW_COLUMNS, first_due, unpack_row, up_to_horizon
+from signalpost.store.postgres.exception_rows import first_due, unpack_row, up_to_horizon
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.replays import PostgresReplayQueries
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
-from signalpost.store.postgres.tables import updating
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
+from signalpost.store.tables.deliveries import EXCEPTION_ROW
+from signalpost.store.tables.table import updating
 
 _encode = msgspec.json.Encoder().encode
 _WAITING: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
@@ -95,7 +96,7 @@ _ENDED: Final = (
 )
 """What was not counted from the start stays so."""
 _LOOK_UP: Final = (
-    f"SELECT d.subscription_number, {', '.join('d.' + c for c in ROW_COLUMNS.split(', '))}"
+    f"SELECT d.subscription_number, {', '.join('d.' + c for c in EXCEPTION_ROW.split(', '))}"
     " FROM unnest($1, $2) AS k (number, sequence) JOIN delivery d"
     " ON d.subscription_number = k.number AND d.sequence = k.sequence"
 )
@@ -233,7 +234,7 @@ def _deliveries(ours: Sequence[LaneFlush]) -> list[Statement]:
         *_of(_DELETE, [(flush.subscription_number, sequence) for flush, sequence, row in changed if row is None]),
         *tables.DELIVERY.insert(
             ((flush.tenant_id, flush.subscription_number, *row) for flush, _, row in changed if row is not None),
-            updating("subscription_number, sequence", *ROW_COLUMNS.split(", ")[2:]),
+            updating("subscription_number, sequence", *EXCEPTION_ROW.split(", ")[2:]),
         ),
     ]
 

@@ -6,12 +6,13 @@ from typing import Final
 from signalpost.domain.stats import COUNTS, STEP_SECONDS, Rollups, Step
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
-from signalpost.store.postgres.tables import Table
+from signalpost.store.postgres.tables import Written
 from signalpost.store.stats import by_subscription
+from signalpost.store.tables.table import Columns, Kind
 
 _KEY: Final = "span, start, tenant_id, subscription_number"
 _COUNTS: Final = tuple(f"count_{position}" for position in range(COUNTS))
-_STAT: Final = Table("stat", f"{_KEY}, {', '.join(_COUNTS)}", "n" * (4 + COUNTS))
+_STAT: Final = Written(Columns("stat", dict.fromkeys((*_KEY.split(", "), *_COUNTS), Kind.NUMBER)))
 _ADD_UP: Final = f"ON CONFLICT ({_KEY}) DO UPDATE SET " + ", ".join(f"{c} = stat.{c} + excluded.{c}" for c in _COUNTS)
 _READ: Final = (
     f"SELECT subscription_number, start, {', '.join(_COUNTS)} FROM stat WHERE span = $1 AND tenant_id = $2"

@@ -1,16 +1,14 @@
-"""Which rows are written, by table: their columns in the order in which rows are packed, with the type of each. And
-what follows from the description of a table: how its rows are found, written, and end with their tenant."""
+"""What follows in PostgreSQL from the descriptions of tables: how rows are written set-wise, found, and end with their
+tenant."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
-from signalpost.store.batching import ANSWER_COLUMNS
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
 from signalpost.store.postgres.connect import Statement
-from signalpost.store.tables import TABLES
-from signalpost.store.tables import table as described
-from signalpost.store.tables.table import Codec, Ended
+from signalpost.store.tables import TABLES, answers, audit, deliveries, documents, erasures, log, tenants, versions
+from signalpost.store.tables.table import Codec, Columns, Ended, Kind, Table, updating
 from signalpost.store.vault import Vault
 
 PLAIN: Final = Codec(str, str)
@@ -18,20 +16,23 @@ PLAIN: Final = Codec(str, str)
 THIS_TRANSACTION: Final = "pg_current_xact_id()"
 """Who changes what nodes keep in memory writes it down with that: so they find it (`PostgresFleet.changes`)."""
 
-Kind = Callable[[Iterable[Any]], Column]
-_KINDS: Final[dict[str, Kind]] = {"n": numbers, "u": uuids, "b": blobs, "t": texts, "f": flags}
+_KINDS: Final[Mapping[Kind, Callable[[Iterable[Any]], Column]]] = {
+    Kind.NUMBER: numbers,
+    Kind.UUID: uuids,
+    Kind.BLOB: blobs,
+    Kind.TEXT: texts,
+    Kind.FLAG: flags,
+}
 
 
-class Table:
+class Written:
     """A table that is written set-wise."""
 
-    def __init__(self, name: str, columns: str, kinds: str) -> None:
-        """`kinds` has a letter for each of the columns: n(umber), u(uid), b(lob), t(ext), f(lag)."""
-        self.columns = columns
-        self._name = name
-        self._kinds = [_KINDS[letter] for letter in kinds]
-        self._rows = f"unnest({', '.join(f'${place}' for place in range(1, len(kinds) + 1))})"
-        self._insert = f"INSERT INTO {name} ({columns}) SELECT * FROM {self._rows} "
+    def __init__(self, table: Columns) -> None:
+        self._table = table
+        self._kinds = [_KINDS[kind] for kind in table.columns.values()]
+        self._rows = f"unnest({', '.join(f'${place}' for place in range(1, len(self._kinds) + 1))})"
+        self._insert = f"INSERT INTO {table.name} ({table.listed}) SELECT * FROM {self._rows} "
 
     def insert(self, rows: Iterable[Sequence[Any]], on_conflict: str = "") -> list[Statement]:
         """The statement that adds rows; none where there are none to add."""
@@ -43,9 +44,10 @@ class Table:
         none to write. `insert` with `updating` locks each row first, and tells the write-ahead log of that too."""
         if not rows:
             return []
-        values = ", ".join(f"{column} = k.{column}" for column in self.columns.split(", ") if column not in key)
+        name, listed = self._table.name, self._table.listed
+        values = ", ".join(f"{column} = k.{column}" for column in self._table.columns if column not in key)
         of_key = " AND ".join(f"t.{column} = k.{column}" for column in key)
-        statement = f"UPDATE {self._name} t SET {values} FROM {self._rows} AS k ({self.columns}) WHERE {of_key}"
+        statement = f"UPDATE {name} t SET {values} FROM {self._rows} AS k ({listed}) WHERE {of_key}"
         return [Statement(statement, self._parameters(rows))]
 
     def _parameters(self, rows: Iterable[Sequence[Any]]) -> list[Column]:
@@ -53,60 +55,60 @@ class Table:
         return [kind(column) for kind, column in zip(self._kinds, zip(*rows, strict=True), strict=True)]
 
 
-def updating(key: str, *columns: str) -> str:
-    """Have an `insert` update these columns of a row that is there already."""
-    return f"ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f"{column} = excluded.{column}" for column in columns)
-
-
-TENANT: Final = Table("tenant", "id, name, created_at, paused_at, deleted_at, limits, retention_days", "ntnnntn")
-DOCUMENT: Final = Table(
-    "document",
-    "tenant_id, external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version,"
-    " deleted_at, last_number, workflow, expires_at",
-    "nunnttttbnnnbn",
+TENANT: Final = Written(tenants.TENANT)
+DOCUMENT: Final = Written(documents.WRITTEN_DOCUMENT)
+EVENT: Final = Written(log.EVENT)
+STEP: Final = Written(log.STEP)
+VERSION: Final = Written(versions.VERSION)
+ANSWER: Final = Written(answers.ANSWER)
+ERASURE: Final = Written(erasures.ERASURE)
+AUDIT: Final = Written(audit.AUDIT)
+AUDIT_END: Final = Written(audit.AUDIT_END)
+DELIVERY: Final = Written(deliveries.DELIVERY)
+ATTEMPT: Final = Written(deliveries.ATTEMPT)
+LANE: Final = Written(
+    Columns(
+        "lane",
+        {
+            "subscription_number": Kind.NUMBER,
+            "tenant_id": Kind.NUMBER,
+            "owner": Kind.NUMBER,
+            "version": Kind.NUMBER,
+            "head": Kind.NUMBER,
+            "open": Kind.BLOB,
+            "gaps": Kind.BLOB,
+            "health": Kind.BLOB,
+        },
+    )
 )
-DOCUMENT_WRITTEN: Final = Table("document", f"{DOCUMENT.columns}, title_key", "nunnttttbnnnbnt")
-"""With what is only searched for."""
-EVENT: Final = Table(
-    "event", "tenant_id, sequence, at, id, type, document_id, body, before, cause, caller", "nnnunubbnn"
+"""A new lane. This one and the next two are rows of a tenant here alone: only here are they hidden from others."""
+RETRY: Final = Written(
+    Columns(
+        "retry",
+        {
+            "number": Kind.NUMBER,
+            "tenant_id": Kind.NUMBER,
+            "subscription_number": Kind.NUMBER,
+            "sequence": Kind.NUMBER,
+            "document_id": Kind.UUID,
+        },
+    )
 )
-STEP: Final = Table("step", "tenant_id, document_id, sequence, at, event_id, caller, step", "nunnunb")
-VERSION: Final = Table(
-    "version",
-    "tenant_id, document_id, number, file, size, sha256, content_type, created_at, created_by, published_as,"
-    " deleted_at",
-    "nunbnbtntnn",
+MADE: Final = Written(
+    Columns(
+        "made",
+        {
+            "tenant_id": Kind.NUMBER,
+            "subscription_number": Kind.NUMBER,
+            "document_id": Kind.UUID,
+            "made": Kind.BLOB,
+        },
+    )
 )
-ANSWER: Final = Table("idempotency", ANSWER_COLUMNS, "nntbbnb")
-LANE: Final = Table("lane", "subscription_number, tenant_id, owner, version, head, open, gaps, health", "nnnnnbbb")
-RETRY: Final = Table("retry", "number, tenant_id, subscription_number, sequence, document_id", "nnnnu")
-ERASURE: Final = Table("erasure", "id, tenant_id, tenant, document_id, asked_at, to_sequence, removed", "untunnn")
-AUDIT: Final = Table("audit", "position, tenant_id, number, at, actor, object, content, hash, proof", "nnnnttbbb")
-AUDIT_END: Final = Table("audit_end", "tenant_id, first, before, last, hash, tenants, proof", "nnbnbnb")
-DELIVERY: Final = Table(
-    "delivery",
-    "tenant_id, subscription_number, sequence, document_id, state, due, failed_attempts, max_attempts, run, resume_at,"
-    " replay",
-    "nnnunnnnnnn",
-)
-ATTEMPT: Final = Table(
-    "attempt",
-    "tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run, counted, status, failure, detail,"
-    " answer, exchange",
-    "nnnnnnnfnttbb",
-)
-MADE: Final = Table("made", "tenant_id, subscription_number, document_id, made", "nnub")
 
 
 # --- What follows from descriptions -----------------------------------------------------------------------------------
 
-_LETTERS: Final = {
-    described.Kind.NUMBER: "n",
-    described.Kind.UUID: "u",
-    described.Kind.TEXT: "t",
-    described.Kind.BLOB: "b",
-    described.Kind.FLAG: "f",
-}
 _CHANGED_BY: Final = {"api_key": f"changed_by = {THIS_TRANSACTION}"}
 """What a change also writes of rows that nodes look for when others changed them."""
 
@@ -115,21 +117,19 @@ def codec_with(vault: Vault) -> Codec:
     return Codec(str, str, vault.seal, vault.open)
 
 
-@cache
-def written(table: described.Table[Any]) -> Table:
-    return Table(table.name, table.listed, "".join(_LETTERS[kind] for kind in table.columns.values()))
+_written = cache(Written)
 
 
-def finding(table: described.Table[Any], by: str, values: Collection[str]) -> Statement:
+def finding(table: Table[Any], by: str, values: Collection[str]) -> Statement:
     """The rows that are found by these values."""
-    pack = uuids if table.found_by[by].kind is described.Kind.UUID else texts
+    pack = uuids if table.found_by[by].kind is Kind.UUID else texts
     where = table.found_by[by].where.format("ANY($1)")
     return Statement(f"SELECT {table.listed} FROM {table.name} WHERE {where}", (pack(values),))
 
 
-def writing(table: described.Table[Any], changed: Collection[Any], codec: Codec) -> list[Statement]:
+def writing(table: Table[Any], changed: Collection[Any], codec: Codec) -> list[Statement]:
     """Write rows, and remove those that are over."""
-    statements = written(table).insert((table.pack(row, codec) for row in changed), _updating(table))
+    statements = _written(table).insert((table.pack(row, codec) for row in changed), _updating(table))
     if table.goes_after is not None and changed:
         over = max(row.created_at for row in changed)
         statements.append(Statement(f"DELETE FROM {table.name} WHERE {table.goes_after} <= $1", (over,)))
@@ -143,13 +143,13 @@ def ending(tenant_id: int, at: int) -> list[Statement]:
 
 
 @cache
-def _updating(table: described.Table[Any]) -> str:
+def _updating(table: Table[Any]) -> str:
     changes = updating("number", *table.changing)
     return f"{changes}, {_CHANGED_BY[table.name]}" if table.name in _CHANGED_BY else changes
 
 
 @cache
-def _ending(table: described.Table[Any]) -> str:
+def _ending(table: Table[Any]) -> str:
     of_tenant = "WHERE tenant_id = $1 AND $2::bigint IS NOT NULL"
     if table.ended is None:
         return f"DELETE FROM {table.name} {of_tenant}"

@@ -6,12 +6,11 @@ from typing import Final
 from signalpost.commands.command import VersionKey
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.store.packing.documents import pack_number
-from signalpost.store.postgres.batch_reads import unpack_version
 from signalpost.store.postgres.columns import Column, numbers, uuids
 from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
-from signalpost.store.postgres.tables import VERSION
+from signalpost.store.tables.versions import VERSION, unpack_version
 
-_SELECT: Final = f"SELECT {VERSION.columns} FROM version"
+_SELECT: Final = f"SELECT {VERSION.listed} FROM version"
 _GET: Final = f"{_SELECT} WHERE tenant_id = $1 AND document_id = $2::uuid AND number = $3"
 _PAGE: Final = (
     f"{_SELECT} WHERE tenant_id = $1 AND document_id = $2::uuid AND number < $3 AND deleted_at IS NULL"
@@ -31,16 +30,16 @@ class PostgresVersions:
 
     async def get(self, tenant_id: int, document_id: str, number: Number) -> VersionRow | None:
         found = await self._readers.rows(tenant_id, _GET, tenant_id, document_id, pack_number(number))
-        return unpack_version(found[0]) if found else None
+        return unpack_version(found[0], str) if found else None
 
     async def page(self, tenant_id: int, document_id: str, below: Number | None, limit: int) -> list[VersionRow]:
         bound = 2**63 - 1 if below is None else pack_number(below)
         found = await self._readers.rows(tenant_id, _PAGE, tenant_id, document_id, bound, limit)
-        return [unpack_version(columns) for columns in found]
+        return [unpack_version(columns, str) for columns in found]
 
     async def deleted(self, before: int, limit: int) -> list[tuple[int, VersionRow]]:
         found = await self._readers.rows(EVERY_TENANT, _DELETED, before, limit)
-        return [(columns[0], unpack_version(columns)) for columns in found]
+        return [(columns[0], unpack_version(columns, str)) for columns in found]
 
     async def forget(self, keys: Sequence[VersionKey]) -> None:
         if keys:

@@ -7,17 +7,17 @@ from typing import Any, Final
 
 import apsw
 import msgspec
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, linked, still_has
 from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.tables import inserting
 from signalpost.store.sqlite.writer import Writer, writing
+from signalpost.store.tables.audit import AUDIT, AUDIT_END, UPDATING_END, pack_ends
 
-_COLUMNS: Final = ", ".join(AuditEntry._fields)
-_ENDS: Final = "tenant_id, first, before, last, hash, tenants"
 _CONTENT: Final = AuditEntry._fields.index("content")
 _ACCESS: Final = ("api_key", "member")
 _encode = msgspec.json.Encoder().encode
@@ -98,7 +98,7 @@ def append(connection: apsw.Connection, drafts: Sequence[EntryDraft], notary: No
         entry, ends[draft.tenant_id], ends[WHOLE] = linked(draft, name, own, whole, notary)
         entries.append(entry)
     connection.executemany(
-        f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        inserting(AUDIT),
         [entry._replace(content=entry.content.decode()) for entry in entries],  # type: ignore[arg-type]
     )
     _write_ends(connection, ends.values(), notary)
@@ -139,7 +139,7 @@ def prune(connection: apsw.Connection, before: int, limit: int, notary: Notary) 
 def verify(connection: apsw.Connection, notary: Notary | None) -> Verified:
     """Go through all entries; without a notary by their hashes alone."""
     verification = Verification({end.tenant_id: (end, proof) for end, proof in _ends(connection)}, notary)
-    cursor = connection.execute(f"SELECT {_COLUMNS} FROM audit ORDER BY position")  # noqa: S608
+    cursor = connection.execute(f"SELECT {AUDIT.listed} FROM audit ORDER BY position")  # noqa: S608
     verification.see(map(_entry, cursor))
     cursor.close()
     verification.finish()
@@ -164,7 +164,7 @@ def _page(
         if value is not None:
             conditions.append(f"{column} = ?")
             bindings.append(value)
-    statement = f"SELECT {_COLUMNS} FROM audit WHERE {' AND '.join(conditions)} AND {within} LIMIT ?"  # noqa: S608
+    statement = f"SELECT {AUDIT.listed} FROM audit WHERE {' AND '.join(conditions)} AND {within} LIMIT ?"  # noqa: S608
     found, is_cut = rows_within(connection, statement, (*bindings, *bounds), lambda row: len(row[_CONTENT]))
     return AuditPage([_entry(columns) for columns in found], not is_cut and len(found) < bounds[-1])
 
@@ -177,9 +177,9 @@ def _entry(columns: Sequence[Any]) -> AuditEntry:
 def _ends(connection: apsw.Connection, tenant_ids: Iterable[int] | None = None) -> list[tuple[End, bytes]]:
     """The ends of these tenants' chains, or of all, with their proofs."""
     if tenant_ids is None:
-        found = rows(connection, f"SELECT {_ENDS}, proof FROM audit_end ORDER BY tenant_id")  # noqa: S608
+        found = rows(connection, f"SELECT {AUDIT_END.listed} FROM audit_end ORDER BY tenant_id")  # noqa: S608
     else:
-        statement = f"SELECT {_ENDS}, proof FROM audit_end WHERE tenant_id = ?"  # noqa: S608
+        statement = f"SELECT {AUDIT_END.listed} FROM audit_end WHERE tenant_id = ?"  # noqa: S608
         found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in tenant_ids])
     return [
         (End(tenant_id=tenant_id, first=first, before=before, last=last, hash=digest, tenants=tenants), proof)
@@ -188,9 +188,4 @@ def _ends(connection: apsw.Connection, tenant_ids: Iterable[int] | None = None) 
 
 
 def _write_ends(connection: apsw.Connection, ends: Iterable[End], notary: Notary) -> None:
-    connection.executemany(
-        f"INSERT INTO audit_end ({_ENDS}, proof) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id) DO UPDATE SET"  # noqa: S608
-        " first = excluded.first, before = excluded.before, last = excluded.last, hash = excluded.hash,"
-        " tenants = excluded.tenants, proof = excluded.proof",
-        [(*astuple(end), notary.proof_of_end(end)) for end in ends],
-    )
+    connection.executemany(inserting(AUDIT_END, UPDATING_END), pack_ends(ends, notary))

@@ -15,7 +15,7 @@ from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
 from signalpost.store.packing.documents import pack_number, unpack_number
 from signalpost.store.sqlite import data_keys, page_slack, retention, tables
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, write_many
+from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.tables import TABLES
@@ -120,15 +120,6 @@ class SqliteErasures:
     @writing
     def _note_end(self, connection: apsw.Connection, erasure: Erasure, at: int) -> None:
         connection.execute("UPDATE erasure SET finished_at = ? WHERE number = ?", (at, erasure.number))
-
-
-def write(connection: apsw.Connection, asked: Sequence[Erasure]) -> None:
-    write_many(
-        connection,
-        "INSERT INTO erasure (id, tenant_id, tenant, document_id, asked_at, to_sequence, removed)"
-        " VALUES (?, ?, ?, ?, ?, ?, 0)",
-        [(pack_uuid(e.id), e.tenant_id, e.tenant, _document(e), e.asked_at, e.to_sequence) for e in asked],
-    )
 
 
 def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:

@@ -7,8 +7,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.states import AWAITING_RETRY
-
-ROW_COLUMNS = "sequence, document_id, state, due, failed_attempts, max_attempts, run, resume_at, replay"
+from signalpost.store.tables.deliveries import EXCEPTION_ROW
 
 
 def rows_awaiting_retry(connection: apsw.Connection, number: int, limit: int) -> tuple[tuple[Row, ...], int | None]:
@@ -16,7 +15,7 @@ def rows_awaiting_retry(connection: apsw.Connection, number: int, limit: int) ->
     are none."""
     found = rows(
         connection,
-        f"SELECT {ROW_COLUMNS} FROM delivery"  # noqa: S608
+        f"SELECT {EXCEPTION_ROW} FROM delivery"  # noqa: S608
         f" WHERE subscription_number = ? AND state = {AWAITING_RETRY} ORDER BY due LIMIT ?",
         (number, limit),
     )
@@ -26,7 +25,7 @@ def rows_awaiting_retry(connection: apsw.Connection, number: int, limit: int) ->
     horizon = found[-1][3]
     kept = [columns for columns in found if columns[3] < horizon] or rows(
         connection,
-        f"SELECT {ROW_COLUMNS} FROM delivery WHERE subscription_number = ? AND state = {AWAITING_RETRY} AND due <= ?",  # noqa: S608
+        f"SELECT {EXCEPTION_ROW} FROM delivery WHERE subscription_number = ? AND state = {AWAITING_RETRY} AND due <= ?",  # noqa: S608
         (number, horizon),
     )
     return tuple(unpack_row(*columns) for columns in kept), horizon if kept[-1][3] < horizon else horizon + 1

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import apsw
 
-from signalpost.domain.documents.history import HistoryPosition, KeptStep
+from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.event import EventType
 from signalpost.store import history_walk
 from signalpost.store.history import HistoryRows
 from signalpost.store.history_walk import KnownEvent, KnownStep
-from signalpost.store.packing.documents import pack_step
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, rows_within, write_many
+from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, at_once, reading_in_turns
 
 
@@ -68,25 +67,6 @@ class SqliteHistoryQueries:
             KnownStep(number, sequence, at, None if packed is None else unpack_uuid(packed), *rest)
             for number, sequence, at, packed, *rest in found
         ]
-
-
-def write(connection: apsw.Connection, steps: Sequence[KeptStep]) -> None:
-    write_many(
-        connection,
-        "INSERT INTO step (tenant_id, document_id, sequence, at, event_id, caller, step) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                kept.tenant_id,
-                pack_uuid(kept.document_id),
-                kept.sequence,
-                kept.at,
-                None if kept.event_id is None else pack_uuid(kept.event_id),
-                kept.caller,
-                pack_step(kept.step),
-            )
-            for kept in steps
-        ],
-    )
 
 
 def prune(connection: apsw.Connection, tenant_id: int, end: int) -> None:

@@ -24,10 +24,11 @@ from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
 from signalpost.store.sqlite.codec import list_numbers, unpack_uuid
 from signalpost.store.sqlite.connect import rows
-from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
+from signalpost.store.sqlite.exception_rows import rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
+from signalpost.store.tables.deliveries import EXCEPTION_ROW
 
 
 class SqliteLanes:
@@ -140,7 +141,7 @@ def _exceptions(
         return waiting, horizon
     blocked = rows(
         connection,
-        f"SELECT {ROW_COLUMNS} FROM delivery WHERE subscription_number = ? AND state = {BLOCKED} ORDER BY sequence",  # noqa: S608
+        f"SELECT {EXCEPTION_ROW} FROM delivery WHERE subscription_number = ? AND state = {BLOCKED} ORDER BY sequence",  # noqa: S608
         (number,),
     )
     return (*waiting, *(unpack_row(*columns) for columns in blocked)), horizon

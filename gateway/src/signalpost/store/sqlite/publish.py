@@ -19,29 +19,35 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store import batching
-from signalpost.store.batching import (
-    ANSWER_COLUMNS,
-    HEALTHY,
-    NO_GAPS,
-    BatchWanted,
-    pack_answer,
-    unpack_answer,
-    wanted,
-)
+from signalpost.store.batching import HEALTHY, NO_GAPS, BatchWanted, wanted
 from signalpost.store.packing.access import (
     TENANT_COLUMNS,
     USE_COLUMNS,
-    pack_limits,
     unpack_tenant,
     unpack_use,
 )
-from signalpost.store.sqlite import audit, documents, erasures, history, tables, versions
+from signalpost.store.sqlite import audit, documents, erasures, tables, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.store import Published
 from signalpost.store.tables import TABLES, numbered_with
-from signalpost.store.tables.table import Codec
+from signalpost.store.tables.answers import ANSWER, pack_answer, unpack_answer
+from signalpost.store.tables.erasures import ERASURE, pack_erasures
+from signalpost.store.tables.log import EVENT, STEP, pack_events, pack_steps
+from signalpost.store.tables.table import Codec, updating
+from signalpost.store.tables.tenants import TENANT, UPDATING_TENANT, pack_tenants
+from signalpost.store.tables.versions import UPDATING_VERSION, VERSION, pack_versions
 from signalpost.store.vault import Vault
+
+_TENANT = tables.inserting(TENANT, UPDATING_TENANT)
+_STEP = tables.inserting(STEP)
+_VERSION = tables.inserting(VERSION, UPDATING_VERSION)
+_EVENT = tables.inserting(EVENT)
+_ANSWER = tables.inserting(
+    ANSWER,
+    updating("tenant_id, api_key_id, key", "request_hash", "answer", "expires_at", "without_secrets"),
+)
+_ERASURE = tables.inserting(ERASURE)
 
 
 def publish(
@@ -91,26 +97,10 @@ def _tenants_named(connection: apsw.Connection, names: Iterable[str]) -> dict[in
     return {columns[0]: unpack_tenant(columns) for columns in found}
 
 
-def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> None:
-    """A deleted tenant's API keys end with it, and so do its data keys: nothing sealed for it can be opened. Its row
-    stays under a name that nobody can give."""
+def _write_tenants(connection: apsw.Connection, changed: Sequence[Tenant]) -> None:
+    """A deleted tenant's API keys end with it, and so do its data keys: nothing sealed for it can be opened."""
+    write_many(connection, _TENANT, pack_tenants(changed))
     for tenant in changed:
-        name = tenant.name if tenant.deleted_at is None else f"#{tenant.id}"
-        connection.execute(
-            "INSERT INTO tenant (id, name, created_at, paused_at, deleted_at, limits, retention_days)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET name = excluded.name, paused_at = excluded.paused_at,"
-            " deleted_at = excluded.deleted_at, limits = excluded.limits, retention_days = excluded.retention_days",
-            (
-                tenant.id,
-                name,
-                tenant.created_at,
-                tenant.paused_at,
-                tenant.deleted_at,
-                pack_limits(tenant.limits),
-                tenant.retention_days,
-            ),
-        )
         if tenant.deleted_at is not None:
             erasures.end_access(connection, tenant.id, tenant.deleted_at)
 
@@ -118,7 +108,7 @@ def _write_tenants(connection: apsw.Connection, changed: Iterable[Tenant]) -> No
 def _stored_answers(
     connection: apsw.Connection, keys: Iterable[AnswerKey], vault: Vault
 ) -> dict[AnswerKey, StoredAnswer]:
-    statement = f"SELECT {ANSWER_COLUMNS} FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?"  # noqa: S608
+    statement = f"SELECT {ANSWER.listed} FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?"  # noqa: S608
     return dict(unpack_answer(columns, vault) for key in keys for columns in rows(connection, statement, key))
 
 
@@ -161,22 +151,23 @@ def _above_highest(connection: apsw.Connection, table: str, column: str) -> int:
 
 
 def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault, owner: int | None) -> None:
-    _write_tenants(connection, (batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants))
+    _write_tenants(connection, [batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants])
     documents.write(connection, before.documents, batch.documents.changed)
-    history.write(connection, batch.steps)
-    versions.write(connection, batch.versions.changed)
+    write_many(connection, _STEP, pack_steps(batch.steps, pack_uuid))
+    write_many(connection, _VERSION, pack_versions(batch.versions.changed, pack_uuid))
     _write_uses(connection, batch.uses.changed)
     versions.delete(connection, batch.tombstones)
     _write_log(connection, batch)
-    _write_answers(connection, batch.answers.changed, vault)
+    write_many(connection, _ANSWER, [pack_answer(*each, vault) for each in batch.answers.changed.items()])
     _write_lanes(connection, batch.changed(Subscription), owner)
     _write_retries(connection, batch.retries)
     codec = tables.codec_with(vault)
     for kind, table in TABLES.items():
-        tables.write(connection, table, batch.changed(kind), codec)
+        if changed := batch.changed(kind):
+            tables.write(connection, table, changed, codec)
     if batch.changed(ApiKey) or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
         connection.execute("UPDATE fleet SET keys_version = keys_version + 1")
-    erasures.write(connection, batch.erasures)
+    write_many(connection, _ERASURE, pack_erasures(batch.erasures, pack_uuid))
 
 
 def _write_uses(connection: apsw.Connection, changed: Mapping[int, TenantUse]) -> None:
@@ -188,40 +179,11 @@ def _write_uses(connection: apsw.Connection, changed: Mapping[int, TenantUse]) -
 
 
 def _write_log(connection: apsw.Connection, batch: Batch) -> None:
-    write_many(
-        connection,
-        "INSERT INTO event (tenant_id, sequence, at, id, type, document_id, body, before, cause, caller)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                e.tenant_id,
-                e.sequence,
-                e.at,
-                pack_uuid(e.id),
-                e.type,
-                pack_uuid(e.document_id),
-                e.body,
-                e.before or None,
-                origin.cause,
-                origin.caller,
-            )
-            for e, origin in zip(batch.events, batch.origins, strict=True)
-        ],
-    )
+    write_many(connection, _EVENT, pack_events(batch.events, batch.origins, pack_uuid))
     write_many(
         connection,
         "UPDATE tenant SET last_sequence = ?, last_at = ?, config_version = ? WHERE id = ?",
         [(t.last_sequence, t.last_at, t.config_version, t.id) for t in batch.tenants.changed.values()],
-    )
-
-
-def _write_answers(connection: apsw.Connection, answers: Mapping[AnswerKey, StoredAnswer], vault: Vault) -> None:
-    write_many(
-        connection,
-        f"INSERT INTO idempotency ({ANSWER_COLUMNS})"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET request_hash = excluded.request_hash,"
-        " answer = excluded.answer, expires_at = excluded.expires_at, without_secrets = excluded.without_secrets",
-        [pack_answer(key, stored, vault) for key, stored in answers.items()],
     )
 
 

@@ -15,11 +15,16 @@ from signalpost.store.row_changes import ROW_COUNT_COLUMNS, Changes
 from signalpost.store.sqlite import connections, replays, row_counts
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
-from signalpost.store.sqlite.exception_rows import ROW_COLUMNS, rows_awaiting_retry, unpack_row
+from signalpost.store.sqlite.exception_rows import rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import at_once
 from signalpost.store.sqlite.states import AWAITING_RETRY, FAILED, WAITING
+from signalpost.store.sqlite.tables import inserting
+from signalpost.store.tables.deliveries import ATTEMPT, DELIVERY, EXCEPTION_ROW
+from signalpost.store.tables.table import updating
 
 _encode = msgspec.json.Encoder().encode
+_DELIVERY = inserting(DELIVERY, updating("subscription_number, sequence", *EXCEPTION_ROW.split(", ")[2:]))
+_ATTEMPT = "INSERT OR REPLACE" + inserting(ATTEMPT).removeprefix("INSERT")
 
 
 def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | None) -> dict[int, LaneFlushed]:
@@ -48,8 +53,7 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | 
 def _write_attempts(connection: apsw.Connection, flushes: Sequence[LaneFlush]) -> None:
     write_many(
         connection,
-        "INSERT OR REPLACE INTO attempt (tenant_id, sequence, subscription_number, started_at, elapsed_us, number, run,"
-        " counted, status, failure, detail, answer, exchange) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _ATTEMPT,
         [
             (
                 flush.tenant_id,
@@ -133,10 +137,7 @@ def _write_deliveries(connection: apsw.Connection, flushes: Sequence[LaneFlush])
     )
     write_many(
         connection,
-        f"INSERT INTO delivery (tenant_id, subscription_number, {ROW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT DO UPDATE SET state = excluded.state, due = excluded.due,"
-        " failed_attempts = excluded.failed_attempts, max_attempts = excluded.max_attempts, run = excluded.run,"
-        " resume_at = excluded.resume_at, replay = excluded.replay",
+        _DELIVERY,
         [
             (flush.tenant_id, flush.subscription_number, row[0], pack_uuid(row[1]), *row[2:])
             for flush, _, row in changed
@@ -154,7 +155,7 @@ def _look(connection: apsw.Connection, flush: LaneFlush, counts: RowCounts) -> L
     for sequence in flush.look_up:
         found = rows(
             connection,
-            f"SELECT {ROW_COLUMNS} FROM delivery WHERE subscription_number = ? AND sequence = ?",  # noqa: S608
+            f"SELECT {EXCEPTION_ROW} FROM delivery WHERE subscription_number = ? AND sequence = ?",  # noqa: S608
             (number, sequence),
         )
         if found:

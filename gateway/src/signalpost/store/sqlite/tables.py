@@ -9,7 +9,7 @@ import apsw
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows_of_many, write_many
 from signalpost.store.tables import TABLES
-from signalpost.store.tables.table import Codec, Ended, Kind, Table
+from signalpost.store.tables.table import Codec, Columns, Ended, Kind, Table, updating
 from signalpost.store.vault import Vault
 
 PLAIN = Codec(pack_uuid, unpack_uuid)
@@ -53,14 +53,13 @@ def _finding(table: Table[Any], by: str) -> str:
     return f"SELECT {table.listed} FROM {table.name} WHERE {table.found_by[by].where.format('?')}"  # noqa: S608
 
 
+def inserting(table: Columns, on_conflict: str = "") -> str:
+    return f"INSERT INTO {table.name} ({table.listed}) VALUES ({', '.join('?' * len(table.columns))}) {on_conflict}"  # noqa: S608
+
+
 @cache
 def _writing(table: Table[Any]) -> str:
-    places = ", ".join("?" * len(table.columns))
-    changes = ", ".join(f"{column} = excluded.{column}" for column in table.changing)
-    return (
-        f"INSERT INTO {table.name} ({table.listed}) VALUES ({places})"  # noqa: S608
-        f" ON CONFLICT (number) DO UPDATE SET {changes}"
-    )
+    return inserting(table, updating("number", *table.changing))
 
 
 @cache

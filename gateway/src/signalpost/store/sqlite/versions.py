@@ -1,20 +1,19 @@
 """Versions of documents: written with a batch of changes, read by number, listed, and removed once their files are
 gone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import apsw
 
 from signalpost.commands.command import VersionKey
 from signalpost.domain.documents.document import DocumentRow
-from signalpost.domain.documents.version import Number, StoredFile, VersionRow
-from signalpost.store.packing.documents import pack_number, unpack_number
+from signalpost.domain.documents.version import Number, VersionRow
+from signalpost.store.packing.documents import pack_number
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
-
-_COLUMNS = "document_id, number, file, size, sha256, content_type, created_at, created_by, published_as, deleted_at"
+from signalpost.store.tables.versions import VERSION, unpack_version
 
 
 class SqliteVersions:
@@ -32,20 +31,20 @@ class SqliteVersions:
     ) -> list[VersionRow]:
         found = rows(
             connection,
-            f"SELECT {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number < ?"  # noqa: S608
+            f"SELECT {VERSION.listed} FROM version WHERE tenant_id = ? AND document_id = ? AND number < ?"  # noqa: S608
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?",
             (tenant_id, pack_uuid(document_id), 2**63 - 1 if below is None else pack_number(below), limit),
         )
-        return [_row(*columns) for columns in found]
+        return [unpack_version(columns, unpack_uuid) for columns in found]
 
     @reading
     def deleted(self, connection: apsw.Connection, before: int, limit: int) -> list[tuple[int, VersionRow]]:
         found = rows(
             connection,
-            f"SELECT tenant_id, {_COLUMNS} FROM version WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",  # noqa: S608
+            f"SELECT {VERSION.listed} FROM version WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?",  # noqa: S608
             (before, limit),
         )
-        return [(tenant_id, _row(*columns)) for tenant_id, *columns in found]
+        return [(columns[0], unpack_version(columns, unpack_uuid)) for columns in found]
 
     @writing
     def forget(self, connection: apsw.Connection, keys: Sequence[VersionKey]) -> None:
@@ -60,35 +59,11 @@ def read(connection: apsw.Connection, keys: Iterable[VersionKey]) -> dict[Versio
     """The versions with these keys. A key without a version is missing."""
     found = rows_of_many(
         connection,
-        f"SELECT tenant_id, {_COLUMNS} FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",  # noqa: S608
+        f"SELECT {VERSION.listed} FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",  # noqa: S608
         [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
     )
-    versions = [(tenant_id, _row(*columns)) for tenant_id, *columns in found]
+    versions = [(columns[0], unpack_version(columns, unpack_uuid)) for columns in found]
     return {(tenant_id, row.document_id, row.number): row for tenant_id, row in versions}
-
-
-def write(connection: apsw.Connection, changed: Mapping[VersionKey, VersionRow]) -> None:
-    write_many(
-        connection,
-        f"INSERT INTO version (tenant_id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " ON CONFLICT (tenant_id, document_id, number) DO UPDATE SET published_as = excluded.published_as",
-        [
-            (
-                tenant_id,
-                pack_uuid(row.document_id),
-                pack_number(row.number),
-                bytes.fromhex(row.file.name),
-                row.file.size,
-                row.file.sha256,
-                row.file.content_type,
-                row.created_at,
-                row.created_by,
-                pack_number(row.published_as),
-                row.deleted_at,
-            )
-            for (tenant_id, _, _), row in changed.items()
-        ],
-    )
 
 
 def delete(connection: apsw.Connection, tombstones: Iterable[tuple[int, DocumentRow]]) -> None:
@@ -112,29 +87,4 @@ def delete(connection: apsw.Connection, tombstones: Iterable[tuple[int, Document
         "UPDATE version SET deleted_at = ?"
         " WHERE tenant_id = ? AND document_id = ? AND number <= ? AND deleted_at IS NULL",
         gone,
-    )
-
-
-def _row(
-    document_id: bytes,
-    number: int,
-    file: bytes,
-    size: int,
-    sha256: bytes,
-    content_type: str,
-    created_at: int,
-    created_by: str,
-    published_as: int | None,
-    deleted_at: int | None,
-) -> VersionRow:
-    known = unpack_number(number)
-    assert known is not None
-    return VersionRow(
-        document_id=unpack_uuid(document_id),
-        number=known,
-        file=StoredFile(file.hex(), size, sha256, content_type),
-        created_at=created_at,
-        created_by=created_by,
-        published_as=unpack_number(published_as),
-        deleted_at=deleted_at,
     )

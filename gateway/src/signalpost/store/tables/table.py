@@ -55,7 +55,22 @@ class Ended(Enum):
     """The moment that it says already, or else that of the deletion."""
 
 
-class Table(Generic[RowOf]):
+class Columns:
+    """A table's columns, in the order in which its rows are packed."""
+
+    def __init__(self, name: str, columns: Mapping[str, Kind]) -> None:
+        self.name: Final = name
+        self.columns: Final = columns
+        self.listed: Final = ", ".join(columns)
+        """The columns as a statement names them."""
+
+
+def updating(key: str, *columns: str) -> str:
+    """Have an `INSERT` update these columns of a row that is there already."""
+    return f"ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f"{column} = excluded.{column}" for column in columns)
+
+
+class Table(Columns, Generic[RowOf]):
     """A table of rows that have a tenant, an id, and a number that is given once."""
 
     def __init__(
@@ -86,9 +101,8 @@ class Table(Generic[RowOf]):
         What is true of rows that are still `there` is what lists ask for.
 
         A row whose members are not its columns says how it is packed and unpacked."""
-        self.name: Final = name
+        super().__init__(name, columns)
         self.row: Final = row
-        self.columns: Final = columns
         self.changing: Final = changing
         self.numbered_with: Final = numbered_with or name
         self.found_by: Final = {"id": Found("id = {}"), **found_by}
@@ -98,8 +112,6 @@ class Table(Generic[RowOf]):
         self.goes_after: Final = goes_after
         self.there: Final = there
         self.tenant_at: Final = [*columns].index("tenant_id")
-        self.listed: Final = ", ".join(columns)
-        """The columns as a statement names them."""
         self._ids = [place for place, kind in enumerate(columns.values()) if kind is Kind.UUID]
         self._flags = [name for name, kind in columns.items() if kind is Kind.FLAG]
         self._members = attrgetter(*columns)
