@@ -19,6 +19,7 @@ from signalpost.domain.documents.workflow import (
     allowed,
 )
 from signalpost.engine.lanes import lane_state
+from signalpost.listener import connection_state, request_state
 
 States = TypeVar("States", bound=Enum)
 Inputs = TypeVar("Inputs", bound=Enum)
@@ -38,6 +39,7 @@ def page() -> str:
         "OPEN, and IN_FLIGHT in a first attempt, are numbers in the lane's `open` list.\n"
         + _section("A replay", replay.TRANSITIONS)
         + _lane()
+        + _connection()
         + _document()
     )
 
@@ -69,6 +71,22 @@ def _lane() -> str:
         + _section("Its progress in the log", lane_state.PROGRESS, level=3)
         + _section("What it did and has recorded", lane_state.RECORDING, level=3)
         + _section("Why it may do nothing", lane_state.HOLDS, level=3)
+    )
+
+
+# --- A client's connection --------------------------------------------------------------------------------------------
+
+
+def _connection() -> str:
+    """Three tables of the connection and two of its request. None depends on another."""
+    return (
+        "\n## A connection of a client\n\nA connection has a state of each of the first three tables, and the request "
+        "on it one of each of the other two. A body begins as ARRIVING unless its client waits to be asked for it.\n"
+        + _section("Its request", connection_state.STAGES, level=3)
+        + _section("Whether another request may follow", connection_state.PERSISTENCE, level=3)
+        + _section("What the client sends", connection_state.INTAKES, level=3)
+        + _section("The body of a request", request_state.BODIES, level=3)
+        + _section("The answer to a request", request_state.ANSWERS, level=3)
     )
 
 

@@ -1,10 +1,9 @@
 """The states of a lane at work: the tables have no dead ends, and the worker moves by them alone."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from enum import IntEnum
 
 import pytest
+from gateway.tests.state_tables import Table, reached
 
 from signalpost.domain.delivery.lane_bounds import BOUNDS
 from signalpost.domain.subscription import Subscription
@@ -17,7 +16,6 @@ from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.slots import DEFAULTS, EndpointSlots, process_slots, tenant_slots
 from signalpost.store.lanes import EndpointHealth, LaneFlushed, LaneRow
 
-Table = Mapping[IntEnum, Mapping[IntEnum, IntEnum]]
 SUBJECTS = Subjects(ThreadPoolExecutor(1), RestingTurns(), Erased())
 ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=EndpointHealth(), rows=(), horizon=None)
 
@@ -26,12 +24,7 @@ ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=EndpointHealth(), rows
 def test_every_state_has_an_entry_and_is_reached_from_the_first(table: Table) -> None:
     states = list(table)
     assert states == list(type(states[0]))
-    reached, left = {states[0]}, [states[0]]
-    while left:
-        following = set(table[left.pop()].values()) - reached
-        reached |= following
-        left += following
-    assert reached == set(states)
+    assert reached(table, states[0]) == set(states)
 
 
 class NoGates:

@@ -56,7 +56,7 @@ def test_a_request_that_was_answered_leaves_nothing_to_the_garbage_collector() -
         scope: Scope = {"method": "PATCH", "http_version": "1.1"}
         writer = Writer()
         cycle = RequestCycle(writer, scope, ())
-        scope[ARRIVED] = lambda: cycle.whole
+        scope[ARRIVED] = cycle.has_arrived
         cycle.end_body()
         await cycle.run(app, scope)
         assert writer.written.endswith(b"\r\n\r\nok")

@@ -1,11 +1,13 @@
 """The server side of HTTP/1.1 for `signalpost serve`, between the server and the application.
 
-A connection is in one of these states:
+    NEW, WAITING ─head─▶ RECEIVING ─end_of_body─▶ ANSWERING ─answered─▶ WAITING
+                            │                        └─answered_last─▶ LEAVING
+                            └─answered─▶ LEAVING      the client cannot know how much of its body was read
+    each of these ─refuse─▶ REFUSED ─answered_last─▶ LEAVING
+    every state ─lose─▶ LOST
 
-    waiting      no request is on it; the bytes so far are the beginning of a head, or nothing
-    receiving    a head was taken and its request given to the application; the body comes
-    answering    the whole request came; what the client sends now is held, and then not read, until the answer is out
-    leaving      its last answer is out; what the client still sends is thrown away, so that it can read that answer
+`connection_state.py` has this table, and those of whether another request may follow and of what the client sends.
+Their inputs are what the network, the parser and the application say.
 
 Requests are read one at a time, so many requests in one packet cost no more than their bytes. As with answers (see
 `sender/response_reader.py`), two parsers share the work. This module is the authority on where a head ends and how long
@@ -30,6 +32,17 @@ from urllib.parse import unquote
 import httptools
 
 from signalpost.domain.errors import CallerError, TooManyConnections, Unavailable, Unparseable
+from signalpost.listener.connection_state import (
+    INTAKES,
+    PERSISTENCE,
+    STAGES,
+    Intake,
+    IntakeInput,
+    Persistence,
+    PersistenceInput,
+    Stage,
+    StageInput,
+)
 from signalpost.listener.request_cycle import RequestCycle
 from signalpost.listener.request_head import END, RequestHead, fault_of_beginning, read_head
 from signalpost.listener.serving import Serving
@@ -43,6 +56,16 @@ TAKING_WAITS = 6
 FIRST_REQUEST_SECONDS = 0.5
 """How long a new connection may still send its first request when the server stops."""
 UNKNOWN_METHOD = "?"
+
+# Every request uses these. As names of this module they are found faster than members of their classes.
+NEW, WAITING, RECEIVING, ANSWERING = Stage.NEW, Stage.WAITING, Stage.RECEIVING, Stage.ANSWERING
+REFUSED, LEAVING, LOST = Stage.REFUSED, Stage.LEAVING, Stage.LOST
+_IDLE = (NEW, WAITING, LEAVING)
+KEPT, STOPPING, NO_MORE = Persistence.KEPT, Persistence.STOPPING, PersistenceInput.NO_MORE
+PROCESSED, QUEUED, QUEUED_AND_ENDED = Intake.PROCESSED, Intake.QUEUED, Intake.QUEUED_AND_ENDED
+ENDED, _UNPROCESSED = Intake.ENDED, (QUEUED, QUEUED_AND_ENDED)
+HEAD, END_OF_BODY, ANSWERED = StageInput.HEAD, StageInput.END_OF_BODY, StageInput.ANSWERED
+COME, PROCESS = IntakeInput.COME, IntakeInput.PROCESS
 
 
 class ClientConnection(asyncio.Protocol):
@@ -58,14 +81,11 @@ class ClientConnection(asyncio.Protocol):
         """The position in the unread bytes up to which no head ends."""
         self._left: int | None = 0
         """Bytes of the body that have not arrived yet; None for a chunked body."""
-        self._head_read = self._message_read = False
-        """How far the parser has read the request."""
-        self._persistent = True
-        self._is_new = True
-        """No request has come yet."""
-        self._leaving = self._stopping = self._ended = self._paused = False
-        self._is_queued = False
-        """What came waits for its turn to be processed (`short_rounds.py`)."""
+        self._stage = NEW
+        self._persistence = KEPT
+        self._intake = PROCESSED
+        self._is_paused = False
+        """What the transport was last told about reading."""
         self._written = self._taken = self._waits = 0
         """Bytes of answers written in all, and how many of them the client had read some periods ago."""
         self.flowing = asyncio.Event()
@@ -84,40 +104,41 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._serving.leave(self)
         self._limits.leave(self)
-        self._leaving = True
+        self._stage = STAGES[self._stage][StageInput.LOSE]
         self.flowing.set()
         if self._cycle is not None:
-            self._cycle.over = True  # nothing more is written, though the application learns of it in its turn
-            self._serving.rounds.run(self._cycle.lose)
+            self._cycle.lose()
+            self._serving.rounds.run(self._cycle.tell_of_loss)
 
     def data_received(self, data: bytes) -> None:
-        if self._leaving:
+        if self._stage >= REFUSED:
             return
         self._unread += data
-        if not self._is_queued:
-            self._is_queued = True
+        before = self._intake
+        self._intake = INTAKES[before][COME]
+        if before is PROCESSED:
             self._serving.rounds.run(self._take_turn)
-        if self._is_queued:
+        if self._intake is QUEUED:
             self._regulate()
 
     def eof_received(self) -> bool:
         """The client sends no more. Returns whether it may still receive an answer."""
-        self._ended = True
-        return self._is_queued or self._end()
+        self._intake = INTAKES[self._intake][IntakeInput.END]
+        return self._intake is QUEUED_AND_ENDED or self._end()
 
     def _take_turn(self) -> None:
-        self._is_queued = False
+        self._intake = INTAKES[self._intake][PROCESS]
         self._go_on()
-        if self._ended and not self._end():
+        if self._intake is ENDED and not self._end():
             self._transport.close()
-        elif self._stopping and not self._is_new:
+        elif self._persistence is STOPPING and self._stage is not NEW:
             self._close_if_idle()
 
     def _end(self) -> bool:
         """All that the client sent was processed. Returns whether it may still receive an answer."""
-        if self._cycle is None:
+        if self._cycle is None or self._stage is LOST:
             return False
-        if self._cycle.whole:
+        if self._stage is ANSWERING:
             self._cycle.leave()
         else:
             self._cycle.break_off()
@@ -135,14 +156,14 @@ class ClientConnection(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """The server stops. The request in progress may still be answered, and the first one of a new connection."""
-        self._stopping, self._persistent = True, False
-        if self._is_new:
+        self._persistence = PERSISTENCE[self._persistence][PersistenceInput.STOP]
+        if self._stage is NEW:
             asyncio.get_running_loop().call_later(FIRST_REQUEST_SECONDS, self._close_if_idle)
         else:
             self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self._cycle is None and not self._is_queued:
+        if self._stage in _IDLE and self._intake not in _UNPROCESSED:
             self._transport.close()
 
     # --- Called by the connection limits ------------------------------------------------------------------------------
@@ -170,16 +191,12 @@ class ClientConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Process the unread bytes as far as possible."""
-        while self._unread and not self._leaving:
-            cycle = self._cycle
-            if cycle is None:
-                # A client that does not read its answers gets no further ones.
-                if not self.flowing.is_set() or not self._take_head():
-                    break
-            elif cycle.whole:
+        while self._unread:
+            if self._stage is RECEIVING:
+                self._take_body()
+            # A client that does not read its answers gets no further ones.
+            elif self._stage >= ANSWERING or not self.flowing.is_set() or not self._take_head():
                 break
-            else:
-                self._take_body(cycle)
         self._regulate()
 
     def _take_head(self) -> bool:
@@ -189,7 +206,6 @@ class ClientConnection(asyncio.Protocol):
             raw = self._next_head()
             if raw is None:
                 return False
-            self._is_new = False
             head = read_head(raw)
             self._parse(head, raw)
             if not self._limits.work(self) and head.path.decode("latin-1") not in self._serving.always_answered:
@@ -199,8 +215,6 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._begin(self._scope(head), expects_continue=head.expects_continue)
             self._left = head.length
-            if self._message_read and self._cycle is not None:
-                self._cycle.end_body()
         return True
 
     def _next_head(self) -> bytes | None:
@@ -221,21 +235,21 @@ class ClientConnection(asyncio.Protocol):
 
     def _parse(self, head: RequestHead, raw: bytes) -> None:
         """Check that the parser agrees on the head. Raises Unparseable."""
-        self._head_read = self._message_read = False
         try:
             self._parser.feed_data(raw)
         except httptools.HttpParserUpgrade:
             # Nobody has to; but to the parser, what follows is no longer HTTP.
-            self._persistent = False
+            self._persistence = PERSISTENCE[self._persistence][NO_MORE]
             if head.length != 0:
                 raise Unparseable("no_upgrade", "A request with a body cannot ask for another protocol.") from None
         except httptools.HttpParserError as error:
             raise Unparseable("malformed_head", f"The head of this request is malformed: {error}.") from None
-        if not self._head_read or self._message_read != (head.length == 0):
+        if self._stage is not (ANSWERING if head.length == 0 else RECEIVING):
             raise Unparseable("malformed_head", "The head of this request is malformed.")
-        self._persistent &= head.http_1_1
+        if not head.http_1_1:
+            self._persistence = PERSISTENCE[self._persistence][NO_MORE]
 
-    def _take_body(self, cycle: RequestCycle) -> None:
+    def _take_body(self) -> None:
         piece = bytes(self._unread if self._left is None else self._unread[: self._left])
         del self._unread[: len(piece)]
         if self._left is not None:
@@ -244,17 +258,16 @@ class ClientConnection(asyncio.Protocol):
             self._parser.feed_data(piece)
         except httptools.HttpParserError:
             # It may also have been whole, with something behind it: nobody knows where that begins.
-            self._persistent = False
-            if not self._message_read:
-                self._leaving = True
-                cycle.break_off()
-        if self._message_read:
-            cycle.end_body()
+            self._persistence = PERSISTENCE[self._persistence][NO_MORE]
+            if self._stage is RECEIVING:
+                self._stage = STAGES[RECEIVING][StageInput.REFUSE]
+                if self._cycle is not None:
+                    self._cycle.break_off()
 
     def _refuse(self, refusal: CallerError | Unavailable, head: RequestHead | None) -> None:
         """Let the application answer with the error. The connection reads nothing afterwards."""
-        self._persistent = False
-        self._leaving = True
+        self._persistence = PERSISTENCE[self._persistence][NO_MORE]
+        self._stage = STAGES[self._stage][StageInput.REFUSE]
         self._limits.work(self)
         scope = self._scope(head or _UNKNOWN)
         scope[REFUSAL] = refusal
@@ -263,7 +276,9 @@ class ClientConnection(asyncio.Protocol):
     def _begin(self, scope: Scope, *, expects_continue: bool = False) -> None:
         cycle = RequestCycle(self, scope, self._serving.headers(), expects_continue=expects_continue)
         self._cycle = cycle
-        scope[ARRIVED] = lambda: cycle.whole
+        if self._stage is ANSWERING:
+            cycle.end_body()
+        scope[ARRIVED] = cycle.has_arrived
         task = asyncio.get_running_loop().create_task(cycle.run(self._serving.app, scope))
         self._serving.tasks.add(task)
         task.add_done_callback(self._serving.tasks.discard)
@@ -294,7 +309,7 @@ class ClientConnection(asyncio.Protocol):
 
     def is_persistent(self) -> bool:
         """See `ResponseWriter`."""
-        return self._persistent
+        return self._persistence is KEPT
 
     def read_on(self) -> None:
         """See `ResponseWriter`."""
@@ -302,22 +317,22 @@ class ClientConnection(asyncio.Protocol):
 
     def answered(self) -> None:
         """See `ResponseWriter`."""
-        cycle, self._cycle = self._cycle, None
-        if cycle is None or self._transport.is_closing():
+        self._cycle = None
+        self._stage = STAGES[self._stage][ANSWERED if self._persistence is KEPT else StageInput.ANSWERED_LAST]
+        if self._transport.is_closing():
             return
         self._limits.wait(self)
-        if self._persistent and cycle.whole:
+        if self._stage is WAITING:
             self._go_on()
         else:
             self._leave()
-        if self._ended and self._cycle is None:
+        if self._intake >= QUEUED_AND_ENDED and self._stage in _IDLE:
             self._transport.close()
 
     def _leave(self) -> None:
-        self._leaving = True
         self._unread.clear()
         self._regulate()
-        if self._stopping:
+        if self._persistence is STOPPING:
             self._transport.close()
         else:
             # To close it now, with something of the client's unread, would take the answer from it.
@@ -325,19 +340,18 @@ class ClientConnection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Resume or pause reading from the client, as there is room for its bytes."""
-        cycle = self._cycle
-        if self._leaving:
+        if self._stage >= REFUSED:
             pause = False
-        elif self._is_queued:
+        elif self._intake in _UNPROCESSED:
             pause = len(self._unread) > BODY_HELD_BYTES
-        elif cycle is None:
-            pause = not self.flowing.is_set() and bool(self._unread)
-        elif cycle.whole:
+        elif self._stage is ANSWERING:
             pause = bool(self._unread)
+        elif self._cycle is not None:
+            pause = self._cycle.held_bytes > BODY_HELD_BYTES
         else:
-            pause = cycle.held_bytes > BODY_HELD_BYTES
-        if pause != self._paused and not self._transport.is_closing():
-            self._paused = pause
+            pause = not self.flowing.is_set() and bool(self._unread)
+        if pause != self._is_paused and not self._transport.is_closing():
+            self._is_paused = pause
             if pause:
                 self._transport.pause_reading()
             else:
@@ -346,19 +360,22 @@ class ClientConnection(asyncio.Protocol):
     # --- Called by the parser -----------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
-        if self._message_read:
+        if self._stage is ANSWERING:
             raise ValueError("another request where a body ends")
 
     def on_headers_complete(self) -> None:
-        self._head_read = True
-        self._persistent &= self._parser.should_keep_alive()
+        self._stage = STAGES[self._stage][HEAD]
+        if not self._parser.should_keep_alive():
+            self._persistence = PERSISTENCE[self._persistence][NO_MORE]
 
     def on_body(self, body: bytes) -> None:
         if self._cycle is not None:
             self._cycle.take(body)
 
     def on_message_complete(self) -> None:
-        self._message_read = True
+        self._stage = STAGES[self._stage][END_OF_BODY]
+        if self._cycle is not None:
+            self._cycle.end_body()
 
 
 _UNKNOWN = RequestHead(UNKNOWN_METHOD, b"/", b"", True, [], 0, False)  # noqa: FBT003

@@ -1,9 +1,7 @@
 """One request and its answer, as the application receives and sends them through ASGI.
 
-The body arrives as the client sends it (`take`); it is *whole*, *broken* off, or still arriving. The answer begins,
-continues, and is *over* when it is complete or when the client is gone, whichever comes first; what the application
-sends after that is dropped. Both are independent: an import is answered while it arrives, and a request without a key
-before its body has arrived.
+`request_state.py` has the states of its body and of its answer, which alone say what the application receives and how
+what it sends is written.
 """
 
 import asyncio
@@ -12,6 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from signalpost.listener.request_head import END
+from signalpost.listener.request_state import ANSWERS, BODIES, Answer, AnswerInput, Body, BodyInput
 from signalpost.runtime.asgi import App, Message, Scope
 from signalpost.runtime.logger import log
 
@@ -20,6 +19,13 @@ Headers = Iterable[tuple[bytes, bytes]]
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
 _BODILESS = frozenset((204, 304))
+
+# Every request uses these. As names of this module they are found faster than members of their classes.
+HELD_BACK, ARRIVING, WHOLE, WHOLE_AND_LAST = Body.HELD_BACK, Body.ARRIVING, Body.WHOLE, Body.WHOLE_AND_LAST
+NONE, SILENT, SIZED, CHUNKED, OVER = Answer.NONE, Answer.SILENT, Answer.SIZED, Answer.CHUNKED, Answer.OVER
+ARRIVE, END_OF_BODY, READ, END_ANSWER = BodyInput.ARRIVE, BodyInput.END, BodyInput.READ, AnswerInput.END
+_NOTHING_FOLLOWS = (Body.BROKEN, Body.READ_AND_LAST)
+_STREAMED = (Answer.CHUNKED, Answer.UNTIL_CLOSE)
 
 
 class ResponseWriter(Protocol):
@@ -58,56 +64,53 @@ class RequestCycle:
         self._is_head_request = scope["method"] == "HEAD"
         self._takes_chunks = scope["http_version"] == "1.1"
         self._default_headers = default_headers
-        self._owes_continue = expects_continue
+        self._body = HELD_BACK if expects_continue else ARRIVING
+        self._answer = NONE
         self._news = asyncio.Event()
-        self._body = bytearray()
-        self.whole = False
-        """The whole body has arrived."""
-        self._is_read = False
-        """The application has read the whole body."""
-        self._broken = False
-        """The rest of the body will not arrive."""
-        self._has_left = False
-        """The client sends nothing more, not even another request. It may still read an answer."""
-        self.over = False
-        """The answer is complete, or the client is gone."""
-        self._head: bytes | None = None
+        self._held = bytearray()
+        self._head = b""
         """The answer's head, held back until the first part of its body, so that both are one write."""
-        self._begun = self._chunked = self._silent = False
-        self._left: int | None = None
+        self._left = 0
         """Bytes that are still to be sent of an answer with a content-length."""
 
     @property
     def held_bytes(self) -> int:
         """Bytes of the body that the application has not read yet."""
-        return len(self._body)
+        return len(self._held)
+
+    def has_arrived(self) -> bool:
+        """Whether the whole body has arrived."""
+        return self._body >= WHOLE
 
     # --- Called by the connection -------------------------------------------------------------------------------------
 
     def take(self, body: bytes) -> None:
         """A part of the body has arrived."""
-        if not self.over:
-            self._body += body
+        if self._answer is not OVER:
+            self._held += body
+            self._body = BODIES[self._body][ARRIVE]
             self._news.set()
 
     def end_body(self) -> None:
-        self.whole = True
+        self._body = BODIES[self._body][END_OF_BODY]
         self._news.set()
 
     def break_off(self) -> None:
         """The rest of the body will not arrive, or is malformed. An answer can still be sent."""
-        self._broken = True
+        self._body = BODIES[self._body][BodyInput.BREAK_OFF]
         self._news.set()
 
     def leave(self) -> None:
         """The client sends nothing more. An answer can still be sent, but an application that has read the whole body
         and waits for the client to be gone need not wait longer."""
-        self._has_left = True
+        self._body = BODIES[self._body][BodyInput.LEAVE]
         self._news.set()
 
     def lose(self) -> None:
-        """The client is gone."""
-        self.over = True
+        """The client is gone: nothing more is written. The application learns of it by `tell_of_loss`."""
+        self._answer = ANSWERS[self._answer][END_ANSWER]
+
+    def tell_of_loss(self) -> None:
         self._news.set()
 
     # --- Called by the application ------------------------------------------------------------------------------------
@@ -118,51 +121,56 @@ class RequestCycle:
         except Exception:
             log.exception("an answer ended halfway with an error")
         finally:
-            if not self.over:
-                self.over = True
+            if self._answer is not OVER:
+                self._answer = ANSWERS[self._answer][END_ANSWER]
                 self._writer.abort()
 
     async def _receive(self) -> Message:
-        if self._owes_continue and not self._news.is_set() and not self._begun:
-            self._writer.write(_CONTINUE)
-        self._owes_continue = False
+        if self._body is HELD_BACK:
+            if self._answer is NONE:
+                self._writer.write(_CONTINUE)
+            self._body = BODIES[HELD_BACK][BodyInput.ASK]
         if not self._news.is_set():
             await self._news.wait()
-        if self._broken or self.over or (self._has_left and self._is_read):
+        if self._answer is OVER or self._body in _NOTHING_FOLLOWS:
             return {"type": "http.disconnect"}
-        if not self._has_left:
+        if self._body is not WHOLE_AND_LAST:
             self._news.clear()
-        body, self._body = bytes(self._body), bytearray()
+        self._body = BODIES[self._body][READ]
+        part, self._held = bytes(self._held), bytearray()
         self._writer.read_on()
-        self._is_read = self.whole
-        return {"type": "http.request", "body": body, "more_body": not self.whole}
+        return {"type": "http.request", "body": part, "more_body": self._body is ARRIVING}
 
     async def _send(self, message: Message) -> None:
-        if self.over:
+        if self._answer is OVER:
             return
         if message["type"] == "http.response.start":
             self._begin(message["status"], message.get("headers", ()))
         else:
             self._go_on(message.get("body", b""), last=not message.get("more_body", False))
-        if not self._writer.flowing.is_set() and not self.over:
+        if not self._writer.flowing.is_set() and self._answer is not OVER:
             await self._writer.flowing.wait()
 
     def _begin(self, status: int, headers: Headers) -> None:
-        if self._begun:
+        if self._answer is not NONE:
             raise RuntimeError("an answer began twice")
-        self._begun = True
         given = (*self._default_headers, *headers)
-        lines = [_STATUS_LINES[status], *map(b": ".join, given)]
-        if (length := dict(given).get(b"content-length")) is not None:
+        length = dict(given).get(b"content-length")
+        if self._is_head_request or status in _BODILESS:
+            begun = AnswerInput.BEGIN_SILENT
+        elif length is not None:
+            begun = AnswerInput.BEGIN_SIZED
             self._left = int(length)
-        self._silent = self._is_head_request or status in _BODILESS
-        streamed = self._left is None and not self._silent
-        if streamed and self._takes_chunks:
-            self._chunked = True
+        else:
+            begun = AnswerInput.BEGIN_CHUNKED if self._takes_chunks else AnswerInput.BEGIN_UNTIL_CLOSE
+        self._answer = answer = ANSWERS[NONE][begun]
+        lines = [_STATUS_LINES[status], *map(b": ".join, given)]
+        if answer is CHUNKED:
             lines.append(b"transfer-encoding: chunked")
+        streamed = answer in _STREAMED
         # A client that still sends when the whole answer is there would not know how much of its request was read. If
         # the answer is streamed, the client finishes sending first.
-        if not self._writer.is_persistent() or not (self.whole or streamed):
+        if not self._writer.is_persistent() or not (self._body >= WHOLE or streamed):
             lines.append(b"connection: close")
         written = b"".join(lines)
         if b"\n" in written or b"\r" in written:
@@ -174,21 +182,22 @@ class RequestCycle:
             self._head = head
 
     def _go_on(self, body: bytes, *, last: bool) -> None:
-        if not self._begun:
+        answer = self._answer
+        if answer is NONE:
             raise RuntimeError("an answer has no head")
-        if self._silent:
+        if answer is SILENT:
             body = b""
-        elif self._chunked:
+        elif answer is CHUNKED:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if last else b"")
-        elif self._left is not None:
+        elif answer is SIZED:
             self._left -= len(body)
             if self._left < 0 or (last and self._left):
                 raise RuntimeError("an answer is not as long as it says")
-        if self._head is not None:
-            body = self._head + body  # one packet, where both are short
-            self._head = None
+        if self._head:
+            body = self._head + body  # one packet, if both are short
+            self._head = b""
         if body:
             self._writer.write(body)
         if last:
-            self.over = True
+            self._answer = ANSWERS[answer][END_ANSWER]
             self._writer.answered()

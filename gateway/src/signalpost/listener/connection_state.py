@@ -1,0 +1,124 @@
+"""The states of a client's connection, as tables: three that do not depend on one another.
+
+- `Stage`: its request.
+- `Persistence`: whether another request may follow.
+- `Intake`: what the client sends.
+
+They are not one state. A server stops while a request arrives, and a client sends its last byte while another waits for
+its turn. All of it is pure; `http_connection.py` does what follows from it.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class Stage(IntEnum):
+    """In this order: from REFUSED on, what the client sends is thrown away."""
+
+    NEW = 0
+    """No request has come yet. What has come is the beginning of a head, or nothing."""
+    WAITING = 1
+    """The same, after an answer."""
+    RECEIVING = 2
+    """A head has come, and its body comes."""
+    ANSWERING = 3
+    """The whole request has come. What the client sends now is held, and then not read, until the answer is out."""
+    REFUSED = 4
+    """The request was refused, or its body is malformed. The answer that says so is not out yet."""
+    LEAVING = 5
+    """The last answer is out. The client has time to read it."""
+    LOST = 6
+    """The client is gone, and nothing more is written."""
+
+
+class StageInput(IntEnum):
+    HEAD = 0
+    END_OF_BODY = 1
+    """At once after the head of a request without a body."""
+    REFUSE = 2
+    ANSWERED = 3
+    ANSWERED_LAST = 4
+    """An answer is complete, and no other request may follow."""
+    LOSE = 5
+
+
+STAGES: Mapping[Stage, Mapping[StageInput, Stage]] = {
+    Stage.NEW: {
+        StageInput.HEAD: Stage.RECEIVING,
+        StageInput.REFUSE: Stage.REFUSED,
+        StageInput.LOSE: Stage.LOST,
+    },
+    Stage.WAITING: {
+        StageInput.HEAD: Stage.RECEIVING,
+        StageInput.REFUSE: Stage.REFUSED,
+        StageInput.LOSE: Stage.LOST,
+    },
+    Stage.RECEIVING: {
+        StageInput.END_OF_BODY: Stage.ANSWERING,
+        StageInput.REFUSE: Stage.REFUSED,
+        # The client cannot know how much of its body was read.
+        StageInput.ANSWERED: Stage.LEAVING,
+        StageInput.ANSWERED_LAST: Stage.LEAVING,
+        StageInput.LOSE: Stage.LOST,
+    },
+    Stage.ANSWERING: {
+        StageInput.REFUSE: Stage.REFUSED,
+        StageInput.ANSWERED: Stage.WAITING,
+        StageInput.ANSWERED_LAST: Stage.LEAVING,
+        StageInput.LOSE: Stage.LOST,
+    },
+    Stage.REFUSED: {StageInput.ANSWERED_LAST: Stage.LEAVING, StageInput.LOSE: Stage.LOST},
+    Stage.LEAVING: {StageInput.LOSE: Stage.LOST},
+    Stage.LOST: {},
+}
+"""The next state for each state and input, here and below. An input that a state does not list cannot happen there: it
+raises KeyError."""
+
+
+class Persistence(IntEnum):
+    KEPT = 0
+    LAST = 1
+    """The client asked for no more, or nobody can know where its next request would begin."""
+    STOPPING = 2
+    """The server stops. A client that never sent a request may still send one."""
+
+
+class PersistenceInput(IntEnum):
+    NO_MORE = 0
+    STOP = 1
+
+
+PERSISTENCE: Mapping[Persistence, Mapping[PersistenceInput, Persistence]] = {
+    Persistence.KEPT: {PersistenceInput.NO_MORE: Persistence.LAST, PersistenceInput.STOP: Persistence.STOPPING},
+    Persistence.LAST: {PersistenceInput.NO_MORE: Persistence.LAST, PersistenceInput.STOP: Persistence.STOPPING},
+    Persistence.STOPPING: {PersistenceInput.NO_MORE: Persistence.STOPPING},
+}
+
+
+class Intake(IntEnum):
+    """In this order: from QUEUED_AND_ENDED on, the client has sent its last byte."""
+
+    PROCESSED = 0
+    QUEUED = 1
+    """What came waits for its turn to be processed (`short_rounds.py`)."""
+    QUEUED_AND_ENDED = 2
+    ENDED = 3
+
+
+class IntakeInput(IntEnum):
+    COME = 0
+    PROCESS = 1
+    END = 2
+
+
+INTAKES: Mapping[Intake, Mapping[IntakeInput, Intake]] = {
+    Intake.PROCESSED: {IntakeInput.COME: Intake.QUEUED, IntakeInput.END: Intake.ENDED},
+    Intake.QUEUED: {
+        IntakeInput.COME: Intake.QUEUED,
+        IntakeInput.PROCESS: Intake.PROCESSED,
+        IntakeInput.END: Intake.QUEUED_AND_ENDED,
+    },
+    # The end is read again once reading goes on after a pause.
+    Intake.QUEUED_AND_ENDED: {IntakeInput.PROCESS: Intake.ENDED, IntakeInput.END: Intake.QUEUED_AND_ENDED},
+    Intake.ENDED: {IntakeInput.END: Intake.ENDED},
+}

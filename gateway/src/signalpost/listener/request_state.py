@@ -1,0 +1,98 @@
+"""The states of one request, as tables: of its body and of its answer. Neither depends on the other: an import is
+answered while it arrives, and a request without a key before its body has arrived.
+
+All of it is pure; `request_cycle.py` does what follows from it.
+"""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class Body(IntEnum):
+    """In this order: from WHOLE on, all of it has arrived."""
+
+    HELD_BACK = 0
+    """The client waits to be asked for it (100-continue)."""
+    ARRIVING = 1
+    BROKEN = 2
+    """The rest will not arrive, or is malformed."""
+    WHOLE = 3
+    READ = 4
+    """The application has read all of it."""
+    WHOLE_AND_LAST = 5
+    """The client sends nothing more, not even another request. It may still read an answer."""
+    READ_AND_LAST = 6
+    """The same, and the application has read all of it: who waits for the client to be gone need not wait longer."""
+
+
+class BodyInput(IntEnum):
+    ASK = 0
+    ARRIVE = 1
+    END = 2
+    BREAK_OFF = 3
+    READ = 4
+    LEAVE = 5
+
+
+BODIES: Mapping[Body, Mapping[BodyInput, Body]] = {
+    Body.HELD_BACK: {
+        BodyInput.ASK: Body.ARRIVING,
+        BodyInput.ARRIVE: Body.ARRIVING,
+        BodyInput.END: Body.WHOLE,
+        BodyInput.BREAK_OFF: Body.BROKEN,
+    },
+    Body.ARRIVING: {
+        BodyInput.ARRIVE: Body.ARRIVING,
+        BodyInput.READ: Body.ARRIVING,
+        BodyInput.END: Body.WHOLE,
+        BodyInput.BREAK_OFF: Body.BROKEN,
+    },
+    Body.BROKEN: {BodyInput.BREAK_OFF: Body.BROKEN},
+    Body.WHOLE: {BodyInput.READ: Body.READ, BodyInput.LEAVE: Body.WHOLE_AND_LAST},
+    # An application that reads in two places may be told twice that nothing is left.
+    Body.READ: {BodyInput.READ: Body.READ, BodyInput.LEAVE: Body.READ_AND_LAST},
+    Body.WHOLE_AND_LAST: {BodyInput.READ: Body.READ_AND_LAST, BodyInput.LEAVE: Body.WHOLE_AND_LAST},
+    Body.READ_AND_LAST: {BodyInput.LEAVE: Body.READ_AND_LAST},
+}
+"""The next state for each state and input, here and below. An input that a state does not list cannot happen there: it
+raises KeyError."""
+
+
+class Answer(IntEnum):
+    """How the body of an answer is sent, once its head is known."""
+
+    NONE = 0
+    SILENT = 1
+    """There is none, whatever the application sends."""
+    SIZED = 2
+    """The body is as long as the answer's content-length."""
+    CHUNKED = 3
+    UNTIL_CLOSE = 4
+    """The body ends with the connection, for a client of HTTP/1.0."""
+    OVER = 5
+    """The answer is complete, or the client is gone, whichever came first. What the application sends is dropped."""
+
+
+class AnswerInput(IntEnum):
+    BEGIN_SILENT = 0
+    BEGIN_SIZED = 1
+    BEGIN_CHUNKED = 2
+    BEGIN_UNTIL_CLOSE = 3
+    END = 4
+
+
+_ENDS: Mapping[AnswerInput, Answer] = {AnswerInput.END: Answer.OVER}
+ANSWERS: Mapping[Answer, Mapping[AnswerInput, Answer]] = {
+    Answer.NONE: {
+        AnswerInput.BEGIN_SILENT: Answer.SILENT,
+        AnswerInput.BEGIN_SIZED: Answer.SIZED,
+        AnswerInput.BEGIN_CHUNKED: Answer.CHUNKED,
+        AnswerInput.BEGIN_UNTIL_CLOSE: Answer.UNTIL_CLOSE,
+        AnswerInput.END: Answer.OVER,
+    },
+    Answer.SILENT: _ENDS,
+    Answer.SIZED: _ENDS,
+    Answer.CHUNKED: _ENDS,
+    Answer.UNTIL_CLOSE: _ENDS,
+    Answer.OVER: _ENDS,
+}

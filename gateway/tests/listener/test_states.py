@@ -1,0 +1,184 @@
+"""The states of connections and requests: the laws of their tables, and that whatever happens in whatever order is in
+them."""
+
+import asyncio
+from enum import IntEnum
+
+import pytest
+from gateway.tests.api.test_front_streams import Wire
+from gateway.tests.state_tables import Table, reached
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalpost.listener.connection_limits import ConnectionLimits
+from signalpost.listener.connection_state import (
+    INTAKES,
+    PERSISTENCE,
+    STAGES,
+    Intake,
+    IntakeInput,
+    Persistence,
+    PersistenceInput,
+    Stage,
+    StageInput,
+)
+from signalpost.listener.http_connection import ClientConnection
+from signalpost.listener.request_state import ANSWERS, BODIES, Answer, AnswerInput, Body, BodyInput
+from signalpost.listener.serving import Serving
+from signalpost.listener.short_rounds import STEPS_IN_A_ROUND
+from signalpost.runtime.asgi import App, Receive, Scope, Send
+
+TABLES = [
+    pytest.param(STAGES, StageInput, {Stage.LOST}, id="stage"),
+    pytest.param(PERSISTENCE, PersistenceInput, {Persistence.STOPPING}, id="persistence"),
+    pytest.param(INTAKES, IntakeInput, {Intake.ENDED}, id="intake"),
+    pytest.param(BODIES, BodyInput, {Body.BROKEN, Body.READ_AND_LAST}, id="body"),
+    pytest.param(ANSWERS, AnswerInput, {Answer.OVER}, id="answer"),
+]
+"""Each table with its inputs and the states in which it ends."""
+
+
+@pytest.mark.parametrize(("table", "inputs", "ends"), TABLES)
+def test_every_input_of_every_state_leads_to_a_state_or_is_refused(
+    table: Table, inputs: type[IntEnum], ends: set[IntEnum]
+) -> None:
+    states = set(type(next(iter(table))))
+    assert set(table) == states
+    assert {taken for row in table.values() for taken in row} == set(inputs)
+    for state in states:
+        for taken in inputs:
+            if taken in table[state]:
+                assert table[state][taken] in states
+            else:
+                with pytest.raises(KeyError):
+                    table[state][taken]
+
+
+@pytest.mark.parametrize(("table", "inputs", "ends"), TABLES)
+def test_an_end_is_reached_from_every_state_and_never_left(
+    table: Table, inputs: type[IntEnum], ends: set[IntEnum]
+) -> None:
+    assert all(reached(table, state) & ends for state in table)
+    assert all(reached(table, end) == {end} for end in ends)
+
+
+BEGINNINGS = [
+    pytest.param(STAGES, {Stage.NEW}, id="stage"),
+    pytest.param(PERSISTENCE, {Persistence.KEPT}, id="persistence"),
+    pytest.param(INTAKES, {Intake.PROCESSED}, id="intake"),
+    pytest.param(BODIES, {Body.HELD_BACK, Body.ARRIVING}, id="body"),
+    pytest.param(ANSWERS, {Answer.NONE}, id="answer"),
+]
+
+
+@pytest.mark.parametrize(("table", "first"), BEGINNINGS)
+def test_every_state_is_reached_from_where_it_begins(table: Table, first: set[IntEnum]) -> None:
+    assert set().union(*(reached(table, state) for state in first)) == set(table)
+
+
+NO_WAY_BACK = [
+    pytest.param(STAGES, Stage.REFUSED, id="what comes is thrown away"),
+    pytest.param(PERSISTENCE, Persistence.LAST, id="no other request follows"),
+    pytest.param(INTAKES, Intake.QUEUED_AND_ENDED, id="the client has sent its last byte"),
+    pytest.param(BODIES, Body.WHOLE, id="the whole body has arrived"),
+]
+
+
+@pytest.mark.parametrize(("table", "bound"), NO_WAY_BACK)
+def test_states_that_are_compared_by_their_order_have_no_way_back(table: Table, bound: IntEnum) -> None:
+    assert all(after >= bound for state in table if state >= bound for after in reached(table, state))
+
+
+# --- Whatever happens, in whatever order ------------------------------------------------------------------------------
+
+PIECES = st.sampled_from(
+    [
+        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 3,
+        b"HEAD / HTTP/1.0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
+        b"ab",
+        b"2\r\nab\r\n",
+        b"0\r\n\r\n",
+        b"G",
+        b"\x00",
+    ]
+)
+WHAT_ELSE = st.sampled_from(["end", "stop", "pause", "resume", "overdue", "crowd", "round"])
+EVENTS = st.lists(PIECES | WHAT_ELSE, max_size=30)
+ANSWERERS = st.sampled_from(["at once", "after the body", "while the client is there", "never"])
+
+
+def answering(how: str) -> App:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        if how == "never":
+            return
+        if how != "at once":
+            while (await receive()).get("more_body", False):
+                pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if how == "while the client is there":
+            while (await receive())["type"] != "http.disconnect":
+                await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    return app
+
+
+class Walk:
+    """A connection to which anything happens that a network allows."""
+
+    def __init__(self, app: App) -> None:
+        self.serving, self.wire = Serving(app, ConnectionLimits(1), frozenset()), Wire()
+        self.connection = ClientConnection(self.serving)
+        self.connection.connection_made(self.wire)
+        self.has_ended = self.is_stopping = self.is_slow = False
+
+    def happen(self, event: str | bytes) -> None:
+        is_heard = self.wire.reading and not (self.has_ended or self.wire.closing)
+        match event:
+            case bytes() if is_heard:
+                self.connection.data_received(event)
+            case "end" if is_heard:
+                self.has_ended = True
+                if not self.connection.eof_received():
+                    self.wire.close()
+            case "stop" if not self.is_stopping:
+                self.is_stopping = True
+                self.connection.shutdown()
+            case "pause" if not self.is_slow:
+                self.is_slow = True
+                self.connection.pause_writing()
+            case "resume" if self.is_slow:
+                self.is_slow = False
+                self.connection.resume_writing()
+            case "overdue":
+                self.connection.overdue()
+            case "crowd":
+                for _ in range(STEPS_IN_A_ROUND):
+                    self.serving.rounds.run(lambda: None)
+            case _:
+                pass
+
+
+@given(EVENTS, ANSWERERS)
+def test_whatever_happens_in_whatever_order_no_request_is_left_once_the_client_is_gone(
+    events: list[str | bytes], how: str
+) -> None:
+    async def scenario() -> None:
+        faults = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        walk = Walk(answering(how))
+        for event in events:
+            walk.happen(event)
+            if event == "round":
+                await asyncio.sleep(0)
+        walk.connection.connection_lost(None)
+        while walk.serving.tasks:
+            await asyncio.sleep(0)
+        assert not faults
+
+    asyncio.run(scenario())
