@@ -13,7 +13,6 @@ loop 0.1 ms, so those that have waited long enough end one by one, in turns at t
 import asyncio
 import socket
 import threading
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 from signalpost.sender.addresses import Address, literal
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.sharing.shared_turns import SharedTurns
-from signalpost.sharing.slots import Slots
+from signalpost.sharing.shares import Caller, Shares, alone
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text; OSError if it has none."""
@@ -48,8 +47,7 @@ class Names:
         wait_seconds: float = LOOKUP_SECONDS,
     ) -> None:
         """`limit` bounds how many names are looked up or queued, `wait_seconds` how long an attempt waits for one."""
-        self._asked = Slots(limit)
-        self._asked_by: dict[int, Slots] = {}
+        self._asked = Shares(limit)
         self._turns = SharedTurns(MAX_RUNNING)
         self._ends = LoopTurns()
         self._resolve = resolve
@@ -67,11 +65,10 @@ class Names:
             return known[1]
         lookup = self._running.get((holder, host))
         if lookup is None:
-            asked = self._asked_by.setdefault(holder, Slots(self._asked.most, self._asked))
-            if asked.room == 0:
+            caller = alone(holder)
+            if not self._asked.take(caller):
                 raise OSError("too many names are being looked up")
-            asked.take()
-            lookup = self._running[holder, host] = asyncio.ensure_future(self._look_up(host, port, holder))
+            lookup = self._running[holder, host] = asyncio.ensure_future(self._look_up(host, port, caller))
         try:
             async with asyncio.timeout(self._wait_seconds):
                 found = await asyncio.shield(lookup)
@@ -82,22 +79,22 @@ class Names:
             raise found
         return found
 
-    async def _look_up(self, host: str, port: int, holder: int) -> Sequence[str] | OSError:
+    async def _look_up(self, host: str, port: int, caller: Caller) -> Sequence[str] | OSError:
         # Returned, not raised: everyone who waits may have left, and an exception that no task fetches is reported
         # as a fault.
         try:
-            await self._turns.begin(holder)
+            await self._turns.begin(caller)
             try:
                 found = await self._resolve(host, port)
             finally:
-                self._turns.end(holder)
+                self._turns.end(caller)
         except OSError as error:
             return error
         except UnicodeError:
             return OSError("the name cannot be encoded")
         finally:
-            del self._running[holder, host]
-            self._asked_by[holder].take(-1)
+            del self._running[caller.tenant_id, host]
+            self._asked.give_back(caller)
         self._keep(host, found)
         return found
 
@@ -134,17 +131,16 @@ class SystemResolver:
     def __init__(self, threads: int = MAX_RUNNING, look_up: Callable[..., list[Any]] = socket.getaddrinfo) -> None:
         """`look_up` is the system's blocking function."""
         self._look_up = look_up
-        self._free = threads
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._threads = asyncio.Semaphore(threads)
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         loop = asyncio.get_running_loop()
-        await self._take_turn(loop)
+        await self._threads.acquire()
         result: asyncio.Future[Sequence[str]] = loop.create_future()
 
         def finish(found: Sequence[str], error: OSError | UnicodeError | None) -> None:
-            # The turn ends with the thread, even if no task waits for it any more.
-            self._end_turn()
+            # A thread that hangs counts until it ends, even if no task waits for it any more.
+            self._threads.release()
             if result.done():
                 return
             if error is None:
@@ -168,27 +164,6 @@ class SystemResolver:
         try:
             threading.Thread(target=look_up, name="resolve", daemon=True).start()
         except RuntimeError:
-            self._end_turn()
+            self._threads.release()
             raise OSError("no thread is left for a look-up") from None
         return await result
-
-    async def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._free > 0:
-            self._free -= 1
-            return
-        turn: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._end_turn()
-            raise
-
-    def _end_turn(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1

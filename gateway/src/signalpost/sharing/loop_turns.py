@@ -22,7 +22,7 @@ class LoopTurns:
     def __init__(self, cpu: Callable[[], float] = thread_time) -> None:
         """`cpu` tells the seconds of CPU that the thread of the loop has spent."""
         self._cpu = cpu
-        self._waiting = FairQueue()
+        self._waiting: FairQueue[int] = FairQueue()
         self._will_give = False
         self._begun_at = 0.0
         self._owed = 0.0
@@ -31,12 +31,11 @@ class LoopTurns:
     async def turn(self, holder: int) -> None:
         """Wait for the next turn of this holder."""
         turn = self._waiting.add(holder)
-        self._give_soon()
+        if not self._will_give:
+            self._give_soon()
         await turn
 
     def _give_soon(self) -> None:
-        if not self._waiting or self._will_give:
-            return
         self._will_give = True
         loop = asyncio.get_running_loop()
         if self._owed < MIN_REST:
@@ -58,4 +57,5 @@ class LoopTurns:
     def _end(self) -> None:
         self._owed += RESTS * (self._cpu() - self._begun_at)
         self._will_give = False
-        self._give_soon()
+        if self._waiting:
+            self._give_soon()

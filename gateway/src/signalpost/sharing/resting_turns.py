@@ -8,9 +8,8 @@ proportion; whoever asked for it does not wait for that.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
 from time import thread_time
 from typing import Any, Final, TypeVar
 
@@ -38,7 +37,7 @@ class RestingTurns:
         """`cpu` tells the seconds of CPU that the thread that calls it has spent; `sleep` has it wait."""
         self._cpu = cpu
         self._sleep = sleep
-        self._queue = FairQueue()
+        self._queue: FairQueue[int] = FairQueue()
         self._is_taken = False
         self._took = 0.0
         """What was done of the last work without a rest after it, in seconds."""
@@ -46,45 +45,38 @@ class RestingTurns:
     async def run(self, holder: int, executor: Executor, work: Callable[[Rest], T], follows: float = 0.0) -> T:
         """What the work returns, done on a thread of the executor when it is this holder's turn. If it succeeds, so
         many seconds of work follow elsewhere, for which others wait too."""
-        async with self._turn(holder):
+        await self._begin(holder)
+        try:
             done = await asyncio.get_running_loop().run_in_executor(executor, self._with_rests, work)
             self._took += follows
             return done
+        finally:
+            self._end()
 
     async def run_here(self, holder: int, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The same for a coroutine: what it does itself keeps the event loop busy."""
-        async with self._turn(holder):
-            timed = OwnTime(work(), self._cpu)
-            try:
-                return await timed
-            finally:
-                self._took = timed.seconds
-
-    @asynccontextmanager
-    async def _turn(self, holder: int) -> AsyncIterator[None]:
         await self._begin(holder)
+        timed = OwnTime(work(), self._cpu)
         try:
-            yield
+            return await timed
         finally:
-            rest = RESTS * self._took
-            if rest < MIN_REST:
-                self._end()
-            else:
-                asyncio.get_running_loop().call_later(rest, self._end)
+            self._took = timed.seconds
+            self._end()
 
     async def _begin(self, holder: int) -> None:
-        if not self._is_taken:
-            self._is_taken = True
-            return
-        turn = self._queue.add(holder)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._end()
-            raise
+        if self._is_taken:
+            await self._queue.wait(holder, self._give)
+        self._is_taken = True
 
     def _end(self) -> None:
+        """Give the next turn, once what was done has had its rest."""
+        rest = RESTS * self._took
+        if rest < MIN_REST:
+            self._give()
+        else:
+            asyncio.get_running_loop().call_later(rest, self._give)
+
+    def _give(self) -> None:
         self._is_taken = self._queue.give()
 
     def _with_rests(self, work: Callable[[Rest], T]) -> T:

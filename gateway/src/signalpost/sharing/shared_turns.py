@@ -5,56 +5,26 @@ The system's resolver may take ten seconds for a name whose server does not answ
 first to come were served first, a tenant with a hundred of these would make everybody else wait.
 """
 
-import asyncio
-from collections import deque
+from functools import partial
 
-from signalpost.sharing.slots import Slots
+from signalpost.sharing.fair_queue import FairQueue
+from signalpost.sharing.shares import Caller, Shares
 
 
 class SharedTurns:
     def __init__(self, at_once: int) -> None:
-        self._running = Slots(at_once)
-        self._of: dict[int, Slots] = {}
-        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
-        """The turns that each holder waits for; the holder whose turn is next comes first."""
+        self._running = Shares(at_once)
+        self._waiting: FairQueue[Caller] = FairQueue()
 
-    async def begin(self, holder: int) -> None:
-        """Wait until this holder may run one more."""
-        mine = self._of.get(holder)
-        if mine is None:
-            mine = self._of[holder] = Slots(self._running.most, self._running)
-        if holder not in self._waiting and mine.room > 0:
-            mine.take()
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(holder, deque()).append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.end(holder)
-            raise
+    async def begin(self, caller: Caller) -> None:
+        """Wait until this caller may run one more."""
+        if caller in self._waiting or not self._running.take(caller):
+            await self._waiting.wait(caller, partial(self.end, caller))
 
-    def end(self, holder: int) -> None:
-        """One of this holder's turns has ended."""
-        self._of[holder].take(-1)
-        for each in list(self._waiting):
-            self._give(each)
-        if self._of[holder].held == 0 and holder not in self._waiting:
-            del self._of[holder]
-
-    def _give(self, holder: int) -> None:
-        """Give this holder a turn if it may have one; then it waits for its next behind the others."""
-        waiting, mine = self._waiting[holder], self._of[holder]
-        while waiting and mine.room > 0:
-            turn = waiting.popleft()
-            if turn.done():
-                continue  # the one that waited for it is gone
-            mine.take()
-            turn.set_result(None)
-            del self._waiting[holder]
-            if waiting:
-                self._waiting[holder] = waiting
-            return
-        if not waiting:
-            del self._waiting[holder]
+    def end(self, caller: Caller) -> None:
+        """One of this caller's turns has ended. Callers that may have one now get it, and wait for their next
+        behind the others."""
+        self._running.give_back(caller)
+        for each in self._waiting.holders:
+            if self._running.take(each) and not self._waiting.give_to(each):
+                self._running.give_back(each)

@@ -25,6 +25,11 @@ class Caller(NamedTuple):
         return self.holders[0]
 
 
+def alone(holder: int) -> Caller:
+    """A tenant whose part is not shared any further."""
+    return Caller(holder, (holder,))
+
+
 class Shares:
     """A holder may take one more while it holds fewer than four times what is free, so that the next finds one. What is
     free for a caller is what its tenant may still take."""
