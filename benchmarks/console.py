@@ -67,7 +67,7 @@ async def get(app: App, path: str, headers: Mapping[str, str], method: str = "GE
 
 
 async def busy_anyway() -> float:
-    """The share of its time for which the event loop is busy while nobody asks for anything."""
+    """The share of its time for which the event loop is busy while no client asks for anything."""
     began, busy = time.perf_counter(), time.thread_time()
     await asyncio.sleep(IDLE_SECONDS)
     return (time.thread_time() - busy) / (time.perf_counter() - began)

@@ -75,7 +75,7 @@ def running(url: str, folder: Path) -> Iterator[Node]:
             process.send_signal(signal.SIGTERM)
 
 
-class Measured(NamedTuple):
+class Answers(NamedTuple):
     what: str
     wrong: int
     """How often the other node's first answer was not right."""
@@ -85,7 +85,7 @@ class Measured(NamedTuple):
     """How long after one node's answer a request was sent, at most, that was answered as before, ms."""
 
 
-def measure(what: str, rounds: int, change: Callable[[int], Any], is_right: Callable[[Any], bool]) -> Measured:
+def measure(what: str, rounds: int, change: Callable[[int], Any], is_right: Callable[[Any], bool]) -> Answers:
     """`change` asks one node, and `is_right` the other."""
     wrong, took, opened = 0, [], 0.0
     for number in range(rounds):
@@ -97,10 +97,10 @@ def measure(what: str, rounds: int, change: Callable[[int], Any], is_right: Call
             asked = time.perf_counter()
         wrong += was_wrong
         took.append((time.perf_counter() - answered) * 1000)
-    return Measured(what, wrong, took, opened)
+    return Answers(what, wrong, took, opened)
 
 
-def of_fleet(one: Node, other: Node, rounds: int) -> Iterator[Measured]:
+def of_fleet(one: Node, other: Node, rounds: int) -> Iterator[Answers]:
     names = (f"tenant-{secrets.token_hex(6)}" for _ in range(1 << 30))
 
     def make_tenant(_: int) -> str:
@@ -156,7 +156,7 @@ def of_fleet(one: Node, other: Node, rounds: int) -> Iterator[Measured]:
 
 
 def transactions(url: str, seconds: float) -> float:
-    """How many transactions the database had in a second, while nobody asked the nodes for anything."""
+    """How many transactions the database had in a second, while no client asked the nodes for anything."""
 
     def count() -> int:
         with psycopg.connect(url, autocommit=True) as connection:

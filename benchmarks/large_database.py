@@ -161,7 +161,7 @@ def _events(chance: random.Random, size: Size) -> Rows:
 
 
 def _subscriptions(size: Size, vault: Vault) -> Rows:
-    """All of them are disabled: a gateway sends nothing, and each needs somebody."""
+    """All of them are disabled: a gateway sends nothing, and each needs attention."""
 
     def each() -> Iterator[tuple[Any, ...]]:
         # As many deleted ones lie among them as there are.

@@ -40,7 +40,7 @@ DOCUMENTS = 20
 PASS_EVERY = 0.1
 
 
-class Seen(msgspec.Struct):
+class Progress(msgspec.Struct):
     committed: int = 0
     removed: int = 0
     backlog: int = 0
@@ -87,8 +87,8 @@ class Run:
             print(f"{now - began:5.0f}{rates[0]:14,.0f}{rates[1]:14,.0f}{seen.backlog:14,}", flush=True)
             before, last = seen, now
 
-    async def _look(self) -> Seen:
-        seen, old = Seen(), self._clock.wall() - self._keep
+    async def _look(self) -> Progress:
+        seen, old = Progress(), self._clock.wall() - self._keep
         for tenant_id in self._engine.directory.tenant_ids:
             floor = await self._store.log.floor(tenant_id)
             seen.committed += (await self._store.log.after(tenant_id, 1 << 40, 1)).last

@@ -102,7 +102,7 @@ class Bench:
         self._number = 0
 
     async def turn(self, cookies: Sequence[str], seconds: float, rate: float) -> Turn:
-        """Deliveries, while somebody watches in each of these sessions."""
+        """Deliveries, while a person watches in each of these sessions."""
         stop, api = asyncio.Event(), await Connection.to(self._port)
         watching = [asyncio.create_task(watch(self._port, cookie, stop)) for cookie in cookies]
         await asyncio.sleep(1.5)
@@ -143,7 +143,7 @@ class Bench:
 
 
 def cost_of_viewer(turns: Mapping[int, Sequence[Turn]], viewers: int) -> float:
-    """ms of CPU a second: what was used beside what so many deliveries take when nobody watches. This is the same on a
+    """ms of CPU a second: what was used beside what so many deliveries take when no one watches. This is the same on a
     busy machine, where latencies say nothing."""
     of_one = statistics.median(turn.cpu_of_one for turn in turns[0])
     beside = [(turn.cpu_ms - of_one * turn.deliveries) / turn.seconds / viewers for turn in turns[viewers]]

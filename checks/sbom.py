@@ -25,7 +25,7 @@ _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockedPackage:
     """One package of a lock, with the hashes of all files that it may be installed from."""
 
     name: str
@@ -33,12 +33,12 @@ class Locked:
     hashes: tuple[str, ...]
 
 
-def read_lock(text: str) -> list[Locked]:
+def read_lock(text: str) -> list[LockedPackage]:
     """The packages of a lock with hashes, as `make lock` writes it."""
     starts = [*_LOCKED.finditer(text)]
     ends = [match.start() for match in starts[1:]] + [len(text)]
     return [
-        Locked(canonicalize_name(match[1]), match[2], tuple(_HASH.findall(text[match.start() : end])))
+        LockedPackage(canonicalize_name(match[1]), match[2], tuple(_HASH.findall(text[match.start() : end])))
         for match, end in zip(starts, ends, strict=True)
     ]
 
@@ -61,7 +61,9 @@ def reached(roots: Sequence[str], graph: Mapping[str, Sequence[str]]) -> set[str
     return found
 
 
-def bill(lock: Sequence[Locked], graph: Mapping[str, Sequence[str]], about: Mapping[str, PackageMetadata]) -> Any:
+def bill(
+    lock: Sequence[LockedPackage], graph: Mapping[str, Sequence[str]], about: Mapping[str, PackageMetadata]
+) -> Any:
     """The bill as JSON values. `graph` has what each package needs, ours included; `about` says more of some."""
     at_work, with_extras = reached([GATEWAY], graph), reached([GATEWAY, *OPTIONAL], graph)
     locked = {package.name: package for package in lock}

@@ -1,6 +1,6 @@
 """Asks public lists of vulnerabilities about the locked versions, by pip-audit, where `make audit` has installed it.
 
-Nothing found is good news only if somebody was asked: where the lists cannot be reached, or know none of the packages,
+Nothing found is good news only if a list was asked: if the lists cannot be reached, or know none of the packages,
 that is a line that says so, and no success. Found vulnerabilities are the only failure.
 """
 

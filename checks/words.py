@@ -1,12 +1,16 @@
 """Finds docstrings that a reader would stumble over. `make check` runs it.
 
-`python checks/words.py PATH …` looks only below some folders. There are four faults:
+`python checks/words.py PATH …` looks only below some folders. There are six faults:
 
-- A docstring begins in the middle of a sentence ("Of a file None.", "Those that run."), or is one word long. Whoever
-  reads it in an editor's tooltip has no line before it to complete it with.
+- A docstring begins in the middle of a sentence ("Of a file None.", "Those that run."), or is one word long. A person
+  who reads it in an editor's tooltip has no line before it to complete it with.
 - A docstring says nothing but the name of what it documents.
-- A docstring has words that nobody says aloud (`RIDDLES`).
+- A docstring has words that no one says aloud (`RIDDLES`).
 - A public name has no docstring in a module that others build against (`INTERFACES`).
+- A docstring says "where" for a condition, or leaves open who is meant (`VAGUE`).
+- A class is named by a participle ("Asked", "Known"), which leaves open what was asked or is known.
+
+The last two are not looked for in folders that have not been gone through yet (`UNREAD`).
 """
 
 import ast
@@ -47,7 +51,38 @@ RIDDLES = {
     re.compile(r"(?<!as )\bof (before|then|now)\b"): "say earlier, former or present",
     re.compile(r"\boperators? alone\b|\balone (knows|has|may)\b"): "say only",
 }
-"""Words that nobody says aloud, each with advice."""
+"""Words that no one says aloud, each with advice."""
+
+VAGUE = {
+    re.compile(r"\b([Ee]mpty|False|None|True|UNSET|Raises \w+) where\b"): "say if for a condition",
+    re.compile(
+        r"(?<!`)\b([Nn]obody|[Ss]omebody|[Ww]hoever)\b(?!`)"
+    ): "name a caller, an operator, a process, or no one",
+}
+"""Words behind which a reader looks for a place or a person, each with advice."""
+
+PARTICIPLE = re.compile(
+    r"_?([A-Z][a-z]+ed|Begun|Bound|Chosen|Done|Drawn|Found|Given|Gone|Held|Hidden|Kept|Known|Left|Lost|Made|Paid|Put"
+    r"|Read|Seen|Sent|Shown|Taken|Told|Whose|Written)$"
+)
+"""Names of classes that say what was done, and not to what."""
+
+PARTICIPLES_THAT_STAY = frozenset("Claimed Done Fixed Granted Handled Held Need Feed Deed".split())
+"""Names that programs of others import, that of a consent's tokens, and nouns that only look like participles."""
+
+UNREAD = (
+    "gateway/src/signalpost/api/",
+    "gateway/src/signalpost/cli/",  # its docstrings are the help of commands
+    "gateway/src/signalpost/commands/",
+    "gateway/src/signalpost/engine/",
+    "gateway/src/signalpost/listener/",
+    "gateway/src/signalpost/runtime/",
+    "gateway/src/signalpost/sharing/",
+    "gateway/src/signalpost/store/",
+    "gateway/tests/",
+    "pytest-plugin/",
+)
+"""Folders in which vague words and participles are still to be replaced. One that was gone through leaves the list."""
 
 _FILLER = frozenset(
     "a all an and are be every for from in is it its of on one or return returns that the this to with".split()
@@ -68,7 +103,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Documented:
+class DocumentedName:
     """A module, class, function or attribute, with its docstring if it has one."""
 
     kind: str
@@ -82,12 +117,16 @@ class Documented:
 def check_source(path: str, source: str, is_interface: bool) -> Iterator[Finding]:  # noqa: FBT001  # a fact, not a mode
     """What is wrong with the docstrings of one module."""
     name = Path(path).parent.name if path.endswith("/__init__.py") else Path(path).stem
-    for item in documented(name, ast.parse(source)):
+    module = ast.parse(source)
+    is_read = not path.startswith(UNREAD)
+    if is_read:
+        yield from _participles(path, module)
+    for item in documented(name, module):
         if item.docstring is None:
             if is_interface and item.is_public and item.kind != "attribute":
                 yield Finding(path, item.line, f"the {item.kind} `{item.name}` is public and has no docstring")
             continue
-        if message := fault(item.name, item.docstring):
+        if message := fault(item.name, item.docstring) or (vagueness(item.docstring) if is_read else None):
             yield Finding(path, item.line, f'{message}: "{_shortened(item.docstring)}"')
 
 
@@ -101,7 +140,7 @@ def fault(name: str, docstring: str) -> str | None:
         return None
     for riddle, advice in RIDDLES.items():
         if found := riddle.search(text):
-            return f'nobody says "{found[0]}" aloud; {advice}'
+            return f'no one says "{found[0]}" aloud; {advice}'
     opening = re.sub(r"\W+$", "", words[0])
     if opening in FRAGMENT_OPENINGS and not text.startswith(WHOLE_OPENINGS):
         return f'the docstring begins with "{opening}", as if a sentence had begun before it; name the subject'
@@ -112,29 +151,50 @@ def fault(name: str, docstring: str) -> str | None:
     return None
 
 
-def documented(module_name: str, module: ast.Module) -> Iterator[Documented]:
+def vagueness(docstring: str) -> str | None:
+    """What a docstring leaves open, as advice; None if nothing."""
+    text = " ".join(docstring.split())
+    for words, advice in VAGUE.items():
+        if found := words.search(text):
+            return f'"{found[0]}" leaves open what is meant; {advice}'
+    return None
+
+
+def _participles(path: str, module: ast.Module) -> Iterator[Finding]:
+    for each in ast.walk(module):
+        if not isinstance(each, ast.ClassDef) or each.name in PARTICIPLES_THAT_STAY or _is_error(each):
+            continue
+        if PARTICIPLE.match(each.name):
+            yield Finding(path, each.lineno, f"the class `{each.name}` is named by a participle; say what it is")
+
+
+def _is_error(defined: ast.ClassDef) -> bool:
+    return any(ast.unparse(base).endswith(("Error", "Exception")) for base in defined.bases)
+
+
+def documented(module_name: str, module: ast.Module) -> Iterator[DocumentedName]:
     """Everything in a module that can have a docstring, the module first."""
-    yield Documented("module", module_name, 1, ast.get_docstring(module), is_public=True)
+    yield DocumentedName("module", module_name, 1, ast.get_docstring(module), is_public=True)
     yield from _in_body(module.body, is_public=True, attributes=True)
 
 
-def _in_body(body: list[ast.stmt], *, is_public: bool, attributes: bool) -> Iterator[Documented]:
+def _in_body(body: list[ast.stmt], *, is_public: bool, attributes: bool) -> Iterator[DocumentedName]:
     for statement, following in zip_longest(body, body[1:]):
         match statement:
             case ast.ClassDef(name=name):
                 public = is_public and not name.startswith("_")
-                yield Documented("class", name, statement.lineno, ast.get_docstring(statement), public)
+                yield DocumentedName("class", name, statement.lineno, ast.get_docstring(statement), public)
                 yield from _in_body(statement.body, is_public=public, attributes=True)
             case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="overload")]):
                 pass  # what it does is said where it is implemented
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 public = is_public and not name.startswith("_")
-                yield Documented("function", name, statement.lineno, ast.get_docstring(statement), public)
+                yield DocumentedName("function", name, statement.lineno, ast.get_docstring(statement), public)
                 yield from _in_body(statement.body, is_public=False, attributes=False)
             case ast.Assign(targets=[target]) | ast.AnnAssign(target=target) if attributes or _is_own(target):
                 name = ast.unparse(target).removeprefix("self.")
                 public = is_public and not name.startswith("_")
-                yield Documented("attribute", name, statement.lineno, _literal(following), public)
+                yield DocumentedName("attribute", name, statement.lineno, _literal(following), public)
 
 
 def _is_own(target: ast.expr) -> bool:

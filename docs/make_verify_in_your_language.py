@@ -180,7 +180,7 @@ def _verifier(verifier: Verifier) -> str:
 
 
 def shown() -> str:
-    """What the console shows where somebody gets a secret, or an endpoint refuses a signature."""
+    """What the console shows with a new secret, and if an endpoint refuses a signature."""
     found = [{"language": each.language, "notes": _plain(each.notes), "code": _code(each)} for each in LANGUAGES]
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 

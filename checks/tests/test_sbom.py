@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from checks.sbom import Locked, needs, reached, read_lock
+from checks.sbom import LockedPackage, needs, reached, read_lock
 
 ROOT = Path(__file__).resolve().parents[2]
 A, B = "a" * 64, "b" * 64
@@ -16,7 +16,7 @@ def test_a_lock_is_read_with_all_hashes() -> None:
     text = (
         f"One.Two==1.0 ; python_version < '4' \\\n    --hash=sha256:{A} \\\n    --hash=sha256:{B}\n    # via\ntwo==2\n"
     )
-    assert read_lock(text) == [Locked("one-two", "1.0", (A, B)), Locked("two", "2", ())]
+    assert read_lock(text) == [LockedPackage("one-two", "1.0", (A, B)), LockedPackage("two", "2", ())]
 
 
 def test_what_is_needed_here_is_told_by_markers_without_extras() -> None:

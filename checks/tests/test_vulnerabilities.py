@@ -1,4 +1,4 @@
-"""What a report on vulnerabilities comes to: only one that somebody could have answered is a success."""
+"""What a report on vulnerabilities comes to: only one that a list could have answered is a success."""
 
 import json
 from typing import Any

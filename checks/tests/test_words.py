@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from checks.words import check_source, check_tree, fault
+from checks.words import UNREAD, check_source, check_tree, fault, vagueness
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,40 @@ def test_a_docstring_that_stands_alone_is_not_found(docstring: str) -> None:
         "What the owner alone knows of a lane.",
     ],
 )
-def test_words_that_nobody_says_aloud_are_found(docstring: str) -> None:
+def test_words_that_no_one_says_aloud_are_found(docstring: str) -> None:
     message = fault("state", docstring)
     assert message is not None
-    assert message.startswith("nobody says")
+    assert message.startswith("no one says")
+
+
+@pytest.mark.parametrize(
+    "docstring",
+    [
+        "The last key; None where there is none.",
+        "Read a file. Raises ValueError where it is no JSON.",
+        "A row that nobody holds.",
+        "The name of whoever asked.",
+        "Nobody waits for it.",
+    ],
+)
+def test_a_docstring_that_leaves_a_condition_or_a_person_open_is_found(docstring: str) -> None:
+    assert "leaves open" in (vagueness(docstring) or "")
+
+
+def test_a_place_and_the_name_of_a_user_are_not_vague() -> None:
+    assert vagueness("Where a chain begins; the part where it ends; a server that `nobody` runs.") is None
+
+
+def test_a_class_that_is_named_by_a_participle_is_found_but_not_an_error() -> None:
+    names = ("Asked", "_Kept", "AskedQuestion", "Gone(CallerError)", "Need")
+    source = "\n".join(f"class {name}: ..." for name in names)
+    found = check_source("gateway/src/signalpost/domain/a.py", source, is_interface=False)
+    assert [finding.line for finding in found] == [1, 2]
+
+
+def test_a_folder_that_was_not_gone_through_may_have_vague_words() -> None:
+    source = 'class Asked:\n    """What somebody asked for."""\n'
+    assert not [*check_source(UNREAD[0] + "a.py", source, is_interface=False)]
 
 
 @pytest.mark.parametrize(

@@ -89,11 +89,11 @@ def in_django(receiver: Receiver) -> Post:
 def in_asynchronous_django(receiver: Receiver) -> Post:
     client = django.test.AsyncClient(enforce_csrf_checks=True)
 
-    class Waited:
+    class WaitingClient:
         def post(self, *arguments: Any, **named: Any) -> Any:
             return asyncio.run(client.post(*arguments, **named))
 
-    return _by_django(for_django.async_webhook(receiver), Waited())
+    return _by_django(for_django.async_webhook(receiver), WaitingClient())
 
 
 def _by_django(view: Any, client: Any) -> Post:

@@ -99,7 +99,7 @@ class Gateway:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: then
         the process should end. Without it, every further change is refused. `idle_seconds` is how long a client may
         take for a body. `port` is the port that download links name if it is not that of the settings; `clock` is the
-        database's where several gateways may share it, else the system's, unless given."""
+        database's if several gateways may share it, else the system's, unless given."""
         self.waits_for = "The gateway starts: it waits for the database."
         """What a start waits for, in a sentence for an operator."""
         self._settings = settings
@@ -314,7 +314,7 @@ class Gateway:
         return self._with_pages(api), Api(services, (), METRICS_ROUTES)
 
     def _identity_provider(self) -> IdentityProvider | None:
-        """The one of the settings. Raises StartError where these are not complete."""
+        """The one of the settings. Raises StartError if these are not complete."""
         settings, clock = self._settings, self._clock
         if settings.oidc_issuer is None:
             return None

@@ -24,7 +24,7 @@ class MasterKeySource:
     """Where a gateway has its master keys from: a setting, a file that the operator named, or its own file."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises StartError where the settings name two sources."""
+        """Raises StartError if the settings name two sources."""
         if settings.master_key and settings.master_key_file:
             raise StartError("MASTER_KEY and MASTER_KEY_FILE are both set. Set one of them.")
         self._settings = settings
@@ -42,7 +42,7 @@ class MasterKeySource:
 
     def add(self) -> tuple[bytes, ...]:
         """Make another master key, write it before those that there are, and return all. Raises StartError, and
-        Conflict where only the operator can do that."""
+        Conflict if only the operator can do that."""
         if self._settings.master_key is not None:
             detail = (
                 "The master key is a setting. Start the gateway with a new one before it, MASTER_KEY=NEW,OLD. While "

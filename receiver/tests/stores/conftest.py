@@ -44,7 +44,7 @@ def database() -> Iterator[str]:
         yield url
 
 
-class Waited:
+class WaitingStore:
     """An asynchronous store whose calls are waited for."""
 
     blocking: ClassVar[bool] = True
@@ -140,7 +140,7 @@ def _asyncio_redis(path: Path) -> Iterator[StoreOf]:
     client = redis.asyncio.Redis(unix_socket_path=str(path))
     prefix = next(_prefixes)
     try:
-        yield lambda: Waited(AsyncRedisStore(client, prefix=prefix), loop)
+        yield lambda: WaitingStore(AsyncRedisStore(client, prefix=prefix), loop)
         loop.run_until_complete(client.aclose())
     finally:
         loop.close()

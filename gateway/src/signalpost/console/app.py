@@ -247,7 +247,7 @@ class Console:
         return await self._replies.zipped(response, tenant_id) if is_to_be_zipped(response, request) else response
 
     def _tenant_id(self, visit: Visit) -> int:
-        """The tenant that is looked at; nobody if there is no such tenant."""
+        """The number of the tenant that is looked at; `NOBODY` if there is no such tenant."""
         tenant = self._directory.tenant(visit.tenant)
         return NOBODY if tenant is None else tenant.id
 

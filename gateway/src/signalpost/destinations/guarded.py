@@ -49,7 +49,7 @@ class BrokenPromise(Exception):
     """A kind did what the interface does not allow. The message says what; it may hold secrets."""
 
 
-class Guarded(Destination[Any, Any]):
+class GuardedKind(Destination[Any, Any]):
     """Another kind, each of whose answers is looked at before it is passed on."""
 
     def __init__(self, kind: Destination[Any, Any]) -> None:

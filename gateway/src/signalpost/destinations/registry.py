@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from signalpost.destinations.destination import API, DAY, Destination
 from signalpost.destinations.google_calendar import GoogleCalendar
-from signalpost.destinations.guarded import Guarded
+from signalpost.destinations.guarded import GuardedKind
 from signalpost.destinations.http import Http
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
@@ -57,7 +57,7 @@ class Destinations:
         found = {kind.kind: kind() for kind in BUILT_IN}
         for entry in sorted(entry_points(group=GROUP) if entries is None else entries, key=lambda each: each.name):
             try:
-                kind = Guarded(usable(entry.load(), found))
+                kind = GuardedKind(usable(entry.load(), found))
             except UnusableKind as reason:
                 log.error(_LEFT_OUT, entry=entry.name, value=entry.value, reason=str(reason))
             except (Exception, SystemExit):  # a module may even end the process

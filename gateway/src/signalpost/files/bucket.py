@@ -86,7 +86,7 @@ class Bucket:
         for left in reversed(range(PUT_TRIES)):
             try:
                 url = await obstore.sign_async(self._objects, "PUT", file.name, _PUT_LINK)
-                put = _Put(url, path, headers)
+                put = _PutRequest(url, path, headers)
                 await done_by(self._executor, put.run, put.cut_short)
             except (BaseError, OSError, http.client.HTTPException) as error:
                 if not left:
@@ -237,7 +237,7 @@ def _of(name: str, is_known: Known) -> Known:
     return lambda _draft: not name.endswith(DRAFT) and is_known(name)
 
 
-class _Put:
+class _PutRequest:
     """One PUT request, which sends the file part by part. It can be aborted, so a hanging bucket cannot delay a
     shutdown."""
 
