@@ -5,7 +5,7 @@ read the rows that `wanted` names, make a `Batch` of them, `run` the commands, a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -73,12 +73,8 @@ def wanted(commands: Sequence[Command[Any]]) -> BatchWanted:
     )
 
 
-def run(batch: Batch, commands: Iterable[Command[Any]]) -> tuple[CommandOutcome[Any] | Exception, ...]:
-    """Decide the commands in order. The result of one that is refused, or that fails, is its error."""
-    return tuple(_run(batch, command) for command in commands)
-
-
-def _run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception:
+def run(batch: Batch, command: Command[Any]) -> CommandOutcome[Any] | Exception:
+    """Decide a command. The result of one that is refused, or that fails, is its error."""
     try:
         return batch.run(command)
     except CallerError as refused:

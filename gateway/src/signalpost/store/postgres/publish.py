@@ -13,21 +13,19 @@ happened to it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
 from signalpost.commands.batch import Batch, Rows
 from signalpost.commands.command import Command
-from signalpost.domain.audit import WHOLE, Notary
+from signalpost.domain.audit import WHOLE, AuditEntry, Notary
 from signalpost.domain.errors import Unavailable
 from signalpost.store import batching
 from signalpost.store.batching import BatchWanted, wanted
 from signalpost.store.postgres import batch_reads, batch_writes
 from signalpost.store.postgres.audit_chain import append
-from signalpost.store.postgres.batch_reads import Reads
 from signalpost.store.postgres.committers import CommitConnection, Committers
-from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import Steps
@@ -41,6 +39,25 @@ Begin = Callable[[Rows, int], Batch]
 
 class _Skipped(Exception):
     """In place of the result of a command whose tenant was locked by somebody else."""
+
+
+class _Found(NamedTuple):
+    """What a transaction has locked and read."""
+
+    rows: Rows
+    now: int
+    """The database's time, once the locks were there."""
+    names: frozenset[str]
+    """The names of tenants that commands named and that there are."""
+
+    def is_locked(self, command: Command[Any]) -> bool:
+        """Whether the transaction has the locks of all tenants that a command is about."""
+        if command.tenant_id not in self.rows.tenants:
+            return False
+        if not self.names:
+            return True
+        name = command.reads.tenant
+        return name not in self.names or any(tenant.name == name for tenant in self.rows.tenants.values())
 
 
 class Publisher:
@@ -116,46 +133,40 @@ class Publisher:
     async def _transact(
         self, committer: CommitConnection, commands: Sequence[Command[Any]], *, waiting: bool
     ) -> Published:
-        asked = wanted(commands)
-        queries = batch_reads.reads(asked, self._vault)
-        locked, names, read = await self._lock_and_read(committer, asked, queries, waiting=waiting)
-        await self._data_keys.learn(batch_reads.sealed(queries, read))
-        rows = batch_reads.rows_of(queries, read, batch_reads.unpack_locked(locked))
-        is_ours = [_is_locked(command, rows, names) for command in commands]
-        batch = self._begin(rows, batch_reads.unpack_locked(locked).now)
-        ours = [command for command, locked_here in zip(commands, is_ours, strict=True) if locked_here]
-        if not ours:
-            return Published(tuple(_Skipped() for _ in commands))
-        results = iter(batching.run(batch, ours))
-        outcomes = tuple(next(results) if locked_here else _Skipped() for locked_here in is_ours)
-        await self._partitions.provide(batch_writes.times(batch))
-        entries, writing_them = await _take(committer, append(batch.audited, self._notary))
+        found = await self._lock_and_read(committer, wanted(commands), waiting=waiting)
+        batch = self._begin(found.rows, found.now)
+        results = tuple(
+            batching.run(batch, command) if found.is_locked(command) else _Skipped() for command in commands
+        )
+        if all(isinstance(result, _Skipped) for result in results):
+            return Published(results)
         owner = self._owner()
-        written = [*batch_writes.writes(batch, rows, self._vault, owner), *writing_them]
-        if written:
-            await committer.commit(written)
-        return batching.published(batch, outcomes, entries, owner)
+        entries = await self._write(committer, batch, found.rows, owner)
+        return batching.published(batch, results, entries, owner)
 
-    async def _lock_and_read(
-        self, committer: CommitConnection, asked: BatchWanted, queries: Reads, *, waiting: bool
-    ) -> tuple[list[Row], frozenset[str], list[list[Row]]]:
-        """The locked tenants' rows, the names that there are, and the rows of each query."""
+    async def _lock_and_read(self, committer: CommitConnection, asked: BatchWanted, *, waiting: bool) -> _Found:
+        queries = batch_reads.reads(asked, self._vault)
         tenants = None if asked.names else [WHOLE, *sorted(asked.tenants)]  # whose end of the audit is there too
         named = [batch_reads.existing_names(asked)] if asked.names else []
         reading = [query.statement for query in queries.values()]
         lock = batch_reads.lock(asked, waiting=waiting)
-        locked, *found = await committer.begin(tenants, [lock, *named, *reading])
+        locking, *found = await committer.begin(tenants, [lock, *named, *reading])
         names = frozenset(name for (name,) in found[0]) if named else frozenset()
         read = found[len(named) :]
-        return locked, names, read
+        await self._data_keys.learn(batch_reads.sealed(queries, read))
+        locked = batch_reads.unpack_locked(locking)
+        return _Found(batch_reads.rows_of(queries, read, locked), locked.now, names)
 
-
-def _is_locked(command: Command[Any], rows: Rows, names: frozenset[str]) -> bool:
-    """Whether a batch has the locks of all tenants that a command is about."""
-    if command.tenant_id not in rows.tenants:
-        return False
-    name = command.reads.tenant
-    return name not in names or any(tenant.name == name for tenant in rows.tenants.values())
+    async def _write(
+        self, committer: CommitConnection, batch: Batch, before: Rows, owner: int | None
+    ) -> tuple[AuditEntry, ...]:
+        """Write what the batch changed, and commit it. Returns the entries of the audit that tell of it."""
+        await self._partitions.provide(batch_writes.times(batch))
+        entries, writing_them = await _take(committer, append(batch.audited, self._notary))
+        written = [*batch_writes.writes(batch, before, self._vault, owner), *writing_them]
+        if written:
+            await committer.commit(written)
+        return entries  # type: ignore[no-any-return]
 
 
 async def _take(committer: CommitConnection, steps: Steps[Any]) -> Any:

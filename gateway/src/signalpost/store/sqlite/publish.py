@@ -61,7 +61,7 @@ def publish(
     """`owner` is the node to which the lanes of new subscriptions belong."""
     before = _read(connection, commands, vault)
     batch = begin(before)
-    results = batching.run(batch, commands)
+    results = tuple(batching.run(batch, command) for command in commands)
     _write(connection, batch, before, vault, owner)
     return batching.published(batch, results, audit.append(connection, batch.audited, notary), owner)
 
