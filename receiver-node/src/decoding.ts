@@ -3,7 +3,7 @@
  *
  * `JSON.parse` keeps the last of two equal names without a word, rounds money, and lets half a character through that
  * no file or database takes afterwards. This decoder keeps every number as it was written, notes the objects that have
- * a name twice, and is total: whatever the bytes, it returns or throws InvalidJSON or TooDeep.
+ * a name twice, and is total: for any bytes, it returns or throws InvalidJSON or TooDeep.
  */
 
 import { InvalidJSON, TooDeep } from "./errors.js";

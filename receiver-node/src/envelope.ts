@@ -43,7 +43,7 @@ export const NO_HINTS: Hints = { sequence: null, attempt: null, isReplay: false,
  * Read an event's body, which must have been verified before: this checks its form, not its origin.
  *
  * A name that comes twice is refused, except in `additionalFacts`: the page's own example has one there, and its last
- * value counts. Throws InvalidJSON, TooDeep, DuplicateKey or Schema, whatever the bytes.
+ * value counts. Throws InvalidJSON, TooDeep, DuplicateKey or Schema, for any bytes.
  */
 export function parse(body: Uint8Array, hints: Hints = NO_HINTS): WebhookEvent {
   return readEvent(decode(body), hints);

@@ -74,7 +74,7 @@ export interface Document {
   readonly extra: JsonObject;
 }
 
-/** One event (C1). `sequence`, `attempt`, `isReplay` and `isTest` come from headers, which nobody signed. */
+/** One event (C1). `sequence`, `attempt`, `isReplay` and `isTest` come from headers, which are not signed. */
 export interface WebhookEvent {
   /** The same on every attempt and replay of the event (C2): what a receiver recognises a duplicate by. */
   readonly id: string;
@@ -91,7 +91,7 @@ export interface WebhookEvent {
   readonly sequence: number | null;
   /** How often the event has been sent, this time included (C18); null if the request did not say. */
   readonly attempt: number | null;
-  /** Whether somebody asked for the event to be sent again (C18). */
+  /** Whether a person or program asked for the event to be sent again (C18). */
   readonly isReplay: boolean;
   /** Whether the event is a sample that tests the endpoint, and nothing happened (C18). */
   readonly isTest: boolean;

@@ -148,7 +148,7 @@ export class Handling {
 
   async #commit(item: Item, token: string): Promise<void> {
     const now = this.now();
-    // Whoever took over after the lease ended commits itself.
+    // The one that took over after the lease ended commits itself.
     await this.#ask(() => this.store.commit(item, token, { now, forgetAt: now + this.spans.remember }));
   }
 
@@ -175,7 +175,7 @@ function resultOf(outcome: Outcome, event: WebhookEvent): Result {
   return { outcome, event, status: 204 };
 }
 
-/** The kind of error; its message may hold what is nobody's business. */
+/** The kind of error; its message may hold what must not be shown. */
 function nameOf(cause: unknown): string {
   return cause instanceof Error ? cause.name : typeof cause;
 }

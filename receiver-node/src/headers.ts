@@ -1,4 +1,4 @@
-/** Finds the headers of a delivery in whatever a framework has, with names in any case. */
+/** Finds the headers of a delivery in what a framework has, with names in any case. */
 
 import { MalformedSignature, UsageError } from "./errors.js";
 import {

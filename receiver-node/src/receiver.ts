@@ -152,7 +152,7 @@ export class Receiver {
   /**
    * The event of a genuine request. `body` is the request's body exactly as it arrived. Pure.
    *
-   * Whatever the bytes and the headers, it throws nothing but VerificationError, ReplayError and PayloadError, to be
+   * For any bytes and headers, it throws nothing but VerificationError, ReplayError and PayloadError, to be
    * answered with their `status`, and UsageError for a body that is not bytes.
    */
   verify(body: Uint8Array, headers: HeadersLike): WebhookEvent {

@@ -22,7 +22,7 @@ export interface NodeRedisClient {
   sendCommand(command: string[]): Promise<unknown>;
 }
 
-/** What is used of a client of the package `ioredis`; whoever has another client can make an object with this call. */
+/** What is used of a client of the package `ioredis`; a program with another client can make an object with this call. */
 export interface IoredisClient {
   call(command: string, ...args: string[]): Promise<unknown>;
 }

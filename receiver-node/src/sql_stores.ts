@@ -108,7 +108,7 @@ export class PostgresStore implements HoldingStore {
       connection.release();
       return step.value;
     } catch (error) {
-      connection.release(true); // which ends the transaction, in whatever state it is
+      connection.release(true); // which ends the transaction, in any state
       throw error;
     }
   }
@@ -157,7 +157,7 @@ export class SqliteStore implements HoldingStore {
   }
 
   #run<Result>(steps: Steps<Result>): Result {
-    // Whoever only reads at first and wants to write later may find that another has written meanwhile.
+    // A transaction that only reads at first and writes later may find that another has written meanwhile.
     this.#database.exec("BEGIN IMMEDIATE");
     try {
       let step = steps.next();

@@ -27,7 +27,7 @@ export interface Item {
 
 /** What asking to handle an event comes to. */
 export type Claim =
-  /** Nobody else handles the event until the lease ends. The token proves the claim; a later claim has another. */
+  /** No other process handles the event until the lease ends. The token proves the claim; a later claim has another. */
   | { readonly kind: "claimed"; readonly token: string }
   /** The event was handled before, or waits to be: this one is a duplicate. */
   | { readonly kind: "handled" }

@@ -67,7 +67,7 @@ BODY = encode(event())
 
 
 def keys(secret: str) -> tuple[bytes, bytes]:
-    """What the two schemes are keyed with (C19, C20)."""
+    """The keys of the two schemes (C19, C20)."""
     whole = secret.encode()
     if not secret.startswith("whsec_"):
         return whole, whole

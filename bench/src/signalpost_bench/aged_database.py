@@ -117,8 +117,8 @@ def deliver_all(folder: Path, events: int) -> None:
 
 
 def break_all(folder: Path, probe_at: int, wait_us: int) -> None:
-    """Let every lane's breaker be open. It probes at `probe_at` (wall µs), and after a failure once twice `wait_us` has
-    gone by."""
+    """Let every lane's breaker be open. It probes at `probe_at` (wall µs), and after a failure again when twice
+    `wait_us` has gone by."""
     connection = connect(folder)
     with connection:
         for number, health in list(connection.execute("SELECT subscription_number, health FROM lane")):

@@ -172,7 +172,7 @@ def share(meeting_point: Path, package: str = NEWER) -> Iterator[PostgresServer]
 
 @contextmanager
 def _meeting(meeting_point: Path) -> Iterator[TextIO]:
-    """The file at which processes meet, locked. A keeper removes it with its server."""
+    """The locked file at which processes meet. A keeper removes it with its server."""
     while True:
         with meeting_point.open("a+") as meeting:
             fcntl.flock(meeting, fcntl.LOCK_EX)

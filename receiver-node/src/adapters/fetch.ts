@@ -1,4 +1,4 @@
-/** For whatever has the Fetch API's `Request` and `Response`: Hono, Next.js, Remix, Deno, Bun. */
+/** For everything that has the Fetch API's `Request` and `Response`: Hono, Next.js, Remix, Deno, Bun. */
 
 import { TooLarge, UsageError } from "../errors.js";
 import type { Receiver } from "../receiver.js";

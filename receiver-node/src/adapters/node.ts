@@ -1,4 +1,4 @@
-/** For node:http, Express, and whatever else calls `(request, response)`. */
+/** For node:http, Express, and everything else that calls `(request, response)`. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 

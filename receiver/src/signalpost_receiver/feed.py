@@ -15,7 +15,7 @@ class Page(NamedTuple):
     last: int
     """The sequence after which the next page begins; the one that was asked for if there is nothing after it."""
     lost: int = 0
-    """How many events before these the gateway no longer keeps."""
+    """How many earlier events the gateway no longer keeps."""
 
 
 class Feed(Protocol):

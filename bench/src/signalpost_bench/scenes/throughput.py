@@ -64,7 +64,7 @@ def published(harness: Harness, engine: EngineProcess, events: int) -> Figures:
 
 
 def measured(harness: Harness, engine: EngineProcess, before: Usage, began: int, due: int) -> Figures:
-    """Wait for what is due and check it; the figures of the engine since `began`."""
+    """Wait for the deliveries that are due and check them. Returns the engine's figures since `began`."""
     harness.expect(due)
     found = harness.check(due)
     after = engine.monitor.usage()

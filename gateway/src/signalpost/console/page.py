@@ -59,7 +59,7 @@ class Visit(Struct, frozen=True, kw_only=True):
 
     @property
     def cursor(self) -> str | None:
-        """Where the page of a list begins that was asked for; None for the first."""
+        """The cursor of the requested page of a list; None for the first page."""
         return self.query.get("cursor") or None
 
     def may(self, capability: Capability) -> bool:

@@ -42,7 +42,7 @@ class Places:
         await self._take(request, caller_of(who, NOBODY if who.tenant_id is None else who.tenant_id))
 
     async def pay(self, request: Request, seconds: float) -> None:
-        """Have an answer that took so much of the event loop's time wait as long as the share of its group asks."""
+        """Delay an answer that took `seconds` of the event loop's time, so that its group stays within its share."""
         if request.caller is not None:
             await self._limits.loop.pay(request.caller, seconds)
 

@@ -58,7 +58,7 @@ class Field(Struct, frozen=True, kw_only=True):
     kept: Any = UNSET
     """What is kept of it; UNSET if nothing is, and for a secret."""
     empty: Any = UNSET
-    """What it means that it was emptied; UNSET if the member is then left out."""
+    """The value that it has if it is emptied; UNSET if the member is then left out."""
     types: frozenset[str] = frozenset()
     """The JSON types that its value, or each value in it, may have beside text."""
     values: Sequence[Any] = ()
@@ -320,14 +320,14 @@ def _shown(widget: Widget, value: Any, types: frozenset[str]) -> str:
 
 
 def _with_shown(options: Sequence[tuple[str, str]], shown: str, *, required: bool) -> list[tuple[str, str]]:
-    """What can be chosen: what is kept now too, if it is none of the kind's."""
+    """The options that can be chosen. What is kept now is one of them, even if the kind does not list it."""
     found = list(options) if required else [("", ""), *options]
     return found if not shown or shown in [value for value, _ in found] else [*found, (shown, shown)]
 
 
 def _empty(widget: Widget, one: Schema, whole: Schema, types: frozenset[str], *, required: bool) -> Any:
-    """What it means that a field was emptied: nothing, if its value may be null; no entries; a text without characters,
-    where one may be. Otherwise the member is left out, and the API says whether it may be."""
+    """The value of a field that was emptied: null if it may be null, no entries, or an empty text if
+    one may be. Otherwise the member is left out, and the API says whether it may be."""
     if "null" in types:
         return None
     match widget:

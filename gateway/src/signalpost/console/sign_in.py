@@ -72,7 +72,7 @@ class SignIn:
         raise EarlyReply(see_other(f"{SIGN_IN}?{urlencode({'to': wanted})}"))
 
     async def is_signed_in(self, token: str) -> bool:
-        """Whether the session with this token has not ended, for an answer that lasts. Raises Unavailable."""
+        """Whether the session with this token goes on; a long answer asks from time to time. Raises Unavailable."""
         session = await self._sessions.look(token, Purpose.CONSOLE)
         if session is None:
             return False

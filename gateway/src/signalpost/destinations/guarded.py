@@ -116,7 +116,7 @@ class GuardedKind(Destination[Any, Any]):
         return _held("discover", call, None if call is None else fault_of_call(call))
 
     def discovered(self, connection: Any, reply: Reply) -> Mapping[str, str]:
-        """What is kept of an account is texts."""
+        """Only texts are kept of an account."""
         account = _asked("discovered", lambda: self._kind.discovered(connection, reply))
         return _held("discovered", account, fault_of_kept(account))
 

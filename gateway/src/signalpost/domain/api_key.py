@@ -37,7 +37,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     number: int
     """Primary key in the store; 0 before the key is stored."""
     tenant_id: int
-    """The tenant that it works in. An operator's key works in any; it ends with this one."""
+    """The tenant that it works in. An operator's key works in every tenant, and ends with this one."""
     id: str
     name: str
     role: Role

@@ -114,7 +114,7 @@ class End(Struct, frozen=True, kw_only=True):
     hash: bytes = NOTHING
     """The hash of the last entry."""
     tenants: int = 0
-    """In the end of the whole: how many tenants have an end."""
+    """How many tenants have an end; only in the end of the whole audit."""
 
 
 class Notary:

@@ -84,7 +84,7 @@ class Session(Struct, frozen=True, kw_only=True):
         return now - self.used_at >= IDLE or now >= self.ends_at
 
     def is_proved(self, now: int) -> bool:
-        """Whether its holder has lately shown who they are, as what is risky asks for."""
+        """Whether its holder has lately shown who they are, which risky changes require."""
         return now - self.proved_at < PROOF_LASTS
 
     def is_use_to_be_noted(self, now: int) -> bool:

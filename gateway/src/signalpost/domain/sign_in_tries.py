@@ -25,7 +25,7 @@ KNOWN_FOR: Final = 90 * 24 * 3_600 * SECOND
 class Allowance(NamedTuple):
     at_once: int
     every: int
-    """One more after so long, µs."""
+    """After how long one more is allowed, µs."""
 
 
 OF_ADDRESS: Final = Allowance(20, 3 * SECOND)

@@ -18,5 +18,5 @@ class SigningKey(Struct, frozen=True):
         return f"SigningKey({self.number}, retired_at={self.retired_at})"
 
     def vouches_for(self, expires_at: int, lifetime: int) -> bool:
-        """Whether it can have signed, while it did, what ends at `expires_at` and was given `lifetime`."""
+        """Whether it was still signing when a text that lives for `lifetime` and ends at `expires_at` was signed."""
         return self.retired_at is None or expires_at <= self.retired_at + lifetime

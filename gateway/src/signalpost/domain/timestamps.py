@@ -8,7 +8,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TIMESTAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:[0-5]\d)", re.ASCII)
 TIMESTAMP_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
-"""What is taken, for JSON Schema; its `date-time` lets more through, such as leap seconds."""
+"""The timestamps that are accepted, for JSON Schema; its `date-time` lets more through, such as leap seconds."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 SECOND = 1_000_000

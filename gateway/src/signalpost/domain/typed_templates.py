@@ -129,4 +129,4 @@ def _specimen(moment: str, fact: str) -> Subject:
 _EMPTY: Final = Subject(
     event={"id": "", "type": "documentCreated", "createdAt": _MOMENT, "data": {"document": {}}}, before={}, made={}
 )
-"""An event about a document that has nothing, which shows what stands in its place."""
+"""An event about a document without any attributes, which shows what a template has in place of each."""

@@ -51,7 +51,7 @@ class Wishes:
         return None if why is None else no_longer_sent(why)
 
     def delayed_until(self, event: Event) -> int:
-        """Before when the first attempt of an event is not to be made, µs."""
+        """The first attempt of an event is not made before this time, µs since the epoch; 0 if it need not wait."""
         return event.at + self._delay if self._delay else 0
 
     def asks_before(self, delivery: Delivery) -> bool:

@@ -33,7 +33,7 @@ class Item:
     document: str | None
     """The document whose events are handled in order; None if the order does not matter."""
     position: str
-    """Where the event stands among its document's: compared as text. Digits and letters alone, which every database
+    """The event's place among those of its document, as a text: digits and letters only, which every database
     compares alike."""
 
 

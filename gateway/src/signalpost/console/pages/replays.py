@@ -183,7 +183,8 @@ async def _counted(visit: Visit, asked: Mapping[str, Any]) -> ReplaysOfMany:
 
 
 async def start(visit: Visit) -> SeeOther | ShownOnce:
-    """Sends again to each subscription of the plan that was ticked. Much is counted again first, and a name typed."""
+    """Sends again to each subscription of the plan that was ticked. If that is much, it is counted again and a name
+    must be typed."""
     ticked = visit.form.get("to_subscription", [])
     if not ticked:
         return await _plan(visit, is_unticked=True)

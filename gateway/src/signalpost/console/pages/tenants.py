@@ -24,7 +24,7 @@ LIMITS: Final[Mapping[str, tuple[str, str]]] = {
 class TenantListView(Struct, frozen=True):
     page: ListPart[TenantShown]
     name: str
-    """What was typed for a new one."""
+    """The name that was typed for a new tenant."""
     erasures: Sequence[ErasureShown]
 
 

@@ -90,7 +90,8 @@ async def change(visit: Visit) -> SeeOther:
 
 
 async def change_headers(visit: Visit) -> SeeOther:
-    """Values are not shown, so what is typed replaces all headers. Nothing typed takes none away: that is ticked."""
+    """Values are not shown, so what is typed replaces all headers. If nothing is typed, they stay; a box is ticked to
+    remove them all."""
     headers = dict(subscriptions.typed_headers(visit))
     changed = {"headers": headers} if headers or visit.given("none") else {}
     return await _patch(visit, changed, "headers" if changed else "same")

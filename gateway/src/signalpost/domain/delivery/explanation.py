@@ -128,7 +128,7 @@ def explain(known: KnownFacts) -> Explanation:
     return _not_active(known) or _held(known) or _breaker_open(known) or _waits(known)
 
 
-# --- Where there is no delivery ---------------------------------------------------------------------------------------
+# --- If there is no delivery ------------------------------------------------------------------------------------------
 
 
 def _no_delivery(known: KnownFacts) -> Explanation:
@@ -156,7 +156,7 @@ def _removed() -> Explanation:
     return Explanation(Cause.REMOVED, sentence)
 
 
-# --- Where all is over ------------------------------------------------------------------------------------------------
+# --- If all is over ---------------------------------------------------------------------------------------------------
 
 
 def _delivered(known: KnownFacts) -> Explanation:
@@ -181,7 +181,7 @@ def _given_up(known: KnownFacts) -> Explanation:
     return Explanation(Cause.GIVEN_UP, sentence)
 
 
-# --- Where it waits ---------------------------------------------------------------------------------------------------
+# --- If it waits ------------------------------------------------------------------------------------------------------
 
 
 def _not_active(known: KnownFacts) -> Explanation | None:

@@ -62,7 +62,7 @@ class UnrecordedChanges:
         return recorded
 
     def hurry(self, by: int) -> None:
-        """Have every row that waits and is untried due so many µs earlier, here and in the store."""
+        """Make every row that waits and is untried due so many µs earlier, here and in the store."""
         self.hurried_by += by
         self.rows = {sequence: None if row is None else row.hurried(by) for sequence, row in self.rows.items()}
 

@@ -126,7 +126,7 @@ def action_of(requested: RequestedAction) -> Action:
 
 
 def given_with(requested: RequestedAction) -> ActionInput:
-    """What came with an action; people have one name here, though each action calls them by its own."""
+    """What came with an action. Reviewers, approvers and signers are all `people` here."""
     match requested:
         case RequestReviewAction(reviewers=people) | RequestApprovalAction(approvers=people):
             return ActionInput(people=people)
