@@ -8,8 +8,8 @@ from gateway.tests.api.test_front_streams import Wire, echo
 from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import BODY_HELD_BYTES, ClientConnection
 from signalpost.listener.serving import Serving
-from signalpost.listener.short_rounds import STEPS_IN_A_ROUND, ShortRounds
 from signalpost.runtime.asgi import Receive, Scope, Send
+from signalpost.sharing.short_rounds import STEPS_IN_A_ROUND, ShortRounds
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 CLIENTS = 10 * STEPS_IN_A_ROUND

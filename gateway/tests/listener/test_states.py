@@ -25,8 +25,8 @@ from signalpost.listener.connection_state import (
 from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.request_state import ANSWERS, BODIES, Answer, AnswerInput, Body, BodyInput
 from signalpost.listener.serving import Serving
-from signalpost.listener.short_rounds import STEPS_IN_A_ROUND
 from signalpost.runtime.asgi import App, Receive, Scope, Send
+from signalpost.sharing.short_rounds import STEPS_IN_A_ROUND
 
 TABLES = [
     pytest.param(STAGES, StageInput, {Stage.LOST}, id="stage"),

@@ -100,7 +100,7 @@ class Intake(IntEnum):
 
     PROCESSED = 0
     QUEUED = 1
-    """What came waits for its turn to be processed (`short_rounds.py`)."""
+    """What came waits for its turn to be processed (`sharing/short_rounds.py`)."""
     QUEUED_AND_ENDED = 2
     ENDED = 3
 

@@ -7,8 +7,8 @@ from email.utils import formatdate
 from typing import Protocol
 
 from signalpost.listener.connection_limits import ConnectionLimits
-from signalpost.listener.short_rounds import ShortRounds
 from signalpost.runtime.asgi import App
+from signalpost.sharing.short_rounds import ShortRounds
 
 _STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 """With TLS, this tells browsers to use nothing else with this host for a year."""
