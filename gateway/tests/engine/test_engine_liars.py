@@ -24,7 +24,7 @@ from signalpost.destinations.destination import (
     Then,
     Throttle,
 )
-from signalpost.destinations.guarded import Guarded
+from signalpost.destinations.guarded import GuardedKind
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.delivery.outcome import Failure
 
@@ -173,14 +173,14 @@ def test_a_lie_harms_nobody_else_and_once_the_kind_is_mended_nothing_is_lost(
         await gateway.until(lambda: not gateway.health("bad")["lag"])
         await gateway.until_recorded()
 
-    world.destinations = Destinations([Fake(), Guarded(Liar(**{method: ANSWERS[method][lie]}))])
+    world.destinations = Destinations([Fake(), GuardedKind(Liar(**{method: ANSWERS[method][lie]}))])
     world.run(lied_to)
     assert world.endpoint("webhook").sequences == [1, 2]
     assert [world.attempts("good", sequence)[-1].failure for sequence in (1, 2)] == [None, None]
     assert SECRET not in json.dumps(world.logs, default=repr)
     assert not any(SECRET in attempt.detail for attempt in world.attempts("bad", 1))
 
-    world.destinations = Destinations([Fake(), Guarded(Liar())])
+    world.destinations = Destinations([Fake(), GuardedKind(Liar())])
     world.run(mended)
     assert [world.attempts("bad", sequence)[-1].failure for sequence in (1, 2)] == [None, None]
     assert world.deliveries("bad") == {}
@@ -207,7 +207,7 @@ def test_a_kind_that_holds_everybody_up_is_named_in_the_log_and_all_is_delivered
     lies: dict[str, Callable[[], Any]] = {}
     liar = Liar()
     liar._lies = lies
-    world.destinations = Destinations([Guarded(liar)])
+    world.destinations = Destinations([GuardedKind(liar)])
     world.run(scenario)
     slow = [line for line in world.logs if line["message"] == "a kind of destination blocks the event loop"]
     assert [(line["kind"], line["method"], line["ms"]) for line in slow] == [("liar", "prepare", 200)] * 2

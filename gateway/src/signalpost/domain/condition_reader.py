@@ -42,11 +42,11 @@ def read_condition(value: Any) -> Condition:
     """The tree of a condition's JSON. Raises Bad or Several, which name everything that is wrong."""
     try:
         return _Tree().read(value, 1)
-    except _TooLarge:
+    except _ConditionTooLarge:
         raise Bad("too_many", f"There can be at most {MAX_LEAVES} comparisons in all.") from None
 
 
-class _TooLarge(Exception):
+class _ConditionTooLarge(Exception):
     """A tree has too many nodes; the rest is not looked at."""
 
 
@@ -62,7 +62,7 @@ class _Tree:
         self._nodes += 1
         self._leaves += group is None
         if self._leaves > MAX_LEAVES or self._nodes > _MAX_NODES:
-            raise _TooLarge
+            raise _ConditionTooLarge
         if depth > MAX_DEPTH:
             raise Bad("too_deep", f"Conditions can be nested {MAX_DEPTH} deep, including the comparison.")
         return _leaf(value) if group is None else self._group(group, value, depth)

@@ -43,16 +43,16 @@ class JsonTemplate:
 def read_json_template(value: Any) -> JsonTemplate:
     """The template of a JSON value. Raises Bad or Several, which name everything that is wrong."""
     try:
-        return JsonTemplate(_Reading().read(value, 1))
-    except _TooLarge as error:
+        return JsonTemplate(_JsonTemplateReading().read(value, 1))
+    except _TemplateTooLarge as error:
         raise Bad("too_many", str(error)) from None
 
 
-class _TooLarge(Exception):
+class _TemplateTooLarge(Exception):
     """There is more than may be; the rest is not looked at. The message is a sentence."""
 
 
-class _Reading:
+class _JsonTemplateReading:
     """Counts while it reads."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class _Reading:
     def _read(self, value: Any, depth: int) -> Fill:
         self._values += 1
         if self._values > MAX_VALUES:
-            raise _TooLarge(f"There can be at most {MAX_VALUES} values in all.")
+            raise _TemplateTooLarge(f"There can be at most {MAX_VALUES} values in all.")
         if depth > MAX_DEPTH:
             raise Bad("too_deep", f"JSON can be nested {MAX_DEPTH} deep here.")
         if isinstance(value, str):
@@ -88,7 +88,7 @@ class _Reading:
         template = read_template(text)
         self._placeholders += template.placeholders
         if self._placeholders > MAX_PLACEHOLDERS:
-            raise _TooLarge(f"There can be at most {MAX_PLACEHOLDERS} placeholders in all.")
+            raise _TemplateTooLarge(f"There can be at most {MAX_PLACEHOLDERS} placeholders in all.")
         return template.value if template.placeholders else lambda _, __: text
 
     def _object(self, value: Mapping[str, Any], depth: int) -> Fill:

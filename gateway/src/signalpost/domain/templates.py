@@ -117,7 +117,7 @@ def escaped(value: Any, escape: Escape) -> Any:
 
 def read_template(value: Any) -> Template:
     """The template of a text. Raises Bad, which says at which character what is wrong."""
-    return _Reading(plain_text(value, MAX_CHARACTERS, 0)).template()
+    return _TemplateReading(plain_text(value, MAX_CHARACTERS, 0)).template()
 
 
 _BLANKS = re.compile(r"\s*")
@@ -126,7 +126,7 @@ _QUOTED = re.compile(names.QUOTED, re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?(?![0-9.])", re.ASCII)
 
 
-class _Reading:
+class _TemplateReading:
     """One reading of a text, from its start to its end, without a step back."""
 
     def __init__(self, text: str) -> None:

@@ -19,7 +19,7 @@ from signalpost.domain.delivery.delivery import AT_ONCE, TRANSITIONS, Delivery, 
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
-from signalpost.domain.delivery.lane_record import Changes
+from signalpost.domain.delivery.lane_record import LaneChanges
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.delivery.replay import ReplayTally
 from signalpost.domain.timestamps import SECOND
@@ -71,7 +71,7 @@ class Store:
         """How many deliveries the replay queued."""
         self.ended = ReplayTally()
 
-    def record(self, changes: Changes, queued: int) -> None:
+    def record(self, changes: LaneChanges, queued: int) -> None:
         self.queued = queued
         self.ended += changes.ended.get(REPLAY, ReplayTally())
         self.head, self.open, self.gaps = changes.head, changes.open, changes.gaps
@@ -121,7 +121,7 @@ class World:
         """The next sequence of a replay of all; 0 if none runs."""
         self.queued = 0
         """How many deliveries the replay queued."""
-        self.write: tuple[Changes, bool, list[int], range, dict[int, Known], int, int] | None = None
+        self.write: tuple[LaneChanges, bool, list[int], range, dict[int, Known], int, int] | None = None
 
     # --- What may happen ----------------------------------------------------------------------------------------------
 

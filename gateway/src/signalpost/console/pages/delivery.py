@@ -129,13 +129,13 @@ def title_of(entry: LogEntry) -> str:
     return "An erased document" if document is None else document.title
 
 
-class _Entry(Struct):
+class _SentEntry(Struct):
     event: msgspec.Raw
 
 
 def bytes_of(entry: msgspec.Raw) -> bytes:
     """An event's bytes, which are the body of every request with it."""
-    return bytes(msgspec.json.decode(entry, type=_Entry).event)
+    return bytes(msgspec.json.decode(entry, type=_SentEntry).event)
 
 
 def body_of(entry: msgspec.Raw) -> str:

@@ -22,7 +22,7 @@ from signalpost.domain.delivery.delivery import AT_ONCE, BY_HAND_ATTEMPTS, Deliv
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.exception_row import Row, row_of
 from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
-from signalpost.domain.delivery.lane_record import DELIVERED, FAILED, SKIPPED, Changes, UnrecordedChanges
+from signalpost.domain.delivery.lane_record import DELIVERED, FAILED, SKIPPED, LaneChanges, UnrecordedChanges
 from signalpost.domain.delivery.retry_queue import RetryQueue
 from signalpost.domain.delivery.send_order import SendOrder
 
@@ -326,7 +326,7 @@ class Lane:
 
     # --- Recording and restoring --------------------------------------------------------------------------------------
 
-    def changes(self) -> Changes:
+    def changes(self) -> LaneChanges:
         """Everything since the last call."""
         self.changed = False
         return self._unrecorded.take(self.head, tuple(sorted(self.open)), tuple(self.gaps))

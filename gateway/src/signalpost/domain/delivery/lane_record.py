@@ -12,7 +12,7 @@ FAILED: Final = ReplayTally(failed=1)
 SKIPPED: Final = ReplayTally(skipped=1)
 
 
-class Changes(NamedTuple):
+class LaneChanges(NamedTuple):
     """What to record of a lane: its row, and the exception rows to write, or (None) to remove, by sequence."""
 
     head: int
@@ -34,9 +34,9 @@ class UnrecordedChanges:
         self.rows: dict[int, Row | None] = {}
         """Exception rows that changed, by sequence; None for those that are to be removed."""
         self.abandoned_to = 0
-        """See `Changes`."""
+        """See `LaneChanges`."""
         self.hurried_by = 0
-        """See `Changes`."""
+        """See `LaneChanges`."""
         self._ended: dict[int, ReplayTally] = {}
 
     def note_end(self, replay: int | None, how: ReplayTally) -> None:
@@ -70,9 +70,9 @@ class UnrecordedChanges:
         """The changed rows that await a retry."""
         return (row for row in self.rows.values() if row is not None and row.state is State.AWAITING_RETRY)
 
-    def take(self, head: int, open_: tuple[int, ...], gaps: tuple[tuple[int, int], ...]) -> Changes:
+    def take(self, head: int, open_: tuple[int, ...], gaps: tuple[tuple[int, int], ...]) -> LaneChanges:
         """Everything since the last call, with the lane's row as it is now."""
-        changes = Changes(head, open_, gaps, self.rows, self.abandoned_to, self.hurried_by, self._ended)
+        changes = LaneChanges(head, open_, gaps, self.rows, self.abandoned_to, self.hurried_by, self._ended)
         self.rows, self._ended = {}, {}
         self.abandoned_to = self.hurried_by = 0
         return changes

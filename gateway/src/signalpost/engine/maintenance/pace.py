@@ -18,7 +18,7 @@ MAX_REST: Final = 0.05
 """Seconds for which others have their turn at most. Up to there it is as long as the slice took."""
 
 
-class Pace:
+class SlicePace:
     def __init__(self) -> None:
         self.size = MAX_SIZE
         """How many rows the next slice should have."""

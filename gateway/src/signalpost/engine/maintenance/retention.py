@@ -20,7 +20,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.maintenance.jobs import Jobs
-from signalpost.engine.maintenance.pace import Pace
+from signalpost.engine.maintenance.pace import SlicePace
 from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
@@ -45,7 +45,7 @@ class Retention:
         lanes: Lanes,
     ) -> None:
         self._jobs = Jobs(store.fleet)
-        self._pace = Pace()
+        self._pace = SlicePace()
         self._given_up: dict[int, int] = {}
         """The highest floor that lanes here have followed, by tenant."""
         self._removed = 0
