@@ -12,7 +12,15 @@ from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.tables.table import Table
 
 TABLES: Final[Mapping[type[Any], Table[Any]]] = {
-    table.row: table for table in (SUBSCRIPTION, CONNECTION, API_KEY, MEMBER, PORTAL_LINK, REPLAY)
+    table.row: table
+    for table in (
+        SUBSCRIPTION,
+        CONNECTION,
+        API_KEY,
+        MEMBER,
+        PORTAL_LINK,
+        REPLAY,
+    )
 }
 """The table of each kind of row that commands read and change, in the order in which a batch writes them."""
 
