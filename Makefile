@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 # Tests without sockets, processes or waits; `make test` runs all.
-FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/sharing gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py checks/tests
+FAST := receiver/tests destinations/tests gateway/tests/domain gateway/tests/commands gateway/tests/sharing gateway/tests/destinations gateway/tests/oracles gateway/tests/local gateway/tests/testing gateway/tests/store gateway/tests/test_settings.py gateway/tests/test_left_out.py checks/tests
 
 # Most tests of whole processes wait, so three of them run at a time for each of two cores; a file's stay together,
 # and the files keep their order, in which those with slow tests are the first.
@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,6 +79,9 @@ scenes: .venv/dev ## Measure every scene of the bench, small, and check what it 
 
 connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and calls vendors (CONNECTOR_KILLS=200)
 	@CONNECTOR_KILLS=$${CONNECTOR_KILLS:-200} $(BIN)/pytest gateway/tests/acceptance/test_connector_kills.py -s
+
+noun: .venv/dev ## Add a noun to a copy of the tree, and see that it stays cheap and that what is forgotten is found
+	@NOUN=all $(BIN)/pytest gateway/tests/test_noun.py
 
 # Servers before 17 cannot end a transaction that a node is still sending: the tests of that are left out for 15.
 fleet-faults: .venv/dev ## Let nodes and their PostgreSQL go wrong in every way, under load (a quarter of an hour)
