@@ -1,5 +1,6 @@
 """In the end the API tells of each event what the model says, and a preview shows it."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from gateway.tests.joints.checkers import Checker
@@ -20,6 +21,7 @@ CODES = {
 """The code of the cause for each sentence that forbids a delivery."""
 PREVIEWED = 5
 """How many of the last events are looked at in a preview."""
+GAVE_WAY = re.compile(r"Not sent: event (\S+) of the same document came later and was wanted too\.")
 
 
 class Reading(Checker):
@@ -35,6 +37,8 @@ class Reading(Checker):
 
     def _check(self, wish: Wish, event: LoggedEvent, told: dict[str, Any]) -> None:
         world, code = self.world, told["cause"]["code"]
+        if (gave_way := GAVE_WAY.search(told["cause"]["detail"])) is not None:
+            self._check_place(wish, event, gave_way[1])
         if world.model.was_asked_again(wish, event, world.time.now):
             return
         verdict = world.model.in_the_end(wish, event, world.time.now)
@@ -46,6 +50,14 @@ class Reading(Checker):
             self.fail(f"event {event.sequence} at {wish} is told to be {told['cause']}, although {taken[-1]}")
         if code == "delivered" and not any(each.ok is not False for each in attempts):
             self.fail(f"event {event.sequence} at {wish} is told to be delivered, and never was")
+
+    def _check_place(self, wish: Wish, event: LoggedEvent, later_id: str) -> None:
+        """Whether the event that is said to have taken this one's place may have done that."""
+        world = self.world
+        later = next(each for each in world.log.events if each.id == later_id)
+        if not world.model.may_give_way(wish, event, later, world.time.now):
+            told = f"event {event.sequence} at {wish} is told to give way to event {later.sequence}"
+            world.fail(sayings.PLACE.rule, f"{told}: {sayings.PLACE}")
 
     async def _check_preview(self, node: "JointNode", wish: Wish, event: LoggedEvent) -> None:
         answer = await node.call("POST", f"/v1/subscriptions/{wish.id}/preview", {"eventId": event.id})

@@ -38,6 +38,7 @@ NOT_IN_AUDIT = Saying("not in audit", _ERASE, "but no secrets and nothing from d
 PAUSED = Saying("paused", _WHY, "| `paused`, `disabled` | the subscription sends nothing | resume it |")
 SKIPPED = Saying("skipped", _WHY, "After `resume --skip-backlog`, events that waited at that time are never sent.")
 LATEST = Saying("latest", _KINDS, "for calls that set values, not for messages")
+PLACE = Saying("place", _CONDITIONS, "An event that `when` does not want takes no other's place.")
 DELETED = Saying("deleted", "api.md", "Delete a subscription")
 ORDER = Saying(
     "order", _CONTRACT, "At most one event of a document is in flight to a subscription, lowest sequence first;"

@@ -196,6 +196,11 @@ class Model:
             return EITHER
         return self._after_the_wait(wish, event, end)
 
+    def may_give_way(self, wish: Wish, event: LoggedEvent, later: LoggedEvent, end: float) -> bool:
+        """Whether another event may have taken the place of this one."""
+        is_later = later.document_id == event.document_id and later.sequence > event.sequence
+        return wish.latest_wins and is_later and self._may_ever_want(wish, later, end)
+
     def _later(self, event: LoggedEvent) -> Iterator[LoggedEvent]:
         """The later events of its document."""
         return (each for each in self.log.of(event.document_id) if each.sequence > event.sequence)
