@@ -124,10 +124,16 @@ async def furnish(shop: "Shop", make: "type[Tools]", tenant: int) -> None:
     assert await shop.record(make.flush(subscription, 0, last, attempts=attempts, made=made, rows=rows))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [("a secret", b"", b""), ("", b"a secret", b""), ("", b"", b"a secret")],
+    ids=["detail", "answer", "exchange"],
+)
 def test_an_attempt_that_is_recorded_after_its_event_was_emptied_is_emptied_as_well(
-    play: "Play", make: "type[Tools]"
+    play: "Play", make: "type[Tools]", said: tuple[str, bytes, bytes]
 ) -> None:
-    """Another node may record what was under way there when it had not heard of the erasure yet."""
+    """Another node may record what was under way there when it had not heard of the erasure yet. Whatever it was told
+    may be all that has the document's words."""
 
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()
@@ -136,13 +142,13 @@ def test_an_attempt_that_is_recorded_after_its_event_was_emptied_is_emptied_as_w
         [asked] = await shop.store.erasures.pending()
         while await shop.store.erasures.erase_part(asked, 3):
             pass
-        late = [AttemptRow(s, s, 1, 1, 0, True, 500, "status", "says a secret", b"a secret") for s in (1, 2, 3)]
+        late = [AttemptRow(s, s, 1, 1, 0, True, 500, "status", *said) for s in (1, 2, 3)]
         made = {make.document_id(1): {"id": "a secret"}, make.document_id(2): {"id": "kept"}}
         await shop.record(make.flush(subscription, 0, 3, attempts=late, made=made))
         await carry_out(shop)
-        for sequence, (detail, answer) in {1: ("", b""), 2: ("says a secret", b"a secret"), 3: ("", b"")}.items():
+        for sequence, left in {1: ("", b"", b""), 2: said, 3: ("", b"", b"")}.items():
             [attempt] = await shop.attempts(subscription, sequence)
-            assert (attempt.status, attempt.detail, attempt.answer) == (500, detail, answer)
+            assert (attempt.status, attempt.detail, attempt.answer, attempt.exchange) == (500, *left)
         kept = await shop.store.connections.made(subscription.number, [*made])
         assert kept == {make.document_id(2): {"id": "kept"}}
 
