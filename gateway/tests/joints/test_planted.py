@@ -11,14 +11,8 @@ SOON = (
     "takes every retry by hand",
     "forgets what was before in conditions about changes",
     "waits for no delay",
-    "does not ask after a delay what must still be so",
-    "begins a delay anew where it comes to the event",
     "takes whatever came last",
-    "forgets the version of a deletion",
-    "brings back what was deleted",
-    "leaves the events of an erased document as they were",
     "says in the log what it sends",
-    "calls a retry of its own a replay",
 )
 FIRST = 6_000
 
