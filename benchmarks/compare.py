@@ -3,8 +3,8 @@
     git worktree add --detach ../before COMMIT
     .venv/bin/python benchmarks/compare.py ../before . --rounds 5 --scene api --scene import --events 20000
 
-All other options go to `signalpost bench`. The bench and the packages of this environment measure both; only the
-gateway and the receiver kit are each checkout's own. A package that only the earlier checkout needs has to be added to
+All other options go to `signalpost bench`. Each checkout is measured by its own bench, which uses parts of its gateway;
+the packages of this environment serve both. A package that only the earlier checkout needs has to be added to
 this environment (`uv pip install structlog` for those up to 2026-11-25). What to compare is the CPU that the measured
 process spends on each delivery: a rate belongs to its minute. `start` is what a gateway takes from the start of its
 process to ready.
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _measure(tree: Path, options: Sequence[str], rounds: Rounds) -> None:
-    sources = os.pathsep.join(str(tree.resolve() / part / "src") for part in ("gateway", "receiver"))
+    sources = os.pathsep.join(str(tree.resolve() / part / "src") for part in ("gateway", "receiver", "destinations", "bench"))
     done = subprocess.run(  # noqa: S603
         [*_BENCH, *options], env={**os.environ, "PYTHONPATH": sources}, stdout=subprocess.PIPE, check=True
     )
