@@ -6,9 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from gateway.tests.engine.webhook_fleet import WebhookFleet
+from gateway.tests.bodies import subscription_patch
+from gateway.tests.engine.webhook_fleet import SUBSCRIPTION, WebhookFleet
 from gateway.tests.world.store import Operation
 
+from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.engine.fleet.lane_owner import ATTEMPT_SECONDS
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import MAX_ADJUSTMENT
@@ -53,6 +55,35 @@ def test_a_lane_gets_another_owner_as_soon_as_its_own_is_dead_and_not_before(fle
     fleet.drive(30.0)
     first, again = fleet.requests[:2]
     assert SHARED.lease + ATTEMPT_SECONDS < again.at - first.at < SHARED.dead_after + 3 * SHARED.beat_every
+
+
+@pytest.mark.parametrize("settings", [EngineSettings(attempt_timeout=LONG)])
+def test_what_is_made_while_nobody_owns_a_lane_counts_as_its_lag(fleet: WebhookFleet) -> None:
+    lost = fleet.owner
+    other = next(node for node in fleet.running if node is not lost)
+    lost.is_frozen = True
+    lost.begin_trouble()
+    fleet.drive(SHARED.dead_after + 3 * SHARED.beat_every)
+    assert fleet.lag(other) == 0
+    fleet.create()
+    assert fleet.requests == [], "nobody owns the lane yet"
+    assert fleet.lag(other) == 1
+    fleet.drive(LONG)
+    assert [request.process for request in fleet.requests] == [other.number]
+    assert fleet.lag(other) == 0
+
+
+@pytest.mark.parametrize("settings", [EngineSettings(attempt_timeout=LONG)])
+def test_what_a_subscription_does_not_want_is_no_lag_while_nobody_owns_its_lane(fleet: WebhookFleet) -> None:
+    lost = fleet.owner
+    other = next(node for node in fleet.running if node is not lost)
+    patch = subscription_patch(eventTypes=4)  # deletions
+    fleet.ask(PatchSubscription(tenant_id=1, subscription_id=SUBSCRIPTION, patch=patch))
+    lost.is_frozen = True
+    lost.begin_trouble()
+    fleet.drive(SHARED.dead_after + 3 * SHARED.beat_every)
+    fleet.create()
+    assert fleet.lag(other) == 0
 
 
 @pytest.mark.parametrize("settings", [EngineSettings(cache_bytes=0)])

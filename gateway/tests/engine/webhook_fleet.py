@@ -60,6 +60,14 @@ class WebhookFleet(FleetWorld):
             of,
         )
 
+    def lag(self, of: FleetNode) -> int:
+        """The lag of the webhook, as a node tells it."""
+        subscription = of.engine.directory.subscription(1, SUBSCRIPTION)
+        assert subscription is not None
+        task = of.loop.create_task(of.engine.lanes.views.of(subscription))
+        self.drive(1.0)
+        return task.result().lag
+
     @property
     def owner(self) -> FleetNode:
         [(owner,)] = self.rows("SELECT owner FROM lane")

@@ -3,6 +3,8 @@ commit."""
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from signalpost.commands.command import Command
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
@@ -347,7 +349,7 @@ def test_a_standing_tells_of_a_lane_what_people_ask_wherever_its_owner_is(play: 
         async def standing() -> LaneStanding:
             return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number]
 
-        assert await standing() == LaneStanding(has_node=True), "whoever owns it says more"
+        assert await standing() == LaneStanding(has_node=True, left_at=0), "whoever owns it says more"
         await claim(shop, subscription)
         rows = [
             Row(1, make.document_id(0), State.AWAITING_RETRY, shop.now + 9, 1, 4, 0, None),
@@ -361,8 +363,28 @@ def test_a_standing_tells_of_a_lane_what_people_ask_wherever_its_owner_is(play: 
         found = await standing()
         assert (found.has_node, found.open, tuple(found.counts), found.now) == (True, 1, (2, 0, 1), now)
         assert await other.store.lanes.head(subscription) == 4
+        assert found.left_at is None, "its owner counts what it has not read"
         await shop.store.fleet.release([subscription.number])
-        assert await standing() == found, "while it moves to another node, it does as it did"
+        assert await standing() == replace(found, left_at=4), "while it moves to another node, it does as it did"
+
+    play(scenario)
+
+
+def test_a_standing_tells_where_the_owner_left_a_lane_once_that_is_gone(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe(eventTypes=1)
+        await shop.fill(10)
+        other, lost, _ = await two_nodes(shop)
+
+        async def left_at() -> int | None:
+            return (await other.store.lanes.standings(TENANT, [subscription.number]))[subscription.number].left_at
+
+        assert await left_at() == 0, "nobody has owned it yet"
+        await claim(shop, subscription)
+        await shop.record(make.flush(subscription, 1, 4))
+        assert await left_at() is None
+        await remove(other, lost)
+        assert await left_at() == 4
 
     play(scenario)
 

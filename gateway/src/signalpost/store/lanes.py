@@ -87,6 +87,9 @@ class LaneStanding(Struct, frozen=True):
     has_node: bool = False
     """Whether a node owns the lane or soon will. While a lane moves, nobody owns it, but a node that takes lanes is
     running."""
+    left_at: int | None = None
+    """The head, as it was last recorded, of a lane whose owner is gone, or that has none yet: nobody counts meanwhile
+    what follows it in the log. None if the lane has an owner."""
     open: int = 0
     """How many deliveries are taken in and in their first attempt, or before it."""
     health: EndpointHealth = EndpointHealth()

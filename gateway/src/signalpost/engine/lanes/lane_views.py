@@ -15,6 +15,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.lanes import LaneNow, LaneStanding
+from signalpost.store.log import LATEST_AMONG
 from signalpost.store.store import Store
 
 LOOKED_AT_IN_A_ROW = 32
@@ -133,13 +134,29 @@ class LaneViews:
         subscriptions."""
         if len(here) == len(subscriptions):  # as on most nodes, where a thousand lanes need not be gone through again
             return [*here.values()]
-        elsewhere = [each.number for each in subscriptions if each.number not in here]
-        told = await self._store.lanes.standings(subscriptions[0].tenant_id, elsewhere)
+        elsewhere = [each for each in subscriptions if each.number not in here]
+        told = await self._standings(subscriptions[0].tenant_id, elsewhere)
         return [
             here.get(each.number)
             or LaneView(each, told.get(each.number, LaneStanding()), each.tenant_id in self._paused_tenants)
             for each in subscriptions
         ]
+
+    async def _standings(self, tenant_id: int, elsewhere: Sequence[Subscription]) -> dict[int, LaneStanding]:
+        """What the store says of lanes that this node does not own. What nobody has read because a lane has no owner is
+        counted here, as the next owner will find it; what the last one wrote down is as old as that."""
+        told = await self._store.lanes.standings(tenant_id, [each.number for each in elsewhere])
+        left = {number: standing.left_at for number, standing in told.items() if standing.left_at is not None}
+        if not left:
+            return told
+        after = max(min(left.values()), self._log.end.get(tenant_id, 0) - LATEST_AMONG)
+        latest = await self._store.log.latest(tenant_id, after)
+        for each in elsewhere:
+            if (head := left.get(each.number)) is not None:
+                standing = told[each.number]
+                unread = latest.last - latest.passed(max(head, each.skip_to), each.filters)
+                told[each.number] = replace(standing, now=replace(standing.now, unread=unread))
+        return told
 
     async def closer(self, glances: Sequence[LaneView]) -> list[LaneView]:
         """The same lanes of one tenant with their next attempts, where this node owns them. Between lanes with many

@@ -41,11 +41,12 @@ def pack_now(now: LaneNow) -> bytes:
     return _encode_now(now)
 
 
-def unpack_standing(columns: Sequence[Any], *, has_node: bool) -> LaneStanding:
+def unpack_standing(columns: Sequence[Any], *, has_node: bool, left_at: int | None) -> LaneStanding:
     """From `STANDING_COLUMNS`."""
     packed, health, now, *counts = columns
     return LaneStanding(
         has_node=has_node,
+        left_at=left_at,
         open=len(unpack_sequences(packed)),
         health=decode_health(health),
         counts=unpack_counts(counts),

@@ -52,7 +52,9 @@ _UNSKIPPED: Final = (
 )
 _STANDINGS: Final = (
     "SELECT subscription_number, EXISTS (SELECT FROM node n WHERE n.id = l.owner"
-    f" OR (n.role <> '{NodeRole.API}' AND NOT n.is_draining)), {STANDING_COLUMNS}"
+    f" OR (n.role <> '{NodeRole.API}' AND NOT n.is_draining)),"
+    " CASE WHEN NOT EXISTS (SELECT FROM node n WHERE n.id = l.owner) THEN head END,"
+    f" {STANDING_COLUMNS}"
     " FROM lane l WHERE subscription_number = ANY($1)"
 )
 _FIRST_IN_STATE: Final = (
@@ -97,7 +99,10 @@ class PostgresLanes:
 
     async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
         found = await self._readers.rows(tenant_id, _STANDINGS, numbers(subscription_numbers))
-        return {number: unpack_standing(columns, has_node=has_node) for number, has_node, *columns in found}
+        return {
+            number: unpack_standing(columns, has_node=has_node, left_at=left_at)
+            for number, has_node, left_at, *columns in found
+        }
 
     async def waits_since(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, int]:
         return await self._readers.run(tenant_id, _waits_since(tenant_id, [*subscription_numbers]))

@@ -55,11 +55,15 @@ class SqliteLanes:
     ) -> dict[int, LaneStanding]:
         statement = (
             "SELECT subscription_number, EXISTS (SELECT 1 FROM node WHERE id = owner"  # noqa: S608
-            f" OR (role <> '{NodeRole.API}' AND NOT is_draining)), {STANDING_COLUMNS} FROM lane"
+            f" OR (role <> '{NodeRole.API}' AND NOT is_draining)),"
+            f" CASE WHEN NOT EXISTS (SELECT 1 FROM node WHERE id = owner) THEN head END, {STANDING_COLUMNS} FROM lane"
             " WHERE subscription_number IN (SELECT value FROM json_each(?))"
         )
         found = rows(connection, statement, (list_numbers(subscription_numbers),))
-        return {number: unpack_standing(columns, has_node=bool(has_node)) for number, has_node, *columns in found}
+        return {
+            number: unpack_standing(columns, has_node=bool(has_node), left_at=left_at)
+            for number, has_node, left_at, *columns in found
+        }
 
     @reading
     def waits_since(
