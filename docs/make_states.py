@@ -18,6 +18,7 @@ from signalpost.domain.documents.workflow import (
     Workflow,
     allowed,
 )
+from signalpost.engine.connectors import token_state
 from signalpost.engine.lanes import lane_state
 from signalpost.listener import connection_state, request_state
 
@@ -39,6 +40,7 @@ def page() -> str:
         "OPEN, and IN_FLIGHT in a first attempt, are numbers in the lane's `open` list.\n"
         + _section("A replay", replay.TRANSITIONS)
         + _lane()
+        + _tokens()
         + _connection()
         + _document()
     )
@@ -71,6 +73,18 @@ def _lane() -> str:
         + _section("Its progress in the log", lane_state.PROGRESS, level=3)
         + _section("What it did and has recorded", lane_state.RECORDING, level=3)
         + _section("Why it may do nothing", lane_state.HOLDS, level=3)
+    )
+
+
+# --- The tokens of a connection ---------------------------------------------------------------------------------------
+
+
+def _tokens() -> str:
+    """Two tables that do not depend on one another."""
+    return (
+        "\n## The tokens of a connection to a vendor\n\nThey have a state of each of these tables, in memory only.\n"
+        + _section("Whether one is asked for", token_state.ASKINGS, level=3)
+        + _section("Why no call may go", token_state.TOKEN_HOLDS, level=3)
     )
 
 

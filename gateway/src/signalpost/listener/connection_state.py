@@ -1,6 +1,6 @@
 """The states of a client's connection, as tables: three that do not depend on one another.
 
-- `Stage`: its request.
+- `ConnectionStage`: its request.
 - `Persistence`: whether another request may follow.
 - `Intake`: what the client sends.
 
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 
-class Stage(IntEnum):
+class ConnectionStage(IntEnum):
     """In this order: from REFUSED on, what the client sends is thrown away."""
 
     NEW = 0
@@ -42,34 +42,34 @@ class StageInput(IntEnum):
     LOSE = 5
 
 
-STAGES: Mapping[Stage, Mapping[StageInput, Stage]] = {
-    Stage.NEW: {
-        StageInput.HEAD: Stage.RECEIVING,
-        StageInput.REFUSE: Stage.REFUSED,
-        StageInput.LOSE: Stage.LOST,
+STAGES: Mapping[ConnectionStage, Mapping[StageInput, ConnectionStage]] = {
+    ConnectionStage.NEW: {
+        StageInput.HEAD: ConnectionStage.RECEIVING,
+        StageInput.REFUSE: ConnectionStage.REFUSED,
+        StageInput.LOSE: ConnectionStage.LOST,
     },
-    Stage.WAITING: {
-        StageInput.HEAD: Stage.RECEIVING,
-        StageInput.REFUSE: Stage.REFUSED,
-        StageInput.LOSE: Stage.LOST,
+    ConnectionStage.WAITING: {
+        StageInput.HEAD: ConnectionStage.RECEIVING,
+        StageInput.REFUSE: ConnectionStage.REFUSED,
+        StageInput.LOSE: ConnectionStage.LOST,
     },
-    Stage.RECEIVING: {
-        StageInput.END_OF_BODY: Stage.ANSWERING,
-        StageInput.REFUSE: Stage.REFUSED,
+    ConnectionStage.RECEIVING: {
+        StageInput.END_OF_BODY: ConnectionStage.ANSWERING,
+        StageInput.REFUSE: ConnectionStage.REFUSED,
         # The client cannot know how much of its body was read.
-        StageInput.ANSWERED: Stage.LEAVING,
-        StageInput.ANSWERED_LAST: Stage.LEAVING,
-        StageInput.LOSE: Stage.LOST,
+        StageInput.ANSWERED: ConnectionStage.LEAVING,
+        StageInput.ANSWERED_LAST: ConnectionStage.LEAVING,
+        StageInput.LOSE: ConnectionStage.LOST,
     },
-    Stage.ANSWERING: {
-        StageInput.REFUSE: Stage.REFUSED,
-        StageInput.ANSWERED: Stage.WAITING,
-        StageInput.ANSWERED_LAST: Stage.LEAVING,
-        StageInput.LOSE: Stage.LOST,
+    ConnectionStage.ANSWERING: {
+        StageInput.REFUSE: ConnectionStage.REFUSED,
+        StageInput.ANSWERED: ConnectionStage.WAITING,
+        StageInput.ANSWERED_LAST: ConnectionStage.LEAVING,
+        StageInput.LOSE: ConnectionStage.LOST,
     },
-    Stage.REFUSED: {StageInput.ANSWERED_LAST: Stage.LEAVING, StageInput.LOSE: Stage.LOST},
-    Stage.LEAVING: {StageInput.LOSE: Stage.LOST},
-    Stage.LOST: {},
+    ConnectionStage.REFUSED: {StageInput.ANSWERED_LAST: ConnectionStage.LEAVING, StageInput.LOSE: ConnectionStage.LOST},
+    ConnectionStage.LEAVING: {StageInput.LOSE: ConnectionStage.LOST},
+    ConnectionStage.LOST: {},
 }
 """The next state for each state and input, here and below. An input that a state does not list cannot happen there: it
 raises KeyError."""

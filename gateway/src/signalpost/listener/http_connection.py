@@ -36,11 +36,11 @@ from signalpost.listener.connection_state import (
     INTAKES,
     PERSISTENCE,
     STAGES,
+    ConnectionStage,
     Intake,
     IntakeInput,
     Persistence,
     PersistenceInput,
-    Stage,
     StageInput,
 )
 from signalpost.listener.request_cycle import RequestCycle
@@ -58,8 +58,13 @@ FIRST_REQUEST_SECONDS = 0.5
 UNKNOWN_METHOD = "?"
 
 # Every request uses these. As names of this module they are found faster than members of their classes.
-NEW, WAITING, RECEIVING, ANSWERING = Stage.NEW, Stage.WAITING, Stage.RECEIVING, Stage.ANSWERING
-REFUSED, LEAVING, LOST = Stage.REFUSED, Stage.LEAVING, Stage.LOST
+NEW, WAITING, RECEIVING, ANSWERING = (
+    ConnectionStage.NEW,
+    ConnectionStage.WAITING,
+    ConnectionStage.RECEIVING,
+    ConnectionStage.ANSWERING,
+)
+REFUSED, LEAVING, LOST = ConnectionStage.REFUSED, ConnectionStage.LEAVING, ConnectionStage.LOST
 _IDLE = (NEW, WAITING, LEAVING)
 KEPT, STOPPING, NO_MORE = Persistence.KEPT, Persistence.STOPPING, PersistenceInput.NO_MORE
 PROCESSED, QUEUED, QUEUED_AND_ENDED = Intake.PROCESSED, Intake.QUEUED, Intake.QUEUED_AND_ENDED

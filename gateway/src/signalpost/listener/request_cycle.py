@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from signalpost.listener.request_head import END
-from signalpost.listener.request_state import ANSWERS, BODIES, Answer, AnswerInput, Body, BodyInput
+from signalpost.listener.request_state import ANSWERS, BODIES, AnswerInput, AnswerState, BodyInput, BodyState
 from signalpost.runtime.asgi import App, Message, Scope
 from signalpost.runtime.logger import log
 
@@ -21,11 +21,22 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode
 _BODILESS = frozenset((204, 304))
 
 # Every request uses these. As names of this module they are found faster than members of their classes.
-HELD_BACK, ARRIVING, WHOLE, WHOLE_AND_LAST = Body.HELD_BACK, Body.ARRIVING, Body.WHOLE, Body.WHOLE_AND_LAST
-NONE, SILENT, SIZED, CHUNKED, OVER = Answer.NONE, Answer.SILENT, Answer.SIZED, Answer.CHUNKED, Answer.OVER
+HELD_BACK, ARRIVING, WHOLE, WHOLE_AND_LAST = (
+    BodyState.HELD_BACK,
+    BodyState.ARRIVING,
+    BodyState.WHOLE,
+    BodyState.WHOLE_AND_LAST,
+)
+NONE, SILENT, SIZED, CHUNKED, OVER = (
+    AnswerState.NONE,
+    AnswerState.SILENT,
+    AnswerState.SIZED,
+    AnswerState.CHUNKED,
+    AnswerState.OVER,
+)
 ARRIVE, END_OF_BODY, READ, END_ANSWER = BodyInput.ARRIVE, BodyInput.END, BodyInput.READ, AnswerInput.END
-_NOTHING_FOLLOWS = (Body.BROKEN, Body.READ_AND_LAST)
-_STREAMED = (Answer.CHUNKED, Answer.UNTIL_CLOSE)
+_NOTHING_FOLLOWS = (BodyState.BROKEN, BodyState.READ_AND_LAST)
+_STREAMED = (AnswerState.CHUNKED, AnswerState.UNTIL_CLOSE)
 
 
 class ResponseWriter(Protocol):

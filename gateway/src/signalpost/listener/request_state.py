@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 
-class Body(IntEnum):
+class BodyState(IntEnum):
     """In this order: from WHOLE on, all of it has arrived."""
 
     HELD_BACK = 0
@@ -34,31 +34,31 @@ class BodyInput(IntEnum):
     LEAVE = 5
 
 
-BODIES: Mapping[Body, Mapping[BodyInput, Body]] = {
-    Body.HELD_BACK: {
-        BodyInput.ASK: Body.ARRIVING,
-        BodyInput.ARRIVE: Body.ARRIVING,
-        BodyInput.END: Body.WHOLE,
-        BodyInput.BREAK_OFF: Body.BROKEN,
+BODIES: Mapping[BodyState, Mapping[BodyInput, BodyState]] = {
+    BodyState.HELD_BACK: {
+        BodyInput.ASK: BodyState.ARRIVING,
+        BodyInput.ARRIVE: BodyState.ARRIVING,
+        BodyInput.END: BodyState.WHOLE,
+        BodyInput.BREAK_OFF: BodyState.BROKEN,
     },
-    Body.ARRIVING: {
-        BodyInput.ARRIVE: Body.ARRIVING,
-        BodyInput.READ: Body.ARRIVING,
-        BodyInput.END: Body.WHOLE,
-        BodyInput.BREAK_OFF: Body.BROKEN,
+    BodyState.ARRIVING: {
+        BodyInput.ARRIVE: BodyState.ARRIVING,
+        BodyInput.READ: BodyState.ARRIVING,
+        BodyInput.END: BodyState.WHOLE,
+        BodyInput.BREAK_OFF: BodyState.BROKEN,
     },
-    Body.BROKEN: {BodyInput.BREAK_OFF: Body.BROKEN},
-    Body.WHOLE: {BodyInput.READ: Body.READ, BodyInput.LEAVE: Body.WHOLE_AND_LAST},
+    BodyState.BROKEN: {BodyInput.BREAK_OFF: BodyState.BROKEN},
+    BodyState.WHOLE: {BodyInput.READ: BodyState.READ, BodyInput.LEAVE: BodyState.WHOLE_AND_LAST},
     # An application that reads in two places may be told twice that nothing is left.
-    Body.READ: {BodyInput.READ: Body.READ, BodyInput.LEAVE: Body.READ_AND_LAST},
-    Body.WHOLE_AND_LAST: {BodyInput.READ: Body.READ_AND_LAST, BodyInput.LEAVE: Body.WHOLE_AND_LAST},
-    Body.READ_AND_LAST: {BodyInput.LEAVE: Body.READ_AND_LAST},
+    BodyState.READ: {BodyInput.READ: BodyState.READ, BodyInput.LEAVE: BodyState.READ_AND_LAST},
+    BodyState.WHOLE_AND_LAST: {BodyInput.READ: BodyState.READ_AND_LAST, BodyInput.LEAVE: BodyState.WHOLE_AND_LAST},
+    BodyState.READ_AND_LAST: {BodyInput.LEAVE: BodyState.READ_AND_LAST},
 }
 """The next state for each state and input, here and below. An input that a state does not list cannot happen there: it
 raises KeyError."""
 
 
-class Answer(IntEnum):
+class AnswerState(IntEnum):
     """How the body of an answer is sent, once its head is known."""
 
     NONE = 0
@@ -81,18 +81,18 @@ class AnswerInput(IntEnum):
     END = 4
 
 
-_ENDS: Mapping[AnswerInput, Answer] = {AnswerInput.END: Answer.OVER}
-ANSWERS: Mapping[Answer, Mapping[AnswerInput, Answer]] = {
-    Answer.NONE: {
-        AnswerInput.BEGIN_SILENT: Answer.SILENT,
-        AnswerInput.BEGIN_SIZED: Answer.SIZED,
-        AnswerInput.BEGIN_CHUNKED: Answer.CHUNKED,
-        AnswerInput.BEGIN_UNTIL_CLOSE: Answer.UNTIL_CLOSE,
-        AnswerInput.END: Answer.OVER,
+_ENDS: Mapping[AnswerInput, AnswerState] = {AnswerInput.END: AnswerState.OVER}
+ANSWERS: Mapping[AnswerState, Mapping[AnswerInput, AnswerState]] = {
+    AnswerState.NONE: {
+        AnswerInput.BEGIN_SILENT: AnswerState.SILENT,
+        AnswerInput.BEGIN_SIZED: AnswerState.SIZED,
+        AnswerInput.BEGIN_CHUNKED: AnswerState.CHUNKED,
+        AnswerInput.BEGIN_UNTIL_CLOSE: AnswerState.UNTIL_CLOSE,
+        AnswerInput.END: AnswerState.OVER,
     },
-    Answer.SILENT: _ENDS,
-    Answer.SIZED: _ENDS,
-    Answer.CHUNKED: _ENDS,
-    Answer.UNTIL_CLOSE: _ENDS,
-    Answer.OVER: _ENDS,
+    AnswerState.SILENT: _ENDS,
+    AnswerState.SIZED: _ENDS,
+    AnswerState.CHUNKED: _ENDS,
+    AnswerState.UNTIL_CLOSE: _ENDS,
+    AnswerState.OVER: _ENDS,
 }

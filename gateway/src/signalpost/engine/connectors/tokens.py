@@ -1,9 +1,13 @@
 """The tokens of one connection. They are requested before they are needed, one at a time, and no delivery waits in a
 slot for one.
 
-    NONE ──ask──▶ ASKED ──granted──▶ HELD ──60 s before its end, or refused by a call──▶ NONE
-                    ├──failed──▶ NONE, for a time that doubles (1 s → 5 min)
-                    └──refused by the vendor──▶ REFUSED ──a person fixes it──▶ NONE
+    IDLE ─ask─▶ ASKING ─end─▶ IDLE          with a token; or without one, for a time that doubles (1 s → 5 min)
+       └─close─▶ CLOSED ◀─end─ CLOSING ◀─close─ ASKING
+    FREE ─refuse─▶ REFUSED ─try_again─▶ FREE       the vendor refused, until a person fixes it
+       └─rest─▶ RESTING ─try_again─▶ FREE          the credentials are about to be forgotten
+
+`token_state.py` has both tables. A token is asked for 60 s before the end of the one before, or once a call with that
+was refused.
 
 A lane asks `ready_at` before it sends. Without a token it is told to wait, and what it would send is not charged for
 that. However many lanes and deliveries wait, one request is on its way.
@@ -20,7 +24,6 @@ same case.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from random import Random
 from typing import Final, Protocol
 
@@ -31,6 +34,14 @@ from signalpost.domain.connection import Granted
 from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.token_endpoints import Issued, TokenEndpoints, TokenRefused, Unanswered
+from signalpost.engine.connectors.token_state import (
+    ASKINGS,
+    TOKEN_HOLDS,
+    Asking,
+    AskingInput,
+    TokenHold,
+    TokenHoldInput,
+)
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -49,11 +60,10 @@ RESTS_WITHIN: Final = 30.0
 lost keeps its turn."""
 
 
-class TokenState(StrEnum):
-    NONE = "none"
-    ASKED = "asked"
-    HELD = "held"
-    REFUSED = "refused"
+# Every delivery with a token uses these. As names of this module they are found faster than members of their classes.
+FREE, IDLE, ASKING = TokenHold.FREE, Asking.IDLE, Asking.ASKING
+_REFUSED = (TokenHold.REFUSED, TokenHold.REFUSED_AND_RESTING)
+_RESTING = (TokenHold.RESTING, TokenHold.REFUSED_AND_RESTING)
 
 
 class Token(Struct):
@@ -113,38 +123,30 @@ class Tokens:
         self._ask_again_at = 0
         self.trouble: str | None = None
         """A sentence for people: why there is no token now; None if nothing is known to be wrong."""
-        self._is_refused = False
-        self._is_resting = False
-        self._closed = False
+        self._asking = IDLE
+        self._hold = FREE
         self._replaced_until = 0
         """Until when a refused call says nothing about the token, steady µs; see `RENEWED_AGAIN_AFTER`."""
         self._dropped = ""
         """The last access token, which is no longer used: an answer to a call that carried it may still come."""
-
-    @property
-    def state(self) -> TokenState:
-        if self._is_refused:
-            return TokenState.REFUSED
-        if self._fetching is not None:
-            return TokenState.ASKED
-        return TokenState.NONE if self._current() is None else TokenState.HELD
 
     # --- What lanes ask -----------------------------------------------------------------------------------------------
 
     def ready_at(self, now: int) -> int:
         """When calls may be made, steady µs: `now` or earlier means at once, NEVER means not before something changes.
         Requests a token if there is none."""
-        if self._is_refused or self._is_resting:
+        if self._hold is not FREE:
             return NEVER
         if self._access is None or isinstance(self._access, Fixed) or self._current() is not None:
             return 0
-        if self._fetching is not None or self._closed:
+        if self._asking is not IDLE:
             return NEVER
         if isinstance(self._access, Consent) and self._granted is None:
             self.trouble = "A person has to give consent at the vendor first."
             return NEVER
         if self._ask_again_at > now:
             return self._ask_again_at
+        self._asking = ASKINGS[IDLE][AskingInput.ASK]
         self._fetching = asyncio.get_running_loop().create_task(self._fetch(self._access))
         return NEVER
 
@@ -204,7 +206,7 @@ class Tokens:
         """Wait until a call may go. Raises Unanswered if none may for now."""
         if self.ready_at(self._clock.steady()) and (fetching := self._fetching) is not None:
             await asyncio.wait([fetching])
-        if self._is_refused or (self.are_needed and self._current() is None):
+        if self._hold in _REFUSED or (self.are_needed and self._current() is None):
             raise Unanswered(self.trouble or "There is no token.")
 
     # --- What happens to the connection -------------------------------------------------------------------------------
@@ -225,7 +227,8 @@ class Tokens:
 
     def try_again(self) -> None:
         """A person may have fixed the problem."""
-        self._is_refused, self._is_resting, self.trouble = False, False, None
+        self._hold = TOKEN_HOLDS[self._hold][TokenHoldInput.TRY_AGAIN]
+        self.trouble = None
         self._failures = self._ask_again_at = 0
         self._on_change()
 
@@ -245,13 +248,13 @@ class Tokens:
             raise
 
     async def _rests(self) -> bool:
-        self._is_resting = True
+        self._hold = TOKEN_HOLDS[self._hold][TokenHoldInput.REST]
         if (fetching := self._fetching) is not None:
             await asyncio.wait([fetching])
         if not isinstance(self._access, Consent):
             return True
         # Meanwhile it may have learned of another token, and lanes have asked for one more.
-        return await self._turn.begin() and self._is_resting and self._fetching is None
+        return await self._turn.begin() and self._hold in _RESTING and self._fetching is None
 
     async def go_on(self) -> None:
         """End a rest."""
@@ -261,7 +264,7 @@ class Tokens:
 
     async def close(self, grace: float) -> None:
         """Ask for no more; let what was asked for come and be kept, for at most `grace` seconds."""
-        self._closed = True
+        self._asking = ASKINGS[self._asking][AskingInput.CLOSE]
         if (fetching := self._fetching) is not None:
             await asyncio.wait([fetching], timeout=grace)
             fetching.cancel()
@@ -284,6 +287,7 @@ class Tokens:
             self._note_failure(Unanswered("The gateway could not request a token; its log says why."))
         finally:
             self._fetching = None
+            self._asking = ASKINGS[self._asking][AskingInput.END]
             self._on_change()
 
     async def _has_turn(self, access: Consent) -> bool:
@@ -292,7 +296,8 @@ class Tokens:
         granted = self._granted
 
         def is_needed() -> bool:
-            return self._granted is granted and self._access is access and not self._closed and not self._is_resting
+            known = self._granted is granted and self._access is access
+            return known and self._asking is ASKING and self._hold not in _RESTING
 
         while is_needed():
             if await self._turn.begin():
@@ -328,7 +333,7 @@ class Tokens:
         try:
             return await self._ask(access)
         except Unanswered as failed:
-            if not failed.is_lost or self._closed:
+            if not failed.is_lost or self._asking is not ASKING:
                 raise
         return await self._ask(access)
 
@@ -372,8 +377,9 @@ class Tokens:
         return None
 
     def _refuse(self, detail: str) -> None:
-        if not self._is_refused:
-            self._is_refused, self.trouble = True, detail
+        if self._hold not in _REFUSED:
+            self._hold = TOKEN_HOLDS[self._hold][TokenHoldInput.REFUSE]
+            self.trouble = detail
             self._on_refused(detail)
 
     def _note_failure(self, failed: Unanswered) -> None:
