@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.diagnosis import Diagnosis, Symptom, diagnose, quoted
 from signalpost.domain.delivery.diagnosis_rules import CAUSES, EASED_BY_LIMIT, RULES, Remedy
+from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.domain.timestamps import SECOND
@@ -231,6 +232,11 @@ def test_what_loopback_does_not_do_and_what_vendors_say() -> None:
         assert cause(Outcome(failure=failure, detail=detail)) == expected
     assert diagnose(symptom(Outcome(failure=Failure.INTERRUPTED))) is None
     assert diagnose(symptom(Outcome(failure=Failure.SKIPPED))) is None
+
+
+def test_every_evidence_leads_to_a_cause_and_none_is_taken_for_another() -> None:
+    assert {rule.evidence for rule in RULES} == {*Evidence, None}
+    assert not any(one.startswith(other) for one in Evidence for other in Evidence if one is not other)
 
 
 def test_every_cause_can_be_reached_and_every_failure_that_counts_has_one() -> None:

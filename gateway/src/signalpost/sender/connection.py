@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol, cast
 
 from msgspec import Struct
 
+from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest
 from signalpost.sender.response_reader import MAX_BODY_BYTES, AnswerReader
@@ -35,12 +36,12 @@ _UNREAD = select.POLLIN | getattr(select, "POLLRDHUP", 0)
 class Stage(StrEnum):
     """How far an attempt has come: the start of the sentence that its deadline ends."""
 
-    RESOLVING = "The host name was not resolved"
-    CONNECTING = "No connection was made"
+    RESOLVING = Evidence.UNRESOLVED_IN_TIME
+    CONNECTING = Evidence.UNCONNECTED_IN_TIME
     TUNNELLING = "The operator's egress proxy made no connection"
-    SECURING = "TLS was not agreed on"
+    SECURING = Evidence.UNSECURED_IN_TIME
     WAITING = "No answer came"
-    ANSWERING = "The answer was not complete"
+    ANSWERING = Evidence.UNFINISHED_IN_TIME
 
 
 WAITING = Stage.WAITING  # every attempt asks for it, and from its class it takes ten times as long
@@ -256,5 +257,5 @@ def _loss(exc: Exception | None, answer: AnswerReader) -> tuple[Failure, str]:
     if isinstance(exc, ssl.SSLError):
         return Failure.TLS_HANDSHAKE, "The endpoint ended the TLS connection with an error."
     if answer.began:
-        return Failure.RESET, "The endpoint closed the connection in the middle of its answer."
+        return Failure.RESET, f"{Evidence.CLOSED_MIDWAY}."
     return Failure.RESET, "The endpoint closed the connection before answering."

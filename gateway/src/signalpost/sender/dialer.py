@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
 from typing import cast
 
+from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.request import Target
 from signalpost.runtime.logger import log
@@ -71,7 +72,7 @@ class Dialler:
         except OSError:
             raise DialFailed(Failure.DNS, "The host name could not be resolved.") from None
         if not addresses:
-            raise DialFailed(Failure.DNS, "The host name has no address.")
+            raise DialFailed(Failure.DNS, f"{Evidence.NO_ADDRESS}.")
         if why := addresses_refusal(target, addresses, self._guard):
             # The reason names an address inside: that is for the operator, not for the person who chose the host name.
             log.warning("address refused", host=target.host, port=target.port, reason=why)
@@ -121,11 +122,11 @@ def _tls_failure(error: OSError | ssl.CertificateError) -> DialFailed:
             case 10:
                 return DialFailed(Failure.TLS_EXPIRED, "The certificate expired.")
             case 9:
-                return DialFailed(Failure.TLS_EXPIRED, "The certificate is not valid yet.")
+                return DialFailed(Failure.TLS_EXPIRED, f"{Evidence.NOT_YET_VALID}.")
             case 62 | 64:
                 return DialFailed(Failure.TLS_HOSTNAME, "The certificate is for another host.")
             case 18:
-                return DialFailed(Failure.TLS_UNTRUSTED, "The certificate is self-signed.")
+                return DialFailed(Failure.TLS_UNTRUSTED, f"{Evidence.SELF_SIGNED}.")
         detail = "The certificate's authority is not trusted."
         return DialFailed(Failure.TLS_UNTRUSTED, detail)
     if isinstance(error, ssl.SSLError):

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from typing import Protocol
 
+from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.sender.addresses import Address
 from signalpost.sender.connection import Stage
@@ -70,11 +71,11 @@ def reset() -> DialFailed:
 def _failure(error: OSError) -> DialFailed:
     match error.errno:
         case errno.ECONNREFUSED:
-            detail = "The endpoint refused the connection."
+            detail = f"{Evidence.REFUSED}."
         case errno.ENETUNREACH | errno.EHOSTUNREACH | errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT:
-            detail = "The endpoint's address cannot be reached from here."
+            detail = f"{Evidence.UNREACHABLE} from here."
         case errno.EMFILE | errno.ENFILE | errno.ENOBUFS | errno.ENOMEM:
-            detail = "The gateway cannot open another connection: it is out of memory or file descriptors."
+            detail = f"{Evidence.NO_ROOM}: it is out of memory or file descriptors."
         case errno.ECONNRESET:
             return reset()  # Something accepted it first.
         case _:

@@ -7,6 +7,7 @@ import re
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple
 
+from signalpost.domain.delivery.evidence import Evidence
 from signalpost.domain.delivery.outcome import Failure
 
 Change = Literal["secret", "url", "headers"]
@@ -38,8 +39,8 @@ class CauseRule(NamedTuple):
     statuses: frozenset[int] | None = None
     answer: re.Pattern[str] | None = None
     """Words of the answer."""
-    detail: str | None = None
-    """A part of the sentence that was noted with the attempt."""
+    evidence: Evidence | None = None
+    """How the sentence begins that was noted with the attempt."""
     change: Change | None = None
     """What was changed since the endpoint last accepted something."""
 
@@ -197,7 +198,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "no_address", Failure.DNS, "The host name has no address",
         "The name no longer exists, or its DNS records were removed.",
         "Please check the DNS records of the host, or give us another URL.",
-        Remedy.CHANGE_URL, detail="has no address",
+        Remedy.CHANGE_URL, evidence=Evidence.NO_ADDRESS,
     ),
     CauseRule(
         "name_unresolved", Failure.DNS, "The host name cannot be resolved",
@@ -217,19 +218,19 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "gateway_exhausted", Failure.CONNECT, "The gateway cannot open another connection",
         "It is out of memory or file descriptors. This is not the endpoint's fault.",
         "This is a fault on our side. You need not change anything.",
-        Remedy.ASK_OPERATOR, detail="The gateway cannot open",
+        Remedy.ASK_OPERATOR, evidence=Evidence.NO_ROOM,
     ),
     CauseRule(
         "connection_refused", Failure.CONNECT, "The endpoint's server is not running",
         "The host is up, but nothing listens on the port.",
         "Please check that the server runs and listens on the port of the URL.",
-        Remedy.TELL_CUSTOMER, detail="refused the connection",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.REFUSED,
     ),
     CauseRule(
         "unreachable", Failure.CONNECT, "The endpoint's address cannot be reached",
         "The gateway has no route to it. If many endpoints fail like this, the gateway's network is at fault.",
         "Please check that the host can be reached from the internet.",
-        Remedy.TELL_CUSTOMER, detail="cannot be reached",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.UNREACHABLE,
     ),
     CauseRule(
         "connect_timeout", Failure.CONNECT, "Nothing answers at the endpoint's address",
@@ -247,7 +248,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "closed_midway", Failure.RESET, "The endpoint breaks off its answer",
         "It began to answer, then closed the connection. Most likely its process crashes.",
         "Please look for crashes or restarts of your server while it answers.",
-        Remedy.TELL_CUSTOMER, detail="in the middle",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.CLOSED_MIDWAY,
     ),
     CauseRule(
         "closed_unanswered", Failure.RESET, "The endpoint closes the connection without an answer",
@@ -261,7 +262,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "certificate_not_yet_valid", Failure.TLS_EXPIRED, "The endpoint's certificate is not valid yet",
         "Its validity begins in the future. It was installed too early, or the gateway's clock is wrong.",
         "Please install a certificate that is valid now.",
-        Remedy.TELL_CUSTOMER, detail="not valid yet",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.NOT_YET_VALID,
     ),
     CauseRule(
         "certificate_expired", Failure.TLS_EXPIRED, "The endpoint's certificate has expired",
@@ -273,7 +274,7 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "certificate_self_signed", Failure.TLS_UNTRUSTED, "The endpoint's certificate is self-signed",
         "No certificate authority vouches for it. The setting CA_FILE can make the gateway trust a private authority.",
         "Please install a certificate from a public authority.",
-        Remedy.TELL_CUSTOMER, detail="self-signed",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.SELF_SIGNED,
     ),
     CauseRule(
         "certificate_untrusted", Failure.TLS_UNTRUSTED, "The endpoint's certificate is not trusted",
@@ -298,26 +299,26 @@ RULES: Final[tuple[CauseRule, ...]] = (
         "name_timeout", Failure.TIMEOUT, "The host name is not resolved in time",
         "Its name servers are slow or down. If many hosts fail like this, the gateway's resolver is at fault.",
         "Please check the name servers of the domain.",
-        Remedy.TELL_CUSTOMER, detail="host name was not resolved",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.UNRESOLVED_IN_TIME,
     ),
     CauseRule(
         "connect_timeout", Failure.TIMEOUT, "Nothing answers at the endpoint's address",
         "Our packets get no answer: the host is down, or a firewall drops them.",
         "Please check that the host is up, and that its firewall lets our addresses through.",
-        Remedy.TELL_CUSTOMER, detail="No connection was made",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.UNCONNECTED_IN_TIME,
     ),
     CauseRule(
         "tls_timeout", Failure.TIMEOUT, "The endpoint does not finish the TLS handshake in time",
         "It accepted the connection, but is too slow with the handshake. It is overloaded, or speaks no TLS on this "
         "port.",
         "Please check the load of your server, and that it speaks TLS on the port of the URL.",
-        Remedy.TELL_CUSTOMER, detail="TLS was not agreed on",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.UNSECURED_IN_TIME,
     ),
     CauseRule(
         "answer_unfinished", Failure.TIMEOUT, "The endpoint does not finish its answer in time",
         "It began to answer, but did not finish in time.",
         "Please answer with 2xx at once and a short body, and do the work afterwards.",
-        Remedy.TELL_CUSTOMER, detail="answer was not complete",
+        Remedy.TELL_CUSTOMER, evidence=Evidence.UNFINISHED_IN_TIME,
     ),
     CauseRule(
         "too_slow", Failure.TIMEOUT, "The endpoint does not answer in time",
