@@ -61,7 +61,9 @@ def main() -> None:
 
 
 def _measure(tree: Path, options: Sequence[str], rounds: Rounds) -> None:
-    sources = os.pathsep.join(str(tree.resolve() / part / "src") for part in ("gateway", "receiver", "destinations", "bench"))
+    sources = os.pathsep.join(
+        str(tree.resolve() / part / "src") for part in ("gateway", "receiver", "destinations", "bench")
+    )
     done = subprocess.run(  # noqa: S603
         [*_BENCH, *options], env={**os.environ, "PYTHONPATH": sources}, stdout=subprocess.PIPE, check=True
     )
