@@ -8,7 +8,7 @@ from gateway.tests.state_tables import Table, reached
 from signalpost.domain.delivery.lane_bounds import BOUNDS
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.lanes.carriers import Carrier, Made
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.lane_state import HOLDS, PROGRESS, RECORDING, TURNS, Hold, Progress, Recording, Turn
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.subjects import Subjects
@@ -16,7 +16,7 @@ from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.slots import DEFAULTS, EndpointSlots, process_slots, tenant_slots
 from signalpost.store.lanes import EndpointHealth, LaneFlushed, LaneRow
 
-SUBJECTS = Subjects(ThreadPoolExecutor(1), RestingTurns(), Erased())
+SUBJECTS = Subjects(ThreadPoolExecutor(1), RestingTurns(), ErasedEvents())
 ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=EndpointHealth(), rows=(), horizon=None)
 
 

@@ -20,7 +20,7 @@ from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event, EventType, build
 from signalpost.domain.names import Subject
 from signalpost.engine.lanes.dispatcher import MAX_TURN_TIME
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.large_events import LargeEvents
 from signalpost.engine.lanes.subjects import LARGE_BYTES, Subjects, is_large
 from signalpost.runtime.clock import Clock
@@ -48,12 +48,12 @@ def thread() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def erased() -> Erased:
-    return Erased()
+def erased() -> ErasedEvents:
+    return ErasedEvents()
 
 
 @pytest.fixture
-def subjects(thread: ThreadPoolExecutor, erased: Erased) -> Subjects:
+def subjects(thread: ThreadPoolExecutor, erased: ErasedEvents) -> Subjects:
     return Subjects(thread, RestingTurns(), erased)
 
 
@@ -85,7 +85,7 @@ def test_an_event_is_decoded_once_for_all_who_look_at_it(subjects: Subjects, siz
 
 
 def test_what_is_decoded_is_bounded_and_forgotten_when_told(thread: ThreadPoolExecutor) -> None:
-    subjects = Subjects(thread, RestingTurns(), Erased(), max_bytes=100 * 1024)
+    subjects = Subjects(thread, RestingTurns(), ErasedEvents(), max_bytes=100 * 1024)
     first = subjects.at_once(event(1))
     assert subjects.at_once(event(1)) is first
     for sequence in range(2, 100):
@@ -126,10 +126,10 @@ class Lane:
 
 Answers = list[tuple[Lane, bool, str | None]]
 Step = Callable[[LargeEvents, Lane], None]
-NOTHING = Erased()
+NOTHING = ErasedEvents()
 
 
-def ask(subjects: Subjects, *lanes: Lane, erased: Erased = NOTHING, meanwhile: Step | None = None) -> Answers:
+def ask(subjects: Subjects, *lanes: Lane, erased: ErasedEvents = NOTHING, meanwhile: Step | None = None) -> Answers:
     """The lanes' answers. `meanwhile` happens on the loop while the first condition is asked."""
     answers: Answers = []
 
@@ -227,7 +227,7 @@ def erasure(tenant_id: int, document_id: str | None, to_sequence: int) -> Erasur
     ids=["of the document", "of the tenant", "of what came before", "of another document", "of another tenant"],
 )
 def test_only_what_was_found_out_of_an_event_that_is_being_erased_counts_no_more(
-    subjects: Subjects, erased: Erased, erasing: Erasure, counts: bool
+    subjects: Subjects, erased: ErasedEvents, erasing: Erasure, counts: bool
 ) -> None:
     """Otherwise any erasure had the conditions on large events of all tenants asked again."""
     may_answer = threading.Event()

@@ -19,7 +19,7 @@ from signalpost.domain.erasure import erased
 from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.engine.lanes.dispatcher import MAX_TURN_TIME
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.replay_conditions import ReplayConditions
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.subjects import LARGE_BYTES, Subjects, is_large
@@ -101,7 +101,7 @@ class Asking:
 @pytest.fixture
 def subjects() -> Iterator[Subjects]:
     with ThreadPoolExecutor(1) as thread:
-        yield Subjects(thread, RestingTurns(), Erased())
+        yield Subjects(thread, RestingTurns(), ErasedEvents())
 
 
 def test_a_large_event_that_a_replay_found_is_asked_about_off_the_loop_and_once(subjects: Subjects) -> None:

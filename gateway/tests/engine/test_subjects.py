@@ -5,7 +5,7 @@ from typing import cast
 
 from signalpost.domain.erasure import Erasure, erased
 from signalpost.domain.event import Event
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.sharing.resting_turns import RestingTurns
 
@@ -26,7 +26,7 @@ ERASURE = Erasure(
 
 def test_an_event_that_another_node_erased_since_is_not_shown_as_it_was() -> None:
     """A node may decode an event between the moment when it hears of the erasure and the end of that."""
-    subjects = Subjects(cast(Executor, None), RestingTurns(lambda: 0.0), Erased())
+    subjects = Subjects(cast(Executor, None), RestingTurns(lambda: 0.0), ErasedEvents())
     assert "Canary" in str(subjects.at_once(EVENT).event)
     assert subjects.at_once(EVENT) is subjects.at_once(EVENT)
     assert "Canary" not in str(subjects.at_once(erased(EVENT)).event)
@@ -34,7 +34,7 @@ def test_an_event_that_another_node_erased_since_is_not_shown_as_it_was() -> Non
 
 
 def test_an_erasure_takes_what_it_erases_and_leaves_everything_else() -> None:
-    erased_lately = Erased()
+    erased_lately = ErasedEvents()
     subjects = Subjects(cast(Executor, None), RestingTurns(lambda: 0.0), erased_lately)
     subjects.at_once(EVENT)
     kept = subjects.at_once(OF_ANOTHER)
@@ -45,7 +45,7 @@ def test_an_erasure_takes_what_it_erases_and_leaves_everything_else() -> None:
 
 
 def test_nothing_is_kept_of_an_event_that_was_erased_while_somebody_read_it() -> None:
-    erased_lately = Erased()
+    erased_lately = ErasedEvents()
     subjects = Subjects(cast(Executor, None), RestingTurns(lambda: 0.0), erased_lately)
     erased_lately.note(ERASURE)
     subjects.at_once(EVENT)

@@ -23,7 +23,7 @@ from signalpost.domain.wishes import Wishes
 from signalpost.engine.connectors.courier import Courier
 from signalpost.engine.lanes import still_wanted
 from signalpost.engine.lanes.dispatcher import Dispatcher
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.still_wanted import StillWanted
@@ -174,12 +174,12 @@ def _(right: Any) -> Any:
 # --- Erasures beside what is under way --------------------------------------------------------------------------------
 
 
-@fault("records what an endpoint said of an erased event", Erased, "out_of")
+@fault("records what an endpoint said of an erased event", ErasedEvents, "out_of")
 def _(_right: Any) -> Any:
     return lambda _self, flushes: flushes
 
 
-FAULTS.answers("offers an erased event that it had read before", Erased, "covers", False)
+FAULTS.answers("offers an erased event that it had read before", ErasedEvents, "covers", False)
 
 
 FAULTS.answers("leaves the events of an erased document as they were", erasures, "_empty_events", 0)

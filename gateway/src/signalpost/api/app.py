@@ -109,7 +109,7 @@ class Api:
         return self._routes[name]
 
     async def call(self, name: str, principal: Principal, request: Request) -> Response | Streamed:
-        """Make the call of this name for somebody who has signed in otherwise than with a key in a header. What goes
+        """Make the call of this name for a person who has signed in otherwise than with a key in a header. What goes
         wrong is answered as a problem."""
         try:
             return await self._respond(request, partial(self._call, self._routes[name], principal))
@@ -138,7 +138,7 @@ class Api:
             log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
 
     async def _respond(self, request: Request, handle: Handler) -> Response | Streamed:
-        """Whatever goes wrong is answered as a problem."""
+        """Everything that goes wrong is answered as a problem."""
         try:
             return await handle(request)
         except CallerError as error:
@@ -176,7 +176,7 @@ class Api:
         return handler
 
     async def _refuse_in_turn(self, request: Request) -> None:
-        """Have a refusal wait, since whoever is refused may ask again at once. What reads is measured in any case."""
+        """Have a refusal wait, since a refused client may ask again at once. What reads is measured in any case."""
         limits, principal = self._services.limits, request.principal
         if principal is None:
             await limits.strangers.turn()
@@ -236,7 +236,7 @@ class Api:
         return await route.handler(context)
 
     def _count_request(self, route: Route, caller: Caller, limits: TenantLimits) -> None:
-        """Raises TooMany where as many requests were sent in this second as may be, by the tenant or by an operator in
+        """Raises TooMany if as many requests were sent in this second as may be, by the tenant or by an operator in
         it. Calls that only operators may make are not counted, because an operator may have to raise the limit."""
         most = limits.requests_per_second
         if most is not None and route.roles != OPERATOR:
@@ -244,7 +244,7 @@ class Api:
             self._services.limits.rates.take(group, most if own else max(most, OPERATORS_LEAST))
 
     def _check_queue(self, route: Route, tenant_id: int) -> None:
-        """Refuses a change before its body is read where too many wait. Raises TooMany."""
+        """Refuses a change before its body is read if too many wait. Raises TooMany."""
         if route.intake is not None:
             self._services.engine.check_intake(tenant_id, route.intake, self._services.limits.max_waiting)
 
@@ -252,7 +252,7 @@ class Api:
         """Note for the audit what a known key was refused."""
         caller: Principal | ApiKey | None = error.key if isinstance(error, EndedKey) else request.principal
         if caller is None or request.tenant is not None:
-            return  # nobody is known, or the call was let through and then found that something is not there
+            return  # the caller is unknown, or the call was let through and then found that something is not there
         tenant = None if caller.tenant_id is None else self._services.directory.tenant_with(caller.tenant_id)
         if tenant is None and not isinstance(error, EndedKey):
             return  # an operator who mistyped the tenant's name
@@ -273,7 +273,8 @@ class Api:
         """Count and log a response. Of what the client sent the log shows only what is known here: anything else may
         hold a secret."""
         route = request.route or NO_ROUTE
-        # What nobody known is refused is counted together, or whoever tries every path and method grows the metrics.
+        # Refusals of unknown callers are counted together, or a client that tries every path and method grows the
+        # metrics.
         is_known = request.principal is not None or response.status < _REFUSED
         self._services.requests.count(request.method, route if is_known else NO_ROUTE, response.status, seconds)
         principal = request.principal
@@ -293,7 +294,7 @@ class Api:
 
 
 def _holder(request: Request) -> int:
-    """The holder of the turns at the loop that a request takes: its tenant, or nobody."""
+    """The holder of the turns at the loop that a request takes: its tenant, or `NOBODY`."""
     return NOBODY if request.caller is None else request.caller.tenant_id
 
 

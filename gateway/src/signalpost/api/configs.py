@@ -1,6 +1,6 @@
 """Checks the configs that clients send for connections and their subscriptions, with the help of their kinds.
 
-A kind is code that somebody installed: whatever it raises is an answer to the client, and no defect of the call.
+A kind is code that an operator installed: what it raises is an answer to the client, and no defect of the call.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,7 +42,7 @@ class VettedConnection(Struct, frozen=True):
 
 
 def vetted_connection(services: Services, kind: str, config: Any) -> VettedConnection:
-    """Raises Invalid with every bad field's pointer, and where an origin may not be called."""
+    """Raises Invalid with every bad field's pointer, and if an origin may not be called."""
     struct = services.destinations.read_connection(kind, config)
     destination = services.destinations.kinds[kind]
     try:
@@ -101,7 +101,7 @@ def url_of(services: Services, connection: Connection) -> str:
 
 
 def shown_config(services: Services, connection: Connection) -> Mapping[str, Any]:
-    """A connection's config with null in place of secrets, and what may be one in a URL struck out; where its kind is
+    """A connection's config with null in place of secrets, and what may be one in a URL struck out; if its kind is
     not installed, with null in place of everything."""
     shown: Mapping[str, Any] = _struck(_without_secrets(services, connection))
     return shown
@@ -128,7 +128,7 @@ def _without_secrets(services: Services, connection: Connection) -> Mapping[str,
 
 def left_of(services: Services, connection: Connection) -> tuple[Mapping[str, Any], bool]:
     """The config of a connection without what lets the gateway in, and whether a person can let it in again. Where the
-    kind is not installed, nobody knows which of its members are secret, and none stays unless a person let it in."""
+    kind is not installed, it is unknown which of its members are secret, and none stays unless a person let it in."""
     try:
         access = opened_access(services, connection)
     except Invalid:

@@ -5,7 +5,7 @@ shown as null, and what may be one in a URL as ***, so a client that sends back 
 chooses another way to sign in, nothing of the former one stays.
 
 A secret that stays goes where it went before. If the patch leads calls to another origin, it has to be given again:
-else whoever may change a connection could have its secrets sent to themselves.
+else a person who may change a connection could have its secrets sent to themselves.
 """
 
 from collections.abc import Iterator, Mapping

@@ -149,10 +149,10 @@ def _sizes(size: StoreSize) -> Iterator[Metric]:
 
 
 def _text(families: Iterable[Metric]) -> bytes:
-    return generate_latest(_Collected([*families, *_process.collect()]))
+    return generate_latest(_ReadyFamilies([*families, *_process.collect()]))
 
 
-class _Collected(Collector):
+class _ReadyFamilies(Collector):
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = families
 

@@ -67,7 +67,7 @@ ROUTES: tuple[Route, ...] = (
 )
 HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.OWN_PORT_ROUTES
-"""On a port of their own where `METRICS_PORT` says so."""
+"""On a port of their own if `METRICS_PORT` says so."""
 LINK_ROUTES: tuple[OpenRoute, ...] = versions.LINK_ROUTES
 CONSENT_ROUTES: tuple[OpenRoute, ...] = consents.OPEN_ROUTES
 OPEN_ROUTES = (*LINK_ROUTES, *CONSENT_ROUTES, *schemas.OPEN_ROUTES, *HEALTH_ROUTES, *metrics.ROUTES)

@@ -1,4 +1,4 @@
-"""How many subscriptions of each tenant need somebody: the number that every page of the console shows.
+"""How many subscriptions of each tenant need attention: the number that every page of the console shows.
 
 To look at a thousand lanes takes milliseconds, so it is done at most every few seconds for each tenant, however many
 look; off the event loop, which delivers meanwhile.
@@ -18,7 +18,7 @@ from signalpost.runtime.clock import Clock
 KEPT_SECONDS: Final = 5
 
 
-class _Counted(NamedTuple):
+class _Count(NamedTuple):
     began_at: int
     """On the steady clock, in µs."""
     needing: asyncio.Future[int]
@@ -30,10 +30,10 @@ class AttentionCounts:
         self._views = views
         self._clock = clock
         self._off_loop = off_loop
-        self._counted: dict[int, _Counted] = {}
+        self._counted: dict[int, _Count] = {}
 
     async def of(self, tenant_id: int) -> int:
-        """How many need somebody, as of `KEPT_SECONDS` ago or later. Raises Unavailable."""
+        """How many need attention, as of `KEPT_SECONDS` ago or later. Raises Unavailable."""
         found = self._counted.get(tenant_id)
         if found is None or self._clock.steady() - found.began_at >= KEPT_SECONDS * SECOND:
             found = self._keep(tenant_id, asyncio.ensure_future(self._count(tenant_id)))
@@ -45,13 +45,13 @@ class AttentionCounts:
             raise
 
     def note(self, tenant_id: int, count: int) -> None:
-        """Take a number from somebody who has just looked at all lanes."""
+        """Take a number from a caller that has just looked at all lanes."""
         known = asyncio.get_running_loop().create_future()
         known.set_result(count)
         self._keep(tenant_id, known)
 
-    def _keep(self, tenant_id: int, needing: asyncio.Future[int]) -> _Counted:
-        counted = self._counted[tenant_id] = _Counted(self._clock.steady(), needing)
+    def _keep(self, tenant_id: int, needing: asyncio.Future[int]) -> _Count:
+        counted = self._counted[tenant_id] = _Count(self._clock.steady(), needing)
         return counted
 
     async def _count(self, tenant_id: int) -> int:

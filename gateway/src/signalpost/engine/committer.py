@@ -19,7 +19,7 @@ from signalpost.store.store import Published, Store
 MAX_BATCH = 256
 GATHERING_SECONDS = 0.01
 """How long background commands wait for more while nothing else is to be committed and they do not fill a batch. An
-import is read in slices with rests between them, and takes 6 % more CPU where each slice has a commit of its own."""
+import is read in slices with rests between them, and takes 6 % more CPU if each slice has a commit of its own."""
 
 
 class _WaitingCommand(NamedTuple):
@@ -41,7 +41,7 @@ class Committer:
         """Room for background commands of all tenants, and of each tenant. The command that waited longest gets the
         next place."""
         self._gathering: asyncio.TimerHandle | None = None
-        """Begins a commit of background commands; None where a commit runs, or nothing waits."""
+        """Begins a commit of background commands; None if a commit runs, or nothing waits."""
         self._running: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -92,7 +92,7 @@ class Committer:
         return outcome
 
     def _is_due(self) -> bool:
-        """Whether what waits is committed now: somebody waits for it, it fills a batch, or the gateway stops."""
+        """Whether what waits is committed now: a client waits for it, it fills a batch, or the gateway stops."""
         waiting = self._queues.waiting
         return waiting >= MAX_BATCH or self._queues.background < waiting or (self._closed and waiting > 0)
 
@@ -127,7 +127,7 @@ class Committer:
                     self._left(waiting.command)
                 await self._commit(batch)
                 if self._store.commits_on_a_thread:
-                    # Whoever was just answered goes first: beside that thread, each would wait for the interpreter
+                    # Clients that were just answered go first: beside that thread, each would wait for the interpreter
                     # again and again. What comes in meanwhile is committed with it.
                     await asyncio.sleep(0)
                 is_due = self._is_due()

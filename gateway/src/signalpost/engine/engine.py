@@ -348,7 +348,7 @@ class Engine:
 
     @property
     def seconds_since_beat(self) -> float | None:
-        """How long ago this node's last beat that succeeded was sent; None where it does not beat, because it has its
+        """How long ago this node's last beat that succeeded was sent; None if it does not beat, because it has its
         database for itself."""
         return self._node.seconds_since_beat
 

@@ -1,7 +1,7 @@
 """What of each tenant changed last: a number for each topic, for those who watch.
 
-Nothing is kept of the changes themselves, and nothing for those who watch: whoever remembers a revision learns which
-topics changed since, however long ago that was, at the cost of a few comparisons.
+Nothing is kept of the changes themselves, and nothing for those who watch: a viewer that remembers a revision learns
+which topics changed since, however long ago that was, at the cost of a few comparisons.
 """
 
 from enum import StrEnum

@@ -272,7 +272,7 @@ def _is_deletion(given: Any) -> bool:
 
 
 def _noted(ended: "asyncio.Future[Any]") -> None:
-    """Marks a failure as seen. Once the client is gone nobody looks at it, and asyncio would complain."""
+    """Marks a failure as seen. Once the client is gone no one looks at it, and asyncio would complain."""
     if not ended.cancelled():
         ended.exception()
 

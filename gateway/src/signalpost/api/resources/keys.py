@@ -57,7 +57,7 @@ def _listed(key: ApiKey, services: Services) -> Key:
 
 
 def _within(context: RequestContext) -> int | None:
-    """The tenant whose keys are meant; None for those of all, where the call names no tenant."""
+    """The tenant whose keys are meant; None for those of all, if the call names no tenant."""
     return context.tenant_id if context.names_tenant else None
 
 

@@ -29,7 +29,7 @@ from signalpost.engine.revisions import Topic
 
 EVENT_STREAM: Final = "text/event-stream"
 MIN_PAUSE: Final = 1.0
-"""Seconds between two messages of a stream, where few watch."""
+"""Seconds between two messages of a stream, if few watch."""
 TOLD_PER_SECOND: Final = 4.0
 SILENCE: Final = 5.0
 """Seconds without a change after which a message says up to where nothing changed, so that proxies keep the
@@ -104,7 +104,7 @@ class _Stream:
                 each.cancel()
 
     async def _key_ended(self) -> None:
-        """Wait until the key is revoked: the next message may be minutes away, where many watch."""
+        """Wait until the key is revoked: the next message may be minutes away, if many watch."""
         directory = self._services.directory
         while await directory.key_ended.wait():
             if not await self._may_go_on():
@@ -123,15 +123,15 @@ class _Stream:
 
 def pause_until_told(now: float, tenant_id: int, watching: int) -> float:
     """Seconds until those who watch a tenant are told next: the same moments for all of them, other moments for another
-    tenant. `watching` is how many watch in all. Moments that are just ahead are left out, so that nobody is told twice
-    at once."""
+    tenant. `watching` is how many watch in all. Moments that are just ahead are left out, so that no viewer is told
+    twice at once."""
     between = max(MIN_PAUSE, watching / TOLD_PER_SECOND)
     left = between * (1 - (now / between + tenant_id * _GOLDEN) % 1)
     return left if left > between / 2 else left + between
 
 
 def _message(position: str, topics: Set[Topic]) -> bytes:
-    """What changed up to a position; only that where nothing did."""
+    """What changed up to a position; only that if nothing did."""
     if not topics:
         return f"id: {position}\n\n".encode()
     said = msgspec.json.encode(Changed(topics=sorted(topics)))

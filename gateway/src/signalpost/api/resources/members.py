@@ -1,4 +1,4 @@
-"""Members: people who sign in to the console. Only operators invite them, so nobody can grant more than they have."""
+"""Members: people who sign in to the console. Only operators invite them, so no one can grant more than they have."""
 
 import msgspec
 from msgspec import UNSET
@@ -102,7 +102,7 @@ def _invitation(context: RequestContext, token: str) -> str:
 
 
 def _within(context: RequestContext) -> int | None:
-    """The tenant whose members are meant; None for those of all, where the call names no tenant."""
+    """The tenant whose members are meant; None for those of all, if the call names no tenant."""
     return context.tenant_id if context.names_tenant else None
 
 

@@ -1,7 +1,7 @@
 """`GET /metrics`: what the engine and the API counted, in the text format of Prometheus.
 
 The engine and the API only count in plain integers. `api/metric_families.py` makes the metric families of them when
-somebody asks. That runs on the event loop, in slices where there are many lanes at work, so all numbers are of one
+they are asked for. That runs on the event loop, in slices if there are many lanes at work, so all numbers are of one
 moment or nearly so; reading file sizes and writing the text run on other threads.
 
 No label carries an id, a URL or a name: a time series per subscription would outgrow any Prometheus.

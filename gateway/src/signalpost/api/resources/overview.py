@@ -49,7 +49,7 @@ class _Needy(NamedTuple):
     found: Attention
 
 
-class _Seen(NamedTuple):
+class _OverviewFacts(NamedTuple):
     """Everything that the overview is made of."""
 
     now: int
@@ -87,7 +87,7 @@ async def read(context: RequestContext) -> Response:
     closer = await _looked_at_closely(context, worst)
     failed = [each.lane.subscription for each in worst if each.found.need in _FAILED]
     numbers = [WHOLE_TENANT, *(each.lane.subscription.number for each in worst)]
-    seen = _Seen(
+    seen = _OverviewFacts(
         now=now,
         lanes=lanes,
         resting=resting,
@@ -109,7 +109,7 @@ async def count(context: RequestContext) -> Response:
 
 
 async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy]) -> list[LaneView]:
-    """Their lanes with what the owner knows of the next attempts and, where what waits may get old, with how old it is
+    """Their lanes with what the owner knows of the next attempts and, if what waits may get old, with how old it is
     and until when it is kept."""
     views, kept = context.services.lane_views, context.services.directory.retention_days_of(context.tenant_id) * DAY
     lanes = await views.closer([each.lane for each in worst])
@@ -119,7 +119,7 @@ async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy]) -
 
 
 def _worst(lanes: Sequence[LaneView], now: int) -> tuple[list[_Needy], int]:
-    """The lanes that need somebody most, the worst first, and how many more need somebody."""
+    """The lanes that most need attention, the worst first, and how many more need it."""
     needy = [
         (each.found.rank(each.standing), lane.subscription.number, each)
         for lane in lanes
@@ -135,7 +135,7 @@ def _needy(lane: LaneView, now: int) -> _Needy | None:
     return None if found is None else _Needy(lane, standing, found)
 
 
-def _shown(seen: _Seen) -> bytes:
+def _shown(seen: _OverviewFacts) -> bytes:
     active = [lane for lane in seen.lanes if lane.status == "active"]
     states = Counter(lane.state for lane in seen.lanes)
     states["paused" if seen.is_paused else "healthy"] += seen.resting
@@ -175,7 +175,7 @@ def _shown(seen: _Seen) -> bytes:
     return msgspec.json.encode(shown)
 
 
-def _needy_shown(needy: _Needy, seen: _Seen) -> NeedsAttention:
+def _needy_shown(needy: _Needy, seen: _OverviewFacts) -> NeedsAttention:
     subscription, standing, found = needy.lane.subscription, needy.standing, needy.found
     view, due = seen.failures.get(subscription.id), needy.lane.standing.now.oldest_due
     signed = subscription.with_secrets_of(seen.now)

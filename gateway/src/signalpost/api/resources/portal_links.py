@@ -1,6 +1,6 @@
 """Portal links: one lets a customer see their own subscriptions for a while, and do what it allows.
 
-A link gives nobody more than its creator has: everybody who may create one may do all that a link can allow.
+A link gives no one more than its creator has: everyone who may create one may do all that a link can allow.
 """
 
 import msgspec

@@ -38,7 +38,7 @@ MAX_PARTS_ASKED = 40
 """In how many parts of a replay a condition is asked of each event before the count ends: some 10,000 events."""
 
 
-class _Planned(NamedTuple):
+class _PlannedReplay(NamedTuple):
     """What a replay of one subscription would send."""
 
     subscription: Subscription
@@ -108,7 +108,7 @@ async def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> lis
 
 async def _plan(
     context: RequestContext, found: Subscription, asked: ReplayRequest, idempotency: IdempotencyKey | None
-) -> _Planned | None:
+) -> _PlannedReplay | None:
     """What a replay of a subscription sends and leaves out; None if the subscription went a moment ago. Raises
     Invalid."""
     to_at = context.services.clock.wall() if asked.to is UNSET else parse_timestamp(asked.to)
@@ -139,7 +139,7 @@ async def _plan(
         ),
         idempotency=idempotency,
     )
-    return _Planned(found, command)
+    return _PlannedReplay(found, command)
 
 
 async def _counted(
@@ -194,11 +194,11 @@ async def _beginning(context: RequestContext, asked: ReplayRequest, end: int, to
     return first, min(kept[0].at, to_at) if kept else to_at
 
 
-def _count(planned: _Planned) -> int:
+def _count(planned: _PlannedReplay) -> int:
     return planned.command.count
 
 
-async def _started(context: RequestContext, planned: _Planned, *, dry_run: bool) -> ReplayOfOne:
+async def _started(context: RequestContext, planned: _PlannedReplay, *, dry_run: bool) -> ReplayOfOne:
     found, command = planned
     replay_id, refused = None, None
     if not dry_run:

@@ -60,15 +60,15 @@ async def retries_asked(context: RequestContext, found: Subscription, delivery: 
 
 
 def was_delivered_meanwhile(attempts: Sequence[AttemptRow], at: int) -> bool:
-    """Whether an attempt that was under way at a moment succeeded and is the last: what somebody asked for then was not
+    """Whether an attempt that was under way at a moment succeeded and is the last: what a person asked for then was not
     needed any more."""
     last = attempts[-1] if attempts else None
     return last is not None and last.failure is None and last.started_at <= at <= last.started_at + last.elapsed_us
 
 
 def may_be_by_hand(delivery: ReadDelivery, delays: Sequence[int]) -> bool:
-    """Whether somebody may have asked for an attempt, so that the audit is worth a look: one is still to be made, began
-    another run, does not count, came before its time, or succeeded, maybe while somebody asked for one more."""
+    """Whether a person may have asked for an attempt, so that the audit is worth a look: one is still to be made, began
+    another run, does not count, came before its time, or succeeded, maybe while a person asked for one more."""
     attempts = delivery.attempts
     return (
         delivery.view.retry_asked

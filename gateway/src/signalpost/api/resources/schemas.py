@@ -1,4 +1,4 @@
-"""What events look like, for programs: JSON Schema and AsyncAPI. Nobody needs a key to read them."""
+"""What events look like, for programs: JSON Schema and AsyncAPI. No key is needed to read them."""
 
 from typing import Any
 

@@ -30,7 +30,7 @@ from signalpost.domain.stats import (
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 DEFAULT_POINTS: Final[Mapping[Step, int]] = {"minute": 60, "hour": 48}
-"""How many minutes or hours are shown where nobody says from when."""
+"""How many minutes or hours are shown if the client does not say from when."""
 
 
 class StatsQuery(Query, frozen=True):

@@ -101,7 +101,7 @@ async def download(context: RequestContext) -> Streamed:
 
 
 async def follow_link(services: Services, request: Request) -> Response | Streamed:
-    """Serves the file of a link. Whatever is wrong with the link, the answer is the same and comes before any
+    """Serves the file of a link. No matter what is wrong with the link, the answer is the same and comes before any
     lookup."""
     linked = services.links.read(request.path_params["token"])
     now = services.clock.wall()

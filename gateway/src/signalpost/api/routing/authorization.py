@@ -5,7 +5,7 @@ tenant only. The header may name that one, and another one is as unknown to it a
 handler does from here on it does within the tenant that it was given.
 
 A customer who came by a portal link may do what that allows, with the subscriptions that it names. Others do not exist
-for them: a path that names one is answered as one with an id that nobody has, and lists leave them out
+for them: a path that names one is answered as one with an id that does not exist, and lists leave them out
 (`RequestContext.subscriptions`).
 """
 
@@ -27,7 +27,7 @@ def authorize(
     route: Route, principal: Principal, named: str | None, path: Mapping[str, str], directory: Directory
 ) -> Tenant:
     """The tenant that a call is for. `named` is the one of its header, `path` has the parameters of its path. Raises
-    Forbidden, NotFound, and Conflict where the call would change something of a paused tenant."""
+    Forbidden, NotFound, and Conflict if the call would change something of a paused tenant."""
     if principal.portal is not None:
         _check_allowed(route, principal.portal, path)
     elif principal.role not in route.roles:

@@ -65,7 +65,7 @@ class ChangeRequest(NamedTuple):
     """What a call that changes something was given."""
 
     body: Any
-    """The checked body, an instance of the route's `RequestBody`; None where the route takes no body."""
+    """The checked body, an instance of the route's `RequestBody`; None if the route takes no body."""
     query: Any
     """The checked parameters, an instance of the route's `Query`."""
     idempotency: IdempotencyKey | None
@@ -155,8 +155,8 @@ class RequestContext:
         return self.request.header(TENANT) is not None
 
     async def check_still_allowed(self) -> None:
-        """For a call that lasts. Raises Unauthenticated where its API key was revoked or expired meanwhile, Conflict
-        where the tenant was paused and the call would change it, NotFound where it was deleted, and Unavailable where
+        """For a call that lasts. Raises Unauthenticated if its API key was revoked or expired meanwhile, Conflict
+        if the tenant was paused and the call would change it, NotFound if it was deleted, and Unavailable if
         none of that can be known."""
         await self.services.principals.check(self.principal)
         if self._changes_tenant:
@@ -181,7 +181,7 @@ class RequestContext:
         return None if header is None else frozenset(tag.strip() for tag in header.split(","))
 
     async def idempotency(self, content: bytes | None = None) -> IdempotencyKey | None:
-        """The `Idempotency-Key`, with the hash of the request that it came with; `content` stands for its body where
+        """The `Idempotency-Key`, with the hash of the request that it came with; `content` stands for its body if
         that is read as it comes. Raises Invalid."""
         key = self.request.header(b"idempotency-key")
         if key is None:
@@ -201,7 +201,7 @@ class RequestContext:
 
     @property
     def content_length(self) -> int:
-        """How many bytes of body the client announced; 0 where it announced none."""
+        """How many bytes of body the client announced; 0 if it announced none."""
         length = self.request.header(b"content-length") or ""
         return int(length) if length.isdigit() else 0
 
@@ -209,7 +209,7 @@ class RequestContext:
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge before more than the limit is read, Unparseable if it takes too long, and
-        whatever `check_still_allowed` does, since a client may take its time with the last byte."""
+        no matter what `check_still_allowed` does, since a client may take its time with the last byte."""
         if self._content is None:
             # Most are here by now, and a limit on the time costs a twentieth of a small call.
             self._content = await (self._read() if self.request.has_arrived else self._read_in_time())
@@ -279,7 +279,7 @@ class RequestContext:
         return read(takes.kind, value, also)
 
     async def body_as_sent(self) -> Mapping[str, Any]:
-        """The members of the body before they are checked, for checks that need several of them; empty where there are
+        """The members of the body before they are checked, for checks that need several of them; empty if there are
         none. Raises as `body` does."""
         try:
             value = await self.decoded(await self.body())

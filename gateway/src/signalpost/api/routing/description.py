@@ -20,19 +20,19 @@ _PAGE_POLICY: Final = (
 """The page is one piece: it loads nothing, least of all from elsewhere."""
 
 
-class _Made(NamedTuple):
+class _Documents(NamedTuple):
     openapi: Mapping[str, Any]
     page: bytes
 
 
 class Description:
-    """Made once, when somebody first asks: that takes a tenth of a second, which a start can do without and the event
+    """Made once, when a client first asks: that takes a tenth of a second, which a start can do without and the event
     loop cannot spare, so it happens on a thread."""
 
     def __init__(self, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> None:
         self._routes = routes
         self._open_routes = open_routes
-        self._making: asyncio.Future[_Made] | None = None
+        self._making: asyncio.Future[_Documents] | None = None
 
     async def show_openapi(self, request: Request) -> Response:
         """The description for programs, which says where the API is mounted."""
@@ -45,11 +45,11 @@ class Description:
         headers = ((CONTENT_TYPE, "text/html; charset=utf-8"), ("content-security-policy", _PAGE_POLICY))
         return Response(200, (await self._made()).page, (*headers, _ALWAYS_CURRENT))
 
-    async def _made(self) -> _Made:
+    async def _made(self) -> _Documents:
         if self._making is None:
             self._making = asyncio.ensure_future(asyncio.to_thread(self._make))
-        return await asyncio.shield(self._making)  # whoever asked first may hang up
+        return await asyncio.shield(self._making)  # the client that asked first may hang up
 
-    def _make(self) -> _Made:
+    def _make(self) -> _Documents:
         openapi = describe(self._routes, self._open_routes)
-        return _Made(openapi, render(openapi).encode())
+        return _Documents(openapi, render(openapi).encode())

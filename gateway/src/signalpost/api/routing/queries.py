@@ -57,7 +57,7 @@ def bad_cursor() -> Bad:
     return Bad("bad_cursor", "This must be the `next` of an earlier page, unchanged.")
 
 
-class Numbered(Protocol):
+class HasNumber(Protocol):
     @property
     def number(self) -> int: ...
 
@@ -68,7 +68,7 @@ def write_cursor(position: Sequence[int] | None) -> str | None:
     return base64.urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
 
 
-def next_cursor(found: Sequence[Numbered], limit: int) -> str | None:
+def next_cursor(found: Sequence[HasNumber], limit: int) -> str | None:
     """The `next` of a page of rows that are ordered by their numbers; None if the page is not full."""
     return write_cursor((found[-1].number,)) if len(found) == limit else None
 

@@ -90,7 +90,7 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def intake(self) -> Queue | None:
-        """Where its change waits for its commit; None where it makes none, or (an import) is never refused for that."""
+        """Where its change waits for its commit; None if it makes none, or (an import) is never refused for that."""
         if not self.idempotent:
             return None
         return Queue.DOCUMENT if self.path.startswith("/v1/documents") else Queue.CONTROL

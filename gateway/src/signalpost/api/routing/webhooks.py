@@ -146,7 +146,7 @@ def schema_files() -> Mapping[str, Schema]:
 
 
 def _any_event() -> Schema:
-    """An event of whatever type; one of a known type has a document."""
+    """An event of any type; one of a known type has a document."""
     known = list(BY_WIRE)
     named: Schema = {"anyOf": [{"type": "string", "enum": known}, {"type": "string"}]}
     return {

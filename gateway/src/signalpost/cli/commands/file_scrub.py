@@ -9,13 +9,13 @@ from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 from signalpost.cli.terminal.output import Parts, Table
 from signalpost.cli.terminal.progress import progress
 from signalpost.domain.documents.version import KeptVersion
-from signalpost.engine.maintenance.scrub import Scrubbed, remove_orphans, scrub
+from signalpost.engine.maintenance.scrub import ScrubResult, remove_orphans, scrub
 from signalpost.gateway import open_files
 from signalpost.settings import read_settings
 from signalpost.store.database import FileRegister
 
 
-async def scrubbed(data_dir: Path, register: FileRegister, *, remove: bool) -> tuple[Scrubbed, int]:
+async def scrubbed(data_dir: Path, register: FileRegister, *, remove: bool) -> tuple[ScrubResult, int]:
     """Check all files. Returns the findings and the number of orphans that were removed."""
     files = await open_files(read_settings(os.environ, {"data_dir": str(data_dir)}))
     try:
@@ -27,7 +27,7 @@ async def scrubbed(data_dir: Path, register: FileRegister, *, remove: bool) -> t
         await files.close()
 
 
-def findings(found: Scrubbed, removed: int) -> dict[str, Any]:
+def findings(found: ScrubResult, removed: int) -> dict[str, Any]:
     def shown(versions: list[KeptVersion]) -> list[dict[str, str]]:
         return [
             {"tenant": each.tenant, "externalId": each.external_id, "number": each.number, "file": each.file.name}
@@ -44,7 +44,7 @@ def findings(found: Scrubbed, removed: int) -> dict[str, Any]:
     }
 
 
-def told(found: Scrubbed, removed: int) -> Parts:
+def told(found: ScrubResult, removed: int) -> Parts:
     lost = [("missing", each) for each in found.missing] + [("damaged", each) for each in found.damaged]
     sound = found.files - len({each.file.name for _, each in lost})
     if lost:

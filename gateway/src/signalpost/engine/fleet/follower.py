@@ -6,7 +6,7 @@ present one. Where that is newer, the configuration is read whole and what diffe
 see an event that was committed with it or later. So each event meets the filters of its time, whichever node they were
 changed through.
 
-Events of other nodes are read where lanes wait for them: all tenants that have some in one query. Whatever cannot be
+Events of other nodes are read if lanes wait for them: all tenants that have some in one query. What cannot be
 read now is tried again until it can.
 """
 
@@ -32,7 +32,7 @@ NEWS_AT_ONCE = 256
 NEVER_KNOWN = 1 << 62
 """Stands for the version of a tenant that no longer exists."""
 AGAIN_AFTER = 0.5
-"""Seconds to wait where the store could not be read."""
+"""Seconds to wait if the store could not be read."""
 
 
 class Follower:

@@ -1,7 +1,7 @@
 """Makes sure that this node owns the lanes that it should own, and no others.
 
 With each beat it learns which nodes are alive (`domain/fleet/roster.py`). It removes nodes that are dead. It claims the
-lanes that should be its own: the store gives it those that nobody owns, with their rows, which is how they are loaded.
+lanes that should be its own: the store gives it those that no node owns, with their rows, which is how they are loaded.
 Those that should be another's are handed over once two beats have said so: their attempts end, all is recorded, and
 only then they are let go of. A lane that was let go of may be claimed again by the next pass, which loads it again.
 
@@ -65,7 +65,7 @@ class LaneOwner:
         self._beat: Beat | None = None
         self._workers: frozenset[int] = frozenset()
         self._wanted: dict[int, int | None] = {}
-        """Which of these workers should own each lane; filled as somebody asks."""
+        """Which of these workers should own each lane; filled as they are asked for."""
         self._had_few = False
         """Whether there were few lanes at the last pass."""
         self._let_go: set[int] = set()
@@ -190,8 +190,8 @@ class LaneOwner:
         return self._attempt_timeout if kind == WEBHOOK else self._longest_call(kind)
 
     async def _let_go_of_unknown(self, me: int) -> None:
-        """Release lanes that another node should own and that this one may own without knowing. It may not know where
-        its own commit made the subscription but it heard of that in another way, and where a claim had no answer."""
+        """Release lanes that another node should own and that this one may own without knowing. It may not know if
+        its own commit made the subscription but it heard of that in another way, and if a claim had no answer."""
         unsure = [
             subscription.number
             for subscription in self._directory.all_subscriptions()

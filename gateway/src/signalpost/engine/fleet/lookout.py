@@ -2,11 +2,11 @@
 
 What a node remembers of them lets callers in and keeps them out, so it counts only for `TRUSTED_FOR` after the look
 that confirmed it was sent. A key that was revoked elsewhere opens nothing here any more by then: either a look has
-shown it, or no look has succeeded, and nobody is let in.
+shown it, or no look has succeeded, and no one is let in.
 
-Whoever needs what is true by now waits for a look that begins after they came. `look` begins one at once; all who wait
-meanwhile share it. A refusal waits for the next one that is due anyway (`next_look`): what was not found may have been
-made a moment ago, but callers with wrong keys cost the database nothing.
+A caller that needs what is true by now waits for a look that begins after it asked. `look` begins one at once; all who
+wait meanwhile share it. A refusal waits for the next one that is due anyway (`next_look`): what was not found may have
+been made a moment ago, but callers with wrong keys cost the database nothing.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ TRUSTED_FOR: Final = SECOND // 10
 SAID_AFTER: Final = 1 * SECOND
 """After how long without a look that succeeded this node says that it is not ready, µs."""
 WAITED_FOR: Final = 4.0
-"""For how many seconds somebody waits for a look at most, as while this node loads everything again."""
+"""For how many seconds a caller waits for a look at most, as while this node loads everything again."""
 AGAIN_AFTER: Final = 0.25
 """Seconds to wait after a look that failed."""
 
@@ -57,7 +57,7 @@ class Lookout:
 
     @property
     def trouble(self) -> str | None:
-        """Why nobody is let in, in a sentence for an operator; None if there is no reason."""
+        """Why no one is let in, in a sentence for an operator; None if there is no reason."""
         if self._is_alone or self._is_confirmed_within(SAID_AFTER):
             return None
         return "It is not known which API keys were revoked: this node refuses all until it is."
@@ -152,4 +152,4 @@ def _tell(waiting: asyncio.Future[None] | None, error: SignalpostError | None) -
         waiting.set_result(None)
     else:
         waiting.set_exception(error)
-        waiting.exception()  # nobody may be waiting any more
+        waiting.exception()  # no caller may be waiting any more

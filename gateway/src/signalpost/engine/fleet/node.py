@@ -7,7 +7,7 @@ There are two things after which what a node remembers is not true any more. A b
 that others took it for dead, or that the database does not know it. And the database may have gone back in time, which
 a restore does, or a standby that lacked what was committed: then the node's beats are fewer, the history is another, or
 a log is shorter than it was. Either way the node starts again: it forgets everything, loads it again and joins. Until
-all of that has succeeded it does not go on with anything, whatever its beats show.
+all of that has succeeded it does not go on with anything, no matter what its beats show.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from signalpost.store.fleet import Beat, FleetStore, NodeProcess, NodeRole, Tena
 DRAIN_WITHIN = 0.5
 """Seconds that a stop waits until the other nodes have been told."""
 AGAIN_AFTER = 0.5
-"""Seconds between two attempts to join, or to beat where that failed."""
+"""Seconds between two attempts to join, or to beat if that failed."""
 
 
 class Node:
@@ -105,7 +105,7 @@ class Node:
 
     async def run(self, on_beat: Callable[[Beat], None], begin_anew: Callable[[], Awaitable[None]]) -> None:
         """Beat for ever. `on_beat` is told of each beat that shows everything as it should be. `begin_anew` lets go of
-        all that this node remembers, loads it and joins; where it fails it is called again."""
+        all that this node remembers, loads it and joins; if it fails it is called again."""
         every = self._fleet.terms.beat_every
         is_current = True
         while every < inf:

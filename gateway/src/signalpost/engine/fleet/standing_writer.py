@@ -2,7 +2,7 @@
 
 What a lane's row says is recorded as it happens. How far a lane is behind, what is in flight, and what holds it up is
 in its owner's memory. Every few seconds the owner stores that for the lanes where it changed. A node that has its
-database for itself stores nothing, because nobody else asks.
+database for itself stores nothing, because no other node asks.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
 """Disables subscriptions whose endpoint has failed for days, or whose vendor rejects one event after the other. It uses
-a command with the version that it knew, so that it never overrules somebody who changes the subscription meanwhile."""
+a command with the version that it knew, so that it never overrules a person who changes the subscription meanwhile."""
 
 from signalpost.commands.subscriptions import DisableSubscription
 from signalpost.domain.delivery.breaker import is_given_up
@@ -64,7 +64,7 @@ class AutoDisable:
         try:
             await self._committer.submit(command)
         except SignalpostError as error:
-            # Somebody changed it just now, or nothing can be committed: its next failure asks again.
+            # It was changed just now, or nothing can be committed: its next failure asks again.
             log.warning("a subscription could not be disabled", subscription=subscription.id, error=str(error))
             return False
         self._counts.disabled += 1

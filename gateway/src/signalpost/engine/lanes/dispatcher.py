@@ -171,7 +171,7 @@ class Dispatcher:
         """Give turns to lanes until the loop has to get to its sockets."""
         self._scheduled = False
         if not self._owner.may_start():
-            return  # whoever lets them start again says so
+            return  # what lets them start again says so
         self._spent = 0
         began = now = self._clock.steady()
         self._give_freed_slots()

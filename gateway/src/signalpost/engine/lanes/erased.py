@@ -16,7 +16,7 @@ MAX_REMEMBERED: Final = 10_000
 oldest of them has long ended."""
 
 
-class Erased:
+class ErasedEvents:
     def __init__(self) -> None:
         self._up_to: dict[tuple[int, str | None], int] = {}
         """The last sequence that was erased of each tenant and document (None for all of the tenant)."""

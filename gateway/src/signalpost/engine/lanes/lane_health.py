@@ -111,7 +111,8 @@ class LaneView(Struct, frozen=True):
     standing: LaneStanding
     tenant_is_paused: bool
     waits_since: int | None = None
-    """When the oldest waiting event was made, µs since the epoch; None if nothing waits, or if nobody asked."""
+    """When the oldest waiting event was made, µs since the epoch; None if nothing waits, or if that was not asked
+    for."""
     kept_until: int | None = None
     """When the retention removes that event."""
 
@@ -158,7 +159,7 @@ class LaneView(Struct, frozen=True):
 
     @property
     def needs(self) -> Standing:
-        """What is known for deciding whether it needs somebody's attention."""
+        """What is known for deciding whether it needs attention."""
         health = self.standing.health
         return Standing(
             status=self.status,

@@ -91,7 +91,7 @@ class Hold(IntEnum):
     RELOADING = 1
     """Another owner wrote it, or its order was changed: it is taken up from the store once more."""
     GONE = 2
-    """The subscription was deleted, or another node owns the lane: whatever is still done for it does not count."""
+    """The subscription was deleted, or another node owns the lane: what is still done for it does not count."""
     CLOSING = 3
     HANDING_OVER = 4
     """Another node is to own it: what is in flight ends, and everything is recorded."""

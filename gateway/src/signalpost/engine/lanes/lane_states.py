@@ -1,7 +1,7 @@
 """The states that a lane at work is in, and the methods that change them, each by its table in `lane_state.py`.
 
-The dispatcher changes the turn and the progress, the recorder the recording, the lanes' owner the hold. Nobody assigns
-them.
+The dispatcher changes the turn and the progress, the recorder the recording, the lanes' owner the hold. No other part
+assigns them.
 """
 
 from signalpost.engine.lanes.lane_state import (

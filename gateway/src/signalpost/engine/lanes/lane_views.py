@@ -159,7 +159,7 @@ class LaneViews:
         return told
 
     async def closer(self, glances: Sequence[LaneView]) -> list[LaneView]:
-        """The same lanes of one tenant with their next attempts, where this node owns them. Between lanes with many
+        """The same lanes of one tenant with their next attempts, if this node owns them. Between lanes with many
         retries others have their turn."""
         lanes, retries = [], 0
         for glance in glances:
@@ -185,7 +185,7 @@ class LaneViews:
         ]
 
     def unwritten(self) -> Iterable[tuple[LaneWorker, LaneNow]]:
-        """What only this node knows of its lanes, where it was not written down as it is now. Of lanes at rest
+        """What only this node knows of its lanes, if it was not written down as it is now. Of lanes at rest
         everything was."""
         now = self._clock.steady()
         for worker in [*self._workers]:

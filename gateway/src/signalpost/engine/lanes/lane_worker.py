@@ -82,7 +82,7 @@ class LaneWorker(LaneStates):
         self.timer_at = NEVER
         """When `timer` gives the lane a turn."""
         self.idle_at: int | None = None
-        """At which version it had nothing to do when somebody last looked; None if it had something."""
+        """At which version it had nothing to do when that was last looked at; None if it had something."""
         self.retries: dict[int, RequestedRetry] = {}
         """Retries by hand that the lane has not acted on yet, by number: a lane that is loaded again may hear of one
         twice, from the store and from its commit."""

@@ -1,6 +1,6 @@
 """The lanes that this node owns, at work or at rest, and how they go from one to the other.
 
-A lane that has nothing to do is at rest (`resting_lanes.py`), and has a worker again as soon as somebody asks for it.
+A lane that has nothing to do is at rest (`resting_lanes.py`), and has a worker again as soon as it is asked for.
 Waking is one step, so a lane is always one of the two.
 """
 

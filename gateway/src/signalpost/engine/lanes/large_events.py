@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from signalpost.domain.event import Event
 from signalpost.domain.wishes import Wishes
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_reader import AGAIN_AFTER
 from signalpost.engine.lanes.subjects import Subjects
@@ -20,7 +20,7 @@ class LargeEvents:
         self,
         subjects: Subjects,
         turns: LoopTurns,
-        erased: Erased,
+        erased: ErasedEvents,
         on_answer: Callable[[LaneWorker, Event | None, str | None], None],
     ) -> None:
         """`on_answer` gets the event, and a sentence why the lane does not want it, or None if it does. If it has to be
@@ -30,14 +30,14 @@ class LargeEvents:
         self._erased = erased
         self._on_answer = on_answer
         self._waiting: dict[str, list[LaneWorker]] = {}
-        """The lanes that nobody asks for yet, by the id of the event: a database that went back gives its number
+        """The lanes that are not asked for yet, by the id of the event: a database that went back gives its number
         twice."""
         self._asked: set[str] = set()
-        """The events about which somebody asks."""
+        """The events that are being asked about."""
         self._tasks = Tasks()
 
     def stop(self) -> None:
-        """Ask no more. Nobody gets an answer."""
+        """Ask no more. No caller gets an answer."""
         self._tasks.cancel()
 
     def ask(self, worker: LaneWorker, event: Event) -> None:

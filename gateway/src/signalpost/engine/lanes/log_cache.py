@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from signalpost.domain.erasure import Erasure, erased
 from signalpost.domain.event import Event
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 
 MAX_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 600
@@ -29,7 +29,7 @@ class LogCache:
         self.seen: dict[int, int] = {}
         """Up to which sequence a tenant's log was offered to its sleeping lanes. It may be below `end`, because this
         node hears of other nodes' commits before it reads them. A sleeping lane may pass no event beyond it unread."""
-        self.erased = Erased()
+        self.erased = ErasedEvents()
 
     def get(self, tenant_id: int, sequence: int) -> Event | None:
         return self._events.get((tenant_id, sequence))

@@ -50,7 +50,7 @@ class LogReader:
         self._tasks = Tasks()
 
     def stop(self) -> None:
-        """Stop reading. Nobody gets what they asked for."""
+        """Stop reading. No lane gets what it asked for."""
         self._tasks.cancel()
 
     def want_page(self, worker: LaneWorker) -> None:

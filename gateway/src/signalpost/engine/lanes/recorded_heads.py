@@ -1,7 +1,7 @@
 """Keeps the recorded heads of lanes close to where the lanes are, so that a start has little to read again.
 
 A lane that sends something records its head with that. One that only passes over events has nothing else to record, so
-from time to time somebody looks how many it has passed. Of those at rest many may have passed the same events: a few at
+from time to time it is counted how many it has passed. Of those at rest many may have passed the same events: a few at
 a time are woken, recorded, and rest again.
 """
 

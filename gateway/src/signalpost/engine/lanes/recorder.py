@@ -2,7 +2,7 @@
 
 Each lane is written at most every `INTERVAL` and one write at a time, fenced by its version. A write that fails is
 repeated as it is until it succeeds; meanwhile lanes stop by themselves once too much is unrecorded, so a crash repeats
-a bounded number of attempts. A lane whose version moved on is somebody else's: it is loaded again.
+a bounded number of attempts. A lane whose version moved on has another owner: it is loaded again.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from itertools import islice
 
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.counts import Counts
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.lane_states import WRITING_AND_DIRTY
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.stats_writer import StatsWriter
@@ -33,7 +33,7 @@ class Recorder:
         clock: Clock,
         counts: Counts,
         stats: StatsWriter,
-        erased: Erased,
+        erased: ErasedEvents,
         on_recorded: Callable[[LaneWorker, int], None],
         on_fed: Callable[[LaneWorker, ReplayPart, Fed], None],
         on_fenced: Callable[[LaneWorker], None],

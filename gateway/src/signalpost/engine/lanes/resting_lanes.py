@@ -2,12 +2,12 @@
 to wait for, and is well.
 
 That is most lanes most of the time, so a lane at rest is a few words instead of a worker with all that sending needs.
-It is woken by the first event that it wants, and by whatever else is asked of it: a change of its subscription, a retry
+It is woken by the first event that it wants, and by all else that is asked of it: a change of its subscription, a retry
 by hand, a replay, the retention. It never has more to do than to be woken, so nothing of it is ever recorded, held,
 handed over or in flight. Only its recorded head may lie behind, by events that it did not want.
 
 Waking takes some 30 µs. Of the lanes that one event wakes, each *rises* first: it has its place in the log and no
-worker yet, until the event loop gets to it. Whoever asks for such a lane before that wakes it at once.
+worker yet, until the event loop gets to it. A caller that asks for such a lane before that wakes it at once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -55,7 +55,7 @@ class RestingLane(Struct, frozen=True, gc=False):
 
 
 def is_well(subscription: Subscription, health: EndpointHealth, counts: RowCounts, now: int) -> bool:
-    """Whether nobody has to look at a lane as long as it has nothing to send. `now` is the wall clock's."""
+    """Whether a lane need not be looked at as long as it has nothing to send. `now` is the wall clock's."""
     return (
         subscription.status == "active"
         and subscription.kind == WEBHOOK  # any other has a gate, which may close by itself

@@ -40,7 +40,7 @@ class StillWanted:
         self._tasks = Tasks()
 
     def stop(self) -> None:
-        """Ask no more. Nobody gets an answer."""
+        """Ask no more. No caller gets an answer."""
         self._tasks.cancel()
 
     def ask(self, worker: LaneWorker, wishes: Wishes, delivery: Delivery, event: Event) -> None:

@@ -18,7 +18,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.names import Subject
 from signalpost.domain.subject import subject_of
 from signalpost.domain.wishes import Wishes
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.sharing.resting_turns import Rest, RestingTurns
 
 LARGE_BYTES: Final = 16 * 1024
@@ -33,23 +33,23 @@ def is_large(event: Event) -> bool:
     return len(event.body) + len(event.before) > LARGE_BYTES
 
 
-class _Kept(NamedTuple):
+class _KeptSubject(NamedTuple):
     event: Event
     subject: Subject
 
 
 class Subjects:
-    def __init__(self, thread: Executor, turns: RestingTurns, erased: Erased, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, thread: Executor, turns: RestingTurns, erased: ErasedEvents, max_bytes: int = MAX_BYTES) -> None:
         """`thread` decodes large events, in these turns. `erased` says of which events nothing is to be kept."""
         self._thread = thread
         self._turns = turns
         self._erased = erased
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int], _KeptSubject] = OrderedDict()
         self._bytes = 0
 
     def at_once(self, event: Event) -> Subject:
-        """The subject of an event, decoded here if nobody has done so. For a large one that takes milliseconds."""
+        """The subject of an event, decoded here if that has not been done. For a large one that takes milliseconds."""
         return self._known(event) or self._keep(event, subject_of(event))
 
     async def of(self, event: Event) -> Subject:
@@ -80,7 +80,7 @@ class Subjects:
         self._bytes = 0
 
     def _judge(self, event: Event, wishes: Sequence[Wishes], rest: Rest) -> tuple[Subject, list[str | None]]:
-        """Runs on the thread. Whoever had the turn before may have decoded the event."""
+        """Runs on the thread. The lane that had the turn before may have decoded the event."""
         subject = self._known(event) or subject_of(event)
         whys = []
         for each in wishes:
@@ -99,7 +99,7 @@ class Subjects:
             return subject
         key = (event.tenant_id, event.sequence)
         self._drop(key)
-        self._kept[key] = _Kept(event, subject)
+        self._kept[key] = _KeptSubject(event, subject)
         self._bytes += _size(event)
         while self._bytes > self._max_bytes and len(self._kept) > 1:
             self._drop(next(iter(self._kept)))

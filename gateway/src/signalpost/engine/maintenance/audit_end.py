@@ -1,7 +1,7 @@
 """Keeps the end of the audit outside of the database, in the data directory: so that it is missed if all of it is
 removed, or replaced by an earlier copy.
 
-The file goes on only where the audit still has everything that it had before. Otherwise it stays as it is, and every
+The file goes on only if the audit still has everything that it had before. Otherwise it stays as it is, and every
 verification names it, until an operator has looked and removes it.
 """
 

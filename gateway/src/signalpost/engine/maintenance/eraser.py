@@ -1,7 +1,7 @@
 """Carries out erasures: files first, then rows, in parts with a pause after each, so that others hardly notice.
 
 The store knows what remains to be done: the erasures that are not finished. Every part may be repeated, so after a
-crash, or where files or the store cannot be reached, it begins again with whatever is left.
+crash, or if files or the store cannot be reached, it begins again with what is left.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ PAUSE: Final = 0.02
 LOOK_EVERY: Final = 30.0
 """Seconds after which a node of a fleet looks for erasures of which it did not hear, or that another left."""
 AGAIN_AFTER: Final = 5.0
-"""Seconds to wait where something could not be reached."""
+"""Seconds to wait if something could not be reached."""
 
 
 class Eraser:

@@ -6,7 +6,7 @@ to look again: at the next expiry, at a nearer one that a commit brings, or soon
 So it makes no difference whether a gateway ran when the deadline passed.
 
 Every node of a fleet looks, so that a deadline is met of which only the node that committed it knows yet. What is due
-is a job: whoever gets it expires everything, and gives it up right after.
+is a job: the node that gets it expires everything, and gives it up right after.
 
 An expiry cannot be undone, so it waits until the time has really passed: setting the wall clock ahead while the process
 runs expires nothing.

@@ -82,7 +82,7 @@ class MasterKeyChange:
 
     async def begin(self) -> MasterKeyState:
         """Change to the first key of the source, or, if that is the current one, to a new one. A change that is under
-        way goes on. Raises Conflict where the operator has to do something first, and StartError."""
+        way goes on. Raises Conflict if the operator has to do something first, and StartError."""
         async with self._lock:
             state = await self.state()
             if state.is_changing and self._running is not None and not self._running.done():

@@ -1,9 +1,9 @@
-"""How fast something is removed that nobody waits for: in slices of some milliseconds of the database's work, with
+"""How fast something is removed that no caller waits for: in slices of some milliseconds of the database's work, with
 turns for others in between.
 
 A slice has a number of rows. How long it takes depends on who else writes, too: on a busy machine most of that is
 waiting, and smaller slices would only make the removal slower than what it follows. So they get smaller only once one
-takes so long that whoever waits behind it would notice.
+takes so long that a caller who waits behind it would notice.
 """
 
 import asyncio

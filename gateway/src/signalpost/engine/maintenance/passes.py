@@ -1,4 +1,4 @@
-"""One pass of work that is done again and again: whatever goes wrong with it, the next one is made."""
+"""One pass of work that is done again and again: no matter what goes wrong with it, the next one is made."""
 
 from collections.abc import Awaitable, Callable
 

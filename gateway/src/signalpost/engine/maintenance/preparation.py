@@ -1,4 +1,4 @@
-"""Makes room ahead for what will be written in the coming days, where a database needs that: then nobody has to make it
+"""Makes room ahead for what will be written in the coming days, if a database needs that: then no one has to make it
 in the middle of a commit, and a user that may not make it is known of days before."""
 
 import asyncio

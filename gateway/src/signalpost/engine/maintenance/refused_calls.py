@@ -1,10 +1,10 @@
 """Calls that a known key was refused, for the audit: with a role that does not allow them, for another tenant, or after
 the key was revoked or had expired.
 
-Whoever has such a key can call as often as it likes, and must not fill the audit. So refusals are counted in memory, by
-key, reason and route. The first of its kind is written within seconds, and what follows in the next hour with one more
-entry at its end. Beyond `MAX_KINDS` kinds an hour, further ones are told by the log for people alone, as is what a
-crash forgets. Unknown keys are nobody's, so nothing is told of them here.
+A client with such a key can call as often as it likes, and must not fill the audit. So refusals are counted in memory,
+by key, reason and route. The first of its kind is written within seconds, and what follows in the next hour with one
+more entry at its end. Beyond `MAX_KINDS` kinds an hour, further ones are told by the log for people alone, as is what a
+crash forgets. Unknown keys belong to no one, so nothing is told of them here.
 """
 
 import asyncio

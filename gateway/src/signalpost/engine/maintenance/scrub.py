@@ -25,7 +25,7 @@ class Register(Protocol):
         ...
 
 
-class Scrubbed(Struct, frozen=True):
+class ScrubResult(Struct, frozen=True):
     files: int
     """How many files were read."""
     bytes: int
@@ -35,7 +35,7 @@ class Scrubbed(Struct, frozen=True):
     """Names of files that no version points to and no upload has locked, removed or not."""
 
 
-async def scrub(files: Files, register: Register, progress: Callable[[int], None]) -> Scrubbed:
+async def scrub(files: Files, register: Register, progress: Callable[[int], None]) -> ScrubResult:
     """`progress` is told how many bytes were read. Raises FilesUnavailable."""
     lost: dict[Condition, list[KeptVersion]] = {"sound": [], "missing": [], "damaged": []}
     count = total = 0
@@ -49,7 +49,7 @@ async def scrub(files: Files, register: Register, progress: Callable[[int], None
         if condition != "sound":
             lost[condition].append(version)
     orphans = [name async for name in files.names() if await files.is_orphan(name, register.is_known)]
-    return Scrubbed(count, total, lost["missing"], lost["damaged"], orphans)
+    return ScrubResult(count, total, lost["missing"], lost["damaged"], orphans)
 
 
 async def remove_orphans(files: Files, register: Register, names: list[str]) -> int:
