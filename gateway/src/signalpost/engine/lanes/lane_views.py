@@ -143,7 +143,7 @@ class LaneViews:
         ]
 
     async def _standings(self, tenant_id: int, elsewhere: Sequence[Subscription]) -> dict[int, LaneStanding]:
-        """What the store says of lanes that this node does not own. What nobody has read because a lane has no owner is
+        """What the store says of lanes that this node does not own. What no one has read because a lane has no owner is
         counted here, as the next owner will find it; what the last one wrote down is as old as that."""
         told = await self._store.lanes.standings(tenant_id, [each.number for each in elsewhere])
         left = {number: standing.left_at for number, standing in told.items() if standing.left_at is not None}
