@@ -24,6 +24,10 @@ WORLDS = int(os.environ.get("JOINTS", "2"))
 PLANTED = ("makes an event of a patch that changes nothing",)
 """Faults that a world finds soon, however slow the machine is."""
 SEEDS = 8
+ATTEMPT_SECONDS = 15
+"""How long an attempt may take on PostgreSQL. After the kill no lane goes on before such an attempt would be over, so
+the minute that others have here would be most of the test. No endpoint on loopback is that late, however slow the
+machine is."""
 DOMAINS = ("example", "elsewhere.example")
 
 
@@ -37,6 +41,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         master_key = base64.b64encode(secrets.token_bytes(32)).decode()
         yield {
             "database_url": server.loopback_url(), "master_key": master_key, "public_url": "https://gateway.example",
+            "attempt_timeout": str(ATTEMPT_SECONDS),
         }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from gateway.tests.joints.checkers.carried import Carried
 from gateway.tests.joints.checkers.changes import Changes
 from gateway.tests.joints.checkers.content import Content
 from gateway.tests.joints.checkers.once import Once
+from gateway.tests.joints.checkers.reading import Reading
 from gateway.tests.joints.checkers.sending import Sending
 from gateway.tests.joints.checkers.settling import Settling
 from gateway.tests.joints.clients import Clients
@@ -45,7 +46,7 @@ from signalpost.domain.request import OutgoingRequest, Target
 ANY_TIME = 1e12
 """More seconds than there ever were: whatever held once may be what a request was made by."""
 LOOKS_EVERY = 0.1
-CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Carried)
+CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Carried, Reading)
 """The checkers that know only what is seen from outside."""
 URL = re.compile(r"https://(s\d+)\.(example|elsewhere\.example)/")
 PATH = re.compile(r"/(s\d+\.(?:elsewhere\.)?example)(/.*)")
@@ -224,6 +225,18 @@ class BlackBoxWorld(JointWorld):
         self._is_settled = True
         for checker in self.checkers:
             await checker.finished(self._node)
+
+    async def _unsettled(self, node: Any) -> str | None:
+        """What a subscription has still to do. Its health may say a few seconds too early that this is nothing: after a
+        kill its lane is that of the lost process until that counts as dead, and what a condition refused is recorded
+        every 5 s. The list of deliveries follows what is recorded."""
+        for wish in self.wishes.values():
+            for status in () if wish.deleted.last else ("pending", "retrying"):
+                path = f"/v1/subscriptions/{wish.id}/deliveries?status={status}&limit=1"
+                found = await self.clients.read(node, path)
+                if found is None or found["data"]:
+                    return f"{wish}: {found}"
+        return await super()._unsettled(node)
 
     # --- Endpoints ----------------------------------------------------------------------------------------------------
 
