@@ -181,7 +181,7 @@ class Probe(Struct, frozen=True):
 
 
 def _repeated(clients: int, request: Callable[[BadCaller], bytes]) -> Callable[[BadCaller, float], Awaitable[None]]:
-    """A probe by so many clients that send the same request over and over."""
+    """A probe: several clients send the same request over and over."""
 
     async def run(caller: BadCaller, until: float) -> None:
         sent = request(caller)

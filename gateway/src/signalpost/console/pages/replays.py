@@ -171,7 +171,7 @@ async def _takes_a_test(visit: Visit, subscription_id: str) -> bool:
 
 
 def _confirmed_by(visit: Visit, plan: ReplaysOfMany) -> str:
-    """The name to type before much is sent: the only subscription's or, of several, the tenant's; empty for less."""
+    """The name to type before many are sent: the subscription's if there is one, else the tenant's; empty for few."""
     if plan.count <= CONFIRMED_FROM:
         return ""
     return plan.data[0].subscription_name.strip() if len(plan.data) == 1 else visit.tenant
