@@ -27,13 +27,14 @@ RENEW = """
 The tree has changed, and docs/guides/add-a-noun.patch does not fit it. Renew the patch, beginning with a clean tree:
     git apply --3way docs/guides/add-a-noun.patch      # then mend what is in conflict, or fails
     git add --intent-to-add gateway && git diff HEAD -U1 -- gateway > docs/guides/add-a-noun.patch
-    git stash push --include-untracked -- gateway      # keeps the patch alone
+    git apply --reverse docs/guides/add-a-noun.patch && git add gateway
     make noun
 """
 OWN_TESTS = [f"gateway/tests/{part}/test_notes.py" for part in ("store", "api", "console", "cli")]
 FINDERS = [
     "gateway/tests/test_left_out.py", "gateway/tests/commands", "gateway/tests/engine/test_eraser.py",
-    "gateway/tests/store/test_migrations.py", "gateway/tests/store/postgres/test_walls.py",
+    "gateway/tests/store/test_migrations.py", "gateway/tests/store/test_tables.py",
+    "gateway/tests/store/postgres/test_walls.py",
     "gateway/tests/api/test_authorization.py", "gateway/tests/api/test_named_ids.py",
     "gateway/tests/api/test_rendering.py", "gateway/tests/api/test_route_table.py", "gateway/tests/api/test_tenants.py",
     "gateway/tests/console/test_law_of_forms.py", "gateway/tests/console/test_pages.py",
@@ -125,7 +126,7 @@ def test_the_guide_names_every_file_of_the_noun_and_shows_its_code() -> None:
 
 
 def test_the_noun_applies_and_passes_its_tests_on_sqlite(copy: Copy) -> None:
-    copy.passes("python", "-m", "compileall", "-q", "gateway")
+    copy.passes("python", "-m", "compileall", "-q", SOURCES)
     copy.passes("pytest", "-k", "not postgres", *OWN_TESTS[:3])
 
 
