@@ -59,6 +59,15 @@ class SocketLoop(VirtualLoop, asyncio.SelectorEventLoop):
         assert self.connect is not None
         await self.connect(sock, *address)
 
+    def close(self) -> None:
+        """The connections of a process end with it, and nobody in it is told."""
+        # To abort them would tell their protocols, which belong to a process that runs no more.
+        for transport in [*self._transports.values()]:  # type: ignore[attr-defined]
+            if transport._sock is not None:
+                transport._sock.close()
+                transport._sock = None
+        super().close()
+
     def _process_events(self, event_list: list[Any]) -> None:
         asyncio.SelectorEventLoop._process_events(self, event_list)  # type: ignore[attr-defined]
 
