@@ -48,7 +48,9 @@ class Answers(Checker):
     def _may_be_resent(self, wish: Wish, again: Again, event: LoggedEvent, at: float) -> bool:
         if event.sequence <= wish.starts_after or wish.wants_type(event) is False:
             return False
-        if not any(is_met(when, event.document, event.before) for when in wish.when.between(again.begun, at)):
+        # What waits goes on with the condition by which its run began.
+        since = event.at if again.what == "waiting" else again.begun
+        if not any(is_met(when, event.document, event.before) for when in wish.when.between(since, at)):
             return False
         is_done = event.document_id in self.world.model.erased
         attempts = self.world.attempts_of.get((wish.name, event.sequence), [])
