@@ -30,7 +30,7 @@ from signalpost.engine.connectors.open_connection import OpenConnection, Surroun
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.wire import VendorTransport
 from signalpost.engine.lanes.carriers import Made
-from signalpost.engine.lanes.erased import Erased
+from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import SystemClock
 from signalpost.runtime.garbage_collector import collect_rarely
@@ -83,7 +83,7 @@ async def main() -> float:
         Surroundings(kinds, line, clock, random.Random(1), unused, unused, unused, unused),  # noqa: S311 - no secret
     )
     store = cast(Any, SimpleNamespace(log=None))
-    subjects = Subjects(ThreadPoolExecutor(1), RestingTurns(), Erased())
+    subjects = Subjects(ThreadPoolExecutor(1), RestingTurns(), ErasedEvents())
     parts = CourierParts(kinds, store, subjects, line, clock, Tasks(), unused, unused, unused)
     courier = Courier(SUBSCRIPTION, Passage(connection, SUBSCRIPTION, None), Made(cast(Any, NothingMade()), 1), parts)
     left, ended = iter(range(1, DELIVERIES + 1)), asyncio.Semaphore(0)
