@@ -126,6 +126,8 @@ check: .venv/dev ## Format, lint, strict types, import contracts, docstrings, fa
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync --keep-going \
 	  check-tests check-types check-words check-lint check-format check-imports check-vulnerabilities
 
+check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests: .venv/dev
+
 check-format:
 	@$(BIN)/ruff format --check .
 

@@ -128,6 +128,7 @@ def test_sigterm_ends_every_process_once_what_it_has_in_flight_has_ended(
     gateway.api.subscribe(end.url, eventTypes=["documentCreated"])
     made = {gateway.api.create()["externalId"] for _ in range(20)}
     processes = children(gateway.pid)
+    assert len(processes) == 2
     assert gateway.stop() == 0
     assert not any(map(is_there, processes))
     start(gateway)  # for what was not sent yet
@@ -137,6 +138,7 @@ def test_sigterm_ends_every_process_once_what_it_has_in_flight_has_ended(
 
 def test_processes_end_by_themselves_when_their_parent_was_killed(gateway: GatewayProcess) -> None:
     processes = children(gateway.pid)
+    assert len(processes) == 2
     gateway.kill()
     until(lambda: not any(map(is_there, processes)))
 

@@ -11,7 +11,7 @@ from gateway.tests.engine.webhook_fleet import SUBSCRIPTION, WebhookFleet
 from gateway.tests.world.store import Operation
 
 from signalpost.commands.subscriptions import PatchSubscription
-from signalpost.engine.fleet.lane_owner import ATTEMPT_SECONDS
+from signalpost.engine.fleet.lane_owner import OVER_WITH_ITS_NODE
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import MAX_ADJUSTMENT
 from signalpost.store.fleet import SHARED
@@ -54,7 +54,7 @@ def test_a_lane_gets_another_owner_as_soon_as_its_own_is_dead_and_not_before(fle
     lost.begin_trouble()
     fleet.drive(30.0)
     first, again = fleet.requests[:2]
-    assert SHARED.lease + ATTEMPT_SECONDS < again.at - first.at < SHARED.dead_after + 3 * SHARED.beat_every
+    assert SHARED.lease + OVER_WITH_ITS_NODE < again.at - first.at < SHARED.dead_after + 3 * SHARED.beat_every
 
 
 @pytest.mark.parametrize("settings", [EngineSettings(attempt_timeout=LONG)])
@@ -110,4 +110,4 @@ def test_a_node_that_was_frozen_while_it_read_an_event_does_not_send_it(fleet: W
 
 def test_an_attempt_of_five_seconds_is_over_when_its_node_is_dead_however_clocks_are_adjusted() -> None:
     """The observer's clock may be on its way to the database's, and so count up to so much too fast."""
-    assert SHARED.lease + ATTEMPT_SECONDS < SHARED.dead_after * (1 - MAX_ADJUSTMENT)
+    assert SHARED.lease + OVER_WITH_ITS_NODE < SHARED.dead_after * (1 - MAX_ADJUSTMENT)

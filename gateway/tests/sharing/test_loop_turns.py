@@ -4,6 +4,7 @@ import asyncio
 from itertools import pairwise
 
 import pytest
+from gateway.tests.patience import PATIENCE
 
 from signalpost.sharing.loop_turns import MIN_REST, RESTS, LoopTurns
 
@@ -62,7 +63,8 @@ def test_a_turn_that_nobody_waits_for_any_more_goes_to_the_next() -> None:
         await asyncio.sleep(0)
         for each in gone:
             each.cancel()
-        await kept
-        await turns.turn(2)
+        async with asyncio.timeout(PATIENCE):
+            await kept
+            await turns.turn(2)
 
     asyncio.run(scenario())

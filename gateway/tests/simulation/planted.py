@@ -221,7 +221,7 @@ def _(right: Any) -> Any:
 def _(right: Any) -> Any:
     async def after(self: SqliteLog, tenant_id: int, sequence: int, limit: int) -> Any:
         page = await right(self, tenant_id, sequence, limit)
-        return page[1:] if limit == 256 and len(page) > 3 else page
+        return page._replace(events=page.events[1:]) if limit == 256 and len(page.events) > 3 else page
 
     return after
 

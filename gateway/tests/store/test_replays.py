@@ -64,10 +64,10 @@ def test_replays_are_listed_newest_first_page_by_page(play: "Play", make: "type[
         assert await shop.store.replays.page(subscription, page[-1].number, 3) == made[1::-1]
         assert await shop.store.replays.page(other, None, 3) == [foreign]
         assert await shop.store.replays.get(subscription, foreign.id) is None
-        of_both = await shop.store.replays.page_of_tenant(1, None, 4)
+        of_both = await shop.store.lists.page(Replay, 1, None, 4)
         assert of_both == [foreign, *made[:1:-1]]
-        assert await shop.store.replays.page_of_tenant(1, of_both[-1].number, 4) == made[1::-1]
-        assert await shop.store.replays.page_of_tenant(2, None, 4) == []
+        assert await shop.store.lists.page(Replay, 1, of_both[-1].number, 4) == made[1::-1]
+        assert await shop.store.lists.page(Replay, 2, None, 4) == []
 
     play(scenario)
 

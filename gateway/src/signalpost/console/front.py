@@ -107,9 +107,7 @@ class Front:
     def _check(self, request: Request, scheme: str) -> None:
         """Raises EarlyReply for what no page takes."""
         if request.refusal is not None:
-            raise EarlyReply(
-                self._replies.error(status_of(request.refusal), "CredentialsRefused", request.refusal.detail)
-            )
+            raise EarlyReply(self._replies.error(status_of(request.refusal), "Refused", request.refusal.detail))
         if not is_own_host(request, self._public_urls):
             raise EarlyReply(self._unknown_host(request))
         if request.method not in ("GET", "HEAD", "POST"):

@@ -6,8 +6,8 @@
     argument     a text in quotes, or a number
 
 There is no loop, no operator and no way to call anything. Reading a template and filling it in take time linear in it
-and in what it brings, within the bounds below. Everything that can be wrong with a template for any event is
-found when it is read; the rest is a `TemplateError`.
+and in what it brings, within the bounds below. What is wrong with a template for every event is found
+when it is read; the rest is a `TemplateError`.
 
 A placeholder that stands alone in a text keeps the type of its value if the text is a part of JSON. Elsewhere values
 are written: nothing as nothing, numbers without an exponent. Their values are escaped for the place where they go; the

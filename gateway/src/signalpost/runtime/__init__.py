@@ -9,7 +9,7 @@ rest:
 - one for the free disk space, one for bodies that are large or malformed, one for hashes of passwords
 - one for large events, of which conditions are asked there
 - one for pages and overviews that take long to render
-- four for files
+- four for files, and four more if they are in a bucket
 - one for each host name that is being looked up
 - one for whatever is built when somebody first asks for it, such as the description of the API
 

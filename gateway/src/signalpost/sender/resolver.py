@@ -20,7 +20,7 @@ from typing import Any
 from signalpost.sender.addresses import Address, literal
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.sharing.shared_turns import SharedTurns
-from signalpost.sharing.shares import Caller, Shares, alone
+from signalpost.sharing.shares import NOBODY, Caller, Shares, alone
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text; OSError if it has none."""
@@ -57,7 +57,7 @@ class Names:
         self._running: dict[tuple[int, str], asyncio.Task[Sequence[str] | OSError]] = {}
         self._known: dict[str, tuple[float, Sequence[str]]] = {}
 
-    async def addresses(self, host: str, port: int, holder: int = 0) -> Sequence[str]:
+    async def addresses(self, host: str, port: int, holder: int = NOBODY) -> Sequence[str]:
         """The addresses of a host, for this holder of look-ups. Raises OSError if there are none, TimeoutError (which
         is one) if that is not known in time."""
         known = self._known.get(host)
@@ -113,7 +113,7 @@ class Names:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def addresses_of(names: Names, host: str, port: int, holder: int = 0) -> list[Address]:
+async def addresses_of(names: Names, host: str, port: int, holder: int = NOBODY) -> list[Address]:
     """The addresses of a host, which may be an address itself, each once. Raises as `Names.addresses` does."""
     if (address := literal(host)) is not None:
         return [address]

@@ -57,8 +57,8 @@ class Slots:
             free = min(free, share(self.above.room, self.held))
         return max(0, free)
 
-    def take(self, count: int = 1) -> None:
-        """Take slots; the caller has checked that there is room. A negative count gives slots back."""
+    def take(self, count: int) -> None:
+        """Take slots, whether or not there is room. A negative count gives slots back."""
         for slots in self.chain:
             slots.held += count
 

@@ -17,7 +17,7 @@ class Migration(NamedTuple):
 
     @classmethod
     def of(cls, file_name: str, script: str) -> Self:
-        """The migration in a file: its number and name are the file's, such as `0018_fleet.sql`."""
+        """The migration in a file: its number and name are the file's, such as `0001_tables.sql`."""
         number = int(file_name[:4])
         said = re.match(r"-- breaks_before: ([0-9]+)\n", script)
         return cls(number, file_name[5:-4], script, int(said[1]) if said else number)

@@ -54,10 +54,6 @@ class ReplayStore(Protocol):
         """A subscription's replays, newest first. The number of the last one is the `below` of the next page."""
         ...
 
-    async def page_of_tenant(self, tenant_id: int, below: int | None, limit: int) -> list[Replay]:
-        """The replays of all subscriptions of a tenant, as `page` has those of one."""
-        ...
-
     async def running(self, tenant_id: int) -> list[Replay]:
         """The replays of a tenant that run, as they were last recorded, the oldest first. The subscription of one may
         have been deleted by now."""

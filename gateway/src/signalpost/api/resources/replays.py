@@ -25,7 +25,13 @@ from signalpost.api.routing.shapes.deliveries import (
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import subscription_not_found
-from signalpost.domain.delivery.replay import MAX_SUBSCRIPTIONS, ReplayChoice, ReplayOfManyRequest, ReplayRequest
+from signalpost.domain.delivery.replay import (
+    MAX_SUBSCRIPTIONS,
+    Replay,
+    ReplayChoice,
+    ReplayOfManyRequest,
+    ReplayRequest,
+)
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.portal_link import MAX_REPLAYED, Capability
@@ -220,7 +226,7 @@ async def _started(context: RequestContext, planned: _PlannedReplay, *, dry_run:
 
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
-    page = await context.services.store.replays.page_of_tenant(context.tenant_id, query.cursor, query.limit)
+    page = await context.services.store.lists.page(Replay, context.tenant_id, query.cursor, query.limit)
     position = (page[-1].number,) if len(page) == query.limit else None
     directory = context.services.directory
     data = [

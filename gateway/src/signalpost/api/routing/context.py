@@ -209,7 +209,7 @@ class RequestContext:
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge before more than the limit is read, Unparseable if it takes too long, and
-        no matter what `check_still_allowed` does, since a client may take its time with the last byte."""
+        what `check_still_allowed` raises, since a client may take its time with the last byte."""
         if self._content is None:
             # Most are here by now, and a limit on the time costs a twentieth of a small call.
             self._content = await (self._read() if self.request.has_arrived else self._read_in_time())

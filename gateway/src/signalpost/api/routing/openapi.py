@@ -111,7 +111,7 @@ def errors_of(route: Route) -> tuple[type[CallerError], ...]:
     if route.body is not None:
         implied += [Unparseable, TooLarge, UnsupportedMedia]
     elif route.idempotent:
-        implied += [Unparseable, TooLarge]  # the key counts for one body, also if that is ignored
+        implied += [Unparseable, TooLarge]  # the key counts for one body, even if it is ignored
     if route.conditional:
         implied.append(PreconditionFailed)
     if route.changes_tenant:

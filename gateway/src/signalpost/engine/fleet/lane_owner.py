@@ -32,8 +32,8 @@ from signalpost.store.log import LatestOfTypes
 LANES_AT_ONCE = 250
 """How many lanes one claim takes. It is few, because their rows are in memory together with the lanes that are made of
 them."""
-ATTEMPT_SECONDS = 5.0
-"""How long an attempt may take that is over when its node is dead (C15)."""
+OVER_WITH_ITS_NODE = 5.0
+"""Seconds. An attempt that may take no longer is over when its node is taken for dead (C15)."""
 AGAIN_AFTER = 0.5
 """Seconds to wait after a pass that failed."""
 
@@ -167,7 +167,7 @@ class LaneOwner:
 
     async def _without_calls_under_way(self, me: int, wanted: Sequence[Subscription]) -> Sequence[Subscription]:
         """The lanes among these for which no former owner can have a call under way."""
-        long = {each.number: seconds for each in wanted if (seconds := self._seconds(each.kind)) > ATTEMPT_SECONDS}
+        long = {each.number: seconds for each in wanted if (seconds := self._seconds(each.kind)) > OVER_WITH_ITS_NODE}
         if not long or not self._is_shared or self._beat is None:
             self._gone = {}
             return wanted
@@ -190,8 +190,8 @@ class LaneOwner:
         return self._attempt_timeout if kind == WEBHOOK else self._longest_call(kind)
 
     async def _let_go_of_unknown(self, me: int) -> None:
-        """Release lanes that another node should own and that this one may own without knowing. It may not know if
-        its own commit made the subscription but it heard of that in another way, and if a claim had no answer."""
+        """Release lanes that another node should own and that this one may own without knowing: its own commit made the
+        subscription, but it heard of that in another way; or a claim had no answer."""
         unsure = [
             subscription.number
             for subscription in self._directory.all_subscriptions()

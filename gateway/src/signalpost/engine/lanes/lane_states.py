@@ -1,7 +1,6 @@
 """The states that a lane at work is in, and the methods that change them, each by its table in `lane_state.py`.
 
-The dispatcher changes the turn and the progress, the recorder the recording, the lanes' owner the hold. No other part
-assigns them.
+Only these methods assign them.
 """
 
 from signalpost.engine.lanes.lane_state import (

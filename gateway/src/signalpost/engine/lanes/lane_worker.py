@@ -28,9 +28,8 @@ from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
-from signalpost.domain.erasure import ERASED, is_erased
+from signalpost.domain.erasure import is_erased
 from signalpost.domain.event import Event
-from signalpost.domain.subject import not_sent
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.wishes import Wishes, wishes_of
@@ -264,14 +263,8 @@ class LaneWorker(LaneStates):
         elif self.wishes is None or not self.wishes.asks_event or is_erased(event):
             self.lane.take(event.sequence, event.document_id)
         else:
-            return self.pass_judged(event, self.why_not(event))
+            return self.pass_judged(event, self.wishes.why_not(self._subjects.at_once(event)))
         return False
-
-    def why_not(self, event: Event) -> str | None:
-        """A sentence why the subscription's condition does not want an event; None if it does."""
-        if self.wishes is None or not self.wishes.asks_event:
-            return None
-        return not_sent(ERASED) if is_erased(event) else self.wishes.why_not(self._subjects.at_once(event))
 
     def is_to_be_judged(self, event: Event) -> bool:
         """Whether the event after the lane's head is so large that its condition is asked off the event loop."""

@@ -22,9 +22,6 @@ from signalpost.store.tables.replays import REPLAY
 _SELECT: Final = f"SELECT {REPLAY.listed} FROM replay WHERE subscription_number = $1"
 _GET: Final = f"{_SELECT} AND id = $2::uuid"
 _PAGE: Final = f"{_SELECT} AND number < $2 ORDER BY number DESC LIMIT $3"
-_PAGE_OF_TENANT: Final = (
-    f"SELECT {REPLAY.listed} FROM replay WHERE tenant_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
-)
 _RUNNING: Final = f"SELECT {REPLAY.listed} FROM replay WHERE tenant_id = $1 AND state = 'running' ORDER BY number"
 _LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
 _ROW: Final = "d.state, d.due, d.failed_attempts, d.max_attempts, d.run, d.resume_at, d.replay"
@@ -70,11 +67,6 @@ class PostgresReplays:
     async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
         bound = below if below is not None else 2**62
         found = await self._readers.rows(subscription.tenant_id, _PAGE, subscription.number, bound, limit)
-        return [REPLAY.unpack(columns, PLAIN) for columns in found]
-
-    async def page_of_tenant(self, tenant_id: int, below: int | None, limit: int) -> list[Replay]:
-        bound = below if below is not None else 2**62
-        found = await self._readers.rows(tenant_id, _PAGE_OF_TENANT, tenant_id, bound, limit)
         return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     async def running(self, tenant_id: int) -> list[Replay]:

@@ -81,7 +81,7 @@ LANE: Final = Written(
         },
     )
 )
-"""A new lane. This one and the next two are rows of a tenant here alone: only here are they hidden from others."""
+"""A new lane. This table and the next two have a `tenant_id` in PostgreSQL alone, for its row-level security."""
 RETRY: Final = Written(
     Columns(
         "retry",

@@ -51,14 +51,6 @@ class SqliteReplays:
         return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     @reading
-    def page_of_tenant(
-        self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int
-    ) -> list[Replay]:
-        statement = f"{_SELECT} WHERE tenant_id = ? AND number < ? ORDER BY number DESC LIMIT ?"
-        found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
-        return [REPLAY.unpack(columns, PLAIN) for columns in found]
-
-    @reading
     def count(
         self,
         connection: apsw.Connection,

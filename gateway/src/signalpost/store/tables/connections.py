@@ -87,10 +87,11 @@ CONNECTION: Final = Table(
         "grant_version": Kind.NUMBER,
         "held_until": Kind.NUMBER,
     },
-    changing=[
+    changing=(
         *("version", "deleted_at", "name", "state", "reason", "updated_at", "config", "granted", "grant_version"),
         "held_until",
-    ],
+    ),
+    there="deleted_at IS NULL",
     sealed=["config", "granted"],
     ended={"deleted_at": Ended.THEN, "name": "", "reason": None, "config": b"", "granted": None},
     pack=_pack,

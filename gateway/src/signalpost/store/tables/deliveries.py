@@ -1,4 +1,4 @@
-"""The tables of lanes and of what becomes of deliveries."""
+"""The tables of deliveries that need a row, and of attempts."""
 
 from typing import Final
 

@@ -24,9 +24,10 @@ MEMBER: Final = Table(
         "invited_until": Kind.NUMBER,
         "removed_at": Kind.NUMBER,
     },
-    changing=[
-        *("name", "email", "role", "password", "subject", "generation", "invitation", "invited_until", "removed_at")
-    ],
+    changing=(
+        *("name", "email", "role", "password", "subject"),
+        *("generation", "invitation", "invited_until", "removed_at"),
+    ),
     numbered_with="api_key",
     found_by={"email": Found("email = {} AND removed_at IS NULL", Kind.TEXT)},
     of_any_tenant=True,

@@ -113,6 +113,7 @@ SUBSCRIPTION: Final = Table(
         "sealed": Kind.BLOB,
     },
     changing=["version", "deleted_at", "connection_id", "config", "sealed"],
+    there="deleted_at IS NULL",
     found_by={"connection": Found("connection_id = {} AND deleted_at IS NULL")},
     sealed=["sealed"],
     ended={"deleted_at": Ended.THEN, "connection_id": None, "config": b"{}", "sealed": b""},

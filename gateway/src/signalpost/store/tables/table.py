@@ -98,7 +98,7 @@ class Table(Columns, Generic[RowOf]):
         empty, they stay until the erasure comes to them. Rows whose time in the column `goes_after` is over are removed
         as others are written.
 
-        What is true of rows that are still `there` is what lists ask for.
+        Lists show the rows of which `there` is true.
 
         A row whose members are not its columns says how it is packed and unpacked."""
         super().__init__(name, columns)

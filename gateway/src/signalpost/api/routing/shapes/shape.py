@@ -31,21 +31,20 @@ class Shape(Struct, frozen=True, kw_only=True, rename="camel"):
 
         A point in time, which rows count in µs, becomes text (C4), and a row within a row becomes an answer if the
         member is one."""
-        way = _way(cls, tuple(map(type, rows)), frozenset(given))
-        members = given
-        for row, (names, read) in zip(rows, way.reads, strict=True):
-            members.update(zip(names, read(row), strict=True))
-        for name in way.texts:
-            if type(members[name]) is int:
-                members[name] = format_timestamp(members[name])
-        for name, kind in way.answers:
-            within = members[name]
+        making = _making(cls, tuple(map(type, rows)), frozenset(given))
+        for row, (names, read) in zip(rows, making.reads, strict=True):
+            given.update(zip(names, read(row), strict=True))
+        for name in making.texts:
+            if type(given[name]) is int:
+                given[name] = format_timestamp(given[name])
+        for name, kind in making.answers:
+            within = given[name]
             if within is not None and not isinstance(within, kind):
-                members[name] = kind.of(within)
-        return cls(**members)
+                given[name] = kind.of(within)
+        return cls(**given)
 
 
-class _Way(NamedTuple):
+class _Making(NamedTuple):
     """How an answer is made from rows of certain types: found once, because lists make hundreds of them."""
 
     reads: Sequence[tuple[Sequence[str], Callable[[Any], Sequence[Any]]]]
@@ -57,22 +56,22 @@ class _Way(NamedTuple):
 
 
 @cache
-def _way(shape: type[Shape], rows: Sequence[type], given: frozenset[str]) -> _Way:
+def _making(shape: type[Shape], rows: Sequence[type], given: frozenset[str]) -> _Making:
     hints = get_type_hints(shape, include_extras=True)
     from_rows: list[list[tuple[str, str]]] = [[] for _ in rows]
     present = set(given)
     for member in fields(shape):
-        attribute = _attribute(hints[member.name], member.name)
-        having = next((index for index, row in enumerate(rows) if hasattr(row, attribute)), None)
         if member.name in given:
             continue
+        attribute = _attribute(hints[member.name], member.name)
+        having = next((index for index, row in enumerate(rows) if hasattr(row, attribute)), None)
         if having is not None:
             from_rows[having].append((member.name, attribute))
             present.add(member.name)
         elif member.required:
             raise AttributeError(f"{shape.__name__} needs {attribute}, which no row has.")
     kinds = {name: _kinds(hints[name]) for name in present}
-    return _Way(
+    return _Making(
         reads=[_read(pairs) for pairs in from_rows],
         texts=[name for name, of in kinds.items() if str in of and int not in of],
         answers=[
