@@ -1,10 +1,8 @@
 """Writes docs/states.md from the tables in the code: `.venv/bin/python docs/make_states.py`. A test keeps it so."""
 
-from collections.abc import Mapping
-from enum import Enum
 from pathlib import Path
-from typing import TypeVar
 
+from signalpost.domain import transitions as tables
 from signalpost.domain.delivery import delivery, replay
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.documents.actions import TAKES
@@ -21,9 +19,6 @@ from signalpost.domain.documents.workflow import (
 from signalpost.engine.connectors import token_state
 from signalpost.engine.lanes import lane_state
 from signalpost.listener import connection_state, request_state
-
-States = TypeVar("States", bound=Enum)
-Inputs = TypeVar("Inputs", bound=Enum)
 
 HEAD = """# States
 
@@ -46,7 +41,7 @@ def page() -> str:
     )
 
 
-def _section(title: str, transitions: Mapping[States, Mapping[Inputs, States]], level: int = 2) -> str:
+def _section(title: str, transitions: tables.Transitions[tables.State, tables.Input], level: int = 2) -> str:
     """A table of transitions, of which the first state is where it begins, as a diagram and as a table."""
     steps = [
         (state.name, event.name.lower(), after.name)

@@ -8,8 +8,9 @@ They are not one state. A server stops while a request arrives, and a client sen
 its turn. All of it is pure; `http_connection.py` does what follows from it.
 """
 
-from collections.abc import Mapping
 from enum import IntEnum
+
+from signalpost.domain.transitions import Transitions
 
 
 class ConnectionStage(IntEnum):
@@ -42,7 +43,7 @@ class StageInput(IntEnum):
     LOSE = 5
 
 
-STAGES: Mapping[ConnectionStage, Mapping[StageInput, ConnectionStage]] = {
+STAGES: Transitions[ConnectionStage, StageInput] = {
     ConnectionStage.NEW: {
         StageInput.HEAD: ConnectionStage.RECEIVING,
         StageInput.REFUSE: ConnectionStage.REFUSED,
@@ -71,8 +72,6 @@ STAGES: Mapping[ConnectionStage, Mapping[StageInput, ConnectionStage]] = {
     ConnectionStage.LEAVING: {StageInput.LOSE: ConnectionStage.LOST},
     ConnectionStage.LOST: {},
 }
-"""The next state for each state and input, here and below. An input that a state does not list cannot happen there: it
-raises KeyError."""
 
 
 class Persistence(IntEnum):
@@ -88,7 +87,7 @@ class PersistenceInput(IntEnum):
     STOP = 1
 
 
-PERSISTENCE: Mapping[Persistence, Mapping[PersistenceInput, Persistence]] = {
+PERSISTENCE: Transitions[Persistence, PersistenceInput] = {
     Persistence.KEPT: {PersistenceInput.NO_MORE: Persistence.LAST, PersistenceInput.STOP: Persistence.STOPPING},
     Persistence.LAST: {PersistenceInput.NO_MORE: Persistence.LAST, PersistenceInput.STOP: Persistence.STOPPING},
     Persistence.STOPPING: {PersistenceInput.NO_MORE: Persistence.STOPPING},
@@ -111,7 +110,7 @@ class IntakeInput(IntEnum):
     END = 2
 
 
-INTAKES: Mapping[Intake, Mapping[IntakeInput, Intake]] = {
+INTAKES: Transitions[Intake, IntakeInput] = {
     Intake.PROCESSED: {IntakeInput.COME: Intake.QUEUED, IntakeInput.END: Intake.ENDED},
     Intake.QUEUED: {
         IntakeInput.COME: Intake.QUEUED,

@@ -7,6 +7,8 @@ All of it is pure; `request_cycle.py` does what follows from it.
 from collections.abc import Mapping
 from enum import IntEnum
 
+from signalpost.domain.transitions import Transitions
+
 
 class BodyState(IntEnum):
     """In this order: from WHOLE on, all of it has arrived."""
@@ -34,7 +36,7 @@ class BodyInput(IntEnum):
     LEAVE = 5
 
 
-BODIES: Mapping[BodyState, Mapping[BodyInput, BodyState]] = {
+BODIES: Transitions[BodyState, BodyInput] = {
     BodyState.HELD_BACK: {
         BodyInput.ASK: BodyState.ARRIVING,
         BodyInput.ARRIVE: BodyState.ARRIVING,
@@ -54,8 +56,6 @@ BODIES: Mapping[BodyState, Mapping[BodyInput, BodyState]] = {
     BodyState.WHOLE_AND_LAST: {BodyInput.READ: BodyState.READ_AND_LAST, BodyInput.LEAVE: BodyState.WHOLE_AND_LAST},
     BodyState.READ_AND_LAST: {BodyInput.LEAVE: BodyState.READ_AND_LAST},
 }
-"""The next state for each state and input, here and below. An input that a state does not list cannot happen there: it
-raises KeyError."""
 
 
 class AnswerState(IntEnum):
@@ -82,7 +82,7 @@ class AnswerInput(IntEnum):
 
 
 _ENDS: Mapping[AnswerInput, AnswerState] = {AnswerInput.END: AnswerState.OVER}
-ANSWERS: Mapping[AnswerState, Mapping[AnswerInput, AnswerState]] = {
+ANSWERS: Transitions[AnswerState, AnswerInput] = {
     AnswerState.NONE: {
         AnswerInput.BEGIN_SILENT: AnswerState.SILENT,
         AnswerInput.BEGIN_SIZED: AnswerState.SIZED,

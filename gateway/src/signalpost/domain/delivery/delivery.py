@@ -30,6 +30,7 @@ from msgspec import Struct
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.outcome import UNCOUNTED, Failure, Outcome
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.transitions import Transitions
 
 
 class State(IntEnum):
@@ -65,7 +66,7 @@ class DeliveryInput(IntEnum):
     """Not to be sent before a moment: the subscription delays the delivery, or a vendor wants fewer calls."""
 
 
-TRANSITIONS: Mapping[State, Mapping[DeliveryInput, State]] = {
+TRANSITIONS: Transitions[State, DeliveryInput] = {
     State.UNREAD: {
         DeliveryInput.SKIP: State.SETTLED,
         DeliveryInput.TAKE: State.OPEN,
@@ -99,8 +100,6 @@ TRANSITIONS: Mapping[State, Mapping[DeliveryInput, State]] = {
     State.FAILED: {DeliveryInput.NEW_RUN: State.AWAITING_RETRY},
     State.SETTLED: {DeliveryInput.NEW_RUN: State.AWAITING_RETRY},
 }
-"""The next state for each state and input. An input that a state does not list cannot happen there: it raises
-KeyError."""
 
 STORED_AS: Mapping[State, State] = {
     State.AWAITING_RETRY: State.AWAITING_RETRY,

@@ -14,7 +14,6 @@ carries the replay's number until it ends, in memory and in its row, and the cou
 writes or removes that row. So what still waits is the rest.
 """
 
-from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal, NamedTuple
 
@@ -24,6 +23,7 @@ from msgspec.structs import replace
 from signalpost.domain.body import Body
 from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventTypeName, type_names
 from signalpost.domain.fields import GivenTimestamp, Uuid
+from signalpost.domain.transitions import Transitions
 
 ATTEMPTS = 4
 """How many a replayed delivery has, no matter what the subscription's own schedule says (C16)."""
@@ -114,7 +114,7 @@ class ReplayInput(IntEnum):
     CANCEL = 1
 
 
-TRANSITIONS: Mapping[ReplayState, Mapping[ReplayInput, ReplayState]] = {
+TRANSITIONS: Transitions[ReplayState, ReplayInput] = {
     ReplayState.RUNNING: {
         ReplayInput.FINISH: ReplayState.FINISHED,
         ReplayInput.CANCEL: ReplayState.CANCELLED,

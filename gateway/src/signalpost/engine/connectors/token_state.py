@@ -7,8 +7,9 @@ They are not one state. A person may fix a connection, or begin a rest of it, wh
 memory: a restart begins in the first state of each.
 """
 
-from collections.abc import Mapping
 from enum import IntEnum
+
+from signalpost.domain.transitions import Transitions
 
 
 class Asking(IntEnum):
@@ -26,14 +27,12 @@ class AskingInput(IntEnum):
     CLOSE = 2
 
 
-ASKINGS: Mapping[Asking, Mapping[AskingInput, Asking]] = {
+ASKINGS: Transitions[Asking, AskingInput] = {
     Asking.IDLE: {AskingInput.ASK: Asking.ASKING, AskingInput.CLOSE: Asking.CLOSED},
     Asking.ASKING: {AskingInput.END: Asking.IDLE, AskingInput.CLOSE: Asking.CLOSING},
     Asking.CLOSING: {AskingInput.END: Asking.CLOSED, AskingInput.CLOSE: Asking.CLOSING},
     Asking.CLOSED: {AskingInput.CLOSE: Asking.CLOSED},
 }
-"""The next state for each state and input, here and below. An input that a state does not list cannot happen there: it
-raises KeyError."""
 
 
 class TokenHold(IntEnum):
@@ -51,7 +50,7 @@ class TokenHoldInput(IntEnum):
     TRY_AGAIN = 2
 
 
-TOKEN_HOLDS: Mapping[TokenHold, Mapping[TokenHoldInput, TokenHold]] = {
+TOKEN_HOLDS: Transitions[TokenHold, TokenHoldInput] = {
     TokenHold.FREE: {
         TokenHoldInput.REFUSE: TokenHold.REFUSED,
         TokenHoldInput.REST: TokenHold.RESTING,

@@ -11,8 +11,9 @@ everything has turns for its retries; what it does while a record is written wai
 All of this is memory: a restart finds no lane queued, reading, or being written.
 """
 
-from collections.abc import Mapping
 from enum import IntEnum
+
+from signalpost.domain.transitions import Transitions
 
 
 class Turn(IntEnum):
@@ -30,7 +31,7 @@ class TurnInput(IntEnum):
     SLOT_FREED = 3
 
 
-TURNS: Mapping[Turn, Mapping[TurnInput, Turn]] = {
+TURNS: Transitions[Turn, TurnInput] = {
     Turn.IDLE: {TurnInput.ASK: Turn.QUEUED, TurnInput.FIND_NO_SLOT: Turn.WAITING_FOR_SLOT},
     Turn.QUEUED: {TurnInput.BEGIN: Turn.IDLE},
     Turn.WAITING_FOR_SLOT: {TurnInput.SLOT_FREED: Turn.QUEUED},
@@ -53,7 +54,7 @@ class ProgressInput(IntEnum):
     WAKE = 3
 
 
-PROGRESS: Mapping[Progress, Mapping[ProgressInput, Progress]] = {
+PROGRESS: Transitions[Progress, ProgressInput] = {
     Progress.BEHIND: {ProgressInput.READ: Progress.READING, ProgressInput.REACH_END: Progress.CAUGHT_UP},
     Progress.READING: {ProgressInput.PAGE_READ: Progress.BEHIND},
     Progress.CAUGHT_UP: {ProgressInput.WAKE: Progress.BEHIND},
@@ -75,7 +76,7 @@ class RecordingInput(IntEnum):
     WRITTEN = 2
 
 
-RECORDING: Mapping[Recording, Mapping[RecordingInput, Recording]] = {
+RECORDING: Transitions[Recording, RecordingInput] = {
     Recording.CLEAN: {RecordingInput.CHANGE: Recording.DIRTY},
     Recording.DIRTY: {RecordingInput.WRITE: Recording.WRITING},
     Recording.WRITING: {
@@ -105,7 +106,7 @@ class HoldInput(IntEnum):
     HAND_OVER = 4
 
 
-HOLDS: Mapping[Hold, Mapping[HoldInput, Hold]] = {
+HOLDS: Transitions[Hold, HoldInput] = {
     Hold.NONE: {
         HoldInput.RELOAD: Hold.RELOADING,
         HoldInput.LEAVE: Hold.GONE,
