@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from signalpost.commands.command import Numbered
-from signalpost.store.statements import EVERY_TENANT, NO_BOUND, Reads
+from signalpost.store.statements import EVERY_TENANT, Reads, bound
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.table import Codec, Table
 
@@ -20,11 +20,10 @@ class ListStore:
         """Rows of a kind that are still there, of a tenant or of all, newest first. The number of the last one is the
         `below` of the next page."""
         table: Table[Any] = TABLES[kind]
-        bound = NO_BOUND if below is None else below
         if tenant_id is None:
-            found = await self._reads.rows(EVERY_TENANT, _page(table, "true"), bound, limit)
+            found = await self._reads.rows(EVERY_TENANT, _page(table, "true"), bound(below), limit)
         else:
-            found = await self._reads.rows(tenant_id, _page(table, "tenant_id = $3"), bound, limit, tenant_id)
+            found = await self._reads.rows(tenant_id, _page(table, "tenant_id = $3"), bound(below), limit, tenant_id)
         return [table.unpack(columns, self._codec) for columns in found]
 
 

@@ -10,8 +10,12 @@ from typing import Any, NamedTuple, Protocol
 Row = tuple[Any, ...]
 EVERY_TENANT = None
 """In the place of a tenant's id, for what is not one tenant's alone."""
-NO_BOUND = 2**62
-"""Above every number of a row: where the newest page of a list begins."""
+_NO_BOUND = 2**62
+
+
+def bound(below: int | None) -> int:
+    """Below which number a page of a list begins, newest first: for the first page, above every number of a row."""
+    return _NO_BOUND if below is None else below
 
 
 class Statement(NamedTuple):

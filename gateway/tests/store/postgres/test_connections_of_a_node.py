@@ -10,8 +10,8 @@ from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import OWNER
 
 from signalpost.store.fleet import NodeRole, TenantMark
-from signalpost.store.postgres.sessions import EVERY_TENANT
 from signalpost.store.postgres.store import PostgresStore
+from signalpost.store.statements import EVERY_TENANT
 from signalpost_bench.postgres_server import SUPERUSER
 
 if TYPE_CHECKING:

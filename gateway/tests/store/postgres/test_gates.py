@@ -17,9 +17,9 @@ from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import LaneWanted
 from signalpost.store.postgres.committers import CommitConnection
-from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.store import PostgresStore
+from signalpost.store.statements import Row, Statement
 from signalpost_bench.postgres_server import SUPERUSER
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from signalpost.domain.errors import OutcomeUnknown, Unavailable
 from signalpost.store.fleet import NodeRole, TenantMark
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.committers import TRIES, CommitConnection, Committers, beginning
-from signalpost.store.postgres.connect import Row, Statement, connect, trip
-from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, limits
+from signalpost.store.postgres.connect import connect, trip
+from signalpost.store.postgres.sessions import ENDS_WITHIN, limits
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.store import PostgresStore
+from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.vault import Vault
 from signalpost_bench.postgres_server import SUPERUSER
 

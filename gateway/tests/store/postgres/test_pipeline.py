@@ -16,7 +16,8 @@ from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import emptied_database
 
 from signalpost.store.postgres.columns import blobs, flags, numbers, texts, uuids
-from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip, was_ended
+from signalpost.store.postgres.connect import DatabaseConnection, connect, trip, was_ended
+from signalpost.store.statements import Statement
 
 ID = "00000000-0000-4000-8000-0000000000ff"
 LARGE = b"x" * (1 << 20)

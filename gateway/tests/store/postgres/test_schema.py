@@ -8,8 +8,9 @@ from gateway.tests.postgres import emptied_database, server
 
 from signalpost.domain.errors import StartError
 from signalpost.store.migration import Migration
-from signalpost.store.postgres.connect import Statement, connect, trip
+from signalpost.store.postgres.connect import connect, trip
 from signalpost.store.postgres.schema import MIGRATIONS, migrate
+from signalpost.store.statements import Statement
 from signalpost_bench.postgres_server import OLDER, OLDEST, programs
 
 ADDING = Migration(9001, "adds", "CREATE TABLE added ()", 1)

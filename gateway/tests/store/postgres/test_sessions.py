@@ -11,8 +11,9 @@ from gateway.tests.postgres import OWNER, emptied_database
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.store.postgres.asking import ask_one, steps_of
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
+from signalpost.store.statements import EVERY_TENANT
 from signalpost_bench.postgres_server import SUPERUSER
 
 

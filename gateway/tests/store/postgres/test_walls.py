@@ -15,9 +15,10 @@ from gateway.tests.store.test_erasures import ERASURE, carry_out
 from signalpost.commands.tenants import DeleteTenant
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import DAY
-from signalpost.store.postgres.connect import Statement, connect, trip
+from signalpost.store.postgres.connect import connect, trip
 from signalpost.store.postgres.database import PostgresDatabase
-from signalpost.store.postgres.sessions import EVERY_TENANT, limits
+from signalpost.store.postgres.sessions import limits
+from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost_bench.postgres_server import SUPERUSER
 
 if TYPE_CHECKING:

@@ -21,9 +21,10 @@ from psycopg.sql import SQL, Identifier
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
-from signalpost.store.postgres.connect import DatabaseConnection, Statement, is_pooled, trip
+from signalpost.store.postgres.connect import DatabaseConnection, is_pooled, trip
 from signalpost.store.postgres.sessions import SessionPool
 from signalpost.store.postgres.source import DatabaseSource
+from signalpost.store.statements import Statement
 
 GATHERED: Final = 0.005
 """For how many seconds announcements are gathered."""

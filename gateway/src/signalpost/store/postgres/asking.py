@@ -8,8 +8,8 @@ from collections.abc import Coroutine, Generator, Sequence
 from types import coroutine
 from typing import Any, TypeVar, cast
 
-from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.sessions import Steps
+from signalpost.store.statements import Row, Statement
 
 T = TypeVar("T")
 

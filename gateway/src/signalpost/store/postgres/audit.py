@@ -14,8 +14,8 @@ from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.audit_chain import ENDS, LOCK, append, unpack_end, write_ends
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.connect import Row, Statement
-from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, ReadSessions, Steps, Writers
+from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Steps, Writers
+from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.store import PAGE_BYTES
 
 _COLUMNS: Final = ", ".join(AuditEntry._fields)

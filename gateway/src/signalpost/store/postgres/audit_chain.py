@@ -9,9 +9,9 @@ from typing import Final
 
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, linked
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.sessions import Steps
 from signalpost.store.postgres.tables import AUDIT, AUDIT_END
+from signalpost.store.statements import Statement
 from signalpost.store.tables import audit as tables
 from signalpost.store.tables.audit import UPDATING_END, pack_ends
 

@@ -22,8 +22,8 @@ from signalpost.store.packing.access import (
 )
 from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
 from signalpost.store.postgres.columns import numbers, texts, uuids
-from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.tables import codec_with, finding
+from signalpost.store.statements import Row, Statement
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.answers import ANSWER, unpack_answer
 from signalpost.store.tables.documents import DOCUMENT

@@ -16,8 +16,8 @@ from signalpost.store.batching import HEALTHY, NO_GAPS
 from signalpost.store.packing.documents import pack_document, pack_number, title_key
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
-from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.tables import THIS_TRANSACTION, codec_with
+from signalpost.store.statements import Statement
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.answers import pack_answer
 from signalpost.store.tables.erasures import pack_erasures

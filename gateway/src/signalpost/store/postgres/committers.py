@@ -17,11 +17,12 @@ import psycopg
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping, Unavailable
 from signalpost.runtime.logger import log
-from signalpost.store.postgres.connect import DatabaseConnection, Row, Statement, trip
+from signalpost.store.postgres.connect import DatabaseConnection, trip
 from signalpost.store.postgres.errors import NO_PARTITION, NOT_AS_IT_WAS, as_told, is_conflict, is_lost
 from signalpost.store.postgres.partitions import Partitions
-from signalpost.store.postgres.sessions import ENDS_WITHIN, EVERY_TENANT, WRITES_WITHIN, limits
+from signalpost.store.postgres.sessions import ENDS_WITHIN, WRITES_WITHIN, limits
 from signalpost.store.postgres.source import HISTORY_NOW, DatabaseSource
+from signalpost.store.statements import EVERY_TENANT, Row, Statement
 
 T = TypeVar("T")
 TRIES: Final = 5

@@ -19,8 +19,7 @@ from psycopg.conninfo import make_conninfo
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.store.postgres.pipeline import Pipeline
-from signalpost.store.statements import Row as Row
-from signalpost.store.statements import Statement as Statement
+from signalpost.store.statements import Row, Statement
 
 OLDEST_SERVER: Final = 150000
 CONNECTS_WITHIN: Final = 5

@@ -6,10 +6,10 @@ import msgspec
 
 from signalpost.domain.connection import Connection
 from signalpost.store.postgres.columns import uuids
-from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
+from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.postgres.tables import codec_with
+from signalpost.store.statements import EVERY_TENANT, Row, bound
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.vault import Vault
 
@@ -31,8 +31,7 @@ class PostgresConnections:
             f"SELECT {CONNECTION.listed} FROM connection WHERE tenant_id = $1 AND number < $2"
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT $3"
         )
-        bound = below if below is not None else 2**62
-        return await self._opened(await self._readers.rows(tenant_id, statement, tenant_id, bound, limit))
+        return await self._opened(await self._readers.rows(tenant_id, statement, tenant_id, bound(below), limit))
 
     async def made(self, subscription_number: int, document_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         found = await self._readers.rows(

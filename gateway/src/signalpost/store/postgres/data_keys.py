@@ -17,8 +17,8 @@ from signalpost.domain.signing_key import SigningKey
 from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
 from signalpost.store.postgres.audit_chain import ENDS, LOCK, unpack_end
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.connect import Row, Statement
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Steps, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Steps, Writers
+from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.vault import (
     AUDIT,
     EPOCH_AGE,

@@ -30,9 +30,10 @@ from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.partitions import DAYS_AHEAD, Partitions, existing
 from signalpost.store.postgres.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.schema import migrate
-from signalpost.store.postgres.sessions import EVERY_TENANT, UNBOUNDED, ReadSessions, Writers
+from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.tables import PLAIN
+from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.tables.api_keys import API_KEY
 
 T = TypeVar("T")

@@ -16,9 +16,9 @@ from signalpost.store.delivery_queries import ListedDelivery, RowState, Whose
 from signalpost.store.log import LogRow
 from signalpost.store.postgres.asking import ask, ask_one
 from signalpost.store.postgres.columns import numbers, uuids
-from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.log_queries import AMONG, PostgresLogQueries
 from signalpost.store.recorded_lane import RecordedLane
+from signalpost.store.statements import Statement
 
 _LANES: Final = (
     "SELECT subscription_number, head, open, gaps, health FROM lane WHERE subscription_number = ANY($1)"

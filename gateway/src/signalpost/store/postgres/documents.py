@@ -16,9 +16,9 @@ from signalpost.store.documents import (
 )
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.batch_reads import unpack_document
-from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import PostgresLogQueries
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
+from signalpost.store.postgres.sessions import ReadSessions
+from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.store import PAGE_BYTES
 from signalpost.store.tables.documents import DOCUMENT
 

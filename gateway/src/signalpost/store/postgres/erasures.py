@@ -15,11 +15,11 @@ from signalpost.runtime.logger import log
 from signalpost.store.packing.documents import unpack_number
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import blobs, numbers
-from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.retention import remove_of_subscription
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Writers
 from signalpost.store.postgres.versions import FORGET, version_keys
+from signalpost.store.statements import EVERY_TENANT, Row, Statement, bound
 from signalpost.store.tables import TABLES
 
 _COLUMNS: Final = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
@@ -107,7 +107,7 @@ class PostgresErasures:
 
     async def page(self, below: int | None, limit: int) -> list[Erasure]:
         statement = f"{_SELECT} WHERE number < $1 ORDER BY number DESC LIMIT $2"
-        return [*map(unpack_erasure, await self._readers.rows(EVERY_TENANT, statement, below or 2**62, limit))]
+        return [*map(unpack_erasure, await self._readers.rows(EVERY_TENANT, statement, bound(below), limit))]
 
     async def pending(self) -> list[Erasure]:
         statement = f"{_SELECT} WHERE finished_at IS NULL ORDER BY number"

@@ -6,7 +6,7 @@ from typing import Any, Final
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row as ExceptionRow
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.connect import Statement
+from signalpost.store.statements import Statement
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
 
 _FIRST_DUE: Final = (

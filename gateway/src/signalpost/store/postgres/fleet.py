@@ -31,22 +31,15 @@ from signalpost.store.postgres.announcements import Announcements
 from signalpost.store.postgres.batch_reads import NOW
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.committers import BY_INDEX
-from signalpost.store.postgres.connect import Row, Statement, trip
+from signalpost.store.postgres.connect import trip
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.errors import as_told, is_lost
 from signalpost.store.postgres.lanes import REPLAYS, RETRIES, load
 from signalpost.store.postgres.schema import MIGRATIONS
-from signalpost.store.postgres.sessions import (
-    EVERY_TENANT,
-    READS_WITHIN,
-    ReadSessions,
-    SessionPool,
-    Steps,
-    Writers,
-    limits,
-)
+from signalpost.store.postgres.sessions import READS_WITHIN, ReadSessions, SessionPool, Steps, Writers, limits
 from signalpost.store.postgres.source import HISTORY, DatabaseSource
 from signalpost.store.postgres.tables import PLAIN, codec_with
+from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.tables.replays import REPLAY

@@ -20,12 +20,12 @@ from signalpost.store.packing.lanes import (
 )
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres.columns import blobs, numbers
-from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.exception_rows import first_due, unpack_row, up_to_horizon
 from signalpost.store.postgres.record import RecordWriter
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Steps, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Steps, Writers
 from signalpost.store.postgres.tables import PLAIN
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
+from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
 from signalpost.store.tables.replays import REPLAY
 

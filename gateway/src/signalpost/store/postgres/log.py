@@ -12,9 +12,9 @@ from signalpost.store.history_walk import name_of_caller
 from signalpost.store.log import LatestOfTypes, LogPage, LogPart
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.connect import Row, Statement
 from signalpost.store.postgres.log_queries import AMONG, ENDS, PostgresLogQueries
 from signalpost.store.postgres.sessions import ReadSessions, Steps
+from signalpost.store.statements import Row, Statement
 from signalpost.store.store import PAGE_BYTES
 
 _COLUMNS: Final = "tenant_id, sequence, at, id, type, document_id, body, before"

@@ -7,10 +7,10 @@ neither of which anybody has to wait for. Where that is broken off in between, t
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.partitions import day_of, name_of
-from signalpost.store.postgres.sessions import EVERY_TENANT, Writers
+from signalpost.store.postgres.sessions import Writers
+from signalpost.store.statements import EVERY_TENANT, Row
 
 _PARTITIONS: Final = (
     "SELECT p.relname, c.relname, i.inhdetachpending FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"

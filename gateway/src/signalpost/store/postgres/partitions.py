@@ -10,10 +10,11 @@ from typing import Final, TypeVar
 import psycopg
 
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.postgres.connect import Statement, connect, trip
+from signalpost.store.postgres.connect import connect, trip
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told
 from signalpost.store.postgres.schema import LOCK
-from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, Steps, limits, take
+from signalpost.store.postgres.sessions import WRITES_WITHIN, Steps, limits, take
+from signalpost.store.statements import EVERY_TENANT, Statement
 
 T = TypeVar("T")
 DAY: Final = 24 * 3600 * SECOND

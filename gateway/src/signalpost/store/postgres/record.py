@@ -26,12 +26,12 @@ from signalpost.store.postgres import tables
 from signalpost.store.postgres.asking import ask, steps_of
 from signalpost.store.postgres.columns import blobs, numbers, texts, uuids
 from signalpost.store.postgres.committers import CommitConnection, Committers
-from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.exception_rows import first_due, unpack_row, up_to_horizon
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.replays import PostgresReplayQueries
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
+from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
+from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
 from signalpost.store.tables.table import updating
 

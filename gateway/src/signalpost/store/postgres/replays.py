@@ -17,6 +17,7 @@ from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.postgres.tables import PLAIN
 from signalpost.store.replay_queries import Entry, LaneState, Stretch
 from signalpost.store.replays import Candidate, Fed
+from signalpost.store.statements import bound
 from signalpost.store.tables.replays import REPLAY
 
 _SELECT: Final = f"SELECT {REPLAY.listed} FROM replay WHERE subscription_number = $1"
@@ -65,8 +66,7 @@ class PostgresReplays:
         return REPLAY.unpack(found[0], PLAIN) if found else None
 
     async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
-        bound = below if below is not None else 2**62
-        found = await self._readers.rows(subscription.tenant_id, _PAGE, subscription.number, bound, limit)
+        found = await self._readers.rows(subscription.tenant_id, _PAGE, subscription.number, bound(below), limit)
         return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     async def running(self, tenant_id: int) -> list[Replay]:

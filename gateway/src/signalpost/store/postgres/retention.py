@@ -13,10 +13,10 @@ from signalpost.domain.event import EventType
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
-from signalpost.store.postgres.connect import Statement
 from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.partitions import Partitions
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Writers
+from signalpost.store.statements import EVERY_TENANT, Statement
 
 _ANY: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d}, {State.FAILED:d})"
 _WAITING: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"

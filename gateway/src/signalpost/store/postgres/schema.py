@@ -19,9 +19,10 @@ import psycopg
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.store.migration import Migration, migrations_of
-from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip
+from signalpost.store.postgres.connect import DatabaseConnection, connect, trip
 from signalpost.store.postgres.errors import LOCK_NOT_AVAILABLE, is_lost, is_read_only, unusable
-from signalpost.store.postgres.sessions import EVERY_TENANT, WRITES_WITHIN, limits
+from signalpost.store.postgres.sessions import WRITES_WITHIN, limits
+from signalpost.store.statements import EVERY_TENANT, Statement
 
 MIGRATES_WITHIN: Final = 60
 """For how many seconds a start tries to apply a migration that others are in the way of."""

@@ -19,13 +19,13 @@ import psycopg
 from signalpost.domain.errors import OutcomeUnknown, Stopping
 from signalpost.runtime.loop_thread import LoopThread
 from signalpost.sharing.resting_turns import RestingTurns
-from signalpost.store.postgres.connect import ANSWERS_WITHIN, DatabaseConnection, Row, Statement, trip, was_ended
+from signalpost.store.postgres.connect import ANSWERS_WITHIN, DatabaseConnection, trip, was_ended
 from signalpost.store.postgres.errors import NOT_ALLOWED, NotOwner, as_told, is_lost, is_read_only
 from signalpost.store.postgres.source import DatabaseSource
+from signalpost.store.statements import Row, Statement
 
 T = TypeVar("T")
 Steps = Generator[Sequence[Statement], list[list[Row]], T]
-EVERY_TENANT: Final = None
 EVERY: Final = "{-1}"
 """Stands for all tenants."""
 _LIMITS: Final = (

@@ -5,9 +5,9 @@ from typing import Final, TypeVar
 
 from signalpost.domain.sign_in_tries import Count, Counts, Try
 from signalpost.store.postgres.columns import blobs, numbers
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Steps, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Steps, Writers
 from signalpost.store.sign_ins import SignInStore
-from signalpost.store.statements import Statement
+from signalpost.store.statements import EVERY_TENANT, Statement
 
 T = TypeVar("T")
 _LOCK_COUNTS: Final = (

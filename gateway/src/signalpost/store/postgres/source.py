@@ -13,7 +13,8 @@ from typing import Final
 
 import psycopg
 
-from signalpost.store.postgres.connect import DatabaseConnection, Statement, connect, trip
+from signalpost.store.postgres.connect import DatabaseConnection, connect, trip
+from signalpost.store.statements import Statement
 
 HISTORY_NOW: Final = (
     "CASE WHEN NOT pg_is_in_recovery() THEN (SELECT system_identifier::text FROM pg_control_system())"

@@ -5,8 +5,9 @@ from typing import Final
 
 from signalpost.domain.stats import COUNTS, STEP_SECONDS, Rollups, Step
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Writers
 from signalpost.store.postgres.tables import Written
+from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.stats import by_subscription
 from signalpost.store.tables.table import Columns, Kind
 

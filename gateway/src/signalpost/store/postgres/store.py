@@ -30,12 +30,13 @@ from signalpost.store.postgres.record import RecordWriter
 from signalpost.store.postgres.replays import PostgresReplays
 from signalpost.store.postgres.retention import PostgresRetention
 from signalpost.store.postgres.schema import migrate
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Writers
 from signalpost.store.postgres.sign_ins import PostgresSignIns
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.stats import PostgresStats
 from signalpost.store.postgres.subscriptions import PostgresSubscriptions
 from signalpost.store.postgres.versions import PostgresVersions
+from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.store import MAX_SCANNED, Published, StoreSize
 from signalpost.store.vault import MasterKeys, Vault
 

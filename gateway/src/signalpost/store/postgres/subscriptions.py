@@ -1,10 +1,10 @@
 """Subscriptions. Their URLs, secrets and header values are sealed, and opened by the vault as they are read."""
 
 from signalpost.domain.subscription import Subscription
-from signalpost.store.postgres.connect import Row
 from signalpost.store.postgres.data_keys import PostgresDataKeys
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions
+from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.postgres.tables import codec_with
+from signalpost.store.statements import EVERY_TENANT, Row, bound
 from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.vault import Vault
 
@@ -24,8 +24,7 @@ class PostgresSubscriptions:
             f"SELECT {SUBSCRIPTION.listed} FROM subscription WHERE tenant_id = $1 AND number < $2"
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT $3"
         )
-        bound = below if below is not None else 2**62
-        return await self._opened(await self._readers.rows(tenant_id, statement, tenant_id, bound, limit))
+        return await self._opened(await self._readers.rows(tenant_id, statement, tenant_id, bound(below), limit))
 
     async def _opened(self, found: list[Row]) -> list[Subscription]:
         await self._data_keys.learn(columns[-1] for columns in found)

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
-from signalpost.store.postgres.connect import Statement
+from signalpost.store.statements import Statement
 from signalpost.store.tables import TABLES, answers, audit, deliveries, documents, erasures, log, tenants, versions
 from signalpost.store.tables.table import Codec, Columns, Ended, Kind, Table, updating
 from signalpost.store.vault import Vault

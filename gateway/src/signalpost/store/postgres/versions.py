@@ -7,7 +7,8 @@ from signalpost.commands.command import VersionKey
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.store.packing.documents import pack_number
 from signalpost.store.postgres.columns import Column, numbers, uuids
-from signalpost.store.postgres.sessions import EVERY_TENANT, ReadSessions, Writers
+from signalpost.store.postgres.sessions import ReadSessions, Writers
+from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.tables.versions import VERSION, unpack_version
 
 _SELECT: Final = f"SELECT {VERSION.listed} FROM version"

@@ -11,6 +11,7 @@ from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.tables import codec_with
+from signalpost.store.statements import bound
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.vault import Vault
 
@@ -34,7 +35,7 @@ class SqliteConnections:
             f"SELECT {CONNECTION.listed} FROM connection WHERE tenant_id = ? AND number < ?"  # noqa: S608
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
         )
-        found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
+        found = rows(connection, statement, (tenant_id, bound(below), limit))
         return [CONNECTION.unpack(columns, self._codec) for columns in found]
 
     @reading

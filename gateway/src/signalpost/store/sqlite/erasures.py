@@ -18,6 +18,7 @@ from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.writer import Writer, writing
+from signalpost.store.statements import bound
 from signalpost.store.tables import TABLES
 
 _COLUMNS = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
@@ -69,7 +70,7 @@ class SqliteErasures:
     @reading
     def page(self, connection: apsw.Connection, below: int | None, limit: int) -> list[Erasure]:
         statement = f"SELECT {_COLUMNS} FROM erasure WHERE number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608
-        return [_erasure(*columns) for columns in rows(connection, statement, (below or 2**62, limit))]
+        return [_erasure(*columns) for columns in rows(connection, statement, (bound(below), limit))]
 
     @reading
     def pending(self, connection: apsw.Connection) -> list[Erasure]:

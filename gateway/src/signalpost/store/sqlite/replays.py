@@ -20,6 +20,7 @@ from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
 from signalpost.store.sqlite.states import FAILED, RUNNING, WAITING
 from signalpost.store.sqlite.tables import PLAIN
+from signalpost.store.statements import bound
 from signalpost.store.tables.replays import REPLAY
 
 _SELECT = f"SELECT {REPLAY.listed} FROM replay"  # noqa: S608
@@ -47,7 +48,7 @@ class SqliteReplays:
         self, connection: apsw.Connection, subscription: Subscription, below: int | None, limit: int
     ) -> list[Replay]:
         statement = f"{_SELECT} WHERE subscription_number = ? AND number < ? ORDER BY number DESC LIMIT ?"
-        found = rows(connection, statement, (subscription.number, below if below is not None else 2**62, limit))
+        found = rows(connection, statement, (subscription.number, bound(below), limit))
         return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     @reading

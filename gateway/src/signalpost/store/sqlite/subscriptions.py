@@ -6,6 +6,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.tables import codec_with
+from signalpost.store.statements import bound
 from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.vault import Vault
 
@@ -27,5 +28,5 @@ class SqliteSubscriptions:
             f"SELECT {SUBSCRIPTION.listed} FROM subscription WHERE tenant_id = ? AND number < ?"  # noqa: S608
             " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
         )
-        found = rows(connection, statement, (tenant_id, below if below is not None else 2**62, limit))
+        found = rows(connection, statement, (tenant_id, bound(below), limit))
         return [SUBSCRIPTION.unpack(columns, self._codec) for columns in found]
