@@ -8,17 +8,17 @@ from signalpost.domain.member import Member
 from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
-from signalpost.store.packing.access import (
-    TENANT_COLUMNS,
-    USE_COLUMNS,
-    unpack_tenant,
-    unpack_use,
-)
 from signalpost.store.statements import EVERY_TENANT, Reads, Statement, Writes
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.portal_links import PORTAL_LINK
 from signalpost.store.tables.table import Codec
+from signalpost.store.tables.tenants import (
+    TENANT_COLUMNS,
+    USE_COLUMNS,
+    unpack_tenant,
+    unpack_use,
+)
 
 T = TypeVar("T")
 _KEYS: Final = f"SELECT {API_KEY.listed} FROM api_key WHERE"

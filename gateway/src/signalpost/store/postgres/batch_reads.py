@@ -14,12 +14,6 @@ from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.batching import BatchWanted
-from signalpost.store.packing.access import (
-    TENANT_COLUMNS,
-    USE_COLUMNS,
-    unpack_tenant,
-    unpack_use,
-)
 from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.tables import codec_with, finding
@@ -28,6 +22,12 @@ from signalpost.store.tables import TABLES
 from signalpost.store.tables.answers import ANSWER, unpack_answer
 from signalpost.store.tables.documents import DOCUMENT
 from signalpost.store.tables.table import Table
+from signalpost.store.tables.tenants import (
+    TENANT_COLUMNS,
+    USE_COLUMNS,
+    unpack_tenant,
+    unpack_use,
+)
 from signalpost.store.tables.versions import VERSION, unpack_version
 from signalpost.store.vault import Vault
 

@@ -24,7 +24,6 @@ from signalpost.store.fleet import (
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
-from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
 from signalpost.store.postgres import log
 from signalpost.store.postgres.announcements import Announcements
@@ -44,6 +43,7 @@ from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.tables.replays import REPLAY
 from signalpost.store.tables.subscriptions import SUBSCRIPTION
+from signalpost.store.tables.tenants import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.vault import Vault
 
 LOOKS_WITHIN: Final = 4.0

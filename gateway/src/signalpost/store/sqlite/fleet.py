@@ -22,7 +22,6 @@ from signalpost.store.fleet import (
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
-from signalpost.store.packing.access import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
 from signalpost.store.sqlite import erasures, lanes, log, replays
 from signalpost.store.sqlite.codec import list_numbers
@@ -34,6 +33,7 @@ from signalpost.store.store import PAGE_BYTES
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.tables.subscriptions import SUBSCRIPTION
+from signalpost.store.tables.tenants import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.vault import Vault
 
 _HISTORY = ""

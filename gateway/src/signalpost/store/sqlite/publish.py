@@ -20,12 +20,6 @@ from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store import batching
 from signalpost.store.batching import HEALTHY, NO_GAPS, BatchWanted, wanted
-from signalpost.store.packing.access import (
-    TENANT_COLUMNS,
-    USE_COLUMNS,
-    unpack_tenant,
-    unpack_use,
-)
 from signalpost.store.sqlite import audit, documents, erasures, tables, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
@@ -34,8 +28,16 @@ from signalpost.store.tables import TABLES, numbered_with
 from signalpost.store.tables.answers import ANSWER, pack_answer, unpack_answer
 from signalpost.store.tables.erasures import ERASURE, pack_erasures
 from signalpost.store.tables.log import EVENT, STEP, pack_events, pack_steps
-from signalpost.store.tables.table import Codec, updating
-from signalpost.store.tables.tenants import TENANT, UPDATING_TENANT, pack_tenants
+from signalpost.store.tables.table import Codec, Table, updating
+from signalpost.store.tables.tenants import (
+    TENANT,
+    TENANT_COLUMNS,
+    UPDATING_TENANT,
+    USE_COLUMNS,
+    pack_tenants,
+    unpack_tenant,
+    unpack_use,
+)
 from signalpost.store.tables.versions import UPDATING_VERSION, VERSION, pack_versions
 from signalpost.store.vault import Vault
 
@@ -124,23 +126,26 @@ def _rows(
 
 def _numbers(connection: apsw.Connection, kinds: Iterable[type[Any]]) -> dict[type[Any], Iterable[int]]:
     """The numbers of new rows. Kinds that share a sequence draw from the same one."""
-    sequences = {kind: _SEQUENCES.get(kind) or numbered_with(TABLES[kind].numbered_with) for kind in kinds}
-    following = {names[0]: count(_next(connection, names)) for names in sequences.values()}
-    return {kind: following[names[0]] for kind, names in sequences.items()}
+    places = {kind: _NUMBERED_IN.get(kind) or _numbered_in(TABLES[kind]) for kind in kinds}
+    following = {
+        first: count(max(_above_highest(connection, *each) for each in (first, *others)))
+        for first, *others in places.values()
+    }
+    return {kind: following[first] for kind, (first, *_) in places.items()}
 
 
-_SEQUENCES: Mapping[type[Any], list[str]] = {
-    RequestedRetry: ["retry"],
-    Tenant: ["tenant"],
+_NUMBERED_IN: Mapping[type[Any], Sequence[tuple[str, str]]] = {
+    RequestedRetry: [("retry", "number")],
+    Tenant: [
+        ("tenant", "id"),
+        ("audit_end", "tenant_id"),
+    ],  # after a restore the audit may tell of tenants that are gone
 }
+"""The tables and columns that have the numbers of rows without a description."""
 
 
-def _next(connection: apsw.Connection, names: Sequence[str]) -> int:
-    """The number above the highest in these tables."""
-    if names[0] == "tenant":
-        # After a restore the audit may tell of tenants that are no longer there.
-        return max(_above_highest(connection, "tenant", "id"), _above_highest(connection, "audit_end", "tenant_id"))
-    return max(_above_highest(connection, table, "number") for table in names)
+def _numbered_in(table: Table[Any]) -> Sequence[tuple[str, str]]:
+    return [(name, "number") for name in numbered_with(table.numbered_with)]
 
 
 def _above_highest(connection: apsw.Connection, table: str, column: str) -> int:
