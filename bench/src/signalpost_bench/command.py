@@ -21,6 +21,7 @@ from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
 from signalpost.cli.terminal.text import remarks
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
+from signalpost_bench.python_build import WARNING, Build, build_here
 from signalpost_bench.results import OVERTAKEN, Figures, Size, median
 from signalpost_bench.scenes import SCENES, Place, with_needs
 from signalpost_bench.scenes.throughput import LIMIT
@@ -186,6 +187,7 @@ def _machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "processor": _processor(),
         "python": platform.python_version(),
+        "build": build_here(),
         "system": platform.platform(),
     }
 
@@ -199,7 +201,12 @@ def _processor() -> str:
 
 
 def _told(machine: dict[str, Any], found: Mapping[str, Figures]) -> Parts:
-    yield f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']}, {machine['system']}"
+    yield (
+        f"{machine['cores']} cores of {machine['processor']}, Python {machine['python']} ({machine['build']}), "
+        f"{machine['system']}"
+    )
+    if machine["build"] == Build.PLAIN:
+        yield Text(WARNING, style="yellow")
     limit = found[LIMIT].rate if LIMIT in found else None
     rows = []
     for title, row in found.items():
