@@ -11,6 +11,9 @@ _VIOLATIONS = """tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTy
     .then(ran => ran.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 120)}`)))"""
 """What axe finds, and no more: it would look up each element for which a rule holds, too, and send megabytes."""
 
+_IS_SHOWN = """([theme, width]) => matchMedia(`(prefers-color-scheme: ${theme})`).matches && innerWidth === width"""
+"""Whether a page has taken on a theme and a width. On a busy machine it is told of them before it has."""
+
 
 def findings_of(page: Any) -> list[str]:
     """The findings of axe in a page that is open, and whether it is wider than its window. The page's window has to
@@ -28,6 +31,7 @@ def findings_in(page: Any, windows: Iterable[tuple[str, int]]) -> list[str]:
     for theme, width in windows:
         page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function(_IS_SHOWN, arg=[theme, width])
         found += [f"{theme}, {width} px: {each}" for each in _findings(page)]
     return found
 
