@@ -62,7 +62,12 @@ def given(body: Struct) -> dict[str, Any]:
 @cache
 def check_of(kind: Any) -> Check:
     """The check of a type, for values that came as JSON."""
-    return _check(inspect.type_info(kind), _JSON)
+    return check_of_type(inspect.type_info(kind))
+
+
+def check_of_type(kind: inspect.Type) -> Check:
+    """The check of a type as msgspec describes it, for values that came as JSON."""
+    return _check(kind, _JSON)
 
 
 @cache

@@ -198,7 +198,10 @@ def pairs(check_name: Check, check_value: Check, most: int | None) -> Check:
         # A body has room for a hundred thousand: if they are too many anyway, a few are looked at.
         for name, given in islice(value.items(), Invalid.MAX_NAMED) if too_many else value.items():
             try:
-                known = _named(check_name, name)
+                try:
+                    known = check_name(name)
+                except Bad as bad:
+                    raise Bad(bad.code, f"Its name: {bad.detail}") from None
                 found[known] = check_value(given)
             except (Bad, Several) as bad:
                 bads += bad.under(name)
@@ -213,19 +216,15 @@ def pairs(check_name: Check, check_value: Check, most: int | None) -> Check:
     return check
 
 
-def _named(check: Check, name: Any) -> Any:
-    try:
-        return check(name)
-    except Bad as bad:
-        raise Bad(bad.code, f"Its name: {bad.detail}") from None
-
-
 # --- Written in a query or a form -------------------------------------------------------------------------------------
+
+
+_WHOLE_NUMBER = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
 def written_number(least: int, most: int) -> Check:
     def check(value: str) -> int:
-        if not re.fullmatch(r"-?\d{1,19}", value, re.ASCII) or not least <= int(value) <= most:
+        if not _WHOLE_NUMBER.fullmatch(value) or not least <= int(value) <= most:
             raise Bad("out_of_range", f"This must be a whole number from {least} to {most}.")
         return int(value)
 

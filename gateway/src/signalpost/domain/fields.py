@@ -15,6 +15,8 @@ from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL, Bad, is_number
 from signalpost.domain.timestamps import (
     TIMESTAMP_PATTERN,
     format_timestamp,
+    is_usual_date,
+    is_usual_timestamp,
     normalise_date_or_timestamp,
     parse_timestamp,
 )
@@ -30,6 +32,8 @@ _is_email = re.compile(_EMAIL).fullmatch
 
 
 def _email(value: Any) -> str:
+    if type(value) is str and len(value) <= MAX_TEXT_CHARACTERS and value.isascii() and _is_email(value):
+        return value  # as nearly all are
     address = plain_text(value)
     if not _is_email(address):
         raise Bad("not_an_email", "This must be an e-mail address, such as owner@example.com.")
@@ -67,6 +71,8 @@ Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"}, extra=read_by(u
 
 
 def _date_or_timestamp(value: Any) -> str:
+    if is_usual_date(value):
+        return str(value)
     try:
         return normalise_date_or_timestamp(plain_text(value))
     except Bad:
@@ -77,6 +83,8 @@ def _date_or_timestamp(value: Any) -> str:
 
 def _timestamp(value: Any) -> str:
     """A timestamp in the form that the gateway's own have: in UTC, with six digits (C4)."""
+    if is_usual_timestamp(value):
+        return str(value)
     try:
         return format_timestamp(parse_timestamp(plain_text(value)))
     except Bad:
@@ -122,6 +130,8 @@ _CENT = Decimal("0.01")
 
 def _money(value: Any) -> float:
     """A JSON number of at most two decimals, exact up to 10^13 (C8)."""
+    if type(value) is float and -MAX_MONEY <= value <= MAX_MONEY and float(f"{value:.2f}") == value:
+        return value + 0.0  # as nearly all are
     if not is_number(value):
         raise Bad("wrong_type", "This must be a number.")
     # Up to 10^13 with two decimals has at most 15 significant digits, which a double keeps exactly.

@@ -28,6 +28,26 @@ def _second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
+def is_usual_timestamp(value: object) -> bool:
+    """Whether this is a timestamp that `format_timestamp` would write as it is."""
+    if type(value) is not str or not value.endswith("+00:00"):
+        return False
+    try:
+        return datetime.fromisoformat(value).isoformat(timespec="microseconds") == value
+    except ValueError:
+        return False
+
+
+def is_usual_date(value: object) -> bool:
+    """Whether this is a plain date."""
+    if type(value) is not str:
+        return False
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
 def parse_timestamp(text: str) -> int:
     """µs since the epoch of an ISO 8601 timestamp with zone and seconds. Raises ValueError with a sentence."""
     moment, _ = _read(text)

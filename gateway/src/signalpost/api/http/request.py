@@ -98,7 +98,12 @@ class Request:
     def query(self) -> list[tuple[str, str]]:
         """The query's parameters in their order, repeated ones too."""
         query = self.query_string
-        return parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
+        if not query:
+            return []
+        if b"%" in query or b"+" in query:
+            return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        pairs = [pair.partition("=") for pair in query.decode("latin-1").split("&") if pair]
+        return [(name, value) for name, _, value in pairs]
 
     @property
     def refusal(self) -> CallerError | Unavailable | None:

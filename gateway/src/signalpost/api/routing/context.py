@@ -14,6 +14,7 @@ from signalpost.api.http.body import (
     MAX_BODY_BYTES,
     SMALL_BODY_BYTES,
     DecoderRefused,
+    quick_reader,
     read_json,
     read_quickly,
 )
@@ -30,6 +31,7 @@ from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import event_id
 from signalpost.domain.portal_link import PortalLink
+from signalpost.domain.quick_body import NotQuick
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 
@@ -127,16 +129,16 @@ class RequestContext:
         given = self.request.query()
         if not given:
             return self._query()
-        members = members_of_texts(self._query)
-        times = Counter(name for name, _ in given)
+        members, named = members_of_texts(self._query), dict(given)
         checked: dict[str, Any] = {}
         errors: list[FieldError] = []
-        for name, value in dict(given).items():
+        times = Counter(name for name, _ in given) if len(named) < len(given) else {}
+        for name, value in named.items():
             if name not in members:
                 detail = f"There is no such parameter here. Known: {', '.join(members) or 'none'}."
                 errors.append(FieldError(f"?{name}", "unknown_parameter", detail))
                 continue
-            if times[name] > 1:
+            if times and times[name] > 1:
                 errors.append(FieldError(f"?{name}", "duplicate", "Give this parameter once."))
             attribute, check = members[name]
             try:
@@ -270,6 +272,15 @@ class RequestContext:
         if takes.optional and not content:
             return read(takes.kind, {})
         self.check_media_type(takes)
+        if (
+            len(content) <= LARGE_BODY_BYTES
+            and takes.variant is None
+            and (quick := quick_reader(takes.kind)) is not None
+        ):
+            try:
+                return quick(content, also)
+            except NotQuick:
+                pass  # read once more, to say all that is wrong
         value = await self.decoded(content)
         if len(content) >= COMMIT_FROM:
             self.request.large_body = len(content), asyncio.get_running_loop().time()
