@@ -1,5 +1,7 @@
 """Log lines as JSON, whatever is in them, and wherever they go."""
 
+import asyncio
+import contextlib
 import http.client
 import json
 import logging
@@ -18,8 +20,16 @@ from gateway.tests.cli.command import SIGNALPOST, Endpoint, create, environment,
 from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.commands.serve import DISK_FAILED
-from signalpost.cli.serving.logs import Layout, coloured_line, json_line, read_record, text_line
-from signalpost.runtime.logger import Fields
+from signalpost.cli.serving.logs import (
+    MOST_GATHERED,
+    Layout,
+    LossyHandler,
+    coloured_line,
+    json_line,
+    read_record,
+    text_line,
+)
+from signalpost.runtime.logger import Fields, LogLine
 
 
 @pytest.mark.parametrize("value", ["plain", "ü", "\ud800", "\x00\x1b", object(), ValueError("x"), {1: b"\xff"}])
@@ -46,6 +56,105 @@ def test_what_libraries_log_is_a_line_like_any_other() -> None:
 
 def test_what_cannot_be_encoded_is_escaped() -> None:
     assert b"name=" in text_line("", "info", "m", {"name": "\ud800"})
+
+
+class Pipe:
+    """A log that goes into a pipe, and what has come out of it."""
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._reading, False)
+        self._handler = LossyHandler(self._writing, json_line)
+
+    def log(self, message: str, level: int = logging.INFO) -> None:
+        self._handler.handle(logging.LogRecord("signalpost", level, "", 0, LogLine(message, {}), (), None))
+
+    def come_out(self) -> list[dict[str, object]]:
+        """The lines since the last call."""
+        read = b""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                read += os.read(self._reading, 65_536)
+        return [json.loads(line) for line in read.splitlines()]
+
+    def messages(self) -> list[object]:
+        return [line["message"] for line in self.come_out()]
+
+    def close(self) -> None:
+        os.close(self._reading)
+        os.close(self._writing)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    made.close()
+
+
+def test_the_lines_of_a_round_of_the_event_loop_are_written_as_it_ends(pipe: Pipe) -> None:
+    async def scenario() -> None:
+        pipe.log("first")
+        pipe.log("second")
+        assert pipe.messages() == []
+        await asyncio.sleep(0)
+        assert pipe.messages() == ["first", "second"]
+        pipe.log("third")
+        await asyncio.sleep(0)
+        assert pipe.messages() == ["third"]
+
+    asyncio.run(scenario())
+
+
+def test_a_warning_is_written_at_once_after_what_came_before(pipe: Pipe) -> None:
+    async def scenario() -> None:
+        pipe.log("before")
+        pipe.log("warned", logging.WARNING)
+        assert pipe.messages() == ["before", "warned"]
+        await asyncio.sleep(0)
+        assert pipe.messages() == []
+
+    asyncio.run(scenario())
+
+
+def test_without_an_event_loop_and_after_one_lines_are_written_at_once(pipe: Pipe) -> None:
+    async def scenario() -> None:
+        pipe.log("as the loop ended")
+
+    pipe.log("before the loop")
+    assert pipe.messages() == ["before the loop"]
+    asyncio.run(scenario())
+    pipe.log("after the loop")
+    assert pipe.messages() == ["as the loop ended", "after the loop"]
+
+
+def test_gathered_lines_are_few_however_long_a_round_lasts(pipe: Pipe) -> None:
+    async def scenario() -> None:
+        for number in range(MOST_GATHERED + 1):
+            pipe.log(str(number))
+        assert len(pipe.messages()) == MOST_GATHERED
+
+    asyncio.run(scenario())
+
+
+def test_of_gathered_lines_that_a_pipe_does_not_take_each_counts_as_lost(pipe: Pipe) -> None:
+    async def scenario() -> None:
+        sent = 0
+        for _ in range(10):
+            for _ in range(100):
+                sent += 1
+                pipe.log("x" * 200)
+            await asyncio.sleep(0)
+        taken = pipe.come_out()
+        assert 0 < len(taken) < sent
+        pipe.log("again")
+        pipe.log("and again")
+        await asyncio.sleep(0)
+        first, second = pipe.come_out()
+        assert first["lines_lost"] == sent - len(taken)
+        assert "lines_lost" not in second
+
+    asyncio.run(scenario())
 
 
 @pytest.fixture(params=["a full disk", "a pipe that nobody reads"])

@@ -7,6 +7,7 @@ never disturbs the work that it is about.
 
 import logging
 import sys
+import time
 from typing import Final, NamedTuple
 
 Fields = dict[str, object]
@@ -52,10 +53,31 @@ class Logger:
             return
         try:
             # `self._to.log` would look for the line that called it, which takes as long as everything else together.
-            traced = None if cause is None else (type(cause), cause, cause.__traceback__)
-            self._to.handle(logging.LogRecord(self._to.name, level, "", 0, LogLine(message, fields), (), traced))
+            record = _record(self._to.name, level)
+            record.msg = LogLine(message, fields)
+            if cause is not None:
+                record.exc_info = (type(cause), cause, cause.__traceback__)
+            self._to.handle(record)
         except Exception:
             return
+
+
+def _record(name: str, level: int) -> logging.LogRecord:
+    """A record made now. Unless somebody wants to know the thread or the process, all else is the same in each."""
+    if logging.logThreads or logging.logProcesses or logging.logMultiprocessing:
+        return logging.LogRecord(name, level, "", 0, "", (), None)
+    if (first := _FIRST.get(level)) is None:
+        first = _FIRST[level] = logging.LogRecord(name, level, "", 0, "", (), None)
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    record.__dict__.update(first.__dict__)
+    record.created = now = time.time()
+    record.msecs = now % 1 * 1_000
+    record.relativeCreated = first.relativeCreated + (now - first.created) * 1_000
+    return record
+
+
+_FIRST: Final[dict[int, logging.LogRecord]] = {}
+"""The first record of each level."""
 
 
 def as_text(message: str, fields: Fields) -> str:

@@ -4,12 +4,13 @@
 log comes out in the same form, with the name of its logger.
 """
 
+import asyncio
 import json
 import logging
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -18,6 +19,8 @@ from signalpost.runtime.logger import Fields, LogLine, as_text
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 WAIT_MILLISECONDS = 100
+MOST_GATHERED = 256
+"""How many lines are gathered at most, whatever the event loop does."""
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 _format_exception = logging.Formatter().formatException
 _COLOURS = {"debug": 32, "info": 32, "warning": 33, "error": 31, "critical": 31}
@@ -32,7 +35,10 @@ class LossyHandler(logging.Handler):
     """Writes lines to a descriptor, and drops lines that cannot be written soon.
 
     A full disk, or a reader that is gone or has stopped reading, must not hold up the gateway. The first line that can
-    be written again says how many were lost before it."""
+    be written again says how many were lost before it.
+
+    The lines of one round of the event loop are one write, as far as a pipe takes them: on a busy gateway these writes
+    took as long as all else that a line costs. A warning, or worse, is written at once, with what was gathered."""
 
     def __init__(self, descriptor: int, layout: Layout, *, with_pid: bool = False) -> None:
         super().__init__()
@@ -42,32 +48,77 @@ class LossyHandler(logging.Handler):
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self._lost = 0
+        self._gathered: list[logging.LogRecord] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The event loop that will write what is gathered as its round ends."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        self._gathered.append(record)
+        is_urgent = record.levelno >= logging.WARNING or len(self._gathered) >= MOST_GATHERED
+        if is_urgent or not (self._is_round_noted() or self._note_round()):
+            self.flush()
+
+    def _is_round_noted(self) -> bool:
+        return self._loop is not None and self._loop.is_running()
+
+    def _note_round(self) -> bool:
+        """Have the event loop write what is gathered as its round ends. Returns whether this is its thread."""
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        self._loop.call_soon(self._end_round)
+        return True
+
+    def _end_round(self) -> None:
+        self._loop = None
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what is gathered."""
+        self.acquire()
+        try:
+            gathered, self._gathered = self._gathered, []
+            told = self._lost
+            lines = [line for record in gathered if (line := self._line(record, told if record is gathered[0] else 0))]
+            written = self._write(lines)
+            self._lost += len(lines) - written - (told if written else 0)
+        finally:
+            self.release()
+
+    def _line(self, record: logging.LogRecord, lost: int) -> bytes | None:
+        """None if it cannot be laid out."""
         message, fields = read_record(record)
-        lost = self._lost
         if lost:
             fields["lines_lost"] = lost
         if self._with_pid:
             fields["pid"] = os.getpid()
         timestamp = format_timestamp(round(record.created * 1_000_000)).replace("+00:00", "Z")
         try:
-            taken = self._takes(self._layout(timestamp, record.levelname.lower(), message, fields))
+            return self._layout(timestamp, record.levelname.lower(), message, fields)
         except Exception:
-            return
-        if taken:
-            self._lost -= lost
-        else:
-            self._lost += 1
+            return None
 
-    def _takes(self, line: bytes) -> bool:
+    def _write(self, lines: Sequence[bytes]) -> int:
+        """Write lines, in pieces that a pipe takes as a whole, until it takes no more. Returns how many it took."""
+        written = 0
+        while written < len(lines):
+            end, size = written + 1, len(lines[written])
+            while end < len(lines) and (size := size + len(lines[end])) <= select.PIPE_BUF:
+                end += 1
+            if not self._takes(b"".join(lines[written:end])):
+                break
+            written = end
+        return written
+
+    def _takes(self, lines: bytes) -> bool:
         # A pipe that is ready has room for one piece. A reader that is merely slow gets one wait.
         milliseconds = 0 if self._lost else WAIT_MILLISECONDS
         try:
-            for begin in range(0, len(line), select.PIPE_BUF):
+            for begin in range(0, len(lines), select.PIPE_BUF):
                 if not self._poll.poll(milliseconds):
                     return False
-                os.write(self._descriptor, line[begin : begin + select.PIPE_BUF])
+                os.write(self._descriptor, lines[begin : begin + select.PIPE_BUF])
         except OSError:
             return False
         return True
