@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
@@ -242,7 +243,9 @@ def _reference(name: str) -> str:
     return _REF.format(name=name)
 
 
-def _schema(shape: Any) -> dict[str, Any]:
+@cache
+def _schema(shape: Any) -> Mapping[str, Any]:
+    """What refers to a shape, or is one without a name. Problems alone stand at hundreds of places."""
     (schema,), _ = msgspec.json.schema_components((shape,), ref_template=_REF)
     return schema
 
