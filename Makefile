@@ -192,10 +192,10 @@ clean: ## Remove the virtual environment and caches
 	  $(BIN)/pytest --collect-only -qq --ignore-glob 'gateway/tests/[a-d]*/*' > /dev/null; wait
 	@touch $@
 
-# The console is tried in Debian's Chromium, where that is installed.
+# The console is tried in Debian's Chromium, if that is installed.
 .venv/browser: .venv/dev requirements/browser.txt
-	@if command -v chromium > /dev/null; then $(UV) --require-hashes -r requirements/browser.txt && touch $@; \
-	else echo "SKIPPED: the tests in a browser, because there is no chromium here (apt-get install chromium)." >&2; fi
+	@if command -v chromium-headless-shell > /dev/null || command -v chromium > /dev/null; then $(UV) --require-hashes -r requirements/browser.txt && touch $@; \
+	else echo "SKIPPED: the tests in a browser, because there is no Chromium here (apt-get install chromium-headless-shell)." >&2; fi
 
 .venv-oracles/ready: .venv/dev requirements/oracles.txt
 	@$(PYTHON) -m venv .venv-oracles
