@@ -82,7 +82,7 @@ class Timing(NamedTuple):
 
 
 async def queries(store: Store, size: Size) -> list[Query]:
-    subscriptions = await store.subscriptions.page(TENANT, None, size.subscriptions)
+    subscriptions = await store.lists.page(Subscription, TENANT, None, size.subscriptions)
     return [
         *_document_queries(store, size),
         *_delivery_queries(store, subscriptions, size),
@@ -164,11 +164,11 @@ def _feed_queries(store: Store, size: Size) -> list[Query]:
 
 def _subscription_queries(store: Store) -> list[Query]:
     async def page(below: Any) -> tuple[int, Any]:
-        found = await store.subscriptions.page(TENANT, below, LIMIT)
+        found = await store.lists.page(Subscription, TENANT, below, LIMIT)
         return len(found), found[-1].number if len(found) == LIMIT else None
 
     async def none(_below: Any) -> tuple[int, Any]:
-        return len(await store.subscriptions.page(2, None, 1)), None
+        return len(await store.lists.page(Subscription, 2, None, 1)), None
 
     return [Query("subscriptions", "", page), Query("subscriptions", "of a tenant without", none)]
 

@@ -8,6 +8,7 @@ from gateway.tests.engine.scripted_world import TENANT, RunningGateway, Scripted
 from gateway.tests.world.network import BROKEN, Reply, SentRequest
 
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
+from signalpost.domain.subscription import Subscription
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -140,7 +141,7 @@ def test_a_deletion_in_the_middle_ends_it(world: ScriptedWorld) -> None:
         await gateway.create("x")
         await asyncio.sleep(2 * HOUR)
         assert world.endpoint("a").calls == []
-        assert await gateway.store.subscriptions.live() == []
+        assert await gateway.store.lists.every(Subscription) == []
 
     world.run(scenario)
 

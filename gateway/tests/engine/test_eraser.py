@@ -33,6 +33,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.documents.workflow import Action, ActionInput
 from signalpost.domain.erasure import Erasure, is_erased
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.files.folder import Folder
@@ -204,7 +205,7 @@ class House:
 
     async def attempt_all(self, tenant: int) -> None:
         """Have the tenant's lane note an attempt of each event, with what the endpoint answered."""
-        [subscription] = [each for each in await self.store.subscriptions.live() if each.tenant_id == tenant]
+        [subscription] = [each for each in await self.store.lists.every(Subscription) if each.tenant_id == tenant]
         events = (await self.store.log.after(tenant, 0, 10_000)).events
         attempts = [
             AttemptRow(

@@ -34,7 +34,7 @@ def test_a_key_that_was_revoked_stays_so_whatever_was_read_before() -> None:
         directory = Directory()
         follower = following(directory)
         revoked = replace(KEY, revoked_at=5)
-        directory.follow(Published((), keys=(revoked,)))  # a commit of this node, while a look was under way
+        directory.follow(Published((), rows={ApiKey: (revoked,)}))  # a commit of this node, while a look was under way
         follower.take_up(Changes("1", keys=(KEY,)))
         assert directory.key(b"hash") == revoked
 

@@ -186,7 +186,7 @@ def _(_right: Any) -> Any:
 
 @fault("takes each subscription that it changes for a new one", Engine, "_made_here", among(changing=0.4))
 def _(_right: Any) -> Any:
-    return lambda _self, published: frozenset(each.number for each in published.subscriptions)
+    return lambda _self, published: frozenset(each.number for each in published.changed(Subscription))
 
 
 @fault(
@@ -224,9 +224,10 @@ def _(_right: Any) -> Any:
 def _(right: Any) -> Any:
     def follow(self: Engine, changed: Published) -> None:
         known = {each.id for tenant in self.directory.tenant_ids for each in self.directory.subscriptions(tenant)}
-        others = {each.id for each in changed.subscriptions if not self.lanes.departures.is_here(each.number)} & known
-        kept = tuple(each for each in changed.subscriptions if each.id not in others)
-        right(self, replace(changed, subscriptions=kept))
+        given = changed.changed(Subscription)
+        others = {each.id for each in given if not self.lanes.departures.is_here(each.number)} & known
+        kept = tuple(each for each in given if each.id not in others)
+        right(self, replace(changed, rows={**changed.rows, Subscription: kept}))
 
     return follow
 

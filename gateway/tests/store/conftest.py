@@ -162,7 +162,7 @@ class Shop:
         return await self.subscription(number)
 
     async def subscription(self, number: int = 1) -> Subscription:
-        [found] = [s for s in await self.store.subscriptions.live() if s.id == subscription_id(number)]
+        [found] = [s for s in await self.store.lists.every(Subscription) if s.id == subscription_id(number)]
         return found
 
     # --- Lanes --------------------------------------------------------------------------------------------------------

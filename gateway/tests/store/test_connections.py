@@ -78,13 +78,13 @@ def cut_off(found: Connection, **given: Any) -> dict[str, Any]:
 
 
 async def only(shop: "Shop") -> Connection:
-    [found] = await shop.store.connections.live()
+    [found] = await shop.store.lists.every(Connection)
     return found
 
 
 def test_a_connection_is_read_as_it_was_made(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
-        [made] = (await shop.publish(connect())).connections
+        [made] = (await shop.publish(connect())).changed(Connection)
         await shop.reopen()
         assert await only(shop) == made
         assert (made.number, made.version, made.state, made.granted) == (1, 1, "ready", None)
@@ -98,11 +98,11 @@ def test_connections_are_listed_by_tenant_newest_first(play: "Play") -> None:
         other = await shop.add_tenant()
         await shop.publish(*(connect(n) for n in range(1, 6)), connect(6, tenant=other))
         await shop.do(DeleteConnection(**named(3)))
-        first = await shop.store.connections.page(TENANT, None, 2)
-        rest = await shop.store.connections.page(TENANT, first[-1].number, 10)
+        first = await shop.store.lists.page(Connection, TENANT, None, 2)
+        rest = await shop.store.lists.page(Connection, TENANT, first[-1].number, 10)
         assert [each.number for each in (*first, *rest)] == [5, 4, 2, 1]
-        assert [each.number for each in await shop.store.connections.page(other, None, 10)] == [6]
-        assert {each.number for each in await shop.store.connections.live()} == {1, 2, 4, 5, 6}
+        assert [each.number for each in await shop.store.lists.page(Connection, other, None, 10)] == [6]
+        assert {each.number for each in await shop.store.lists.every(Connection)} == {1, 2, 4, 5, 6}
 
     play(scenario)
 
@@ -111,7 +111,7 @@ def test_secrets_are_sealed_and_gone_once_a_connection_is_deleted(play: "Play") 
     async def scenario(shop: "Shop") -> None:
         await shop.publish(connect(), KeepGrant(**named(), granted=GRANTED, of_grant_version=0))
         assert (await only(shop)).granted == GRANTED
-        [gone] = (await shop.publish(DeleteConnection(**named()))).connections
+        [gone] = (await shop.publish(DeleteConnection(**named()))).changed(Connection)
         assert (gone.config, gone.granted) == ({}, None)
         await shop.reopen()
         for file in shop.folder.iterdir():
@@ -178,7 +178,7 @@ def test_a_connection_in_use_is_not_deleted(play: "Play", make: "type[Tools]") -
         assert refused.members["subscriptions"] == [make.subscription_id(1)]
         assert isinstance((await shop.publish(DeleteConnection(**named(1)))).results[0], Conflict)
         await shop.publish(make.unsubscribe(1), DeleteConnection(**named(1)))
-        assert await shop.store.connections.live() == []
+        assert await shop.store.lists.every(Connection) == []
 
     play(scenario)
 
@@ -192,7 +192,7 @@ def test_what_is_not_there_cannot_be_used(play: "Play") -> None:
             assert [error.pointer for error in result.errors] == ["/connection"]
         for command in (DeleteConnection(**named(2)), RepairConnection(**named(3))):
             assert isinstance((await shop.publish(command)).results[0], NotFound)
-        assert await shop.store.subscriptions.live() == []
+        assert await shop.store.lists.every(Subscription) == []
 
     play(scenario)
 
@@ -201,7 +201,7 @@ def test_a_subscription_of_a_connection_is_read_as_it_was_made(play: "Play") -> 
     async def scenario(shop: "Shop") -> None:
         wanted = {"field": "document.status", "changedTo": "executed"}
         delay = Delay(seconds=259_200, condition={"field": "document.status", "is": "awaitingApproval"})
-        [made] = (await shop.publish(connect(), follow(when=wanted, after=delay))).subscriptions
+        [made] = (await shop.publish(connect(), follow(when=wanted, after=delay))).changed(Subscription)
         await shop.reopen()
         assert await shop.subscription() == made
         assert (made.kind, made.connection_id, made.when, made.after) == ("slack", connection_id(1), wanted, delay)
@@ -217,12 +217,12 @@ def test_a_connection_that_breaks_disables_its_subscriptions_and_a_resume_mends_
         await shop.publish(connect(1), connect(2), follow(1), follow(2, status="paused"), follow(3, of=2))
         broken = BreakConnection(**named(), reason="The token was revoked.", of_grant_version=0)
         published = await shop.publish(broken)
-        [each] = published.subscriptions
+        [each] = published.changed(Subscription)
         assert (each.id, each.status) == (make.subscription_id(1), "disabled")
         assert each.disabled_because == "The token was revoked."
         await shop.reopen()
         assert await shop.subscription(1) == each
-        found = next(one for one in await shop.store.connections.live() if one.number == 1)
+        found = next(one for one in await shop.store.lists.every(Connection) if one.number == 1)
         assert (found.state, found.reason) == ("broken", "The token was revoked.")
         await shop.publish(RepairConnection(**named()), make.change(1, status="active"))
         resumed = await shop.subscription(1)
@@ -361,7 +361,7 @@ def test_deleted_connections_leave_no_row_and_give_no_number_again(play: "Play")
         # A database that finds the next number above the highest keeps that row.
         assert await shop.store.retention.prune_leftovers(shop.now, 7) in (1, 2)
         assert await shop.store.retention.prune_leftovers(shop.now, 7) == 0
-        [third] = (await shop.publish(connect(3))).connections
+        [third] = (await shop.publish(connect(3))).changed(Connection)
         assert third.number == 3
 
     play(scenario)
@@ -369,16 +369,16 @@ def test_deleted_connections_leave_no_row_and_give_no_number_again(play: "Play")
 
 def test_how_long_a_vendor_wants_to_be_left_alone_is_kept_beside_everything_else(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
-        [made] = (await shop.publish(connect())).connections
+        [made] = (await shop.publish(connect())).changed(Connection)
         before = (await shop.store.fleet.marks())[TENANT].config_version
         published = await shop.publish(HoldConnection(**named(), until=shop.now + 60 * SECOND))
-        assert published.connections == (replace(made, held_until=shop.now + 60 * SECOND),)
+        assert published.changed(Connection) == (replace(made, held_until=shop.now + 60 * SECOND),)
         assert published.audited == (), "it happens all the time, and nobody did it"
-        assert await shop.store.connections.live() == [*published.connections]
+        assert await shop.store.lists.every(Connection) == [*published.changed(Connection)]
         assert (await shop.store.fleet.marks())[TENANT].config_version > before, "other nodes learn of it"
-        assert (await shop.publish(HoldConnection(**named(), until=shop.now + SECOND))).connections == ()
+        assert (await shop.publish(HoldConnection(**named(), until=shop.now + SECOND))).changed(Connection) == ()
         await shop.do(patch(made, config={"token": "another"}))
-        [mended] = await shop.store.connections.live()
+        [mended] = await shop.store.lists.every(Connection)
         assert mended.held_until is None
 
     play(scenario)

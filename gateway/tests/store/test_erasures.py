@@ -10,6 +10,7 @@ from signalpost.commands.tenants import CreateTenant, DeleteTenant
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.erasure import Erasure, is_erased
+from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def test_row_for_row_only_what_is_left_of_the_document_goes(play: "Play", make: 
 async def furnish(shop: "Shop", make: "type[Tools]", tenant: int) -> None:
     """Give a tenant two documents, with everything that documents can leave."""
     await shop.publish(make.subscribe(tenant, tenant=tenant))
-    subscription = next(each for each in await shop.store.subscriptions.live() if each.tenant_id == tenant)
+    subscription = next(each for each in await shop.store.lists.every(Subscription) if each.tenant_id == tenant)
     for number in (1, 2):
         await shop.publish(make.create(number, tenant=tenant))
         for command in (make.patch(number, "t2"), make.act(number, "pause"), make.act(number, "resume")):
@@ -198,7 +199,7 @@ def test_of_a_deleted_tenant_nothing_is_left_and_of_another_one_everything(play:
         await carry_out(shop)
         assert (await shop.store.log.after(made.id, 0, 100)).events == []
         assert await shop.store.documents.get(made.id, make.document_id(1)) is None
-        assert await shop.store.subscriptions.page(made.id, None, 10) == []
+        assert await shop.store.lists.page(Subscription, made.id, None, 10) == []
         assert [tenant.id for tenant in await shop.store.access.tenants()] == [1]
         assert (await shop.store.log.after(1, 0, 100)).events == kept
         assert len(await shop.documents()) == 4

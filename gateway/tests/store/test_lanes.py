@@ -10,6 +10,7 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.lanes import EndpointHealth, LaneWanted
@@ -79,7 +80,7 @@ def test_lanes_are_loaded_together_each_with_what_is_its_own(play: "Play", make:
             make.flush(second, 0, 8, rows=[row(1, State.BLOCKED), row(4)]),
         )
         retries = (await shop.publish(make.retry(5, 1), make.retry(6, 3), make.retry(7, 3))).retries
-        replays = (await shop.publish(make.replay(1, 1), make.replay(2, 3), make.replay(3, 3))).replays
+        replays = (await shop.publish(make.replay(1, 1), make.replay(2, 3), make.replay(3, 3))).changed(Replay)
         await shop.publish(make.unsubscribe(3))
         lanes = await shop.store.lanes.load([LaneWanted(each, 1000) for each in (first, second, third)])
         assert set(lanes) == {first.number, second.number}

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from signalpost.commands.command import Command, Completed, IdempotencyKey, Repeated
 from signalpost.domain.errors import CallerError, Conflict, Invalid, NotFound
 from signalpost.domain.event import Event
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def test_of_a_batch_that_the_database_refuses_the_guilty_alone_fails(play: "Play
         assert not isinstance(published.results[3], Completed | CallerError)
         assert [event.sequence for event in published.events] == list(range(1, 8))
         assert await log_of(shop) == list(published.events)
-        assert [s.starts_after for s in published.subscriptions] == [7]
+        assert [s.starts_after for s in published.changed(Subscription)] == [7]
         assert await shop.store.documents.get(1, make.document_id(7)) is None
         await shop.do(make.create(7))
 
@@ -134,11 +135,11 @@ def test_of_a_batch_that_the_database_refuses_the_guilty_alone_fails(play: "Play
 def test_what_the_engine_has_to_know_comes_with_the_batch(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         published = await shop.publish(make.subscribe(), make.create(0), make.retry(1), make.retry(1))
-        assert [s.number for s in published.subscriptions] == [1]
+        assert [s.number for s in published.changed(Subscription)] == [1]
         assert [r.sequence for r in published.retries] == [1, 1]
         await shop.reopen()
-        live = await shop.store.subscriptions.live()
-        assert live == [*published.subscriptions]
+        live = await shop.store.lists.every(Subscription)
+        assert live == [*published.changed(Subscription)]
         assert [(t.id, t.name, t.last_sequence) for t in await shop.store.access.tenants()] == [(1, "default", 1)]
         assert (await shop.lane(live[0])).retries == published.retries
 
@@ -266,7 +267,7 @@ def test_a_subscription_is_read_back_as_it_was_written(play: "Play", make: "type
         )
         await shop.reopen()
         found = await shop.subscription()
-        assert (found,) == made.subscriptions
+        assert (found,) == made.changed(Subscription)
         assert found.filters == ((0, 3), (3, 4))
         assert found.starts_after == 2
 
@@ -279,12 +280,12 @@ def test_subscriptions_are_listed_newest_first_without_the_deleted_ones(play: "P
         await shop.publish(make.unsubscribe(3))
         numbers: list[int] = []
         below = None
-        while page := await shop.store.subscriptions.page(1, below, 2):
+        while page := await shop.store.lists.page(Subscription, 1, below, 2):
             numbers += [subscription.number for subscription in page]
             below = page[-1].number
         assert numbers == [7, 6, 5, 4, 2, 1]
-        assert await shop.store.subscriptions.page(2, None, 10) == []
-        assert {s.number for s in await shop.store.subscriptions.live()} == set(numbers)
+        assert await shop.store.lists.page(Subscription, 2, None, 10) == []
+        assert {s.number for s in await shop.store.lists.every(Subscription)} == set(numbers)
 
     play(scenario)
 

@@ -23,7 +23,7 @@ def failed(make: "type[Tools]", sequence: int, state: State = State.FAILED) -> R
 
 async def started(shop: "Shop", make: "type[Tools]", replay: int = 1, number: int = 1, **given: Any) -> Replay:
     published = await shop.publish(make.replay(replay, number, **given))
-    [found] = published.replays
+    [found] = published.changed(Replay)
     return found
 
 
@@ -176,7 +176,7 @@ def test_a_cancelled_one_stays_cancelled_and_counts_what_was_queued_before(play:
         subscription = await shop.subscribe()
         await shop.fill(9)
         replay = await started(shop, make)
-        [cancelled] = (await shop.publish(make.cancel(1))).replays
+        [cancelled] = (await shop.publish(make.cancel(1))).changed(Replay)
         await shop.record(make.flush(subscription, 0, 9, replays=(replay.fed(9, 4, 9, shop.now + 99),)))
         found = await shop.store.replays.get(subscription, replay.id)
         assert found is not None

@@ -11,6 +11,7 @@ from signalpost.commands.tenants import ChangeTenant
 from signalpost.commands.versions import AddVersion, PublishVersion
 from signalpost.domain.documents.version import Number, StoredFile
 from signalpost.domain.errors import Forbidden
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant_limits import LimitsPatch, TenantUse
 from signalpost.store.documents import DocumentFilter
 
@@ -86,7 +87,7 @@ async def counted(shop: "Shop") -> TenantUse:
     for row in documents:
         versions = await shop.store.versions.page(TENANT, row.external_id, None, 250)
         files |= {version.file.name: version.file.size for version in versions}
-    subscriptions = await shop.store.subscriptions.live()
+    subscriptions = await shop.store.lists.every(Subscription)
     return TenantUse(documents=len(documents), subscriptions=len(subscriptions), file_bytes=sum(files.values()))
 
 

@@ -120,8 +120,8 @@ class FaultyLog(SqliteLog):
 
 
 class FaultyConnections(SqliteConnections):
-    def __init__(self, faults: StoreFaults, readers: Readers, vault: Vault) -> None:
-        super().__init__(readers, vault)
+    def __init__(self, faults: StoreFaults, readers: Readers) -> None:
+        super().__init__(readers)
         self._faults = faults
 
     async def made(self, subscription_number: int, document_ids: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -243,7 +243,7 @@ class FaultyStore(SqliteStore):
         terms: Terms = named.get("terms", ALONE)
         self._faults = faults
         self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
-        self.connections: FaultyConnections = FaultyConnections(faults, self.readers, self._vault)
+        self.connections: FaultyConnections = FaultyConnections(faults, self.readers)
         self.retention: FaultyRetention = FaultyRetention(faults, self.readers, self.writer)
         self.fleet: FaultyFleet = FaultyFleet(faults, self.readers, self.writer, self._vault, self._now, terms)
         self.fleet.on_claimed = lambda numbers: self.lanes.refused.difference_update(numbers)

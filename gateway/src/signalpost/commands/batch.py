@@ -50,7 +50,7 @@ NO_NUMBER = 0
 """Stands for the next number if the commands of a batch need no more."""
 SECRETS_KEPT = 3600 * SECOND
 """How long a repeat of a call shows its secret again: long enough for a client whose answer was lost."""
-_KEPT_BY_NODES = (Connection, Subscription, Replay)
+KEPT_BY_NODES = (Connection, Subscription, Replay)
 """The kinds of `Decision.rows` that nodes keep in memory by tenant."""
 _NEW_DOCUMENTS = {None: 0, EventType.CREATED: 1, EventType.UPDATED: 0, EventType.DELETED: -1}
 """How many more documents a tenant has after an event."""
@@ -151,6 +151,10 @@ class Batch:
         """The rows of a kind to write."""
         rows = self._rows.get(kind)
         return () if rows is None else (*rows.changed.values(),)
+
+    def changed_rows(self) -> dict[type[NumberedRow], tuple[Any, ...]]:
+        """The rows of every kind to write, by kind."""
+        return {kind: (*rows.changed.values(),) for kind, rows in self._rows.items() if rows.changed}
 
     def next_number(self, kind: type[Any]) -> int:
         number = self._next_numbers.get(kind)
@@ -298,7 +302,7 @@ class Batch:
 
 def _configured(tenant_id: int, decision: Decision[Any]) -> set[int]:
     """The tenants of which a decision, of a command of one tenant, changes what nodes keep in memory."""
-    changed = {row.tenant_id for row in decision.rows if isinstance(row, _KEPT_BY_NODES)}
+    changed = {row.tenant_id for row in decision.rows if isinstance(row, KEPT_BY_NODES)}
     if decision.tenant is not None:
         changed.add(decision.tenant.id)
     if decision.erasure is not None:

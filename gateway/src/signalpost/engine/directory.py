@@ -61,9 +61,9 @@ class Directory:
     def follow(self, published: Published) -> None:
         """Take up what a commit changed."""
         self._follow_tenants(published.tenants)
-        self._follow_keys(published.keys)
-        self._follow_subscriptions(published.subscriptions)
-        self._follow_connections(published.connections)
+        self._follow_keys(published.changed(ApiKey))
+        self._follow_subscriptions(published.changed(Subscription))
+        self._follow_connections(published.changed(Connection))
 
     def with_all_of_deleted_tenants(self, published: Published) -> Published:
         """What a commit changed, with what ended with the tenants that it deleted: their subscriptions and
@@ -73,17 +73,13 @@ class Directory:
             return published
         subscriptions = [each for tenant_id in deleted for each in self.subscriptions(tenant_id)]
         connections = [each for (tenant_id, _), each in self._connections.items() if tenant_id in deleted]
-        return replace(
-            published,
-            subscriptions=(
-                *published.subscriptions,
-                *(replace(each, deleted_at=deleted[each.tenant_id]) for each in subscriptions),
-            ),
-            connections=(
-                *published.connections,
-                *(replace(each, deleted_at=deleted[each.tenant_id]) for each in connections),
-            ),
-        )
+        rows = {**published.rows}
+        for kind, ended in ((Subscription, subscriptions), (Connection, connections)):
+            rows[kind] = (
+                *published.changed(kind),
+                *(replace(each, deleted_at=deleted[each.tenant_id]) for each in ended),
+            )
+        return replace(published, rows=rows)
 
     @property
     def tenant_ids(self) -> tuple[int, ...]:

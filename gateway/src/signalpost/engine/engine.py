@@ -14,6 +14,7 @@ from random import Random
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.destinations.registry import Destinations
 from signalpost.destinations.webhook import RequestKind, Webhook
+from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.errors import Conflict, DiskNearlyFull, NotFound, SignalpostError, TooMany
 from signalpost.domain.event import Event
@@ -195,9 +196,9 @@ class Engine:
         position = (await self._fleet.changes(None)).position
         # Tenants come first, with the versions of their configurations: what is read after them may be newer, and is
         # then read once more.
-        tenants, subscriptions = await self._store.access.tenants(), await self._store.subscriptions.live()
+        tenants, subscriptions = await self._store.access.tenants(), await self._store.lists.every(Subscription)
         keys = [*await self._store.access.keys(), *await self._store.access.revoked_keys()]
-        connections, erasures = await self._store.connections.live(), await self._store.erasures.pending()
+        connections, erasures = await self._store.lists.every(Connection), await self._store.erasures.pending()
         self.directory.load(tenants, keys, subscriptions, connections)
         self._follower.begin(tenants)
         self.connectors.load(connections)
@@ -390,7 +391,7 @@ class Engine:
             return frozenset()
         return frozenset(
             each.number
-            for each in published.subscriptions
+            for each in published.changed(Subscription)
             if self.directory.subscription(each.tenant_id, each.id) is None
         )
 
@@ -400,5 +401,5 @@ class Engine:
         published = self.directory.with_all_of_deleted_tenants(published)
         self.directory.follow(published)
         self.revisions.follow(published)
-        self.connectors.follow(published.connections)
+        self.connectors.follow(published.changed(Connection))
         self.lanes.follow(published, made, behind)

@@ -4,9 +4,14 @@ Nothing is kept of the changes themselves, and nothing for those who watch: a vi
 which topics changed since, however long ago that was, at the cost of a few comparisons.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from signalpost.commands.command import NumberedRow
+from signalpost.domain.connection import Connection
+from signalpost.domain.delivery.replay import Replay
+from signalpost.domain.subscription import Subscription
 from signalpost.store.store import Published
 
 MAX_DIGITS: Final = 18
@@ -22,6 +27,14 @@ class Topic(StrEnum):
     SUBSCRIPTIONS = "subscriptions"
     CONNECTIONS = "connections"
     REPLAYS = "replays"
+
+
+_TOPICS: Final[Mapping[type[NumberedRow], Topic]] = {
+    Subscription: Topic.SUBSCRIPTIONS,
+    Connection: Topic.CONNECTIONS,
+    Replay: Topic.REPLAYS,
+}
+"""The topics that show rows of described tables."""
 
 
 class Revisions:
@@ -42,12 +55,9 @@ class Revisions:
         """Note what a commit changed, of this node or of another."""
         for tenant_id in {event.tenant_id for event in published.events}:
             self.note(tenant_id, Topic.EVENTS)
-        for subscription in published.subscriptions:
-            self.note(subscription.tenant_id, Topic.SUBSCRIPTIONS)
-        for connection in published.connections:
-            self.note(connection.tenant_id, Topic.CONNECTIONS)
-        for replay in published.replays:
-            self.note(replay.tenant_id, Topic.REPLAYS)
+        for kind, topic in _TOPICS.items():
+            for row in published.changed(kind):
+                self.note(row.tenant_id, topic)
         for tenant in published.tenants:
             if tenant.deleted_at is None:
                 self.note(tenant.id, Topic.SUBSCRIPTIONS)  # paused or resumed, which each of them shows

@@ -20,12 +20,8 @@ from signalpost.commands.command import (
     NumberedRow,
     VersionKey,
 )
-from signalpost.domain.api_key import ApiKey
 from signalpost.domain.audit import AuditEntry
-from signalpost.domain.connection import Connection
-from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.errors import CallerError
-from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
 from signalpost.store.lanes import EndpointHealth
@@ -96,11 +92,8 @@ def published(
         results,
         events=tuple(batch.events),
         tenants=tuple(batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants),
-        subscriptions=batch.changed(Subscription),
-        connections=batch.changed(Connection),
+        rows=batch.changed_rows(),
         retries=tuple(batch.retries),
-        keys=batch.changed(ApiKey),
-        replays=batch.changed(Replay),
         erasures=tuple(batch.erasures),
         expiries=tuple(
             row.workflow.expires_at

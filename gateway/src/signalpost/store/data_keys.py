@@ -1,11 +1,13 @@
 """The keys that encrypt and sign, as they are stored; `vault.py` says what they are for."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
 from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.timestamps import SECOND
+from signalpost.store.statements import Row
+from signalpost.store.tables.table import RowOf, Table
 from signalpost.store.vault import DataKey, MasterKeys
 
 AT_ONCE: Final = 200
@@ -26,6 +28,10 @@ class DataKeyStore(Protocol):
 
     async def signing(self, purpose: str) -> list[SigningKey]:
         """Every key that signs or signed for a purpose, the one that signs now first."""
+        ...
+
+    async def opened(self, table: Table[RowOf], found: Collection[Row]) -> list[RowOf]:
+        """The rows of a table, with what is sealed in them. Raises StartError if that was altered."""
         ...
 
     @property

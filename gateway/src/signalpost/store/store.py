@@ -11,14 +11,10 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.commands.command import Command, CommandOutcome, RequestedRetry
-from signalpost.domain.api_key import ApiKey
+from signalpost.commands.command import Command, CommandOutcome, Numbered, NumberedRow, RequestedRetry
 from signalpost.domain.audit import AuditEntry
-from signalpost.domain.connection import Connection
-from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
-from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.store.access import AccessStore
 from signalpost.store.audit import AuditStore
@@ -36,7 +32,6 @@ from signalpost.store.replays import ReplayStore
 from signalpost.store.retention import RetentionStore
 from signalpost.store.sign_ins import SignInStore
 from signalpost.store.stats import StatsStore
-from signalpost.store.subscriptions import SubscriptionStore
 from signalpost.store.versions import VersionStore
 
 MAX_SCANNED = 10_000
@@ -62,11 +57,9 @@ class Published(Struct, frozen=True):
     events: tuple[Event, ...] = ()
     tenants: tuple[Tenant, ...] = ()
     """Tenants that were made, changed or deleted; not those of which only the log grew."""
-    subscriptions: tuple[Subscription, ...] = ()
-    connections: tuple[Connection, ...] = ()
+    rows: Mapping[type[NumberedRow], tuple[Any, ...]] = {}
+    """Rows of described tables that were made or changed, by their kind; see `changed`."""
     retries: tuple[RequestedRetry, ...] = ()
-    keys: tuple[ApiKey, ...] = ()
-    replays: tuple[Replay, ...] = ()
     erasures: tuple[Erasure, ...] = ()
     expiries: tuple[int, ...] = ()
     """When signature requests of changed documents expire."""
@@ -77,18 +70,24 @@ class Published(Struct, frozen=True):
     owner: int | None = None
     """The node that owns the lanes of subscriptions that were made: this one, if it has joined and owns lanes."""
 
+    def changed(self, kind: type[Numbered]) -> tuple[Numbered, ...]:
+        """The rows of a kind that were made or changed."""
+        return self.rows.get(kind, ())
+
 
 def joined(first: Published, second: Published) -> Published:
     """The outcome of two batches, one after the other."""
     both: dict[str, Any] = {
         name: getattr(first, name) + getattr(second, name)
         for name in Published.__struct_fields__
-        if name not in ("marks", "owner")
+        if name not in ("rows", "marks", "owner")
     }
+    kinds = first.rows.keys() | second.rows.keys()
+    rows = {kind: first.rows.get(kind, ()) + second.rows.get(kind, ()) for kind in kinds}
     marks = {**second.marks, **first.marks}
     for tenant_id, (_, mark) in second.marks.items():
         marks[tenant_id] = CommittedMark(marks[tenant_id].before, mark)
-    return Published(**both, marks=marks, owner=second.owner)
+    return Published(**both, rows=rows, marks=marks, owner=second.owner)
 
 
 class StoreSize(NamedTuple):
@@ -121,13 +120,8 @@ class Store(Protocol):
         ...
 
     @property
-    def subscriptions(self) -> SubscriptionStore:
-        """Which events are sent where, and with which secret."""
-        ...
-
-    @property
     def connections(self) -> ConnectionStore:
-        """The gateway's credentials for vendors, and what deliveries created there."""
+        """What deliveries created at vendors."""
         ...
 
     @property

@@ -163,12 +163,7 @@ class Vault:
 
     def knows(self, sealed: Iterable[bytes]) -> bool:
         """Whether it was shown the data key of each of these values."""
-        return all(
-            not value.startswith(MARK)
-            or len(value) < _HEADER.size
-            or _HEADER.unpack(value[: _HEADER.size])[1] in self._keys
-            for value in sealed
-        )
+        return all(_key_of(value) in self._keys for value in sealed)
 
     def seal_with(self, key: DataKey, seals: int) -> None:
         """Seal with a data key from now on; `seals` more values were set aside for it."""
@@ -216,7 +211,7 @@ class Vault:
         """The inverse of `seal`. Raises StartError where the value was altered or is not of this place, or its data key
         is gone."""
         header, rest = sealed[: _HEADER.size], sealed[_HEADER.size :]
-        number = _HEADER.unpack(header)[1] if len(header) == _HEADER.size else 0
+        number = _key_of(sealed)
         try:
             return self._cipher(number).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _bound(header, place))
         except (KeyError, InvalidTag, ValueError):
@@ -229,6 +224,11 @@ class Vault:
                 self.learn([found])
             cipher = self._ciphers[number] = AESGCM(self.masters.unwrap(self._keys[number]))
         return cipher
+
+
+def _key_of(sealed: bytes) -> int:
+    """The number of the data key that opens a value; 0, which none has, if the value was cut off."""
+    return int(_HEADER.unpack_from(sealed)[1]) if len(sealed) >= _HEADER.size else 0
 
 
 def _not_opened(place: Place) -> StartError:

@@ -90,7 +90,7 @@ def subscriptions(play: "Play", make: "type[Tools]", tmp_path: Path) -> list[Sub
 
     async def scenario(shop: "Shop") -> list[Subscription]:
         await shop.publish(*(make.subscribe(number) for number in (1, 2, 3)), make.create(1))
-        return await shop.store.subscriptions.page(1, None, 10)
+        return await shop.store.lists.page(Subscription, 1, None, 10)
 
     use_new_database(tmp_path, "_plans")
     found = play(scenario)

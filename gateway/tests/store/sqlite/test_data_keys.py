@@ -15,8 +15,10 @@ from signalpost.commands.batch import BatchContext, KeptAnswer
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.connections import CreateConnection
 from signalpost.commands.tenants import CreateTenant
+from signalpost.domain.connection import Connection
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import StartError
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite.store import Executors, SqliteStore, thread_executors
 from signalpost.store.vault import EPOCH_AGE, LINKS, SEALING, SEALS_AT_ONCE, SEALS_OF_AN_EPOCH, MasterKeys
@@ -54,7 +56,7 @@ def test_a_new_epoch_begins_with_age_and_with_use(play: "Play") -> None:
         kept = data_keys(shop)
         assert [retired for _, retired, _ in kept] == [aged, shop.now, None]
         assert max(seals for *_, seals in kept) == SEALS_OF_AN_EPOCH
-        assert len(await shop.store.subscriptions.live()) == 3, "every epoch's values still open"
+        assert len(await shop.store.lists.every(Subscription)) == 3, "every epoch's values still open"
 
     play(scenario)
 
@@ -66,8 +68,8 @@ def test_forgetting_a_tenant_destroys_its_data_keys_and_no_other(play: "Play", m
         wrapped = [row[0] for row in raw(shop, "SELECT wrapped FROM data_key WHERE tenant_id = ?", other)]
         await shop.store.data_keys.forget(other)
         with pytest.raises(StartError):
-            await shop.store.subscriptions.page(other, None, 10)
-        assert len(await shop.store.subscriptions.page(1, None, 10)) == 1
+            await shop.store.lists.page(Subscription, other, None, 10)
+        assert len(await shop.store.lists.page(Subscription, 1, None, 10)) == 1
         raw(shop, "DELETE FROM subscription WHERE tenant_id = ?", other)
         await shop.reopen()  # its WAL is copied back
         kept = (shop.folder / "signalpost.db").read_bytes()
@@ -98,7 +100,7 @@ def test_a_row_s_former_value_or_another_row_s_is_refused(play: "Play", make: "t
         for put_there in (before, second, third):
             raw(shop, "UPDATE subscription SET sealed = ? WHERE number = 1", put_there)
             with pytest.raises(StartError, match="another place"):
-                await shop.store.subscriptions.live()
+                await shop.store.lists.every(Subscription)
         raw(shop, "UPDATE subscription SET sealed = ? WHERE number = 1", after)
         assert (await shop.subscription(1)).headers == {"x": "y"}
 
@@ -152,8 +154,8 @@ async def filled(path: Path, make: "type[Tools]") -> None:
 
 
 async def secrets_of(store: SqliteStore) -> list[Any]:
-    subscriptions = [each.secret for each in await store.subscriptions.live()]
-    return sorted([*subscriptions, *(each.config["token"] for each in await store.connections.live())])
+    subscriptions = [each.secret for each in await store.lists.every(Subscription)]
+    return sorted([*subscriptions, *(each.config["token"] for each in await store.lists.every(Connection))])
 
 
 def test_a_change_of_the_master_key_is_complete_wherever_it_was_broken_off(tmp_path: Path, make: "type[Tools]") -> None:
@@ -217,6 +219,6 @@ def test_what_leaked_with_a_former_master_key_seals_nothing_new(play: "Play", ma
         await shop.publish(make.subscribe(3), make.change(1, headers={"x": "y"}))
         for (sealed,) in raw(shop, "SELECT sealed FROM subscription"):
             assert int.from_bytes(sealed[8:16]) not in leaked
-        assert len(await shop.store.subscriptions.live()) == 3
+        assert len(await shop.store.lists.every(Subscription)) == 3
 
     play(scenario)

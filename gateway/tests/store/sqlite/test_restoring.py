@@ -20,9 +20,11 @@ from signalpost.commands.members import ChangeMember, RemoveMember
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain.api_key import Role
+from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.member import Member
 from signalpost.domain.sign_in import Ground, Purpose
+from signalpost.domain.subscription import Subscription
 from signalpost.store.audit import AuditFilter
 from signalpost.store.database import AccessFrom, AccessTaken
 from signalpost.store.migration import Migration
@@ -253,7 +255,7 @@ def test_what_was_deleted_since_comes_back_without_effect(restoring: Any, make: 
         assert taken is not None
         assert taken.stopped == (f"subscription {make.subscription_id(1)}", f"connection {connection_id(1)}")
         assert (await shop.subscription(1)).status == "paused"
-        [connection] = await shop.store.connections.live()
+        [connection] = await shop.store.lists.every(Connection)
         assert (connection.state, connection.granted) == ("broken", None)
 
     restoring(scenario)
@@ -283,7 +285,7 @@ def test_a_connection_keeps_the_token_that_it_was_given_since(restoring: Any) ->
         taken = await restore.run()
         assert taken is not None
         assert taken.connections == 1
-        [connection] = await shop.store.connections.live()
+        [connection] = await shop.store.lists.every(Connection)
         assert connection.config == {"token": "new"}
 
     restoring(scenario)
@@ -386,7 +388,7 @@ def test_restores_of_two_backups_in_turn_leave_every_secret_readable(restoring: 
             restore.backup = backup
             await restore.run()
             await rotate(shop, make, 1, f"a secret given at {shop.now}")
-            found = {each.id: each.secret for each in await shop.store.subscriptions.live()}
+            found = {each.id: each.secret for each in await shop.store.lists.every(Subscription)}
             assert len(found) == (1 if backup is earlier else 2)
             assert found[make.subscription_id(1)] == f"a secret given at {shop.now}"
             assert found.get(make.subscription_id(2), "the second secret") == "the second secret"

@@ -50,7 +50,7 @@ async def create(context: RequestContext) -> Response:
 
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
-    found = await context.services.store.connections.page(context.tenant_id, query.cursor, query.limit)
+    found = await context.services.store.lists.page(Connection, context.tenant_id, query.cursor, query.limit)
     shown = await gathered(fitting(_shown(context, each).body for each in found), context.turn)
     more = len(found) == query.limit or len(shown) < len(found)
     position = (found[len(shown) - 1].number,) if more else None

@@ -20,7 +20,7 @@ class RefreshTurn:
 
     def __init__(self, store: Store, known: Callable[[], Connection], follow: Callable[[Connection], None]) -> None:
         """`known` is the connection as this node knows it; `follow` takes up what is kept instead."""
-        self._connections = store.connections
+        self._lists = store.lists
         self._jobs = Jobs(store.fleet)
         self._known = known
         self._follow = follow
@@ -32,7 +32,7 @@ class RefreshTurn:
             if not await self._jobs.take(self._name):
                 return False
             known = self._known()
-            kept = await self._connections.page(known.tenant_id, known.number + 1, 1)
+            kept = await self._lists.page(Connection, known.tenant_id, known.number + 1, 1)
         except SignalpostError:
             return False
         found = kept[0] if kept and kept[0].id == known.id else None

@@ -17,8 +17,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from signalpost.commands.batch import KEPT_BY_NODES
+from signalpost.domain.api_key import ApiKey
+from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import SignalpostError, Unavailable
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
@@ -106,14 +110,15 @@ class Follower:
         return replace(
             published,
             tenants=tuple(each for each in published.tenants if each.id not in tenants),
-            subscriptions=tuple(each for each in published.subscriptions if each.tenant_id not in tenants),
-            connections=tuple(each for each in published.connections if each.tenant_id not in tenants),
+            rows={
+                kind: tuple(each for each in rows if kind not in KEPT_BY_NODES or each.tenant_id not in tenants)
+                for kind, rows in published.rows.items()
+            },
             retries=tuple(
                 each
                 for each in published.retries
                 if self._lanes().here.tenant_of(each.subscription_number) not in tenants
             ),
-            replays=tuple(each for each in published.replays if each.tenant_id not in tenants),
         )
 
     # --- What others tell ---------------------------------------------------------------------------------------------
@@ -150,7 +155,7 @@ class Follower:
                 self._take_up(Published((), tenants=(tenant,)))
             if tenant.config_version > self._known.get(tenant.id, 0):
                 self._catch_up_soon(tenant.id, tenant.config_version)
-        self._directory.follow(Published((), keys=changes.keys))
+        self._directory.follow(Published((), rows={ApiKey: changes.keys}))
 
     async def know(self, tenant_id: int) -> None:
         """Wait until this node knows as much of a tenant's configuration as it has heard that there is. Raises
@@ -256,14 +261,16 @@ class Follower:
         return Published(
             (),
             tenants=(config.tenant,),
-            subscriptions=(
-                *(each for each in config.subscriptions if subscriptions.get(each.id) != each),
-                *(replace(each, deleted_at=1) for each in subscriptions.values() if each.id not in now),
-            ),
-            connections=(
-                *(each for each in config.connections if connections.get(each.id) != each),
-                *(replace(each, deleted_at=1) for each in connections.values() if each.id not in now),
-            ),
+            rows={
+                Subscription: (
+                    *(each for each in config.subscriptions if subscriptions.get(each.id) != each),
+                    *(replace(each, deleted_at=1) for each in subscriptions.values() if each.id not in now),
+                ),
+                Connection: (
+                    *(each for each in config.connections if connections.get(each.id) != each),
+                    *(replace(each, deleted_at=1) for each in connections.values() if each.id not in now),
+                ),
+            },
         )
 
     # --- News ---------------------------------------------------------------------------------------------------------

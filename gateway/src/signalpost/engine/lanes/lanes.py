@@ -165,10 +165,10 @@ class Lanes:
         `behind` has the tenants in which other nodes changed something that this node has not read yet: their events
         wait."""
         self._follow_tenants(published.tenants)
-        for subscription in published.subscriptions:
+        for subscription in published.changed(Subscription):
             self._follow_subscription(subscription, made)
         self._take_retries(published.retries)
-        self._take_replays(published.replays)
+        self._take_replays(published.changed(Replay))
         self.offers.offer(published.events, behind)
 
     def _follow_tenants(self, tenants: Iterable[Tenant]) -> None:

@@ -3,12 +3,12 @@
 A statement that locks and reads at once would return rows as they were before it waited for the lock.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from signalpost.commands.batch import Rows, StoredAnswer
-from signalpost.commands.command import AnswerKey, NumberedRow, RequestedRetry, VersionKey
+from signalpost.commands.command import AnswerKey, Command, NumberedRow, RequestedRetry, VersionKey
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.tenant import Tenant
@@ -21,7 +21,7 @@ from signalpost.store.statements import Row, Statement
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.answers import ANSWER, unpack_answer
 from signalpost.store.tables.documents import DOCUMENT
-from signalpost.store.tables.table import Table
+from signalpost.store.tables.table import Codec, Columns, Table
 from signalpost.store.tables.tenants import (
     TENANT_COLUMNS,
     USE_COLUMNS,
@@ -38,18 +38,111 @@ _SEQUENCES: Final[Mapping[type[Any], str]] = {
 }
 
 
-class Locked(NamedTuple):
-    """Tenants whose locks a transaction holds."""
+_What = str | tuple[type[NumberedRow], str]
+"""What a query finds: a member of `Rows`, or rows of a kind and by what they are found."""
 
-    tenants: Mapping[int, Tenant]
-    uses: Mapping[int, TenantUse]
+
+class LockedRows(NamedTuple):
+    """What a transaction has locked and read."""
+
+    rows: Rows
     now: int
     """The database's time, once the locks were there."""
+    names: frozenset[str]
+    """The names of tenants that commands named and that there are."""
+
+    def is_locked(self, command: Command[Any]) -> bool:
+        """Whether the transaction has the locks of all tenants that a command is about."""
+        if command.tenant_id not in self.rows.tenants:
+            return False
+        if not self.names:
+            return True
+        name = command.reads.tenant
+        return name not in self.names or any(tenant.name == name for tenant in self.rows.tenants.values())
 
 
-def lock(asked: BatchWanted, *, waiting: bool) -> Statement:
-    """Lock the tenants that a batch is about, in the order of their numbers. Those that somebody else has locked are
-    left out, unless it is `waiting` for them."""
+class RowQuery(NamedTuple):
+    """A query for rows of one kind, and how they are unpacked."""
+
+    table: Columns
+    statement: Statement
+    unpack: Callable[[Iterable[Row]], dict[Any, Any]]
+
+
+class BatchQueries:
+    """What the first trip of a batch asks: the locks, which of the named tenants there are, the rows, and numbers for
+    new ones."""
+
+    def __init__(self, asked: BatchWanted, vault: Vault, *, waiting: bool) -> None:
+        """See `_lock` for `waiting`."""
+        self._rows = {**_rows_of_their_own(asked, vault), **_rows_by_kind(asked, vault)}
+        self._numbers = {kind: _numbers(kind, count) for kind, count in asked.numbers.items()}
+        self._names = [_existing(asked.names)] if asked.names else []
+        rows = (query.statement for query in self._rows.values())
+        self.statements: Final = [_lock(asked, waiting=waiting), *self._names, *rows, *self._numbers.values()]
+
+    def sealed_in(self, found: Sequence[list[Row]]) -> Iterator[bytes]:
+        """The sealed values of what was found."""
+        for query, rows in zip(self._rows.values(), self._parts(found)[2], strict=True):
+            yield from query.table.sealed_in(rows)
+
+    def unpack(self, found: Sequence[list[Row]]) -> LockedRows:
+        """The rows of a batch. Those of tenants that are not locked, or were deleted, are left out: the former may
+        change, and nothing of the latter can be opened."""
+        locked, names, rows, numbers = self._parts(found)
+        now, tenants, uses = _unpack_locked(locked)
+        live = {tenant.id for tenant in tenants.values() if tenant.deleted_at is None}
+        of_their_own: dict[str, Any] = {}
+        by_kind: dict[type[NumberedRow], dict[str, Any]] = {}
+        for (what, query), packed in zip(self._rows.items(), rows, strict=True):
+            unpacked = query.unpack(query.table.of_tenants(packed, live))
+            if isinstance(what, str):
+                of_their_own[what] = unpacked
+            else:
+                by_kind.setdefault(what[0], {}).update(unpacked)
+        taken = {kind: [number for (number,) in each] for kind, each in zip(self._numbers, numbers, strict=True)}
+        unpacked_rows = Rows(tenants=tenants, uses=uses, numbers=taken, rows=by_kind, **of_their_own)
+        return LockedRows(unpacked_rows, now, names)
+
+    def _parts(
+        self, found: Sequence[list[Row]]
+    ) -> tuple[list[Row], frozenset[str], Sequence[list[Row]], Sequence[list[Row]]]:
+        """What was locked, the names that there are, the rows, and the numbers."""
+        rows_at = 1 + len(self._names)
+        numbers_at = rows_at + len(self._rows)
+        names = frozenset(name for (name,) in found[1]) if self._names else frozenset[str]()
+        return found[0], names, found[rows_at:numbers_at], found[numbers_at:]
+
+
+def _rows_of_their_own(asked: BatchWanted, vault: Vault) -> dict[_What, RowQuery]:
+    """The queries for members of `Rows`; none for rows of which none is wanted."""
+    queries: dict[_What, RowQuery] = {}
+    if asked.documents:
+        find = _of_keys("document", DOCUMENT.listed, "external_id", asked.documents)
+        queries["documents"] = RowQuery(DOCUMENT, find, _documents)
+    if asked.versions:
+        queries["versions"] = RowQuery(VERSION, _versions(asked.versions), _unpack_versions)
+    if asked.answers:
+        queries["answers"] = RowQuery(ANSWER, _answers(asked), partial(_unpack_answers, vault))
+    return queries
+
+
+def _rows_by_kind(asked: BatchWanted, vault: Vault) -> dict[_What, RowQuery]:
+    """The queries for rows of described tables, by their kind and by what they are found."""
+    codec = codec_with(vault)
+    queries: dict[_What, RowQuery] = {}
+    for (kind, by), values in asked.rows.items():
+        table = TABLES[kind]
+        queries[kind, by] = RowQuery(table, finding(table, by, values), partial(_unpack_rows, table, codec))
+    return queries
+
+
+# --- Queries ----------------------------------------------------------------------------------------------------------
+
+
+def _lock(asked: BatchWanted, *, waiting: bool) -> Statement:
+    """Lock the tenants that a batch is about, in the order of their numbers. Those that another transaction has locked
+    are left out, unless this one is `waiting` for them."""
     skip = "" if waiting else " SKIP LOCKED"
     named = " OR name = ANY($2)" if asked.names else ""
     return Statement(
@@ -59,94 +152,16 @@ def lock(asked: BatchWanted, *, waiting: bool) -> Statement:
     )
 
 
-def unpack_locked(found: Iterable[Row]) -> Locked:
-    """What `lock` has returned."""
-    now, tenants, uses = 0, {}, {}
-    for at, *columns in found:
-        tenant = unpack_tenant(columns[3:])
-        now, tenants[tenant.id], uses[tenant.id] = at, tenant, unpack_use(columns[:3])
-    return Locked(tenants, uses, now)
+def _existing(names: Iterable[str]) -> Statement:
+    """The tenants of these names that exist. One that could not be locked may not exist at all."""
+    return Statement("SELECT name FROM tenant WHERE name = ANY($1)", (texts(names),))
 
 
-def existing_names(asked: BatchWanted) -> Statement:
-    """The tenants named by a batch that exist. One that could not be locked may not exist at all."""
-    return Statement("SELECT name FROM tenant WHERE name = ANY($1)", (texts(asked.names),))
+def _numbers(kind: type[Any], count: int) -> Statement:
+    """Numbers for new rows. Each is given once, also if its batch is not committed."""
+    sequence = _SEQUENCES.get(kind) or f"{TABLES[kind].numbered_with}_number_seq"
+    return Statement(f"SELECT nextval('{sequence}') FROM generate_series(1, $1)", (count,))
 
-
-class Read(NamedTuple):
-    """A query for rows of one kind, and how they are unpacked."""
-
-    statement: Statement
-    unpack: Callable[[Iterable[Row]], dict[Any, Any]]
-    tenant_at: int | None = 0
-    """Where a row says its tenant; None for rows that commands see of any tenant."""
-    sealed: Sequence[int] = ()
-    """Where a row has values that only a data key opens."""
-
-
-Reads = Mapping[str | tuple[type[NumberedRow], str] | type[Any], Read]
-"""The queries of a batch: by the member of `Rows`, by a kind of row and what it is found by, or, for the numbers of
-new rows, by their kind."""
-
-
-def reads(asked: BatchWanted, vault: Vault) -> Reads:
-    """None for rows of which none is wanted."""
-    found: dict[str | tuple[type[NumberedRow], str] | type[Any], Read] = {}
-    if asked.documents:
-        found["documents"] = Read(_of_keys("document", DOCUMENT.listed, "external_id", asked.documents), _documents)
-    if asked.versions:
-        found["versions"] = Read(_versions(asked.versions), _unpack_versions)
-    if asked.answers:
-        found["answers"] = Read(_answers(asked), partial(_unpack_answers, vault), sealed=(4, 6))
-    for (kind, by), values in asked.rows.items():
-        found[kind, by] = _rows(TABLES[kind], by, values, vault)
-    for adds, count in asked.numbers.items():
-        take = Statement(f"SELECT nextval('{_sequence(adds)}') FROM generate_series(1, $1)", (count,))
-        found[adds] = Read(take, dict, tenant_at=None)
-    return found
-
-
-def _rows(table: Table[Any], by: str, values: Collection[str], vault: Vault) -> Read:
-    codec = codec_with(vault)
-
-    def unpack(rows: Iterable[Row]) -> dict[str, Any]:
-        return {row.id: row for row in (table.unpack(columns, codec) for columns in rows)}
-
-    tenant_at = None if table.of_any_tenant else table.tenant_at
-    return Read(finding(table, by, values), unpack, tenant_at, table.sealed)
-
-
-def _sequence(kind: type[Any]) -> str:
-    """Where the numbers of new rows come from. Each is given once, also where its batch is not committed."""
-    return _SEQUENCES.get(kind) or f"{TABLES[kind].numbered_with}_number_seq"
-
-
-def sealed(asked: Reads, found: Iterable[list[Row]]) -> Iterator[bytes | None]:
-    """The sealed values of these rows."""
-    for read, rows in zip(asked.values(), found, strict=True):
-        for place in read.sealed:
-            yield from (row[place] for row in rows)
-
-
-def rows_of(asked: Reads, found: Iterable[list[Row]], locked: Locked) -> Rows:
-    """The rows of a batch. Those of tenants that are not locked, or were deleted, are left out: the former may change,
-    and nothing of the latter can be opened."""
-    live = {tenant.id for tenant in locked.tenants.values() if tenant.deleted_at is None}
-    members: dict[str, Any] = {}
-    by_kind: dict[type[NumberedRow], dict[str, Any]] = {}
-    taken: dict[type[Any], list[int]] = {}
-    for (what, read), rows in zip(asked.items(), found, strict=True):
-        ours = rows if read.tenant_at is None else [row for row in rows if row[read.tenant_at] in live]
-        if isinstance(what, str):
-            members[what] = read.unpack(ours)
-        elif isinstance(what, tuple):
-            by_kind.setdefault(what[0], {}).update(read.unpack(ours))
-        else:
-            taken[what] = [number for (number,) in ours]
-    return Rows(tenants=locked.tenants, uses=locked.uses, numbers=taken, rows=by_kind, **members)
-
-
-# --- Queries ----------------------------------------------------------------------------------------------------------
 
 # Keys are joined by LATERAL, so that each is looked up in its index, whatever the planner believes a table to hold.
 
@@ -181,6 +196,19 @@ def _answers(asked: BatchWanted) -> Statement:
 
 
 # --- Rows -------------------------------------------------------------------------------------------------------------
+
+
+def _unpack_locked(found: Iterable[Row]) -> tuple[int, dict[int, Tenant], dict[int, TenantUse]]:
+    """What `_lock` has returned: the time, and the tenants with what they use."""
+    now, tenants, uses = 0, {}, {}
+    for at, *columns in found:
+        tenant = unpack_tenant(columns[3:])
+        now, tenants[tenant.id], uses[tenant.id] = at, tenant, unpack_use(columns[:3])
+    return now, tenants, uses
+
+
+def _unpack_rows(table: Table[Any], codec: Codec, rows: Iterable[Row]) -> dict[str, Any]:
+    return {row.id: row for row in (table.unpack(columns, codec) for columns in rows)}
 
 
 def _documents(rows: Iterable[Row]) -> dict[tuple[int, str], DocumentRow]:

@@ -5,7 +5,7 @@ values that another one sealed under a key made since: it then learns the keys t
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -18,7 +18,9 @@ from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
 from signalpost.store.postgres.audit_chain import ENDS, LOCK, unpack_end
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.sessions import ReadSessions, Steps, Writers
+from signalpost.store.postgres.tables import codec_with
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
+from signalpost.store.tables.table import RowOf, Table
 from signalpost.store.vault import (
     AUDIT,
     EPOCH_AGE,
@@ -55,10 +57,15 @@ class PostgresDataKeys:
             for key in await self._writers.run(EVERY_TENANT, _set_aside(self._vault.masters, lacking, now)):
                 self._vault.seal_with(key, SEALS_AT_ONCE)
 
-    async def learn(self, sealed: Iterable[bytes | None]) -> None:
-        """Make sure that these values can be opened: where another node made the key of one, learn all data keys."""
-        if not self._vault.knows(value for value in sealed if value):
+    async def learn(self, sealed: Iterable[bytes]) -> None:
+        """Make sure that these values can be opened: if another node made the key of one, learn all data keys."""
+        if not self._vault.knows(sealed):
             self._vault.learn(await self._kept("true"))
+
+    async def opened(self, table: Table[RowOf], found: Collection[Row]) -> list[RowOf]:
+        await self.learn(table.sealed_in(found))
+        codec = codec_with(self._vault)
+        return [table.unpack(columns, codec) for columns in found]
 
     async def wrapped_by(self) -> dict[str, int]:
         counts = "SELECT master_key, count(*) FROM data_key GROUP BY master_key"

@@ -37,7 +37,7 @@ from signalpost.store.postgres.lanes import REPLAYS, RETRIES, load
 from signalpost.store.postgres.schema import MIGRATIONS
 from signalpost.store.postgres.sessions import READS_WITHIN, ReadSessions, SessionPool, Steps, Writers, limits
 from signalpost.store.postgres.source import HISTORY, DatabaseSource
-from signalpost.store.postgres.tables import PLAIN, codec_with
+from signalpost.store.postgres.tables import PLAIN
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.connections import CONNECTION
@@ -262,13 +262,11 @@ class PostgresFleet:
         tenant = unpack_tenant(tenants[0])
         if tenant.deleted_at is not None:
             return TenantConfig(tenant.config_version, tenant)
-        rows = (*subscriptions, *connections)
-        await self._data_keys.learn(value for row in rows for value in row if isinstance(value, bytes))
         return TenantConfig(
             tenant.config_version,
             tenant,
-            tuple(SUBSCRIPTION.unpack(columns, codec_with(self._vault)) for columns in subscriptions),
-            tuple(CONNECTION.unpack(columns, codec_with(self._vault)) for columns in connections),
+            tuple(await self._data_keys.opened(SUBSCRIPTION, subscriptions)),
+            tuple(await self._data_keys.opened(CONNECTION, connections)),
             tuple(map(_erasure, reversed(erasures))),
         )
 

@@ -13,7 +13,7 @@ happened to it.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -23,8 +23,9 @@ from signalpost.domain.audit import WHOLE, AuditEntry, Notary
 from signalpost.domain.errors import Unavailable
 from signalpost.store import batching
 from signalpost.store.batching import BatchWanted, wanted
-from signalpost.store.postgres import batch_reads, batch_writes
+from signalpost.store.postgres import batch_writes
 from signalpost.store.postgres.audit_chain import append
+from signalpost.store.postgres.batch_reads import BatchQueries, LockedRows
 from signalpost.store.postgres.committers import CommitConnection, Committers
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import Partitions
@@ -39,25 +40,6 @@ Begin = Callable[[Rows, int], Batch]
 
 class _Skipped(Exception):
     """In place of the result of a command whose tenant was locked by somebody else."""
-
-
-class _Found(NamedTuple):
-    """What a transaction has locked and read."""
-
-    rows: Rows
-    now: int
-    """The database's time, once the locks were there."""
-    names: frozenset[str]
-    """The names of tenants that commands named and that there are."""
-
-    def is_locked(self, command: Command[Any]) -> bool:
-        """Whether the transaction has the locks of all tenants that a command is about."""
-        if command.tenant_id not in self.rows.tenants:
-            return False
-        if not self.names:
-            return True
-        name = command.reads.tenant
-        return name not in self.names or any(tenant.name == name for tenant in self.rows.tenants.values())
 
 
 class Publisher:
@@ -144,18 +126,12 @@ class Publisher:
         entries = await self._write(committer, batch, found.rows, owner)
         return batching.published(batch, results, entries, owner)
 
-    async def _lock_and_read(self, committer: CommitConnection, asked: BatchWanted, *, waiting: bool) -> _Found:
-        queries = batch_reads.reads(asked, self._vault)
+    async def _lock_and_read(self, committer: CommitConnection, asked: BatchWanted, *, waiting: bool) -> LockedRows:
+        queries = BatchQueries(asked, self._vault, waiting=waiting)
         tenants = None if asked.names else [WHOLE, *sorted(asked.tenants)]  # whose end of the audit is there too
-        named = [batch_reads.existing_names(asked)] if asked.names else []
-        reading = [query.statement for query in queries.values()]
-        lock = batch_reads.lock(asked, waiting=waiting)
-        locking, *found = await committer.begin(tenants, [lock, *named, *reading])
-        names = frozenset(name for (name,) in found[0]) if named else frozenset()
-        read = found[len(named) :]
-        await self._data_keys.learn(batch_reads.sealed(queries, read))
-        locked = batch_reads.unpack_locked(locking)
-        return _Found(batch_reads.rows_of(queries, read, locked), locked.now, names)
+        found = await committer.begin(tenants, queries.statements)
+        await self._data_keys.learn(queries.sealed_in(found))
+        return queries.unpack(found)
 
     async def _write(
         self, committer: CommitConnection, batch: Batch, before: Rows, owner: int | None

@@ -34,7 +34,6 @@ from signalpost.store.postgres.sessions import ReadSessions, Writers
 from signalpost.store.postgres.sign_ins import PostgresSignIns
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.stats import PostgresStats
-from signalpost.store.postgres.subscriptions import PostgresSubscriptions
 from signalpost.store.postgres.versions import PostgresVersions
 from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.store import MAX_SCANNED, Published, StoreSize
@@ -67,14 +66,13 @@ class PostgresStore:
         self.data_keys = data_keys = PostgresDataKeys(readers, writers, vault, now)
         self.fleet = fleet = PostgresFleet(source, readers, writers, data_keys, vault)
         self._publisher = Publisher(self._publishers, partitions, data_keys, vault, notary, begin, lambda: fleet.owner)
-        self.subscriptions = PostgresSubscriptions(readers, data_keys, vault)
-        self.connections = PostgresConnections(readers, data_keys, vault)
+        self.connections = PostgresConnections(readers)
         recorder = RecordWriter(self._recorders, partitions, readers, lambda: fleet.node_id)
         self.lanes = PostgresLanes(readers, writers, recorder, lambda: fleet.node_id)
         self.documents = PostgresDocuments(readers, max_scanned)
         self.deliveries = PostgresDeliveries(readers, max_scanned)
         self.access = AccessStore(readers, writers)
-        self.lists = ListStore(readers)
+        self.lists = ListStore(readers, data_keys)
         self.replays = PostgresReplays(readers)
         self.versions = PostgresVersions(readers, writers)
         self.history = PostgresHistory(readers)

@@ -1,42 +1,22 @@
-"""Connections to vendors, sealed by the vault, and what was made through them."""
+"""What was made through connections to vendors."""
 
 from collections.abc import Mapping, Sequence
 
 import apsw
 import msgspec
 
-from signalpost.domain.connection import Connection
 from signalpost.domain.event import EventType
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers, reading
-from signalpost.store.sqlite.tables import codec_with
-from signalpost.store.statements import bound
-from signalpost.store.tables.connections import CONNECTION
-from signalpost.store.vault import Vault
 
 _encode = msgspec.json.Encoder().encode
 _decode_made = msgspec.json.Decoder(dict[str, str]).decode
 
 
 class SqliteConnections:
-    def __init__(self, readers: Readers, vault: Vault) -> None:
+    def __init__(self, readers: Readers) -> None:
         self._readers = readers
-        self._codec = codec_with(vault)
-
-    @reading
-    def live(self, connection: apsw.Connection) -> list[Connection]:
-        statement = f"SELECT {CONNECTION.listed} FROM connection WHERE deleted_at IS NULL ORDER BY number"  # noqa: S608
-        return [CONNECTION.unpack(columns, self._codec) for columns in rows(connection, statement)]
-
-    @reading
-    def page(self, connection: apsw.Connection, tenant_id: int, below: int | None, limit: int) -> list[Connection]:
-        statement = (
-            f"SELECT {CONNECTION.listed} FROM connection WHERE tenant_id = ? AND number < ?"  # noqa: S608
-            " AND deleted_at IS NULL ORDER BY number DESC LIMIT ?"
-        )
-        found = rows(connection, statement, (tenant_id, bound(below), limit))
-        return [CONNECTION.unpack(columns, self._codec) for columns in found]
 
     @reading
     def made(

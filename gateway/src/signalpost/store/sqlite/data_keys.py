@@ -1,7 +1,7 @@
 """Data keys: made, wrapped, set aside, destroyed."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -15,7 +15,10 @@ from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
 from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.connect import reason, rows
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.tables import codec_with
 from signalpost.store.sqlite.writer import Writer, writing
+from signalpost.store.statements import Row
+from signalpost.store.tables.table import RowOf, Table
 from signalpost.store.vault import (
     AUDIT,
     EPOCH_AGE,
@@ -44,6 +47,10 @@ class SqliteDataKeys:
     def signing(self, connection: apsw.Connection, purpose: str) -> list[SigningKey]:
         found = _kept(connection, "tenant_id = ? AND purpose = ?", (OWN, purpose))
         return signing_keys(found, self._vault.masters)
+
+    async def opened(self, table: Table[RowOf], found: Collection[Row]) -> list[RowOf]:
+        codec = codec_with(self._vault)
+        return [table.unpack(columns, codec) for columns in found]
 
     async def provide(self, tenant_ids: AbstractSet[int]) -> None:
         now = self._now()

@@ -36,7 +36,6 @@ from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.sign_ins import SqliteSignIns
 from signalpost.store.sqlite.stats import SqliteStats
-from signalpost.store.sqlite.subscriptions import SqliteSubscriptions
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import MAX_SCANNED, Published, StoreSize, joined
@@ -108,12 +107,11 @@ class SqliteStore:
         self.documents = SqliteDocuments(self.readers, max_scanned)
         self.versions = SqliteVersions(self.readers, self.writer)
         self.history = SqliteHistory(self.readers)
-        self.subscriptions = SqliteSubscriptions(self.readers, vault)
-        self.connections = SqliteConnections(self.readers, vault)
+        self.connections = SqliteConnections(self.readers)
         self.deliveries = SqliteDeliveries(self.readers, max_scanned)
         self.data_keys = SqliteDataKeys(self.readers, self.writer, vault, now)
         self.access = AccessStore(self.readers, self.writer)
-        self.lists = ListStore(self.readers)
+        self.lists = ListStore(self.readers, self.data_keys)
         self.audit = SqliteAudit(self.readers, self.writer, self.notary)
         self.log = SqliteLog(self.readers, max_scanned)
         self.lanes = SqliteLanes(self.readers, self.writer, lambda: self.fleet.node_id)

@@ -31,7 +31,7 @@ def find(
     """The rows of these tenants, or of any if commands see such rows of any, found by these values."""
     packed = map(pack_uuid, values) if table.found_by[by].kind is Kind.UUID else values
     found = rows_of_many(connection, _finding(table, by), [(value,) for value in packed])
-    return [table.unpack(each, codec) for each in found if table.of_any_tenant or each[table.tenant_at] in tenants]
+    return [table.unpack(each, codec) for each in table.of_tenants(found, tenants)]
 
 
 def write(connection: apsw.Connection, table: Table[Any], changed: Collection[Any], codec: Codec) -> None:

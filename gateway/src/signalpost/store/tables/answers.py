@@ -18,6 +18,7 @@ ANSWER: Final = Columns(
         "expires_at": Kind.NUMBER,
         "without_secrets": Kind.BLOB,
     },
+    sealed=["answer", "without_secrets"],
 )
 AnswerColumns = tuple[int, int, str, bytes, bytes, int, bytes | None]
 

@@ -4,13 +4,14 @@ From a `Table` follow how a row is laid out, written, read by a batch of command
 database makes its statements of it (`sqlite/tables.py`, `postgres/tables.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 from operator import attrgetter
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from signalpost.store.statements import Row
 from signalpost.store.vault import Place
 
 RowOf = TypeVar("RowOf", bound=msgspec.Struct)
@@ -58,11 +59,23 @@ class Ended(Enum):
 class Columns:
     """A table's columns, in the order in which its rows are packed."""
 
-    def __init__(self, name: str, columns: Mapping[str, Kind]) -> None:
+    def __init__(self, name: str, columns: Mapping[str, Kind], *, sealed: Sequence[str] = ()) -> None:
+        """`sealed` columns need the tenant's data keys."""
         self.name: Final = name
         self.columns: Final = columns
         self.listed: Final = ", ".join(columns)
         """The columns as a statement names them."""
+        self._places = {column: place for place, column in enumerate(columns)}
+        self._sealed = [self._places[column] for column in sealed]
+
+    def of_tenants(self, rows: Iterable[Row], tenants: Collection[int]) -> list[Row]:
+        """The rows that commands about these tenants see."""
+        tenant_at = self._places["tenant_id"]
+        return [row for row in rows if row[tenant_at] in tenants]
+
+    def sealed_in(self, rows: Collection[Row]) -> Iterator[bytes]:
+        """The sealed values of rows. Those of rows that ended with their tenant are empty, and left out."""
+        return (row[place] for place in self._sealed for row in rows if row[place])
 
 
 def updating(key: str, *columns: str) -> str:
@@ -93,25 +106,22 @@ class Table(Columns, Generic[RowOf]):
         """`changing` are the columns that a change may write. `numbered_with` is the table whose sequence gives the
         numbers. `found_by` says by what else than their ids commands find rows.
 
-        Commands see rows `of_any_tenant`, or only of the tenants that their batch is about. `sealed` columns need the
-        tenant's data keys. When a tenant is deleted, its rows say `ended`, or are removed if that is None; if it is
-        empty, they stay until the erasure comes to them. Rows whose time in the column `goes_after` is over are removed
-        as others are written.
+        Commands see rows `of_any_tenant`, or only of the tenants that their batch is about. When a tenant is deleted,
+        its rows say `ended`, or are removed if that is None; if it is empty, they stay until the erasure comes to them.
+        Rows whose time in the column `goes_after` is over are removed as others are written.
 
         Lists show the rows of which `there` is true.
 
         A row whose members are not its columns says how it is packed and unpacked."""
-        super().__init__(name, columns)
+        super().__init__(name, columns, sealed=sealed)
         self.row: Final = row
         self.changing: Final = changing
         self.numbered_with: Final = numbered_with or name
         self.found_by: Final = {"id": Found("id = {}"), **found_by}
-        self.of_any_tenant: Final = of_any_tenant
-        self.sealed: Final = [*map([*columns].index, sealed)]
         self.ended: Final = ended
         self.goes_after: Final = goes_after
         self.there: Final = there
-        self.tenant_at: Final = [*columns].index("tenant_id")
+        self._of_any_tenant = of_any_tenant
         self._ids = [place for place, kind in enumerate(columns.values()) if kind is Kind.UUID]
         self._flags = [name for name, kind in columns.items() if kind is Kind.FLAG]
         self._members = attrgetter(*columns)
@@ -119,6 +129,9 @@ class Table(Columns, Generic[RowOf]):
         """Lays a row out in the order of the columns."""
         self.unpack: Final = unpack or self._unpack
         """Undoes `pack`."""
+
+    def of_tenants(self, rows: Iterable[Row], tenants: Collection[int]) -> list[Row]:
+        return [*rows] if self._of_any_tenant else super().of_tenants(rows, tenants)
 
     def _pack(self, row: RowOf, codec: Codec) -> tuple[Any, ...]:
         values = [*self._members(row)]
