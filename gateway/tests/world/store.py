@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from signalpost.commands.command import Command
 from signalpost.domain.event import Event
+from signalpost.store.data_keys import DataKeyStore
 from signalpost.store.fleet import (
     ALONE,
     Beat,
@@ -173,9 +174,16 @@ class FaultyFleet(SqliteFleet):
     announces, and `on_marks` is what it hears of others with."""
 
     def __init__(
-        self, faults: StoreFaults, readers: Readers, writer: Writer, vault: Vault, now: Callable[[], int], terms: Terms
+        self,
+        faults: StoreFaults,
+        readers: Readers,
+        writer: Writer,
+        data_keys: DataKeyStore,
+        vault: Vault,
+        now: Callable[[], int],
+        terms: Terms,
     ) -> None:
-        super().__init__(readers, writer, vault, now, terms)
+        super().__init__(readers, writer, data_keys, vault, now, terms)
         self._faults = faults
         self.on_claimed: Callable[[Iterable[int]], None] = lambda _numbers: None
         self.on_announced: Callable[[Mapping[int, TenantMark]], None] = lambda _marks: None
@@ -245,7 +253,9 @@ class FaultyStore(SqliteStore):
         self.log: FaultyLog = FaultyLog(faults, self.readers, MAX_SCANNED)
         self.connections: FaultyConnections = FaultyConnections(faults, self.readers)
         self.retention: FaultyRetention = FaultyRetention(faults, self.readers, self.writer)
-        self.fleet: FaultyFleet = FaultyFleet(faults, self.readers, self.writer, self._vault, self._now, terms)
+        self.fleet: FaultyFleet = FaultyFleet(
+            faults, self.readers, self.writer, self.data_keys, self._vault, self._now, terms
+        )
         self.fleet.on_claimed = lambda numbers: self.lanes.refused.difference_update(numbers)
         self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer, lambda: self.fleet.node_id)
 

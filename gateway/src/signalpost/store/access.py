@@ -8,7 +8,7 @@ from signalpost.domain.member import Member
 from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
-from signalpost.store.statements import EVERY_TENANT, Reads, Statement, Writes
+from signalpost.store.statements import EVERY_TENANT, RowReader, RowWriter, Statement
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.portal_links import PORTAL_LINK
@@ -30,7 +30,7 @@ _NOTE_USE: Final = "UPDATE api_key SET last_used_at = $1 WHERE number = $2 AND c
 class AccessStore:
     """Tenants, API keys, members and portal links as they are kept. Commands change them."""
 
-    def __init__(self, reads: Reads, writes: Writes) -> None:
+    def __init__(self, reads: RowReader, writes: RowWriter) -> None:
         self._reads = reads
         self._writes = writes
         self._codec = Codec(str, reads.unpack_id)

@@ -22,14 +22,19 @@ from signalpost.commands.command import (
 )
 from signalpost.domain.audit import AuditEntry
 from signalpost.domain.errors import CallerError
+from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
 from signalpost.store.lanes import EndpointHealth
 from signalpost.store.store import CommittedMark, Published
 
-NO_GAPS: Final = msgspec.json.encode([])
-HEALTHY: Final = msgspec.json.encode(EndpointHealth())
-"""What a new lane begins with."""
+_NO_GAPS: Final = msgspec.json.encode([])
+_HEALTHY: Final = msgspec.json.encode(EndpointHealth())
+
+
+def new_lane(subscription: Subscription, owner: int | None) -> tuple[int, int | None, int, int, bytes, bytes, bytes]:
+    """The row of `LANE` with which a lane begins."""
+    return (subscription.number, owner, 0, subscription.starts_after, b"", _NO_GAPS, _HEALTHY)
 
 
 class BatchWanted(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The history of documents: who did what, and when."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -27,6 +27,9 @@ class HistoryRows(Struct, frozen=True):
     data: tuple[HistoryRow, ...]
     next: HistoryPosition | None
     """The `below` of the next page; None where there is none."""
+
+
+WAS_CREATED: Final = "SELECT 1 FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
 
 
 class HistoryStore(Protocol):

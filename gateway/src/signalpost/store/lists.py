@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from signalpost.commands.command import Numbered
 from signalpost.store.data_keys import DataKeyStore
-from signalpost.store.statements import EVERY_TENANT, Reads, bound
+from signalpost.store.statements import EVERY_TENANT, RowReader, bound
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.table import Table
 
@@ -16,7 +16,7 @@ _AT_ONCE: Final = 1_000
 class ListStore:
     """Lists that follow from the description of a table."""
 
-    def __init__(self, reads: Reads, data_keys: DataKeyStore) -> None:
+    def __init__(self, reads: RowReader, data_keys: DataKeyStore) -> None:
         self._reads = reads
         self._data_keys = data_keys
 
@@ -35,11 +35,12 @@ class ListStore:
         meanwhile may be missing."""
         table: Table[Any] = TABLES[kind]
         rows: list[Numbered] = []
-        last = 0
-        while found := await self._reads.rows(EVERY_TENANT, _following(table), last, _AT_ONCE):
+        while True:
+            last = rows[-1].number if rows else 0
+            found = await self._reads.rows(EVERY_TENANT, _following(table), last, _AT_ONCE)
             rows += await self._data_keys.opened(table, found)
-            last = rows[-1].number
-        return rows
+            if len(found) < _AT_ONCE:
+                return rows
 
 
 @cache

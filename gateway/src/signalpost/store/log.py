@@ -74,6 +74,9 @@ class LatestOfTypes(NamedTuple):
         return head if is_new or head < max(since, self.after) else max(head, self.last)
 
 
+LOG_NOW: Final = "SELECT floor, last_sequence, config_version FROM tenant WHERE id = $1"
+
+
 class LogStore(Protocol):
     """A tenant's events. Their sequences have no gap from the floor to the last one."""
 

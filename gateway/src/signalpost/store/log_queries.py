@@ -4,7 +4,10 @@ Lists have their logic once, as coroutines that ask queries like these; each dat
 one list asks is answered as of one moment.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+ENDS: Final = "SELECT floor, last_sequence, last_at FROM tenant WHERE id = $1"
+MADE_AT: Final = "SELECT at FROM event WHERE tenant_id = $1 AND sequence = $2"
 
 
 class LogEnds(NamedTuple):

@@ -1,8 +1,9 @@
 """The small queries that replays are made of."""
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
+from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.store.log_queries import LogQueries
@@ -35,6 +36,16 @@ class LaneState(NamedTuple):
     head: int
     open: bytes
     gaps: bytes
+
+
+LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
+DELIVERY_ROW: Final = "d.state, d.due, d.failed_attempts, d.max_attempts, d.run, d.resume_at, d.replay"
+
+
+def candidate(sequence: int, document_id: str, state: int | None, *rest: Any) -> Candidate:
+    """A delivery with the columns of its row, `DELIVERY_ROW`, which are all None if it has none."""
+    row = None if state is None else Row(sequence, document_id, State(state), *rest)
+    return Candidate(sequence, document_id, row)
 
 
 class ReplayQueries(LogQueries, Protocol):

@@ -14,7 +14,7 @@ from signalpost.store.packing.sign_ins import (
     unpack_link,
     unpack_session,
 )
-from signalpost.store.statements import EVERY_TENANT, Reads, Row, Statement, Writes
+from signalpost.store.statements import EVERY_TENANT, Row, RowReader, RowWriter, Statement
 
 T = TypeVar("T")
 _ALL: Final = 2**62
@@ -49,7 +49,7 @@ _USE_LINK: Final = (
 class SignInStore(ABC):
     """Sessions and links, which every node takes. What has ended is removed by the next one that begins."""
 
-    def __init__(self, reads: Reads, writes: Writes) -> None:
+    def __init__(self, reads: RowReader, writes: RowWriter) -> None:
         self._reads = reads
         self._writes = writes
 

@@ -1,7 +1,8 @@
 """Statements that both databases answer alike. Such a statement stands once, beside what asks it.
 
-They are written as PostgreSQL takes them: parameters are `$1`, `$2`, …, and one that is an id is `$1::uuid`. Lists of
-values, locks and whatever else the databases do differently stay in their own folders.
+They are written as PostgreSQL takes them: parameters are `$1`, `$2`, …, one that is an id is `$1::uuid`, and a list of
+numbers is compared as `= ANY($1::bigint[])`. Locks and whatever else the databases do differently stay in their own
+folders.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ class Statement(NamedTuple):
     parameters: Sequence[Any] = ()
 
 
-class Reads(Protocol):
+class RowReader(Protocol):
     """What reads rows, each time as of one moment."""
 
     def unpack_id(self, packed: Any, /) -> str:
@@ -33,12 +34,16 @@ class Reads(Protocol):
         ...
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
-        """The rows of one statement, which sees those of this tenant, or of every one. Raises Unavailable where the
+        """The rows of one statement, which sees those of this tenant, or of every one. Raises Unavailable if the
         database cannot be read now."""
         ...
 
+    async def all(self, tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
+        """The rows of each of these statements, all as of one moment. Raises Unavailable."""
+        ...
 
-class Writes(Protocol):
+
+class RowWriter(Protocol):
     """What writes, apart from batches of commands and records of lanes."""
 
     async def all(self, tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:

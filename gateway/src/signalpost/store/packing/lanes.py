@@ -1,11 +1,12 @@
-"""Columns of lanes."""
+"""Columns of lanes, and what both databases ask of lanes alike."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from signalpost.domain.delivery.exception_row import RowCounts
+from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import EndpointHealth, LaneNow, LaneStanding
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
@@ -15,6 +16,26 @@ _decode_health = msgspec.json.Decoder(EndpointHealth).decode
 _HEALTHY, _NO_ROWS, _NOTHING_NOW = EndpointHealth(), RowCounts(), LaneNow()
 _encode_now, _decode_now = msgspec.json.Encoder().encode, msgspec.json.Decoder(LaneNow).decode
 STANDING_COLUMNS = f"open, health, standing, {ROW_COUNT_COLUMNS}"
+LANES: Final = (
+    "SELECT subscription_number, version, head, open, gaps, health, delay, owner, standing,"  # noqa: S608
+    f" {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ANY($1::bigint[])"
+)
+RETRIES: Final = (
+    "SELECT number, subscription_number, sequence, document_id FROM retry"
+    " WHERE subscription_number = ANY($1::bigint[]) ORDER BY number"
+)
+STANDINGS: Final = (
+    "SELECT subscription_number, EXISTS (SELECT 1 FROM node n WHERE n.id = l.owner"  # noqa: S608
+    f" OR (n.role <> '{NodeRole.API}' AND NOT n.is_draining)),"
+    f" CASE WHEN NOT EXISTS (SELECT 1 FROM node n WHERE n.id = l.owner) THEN head END, {STANDING_COLUMNS}"
+    " FROM lane l WHERE subscription_number = ANY($1::bigint[])"
+)
+HEAD: Final = "SELECT head FROM lane WHERE subscription_number = $1"
+RECORDED: Final = (
+    "SELECT subscription_number, head, open, gaps, health FROM lane WHERE subscription_number = ANY($1::bigint[])"
+    " ORDER BY subscription_number DESC"
+)
+"""What tells settled deliveries of a lane from others."""
 
 
 def decode_gaps(packed: bytes) -> tuple[tuple[int, int], ...]:

@@ -2,21 +2,30 @@
 
 import asyncio
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Final
 
 import psycopg
-from msgspec.structs import replace
 
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, still_has
 from signalpost.domain.timestamps import DAY
 from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
-from signalpost.store.postgres.audit_chain import ENDS, LOCK, append, unpack_end, write_ends
-from signalpost.store.postgres.columns import numbers
+from signalpost.store.postgres.audit_chain import LOCK, append, write_ends
 from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Steps, Writers
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.store import PAGE_BYTES
+from signalpost.store.tables.audit import (
+    ACCESS,
+    ALL_ENDS,
+    ENDS,
+    MARK,
+    OLDEST,
+    PROOF,
+    REMOVE_UP_TO,
+    begun_behind,
+    older,
+    unpack_ends,
+)
 
 _COLUMNS: Final = ", ".join(AuditEntry._fields)
 _AT_ONCE: Final = 2_000
@@ -27,9 +36,7 @@ _PAGE: Final = (
     " AND number < $3{1} ORDER BY number {0} LIMIT $4) found) counted"
     f" WHERE bytes_before < {PAGE_BYTES} ORDER BY number {{0}}"
 )
-_MARK: Final = "SELECT last, hash FROM audit_end WHERE tenant_id = $1"
 _ENTRIES: Final = f"SELECT {_COLUMNS} FROM audit WHERE position > $1 ORDER BY position LIMIT {_AT_ONCE}"
-_WHOLE: Final = f"{ENDS} WHERE tenant_id = {WHOLE}"
 _KEPT_DAYS: Final = "SELECT audit_kept_days()"
 _KEEP: Final = (
     "CREATE OR REPLACE FUNCTION audit_kept_days() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT {}::bigint'"
@@ -38,7 +45,6 @@ _REMOVABLE: Final = Statement(
     f"SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - audit_kept_days() * {DAY}"
 )
 """Before when an entry must have been made so that the database lets anybody remove it."""
-_OLDEST: Final = "SELECT position, tenant_id, number, at, hash, proof FROM audit ORDER BY position LIMIT $1"
 
 
 class PostgresAudit:
@@ -67,18 +73,20 @@ class PostgresAudit:
         return AuditPage(entries, not is_cut and len(entries) < limit)
 
     async def mark(self, tenant_id: int) -> AuditMark | None:
-        found = await self._readers.rows(tenant_id, _MARK, tenant_id)
+        found = await self._readers.rows(tenant_id, MARK, tenant_id)
         return AuditMark(*found[0]) if found else None
 
     async def sealed_end(self) -> str:
-        found = await self._readers.rows(EVERY_TENANT, _WHOLE)
-        return self._notary.seal(unpack_end(found[0])[0] if found else End(tenant_id=WHOLE))
+        ends = unpack_ends(await self._readers.rows(EVERY_TENANT, ENDS, [WHOLE]))
+        return self._notary.seal(ends[0][0] if ends else End(tenant_id=WHOLE))
 
     async def has(self, sealed_end: str) -> bool:
         if (opened := self._notary.opened(sealed_end)) is None:
             return False
-        ends, proofs = await self._readers.run(EVERY_TENANT, _at(opened[0]))
-        return still_has(opened, unpack_end(ends[0])[0] if ends else None, proofs[0][0] if proofs else None)
+        asked = [Statement(ENDS, ([WHOLE],)), Statement(PROOF, (opened[0],))]
+        found, proofs = await self._readers.all(EVERY_TENANT, asked)
+        ends = unpack_ends(found)
+        return still_has(opened, ends[0][0] if ends else None, proofs[0][0] if proofs else None)
 
     async def verify(self) -> Verified:
         async with self._verifying:
@@ -103,20 +111,16 @@ class PostgresAudit:
 
 async def verify(notary: Notary | None) -> Verified:
     """Go through all entries, as of one moment; without a notary by their hashes alone."""
-    ends = [unpack_end(columns) for columns in await ask_one(f"{ENDS} ORDER BY tenant_id")]
+    ends = unpack_ends(await ask_one(ALL_ENDS))
     verification = Verification({end.tenant_id: (end, proof) for end, proof in ends}, notary)
     position = -1
     while found := await ask_one(_ENTRIES, position):
         verification.see(map(_entry, found))
         position = found[-1][0]
     verification.finish()
-    for table in ("api_key", "member"):
-        verification.see_access(await ask_one(f"SELECT id, tenant_id, created_at FROM {table} ORDER BY number"))
+    for statement in ACCESS:
+        verification.see_access(await ask_one(statement))
     return Verified(verification.entries, verification.fault)
-
-
-def _at(position: int) -> Steps[list[list[Row]]]:
-    return (yield [Statement(_WHOLE), Statement("SELECT proof FROM audit WHERE position = $1", (position,))])
 
 
 def _add(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[AuditEntry, ...]]:
@@ -127,20 +131,13 @@ def _add(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[AuditEntry
 
 
 async def _prune(before: int, limit: int, notary: Notary) -> int:
-    """See `AuditStore.prune`. The ends then say with which entry each chain begins, and what was before it."""
-    _, [(removable,)], oldest = await ask(LOCK, _REMOVABLE, Statement(_OLDEST, (limit,)))
-    before = min(before, removable)
-    removed = [*takewhile(lambda row: row[3] < before, oldest)]
+    """See `AuditStore.prune`."""
+    _, [(removable,)], oldest = await ask(LOCK, _REMOVABLE, Statement(OLDEST, (limit,)))
+    removed = older(oldest, min(before, removable))
     if not removed:
         return 0
-    tenant_ids = {WHOLE, *(row[1] for row in removed)}
-    found = await ask_one(f"{ENDS} WHERE tenant_id = ANY($1)", numbers(tenant_ids))
-    ends = {end.tenant_id: end for end, _ in map(unpack_end, found)}
-    for position, tenant_id, number, _, digest, proof in removed:
-        ends[tenant_id] = replace(ends[tenant_id], first=number + 1, before=digest)
-        ends[WHOLE] = replace(ends[WHOLE], first=position + 1, before=proof)
-    gone = Statement("DELETE FROM audit WHERE position <= $1", (removed[-1][0],))
-    await ask(gone, *write_ends(ends.values(), notary))
+    found = await ask_one(ENDS, [WHOLE, *{row[1] for row in removed}])
+    await ask(Statement(REMOVE_UP_TO, (removed[-1][0],)), *write_ends(begun_behind(removed, found), notary))
     return len(removed)
 
 

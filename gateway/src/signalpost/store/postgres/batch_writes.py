@@ -6,13 +6,16 @@ The order is that of all transactions: tenants (which are locked already), lanes
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec.structs import astuple
+
 from signalpost.commands.batch import Batch, Rows, StoredAnswer
 from signalpost.commands.command import AnswerKey, DocumentKey
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_USE
-from signalpost.store.batching import HEALTHY, NO_GAPS
+from signalpost.store.batching import new_lane
+from signalpost.store.data_keys import removing
 from signalpost.store.packing.documents import pack_document, pack_number, title_key
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
@@ -79,7 +82,7 @@ def end_access(tenant_id: int, at: int) -> list[Statement]:
     sealed for it can be opened no more."""
     return [
         Statement("DELETE FROM lane WHERE tenant_id = $1", (tenant_id,)),
-        Statement("DELETE FROM data_key WHERE tenant_id = $1", (tenant_id,)),
+        removing(tenant_id),
         *tables.ending(tenant_id, at),
     ]
 
@@ -116,11 +119,7 @@ def _tenants_of_subscriptions(batch: Batch) -> dict[int, int]:
 def _lanes(changed: Sequence[Subscription], owner: int | None) -> list[Statement]:
     """Whoever owns the lane of a deleted subscription finds it gone and drops what it knew; other rows go later."""
     gone = [each.number for each in changed if each.deleted_at is not None]
-    lanes = [
-        (each.number, each.tenant_id, owner, 0, each.starts_after, b"", NO_GAPS, HEALTHY)
-        for each in changed
-        if each.deleted_at is None
-    ]
+    lanes = [(each.tenant_id, *new_lane(each, owner)) for each in changed if each.deleted_at is None]
     return [
         *([Statement("DELETE FROM lane WHERE subscription_number = ANY($1)", (numbers(gone),))] if gone else []),
         *tables.LANE.insert(lanes, "ON CONFLICT DO NOTHING"),
@@ -203,10 +202,7 @@ def _answers(
 
 def _retries(batch: Batch) -> list[Statement]:
     tenants = _tenants_of_subscriptions(batch) if batch.retries else {}
-    return tables.RETRY.insert(
-        (r.number, tenants[r.subscription_number], r.subscription_number, r.sequence, r.document_id)
-        for r in batch.retries
-    )
+    return tables.RETRY.insert((tenants[retry.subscription_number], *astuple(retry)) for retry in batch.retries)
 
 
 def times(batch: Batch) -> dict[str, list[Any]]:

@@ -21,7 +21,7 @@ from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, Prun
 from signalpost.store.packing.lanes import decode_health
 from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
 from signalpost.store.postgres import partition_pruning
-from signalpost.store.postgres.asking import ask_one, steps_of
+from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.checks import check
 from signalpost.store.postgres.connect import DatabaseConnection
 from signalpost.store.postgres.errors import as_told
@@ -32,9 +32,11 @@ from signalpost.store.postgres.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
-from signalpost.store.postgres.tables import PLAIN
+from signalpost.store.postgres.tables import PLAIN, Written
 from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.tables.api_keys import API_KEY
+from signalpost.store.tables.audit import NOTE
+from signalpost.store.tables.table import Columns
 
 T = TypeVar("T")
 PRUNED_AT_ONCE: Final = 1_000
@@ -55,10 +57,11 @@ _WAITING: Final = (
     f" AND state IN ({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
 )
 _GIVE_UP: Final = "UPDATE lane SET version = version + 1, open = $2, health = $3 WHERE subscription_number = $1"
-_ADD_KEY: Final = (
-    f"INSERT INTO api_key ({API_KEY.listed.removeprefix('number, ')})"
-    " VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+
+_NEW_KEY: Final = Written(
+    Columns("api_key", {name: kind for name, kind in API_KEY.columns.items() if name != "number"})
 )
+"""PostgreSQL gives it its number, which is the first column."""
 _SIZES: Final = """
 SELECT
     coalesce(p.relname, c.relname),
@@ -140,7 +143,7 @@ class PostgresDatabase:
     def add_key(self, key: ApiKey, told: EntryDraft) -> None:
         async def add(_: ReadSessions, writers: Writers) -> None:
             async def steps() -> None:
-                await ask_one(_ADD_KEY, *API_KEY.pack(key, PLAIN)[1:])
+                await ask(*_NEW_KEY.insert([API_KEY.pack(key, PLAIN)[1:]]))
                 await _note(told)
 
             await writers.run(EVERY_TENANT, steps_of(steps()))
@@ -249,7 +252,7 @@ async def _give_up_below(tenant_id: int, floor: int) -> dict[str, int]:
 
 async def _note(draft: EntryDraft) -> None:
     """Keep a draft for the next start, which has the key for its proof."""
-    await ask_one("INSERT INTO audit_draft (draft) VALUES ($1)", _encode(draft))
+    await ask_one(NOTE, _encode(draft))
 
 
 def _told(action: str, now: int, **what: str) -> EntryDraft:

@@ -14,16 +14,13 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow, DeliveryPosition
 from signalpost.store.delivery_queries import ListedDelivery, RowState, Whose
 from signalpost.store.log import LogRow
+from signalpost.store.packing.lanes import RECORDED
 from signalpost.store.postgres.asking import ask, ask_one
 from signalpost.store.postgres.columns import numbers, uuids
 from signalpost.store.postgres.log_queries import AMONG, PostgresLogQueries
 from signalpost.store.recorded_lane import RecordedLane
 from signalpost.store.statements import Statement
 
-_LANES: Final = (
-    "SELECT subscription_number, head, open, gaps, health FROM lane WHERE subscription_number = ANY($1)"
-    " ORDER BY subscription_number DESC"
-)
 _UNSETTLED_LANES: Final = (
     "SELECT subscription_number, head, open, gaps, health FROM lane WHERE subscription_number = ANY($1)"
     " AND (head < $2 OR length(open) > 0 OR gaps <> '[]')"
@@ -107,7 +104,7 @@ class PostgresDeliveryQueries(PostgresLogQueries):
     async def lanes(self, subscriptions: Sequence[Subscription]) -> dict[int, RecordedLane]:
         by_number = {subscription.number: subscription for subscription in subscriptions}
         wanted = [numbers(by_number)]
-        found, retries = await ask(Statement(_LANES, wanted), Statement(_RETRIES, wanted))
+        found, retries = await ask(Statement(RECORDED, ([*by_number],)), Statement(_RETRIES, wanted))
         lanes = {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
         for number, sequence in retries:
             if number in lanes:

@@ -12,22 +12,16 @@ from typing import Final
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
 from signalpost.runtime.logger import log
-from signalpost.store.packing.documents import unpack_number
+from signalpost.store.erasures import ErasureStore, counting, finishing, subscriptions_of
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.retention import remove_of_subscription
 from signalpost.store.postgres.sessions import ReadSessions, Writers
 from signalpost.store.postgres.versions import FORGET, version_keys
-from signalpost.store.statements import EVERY_TENANT, Row, Statement, bound
+from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost.store.tables import TABLES
 
-_COLUMNS: Final = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
-_SELECT: Final = f"SELECT {_COLUMNS} FROM erasure"
-_FILES: Final = (
-    "SELECT document_id, number, file FROM version WHERE tenant_id = $1"
-    " AND ($2::uuid IS NULL OR (document_id = $2::uuid AND created_at <= $3)) LIMIT $4"
-)
 _FORGET_SIZES: Final = (
     # Where a restored backup has the document still, its files count in what the tenant uses.
     "UPDATE tenant t SET file_bytes = t.file_bytes - c.size FROM (SELECT v.tenant_id, sum(v.size)::bigint AS size"
@@ -35,7 +29,6 @@ _FORGET_SIZES: Final = (
     " AND v.document_id = k.document_id AND v.number = k.number"
     " WHERE v.deleted_at IS NULL AND v.published_as IS NULL GROUP BY v.tenant_id) c WHERE t.id = c.tenant_id"
 )
-_COUNT: Final = "UPDATE erasure SET removed = removed + $2 WHERE number = $1"
 _ROWS_OF_TENANT: Final = {
     "event": "tenant_id, sequence, at",
     "attempt": "tenant_id, sequence, subscription_number, started_at",
@@ -93,40 +86,18 @@ _EMPTY_LATE_ATTEMPTS: Final = (
     " RETURNING 1"
 )
 """Empties attempts that were recorded after their events were emptied."""
-_FINISH: Final = "UPDATE erasure SET finished_at = $2 WHERE number = $1"
 
 
-class PostgresErasures:
+class PostgresErasures(ErasureStore):
     def __init__(self, readers: ReadSessions, writers: Writers) -> None:
-        self._readers = readers
+        super().__init__(readers, writers)
         self._writers = writers
-
-    async def get(self, erasure_id: str) -> Erasure | None:
-        found = await self._readers.rows(EVERY_TENANT, f"{_SELECT} WHERE id = $1::uuid", erasure_id)
-        return unpack_erasure(found[0]) if found else None
-
-    async def page(self, below: int | None, limit: int) -> list[Erasure]:
-        statement = f"{_SELECT} WHERE number < $1 ORDER BY number DESC LIMIT $2"
-        return [*map(unpack_erasure, await self._readers.rows(EVERY_TENANT, statement, bound(below), limit))]
-
-    async def pending(self) -> list[Erasure]:
-        statement = f"{_SELECT} WHERE finished_at IS NULL ORDER BY number"
-        return [*map(unpack_erasure, await self._readers.rows(EVERY_TENANT, statement))]
-
-    async def files(self, erasure: Erasure, limit: int) -> list[tuple[str, VersionKey]]:
-        tenant_id = erasure.tenant_id
-        bound = (tenant_id, erasure.document_id, erasure.asked_at, limit)
-        versions = [
-            (file.hex(), document_id, unpack_number(number))
-            for document_id, number, file in await self._readers.rows(tenant_id, _FILES, *bound)
-        ]
-        return [(file, (tenant_id, document, number)) for file, document, number in versions if number is not None]
 
     async def forget_files(self, erasure: Erasure, keys: Sequence[VersionKey]) -> None:
         if not keys:
             return
         named = version_keys(keys)
-        statements = [Statement(_FORGET_SIZES, named), Statement(FORGET, named), _counted(erasure, len(keys))]
+        statements = [Statement(_FORGET_SIZES, named), Statement(FORGET, named), counting(erasure, len(keys))]
         await self._writers.all(EVERY_TENANT, statements)
 
     async def erase_part(self, erasure: Erasure, limit: int) -> int:
@@ -139,7 +110,7 @@ class PostgresErasures:
             )
         except NotOwner:
             log.warning("rows that an erasure removed stay on the database's disk until its autovacuum comes by")
-        await self._writers.rows(EVERY_TENANT, _FINISH, erasure.number, at)
+        await self._writers.all(EVERY_TENANT, [finishing(erasure, at)])
 
 
 # --- Parts ------------------------------------------------------------------------------------------------------------
@@ -148,7 +119,7 @@ class PostgresErasures:
 async def _erase_part(erasure: Erasure, limit: int) -> int:
     erase = _erase_of_tenant if erasure.document_id is None else _erase_of_document
     removed = await erase(erasure, limit)
-    await ask(_counted(erasure, removed))
+    await ask(counting(erasure, removed))
     return removed
 
 
@@ -156,7 +127,7 @@ async def _erase_of_tenant(erasure: Erasure, limit: int) -> int:
     tenant_id = erasure.tenant_id
     _, subscriptions = await ask(
         Statement("UPDATE tenant SET floor = last_sequence + 1 WHERE id = $1 AND floor <= last_sequence", (tenant_id,)),
-        Statement("SELECT number FROM subscription WHERE tenant_id = $1", (tenant_id,)),
+        subscriptions_of(tenant_id),
     )
     for (number,) in subscriptions:
         if removed := await remove_of_subscription(number, limit):
@@ -185,26 +156,3 @@ async def _erase_of_document(erasure: Erasure, limit: int) -> int:
         )
     removed = len(emptied) + len(steps) + len(made) + len(events)
     return removed or len(await ask_one(_EMPTY_LATE_ATTEMPTS, tenant_id, document_id, erasure.to_sequence, ERASED))
-
-
-# --- Rows -------------------------------------------------------------------------------------------------------------
-
-
-def _counted(erasure: Erasure, removed: int) -> Statement:
-    return Statement(_COUNT, (erasure.number, removed))
-
-
-def unpack_erasure(columns: Row) -> Erasure:
-    """From the columns of `erasure`, without its ends of the log."""
-    number, identity, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at = columns
-    return Erasure(
-        number=number,
-        id=identity,
-        tenant_id=tenant_id,
-        tenant=tenant,
-        document_id=document_id,
-        asked_at=asked_at,
-        to_sequence=to_sequence,
-        removed=removed,
-        finished_at=finished_at,
-    )

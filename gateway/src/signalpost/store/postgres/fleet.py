@@ -2,29 +2,33 @@
 of its own (`announcements.py`)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
 from signalpost.commands.command import RequestedRetry
-from signalpost.domain.erasure import Erasure
 from signalpost.store.fleet import (
-    MAX_ERASURES,
+    LANE_VERSIONS,
+    MARKS,
+    NODES,
     SHARED,
     Beat,
     Changes,
+    FleetStore,
     LaneInbox,
     NodeProcess,
     NodeRole,
     NodeRow,
     NodeShown,
-    TenantConfig,
     TenantMark,
+    unpack_marks,
+    unpack_node_rows,
     went_back,
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
+from signalpost.store.packing.lanes import RETRIES
 from signalpost.store.postgres import log
 from signalpost.store.postgres.announcements import Announcements
 from signalpost.store.postgres.batch_reads import NOW
@@ -33,16 +37,14 @@ from signalpost.store.postgres.committers import BY_INDEX
 from signalpost.store.postgres.connect import trip
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.errors import as_told, is_lost
-from signalpost.store.postgres.lanes import REPLAYS, RETRIES, load
+from signalpost.store.postgres.lanes import REPLAYS, load
 from signalpost.store.postgres.schema import MIGRATIONS
 from signalpost.store.postgres.sessions import READS_WITHIN, ReadSessions, SessionPool, Steps, Writers, limits
 from signalpost.store.postgres.source import HISTORY, DatabaseSource
 from signalpost.store.postgres.tables import PLAIN
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.tables.api_keys import API_KEY
-from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.tables.replays import REPLAY
-from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.tables.tenants import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.vault import Vault
 
@@ -57,9 +59,7 @@ _JOIN: Final = (
 _BEAT: Final = f"UPDATE node SET beat = beat + 1, beat_at = {NOW}, lanes = $3 WHERE {_ME} RETURNING beat"
 _DRAIN: Final = f"UPDATE node SET is_draining = true WHERE {_ME}"
 _LEAVE: Final = f"DELETE FROM node WHERE {_ME}"
-_NODES: Final = "SELECT id, beat, role, is_draining FROM node ORDER BY id"
 _SHOWN: Final = f"SELECT {NODE_COLUMNS}, beat_at, {NOW} FROM node ORDER BY id"
-_MARKS: Final = "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
 _SUM_OF_MARKS: Final = (
     "SELECT count(*), max(id), sum(last_sequence)::text, sum(config_version)::text, sum(next_floor)::text"
     " FROM tenant WHERE deleted_at IS NULL"
@@ -87,12 +87,6 @@ _RELEASE: Final = (
     " ORDER BY 1 FOR NO KEY UPDATE) UPDATE lane l SET owner = NULL FROM ours"
     " WHERE l.subscription_number = ours.subscription_number"
 )
-_OWNERS: Final = "SELECT subscription_number, owner FROM lane WHERE subscription_number = ANY($1)"
-_VERSIONS: Final = "SELECT subscription_number, version FROM lane WHERE subscription_number = ANY($1)"
-_ERASURES: Final = (
-    f"SELECT {', '.join(Erasure.__struct_fields__)} FROM erasure WHERE tenant_id = $1"
-    " AND finished_at IS NULL ORDER BY number DESC LIMIT $2"
-)
 _TAKE_JOB: Final = (
     f"INSERT INTO job (name, owner, until) SELECT $1, $2, {NOW} + $3 WHERE EXISTS (SELECT FROM node WHERE id = $2)"
     " ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until"
@@ -100,16 +94,16 @@ _TAKE_JOB: Final = (
 )
 
 
-class PostgresFleet:
+class PostgresFleet(FleetStore):
     terms = SHARED
 
     def __init__(
         self, source: DatabaseSource, readers: ReadSessions, writers: Writers, data_keys: PostgresDataKeys, vault: Vault
     ) -> None:
+        super().__init__(readers, writers, data_keys)
         self._source = source
         self._readers = readers
         self._writers = writers
-        self._data_keys = data_keys
         self._vault = vault
         self._beats = SessionPool(source.connect_anyway, 1)
         self._looks = SessionPool(source.connect, 1)
@@ -154,8 +148,8 @@ class PostgresFleet:
             Statement("BEGIN ISOLATION LEVEL REPEATABLE READ"),
             limits(EVERY_TENANT, READS_WITHIN),
             Statement(_BEAT, (self.node_id, self._joined_at, lanes)),
-            Statement(_NODES),
-            Statement(_MARKS),
+            Statement(NODES),
+            Statement(MARKS),
             Statement(f"SELECT {NOW}"),
             HISTORY,
             Statement("COMMIT"),
@@ -172,8 +166,8 @@ class PostgresFleet:
             number=moved[0][0],
             now=now,
             history=history,
-            nodes=tuple(NodeRow(number, beat, NodeRole(role), drains) for number, beat, role, drains in nodes),
-            marks=_marks(marks),
+            nodes=unpack_node_rows(nodes),
+            marks=unpack_marks(marks),
         )
 
     async def drain(self) -> None:
@@ -206,9 +200,6 @@ class PostgresFleet:
 
     async def release(self, subscription_numbers: Iterable[int]) -> None:
         await self._writers.rows(EVERY_TENANT, _RELEASE, numbers(subscription_numbers), self.node_id)
-
-    async def owners(self, subscription_numbers: Iterable[int]) -> dict[int, int | None]:
-        return _pairs(await self._readers.rows(EVERY_TENANT, _OWNERS, numbers(subscription_numbers)))
 
     async def inbox(self, subscription_numbers: Iterable[int]) -> dict[int, LaneInbox]:
         return await self._readers.run(EVERY_TENANT, _inbox(subscription_numbers))
@@ -251,24 +242,9 @@ class PostgresFleet:
         # With ten thousand tenants, reading all of them is most of what an idle node does.
         [now] = await self._readers.rows(EVERY_TENANT, _SUM_OF_MARKS)
         if now != self._sum_of_marks:
-            self._marks = _marks(await self._readers.rows(EVERY_TENANT, _MARKS))
+            self._marks = unpack_marks(await self._readers.rows(EVERY_TENANT, MARKS))
             self._sum_of_marks = now
         return self._marks
-
-    async def config(self, tenant_id: int) -> TenantConfig | None:
-        tenants, subscriptions, connections, erasures = await self._readers.run(tenant_id, _config(tenant_id))
-        if not tenants:
-            return None
-        tenant = unpack_tenant(tenants[0])
-        if tenant.deleted_at is not None:
-            return TenantConfig(tenant.config_version, tenant)
-        return TenantConfig(
-            tenant.config_version,
-            tenant,
-            tuple(await self._data_keys.opened(SUBSCRIPTION, subscriptions)),
-            tuple(await self._data_keys.opened(CONNECTION, connections)),
-            tuple(map(_erasure, reversed(erasures))),
-        )
 
     async def news(self, seen: Mapping[int, int], limit: int) -> dict[int, LogPart]:
         return await self._readers.run(EVERY_TENANT, log.news(seen, limit))
@@ -289,9 +265,6 @@ class PostgresFleet:
     async def take_job(self, name: str, seconds: float) -> bool:
         return bool(await self._writers.rows(EVERY_TENANT, _TAKE_JOB, name, self.node_id, round(seconds * 1_000_000)))
 
-    async def give_up_job(self, name: str) -> None:
-        await self._writers.rows(EVERY_TENANT, "DELETE FROM job WHERE name = $1 AND owner = $2", name, self.node_id)
-
 
 def _claim(source: DatabaseSource, me: int | None, wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     nodes, [(history,)] = yield [Statement(_KEEP_NODE, (me,)), HISTORY]
@@ -303,8 +276,12 @@ def _claim(source: DatabaseSource, me: int | None, wanted: Sequence[LaneWanted])
 
 
 def _inbox(subscription_numbers: Iterable[int]) -> Steps[dict[int, LaneInbox]]:
-    named = numbers(subscription_numbers)
-    versions, asked, running = yield [Statement(sql, (named,)) for sql in (_VERSIONS, RETRIES, REPLAYS)]
+    named = [*subscription_numbers]
+    versions, asked, running = yield [
+        Statement(LANE_VERSIONS, (named,)),
+        Statement(RETRIES, (named,)),
+        Statement(REPLAYS, (numbers(named),)),
+    ]
     retries = [RequestedRetry(*columns) for columns in asked]
     replays = [REPLAY.unpack(columns, PLAIN) for columns in running]
     return {
@@ -317,32 +294,7 @@ def _inbox(subscription_numbers: Iterable[int]) -> Steps[dict[int, LaneInbox]]:
     }
 
 
-def _config(tenant_id: int) -> Steps[list[list[Row]]]:
-    live = "tenant_id = $1 AND deleted_at IS NULL ORDER BY number"
-    return (
-        yield [
-            Statement(f"SELECT {TENANT_COLUMNS} FROM tenant WHERE id = $1", (tenant_id,)),
-            Statement(f"SELECT {SUBSCRIPTION.listed} FROM subscription WHERE {live}", (tenant_id,)),
-            Statement(f"SELECT {CONNECTION.listed} FROM connection WHERE {live}", (tenant_id,)),
-            Statement(_ERASURES, (tenant_id, MAX_ERASURES)),
-        ]
-    )
-
-
 def _next_transaction(position: str) -> int:
     """The number of the transaction that begins next at a position, which is as PostgreSQL shows a snapshot."""
     _, following, _ = position.split(":")
     return int(following)
-
-
-def _marks(found: Iterable[Row]) -> dict[int, TenantMark]:
-    # Spelt out, because with ten thousand tenants this is most of what an idle node does.
-    return {tenant_id: TenantMark(last, version, floor) for tenant_id, last, version, floor in found}
-
-
-def _erasure(columns: Row) -> Erasure:
-    return Erasure(**dict(zip(Erasure.__struct_fields__, columns, strict=True)))
-
-
-def _pairs(found: Iterable[Row]) -> dict[int, Any]:
-    return {key: value for key, value in found}  # noqa: C416

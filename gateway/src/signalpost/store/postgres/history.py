@@ -5,13 +5,12 @@ from typing import Final
 
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.store import history_walk
-from signalpost.store.history import HistoryRows
+from signalpost.store.history import WAS_CREATED, HistoryRows
 from signalpost.store.history_walk import KnownEvent, KnownStep
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.store import PAGE_BYTES
 
-_WAS_CREATED: Final = "SELECT 1 FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
 _EVENTS: Final = f"""
 SELECT e.sequence, e.at, e.id, e.type, e.cause, e.caller, coalesce(k.name, m.name), e.body
 FROM (
@@ -52,7 +51,7 @@ class PostgresHistory:
 
 class PostgresHistoryQueries:
     async def was_created(self, tenant_id: int, document_id: str) -> bool:
-        return bool(await ask_one(_WAS_CREATED, tenant_id, document_id))
+        return bool(await ask_one(WAS_CREATED, tenant_id, document_id))
 
     async def events(
         self, tenant_id: int, document_id: str, below: HistoryPosition, limit: int

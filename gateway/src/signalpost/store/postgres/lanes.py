@@ -7,10 +7,12 @@ from typing import Final, TypeVar
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription
-from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
 from signalpost.store.packing.lanes import (
-    STANDING_COLUMNS,
+    HEAD,
+    LANES,
+    RETRIES,
+    STANDINGS,
     decode_gaps,
     decode_health,
     pack_now,
@@ -24,23 +26,14 @@ from signalpost.store.postgres.exception_rows import first_due, unpack_row, up_t
 from signalpost.store.postgres.record import RecordWriter
 from signalpost.store.postgres.sessions import ReadSessions, Steps, Writers
 from signalpost.store.postgres.tables import PLAIN
-from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
 from signalpost.store.tables.replays import REPLAY
 
 T = TypeVar("T")
-_LANES: Final = (
-    "SELECT subscription_number, version, head, open, gaps, health, delay, owner, standing,"
-    f" {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ANY($1)"
-)
 _BLOCKED: Final = (
     f"SELECT subscription_number, {EXCEPTION_ROW} FROM delivery WHERE subscription_number = ANY($1)"
     f" AND state = {State.BLOCKED:d} ORDER BY subscription_number, sequence"
-)
-RETRIES: Final = (
-    "SELECT number, subscription_number, sequence, document_id FROM retry WHERE subscription_number = ANY($1)"
-    " ORDER BY number"
 )
 REPLAYS: Final = (
     f"SELECT {REPLAY.listed} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
@@ -49,13 +42,6 @@ _UNSKIPPED: Final = (
     "SELECT k.number FROM unnest($1, $2) AS k (number, skip_to) WHERE EXISTS (SELECT FROM delivery"
     f" WHERE subscription_number = k.number AND state IN ({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
     " AND sequence <= k.skip_to AND run = 0)"
-)
-_STANDINGS: Final = (
-    "SELECT subscription_number, EXISTS (SELECT FROM node n WHERE n.id = l.owner"
-    f" OR (n.role <> '{NodeRole.API}' AND NOT n.is_draining)),"
-    " CASE WHEN NOT EXISTS (SELECT FROM node n WHERE n.id = l.owner) THEN head END,"
-    f" {STANDING_COLUMNS}"
-    " FROM lane l WHERE subscription_number = ANY($1)"
 )
 _FIRST_IN_STATE: Final = (
     "(SELECT min(sequence) FROM delivery d WHERE d.subscription_number = l.subscription_number AND state = {:d})"
@@ -93,12 +79,11 @@ class PostgresLanes:
         return await self._readers.run(EVERY_TENANT, load(wanted))
 
     async def head(self, subscription: Subscription) -> int | None:
-        head = "SELECT head FROM lane WHERE subscription_number = $1"
-        found = await self._readers.rows(subscription.tenant_id, head, subscription.number)
+        found = await self._readers.rows(subscription.tenant_id, HEAD, subscription.number)
         return found[0][0] if found else None
 
     async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:
-        found = await self._readers.rows(tenant_id, _STANDINGS, numbers(subscription_numbers))
+        found = await self._readers.rows(tenant_id, STANDINGS, [*subscription_numbers])
         return {
             number: unpack_standing(columns, has_node=has_node, left_at=left_at)
             for number, has_node, left_at, *columns in found
@@ -132,9 +117,9 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     tenants = {each.subscription.number: each.subscription.tenant_id for each in wanted}
     named = numbers(limits)
     lanes, blocked, asked, running, unskipped, waiting = yield [
-        Statement(_LANES, (named,)),
+        Statement(LANES, ([*limits],)),
         Statement(_BLOCKED, (named,)),
-        Statement(RETRIES, (named,)),
+        Statement(RETRIES, ([*limits],)),
         Statement(REPLAYS, (named,)),
         Statement(_UNSKIPPED, (named, numbers(each.subscription.skip_to for each in wanted))),
         first_due(limits),

@@ -9,10 +9,11 @@ from typing import Final
 
 from signalpost.domain.event import Event, EventType, time_of
 from signalpost.store.history_walk import name_of_caller
-from signalpost.store.log import LatestOfTypes, LogPage, LogPart
+from signalpost.store.log import LOG_NOW, LatestOfTypes, LogPage, LogPart
+from signalpost.store.log_queries import ENDS
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
-from signalpost.store.postgres.log_queries import AMONG, ENDS, PostgresLogQueries
+from signalpost.store.postgres.log_queries import AMONG, PostgresLogQueries
 from signalpost.store.postgres.sessions import ReadSessions, Steps
 from signalpost.store.statements import Row, Statement
 from signalpost.store.store import PAGE_BYTES
@@ -24,7 +25,6 @@ _WITHIN: Final = (
     f" AS bytes_before FROM ({{}}) found) counted WHERE bytes_before < {PAGE_BYTES} ORDER BY sequence"
 )
 """The rows of a query up to the one with which their bodies come to the size of a page."""
-_ENDS: Final = "SELECT floor, last_sequence, config_version FROM tenant WHERE id = $1"
 _AFTER: Final = _WITHIN.format(
     f"SELECT {_COLUMNS} FROM event WHERE tenant_id = $1 AND sequence > $2 AND sequence >= {_FLOOR}"
     " ORDER BY sequence LIMIT $3"
@@ -81,7 +81,7 @@ _OF_DOCUMENT: Final = (
 
 async def page(tenant_id: int, sequence: int, limit: int) -> LogPart:
     """See `LogStore.after`. Asked within the steps of a transaction."""
-    ends, found = await ask(Statement(_ENDS, (tenant_id,)), Statement(_AFTER, (tenant_id, sequence, limit)))
+    ends, found = await ask(Statement(LOG_NOW, (tenant_id,)), Statement(_AFTER, (tenant_id, sequence, limit)))
     return LogPart([*map(_event, found)], *(ends[0] if ends else (1, 0, 0)))
 
 
@@ -113,7 +113,7 @@ class PostgresLog:
 
     async def _latest(self, tenant_id: int, after: int) -> LatestOfTypes:
         ends, found = await ask(
-            Statement(_ENDS, (tenant_id,)), Statement(_LATEST, (tenant_id, after, numbers(EventType)))
+            Statement(LOG_NOW, (tenant_id,)), Statement(_LATEST, (tenant_id, after, numbers(EventType)))
         )
         of_types = {event_type: sequence for event_type, sequence in found if sequence is not None}
         _, last, config_version = ends[0] if ends else (1, 0, 0)

@@ -7,10 +7,9 @@ there. Nothing here finds them.
 from typing import Final
 
 from signalpost.domain.timestamps import DAY
-from signalpost.store.log_queries import LogEnds
+from signalpost.store.log_queries import ENDS, LogEnds
 from signalpost.store.postgres.asking import ask_one
 
-ENDS: Final = "SELECT floor, last_sequence, last_at FROM tenant WHERE id = $1"
 SEQUENCE_AT: Final = """
 WITH RECURSIVE
 tenant_ends AS (SELECT floor, last_sequence FROM tenant WHERE id = $1),

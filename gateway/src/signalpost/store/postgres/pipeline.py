@@ -19,7 +19,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
-from signalpost.store.postgres.columns import Column
+from signalpost.store.postgres.columns import Column, numbers
 
 MAX_PREPARED: Final = 1_000
 """More statements than there are."""
@@ -149,6 +149,8 @@ def _packed(parameter: Any) -> tuple[int, bytes | None]:
         return 25, parameter.encode()
     if isinstance(parameter, bytes):
         return 17, parameter
+    if isinstance(parameter, list):
+        return numbers(parameter)
     raise TypeError(f"a {type(parameter).__name__} is no parameter")
 
 

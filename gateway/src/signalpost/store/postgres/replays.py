@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
@@ -15,17 +14,11 @@ from signalpost.store.postgres.log import events_at
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.postgres.tables import PLAIN
-from signalpost.store.replay_queries import Entry, LaneState, Stretch
-from signalpost.store.replays import Candidate, Fed
-from signalpost.store.statements import bound
+from signalpost.store.replay_queries import DELIVERY_ROW, LANE_STATE, Entry, LaneState, Stretch, candidate
+from signalpost.store.replays import Candidate, Fed, ReplayStore
 from signalpost.store.tables.replays import REPLAY
 
-_SELECT: Final = f"SELECT {REPLAY.listed} FROM replay WHERE subscription_number = $1"
-_GET: Final = f"{_SELECT} AND id = $2::uuid"
-_PAGE: Final = f"{_SELECT} AND number < $2 ORDER BY number DESC LIMIT $3"
 _RUNNING: Final = f"SELECT {REPLAY.listed} FROM replay WHERE tenant_id = $1 AND state = 'running' ORDER BY number"
-_LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
-_ROW: Final = "d.state, d.due, d.failed_attempts, d.max_attempts, d.run, d.resume_at, d.replay"
 _IN_STATE: Final = (
     "FROM delivery d WHERE d.subscription_number = $1 AND d.state = $2 AND d.sequence BETWEEN $3 AND $4"
     " ORDER BY d.sequence LIMIT $5"
@@ -43,7 +36,7 @@ _COUNT_OF_TYPES: Final = (
     " WHERE e.type & $7 <> 0"
 )
 _ENTRIES: Final = (
-    f"SELECT e.sequence, e.type, e.document_id, {_ROW} FROM event e"
+    f"SELECT e.sequence, e.type, e.document_id, {DELIVERY_ROW} FROM event e"
     " LEFT JOIN delivery d ON d.subscription_number = $2 AND d.sequence = e.sequence"
     " WHERE e.tenant_id = $1 AND e.sequence BETWEEN $3 AND $4"
     " AND e.sequence >= (SELECT floor FROM tenant WHERE id = $1)"
@@ -56,18 +49,11 @@ _COUNT_EVENTS: Final = (
 )
 
 
-class PostgresReplays:
+class PostgresReplays(ReplayStore):
     def __init__(self, readers: ReadSessions) -> None:
+        super().__init__(readers)
         self._readers = readers
         self._queries = PostgresReplayQueries()
-
-    async def get(self, subscription: Subscription, replay_id: str) -> Replay | None:
-        found = await self._readers.rows(subscription.tenant_id, _GET, subscription.number, replay_id)
-        return REPLAY.unpack(found[0], PLAIN) if found else None
-
-    async def page(self, subscription: Subscription, below: int | None, limit: int) -> list[Replay]:
-        found = await self._readers.rows(subscription.tenant_id, _PAGE, subscription.number, bound(below), limit)
-        return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     async def running(self, tenant_id: int) -> list[Replay]:
         found = await self._readers.rows(tenant_id, _RUNNING, tenant_id)
@@ -92,13 +78,13 @@ class PostgresReplays:
 
 class PostgresReplayQueries(PostgresLogQueries):
     async def lane_state(self, subscription_number: int) -> LaneState | None:
-        found = await ask_one(_LANE_STATE, subscription_number)
+        found = await ask_one(LANE_STATE, subscription_number)
         return LaneState(*found[0]) if found else None
 
     async def in_state(self, stretch: Stretch, state: int, limit: int) -> list[Candidate]:
-        statement = f"SELECT d.sequence, d.document_id, {_ROW} {_IN_STATE}"
+        statement = f"SELECT d.sequence, d.document_id, {DELIVERY_ROW} {_IN_STATE}"
         found = await ask_one(statement, stretch.subscription_number, state, stretch.first, stretch.last, limit)
-        return [_candidate(*columns) for columns in found]
+        return [candidate(*columns) for columns in found]
 
     async def count_in_state(self, stretch: Stretch, state: int, limit: int) -> int:
         statement = f"SELECT count(*) FROM (SELECT 1 {_IN_STATE}) found"
@@ -111,8 +97,10 @@ class PostgresReplayQueries(PostgresLogQueries):
         return int(count)
 
     async def failed_or_without(self, stretch: Stretch, types: int, limit: int) -> list[Candidate]:
-        found = await ask_one(f"SELECT e.sequence, e.document_id, {_ROW} {_FAILED_OR_WITHOUT}", *stretch, types, limit)
-        return [_candidate(*columns) for columns in found]
+        found = await ask_one(
+            f"SELECT e.sequence, e.document_id, {DELIVERY_ROW} {_FAILED_OR_WITHOUT}", *stretch, types, limit
+        )
+        return [candidate(*columns) for columns in found]
 
     async def count_failed_or_without(self, stretch: Stretch, types: int, limit: int) -> int:
         statement = f"SELECT count(*) FROM (SELECT 1 {_FAILED_OR_WITHOUT}) found"
@@ -136,9 +124,4 @@ class PostgresReplayQueries(PostgresLogQueries):
 
 
 def _entry(sequence: int, event_type: int, document_id: str, *row: Any) -> Entry:
-    return Entry(sequence, event_type, document_id, _candidate(sequence, document_id, *row).row)
-
-
-def _candidate(sequence: int, document_id: str, state: int | None, *rest: Any) -> Candidate:
-    row = None if state is None else Row(sequence, document_id, State(state), *rest)
-    return Candidate(sequence, document_id, row)
+    return Entry(sequence, event_type, document_id, candidate(sequence, document_id, *row).row)

@@ -123,10 +123,14 @@ class ReadSessions:
     unpack_id = staticmethod(str)
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
-        """See `Reads`."""
+        """See `RowReader`."""
         if self._closed:
             raise Stopping
         return await self._thread.run(self._rows([limits(_only(tenant_id), READS_WITHIN), Statement(sql, parameters)]))
+
+    async def all(self, tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
+        """See `RowReader`."""
+        return await self.run(tenant_id, _trip(statements))
 
     async def run(self, tenant_id: int | None, steps: Steps[T], within: str = READS_WITHIN) -> T:
         """The result of steps that only read. Raises Unavailable where the database cannot be read now."""
@@ -197,7 +201,7 @@ class Writers:
         return rows
 
     async def all(self, tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
-        """See `Writes`."""
+        """See `RowWriter`."""
         try:
             async with self._sessions.connection() as connection:
                 return (await trip(connection, [limits(_only(tenant_id), WRITES_WITHIN, ENDS_WITHIN), *statements]))[1:]
@@ -247,6 +251,10 @@ async def take(
             skipped = 0
     except StopIteration as ended:
         return ended.value  # type: ignore[no-any-return]
+
+
+def _trip(statements: Sequence[Statement]) -> Steps[list[list[Row]]]:
+    return (yield statements)
 
 
 def _written(error: psycopg.Error) -> Exception:

@@ -7,7 +7,19 @@ from typing import Any, Final
 
 from signalpost.store.postgres.columns import Column, blobs, flags, numbers, texts, uuids
 from signalpost.store.statements import Statement
-from signalpost.store.tables import TABLES, answers, audit, deliveries, documents, erasures, log, tenants, versions
+from signalpost.store.tables import (
+    TABLES,
+    answers,
+    audit,
+    deliveries,
+    documents,
+    erasures,
+    lanes,
+    log,
+    stats,
+    tenants,
+    versions,
+)
 from signalpost.store.tables.table import Codec, Columns, Ended, Kind, Table, updating
 from signalpost.store.vault import Vault
 
@@ -66,45 +78,17 @@ AUDIT: Final = Written(audit.AUDIT)
 AUDIT_END: Final = Written(audit.AUDIT_END)
 DELIVERY: Final = Written(deliveries.DELIVERY)
 ATTEMPT: Final = Written(deliveries.ATTEMPT)
-LANE: Final = Written(
-    Columns(
-        "lane",
-        {
-            "subscription_number": Kind.NUMBER,
-            "tenant_id": Kind.NUMBER,
-            "owner": Kind.NUMBER,
-            "version": Kind.NUMBER,
-            "head": Kind.NUMBER,
-            "open": Kind.BLOB,
-            "gaps": Kind.BLOB,
-            "health": Kind.BLOB,
-        },
-    )
-)
-"""A new lane. This table and the next two have a `tenant_id` in PostgreSQL alone, for its row-level security."""
-RETRY: Final = Written(
-    Columns(
-        "retry",
-        {
-            "number": Kind.NUMBER,
-            "tenant_id": Kind.NUMBER,
-            "subscription_number": Kind.NUMBER,
-            "sequence": Kind.NUMBER,
-            "document_id": Kind.UUID,
-        },
-    )
-)
-MADE: Final = Written(
-    Columns(
-        "made",
-        {
-            "tenant_id": Kind.NUMBER,
-            "subscription_number": Kind.NUMBER,
-            "document_id": Kind.UUID,
-            "made": Kind.BLOB,
-        },
-    )
-)
+STAT: Final = Written(stats.STAT)
+
+
+def _of_tenant(table: Columns) -> Written:
+    """A table that says in PostgreSQL alone whose a row is, first of all, for its row-level security."""
+    return Written(Columns(table.name, {"tenant_id": Kind.NUMBER, **table.columns}))
+
+
+LANE: Final = _of_tenant(lanes.LANE)
+RETRY: Final = _of_tenant(lanes.RETRY)
+MADE: Final = _of_tenant(lanes.MADE)
 
 
 # --- What follows from descriptions -----------------------------------------------------------------------------------
@@ -129,17 +113,13 @@ def finding(table: Table[Any], by: str, values: Collection[str]) -> Statement:
 
 def writing(table: Table[Any], changed: Collection[Any], codec: Codec) -> list[Statement]:
     """Write rows, and remove those that are over."""
-    statements = _written(table).insert((table.pack(row, codec) for row in changed), _updating(table))
-    if table.goes_after is not None and changed:
-        over = max(row.created_at for row in changed)
-        statements.append(Statement(f"DELETE FROM {table.name} WHERE {table.goes_after} <= $1", (over,)))
-    return statements
+    added = _written(table).insert((table.pack(row, codec) for row in changed), _updating(table))
+    return [*added, *table.removals(changed)]
 
 
 def ending(tenant_id: int, at: int) -> list[Statement]:
     """End the rows of a deleted tenant."""
-    tables = [table for table in TABLES.values() if table.ended is None or table.ended]
-    return [Statement(_ending(table), (tenant_id, at)) for table in tables]
+    return [Statement(_ending(table), (tenant_id, at)) for table in TABLES.values() if table.ends_with_tenant]
 
 
 @cache

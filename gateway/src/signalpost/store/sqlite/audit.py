@@ -2,24 +2,40 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
 from typing import Any, Final
 
 import apsw
 import msgspec
-from msgspec.structs import replace
 
-from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, linked, still_has
+from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, still_has
 from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
 from signalpost.store.sqlite.codec import unpack_uuid
-from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within
+from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.statements import ask
 from signalpost.store.sqlite.tables import inserting
 from signalpost.store.sqlite.writer import Writer, writing
-from signalpost.store.tables.audit import AUDIT, AUDIT_END, UPDATING_END, pack_ends
+from signalpost.store.tables.audit import (
+    ACCESS,
+    ALL_ENDS,
+    AUDIT,
+    AUDIT_END,
+    ENDS,
+    MARK,
+    NAMES,
+    NOTE,
+    OLDEST,
+    PROOF,
+    REMOVE_UP_TO,
+    UPDATING_END,
+    begun_behind,
+    older,
+    pack_ends,
+    put_behind,
+    unpack_ends,
+)
 
 _CONTENT: Final = AuditEntry._fields.index("content")
-_ACCESS: Final = ("api_key", "member")
 _encode = msgspec.json.Encoder().encode
 _decode_draft = msgspec.json.Decoder(EntryDraft).decode
 
@@ -47,20 +63,20 @@ class SqliteAudit:
 
     @reading
     def mark(self, connection: apsw.Connection, tenant_id: int) -> AuditMark | None:
-        found = rows(connection, "SELECT last, hash FROM audit_end WHERE tenant_id = ?", (tenant_id,))
+        found = ask(connection, MARK, tenant_id)
         return AuditMark(*found[0]) if found else None
 
     @reading
     def sealed_end(self, connection: apsw.Connection) -> str:
-        ends = _ends(connection, (WHOLE,))
+        ends = _ends(connection, [WHOLE])
         return self._notary.seal(ends[0][0] if ends else End(tenant_id=WHOLE))
 
     @reading
     def has(self, connection: apsw.Connection, sealed_end: str) -> bool:
         if (opened := self._notary.opened(sealed_end)) is None:
             return False
-        ends = _ends(connection, (WHOLE,))
-        proofs = rows(connection, "SELECT proof FROM audit WHERE position = ?", (opened[0],))
+        ends = _ends(connection, [WHOLE])
+        proofs = ask(connection, PROOF, opened[0])
         return still_has(opened, ends[0][0] if ends else None, proofs[0][0] if proofs else None)
 
     async def verify(self) -> Verified:
@@ -88,26 +104,19 @@ def append(connection: apsw.Connection, drafts: Sequence[EntryDraft], notary: No
     if not drafts:
         return ()
     tenants = {draft.tenant_id for draft in drafts}
-    ends = {end.tenant_id: end for end, _ in _ends(connection, {WHOLE, *tenants})}
-    names = dict(rows_of_many(connection, "SELECT id, name FROM tenant WHERE id = ?", [(each,) for each in tenants]))
-    entries = []
-    for draft in drafts:
-        own = ends.get(draft.tenant_id, End(tenant_id=draft.tenant_id))
-        whole = ends.get(WHOLE, End(tenant_id=WHOLE))
-        name = names[draft.tenant_id]
-        entry, ends[draft.tenant_id], ends[WHOLE] = linked(draft, name, own, whole, notary)
-        entries.append(entry)
+    found, names = ask(connection, ENDS, [WHOLE, *tenants]), ask(connection, NAMES, [*tenants])
+    entries, ends = put_behind(drafts, found, names, notary)
     connection.executemany(
         inserting(AUDIT),
         [entry._replace(content=entry.content.decode()) for entry in entries],  # type: ignore[arg-type]
     )
-    _write_ends(connection, ends.values(), notary)
+    _write_ends(connection, ends, notary)
     return tuple(entries)
 
 
 def note(connection: apsw.Connection, draft: EntryDraft) -> None:
     """Keep a draft for the next start, which has the key for its proof."""
-    connection.execute("INSERT INTO audit_draft (draft) VALUES (?)", (_encode(draft),))
+    ask(connection, NOTE, _encode(draft))
 
 
 def append_noted(connection: apsw.Connection, notary: Notary) -> None:
@@ -120,19 +129,13 @@ def append_noted(connection: apsw.Connection, notary: Notary) -> None:
 
 
 def prune(connection: apsw.Connection, before: int, limit: int, notary: Notary) -> int:
-    """See `AuditStore.prune`. The ends then say with which entry each chain begins, and what was before it."""
-    oldest = rows(
-        connection, "SELECT position, tenant_id, number, at, hash, proof FROM audit ORDER BY position LIMIT ?", (limit,)
-    )
-    removed = list(takewhile(lambda row: row[3] < before, oldest))
+    """See `AuditStore.prune`."""
+    removed = older(ask(connection, OLDEST, limit), before)
     if not removed:
         return 0
-    ends = {end.tenant_id: end for end, _ in _ends(connection, {WHOLE, *(row[1] for row in removed)})}
-    for position, tenant_id, number, _, digest, proof in removed:
-        ends[tenant_id] = replace(ends[tenant_id], first=number + 1, before=digest)
-        ends[WHOLE] = replace(ends[WHOLE], first=position + 1, before=proof)
-    connection.execute("DELETE FROM audit WHERE position <= ?", (removed[-1][0],))
-    _write_ends(connection, ends.values(), notary)
+    found = ask(connection, ENDS, [WHOLE, *{row[1] for row in removed}])
+    ask(connection, REMOVE_UP_TO, removed[-1][0])
+    _write_ends(connection, begun_behind(removed, found), notary)
     return len(removed)
 
 
@@ -143,15 +146,15 @@ def verify(connection: apsw.Connection, notary: Notary | None) -> Verified:
     verification.see(map(_entry, cursor))
     cursor.close()
     verification.finish()
-    for table in _ACCESS:
-        found = rows(connection, f"SELECT id, tenant_id, created_at FROM {table} ORDER BY number")  # noqa: S608
+    for statement in ACCESS:
+        found = rows(connection, statement)
         verification.see_access((unpack_uuid(identity), *others) for identity, *others in found)
     return Verified(verification.entries, verification.fault)
 
 
 def is_proven_by(connection: apsw.Connection, notary: Notary) -> bool:
     """Whether a notary has proven the end of the whole audit."""
-    return any(proof == notary.proof_of_end(end) for end, proof in _ends(connection, (WHOLE,)))
+    return any(proof == notary.proof_of_end(end) for end, proof in _ends(connection, [WHOLE]))
 
 
 def _page(
@@ -174,17 +177,11 @@ def _entry(columns: Sequence[Any]) -> AuditEntry:
     return entry._replace(content=entry.content.encode())  # type: ignore[attr-defined]
 
 
-def _ends(connection: apsw.Connection, tenant_ids: Iterable[int] | None = None) -> list[tuple[End, bytes]]:
+def _ends(connection: apsw.Connection, tenant_ids: Sequence[int] | None = None) -> list[tuple[End, bytes]]:
     """The ends of these tenants' chains, or of all, with their proofs."""
     if tenant_ids is None:
-        found = rows(connection, f"SELECT {AUDIT_END.listed} FROM audit_end ORDER BY tenant_id")  # noqa: S608
-    else:
-        statement = f"SELECT {AUDIT_END.listed} FROM audit_end WHERE tenant_id = ?"  # noqa: S608
-        found = rows_of_many(connection, statement, [(tenant_id,) for tenant_id in tenant_ids])
-    return [
-        (End(tenant_id=tenant_id, first=first, before=before, last=last, hash=digest, tenants=tenants), proof)
-        for tenant_id, first, before, last, digest, tenants, proof in found
-    ]
+        return unpack_ends(rows(connection, ALL_ENDS))
+    return unpack_ends(ask(connection, ENDS, [*tenant_ids]))
 
 
 def _write_ends(connection: apsw.Connection, ends: Iterable[End], notary: Notary) -> None:

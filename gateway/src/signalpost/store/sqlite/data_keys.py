@@ -1,39 +1,39 @@
 """Data keys: made, wrapped, set aside, destroyed."""
 
-import secrets
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 import apsw
-from msgspec.structs import replace
 
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import StartError
 from signalpost.domain.signing_key import SigningKey
-from signalpost.store.data_keys import AT_ONCE, SIGNS_ON, signing_keys
+from signalpost.store.data_keys import (
+    AT_ONCE,
+    COLUMNS,
+    SIGNS_ON,
+    WRAPPED_BY,
+    adding,
+    has_room,
+    keeping_wrapped,
+    kept,
+    new_key,
+    removing,
+    retiring,
+    setting_aside,
+    signing_keys,
+    wrapped_anew,
+)
 from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.connect import reason, rows
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.statements import found_by
 from signalpost.store.sqlite.tables import codec_with
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.statements import Row
 from signalpost.store.tables.table import RowOf, Table
-from signalpost.store.vault import (
-    AUDIT,
-    EPOCH_AGE,
-    KEY_BYTES,
-    OWN,
-    SEALING,
-    SEALS_AT_ONCE,
-    SEALS_OF_AN_EPOCH,
-    SIGNING,
-    DataKey,
-    MasterKeys,
-    Vault,
-)
-
-_COLUMNS = "number, purpose, tenant_id, master_key, wrapped, made_at, retired_at"
+from signalpost.store.vault import AUDIT, OWN, SEALING, SEALS_AT_ONCE, SIGNING, DataKey, MasterKeys, Vault
 
 
 class SqliteDataKeys:
@@ -45,7 +45,7 @@ class SqliteDataKeys:
 
     @reading
     def signing(self, connection: apsw.Connection, purpose: str) -> list[SigningKey]:
-        found = _kept(connection, "tenant_id = ? AND purpose = ?", (OWN, purpose))
+        found = _kept(connection, "tenant_id = $1 AND purpose = $2", OWN, purpose)
         return signing_keys(found, self._vault.masters)
 
     async def opened(self, table: Table[RowOf], found: Collection[Row]) -> list[RowOf]:
@@ -66,8 +66,7 @@ class SqliteDataKeys:
 
     @reading
     def wrapped_by(self, connection: apsw.Connection) -> dict[str, int]:
-        counts = "SELECT master_key, count(*) FROM data_key GROUP BY master_key"
-        return dict(rows(connection, counts))
+        return dict(rows(connection, WRAPPED_BY))
 
     @property
     def master_keys(self) -> MasterKeys:
@@ -90,8 +89,8 @@ class SqliteDataKeys:
         """Wrap some keys that seal with the current master key. Somebody who had the former master key may know them,
         so they seal no more."""
         masters = self._vault.masters
-        kept = _kept(connection, "purpose = ? AND master_key <> ? LIMIT ?", (SEALING, masters.current, AT_ONCE))
-        return [_wrap_anew(connection, masters, key, now) for key in kept]
+        found = _kept(connection, "purpose = $1 AND master_key <> $2 LIMIT $3", SEALING, masters.current, AT_ONCE)
+        return [_wrap_anew(connection, masters, key, now) for key in found]
 
     @writing
     def _sign_anew(self, connection: apsw.Connection, now: int) -> list[DataKey]:
@@ -99,11 +98,11 @@ class SqliteDataKeys:
         proves the audit stays, as the proofs do. This comes last, in one transaction: once nothing is left under
         another master key, all is done."""
         masters = self._vault.masters
-        kept = _kept(connection, "purpose <> ? AND master_key <> ?", (SEALING, masters.current))
+        found = _kept(connection, "purpose <> $1 AND master_key <> $2", SEALING, masters.current)
         moved = [
-            _wrap_anew(connection, masters, key, now + SIGNS_ON if key.purpose in SIGNING else None) for key in kept
+            _wrap_anew(connection, masters, key, now + SIGNS_ON if key.purpose in SIGNING else None) for key in found
         ]
-        purposes = {key.purpose for key in kept} & set(SIGNING)
+        purposes = {key.purpose for key in found} & set(SIGNING)
         return moved + [_make(connection, masters, purpose, OWN, now) for purpose in purposes]
 
     async def forget(self, tenant_id: int) -> None:
@@ -118,16 +117,16 @@ class SqliteDataKeys:
 def prepare(connection: apsw.Connection, vault: Vault, now: int) -> None:
     """Show the vault every data key of a database that is being opened, and make the first ones of the gateway's own.
     Raises StartError, with nothing changed, where a master key is missing."""
-    kept = load(connection, vault)
-    if missing := {key.master_key for key in kept} - set(vault.masters.ids):
+    found = load(connection, vault)
+    if missing := {key.master_key for key in found} - set(vault.masters.ids):
         raise StartError(vault.masters.lacks(missing))
-    for key in kept:
+    for key in found:
         if key.tenant_id == OWN:
             vault.masters.unwrap(key)
     try:
         with connection:
             for purpose in (*SIGNING, AUDIT):
-                if not any(key.purpose == purpose for key in kept):
+                if not any(key.purpose == purpose for key in found):
                     _make(connection, vault.masters, purpose, OWN, now)
     except apsw.Error as error:
         raise StartError(f"The database {connection.filename} cannot be written: {reason(error)}.") from None
@@ -136,24 +135,23 @@ def prepare(connection: apsw.Connection, vault: Vault, now: int) -> None:
 def notary(connection: apsw.Connection, vault: Vault) -> Notary:
     """Who proves the entries of the audit. After a restore of another gateway's backup there are the keys of both: the
     one counts that has proven what there is."""
-    found = [Notary(vault.masters.unwrap(key)) for key in _kept(connection, "purpose = ?", (AUDIT,))]
+    found = [Notary(vault.masters.unwrap(key)) for key in _kept(connection, "purpose = $1", AUDIT)]
     return next((each for each in found if audit.is_proven_by(connection, each)), found[0])
 
 
 def load(connection: apsw.Connection, vault: Vault) -> list[DataKey]:
     """Show the vault every data key that there is."""
-    kept = _kept(connection)
-    vault.learn(kept)
-    return kept
+    found = _kept(connection, "true")
+    vault.learn(found)
+    return found
 
 
-def _kept(connection: apsw.Connection, where: str = "true", bindings: Sequence[Any] = ()) -> list[DataKey]:
-    statement = f"SELECT {_COLUMNS} FROM data_key WHERE {where}"  # noqa: S608
-    return [DataKey(*columns) for columns in rows(connection, statement, bindings)]
+def _kept(connection: apsw.Connection, where: str, *parameters: Any) -> list[DataKey]:
+    return [DataKey(*columns) for columns in found_by(connection, kept(where, *parameters))]
 
 
 def find(connection: apsw.Connection, number: int) -> DataKey | None:
-    return next(iter(_kept(connection, "number = ?", (number,))), None)
+    return next(iter(_kept(connection, "number = $1", number)), None)
 
 
 def set_aside(connection: apsw.Connection, masters: MasterKeys, tenant_ids: Sequence[int], now: int) -> list[DataKey]:
@@ -169,47 +167,26 @@ def set_aside(connection: apsw.Connection, masters: MasterKeys, tenant_ids: Sequ
 
 def _usable(connection: apsw.Connection, masters: MasterKeys, tenant_id: int, now: int) -> DataKey | None:
     """The key of a tenant that may seal `SEALS_AT_ONCE` values more, which are set aside; None if there is none. One
-    whose epoch is over, or that is not under the current master key, is retired."""
-    for key in _kept(connection, "tenant_id = ? AND purpose = ? AND retired_at IS NULL", (tenant_id, SEALING)):
+    that has no room for them is retired."""
+    for key in _kept(connection, "tenant_id = $1 AND purpose = $2 AND retired_at IS NULL", tenant_id, SEALING):
         ((seals,),) = rows(connection, "SELECT seals FROM data_key WHERE number = ?", (key.number,))
-        has_room = key.made_at + EPOCH_AGE > now and seals + SEALS_AT_ONCE <= SEALS_OF_AN_EPOCH
-        if has_room and key.master_key == masters.current:
-            more = "UPDATE data_key SET seals = seals + ? WHERE number = ?"
-            connection.execute(more, (SEALS_AT_ONCE, key.number))
+        if has_room(key, seals, masters, now):
+            found_by(connection, setting_aside(key))
             return key
-        connection.execute("UPDATE data_key SET retired_at = ? WHERE number = ?", (now, key.number))
+        found_by(connection, retiring(key, now))
     return None
 
 
 def _make(connection: apsw.Connection, masters: MasterKeys, purpose: str, tenant_id: int, now: int) -> DataKey:
-    made = masters.wrap(secrets.token_bytes(KEY_BYTES), DataKey(secrets.randbits(62), purpose, tenant_id, "", b"", now))
-    _insert(connection, made)
+    made = new_key(masters, purpose, tenant_id, now)
+    found_by(connection, adding(made))
     return made
-
-
-def _insert(connection: apsw.Connection, key: DataKey) -> None:
-    connection.execute(
-        f"INSERT INTO data_key ({_COLUMNS}, seals) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        (
-            key.number,
-            key.purpose,
-            key.tenant_id,
-            key.master_key,
-            key.wrapped,
-            key.made_at,
-            key.retired_at,
-            SEALS_AT_ONCE if key.purpose == SEALING else 0,
-        ),
-    )
 
 
 def _wrap_anew(connection: apsw.Connection, masters: MasterKeys, key: DataKey, retired_at: int | None) -> DataKey:
     """Wrap a key with the current master key, and retire it, if at all, at a moment."""
-    wrapped = replace(masters.wrap(masters.unwrap(key), key), retired_at=key.retired_at or retired_at)
-    connection.execute(
-        "UPDATE data_key SET master_key = ?, wrapped = ?, retired_at = ? WHERE number = ?",
-        (wrapped.master_key, wrapped.wrapped, wrapped.retired_at, wrapped.number),
-    )
+    wrapped = wrapped_anew(masters, key, retired_at)
+    found_by(connection, keeping_wrapped(wrapped))
     return wrapped
 
 
@@ -218,7 +195,7 @@ def take_from_replaced(connection: apsw.Connection) -> None:
     what is taken over from there is sealed under them, and those that both have are wrapped as they are now. A tenant
     that was deleted since the backup has none."""
     connection.execute(
-        f"INSERT OR REPLACE INTO main.data_key ({_COLUMNS}, seals) SELECT {_COLUMNS}, seals FROM replaced.data_key"  # noqa: S608
+        f"INSERT OR REPLACE INTO main.data_key ({COLUMNS}, seals) SELECT {COLUMNS}, seals FROM replaced.data_key"  # noqa: S608
     )
     for (tenant_id,) in rows(connection, "SELECT id FROM main.tenant WHERE deleted_at IS NOT NULL"):
         destroy(connection, tenant_id)
@@ -228,4 +205,4 @@ def destroy(connection: apsw.Connection, tenant_id: int) -> None:
     """Overwrite and remove the data keys of a tenant. The bytes are gone from the database file with its next
     checkpoint, and from the WAL once that starts over."""
     connection.execute("UPDATE data_key SET wrapped = zeroblob(length(wrapped)) WHERE tenant_id = ?", (tenant_id,))
-    connection.execute("DELETE FROM data_key WHERE tenant_id = ?", (tenant_id,))
+    found_by(connection, removing(tenant_id))

@@ -9,10 +9,12 @@ from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow, DeliveryPosition
 from signalpost.store.delivery_queries import ListedDelivery, RowState, Whose
 from signalpost.store.log import LogRow
+from signalpost.store.packing.lanes import RECORDED
 from signalpost.store.recorded_lane import RecordedLane
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
+from signalpost.store.sqlite.statements import ask
 from signalpost.store.sqlite.states import ANY
 
 _SKIPPED = (
@@ -32,12 +34,7 @@ _ATTEMPTS = (
 class SqliteDeliveryQueries(SqliteLogQueries):
     async def lanes(self, subscriptions: Sequence[Subscription]) -> dict[int, RecordedLane]:
         by_number = {subscription.number: subscription for subscription in subscriptions}
-        found = rows(
-            self._connection,
-            "SELECT subscription_number, head, open, gaps, health FROM lane"
-            " WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY subscription_number DESC",
-            (list_numbers(by_number),),
-        )
+        found = ask(self._connection, RECORDED, [*by_number])
         lanes = {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
         for number, sequence in rows(self._connection, "SELECT subscription_number, sequence FROM retry"):
             if number in lanes:

@@ -12,16 +12,16 @@ import apsw
 
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
-from signalpost.store.packing.documents import pack_number, unpack_number
+from signalpost.store.erasures import ErasureStore, counting, finishing, subscriptions_of
+from signalpost.store.packing.documents import pack_number
 from signalpost.store.sqlite import data_keys, page_slack, retention, tables
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows
-from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.readers import Readers
+from signalpost.store.sqlite.statements import found_by
 from signalpost.store.sqlite.writer import Writer, writing
-from signalpost.store.statements import bound
 from signalpost.store.tables import TABLES
 
-_COLUMNS = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
 _ROWS_OF_TENANT = {
     "step": "number",
     "attempt": "tenant_id, sequence, subscription_number, started_at",
@@ -47,50 +47,11 @@ HANDLED_OTHERWISE = frozenset(
 entries prove one another."""
 
 
-def latest(connection: apsw.Connection, tenant_id: int, limit: int) -> tuple[Erasure, ...]:
-    """The latest erasures of a tenant that are not finished, oldest first."""
-    statement = (
-        f"SELECT {_COLUMNS} FROM erasure WHERE tenant_id = ? AND finished_at IS NULL"  # noqa: S608
-        " ORDER BY number DESC LIMIT ?"
-    )
-    return tuple(_erasure(*columns) for columns in reversed(rows(connection, statement, (tenant_id, limit))))
-
-
-class SqliteErasures:
+class SqliteErasures(ErasureStore):
     def __init__(self, readers: Readers, writer: Writer, path: Path) -> None:
-        self._readers = readers
+        super().__init__(readers, writer)
         self._writer = writer
         self._path = path
-
-    @reading
-    def get(self, connection: apsw.Connection, erasure_id: str) -> Erasure | None:
-        found = rows(connection, f"SELECT {_COLUMNS} FROM erasure WHERE id = ?", (pack_uuid(erasure_id),))  # noqa: S608
-        return _erasure(*found[0]) if found else None
-
-    @reading
-    def page(self, connection: apsw.Connection, below: int | None, limit: int) -> list[Erasure]:
-        statement = f"SELECT {_COLUMNS} FROM erasure WHERE number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608
-        return [_erasure(*columns) for columns in rows(connection, statement, (bound(below), limit))]
-
-    @reading
-    def pending(self, connection: apsw.Connection) -> list[Erasure]:
-        statement = f"SELECT {_COLUMNS} FROM erasure WHERE finished_at IS NULL ORDER BY number"  # noqa: S608
-        return [_erasure(*columns) for columns in rows(connection, statement)]
-
-    @reading
-    def files(self, connection: apsw.Connection, erasure: Erasure, limit: int) -> list[tuple[str, VersionKey]]:
-        found = rows(
-            connection,
-            "SELECT document_id, number, file FROM version WHERE tenant_id = ?1"
-            " AND (?2 IS NULL OR (document_id = ?2 AND created_at <= ?3)) LIMIT ?4",
-            (erasure.tenant_id, _document(erasure), erasure.asked_at, limit),
-        )
-        versions = [(file, unpack_uuid(document_id), unpack_number(number)) for document_id, number, file in found]
-        return [
-            (file.hex(), (erasure.tenant_id, document_id, number))
-            for file, document_id, number in versions
-            if number is not None
-        ]
 
     @writing
     def forget_files(self, connection: apsw.Connection, erasure: Erasure, keys: Sequence[VersionKey]) -> None:
@@ -105,22 +66,18 @@ class SqliteErasures:
             "DELETE FROM version WHERE tenant_id = ? AND document_id = ? AND number = ?",
             [(tenant_id, pack_uuid(document_id), pack_number(number)) for tenant_id, document_id, number in keys],
         )
-        _count(connection, erasure, len(keys))
+        found_by(connection, counting(erasure, len(keys)))
 
     @writing
     def erase_part(self, connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
         erase = _erase_of_tenant if erasure.document_id is None else _erase_of_document
         removed = erase(connection, erasure, limit)
-        _count(connection, erasure, removed)
+        found_by(connection, counting(erasure, removed))
         return removed
 
     async def finish(self, erasure: Erasure, at: int) -> None:
         await page_slack.overwrite(self._writer, self._path)
-        await self._note_end(erasure, at)
-
-    @writing
-    def _note_end(self, connection: apsw.Connection, erasure: Erasure, at: int) -> None:
-        connection.execute("UPDATE erasure SET finished_at = ? WHERE number = ?", (at, erasure.number))
+        await self._writer.all(erasure.tenant_id, [finishing(erasure, at)])
 
 
 def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
@@ -151,7 +108,7 @@ def _erase_log(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
 
 
 def _erase_subscriptions(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
-    for (number,) in rows(connection, "SELECT number FROM subscription WHERE tenant_id = ?", (tenant_id,)):
+    for (number,) in found_by(connection, subscriptions_of(tenant_id)):
         if removed := retention.remove_of_subscription(connection, number, limit):
             return removed
     return 0
@@ -240,33 +197,5 @@ def _empty_late_attempts(connection: apsw.Connection, erasure: Erasure) -> int:
 # --- Rows -------------------------------------------------------------------------------------------------------------
 
 
-def _count(connection: apsw.Connection, erasure: Erasure, removed: int) -> None:
-    connection.execute("UPDATE erasure SET removed = removed + ? WHERE number = ?", (removed, erasure.number))
-
-
 def _document(erasure: Erasure) -> bytes | None:
     return None if erasure.document_id is None else pack_uuid(erasure.document_id)
-
-
-def _erasure(
-    number: int,
-    identity: bytes,
-    tenant_id: int,
-    tenant: str,
-    document_id: bytes | None,
-    asked_at: int,
-    to_sequence: int,
-    removed: int,
-    finished_at: int | None,
-) -> Erasure:
-    return Erasure(
-        number=number,
-        id=unpack_uuid(identity),
-        tenant_id=tenant_id,
-        tenant=tenant,
-        document_id=None if document_id is None else unpack_uuid(document_id),
-        asked_at=asked_at,
-        to_sequence=to_sequence,
-        removed=removed,
-        finished_at=finished_at,
-    )

@@ -5,34 +5,37 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import apsw
 
+from signalpost.store.data_keys import DataKeyStore
 from signalpost.store.fleet import (
     ALONE,
-    MAX_ERASURES,
+    LANE_VERSIONS,
+    MARKS,
+    NODES,
     Beat,
     Changes,
+    FleetStore,
     LaneInbox,
     NodeProcess,
     NodeRole,
     NodeRow,
     NodeShown,
-    TenantConfig,
     TenantMark,
     Terms,
+    unpack_marks,
+    unpack_node_rows,
     went_back,
 )
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart
 from signalpost.store.packing.fleet import NODE_COLUMNS, unpack_nodes
-from signalpost.store.sqlite import erasures, lanes, log, replays
-from signalpost.store.sqlite.codec import list_numbers
+from signalpost.store.sqlite import lanes, log, replays
 from signalpost.store.sqlite.connect import rows, rows_of_many
 from signalpost.store.sqlite.readers import Readers, reading
-from signalpost.store.sqlite.tables import PLAIN, codec_with
+from signalpost.store.sqlite.statements import ask
+from signalpost.store.sqlite.tables import PLAIN
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.store import PAGE_BYTES
 from signalpost.store.tables.api_keys import API_KEY
-from signalpost.store.tables.connections import CONNECTION
-from signalpost.store.tables.subscriptions import SUBSCRIPTION
 from signalpost.store.tables.tenants import TENANT_COLUMNS, unpack_tenant
 from signalpost.store.vault import Vault
 
@@ -41,10 +44,17 @@ _HISTORY = ""
 _IS_THERE = "SELECT 1 FROM node WHERE id = ?"
 
 
-class SqliteFleet:
+class SqliteFleet(FleetStore):
     def __init__(
-        self, readers: Readers, writer: Writer, vault: Vault, now: Callable[[], int], terms: Terms = ALONE
+        self,
+        readers: Readers,
+        writer: Writer,
+        data_keys: DataKeyStore,
+        vault: Vault,
+        now: Callable[[], int],
+        terms: Terms = ALONE,
     ) -> None:
+        super().__init__(readers, writer, data_keys)
         self._readers = readers
         self._writer = writer
         self._vault = vault
@@ -86,13 +96,12 @@ class SqliteFleet:
         found = rows(connection, moved, (now, lanes, self.node_id, self._joined_at))
         if not found:
             return None
-        nodes = rows(connection, "SELECT id, beat, role, is_draining FROM node ORDER BY id")
         return Beat(
             number=found[0][0],
             now=now,
             history=_HISTORY,
-            nodes=tuple(NodeRow(number, beat, NodeRole(role), bool(drains)) for number, beat, role, drains in nodes),
-            marks=_marks(connection),
+            nodes=unpack_node_rows(rows(connection, NODES)),
+            marks=unpack_marks(rows(connection, MARKS)),
         )
 
     async def drain(self) -> None:
@@ -142,20 +151,8 @@ class SqliteFleet:
         connection.executemany("UPDATE lane SET owner = NULL WHERE subscription_number = ? AND owner = ?", ours)
 
     @reading
-    def owners(self, connection: apsw.Connection, subscription_numbers: Iterable[int]) -> dict[int, int | None]:
-        statement = (
-            "SELECT subscription_number, owner FROM lane WHERE subscription_number IN (SELECT value FROM json_each(?))"
-        )
-        return dict(rows(connection, statement, (list_numbers(subscription_numbers),)))
-
-    @reading
     def inbox(self, connection: apsw.Connection, subscription_numbers: Iterable[int]) -> dict[int, LaneInbox]:
-        numbers = list_numbers(subscription_numbers)
-        statement = (
-            "SELECT subscription_number, version FROM lane"
-            " WHERE subscription_number IN (SELECT value FROM json_each(?))"
-        )
-        versions = rows(connection, statement, (numbers,))
+        versions = ask(connection, LANE_VERSIONS, [*subscription_numbers])
         retries = lanes.retries(connection, [number for number, _ in versions])
         return {
             number: LaneInbox(version, tuple(retries.get(number, ())), replays.running(connection, number))
@@ -182,31 +179,7 @@ class SqliteFleet:
 
     @reading
     def marks(self, connection: apsw.Connection) -> dict[int, TenantMark]:
-        return _marks(connection)
-
-    @reading
-    def config(self, connection: apsw.Connection, tenant_id: int) -> TenantConfig | None:
-        found = rows(connection, f"SELECT {TENANT_COLUMNS} FROM tenant WHERE id = ?", (tenant_id,))  # noqa: S608
-        if not found:
-            return None
-        tenant = unpack_tenant(found[0])
-        if tenant.deleted_at is not None:
-            return TenantConfig(tenant.config_version, tenant)
-        live = "tenant_id = ? AND deleted_at IS NULL ORDER BY number"
-        subscriptions = f"SELECT {SUBSCRIPTION.listed} FROM subscription WHERE {live}"  # noqa: S608
-        connections = f"SELECT {CONNECTION.listed} FROM connection WHERE {live}"  # noqa: S608
-        return TenantConfig(
-            tenant.config_version,
-            tenant,
-            tuple(
-                SUBSCRIPTION.unpack(each, codec_with(self._vault))
-                for each in rows(connection, subscriptions, (tenant_id,))
-            ),
-            tuple(
-                CONNECTION.unpack(each, codec_with(self._vault)) for each in rows(connection, connections, (tenant_id,))
-            ),
-            erasures.latest(connection, tenant_id, MAX_ERASURES),
-        )
+        return unpack_marks(rows(connection, MARKS))
 
     @reading
     def news(self, connection: apsw.Connection, seen: Mapping[int, int], limit: int) -> dict[int, LogPart]:
@@ -240,14 +213,3 @@ class SqliteFleet:
             (name, self.node_id, now + round(seconds * 1_000_000), now),
         )
         return bool(taken)
-
-    @writing
-    def give_up_job(self, connection: apsw.Connection, name: str) -> None:
-        connection.execute("DELETE FROM job WHERE name = ? AND owner = ?", (name, self.node_id))
-
-
-def _marks(connection: apsw.Connection) -> dict[int, TenantMark]:
-    found = rows(
-        connection, "SELECT id, last_sequence, config_version, next_floor FROM tenant WHERE deleted_at IS NULL"
-    )
-    return {tenant_id: TenantMark(*mark) for tenant_id, *mark in found}

@@ -7,11 +7,12 @@ import apsw
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.event import EventType
 from signalpost.store import history_walk
-from signalpost.store.history import HistoryRows
+from signalpost.store.history import WAS_CREATED, HistoryRows
 from signalpost.store.history_walk import KnownEvent, KnownStep
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, at_once, reading_in_turns
+from signalpost.store.sqlite.statements import ask
 
 
 class SqliteHistory:
@@ -35,8 +36,7 @@ class SqliteHistoryQueries:
         self._connection = connection
 
     async def was_created(self, tenant_id: int, document_id: str) -> bool:
-        statement = "SELECT 1 FROM document WHERE tenant_id = ? AND external_id = ?"
-        return bool(rows(self._connection, statement, (tenant_id, pack_uuid(document_id))))
+        return bool(ask(self._connection, WAS_CREATED, tenant_id, document_id))
 
     async def events(
         self, tenant_id: int, document_id: str, below: HistoryPosition, limit: int

@@ -7,10 +7,12 @@ import apsw
 from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.subscription import Subscription
-from signalpost.store.fleet import NodeRole
 from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneNow, LaneRow, LaneStanding, LaneWanted
 from signalpost.store.packing.lanes import (
-    STANDING_COLUMNS,
+    HEAD,
+    LANES,
+    RETRIES,
+    STANDINGS,
     decode_gaps,
     decode_health,
     pack_now,
@@ -19,13 +21,13 @@ from signalpost.store.packing.lanes import (
     unpack_standing,
 )
 from signalpost.store.packing.sequences import unpack_sequences
-from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.sqlite import record as recording
 from signalpost.store.sqlite import replays
-from signalpost.store.sqlite.codec import list_numbers, unpack_uuid
+from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.exception_rows import rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.statements import ask
 from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
@@ -43,7 +45,7 @@ class SqliteLanes:
 
     @reading
     def head(self, connection: apsw.Connection, subscription: Subscription) -> int | None:
-        found = rows(connection, "SELECT head FROM lane WHERE subscription_number = ?", (subscription.number,))
+        found = ask(connection, HEAD, subscription.number)
         return found[0][0] if found else None
 
     @reading
@@ -53,13 +55,7 @@ class SqliteLanes:
         tenant_id: int,
         subscription_numbers: Iterable[int],
     ) -> dict[int, LaneStanding]:
-        statement = (
-            "SELECT subscription_number, EXISTS (SELECT 1 FROM node WHERE id = owner"  # noqa: S608
-            f" OR (role <> '{NodeRole.API}' AND NOT is_draining)),"
-            f" CASE WHEN NOT EXISTS (SELECT 1 FROM node WHERE id = owner) THEN head END, {STANDING_COLUMNS} FROM lane"
-            " WHERE subscription_number IN (SELECT value FROM json_each(?))"
-        )
-        found = rows(connection, statement, (list_numbers(subscription_numbers),))
+        found = ask(connection, STANDINGS, [*subscription_numbers])
         return {
             number: unpack_standing(columns, has_node=bool(has_node), left_at=left_at)
             for number, has_node, left_at, *columns in found
@@ -105,12 +101,7 @@ class SqliteLanes:
 def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
     numbers = [each.subscription.number for each in wanted]
     asked, running = retries(connection, numbers), replays.running_of(connection, numbers)
-    found = rows(
-        connection,
-        "SELECT subscription_number, version, head, open, gaps, health, delay, owner, standing,"  # noqa: S608
-        f" {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number IN (SELECT value FROM json_each(?))",
-        (list_numbers(numbers),),
-    )
+    found = ask(connection, LANES, numbers)
     wanted_of = {each.subscription.number: each for each in wanted}
     loaded: dict[int, LaneRow] = {}
     for number, version, head, packed, gaps, health, delay, owner, standing, *counts in found:
@@ -180,12 +171,7 @@ def _is_unskipped(connection: apsw.Connection, subscription: Subscription) -> bo
 def retries(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[RequestedRetry]]:
     """Retries by hand, by subscription. The table is read through: it holds only those that no lane has acted upon."""
     found: dict[int, list[RequestedRetry]] = {}
-    for number, subscription_number, sequence, document_id in rows(
-        connection,
-        "SELECT number, subscription_number, sequence, document_id FROM retry"
-        " WHERE subscription_number IN (SELECT value FROM json_each(?)) ORDER BY number",
-        (list_numbers(numbers),),
-    ):
+    for number, subscription_number, sequence, document_id in ask(connection, RETRIES, [*numbers]):
         retry = RequestedRetry(number, subscription_number, sequence, unpack_uuid(document_id))
         found.setdefault(subscription_number, []).append(retry)
     return found

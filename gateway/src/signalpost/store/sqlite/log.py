@@ -10,10 +10,12 @@ import apsw
 
 from signalpost.domain.event import Event, EventType, time_of
 from signalpost.store.history_walk import name_of_caller
-from signalpost.store.log import LatestOfTypes, LogPage, LogPart
+from signalpost.store.log import LOG_NOW, LatestOfTypes, LogPage, LogPart
+from signalpost.store.log_queries import MADE_AT
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading, reading_in_turns
+from signalpost.store.sqlite.statements import ask
 from signalpost.store.store import PAGE_BYTES
 
 _EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before"
@@ -136,7 +138,7 @@ class SqliteLog:
 def page(connection: apsw.Connection, tenant_id: int, sequence: int, limit: int) -> LogPart:
     statement = f"SELECT {_EVENT_COLUMNS} FROM event WHERE tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"  # noqa: S608
     found, _ = rows_within(connection, statement, (tenant_id, sequence, limit), _body_size)
-    of_tenant = rows(connection, "SELECT floor, last_sequence, config_version FROM tenant WHERE id = ?", (tenant_id,))
+    of_tenant = ask(connection, LOG_NOW, tenant_id)
     return LogPart([_event(*columns) for columns in found], *(of_tenant[0] if of_tenant else (1, 0, 0)))
 
 
@@ -196,8 +198,7 @@ def last_at(connection: apsw.Connection, tenant_id: int) -> int:
 
 def at_of(connection: apsw.Connection, tenant_id: int, sequence: int) -> int:
     """When an event that is still kept was created."""
-    statement = "SELECT at FROM event WHERE tenant_id = ? AND sequence = ?"
-    return rows(connection, statement, (tenant_id, sequence))[0][0]  # type: ignore[no-any-return]
+    return ask(connection, MADE_AT, tenant_id, sequence)[0][0]  # type: ignore[no-any-return]
 
 
 def floor(connection: apsw.Connection, tenant_id: int) -> int:
@@ -209,7 +210,7 @@ def sequence_at(connection: apsw.Connection, tenant_id: int, at: int) -> int:
     low, high = floor(connection, tenant_id), last_sequence(connection, tenant_id) + 1
     while low < high:
         middle = (low + high) // 2
-        found = rows(connection, "SELECT at FROM event WHERE tenant_id = ? AND sequence = ?", (tenant_id, middle))
+        found = ask(connection, MADE_AT, tenant_id, middle)
         if not found or found[0][0] < at:
             low = middle + 1
         else:

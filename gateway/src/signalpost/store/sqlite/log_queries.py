@@ -2,9 +2,9 @@
 
 import apsw
 
-from signalpost.store.log_queries import LogEnds
+from signalpost.store.log_queries import ENDS, LogEnds
 from signalpost.store.sqlite import log
-from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.statements import ask
 
 
 class SqliteLogQueries:
@@ -14,8 +14,7 @@ class SqliteLogQueries:
         self._connection = connection
 
     async def ends(self, tenant_id: int) -> LogEnds:
-        statement = "SELECT floor, last_sequence, last_at FROM tenant WHERE id = ?"
-        return LogEnds(*rows(self._connection, statement, (tenant_id,))[0])
+        return LogEnds(*ask(self._connection, ENDS, tenant_id)[0])
 
     async def sequence_at(self, tenant_id: int, at: int) -> int:
         return log.sequence_at(self._connection, tenant_id, at)

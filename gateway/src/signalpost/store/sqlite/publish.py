@@ -19,7 +19,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store import batching
-from signalpost.store.batching import HEALTHY, NO_GAPS, BatchWanted, wanted
+from signalpost.store.batching import BatchWanted, new_lane, wanted
 from signalpost.store.sqlite import audit, documents, erasures, tables, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
@@ -27,6 +27,7 @@ from signalpost.store.store import Published
 from signalpost.store.tables import TABLES, numbered_with
 from signalpost.store.tables.answers import ANSWER, pack_answer, unpack_answer
 from signalpost.store.tables.erasures import ERASURE, pack_erasures
+from signalpost.store.tables.lanes import LANE, RETRY
 from signalpost.store.tables.log import EVENT, STEP, pack_events, pack_steps
 from signalpost.store.tables.table import Codec, Table, updating
 from signalpost.store.tables.tenants import (
@@ -50,6 +51,8 @@ _ANSWER = tables.inserting(
     updating("tenant_id, api_key_id, key", "request_hash", "answer", "expires_at", "without_secrets"),
 )
 _ERASURE = tables.inserting(ERASURE)
+_RETRY = tables.inserting(RETRY)
+_LANE = tables.inserting(LANE, "ON CONFLICT DO NOTHING")
 
 
 def publish(
@@ -194,9 +197,7 @@ def _write_log(connection: apsw.Connection, batch: Batch) -> None:
 
 def _write_retries(connection: apsw.Connection, retries: Iterable[RequestedRetry]) -> None:
     write_many(
-        connection,
-        "INSERT INTO retry (number, subscription_number, sequence, document_id) VALUES (?, ?, ?, ?)",
-        [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id)) for r in retries],
+        connection, _RETRY, [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id)) for r in retries]
     )
 
 
@@ -206,8 +207,4 @@ def _write_lanes(connection: apsw.Connection, changed: Iterable[Subscription], o
             # The owner of the lane finds it gone and drops what it knew; the rows are removed later, in small batches.
             connection.execute("DELETE FROM lane WHERE subscription_number = ?", (subscription.number,))
         else:
-            connection.execute(
-                "INSERT INTO lane (subscription_number, version, head, open, gaps, health, owner)"
-                " VALUES (?, 0, ?, x'', ?, ?, ?) ON CONFLICT DO NOTHING",
-                (subscription.number, subscription.starts_after, NO_GAPS, HEALTHY, owner),
-            )
+            connection.execute(_LANE, new_lane(subscription, owner))

@@ -46,9 +46,13 @@ class Readers:
         return await self._answered(lambda: loop.run_in_executor(self._executor, self._in_snapshot, query))
 
     async def rows(self, _tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
-        """See `Reads`. Every tenant's rows are in the same file."""
-        asked = Statement(sql, parameters)
-        return await self.run(lambda connection: found_by(connection, asked))
+        """See `RowReader`. Every tenant's rows are in the same file."""
+        [found] = await self.all(_tenant_id, [Statement(sql, parameters)])
+        return found
+
+    async def all(self, _tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
+        """See `RowReader`."""
+        return await self.run(lambda connection: [found_by(connection, each) for each in statements])
 
     async def run_in_turn(self, tenant_id: int, query: Callable[[apsw.Connection], T]) -> T:
         """The same for queries that may read megabytes: one of them at a time, in turns between tenants, so that the

@@ -5,51 +5,35 @@ from typing import Any
 
 import apsw
 
-from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice, ReplayTally
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
 from signalpost.store import replaying
-from signalpost.store.replay_queries import Entry, LaneState, Stretch
-from signalpost.store.replays import Candidate, Fed
+from signalpost.store.replay_queries import DELIVERY_ROW, LANE_STATE, Entry, LaneState, Stretch, candidate
+from signalpost.store.replays import Candidate, Fed, ReplayStore
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, write_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
+from signalpost.store.sqlite.statements import ask
 from signalpost.store.sqlite.states import FAILED, RUNNING, WAITING
 from signalpost.store.sqlite.tables import PLAIN
-from signalpost.store.statements import bound
 from signalpost.store.tables.replays import REPLAY
 
 _SELECT = f"SELECT {REPLAY.listed} FROM replay"  # noqa: S608
 
 
-class SqliteReplays:
+class SqliteReplays(ReplayStore):
     def __init__(self, readers: Readers) -> None:
+        super().__init__(readers)
         self._readers = readers
-
-    @reading
-    def get(self, connection: apsw.Connection, subscription: Subscription, replay_id: str) -> Replay | None:
-        statement = f"{_SELECT} WHERE id = ? AND subscription_number = ?"
-        for columns in rows(connection, statement, (pack_uuid(replay_id), subscription.number)):
-            return REPLAY.unpack(columns, PLAIN)
-        return None
 
     @reading
     def running(self, connection: apsw.Connection, tenant_id: int) -> list[Replay]:
         # Few run at a time, of all tenants; a subscription's replays that have ended are kept for long.
         statement = f"{_SELECT} INDEXED BY replay_running WHERE tenant_id = ? AND state = {RUNNING} ORDER BY number"
         return [REPLAY.unpack(columns, PLAIN) for columns in rows(connection, statement, (tenant_id,))]
-
-    @reading
-    def page(
-        self, connection: apsw.Connection, subscription: Subscription, below: int | None, limit: int
-    ) -> list[Replay]:
-        statement = f"{_SELECT} WHERE subscription_number = ? AND number < ? ORDER BY number DESC LIMIT ?"
-        found = rows(connection, statement, (subscription.number, bound(below), limit))
-        return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
     @reading
     def count(
@@ -160,19 +144,17 @@ _FAILED_OR_WITHOUT = (
     f" WHERE e.tenant_id = ? AND e.sequence BETWEEN ? AND ? AND e.type & ? AND coalesce(d.state, {FAILED}) = {FAILED}"
     " ORDER BY e.sequence LIMIT ?"
 )
-_ROW = "d.state, d.due, d.failed_attempts, d.max_attempts, d.run, d.resume_at, d.replay"
-_ENTRIES = f"SELECT e.sequence, e.type, e.document_id, {_ROW} FROM event e"  # noqa: S608
+_ENTRIES = f"SELECT e.sequence, e.type, e.document_id, {DELIVERY_ROW} FROM event e"  # noqa: S608
 _ITS_DELIVERY = "LEFT JOIN delivery d ON d.subscription_number = ? AND d.sequence = e.sequence"
 
 
 class SqliteReplayQueries(SqliteLogQueries):
     async def lane_state(self, subscription_number: int) -> LaneState | None:
-        statement = "SELECT head, open, gaps FROM lane WHERE subscription_number = ?"
-        found = rows(self._connection, statement, (subscription_number,))
+        found = ask(self._connection, LANE_STATE, subscription_number)
         return LaneState(*found[0]) if found else None
 
     async def in_state(self, stretch: Stretch, state: int, limit: int) -> list[Candidate]:
-        statement = f"SELECT d.sequence, d.document_id, {_ROW} {_IN_STATE}"
+        statement = f"SELECT d.sequence, d.document_id, {DELIVERY_ROW} {_IN_STATE}"
         return [_candidate(*columns) for columns in self._in_state(statement, stretch, state, limit)]
 
     async def count_in_state(self, stretch: Stretch, state: int, limit: int) -> int:
@@ -191,7 +173,7 @@ class SqliteReplayQueries(SqliteLogQueries):
         return int(rows(self._connection, statement, bindings)[0][0])
 
     async def failed_or_without(self, stretch: Stretch, types: int, limit: int) -> list[Candidate]:
-        statement = f"SELECT e.sequence, e.document_id, {_ROW} {_FAILED_OR_WITHOUT}"
+        statement = f"SELECT e.sequence, e.document_id, {DELIVERY_ROW} {_FAILED_OR_WITHOUT}"
         return [_candidate(*columns) for columns in self._failed_or_without(statement, stretch, types, limit)]
 
     async def count_failed_or_without(self, stretch: Stretch, types: int, limit: int) -> int:
@@ -237,7 +219,5 @@ def _entry(sequence: int, event_type: int, document: bytes, *row: Any) -> Entry:
     return Entry(sequence, event_type, document_id, kept)
 
 
-def _candidate(sequence: int, document: bytes, state: int | None, *rest: Any) -> Candidate:
-    document_id = unpack_uuid(document)
-    row = None if state is None else Row(sequence, document_id, State(state), *rest)
-    return Candidate(sequence, document_id, row)
+def _candidate(sequence: int, document: bytes, *row: Any) -> Candidate:
+    return candidate(sequence, unpack_uuid(document), *row)

@@ -117,7 +117,7 @@ class SqliteStore:
         self.lanes = SqliteLanes(self.readers, self.writer, lambda: self.fleet.node_id)
         self.replays = SqliteReplays(self.readers)
         self.retention = SqliteRetention(self.readers, self.writer)
-        self.fleet = SqliteFleet(self.readers, self.writer, vault, now, terms)
+        self.fleet = SqliteFleet(self.readers, self.writer, self.data_keys, vault, now, terms)
         self.sign_ins = SqliteSignIns(self.readers, self.writer)
         self.stats = SqliteStats(self.readers, self.writer)
         self.erasures = SqliteErasures(self.readers, self.writer, path)

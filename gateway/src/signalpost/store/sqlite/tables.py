@@ -8,6 +8,7 @@ import apsw
 
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows_of_many, write_many
+from signalpost.store.sqlite.statements import found_by
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.table import Codec, Columns, Ended, Kind, Table, updating
 from signalpost.store.vault import Vault
@@ -36,15 +37,14 @@ def find(
 
 def write(connection: apsw.Connection, table: Table[Any], changed: Collection[Any], codec: Codec) -> None:
     write_many(connection, _writing(table), [table.pack(row, codec) for row in changed])
-    if table.goes_after is not None and changed:
-        over = max(row.created_at for row in changed)
-        connection.execute(f"DELETE FROM {table.name} WHERE {table.goes_after} <= ?", (over,))  # noqa: S608
+    for removal in table.removals(changed):
+        found_by(connection, removal)
 
 
 def end_with_tenant(connection: apsw.Connection, tenant_id: int, at: int) -> None:
     """End the rows of a deleted tenant."""
     for table in TABLES.values():
-        if table.ended is None or table.ended:
+        if table.ends_with_tenant:
             connection.execute(_ending(table), {"tenant_id": tenant_id, "at": at})
 
 

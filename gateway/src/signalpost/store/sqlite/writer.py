@@ -77,7 +77,7 @@ class Writer:
         return await future
 
     async def all(self, _tenant_id: int | None, statements: Sequence[Statement]) -> list[list[Row]]:
-        """See `Writes`. Every tenant's rows are in the same file."""
+        """See `RowWriter`. Every tenant's rows are in the same file."""
         return await self.run(lambda connection: [found_by(connection, each) for each in statements])
 
     async def alone(self, job: Callable[[apsw.Connection], T]) -> T:

@@ -1,6 +1,6 @@
 """The table of erasures, as they are asked for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from signalpost.domain.erasure import Erasure
@@ -19,6 +19,9 @@ ERASURE: Final = Columns(
     },
 )
 
+ERASURE_COLUMNS: Final = "number, id, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at"
+"""What is read of an erasure: the members of `Erasure`, in their order."""
+
 
 def pack_erasures(asked: Iterable[Erasure], pack_id: Callable[[str], Any]) -> list[tuple[Any, ...]]:
     """Rows of `ERASURE`, of which nothing was removed yet."""
@@ -34,3 +37,19 @@ def pack_erasures(asked: Iterable[Erasure], pack_id: Callable[[str], Any]) -> li
         )
         for each in asked
     ]
+
+
+def unpack_erasure(columns: Sequence[Any], unpack_id: Callable[[Any], str]) -> Erasure:
+    """From `ERASURE_COLUMNS`."""
+    number, identity, tenant_id, tenant, document_id, asked_at, to_sequence, removed, finished_at = columns
+    return Erasure(
+        number=number,
+        id=unpack_id(identity),
+        tenant_id=tenant_id,
+        tenant=tenant,
+        document_id=None if document_id is None else unpack_id(document_id),
+        asked_at=asked_at,
+        to_sequence=to_sequence,
+        removed=removed,
+        finished_at=finished_at,
+    )

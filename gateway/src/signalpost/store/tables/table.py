@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from signalpost.store.statements import Row
+from signalpost.store.statements import Row, Statement
 from signalpost.store.vault import Place
 
 RowOf = TypeVar("RowOf", bound=msgspec.Struct)
@@ -119,6 +119,8 @@ class Table(Columns, Generic[RowOf]):
         self.numbered_with: Final = numbered_with or name
         self.found_by: Final = {"id": Found("id = {}"), **found_by}
         self.ended: Final = ended
+        self.ends_with_tenant: Final = ended is None or len(ended) > 0
+        """Whether anything of its rows changes at once when their tenant is deleted."""
         self.goes_after: Final = goes_after
         self.there: Final = there
         self._of_any_tenant = of_any_tenant
@@ -132,6 +134,13 @@ class Table(Columns, Generic[RowOf]):
 
     def of_tenants(self, rows: Iterable[Row], tenants: Collection[int]) -> list[Row]:
         return [*rows] if self._of_any_tenant else super().of_tenants(rows, tenants)
+
+    def removals(self, written: Collection[Any]) -> list[Statement]:
+        """What removes the rows whose time is over once these are written."""
+        if self.goes_after is None or not written:
+            return []
+        over = max(row.created_at for row in written)
+        return [Statement(f"DELETE FROM {self.name} WHERE {self.goes_after} <= $1", (over,))]  # noqa: S608
 
     def _pack(self, row: RowOf, codec: Codec) -> tuple[Any, ...]:
         values = [*self._members(row)]
