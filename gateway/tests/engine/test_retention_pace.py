@@ -59,6 +59,35 @@ def test_the_retention_goes_on_while_a_lane_always_has_something_to_record(world
     world.run(scenario)
 
 
+def test_a_pass_waits_for_the_records_of_all_lanes_at_once(world: ScriptedWorld) -> None:
+    """Each lane has failures that go with their events, and always has something to record."""
+    hosts = [f"failing-{number}" for number in range(20)]
+    for host in hosts:
+        world.endpoint(host).answers(BROKEN)
+
+    async def make(gateway: RunningGateway) -> None:
+        for number in range(10_000):
+            await gateway.create(f"later {number}")
+            await asyncio.sleep(0.1)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        for host in hosts:
+            await gateway.subscribe(host, delays=())
+        await gateway.create("first")
+        await asyncio.sleep(20)
+        making = asyncio.create_task(make(gateway))
+        world.faults.slow_record = 1.0
+        await asyncio.sleep(5)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await retention_of(gateway).prune(TENANT, gateway.clock.wall(), 10 * SECOND)
+        assert world.query("SELECT min(sequence) FROM event") == [(2,)]
+        assert loop.time() - began < 10 * world.faults.slow_record
+        making.cancel()
+
+    world.run(scenario)
+
+
 def test_slices_get_smaller_while_they_take_long_and_larger_again() -> None:
     assert next_size(1_000, (FAST + SLOW) / 2) == 1_000
     assert next_size(500, FAST / 2) == 1_000

@@ -253,8 +253,7 @@ class Lanes:
         here = [worker for worker in workers if worker.hold is not Hold.GONE]
         for worker in here:
             self._recorder.changed(worker)
-        for worker in here:
-            await self._recorder.caught_up(worker)
+        await self._recorder.caught_up(here)
 
     async def _record_all(self, workers: Sequence[LaneWorker]) -> None:
         """Record held lanes, and wait until nothing of them is left to record."""

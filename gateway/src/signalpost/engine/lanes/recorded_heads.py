@@ -96,8 +96,7 @@ class RecordedHeads:
         return passed - lane.head > max_passed or certificate_ends_soon(lane.health, now)
 
     async def _let_rest_again(self, woken: list[LaneWorker]) -> None:
-        for worker in woken:
-            await self._recorder.caught_up(worker)
+        await self._recorder.caught_up(woken)
         await self._turns.turn(OF_THE_GATEWAY)  # each has a turn after its record
         for worker in woken:
             self._here.let_rest(worker)

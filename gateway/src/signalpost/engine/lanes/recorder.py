@@ -6,7 +6,7 @@ a bounded number of attempts. A lane whose version moved on has another owner: i
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from signalpost.domain.errors import SignalpostError
@@ -66,12 +66,15 @@ class Recorder:
         while not worker.is_recorded:
             await asyncio.sleep(INTERVAL)
 
-    async def caught_up(self, worker: LaneWorker) -> None:
-        """Wait until what the lane has to record now is written. What it does meanwhile may be left: a busy one always
-        has something."""
-        written_with = worker.version + (2 if worker.recording is WRITING_AND_DIRTY else 1)
-        while not worker.is_recorded and worker.version < written_with:
-            await asyncio.sleep(INTERVAL)
+    async def caught_up(self, workers: Sequence[LaneWorker]) -> None:
+        """Wait until what these lanes have to record now is written. What they do meanwhile may be left: a busy one
+        always has something."""
+        written_with = [
+            (worker, worker.version + (2 if worker.recording is WRITING_AND_DIRTY else 1)) for worker in workers
+        ]
+        for worker, version in written_with:
+            while not worker.is_recorded and worker.version < version:
+                await asyncio.sleep(INTERVAL)
 
     async def close(self) -> None:
         """Write everything that is left, at once."""
