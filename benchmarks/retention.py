@@ -3,9 +3,10 @@ documents are changed as fast as they can be.
 
 .venv/bin/python benchmarks/retention.py --seconds 60 --subscriptions 10 --tenants 1
 
-Events are kept for some seconds in place of days. The gateway is in this process and has no HTTP in front of it; the
-endpoint, which answers at once, is in another. Printed each second: events committed, events removed, and
-how many the retention has yet to remove. The backlog may swing, and must not grow.
+Events are kept for some seconds in place of days. Changes wait while deliveries are far behind: a lane that is behind
+by more than is kept loses its events, which no operator would bear. The gateway is in this process and has no HTTP
+in front of it; the endpoint, which answers at once, is in another. Printed each second: events committed, events
+removed, and how many the retention has yet to remove. The backlog may swing, and must not grow.
 """
 
 import argparse
@@ -22,6 +23,8 @@ import uvloop
 
 from signalpost.embedded import Documents
 from signalpost.engine.engine import Engine
+from signalpost.engine.lanes.lane_states import CAUGHT_UP
+from signalpost.engine.maintenance.passes import make_pass
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.gateway import Gateway
 from signalpost.runtime.clock import SystemClock
@@ -35,9 +38,13 @@ from signalpost_bench.workload import SECRET, Workload, tenant_name
 
 WAITING = 512
 """How many changes are asked for and not answered."""
-DOCUMENTS = 20
-"""How many documents each tenant has."""
+DOCUMENTS = 2_000
+"""How many documents there are at least. Of each, one event at a time is sent to an endpoint (C17): with few documents,
+that would be what is measured."""
 PASS_EVERY = 0.1
+BEHIND = 10_000
+"""How many deliveries may wait before changes wait for them."""
+LOOK_EVERY = 0.01
 
 
 class Progress(msgspec.Struct):
@@ -52,8 +59,11 @@ class Run:
         self._store: Store = gateway._services.store
         self._clock = SystemClock()
         self._keep = round(keep * 1_000_000)
-        self._retention = Retention(self._store, self._clock, self._engine.directory, self._engine.lanes)
+        self._retention = Retention(
+            self._store, self._clock, self._engine.directory, self._engine.lanes, self._engine.counts
+        )
         self._ends_at = 0.0
+        self._may_change = asyncio.Event()
 
     async def go(self, documents: list[tuple[Documents, str]], seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
@@ -61,20 +71,41 @@ class Run:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._retain())
             tasks.create_task(self._tell())
+            tasks.create_task(self._hold_back())
             for _ in range(WAITING):
                 tasks.create_task(self._change(documents, values))
 
     async def _change(self, documents: list[tuple[Documents, str]], values: Iterator[int]) -> None:
         while time.monotonic() < self._ends_at:
+            await self._may_change.wait()
             value = next(values)
             of_tenant, document_id = documents[value % len(documents)]
             await of_tenant.patch(document_id, contract_value=value % 1_000_000 + 1.5)
 
+    async def _hold_back(self) -> None:
+        while time.monotonic() < self._ends_at:
+            (self._may_change.clear if self._waiting() > BEHIND else self._may_change.set)()
+            await asyncio.sleep(LOOK_EVERY)
+        self._may_change.set()
+
+    def _waiting(self) -> int:
+        """How many deliveries lanes have not taken in yet."""
+        lanes = self._engine.lanes
+        seen = lanes.offers.seen
+        return sum(
+            seen[worker.subscription.tenant_id] - worker.lane.head
+            for worker in lanes.here.workers
+            if worker.progress is not CAUGHT_UP
+        )
+
     async def _retain(self) -> None:
         while time.monotonic() < self._ends_at:
-            for tenant_id in self._engine.directory.tenant_ids:
-                await self._retention.prune(tenant_id, self._clock.wall(), self._keep)
+            await make_pass(self._pass_once, "a pass failed")
             await asyncio.sleep(PASS_EVERY)
+
+    async def _pass_once(self) -> None:
+        for tenant_id in self._engine.directory.tenant_ids:
+            await self._retention.prune(tenant_id, self._clock.wall(), self._keep)
 
     async def _tell(self) -> None:
         before = await self._look()
@@ -104,17 +135,21 @@ async def measure(folder: Path, sink: str, asked: argparse.Namespace, database_u
         api = EmbeddedApi(gateway.app, gateway.operator_key)
         of_tenants = [gateway.documents_of(tenant_name(number), "bench") for number in range(1, asked.tenants + 1)]
         fields = Workload().new_document()
-        documents = []
-        for of_tenant in of_tenants:
-            for _ in range(DOCUMENTS):
-                made = await of_tenant.create(
-                    type=fields["type"],
-                    title=fields["title"],
-                    owner_email=fields["ownerEmail"],
-                    author_email=fields["authorEmail"],
-                    additional_facts=fields["additionalFacts"],
-                )
-                documents.append((of_tenant, str(made.external_id)))
+
+        async def make(number: int) -> tuple[Documents, str]:
+            of_tenant = of_tenants[number % asked.tenants]
+            made = await of_tenant.create(
+                type=fields["type"],
+                title=fields["title"],
+                owner_email=fields["ownerEmail"],
+                author_email=fields["authorEmail"],
+                additional_facts=fields["additionalFacts"],
+            )
+            return of_tenant, str(made.external_id)
+
+        documents: list[tuple[Documents, str]] = []
+        while len(documents) < DOCUMENTS:
+            documents += await asyncio.gather(*map(make, range(WAITING)))
         for number in range(asked.subscriptions):
             # Each tenant has so many; with --narrow, one of them alone wants what is changed.
             wants = "documentUpdated" if number == 0 or not asked.narrow else "documentDeleted"

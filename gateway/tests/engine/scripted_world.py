@@ -98,6 +98,8 @@ class OrderedFaults(StoreFaults):
         self.record: Exception | None = None
         self.read: Exception | None = None
         self.prune: Exception | None = None
+        self.late_prune = 0.0
+        """How long a slice of the retention waits before it begins."""
         self.slow_record = 0.0
         """How long a record takes."""
         self.slow_word = 0.0
@@ -122,6 +124,7 @@ class OrderedFaults(StoreFaults):
                 await asyncio.sleep(self.slow_record)
             case Operation.PRUNE:
                 error = self.prune
+                await asyncio.sleep(self.late_prune)
             case _:
                 error = None
                 if self.late_read:

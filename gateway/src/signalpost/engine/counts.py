@@ -46,6 +46,16 @@ class Counts:
         self.record_seconds = Histogram(COMMIT_SECONDS)
         """How long records of lanes took."""
 
+    @property
+    def committed(self) -> int:
+        """How many events were committed."""
+        return sum(self.events.values())
+
+    @property
+    def attempted(self) -> int:
+        """How many attempts ended."""
+        return sum(self.attempts.values())
+
     def count_events(self, events: Iterable[Event]) -> None:
         for event in events:
             self.events[event.type] += 1

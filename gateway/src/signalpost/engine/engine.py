@@ -105,7 +105,7 @@ class Engine:
         self.key_uses = KeyUses(store, clock)
         self.refused_calls = RefusedCalls(store, clock)
         self._standing_writer = StandingWriter(store, self.lanes.views)
-        self._retention = Retention(store, clock, self.directory, self.lanes)
+        self._retention = Retention(store, clock, self.directory, self.lanes, self.counts)
         self._preparation = Preparation(store, clock)
         self._expiries = Expiries(store, clock, self.enqueue)
 

@@ -1,6 +1,9 @@
 """Removes what is old enough, in batches so small that other writes hardly wait."""
 
-from typing import Protocol
+from typing import Final, Protocol
+
+ATTEMPTS_EACH: Final = 20
+"""How many attempts take as long to remove as one event does."""
 
 
 class RetentionStore(Protocol):
@@ -16,7 +19,8 @@ class RetentionStore(Protocol):
         ...
 
     async def prune_log(self, tenant_id: int, floor: int, limit: int) -> int:
-        """Remove at most `limit` events below `floor`, oldest first, with their attempts and exception rows.
+        """Remove at most `limit` events below `floor`, oldest first, with their attempts and exception rows. Where they
+        have more than `ATTEMPTS_EACH` times as many attempts that are removed one by one, it is fewer events.
 
         Returns how many events were removed.
         """

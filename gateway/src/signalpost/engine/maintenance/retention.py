@@ -16,6 +16,7 @@ from functools import partial
 
 from signalpost.domain.stats import KEPT_SECONDS
 from signalpost.domain.timestamps import DAY, SECOND
+from signalpost.engine.counts import Counts
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes import Lanes
@@ -25,6 +26,7 @@ from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
+from signalpost.store.retention import ATTEMPTS_EACH
 from signalpost.store.store import Store
 
 EVERY = 600.0
@@ -43,9 +45,10 @@ class Retention:
         clock: Clock,
         directory: Directory,
         lanes: Lanes,
+        counts: Counts,
     ) -> None:
         self._jobs = Jobs(store.fleet)
-        self._pace = SlicePace()
+        self._pace = SlicePace(lambda: counts.committed + counts.attempted // ATTEMPTS_EACH)
         self._given_up: dict[int, int] = {}
         """The highest floor that lanes here have followed, by tenant."""
         self._removed = 0

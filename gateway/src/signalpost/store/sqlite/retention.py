@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from signalpost.commands.batch import IDEMPOTENCY_KEPT, SECRETS_KEPT
 from signalpost.store.packing.lanes import decode_health
 from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
+from signalpost.store.retention import ATTEMPTS_EACH
 from signalpost.store.sqlite import connections, history, row_counts
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
@@ -15,9 +16,6 @@ from signalpost.store.sqlite.states import ANY, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
 
 _encode = msgspec.json.Encoder().encode
-
-ATTEMPTS_EACH = 2
-"""Where events have more attempts than that, a batch has fewer events."""
 
 
 class SqliteRetention:
