@@ -162,11 +162,11 @@ def seconds(timestamp: str) -> float:
 
 
 def until(condition: Callable[[], Any], why: Callable[[], str] = lambda: "it did not happen") -> Any:
-    """The first true value of the condition. Fails when its patience is over."""
-    end = time.monotonic() + PATIENCE
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end, why()
-        time.sleep(0.02)
+    """The first true value of the condition. Fails when its patience is over. What took long is looked at less often:
+    it waits for time to pass, and to look again and again would keep others from their work."""
+    begun = time.monotonic()
+    while not (found := condition()):
+        waited = time.monotonic() - begun
+        assert waited < PATIENCE, why()
+        time.sleep(min(max(0.02, waited / 20), 0.25))
+    return found
