@@ -44,7 +44,7 @@ class Writer:
         self._client = client
         self._number = number
         self._random = random.Random(seed * 1000 + number)
-        self._pause = pause
+        self.pause = pause
         self._keyed = keyed
         self._titles: dict[str, str] = {}
         """The last title that each of its documents is known, or may be, to have."""
@@ -54,7 +54,7 @@ class Writer:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._random.expovariate(1 / self._pause)):
+        while not self._stopping.wait(self._random.expovariate(1 / self.pause)):
             try:
                 self._step()
             except Exception as error:

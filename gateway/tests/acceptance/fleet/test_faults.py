@@ -35,6 +35,7 @@ def test_a_node_that_wakes_after_its_lease_neither_records_nor_sends_what_others
     before = fleet.node_ids()
     with fleet.losing():
         victim.freeze()
+    fleet.calm_down()
     until(lambda: len(fleet.node_ids()) == 1)
     fleet.until_delivered_more(10)
     victim.thaw()
