@@ -277,8 +277,8 @@ SAMPLES: tuple[Any, ...] = (
     ),
 )  # fmt: skip
 UNTOLD = {
-    "Subscription": "id tenant_id number version created_at updated_at starts_after skipped_at disabled_at revived_at"
-    " secret_since url_since headers_since when_since",
+    "Subscription": "id tenant_id number version created_at updated_at starts_after skipped_at skip_version disabled_at"
+    " revived_at secret_since url_since headers_since when_since",
     "Connection": "id tenant_id number version created_at updated_at grant_version held_until",
     "ApiKey": "id tenant_id number hash created_at created_by last_used_at",
     "Member": "id tenant_id number created_at created_by generation invitation invited_until",

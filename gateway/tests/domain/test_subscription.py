@@ -315,6 +315,20 @@ def test_a_resume_may_skip_the_backlog() -> None:
     assert (desk.found.status, desk.found.skip_to) == ("active", 3)
 
 
+def test_a_skipped_backlog_is_told_from_what_is_asked_for_since() -> None:
+    desk = Desk()
+    desk.create()
+    desk.publish()
+    desk.retry(1)
+    desk.patch({"status": "paused"})
+    desk.patch({"status": "active", "skipBacklog": True})
+    desk.retry(1)
+    desk.patch({"name": "other"})
+    before, since = desk.batch.retries
+    assert desk.found.has_skipped_since(before.of_version)
+    assert not desk.found.has_skipped_since(since.of_version)
+
+
 @pytest.mark.parametrize("body", [{"skipBacklog": True}, {"skipBacklog": True, "status": "paused"}])
 @pytest.mark.parametrize("status", ["active", "paused"])
 def test_the_backlog_is_skipped_with_a_resume_only(status: str, body: dict[str, Any]) -> None:
@@ -353,7 +367,7 @@ def test_a_retry_is_one_attempt_more() -> None:
     desk.create()
     desk.publish(2)
     assert desk.retry(2) == desk.retry(1) == Response(202)
-    assert desk.batch.retries == [RequestedRetry(1, 1, 2, DOCUMENT), RequestedRetry(2, 1, 1, DOCUMENT)]
+    assert desk.batch.retries == [RequestedRetry(1, 1, 2, DOCUMENT, 1), RequestedRetry(2, 1, 1, DOCUMENT, 1)]
 
 
 def test_what_it_did_not_ask_for_cannot_be_retried() -> None:

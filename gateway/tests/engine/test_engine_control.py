@@ -9,6 +9,7 @@ from gateway.tests.world.network import BROKEN, HANG, Reply
 from signalpost.commands.tenants import ChangeTenant
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane_bounds import Bounds
+from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.tenant import TenantStatus
 from signalpost.domain.timestamps import SECOND
@@ -188,6 +189,130 @@ def test_a_skipped_backlog_stays_skipped_where_what_is_left_of_it_is_in_the_stor
     world.crash(second)
     world.run(third)
     assert not {7, 8, 9, 10, 11, 12} & set(world.endpoint("a").sequences)
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_retry_asked_for_before_a_backlog_was_skipped_is_not_sent(world: ScriptedWorld, *, restarts: bool) -> None:
+    """Nothing is recorded meanwhile, so the lane has not acted upon it yet."""
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.create("x")
+        await gateway.until_recorded()
+        world.faults.record = Unavailable("The disk is full.")
+        await gateway.retry("a", 1)
+        await gateway.change("a", status="paused")
+        await gateway.change("a", status="active", skipBacklog=True)
+        world.faults.record = None
+
+    async def second(_gateway: RunningGateway) -> None:
+        await asyncio.sleep(100)
+        assert world.query("SELECT count(*) FROM retry") == [(0,)]
+
+    async def both(gateway: RunningGateway) -> None:
+        await first(gateway)
+        await second(gateway)
+
+    if restarts:
+        world.crash(first)
+        world.run(second)
+    else:
+        world.run(both)
+    assert world.endpoint("a").sequences == [1]
+    assert world.deliveries("a") == {}
+
+
+def test_a_retry_asked_for_after_a_backlog_was_skipped_is_sent_after_a_restart(world: ScriptedWorld) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.create("x")
+        await gateway.until_recorded()
+        world.faults.record = Unavailable("The disk is full.")
+        await gateway.change("a", status="paused")
+        await gateway.change("a", status="active", skipBacklog=True)
+        await gateway.retry("a", 1)
+        world.faults.record = None
+
+    async def second(_gateway: RunningGateway) -> None:
+        await asyncio.sleep(100)
+
+    world.crash(first)
+    world.run(second)
+    assert world.endpoint("a").sequences == [1, 1]
+
+
+def test_a_retry_begun_after_a_backlog_was_skipped_goes_on_after_a_restart(world: ScriptedWorld) -> None:
+    """Another delivery has been under way since before it was skipped."""
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=())
+        world.endpoint("a").answers(BROKEN)
+        await gateway.create("x")
+        await gateway.until_recorded()
+        world.endpoint("a").answers(Reply(after=4))
+        await gateway.create("y")
+        await gateway.until_recorded()
+        await gateway.change("a", status="paused")
+        await gateway.change("a", status="active", skipBacklog=True)
+        await gateway.until_recorded()
+        await gateway.retry("a", 1)
+        await gateway.until_recorded()
+        assert (world.deliveries("a")[1].state, world.lane("a").open) == (State.AWAITING_RETRY, [2])
+
+    async def second(_gateway: RunningGateway) -> None:
+        await asyncio.sleep(100)
+
+    world.crash(first)
+    world.run(second)
+    assert sorted(world.endpoint("a").sequences) == [1, 2]
+    assert world.deliveries("a") == {}
+
+
+def test_what_a_replay_had_begun_before_a_backlog_was_skipped_is_given_up_after_a_crash(world: ScriptedWorld) -> None:
+    """The crash comes between the commit of the change and the record of the lane."""
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", delays=(30, 30))
+        await gateway.create("x")
+        await gateway.until_recorded()
+        world.endpoint("a").answers(BROKEN)
+        await gateway.replay("a", "all")
+        await asyncio.sleep(1)
+        await gateway.change("a", status="paused")
+        await gateway.until_recorded()
+        world.endpoint("a").answers(Reply())
+        await gateway.change("a", status="active", skipBacklog=True)
+
+    async def second(_gateway: RunningGateway) -> None:
+        await asyncio.sleep(1_000)
+
+    world.crash(first)
+    world.run(second)
+    assert world.endpoint("a").sequences == [1]
+    assert world.deliveries("a")[1].state == State.FAILED
+
+
+def test_a_replay_that_runs_is_cancelled_when_the_backlog_is_skipped(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.create(*(f"d{number}" for number in range(1_000)))
+        await gateway.until_recorded()
+        await gateway.until(lambda: len(world.endpoint("a").calls) == 1_000)
+        await gateway.change("a", rateLimit=1)
+        before = await gateway.replay("a", "all")
+        await asyncio.sleep(5)
+        await gateway.change("a", status="paused")
+        await gateway.change("a", status="active", skipBacklog=True)
+        sent = len(world.endpoint("a").calls)
+        after = await gateway.replay("a", "all", last=3)
+        await asyncio.sleep(2_000)
+        found = await gateway.replay_of("a", before)
+        assert (found.state, found.waiting) == (ReplayState.CANCELLED, 0)
+        assert found.delivered == sent - 1_000 < found.queued < 1_000
+        assert (await gateway.replay_of("a", after)).delivered == 3
+        assert [call.sequence for call in world.endpoint("a").calls[sent:]] == [1, 2, 3]
+
+    world.run(scenario)
 
 
 def test_a_backlog_may_be_skipped_again_where_nothing_was_added_to_the_log(world: ScriptedWorld) -> None:

@@ -20,6 +20,11 @@ def test_what_is_delivered_is_what_the_model_says(part: int, tmp_path: Path) -> 
         simulate(seed, tmp_path)
 
 
+def test_a_retry_that_was_asked_for_before_a_backlog_was_skipped_is_not_sent_after_a_kill(tmp_path: Path) -> None:
+    """The world that showed it. The retry waits while the disk is slow, until the process is killed."""
+    simulate(9501735, tmp_path)
+
+
 def ran(hash_seed: int) -> str:
     runner = (sys.executable, "-m", "gateway.tests.joints.runner")
     command = (*runner, "--seed", "3", "--count", "1", "--trace", "--survey")

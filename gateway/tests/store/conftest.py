@@ -341,6 +341,7 @@ def flush(
     gaps: tuple[tuple[int, int], ...] = (),
     abandoned_to: int = 0,
     delay: int = 0,
+    skip_version: int = 0,
     hurried_by: int = 0,
     health: EndpointHealth | None = None,
     retries_done: tuple[int, ...] = (),
@@ -362,6 +363,7 @@ def flush(
         rows=rows if isinstance(rows, dict) else {row.sequence: row for row in rows},
         abandoned_to=abandoned_to,
         delay=delay,
+        skip_version=skip_version,
         hurried_by=hurried_by,
         attempts=attempts,
         retries_done=retries_done,
@@ -383,6 +385,7 @@ class Tools:
     retry, flush = staticmethod(retry), staticmethod(flush)
     replay, cancel = staticmethod(replay), staticmethod(cancel)
     document_id, subscription_id = staticmethod(document_id), staticmethod(subscription_id)
+    replay_id = staticmethod(replay_id)
 
 
 Scenario = Callable[[Shop], Awaitable[T]]

@@ -260,6 +260,34 @@ def test_asked_for_retries_are_gone_once_they_are_done(play: "Play", make: "type
     play(scenario)
 
 
+def test_what_was_asked_for_before_a_backlog_was_skipped_is_told_from_what_was_asked_for_since(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    """A lane keeps which skip it carried out last. A page shows no retry that a skip ended, though it is there yet."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe()
+        await shop.fill(2)
+        await shop.record(make.flush(subscription, 0, 2))
+        await shop.publish(make.retry(1), make.change(status="paused"))
+        await shop.publish(make.change(status="active", skipBacklog=True), make.retry(2))
+        await shop.reopen()
+        skipped = await shop.subscription()
+        lane = await shop.lane(skipped)
+        assert [skipped.has_skipped_since(retry.of_version) for retry in lane.retries] == [True, False]
+        inbox = (await shop.store.fleet.inbox([skipped.number]))[skipped.number]
+        assert inbox.retries == lane.retries
+        assert [(each.entry.sequence, each.retry_asked) for each in await shop.listed(skipped)] == [
+            (2, True),
+            (1, False),
+        ]
+        assert skipped.has_skipped_since(lane.skip_version)
+        await shop.record(make.flush(skipped, 1, 2, abandoned_to=2, skip_version=skipped.skip_version))
+        assert not skipped.has_skipped_since((await shop.lane(skipped)).skip_version)
+
+    play(scenario)
+
+
 def test_a_lane_looks_up_rows_as_they_are_after_its_write(play: "Play", make: "type[Tools]", row: RowOf) -> None:
     async def scenario(shop: "Shop") -> None:
         subscription = await shop.subscribe()

@@ -84,6 +84,28 @@ def test_those_of_a_tenant_that_run_are_listed_the_oldest_first(play: "Play", ma
     play(scenario)
 
 
+def test_a_skipped_backlog_cancels_the_replays_of_its_subscription_that_run(play: "Play", make: "type[Tools]") -> None:
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe(1)
+        await shop.subscribe(2)
+        await shop.fill(3)
+        before, other = await started(shop, make, 1), await started(shop, make, 2, number=2)
+        await shop.publish(make.change(status="paused"))
+        skip = make.change(status="active", skipBacklog=True)
+        published = await shop.publish(make.replay(3), skip, make.replay(4))
+        assert [(each.id, each.state) for each in published.changed(Replay)] == [
+            (make.replay_id(3), ReplayState.CANCELLED),
+            (before.id, ReplayState.CANCELLED),
+            (make.replay_id(4), ReplayState.RUNNING),
+        ]
+        kept = await shop.store.replays.page(subscription, None, 9)
+        assert kept == sorted(published.changed(Replay), key=lambda each: -each.number)
+        assert [each.id for each in await shop.store.replays.running(1)] == [other.id, make.replay_id(4)]
+        assert all(each.finished_at is not None for each in kept if each.state is ReplayState.CANCELLED)
+
+    play(scenario)
+
+
 def test_only_so_many_run_over_several_batches(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.subscribe()

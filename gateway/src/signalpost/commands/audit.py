@@ -77,7 +77,7 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
             " disabled_because".split()
         ),
         left_out=_BOOKKEEPING
-        | {"starts_after", "filters", "headers", "skipped_at", "disabled_at", "revived_at"}
+        | {"starts_after", "filters", "headers", "skipped_at", "skip_version", "disabled_at", "revived_at"}
         | {"secret_since", "url_since", "headers_since", "when_since"},
         urls=frozenset({"name", "url"}),
         derived={

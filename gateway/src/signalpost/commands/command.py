@@ -55,6 +55,8 @@ class RequestedRetry(Struct, frozen=True):
     subscription_number: int
     sequence: int
     document_id: str
+    of_version: int
+    """The version of the subscription when it was asked for."""
 
 
 class Stamp(Struct, frozen=True, gc=False):

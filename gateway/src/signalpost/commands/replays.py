@@ -3,12 +3,11 @@
 from typing import ClassVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from signalpost.commands.command import BatchView, Decision, Reads, RowKey, Stamp
-from signalpost.commands.subscriptions import SubscriptionCommand
+from signalpost.commands.subscriptions import SubscriptionCommand, running_replays
 from signalpost.domain.delivery import replay as rules
-from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput, ReplayState
+from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
 
@@ -55,7 +54,7 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ReplayStarted]:
         found = self._found(view, stamp.now)
-        if _running(view, found) >= rules.MAX_RUNNING:
+        if len(running_replays(view, found)) >= rules.MAX_RUNNING:
             detail = f"{rules.MAX_RUNNING} replays of this subscription are running: cancel one, or wait for its end."
             raise Conflict("too_many_replays", detail)
         first = max(self.from_sequence, found.starts_after + 1)
@@ -90,16 +89,7 @@ class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):
         replay = view.row(Replay, self.replay_id, self.tenant_id)
         if replay is None or replay.subscription_number != found.number:
             raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")
-        after = rules.TRANSITIONS[replay.state].get(ReplayInput.CANCEL)
-        if after is None:
+        if ReplayInput.CANCEL not in rules.TRANSITIONS[replay.state]:
             raise Conflict("replay_not_running", f"The replay is {replay.state}: there is nothing left to cancel.")
-        cancelled = replace(replay, state=after, finished_at=stamp.at)
+        cancelled = replay.cancelled(stamp.at)
         return Decision(result=ReplayCancelled(cancelled, found.id), rows=(cancelled,))
-
-
-def _running(view: BatchView, subscription: Subscription) -> int:
-    """How many replays of a subscription are running."""
-    return sum(
-        replay.subscription_number == subscription.number and replay.state is ReplayState.RUNNING
-        for replay in view.rows_of(Replay)
-    )

@@ -21,6 +21,7 @@ from signalpost.domain import subscription as rules
 from signalpost.domain.body import given
 from signalpost.domain.checks import Bad, pointer
 from signalpost.domain.connection import Connection
+from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
@@ -165,7 +166,8 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
 class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """New event types count for later events, everything else at once. The caller has had the kind check the config
     and, for a new connection, gives the `url` that it leads to. A URL as it is shown changes nothing. The values of
-    headers are not sent to another origin than the one that they were given for."""
+    headers are not sent to another origin than the one that they were given for. If the backlog is skipped, what was
+    asked for before is skipped too: retries by hand that have not begun, and replays that run."""
 
     audited_as: ClassVar[str] = "subscription.change"
     patch: SubscriptionPatch
@@ -174,7 +176,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     @property
     def reads(self) -> Reads:
         named = () if self.patch.connection is UNSET else (RowKey(Connection, self.patch.connection),)
-        return Reads(rows=(RowKey(Subscription, self.subscription_id), *named))
+        running = (RowKey(Replay, self.subscription_id, "running of"),) if self.patch.skip_backlog else ()
+        return Reads(rows=(RowKey(Subscription, self.subscription_id), *named, *running))
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
@@ -193,11 +196,13 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes["filters"] = rules.refiltered(found.filters, last, rules.bits_of(changes.pop("event_types")))
         if found.status == "disabled" and "status" in changes:
             changes |= {"disabled_at": None, "disabled_because": None, "revived_at": stamp.now}
+        cancelled = []
         if changes.pop("skip_backlog"):
             if found.status == "active" or changes.get("status") != "active":
                 detail = "Only a resume can skip the backlog: set status active while the subscription is not active."
                 raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
-            changes |= {"skip_to": last, "skipped_at": stamp.at}
+            changes |= {"skip_to": last, "skip_version": found.version + 1, "skipped_at": stamp.at}
+            cancelled = [replay.cancelled(stamp.at) for replay in running_replays(view, found)]
         if changes.get("url", found.url) != found.url:
             changes["url_since"] = stamp.at
         if changes.get("headers", found.headers) != found.headers:
@@ -208,7 +213,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         if is_same(patched, found):
             return Decision(result=SubscriptionChanged(found))
         patched = _moved_on(patched, stamp.at)
-        return Decision(result=SubscriptionChanged(patched), rows=(patched,))
+        return Decision(result=SubscriptionChanged(patched), rows=(patched, *cancelled))
 
 
 class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -295,8 +300,18 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
             raise NotFound("delivery_not_found", "This subscription does not want that event.")
         if self.event is not None and (why := why_not_again(found, self.event, self.newest)) is not None:
             raise Conflict("not_wanted", why)
-        retry = RequestedRetry(view.next_number(RequestedRetry), found.number, self.sequence, self.event_document_id)
+        number = view.next_number(RequestedRetry)
+        retry = RequestedRetry(number, found.number, self.sequence, self.event_document_id, found.version)
         return Decision(result=RetryQueued(retry), retry=retry)
+
+
+def running_replays(view: BatchView, subscription: Subscription) -> list[Replay]:
+    """The replays of a subscription that run."""
+    return [
+        replay
+        for replay in view.rows_of(Replay)
+        if replay.subscription_number == subscription.number and replay.state is ReplayState.RUNNING
+    ]
 
 
 def subscription_not_found() -> NotFound:

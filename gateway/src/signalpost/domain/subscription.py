@@ -73,6 +73,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     filters: Filters
     skip_to: int = 0
     """Events up to this sequence that were not settled at a resume with `skipBacklog` are given up."""
+    skip_version: int = 0
+    """The version that a resume with `skipBacklog` last gave it; 0 if there was none."""
     skipped_at: int = 0
     """When the subscription was last resumed with `skipBacklog`."""
     disabled_at: int | None = None
@@ -139,6 +141,10 @@ class Subscription(Struct, frozen=True, kw_only=True):
             version=self.version + 1,
             updated_at=now,
         )
+
+    def has_skipped_since(self, version: int) -> bool:
+        """Whether its backlog was skipped after it had a version: what was asked of it until then is over."""
+        return version < self.skip_version
 
     @property
     def etag(self) -> str:
@@ -256,7 +262,13 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     config: Config | UnsetType = UNSET
     when: When | None | UnsetType = UNSET
     after: Delay | None | UnsetType = UNSET
-    skip_backlog: Annotated[bool, Meta(description="When you resume a subscription: skip all waiting events.")] = False
+    skip_backlog: Annotated[
+        bool,
+        Meta(
+            description="When you resume a subscription: skip all waiting events, drop retries by hand that have not"
+            " begun, and cancel replays that run."
+        ),
+    ] = False
 
 
 MAX_CHECKED_CHARACTERS: Final = 1_000_000

@@ -69,8 +69,8 @@ class LaneRow(Struct, frozen=True):
     """How many exception rows the lane has, those that its object does not keep in memory included."""
     delay: int = 0
     """The longest delay, in seconds, that rows which wait untried may have been put off by."""
-    unskipped: bool = False
-    """Whether something up to the subscription's `skip_to` is in its first run and waits."""
+    skip_version: int = 0
+    """The `skip_version` of the subscription when the lane last skipped its backlog."""
     retries: tuple[RequestedRetry, ...] = ()
     """Retries by hand that the lane has not acted upon yet, oldest first."""
     replays: tuple[Replay, ...] = ()
@@ -112,6 +112,7 @@ class LaneFlush(Struct, frozen=True, kw_only=True):
     rows: dict[int, Row | None]
     abandoned_to: int
     delay: int = 0
+    skip_version: int = 0
     hurried_by: int = 0
     attempts: Sequence[AttemptRow]
     retries_done: tuple[int, ...]

@@ -40,6 +40,11 @@ class RecordedLane:
         self.retries_asked: set[int] = set()
         """Sequences for which a retry by hand was asked that the lane has yet to act upon."""
 
+    def take_retry(self, sequence: int, of_version: int) -> None:
+        """Take up a retry by hand that the lane has yet to act upon. One that a skipped backlog ended is none."""
+        if not self.subscription.has_skipped_since(of_version):
+            self.retries_asked.add(sequence)
+
     @cached_property
     def _open(self) -> list[int]:
         return unpack_sequences(self._packed)

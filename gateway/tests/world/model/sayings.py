@@ -36,7 +36,12 @@ ERASED_FILES = Saying("erased files", _ERASE, "A search of the data directory fo
 NOT_IN_LOG = Saying("not in log", _ERASE, "*The gateway's log* names ids, not contents.")
 NOT_IN_AUDIT = Saying("not in audit", _ERASE, "but no secrets and nothing from documents.")
 PAUSED = Saying("paused", _WHY, "| `paused`, `disabled` | the subscription sends nothing | resume it |")
-SKIPPED = Saying("skipped", _WHY, "After `resume --skip-backlog`, events that waited at that time are never sent.")
+SKIPPED = Saying(
+    "skipped",
+    _WHY,
+    "After `resume --skip-backlog`, events that waited at that time are not sent, and neither is what was asked for"
+    " before it",
+)
 LATEST = Saying("latest", _KINDS, "for calls that set values, not for messages")
 PLACE = Saying("place", _CONDITIONS, "An event that `when` does not want takes no other's place.")
 DELETED = Saying("deleted", "api.md", "Delete a subscription")

@@ -103,7 +103,7 @@ class Model:
 
     def _is_skipped(self, wish: Wish, event: LoggedEvent, at: float, made: Earlier) -> bool:
         skipped = [
-            skip.done
+            skip
             for skip in wish.skips
             if event.sequence <= skip.least
             and skip.done < at
@@ -113,7 +113,7 @@ class Model:
             again.covers(event)
             and again.what in ("retry", "failed", "all")
             and again.begun <= at + self.slack.of(wish)
-            and (again.what != "retry" or again.answered > skipped[-1])
+            and again.answered >= skipped[-1].begun
             for again in wish.again
         )
 

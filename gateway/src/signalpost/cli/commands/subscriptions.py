@@ -255,7 +255,7 @@ def resume(
     /,
     *,
     skip_backlog: Annotated[
-        bool, flag("Skip all waiting events; send only future ones."), Sets("/skipBacklog")
+        bool, flag("Skip all waiting events, cancel replays, and send only future events."), Sets("/skipBacklog")
     ] = False,
     out: Output = TEXT,
 ) -> None:

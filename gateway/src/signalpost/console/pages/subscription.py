@@ -232,7 +232,7 @@ PAGES = (
         done={
             "paused": "Paused. Nothing is sent, and nothing is lost: events wait.",
             "resumed": "Resumed. Waiting events are being sent now.",
-            "skipped": "Resumed. Waiting events were skipped; only new ones are sent.",
+            "skipped": "Resumed. Waiting events were skipped and replays cancelled; only new events are sent.",
             "changed": "Saved.",
             "limited": LIMITED,
             "promoted": "The new secret is the only one now.",

@@ -3,6 +3,8 @@
     RUNNING ─finish─▶ FINISHED        all of its range was fed to the lane
        └────cancel──▶ CANCELLED       nothing more is fed; what was, is sent
 
+A skip of the subscription's backlog cancels its running replays, and gives up what they fed with the rest.
+
 It has no deliveries of its own. It *feeds* its subscription's lane, oldest first and a part at a time: each failed (or,
 if `all` is asked for, settled) delivery of the range begins a new run. A replay of what is `waiting` begins none: the
 next attempt of each delivery that awaits its retry is made now, and counts as if its time had come. `cursor` says how
@@ -192,6 +194,10 @@ class Replay(Struct, frozen=True, kw_only=True):
         if self.delivered is None or self.failed is None or self.skipped is None:
             return None
         return self.queued - self.delivered - self.failed - self.skipped
+
+    def cancelled(self, at: int) -> "Replay":
+        """The replay, which must be running, once it is cancelled."""
+        return replace(self, state=TRANSITIONS[self.state][ReplayInput.CANCEL], finished_at=at)
 
     def fed(self, cursor: int, queued: int, end: int, now: int) -> "Replay":
         """The replay after one more part, up to `cursor`, from which `queued` deliveries were queued; it finishes at

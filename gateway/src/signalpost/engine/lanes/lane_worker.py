@@ -86,8 +86,9 @@ class LaneWorker(LaneStates):
         """Retries by hand that the lane has not acted on yet, by number: a lane that is loaded again may hear of one
         twice, from the store and from its commit."""
         self._retries_held: dict[int, list[RequestedRetry]] = {}
-        """Retries by hand, by sequence, that were requested while an attempt was in flight. The lane acts on them once
-        it has ended. The store keeps their rows until then, so a restart finds them."""
+        """Retries by hand, by sequence, that were requested while an attempt was in flight, or after a change that this
+        node has not heard of. The lane acts on them once the attempt has ended, or the change is known. The store keeps
+        their rows until then, so a restart finds them."""
         self._retries_met: set[int]
         """Retries by hand that the lane has yet to act on, by number, whose delivery was settled since by an attempt
         that began after they were asked for: a restart sends what is open before it acts on what was asked."""
@@ -180,7 +181,7 @@ class LaneWorker(LaneStates):
         self.unrecorded = 0
         self.wake()
         self._follow_delay()
-        if self._skip_is_due(row):
+        if self.subscription.has_skipped_since(row.skip_version):  # a crash came before that was recorded
             self.lane.abandon(self.subscription.skip_to)
 
     def _follow_delay(self) -> None:
@@ -189,11 +190,6 @@ class LaneWorker(LaneStates):
         before, self._delay = self._delay, self.subscription.delay
         if self._delay < before:
             self.lane.hurry((before - self._delay) * SECOND)
-
-    def _skip_is_due(self, row: LaneRow) -> bool:
-        """Whether the backlog should be skipped, but a crash came before that was recorded."""
-        skip_to = self.subscription.skip_to
-        return row.unskipped or row.head < skip_to or any(sequence <= skip_to for sequence, _ in row.open)
 
     def at_rest(self, now: int) -> RestingLane | None:
         """What is left of it if it needs no worker for now; None if it does."""
@@ -252,6 +248,9 @@ class LaneWorker(LaneStates):
         self._follow_delay()
         if subscription.skipped_at != before.skipped_at:
             self.lane.abandon(subscription.skip_to)
+        for held in self._retries_held.values():
+            self.retries |= {retry.number: retry for retry in held}
+        self._retries_held.clear()
 
     def pass_by(self, event: Event) -> bool:
         """Take in the event after the lane's head if the subscription wanted it when it was made. Returns whether the
@@ -369,11 +368,13 @@ class LaneWorker(LaneStates):
     def act_on_retry(self, retry: RequestedRetry, row: Row | None, now: int) -> None:
         """Act on a retry by hand, now or once the attempt in flight has ended. `row` as for `Lane.retry_by_hand`."""
         del self.retries[retry.number]
-        attempts = self.subscription.attempts
-        if retry.number in self._retries_met:
+        subscription = self.subscription
+        if retry.number in self._retries_met or subscription.has_skipped_since(retry.of_version):
             self._retries_met.discard(retry.number)
             self.retries_done.append(retry.number)
-        elif self.lane.retry_by_hand(retry.sequence, retry.document_id, row, attempts, now):
+        elif retry.of_version <= subscription.version and self.lane.retry_by_hand(
+            retry.sequence, retry.document_id, row, subscription.attempts, now
+        ):
             self.retries_done.append(retry.number)
         else:
             self._retries_held.setdefault(retry.sequence, []).append(retry)
@@ -447,6 +448,7 @@ class LaneWorker(LaneStates):
             rows=changes.rows,
             abandoned_to=changes.abandoned_to,
             delay=self._delay,
+            skip_version=self.subscription.skip_version,
             hurried_by=changes.hurried_by,
             attempts=attempts,
             made={} if self._made is None else self._made.changes(),

@@ -81,10 +81,9 @@ def at_rest(subscription: Subscription, row: LaneRow, now: int) -> RestingLane |
         or row.rows
         or row.retries
         or row.replays
-        or row.unskipped
         or row.horizon is not None
         or row.now != NOTHING
-        or row.head < subscription.skip_to
+        or subscription.has_skipped_since(row.skip_version)
         or not is_well(subscription, row.health, row.counts, now)
     ):
         return None

@@ -17,11 +17,11 @@ _HEALTHY, _NO_ROWS, _NOTHING_NOW = EndpointHealth(), RowCounts(), LaneNow()
 _encode_now, _decode_now = msgspec.json.Encoder().encode, msgspec.json.Decoder(LaneNow).decode
 STANDING_COLUMNS = f"open, health, standing, {ROW_COUNT_COLUMNS}"
 LANES: Final = (
-    "SELECT subscription_number, version, head, open, gaps, health, delay, owner, standing,"  # noqa: S608
+    "SELECT subscription_number, version, head, open, gaps, health, delay, skip_version, owner, standing,"  # noqa: S608
     f" {ROW_COUNT_COLUMNS} FROM lane WHERE subscription_number = ANY($1::bigint[])"
 )
 RETRIES: Final = (
-    "SELECT number, subscription_number, sequence, document_id FROM retry"
+    "SELECT number, subscription_number, sequence, document_id, of_version FROM retry"
     " WHERE subscription_number = ANY($1::bigint[]) ORDER BY number"
 )
 STANDINGS: Final = (

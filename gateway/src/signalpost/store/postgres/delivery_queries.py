@@ -29,7 +29,7 @@ _ROW_COUNTS: Final = (
     "SELECT sequence, state, count(*) FROM delivery WHERE tenant_id = $1 AND state = ANY("
     f"'{{{State.AWAITING_RETRY:d}, {State.BLOCKED:d}, {State.FAILED:d}}}') AND sequence = ANY($2) GROUP BY 1, 2"
 )
-_RETRIES: Final = "SELECT subscription_number, sequence FROM retry WHERE subscription_number = ANY($1)"
+_RETRIES: Final = "SELECT subscription_number, sequence, of_version FROM retry WHERE subscription_number = ANY($1)"
 _TYPES_BETWEEN: Final = (
     "SELECT sequence, type FROM event WHERE tenant_id = $1 AND sequence >= $2 AND sequence <= $3 AND type & $4 <> 0"
     " ORDER BY sequence DESC LIMIT $5"
@@ -106,9 +106,9 @@ class PostgresDeliveryQueries(PostgresLogQueries):
         wanted = [numbers(by_number)]
         found, retries = await ask(Statement(RECORDED, ([*by_number],)), Statement(_RETRIES, wanted))
         lanes = {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
-        for number, sequence in retries:
+        for number, *asked in retries:
             if number in lanes:
-                lanes[number].retries_asked.add(sequence)
+                lanes[number].take_retry(*asked)
         return lanes
 
     async def lanes_with_unsettled(self, subscriptions: Sequence[Subscription], top: int) -> dict[int, RecordedLane]:

@@ -38,11 +38,6 @@ _BLOCKED: Final = (
 REPLAYS: Final = (
     f"SELECT {REPLAY.listed} FROM replay WHERE subscription_number = ANY($1) AND state = 'running' ORDER BY number"
 )
-_UNSKIPPED: Final = (
-    "SELECT k.number FROM unnest($1, $2) AS k (number, skip_to) WHERE EXISTS (SELECT FROM delivery"
-    f" WHERE subscription_number = k.number AND state IN ({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
-    " AND sequence <= k.skip_to AND run = 0)"
-)
 _FIRST_IN_STATE: Final = (
     "(SELECT min(sequence) FROM delivery d WHERE d.subscription_number = l.subscription_number AND state = {:d})"
 )
@@ -116,12 +111,11 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     limits = {each.subscription.number: each.retries_loaded for each in wanted}
     tenants = {each.subscription.number: each.subscription.tenant_id for each in wanted}
     named = numbers(limits)
-    lanes, blocked, asked, running, unskipped, waiting = yield [
+    lanes, blocked, asked, running, waiting = yield [
         Statement(LANES, ([*limits],)),
         Statement(_BLOCKED, (named,)),
         Statement(RETRIES, ([*limits],)),
         Statement(REPLAYS, (named,)),
-        Statement(_UNSKIPPED, (named, numbers(each.subscription.skip_to for each in wanted))),
         first_due(limits),
     ]
     opened = {number: unpack_sequences(packed) for number, _, _, packed, *_ in lanes}
@@ -132,7 +126,7 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
     blocked_of = _by_lane((number, unpack_row(*columns)) for number, *columns in blocked)
     waiting_of = _by_lane((number, unpack_row(*columns)) for number, *columns in waiting)
     loaded = {}
-    for number, version, head, _, gaps, health, delay, owner, standing, *counts in lanes:
+    for number, version, head, _, gaps, health, delay, skip_version, owner, standing, *counts in lanes:
         rows, horizon = up_to_horizon(waiting_of[number], limits[number])
         loaded[number] = LaneRow(
             version=version,
@@ -148,7 +142,7 @@ def load(wanted: Sequence[LaneWanted]) -> Steps[dict[int, LaneRow]]:
             horizon=horizon,
             counts=unpack_counts(counts),
             delay=delay,
-            unskipped=(number,) in unskipped,
+            skip_version=skip_version,
             retries=tuple(retries[number]),
             replays=tuple(replays[number]),
             owner=owner,

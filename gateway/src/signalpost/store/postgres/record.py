@@ -52,9 +52,10 @@ _FORMER: Final = (
 )
 _MOVE_ON: Final = (
     "UPDATE lane l SET version = l.version + 1, head = k.head, open = k.open, gaps = k.gaps, health = k.health,"
-    " delay = k.delay, awaiting_retry = k.awaiting_retry, blocked = k.blocked, failed = k.failed"
-    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-    " AS k (number, head, open, gaps, health, delay, awaiting_retry, blocked, failed)"
+    " delay = k.delay, skip_version = k.skip_version,"
+    " awaiting_retry = k.awaiting_retry, blocked = k.blocked, failed = k.failed"
+    " FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    " AS k (number, head, open, gaps, health, delay, skip_version, awaiting_retry, blocked, failed)"
     " WHERE l.subscription_number = k.number"
 )
 _ABANDON: Final = (
@@ -221,6 +222,7 @@ def _move_on(ours: Sequence[LaneFlush], counts: Mapping[int, RowCounts]) -> list
         blobs(_encode(flush.gaps) for flush in ours),
         blobs(_encode(flush.health) for flush in ours),
         numbers(flush.delay for flush in ours),
+        numbers(flush.skip_version for flush in ours),
         *map(numbers, of_each),
     )
     return [Statement(_MOVE_ON, columns)]

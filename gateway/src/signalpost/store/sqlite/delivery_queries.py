@@ -36,9 +36,9 @@ class SqliteDeliveryQueries(SqliteLogQueries):
         by_number = {subscription.number: subscription for subscription in subscriptions}
         found = ask(self._connection, RECORDED, [*by_number])
         lanes = {number: RecordedLane(by_number[number], *columns) for number, *columns in found}
-        for number, sequence in rows(self._connection, "SELECT subscription_number, sequence FROM retry"):
+        for number, *asked in rows(self._connection, "SELECT subscription_number, sequence, of_version FROM retry"):
             if number in lanes:
-                lanes[number].retries_asked.add(sequence)
+                lanes[number].take_retry(*asked)
         return lanes
 
     async def lanes_with_unsettled(self, subscriptions: Sequence[Subscription], top: int) -> dict[int, RecordedLane]:

@@ -28,7 +28,7 @@ from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.exception_rows import rows_awaiting_retry, unpack_row
 from signalpost.store.sqlite.readers import Readers, reading
 from signalpost.store.sqlite.statements import ask
-from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED, WAITING
+from signalpost.store.sqlite.states import AWAITING_RETRY, BLOCKED
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
 
@@ -104,7 +104,7 @@ def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int,
     found = ask(connection, LANES, numbers)
     wanted_of = {each.subscription.number: each for each in wanted}
     loaded: dict[int, LaneRow] = {}
-    for number, version, head, packed, gaps, health, delay, owner, standing, *counts in found:
+    for number, version, head, packed, gaps, health, delay, skip_version, owner, standing, *counts in found:
         subscription, retries_loaded = wanted_of[number]
         kept = unpack_counts(counts)
         exceptions, horizon = _exceptions(connection, number, retries_loaded, kept)
@@ -118,7 +118,7 @@ def load(connection: apsw.Connection, wanted: Sequence[LaneWanted]) -> dict[int,
             horizon=horizon,
             counts=kept,
             delay=delay,
-            unskipped=bool(kept.awaiting_retry or kept.blocked) and _is_unskipped(connection, subscription),
+            skip_version=skip_version,
             retries=tuple(asked.get(number, ())),
             replays=tuple(running.get(number, ())),
             owner=owner,
@@ -156,23 +156,11 @@ def _lowest_waiting(connection: apsw.Connection, number: int) -> int | None:
     return lowest
 
 
-def _is_unskipped(connection: apsw.Connection, subscription: Subscription) -> bool:
-    return subscription.skip_to > 0 and bool(
-        rows(
-            connection,
-            "SELECT 1 FROM delivery INDEXED BY delivery_state"  # noqa: S608
-            f" WHERE subscription_number = ? AND state IN {WAITING}"
-            " AND sequence <= ? AND run = 0 LIMIT 1",
-            (subscription.number, subscription.skip_to),
-        )
-    )
-
-
 def retries(connection: apsw.Connection, numbers: Iterable[int]) -> dict[int, list[RequestedRetry]]:
     """Retries by hand, by subscription. The table is read through: it holds only those that no lane has acted upon."""
     found: dict[int, list[RequestedRetry]] = {}
-    for number, subscription_number, sequence, document_id in ask(connection, RETRIES, [*numbers]):
-        retry = RequestedRetry(number, subscription_number, sequence, unpack_uuid(document_id))
+    for number, subscription_number, sequence, document_id, of_version in ask(connection, RETRIES, [*numbers]):
+        retry = RequestedRetry(number, subscription_number, sequence, unpack_uuid(document_id), of_version)
         found.setdefault(subscription_number, []).append(retry)
     return found
 

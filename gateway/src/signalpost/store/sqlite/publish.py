@@ -197,7 +197,9 @@ def _write_log(connection: apsw.Connection, batch: Batch) -> None:
 
 def _write_retries(connection: apsw.Connection, retries: Iterable[RequestedRetry]) -> None:
     write_many(
-        connection, _RETRY, [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id)) for r in retries]
+        connection,
+        _RETRY,
+        [(r.number, r.subscription_number, r.sequence, pack_uuid(r.document_id), r.of_version) for r in retries],
     )
 
 

@@ -94,7 +94,7 @@ def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush], counts: 
     write_many(
         connection,
         "UPDATE lane SET version = version + 1, head = ?, open = ?, gaps = ?, health = ?, delay = ?,"
-        " awaiting_retry = ?, blocked = ?, failed = ? WHERE subscription_number = ?",
+        " skip_version = ?, awaiting_retry = ?, blocked = ?, failed = ? WHERE subscription_number = ?",
         [
             (
                 flush.head,
@@ -102,6 +102,7 @@ def _move_on(connection: apsw.Connection, flushes: Sequence[LaneFlush], counts: 
                 _encode(flush.gaps),
                 _encode(flush.health),
                 flush.delay,
+                flush.skip_version,
                 *counts[flush.subscription_number],
                 flush.subscription_number,
             )

@@ -273,6 +273,7 @@ def _with_sequences_of(then: SubscriptionConfig, now: SubscriptionConfig, last_s
         filters=refiltered(then.filters, last_sequence, now.filters[-1][1]),
         skip_to=then.skip_to,
         skipped_at=then.skipped_at,
+        skip_version=then.skip_version,
     )
 
 

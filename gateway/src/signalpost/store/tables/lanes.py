@@ -27,6 +27,7 @@ RETRY: Final = Columns(
         "subscription_number": Kind.NUMBER,
         "sequence": Kind.NUMBER,
         "document_id": Kind.UUID,
+        "of_version": Kind.NUMBER,
     },
 )
 MADE: Final = Columns(

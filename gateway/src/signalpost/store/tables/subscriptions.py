@@ -40,6 +40,7 @@ class SubscriptionConfig(Struct, frozen=True):
     url_since: int = 0
     when_since: int = 0
     headers_since: int = 0
+    skip_version: int = 0
 
 
 class _Sealed(Struct, frozen=True):
