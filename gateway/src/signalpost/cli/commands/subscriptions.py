@@ -13,6 +13,7 @@ from signalpost.cli.commands.destinations import kinds
 from signalpost.cli.commands.subscription_checks import check_signature, preview, try_
 from signalpost.cli.terminal.assignments import assignments, filled, read_json
 from signalpost.cli.terminal.options import (
+    EVERY_TYPE,
     EventType,
     Limit,
     Sets,
@@ -33,7 +34,6 @@ for command in (apply, export, preview, check_signature):
     app.command(command)
 app.command(try_, name="test")
 
-EVERY_TYPE: tuple[EventType, ...] = ("documentCreated", "documentUpdated", "documentDeleted")
 State = Literal["healthy", "failing", "paused", "disabled"]
 Secret = Annotated[
     str | None,

@@ -34,6 +34,7 @@ def repeatable(help_: str, name: str | None = None) -> Parameter:
 
 
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
+EVERY_TYPE: tuple[EventType, ...] = get_args(EventType)
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 Limit = Annotated[Count, Parameter(help="Show at most this many.")]
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="ID of the subscription.")]

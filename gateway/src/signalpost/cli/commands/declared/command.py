@@ -13,7 +13,7 @@ from signalpost.cli.commands.declared.exported import exported
 from signalpost.cli.commands.declared.plan import Existing, PlannedAction, PlannedChange, plan
 from signalpost.cli.commands.declared.reading import SECTIONS, plain, read
 from signalpost.cli.commands.declared.toml_writer import write_tables
-from signalpost.cli.terminal.options import flag
+from signalpost.cli.terminal.options import EVERY_TYPE, flag
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 
 MAX_ENTRIES = 100_000
@@ -22,7 +22,6 @@ MARKS = {
     PlannedAction.UPDATE: ("~", "yellow"),
     PlannedAction.DELETE: ("-", "red"),
 }
-EVERY_TYPE = ["documentCreated", "documentUpdated", "documentDeleted"]
 
 
 def apply(
@@ -86,7 +85,7 @@ def _perform(client: Client, changes: list[PlannedChange]) -> None:
                 raise CommandError(f"{change.name}: there is no connection named {body['connection']}.")
             body["connection"] = ids[body["connection"]]
         if change.action is PlannedAction.CREATE:
-            defaults = {"eventTypes": EVERY_TYPE} if change.section == "subscription" else {}
+            defaults = {"eventTypes": [*EVERY_TYPE]} if change.section == "subscription" else {}
             made = client.call("POST", path(collection), body={**defaults, **body}).content
             ids |= {change.name: made["id"]} if change.section == "connection" else {}
         elif change.action is PlannedAction.UPDATE:
