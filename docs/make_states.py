@@ -1,5 +1,6 @@
 """Writes docs/states.md from the tables in the code: `.venv/bin/python docs/make_states.py`. A test keeps it so."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from signalpost.domain import transitions as tables
@@ -41,17 +42,23 @@ def page() -> str:
     )
 
 
-def _section(title: str, transitions: tables.Transitions[tables.State, tables.Input], level: int = 2) -> str:
-    """A table of transitions, of which the first state is where it begins, as a diagram and as a table."""
+def _section(
+    title: str,
+    transitions: tables.Transitions[tables.State, tables.Input],
+    level: int = 2,
+    begins: Sequence[tables.State] = (),
+) -> str:
+    """A table of transitions as a diagram and as a table. It begins in its first state, unless it says where."""
     steps = [
         (state.name, event.name.lower(), after.name)
         for state, inputs in transitions.items()
         for event, after in inputs.items()
     ]
+    beginnings = "\n".join(f"    [*] --> {state.name}" for state in begins or [next(iter(transitions))])
     arrows = "\n".join(f"    {state} --> {after}: {event}" for state, event, after in steps)
     table = "\n".join(f"| {state} | {event} | {after} |" for state, event, after in steps)
     return (
-        f"\n{'#' * level} {title}\n\n```mermaid\nstateDiagram-v2\n    [*] --> {steps[0][0]}\n{arrows}\n```\n"
+        f"\n{'#' * level} {title}\n\n```mermaid\nstateDiagram-v2\n{beginnings}\n{arrows}\n```\n"
         f"\n| state | input | becomes |\n| --- | --- | --- |\n{table}\n"
     )
 
@@ -94,7 +101,7 @@ def _connection() -> str:
         + _section("Its request", connection_state.STAGES, level=3)
         + _section("Whether another request may follow", connection_state.PERSISTENCE, level=3)
         + _section("What the client sends", connection_state.INTAKES, level=3)
-        + _section("The body of a request", request_state.BODIES, level=3)
+        + _section("The body of a request", request_state.BODIES, level=3, begins=request_state.BODIES_BEGIN)
         + _section("The answer to a request", request_state.ANSWERS, level=3)
     )
 

@@ -24,7 +24,15 @@ from signalpost.listener.connection_state import (
     PersistenceInput,
     StageInput,
 )
-from signalpost.listener.request_state import ANSWERS, BODIES, AnswerInput, AnswerState, BodyInput, BodyState
+from signalpost.listener.request_state import (
+    ANSWERS,
+    BODIES,
+    BODIES_BEGIN,
+    AnswerInput,
+    AnswerState,
+    BodyInput,
+    BodyState,
+)
 
 TABLES = [
     pytest.param(STAGES, StageInput, {ConnectionStage.LOST}, id="stage"),
@@ -69,7 +77,7 @@ BEGINNINGS = [
     pytest.param(STAGES, {ConnectionStage.NEW}, id="stage"),
     pytest.param(PERSISTENCE, {Persistence.KEPT}, id="persistence"),
     pytest.param(INTAKES, {Intake.PROCESSED}, id="intake"),
-    pytest.param(BODIES, {BodyState.HELD_BACK, BodyState.ARRIVING}, id="body"),
+    pytest.param(BODIES, {*BODIES_BEGIN}, id="body"),
     pytest.param(ANSWERS, {AnswerState.NONE}, id="answer"),
     pytest.param(ASKINGS, {Asking.IDLE}, id="asking"),
     pytest.param(TOKEN_HOLDS, {TokenHold.FREE}, id="token_hold"),

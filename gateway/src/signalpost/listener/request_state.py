@@ -6,6 +6,7 @@ All of it is pure; `request_cycle.py` does what follows from it.
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Final
 
 from signalpost.domain.transitions import Transitions
 
@@ -36,6 +37,7 @@ class BodyInput(IntEnum):
     LEAVE = 5
 
 
+BODIES_BEGIN: Final = (BodyState.HELD_BACK, BodyState.ARRIVING)
 BODIES: Transitions[BodyState, BodyInput] = {
     BodyState.HELD_BACK: {
         BodyInput.ASK: BodyState.ARRIVING,
