@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from signalpost import gateway
 from signalpost.api.http import body, passwords, request_limits, shared_rendering
 from signalpost.api.resources import live
 from signalpost.console import identity_provider, pages_beside_api
@@ -25,6 +26,7 @@ from signalpost.sharing import (
     turns,
 )
 from signalpost.sharing.command_queues import Queue
+from signalpost.store.postgres import sessions
 from signalpost.store.sqlite.store import READERS
 
 
@@ -49,6 +51,7 @@ IN_TURNS = "in turns"
 FIRST_COME = "first come"
 LIMITS = "api/http/request_limits.py"
 WAITS = "waits"
+PART = {2: "half", 4: "a quarter", 10: "a tenth"}
 AFTER_EACH_PIECE = f"after each {resting_turns.PIECE * 1_000:g} ms"
 
 CLIENTS: Rows = (
@@ -93,7 +96,7 @@ CLIENTS: Rows = (
         "open stream",
         "as requests at work",
         KEPT_FREE,
-        f"{request_limits.MAX_VIEWERS}, and a quarter of `MAX_CONNECTIONS`",
+        f"{request_limits.MAX_VIEWERS}, and {PART[request_limits.FOR_VIEWERS]} of `MAX_CONNECTIONS`",
         "429 `too_many_viewers`; pages ask from time to time instead",
         (f"{LIMITS} Shares", "api/resources/live.py TooMany"),
     ),
@@ -138,7 +141,7 @@ CLIENTS: Rows = (
         "answer 429",
         OF_ALL,
         "at a distance",
-        f"{refusals.REFUSALS_PER_SECOND:,} a second; a tenth of `MAX_CONNECTIONS` may wait",
+        f"{refusals.REFUSALS_PER_SECOND:,} a second; {PART[request_limits.FOR_REFUSALS]} of `MAX_CONNECTIONS` may wait",
         f"{WAITS}; if too many wait, refused at once",
         (f"{LIMITS} Refusals",),
     ),
@@ -147,7 +150,7 @@ CLIENTS: Rows = (
         "answer 401 or 404",
         OF_ALL,
         "at a distance",
-        f"{refusals.STRANGERS_PER_SECOND} a second; a tenth of `MAX_CONNECTIONS` may wait",
+        f"{refusals.STRANGERS_PER_SECOND} a second; {PART[request_limits.FOR_REFUSALS]} of `MAX_CONNECTIONS` may wait",
         f"{WAITS}; if too many wait, refused at once",
         (f"{LIMITS} Refusals",),
     ),
@@ -159,7 +162,8 @@ CHANGES: Rows = (
         OF_TENANTS,
         f"{KEPT_FREE}; turns between tenants, and in each between operators' changes and others",
         f"{command_queues.MAX_WAITING[Queue.CONTROL]:,} of operators, "
-        f"{command_queues.MAX_WAITING[Queue.DOCUMENT]:,} of documents, half of `MAX_CONNECTIONS`; "
+        f"{command_queues.MAX_WAITING[Queue.DOCUMENT]:,} of documents, "
+        f"{PART[request_limits.FOR_CHANGES]} of `MAX_CONNECTIONS`; "
         f"{command_queues.ALWAYS_ALLOWED} of each tenant always",
         "429 `tenant_busy`, before the body is read",
         ("engine/committer.py CommandQueues",),
@@ -253,7 +257,7 @@ LOOP_AND_THREADS: Rows = (
         "transaction",
         OF_ALL,
         FIRST_COME,
-        "3 that read, 2 that write, and one each for beats, looks and announcements",
+        f"{sessions.READERS} that read, {sessions.WRITERS} that write, and one each for beats, looks and announcements",
         WAITS,
         (
             *("store/postgres/sessions.py SessionPool",) * 2,
@@ -266,7 +270,7 @@ LOOP_AND_THREADS: Rows = (
         "read or write of a file",
         OF_ALL,
         FIRST_COME,
-        "4, and with a bucket 4 more",
+        f"{gateway.FILE_THREADS}, and with a bucket {gateway.FILE_THREADS} more",
         WAITS,
         ("gateway.py ThreadPoolExecutor",) * 2,
     ),

@@ -15,6 +15,11 @@ MAX_LARGE_ANSWERS: Final = 32
 """How many large answers, some 4 MiB each, may be in memory at a time because clients have not read them yet."""
 MAX_VIEWERS: Final = 64
 """How many may watch what changes at a time. Each holds a connection, and has pages made again."""
+FOR_VIEWERS: Final = 4
+FOR_CHANGES: Final = 2
+FOR_REFUSALS: Final = 10
+"""One of so many connections may be held by viewers, by changes that wait for their commit, or by refusals that wait
+and are not those of changes."""
 
 
 class RequestLimits(Struct, frozen=True, kw_only=True):
@@ -45,11 +50,11 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
         return cls(
             at_work=Shares(count),
             large_answers=Shares(MAX_LARGE_ANSWERS),
-            viewers=Shares(min(MAX_VIEWERS, max(1, count // 4))),
+            viewers=Shares(min(MAX_VIEWERS, max(1, count // FOR_VIEWERS))),
             loop=LoopShares(clock),
             rates=TenantRates(clock, "request_rate", "requests", share_of),
-            max_waiting=max(1, count // 2),
+            max_waiting=max(1, count // FOR_CHANGES),
             refusals=Refusals(clock, REFUSALS_PER_SECOND, count),
-            over_share=Refusals(clock, REFUSALS_PER_SECOND, max(1, count // 10)),
-            strangers=Refusals(clock, STRANGERS_PER_SECOND, max(1, count // 10)),
+            over_share=Refusals(clock, REFUSALS_PER_SECOND, max(1, count // FOR_REFUSALS)),
+            strangers=Refusals(clock, STRANGERS_PER_SECOND, max(1, count // FOR_REFUSALS)),
         )

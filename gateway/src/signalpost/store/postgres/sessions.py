@@ -26,6 +26,9 @@ from signalpost.store.statements import Row, Statement
 
 T = TypeVar("T")
 Steps = Generator[Sequence[Statement], list[list[Row]], T]
+READERS: Final = 3
+WRITERS: Final = 2
+"""How many connections a node reads with, and how many it writes with apart from batches and records."""
 EVERY: Final = "{-1}"
 """Stands for all tenants."""
 _LIMITS: Final = (
@@ -114,7 +117,7 @@ class ReadSessions:
     The connections belong to an event loop on a thread of its own, on which steps run and rows are unpacked: one page
     for people takes a dozen trips and hundreds of rows, and meanwhile the loop of whoever asks delivers."""
 
-    def __init__(self, source: DatabaseSource, count: int = 3) -> None:
+    def __init__(self, source: DatabaseSource, count: int = READERS) -> None:
         self._sessions = SessionPool(source.connect, count)
         self._turns = RestingTurns()
         self._thread = LoopThread("reads")
@@ -191,7 +194,7 @@ class ReadSessions:
 class Writers:
     """What writes, apart from batches of commands and records of lanes."""
 
-    def __init__(self, source: DatabaseSource, count: int = 2) -> None:
+    def __init__(self, source: DatabaseSource, count: int = WRITERS) -> None:
         self._source = source
         self._sessions = SessionPool(source.connect, count)
 
