@@ -40,7 +40,7 @@ class Resends(Checker):
             return
         if replay.state is ReplayState.RUNNING:
             self.fail(f"{resend.call} does not come to its end: {replay}")
-        if replay.waiting is None or not 0 <= replay.waiting <= replay.queued:
+        if not 0 <= replay.waiting <= replay.queued:
             self.fail(f"{resend.call} counted wrongly how its deliveries ended: {replay}")
         if replay.state is not ReplayState.FINISHED:
             return

@@ -1,7 +1,7 @@
 """`signalpost replay`: send the events of a span of time again."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -37,10 +37,14 @@ def _count(replay: Replay) -> str:
     return f"{replay['count']:,}" + (" or more" if replay["countIsCapped"] else "")
 
 
+def _number(member: str) -> Callable[[Replay], str]:
+    return lambda replay: f"{replay[member]:,}"
+
+
 COUNTED: Columns = {"subscription": "subscriptionId", "deliveries": _count}
 QUEUED: Columns = {
     "subscription": "subscriptionId", "replay": "id", "state": "state",
-    "queued": lambda replay: f"{replay['queued']:,}", "of": _count,
+    "queued": _number("queued"), "of": _count,
 }  # fmt: skip
 
 
@@ -131,8 +135,7 @@ def list_(
     listed = path("replays") if subscription is None else _replays(subscription)
     found = list(connect().pages(listed, {}, limit))
     columns: Columns = {
-        **QUEUED, "delivered": lambda replay: _counted(replay["delivered"]),
-        "failed": lambda replay: _counted(replay["failed"]), "waiting": lambda replay: _counted(replay["waiting"]),
+        **QUEUED, **{count: _number(count) for count in ("delivered", "failed", "waiting")},
         "status": "status", "from": "from", "to": "to", "created": "createdAt",
     }  # fmt: skip
     out.show(found, table(found, columns, "No replays."))
@@ -227,7 +230,3 @@ def _waited(client: Client, made: list[Replay]) -> list[Replay]:
                 remark(f"It goes on. To stop it: signalpost replay cancel {replay['subscriptionId']} {replay['id']}")
             raise
     return list(replays.values())
-
-
-def _counted(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"

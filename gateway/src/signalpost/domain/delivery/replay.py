@@ -169,10 +169,10 @@ class Replay(Struct, frozen=True, kw_only=True):
     """What of its range it is about; see `ReplayChoice`."""
     created_by: str | None = None
     """Name of the key or member that started it; None if that was not noted."""
-    delivered: int | None = 0
-    failed: int | None = 0
-    skipped: int | None = 0
-    """How the deliveries that it queued ended; see `ReplayTally`. None if an older version did not count."""
+    delivered: int = 0
+    failed: int = 0
+    skipped: int = 0
+    """How the deliveries that it queued ended; see `ReplayTally`."""
 
     @property
     def choice(self) -> ReplayChoice:
@@ -189,10 +189,8 @@ class Replay(Struct, frozen=True, kw_only=True):
         return max(self.count, self.queued)
 
     @property
-    def waiting(self) -> int | None:
-        """How many of the deliveries that it queued have not ended; None if that was not counted."""
-        if self.delivered is None or self.failed is None or self.skipped is None:
-            return None
+    def waiting(self) -> int:
+        """How many of the deliveries that it queued have not ended."""
         return self.queued - self.delivered - self.failed - self.skipped
 
     def cancelled(self, at: int) -> "Replay":

@@ -95,7 +95,6 @@ _ENDED: Final = (
     " skipped = r.skipped + k.skipped FROM unnest($1, $2, $3, $4) AS k (number, delivered, failed, skipped)"
     " WHERE r.number = k.number"
 )
-"""What was not counted from the start stays so."""
 _LOOK_UP: Final = (
     f"SELECT d.subscription_number, {', '.join('d.' + c for c in EXCEPTION_ROW.split(', '))}"
     " FROM unnest($1, $2) AS k (number, sequence) JOIN delivery d"

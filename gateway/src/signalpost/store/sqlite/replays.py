@@ -87,7 +87,7 @@ def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
 
 
 def write_ended(connection: apsw.Connection, ended: Iterable[tuple[int, ReplayTally]]) -> None:
-    """Count how deliveries ended, each with the number of its replay. What was not counted from the start stays so."""
+    """Count how deliveries ended, each with the number of its replay."""
     write_many(
         connection,
         "UPDATE replay SET delivered = delivered + ?, failed = failed + ?, skipped = skipped + ? WHERE number = ?",

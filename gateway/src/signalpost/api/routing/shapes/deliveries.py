@@ -189,22 +189,16 @@ class ShownReplay(Shape, frozen=True):
     ]
     count_is_capped: bool
     queued: int
-    delivered: Annotated[
-        int | None,
-        Meta(
-            description="How many of the queued deliveries were delivered. The four counts are null if an older "
-            "version started the replay."
-        ),
-    ]
-    failed: Annotated[int | None, Meta(description="How many were given up again.")]
+    delivered: Annotated[int, Meta(description="How many of the queued deliveries were delivered.")]
+    failed: Annotated[int, Meta(description="How many were given up again.")]
     skipped: Annotated[
-        int | None,
+        int,
         Meta(
             description="How many were not sent after all, because nothing was left to send or a later replay took "
             "them over."
         ),
     ]
-    waiting: Annotated[int | None, Meta(description="How many are queued and still have no outcome.")]
+    waiting: Annotated[int, Meta(description="How many are queued and still have no outcome.")]
     created_at: str
     finished_at: str | None
     event_types: Annotated[

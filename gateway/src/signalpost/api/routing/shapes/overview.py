@@ -99,11 +99,9 @@ class RunningReplay(Shape, frozen=True):
     count: int
     count_is_capped: Annotated[bool, Meta(description="Counting stopped at this number; there may be more.")]
     queued: int
-    delivered: Annotated[
-        int | None, Meta(description="How many of the queued deliveries were delivered; null if that was not counted.")
-    ]
-    failed: Annotated[int | None, Meta(description="How many were given up again.")]
-    waiting: int | None
+    delivered: Annotated[int, Meta(description="How many of the queued deliveries were delivered.")]
+    failed: Annotated[int, Meta(description="How many were given up again.")]
+    waiting: Annotated[int, Meta(description="How many are queued and still have no outcome.")]
     created_by: Annotated[str | None, Meta(description="Name of the key or member that started it.")]
 
 
