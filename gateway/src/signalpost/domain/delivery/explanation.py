@@ -128,7 +128,7 @@ def explain(known: KnownFacts) -> Explanation:
     return _not_active(known) or _held(known) or _breaker_open(known) or _waits(known)
 
 
-# --- If there is no delivery ------------------------------------------------------------------------------------------
+# --- No delivery ------------------------------------------------------------------------------------------------------
 
 
 def _no_delivery(known: KnownFacts) -> Explanation:
@@ -156,7 +156,7 @@ def _removed() -> Explanation:
     return Explanation(Cause.REMOVED, sentence)
 
 
-# --- If all is over ---------------------------------------------------------------------------------------------------
+# --- Deliveries that ended --------------------------------------------------------------------------------------------
 
 
 def _delivered(known: KnownFacts) -> Explanation:
@@ -181,7 +181,7 @@ def _given_up(known: KnownFacts) -> Explanation:
     return Explanation(Cause.GIVEN_UP, sentence)
 
 
-# --- If it waits ------------------------------------------------------------------------------------------------------
+# --- Deliveries that wait ---------------------------------------------------------------------------------------------
 
 
 def _not_active(known: KnownFacts) -> Explanation | None:

@@ -156,14 +156,14 @@ class LaneOwner:
         missing = [
             subscription
             for subscription in self._directory.all_subscriptions()
-            if not self._lanes.here.is_here(subscription.number) and self._wanted_owner(subscription.number) == me
+            if subscription.number not in self._lanes.here and self._wanted_owner(subscription.number) == me
         ]
         # One that left is not loaded before all that it began is over, and recorded if it still can be.
         ours = [subscription for subscription in missing if not self._lanes.departures.is_here(subscription.number)]
         free = await self._without_calls_under_way(me, ours)
         for begin in range(0, len(free), LANES_AT_ONCE):
             await self._claim_some(me, free[begin : begin + LANES_AT_ONCE])
-        self._lacks = not all(self._lanes.here.is_here(subscription.number) for subscription in missing)
+        self._lacks = not all(subscription.number in self._lanes.here for subscription in missing)
 
     async def _without_calls_under_way(self, me: int, wanted: Sequence[Subscription]) -> Sequence[Subscription]:
         """The lanes among these for which no former owner can have a call under way."""

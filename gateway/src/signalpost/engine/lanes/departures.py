@@ -52,7 +52,7 @@ class Departures:
         left = self._leaving.get(number)
         if left is not None and not left.lane.in_flight and left.is_recorded:
             del self._leaving[number]
-        return number in self._leaving or self._here.is_here(number)
+        return number in self._leaving or number in self._here
 
     async def hand_over(self, numbers: Iterable[int]) -> None:
         """Let attempts of lanes end, record everything and let go of the lanes, so that another node may own them."""

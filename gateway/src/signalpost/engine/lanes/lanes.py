@@ -179,8 +179,7 @@ class Lanes:
             self._dispatcher.bound_tenant(tenant.id)
             for worker in self.here.workers.of_tenant(tenant.id):
                 worker.tenant_is_paused = tenant.paused_at is not None
-                self._recorder.changed(worker)
-                self._dispatcher.give_turn(worker)
+                self._go_on_changed(worker)
 
     def _follow_subscription(self, subscription: Subscription, made: Container[int]) -> None:
         if subscription.deleted_at is not None and self.here.resting.take(subscription.number) is not None:
@@ -219,8 +218,7 @@ class Lanes:
         self.here.workers.update(worker, subscription, self._clock.steady())
         if reordered:
             self._reload(worker)
-        self._recorder.changed(worker)
-        self._dispatcher.give_turn(worker)
+        self._go_on_changed(worker)
 
     def _take_retries(self, retries: Iterable[RequestedRetry]) -> None:
         for retry in retries:
@@ -242,8 +240,7 @@ class Lanes:
         if worker is None or worker.subscription.url != tested.url or not worker.health.breaker.failures:
             return
         self._outcomes.note_delivered_test(worker)
-        self._recorder.changed(worker)
-        self._dispatcher.give_turn(worker)
+        self._go_on_changed(worker)
 
     # --- Recording ----------------------------------------------------------------------------------------------------
 
@@ -286,8 +283,7 @@ class Lanes:
                 if worker is None or inbox is None or worker.take_inbox(inbox):
                     left.discard(number)
                     if worker is not None:
-                        self._recorder.changed(worker)
-                        self._dispatcher.give_turn(worker)
+                        self._go_on_changed(worker)
             await asyncio.sleep(LOOK_AGAIN_AFTER)
         for worker in filter(None, map(self.here.workers.get, left)):
             self._reload(worker)  # it is recorded so often that no look fell between two records
@@ -312,6 +308,11 @@ class Lanes:
         """Give the lane a turn, and record what it was restored with."""
         if worker.wants_record:
             self._recorder.changed(worker)
+        self._dispatcher.give_turn(worker)
+
+    def _go_on_changed(self, worker: LaneWorker) -> None:
+        """Record a lane that was changed, and give it a turn: it may have something to send now."""
+        self._recorder.changed(worker)
         self._dispatcher.give_turn(worker)
 
 

@@ -83,7 +83,8 @@ class LanesHere:
         lane = self.workers.get(number) or self.resting.get(number)
         return None if lane is None else lane.subscription.tenant_id
 
-    def is_here(self, number: int) -> bool:
+    def __contains__(self, number: int) -> bool:
+        """Whether the lane with this number is here, at work or at rest."""
         return self.workers.get(number) is not None or number in self.resting
 
     # --- To work ------------------------------------------------------------------------------------------------------
