@@ -70,7 +70,7 @@ def test_an_option_sets_a_part_of_a_request_under_the_name_that_a_person_writes(
 
 
 def test_a_group_of_options_makes_its_part_of_a_request_of_those_that_were_given() -> None:
-    assert parts_of(tenants.Limits(documents="100", file_bytes="none")) == {
+    assert parts_of(tenants.LimitOptions(documents="100", file_bytes="none")) == {
         "limits": {"documents": 100, "fileBytes": None}
     }
     assert parts_of(tenants.UNCHANGED) == {}
@@ -82,7 +82,7 @@ def test_a_group_of_options_makes_its_part_of_a_request_of_those_that_were_given
 
 def test_a_value_that_an_option_cannot_have_is_refused_under_the_name_of_the_option() -> None:
     with pytest.raises(Misuse, match=r"^--in-flight takes a whole number, or none\.$"):
-        parts_of(tenants.Limits(in_flight="many"))
+        parts_of(tenants.LimitOptions(in_flight="many"))
 
 
 def _commands(group: App, chain: tuple[str, ...] = ()) -> Iterator[tuple[str, Callable[..., Any]]]:

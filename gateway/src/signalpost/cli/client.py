@@ -60,7 +60,7 @@ class NoGateway(CommandError):
     """Nothing says where a gateway is."""
 
 
-class Answer(NamedTuple):
+class ApiAnswer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     content: Any
@@ -70,7 +70,7 @@ class Answer(NamedTuple):
 class CallRefused(CommandError):
     """The gateway answered with an error status."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ApiAnswer) -> None:
         super().__init__(_refusal(answer, {}))
         self._answer = answer
         self.problem: Mapping[str, Any] = answer.content
@@ -100,7 +100,7 @@ class Client:
 
     def call(
         self, method: str, path: str, query: Mapping[str, object] | None = None, body: object = None, **headers: str
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Make one request. Raises CallRefused for any status but 2xx, and NoAnswer."""
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         target = f"{path}?{urlencode(given)}" if given else path
@@ -140,7 +140,7 @@ class Client:
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._no_answer(error) from None
 
-    def send_parts(self, path: str, media_type: str, parts: Iterable[bytes], length: int) -> Answer:
+    def send_parts(self, path: str, media_type: str, parts: Iterable[bytes], length: int) -> ApiAnswer:
         """POST a body of `length` bytes, part by part. Raises as `call` does."""
         try:
             if self._connection.sock is None:
@@ -198,12 +198,12 @@ class Client:
         self._connection.request(method, self._prefix + target, content, {**self._headers, **headers})
         return self._connection.getresponse()
 
-    def _answer(self, response: http.client.HTTPResponse, raw: bytes) -> Answer:
+    def _answer(self, response: http.client.HTTPResponse, raw: bytes) -> ApiAnswer:
         try:
             content = json.loads(raw) if raw else None
         except ValueError:
             raise self._no_gateway(response.status) from None
-        answer = Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
+        answer = ApiAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
         if 200 <= answer.status < 300:
             return answer
         if not (isinstance(content, dict) and "code" in content):
@@ -308,7 +308,7 @@ def _kept(file: Path) -> str | None:
         return None
 
 
-def _refusal(answer: Answer, options: Mapping[str, str]) -> str:
+def _refusal(answer: ApiAnswer, options: Mapping[str, str]) -> str:
     problem = answer.content
     errors = problem.get("errors", [])
     what = problem["title" if errors else "detail"]

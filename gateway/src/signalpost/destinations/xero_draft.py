@@ -15,7 +15,7 @@ MAX_LINES: Final = 20
 TaxType = Annotated[str, Meta(min_length=1, max_length=50, pattern="^[A-Z0-9_]+$")]
 
 
-class Line(Body, frozen=True, kw_only=True):
+class DraftLine(Body, frozen=True, kw_only=True):
     """One line of a bill."""
 
     description: Annotated[
@@ -97,7 +97,7 @@ class XeroBillConfig(Body, frozen=True, kw_only=True):
         Meta(title="Amounts are", description="Without tax, with tax, or free of it.", examples=["Exclusive"]),
     ] = "Exclusive"
     lines: Annotated[
-        tuple[Line, ...],
+        tuple[DraftLine, ...],
         Meta(
             title="Lines",
             description="What is paid for.",
@@ -132,7 +132,7 @@ def bill_of(config: XeroBillConfig) -> dict[str, Any] | Skip:
     return {name: value for name, value in bill.items() if value != ""}
 
 
-def _line(line: Line) -> dict[str, Any] | None:
+def _line(line: DraftLine) -> dict[str, Any] | None:
     quantity, amount = _number(line.quantity), _number(line.unit_amount)
     if quantity is None or amount is None:
         return None

@@ -32,7 +32,7 @@ POLL = 0.5
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class DeliveryFilter:
+class DeliveryOptions:
     """Which deliveries are listed."""
 
     status: Annotated[Status | None, Parameter(help="Only those in this state."), Sets("?status")] = None
@@ -46,7 +46,7 @@ class DeliveryFilter:
     until: Annotated[Moment | None, Parameter(help="Only events before this moment."), Sets("?to")] = None
 
 
-UNFILTERED = DeliveryFilter()
+UNFILTERED = DeliveryOptions()
 
 
 @app.command(name="list")
@@ -54,7 +54,7 @@ def list_(
     subscription: Annotated[str | None, Parameter(name="SUBSCRIPTION", help="Only those of this subscription.")] = None,
     /,
     *,
-    only: DeliveryFilter = UNFILTERED,
+    only: DeliveryOptions = UNFILTERED,
     limit: Limit = 50,
     out: Output = TEXT,
 ) -> None:

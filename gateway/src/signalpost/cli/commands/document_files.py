@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from signalpost.cli.client import Answer, Client, CommandError, NoAnswer, path
+from signalpost.cli.client import ApiAnswer, Client, CommandError, NoAnswer, path
 
 PART_BYTES = 256 * 1024
 Advance = Callable[[int], None]
 """A function that is called with the number of bytes transferred since its last call."""
 
 
-def upload(client: Client, external_id: str, file: BinaryIO, *, publish: bool, advance: Advance) -> Answer:
+def upload(client: Client, external_id: str, file: BinaryIO, *, publish: bool, advance: Advance) -> ApiAnswer:
     """Upload a file as a new version. Raises CallRefused and NoAnswer."""
     boundary = secrets.token_hex(16)
     head = (

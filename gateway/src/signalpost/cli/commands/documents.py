@@ -40,7 +40,7 @@ Fields = Annotated[
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class DocumentFilter:
+class DocumentOptions:
     """Which documents are listed."""
 
     status: Annotated[
@@ -58,13 +58,13 @@ class DocumentFilter:
     ] = None
 
 
-UNFILTERED = DocumentFilter()
+UNFILTERED = DocumentOptions()
 
 
 @app.command(name="list")
 def list_(
     *,
-    only: DocumentFilter = UNFILTERED,
+    only: DocumentOptions = UNFILTERED,
     limit: Limit = 50,
     out: Output = TEXT,
 ) -> None:

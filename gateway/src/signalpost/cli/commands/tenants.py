@@ -29,7 +29,7 @@ _MAXIMUM = Parameter(help="A maximum, or none for unlimited.", show_default=Fals
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class LimitOptions:
     """What a tenant may use at most."""
 
     requests_per_second: Annotated[str | None, _MAXIMUM, Sets("/limits/requestsPerSecond", _whole_or_none)] = None
@@ -40,7 +40,7 @@ class Limits:
     file_bytes: Annotated[str | None, _MAXIMUM, Sets("/limits/fileBytes", _whole_or_none)] = None
 
 
-UNCHANGED = Limits()
+UNCHANGED = LimitOptions()
 
 
 @app.command
@@ -111,7 +111,7 @@ def limits(
     name: Name,
     /,
     *,
-    change: Limits = UNCHANGED,
+    change: LimitOptions = UNCHANGED,
     out: Output = TEXT,
 ) -> None:
     """Show what a tenant may use at most and what it uses, after changing what is given. `none` takes a limit back:
@@ -123,7 +123,7 @@ def limits(
     if body := parts_of(change):
         gateway.call("PATCH", path("tenants", name), body=body)
     found = gateway.call("GET", path("tenants", name)).content
-    limits = [(pointer.rpartition("/")[2], option[2:]) for pointer, option in options_of(Limits).items()]
+    limits = [(pointer.rpartition("/")[2], option[2:]) for pointer, option in options_of(LimitOptions).items()]
     rows = [
         (option, _or_dash(found["effectiveLimits"][limit]), _or_dash(found["use"].get(limit)))
         for limit, option in limits

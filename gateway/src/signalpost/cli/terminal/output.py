@@ -30,7 +30,7 @@ _CUT_TO = 16
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of values below the names of their columns, or the sentence `nothing` if there are no rows."""
+    """GrowingRows of values below the names of their columns, or the sentence `nothing` if there are no rows."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[object]]
@@ -220,16 +220,16 @@ class Output:
         if not self.as_json:
             _print(parts)
 
-    def rows(self, columns: Mapping[str, int], keep: Collection[str] = ()) -> "Rows":
+    def rows(self, columns: Mapping[str, int], keep: Collection[str] = ()) -> "GrowingRows":
         """Begin a list that grows; `columns` and `keep` as for `GrowingTable`."""
-        return Rows(None if self.as_json else GrowingTable(columns, keep))
+        return GrowingRows(None if self.as_json else GrowingTable(columns, keep))
 
 
 TEXT = Output()
 """What a command's output is without `--json`."""
 
 
-class Rows:
+class GrowingRows:
     """A list that grows: each entry is printed as soon as it is known."""
 
     def __init__(self, table: GrowingTable | None) -> None:

@@ -50,7 +50,7 @@ _FORGET: Final = (
 """Rows of connections that are long gone."""
 
 
-class Ended(Enum):
+class CommitEnd(Enum):
     """What happened to a transaction."""
 
     COMMITTED = "committed"
@@ -100,7 +100,7 @@ class CommitConnection:
             if error.sqlstate == NOT_AS_IT_WAS:
                 self._id = self._batch = 0  # its row may have been removed, since it was not used for long
                 raise
-            if not is_lost(error) or await self._ended() is Ended.UNDONE:
+            if not is_lost(error) or await self._ended() is CommitEnd.UNDONE:
                 raise
         self._batch += 1
         if self._warnings:
@@ -131,7 +131,7 @@ class CommitConnection:
         if diagnostic.severity_nonlocalized == "WARNING":
             self._warnings.append(diagnostic.message_primary or "")
 
-    async def _ended(self) -> Ended:
+    async def _ended(self) -> CommitEnd:
         """What happened to the transaction whose connection was lost during its commit. Raises OutcomeUnknown."""
         asking = Statement("SELECT batch FROM committer WHERE id = $1 FOR UPDATE", (self._id,))
         deadline = time.monotonic() + ASKS_WITHIN
@@ -142,9 +142,9 @@ class CommitConnection:
                 await asyncio.sleep(0.2)
                 continue
             if found == [(self._batch + 1,)]:
-                return Ended.COMMITTED
+                return CommitEnd.COMMITTED
             if found == [(self._batch,)]:
-                return Ended.UNDONE
+                return CommitEnd.UNDONE
             log.error("the database lost commits that it had confirmed", committer=self._id, batch=self._batch)
             break
         self._id = self._batch = 0
