@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from signalpost.commands.tenants import ChangeTenant, CreateTenant
 from signalpost.domain.delivery.lane_bounds import Bounds
+from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import DAY, SECOND
-from signalpost.engine.maintenance.retention import EVERY, FIRST_AFTER
+from signalpost.engine.maintenance.retention import AGAIN_AFTER, EVERY, FIRST_AFTER
 from signalpost.store.sqlite.database import SqliteDatabase
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -82,6 +83,20 @@ def test_at_every_hour_each_tenant_has_what_it_keeps_and_no_more(world: Scripted
         assert world.logged("error", "") == 0
 
     world.run(scenario, retention_days=GATEWAYS)
+
+
+def test_a_pass_that_failed_is_made_again_before_the_next_would_be(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.create("x")
+        await asyncio.sleep(23 * HOUR)
+        world.faults.prune = Unavailable("the tenant's row is locked")
+        await asyncio.sleep(2 * HOUR + EVERY / 2)
+        assert world.query("SELECT count(*) FROM event") == [(1,)]
+        world.faults.prune = None
+        await asyncio.sleep(AGAIN_AFTER + 1)
+        assert world.query("SELECT count(*) FROM event") == [(0,)]
+
+    world.run(scenario, retention_days=1)
 
 
 @pytest.mark.parametrize("crash", [True, False])

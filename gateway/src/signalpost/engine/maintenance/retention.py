@@ -31,6 +31,8 @@ from signalpost.store.store import Store
 
 EVERY = 600.0
 FIRST_AFTER = 60.0
+AGAIN_AFTER = 60.0
+"""Seconds until a pass that failed is made again: what it left is to be removed while more becomes too old."""
 OTHERS_HAVE = 60.0
 """Seconds that other nodes have to give up what their lanes would lose."""
 LOOK_EVERY = 1.0
@@ -62,8 +64,9 @@ class Retention:
         await asyncio.sleep(FIRST_AFTER)
         while True:
             self._removed = 0
-            await make_pass(self.pass_once, "the retention pass failed; trying again later")
-            if self._removed < GO_ON_FROM:
+            if not await make_pass(self.pass_once, "the retention pass failed; trying again later"):
+                await asyncio.sleep(AGAIN_AFTER)
+            elif self._removed < GO_ON_FROM:
                 await asyncio.sleep(EVERY)
 
     async def pass_once(self) -> None:
