@@ -9,6 +9,7 @@ from signalpost.domain.timestamps import DAY
 from signalpost.store.deliveries import AttemptRow
 from signalpost.store.postgres.partitions import day_of, name_of
 from signalpost.store.postgres.sessions import EVERY
+from signalpost.store.retention import ATTEMPTS_EACH
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
@@ -72,6 +73,29 @@ def test_where_another_tenant_keeps_a_day_rows_go_one_by_one(play: "Play", make:
             left = connection.execute("SELECT tenant_id, sequence FROM event WHERE at < %s", (days[1] * DAY,))
             assert left.fetchall() == [(other, 1)]
         assert [event.sequence for event in (await shop.store.log.after(other, 0, 100)).events] == [1]
+
+    play(scenario)
+
+
+def test_of_a_day_that_another_tenant_keeps_attempts_go_as_fast_as_their_events(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    async def scenario(shop: "Shop") -> None:
+        count = 2 * ATTEMPTS_EACH
+        other = await shop.add_tenant()
+        subscriptions = await shop.subscribe(), await shop.subscribe(2, tenant=other)
+        await shop.publish(make.create(1), make.create(2, tenant=other))
+        for subscription in subscriptions:
+            attempts = [AttemptRow(1, shop.now + n, 1, 1, 0, True, 200, None, "", b"") for n in range(count)]
+            await shop.record(make.flush(subscription, 0, 1, attempts=attempts))
+        shop.now += DAY
+        await shop.publish(make.create(3))
+        await shop.store.retention.prune_log(1, 2, 10)
+        assert [await shop.store.retention.prune_leftovers(shop.now, 1) for _ in range(4)] == [1, 1, 1, 0]
+        with psycopg.connect(shop.url) as connection:
+            connection.execute("SELECT set_config('signalpost.tenants', %s, true)", (EVERY,))
+            left = connection.execute("SELECT tenant_id, count(*) FROM attempt GROUP BY tenant_id")
+            assert left.fetchall() == [(other, count)]
 
     play(scenario)
 

@@ -5,11 +5,13 @@ neither of which anybody has to wait for. Where that is broken off in between, t
 """
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Final, NamedTuple
 
 from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.partitions import day_of, name_of
 from signalpost.store.postgres.sessions import Writers
+from signalpost.store.retention import ATTEMPTS_EACH
 from signalpost.store.statements import EVERY_TENANT, Row
 
 _PARTITIONS: Final = (
@@ -29,12 +31,13 @@ _IS_KEPT: Final = (
     " (SELECT FROM {0} e WHERE e.tenant_id = t.id AND e.sequence >= t.floor))"
 )
 _ROWS: Final = (
-    "DELETE FROM {0} WHERE ({1}) IN (SELECT {1} FROM tenant t CROSS JOIN LATERAL"
+    "WITH gone AS (DELETE FROM {0} WHERE ({1}) IN (SELECT {1} FROM tenant t CROSS JOIN LATERAL"
     " (SELECT {1} FROM {0} e WHERE e.tenant_id = t.id AND e.sequence < t.floor LIMIT $1) e"
-    " WHERE NOT EXISTS (SELECT FROM {0} k WHERE k.tenant_id = t.id AND k.sequence >= t.floor) LIMIT $1) RETURNING 1"
+    " WHERE NOT EXISTS (SELECT FROM {0} k WHERE k.tenant_id = t.id AND k.sequence >= t.floor) LIMIT $1) RETURNING 1)"
+    " SELECT count(*) FROM gone"
 )
-"""Rows of tenants that keep nothing of a partition, which others keep. Where a tenant keeps some of its rows there, the
-others wait for the partition's end."""
+"""Removes rows of tenants that keep nothing of a partition, which others keep, and counts them. If a tenant keeps some
+of its rows there, the others wait for the partition's end."""
 
 
 class Partition(NamedTuple):
@@ -47,8 +50,9 @@ class Partition(NamedTuple):
 
 
 async def prune(writers: Writers, now: int, limit: int) -> int:
-    """Remove partitions of which nothing is kept, and at most about `limit` rows of others. Returns how many rows were
-    removed one by one. Where this user may remove no tables, whole days stay. Raises Unavailable."""
+    """Remove partitions of which nothing is kept, and at most `limit` rows of others, in which `ATTEMPTS_EACH` attempts
+    count as one. Returns how many rows that were. If this user may remove no tables, whole days stay. Raises
+    Unavailable."""
     removed = 0
     for partition in ended(await writers.rows(EVERY_TENANT, _PARTITIONS), day_of(now)):
         if not partition.is_attached or not await _is_kept(writers, partition):
@@ -58,7 +62,9 @@ async def prune(writers: Writers, now: int, limit: int) -> int:
                 return removed  # later ones stay as well: it says so once (`Preparation`)
         elif removed < limit:
             statement = _ROWS.format(partition.name, _KEYS[partition.table])
-            removed += len(await writers.rows(EVERY_TENANT, statement, limit - removed))
+            each = ATTEMPTS_EACH if partition.table == "attempt" else 1
+            [(rows,)] = await writers.rows(EVERY_TENANT, statement, (limit - removed) * each)
+            removed += ceil(rows / each)
     return removed
 
 
