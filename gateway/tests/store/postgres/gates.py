@@ -1,6 +1,7 @@
 """Gates before the statements of a node, and walks through every order in which two nodes' statements can come."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import combinations
@@ -39,6 +40,9 @@ class Gate:
         """The node waits no more."""
         self.process = 0
         """The server's process to which the node's connection belongs."""
+        self.sent_at: dict[str, int] = {}
+        """When each statement was last sent, in ns. What one node sends after the server did something for it comes
+        after what the other had sent for that; the order in which two nodes hear of their commits says nothing."""
 
     async def pass_through(self) -> None:
         if not self.is_free:
@@ -73,6 +77,7 @@ class _GatedPipeline(Pipeline):
             if any(part in sql for part in self._gated):
                 self._gate.process = self._connection.info.backend_pid
                 await self._gate.pass_through()
+                self._gate.sent_at[sql] = time.perf_counter_ns()
             found += await super().ask([(sql, parameters)])
         return found[1:-1] if is_whole else found
 
