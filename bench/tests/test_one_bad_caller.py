@@ -58,6 +58,12 @@ def test_nothing_of_another_tenant_is_refused_or_fails(run: Callable[[str], Figu
     assert told <= ANSWERS[probe]
 
 
+def test_a_probe_may_be_tried_again_at_the_same_gateway(run: Callable[[str], Figures]) -> None:
+    """A machine that had no core for the gateway at the first try says nothing of it."""
+    told = [run("reads").more["answered 200"] for _ in range(2)]
+    assert all(told)
+
+
 def test_what_others_on_the_machine_took_is_no_stall_of_the_gateway() -> None:
     stall = Stall(ms=80, ran_ms=20, collected_ms=0, no_core_ms=10, most_no_core_ms=30, at_s=0, threads={})
     assert held_ms(stall) == 50

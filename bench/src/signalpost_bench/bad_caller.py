@@ -1,8 +1,8 @@
 """One caller that does what held up everybody else once: the probes of the scene `one-bad-caller`.
 
-The caller works in a tenant of its own, one a probe. Most send one costly request over and over; others hold what they
-got, or make the gateway send much. What a probe is answered is counted by its status, or as `lost` if the connection
-ended instead: nothing that it asks for has to be done, and a refusal is an answer as good as any.
+The caller works in a tenant of its own, one for each run of a probe. Most send one costly request over and over; others
+hold what they got, or make the gateway send much. What a probe is answered is counted by its status, or as `lost` if
+the connection ended instead: nothing that it asks for has to be done, and a refusal is an answer as good as any.
 """
 
 import asyncio
@@ -344,6 +344,10 @@ class _Endpoint(asyncio.Protocol):
 
 
 class _Part:
+    def __init__(self) -> None:
+        self._prepared = 0
+        """How many probes were prepared, each with a tenant of its own: one may be tried again at the same gateway."""
+
     async def listen(self) -> int:
         """The port of an endpoint that takes everything."""
         server = await asyncio.get_running_loop().create_server(_Endpoint, "127.0.0.1", 0, backlog=1024)
@@ -353,7 +357,8 @@ class _Part:
 
     async def prepare(self, probe: str, port: int, key: str) -> None:
         self._probe = PROBES[probe]
-        tenant = probe.replace(" ", "-")
+        self._prepared += 1
+        tenant = f"{probe.replace(' ', '-')}-{self._prepared}"
         operator = BadCaller(port, dict.fromkeys(ROLES, key), "default", self._url)
         await operator.make("/v1/tenants", [msgspec.json.encode({"name": tenant})])
         self._caller = BadCaller(port, {role: await operator.key_in(tenant, role) for role in ROLES}, tenant, self._url)
