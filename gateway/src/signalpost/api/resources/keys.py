@@ -45,7 +45,7 @@ async def create(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     services = context.services
-    found = await services.store.lists.page(ApiKey, _within(context), query.cursor, query.limit)
+    found = await services.store.lists.page(ApiKey, context.within, query.cursor, query.limit)
     shown = [_listed(key, services) for key in found]
     return Response(200, msgspec.json.encode(KeyPage(data=shown, next=next_cursor(found, query.limit))))
 
@@ -56,11 +56,6 @@ def _listed(key: ApiKey, services: Services) -> Key:
     return Key.of(key, tenant=name, last_used_at=services.engine.key_uses.last(key))
 
 
-def _within(context: RequestContext) -> int | None:
-    """The tenant whose keys are meant; None for those of all, if the call names no tenant."""
-    return context.tenant_id if context.names_tenant else None
-
-
 async def revoke(context: RequestContext) -> Response:
     change = await context.read_change()
     return await submit(
@@ -68,7 +63,7 @@ async def revoke(context: RequestContext) -> Response:
         RevokeKey(
             tenant_id=context.tenant_id,
             key_id=context.path_uuid("id", "key"),
-            within=_within(context),
+            within=context.within,
             idempotency=change.idempotency,
         ),
     )

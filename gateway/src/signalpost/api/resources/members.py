@@ -39,7 +39,7 @@ async def invite(context: RequestContext) -> Response:
 async def list_all(context: RequestContext) -> Response:
     query: PageQuery = context.query()
     services = context.services
-    found = await services.store.lists.page(Member, _within(context), query.cursor, query.limit)
+    found = await services.store.lists.page(Member, context.within, query.cursor, query.limit)
     shown = [_shown(member, services) for member in found]
     return Response(200, msgspec.json.encode(MemberPage(data=shown, next=next_cursor(found, query.limit))))
 
@@ -59,7 +59,7 @@ async def change(context: RequestContext) -> Response:
             tenant_id=context.tenant_id,
             tenant=_shown(member, context.services).tenant,
             member_id=member.id,
-            within=_within(context),
+            within=context.within,
             name=asked.body.name,
             email=UNSET if asked.body.email is UNSET else asked.body.email.lower(),
             role=asked.body.role,
@@ -75,7 +75,7 @@ async def remove(context: RequestContext) -> Response:
         RemoveMember(
             tenant_id=context.tenant_id,
             member_id=context.path_uuid("id", "member"),
-            within=_within(context),
+            within=context.within,
             idempotency=asked.idempotency,
         ),
     )
@@ -89,7 +89,7 @@ async def reset(context: RequestContext) -> Response:
         ResetMember(
             tenant_id=context.tenant_id,
             member_id=context.path_uuid("id", "member"),
-            within=_within(context),
+            within=context.within,
             url=_invitation(context, token),
             invitation=hash_token(token),
             idempotency=asked.idempotency,
@@ -101,15 +101,10 @@ def _invitation(context: RequestContext, token: str) -> str:
     return f"{context.services.public_url}/console/join/{token}"
 
 
-def _within(context: RequestContext) -> int | None:
-    """The tenant whose members are meant; None for those of all, if the call names no tenant."""
-    return context.tenant_id if context.names_tenant else None
-
-
 async def _found(context: RequestContext) -> Member:
     """Raises NotFound."""
     member = await context.services.store.access.member(context.path_uuid("id", "member"))
-    if member is None or member.removed_at is not None or _within(context) not in (None, member.tenant_id):
+    if member is None or member.removed_at is not None or context.within not in (None, member.tenant_id):
         raise member_not_found()
     return member
 

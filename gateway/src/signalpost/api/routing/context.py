@@ -152,9 +152,9 @@ class RequestContext:
     # --- Headers ------------------------------------------------------------------------------------------------------
 
     @property
-    def names_tenant(self) -> bool:
-        """Whether the call says which tenant it is about."""
-        return self.request.header(TENANT) is not None
+    def within(self) -> int | None:
+        """The tenant whose keys or members are meant; None for those of all, if the call names no tenant."""
+        return None if self.request.header(TENANT) is None else self.tenant_id
 
     async def check_still_allowed(self) -> None:
         """For a call that lasts. Raises Unauthenticated if its API key was revoked or expired meanwhile, Conflict
