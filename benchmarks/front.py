@@ -29,7 +29,7 @@ from signalpost.cli.serving.logs import set_up_logs
 from signalpost.gateway import Gateway
 from signalpost.listener.http_connection import ClientConnection
 from signalpost.settings import Settings
-from signalpost.store.store import Published
+from signalpost.store.store import PublishedBatch
 
 CONNECTIONS = 16
 ROUNDS = 125
@@ -86,11 +86,11 @@ class StoreAtOnce:
 
     commits_on_a_thread = True
 
-    def __init__(self, first: Published) -> None:
+    def __init__(self, first: PublishedBatch) -> None:
         self._result = first.results[0]
 
-    async def publish(self, commands: Sequence[Any]) -> Published:
-        return Published(tuple(self._result for _ in commands))
+    async def publish(self, commands: Sequence[Any]) -> PublishedBatch:
+        return PublishedBatch(tuple(self._result for _ in commands))
 
 
 class Front:

@@ -75,11 +75,7 @@ UNREAD = (
     "gateway/src/signalpost/api/routing/shapes/",  # names and docstrings of shapes are in the API's description
     "gateway/src/signalpost/cli/",  # its docstrings are the help of commands
     "gateway/src/signalpost/commands/",
-    "gateway/src/signalpost/engine/connectors/",
     "gateway/src/signalpost/listener/",
-    "gateway/src/signalpost/runtime/",
-    "gateway/src/signalpost/sharing/",
-    "gateway/src/signalpost/store/",
     "gateway/tests/",
     "pytest-plugin/",
 )

@@ -25,7 +25,7 @@ from signalpost.store.sqlite.fleet import SqliteFleet
 from signalpost.store.sqlite.lanes import SqliteLanes
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Job, Writer
-from signalpost.store.store import Published
+from signalpost.store.store import PublishedBatch
 
 POINTS = (
     "start-up",
@@ -82,7 +82,7 @@ class DoomedLanes(SqliteLanes):
 
 
 class DoomedStore(SqliteStore):
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         with _UnderWay(self.writer, "a commit"):
             return await super().publish(commands)
 

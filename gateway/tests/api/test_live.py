@@ -23,7 +23,7 @@ from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 from signalpost.engine.revisions import Revisions
 from signalpost.store.fleet import ALONE
-from signalpost.store.store import Published
+from signalpost.store.store import PublishedBatch
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -219,7 +219,7 @@ def test_a_stream_ends_as_soon_as_its_key_is_revoked_however_rarely_viewers_are_
         for each in (msgspec.structs.replace(key, name="another"), msgspec.structs.replace(key, revoked_at=1)):
             await asyncio.sleep(0.1)
             assert not watching.done()
-            directory.follow(Published((), rows={ApiKey: (each,)}))
+            directory.follow(PublishedBatch((), rows={ApiKey: (each,)}))
         await asyncio.wait_for(watching, PATIENCE)
 
     asyncio.run(scenario())

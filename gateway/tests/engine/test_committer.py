@@ -16,7 +16,7 @@ from signalpost.engine.committer import GATHERING_SECONDS, MAX_BATCH, Committer
 from signalpost.engine.counts import Counts
 from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, Queue
 from signalpost.sharing.slots import share
-from signalpost.store.store import Published, Store
+from signalpost.store.store import PublishedBatch, Store
 
 DONE = Completed(result=None, tenant_id=1, at=0, event_id=None, answer=None)
 SINGLE = "11111111-1d31-47fa-960e-b0cc8b4f136c"
@@ -26,20 +26,20 @@ class Book:
     """A store of which only `publish` is used; `publish` is what the test says."""
 
     def __init__(
-        self, publish: Callable[[Sequence[Command[Any]]], Published], *, commits_on_a_thread: bool = True
+        self, publish: Callable[[Sequence[Command[Any]]], PublishedBatch], *, commits_on_a_thread: bool = True
     ) -> None:
         self._publish = publish
         self.commits_on_a_thread = commits_on_a_thread
         self.batches: list[list[int]] = []
         """The tenants of each batch's commands."""
 
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         await asyncio.sleep(0)
         self.batches.append([command.tenant_id for command in commands])
         return self._publish(commands)
 
 
-def _committer(book: Book, on_published: Callable[[Published], None] = lambda _: None) -> Committer:
+def _committer(book: Book, on_published: Callable[[PublishedBatch], None] = lambda _: None) -> Committer:
     return Committer(cast(Store, book), Counts(), on_published)
 
 
@@ -53,19 +53,19 @@ def _line() -> Command[Any]:
     )
 
 
-def _done(commands: Sequence[Command[Any]]) -> Published:
-    return Published(tuple(DONE for _ in commands))
+def _done(commands: Sequence[Command[Any]]) -> PublishedBatch:
+    return PublishedBatch(tuple(DONE for _ in commands))
 
 
 def test_what_is_committed_is_answered_as_such_even_if_following_it_up_fails() -> None:
-    def fail(_: Published) -> None:
+    def fail(_: PublishedBatch) -> None:
         raise RuntimeError("a defect of ours")
 
     assert asyncio.run(_committer(Book(_done), fail).submit(_command())) == DONE
 
 
 def test_what_could_not_be_committed_is_told_to_each_caller() -> None:
-    def refuse(_: Sequence[Command[Any]]) -> Published:
+    def refuse(_: Sequence[Command[Any]]) -> PublishedBatch:
         raise Unavailable("The disk is full.")
 
     async def scenario() -> list[object]:
@@ -76,8 +76,8 @@ def test_what_could_not_be_committed_is_told_to_each_caller() -> None:
 
 
 def test_a_refused_command_harms_no_other_of_its_batch() -> None:
-    def refuse_the_second(commands: Sequence[Command[Any]]) -> Published:
-        return Published((DONE, NotFound("document_not_found", "Not there."), DONE)[: len(commands)])
+    def refuse_the_second(commands: Sequence[Command[Any]]) -> PublishedBatch:
+        return PublishedBatch((DONE, NotFound("document_not_found", "Not there."), DONE)[: len(commands)])
 
     async def scenario() -> list[object]:
         committer = _committer(Book(refuse_the_second))
@@ -89,7 +89,7 @@ def test_a_refused_command_harms_no_other_of_its_batch() -> None:
 def test_clients_have_their_turn_before_the_deliveries_that_follow() -> None:
     turns: list[str] = []
 
-    def deliver(_: Published) -> None:
+    def deliver(_: PublishedBatch) -> None:
         asyncio.get_running_loop().call_soon(turns.append, "delivery")
 
     async def client(committer: Committer) -> None:
@@ -112,7 +112,7 @@ def test_a_server_commits_what_waits_while_the_last_commit_is_answered_and_a_thr
     turns: list[str] = []
 
     class Told(Book):
-        async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+        async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
             turns.append("commit")
             return await super().publish(commands)
 
@@ -184,7 +184,7 @@ def test_single_changes_are_not_behind_the_lines_of_an_import() -> None:
             super().__init__(_done)
             self.singles: list[int] = []
 
-        async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+        async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
             self.singles.append(sum(command.reads.document == (1, SINGLE) for command in commands))
             return await super().publish(commands)
 

@@ -7,7 +7,7 @@ from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, HANG, Reply, SentRequest
 
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.database import Pruned
+from signalpost.store.database import PrunedRows
 from signalpost.store.sqlite.database import SqliteDatabase
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -15,7 +15,7 @@ pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 OLD, RECENT = ("one", "two", "three"), ("four", "five")
 
 
-def prune_between(world: ScriptedWorld) -> Pruned:
+def prune_between(world: ScriptedWorld) -> PrunedRows:
     """Remove the old events."""
     between = world.query("SELECT at FROM event WHERE sequence = 3")[0][0] + SECOND
     told: list[tuple[int, int]] = []

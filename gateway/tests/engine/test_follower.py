@@ -12,7 +12,7 @@ from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.follower import Follower
 from signalpost.store.fleet import SHARED, Changes, TenantConfig, TenantMark
-from signalpost.store.store import Published, Store
+from signalpost.store.store import PublishedBatch, Store
 
 KEY = ApiKey(number=1, tenant_id=1, id="k", name="k", role=Role.APP, hash=b"hash", created_at=0)
 TENANT = Tenant(1, "default", config_version=5)
@@ -34,7 +34,7 @@ def test_a_key_that_was_revoked_stays_so_whatever_was_read_before() -> None:
         directory = Directory()
         follower = following(directory)
         revoked = replace(KEY, revoked_at=5)
-        directory.follow(Published((), rows={ApiKey: (revoked,)}))  # a commit of this node, while a look was under way
+        directory.follow(PublishedBatch((), rows={ApiKey: (revoked,)}))  # this node committed during a look
         follower.take_up(Changes("1", keys=(KEY,)))
         assert directory.key(b"hash") == revoked
 

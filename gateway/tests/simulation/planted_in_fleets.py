@@ -38,7 +38,7 @@ from signalpost.store.fleet import LaneInbox
 from signalpost.store.lanes import LaneRow
 from signalpost.store.sqlite import record
 from signalpost.store.sqlite.fleet import SqliteFleet
-from signalpost.store.store import Published
+from signalpost.store.store import PublishedBatch
 from signalpost.store.vault import Vault
 
 MOST_SEEDS = 20
@@ -222,7 +222,7 @@ def _(_right: Any) -> Any:
 
 @fault("learns of changes to lanes of its own alone", Engine, "_follow", among(changing=0.4))
 def _(right: Any) -> Any:
-    def follow(self: Engine, changed: Published) -> None:
+    def follow(self: Engine, changed: PublishedBatch) -> None:
         known = {each.id for tenant in self.directory.tenant_ids for each in self.directory.subscriptions(tenant)}
         given = changed.changed(Subscription)
         others = {each.id for each in given if not self.lanes.departures.is_here(each.number)} & known

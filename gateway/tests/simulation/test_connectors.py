@@ -14,7 +14,7 @@ from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.event import Event
 from signalpost.engine.connectors.courier import Courier
-from signalpost.engine.connectors.token_endpoints import Issued
+from signalpost.engine.connectors.token_endpoints import IssuedToken
 from signalpost.engine.connectors.tokens import Token, Tokens
 from signalpost.engine.lanes.lane_worker import LaneWorker
 
@@ -35,13 +35,13 @@ def test_worlds_with_connectors_keep_every_promise(part: int, tmp_path: Path) ->
     simulate_all(range(part, SAMPLE, PARTS), tmp_path)
 
 
-async def uses_it_before_it_is_kept(self: Tokens, _access: Any, issued: Issued) -> None:
+async def uses_it_before_it_is_kept(self: Tokens, _access: Any, issued: IssuedToken) -> None:
     self._token = Token(issued.access_token, None)
     self._on_change()
     await self._keep(self._granted_by(issued))
 
 
-async def asks_for_two_at_a_time(self: Tokens, access: Any) -> Issued:
+async def asks_for_two_at_a_time(self: Tokens, access: Any) -> IssuedToken:
     first, _ = await asyncio.gather(self._ask(access), self._ask(access))
     return first
 

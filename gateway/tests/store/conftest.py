@@ -45,7 +45,7 @@ from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneR
 from signalpost.store.log import LogRow
 from signalpost.store.open import open_store
 from signalpost.store.replays import ReplayPart
-from signalpost.store.store import MAX_SCANNED, Published, Store
+from signalpost.store.store import MAX_SCANNED, PublishedBatch, Store
 from signalpost.store.vault import MasterKeys
 
 T = TypeVar("T")
@@ -140,7 +140,7 @@ class Shop:
 
     # --- Publishing ---------------------------------------------------------------------------------------------------
 
-    async def publish(self, *commands: Command[Any]) -> Published:
+    async def publish(self, *commands: Command[Any]) -> PublishedBatch:
         return await self.store.publish(commands)
 
     async def do(self, command: Command[Any]) -> CommandOutcome[Any]:

@@ -9,7 +9,7 @@ from signalpost.commands.tenants import CreateTenant
 from signalpost.domain.api_key import Role
 from signalpost.domain.audit import GATEWAY, EntryDraft, Object
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.audit import AuditFilter, Verified
+from signalpost.store.audit import AuditFilter, VerifiedAudit
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop
@@ -42,12 +42,12 @@ def test_what_the_retention_leaves_holds_and_goes_on_where_it_was(play: "Play", 
         removed = 0
         while gone := await shop.store.audit.prune(began + 4 * SECOND, limit):
             removed += gone
-            assert await shop.store.audit.verify() == Verified(10 - removed, None)
+            assert await shop.store.audit.verify() == VerifiedAudit(10 - removed, None)
         assert removed == 5
         assert (await numbers(shop, 1), await numbers(shop, other)) == ([4, 5, 6], [3, 4])
         await shop.reopen()
         await shop.store.audit.add([draft(1, shop.now), draft(other, shop.now)])
-        assert await shop.store.audit.verify() == Verified(7, None)
+        assert await shop.store.audit.verify() == VerifiedAudit(7, None)
         assert (await numbers(shop, 1), await numbers(shop, other)) == ([4, 5, 6, 7], [3, 4, 5])
 
     play(scenario)
@@ -59,12 +59,12 @@ def test_an_audit_of_which_the_retention_left_nothing_goes_on_where_it_was(play:
         before = await shop.store.audit.mark(1)
         assert before is not None
         assert await shop.store.audit.prune(began + 3600 * SECOND, 100) == 10
-        assert await shop.store.audit.verify() == Verified(0, None)
+        assert await shop.store.audit.verify() == VerifiedAudit(0, None)
         assert await shop.store.audit.mark(1) == before
         [entry] = await shop.store.audit.add([draft(1, shop.now)])
         assert (entry.number, entry.position) == (7, 11)
         assert before.hash.hex().encode() in entry.content
-        assert await shop.store.audit.verify() == Verified(1, None)
+        assert await shop.store.audit.verify() == VerifiedAudit(1, None)
 
     play(scenario)
 

@@ -31,7 +31,7 @@ from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import MAX_SCANNED, Published
+from signalpost.store.store import MAX_SCANNED, PublishedBatch
 from signalpost.store.vault import Vault
 
 
@@ -259,6 +259,6 @@ class FaultyStore(SqliteStore):
         self.fleet.on_claimed = lambda numbers: self.lanes.refused.difference_update(numbers)
         self.lanes: FaultyLanes = FaultyLanes(faults, self.readers, self.writer, lambda: self.fleet.node_id)
 
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         async with self._faults.around(Operation.PUBLISH):
             return await super().publish(commands)

@@ -14,7 +14,7 @@ from signalpost.domain.errors import SignalpostError, Stopping
 from signalpost.engine.counts import Counts
 from signalpost.runtime.logger import log
 from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAITING, CommandQueues, Queue
-from signalpost.store.store import Published, Store
+from signalpost.store.store import PublishedBatch, Store
 
 MAX_BATCH = 256
 GATHERING_SECONDS = 0.01
@@ -30,7 +30,7 @@ class _WaitingCommand(NamedTuple):
 
 
 class Committer:
-    def __init__(self, store: Store, counts: Counts, on_published: Callable[[Published], None]) -> None:
+    def __init__(self, store: Store, counts: Counts, on_published: Callable[[PublishedBatch], None]) -> None:
         self._store = store
         self._counts = counts
         self._on_published = on_published

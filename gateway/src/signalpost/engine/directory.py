@@ -15,7 +15,7 @@ from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
-from signalpost.store.store import Published
+from signalpost.store.store import PublishedBatch
 
 
 class Directory:
@@ -58,14 +58,14 @@ class Directory:
         self._follow_subscriptions(subscriptions)
         self._follow_connections(connections)
 
-    def follow(self, published: Published) -> None:
+    def follow(self, published: PublishedBatch) -> None:
         """Take up what a commit changed."""
         self._follow_tenants(published.tenants)
         self._follow_keys(published.changed(ApiKey))
         self._follow_subscriptions(published.changed(Subscription))
         self._follow_connections(published.changed(Connection))
 
-    def with_all_of_deleted_tenants(self, published: Published) -> Published:
+    def with_all_of_deleted_tenants(self, published: PublishedBatch) -> PublishedBatch:
         """What a commit changed, with what ended with the tenants that it deleted: their subscriptions and
         connections."""
         deleted = {tenant.id: tenant.deleted_at for tenant in published.tenants if tenant.deleted_at is not None}

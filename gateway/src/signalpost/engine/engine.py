@@ -54,7 +54,7 @@ from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.tenant_rates import TenantRates
 from signalpost.store.fleet import Beat
-from signalpost.store.store import Published, Store
+from signalpost.store.store import PublishedBatch, Store
 
 NO_OTHERS = Destinations(())
 MAX_TESTS = 16
@@ -363,7 +363,7 @@ class Engine:
         """Commands that wait for their commit to begin."""
         return self._committer.waiting
 
-    def _on_published(self, published: Published) -> None:
+    def _on_published(self, published: PublishedBatch) -> None:
         published, behind = self._follower.own(published)
         made = self._made_here(published)
         self._take_up(published, made, behind)
@@ -379,13 +379,13 @@ class Engine:
         for at in published.expiries:
             self._expiries.note(at)
 
-    def _follow(self, changed: Published) -> None:
+    def _follow(self, changed: PublishedBatch) -> None:
         """Take up what other nodes changed of a tenant."""
         self._take_up(changed)
         self.erasures_asked.set()
         self._lane_owner.consider()
 
-    def _made_here(self, published: Published) -> frozenset[int]:
+    def _made_here(self, published: PublishedBatch) -> frozenset[int]:
         """The new subscriptions of a commit whose lanes this node owns."""
         if published.owner is None or published.owner != self._fleet.node_id:
             return frozenset()
@@ -396,7 +396,7 @@ class Engine:
         )
 
     def _take_up(
-        self, published: Published, made: frozenset[int] = frozenset(), behind: frozenset[int] = frozenset()
+        self, published: PublishedBatch, made: frozenset[int] = frozenset(), behind: frozenset[int] = frozenset()
     ) -> None:
         published = self.directory.with_all_of_deleted_tenants(published)
         self.directory.follow(published)

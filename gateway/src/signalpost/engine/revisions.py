@@ -12,7 +12,7 @@ from signalpost.commands.command import NumberedRow
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.subscription import Subscription
-from signalpost.store.store import Published
+from signalpost.store.store import PublishedBatch
 
 MAX_DIGITS: Final = 18
 
@@ -51,7 +51,7 @@ class Revisions:
         self._now += 1
         self._last.setdefault(tenant_id, {})[topic] = self._now
 
-    def follow(self, published: Published) -> None:
+    def follow(self, published: PublishedBatch) -> None:
         """Note what a commit changed, of this node or of another."""
         for tenant_id in {event.tenant_id for event in published.events}:
             self.note(tenant_id, Topic.EVENTS)

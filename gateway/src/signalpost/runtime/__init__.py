@@ -11,7 +11,7 @@ rest:
 - one for pages and overviews that take long to render
 - four for files, and four more if they are in a bucket
 - one for each host name that is being looked up
-- one for whatever is built when somebody first asks for it, such as the description of the API
+- one for whatever is built when a caller first asks for it, such as the description of the API
 
 Tenants take turns at reading megabytes and at large bodies, with rests in between (`sharing/resting_turns.py`).
 Executors are passed in, as are clock, randomness, transport and store, so the same engine runs on virtual time.

@@ -1,8 +1,8 @@
-"""Files that hold a key: written so that nobody else ever has them open, and read only where nobody else could have
+"""Files that hold a key: written so that no one else ever has them open, and read only if no one else could have
 read or exchanged them.
 
-A key is worth what the weakest of these is worth: its file's permissions, and those of its folder, because whoever may
-write a folder may put another file under any name in it. A folder with the sticky bit (as /tmp) lets only a file's
+A key is worth what the weakest of these is worth: its file's permissions, and those of its folder, because anyone who
+may write a folder may put another file under any name in it. A folder with the sticky bit (as /tmp) lets only a file's
 owner exchange it; then the file must be the folder's owner's, ours, or root's.
 """
 

@@ -63,7 +63,7 @@ class Logger:
 
 
 def _record(name: str, level: int) -> logging.LogRecord:
-    """A record made now. Unless somebody wants to know the thread or the process, all else is the same in each."""
+    """A record made now. Unless an operator wants to know the thread or the process, all else is the same in each."""
     if logging.logThreads or logging.logProcesses or logging.logMultiprocessing:
         return logging.LogRecord(name, level, "", 0, "", (), None)
     if (first := _FIRST.get(level)) is None:

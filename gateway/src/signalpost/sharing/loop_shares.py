@@ -2,7 +2,7 @@
 
 Each of them is short, but a few clients that ask again as soon as they are answered keep the loop busy in every round,
 and another tenant's change passes through several rounds. So what each request took is measured, and the tenant's next
-one waits for six times as long. A tenant that nobody else calls beside never waits, and neither do changes that are
+one waits for six times as long. A tenant that no one else calls beside never waits, and neither do changes that are
 made: they have queues and limits of their own. A refusal of one waits, as if it had been measured.
 """
 
@@ -45,7 +45,7 @@ class LoopShares:
         """When a call of one tenant last followed one of another."""
 
     def note_call(self, tenant_id: int) -> None:
-        """A tenant calls, or somebody in it, whatever they ask for."""
+        """A tenant calls, or a caller in it, whatever they ask for."""
         if tenant_id != self._last_caller:
             if self._last_caller is not None:
                 self._met_at = self._clock.steady()

@@ -13,7 +13,7 @@ from typing import Final
 from signalpost.sharing.fair_queue import FairQueue
 
 RESTS: Final = 2
-"""How many times as long as a slice took nobody gets the next one."""
+"""How many times as long as a slice took no one gets the next one."""
 MIN_REST: Final = 0.001
 """Seconds: the timers of the loop know no shorter ones, so shorter rests add up until they are as long."""
 

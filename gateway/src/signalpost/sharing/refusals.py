@@ -1,9 +1,9 @@
-"""Limits how many clients a second are refused: because too much is waiting (429), or because nobody
+"""Limits how many clients a second are refused: because too much is waiting (429), or because no one
 knows them (401, 404).
 
 Refusing a request costs a third of serving it, and a client that ignores `Retry-After` asks again at once: a hundred
 such clients would keep the event loop busy with nothing else. So refusals beyond the rate are delayed, and each delays
-the client's next request. Only who is refused waits: whoever has a good key is served at once, also from the address
+the client's next request. Only who is refused waits: a caller with a good key is served at once, also from the address
 from which others try wrong ones. And only so many wait, because each holds one of `MAX_CONNECTIONS`; beyond that, they
 are refused at once, which is all that can be done for the others then.
 """

@@ -2,8 +2,8 @@
 
 A thread that works keeps the event loop from the interpreter, or from the core where there is but one. Two of them, one
 piece of work after the other, would stop every step of everything else, and one of them makes each wait as long as it
-takes. So whoever does the work rests whenever a little of it is done, and after all of it nobody begins for as long in
-proportion; whoever asked for it does not wait for that.
+takes. So the thread that does the work rests whenever a little of it is done, and after all of it no one begins for as
+long in proportion; the caller who asked for it does not wait for that.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from signalpost.sharing.fair_queue import FairQueue
 T = TypeVar("T")
 
 RESTS: Final = 3
-"""How many times as long as a piece of work took the thread rests, and nobody gets the next turn."""
+"""How many times as long as a piece of work took the thread rests, and no one gets the next turn."""
 PIECE: Final = 0.0003
 """Seconds of work after which a thread rests: less than that for which it may keep the interpreter."""
 MIN_REST: Final = 0.002

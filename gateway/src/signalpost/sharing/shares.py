@@ -1,5 +1,5 @@
 """Shares a bounded number of things between callers, as attempts share slots (decision 14): between tenants, and a
-tenant's part between its keys, members and guests. So nobody gets more by having many keys.
+tenant's part between its keys, members and guests. So no one gets more by having many keys.
 """
 
 from collections.abc import Hashable

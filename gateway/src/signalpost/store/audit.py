@@ -29,7 +29,7 @@ class AuditMark(NamedTuple):
     hash: bytes
 
 
-class Verified(NamedTuple):
+class VerifiedAudit(NamedTuple):
     """The result of the verification of all entries."""
 
     entries: int
@@ -53,7 +53,7 @@ class AuditStore(Protocol):
         """The mark of a tenant's newest entry; None if it never had one."""
         ...
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerifiedAudit:
         """Go through all entries of the database, as of one moment."""
         ...
 

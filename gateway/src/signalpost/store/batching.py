@@ -26,7 +26,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.fleet import TenantMark
 from signalpost.store.lanes import EndpointHealth
-from signalpost.store.store import CommittedMark, Published
+from signalpost.store.store import CommittedMark, PublishedBatch
 
 _NO_GAPS: Final = msgspec.json.encode([])
 _HEALTHY: Final = msgspec.json.encode(EndpointHealth())
@@ -90,10 +90,10 @@ def published(
     results: tuple[CommandOutcome[Any] | Exception, ...],
     audited: tuple[AuditEntry, ...],
     owner: int | None,
-) -> Published:
+) -> PublishedBatch:
     """What the engine has to know of a batch that is committed. `owner` is the node that owns the lanes of new
     subscriptions, if one does."""
-    return Published(
+    return PublishedBatch(
         results,
         events=tuple(batch.events),
         tenants=tuple(batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants),

@@ -1,24 +1,27 @@
 """The keys that encrypt and sign, as they are stored; `vault.py` says what they are for."""
 
 import secrets
-from collections.abc import Collection, Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from msgspec.structs import astuple, replace
 
 from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.statements import Row, Statement
+from signalpost.store.statements import EVERY_TENANT, Row, RowReader, Statement
 from signalpost.store.tables.table import RowOf, Table
 from signalpost.store.vault import (
     EPOCH_AGE,
     KEY_BYTES,
+    OWN,
     SEALING,
     SEALS_AT_ONCE,
     SEALS_OF_AN_EPOCH,
     DataKey,
     MasterKeys,
+    Vault,
 )
 
 AT_ONCE: Final = 200
@@ -29,7 +32,6 @@ was set back."""
 
 
 COLUMNS: Final = "number, purpose, tenant_id, master_key, wrapped, made_at, retired_at"
-WRAPPED_BY: Final = "SELECT master_key, count(*) FROM data_key GROUP BY master_key"
 
 
 def kept(where: str, *parameters: Any) -> Statement:
@@ -85,45 +87,77 @@ def has_room(key: DataKey, seals: int, masters: MasterKeys, now: int) -> bool:
     return is_of_now and seals + SEALS_AT_ONCE <= SEALS_OF_AN_EPOCH
 
 
-def signing_keys(found: Iterable[DataKey], masters: MasterKeys) -> list[SigningKey]:
-    """The keys of one purpose, unwrapped, the one that signs now first."""
-    newest_first = sorted(found, key=lambda key: (key.retired_at is None, key.made_at), reverse=True)
-    return [SigningKey(key.number, masters.unwrap(key), key.retired_at) for key in newest_first]
-
-
-class DataKeyStore(Protocol):
+class DataKeyStore(ABC):
     """Data keys as they are kept, and the vault that uses them."""
 
-    async def signing(self, purpose: str) -> list[SigningKey]:
-        """Every key that signs or signed for a purpose, the one that signs now first."""
-        ...
-
-    async def opened(self, table: Table[RowOf], found: Collection[Row]) -> list[RowOf]:
-        """The rows of a table, with what is sealed in them. Raises StartError if that was altered."""
-        ...
+    def __init__(self, reads: RowReader, vault: Vault, now: Callable[[], int]) -> None:
+        self._reads = reads
+        self._vault = vault
+        self._now = now
 
     @property
     def master_keys(self) -> MasterKeys:
         """The master keys in use."""
-        ...
-
-    async def wrapped_by(self) -> dict[str, int]:
-        """How many data keys lie under each master key, by its id."""
-        ...
+        return self._vault.masters
 
     def use(self, master_keys: MasterKeys) -> None:
         """Wrap with the current one of these from now on. They must have all that were in use before."""
-        ...
+        self._vault.masters = master_keys
+        self._vault.retire()
+
+    async def signing(self, purpose: str) -> list[SigningKey]:
+        """Every key that signs or signed for a purpose, the one that signs now first."""
+        found = await self._kept("tenant_id = $1 AND purpose = $2", OWN, purpose)
+        newest_first = sorted(found, key=lambda key: (key.retired_at is None, key.made_at), reverse=True)
+        return [SigningKey(key.number, self.master_keys.unwrap(key), key.retired_at) for key in newest_first]
+
+    async def wrapped_by(self) -> dict[str, int]:
+        """How many data keys lie under each master key, by its id."""
+        counts = "SELECT master_key, count(*) FROM data_key GROUP BY master_key"
+        return dict(await self._reads.rows(EVERY_TENANT, counts))
+
+    async def _kept(self, where: str, *parameters: Any) -> list[DataKey]:
+        sql, given = kept(where, *parameters)
+        return [DataKey(*columns) for columns in await self._reads.rows(EVERY_TENANT, sql, *given)]
 
     async def wrap_with_current(self) -> None:
         """Encrypt every data key with the current master key, in small transactions; those that already are stay as
         they are. All earlier data keys are retired. If this is interrupted, the next call continues."""
-        ...
+        if set(await self.wrapped_by()) == {self.master_keys.current}:
+            return
+        while moved := await self._wrap_some(self._now()):
+            self._vault.learn(moved)
+        self._vault.learn(await self._sign_anew(self._now()))
+
+    @abstractmethod
+    async def _wrap_some(self, now: int) -> list[DataKey]:
+        """Wrap some keys that seal with the current master key. Anyone who had the former master key may know them, so
+        they seal no more."""
+
+    @abstractmethod
+    async def _sign_anew(self, now: int) -> list[DataKey]:
+        """Wrap the keys that sign with the current master key, and make others to sign in their place; the one that
+        proves the audit stays, as the proofs do. This comes last, in one transaction: once nothing is left under
+        another master key, all is done."""
 
     async def provide(self, tenant_ids: AbstractSet[int]) -> None:
         """See that there is a data key to seal with for each of these tenants, unless it was deleted."""
-        ...
+        now = self._now()
+        lacking = sorted(tenant_id for tenant_id in tenant_ids if self._vault.lacks(tenant_id, now))
+        if lacking:
+            # Only keys that are committed may seal: a value under one that was rolled back could never be opened.
+            for key in await self._set_aside(lacking, now):
+                self._vault.seal_with(key, SEALS_AT_ONCE)
 
+    @abstractmethod
+    async def _set_aside(self, tenant_ids: Sequence[int], now: int) -> list[DataKey]:
+        """The key of each tenant with which `SEALS_AT_ONCE` values more may be sealed, made if there is none. A deleted
+        tenant gets none. One that has no room for them is retired."""
+
+    @abstractmethod
+    async def opened(self, table: Table[RowOf], found: Collection[Row]) -> list[RowOf]:
+        """The rows of a table, with what is sealed in them. Raises StartError if that was altered."""
+
+    @abstractmethod
     async def forget(self, tenant_id: int) -> None:
         """Destroy the data keys of a tenant: whatever was sealed for it can never be opened again."""
-        ...

@@ -12,7 +12,7 @@ from signalpost.domain.audit import EntryDraft
 from signalpost.domain.documents.version import KeptVersion
 
 
-class Pruned(Struct, frozen=True):
+class PrunedRows(Struct, frozen=True):
     """What `Database.prune` removed."""
 
     removed: dict[str, int]
@@ -69,13 +69,13 @@ class AccessTaken(Struct, frozen=True, kw_only=True):
     """Subscriptions that come back paused and connections that come back broken: they were deleted after the backup."""
 
 
-class Restored(Struct, frozen=True, kw_only=True):
+class RestoredDatabase(Struct, frozen=True, kw_only=True):
     """What `Database.restore` did."""
 
     kept: Path | None
     """Where the replaced database is kept; None if there was none."""
     access: AccessTaken | None
-    """None where access is as the backup has it."""
+    """None if access is as the backup has it."""
 
 
 AccessFrom = Literal["replaced", "backup"]
@@ -111,11 +111,11 @@ class Database(Protocol):
         ...
 
     def claim(self) -> AbstractContextManager[None]:
-        """Keep every other process from running a gateway on it. Raises StartError where one already does."""
+        """Keep every other process from running a gateway on it. Raises StartError if one already does."""
         ...
 
     def require_changes(self) -> None:
-        """Raises StartError where its server takes no changes, as a standby does."""
+        """Raises StartError if its server takes no changes, as a standby does."""
         ...
 
     def check(self) -> list[str]:
@@ -131,25 +131,25 @@ class Database(Protocol):
         """What is wrong with a file that `back_up` made, a sentence for each fault."""
         ...
 
-    def restore(self, backup: Path, access: AccessFrom, now: int) -> Restored:
+    def restore(self, backup: Path, access: AccessFrom, now: int) -> RestoredDatabase:
         """Put a checked backup in place of the database, which is kept. If there is no room for that, nothing is
         changed. With access as in a replaced database that is gone, all API keys are revoked."""
         ...
 
-    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:
+    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> PrunedRows:
         """Remove the events that are older than `kept` (µs), or than their tenant's own retention where it has one,
         with their history, and what has expired, as the retention of a running gateway does. `progress` is told how
         many events are gone, and of how many."""
         ...
 
     def migrate(self) -> None:
-        """Apply the migrations that it lacks, and make it where there is none. Raises StartError where the first start
+        """Apply the migrations that it lacks, and make it where there is none. Raises StartError if the first start
         of a version does that itself."""
         ...
 
     def keep_partitions(self, now: int) -> PartitionsKept:
         """Make the partitions of the days to come, and remove those of which nothing is kept, also while gateways are
-        at work. Raises StartError where there are none, or this user may not."""
+        at work. Raises StartError if there are none, or this user may not."""
         ...
 
     def compact(self) -> None:

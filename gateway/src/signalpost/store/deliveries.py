@@ -1,11 +1,9 @@
 """Deliveries as people read them: of one event to one subscription, or a list of many."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.domain.subscription import Subscription
 from signalpost.store.log import LogRow
 
 DeliveryStatus = Literal["pending", "delivered", "skipped", "retrying", "failed"]
@@ -70,7 +68,7 @@ class DeliveryView(Struct, frozen=True):
     last_error: str | None = None
     """The endpoint's last failure, whatever it was sent."""
     retry_asked: bool = False
-    """Whether somebody asked for a retry by hand that the lane has yet to act upon."""
+    """Whether a caller asked for a retry by hand that the lane has yet to act upon."""
     behind: LogRow | None = None
     """The earlier event of its document that it waits for, if it is pending."""
     ahead: int = 0
@@ -101,7 +99,7 @@ class ReadDelivery(NamedTuple):
     attempts: list[AttemptRow]
     """Oldest first."""
     behind: Behind | None
-    """None where nothing waits for it, since it is settled or was given up."""
+    """None if nothing waits for it, since it is settled or was given up."""
 
 
 class Arrivals(Struct, frozen=True):
@@ -122,43 +120,3 @@ class DeliveryViews(Struct, frozen=True):
     """The `below` of the next page, which must have the same filter."""
     looked_back_to: int | None = None
     """When the oldest event was made that a page looked at which is short and has a next one, µs since the epoch."""
-
-
-class DeliveryStore(Protocol):
-    """Deliveries as they were last recorded. Lanes record them; nothing here changes one."""
-
-    async def get(self, subscription: Subscription, entry: LogRow) -> ReadDelivery | None:
-        """The delivery of an event to a subscription with its attempts, all as of one moment. Returns None where the
-        subscription does not get that event."""
-        ...
-
-    async def of_event(self, subscriptions: Sequence[Subscription], entry: LogRow) -> dict[str, DeliveryView | None]:
-        """What happened to an event at some of its tenant's subscriptions, by their ids, all as of one moment; None for
-        a subscription without a delivery of it. A subscription that was just deleted is missing."""
-        ...
-
-    async def arrivals(
-        self, tenant_id: int, subscriptions: Sequence[Subscription], sequences: Collection[int]
-    ) -> dict[int, Arrivals]:
-        """How many of a tenant's subscriptions got each event, by sequence, all as of one moment. An event that is no
-        longer kept is missing."""
-        ...
-
-    async def latest_failures(
-        self, tenant_id: int, subscriptions: Sequence[Subscription]
-    ) -> Mapping[str, DeliveryView]:
-        """A delivery that failed at each of some of a tenant's subscriptions, by their ids, all as of one moment: the
-        newest that awaits a retry, or else the newest that was given up. One where nothing failed is missing."""
-        ...
-
-    async def page(
-        self,
-        tenant_id: int,
-        subscriptions: Sequence[Subscription],
-        wanted: DeliveryFilter,
-        below: DeliveryPosition | None,
-        limit: int,
-    ) -> DeliveryViews:
-        """Deliveries to some of a tenant's subscriptions, newest first. A page may be short or empty and still have a
-        next one, because it looks through a bounded part of the log."""
-        ...

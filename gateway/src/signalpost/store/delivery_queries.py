@@ -22,7 +22,7 @@ class ListedDelivery(NamedTuple):
     """Whether its last attempt found nothing to send, as far as the page asks for that."""
 
 
-class Whose(NamedTuple):
+class DeliveryScope(NamedTuple):
     """The exception rows that are asked for belong to one subscription or, where that is None, to a whole tenant."""
 
     tenant_id: int
@@ -74,7 +74,7 @@ class DeliveryQueries(LogQueries, Protocol):
         ...
 
     async def rows_in_state(
-        self, whose: Whose, state: int, low: int, below: DeliveryPosition, limit: int
+        self, whose: DeliveryScope, state: int, low: int, below: DeliveryPosition, limit: int
     ) -> list[ListedDelivery]:
         """Deliveries with an exception row in some state, below a position and down to the sequence `low`, newest
         first."""
@@ -82,7 +82,7 @@ class DeliveryQueries(LogQueries, Protocol):
 
     async def rows_of_events(
         self,
-        whose: Whose,
+        whose: DeliveryScope,
         sequences: Collection[int],
         states: Collection[int],
         below: DeliveryPosition,

@@ -67,7 +67,7 @@ async def _waiting_behind(queries: DeliveryQueries, lane: RecordedLane, entry: L
 async def views_of(
     queries: DeliveryQueries, tenant_id: int, deliveries: Sequence[Delivery]
 ) -> list[DeliveryView | None]:
-    """A view of each of these deliveries; None where a subscription has no delivery of an event."""
+    """A view of each of these deliveries; None if a subscription has no delivery of an event."""
     known = [(lane, entry) for lane, entry in deliveries if asked_for(lane.subscription, entry.sequence, entry.type)]
     if not known:
         return [None] * len(deliveries)

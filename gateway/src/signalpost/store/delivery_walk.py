@@ -26,7 +26,7 @@ from typing import NamedTuple
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition, DeliveryView, DeliveryViews
-from signalpost.store.delivery_queries import DeliveryQueries, ListedDelivery, Whose
+from signalpost.store.delivery_queries import DeliveryQueries, DeliveryScope, ListedDelivery
 from signalpost.store.delivery_views import views_of
 from signalpost.store.recorded_lane import STATUS, RecordedLane, asked_for
 from signalpost.store.together import together
@@ -152,7 +152,7 @@ class _Walk:
         """Nothing below this sequence is asked for."""
         filters = {*map(attrgetter("filters"), subscriptions)}
         self._types = asked.types & reduce(or_, (types for each in filters for _, types in each))
-        self._whose = Whose(tenant_id, subscriptions[0].number if len(subscriptions) == 1 else None)
+        self._whose = DeliveryScope(tenant_id, subscriptions[0].number if len(subscriptions) == 1 else None)
 
     async def stretch(self, below: DeliveryPosition, size: int) -> _Stretch:
         top = below.sequence if below.subscription_number > min(self._subscriptions) else below.sequence - 1

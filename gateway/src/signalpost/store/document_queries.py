@@ -12,11 +12,11 @@ RAREST_FIRST: Final = ("reference_id", "owner_email", "status", "type")
 
 
 def narrowest(wanted: DocumentFilter) -> str | None:
-    """What a filter names whose index is the narrowest; None where it names nothing that has one."""
+    """What a filter names whose index is the narrowest; None if it names nothing that has one."""
     return next((column for column in RAREST_FIRST if getattr(wanted, column) is not None), None)
 
 
-class Listed(NamedTuple):
+class DocumentPart(NamedTuple):
     """What a query for documents found."""
 
     documents: Sequence[tuple[int, DocumentRow]]
@@ -38,7 +38,7 @@ class DocumentQueries(LogQueries, Protocol):
 
     async def created_before(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int
-    ) -> Listed:
+    ) -> DocumentPart:
         """Documents that match a filter, the last created first, below a position. Of those that match the narrowest
         part of the filter, only the first `stretch` are looked at."""
         ...
@@ -49,7 +49,9 @@ class DocumentQueries(LogQueries, Protocol):
         """How much `created_before` looks at, as far as it goes."""
         ...
 
-    async def changed_between(self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int) -> Listed:
+    async def changed_between(
+        self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int
+    ) -> DocumentPart:
         """Documents that match a filter, but for its time, and whose last change is an event from the sequence `first`
         up to, and without, `end`; the last changed first."""
         ...

@@ -8,7 +8,7 @@ the wait until they look.
 - A node that works *beats*: it moves its own row on, and reads where everything is. A node whose row is gone was taken
   for dead. It owns nothing any more, whatever it remembers, and joins again under another number.
 - A lane is *owned* by the node that its row names. Claiming it moves its version on, so that whatever an earlier owner
-  still records does not apply. A lane may be claimed if nobody owns it, or a node that is not there.
+  still records does not apply. A lane may be claimed if no node owns it, or a node that is not there.
 - Every tenant has a *mark*: the end of its log, and the version of its configuration, which rises in the transaction
   that changes anything of the tenant that nodes keep in memory.
 
@@ -176,7 +176,7 @@ MAX_ERASURES: Final = 10_000
 
 
 def went_back() -> Unavailable:
-    """The error for whoever asks a database that is not what it was, until the node has loaded it again."""
+    """The error for a caller of a database that is not what it was, until the node has loaded it again."""
     return Unavailable("The database changed to an earlier state a moment ago. Repeat the request.")
 
 
@@ -242,7 +242,7 @@ class FleetStore(ABC):
     @abstractmethod
     async def beat(self, lanes: int = 0) -> Beat | None:
         """Move this node's row on, durably, with the number of `lanes` that it owns, and read where everything is. None
-        where the row is gone, which changes nothing."""
+        if the row is gone, which changes nothing."""
 
     @abstractmethod
     async def drain(self) -> None:
@@ -266,7 +266,7 @@ class FleetStore(ABC):
 
     @abstractmethod
     async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
-        """Take lanes that nobody owns, whose owner is gone, or that this node already owns, and load them as of that
+        """Take lanes that no node owns, whose owner is gone, or that this node already owns, and load them as of that
         moment, by subscription number. Lanes that another node owns, or whose subscription was deleted, are missing. If
         this node's row is gone, it takes nothing.
 
@@ -275,11 +275,11 @@ class FleetStore(ABC):
 
     @abstractmethod
     async def release(self, subscription_numbers: Iterable[int]) -> None:
-        """Let go of lanes, so that nobody owns them. Lanes that this node does not own stay as they are. All that the
+        """Let go of lanes, so that no node owns them. Lanes that this node does not own stay as they are. All that the
         lanes did must be recorded."""
 
     async def owners(self, subscription_numbers: Iterable[int]) -> dict[int, int | None]:
-        """Which node owns each lane, by subscription number; None where nobody does. That node need not be there any
+        """Which node owns each lane, by subscription number; None if no node does. That node need not be there any
         more. The lane of a deleted subscription is missing."""
         found = await self._reads.rows(EVERY_TENANT, _OWNERS, [*subscription_numbers])
         return {number: owner for number, owner in found}  # noqa: C416  # which are any columns to mypy

@@ -13,11 +13,11 @@ class HistoryRow(Struct, frozen=True):
     position: HistoryPosition
     at: int
     event_id: str | None
-    """None where no event was made."""
+    """None if no event was made."""
     event_type: int | None
-    """An `EventType`'s value; None where no event was made."""
+    """An `EventType`'s value; None if no event was made."""
     caller: str | None
-    """The name of the API key that asked for it; None where the gateway itself did it or the key is not known."""
+    """The name of the API key that asked for it; None if the gateway itself did it or the key is not known."""
     step: Step
 
 
@@ -26,7 +26,7 @@ class HistoryRows(Struct, frozen=True):
 
     data: tuple[HistoryRow, ...]
     next: HistoryPosition | None
-    """The `below` of the next page; None where there is none."""
+    """The `below` of the next page; None if there is none."""
 
 
 WAS_CREATED: Final = "SELECT 1 FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"

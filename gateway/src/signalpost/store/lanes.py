@@ -85,10 +85,10 @@ class LaneStanding(Struct, frozen=True):
     """What people ask of a lane, whichever node owns it."""
 
     has_node: bool = False
-    """Whether a node owns the lane or soon will. While a lane moves, nobody owns it, but a node that takes lanes is
+    """Whether a node owns the lane or soon will. While a lane moves, no node owns it, but a node that takes lanes is
     running."""
     left_at: int | None = None
-    """The head, as it was last recorded, of a lane whose owner is gone, or that has none yet: nobody counts meanwhile
+    """The head, as it was last recorded, of a lane whose owner is gone, or that has none yet: no one counts meanwhile
     what follows it in the log. None if the lane has an owner."""
     open: int = 0
     """How many deliveries are taken in and in their first attempt, or before it."""
@@ -150,7 +150,7 @@ class LaneStore(Protocol):
         ...
 
     async def head(self, subscription: Subscription) -> int | None:
-        """The last sequence that a lane took in, as it was last recorded; None where its subscription was deleted."""
+        """The last sequence that a lane took in, as it was last recorded; None if its subscription was deleted."""
         ...
 
     async def standings(self, tenant_id: int, subscription_numbers: Iterable[int]) -> dict[int, LaneStanding]:

@@ -20,7 +20,7 @@ class LogRow(NamedTuple):
     """An `EventType`'s value."""
     document_id: str
     title: str | None = None
-    """The document's title as the event has it; None where the document was erased, or nobody asked for titles."""
+    """The document's title as the event has it; None if the document was erased, or no one asked for titles."""
 
 
 def row_of(event: Event) -> LogRow:
@@ -35,7 +35,7 @@ class LogPage(Struct, frozen=True):
     last: int
     """The sequence from which on it goes back: the log's end, or the one before what was asked for."""
     next: int | None
-    """The `before` of the next page; None where the log was looked through down to its floor."""
+    """The `before` of the next page; None if the log was looked through down to its floor."""
 
 
 class LogPart(NamedTuple):
@@ -95,11 +95,11 @@ class LogStore(Protocol):
         ...
 
     async def by_id(self, tenant_id: int, event_id: str) -> Event | None:
-        """The event with an id; None where the tenant never had one, or the retention removed it."""
+        """The event with an id; None if the tenant never had one, or the retention removed it."""
         ...
 
     async def newest(self, tenant_id: int, document_id: str) -> Event | None:
-        """The last event of a document; None where none is kept."""
+        """The last event of a document; None if none is kept."""
         ...
 
     async def feed(

@@ -23,7 +23,7 @@ def default_url(data_dir: Path) -> str:
 
 
 def find_database(url: str) -> Database:
-    """Raises StartError where the URL names no database that this version can use. Nothing is opened yet."""
+    """Raises StartError if the URL names no database that this version can use. Nothing is opened yet."""
     if is_postgres(url):
         _check_driver()
         from signalpost.store.postgres.database import PostgresDatabase

@@ -111,7 +111,7 @@ class RecordedLane:
         """A delivery's status, given the state of its exception row if it has one. One for which nothing was sent
         counts as delivered here: only its last attempt tells.
 
-        Returns None where the lane skipped the event, which then has no delivery.
+        Returns None if the lane skipped the event, which then has no delivery.
         """
         if state is not None:
             return STATUS[State(state)]

@@ -27,7 +27,7 @@ class Entry(NamedTuple):
     """An EventType's value."""
     document_id: str
     row: Row | None
-    """None where it has no exception row."""
+    """None if it has no exception row."""
 
 
 class LaneState(NamedTuple):
@@ -52,7 +52,7 @@ class ReplayQueries(LogQueries, Protocol):
     """What replays ask, all as of one moment."""
 
     async def lane_state(self, subscription_number: int) -> LaneState | None:
-        """How far a lane was; None where its subscription was deleted a moment ago."""
+        """How far a lane was; None if its subscription was deleted a moment ago."""
         ...
 
     async def in_state(self, stretch: Stretch, state: int, limit: int) -> list[Candidate]:

@@ -167,7 +167,7 @@ async def _next_of(
     return Fed(tuple(candidates), cursor), scan
 
 
-class _Found(NamedTuple):
+class _ToReplay(NamedTuple):
     """The deliveries to replay in a stretch of the log."""
 
     candidates: list[Candidate]
@@ -177,7 +177,7 @@ class _Found(NamedTuple):
     """How many rows that took."""
 
 
-async def _found(queries: ReplayQueries, choice: ReplayChoice, stretch: Stretch, types: int, limit: int) -> _Found:
+async def _found(queries: ReplayQueries, choice: ReplayChoice, stretch: Stretch, types: int, limit: int) -> _ToReplay:
     """`types` are those of which what has no row was delivered, as in `_Part`. At most `limit` rows are looked at."""
     found: list[Candidate]
     looked_at: Sequence[Candidate | Entry]
@@ -193,7 +193,7 @@ async def _found(queries: ReplayQueries, choice: ReplayChoice, stretch: Stretch,
             entries = await queries.entries(stretch, [each.sequence for each in found])
             found = [_candidate(each) for each in entries if each.type & choice.types]
     up_to = looked_at[-1].sequence if len(looked_at) == limit else stretch.last
-    return _Found(found, up_to, len(looked_at))
+    return _ToReplay(found, up_to, len(looked_at))
 
 
 def _candidate(entry: Entry) -> Candidate:

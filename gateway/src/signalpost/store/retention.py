@@ -32,7 +32,7 @@ class RetentionStore(Protocol):
 
     async def prepare(self, now: int, days: int) -> bool:
         """Make room for what will be written today and in the next `days` days, if the database needs that. Returns
-        False if somebody else has to do it, because this gateway's database user may not."""
+        False if an operator has to do it, because this gateway's database user may not."""
         ...
 
     async def prune_leftovers(self, now: int, limit: int) -> int:

@@ -1,4 +1,4 @@
-"""Who is signed in, in a browser, the links that sign somebody in once, and how often passwords were tried."""
+"""Who is signed in, in a browser, the links that sign a person in once, and how often passwords were tried."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -104,7 +104,7 @@ class SignInStore(ABC):
         )
 
     async def use_link(self, digest: bytes, purpose: Purpose, now: int) -> Link | None:
-        """Use up the link with this hash, and return it, if it serves the purpose and has not expired. Nobody else, on
+        """Use up the link with this hash, and return it, if it serves the purpose and has not expired. No one else, on
         any node, can use it after that. A link with another purpose stays."""
         found = await self._write(_USE_LINK, digest, str(purpose), now)
         return unpack_link(found[0]) if found else None

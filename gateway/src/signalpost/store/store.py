@@ -20,7 +20,7 @@ from signalpost.store.access import AccessStore
 from signalpost.store.audit import AuditStore
 from signalpost.store.connections import ConnectionStore
 from signalpost.store.data_keys import DataKeyStore
-from signalpost.store.deliveries import DeliveryStore
+from signalpost.store.delivery_store import DeliveryStore
 from signalpost.store.documents import DocumentStore
 from signalpost.store.erasures import ErasureStore
 from signalpost.store.fleet import FleetStore, TenantMark
@@ -28,7 +28,7 @@ from signalpost.store.history import HistoryStore
 from signalpost.store.lanes import LaneStore
 from signalpost.store.lists import ListStore
 from signalpost.store.log import LogStore
-from signalpost.store.replays import ReplayStore
+from signalpost.store.replay_store import ReplayStore
 from signalpost.store.retention import RetentionStore
 from signalpost.store.sign_ins import SignInStore
 from signalpost.store.stats import StatsStore
@@ -48,7 +48,7 @@ class CommittedMark(NamedTuple):
     mark: TenantMark
 
 
-class Published(Struct, frozen=True):
+class PublishedBatch(Struct, frozen=True):
     """The outcome of a batch of commands: a result for each, in order, and what the engine has to know."""
 
     results: tuple[CommandOutcome[Any] | Exception, ...]
@@ -75,11 +75,11 @@ class Published(Struct, frozen=True):
         return self.rows.get(kind, ())
 
 
-def joined(first: Published, second: Published) -> Published:
+def joined(first: PublishedBatch, second: PublishedBatch) -> PublishedBatch:
     """The outcome of two batches, one after the other."""
     both: dict[str, Any] = {
         name: getattr(first, name) + getattr(second, name)
-        for name in Published.__struct_fields__
+        for name in PublishedBatch.__struct_fields__
         if name not in ("rows", "marks", "owner")
     }
     kinds = first.rows.keys() | second.rows.keys()
@@ -87,7 +87,7 @@ def joined(first: Published, second: Published) -> Published:
     marks = {**second.marks, **first.marks}
     for tenant_id, (_, mark) in second.marks.items():
         marks[tenant_id] = CommittedMark(marks[tenant_id].before, mark)
-    return Published(**both, rows=rows, marks=marks, owner=second.owner)
+    return PublishedBatch(**both, rows=rows, marks=marks, owner=second.owner)
 
 
 class StoreSize(NamedTuple):
@@ -97,7 +97,7 @@ class StoreSize(NamedTuple):
     wal: int
     """The write-ahead log, which is copied into the database from time to time."""
     backed_up_at: int | None = None
-    """When `signalpost db backup` last made a sound copy, µs since the epoch; None where it made none, as for
+    """When `signalpost db backup` last made a sound copy, µs since the epoch; None if it made none, as for
     PostgreSQL, whose own tools do that."""
 
 
@@ -141,7 +141,7 @@ class Store(Protocol):
 
     @property
     def sign_ins(self) -> SignInStore:
-        """Who is signed in, in a browser, and the links that sign somebody in once."""
+        """Who is signed in, in a browser, and the links that sign a person in once."""
         ...
 
     @property
@@ -195,10 +195,10 @@ class Store(Protocol):
         server that commits does not: while it is at work, the event loop can do something else."""
         ...
 
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         """Decide a batch of commands in order, and commit all that they change in one transaction.
 
-        Raises Unavailable where nothing was committed, or where it is not known whether it was.
+        Raises Unavailable if nothing was committed, or if it is not known whether it was.
         """
         ...
 

@@ -86,7 +86,7 @@ class MasterKeys:
     which only unwrap. Each has an id, which is computed from the key and does not reveal it."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        """Raises StartError where a key has the wrong length."""
+        """Raises StartError if a key has the wrong length."""
         for key in keys:
             if len(key) != KEY_BYTES:
                 raise StartError(f"MASTER_KEY must be {KEY_BYTES} bytes, as base64; it has {len(key)}.")
@@ -107,7 +107,7 @@ class MasterKeys:
         return replace(key, master_key=self.current, wrapped=wrapped)
 
     def unwrap(self, key: DataKey) -> bytes:
-        """The data key itself. Raises StartError where its master key was not given, or it was altered."""
+        """The data key itself. Raises StartError if its master key was not given, or it was altered."""
         cipher = self._wrapping.get(key.master_key)
         if cipher is None:
             raise StartError(self.lacks((key.master_key,)))
@@ -208,7 +208,7 @@ class Vault:
         return sealing.header + nonce + sealing.cipher.encrypt(nonce, plain, _bound(sealing.header, place))
 
     def open(self, sealed: bytes, place: Place) -> bytes:
-        """The inverse of `seal`. Raises StartError where the value was altered or is not of this place, or its data key
+        """The inverse of `seal`. Raises StartError if the value was altered or is not of this place, or its data key
         is gone."""
         header, rest = sealed[: _HEADER.size], sealed[_HEADER.size :]
         number = _key_of(sealed)

@@ -13,7 +13,7 @@ from gateway.tests.store.test_audit import EVERYTHING, draft
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.runtime.clock import SystemClock
-from signalpost.store.audit import Verified
+from signalpost.store.audit import VerifiedAudit
 from signalpost_bench.postgres_server import SUPERUSER
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_the_database_refuses_what_would_change_the_audit_to_who_runs_a_node(pla
         await with_entries(shop, 401, 399, 0)
         with connected(shop) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege, match="is kept"):
             connection.execute(statement.encode())
-        assert await shop.store.audit.verify() == Verified(3, None)
+        assert await shop.store.audit.verify() == VerifiedAudit(3, None)
 
     play(scenario)
 
@@ -70,15 +70,15 @@ def test_the_retention_removes_no_entry_before_the_databases_own_time(play: "Pla
         await with_entries(shop, 402, 401, 399, 30, 1, 0)
         audit, later = shop.store.audit, shop.now + 3650 * DAY
         assert await audit.prune(later, 100) == 2
-        assert await audit.verify() == Verified(4, None)
+        assert await audit.verify() == VerifiedAudit(4, None)
         assert await audit.keep(29) == 29
         assert await audit.prune(later, 100) == 2
         assert await audit.keep(400) == 400
         assert await audit.prune(later, 100) == 0
-        assert await audit.verify() == Verified(2, None)
+        assert await audit.verify() == VerifiedAudit(2, None)
         assert [entry.number for entry in (await audit.page(1, EVERYTHING, 0, 9)).entries] == [5, 6]
         await audit.add([draft(1, shop.now + SECOND)])
-        assert await audit.verify() == Verified(3, None)
+        assert await audit.verify() == VerifiedAudit(3, None)
 
     play(scenario)
 
@@ -121,7 +121,7 @@ def test_a_node_that_does_not_own_the_audit_can_neither_lift_what_keeps_it_nor_r
                 await AuditRetention(shop.store, SystemClock(), 30).keep()
             assert [(line["database"], line["audit_retention_days"]) for line in lines] == [(400, 30)]
             assert await shop.store.audit.prune(shop.now + 3650 * DAY, 100) == 1
-            assert await shop.store.audit.verify() == Verified(1, None)
+            assert await shop.store.audit.verify() == VerifiedAudit(1, None)
         finally:
             with connected(shop, SUPERUSER) as connection:
                 for each in owned:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Actor, EntryDraft, Notary, Object, canonical
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.audit import Verified
+from signalpost.store.audit import VerifiedAudit
 from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.schema import migrate
@@ -41,7 +41,7 @@ def database(*drafts: EntryDraft, tenants: int = 3) -> apsw.Connection:
     return connection
 
 
-def verified(connection: apsw.Connection) -> Verified:
+def verified(connection: apsw.Connection) -> VerifiedAudit:
     return audit.verify(connection, NOTARY)
 
 
@@ -75,16 +75,16 @@ def test_what_an_entry_says_can_be_hashed_again_by_whoever_reads_it() -> None:
 
 
 def test_an_audit_without_an_entry_holds() -> None:
-    assert verified(database()) == Verified(0, None)
+    assert verified(database()) == VerifiedAudit(0, None)
 
 
 def test_what_a_stopped_gateway_noted_becomes_an_entry_once() -> None:
     connection = database(draft())
     audit.note(connection, draft(actor=COMMAND_LINE, thing="noted"))
-    assert verified(connection) == Verified(1, None)
+    assert verified(connection) == VerifiedAudit(1, None)
     for _ in range(2):
         audit.append_noted(connection, NOTARY)
-        assert verified(connection) == Verified(2, None)
+        assert verified(connection) == VerifiedAudit(2, None)
     [(actor, thing)] = rows(connection, "SELECT actor, object FROM audit WHERE number = 2")
     assert (actor, thing) == ("command-line", "noted")
 
@@ -100,11 +100,11 @@ def test_what_the_retention_leaves_can_be_verified_and_goes_on(ages: list[tuple[
     while count := audit.prune(connection, NOW + 3, limit, NOTARY):
         assert count <= limit
         removed += count
-        assert verified(connection) == Verified(len(ages) - removed, None)
+        assert verified(connection) == VerifiedAudit(len(ages) - removed, None)
     left = [age for _, age in ages][removed:]
     assert not left or left[0] >= 3, "the oldest that is left is not old enough"
     audit.append(connection, [draft(1), draft(2)], NOTARY)
-    assert verified(connection) == Verified(len(left) + 2, None)
+    assert verified(connection) == VerifiedAudit(len(left) + 2, None)
     for tenant_id in (1, 2):
         assert numbers(connection, tenant_id)[-1] == sum(each == tenant_id for each, _ in ages) + 1
 
@@ -121,7 +121,7 @@ END_COLUMNS = ("tenant_id", "first", "before", "last", "hash", "tenants", "proof
 def victim() -> apsw.Connection:
     connection = database(*ENTRIES)
     audit.prune(connection, NOW + 3, 100, NOTARY)
-    assert verified(connection) == Verified(KEPT, None)
+    assert verified(connection) == VerifiedAudit(KEPT, None)
     return connection
 
 

@@ -33,7 +33,7 @@ from signalpost.engine.connectors.disconnection import Disconnection
 from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.refresh_turn import RefreshTurn
-from signalpost.engine.connectors.token_endpoints import Issued, TokenRefused, Unanswered
+from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenRefused, Unanswered
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.carriers import Carrier, Gate, GatedLane, Made, WebhookCarrier
@@ -47,7 +47,7 @@ from signalpost.store.store import Store
 
 IDLE_AFTER: Final = 7 * 24 * 3600 * SECOND
 """How long after the end of its last access token a consent is renewed all the same, µs: vendors forget a refresh token
-that nobody uses, Xero after 60 days."""
+that no one uses, Xero after 60 days."""
 LOOK_FOR_IDLE_EVERY: Final = 24 * 3600.0
 """Seconds between two looks for consents that nothing used."""
 COMMIT_AGAIN_AFTER: Final = 0.5
@@ -326,7 +326,7 @@ class Connectors:
         )
         await self._committer.submit(command)
 
-    async def _granted(self, opened: OpenConnection, issued: Issued) -> Granted:
+    async def _granted(self, opened: OpenConnection, issued: IssuedToken) -> Granted:
         """What to keep of a consent, with the account that it is for."""
         assert opened.opened is not None
         if issued.refresh_token is None:

@@ -4,7 +4,7 @@
                                                             ▲                  │
                                                             └── at most twice ─┘
 
-A kind is code that an operator installed, and says what calls are made. The courier makes sure that it harms nobody
+A kind is code that an operator installed, and says what calls are made. The courier makes sure that it harms no one
 else: whatever it raises or returns ends in an outcome, a call goes to the origins of its connection alone, and no
 secret is in what is kept of an attempt. An error that is not the kind's is the gateway's own, and ends in no outcome:
 the delivery is as it was before, and the lane tries again a little later.
@@ -50,7 +50,7 @@ from signalpost.domain.subject import texts_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
-from signalpost.engine.connectors.open_connection import OpenConnection, Opened
+from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
 from signalpost.engine.connectors.pace import Pace
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
@@ -105,7 +105,7 @@ class Courier:
         self._made = made
         self._parts = parts
         self._clock = parts.clock
-        self._filling: tuple[Opened, Filling[Body]] | None = None
+        self._filling: tuple[OpenedConnection, Filling[Body]] | None = None
         self._paces: dict[Delivery, Pace] = {}
         """The pace that counts each delivery that has made a call: the passage may have another one by its end."""
         self._rejected_for = ""
@@ -188,7 +188,7 @@ class Courier:
         return await self._called(opened, config, context, call, delivery)
 
     async def _called(
-        self, opened: Opened, config: Body, context: Context, call: Call, delivery: Delivery
+        self, opened: OpenedConnection, config: Body, context: Context, call: Call, delivery: Delivery
     ) -> Outcome | None:
         """Make the call and those that follow it, each in its turn; all go as the connection was at first."""
         pace = self._passage.pace
@@ -218,7 +218,7 @@ class Courier:
         lane = self._passage.user
         return lane is None or (lane.may_send and self._parts.may_start())
 
-    def _filled(self, opened: Opened, subject: Subject) -> Body:
+    def _filled(self, opened: OpenedConnection, subject: Subject) -> Body:
         """The config with placeholders filled in. It is read once for each state of the connection."""
         if self._filling is None or self._filling[0] is not opened:
             subscription = self._subscription
@@ -241,7 +241,7 @@ class Courier:
 
     # --- What the kind says -------------------------------------------------------------------------------------------
 
-    def _prepared(self, opened: Opened, config: Body, context: Context) -> Call | Skip:
+    def _prepared(self, opened: OpenedConnection, config: Body, context: Context) -> Call | Skip:
         began = self._clock.steady()
         call: Any = self._of_kind(opened.kind.prepare, opened.holds, config, context)
         self._note_slowness("prepare", began)
@@ -249,7 +249,7 @@ class Courier:
             raise Impossible(f"The destination {opened.kind.kind} made neither a call nor a skip of the event.")
         return call
 
-    def _classified(self, opened: Opened, config: Body, context: Context, call: Call, reply: Reply) -> Ruling:
+    def _classified(self, opened: OpenedConnection, config: Body, context: Context, call: Call, reply: Reply) -> Ruling:
         began = self._clock.steady()
         ruling: Any = self._of_kind(opened.kind.classify, opened.holds, config, context, call, reply)
         self._note_slowness("classify", began)

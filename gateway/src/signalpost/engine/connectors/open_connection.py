@@ -52,7 +52,7 @@ class Surroundings(Struct, frozen=True):
     """Has the store keep the time (µs) until which the vendor wants no calls of a connection."""
 
 
-class Opened(Struct, frozen=True):
+class OpenedConnection(Struct, frozen=True):
     """A connection as its kind reads it: where calls may go, and what must not be shown."""
 
     kind: Destination[Any, Any]
@@ -62,7 +62,7 @@ class Opened(Struct, frozen=True):
     secrets: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return "Opened(…)"
+        return "OpenedConnection(…)"
 
 
 class OpenConnection:
@@ -154,7 +154,7 @@ class OpenConnection:
     # --- Calls --------------------------------------------------------------------------------------------------------
 
     def pace_of(self, subscription: Subscription | None = None) -> Pace:
-        """The pace of a subscription's calls; without one, that of calls for nobody in particular."""
+        """The pace of a subscription's calls; without one, that of calls for no subscription in particular."""
         name = "" if subscription is None else self._paced_by(subscription)
         pace = self._paces.get(name)
         if pace is None:
@@ -210,7 +210,7 @@ def _secrets_of(holds: Body, access: Access) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _opened(connection: Connection, destinations: Destinations) -> tuple[Opened | None, str | None]:
+def _opened(connection: Connection, destinations: Destinations) -> tuple[OpenedConnection | None, str | None]:
     """The connection as its kind reads it, or a sentence why nothing can be sent through it."""
     if connection.is_disconnected:
         return None, DISCONNECTED
@@ -220,7 +220,7 @@ def _opened(connection: Connection, destinations: Destinations) -> tuple[Opened 
     try:
         holds = destinations.read_connection(connection.kind, connection.config)
         access = kind.access(holds)
-        return Opened(kind, holds, kind.origins(holds), access, _secrets_of(holds, access)), None
+        return OpenedConnection(kind, holds, kind.origins(holds), access, _secrets_of(holds, access)), None
     except Invalid as invalid:
         wrong = ", ".join(error.pointer for error in invalid.errors)
         return None, f"The installed kind {connection.kind} does not take what the connection holds: see {wrong}."

@@ -11,7 +11,7 @@ from typing import Final
 
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.connectors.open_connection import OpenConnection, Opened
+from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
 from signalpost.engine.connectors.pace import Pace
 from signalpost.engine.lanes.carriers import GatedLane
 
@@ -30,7 +30,7 @@ class Passage:
         """The lane; None for a test."""
         self._paced = user
         """The lane while it counts at the pace; None for a test, and once it has left."""
-        self._opened: Opened | None = None
+        self._opened: OpenedConnection | None = None
         self._pace = self._begin(connection.opened)
         self._put_off_until = 0
         self._put_off_in_a_row = 0
@@ -79,7 +79,7 @@ class Passage:
         """See `Gate`."""
         self.connection.wake()
 
-    def _begin(self, opened: Opened | None) -> Pace:
+    def _begin(self, opened: OpenedConnection | None) -> Pace:
         self._opened = opened
         pace = self.connection.pace_of(self._subscription)
         if self._paced is not None:

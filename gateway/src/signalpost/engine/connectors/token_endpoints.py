@@ -26,14 +26,14 @@ class Unanswered(Exception):
     """No token came for now. The message is a sentence for people."""
 
     def __init__(self, detail: str, wait: float = 0.0, *, is_lost: bool = False) -> None:
-        """`wait` is for how many seconds the vendor asked the gateway to wait. With `is_lost` nobody knows whether the
+        """`wait` is for how many seconds the vendor asked the gateway to wait. With `is_lost` no one knows whether the
         vendor saw the request."""
         super().__init__(detail)
         self.wait = wait
         self.is_lost = is_lost
 
 
-class Issued(Struct, frozen=True):
+class IssuedToken(Struct, frozen=True):
     """What a vendor's token endpoint gave."""
 
     access_token: str
@@ -42,7 +42,7 @@ class Issued(Struct, frozen=True):
     """How long the access token is valid; None if the vendor did not say."""
 
     def __repr__(self) -> str:
-        return "Issued(…)"
+        return "IssuedToken(…)"
 
 
 class TokenEndpoints:
@@ -52,7 +52,7 @@ class TokenEndpoints:
         self._transport = transport
         self._tenant_id = tenant_id
 
-    async def granted_to_client(self, grant: Grant, now: int) -> Issued:
+    async def granted_to_client(self, grant: Grant, now: int) -> IssuedToken:
         """A token for a client as itself; `now` is in seconds."""
         form = dict(grant.form)
         if grant.claims is not None:
@@ -65,12 +65,12 @@ class TokenEndpoints:
                 raise TokenRefused(detail) from None
         return await self._issued(grant.url, form, grant.basic)
 
-    async def renewed(self, consent: Consent, refresh_token: str) -> Issued:
+    async def renewed(self, consent: Consent, refresh_token: str) -> IssuedToken:
         """A token in exchange for a refresh token."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return await self._issued(consent.token_url, form, (consent.client_id, consent.client_secret))
 
-    async def exchanged(self, consent: Consent, code: str, redirect_uri: str, verifier: str) -> Issued:
+    async def exchanged(self, consent: Consent, code: str, redirect_uri: str, verifier: str) -> IssuedToken:
         """A token in exchange for the code that a person's consent brought; `verifier` is that of PKCE."""
         form = {
             "grant_type": "authorization_code",
@@ -80,7 +80,7 @@ class TokenEndpoints:
         }
         return await self._issued(consent.token_url, form, (consent.client_id, consent.client_secret))
 
-    async def _issued(self, url: str, form: dict[str, str], basic: tuple[str, str] | None) -> Issued:
+    async def _issued(self, url: str, form: dict[str, str], basic: tuple[str, str] | None) -> IssuedToken:
         authorization = None if basic is None else basic_authorization(*basic)
         call = Call(url=url, form=form)
         request = request_of(call, authorization, (origin_of(url),), FETCH_SECONDS, self._tenant_id)
@@ -91,11 +91,11 @@ class TokenEndpoints:
         return _read(reply)
 
 
-def _read(reply: Reply) -> Issued:
+def _read(reply: Reply) -> IssuedToken:
     """What a token endpoint answered. Raises TokenRefused, Unanswered."""
     token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
     if reply.is_success and isinstance(token, str) and token:
-        return Issued(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))
+        return IssuedToken(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))
     error, description = reply.at("error"), reply.at("error_description")
     if 400 <= reply.status < 500 and isinstance(error, str) and error in REFUSALS:
         more = f" {shortened(description)}" if isinstance(description, str) else ""

@@ -13,9 +13,9 @@ A lane asks `ready_at` before it sends. Without a token it is told to wait, and 
 that. However many lanes and deliveries wait, one request is on its way.
 
 What is authoritative. What a person's consent brought is kept in the store: a refresh token is replaced with each use,
-so what the vendor gave is committed before any of it is used (`keep`), under the version that was read. Whoever finds
-another version there goes on with what is kept. Of all nodes one asks at a time (`Turn`): a vendor that sees a refresh
-token twice may take back everything. All other tokens are memory.
+so what the vendor gave is committed before any of it is used (`keep`), under the version that was read. A node that
+finds another version there goes on with what is kept. Of all nodes one asks at a time (`Turn`): a vendor that sees a
+refresh token twice may take back everything. All other tokens are memory.
 
 On failure. Where no answer came, the vendor may have replaced the refresh token all the same. So the request is
 repeated at once: vendors take the old one for a while, for just this. A crash between the answer and its commit is the
@@ -33,7 +33,7 @@ from signalpost.destinations.destination import Access, Consent, Fixed, Grant, H
 from signalpost.domain.connection import Granted
 from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.connectors.token_endpoints import Issued, TokenEndpoints, TokenRefused, Unanswered
+from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenEndpoints, TokenRefused, Unanswered
 from signalpost.engine.connectors.token_state import (
     ASKINGS,
     TOKEN_HOLDS,
@@ -71,7 +71,7 @@ class Token(Struct):
 
     value: str
     renew_at: int | None
-    """µs of the wall clock; None where the vendor did not say how long it is good."""
+    """µs of the wall clock; None if the vendor did not say how long it is good."""
     was_accepted: bool = False
     """Whether a vendor has accepted it before, so that a later refusal means that it has expired."""
 
@@ -83,9 +83,9 @@ class TurnTaking(Protocol):
     """Lets one node at a time use a connection's refresh token."""
 
     async def begin(self) -> bool:
-        """Take the turn. Returns False where another node has it, where the store cannot be reached, and where the
-        store has another grant than this node knew: that one is taken up first (`Tokens.follow`). Raises NotFound
-        where the connection was deleted."""
+        """Take the turn. Returns False if another node has it, if the store cannot be reached, or if the store
+        has another grant than this node knew: that one is taken up first (`Tokens.follow`). Raises NotFound if the
+        connection was deleted."""
         ...
 
     async def end(self) -> None:
@@ -219,7 +219,7 @@ class Tokens:
 
     def take_up(self, access: Access) -> None:
         """Continue with other credentials. A request in progress ends first: it may bring a new refresh token, and
-        nobody else may use the old one meanwhile."""
+        no other task may use the old one meanwhile."""
         self._access = access
         self._replaced_until = 0
         self._drop(self._kept())
@@ -234,7 +234,7 @@ class Tokens:
 
     async def rest(self) -> None:
         """Let nothing be sent here, and nothing be asked for by any node, until `go_on`. What was asked for has come,
-        and is known. Raises Unavailable where another node has had no answer for long, and NotFound where one has
+        and is known. Raises Unavailable if another node has had no answer for long, and NotFound if one has
         deleted the connection."""
         try:
             async with asyncio.timeout(RESTS_WITHIN):
@@ -291,7 +291,7 @@ class Tokens:
             self._on_change()
 
     async def _has_turn(self, access: Consent) -> bool:
-        """Wait for the turn. Returns False where nothing has to be asked for any more, such as once another node has
+        """Wait for the turn. Returns False if nothing has to be asked for any more, such as once another node has
         renewed the token."""
         granted = self._granted
 
@@ -320,7 +320,7 @@ class Tokens:
         except Unanswered as failed:
             self._note_failure(failed)
 
-    async def _take(self, access: Grant | Consent, issued: Issued) -> None:
+    async def _take(self, access: Grant | Consent, issued: IssuedToken) -> None:
         if isinstance(access, Consent):
             await self._keep(self._granted_by(issued))
             if self._token is not None and self._token.value == issued.access_token:
@@ -329,7 +329,7 @@ class Tokens:
             self._token = _token(issued.access_token, self._end_of(issued), self._clock.wall())
         self._failures, self.trouble = 0, None
 
-    async def _asked(self, access: Grant | Consent) -> Issued:
+    async def _asked(self, access: Grant | Consent) -> IssuedToken:
         try:
             return await self._ask(access)
         except Unanswered as failed:
@@ -337,13 +337,13 @@ class Tokens:
                 raise
         return await self._ask(access)
 
-    async def _ask(self, access: Grant | Consent) -> Issued:
+    async def _ask(self, access: Grant | Consent) -> IssuedToken:
         if isinstance(access, Consent):
             assert self._granted is not None
             return await self._endpoints.renewed(access, self._granted.refresh_token)
         return await self._endpoints.granted_to_client(access, self._clock.wall() // SECOND)
 
-    def _granted_by(self, issued: Issued) -> Granted:
+    def _granted_by(self, issued: IssuedToken) -> Granted:
         before = self._granted
         assert before is not None
         return Granted(
@@ -353,7 +353,7 @@ class Tokens:
             account=before.account,
         )
 
-    def _end_of(self, issued: Issued) -> int | None:
+    def _end_of(self, issued: IssuedToken) -> int | None:
         return None if issued.seconds is None else self._clock.wall() + round(issued.seconds * SECOND)
 
     def _drop(self, token: Token | None) -> None:

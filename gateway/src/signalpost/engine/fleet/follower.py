@@ -29,7 +29,7 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.store.fleet import Changes, TenantConfig, TenantMark
-from signalpost.store.store import Published, Store
+from signalpost.store.store import PublishedBatch, Store
 
 NEWS_AT_ONCE = 256
 """How many events of each tenant are read at a time."""
@@ -45,8 +45,8 @@ class Follower:
         store: Store,
         directory: Directory,
         lanes: Callable[[], Lanes],
-        take_up: Callable[[Published], None],
-        follow: Callable[[Published], None],
+        take_up: Callable[[PublishedBatch], None],
+        follow: Callable[[PublishedBatch], None],
     ) -> None:
         """`lanes` gets the lanes, which are made later. `take_up` is told of a tenant's row that changed, `follow` of
         what changed in a configuration."""
@@ -88,7 +88,7 @@ class Follower:
 
     # --- Own commits --------------------------------------------------------------------------------------------------
 
-    def own(self, published: Published) -> tuple[Published, frozenset[int]]:
+    def own(self, published: PublishedBatch) -> tuple[PublishedBatch, frozenset[int]]:
         """What to take up from a commit of this node, and the tenants in which others changed something before it that
         this node has not read yet."""
         behind, passed = set(), set()
@@ -106,7 +106,7 @@ class Follower:
         left_out = behind | passed
         return (self._without_config(published, left_out) if left_out else published), frozenset(behind)
 
-    def _without_config(self, published: Published, tenants: set[int]) -> Published:
+    def _without_config(self, published: PublishedBatch, tenants: set[int]) -> PublishedBatch:
         return replace(
             published,
             tenants=tuple(each for each in published.tenants if each.id not in tenants),
@@ -152,10 +152,10 @@ class Follower:
         for tenant in changes.tenants:
             known = self._directory.tenant_with(tenant.id)
             if tenant.config_version > (self._known.get(tenant.id, 0) if known is None else known.config_version):
-                self._take_up(Published((), tenants=(tenant,)))
+                self._take_up(PublishedBatch((), tenants=(tenant,)))
             if tenant.config_version > self._known.get(tenant.id, 0):
                 self._catch_up_soon(tenant.id, tenant.config_version)
-        self._directory.follow(Published((), rows={ApiKey: changes.keys}))
+        self._directory.follow(PublishedBatch((), rows={ApiKey: changes.keys}))
 
     async def know(self, tenant_id: int) -> None:
         """Wait until this node knows as much of a tenant's configuration as it has heard that there is. Raises
@@ -251,14 +251,14 @@ class Follower:
         if erasures and self._known[tenant_id] != NEVER_KNOWN:  # else its configuration is not read again
             self._erased[tenant_id] = frozenset(erasure.id for erasure in erasures)
 
-    def _changes(self, tenant_id: int, config: TenantConfig) -> Published:
+    def _changes(self, tenant_id: int, config: TenantConfig) -> PublishedBatch:
         """What this node does not know yet of a tenant, as if a commit had brought it."""
         if config.tenant.deleted_at is not None:
-            return Published((), tenants=(config.tenant,))
+            return PublishedBatch((), tenants=(config.tenant,))
         subscriptions = {each.id: each for each in self._directory.subscriptions(tenant_id)}
         connections = {each.id: each for each in self._directory.connections(tenant_id)}
         now = {each.id for each in config.subscriptions} | {each.id for each in config.connections}
-        return Published(
+        return PublishedBatch(
             (),
             tenants=(config.tenant,),
             rows={

@@ -44,7 +44,7 @@ from signalpost.runtime.tasks import Tasks
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.lanes import EndpointHealth, LaneRow
 from signalpost.store.log import LatestOfTypes
-from signalpost.store.store import Published, Store
+from signalpost.store.store import PublishedBatch, Store
 
 INBOX_TRIES = 50
 """How often a lane's inbox is read until the lane can take it up; then the lane is loaded again."""
@@ -160,7 +160,7 @@ class Lanes:
 
     # --- What lanes are told ------------------------------------------------------------------------------------------
 
-    def follow(self, published: Published, made: Container[int] = (), behind: Container[int] = ()) -> None:
+    def follow(self, published: PublishedBatch, made: Container[int] = (), behind: Container[int] = ()) -> None:
         """Take up what a commit changed. `made` has the numbers of new subscriptions whose lanes this node owns.
         `behind` has the tenants in which other nodes changed something that this node has not read yet: their events
         wait."""

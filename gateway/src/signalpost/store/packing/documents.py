@@ -15,11 +15,11 @@ from signalpost.store.documents import SEARCHED_CHARACTERS
 _encode = msgspec.json.Encoder().encode
 
 
-class _Titled(Struct):
+class _WithTitle(Struct):
     title: str
 
 
-_decode_title = msgspec.json.Decoder(_Titled).decode
+_decode_title = msgspec.json.Decoder(_WithTitle).decode
 
 
 def up_to_title(body: bytes) -> bytes:

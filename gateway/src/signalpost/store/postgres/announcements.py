@@ -4,8 +4,8 @@ An announcement only wakes other nodes. Nothing depends on it, because nodes als
 in a transaction of its own, since a NOTIFY inside a batch would have all commits of the database wait for one another.
 What is announced within a few milliseconds goes together.
 
-Whoever listens has a connection of its own, and asks it now and then whether it still works: one that is only silent
-cannot be told from one that is dead. Behind a pooler nothing is ever heard; then marks are read alone.
+A node that listens has a connection of its own, and asks it now and then whether it still works: one that is only
+silent cannot be told from one that is dead. Behind a pooler nothing is ever heard; then marks are read alone.
 """
 
 import asyncio

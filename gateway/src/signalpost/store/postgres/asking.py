@@ -1,7 +1,7 @@
 """Coroutines as the steps of a transaction.
 
 What every database does in the same way is written as coroutines that ask queries. Here each query awaits `ask`, which
-hands its statements to whoever takes the coroutine's steps: one trip for each.
+hands its statements to what takes the coroutine's steps: one trip for each.
 """
 
 from collections.abc import Coroutine, Generator, Sequence

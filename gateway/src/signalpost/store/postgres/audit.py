@@ -8,7 +8,7 @@ import psycopg
 
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, still_has
 from signalpost.domain.timestamps import DAY
-from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
+from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, VerifiedAudit
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.audit_chain import LOCK, append, write_ends
 from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Steps, Writers
@@ -88,7 +88,7 @@ class PostgresAudit:
         ends = unpack_ends(found)
         return still_has(opened, ends[0][0] if ends else None, proofs[0][0] if proofs else None)
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerifiedAudit:
         async with self._verifying:
             return await self._readers.run(EVERY_TENANT, steps_of(verify(self._notary)), UNBOUNDED)
 
@@ -109,7 +109,7 @@ class PostgresAudit:
         return await self._writers.run(EVERY_TENANT, steps_of(_prune(before, limit, self._notary)))
 
 
-async def verify(notary: Notary | None) -> Verified:
+async def verify(notary: Notary | None) -> VerifiedAudit:
     """Go through all entries, as of one moment; without a notary by their hashes alone."""
     ends = unpack_ends(await ask_one(ALL_ENDS))
     verification = Verification({end.tenant_id: (end, proof) for end, proof in ends}, notary)
@@ -120,7 +120,7 @@ async def verify(notary: Notary | None) -> Verified:
     verification.finish()
     for statement in ACCESS:
         verification.see_access(await ask_one(statement))
-    return Verified(verification.entries, verification.fault)
+    return VerifiedAudit(verification.entries, verification.fault)
 
 
 def _add(drafts: Sequence[EntryDraft], notary: Notary) -> Steps[tuple[AuditEntry, ...]]:

@@ -117,7 +117,8 @@ def _tenants_of_subscriptions(batch: Batch) -> dict[int, int]:
 
 
 def _lanes(changed: Sequence[Subscription], owner: int | None) -> list[Statement]:
-    """Whoever owns the lane of a deleted subscription finds it gone and drops what it knew; other rows go later."""
+    """The node that owns the lane of a deleted subscription finds it gone and drops what it knew; other rows go
+    later."""
     gone = [each.number for each in changed if each.deleted_at is not None]
     lanes = [(each.tenant_id, *new_lane(each, owner)) for each in changed if each.deleted_at is None]
     return [
@@ -129,8 +130,8 @@ def _lanes(changed: Sequence[Subscription], owner: int | None) -> list[Statement
 def _documents(
     changed: Mapping[DocumentKey, DocumentRow], before: Mapping[DocumentKey, DocumentRow]
 ) -> list[Statement]:
-    """Nobody else adds a document of a tenant while its lock is held. Where what lists filter by stays as it was, as in
-    most changes, PostgreSQL writes no index."""
+    """No other transaction adds a document of a tenant while its lock is held. If what lists filter by stays as it was,
+    as in most changes, PostgreSQL writes no index."""
     known = [_document(key, row) for key, row in changed.items() if key in before]
     new = [_document(key, row) for key, row in changed.items() if key not in before]
     return [*tables.DOCUMENT.update(known, "tenant_id", "external_id"), *tables.DOCUMENT.insert(new)]

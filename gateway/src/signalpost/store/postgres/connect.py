@@ -29,7 +29,7 @@ ANSWERS_WITHIN: Final = 40.0
 """After how many seconds without an answer a connection counts as lost: longer than the server lets any statement take.
 A server that hangs, or a proxy that swallows everything, keeps a connection alive for ever."""
 CANCELS_WITHIN: Final = 5.0
-"""For how many seconds the server is asked to go no further with what nobody waits for any more."""
+"""For how many seconds the server is asked to go no further with what no one waits for any more."""
 _KEEPALIVES: Final[dict[str, Any]] = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -82,7 +82,7 @@ async def connect(url: str) -> DatabaseConnection:
 
 async def until_started(url: str) -> None:
     """Wait as long as the server says that it is starting, which may take minutes after a crash. What else may be wrong
-    whoever connects finds out."""
+    the node finds out when it connects."""
     is_told = False
     while await asyncio.to_thread(_is_starting, url):
         if not is_told:
@@ -155,7 +155,7 @@ def _tell_stood_still(error: psycopg.Error) -> None:
 
 
 def _hang_up(connection: DatabaseConnection) -> None:
-    """End a connection on this side: whoever waits for an answer learns that it is lost. To cancel the wait would ask
-    the server to cancel the statement, and wait for that."""
+    """End a connection on this side: the task that waits for an answer learns that it is lost. To cancel the wait would
+    ask the server to cancel the statement, and wait for that."""
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.pgconn.socket)) as mine:
         mine.shutdown(socket.SHUT_RDWR)

@@ -5,17 +5,14 @@ values that another one sealed under a key made since: it then learns the keys t
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Any
 
 from signalpost.domain.audit import WHOLE, Notary
 from signalpost.domain.errors import StartError
-from signalpost.domain.signing_key import SigningKey
 from signalpost.store.data_keys import (
     AT_ONCE,
     COLUMNS,
     SIGNS_ON,
-    WRAPPED_BY,
+    DataKeyStore,
     adding,
     has_room,
     keeping_wrapped,
@@ -24,7 +21,6 @@ from signalpost.store.data_keys import (
     removing,
     retiring,
     setting_aside,
-    signing_keys,
     wrapped_anew,
 )
 from signalpost.store.postgres.audit_chain import LOCK
@@ -34,27 +30,22 @@ from signalpost.store.postgres.tables import codec_with
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.tables.audit import ENDS, unpack_ends
 from signalpost.store.tables.table import RowOf, Table
-from signalpost.store.vault import AUDIT, OWN, SEALING, SEALS_AT_ONCE, SIGNING, DataKey, MasterKeys, Vault
+from signalpost.store.vault import AUDIT, OWN, SEALING, SIGNING, DataKey, MasterKeys, Vault
 
 
-class PostgresDataKeys:
+class PostgresDataKeys(DataKeyStore):
     def __init__(self, readers: ReadSessions, writers: Writers, vault: Vault, now: Callable[[], int]) -> None:
-        self._readers = readers
+        super().__init__(readers, vault, now)
         self._writers = writers
-        self._vault = vault
-        self._now = now
 
-    async def signing(self, purpose: str) -> list[SigningKey]:
-        found = await self._kept("tenant_id = $1 AND purpose = $2", OWN, purpose)
-        return signing_keys(found, self._vault.masters)
+    async def _set_aside(self, tenant_ids: Sequence[int], now: int) -> list[DataKey]:
+        return await self._writers.run(EVERY_TENANT, _set_aside(self._vault.masters, tenant_ids, now))
 
-    async def provide(self, tenant_ids: AbstractSet[int]) -> None:
-        now = self._now()
-        lacking = sorted(tenant_id for tenant_id in tenant_ids if self._vault.lacks(tenant_id, now))
-        if lacking:
-            # Only keys that are committed may seal: a value under one that was rolled back could never be opened.
-            for key in await self._writers.run(EVERY_TENANT, _set_aside(self._vault.masters, lacking, now)):
-                self._vault.seal_with(key, SEALS_AT_ONCE)
+    async def _wrap_some(self, now: int) -> list[DataKey]:
+        return await self._writers.run(EVERY_TENANT, _wrap_some(self._vault.masters, now))
+
+    async def _sign_anew(self, now: int) -> list[DataKey]:
+        return await self._writers.run(EVERY_TENANT, _sign_anew(self._vault.masters, now))
 
     async def learn(self, sealed: Iterable[bytes]) -> None:
         """Make sure that these values can be opened: if another node made the key of one, learn all data keys."""
@@ -66,37 +57,14 @@ class PostgresDataKeys:
         codec = codec_with(self._vault)
         return [table.unpack(columns, codec) for columns in found]
 
-    async def wrapped_by(self) -> dict[str, int]:
-        return dict(await self._readers.rows(EVERY_TENANT, WRAPPED_BY))
-
-    @property
-    def master_keys(self) -> MasterKeys:
-        return self._vault.masters
-
-    def use(self, master_keys: MasterKeys) -> None:
-        self._vault.masters = master_keys
-        self._vault.retire()
-
-    async def wrap_with_current(self) -> None:
-        if set(await self.wrapped_by()) == {self._vault.masters.current}:
-            return
-        while moved := await self._writers.run(EVERY_TENANT, _wrap_some(self._vault.masters, self._now())):
-            self._vault.learn(moved)
-        self._vault.learn(await self._writers.run(EVERY_TENANT, _sign_anew(self._vault.masters, self._now())))
-
     async def forget(self, tenant_id: int) -> None:
         await self._writers.all(tenant_id, [removing(tenant_id)])
         self._vault.forget(tenant_id)
 
-    async def _kept(self, where: str, *parameters: Any) -> list[DataKey]:
-        sql, given = kept(where, *parameters)
-        found = await self._readers.rows(EVERY_TENANT, sql, *given)
-        return [DataKey(*columns) for columns in found]
-
 
 def prepare(vault: Vault, now: int) -> Steps[Notary]:
     """Show the vault every data key of a database that is being opened, and make the first ones of the gateway's own.
-    Returns who proves the entries of the audit. Raises StartError where a master key is missing."""
+    Returns who proves the entries of the audit. Raises StartError if a master key is missing."""
     _, found, ends = yield [LOCK, kept("true"), Statement(ENDS, ([WHOLE],))]
     there = [DataKey(*columns) for columns in found]
     vault.learn(there)
@@ -119,8 +87,6 @@ def _has_proven(notary: Notary, ends: Iterable[Row]) -> bool:
 
 
 def _set_aside(masters: MasterKeys, tenant_ids: Sequence[int], now: int) -> Steps[list[DataKey]]:
-    """The key of each tenant with which `SEALS_AT_ONCE` values more may be sealed, made where there is none. A deleted
-    tenant gets none. One whose epoch is over, or that is not under the current master key, is retired."""
     live, found = yield [
         Statement(
             "SELECT id FROM tenant WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE",
@@ -150,8 +116,6 @@ def _set_aside(masters: MasterKeys, tenant_ids: Sequence[int], now: int) -> Step
 
 
 def _wrap_some(masters: MasterKeys, now: int) -> Steps[list[DataKey]]:
-    """Wrap some keys that seal with the current master key. Somebody who had the former master key may know them, so
-    they seal no more."""
     [found] = yield [
         kept("purpose = $1 AND master_key <> $2 ORDER BY number LIMIT $3 FOR UPDATE", SEALING, masters.current, AT_ONCE)
     ]
@@ -162,9 +126,6 @@ def _wrap_some(masters: MasterKeys, now: int) -> Steps[list[DataKey]]:
 
 
 def _sign_anew(masters: MasterKeys, now: int) -> Steps[list[DataKey]]:
-    """Wrap the keys that sign with the current master key, and make others to sign in their place; the one that proves
-    the audit stays, as the proofs do. This comes last, in one transaction: once nothing is left under another master
-    key, all is done."""
     _, found = yield [LOCK, kept("purpose <> $1 AND master_key <> $2", SEALING, masters.current)]
     former = [DataKey(*columns) for columns in found]
     moved = [wrapped_anew(masters, key, now + SIGNS_ON if key.purpose in SIGNING else None) for key in former]

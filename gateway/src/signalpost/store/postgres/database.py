@@ -17,7 +17,7 @@ from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import DatabaseReadOnly, StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
-from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, Pruned, Restored, Space
+from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, PrunedRows, RestoredDatabase, Space
 from signalpost.store.packing.lanes import decode_health
 from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
 from signalpost.store.postgres import partition_pruning
@@ -32,7 +32,7 @@ from signalpost.store.postgres.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
-from signalpost.store.postgres.tables import PLAIN, Written
+from signalpost.store.postgres.tables import PLAIN, WrittenTable
 from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.audit import NOTE
@@ -58,7 +58,7 @@ _WAITING: Final = (
 )
 _GIVE_UP: Final = "UPDATE lane SET version = version + 1, open = $2, health = $3 WHERE subscription_number = $1"
 
-_NEW_KEY: Final = Written(
+_NEW_KEY: Final = WrittenTable(
     Columns("api_key", {name: kind for name, kind in API_KEY.columns.items() if name != "number"})
 )
 """PostgreSQL gives it its number, which is the first column."""
@@ -115,10 +115,10 @@ class PostgresDatabase:
     def check_backup(self, backup: Path) -> NoReturn:
         raise StartError(f"`db restore` puts back a copy of a SQLite file. {_PITR}")
 
-    def restore(self, backup: Path, access: AccessFrom, now: int) -> Restored:
+    def restore(self, backup: Path, access: AccessFrom, now: int) -> RestoredDatabase:
         self.check_backup(backup)
 
-    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:
+    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> PrunedRows:
         partitions = Partitions(self._url)
         return self._run(lambda readers, writers: _prune(readers, writers, partitions, now, kept, progress))
 
@@ -204,7 +204,7 @@ async def _prune(
     now: int,
     kept: int,
     progress: Callable[[int, int], None],
-) -> Pruned:
+) -> PrunedRows:
     told = _told("database.prune", now, keptSince=format_timestamp(now - kept))
     await writers.run(EVERY_TENANT, steps_of(_note(told)))
     counted = await _count(readers)
@@ -228,7 +228,7 @@ async def _prune(
     while await retention.prune_leftovers(now, PRUNED_AT_ONCE) >= PRUNED_AT_ONCE:
         pass
     left = await _count(readers)
-    return Pruned({table: count - left[table] for table, count in counted.items()}, lost)
+    return PrunedRows({table: count - left[table] for table, count in counted.items()}, lost)
 
 
 async def _give_up_below(tenant_id: int, floor: int) -> dict[str, int]:

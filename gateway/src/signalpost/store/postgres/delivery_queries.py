@@ -12,7 +12,7 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import TITLE_WITHIN_BYTES, title_of
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow, DeliveryPosition
-from signalpost.store.delivery_queries import ListedDelivery, RowState, Whose
+from signalpost.store.delivery_queries import DeliveryScope, ListedDelivery, RowState
 from signalpost.store.log import LogRow
 from signalpost.store.packing.lanes import RECORDED
 from signalpost.store.postgres.asking import ask, ask_one
@@ -136,7 +136,7 @@ class PostgresDeliveryQueries(PostgresLogQueries):
         return await ask_one(_TYPES_OF, tenant_id, numbers(sequences), types) if sequences else []
 
     async def rows_in_state(
-        self, whose: Whose, state: int, low: int, below: DeliveryPosition, limit: int
+        self, whose: DeliveryScope, state: int, low: int, below: DeliveryPosition, limit: int
     ) -> list[ListedDelivery]:
         column, value = _narrowed(whose)
         found = await ask_one(_IN_STATE.format(column), value, state, low, *below, limit)
@@ -144,7 +144,7 @@ class PostgresDeliveryQueries(PostgresLogQueries):
 
     async def rows_of_events(
         self,
-        whose: Whose,
+        whose: DeliveryScope,
         sequences: Collection[int],
         states: Collection[int],
         below: DeliveryPosition,
@@ -205,7 +205,7 @@ class PostgresDeliveryQueries(PostgresLogQueries):
         return earlier
 
 
-def _narrowed(whose: Whose) -> tuple[str, int]:
+def _narrowed(whose: DeliveryScope) -> tuple[str, int]:
     """The column by which exception rows are found, and its value."""
     if whose.subscription_number is None:
         return "tenant_id", whose.tenant_id

@@ -5,7 +5,7 @@ from typing import Final
 
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.store import document_walk
-from signalpost.store.document_queries import Listed, LookedThrough, narrowest
+from signalpost.store.document_queries import DocumentPart, LookedThrough, narrowest
 from signalpost.store.documents import (
     SEARCHED_CHARACTERS,
     DocumentFilter,
@@ -104,7 +104,7 @@ class PostgresDocumentQueries(PostgresLogQueries):
 
     async def created_before(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int
-    ) -> Listed:
+    ) -> DocumentPart:
         changed = (-1, _UNBOUNDED)
         if wanted.updated_after is not None:
             changed = wanted.updated_after, below.changed_before
@@ -119,7 +119,9 @@ class PostgresDocumentQueries(PostgresLogQueries):
         [found] = await ask_one(statement, tenant_id, below.number, stretch, *_value(wanted))
         return LookedThrough(*found)
 
-    async def changed_between(self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int) -> Listed:
+    async def changed_between(
+        self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int
+    ) -> DocumentPart:
         return _listed(await ask_one(_CHANGED_BETWEEN, tenant_id, first, end, limit, *_facets(wanted)))
 
     async def created_at(self, tenant_id: int, sequence: int) -> int:
@@ -142,6 +144,6 @@ def _facets(wanted: DocumentFilter) -> tuple[str | None, ...]:
     return wanted.type, wanted.status, wanted.owner_email, wanted.reference_id
 
 
-def _listed(found: Sequence[Row]) -> Listed:
+def _listed(found: Sequence[Row]) -> DocumentPart:
     documents = [(columns[0], unpack_document(columns[1:])) for columns in found]
-    return Listed(documents, sum(len(document.body) for _, document in documents) >= PAGE_BYTES)
+    return DocumentPart(documents, sum(len(document.body) for _, document in documents) >= PAGE_BYTES)

@@ -46,7 +46,7 @@ class NotOwner(Unavailable):
 
 
 def unusable(error: psycopg.Error) -> StartError:
-    """The error for whoever starts a node that cannot connect, or to a server that takes no changes."""
+    """The error for an operator who starts a node that cannot connect, or to a server that takes no changes."""
     if is_read_only(error):
         return StartError(str(DatabaseReadOnly()))
     advice = ""
@@ -74,7 +74,7 @@ def is_read_only(error: psycopg.Error) -> bool:
 
 
 def as_told(error: psycopg.Error) -> Exception:
-    """The error for whoever asked, of a transaction that is known not to have been committed. What the data is to blame
+    """The error for the caller of a transaction that is known not to have been committed. What the data is to blame
     for, or a defect, comes back as it is."""
     if error.sqlstate == _FULL:
         return DiskNearlyFull()

@@ -75,7 +75,7 @@ _CHANGED_TENANTS: Final = f"SELECT {TENANT_COLUMNS} FROM tenant {_CHANGED}"
 _CHANGED_KEYS: Final = f"SELECT {API_KEY.listed} FROM api_key {_CHANGED}"
 _REMOVE: Final = "DELETE FROM node n USING unnest($1, $2) AS k (id, beat) WHERE n.id = k.id AND n.beat = k.beat"
 _KEEP_NODE: Final = "SELECT FROM node WHERE id = $1 FOR KEY SHARE"
-"""Nobody removes the node until the transaction ends; it may beat meanwhile."""
+"""No one removes the node until the transaction ends; it may beat meanwhile."""
 _CLAIM: Final = (
     "WITH free AS (SELECT subscription_number FROM lane l WHERE subscription_number = ANY($1) AND (owner IS NULL"
     " OR owner = $2 OR NOT EXISTS (SELECT FROM node n WHERE n.id = l.owner)) ORDER BY 1 FOR NO KEY UPDATE)"

@@ -46,7 +46,7 @@ class Partition(NamedTuple):
     name: str
     is_attached: bool
     is_pending: bool
-    """Whether somebody began to detach it and did not come to the end."""
+    """Whether a node began to detach it and did not come to the end."""
 
 
 async def prune(writers: Writers, now: int, limit: int) -> int:

@@ -1,7 +1,7 @@
 """Partitions: a day of events, attempts or answers each. They are made ahead, and removed as a whole.
 
-A partition is made on its own and then attached, and detached before it is removed: so nobody has to wait for whoever
-writes, and nobody who writes has to wait.
+A partition is made on its own and then attached, and detached before it is removed: so no one has to wait for those
+who write, and they have to wait for no one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -110,7 +110,7 @@ async def change_tables(url: str, steps: Steps[T]) -> T:
 
 
 def _provide(wanted: Iterable[tuple[str, int]]) -> Steps[set[str]]:
-    """Make those that nobody has made, one node at a time."""
+    """Make those that no node has made, one node at a time."""
     [found] = yield [_EXISTING]
     there = {name for (name,) in found}
     for table, day in wanted:

@@ -157,7 +157,7 @@ def _packed(parameter: Any) -> tuple[int, bytes | None]:
 class _Watch:
     """Watches a socket while an answer comes in.
 
-    libpq reads some of what is there at a time. Nobody may wait for the rest: uvloop tells once that a socket has an
+    libpq reads some of what is there at a time. No one may wait for the rest: uvloop tells once that a socket has an
     error, and then watches it no more, although what came before the error is still to be read. So a server that said
     why it ends, and was gone, would be waited for until the time is up.
     """

@@ -30,7 +30,7 @@ from signalpost.store.postgres.committers import CommitConnection, Committers
 from signalpost.store.postgres.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import Steps
-from signalpost.store.store import Published, joined
+from signalpost.store.store import PublishedBatch, joined
 from signalpost.store.vault import DataKeysLetGo, Vault
 
 SKIPS: Final = 3
@@ -39,7 +39,7 @@ Begin = Callable[[Rows, int], Batch]
 
 
 class _Skipped(Exception):
-    """In place of the result of a command whose tenant was locked by somebody else."""
+    """In place of the result of a command whose tenant was locked by another transaction."""
 
 
 class Publisher:
@@ -61,7 +61,7 @@ class Publisher:
         self._begin = begin
         self._owner = owner
 
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         """See `Store.publish`. What was skipped is committed by further transactions."""
         await self._data_keys.provide({command.tenant_id for command in commands})
         published = await self._settle(commands, waiting=False)
@@ -79,31 +79,31 @@ class Publisher:
                 self._vault.forget(tenant.id)
         return published
 
-    async def _settle(self, commands: Sequence[Command[Any]], *, waiting: bool) -> Published:
-        """Commit the commands, halved as often as it takes. Raises Unavailable where nothing was committed."""
+    async def _settle(self, commands: Sequence[Command[Any]], *, waiting: bool) -> PublishedBatch:
+        """Commit the commands, halved as often as it takes. Raises Unavailable if nothing was committed."""
         try:
             return await self._commit(commands, waiting=waiting)
         except Unavailable:
             raise
         except Exception as defect:
             if len(commands) == 1:
-                return Published((defect,))
+                return PublishedBatch((defect,))
         middle = len(commands) // 2
         first = await self._settle_part(commands[:middle], waiting=waiting)
         second = await self._settle_part(commands[middle:], waiting=waiting)
         return joined(first, second)
 
-    async def _settle_part(self, commands: Sequence[Command[Any]], *, waiting: bool) -> Published:
+    async def _settle_part(self, commands: Sequence[Command[Any]], *, waiting: bool) -> PublishedBatch:
         """Commit a part of a batch. Where it is not committed, that says nothing of the others."""
         try:
             return await self._settle(commands, waiting=waiting)
         except Unavailable as unavailable:
-            return Published((unavailable,) * len(commands))
+            return PublishedBatch((unavailable,) * len(commands))
 
-    async def _commit(self, commands: Sequence[Command[Any]], *, waiting: bool) -> Published:
+    async def _commit(self, commands: Sequence[Command[Any]], *, waiting: bool) -> PublishedBatch:
         """Commit the commands together, once more where the node began anew meanwhile and let go of its data keys."""
 
-        def work(committer: CommitConnection) -> Awaitable[Published]:
+        def work(committer: CommitConnection) -> Awaitable[PublishedBatch]:
             return self._transact(committer, commands, waiting=waiting)
 
         try:
@@ -114,14 +114,14 @@ class Publisher:
 
     async def _transact(
         self, committer: CommitConnection, commands: Sequence[Command[Any]], *, waiting: bool
-    ) -> Published:
+    ) -> PublishedBatch:
         found = await self._lock_and_read(committer, wanted(commands), waiting=waiting)
         batch = self._begin(found.rows, found.now)
         results = tuple(
             batching.run(batch, command) if found.is_locked(command) else _Skipped() for command in commands
         )
         if all(isinstance(result, _Skipped) for result in results):
-            return Published(results)
+            return PublishedBatch(results)
         owner = self._owner()
         entries = await self._write(committer, batch, found.rows, owner)
         return batching.published(batch, results, entries, owner)
@@ -155,7 +155,7 @@ async def _take(committer: CommitConnection, steps: Steps[Any]) -> Any:
         return ended.value
 
 
-def _with(published: Published, places: Sequence[int], further: Published) -> Published:
+def _with(published: PublishedBatch, places: Sequence[int], further: PublishedBatch) -> PublishedBatch:
     """A batch with the results, at these places, of a part of it that was committed later."""
     results = [*published.results]
     for place, result in zip(places, further.results, strict=True):

@@ -1,11 +1,11 @@
 """How lanes are recorded on PostgreSQL. A write applies only to a lane that the node still owns, at the version that it
-knew, and moves it on by one. Whoever claims a lane moves it on too, so an owner that was replaced writes nothing. The
-version alone would not do where the database went back: it may rise there to what a node remembers. But by then that
-node has another number.
+knew, and moves it on by one. A node that claims a lane moves it on too, so an owner that was replaced writes nothing.
+The version alone would not do where the database went back: it may rise there to what a node remembers. But by then
+that node has another number.
 
 A record is a transaction of two trips: the first locks the lanes that are unmoved, in the order of their numbers, and
 reads what their counts follow from; the second writes and commits. What lanes ask for with it is read after that, since
-nobody but their owner changes it, and the owner waits for this.
+no one but their owner changes it, and the owner waits for this.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,23 +1,31 @@
 """Replays: what people read of them, and what there is to replay."""
 
-from collections.abc import Collection, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import Any, Final, TypeVar
 
 from signalpost.domain.delivery.delivery import State
-from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice
+from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.event import Event
-from signalpost.domain.subscription import Subscription
-from signalpost.store import replaying
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
 from signalpost.store.postgres.log import events_at
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.postgres.tables import PLAIN
-from signalpost.store.replay_queries import DELIVERY_ROW, LANE_STATE, Entry, LaneState, Stretch, candidate
-from signalpost.store.replays import Candidate, Fed, ReplayStore
+from signalpost.store.replay_queries import (
+    DELIVERY_ROW,
+    LANE_STATE,
+    Entry,
+    LaneState,
+    ReplayQueries,
+    Stretch,
+    candidate,
+)
+from signalpost.store.replay_store import ReplayStore
+from signalpost.store.replays import Candidate
 from signalpost.store.tables.replays import REPLAY
 
+T = TypeVar("T")
 _RUNNING: Final = f"SELECT {REPLAY.listed} FROM replay WHERE tenant_id = $1 AND state = 'running' ORDER BY number"
 _IN_STATE: Final = (
     "FROM delivery d WHERE d.subscription_number = $1 AND d.state = $2 AND d.sequence BETWEEN $3 AND $4"
@@ -59,21 +67,8 @@ class PostgresReplays(ReplayStore):
         found = await self._readers.rows(tenant_id, _RUNNING, tenant_id)
         return [REPLAY.unpack(columns, PLAIN) for columns in found]
 
-    async def count(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice
-    ) -> tuple[int, bool]:
-        asking = replaying.count(self._queries, subscription, from_sequence, to_sequence, choice)
-        return await self._readers.run(subscription.tenant_id, steps_of(asking))
-
-    async def part(self, subscription: Subscription, from_sequence: int, to_sequence: int, choice: ReplayChoice) -> Fed:
-        asking = replaying.part(self._queries, subscription, from_sequence, to_sequence, choice)
-        return await self._readers.run(subscription.tenant_id, steps_of(asking))
-
-    async def left_out(
-        self, subscription: Subscription, from_sequence: int, to_sequence: int, head: int, choice: ReplayChoice
-    ) -> LeftOut:
-        asking = replaying.left_out(self._queries, subscription, from_sequence, to_sequence, head, choice)
-        return await self._readers.run(subscription.tenant_id, steps_of(asking))
+    async def _asked(self, tenant_id: int, asking: Callable[[ReplayQueries], Coroutine[Any, Any, T]]) -> T:
+        return await self._readers.run(tenant_id, steps_of(asking(self._queries)))
 
 
 class PostgresReplayQueries(PostgresLogQueries):

@@ -1,7 +1,7 @@
 """What is removed once it is old enough.
 
-A tenant's floor moves first: whatever is below is found by nobody any more. Events and attempts are then removed a day
-at a time, with the partition that has them, once all that any tenant has there is below its floor. Where one tenant
+A tenant's floor moves first: whatever is below is found by no query any more. Events and attempts are then removed a
+day at a time, with the partition that has them, once all that any tenant has there is below its floor. Where one tenant
 keeps its events for longer than others, theirs go row by row.
 """
 

@@ -2,7 +2,7 @@
 
 As in SQLite, a schema is made by numbered files that never change once they were published; each says in its first line
 which versions it breaks, by the newest migration that these know. But here nodes of two versions run side by side while
-they are replaced one by one. So a migration that only adds breaks nobody, and what takes something away waits: as long
+they are replaced one by one. So a migration that only adds breaks no one, and what takes something away waits: as long
 as a node runs whose version it would break, it is not applied.
 
 Each migration is a transaction of its own, which holds the lock of one row: of nodes that start together one applies
@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS migration (
 INSERT INTO migration VALUES (0, 'lock', '', 0, 0) ON CONFLICT DO NOTHING;
 """
 LOCK: Final = Statement("SELECT FROM migration WHERE number = 0 FOR UPDATE")
-"""Whoever makes or removes tables holds this lock."""
+"""A node that makes or removes tables holds this lock."""
 _OLDER_NODES: Final = (
     "SELECT count(*) FROM node WHERE schema < $1"
     " AND beat_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 12000000"
@@ -52,7 +52,7 @@ MIGRATIONS = migrations_of("signalpost.store.postgres")
 
 
 async def migrate(url: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Apply the migrations that a database lacks. Raises StartError where a newer version left what breaks this one, a
+    """Apply the migrations that a database lacks. Raises StartError if a newer version left what breaks this one, a
     migration was altered after it was applied or breaks a node that runs, or this user may not apply one."""
     try:
         async with await connect(url) as connection:
@@ -73,7 +73,7 @@ async def migrate(url: str, migrations: Sequence[Migration] = MIGRATIONS) -> Non
 
 
 async def _missing(connection: DatabaseConnection, migrations: Sequence[Migration]) -> list[Migration]:
-    """The migrations that were not applied, in order. Raises StartError where this version cannot work with one that
+    """The migrations that were not applied, in order. Raises StartError if this version cannot work with one that
     was."""
     [[(is_there,)]] = await trip(connection, [Statement("SELECT to_regclass('migration') IS NOT NULL")])
     if not is_there:
@@ -119,7 +119,7 @@ async def _apply(url: str, migration: Migration) -> None:
 
 
 async def _is_due(connection: DatabaseConnection, migration: Migration) -> bool:
-    """Lock the row that all migrations lock, and look whether another node was faster. Raises StartError where a node
+    """Lock the row that all migrations lock, and look whether another node was faster. Raises StartError if a node
     runs that the migration would break."""
     await trip(connection, [limits(EVERY_TENANT, WRITES_WITHIN), LOCK])
     applied = Statement("SELECT coalesce(max(number), 0) FROM migration")

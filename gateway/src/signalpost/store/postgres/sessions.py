@@ -2,9 +2,9 @@
 
 They are made when they are first needed, and again where they were lost. What a transaction sees and may change is
 limited to its tenant (`EVERY_TENANT` for what concerns the whole fleet). That is set for each transaction alone, as its
-time-outs are: a pooler may give the same connection to somebody else right after.
+time-outs are: a pooler may give the same connection to another client right after.
 
-Whoever asks either has one statement, or *steps*: a generator that yields the statements of a trip, is sent the rows of
+A caller either has one statement, or *steps*: a generator that yields the statements of a trip, is sent the rows of
 each, and returns the result. Steps are one transaction, and know nothing of connections.
 """
 
@@ -66,7 +66,7 @@ def limits(tenants: Sequence[int] | None, within: str, ends_within: str = UNBOUN
 
 
 class SessionPool:
-    """Connections that are alike. Whoever finds none idle waits for one."""
+    """Connections that are alike. A task that finds none idle waits for one."""
 
     def __init__(self, connect: Callable[[], Awaitable[DatabaseConnection]], count: int) -> None:
         self._connect = connect
@@ -103,7 +103,7 @@ class SessionPool:
                 return result
 
     async def close(self) -> None:
-        """Wait until nobody uses a connection, and close all."""
+        """Wait until no task uses a connection, and close all."""
         self._closed = True
         for _ in range(self._count):
             held = await self._idle.get()
@@ -115,7 +115,7 @@ class ReadSessions:
     """What reads. Everything that one call reads is as of one moment.
 
     The connections belong to an event loop on a thread of its own, on which steps run and rows are unpacked: one page
-    for people takes a dozen trips and hundreds of rows, and meanwhile the loop of whoever asks delivers."""
+    for people takes a dozen trips and hundreds of rows, and meanwhile the caller's loop delivers."""
 
     def __init__(self, source: DatabaseSource, count: int = READERS) -> None:
         self._sessions = SessionPool(source.connect, count)
@@ -136,7 +136,7 @@ class ReadSessions:
         return await self.run(tenant_id, _trip(statements))
 
     async def run(self, tenant_id: int | None, steps: Steps[T], within: str = READS_WITHIN) -> T:
-        """The result of steps that only read. Raises Unavailable where the database cannot be read now."""
+        """The result of steps that only read. Raises Unavailable if the database cannot be read now."""
         self._check_open(steps)
         return await self._thread.run(self._run(tenant_id, steps, within))
 
@@ -221,7 +221,7 @@ class Writers:
 
     async def apart(self, sql: str) -> None:
         """Carry out a statement that must be in no transaction with others, such as VACUUM, on a connection of its own,
-        as the user that owns the tables. It waits for nobody's locks for longer than others do. Raises NotOwner,
+        as the user that owns the tables. It waits for locks of others no longer than they do. Raises NotOwner,
         Unavailable."""
         try:
             connection = await self._source.connect()

@@ -36,7 +36,7 @@ from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.stats import PostgresStats
 from signalpost.store.postgres.versions import PostgresVersions
 from signalpost.store.statements import EVERY_TENANT
-from signalpost.store.store import MAX_SCANNED, Published, StoreSize
+from signalpost.store.store import MAX_SCANNED, PublishedBatch, StoreSize
 from signalpost.store.vault import MasterKeys, Vault
 
 PUBLISHING: Final = 2
@@ -83,7 +83,7 @@ class PostgresStore:
         self.sign_ins = PostgresSignIns(readers, writers)
         self.stats = PostgresStats(readers, writers)
 
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         return await self._publisher.publish(commands)
 
     async def size(self) -> StoreSize:

@@ -20,7 +20,7 @@ from signalpost.store.tables import (
     tenants,
     versions,
 )
-from signalpost.store.tables.table import Codec, Columns, Ended, Kind, Table, updating
+from signalpost.store.tables.table import Codec, Columns, EndValue, Kind, Table, updating
 from signalpost.store.vault import Vault
 
 PLAIN: Final = Codec(str, str)
@@ -37,7 +37,7 @@ _KINDS: Final[Mapping[Kind, Callable[[Iterable[Any]], Column]]] = {
 }
 
 
-class Written:
+class WrittenTable:
     """A table that is written set-wise."""
 
     def __init__(self, table: Columns) -> None:
@@ -67,23 +67,23 @@ class Written:
         return [kind(column) for kind, column in zip(self._kinds, zip(*rows, strict=True), strict=True)]
 
 
-TENANT: Final = Written(tenants.TENANT)
-DOCUMENT: Final = Written(documents.WRITTEN_DOCUMENT)
-EVENT: Final = Written(log.EVENT)
-STEP: Final = Written(log.STEP)
-VERSION: Final = Written(versions.VERSION)
-ANSWER: Final = Written(answers.ANSWER)
-ERASURE: Final = Written(erasures.ERASURE)
-AUDIT: Final = Written(audit.AUDIT)
-AUDIT_END: Final = Written(audit.AUDIT_END)
-DELIVERY: Final = Written(deliveries.DELIVERY)
-ATTEMPT: Final = Written(deliveries.ATTEMPT)
-STAT: Final = Written(stats.STAT)
+TENANT: Final = WrittenTable(tenants.TENANT)
+DOCUMENT: Final = WrittenTable(documents.WRITTEN_DOCUMENT)
+EVENT: Final = WrittenTable(log.EVENT)
+STEP: Final = WrittenTable(log.STEP)
+VERSION: Final = WrittenTable(versions.VERSION)
+ANSWER: Final = WrittenTable(answers.ANSWER)
+ERASURE: Final = WrittenTable(erasures.ERASURE)
+AUDIT: Final = WrittenTable(audit.AUDIT)
+AUDIT_END: Final = WrittenTable(audit.AUDIT_END)
+DELIVERY: Final = WrittenTable(deliveries.DELIVERY)
+ATTEMPT: Final = WrittenTable(deliveries.ATTEMPT)
+STAT: Final = WrittenTable(stats.STAT)
 
 
-def _of_tenant(table: Columns) -> Written:
+def _of_tenant(table: Columns) -> WrittenTable:
     """A table that says in PostgreSQL alone whose a row is, first of all, for its row-level security."""
-    return Written(Columns(table.name, {"tenant_id": Kind.NUMBER, **table.columns}))
+    return WrittenTable(Columns(table.name, {"tenant_id": Kind.NUMBER, **table.columns}))
 
 
 LANE: Final = _of_tenant(lanes.LANE)
@@ -101,7 +101,7 @@ def codec_with(vault: Vault) -> Codec:
     return Codec(str, str, vault.seal, vault.open)
 
 
-_written = cache(Written)
+_written = cache(WrittenTable)
 
 
 def finding(table: Table[Any], by: str, values: Collection[str]) -> Statement:
@@ -138,9 +138,9 @@ def _ending(table: Table[Any]) -> str:
     return f"UPDATE {table.name} SET {', '.join(values)} {of_tenant}"
 
 
-def _ended(column: str, value: str | bytes | Ended | None) -> str:
-    if value is Ended.THEN:
+def _ended(column: str, value: str | bytes | EndValue | None) -> str:
+    if value is EndValue.THEN:
         return "$2"
-    if value is Ended.THEN_AT_THE_LATEST:
+    if value is EndValue.THEN_AT_THE_LATEST:
         return f"coalesce({column}, $2)"
     return "NULL" if value is None else f"'\\x{value.hex()}'" if isinstance(value, bytes) else "''"

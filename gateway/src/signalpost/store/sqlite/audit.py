@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, still_has
-from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, Verified
+from signalpost.store.audit import AuditFilter, AuditMark, AuditPage, VerifiedAudit
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
@@ -79,12 +79,12 @@ class SqliteAudit:
         proofs = ask(connection, PROOF, opened[0])
         return still_has(opened, ends[0][0] if ends else None, proofs[0][0] if proofs else None)
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerifiedAudit:
         async with self._verifying:
             return await self._verify()
 
     @reading
-    def _verify(self, connection: apsw.Connection) -> Verified:
+    def _verify(self, connection: apsw.Connection) -> VerifiedAudit:
         return verify(connection, self._notary)
 
     @writing
@@ -139,7 +139,7 @@ def prune(connection: apsw.Connection, before: int, limit: int, notary: Notary) 
     return len(removed)
 
 
-def verify(connection: apsw.Connection, notary: Notary | None) -> Verified:
+def verify(connection: apsw.Connection, notary: Notary | None) -> VerifiedAudit:
     """Go through all entries; without a notary by their hashes alone."""
     verification = Verification({end.tenant_id: (end, proof) for end, proof in _ends(connection)}, notary)
     cursor = connection.execute(f"SELECT {AUDIT.listed} FROM audit ORDER BY position")  # noqa: S608
@@ -149,7 +149,7 @@ def verify(connection: apsw.Connection, notary: Notary | None) -> Verified:
     for statement in ACCESS:
         found = rows(connection, statement)
         verification.see_access((unpack_uuid(identity), *others) for identity, *others in found)
-    return Verified(verification.entries, verification.fault)
+    return VerifiedAudit(verification.entries, verification.fault)
 
 
 def is_proven_by(connection: apsw.Connection, notary: Notary) -> bool:

@@ -1,19 +1,17 @@
 """Data keys: made, wrapped, set aside, destroyed."""
 
 from collections.abc import Callable, Collection, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import apsw
 
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import StartError
-from signalpost.domain.signing_key import SigningKey
 from signalpost.store.data_keys import (
     AT_ONCE,
     COLUMNS,
     SIGNS_ON,
-    WRAPPED_BY,
+    DataKeyStore,
     adding,
     has_room,
     keeping_wrapped,
@@ -22,81 +20,40 @@ from signalpost.store.data_keys import (
     removing,
     retiring,
     setting_aside,
-    signing_keys,
     wrapped_anew,
 )
 from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.connect import reason, rows
-from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.sqlite.tables import codec_with
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.statements import Row
 from signalpost.store.tables.table import RowOf, Table
-from signalpost.store.vault import AUDIT, OWN, SEALING, SEALS_AT_ONCE, SIGNING, DataKey, MasterKeys, Vault
+from signalpost.store.vault import AUDIT, OWN, SEALING, SIGNING, DataKey, MasterKeys, Vault
 
 
-class SqliteDataKeys:
+class SqliteDataKeys(DataKeyStore):
     def __init__(self, readers: Readers, writer: Writer, vault: Vault, now: Callable[[], int]) -> None:
-        self._readers = readers
+        super().__init__(readers, vault, now)
         self._writer = writer
-        self._vault = vault
-        self._now = now
-
-    @reading
-    def signing(self, connection: apsw.Connection, purpose: str) -> list[SigningKey]:
-        found = _kept(connection, "tenant_id = $1 AND purpose = $2", OWN, purpose)
-        return signing_keys(found, self._vault.masters)
 
     async def opened(self, table: Table[RowOf], found: Collection[Row]) -> list[RowOf]:
         codec = codec_with(self._vault)
         return [table.unpack(columns, codec) for columns in found]
 
-    async def provide(self, tenant_ids: AbstractSet[int]) -> None:
-        now = self._now()
-        lacking = [tenant_id for tenant_id in tenant_ids if self._vault.lacks(tenant_id, now)]
-        if lacking:
-            # Only keys that are committed may seal: a value under one that was rolled back could never be opened.
-            for key in await self._set_aside(lacking, now):
-                self._vault.seal_with(key, SEALS_AT_ONCE)
-
     @writing
     def _set_aside(self, connection: apsw.Connection, tenant_ids: Sequence[int], now: int) -> list[DataKey]:
         return set_aside(connection, self._vault.masters, tenant_ids, now)
 
-    @reading
-    def wrapped_by(self, connection: apsw.Connection) -> dict[str, int]:
-        return dict(rows(connection, WRAPPED_BY))
-
-    @property
-    def master_keys(self) -> MasterKeys:
-        return self._vault.masters
-
-    def use(self, master_keys: MasterKeys) -> None:
-        self._vault.masters = master_keys
-        self._vault.retire()
-
-    async def wrap_with_current(self) -> None:
-        current = self._vault.masters.current
-        if set(await self.wrapped_by()) == {current}:
-            return
-        while moved := await self._wrap_some(self._now()):
-            self._vault.learn(moved)
-        self._vault.learn(await self._sign_anew(self._now()))
-
     @writing
     def _wrap_some(self, connection: apsw.Connection, now: int) -> list[DataKey]:
-        """Wrap some keys that seal with the current master key. Somebody who had the former master key may know them,
-        so they seal no more."""
         masters = self._vault.masters
         found = _kept(connection, "purpose = $1 AND master_key <> $2 LIMIT $3", SEALING, masters.current, AT_ONCE)
         return [_wrap_anew(connection, masters, key, now) for key in found]
 
     @writing
     def _sign_anew(self, connection: apsw.Connection, now: int) -> list[DataKey]:
-        """Wrap the keys that sign with the current master key, and make others to sign in their place; the one that
-        proves the audit stays, as the proofs do. This comes last, in one transaction: once nothing is left under
-        another master key, all is done."""
         masters = self._vault.masters
         found = _kept(connection, "purpose <> $1 AND master_key <> $2", SEALING, masters.current)
         moved = [

@@ -13,7 +13,7 @@ from signalpost.domain.audit import COMMAND_LINE, END_FILE, EntryDraft, Object
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
-from signalpost.store.database import AccessFrom, PartSize, Pruned, Restored, Space
+from signalpost.store.database import AccessFrom, PartSize, PrunedRows, RestoredDatabase, Space
 from signalpost.store.sqlite import audit, backup_mark, log, retention
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.connect import connect, rows
@@ -67,7 +67,7 @@ class SqliteDatabase:
         finally:
             connection.close()
 
-    def restore(self, backup: Path, access: AccessFrom, now: int) -> Restored:
+    def restore(self, backup: Path, access: AccessFrom, now: int) -> RestoredDatabase:
         kept: Path | None = None
         try:
             with draft_with(backup, self._path) as draft:
@@ -87,7 +87,7 @@ class SqliteDatabase:
             raise StartError(f"{backup} cannot be copied to {self._path}: {error.strerror}.") from None
         except apsw.Error as error:
             raise StartError(f"{backup} cannot be restored: {error}. Nothing was changed.") from None
-        return Restored(kept=kept, access=taken)
+        return RestoredDatabase(kept=kept, access=taken)
 
     def _set_aside(self) -> Path:
         """Give the database another name, without opening it: it may be no database any more.
@@ -107,7 +107,7 @@ class SqliteDatabase:
             number += 1
         return name
 
-    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> Pruned:
+    def prune(self, now: int, kept: int, progress: Callable[[int, int], None]) -> PrunedRows:
         connection = connect_current(self._path)
         try:
             connection.pragma("wal_autocheckpoint", 1_000)
@@ -120,7 +120,7 @@ class SqliteDatabase:
                 _until_few(connection, partial(retention.prune_replays, connection, tenant_id, since, PRUNED_AT_ONCE))
             _until_few(connection, partial(retention.prune_leftovers, connection, now, PRUNED_AT_ONCE))
             left = _count(connection)
-            return Pruned({table: count - left[table] for table, count in counted.items()}, lost)
+            return PrunedRows({table: count - left[table] for table, count in counted.items()}, lost)
         except apsw.Error as error:
             raise StartError(
                 f"Pruning stopped: {error}. Part of the data is removed; run it again for the rest."

@@ -7,7 +7,7 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import TITLE_WITHIN_BYTES, title_of
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow, DeliveryPosition
-from signalpost.store.delivery_queries import ListedDelivery, RowState, Whose
+from signalpost.store.delivery_queries import DeliveryScope, ListedDelivery, RowState
 from signalpost.store.log import LogRow
 from signalpost.store.packing.lanes import RECORDED
 from signalpost.store.recorded_lane import RecordedLane
@@ -97,13 +97,13 @@ class SqliteDeliveryQueries(SqliteLogQueries):
         )
 
     async def rows_in_state(
-        self, whose: Whose, state: int, low: int, below: DeliveryPosition, limit: int
+        self, whose: DeliveryScope, state: int, low: int, below: DeliveryPosition, limit: int
     ) -> list[ListedDelivery]:
         return self._rows(whose, "state = ? AND sequence >= ?", (state, low), below, limit)
 
     async def rows_of_events(
         self,
-        whose: Whose,
+        whose: DeliveryScope,
         sequences: Collection[int],
         states: Collection[int],
         below: DeliveryPosition,
@@ -113,7 +113,7 @@ class SqliteDeliveryQueries(SqliteLogQueries):
         return self._rows(whose, condition, (list_numbers(states), list_numbers(sequences)), below, limit)
 
     def _rows(
-        self, whose: Whose, condition: str, bindings: tuple[object, ...], below: DeliveryPosition, limit: int
+        self, whose: DeliveryScope, condition: str, bindings: tuple[object, ...], below: DeliveryPosition, limit: int
     ) -> list[ListedDelivery]:
         source, value = "delivery INDEXED BY delivery_tenant_state WHERE tenant_id = ?", whose.tenant_id
         if whose.subscription_number is not None:

@@ -8,7 +8,7 @@ import apsw
 from signalpost.commands.command import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
 from signalpost.store import document_walk
-from signalpost.store.document_queries import Listed, LookedThrough, narrowest
+from signalpost.store.document_queries import DocumentPart, LookedThrough, narrowest
 from signalpost.store.documents import (
     SEARCHED_CHARACTERS,
     DocumentFilter,
@@ -111,10 +111,10 @@ _INDEXES = {
 class SqliteDocumentQueries(SqliteLogQueries):
     async def created_before(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int
-    ) -> Listed:
+    ) -> DocumentPart:
         looked_at, lowest = await self.stretch_below(tenant_id, wanted, below, stretch)
         if not looked_at:
-            return Listed((), is_cut=False)
+            return DocumentPart((), is_cut=False)
         source, bindings = _walked(tenant_id, wanted, below)
         matching, values = _matching(wanted)
         if wanted.updated_after is not None:
@@ -126,7 +126,7 @@ class SqliteDocumentQueries(SqliteLogQueries):
             (*bindings, lowest, *values, limit),
             lambda columns: len(columns[1 + _BODY]),
         )
-        return Listed([(columns[0], _row(*columns[1:])) for columns in found], is_cut)
+        return DocumentPart([(columns[0], _row(*columns[1:])) for columns in found], is_cut)
 
     async def stretch_below(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int
@@ -137,7 +137,9 @@ class SqliteDocumentQueries(SqliteLogQueries):
         )
         return LookedThrough(*rows(self._connection, statement, (*bindings, stretch))[0])
 
-    async def changed_between(self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int) -> Listed:
+    async def changed_between(
+        self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int
+    ) -> DocumentPart:
         matching, values = _matching(wanted)
         found, is_cut = rows_within(
             self._connection,
@@ -148,7 +150,7 @@ class SqliteDocumentQueries(SqliteLogQueries):
             (tenant_id, first, end, *values, limit),
             lambda columns: len(columns[1 + _BODY]),
         )
-        return Listed([(columns[0], _row(*columns[1:])) for columns in found], is_cut)
+        return DocumentPart([(columns[0], _row(*columns[1:])) for columns in found], is_cut)
 
     async def created_at(self, tenant_id: int, sequence: int) -> int:
         return log.at_of(self._connection, tenant_id, sequence)

@@ -1,4 +1,4 @@
-"""The fleet in SQLite. One process has the database for itself, so that there is nobody to announce anything to; only
+"""The fleet in SQLite. One process has the database for itself, so that there is no one to announce anything to; only
 simulated worlds have several nodes on one file."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -16,7 +16,7 @@ class FolderLock:
         self._descriptor: int | None = None
 
     def lock(self) -> None:
-        """Make the folder if need be, and lock it. Raises StartError where it cannot, or another process has it."""
+        """Make the folder if need be, and lock it. Raises StartError if it cannot, or another process has it."""
         try:
             self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self._path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -143,7 +143,7 @@ def _exceptions(
 
 
 def _lowest_waiting(connection: apsw.Connection, number: int) -> int | None:
-    """The first sequence that a lane has not settled or given up, or else not taken in; None where it is gone."""
+    """The first sequence that a lane has not settled or given up, or else not taken in; None if it is gone."""
     found = rows(connection, "SELECT head, open FROM lane WHERE subscription_number = ?", (number,))
     if not found:
         return None

@@ -4,7 +4,7 @@ SQLite overwrites what it removes (`secure_delete`), but where it moves rows bet
 bytes behind in the unused middle of the page that they came from. Nothing reads them, and a later row overwrites them,
 or none ever does. After an erasure they are overwritten with zeros in the file itself.
 
-That is sound while nobody writes and all that was written is in the file: the WAL is copied back and cut off, the
+That is sound while no one writes and all that was written is in the file: the WAL is copied back and cut off, the
 writer holds the lock and has let go of its cache, and readers never write what they cached. Only the unused middle of
 pages is written, so a power cut in between harms nothing. The file is opened through SQLite's own VFS, because closing
 it any other way would drop the locks that this process has on it.
@@ -33,7 +33,7 @@ _AT_ONCE: Final = 256
 
 
 async def overwrite(writer: Writer, path: Path) -> None:
-    """Raises Unavailable where readers or another program are in the way; it may be tried again."""
+    """Raises Unavailable if readers or another program are in the way; it may be tried again."""
     await writer.alone(_cut_wal)
     suspects = await asyncio.to_thread(_with_slack, path)
     if suspects:

@@ -23,7 +23,7 @@ from signalpost.store.batching import BatchWanted, new_lane, wanted
 from signalpost.store.sqlite import audit, documents, erasures, tables, versions
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
-from signalpost.store.store import Published
+from signalpost.store.store import PublishedBatch
 from signalpost.store.tables import TABLES, numbered_with
 from signalpost.store.tables.answers import ANSWER, pack_answer, unpack_answer
 from signalpost.store.tables.erasures import ERASURE, pack_erasures
@@ -62,7 +62,7 @@ def publish(
     notary: Notary,
     begin: Callable[[Rows], Batch],
     owner: int | None,
-) -> Published:
+) -> PublishedBatch:
     """`owner` is the node to which the lanes of new subscriptions belong."""
     before = _read(connection, commands, vault)
     batch = begin(before)

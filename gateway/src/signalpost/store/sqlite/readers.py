@@ -41,7 +41,7 @@ class Readers:
         self._closed = False
 
     async def run(self, query: Callable[[apsw.Connection], T]) -> T:
-        """What the query returns. Raises Unavailable where the database cannot be read now."""
+        """What the query returns. Raises Unavailable if the database cannot be read now."""
         loop = asyncio.get_running_loop()
         return await self._answered(lambda: loop.run_in_executor(self._executor, self._in_snapshot, query))
 

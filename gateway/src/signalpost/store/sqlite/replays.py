@@ -1,16 +1,23 @@
 """Replays: what people and lanes read of them, and what lanes write."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
 
 import apsw
 
-from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice, ReplayTally
+from signalpost.domain.delivery.replay import Replay, ReplayTally
 from signalpost.domain.event import Event
-from signalpost.domain.subscription import Subscription
-from signalpost.store import replaying
-from signalpost.store.replay_queries import DELIVERY_ROW, LANE_STATE, Entry, LaneState, Stretch, candidate
-from signalpost.store.replays import Candidate, Fed, ReplayStore
+from signalpost.store.replay_queries import (
+    DELIVERY_ROW,
+    LANE_STATE,
+    Entry,
+    LaneState,
+    ReplayQueries,
+    Stretch,
+    candidate,
+)
+from signalpost.store.replay_store import ReplayStore
+from signalpost.store.replays import Candidate
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, write_many
@@ -21,6 +28,7 @@ from signalpost.store.sqlite.states import FAILED, RUNNING, WAITING
 from signalpost.store.sqlite.tables import PLAIN
 from signalpost.store.tables.replays import REPLAY
 
+T = TypeVar("T")
 _SELECT = f"SELECT {REPLAY.listed} FROM replay"  # noqa: S608
 
 
@@ -35,42 +43,8 @@ class SqliteReplays(ReplayStore):
         statement = f"{_SELECT} INDEXED BY replay_running WHERE tenant_id = ? AND state = {RUNNING} ORDER BY number"
         return [REPLAY.unpack(columns, PLAIN) for columns in rows(connection, statement, (tenant_id,))]
 
-    @reading
-    def count(
-        self,
-        connection: apsw.Connection,
-        subscription: Subscription,
-        from_sequence: int,
-        to_sequence: int,
-        choice: ReplayChoice,
-    ) -> tuple[int, bool]:
-        queries = SqliteReplayQueries(connection)
-        return at_once(replaying.count(queries, subscription, from_sequence, to_sequence, choice))
-
-    @reading
-    def part(
-        self,
-        connection: apsw.Connection,
-        subscription: Subscription,
-        from_sequence: int,
-        to_sequence: int,
-        choice: ReplayChoice,
-    ) -> Fed:
-        queries = SqliteReplayQueries(connection)
-        return at_once(replaying.part(queries, subscription, from_sequence, to_sequence, choice))
-
-    @reading
-    def left_out(
-        self,
-        connection: apsw.Connection,
-        subscription: Subscription,
-        from_sequence: int,
-        to_sequence: int,
-        head: int,
-        choice: ReplayChoice,
-    ) -> LeftOut:
-        queries = SqliteReplayQueries(connection)
-        return at_once(replaying.left_out(queries, subscription, from_sequence, to_sequence, head, choice))
+    async def _asked(self, _tenant_id: int, asking: Callable[[ReplayQueries], Coroutine[Any, Any, T]]) -> T:
+        return await self._readers.run(lambda connection: at_once(asking(SqliteReplayQueries(connection))))
 
 
 # --- Replays as rows --------------------------------------------------------------------------------------------------

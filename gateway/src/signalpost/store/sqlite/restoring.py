@@ -1,12 +1,12 @@
 """Puts a backup in the place of a database: data goes back to the backup, access does not.
 
 Documents, the log and how far each subscription had come are the backup's. Access that was withdrawn since the backup
-stays withdrawn: nobody is signed in, an API key works after the restore where it works in the database that is
+stays withdrawn: no one is signed in, an API key works after the restore where it works in the database that is
 replaced, tenants stay paused, limited or deleted and keep the retention that they have there, and subscriptions and
 connections keep the secrets, addresses and tokens. What was deleted there comes back without effect: a subscription
 paused, a connection broken, for an operator to decide.
 
-The replaced database is authoritative for all of that, so where it is gone or cannot be read nobody can tell which keys
+The replaced database is authoritative for all of that, so if it is gone or cannot be read no one can tell which keys
 were revoked since: all keys that the backup has are revoked. The audit goes on from where it was: a restore undoes
 nothing of what was done. The draft that becomes the database is changed before it
 has its name, so a restore that fails or is killed leaves everything as it was.
@@ -129,7 +129,7 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
 
 
 def _end_sign_ins(connection: apsw.Connection) -> None:
-    """End all sessions, so that nobody who has signed out since the backup is signed in again."""
+    """End all sessions, so that no one who has signed out since the backup is signed in again."""
     for table in ("session", "sign_in_link", "portal_link"):
         connection.execute(f"DELETE FROM main.{table}")  # noqa: S608
 
@@ -213,7 +213,7 @@ def _revoke_others(connection: apsw.Connection, live: str, now: int) -> tuple[st
 
 def _take_members(connection: apsw.Connection) -> None:
     """Members are those of the replaced database, with the roles and passwords that they have there. A member whom only
-    that one has gets a number that nobody had in either."""
+    that one has gets a number that no member had in either."""
     connection.execute(
         "UPDATE main.member AS m SET (name, email, role, password, subject, generation, invitation, invited_until,"
         " removed_at) = (SELECT r.name, r.email, r.role, r.password, r.subject, r.generation, r.invitation,"
@@ -240,7 +240,7 @@ def _highest_number(connection: apsw.Connection) -> int:
 
 
 def _shut_members_out(connection: apsw.Connection) -> None:
-    """Without the replaced database, or where it is of another version, nobody can tell who was removed since: an
+    """Without the replaced database, or if it is of another version, no one can tell who was removed since: an
     operator invites each again."""
     connection.execute(
         "UPDATE main.member SET password = NULL, subject = NULL, invitation = NULL, invited_until = NULL,"
@@ -288,7 +288,7 @@ def _take_connections(connection: apsw.Connection) -> int:
 
 
 def _pause_deleted_subscriptions(connection: apsw.Connection) -> tuple[str, ...]:
-    """Subscriptions that were deleted since must not be sent to before somebody has looked."""
+    """Subscriptions that were deleted since must not be sent to before an operator has looked."""
     deleted = rows(
         connection,
         "SELECT s.number, s.id, s.config FROM main.subscription s LEFT JOIN replaced.subscription r ON r.id = s.id"

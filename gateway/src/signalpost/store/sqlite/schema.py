@@ -69,7 +69,7 @@ def migrate(
 def applied_migrations(connection: apsw.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> set[int]:
     """The numbers of the migrations that a database has.
 
-    Raises StartError where it is another program's database, or this version cannot work with it.
+    Raises StartError if it is another program's database, or this version cannot work with it.
     """
     try:
         applied = {number for (number,) in rows(connection, "SELECT number FROM migration")}
@@ -148,7 +148,7 @@ def _apply(connection: apsw.Connection, missing: Sequence[Migration], now: int) 
 
 
 def connect_current(path: Path, *, read_only: bool = False) -> apsw.Connection:
-    """A connection to a database whose tables this version knows. Raises StartError where it has to be upgraded first,
+    """A connection to a database whose tables this version knows. Raises StartError if it has to be upgraded first,
     or is a newer version's."""
     connection = connect(path, read_only=read_only)
     try:

@@ -38,7 +38,7 @@ from signalpost.store.sqlite.sign_ins import SqliteSignIns
 from signalpost.store.sqlite.stats import SqliteStats
 from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
-from signalpost.store.store import MAX_SCANNED, Published, StoreSize, joined
+from signalpost.store.store import MAX_SCANNED, PublishedBatch, StoreSize, joined
 from signalpost.store.vault import DataKey, MasterKeys, Vault
 
 READERS = 2
@@ -141,8 +141,8 @@ class SqliteStore:
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
-    async def publish(self, commands: Sequence[Command[Any]]) -> Published:
-        def job(connection: apsw.Connection) -> Published:
+    async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
+        def job(connection: apsw.Connection) -> PublishedBatch:
             return publishing.publish(connection, commands, self._vault, self.notary, self._batch, self.fleet.owner)
 
         await self.data_keys.provide({command.tenant_id for command in commands})
@@ -153,7 +153,7 @@ class SqliteStore:
         except Exception as defect:
             # Something that the database itself refuses: halve the batch, so that only the guilty command fails.
             if len(commands) == 1:
-                return Published((defect,))
+                return PublishedBatch((defect,))
             middle = len(commands) // 2
             first, second = await self._publish_half(commands[:middle]), await self._publish_half(commands[middle:])
             return joined(first, second)
@@ -165,12 +165,12 @@ class SqliteStore:
     def _batch(self, rows: Rows) -> Batch:
         return Batch(rows, self._now(), self._context)
 
-    async def _publish_half(self, commands: Sequence[Command[Any]]) -> Published:
+    async def _publish_half(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         """Publish one half of a batch. Where it is not committed, that says nothing of the other half."""
         try:
             return await self.publish(commands)
         except Unavailable as unavailable:
-            return Published((unavailable,) * len(commands))
+            return PublishedBatch((unavailable,) * len(commands))
 
 
 def _size(path: Path) -> StoreSize:

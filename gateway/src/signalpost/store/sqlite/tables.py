@@ -10,7 +10,7 @@ from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows_of_many, write_many
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.tables import TABLES
-from signalpost.store.tables.table import Codec, Columns, Ended, Kind, Table, updating
+from signalpost.store.tables.table import Codec, Columns, EndValue, Kind, Table, updating
 from signalpost.store.vault import Vault
 
 PLAIN = Codec(pack_uuid, unpack_uuid)
@@ -70,9 +70,9 @@ def _ending(table: Table[Any]) -> str:
     return f"UPDATE {table.name} SET {values} WHERE tenant_id = :tenant_id"  # noqa: S608
 
 
-def _ended(column: str, value: str | bytes | Ended | None) -> str:
-    if value is Ended.THEN:
+def _ended(column: str, value: str | bytes | EndValue | None) -> str:
+    if value is EndValue.THEN:
         return ":at"
-    if value is Ended.THEN_AT_THE_LATEST:
+    if value is EndValue.THEN_AT_THE_LATEST:
         return f"coalesce({column}, :at)"
     return "NULL" if value is None else f"x'{value.hex()}'" if isinstance(value, bytes) else "''"

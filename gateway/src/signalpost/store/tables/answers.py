@@ -31,7 +31,7 @@ def pack_answer(key: AnswerKey, stored: StoredAnswer, vault: Vault) -> AnswerCol
 
 
 def unpack_answer(columns: AnswerColumns, vault: Vault) -> tuple[AnswerKey, StoredAnswer]:
-    """Undo `pack_answer`. Raises StartError where the answer was sealed with another key."""
+    """Undo `pack_answer`. Raises StartError if the answer was sealed with another key."""
     tenant_id, api_key_id, key, request_hash, sealed, expires_at, sealed_without = columns
     place = _answer_place((tenant_id, api_key_id, key), expires_at)
     without_secrets = None if sealed_without is None else vault.open(sealed_without, place)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from signalpost.domain.api_key import ApiKey
-from signalpost.store.tables.table import Ended, Kind, Table
+from signalpost.store.tables.table import EndValue, Kind, Table
 
 API_KEY: Final = Table(
     "api_key",
@@ -24,5 +24,5 @@ API_KEY: Final = Table(
     changing=["revoked_at"],
     of_any_tenant=True,
     there="revoked_at IS NULL",
-    ended={"revoked_at": Ended.THEN_AT_THE_LATEST, "name": "", "created_by": None},
+    ended={"revoked_at": EndValue.THEN_AT_THE_LATEST, "name": "", "created_by": None},
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from signalpost.domain.connection import Connection, Granted
-from signalpost.store.tables.table import Codec, Ended, Kind, Table
+from signalpost.store.tables.table import Codec, EndValue, Kind, Table
 from signalpost.store.vault import Place
 
 _encode = msgspec.json.Encoder().encode
@@ -93,7 +93,7 @@ CONNECTION: Final = Table(
     ),
     there="deleted_at IS NULL",
     sealed=["config", "granted"],
-    ended={"deleted_at": Ended.THEN, "name": "", "reason": None, "config": b"", "granted": None},
+    ended={"deleted_at": EndValue.THEN, "name": "", "reason": None, "config": b"", "granted": None},
     pack=_pack,
     unpack=_unpack,
 )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from signalpost.domain.member import Member
-from signalpost.store.tables.table import Ended, Found, Kind, Table
+from signalpost.store.tables.table import EndValue, FoundBy, Kind, Table
 
 MEMBER: Final = Table(
     "member",
@@ -29,11 +29,11 @@ MEMBER: Final = Table(
         *("generation", "invitation", "invited_until", "removed_at"),
     ),
     numbered_with="api_key",
-    found_by={"email": Found("email = {} AND removed_at IS NULL", Kind.TEXT)},
+    found_by={"email": FoundBy("email = {} AND removed_at IS NULL", Kind.TEXT)},
     of_any_tenant=True,
     there="removed_at IS NULL",
     ended={
-        "removed_at": Ended.THEN_AT_THE_LATEST,
+        "removed_at": EndValue.THEN_AT_THE_LATEST,
         "name": "",
         "email": "",
         "created_by": None,

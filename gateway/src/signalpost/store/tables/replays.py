@@ -3,7 +3,7 @@
 from typing import Final
 
 from signalpost.domain.delivery.replay import Replay
-from signalpost.store.tables.table import Found, Kind, Table
+from signalpost.store.tables.table import FoundBy, Kind, Table
 
 _RUNNING_OF = "state = 'running' AND subscription_number IN (SELECT number FROM subscription WHERE id = {})"
 
@@ -35,6 +35,6 @@ REPLAY: Final = Table(
         "skipped": Kind.NUMBER,
     },
     changing=["state", "finished_at"],
-    found_by={"running of": Found(_RUNNING_OF)},
+    found_by={"running of": FoundBy(_RUNNING_OF)},
     ended={},
 )

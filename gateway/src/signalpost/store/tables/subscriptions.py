@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
-from signalpost.store.tables.table import Codec, Ended, Found, Kind, Table
+from signalpost.store.tables.table import Codec, EndValue, FoundBy, Kind, Table
 from signalpost.store.vault import Place
 
 _encode = msgspec.json.Encoder().encode
@@ -43,22 +43,22 @@ class SubscriptionConfig(Struct, frozen=True):
     skip_version: int = 0
 
 
-class _Sealed(Struct, frozen=True):
+class _SealedMembers(Struct, frozen=True):
     secret: str
     headers: dict[str, str]
     next_secret: str | None
     url: str
-    """URLs may hold a credential. And if they were kept in plain text, somebody who can write to the database, and has
-    no key, could redirect events."""
+    """URLs may hold a credential. And if they were kept in plain text, an attacker who can write to the database, and
+    has no key, could redirect events."""
 
 
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
-_decode_sealed = msgspec.json.Decoder(_Sealed).decode
+_decode_sealed = msgspec.json.Decoder(_SealedMembers).decode
 
 
 def _pack(subscription: Subscription, codec: Codec) -> tuple[Any, ...]:
     config = SubscriptionConfig(*(getattr(subscription, name) for name in SubscriptionConfig.__struct_fields__))
-    sealed = _Sealed(subscription.secret, subscription.headers, subscription.next_secret, subscription.url)
+    sealed = _SealedMembers(subscription.secret, subscription.headers, subscription.next_secret, subscription.url)
     return (
         subscription.number,
         codec.pack_id(subscription.id),
@@ -115,9 +115,9 @@ SUBSCRIPTION: Final = Table(
     },
     changing=["version", "deleted_at", "connection_id", "config", "sealed"],
     there="deleted_at IS NULL",
-    found_by={"connection": Found("connection_id = {} AND deleted_at IS NULL")},
+    found_by={"connection": FoundBy("connection_id = {} AND deleted_at IS NULL")},
     sealed=["sealed"],
-    ended={"deleted_at": Ended.THEN, "connection_id": None, "config": b"{}", "sealed": b""},
+    ended={"deleted_at": EndValue.THEN, "connection_id": None, "config": b"{}", "sealed": b""},
     pack=_pack,
     unpack=_unpack,
 )

@@ -40,14 +40,14 @@ class Codec(NamedTuple):
     open: Callable[[bytes, Place], bytes] = _without_vault
 
 
-class Found(NamedTuple):
+class FoundBy(NamedTuple):
     """How commands find rows: by a value in the place of `{}`."""
 
     where: str
     kind: Kind = Kind.UUID
 
 
-class Ended(Enum):
+class EndValue(Enum):
     """What a column says once its tenant was deleted, if that depends on when."""
 
     THEN = auto()
@@ -94,7 +94,7 @@ class Table(Columns, Generic[RowOf]):
         *,
         changing: Sequence[str],
         numbered_with: str = "",
-        found_by: Mapping[str, Found] = {},
+        found_by: Mapping[str, FoundBy] = {},
         of_any_tenant: bool = False,
         sealed: Sequence[str] = (),
         ended: Mapping[str, Any] | None = None,
@@ -117,7 +117,7 @@ class Table(Columns, Generic[RowOf]):
         self.row: Final = row
         self.changing: Final = changing
         self.numbered_with: Final = numbered_with or name
-        self.found_by: Final = {"id": Found("id = {}"), **found_by}
+        self.found_by: Final = {"id": FoundBy("id = {}"), **found_by}
         self.ended: Final = ended
         self.ends_with_tenant: Final = ended is None or len(ended) > 0
         """Whether anything of its rows changes at once when their tenant is deleted."""

@@ -33,7 +33,7 @@ UPDATING_TENANT: Final = updating("id", "name", "paused_at", "deleted_at", "limi
 
 
 def pack_tenants(changed: Iterable[Tenant]) -> list[tuple[Any, ...]]:
-    """Rows of `TENANT`. A deleted tenant's row stays under a name that nobody can give."""
+    """Rows of `TENANT`. A deleted tenant's row stays under a name that no caller can give."""
     return [
         (
             tenant.id,
@@ -56,7 +56,7 @@ def unpack_tenant(columns: Sequence[Any]) -> Tenant:
 
 
 def pack_limits(limits: TenantLimits) -> str | None:
-    """Limits as JSON; None where a tenant has none of its own."""
+    """Limits as JSON; None if a tenant has none of its own."""
     return None if limits == NO_LIMITS else msgspec.json.encode(limits).decode()
 
 
