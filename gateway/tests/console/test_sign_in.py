@@ -207,6 +207,16 @@ def test_a_page_over_plain_http_sends_no_form_to_a_gateway_behind_https(
     assert Browser(world).post("/console/sign-in", form, sec_fetch_site=None, origin=local).status == 303
 
 
+def test_a_request_that_the_listener_refuses_is_answered_with_a_page_that_says_why(shop: Shop) -> None:
+    head = (
+        "POST /console/sign-in HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: 1"
+    )
+    answer = shop.world.raw(f"{head}\r\n\r\nx".encode()).decode()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert "<h1>Refused</h1>" in answer
+    assert "A request with a body cannot ask for another protocol." in answer
+
+
 def test_a_name_that_somebody_else_points_here_is_not_the_gateways(shop: Shop) -> None:
     browser = shop.browser()
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example"):
