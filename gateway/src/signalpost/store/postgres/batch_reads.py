@@ -9,18 +9,18 @@ from typing import Any, Final, NamedTuple
 
 from signalpost.commands.batch import Rows, StoredAnswer
 from signalpost.commands.command import AnswerKey, Command, NumberedRow, RequestedRetry, VersionKey
-from signalpost.domain.documents.document import DocumentRow, Facets
+from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.batching import BatchWanted
-from signalpost.store.packing.documents import pack_number, unpack_number, unpack_workflow
+from signalpost.store.packing.documents import pack_number
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.tables import codec_with, finding
 from signalpost.store.statements import Row, Statement
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.answers import ANSWER, unpack_answer
-from signalpost.store.tables.documents import DOCUMENT
+from signalpost.store.tables.documents import DOCUMENT, unpack_document
 from signalpost.store.tables.table import Codec, Columns, Table
 from signalpost.store.tables.tenants import (
     TENANT_COLUMNS,
@@ -212,23 +212,7 @@ def _unpack_rows(table: Table[Any], codec: Codec, rows: Iterable[Row]) -> dict[s
 
 
 def _documents(rows: Iterable[Row]) -> dict[tuple[int, str], DocumentRow]:
-    return {(row[0], row[1]): unpack_document(row) for row in rows}
-
-
-def unpack_document(columns: Row) -> DocumentRow:
-    """From the columns of `DOCUMENT`."""
-    _, external_id, version, updated_at, *facets, body, source_version, deleted_at, last_number, workflow, _ = columns
-    return DocumentRow(
-        external_id,
-        version,
-        updated_at,
-        None if facets[0] is None else Facets(*facets),
-        body,
-        source_version,
-        deleted_at,
-        None if workflow is None else unpack_workflow(workflow),
-        unpack_number(last_number),
-    )
+    return {(row[0], row[1]): unpack_document(row[1], row) for row in rows}
 
 
 def _unpack_versions(rows: Iterable[Row]) -> dict[VersionKey, VersionRow]:

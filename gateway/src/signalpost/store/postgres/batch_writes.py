@@ -16,13 +16,14 @@ from signalpost.domain.tenant import Tenant
 from signalpost.domain.tenant_limits import NO_USE
 from signalpost.store.batching import new_lane
 from signalpost.store.data_keys import removing
-from signalpost.store.packing.documents import pack_document, pack_number, title_key
+from signalpost.store.packing.documents import pack_number, title_key
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids
 from signalpost.store.postgres.tables import THIS_TRANSACTION, codec_with
 from signalpost.store.statements import Statement
 from signalpost.store.tables import TABLES
 from signalpost.store.tables.answers import pack_answer
+from signalpost.store.tables.documents import pack_document
 from signalpost.store.tables.erasures import pack_erasures
 from signalpost.store.tables.log import pack_events, pack_steps
 from signalpost.store.tables.tenants import UPDATING_TENANT, pack_tenants
@@ -132,17 +133,9 @@ def _documents(
 ) -> list[Statement]:
     """No other transaction adds a document of a tenant while its lock is held. If what lists filter by stays as it was,
     as in most changes, PostgreSQL writes no index."""
-    known = [_document(key, row) for key, row in changed.items() if key in before]
-    new = [_document(key, row) for key, row in changed.items() if key not in before]
+    known = [pack_document(key, row, str, title_key) for key, row in changed.items() if key in before]
+    new = [pack_document(key, row, str, title_key) for key, row in changed.items() if key not in before]
     return [*tables.DOCUMENT.update(known, "tenant_id", "external_id"), *tables.DOCUMENT.insert(new)]
-
-
-def _document(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
-    return (
-        *key,
-        *pack_document(row),
-        None if row.deleted_at is not None else title_key(row.body),
-    )
 
 
 def _delete_versions(tombstones: Iterable[tuple[int, DocumentRow]]) -> list[Statement]:

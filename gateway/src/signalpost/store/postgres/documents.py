@@ -15,12 +15,11 @@ from signalpost.store.documents import (
     FoundDocument,
 )
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
-from signalpost.store.postgres.batch_reads import unpack_document
 from signalpost.store.postgres.log_queries import PostgresLogQueries
 from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.store import PAGE_BYTES
-from signalpost.store.tables.documents import DOCUMENT
+from signalpost.store.tables.documents import DOCUMENT, unpack_document
 
 _UNBOUNDED: Final = 2**62
 _GET: Final = f"SELECT {DOCUMENT.listed} FROM document WHERE tenant_id = $1 AND external_id = $2::uuid"
@@ -71,7 +70,7 @@ class PostgresDocuments:
 
     async def get(self, tenant_id: int, external_id: str) -> DocumentRow | None:
         found = await self._readers.rows(tenant_id, _GET, tenant_id, external_id)
-        return unpack_document(found[0]) if found else None
+        return unpack_document(external_id, found[0]) if found else None
 
     async def expiring(self, after: Expiry | None, limit: int) -> list[Expiry]:
         above = (-_UNBOUNDED, 0) if after is None else (after.at, after.number)
@@ -145,5 +144,5 @@ def _facets(wanted: DocumentFilter) -> tuple[str | None, ...]:
 
 
 def _listed(found: Sequence[Row]) -> DocumentPart:
-    documents = [(columns[0], unpack_document(columns[1:])) for columns in found]
+    documents = [(columns[0], unpack_document(columns[2], columns[1:])) for columns in found]
     return DocumentPart(documents, sum(len(document.body) for _, document in documents) >= PAGE_BYTES)

@@ -1,6 +1,6 @@
 """Documents: read by id, written with a batch, and listed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -17,32 +17,29 @@ from signalpost.store.documents import (
     Expiry,
     FoundDocument,
 )
-from signalpost.store.packing.documents import (
-    pack_document,
-    pack_number,
-    title_in,
-    unpack_number,
-    unpack_workflow,
-    up_to_title,
-)
+from signalpost.store.packing.documents import pack_number, title_in, up_to_title
 from signalpost.store.sqlite import log
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within, write_many
 from signalpost.store.sqlite.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading, reading_in_turns
+from signalpost.store.sqlite.tables import inserting
+from signalpost.store.tables.documents import DOCUMENT, WRITTEN_DOCUMENT, pack_document, unpack_document
 
 _UNBOUNDED = 2**62
 _ASCII_LOWER = {ord(capital): ord(capital) + 32 for capital in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 """What SQLite's own `lower` makes of capitals."""
 _LAST_CHARACTER = "\U0010ffff"
-_COLUMNS = (
-    "external_id, version, updated_at, type, status, reference_id, owner_email, body, source_version, deleted_at,"
-    " last_number, workflow"
+_BODY = [*DOCUMENT.columns].index("body")
+_SELECTED = ", ".join(f"d.{column}" for column in DOCUMENT.columns)
+_READ = f"SELECT {DOCUMENT.listed} FROM document WHERE tenant_id = ? AND external_id = ?"  # noqa: S608
+_INSERT = inserting(WRITTEN_DOCUMENT)
+_, _, *_MOVING = WRITTEN_DOCUMENT.columns
+_MOVE = (
+    f"UPDATE document SET ({', '.join(_MOVING)}) = ({', '.join('?' * len(_MOVING))})"  # noqa: S608
+    " WHERE tenant_id = ? AND external_id = ?"
 )
-_MOVING = f"{_COLUMNS.removeprefix('external_id, ')}, expires_at, title_key"
-"""The columns of a document that changes may write."""
-_BODY = _COLUMNS.split(", ").index("body")
-_SELECTED = ", ".join(f"d.{column}" for column in _COLUMNS.split(", "))
+"""Writes all but the key of a document."""
 
 
 class SqliteDocuments:
@@ -126,7 +123,7 @@ class SqliteDocumentQueries(SqliteLogQueries):
             (*bindings, lowest, *values, limit),
             lambda columns: len(columns[1 + _BODY]),
         )
-        return DocumentPart([(columns[0], _row(*columns[1:])) for columns in found], is_cut)
+        return DocumentPart([(columns[0], _row(columns[1:])) for columns in found], is_cut)
 
     async def stretch_below(
         self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int
@@ -150,7 +147,7 @@ class SqliteDocumentQueries(SqliteLogQueries):
             (tenant_id, first, end, *values, limit),
             lambda columns: len(columns[1 + _BODY]),
         )
-        return DocumentPart([(columns[0], _row(*columns[1:])) for columns in found], is_cut)
+        return DocumentPart([(columns[0], _row(columns[1:])) for columns in found], is_cut)
 
     async def created_at(self, tenant_id: int, sequence: int) -> int:
         return log.at_of(self._connection, tenant_id, sequence)
@@ -175,13 +172,11 @@ def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:
 
 def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
     wanted = {(tenant_id, pack_uuid(external_id)): (tenant_id, external_id) for tenant_id, external_id in keys}
-    found = rows_of_many(
-        connection,
-        f"SELECT tenant_id, {_COLUMNS} FROM document WHERE tenant_id = ? AND external_id = ?",  # noqa: S608
-        wanted,
-    )
-    documents = ((wanted[tenant_id, packed], columns) for tenant_id, packed, *columns in found)
-    return {key: _document(key[1], *columns) for key, columns in documents}
+    documents = {}
+    for columns in rows_of_many(connection, _READ, wanted):
+        key = wanted[columns[0], columns[1]]
+        documents[key] = unpack_document(key[1], columns)
+    return documents
 
 
 def write(
@@ -190,20 +185,11 @@ def write(
     """Write documents. Where the title, what lists filter by and the workflow stay as they were, as in most changes, no
     index is written. The statement for new ones, which run by the thousand in an import, is kept short: for each row
     its text is hashed again to find it prepared."""
-    new = [(key, row) for key, row in after.items() if key not in before]
-    write_many(
-        connection,
-        f"INSERT INTO document ({_MOVING}, tenant_id, external_id)"  # noqa: S608
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_bindings(key, row) for key, row in new],
-    )
+    new = [_pack(key, row) for key, row in after.items() if key not in before]
+    write_many(connection, _INSERT, new)
     moved = {key: row for key, row in after.items() if key in before and _moved(before[key], row)}
-    write_many(
-        connection,
-        f"UPDATE document SET ({_MOVING}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-        " WHERE tenant_id = ? AND external_id = ?",
-        [_bindings(key, row) for key, row in moved.items()],
-    )
+    packed = (_pack(key, row) for key, row in moved.items())
+    write_many(connection, _MOVE, [(*others, tenant_id, external_id) for tenant_id, external_id, *others in packed])
     write_many(
         connection,
         "UPDATE document SET version = ?, updated_at = ?, body = ?, source_version = ?, last_number = ?"
@@ -224,15 +210,8 @@ def write(
     )
 
 
-def _bindings(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
-    """The values of `_MOVING`, and the key."""
-    tenant_id, external_id = key
-    return (
-        *pack_document(row),
-        None if row.deleted_at is not None else _key_of(title_in(row.body)),
-        tenant_id,
-        pack_uuid(external_id),
-    )
+def _pack(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
+    return pack_document(key, row, pack_uuid, lambda body: _key_of(title_in(body)))
 
 
 def _moved(before: DocumentRow, after: DocumentRow) -> bool:
@@ -249,35 +228,5 @@ def _key_of(title: str) -> str:
     return start.lower() if start.isascii() else start.translate(_ASCII_LOWER)
 
 
-def _row(external_id: bytes, *columns: Any) -> DocumentRow:
-    return _document(unpack_uuid(external_id), *columns)
-
-
-def _document(
-    external_id: str,
-    version: int,
-    updated_at: int,
-    document_type: str | None,
-    status: str | None,
-    reference_id: str | None,
-    owner_email: str | None,
-    body: bytes,
-    source_version: int | None,
-    deleted_at: int | None,
-    last_number: int | None,
-    workflow: bytes | None,
-) -> DocumentRow:
-    facets = None
-    if document_type is not None and status is not None and owner_email is not None:
-        facets = Facets(document_type, status, reference_id, owner_email)
-    return DocumentRow(
-        external_id,
-        version,
-        updated_at,
-        facets,
-        body,
-        source_version,
-        deleted_at,
-        None if workflow is None else unpack_workflow(workflow),
-        unpack_number(last_number),
-    )
+def _row(columns: Sequence[Any]) -> DocumentRow:
+    return unpack_document(unpack_uuid(columns[1]), columns)
