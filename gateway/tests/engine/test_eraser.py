@@ -38,8 +38,9 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.files.folder import Folder
 from signalpost.store.deliveries import AttemptRow
+from signalpost.store.erasures import ROWS_OF_TENANT
 from signalpost.store.lanes import EndpointHealth, LaneFlush
-from signalpost.store.sqlite.erasures import _ROWS_OF_TENANT, HANDLED_OTHERWISE
+from signalpost.store.sqlite.erasures import HANDLED_OTHERWISE
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import MasterKeys
 
@@ -287,7 +288,7 @@ async def delete_tenant(house: House) -> None:
 def test_every_table_that_has_a_tenant_is_thought_of(tmp_path: Path) -> None:
     async def scenario(house: House) -> None:
         connection = apsw.Connection(str(house.folder / "signalpost.db"), flags=apsw.SQLITE_OPEN_READONLY)
-        assert set(tables_with_tenant(connection)) == {*_ROWS_OF_TENANT} | HANDLED_OTHERWISE
+        assert set(tables_with_tenant(connection)) == {table.name for table in ROWS_OF_TENANT} | HANDLED_OTHERWISE
         connection.close()
 
     play(tmp_path, scenario)

@@ -10,6 +10,7 @@ from signalpost.commands.tenants import CreateTenant, DeleteTenant
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.erasure import Erasure, is_erased
+from signalpost.domain.stats import COUNTS, WHOLE_TENANT, RollupKey
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import AttemptRow
 
@@ -195,6 +196,8 @@ def test_of_a_deleted_tenant_nothing_is_left_and_of_another_one_everything(play:
         kept = (await shop.store.log.after(1, 0, 100)).events
         [made] = (await shop.publish(CreateTenant(tenant_id=1, name="other"))).tenants
         await shop.publish(*(make.create(n, tenant=made.id) for n in range(7)), make.subscribe(2, tenant=made.id))
+        one = [1] * COUNTS
+        await shop.store.stats.add({RollupKey("hour", 3_600, tenant, WHOLE_TENANT): one for tenant in (1, made.id)})
         await shop.do(DeleteTenant(tenant_id=1, name="other", erasure_id=ERASURE))
         await carry_out(shop)
         assert (await shop.store.log.after(made.id, 0, 100)).events == []
@@ -203,5 +206,7 @@ def test_of_a_deleted_tenant_nothing_is_left_and_of_another_one_everything(play:
         assert [tenant.id for tenant in await shop.store.access.tenants()] == [1]
         assert (await shop.store.log.after(1, 0, 100)).events == kept
         assert len(await shop.documents()) == 4
+        assert await shop.store.stats.read(made.id, WHOLE_TENANT, "hour", [3_600]) == {}
+        assert await shop.store.stats.read(1, WHOLE_TENANT, "hour", [3_600]) == {3_600: one}
 
     play(scenario)

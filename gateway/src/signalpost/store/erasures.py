@@ -8,13 +8,23 @@ from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import Erasure
 from signalpost.store.packing.documents import unpack_number
 from signalpost.store.statements import EVERY_TENANT, RowReader, RowWriter, Statement, bound
+from signalpost.store.tables.answers import ANSWER
+from signalpost.store.tables.deliveries import ATTEMPT
+from signalpost.store.tables.documents import DOCUMENT
 from signalpost.store.tables.erasures import ERASURE_COLUMNS, unpack_erasure
+from signalpost.store.tables.log import STEP
+from signalpost.store.tables.stats import STAT
+from signalpost.store.tables.table import Columns
 
 _SELECT: Final = f"SELECT {ERASURE_COLUMNS} FROM erasure"  # noqa: S608
 _FILES: Final = (
     "SELECT document_id, number, file FROM version WHERE tenant_id = $1"
     " AND ($2::uuid IS NULL OR (document_id = $2::uuid AND created_at <= $3)) LIMIT $4"
 )
+
+
+ROWS_OF_TENANT: Final = (STEP, ATTEMPT, ANSWER, DOCUMENT, STAT)
+"""Tables whose rows go by their tenant. What else a tenant leaves each database removes in its own way."""
 
 
 class ErasureStore(ABC):
@@ -74,6 +84,12 @@ def counting(erasure: Erasure, removed: int) -> Statement:
 def finishing(erasure: Erasure, at: int) -> Statement:
     """Note that an erasure is finished."""
     return Statement("UPDATE erasure SET finished_at = $2 WHERE number = $1", (erasure.number, at))
+
+
+def removing(table: Columns, tenant_id: int, limit: int) -> Statement:
+    """Remove some of a tenant's rows, and return a row for each."""
+    some = f"SELECT {table.key} FROM {table.name} WHERE tenant_id = $1 LIMIT $2"  # noqa: S608
+    return Statement(f"DELETE FROM {table.name} WHERE ({table.key}) IN ({some}) RETURNING 1", (tenant_id, limit))  # noqa: S608
 
 
 def subscriptions_of(tenant_id: int) -> Statement:

@@ -9,14 +9,16 @@ from uuid import uuid4
 import psycopg
 import pytest
 from gateway.tests.captured_log import captured_log
-from gateway.tests.postgres import OWNER, server
+from gateway.tests.postgres import OWNER, emptied_database, server
 from gateway.tests.store.test_erasures import ERASURE, carry_out
 
 from signalpost.commands.tenants import DeleteTenant
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import DAY
+from signalpost.store.erasures import ROWS_OF_TENANT
 from signalpost.store.postgres.connect import connect, trip
 from signalpost.store.postgres.database import PostgresDatabase
+from signalpost.store.postgres.erasures import HANDLED_OTHERWISE
 from signalpost.store.postgres.sessions import limits
 from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost_bench.postgres_server import SUPERUSER
@@ -63,6 +65,12 @@ def fill(connection: "psycopg.Connection[Any]", table: str, own: str, tenant: in
     values[own] = "%(tenant)s"
     statement = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
     connection.execute(statement.encode(), {"now": now + tenant, "text": text, "tenant": tenant})
+
+
+def test_every_table_that_has_a_tenant_is_thought_of_in_an_erasure() -> None:
+    with psycopg.connect(emptied_database()) as connection:
+        found = {name for name, own in connection.execute(TABLES).fetchall() if own == "tenant_id"}
+    assert found == {table.name for table in ROWS_OF_TENANT} | HANDLED_OTHERWISE
 
 
 @pytest.fixture

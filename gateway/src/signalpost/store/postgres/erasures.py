@@ -12,7 +12,7 @@ from typing import Final
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
 from signalpost.runtime.logger import log
-from signalpost.store.erasures import ErasureStore, counting, finishing, subscriptions_of
+from signalpost.store.erasures import ROWS_OF_TENANT, ErasureStore, counting, finishing, removing, subscriptions_of
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.errors import NotOwner
@@ -21,6 +21,8 @@ from signalpost.store.postgres.sessions import ReadSessions, Writers
 from signalpost.store.postgres.versions import FORGET, version_keys
 from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost.store.tables import TABLES
+from signalpost.store.tables.connections import CONNECTION
+from signalpost.store.tables.log import EVENT
 
 _FORGET_SIZES: Final = (
     # Where a restored backup has the document still, its files count in what the tenant uses.
@@ -29,19 +31,11 @@ _FORGET_SIZES: Final = (
     " AND v.document_id = k.document_id AND v.number = k.number"
     " WHERE v.deleted_at IS NULL AND v.published_as IS NULL GROUP BY v.tenant_id) c WHERE t.id = c.tenant_id"
 )
-_ROWS_OF_TENANT: Final = {
-    "event": "tenant_id, sequence, at",
-    "attempt": "tenant_id, sequence, subscription_number, started_at",
-    "step": "number",
-    "idempotency": "tenant_id, api_key_id, key, expires_at",
-    "document": "tenant_id, external_id",
-    "connection": "number",
-}
-"""Tables whose rows go by their tenant, with the key of each."""
 HANDLED_OTHERWISE: Final = frozenset(
     {
         "audit",
         "audit_end",
+        "event",
         "delivery",
         "lane",
         "made",
@@ -132,9 +126,9 @@ async def _erase_of_tenant(erasure: Erasure, limit: int) -> int:
     for (number,) in subscriptions:
         if removed := await remove_of_subscription(number, limit):
             return removed
-    for table, key in _ROWS_OF_TENANT.items():
-        some = f"SELECT {key} FROM {table} WHERE tenant_id = $1 LIMIT $2"
-        if gone := await ask_one(f"DELETE FROM {table} WHERE ({key}) IN ({some}) RETURNING 1", tenant_id, limit):
+    for table in (EVENT, *ROWS_OF_TENANT, CONNECTION):
+        [gone] = await ask(removing(table, tenant_id, limit))
+        if gone:
             return len(gone)
     return 0
 

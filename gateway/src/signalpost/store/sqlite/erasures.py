@@ -12,7 +12,7 @@ import apsw
 
 from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import ERASED, MAX_SHELL_BYTES, Erasure, shell
-from signalpost.store.erasures import ErasureStore, counting, finishing, subscriptions_of
+from signalpost.store.erasures import ROWS_OF_TENANT, ErasureStore, counting, finishing, removing, subscriptions_of
 from signalpost.store.packing.documents import pack_number
 from signalpost.store.sqlite import data_keys, page_slack, retention, tables
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
@@ -21,16 +21,8 @@ from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.tables import TABLES
+from signalpost.store.tables.table import Columns
 
-_ROWS_OF_TENANT = {
-    "step": "number",
-    "attempt": "tenant_id, sequence, subscription_number, started_at",
-    "idempotency": "tenant_id, api_key_id, key",
-    "document": "number",
-    "stat": "span, start, tenant_id, subscription_number",
-}
-"""Tables whose rows are removed by tenant, with the key of each. The log and subscriptions are removed in other
-ways."""
 HANDLED_OTHERWISE = frozenset(
     {
         "audit",
@@ -96,7 +88,7 @@ def end_access(connection: apsw.Connection, tenant_id: int, at: int) -> None:
 
 
 def _erase_of_tenant(connection: apsw.Connection, erasure: Erasure, limit: int) -> int:
-    for part in (_erase_log, _erase_subscriptions, *map(_rows_of, _ROWS_OF_TENANT), _erase_connections):
+    for part in (_erase_log, _erase_subscriptions, *map(_rows_of, ROWS_OF_TENANT), _erase_connections):
         if removed := part(connection, erasure.tenant_id, limit):
             return removed
     return 0
@@ -123,17 +115,8 @@ def _erase_connections(connection: apsw.Connection, tenant_id: int, limit: int) 
     return connection.changes()
 
 
-def _rows_of(table: str) -> Callable[[apsw.Connection, int, int], int]:
-    key = _ROWS_OF_TENANT[table]
-
-    def erase(connection: apsw.Connection, tenant_id: int, limit: int) -> int:
-        connection.execute(
-            f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE tenant_id = ? LIMIT ?)",  # noqa: S608
-            (tenant_id, limit),
-        )
-        return connection.changes()
-
-    return erase
+def _rows_of(table: Columns) -> Callable[[apsw.Connection, int, int], int]:
+    return lambda connection, tenant_id, limit: len(found_by(connection, removing(table, tenant_id, limit)))
 
 
 def _erase_of_document(connection: apsw.Connection, erasure: Erasure, limit: int) -> int:

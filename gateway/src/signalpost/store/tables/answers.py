@@ -18,6 +18,7 @@ ANSWER: Final = Columns(
         "expires_at": Kind.NUMBER,
         "without_secrets": Kind.BLOB,
     },
+    key="tenant_id, api_key_id, key, expires_at",
     sealed=["answer", "without_secrets"],
 )
 AnswerColumns = tuple[int, int, str, bytes, bytes, int, bytes | None]

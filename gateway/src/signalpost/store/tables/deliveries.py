@@ -39,4 +39,5 @@ ATTEMPT: Final = Columns(
         "answer": Kind.BLOB,
         "exchange": Kind.BLOB,
     },
+    key="tenant_id, sequence, subscription_number, started_at",
 )

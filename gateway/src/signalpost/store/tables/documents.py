@@ -33,6 +33,7 @@ DOCUMENT: Final = Columns(
         "workflow": Kind.BLOB,
         "expires_at": Kind.NUMBER,
     },
+    key="tenant_id, external_id",
 )
 WRITTEN_DOCUMENT: Final = Columns("document", {**DOCUMENT.columns, "title_key": Kind.TEXT})
 """With what is only searched for."""

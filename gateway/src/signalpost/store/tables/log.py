@@ -22,6 +22,7 @@ EVENT: Final = Columns(
         "cause": Kind.NUMBER,
         "caller": Kind.NUMBER,
     },
+    key="tenant_id, sequence, at",
 )
 STEP: Final = Columns(
     "step",

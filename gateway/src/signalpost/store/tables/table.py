@@ -59,12 +59,15 @@ class EndValue(Enum):
 class Columns:
     """A table's columns, in the order in which its rows are packed."""
 
-    def __init__(self, name: str, columns: Mapping[str, Kind], *, sealed: Sequence[str] = ()) -> None:
-        """`sealed` columns need the tenant's data keys."""
+    def __init__(
+        self, name: str, columns: Mapping[str, Kind], *, key: str = "number", sealed: Sequence[str] = ()
+    ) -> None:
+        """`key` are the columns by which both databases find one row. `sealed` columns need the tenant's data keys."""
         self.name: Final = name
         self.columns: Final = columns
         self.listed: Final = ", ".join(columns)
         """The columns as a statement names them."""
+        self.key: Final = key
         self._places = {column: place for place, column in enumerate(columns)}
         self._sealed = [self._places[column] for column in sealed]
 
