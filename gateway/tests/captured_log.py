@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from signalpost.cli.serving.logs import read_record
+from signalpost.runtime.logger import read_record
 
 
 class _Handler(logging.Handler):

@@ -19,7 +19,8 @@ from gateway.tests.cli.command import run
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.postgres import new_database
 
-from signalpost.cli.serving.processes import MAX_FAILURES, MAX_WAIT, gives_up, wait_before_start
+from signalpost.cli.serving.processes import MAX_FAILURES, gives_up
+from signalpost.runtime.restarts import MAX_WAIT, wait_before_start
 from signalpost_bench.free_port import free_port
 
 pytestmark = pytest.mark.slow

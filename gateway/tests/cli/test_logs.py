@@ -20,16 +20,8 @@ from gateway.tests.cli.command import SIGNALPOST, Endpoint, create, environment,
 from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.commands.serve import DISK_FAILED
-from signalpost.cli.serving.logs import (
-    MOST_GATHERED,
-    Layout,
-    LossyHandler,
-    coloured_line,
-    json_line,
-    read_record,
-    text_line,
-)
-from signalpost.runtime.logger import Fields, LogLine
+from signalpost.cli.serving.logs import MOST_GATHERED, Layout, LossyHandler, coloured_line, json_line, text_line
+from signalpost.runtime.logger import Fields, LogLine, read_record
 
 
 @pytest.mark.parametrize("value", ["plain", "ü", "\ud800", "\x00\x1b", object(), ValueError("x"), {1: b"\xff"}])
@@ -195,6 +187,17 @@ def test_a_gateway_whose_log_cannot_be_written_does_all_else(
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+
+
+def test_a_line_says_which_process_wrote_it_unless_another_process_handed_it_over() -> None:
+    reading, writing = os.pipe()
+    handler = LossyHandler(writing, json_line, with_pid=True)
+    for fields in ({}, {"pid": 1}):
+        handler.handle(logging.LogRecord("signalpost", logging.ERROR, "", 0, LogLine("m", {**fields}), (), None))
+    pids = [json.loads(line)["pid"] for line in os.read(reading, 4_096).splitlines()]
+    os.close(reading)
+    os.close(writing)
+    assert pids == [os.getpid(), 1]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from gateway.tests.captured_log import logged_to
 
-from signalpost.cli.serving.logs import read_record
+from signalpost.runtime.logger import read_record
 
 
 class Living(Protocol):

@@ -11,6 +11,7 @@ import time
 from typing import Final, NamedTuple
 
 Fields = dict[str, object]
+_format_exception: Final = logging.Formatter().formatException
 
 
 class LogLine(NamedTuple):
@@ -48,6 +49,10 @@ class Logger:
     def critical(self, message: str, /, **fields: object) -> None:
         self._write(logging.CRITICAL, message, fields)
 
+    def relay(self, level: int, message: str, fields: Fields) -> None:
+        """Log a line of another process."""
+        self._write(level, message, fields)
+
     def _write(self, level: int, message: str, fields: Fields, cause: BaseException | None = None) -> None:
         if not self._to.isEnabledFor(level):
             return
@@ -78,6 +83,17 @@ def _record(name: str, level: int) -> logging.LogRecord:
 
 _FIRST: Final[dict[int, logging.LogRecord]] = {}
 """The first record of each level."""
+
+
+def read_record(record: logging.LogRecord) -> LogLine:
+    """What a record says, from our own log or a library's, with its traceback as the field `exception`."""
+    if isinstance(record.msg, LogLine):
+        message, fields = record.msg.message, dict(record.msg.fields)
+    else:
+        message, fields = record.getMessage(), {"logger": record.name}
+    if record.exc_info:
+        fields["exception"] = _format_exception(record.exc_info)
+    return LogLine(message, fields)
 
 
 def as_text(message: str, fields: Fields) -> str:

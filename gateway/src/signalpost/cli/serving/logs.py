@@ -15,14 +15,13 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.runtime.logger import Fields, LogLine, as_text
+from signalpost.runtime.logger import Fields, as_text, read_record
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 WAIT_MILLISECONDS = 100
 MOST_GATHERED = 256
 """How many lines are gathered at most, whatever the event loop does."""
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
-_format_exception = logging.Formatter().formatException
 _COLOURS = {"debug": 32, "info": 32, "warning": 33, "error": 31, "critical": 31}
 _MESSAGE_WIDTH = 30
 """Fields begin at the same column in most lines."""
@@ -92,7 +91,7 @@ class LossyHandler(logging.Handler):
         if lost:
             fields["lines_lost"] = lost
         if self._with_pid:
-            fields["pid"] = os.getpid()
+            fields.setdefault("pid", os.getpid())  # a sender worker says its own
         timestamp = format_timestamp(round(record.created * 1_000_000)).replace("+00:00", "Z")
         try:
             return self._layout(timestamp, record.levelname.lower(), message, fields)
@@ -122,17 +121,6 @@ class LossyHandler(logging.Handler):
         except OSError:
             return False
         return True
-
-
-def read_record(record: logging.LogRecord) -> LogLine:
-    """What a record says, from our own log or a library's, with its traceback as the field `exception`."""
-    if isinstance(record.msg, LogLine):
-        message, fields = record.msg.message, dict(record.msg.fields)
-    else:
-        message, fields = record.getMessage(), {"logger": record.name}
-    if record.exc_info:
-        fields["exception"] = _format_exception(record.exc_info)
-    return LogLine(message, fields)
 
 
 def set_up_logs(level: str, layout: str, *, with_pid: bool = False) -> None:

@@ -33,11 +33,8 @@ from typing import Final, Never
 from msgspec import Struct
 
 from signalpost.runtime.logger import log
+from signalpost.runtime.restarts import failures_in_row, wait_before_start
 
-STAYS_UP: Final = 60.0
-"""Seconds after which a process that ends no longer counts as one that failed to start."""
-MAX_WAIT: Final = 30.0
-"""Seconds between two starts of a process, at most."""
 MAX_FAILURES: Final = 5
 """The parent gives up once every process has failed this many times in a row."""
 DRAINS_WITHIN: Final = 15.0
@@ -64,11 +61,6 @@ class Lifeline(Struct, frozen=True):
 
 Work = Callable[[int, Lifeline], int]
 """What a process does: it is given its number, from 0. Returns its exit code."""
-
-
-def wait_before_start(failures: int) -> float:
-    """Seconds to wait before starting a process again that failed `failures` times in a row."""
-    return min(MAX_WAIT, 2.0 ** (failures - 1)) if failures else 0.0
 
 
 def gives_up(failures: Sequence[int]) -> bool:
@@ -196,7 +188,7 @@ class Processes:
             self._end_with(abs(code) or FAILED)
         else:
             lasted = time.monotonic() - process.began
-            process.failures = 1 if was_up and lasted >= STAYS_UP else process.failures + 1
+            process.failures = failures_in_row(process.failures, was_up=was_up, lasted=lasted)
             self._start_again(process, pid, code)
 
     def _start_again(self, process: _Process, pid: int | None, code: int) -> None:
