@@ -60,6 +60,8 @@ from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
+from signalpost.sender.transport import Transport
+from signalpost.sender.workers.worker_transport import WorkerTransport
 from signalpost.settings import Settings, secret_file, settings_in_force
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.slots import Limits
@@ -175,7 +177,8 @@ class Gateway:
         links.sign_with(await store.data_keys.signing(LINKS))
         destinations = Destinations.installed()
         disk = _one_thread(opened, "disk")
-        self._engine = self._build_engine(store, destinations, disk)
+        transport = await self._open_transport(opened)
+        self._engine = self._build_engine(store, transport, destinations, disk)
         audit_end = AuditEnd(store.audit, settings.data_dir, disk, self._engine.audited)
         opened.push_async_callback(audit_end.keep)  # of all that the engine still commits while it closes
         await self._engine.start()
@@ -205,18 +208,26 @@ class Gateway:
             on_broken=self._on_broken,
         )
 
-    def _build_engine(self, store: Store, destinations: Destinations, disk_executor: Executor) -> Engine:
-        settings, clock, directory = self._settings, self._clock, self._settings.data_dir
-        sender = Sender(
-            SenderSettings(
-                attempt_timeout=settings.attempt_timeout,
-                guard=_guard(settings),
-                proxy=settings.egress_proxy,
-                ca_file=settings.ca_file,
-            ),
-            loop=asyncio.get_running_loop(),
-            wall=clock.wall,
+    async def _open_transport(self, opened: AsyncExitStack) -> Transport:
+        """What makes attempts: this process, or sender workers if there are to be several. Raises StartError."""
+        settings, loop = self._settings, asyncio.get_running_loop()
+        sender_settings = SenderSettings(
+            attempt_timeout=settings.attempt_timeout,
+            guard=_guard(settings),
+            proxy=settings.egress_proxy,
+            ca_file=settings.ca_file,
         )
+        if settings.processes == 1 or is_postgres(self._url):  # there, each of the processes is a gateway
+            return Sender(sender_settings, loop=loop, wall=self._clock.wall)
+        workers = WorkerTransport(sender_settings, settings.processes - 1, loop=loop, wall=self._clock.wall)
+        opened.push_async_callback(workers.close, 0)  # for a start that fails; the engine closes them otherwise
+        await workers.open()
+        return workers
+
+    def _build_engine(
+        self, store: Store, transport: Transport, destinations: Destinations, disk_executor: Executor
+    ) -> Engine:
+        settings, clock, directory = self._settings, self._clock, self._settings.data_dir
         disk = DiskReserve(settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, disk_executor)
         limits = Limits(
             process=settings.in_flight,
@@ -225,7 +236,7 @@ class Gateway:
         )
         return Engine(
             store,
-            sender,
+            transport,
             clock,
             self._random,
             disk,

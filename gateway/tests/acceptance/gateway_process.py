@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from gateway.tests.acceptance.client import Client, until
@@ -149,6 +150,18 @@ class GatewayProcess:
         words = ("request failed", "Traceback", "ended with an error", "could not be committed", "recording failed",
                  "callback raised", "unforeseen", "never retrieved")  # fmt: skip
         return [line for line in self.stderr.read_text().splitlines() if any(word in line for word in words)]
+
+
+def children(pid: int) -> list[int]:
+    """The processes of a parent."""
+    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs; one that ended, and that nobody has waited for yet, does not."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def without_settings() -> dict[str, str]:

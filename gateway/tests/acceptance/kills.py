@@ -2,8 +2,10 @@
 
 import bisect
 import json
+import os
 import random
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from uuid import UUID
 
 import apsw
 from gateway.tests.acceptance.client import Client, until
-from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, children, is_there
 from gateway.tests.acceptance.load import check_log, writers
 from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.acceptance.receiver import FAIL, OK, Answer, Endpoint, Received
@@ -46,7 +48,7 @@ class Kill(NamedTuple):
     at: float
     """No connection of the process that ended was made later, none of the next process earlier."""
     recorded: set[tuple[str, int, int]]
-    """What it left as recorded attempts: subscription, sequence, number."""
+    """What it left as recorded attempts that count, or may: subscription, sequence, number."""
 
 
 def recorded_in(data_dir: Path) -> set[tuple[str, int, int]]:
@@ -57,7 +59,7 @@ def recorded_in(data_dir: Path) -> set[tuple[str, int, int]]:
         database = apsw.Connection(str(database_file(Path(folder))))
         rows: list[Any] = database.execute(
             "SELECT subscription.id, sequence, attempt.number FROM attempt"
-            " JOIN subscription ON subscription.number = subscription_number"
+            " JOIN subscription ON subscription.number = subscription_number WHERE failure IS NOT 'cut'"
         ).fetchall()
         database.close()
     return {(str(UUID(bytes=packed)), sequence, number) for packed, sequence, number in rows}
@@ -87,6 +89,17 @@ class UnderLoad:
     def note_kill(self) -> None:
         """Remember that the gateway has just been killed."""
         self.kills.append(Kill(time.monotonic(), recorded_in(self.gateway.data_dir)))
+
+    def kill_workers(self) -> None:
+        """Kill every sender worker of the gateway, which is frozen meanwhile, so that none of their successors connects
+        before they have ended. What is recorded is looked at when the gateway itself is killed."""
+        self.gateway.freeze()
+        killed = children(self.gateway.pid)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not any(map(is_there, killed)))
+        self.kills.append(Kill(time.monotonic(), set()))
+        self.gateway.thaw()
 
     def check(self) -> str:
         """Stop the callers; what was promised is kept. Returns what there was, in words."""

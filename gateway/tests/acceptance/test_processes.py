@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from gateway.tests.acceptance.client import until
 from gateway.tests.acceptance.conftest import Endpoints
-from gateway.tests.acceptance.gateway_process import GatewayProcess
+from gateway.tests.acceptance.gateway_process import GatewayProcess, children, is_there
 from gateway.tests.acceptance.receiver import Endpoint, Receiver
 from gateway.tests.cli.command import run
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
@@ -60,18 +60,6 @@ def start(gateway: GatewayProcess) -> None:
     until(lambda: all(map(answers, metrics_ports(gateway))))
 
 
-def children(pid: int) -> list[int]:
-    """The processes of a parent."""
-    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-
-
-def is_there(pid: int) -> bool:
-    """Whether a process runs; one that ended, and that nobody has waited for yet, does not."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
 def documents(end: Endpoint) -> set[str]:
     return {each.event["data"]["document"]["externalId"] for each in end.requests}
 
@@ -99,12 +87,6 @@ def test_what_keeps_the_first_process_from_starting_is_said_once(shared: dict[st
     refused = refused_start(tmp_path, nowhere, processes="4", port="0")
     assert refused.count("signalpost:") == 1, refused
     assert "Traceback" not in refused
-
-
-def test_several_processes_on_sqlite_are_refused_with_what_to_do(tmp_path: Path) -> None:
-    refused = refused_start(tmp_path, {})
-    assert "Set DATABASE_URL to a PostgreSQL, or leave PROCESSES out." in " ".join(refused.split())
-    assert not (tmp_path / "data").exists()
 
 
 def test_a_process_that_is_killed_is_started_again_while_the_other_answers_and_delivers(

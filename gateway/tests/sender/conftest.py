@@ -1,5 +1,6 @@
 import asyncio
 import importlib.util
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -16,6 +17,9 @@ from signalpost.domain.request import OutgoingRequest
 from signalpost.sender.addresses import Guard, parse_allow_targets, parse_deny_targets, parse_nat64_prefixes
 from signalpost.sender.resolver import Resolve
 from signalpost.sender.sender import Sender, SenderSettings
+from signalpost.sender.transport import Transport
+from signalpost.sender.workers.worker import Worker
+from signalpost.sender.workers.worker_transport import WorkerTransport
 
 # Tests are imported without a package around them, so a neighbour is loaded by its place.
 _place = Path(__file__).with_name("endpoint.py")
@@ -37,9 +41,9 @@ class Run(Protocol):
 
 
 class Client:
-    """A sender under test. Counts what it tells."""
+    """A transport under test. Counts what it tells."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Transport) -> None:
         self.sender = sender
         self._told: list[int] = []
 
@@ -120,9 +124,29 @@ def serve(turns: "Turns") -> Iterator[Callable[..., "Endpoint"]]:
         endpoint.stop()
 
 
-@pytest.fixture
-def sending(turns: "Turns") -> Sending:
-    """Makes a sender that may call these endpoints, by the names given, and that has told everything
+class WorkerOnLoop:
+    """A sender worker that is no process of its own, so that a test can give it names and a clock."""
+
+    pid = 0
+
+    def __init__(self, make_sender: Callable[[SenderSettings], Sender]) -> None:
+        loop = asyncio.get_running_loop()
+        self.socket, theirs = socket.socketpair()
+        self._worker = Worker(loop, make_sender)
+        self._connecting = loop.create_task(loop.create_connection(lambda: self._worker.channel, sock=theirs))
+
+    def kill(self) -> None:
+        self._worker.channel.abort()
+
+    async def wait(self) -> int:
+        await self._connecting
+        await self._worker.ended.wait()
+        return 0
+
+
+@pytest.fixture(params=["alone", "with a worker"])
+def sending(turns: "Turns", request: pytest.FixtureRequest) -> Sending:
+    """Makes a transport that may call these endpoints, by the names given, and that has told everything
     exactly once when it is closed. A test that is about the time that an attempt has gives one; for all others it is
     more than a slow machine needs."""
 
@@ -147,13 +171,23 @@ def sending(turns: "Turns") -> Sending:
             allow += f",{scheme}://127.0.0.0/8:{port},{scheme}://[::1]:{port}"
         settings = {"names_kept_seconds": 0.0, "attempt_timeout": PATIENCE, "connect_timeout": PATIENCE, **settings}
         guard = Guard(parse_allow_targets(allow), parse_deny_targets(deny), parse_nat64_prefixes(nat64))
-        sender = Sender(
-            SenderSettings(guard=guard, **settings),
-            loop=asyncio.get_running_loop(),
-            wall=lambda: time.time_ns() // 1000,
-            resolve=resolve or from_names,
-            clock=clock,
-        )
+
+        def wall() -> int:
+            return time.time_ns() // 1000
+
+        def make_sender(settings: SenderSettings) -> Sender:
+            return Sender(settings, loop=loop, wall=wall, resolve=resolve or from_names, clock=clock)
+
+        loop = asyncio.get_running_loop()
+        sender_settings = SenderSettings(guard=guard, **settings)
+        sender: Transport
+        if request.param == "alone":
+            sender = make_sender(sender_settings)
+        else:
+            sender = workers = WorkerTransport(
+                sender_settings, 1, loop=loop, wall=wall, start=lambda: WorkerOnLoop(make_sender)
+            )
+            await workers.open()
         client = Client(sender)
         counting = asyncio.ensure_future(turns.keep_counting())
         try:

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, array_like=True):
     """Scheme, host and port to which requests of an endpoint go. Connections are pooled by target."""
 
     scheme: str
@@ -13,7 +13,7 @@ class Target(Struct, frozen=True):
     port: int
 
 
-class OutgoingRequest(Struct, frozen=True, gc=False):
+class OutgoingRequest(Struct, frozen=True, gc=False, array_like=True):
     """One request, ready to be written as it is."""
 
     target: Target

@@ -44,11 +44,13 @@ class Names:
         clock: Callable[[], float],
         *,
         limit: int = MAX_LOOKUPS,
+        running: int = MAX_RUNNING,
         wait_seconds: float = LOOKUP_SECONDS,
     ) -> None:
-        """`limit` bounds how many names are looked up or queued, `wait_seconds` how long an attempt waits for one."""
+        """`limit` bounds how many names are looked up or queued, `running` how many look-ups run, `wait_seconds` how
+        long an attempt waits for one."""
         self._asked = Shares(limit)
-        self._turns = SharedTurns(MAX_RUNNING)
+        self._turns = SharedTurns(running)
         self._ends = LoopTurns()
         self._resolve = resolve
         self._kept_seconds = kept_seconds

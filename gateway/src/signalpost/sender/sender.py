@@ -18,9 +18,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from signalpost.domain.delivery.exchange import Trace
 from signalpost.domain.delivery.outcome import Failure, Outcome
@@ -31,10 +33,10 @@ from signalpost.sender.addresses import NO_EXCEPTIONS, Guard
 from signalpost.sender.connection import EndpointConnection, RunningAttempt, Stage, TimeLimit
 from signalpost.sender.dialer import Dialler
 from signalpost.sender.egress_proxy import EgressProxy, ThroughProxy
-from signalpost.sender.resolver import Names, Resolve, SystemResolver
+from signalpost.sender.resolver import MAX_LOOKUPS, MAX_RUNNING, Names, Resolve, SystemResolver
 from signalpost.sender.response_reader import AnswerReader
 from signalpost.sender.tls_context import tls_context
-from signalpost.sender.tls_sessions import TlsSessions
+from signalpost.sender.tls_sessions import MAX_SESSIONS, TlsSessions
 from signalpost.sender.ways import DialFailed, Straight
 
 SWEEP_SECONDS = 0.02
@@ -64,6 +66,23 @@ class SenderSettings(Struct, frozen=True, kw_only=True):
     """Maximum number of idle connections; each takes a file descriptor."""
     names_kept_seconds: float = 5.0
     """How long a host's addresses are cached."""
+    lookups: int = MAX_LOOKUPS
+    """Maximum number of names being looked up or queued."""
+    running_lookups: int = MAX_RUNNING
+    """Maximum number of look-ups that run, each on a thread."""
+    sessions: int = MAX_SESSIONS
+    """Maximum number of TLS sessions to keep."""
+
+    def share(self, count: int) -> "SenderSettings":
+        """The settings of each of so many senders that together keep to these. Attempts in flight are bounded by who
+        sends them."""
+        return replace(
+            self,
+            idle_connections=ceil(self.idle_connections / count),
+            lookups=ceil(self.lookups / count),
+            running_lookups=ceil(self.running_lookups / count),
+            sessions=ceil(self.sessions / count),
+        )
 
 
 class Sender:
@@ -84,12 +103,18 @@ class Sender:
         self._loop = loop
         self._wall = wall
         self._clock = clock
-        self._names = Names(resolve or SystemResolver(), settings.names_kept_seconds, clock)
+        self._names = Names(
+            resolve or SystemResolver(settings.running_lookups),
+            settings.names_kept_seconds,
+            clock,
+            limit=settings.lookups,
+            running=settings.running_lookups,
+        )
         seconds = settings.connect_timeout
         self._dialler = Dialler(
             names=self._names,
             guard=settings.guard,
-            sessions=TlsSessions(tls_context(settings.ca_file), lambda: wall() / SECOND),
+            sessions=TlsSessions(tls_context(settings.ca_file), lambda: wall() / SECOND, settings.sessions),
             way=ThroughProxy(settings.proxy, self._names, seconds) if settings.proxy else Straight(seconds),
             clock=clock,
         )

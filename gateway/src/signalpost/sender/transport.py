@@ -1,6 +1,7 @@
 """The interface between the engine and the network.
 
-The gateway passes the real sender (`sender.py`); a simulation passes a network of its own.
+The gateway passes the real sender (`sender.py`), or processes that have one each (`workers/`); a simulation passes a
+network of its own.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from signalpost.domain.request import OutgoingRequest
 class Transport(Protocol):
     def send(self, request: OutgoingRequest, done: Callable[[Outcome], None]) -> None:
         """Make one attempt. Calls `done` exactly once, within the attempt's time, from the event loop, and never before
-        `send` returns. Raises nothing."""
+        `send` returns. An attempt whose outcome cannot be known, because what made it is gone, is interrupted
+        (`Failure.INTERRUPTED`), at the latest soon after its time. Raises nothing."""
 
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for running attempts, interrupt the rest (`Failure.INTERRUPTED`), close

@@ -83,8 +83,8 @@ def serve(
         log.warning("environment variable is not a setting and has no effect", variable=variable)
     sys.setswitchinterval(SWITCH_INTERVAL)
     allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
-    if settings.processes == 1:
-        _serve_alone(settings)
+    if settings.processes == 1 or not is_postgres(settings.database_url or ""):
+        _serve_alone(settings)  # on SQLite, it has the other processes make its requests
     elif code := _serve_together(settings):
         sys.exit(code)
 
@@ -110,11 +110,6 @@ def _serve_alone(settings: Settings) -> None:
 
 def _serve_together(settings: Settings) -> int:
     """Run several processes on one port. Returns the exit code. Raises StartError."""
-    if not is_postgres(settings.database_url or ""):
-        raise StartError(
-            "Several processes need a shared database, and an SQLite file belongs to one process. Set "
-            "DATABASE_URL to a PostgreSQL, or leave PROCESSES out."
-        )
 
     def work(number: int, lifeline: Lifeline) -> int:
         try:

@@ -23,7 +23,7 @@ _SHOWN: Final = frozenset(
 _STRUCK_IN_ANSWERS: Final = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})
 
 
-class Trace(Struct, frozen=True):
+class Trace(Struct, frozen=True, array_like=True):
     """What a sender saw of an attempt."""
 
     request_head: bytes

@@ -40,7 +40,8 @@ class Failure(StrEnum):
     STATUS = "status"
     """Any other answer that is not 2xx."""
     INTERRUPTED = "cut"
-    """Signalpost cut the attempt short to shut down, or could not make a test's call; it does not count (C16)."""
+    """Signalpost cut the attempt short to shut down, lost the process that made it, or could not make a test's call; it
+    does not count (C16)."""
 
     # The following come from kinds of destinations other than the signed webhook.
     SKIPPED = "skipped"
@@ -61,7 +62,7 @@ UNCOUNTED = frozenset({Failure.INTERRUPTED, Failure.SKIPPED, Failure.THROTTLED, 
 """Attempts that end like this do not count (C16), and say nothing about the endpoint's health."""
 
 
-class Outcome(Struct, frozen=True, gc=False, kw_only=True):
+class Outcome(Struct, frozen=True, gc=False, kw_only=True, array_like=True):
     """One attempt's result. It delivered exactly if `failure` is None."""
 
     failure: Failure | None = None

@@ -1,0 +1,130 @@
+"""One end of the socket between a gateway and a sender worker.
+
+Attempts, or their outcomes, are gathered until the turn of the loop is over and go as one frame: a system call and the
+wake-up of another process cost more than all else of an item. While the other side does not read, items wait here as
+the objects that the process holds anyway, and not as bytes, so that a worker that hangs costs no memory.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar, cast
+
+from msgspec import Struct, msgpack
+
+from signalpost.sender.workers.frames import LENGTH_BYTES
+
+Item = TypeVar("Item")
+
+FRAME_BYTES: Final = 128 * 1024
+"""A frame takes no further item beyond so many bytes, and no further frame is made while so many are unwritten."""
+
+_encode: Final = msgpack.Encoder().encode
+
+
+class Channel(asyncio.Protocol, Generic[Item]):
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        message: Callable[[list[tuple[int, Item]]], Struct],
+        size: Callable[[Item], int],
+        decode: Callable[[memoryview], Any],
+        take: Callable[[Any], None],
+        lost: Callable[[], None],
+    ) -> None:
+        """`message` makes a message of items, each of which takes `size` bytes in it, more or less. `decode` reads a
+        message of the other side, for `take`. `lost` is called once when the other side has gone."""
+        self._loop = loop
+        self._message = message
+        self._size = size
+        self._decode = decode
+        self._take = take
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._items: deque[tuple[int, Item]] = deque()
+        self._is_scheduled = False
+        self._is_paused = False
+        self._unread = bytearray()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the other side has much to read."""
+        return self._is_paused
+
+    def put(self, number: int, item: Item) -> None:
+        """Send an item, with the others of this turn of the loop."""
+        self._items.append((number, item))
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def say(self, message: Struct) -> None:
+        """Send a message behind everything that was put before, however much that is."""
+        self._write_items()
+        self._write(message)
+
+    def close(self) -> None:
+        """Close the connection once everything is written."""
+        self._write_items()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _flush(self) -> None:
+        self._is_scheduled = False
+        while self._items and not self._is_paused:
+            self._write(self._message(self._next_items()))
+
+    def _write_items(self) -> None:
+        while self._items:
+            self._write(self._message(self._next_items()))
+
+    def _next_items(self) -> list[tuple[int, Item]]:
+        items = self._items
+        taken: list[tuple[int, Item]] = []
+        size = 0
+        while items and size < FRAME_BYTES:
+            item = items.popleft()
+            taken.append(item)
+            size += self._size(item[1])
+        return taken
+
+    def _write(self, message: Struct) -> None:
+        if self._transport is not None:
+            encoded = _encode(message)
+            self._transport.write(len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded)
+
+    # What the event loop tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=FRAME_BYTES)
+
+    def pause_writing(self) -> None:
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        self._is_paused = False
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        unread, at = self._unread, 0
+        unread += data
+        with memoryview(unread) as view:
+            while len(view) - at >= LENGTH_BYTES:
+                begin = at + LENGTH_BYTES
+                end = begin + int.from_bytes(view[at:begin], "big")
+                if len(view) < end:
+                    break
+                self._take(self._decode(view[begin:end]))
+                at = end
+        del unread[:at]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._items.clear()
+        self._lost()

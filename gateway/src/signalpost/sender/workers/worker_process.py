@@ -1,0 +1,80 @@
+"""How a sender worker is started: as a new interpreter, which inherits one socket and nothing that is secret.
+
+A fork would be ready sooner and share memory, but the gateway has threads and an event loop, of which a fork makes no
+usable copy; and it would hold the master key, every secret in memory and the database's files, in the very process that
+talks to strangers.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+_INHERITED: Final = frozenset(
+    "PATH HOME LANG LANGUAGE TZ SSL_CERT_FILE SSL_CERT_DIR OPENSSL_CONF RES_OPTIONS LOCALDOMAIN HOSTALIASES".split()
+)
+_INHERITED_KINDS: Final = ("LC_", "LD_", "MALLOC_", "PYTHON")
+"""Beginnings of names of variables."""
+
+
+class WorkerProcess(Protocol):
+    """A worker that was started."""
+
+    socket: socket.socket
+    """The gateway's end."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+    async def wait(self) -> int:
+        """Wait until it has ended. Returns its exit code, or that of the signal that killed it, negative."""
+        ...
+
+
+StartWorker = Callable[[], WorkerProcess]
+"""Raises OSError."""
+
+
+class StartedWorker:
+    """A process of this machine."""
+
+    def __init__(self) -> None:
+        """Raises OSError."""
+        self.socket, theirs = socket.socketpair()
+        try:
+            with theirs:
+                descriptor = theirs.fileno()
+                self._process = subprocess.Popen(  # noqa: S603 - the command is our own
+                    [sys.executable, "-P", "-m", "signalpost.sender.workers", str(descriptor)],
+                    pass_fds=[descriptor],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    env=worker_environment(os.environ, sys.path),
+                )
+        except BaseException:
+            self.socket.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    async def wait(self) -> int:
+        while (code := self._process.poll()) is None:
+            await asyncio.sleep(0.01)
+        return code
+
+
+def worker_environment(ours: Mapping[str, str], path: list[str]) -> dict[str, str]:
+    """The environment of a worker: variables that libraries and Python itself go by. Settings of the gateway and of
+    anything else that runs in it, which may be secret, are not among them."""
+    inherited = {name: value for name, value in ours.items() if name in _INHERITED or name.startswith(_INHERITED_KINDS)}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, path))}
