@@ -71,7 +71,7 @@ class RunOptions:
             "for a server on which that user may create databases; postgresql: starts one from a package."
         ),
     ] = None
-    processes: Annotated[Count, Parameter(help="Processes of a gateway behind HTTP, on PostgreSQL.")] = 1
+    processes: Annotated[Count, Parameter(help="Processes of a gateway; on PostgreSQL behind HTTP only.")] = 1
 
     @property
     def workload(self) -> Workload:
@@ -111,8 +111,6 @@ def _measure(asked: RunOptions) -> dict[str, Figures]:
     """Raises Misuse, and CommandError if a run does not count."""
     names = _scenes(asked.scene, asked.tenants, asked.database)
     on_postgres = asked.database == "postgresql"
-    if asked.processes > 1 and not on_postgres:
-        raise Misuse("Several processes need a PostgreSQL: add --database-url postgresql:")
     place = None if on_postgres or asked.database_url is None else _folder(asked.database_url)
     postgres = asked.database_url if on_postgres else None
     size = Size(asked.duration, asked.events, asked.backlog)

@@ -43,10 +43,11 @@ class EmbeddedEngine:
         retry_delays: list[int] | None,
         attempt_timeout: float,
         database_url: str | None,
+        processes: int,
     ) -> None:
         """`url` is where subscriptions deliver to, `status` what they begin with. `retry_delays` are in seconds; None
         for the gateway's own. An attempt has `attempt_timeout` seconds. `database_url` is a new PostgreSQL; None for
-        SQLite."""
+        SQLite, on which it may have several `processes`."""
         self._workload = load = msgspec.convert(workload, Workload)
         self._opened = AsyncExitStack()
         settings = bench_settings(Path(folder), url, Path(ca_file), database_url)
@@ -54,6 +55,8 @@ class EmbeddedEngine:
         if retry_delays is not None:
             settings = msgspec.structs.replace(settings, retry_delays=tuple(retry_delays))
         await make_tenants(settings, load.tenants)
+        if processes > 1:
+            settings = msgspec.structs.replace(settings, processes=processes)
         gateway = await self._opened.enter_async_context(Gateway(settings))
         self._api = EmbeddedApi(gateway.app, gateway.operator_key)
         self._tenants: Mapping[int, Documents] = {

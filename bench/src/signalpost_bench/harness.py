@@ -72,7 +72,7 @@ class Harness:
         self, workload: Workload, place: Path | None, *, tls: bool, postgres: str | None = None, processes: int = 1
     ) -> None:
         """`place`: the folder in which databases are made; None for the system's, for what is temporary. `postgres`:
-        the URL of the server that has them instead; `processes`: how many a gateway has there."""
+        the URL of the server that has them instead; `processes`: how many a gateway has."""
         self.workload = workload
         self.place = place
         self._postgres_url = postgres
@@ -149,6 +149,8 @@ class Harness:
             at = folder or open_.enter_context(self.folder())
             database_url = open_.enter_context(self.new_database())
             engine = open_.enter_context(EngineProcess(self._cores.measured, at, self.spent))
+            if self.processes > 1:
+                os.sched_setaffinity(engine.pid, self._cores.all)
             engine.ask(
                 "open",
                 workload=msgspec.to_builtins(workload),
@@ -159,6 +161,7 @@ class Harness:
                 retry_delays=retry_delays,
                 attempt_timeout=attempt_timeout,
                 database_url=database_url,
+                processes=1 if database_url else self.processes,
             )
             yield engine
             engine.ask("close")

@@ -23,7 +23,9 @@ class Spent(Struct, frozen=True):
 
 class Usage(Struct, frozen=True):
     cpu: float
-    """Seconds so far, of all its threads."""
+    """Seconds so far, of all its threads and of its children."""
+    of_children: float
+    """How many of these seconds were of children that run."""
     memory: int
     """The most bytes that were ever resident."""
     disk: int
@@ -50,7 +52,8 @@ class ResourceMonitor:
         self._thread.start()
 
     def usage(self) -> Usage:
-        return Usage(cpu_seconds(self._pid), self._status("VmHWM"), bytes_in(self._folder), self._spent())
+        cpu, of_children = cpu_seconds(self._pid), sum(map(cpu_seconds, children_of(self._pid)))
+        return Usage(cpu, of_children, self._status("VmHWM"), bytes_in(self._folder), self._spent())
 
     def forget(self) -> None:
         """Begin again with what was the most."""

@@ -89,7 +89,6 @@ def test_what_a_database_cannot_do_is_said_before_anything_starts(run: Run) -> N
         "is not measured on postgresql"
         in run("bench", "--scene", "backlog", "--database-url", "postgresql:", code=2).stderr
     )
-    assert "--database-url postgresql:" in run("bench", "--processes", "2", code=2).stderr
 
 
 def test_databases_are_made_where_the_url_says_and_removed(run: Run, tmp_path: Path) -> None:

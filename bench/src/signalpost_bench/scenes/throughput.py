@@ -69,10 +69,13 @@ def measured(harness: Harness, engine: EngineProcess, before: Usage, began: int,
     found = harness.check(due)
     after = engine.monitor.usage()
     stalls = engine.stalls()
+    more = {"stall ms": longest_ms(stalls), **harness.server_figures(before, after, due)}
+    if after.of_children:
+        more["CPU µs of workers"] = (after.of_children - before.of_children) / due * 1e6
     return msgspec.structs.replace(
         figures(found, began, due, before, after),
         wal_mb=engine.monitor.wal_most / MB,
-        more={"stall ms": longest_ms(stalls), **harness.server_figures(before, after, due)},
+        more=more,
         stalls=stalls,
     )
 
