@@ -22,10 +22,10 @@ from queries import sequential_scans, tell_scans
 from rich.console import Console
 from rich.table import Table
 
+from signalpost.asgi import AsgiApp, Message
 from signalpost.cli.commands.serve import SWITCH_INTERVAL
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
-from signalpost.runtime.asgi import App, Message
 from signalpost.settings import Settings
 from signalpost.store.open import find_database
 from signalpost_bench.workload import OPERATOR_KEY, PUBLIC_URL
@@ -44,7 +44,7 @@ class Reply(NamedTuple):
     """The CPU that the event loop's thread spent meanwhile, on whatever it was."""
 
 
-async def get(app: App, path: str, headers: Mapping[str, str], method: str = "GET") -> Reply:
+async def get(app: AsgiApp, path: str, headers: Mapping[str, str], method: str = "GET") -> Reply:
     split = urlsplit(path)
     scope: dict[str, Any] = {
         "type": "http", "method": method, "path": split.path, "raw_path": split.path.encode(), "scheme": "http",
@@ -111,7 +111,7 @@ async def measure(folder: Path, size: Size, url: str | None = None) -> Table:
         return table
 
 
-async def first_visit(app: App, signed_in: Mapping[str, str]) -> list[str]:
+async def first_visit(app: AsgiApp, signed_in: Mapping[str, str]) -> list[str]:
     """What a browser that has nothing yet loads to show the overview, over the wire."""
     page = await get(app, "/console/t/default", signed_in)
     text = (gzip.decompress(page.body) if page.headers.get(b"content-encoding") == b"gzip" else page.body).decode()

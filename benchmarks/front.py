@@ -175,7 +175,8 @@ async def calls_of(front: Front, request: bytes) -> tuple[float, float]:
 async def measured(folder: Path, profile: Callable[[Front, bytes], Any] | None) -> None:
     listener = listen("127.0.0.1", 0, 60)
     async with Gateway(Settings(data_dir=folder, disk_reserve_mb=1)) as gateway:
-        front = Front(gateway, server(getattr(gateway, "answer", gateway.app), listener, 1_000).serving)
+        app: Any = gateway.answer if hasattr(gateway, "answer") else gateway.app
+        front = Front(gateway, server(app, listener, 1_000).serving)
         await front.commit_no_more()
         request = front.request(2)
         answer = await front.answer(request)

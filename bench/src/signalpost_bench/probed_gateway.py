@@ -53,7 +53,7 @@ def note_answers(file: str) -> None:
     answered = connections.answered
 
     def noting(connection: Any) -> None:
-        host, port = connection._client[:2]
+        host, port = connection._transport.get_extra_info("peername")[:2]
         if host == MEASURED_CLIENTS:
             lines.write(f"{port} {time.process_time_ns()}\n")
         answered(connection)

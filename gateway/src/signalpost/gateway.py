@@ -33,6 +33,7 @@ from signalpost.api.resources.console_links import console_link
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import SettingShown
+from signalpost.asgi import Asgi
 from signalpost.commands.batch import BatchContext
 from signalpost.console import CALLBACK
 from signalpost.console.identity_provider import IdentityProvider, OidcClient
@@ -55,7 +56,7 @@ from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
-from signalpost.runtime.asgi import App
+from signalpost.listener.application import App
 from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
@@ -83,10 +84,12 @@ _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresse
 class Gateway:
     """A running gateway: enter it as an async context manager, then use `documents` or serve `app`."""
 
-    app: App
-    """The ASGI application: the API, the documentation pages, download links and health."""
-    metrics_app: App | None
-    """The ASGI application to serve on METRICS_PORT; None if `app` serves the metrics too."""
+    answer: App
+    """What the server of `listener/server.py` calls: the API, the documentation pages, download links and health."""
+    answer_metrics: App | None
+    """The same for METRICS_PORT; None if `answer` has the metrics too."""
+    app: Asgi
+    """`answer` as an ASGI application."""
     operator_key: str
     """The operator's API key, given as a setting or generated on the first start."""
 
@@ -192,7 +195,8 @@ class Gateway:
         await master_key.start()
         opened.push_async_callback(master_key.close)
         self._services = self._build_services(opened, store, links, files, destinations, tickets, master_key, audit_end)
-        self.app, self.metrics_app = self._build_apps()
+        self.answer, self.answer_metrics = self._build_apps()
+        self.app = Asgi(self.answer)
         log_warnings(settings, self._links_url)
         if is_postgres(self._url):
             warn_of_other_machines(settings, gethostname(), [each.process.host for each in await store.fleet.nodes()])
@@ -317,7 +321,7 @@ class Gateway:
         )
 
     def _build_apps(self) -> tuple[App, App | None]:
-        """The values of `app` and `metrics_app`."""
+        """The values of `answer` and `answer_metrics`."""
         services = self._services
         if self._settings.metrics_port is None:
             return self._with_pages(Api(services, ROUTES, OPEN_ROUTES)), None

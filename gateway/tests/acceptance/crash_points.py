@@ -15,7 +15,7 @@ from signalpost.api.app import Api
 from signalpost.cli.main import main
 from signalpost.commands.command import Command
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.runtime.asgi import App, Receive, Scope, Send
+from signalpost.listener.application import App, Body, Head, Steps
 from signalpost.sender import dialer
 from signalpost.sender.connection import EndpointConnection, RunningAttempt
 from signalpost.store import open as opening
@@ -119,13 +119,11 @@ class DoomedConnection(EndpointConnection):
 def build_doomed_app(*parts: Any) -> App:
     app = Api(*parts)
 
-    async def doomed(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_on(message: Any) -> None:
-            if message["type"] == "http.response.start" and scope["method"] != "GET":
-                doom.pass_by("before an answer")
-            await send(message)
-
-        await app(scope, receive, send_on)
+    def doomed(head: Head, body: Body) -> Steps:
+        answer = yield from app(head, body)
+        if head.method != "GET":
+            doom.pass_by("before an answer")
+        return answer
 
     return doomed
 

@@ -195,7 +195,7 @@ class World(Client):
             self.app = gateway.app
             self.gateway, self.loop = gateway, asyncio.get_running_loop()
             self._server = Server(
-                gateway.app,
+                gateway.answer,
                 self._listener,
                 max_connections=self.settings.max_connections,
                 always_answered=QUIET_ROUTES,

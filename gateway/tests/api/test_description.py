@@ -20,6 +20,7 @@ from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.docs_page import render
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import OpenRoute, Route
+from signalpost.asgi import Asgi
 from signalpost.sharing.loop_turns import LoopTurns
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def test_the_server_is_where_the_api_is_mounted(root_path: str, server: str) -> 
     async def receive() -> Any:
         raise AssertionError
 
-    asyncio.run(api(scope, receive, send))
+    asyncio.run(Asgi(api)(scope, receive, send))
     assert sent[0]["status"] == 200
     description = b"".join(part["body"] for part in sent[1:])
     assert json.loads(description)["servers"] == [{"url": server}]

@@ -9,17 +9,17 @@ from itertools import pairwise
 from typing import Any
 
 import h11
+from gateway.tests.listener.applications import read
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.api.http.problems import CALLER_PROBLEMS
-from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, send_response
-from signalpost.domain.errors import CallerError, Unparseable
+from signalpost.api.http.response import Response, answer_to
+from signalpost.domain.errors import CallerError
+from signalpost.listener.application import Body, BrokenBody, Head, Steps
 from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
-from signalpost.runtime.asgi import REFUSAL, Receive, Scope, Send
 
 
 class Wire(asyncio.Transport):
@@ -56,26 +56,23 @@ class Wire(asyncio.Transport):
     abort = close
 
 
-async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+def echo(head: Head, body: Body) -> Steps:
     """Answers with what was asked, as far as it could be read."""
-    request, answer = Request(scope, receive), Response(200, b"")
-    if REFUSAL in scope:
-        refusal = scope[REFUSAL]
-        assert isinstance(refusal, CallerError)
-        answer = Response(CALLER_PROBLEMS[type(refusal)].status, json.dumps(refusal.code).encode())
+    if head.refusal is not None:
+        assert isinstance(head.refusal, CallerError)
+        answer = Response(CALLER_PROBLEMS[type(head.refusal)].status, json.dumps(head.refusal.code).encode())
     else:
+        content = body.whole()
         try:
-            body, more = b"", True
-            while more:
-                part, more = await request.part()
-                body += part
-        except Unparseable as broken:
-            answer = Response(CALLER_PROBLEMS[type(broken)].status, json.dumps(broken.code).encode())
+            if content is None:
+                content = yield read(body)
+        except BrokenBody:
+            answer = Response(400, json.dumps("incomplete_body").encode())
         else:
-            target = scope["raw_path"] + b"?" + scope["query_string"]
-            asked = [request.method, target.decode("latin-1"), body.decode("latin-1")]
+            target = head.raw_path + b"?" + head.query
+            asked = [head.method, target.decode("latin-1"), content.decode("latin-1")]
             answer = Response(200, json.dumps(asked).encode())
-    await send_response(answer, request.id, send)
+    return answer_to(answer, "id")
 
 
 def answers_to(pieces: Sequence[bytes]) -> list[Any]:
@@ -93,7 +90,7 @@ def answers_to(pieces: Sequence[bytes]) -> list[Any]:
             await asyncio.sleep(0)
         if not wire.closing and not connection.eof_received():
             wire.close()
-        while serving.tasks:
+        while serving.in_progress:
             await asyncio.sleep(0)
         assert wire.closing
         connection.connection_lost(None)

@@ -21,7 +21,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.api.http.body import MAX_BODY_BYTES
-from signalpost.api.http.response import next_round
 from signalpost.api.resources.imports import (
     BYTES_IN_A_ROW,
     MAX_PROBLEM_CHARACTERS,
@@ -30,6 +29,7 @@ from signalpost.api.resources.imports import (
     NumberedLine,
     lines,
 )
+from signalpost.listener.application import next_round
 from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT
 
 if TYPE_CHECKING:

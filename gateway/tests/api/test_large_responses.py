@@ -7,18 +7,20 @@ import msgspec
 import pytest
 
 from signalpost.api.http.pages import BYTES_IN_A_ROW, ENTRIES_IN_A_ROW, PAGE_BYTES, fitting, gathered, page
-from signalpost.api.http.response import SLICE_BYTES, Response, next_round, send_response
-from signalpost.runtime.asgi import Message
+from signalpost.api.http.response import Response, answer_to
+from signalpost.listener.application import SLICE_BYTES, next_round, send_body
 
 
 @pytest.mark.parametrize("size", [0, 1, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1, 3 * SLICE_BYTES, 200_000])
 def test_every_byte_is_sent_once_in_slices_and_others_run_between_them(size: int) -> None:
     body = bytes(number % 251 for number in range(size))
-    sent: list[Message] = []
+    sent: list[tuple[bytes, bool]] = []
     turns: list[int] = []
 
-    async def send(message: Message) -> None:
-        sent.append(message)
+    async def send(part: bytes, *, is_last: bool) -> None:
+        sent.append((part, is_last))
+
+    answer = answer_to(Response(200, body), "id")
 
     async def count_turns() -> None:
         while True:
@@ -28,17 +30,17 @@ def test_every_byte_is_sent_once_in_slices_and_others_run_between_them(size: int
     async def scenario() -> None:
         beside = asyncio.ensure_future(count_turns())
         await asyncio.sleep(0)
-        await send_response(Response(200, body), "id", send)
+        await send_body(answer, send)
         beside.cancel()
 
     asyncio.run(scenario())
-    head, *slices = sent
-    assert (b"content-length", b"%d" % size) in head["headers"]
-    assert b"".join(each["body"] for each in slices) == body
-    assert [each.get("more_body", False) for each in slices] == [True] * (len(slices) - 1) + [False]
-    assert max(len(each["body"]) for each in slices) <= SLICE_BYTES
+    assert ("content-length", str(size)) in answer.headers
+    slices = [part for part, _ in sent]
+    assert b"".join(slices) == body
+    assert [is_last for _, is_last in sent] == [False] * (len(slices) - 1) + [True]
+    assert max(map(len, slices)) <= SLICE_BYTES
     assert len(slices) == max(1, -(-size // SLICE_BYTES))
-    assert set(range(2, len(sent))) <= set(turns), "after each slice but the last"
+    assert set(range(1, len(sent))) <= set(turns), "after each slice but the last"
 
 
 def test_a_page_is_made_entry_by_entry_and_others_run_meanwhile() -> None:

@@ -207,7 +207,10 @@ def test_a_stream_ends_as_soon_as_its_key_is_revoked_however_rarely_viewers_are_
         store=SimpleNamespace(fleet=SimpleNamespace(terms=ALONE)),
     )
     context: Any = SimpleNamespace(
-        services=services, tenant_id=1, principal=None, request=SimpleNamespace(gone=lambda: asyncio.sleep(3600))
+        services=services,
+        tenant_id=1,
+        principal=None,
+        request=SimpleNamespace(body=SimpleNamespace(gone=lambda: asyncio.sleep(3600))),
     )
 
     async def watch() -> None:

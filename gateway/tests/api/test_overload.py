@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from gateway.tests.patience import PATIENCE
 
+from signalpost.asgi import Message
 from signalpost.domain.errors import TooMany
 from signalpost.engine.committer import MAX_BATCH
-from signalpost.runtime.asgi import ARRIVED, Message
 from signalpost.sharing import command_queues
 from signalpost.sharing.command_queues import Queue
 from signalpost.sharing.slots import share
@@ -118,7 +118,6 @@ def test_large_bodies_that_came_at_once_let_others_in_between(world: "World") ->
             "path": "/v1/documents",
             "query_string": b"",
             "headers": [(b"authorization", f"Bearer {world.key}".encode())],
-            ARRIVED: lambda: True,
         }
         await world.app(scope, receive, send)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway.tests.api.two_tenants import ABSENT, in_tenant, make_key, make_tenant
+from gateway.tests.listener.applications import a_request
 
 from signalpost.api.app import Api
 from signalpost.api.http.principals import visitor_of
@@ -36,7 +37,7 @@ class Customer:
         services = world.gateway._services
         link = self._run(services.store.access.portal_link(make(world, **given)["id"]))
         api = Api(services, ROUTES, ())
-        self._calls = Calls(api, {"headers": [], "client": ("192.0.2.7", 1)}, visitor_of(link), "default")
+        self._calls = Calls(api, a_request("192.0.2.7"), visitor_of(link), "default")
 
     def _run(self, doing: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(doing, self._world.loop).result()

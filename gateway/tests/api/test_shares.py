@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from signalpost.api.http.callers import caller_of, stranger
 from signalpost.api.http.principals import Principal
 from signalpost.api.http.shared_rendering import SharedRendering
+from signalpost.asgi import Message
 from signalpost.console.pages_beside_api import MAX_WAITING
 from signalpost.domain.api_key import Role
 from signalpost.domain.timestamps import SECOND
-from signalpost.runtime.asgi import Message
 from signalpost.runtime.clock import SystemClock
 from signalpost.sharing.refusals import STRANGERS_PER_SECOND
 from signalpost.sharing.shares import Caller, Shares

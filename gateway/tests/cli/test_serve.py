@@ -18,8 +18,8 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.commands.serve import write_address
 from signalpost.cli.serving.listening import listen
+from signalpost.listener.application import Body, Head, Steps
 from signalpost.listener.server import ACCEPTED_AT_ONCE, Server
-from signalpost.runtime.asgi import Receive, Scope, Send
 
 pytestmark = pytest.mark.slow
 
@@ -141,7 +141,8 @@ def _status(address: str, path: str) -> int:
 def test_clients_who_come_together_are_let_in_together() -> None:
     """A round of the loop takes long under load: one client in each would have all the others wait for seconds."""
 
-    async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None: ...
+    def nothing(_head: Head, _body: Body) -> Steps:
+        raise AssertionError("nobody asks")
 
     async def scenario() -> int:
         listener = listen("127.0.0.1", 0, PATIENCE)

@@ -7,28 +7,20 @@ import msgspec
 import pytest
 
 from signalpost.cli.serving.starting import StartingApp
-from signalpost.runtime.asgi import Message, Receive, Scope, Send
+from signalpost.listener.application import Answer, App, Body, Head, Steps, WholeBody, answer_of
 
 WAITS = "The gateway starts: it waits for the database."
 
 
-async def ask(app: Any, path: str) -> tuple[int, dict[str, Any]]:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope: Scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "client": None}
-    await app(scope, receive, send)
-    return sent[0]["status"], msgspec.json.decode(b"".join(message.get("body", b"") for message in sent[1:]))
+async def ask(app: App, path: str) -> tuple[int, dict[str, Any]]:
+    head = Head(method="GET", path=path, raw_path=path.encode(), query=b"", headers=(), named={}, length=0)
+    answer = await answer_of(app(head, WholeBody(b"")))
+    return answer.status, msgspec.json.decode(answer.body)
 
 
-async def started(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b'{"answered": "by the gateway"}'})
+def started(_head: Head, _body: Body) -> Steps:
+    yield from ()
+    return Answer(200, (), b'{"answered": "by the gateway"}')
 
 
 def test_while_it_starts_it_is_live_and_not_ready_and_says_why() -> None:

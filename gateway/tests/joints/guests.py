@@ -6,6 +6,7 @@ from typing import Final
 
 from gateway.tests.joints.history import Asked
 from gateway.tests.joints.node import Answer, JointNode
+from gateway.tests.listener.applications import a_request
 
 from signalpost.commands.portal_links import OpenPortalLink
 from signalpost.console.calls import CallFailed, Calls
@@ -46,7 +47,7 @@ class Guests:
             for method, name, form in _CALLS
             if method == asked.method and (found := form.fullmatch(asked.path)) is not None
         )
-        calls = Calls(node.api, {"type": "http", "headers": []}, principal, "default")
+        calls = Calls(node.api, a_request(), principal, "default")
         try:
             said = await calls.change(name, asked.body, key=asked.key, if_match=None, query=None, **path)
             return Answer(DONE, {}, said)

@@ -25,6 +25,7 @@ from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
+from signalpost.asgi import Asgi, Message
 from signalpost.domain.consent import Tickets
 from signalpost.domain.delivery import retry
 from signalpost.engine.attention_counts import AttentionCounts
@@ -35,7 +36,6 @@ from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
 from signalpost.files.content_types import KINDS
 from signalpost.files.folder import Folder
-from signalpost.runtime.asgi import Message
 from signalpost.sender.addresses import Guard
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.fleet import ALONE, SHARED
@@ -148,7 +148,7 @@ class JointNode(Process):
                 parts.append(message["body"])
 
         assert self.api is not None
-        await self.api(scope, receive, send)
+        await Asgi(self.api)(scope, receive, send)
         found = {name.decode(): text.decode() for name, text in started["headers"]}
         return Answer(started["status"], found, b"".join(parts))
 

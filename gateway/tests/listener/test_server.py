@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
+import pytest
 import uvloop
+from gateway.tests.listener.applications import NOTHING
 from gateway.tests.patience import PATIENCE
 
-from signalpost.api.http.response import Streamed, send_response
+from signalpost.listener.application import Answer, App, Body, Head, Steps
 from signalpost.listener.server import LAST_WORDS_SECONDS, Server
-from signalpost.runtime.asgi import App, Receive, Scope, Send
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
@@ -21,11 +23,10 @@ class Door:
     def __init__(self) -> None:
         self.knocked, self.opened = asyncio.Event(), asyncio.Event()
 
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+    def __call__(self, _head: Head, _body: Body) -> Steps:
         self.knocked.set()
-        await self.opened.wait()
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
+        yield self.opened.wait()
+        return NOTHING
 
 
 def served(app: App, stop_seconds: float, last_words_seconds: float = LAST_WORDS_SECONDS) -> Server:
@@ -149,20 +150,25 @@ def test_a_request_that_does_not_end_is_cut_off() -> None:
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read() == b""
         writer.close()
-        while server.serving.tasks or server.serving.connections:
+        while server.serving.in_progress or server.serving.connections:
             await asyncio.sleep(0)
 
     asyncio.run(scenario())
 
 
-def test_a_request_that_is_cut_off_may_still_be_answered() -> None:
-    async def apologetic(_scope: Scope, _receive: Receive, send: Send) -> None:
+@pytest.mark.parametrize(
+    "waits_for",
+    [lambda: asyncio.Event().wait(), lambda: asyncio.get_running_loop().create_future()],
+    ids=["a task", "a future"],
+)
+def test_a_request_that_is_cut_off_may_still_be_answered(waits_for: Callable[[], Awaitable[Any]]) -> None:
+    def apologetic(_head: Head, _body: Body) -> Steps:
         try:
             knocked.set()
-            await asyncio.Event().wait()
+            yield waits_for()
         except asyncio.CancelledError:
-            await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
-            await send({"type": "http.response.body", "body": b""})
+            return Answer(503, (("content-length", "0"),))
+        raise AssertionError("it was not cancelled")
 
     async def scenario() -> None:
         server = served(apologetic, 0.01)
@@ -191,8 +197,9 @@ def test_a_stream_whose_client_reads_slowly_ends_whole_with_its_last_words() -> 
             stopped.set()
             yield b"last words"
 
-    async def streaming(_scope: Scope, _receive: Receive, send: Send) -> None:
-        await send_response(Streamed(parts(), ()), "id", send)
+    def streaming(_head: Head, _body: Body) -> Steps:
+        yield from ()
+        return Answer(200, (), parts())
 
     async def scenario() -> None:
         server = served(streaming, 0.01, PATIENCE)

@@ -1,15 +1,18 @@
 """The states of connections and requests: whatever happens, in whatever order, is in their tables."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 
 from gateway.tests.api.test_front_streams import Wire
+from gateway.tests.listener.applications import is_there, read
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalpost.listener.application import Answer, App, Body, BrokenBody, Head, Steps
 from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
-from signalpost.runtime.asgi import App, Receive, Scope, Send
 from signalpost.sharing.short_rounds import STEPS_IN_A_ROUND
 
 PIECES = st.sampled_from(
@@ -34,17 +37,18 @@ ANSWERERS = st.sampled_from(["at once", "after the body", "while the client is t
 
 
 def answering(how: str) -> App:
-    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+    async def parts(body: Body) -> AsyncGenerator[bytes, None]:
+        while await is_there(body):
+            yield b"x"
+        yield b"x"
+
+    def app(_head: Head, body: Body) -> Steps:
         if how == "never":
-            return
+            raise RuntimeError(how)
         if how != "at once":
-            while (await receive()).get("more_body", False):
-                pass
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        if how == "while the client is there":
-            while (await receive())["type"] != "http.disconnect":
-                await send({"type": "http.response.body", "body": b"x", "more_body": True})
-        await send({"type": "http.response.body", "body": b"x"})
+            with contextlib.suppress(BrokenBody):
+                yield read(body)
+        return Answer(200, (), parts(body) if how == "while the client is there" else b"x")
 
     return app
 
@@ -98,7 +102,7 @@ def test_whatever_happens_in_whatever_order_no_request_is_left_once_the_client_i
             if event == "round":
                 await asyncio.sleep(0)
         walk.connection.connection_lost(None)
-        while walk.serving.tasks:
+        while walk.serving.in_progress:
             await asyncio.sleep(0)
         assert not faults
 

@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,31 +16,30 @@ import pytest
 import trustme
 import uvloop
 from gateway.tests.captured_log import captured_log
+from gateway.tests.listener.applications import read
 from gateway.tests.patience import PATIENCE
 
+from signalpost.listener.application import Answer, Body, Head, Steps
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import SPARE
 from signalpost.listener.server import Server
-from signalpost.runtime.asgi import Receive, Scope, Send
 
 HOST = "gateway.example"
 EARLY, STREAMED = "/early", "/streamed"
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
+def app(head: Head, body: Body) -> Steps:
     """Answers with the scheme and the body; `EARLY` does so before the body has come, `STREAMED` in parts."""
-    body, more = b"", scope["path"] != EARLY
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        body, more = body + message["body"], message["more_body"]
-    answer = scope["scheme"].encode() + b":" + body
-    headers = [] if scope["path"] == STREAMED else [(b"content-length", str(len(answer)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    for at in range(0, len(answer), 100_000):
-        await send({"type": "http.response.body", "body": answer[at : at + 100_000], "more_body": True})
-    await send({"type": "http.response.body"})
+    content = b"" if head.path == EARLY else (yield read(body))
+    answer = head.scheme.encode() + b":" + content
+    if head.path == STREAMED:
+        return Answer(200, (), in_parts(answer))
+    return Answer(200, (("content-length", str(len(answer))),), answer)
+
+
+async def in_parts(content: bytes) -> AsyncGenerator[bytes, None]:
+    for at in range(0, len(content), 100_000):
+        yield content[at : at + 100_000]
 
 
 class Files(NamedTuple):

@@ -1,30 +1,33 @@
-"""The ASGI application: what happens to every request, from its path to the line in the log."""
+"""The application: what happens to every request, from its path to the line in the log."""
 
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from time import thread_time
+from typing import Any, Final, NamedTuple, cast
 
 from signalpost.api.http.callers import caller_of
 from signalpost.api.http.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed, send_response
-from signalpost.api.rendering import EVENT_HEADER
+from signalpost.api.http.response import Response, Streamed, answer_to
+from signalpost.api.rendering import EVENT_HEADER, asked, respond
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.routing.authorization import authorize
-from signalpost.api.routing.context import TENANT, RequestContext
+from signalpost.api.routing.context import TENANT, NotYet, RequestContext
 from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OPERATOR, OpenRoute, Route
 from signalpost.api.routing.services import Services
+from signalpost.commands.command import Command
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import Actor
 from signalpost.domain.errors import (
     CallerError,
     Conflict,
+    DiskNearlyFull,
     Forbidden,
     MethodNotAllowed,
     NotFound,
@@ -34,7 +37,7 @@ from signalpost.domain.errors import (
 )
 from signalpost.domain.tenant_limits import TenantLimits
 from signalpost.engine.maintenance.refused_calls import RefusedCall
-from signalpost.runtime.asgi import Receive, Scope, Send
+from signalpost.listener.application import Answer, Body, Head, Steps, answer_of
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
 from signalpost.sharing.shares import NOBODY, Caller
@@ -52,7 +55,9 @@ _REFUSED: Final = 400
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
 
-Handler = Callable[[Request], Awaitable[Response | Streamed]]
+Handling = Generator[Awaitable[Any], Any, Response | Streamed]
+"""How a request comes to its response; yields what it has to wait for (`listener/application.py`)."""
+Handler = Callable[[Request], Handling]
 
 
 class _Resource(NamedTuple):
@@ -73,36 +78,21 @@ class Api:
         for route in routes:
             handlers.setdefault(route.path, {})[route.method] = partial(self._call_with_key, route)
         for open_route in open_routes:
-            handlers[open_route.path] = {"GET": partial(open_route.handler, services)}
+            handlers[open_route.path] = {"GET": partial(_waited_for, partial(open_route.handler, services))}
         if routes:
             description = Description(routes, open_routes)
-            handlers["/openapi.json"] = {"GET": description.show_openapi}
-            handlers["/docs"] = {"GET": description.show_page}
+            handlers["/openapi.json"] = {"GET": partial(_waited_for, description.show_openapi)}
+            handlers["/docs"] = {"GET": partial(_waited_for, description.show_page)}
         for of_path in handlers.values():
             if "GET" in of_path:
                 of_path["HEAD"] = of_path["GET"]
         self._paths = PathTable({path: _Resource(path, of_path) for path, of_path in handlers.items()})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise RuntimeError(f"Signalpost answers HTTP requests, no {scope['type']}.")
-        started = time.perf_counter()
-        request = Request(scope, receive)
+    def __call__(self, head: Head, body: Body) -> Steps:
+        request = Request(head, body)
         request.is_timed = request.method in READING
-        answering = self._answer(request, send, started)
-        try:
-            await (self._timed(request, answering) if request.is_timed else answering)
-        finally:
-            if request.caller is not None:
-                self._services.limits.at_work.give_back(request.caller)
-
-    async def _timed(self, request: Request, answering: Coroutine[Any, Any, None]) -> None:
-        timed = OwnTime(answering)
-        try:
-            await timed
-        finally:
-            if request.caller is not None:
-                self._services.limits.loop.end(request.caller.group, timed.seconds)
+        steps = self._answer(request)
+        return self._timed(request, steps) if request.is_timed else steps
 
     def route(self, name: str) -> Route:
         """The entry of the route table for the call of this name."""
@@ -112,39 +102,85 @@ class Api:
         """Make the call of this name for a person who has signed in otherwise than with a key in a header. What goes
         wrong is answered as a problem."""
         try:
-            return await self._respond(request, partial(self._call, self._routes[name], principal))
+            response: Response | Streamed = await answer_of(
+                self._respond(request, self._call(self._routes[name], principal, request))
+            )
         finally:
-            if request.caller is not None:
-                self._services.limits.at_work.give_back(request.caller)
+            self._give_back(request)
+        return response
 
-    async def _answer(self, request: Request, send: Send, started: float) -> None:
-        response = await self._respond(request, self._dispatch)
-        held = None
-        if request.large_body is not None and response.status < 400:
+    def _answer(self, request: Request) -> Steps:
+        """The life of a request, from its head to its answer."""
+        started = time.perf_counter()
+        try:
+            response = yield from self._respond(request, self._dispatch(request))
+        except BaseException:
+            self._give_back(request)
+            raise
+        if request.large_body is not None and response.status < _REFUSED:
             size, read_at = request.large_body
             self._services.body_reader.answered(size, asyncio.get_running_loop().time() - read_at)
+        is_held = False
         if request.caller is not None and isinstance(response, Response) and len(response.body) > LARGE_ANSWER_BYTES:
-            if self._services.limits.large_answers.take(request.caller):
-                held = request.caller
-            else:
+            is_held = self._services.limits.large_answers.take(request.caller)
+            if not is_held:
                 response = problem(_too_many_answers(), request.id)
         self._note(request, response, time.perf_counter() - started)
-        try:
-            await send_response(response, request.id, send, partial(self._services.engine.turns.turn, _holder(request)))
-        finally:
-            if held is not None:
-                self._services.limits.large_answers.give_back(held)
+        if is_held or isinstance(response, Streamed):
+            turn = partial(self._services.engine.turns.turn, _holder(request))
+            at_end = partial(self._end_long_answer, request, response, started, is_held=is_held)
+            return answer_to(response, request.id, turn, at_end)
+        self._give_back(request)
+        return answer_to(response, request.id)
+
+    def _end_long_answer(
+        self, request: Request, response: Response | Streamed, started: float, *, is_held: bool
+    ) -> None:
+        if is_held and request.caller is not None:
+            self._services.limits.large_answers.give_back(request.caller)
+        self._give_back(request)
         if isinstance(response, Streamed):
             log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
 
-    async def _respond(self, request: Request, handle: Handler) -> Response | Streamed:
+    def _give_back(self, request: Request) -> None:
+        """Give back the request's share of those at work."""
+        if request.caller is not None:
+            self._services.limits.at_work.give_back(request.caller)
+
+    def _timed(self, request: Request, steps: Steps) -> Steps:
+        """The same steps. What they take of the event loop's time counts against the share of the tenant."""
+        seconds = 0.0
+        step: Callable[[], Awaitable[Any]] = partial(next, steps)
+        try:
+            while True:
+                begun = thread_time()
+                try:
+                    awaited = step()
+                except StopIteration as ended:
+                    return cast(Answer, ended.value)
+                finally:
+                    seconds += thread_time() - begun
+                timed = OwnTime(cast(Coroutine[Any, Any, Any], awaited))
+                try:
+                    result = yield timed
+                except BaseException as error:  # whatever it is: it is for the steps, as a cancellation is
+                    step = partial(steps.throw, error)
+                else:
+                    step = partial(steps.send, result)
+                finally:
+                    seconds += timed.seconds
+        finally:
+            if request.caller is not None:
+                self._services.limits.loop.end(request.caller.group, seconds)
+
+    def _respond(self, request: Request, steps: Handling) -> Handling:
         """Everything that goes wrong is answered as a problem."""
         try:
-            return await handle(request)
+            return (yield from steps)
         except CallerError as error:
             if isinstance(error, EndedKey | Forbidden | NotFound):
                 self._tell_refused(request, error)
-            await self._refuse_in_turn(request)
+            yield self._refuse_in_turn(request)
             return problem(error, request.id)
         except Unavailable as error:
             return problem(error, request.id)
@@ -156,15 +192,16 @@ class Api:
             log.exception("request failed", request=request.id)
             return problem(defect, request.id)
 
-    def _dispatch(self, request: Request) -> Awaitable[Response | Streamed]:
-        """Raises what the listener refused the request with."""
-        if request.refusal is not None:
-            raise request.refusal
-        return self._find(request)(request)
+    def _dispatch(self, request: Request) -> Handling:
+        """Has what stands under the path of a request answer it. Raises what the listener refused it with."""
+        if request.head.refusal is not None:
+            raise request.head.refusal
+        handle = self._find(request)
+        return (yield from handle(request))
 
     def _find(self, request: Request) -> Handler:
         """Raises NotFound and MethodNotAllowed."""
-        raw = request.raw_path
+        raw = request.head.raw_path
         found = None if b"%" in raw and _ESCAPED_SLASH.search(raw) else self._paths.find(request.own_path)
         if found is None:
             raise NotFound("no_such_path", f"The API has no path {request.path[:200]}.")
@@ -183,26 +220,17 @@ class Api:
         elif request.caller is None or not request.is_timed:
             await limits.loop.pay(request.caller or caller_of(principal, principal.tenant_id or NOBODY))
 
-    def _call_with_key(self, route: Route, request: Request) -> Awaitable[Response | Streamed]:
-        principal = self._services.principals.at_once(request.header(b"authorization"))
+    def _call_with_key(self, route: Route, request: Request) -> Handling:
+        services, authorization = self._services, request.header(b"authorization")
+        principal = services.principals.at_once(authorization)
         if principal is None:
-            return self._call_with_unknown_key(route, request)
+            yield services.engine.lookout.be_recent()
+            principal = yield services.principals.of(authorization)
         if route.shows_configuration:
-            return self._call_up_to_date(route, principal, request)
-        return self._call(route, principal, request)
+            yield services.engine.lookout.look()  # the call finds what any node had changed by now
+        return (yield from self._call(route, principal, request))
 
-    async def _call_with_unknown_key(self, route: Route, request: Request) -> Response | Streamed:
-        await self._services.engine.lookout.be_recent()
-        principal = await self._services.principals.of(request.header(b"authorization"))
-        return await self._call_up_to_date(route, principal, request)
-
-    async def _call_up_to_date(self, route: Route, principal: Principal, request: Request) -> Response | Streamed:
-        """A call that finds what any node had changed by now."""
-        if route.shows_configuration:
-            await self._services.engine.lookout.look()
-        return await self._call(route, principal, request)
-
-    async def _call(self, route: Route, principal: Principal, request: Request) -> Response | Streamed:
+    def _call(self, route: Route, principal: Principal, request: Request) -> Handling:
         """One call of the route table, step by step. Where many are refused, each waits before it learns so."""
         services = self._services
         request.principal = principal
@@ -210,14 +238,14 @@ class Api:
         try:
             tenant = authorize(route, principal, named, request.path_params, directory)
         except (NotFound, Conflict):
-            await services.engine.lookout.next_look()  # another node may have made or resumed it a moment ago
+            yield services.engine.lookout.next_look()  # another node may have made or resumed it a moment ago
             tenant = authorize(route, principal, named, request.path_params, directory)
         if route.shows_configuration:
-            await services.engine.know(tenant.id)
+            yield services.engine.know(tenant.id)
         request.tenant = tenant.name
         caller = caller_of(principal, tenant.id)
         if not services.limits.at_work.take(caller):
-            await services.limits.over_share.turn()
+            yield services.limits.over_share.turn()
             raise _too_many_requests()
         request.caller = caller
         try:
@@ -225,15 +253,34 @@ class Api:
                 self._count_request(route, caller, limits)
             self._check_queue(route, tenant.id)
         except TooMany:
-            await services.limits.refusals.turn()
+            yield services.limits.refusals.turn()
             raise
         services.limits.loop.note_call(tenant.id)
         if request.is_timed:
-            await services.limits.loop.turn(caller.group)
+            yield services.limits.loop.turn(caller.group)
         context = RequestContext(
             request, services, principal, tenant, route.query, route.body, changes_tenant=route.changes_tenant
         )
-        return await route.handler(context)
+        if route.change is not None:
+            return (yield from self._changed(context, route.change))
+        assert route.handler is not None
+        response: Response | Streamed = yield route.handler(context)
+        return response
+
+    def _changed(self, context: RequestContext, change: Callable[[RequestContext], Command[Any]]) -> Handling:
+        """The response to a call that makes one change."""
+        engine, command = self._services.engine, None
+        while command is None:
+            try:
+                command = change(context)
+            except NotYet as not_yet:
+                yield not_yet.waits_for()
+        try:
+            outcome = yield engine.begin(asked(context, command))
+        except DiskNearlyFull:
+            yield engine.disk.look()
+            raise
+        return respond(outcome, self._services.links)
 
     def _count_request(self, route: Route, caller: Caller, limits: TenantLimits) -> None:
         """Raises TooMany if as many requests were sent in this second as may be, by the tenant or by an operator in
@@ -291,6 +338,11 @@ class Api:
             source=request.source(self._services.trusted_proxies),
             event=dict(response.headers).get(EVENT_HEADER),
         )
+
+
+def _waited_for(handler: Callable[[Request], Awaitable[Response | Streamed]], request: Request) -> Handling:
+    response: Response | Streamed = yield handler(request)
+    return response
 
 
 def _holder(request: Request) -> int:

@@ -113,9 +113,12 @@ _ONCE: Final[Mapping[type[Struct], Collection[str]]] = {
 
 async def submit(context: RequestContext, command: Command[Any]) -> Response:
     """The response to a call that asks for this change. Raises as `Engine.submit` does."""
-    if command.audited_as is not None:
-        command = command.asked_by(context.actor)
-    return respond(await context.services.engine.submit(command), context.services.links)
+    return respond(await context.services.engine.submit(asked(context, command)), context.services.links)
+
+
+def asked(context: RequestContext, command: Command[Any]) -> Command[Any]:
+    """The command, with who asks for it if the audit has to know."""
+    return command if command.audited_as is None else command.asked_by(context.actor)
 
 
 def respond(outcome: Completed[Any] | Repeated, links: Links) -> Response:

@@ -1,4 +1,4 @@
-"""The console as an ASGI application: who is signed in, which page it is, and what a browser may do with it.
+"""The console as an application: who is signed in, which page it is, and what a browser may do with it.
 
     sign in ──▶ session ──▶ page ──calls by name──▶ the API
 
@@ -45,7 +45,7 @@ from signalpost.console.replies import MOUNT, EarlyReply, Replies, see_other
 from signalpost.console.shared_regions import TOLD, SharedRegions, Sight
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
 from signalpost.domain.sign_in import Session
-from signalpost.runtime.asgi import Receive, Scope, Send
+from signalpost.listener.application import Body, Head, Steps
 from signalpost.sharing.shares import NOBODY
 
 _SETS_COOKIE: Final = (SIGN_IN, f"{ENTER}/", f"{JOIN}/", OIDC)
@@ -121,15 +121,13 @@ class Console:
         self._assets, self._version = _load_assets()
         templates.globals["asset"] = lambda name: f"{MOUNT.get()}{ROOT}/static/{self._version}/{name}"
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._front(scope, receive, send)
+    def __call__(self, head: Head, body: Body) -> Steps:
+        return self._front(head, body)
 
-    async def _route(
-        self, scope: Scope, request: Request, path: str, receive: Receive
-    ) -> tuple[str, Response | Streamed]:
+    async def _route(self, request: Request, path: str) -> tuple[str, Response | Streamed]:
         if path.startswith(f"{ROOT}/static/"):
             return f"{ROOT}/static", self._asset(request, path)
-        if path.startswith(_SETS_COOKIE) and not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
+        if path.startswith(_SETS_COOKIE) and not keeps_cookie(request, request.head.scheme, self._public_urls):
             raise EarlyReply(self._replies.error(400, "Sign in over HTTPS", _NO_COOKIE))
         answered = await self._come_in(request, path)
         if answered is not None:
@@ -138,14 +136,14 @@ class Console:
         if path == ROOT:
             return path, see_other(self._sign_in.home(signed_in.principal))
         if (live := LIVE.fullmatch(path)) is not None:
-            calls = Calls(self._api, scope, signed_in.principal, live[1])
-            return f"{ROOT}/live", await self._live.answer(request, calls, receive)
+            calls = Calls(self._api, request, signed_in.principal, live[1])
+            return f"{ROOT}/live", await self._live.answer(request, calls)
         found = self._pages.find(path)
         if found is None:
             raise EarlyReply(self._replies.error(404, "No such page", "The console has no page here."))
         page, params = found
         await self._lookout.look()  # once for all that the page asks for
-        return f"{ROOT}{page.path}", await self._page(scope, request, signed_in, page, params)
+        return f"{ROOT}{page.path}", await self._page(request, signed_in, page, params)
 
     async def _come_in(self, request: Request, path: str) -> tuple[str, Response] | None:
         """The answer of a page with which people come in and go out; None if the path is none of these."""
@@ -156,12 +154,10 @@ class Console:
 
     # --- Pages --------------------------------------------------------------------------------------------------------
 
-    async def _page(
-        self, scope: Scope, request: Request, signed_in: SignedIn, page: Page, params: Mapping[str, str]
-    ) -> Response:
+    async def _page(self, request: Request, signed_in: SignedIn, page: Page, params: Mapping[str, str]) -> Response:
         tenant, now = params["tenant"], self._now()
         visit = Visit(
-            calls=Calls(self._api, scope, signed_in.principal, tenant),
+            calls=Calls(self._api, request, signed_in.principal, tenant),
             principal=signed_in.principal,
             tenant=tenant,
             root=f"{ROOT}/t/{quote(tenant)}",
@@ -258,7 +254,7 @@ class Console:
             own_tenant_id=visit.principal.tenant_id,
             tenant_id=None if tenant is None else tenant.id,
             path=f"{MOUNT.get()}{request.own_path}",
-            query=request.query_string,
+            query=request.head.query,
             encodings=request.header(b"accept-encoding"),
         )
 

@@ -14,7 +14,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
 from signalpost.api.routing.context import TENANT
 from signalpost.api.routing.shapes.service import BadField, Problem
-from signalpost.runtime.asgi import ARRIVED, Message, Receive, Scope
+from signalpost.listener.application import Body, Head, WholeBody
 
 Shape = TypeVar("Shape")
 _PASSED_ON = (b"x-forwarded-for", b"user-agent", b"last-event-id")
@@ -51,9 +51,10 @@ def invalid(errors: Sequence[BadField], detail: str = "Some fields cannot be rea
 class Calls:
     """Calls that one page makes."""
 
-    def __init__(self, api: Api, scope: Scope, principal: Principal, tenant: str) -> None:
+    def __init__(self, api: Api, page: Request, principal: Principal, tenant: str) -> None:
+        """`page` is the request of the page."""
         self._api = api
-        self._scope = scope
+        self._page = page
         self._principal = principal
         self._tenant = tenant
 
@@ -91,9 +92,9 @@ class Calls:
         content = b"" if body is None else msgspec.json.encode(body)
         return (await self._make(name, path, urlencode(query or {}).encode(), content, headers)).body
 
-    async def stream(self, name: str, receive: Receive, query: bytes) -> Streamed | Response:
-        """The answer of a call that streams; `receive` tells when its client is gone. Raises CallFailed."""
-        response = await self._api.call(name, self._principal, self._request(name, {}, query, b"", (), receive))
+    async def stream(self, name: str, query: bytes) -> Streamed | Response:
+        """The answer of a call that streams, until the page's client is gone. Raises CallFailed."""
+        response = await self._api.call(name, self._principal, self._request(name, {}, query, self._page.body))
         if isinstance(response, Response) and response.status >= 400:
             _refuse(response)
         return response
@@ -106,10 +107,7 @@ class Calls:
         body: bytes = b"",
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> Response:
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        request = self._request(name, path, query, body, headers, receive)
+        request = self._request(name, path, query, WholeBody(body), len(body), headers)
         response = await self._api.call(name, self._principal, request)
         assert isinstance(response, Response), "streamed answers are for `stream`"
         if response.status >= 400:
@@ -121,26 +119,25 @@ class Calls:
         name: str,
         path: Mapping[str, str],
         query: bytes,
-        body: bytes,
-        headers: Sequence[tuple[bytes, bytes]],
-        receive: Receive,
+        body: Body,
+        length: int = 0,
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> Request:
-        route = self._api.route(name)
-        scope = {
-            "type": "http",
-            "method": route.method,
-            "path": route.path.format_map({each: quote(value, safe="") for each, value in path.items()}),
-            "query_string": query,
-            "headers": [
-                (TENANT, self._tenant.encode()),
-                (b"content-length", b"%d" % len(body)),
-                *headers,
-                *(line for line in self._scope["headers"] if line[0] in _PASSED_ON),
-            ],
-            "client": self._scope.get("client"),
-            ARRIVED: lambda: True,
-        }
-        request = Request(scope, receive)
+        route, page = self._api.route(name), self._page.head
+        target = route.path.format_map({each: quote(value, safe="") for each, value in path.items()})
+        passed_on = [line for line in page.headers if line[0] in _PASSED_ON]
+        lines = [(TENANT, self._tenant.encode()), *headers, *passed_on]
+        head = Head(
+            method=route.method,
+            path=target,
+            raw_path=target.encode(),
+            query=query,
+            headers=lines,
+            named={name: value.decode("latin-1") for name, value in reversed(lines)},
+            length=length,
+            client=page.client,
+        )
+        request = Request(head, body)
         request.path_params = dict(path)
         request.route = route.path
         return request

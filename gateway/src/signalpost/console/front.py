@@ -3,6 +3,7 @@ with an answer."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeGuard
 from urllib.parse import quote
 
@@ -10,13 +11,13 @@ from msgspec.structs import replace
 
 from signalpost.api.http.problems import status_of
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed, send_response
+from signalpost.api.http.response import Response, Streamed, answer_to
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import is_own_host, is_same_origin
 from signalpost.console.places import Places
 from signalpost.console.replies import MOUNT, EarlyReply, Replies
 from signalpost.domain.errors import Unavailable
-from signalpost.runtime.asgi import Receive, Scope, Send
+from signalpost.listener.application import Answer, Body, Head, Steps
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
 from signalpost.sharing.shares import NOBODY
@@ -25,7 +26,7 @@ MIN_ZIPPED: Final = 4_096
 """Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""
 POLICY: Final = "content-security-policy"
 
-Route = Callable[[Scope, Request, str, Receive], Awaitable[tuple[str, Response | Streamed]]]
+Route = Callable[[Request, str], Awaitable[tuple[str, Response | Streamed]]]
 """The answer to a request for a path, and which page it is of, for the log and the metrics. Raises EarlyReply and
 Unavailable."""
 
@@ -60,17 +61,22 @@ class Front:
         self._root = root
         self._route = route
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+    def __call__(self, head: Head, body: Body) -> Steps:
+        answer: Answer = yield self._answer(Request(head, body))
+        return answer
+
+    async def _answer(self, request: Request) -> Answer:
         MOUNT.set(_mount(request))
         try:
-            await self._answer(scope, request, receive, send)
-        finally:
+            response = await self._drawn(request)
+        except BaseException:
             self._places.leave(request)
+            raise
+        return answer_to(_with_safe_headers(response), request.id, at_end=partial(self._places.leave, request))
 
-    async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
+    async def _drawn(self, request: Request) -> Response | Streamed:
         started = time.perf_counter()
-        timed = OwnTime(self._respond(scope, request, receive))
+        timed = OwnTime(self._respond(request))
         route, response = await timed
         await self._places.pay(request, timed.seconds)
         seconds = time.perf_counter() - started
@@ -87,14 +93,14 @@ class Front:
         if is_to_be_zipped(response, request):
             tenant_id = NOBODY if request.caller is None else request.caller.tenant_id
             response = await self._replies.zipped(response, tenant_id)
-        await send_response(_with_safe_headers(response), request.id, send)
+        return response
 
-    async def _respond(self, scope: Scope, request: Request, receive: Receive) -> tuple[str, Response | Streamed]:
+    async def _respond(self, request: Request) -> tuple[str, Response | Streamed]:
         path = request.own_path.rstrip("/") or self._root
         try:
-            self._check(request, scope.get("scheme", ""))
+            self._check(request)
             await self._places.take(request)
-            return await self._route(scope, request, path, receive)
+            return await self._route(request, path)
         except EarlyReply as reply:
             return self._root, reply.response
         except Unavailable as unavailable:
@@ -104,17 +110,18 @@ class Front:
             detail = f"The gateway failed to show this page. Tell its operator the request's number: {request.id}."
             return self._root, self._replies.error(500, "Something is wrong here", detail)
 
-    def _check(self, request: Request, scheme: str) -> None:
+    def _check(self, request: Request) -> None:
         """Raises EarlyReply for what no page takes."""
-        if request.refusal is not None:
-            raise EarlyReply(self._replies.error(status_of(request.refusal), "Refused", request.refusal.detail))
+        refusal = request.head.refusal
+        if refusal is not None:
+            raise EarlyReply(self._replies.error(status_of(refusal), "Refused", refusal.detail))
         if not is_own_host(request, self._public_urls):
             raise EarlyReply(self._unknown_host(request))
         if request.method not in ("GET", "HEAD", "POST"):
             raise EarlyReply(
                 self._replies.error(405, "This cannot be done here", "Pages are opened, and forms are sent.")
             )
-        if request.method == "POST" and not is_same_origin(request, scheme, self._public_urls):
+        if request.method == "POST" and not is_same_origin(request, request.head.scheme, self._public_urls):
             detail = "Another site sent this form. Open the page itself and try it there."
             raise EarlyReply(self._replies.error(403, "Sent from elsewhere", detail))
 
@@ -126,7 +133,7 @@ class Front:
 
 def _mount(request: Request) -> str:
     """The path of the mount as a URL has it. A mount may have parameters in its path, which clients choose."""
-    path = quote(request.root_path.strip("/"))
+    path = quote(request.head.root_path.strip("/"))
     return f"/{path}" if path else ""
 
 

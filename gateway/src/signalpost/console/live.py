@@ -16,7 +16,6 @@ from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.replies import Replies
 from signalpost.console.sign_in import SignIn
 from signalpost.domain.errors import Unavailable
-from signalpost.runtime.asgi import Receive
 
 PATH: Final = re.compile(rf"{ROOT}/t/([^/]+)/live")
 CHECKED_EVERY: Final = 4.0
@@ -28,11 +27,11 @@ class Live:
         self._sign_in = sign_in
         self._replies = replies
 
-    async def answer(self, request: Request, calls: Calls, receive: Receive) -> Response | Streamed:
+    async def answer(self, request: Request, calls: Calls) -> Response | Streamed:
         if request.method != "GET":
             return self._replies.error(405, "This cannot be done here", "What changes is followed with GET.")
         try:
-            answer = await calls.stream("follow_changes", receive, request.query_string)
+            answer = await calls.stream("follow_changes", request.head.query)
         except CallFailed as refusal:
             return self._replies.error(refusal.problem.status, refusal.problem.title, refusal.problem.detail)
         if isinstance(answer, Response):

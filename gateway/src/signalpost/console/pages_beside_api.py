@@ -6,13 +6,13 @@ from typing import Final
 from signalpost.api.app import Api
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import send_response
+from signalpost.api.http.response import answer_to
 from signalpost.api.routing.services import Services
 from signalpost.console import ROOT
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.portal import ROOT as PORTAL
 from signalpost.domain.errors import Unavailable
-from signalpost.runtime.asgi import App, Receive, Scope, Send
+from signalpost.listener.application import App, Body, Head, Steps
 
 MAX_WAITING: Final = 32
 """How many may wait until the pages are loaded. Each holds a connection, and it is not known yet who they are."""
@@ -38,18 +38,19 @@ class PagesBesideApi:
         self._waiting = 0
         """How many wait until they are loaded."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = f"{scope['path'].removeprefix(scope.get('root_path', ''))}/" if scope["type"] == "http" else ""
+    def __call__(self, head: Head, body: Body) -> Steps:
+        path = f"{head.path.removeprefix(head.root_path)}/"
         is_page = path.startswith((_CONSOLE_PATHS, _PORTAL_PATHS))
-        if not is_page:
-            await self._api(scope, receive, send)
-        elif (pages := self._pages or await self._loaded()) is None:
-            request = Request(scope, receive)
+        return self._page(path, head, body) if is_page else self._api(head, body)
+
+    def _page(self, path: str, head: Head, body: Body) -> Steps:
+        pages = self._pages or (yield self._loaded())
+        if pages is None:
+            request = Request(head, body)
             soon = Unavailable("The pages are being loaded. Try again in a second.")
-            await send_response(problem(soon, request.id), request.id, send)
-        else:
-            console, portal = pages
-            await (portal if path.startswith(_PORTAL_PATHS) else console)(scope, receive, send)
+            return answer_to(problem(soon, request.id), request.id)
+        console, portal = pages
+        return (yield from (portal if path.startswith(_PORTAL_PATHS) else console)(head, body))
 
     async def _loaded(self) -> tuple[App, App] | None:
         """The pages, once they are loaded; None if too many wait for that already."""

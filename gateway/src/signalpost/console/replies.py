@@ -77,28 +77,34 @@ class Replies:
     def error(self, status: int, title: str, detail: str) -> Response:
         return self.page(status, self._error, {"title": title, "detail": detail})
 
-    async def form(self, request: Request) -> Form:
-        """The form that came with a request. Raises EarlyReply if it cannot be read."""
-        content, more = b"", True
+    async def form(self, request: Request, arrived: bytes | None = None) -> Form:
+        """The form that came with a request; `arrived` are its bytes if they were read. Raises EarlyReply if it cannot
+        be read."""
+        content, more = arrived or b"", arrived is None
         try:
             async with asyncio.timeout(FORM_SECONDS):
                 while more:
                     part, more = await request.part()
                     content += part
                     if len(content) > MAX_FORM_BYTES:
-                        raise EarlyReply(self.error(413, "Too much", "A form can have at most 64 KiB."))
+                        raise self._too_much()
+            if len(content) > MAX_FORM_BYTES:
+                raise self._too_much()
             return parse_qs(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1_000)
         except (Unparseable, TimeoutError, ValueError):
             raise EarlyReply(
                 self.error(400, "Not a form", "The form did not arrive completely. Send it again.")
             ) from None
 
+    def _too_much(self) -> EarlyReply:
+        return EarlyReply(self.error(413, "Too much", "A form can have at most 64 KiB."))
+
     async def form_of(self, request: Request, who: Callable[[Request], Awaitable[object]]) -> Form:
         """The form of a visitor who is signed in, as `who` has said. It says so once more if the form took its time:
         they may not be in any more. Raises EarlyReply if that is so, or the form cannot be read."""
-        had_arrived = request.has_arrived
-        form = await self.form(request)
-        if not had_arrived:
+        content = request.body.whole()
+        form = await self.form(request, content)
+        if content is None:
             await who(request)
         return form
 

@@ -67,8 +67,8 @@ class SignIn:
                 await self._places.know(request, principal)
                 return SignedIn(principal, session)
         wanted = request.own_path
-        if request.method == "GET" and request.query_string:
-            wanted += f"?{request.query_string.decode('latin-1')}"
+        if request.method == "GET" and request.head.query:
+            wanted += f"?{request.head.query.decode('latin-1')}"
         raise EarlyReply(see_other(f"{SIGN_IN}?{urlencode({'to': wanted})}"))
 
     async def is_signed_in(self, token: str) -> bool:

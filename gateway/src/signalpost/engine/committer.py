@@ -54,12 +54,16 @@ class Committer:
         """Raises TooMany if the tenant may not add another command; see `CommandQueues.check`."""
         self._queues.check(tenant_id, queue, most)
 
-    async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
-        """Waits until a command, which is not a background one, is committed. Raises CallerError if it is refused,
-        TooMany if too many are waiting, Unavailable if it could not be committed."""
+    def begin(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
+        """The future of the outcome of a command, which is not a background one: CallerError if it is refused,
+        Unavailable if it could not be committed. Raises TooMany if too many are waiting."""
         assert command.queue is not Queue.BACKGROUND
         self._queues.check(command.tenant_id, command.queue)
-        return await self._add(command)
+        return self._add(command)
+
+    async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
+        """Waits until a command is committed. Raises as `begin` and the future that it returns do."""
+        return await self.begin(command)
 
     async def enqueue(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
         """Waits until there is room for a background command, and returns the future of its outcome. Raises

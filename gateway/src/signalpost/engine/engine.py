@@ -243,14 +243,18 @@ class Engine:
         await self.key_uses.write()
         await self.refused_calls.write()
 
+    def begin(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
+        """See `Committer.begin`. What may make an event is refused with DiskNearlyFull while the disk is nearly full,
+        and with TooMany beyond what the tenant may change in a second."""
+        if command.queue is not Queue.CONTROL:
+            self.disk.check()
+            self._count_change(command.tenant_id)
+        return self._committer.begin(command)
+
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
-        """See `Committer.submit`. What may make an event is refused with DiskNearlyFull while the disk is nearly
-        full, and with TooMany beyond what the tenant may change in a second."""
+        """Wait until a command is committed. Raises as `begin` and the future that it returns do."""
         try:
-            if command.queue is not Queue.CONTROL:
-                self.disk.check()
-                self._count_change(command.tenant_id)
-            return await self._committer.submit(command)
+            return await self.begin(command)
         except DiskNearlyFull:
             await self.disk.look()
             raise

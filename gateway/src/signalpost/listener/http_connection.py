@@ -15,8 +15,12 @@ it may be; httptools (llhttp, strict) on whether the bytes are HTTP and where th
 and no byte of the body beyond the length that the head declares. Both must agree, or one could take a byte for the body
 and the other for the next request. Trailers are read and dropped.
 
-A request that is refused here is still given to the application, with the error as `REFUSAL` in its scope. So the
-application answers it like any other, and the connection then leaves.
+A head that differs from the one before it in its request line and its content-length alone, and in nothing unusual, is
+not parsed again: its headers were (`request_head.py`).
+
+The application is told of a request once everything that has arrived is processed, which mostly is the whole request.
+It is also told of one that is refused here, with the error in its head. So the application answers it like any other,
+and the connection then leaves.
 
 `connection_limits.py` says which connections may stay and how long one may wait. While a body arrives, the
 application's own limits hold. A client that does not read its answer is ended by `overdue`, or by the kernel
@@ -27,11 +31,12 @@ With a certificate, `tls_connection.py` stands between it and the network.
 
 import asyncio
 from typing import cast
-from urllib.parse import unquote
 
 import httptools
+from msgspec.structs import replace
 
 from signalpost.domain.errors import CallerError, TooManyConnections, Unavailable, Unparseable
+from signalpost.listener.application import Head
 from signalpost.listener.connection_state import (
     INTAKES,
     PERSISTENCE,
@@ -44,9 +49,8 @@ from signalpost.listener.connection_state import (
     StageInput,
 )
 from signalpost.listener.request_cycle import RequestCycle
-from signalpost.listener.request_head import END, RequestHead, fault_of_beginning, read_head
+from signalpost.listener.request_head import END, KnownHeaders, fault_of_beginning, read_head, unknown_head
 from signalpost.listener.serving import Serving
-from signalpost.runtime.asgi import ARRIVED, REFUSAL, Scope
 
 BODY_HELD_BYTES = 64 * 1024
 """Maximum bytes of a body to hold for an application that does not read them; beyond it, the client has to wait."""
@@ -55,7 +59,6 @@ TAKING_WAITS = 6
 """A client must read at least `MIN_TAKEN_BYTES` of its answers in this many waits for a request: in a minute."""
 FIRST_REQUEST_SECONDS = 0.5
 """How long a new connection may still send its first request when the server stops."""
-UNKNOWN_METHOD = "?"
 
 # Every request uses these. As names of this module they are found faster than members of their classes.
 NEW, WAITING, RECEIVING, ANSWERING = (
@@ -81,6 +84,11 @@ class ClientConnection(asyncio.Protocol):
         self._limits = serving.limits
         self._parser = httptools.HttpRequestParser(self)
         self._cycle: RequestCycle | None = None
+        self._head: Head | None = None
+        """The head of a request that the application does not know of yet."""
+        self._known: KnownHeaders | None = None
+        self._is_parsed = True
+        """Whether the request is given to the parser: one with known headers is not."""
         self._unread = bytearray()
         self._searched = 0
         """The position in the unread bytes up to which no head ends."""
@@ -89,19 +97,24 @@ class ClientConnection(asyncio.Protocol):
         self._stage = NEW
         self._persistence = KEPT
         self._intake = PROCESSED
+        self._is_held = False
+        """Whether requests that came behind one that was answered wait for the next round."""
         self._is_paused = False
         """What the transport was last told about reading."""
         self._written = self._taken = self._waits = 0
         """Bytes of answers written in all, and how many of them the client had read some periods ago."""
-        self.flowing = asyncio.Event()
-        self.flowing.set()
+        self.is_flowing = True
+        """See `ResponseWriter`."""
+        self._flows = asyncio.Event()
+        """Set while the client reads fast enough, once it did not."""
 
     # --- Called by the server and the network -------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._serving.enter(self)
-        self._client = transport.get_extra_info("peername")
+        peer = transport.get_extra_info("peername")
+        self._client = peer[0] if peer and peer[0] else None
         self._scheme = "http" if transport.get_extra_info("ssl_object") is None else "https"
         if not self._limits.enter(self):
             self._transport.abort()
@@ -110,7 +123,7 @@ class ClientConnection(asyncio.Protocol):
         self._serving.leave(self)
         self._limits.leave(self)
         self._stage = STAGES[self._stage][StageInput.LOSE]
-        self.flowing.set()
+        self._resume_flow()
         if self._cycle is not None:
             self._cycle.lose()
             self._serving.rounds.run(self._cycle.tell_of_loss)
@@ -129,11 +142,16 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more. Returns whether it may still receive an answer."""
         self._intake = INTAKES[self._intake][IntakeInput.END]
-        return self._intake is QUEUED_AND_ENDED or self._end()
+        return self._is_held or self._intake is QUEUED_AND_ENDED or self._end()
 
     def _take_turn(self) -> None:
         self._intake = INTAKES[self._intake][PROCESS]
+        self._process()
+
+    def _process(self) -> None:
         self._go_on()
+        if self._is_held:
+            return
         if self._intake is ENDED and not self._end():
             self._transport.close()
         elif self._persistence is STOPPING and self._stage is not NEW:
@@ -150,14 +168,19 @@ class ClientConnection(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
-        self.flowing.clear()
+        self.is_flowing = False
+        self._flows.clear()
         self._limits.wait(self)
 
     def resume_writing(self) -> None:
-        self.flowing.set()
+        self._resume_flow()
         if self._cycle is not None:
             self._limits.work(self)
         self._go_on()
+
+    def _resume_flow(self) -> None:
+        self.is_flowing = True
+        self._flows.set()
 
     def shutdown(self) -> None:
         """The server stops. The request in progress may still be answered, and the first one of a new connection."""
@@ -168,7 +191,7 @@ class ClientConnection(asyncio.Protocol):
             self._close_if_idle()
 
     def _close_if_idle(self) -> None:
-        if self._stage in _IDLE and self._intake not in _UNPROCESSED:
+        if self._stage in _IDLE and self._intake not in _UNPROCESSED and not self._is_held:
             self._transport.close()
 
     # --- Called by the connection limits ------------------------------------------------------------------------------
@@ -195,31 +218,41 @@ class ClientConnection(asyncio.Protocol):
     # --- Requests -----------------------------------------------------------------------------------------------------
 
     def _go_on(self) -> None:
-        """Process the unread bytes as far as possible."""
+        """Process the unread bytes as far as possible, and have the application answer what they brought."""
         while self._unread:
             if self._stage is RECEIVING:
                 self._take_body()
             # A client that does not read its answers gets no further ones.
-            elif self._stage >= ANSWERING or not self.flowing.is_set() or not self._take_head():
+            elif self._stage >= ANSWERING or not self.is_flowing or not self._take_head():
                 break
+        if self._head is not None and self._cycle is not None:
+            head, self._head = self._head, None
+            self._cycle.begin(self._serving.app, head)
         self._regulate()
 
     def _take_head(self) -> bool:
-        """Give the next request to the application. Returns False while its head is incomplete."""
-        head: RequestHead | None = None
+        """Take the next request's head. Returns False while it is incomplete."""
+        head: Head | None = None
         try:
             raw = self._next_head()
             if raw is None:
                 return False
-            head = read_head(raw)
-            self._parse(head, raw)
-            if not self._limits.work(self) and head.path.decode("latin-1") not in self._serving.always_answered:
+            head = None if self._known is None else self._known.recognise(raw)
+            self._is_parsed = head is None
+            if head is None:
+                head = read_head(raw, self._client, self._scheme)
+                self._parse(head, raw)
+            else:
+                self._stage = STAGES[self._stage][HEAD]
+                if head.length == 0:
+                    self._stage = STAGES[RECEIVING][END_OF_BODY]
+            if not self._limits.work(self) and head.raw_path.decode("latin-1") not in self._serving.always_answered:
                 raise TooManyConnections
         except (CallerError, Unavailable) as refusal:
             self._refuse(refusal, head)
         else:
-            self._begin(self._scope(head), expects_continue=head.expects_continue)
             self._left = head.length
+            self._let_in(head)
         return True
 
     def _next_head(self) -> bytes | None:
@@ -238,7 +271,7 @@ class ClientConnection(asyncio.Protocol):
         del unread[: end + len(END)]
         return head
 
-    def _parse(self, head: RequestHead, raw: bytes) -> None:
+    def _parse(self, head: Head, raw: bytes) -> None:
         """Check that the parser agrees on the head. Raises Unparseable."""
         try:
             self._parser.feed_data(raw)
@@ -253,12 +286,21 @@ class ClientConnection(asyncio.Protocol):
             raise Unparseable("malformed_head", "The head of this request is malformed.")
         if not head.http_1_1:
             self._persistence = PERSISTENCE[self._persistence][NO_MORE]
+        self._known = KnownHeaders.of(head, raw) if self._persistence is KEPT else None
 
     def _take_body(self) -> None:
         piece = bytes(self._unread if self._left is None else self._unread[: self._left])
         del self._unread[: len(piece)]
         if self._left is not None:
             self._left -= len(piece)
+        if not self._is_parsed:
+            assert self._cycle is not None
+            if self._left == 0:
+                self._stage = STAGES[RECEIVING][END_OF_BODY]
+                self._cycle.take_last(piece)
+            else:
+                self._cycle.take(piece)
+            return
         try:
             self._parser.feed_data(piece)
         except httptools.HttpParserError:
@@ -269,43 +311,26 @@ class ClientConnection(asyncio.Protocol):
                 if self._cycle is not None:
                     self._cycle.break_off()
 
-    def _refuse(self, refusal: CallerError | Unavailable, head: RequestHead | None) -> None:
+    def _refuse(self, refusal: CallerError | Unavailable, head: Head | None) -> None:
         """Let the application answer with the error. The connection reads nothing afterwards."""
         self._persistence = PERSISTENCE[self._persistence][NO_MORE]
         self._stage = STAGES[self._stage][StageInput.REFUSE]
         self._limits.work(self)
-        scope = self._scope(head or _UNKNOWN)
-        scope[REFUSAL] = refusal
-        self._begin(scope)
+        self._let_in(replace(head or unknown_head(self._client, self._scheme), refusal=refusal, expects_continue=False))
 
-    def _begin(self, scope: Scope, *, expects_continue: bool = False) -> None:
-        cycle = RequestCycle(self, scope, self._serving.headers(), expects_continue=expects_continue)
-        self._cycle = cycle
+    def _let_in(self, head: Head) -> None:
+        """The request is in progress from now on."""
+        self._head = head
+        self._cycle = RequestCycle(self, head, self._serving.headers())
+        self._serving.in_progress.add(self._cycle)
         if self._stage is ANSWERING:
-            cycle.end_body()
-        scope[ARRIVED] = cycle.has_arrived
-        task = asyncio.get_running_loop().create_task(cycle.run(self._serving.app, scope))
-        self._serving.tasks.add(task)
-        task.add_done_callback(self._serving.tasks.discard)
-
-    def _scope(self, head: RequestHead) -> Scope:
-        path = head.path.decode("latin-1")
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1" if head.http_1_1 else "1.0",
-            "method": head.method,
-            "scheme": self._scheme,
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": head.path,
-            "query_string": head.query,
-            "root_path": "",
-            "headers": head.headers,
-            "client": self._client,
-            "server": None,
-        }
+            self._cycle.end_body()
 
     # --- Called by the cycle ------------------------------------------------------------------------------------------
+
+    async def flow(self) -> None:
+        """See `ResponseWriter`."""
+        await self._flows.wait()
 
     def write(self, data: bytes) -> None:
         """See `ResponseWriter`."""
@@ -318,7 +343,8 @@ class ClientConnection(asyncio.Protocol):
 
     def read_on(self) -> None:
         """See `ResponseWriter`."""
-        self._regulate()
+        if self._is_paused:
+            self._regulate()
 
     def answered(self) -> None:
         """See `ResponseWriter`."""
@@ -327,12 +353,23 @@ class ClientConnection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self._limits.wait(self)
-        if self._stage is WAITING:
-            self._go_on()
-        else:
+        if self._stage is not WAITING:
             self._leave()
-        if self._intake >= QUEUED_AND_ENDED and self._stage in _IDLE:
+        elif self._unread:  # a client may have sent a thousand requests in one piece: one in each round
+            self._is_held = True
+            asyncio.get_running_loop().call_soon(self._release)
+            return
+        if self._intake is ENDED:
             self._transport.close()
+
+    def _release(self) -> None:
+        self._is_held = False
+        if self._intake not in _UNPROCESSED:
+            self._process()
+
+    def ended(self, cycle: RequestCycle) -> None:
+        """See `ResponseWriter`."""
+        self._serving.end(cycle)
 
     def _leave(self) -> None:
         self._unread.clear()
@@ -347,14 +384,14 @@ class ClientConnection(asyncio.Protocol):
         """Resume or pause reading from the client, as there is room for its bytes."""
         if self._stage >= REFUSED:
             pause = False
-        elif self._intake in _UNPROCESSED:
+        elif self._is_held or self._intake in _UNPROCESSED:
             pause = len(self._unread) > BODY_HELD_BYTES
         elif self._stage is ANSWERING:
             pause = bool(self._unread)
         elif self._cycle is not None:
             pause = self._cycle.held_bytes > BODY_HELD_BYTES
         else:
-            pause = not self.flowing.is_set() and bool(self._unread)
+            pause = not self.is_flowing and bool(self._unread)
         if pause != self._is_paused and not self._transport.is_closing():
             self._is_paused = pause
             if pause:
@@ -381,6 +418,3 @@ class ClientConnection(asyncio.Protocol):
         self._stage = STAGES[self._stage][END_OF_BODY]
         if self._cycle is not None:
             self._cycle.end_body()
-
-
-_UNKNOWN = RequestHead(UNKNOWN_METHOD, b"/", b"", True, [], 0, False)  # noqa: FBT003

@@ -1,23 +1,21 @@
-"""One request and its answer, as the application receives and sends them through ASGI.
+"""One request and its answer, between the connection and the application (`application.py`).
 
 `request_state.py` has the states of its body and of its answer, which alone say what the application receives and how
-what it sends is written.
+what it answers is written.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
-from signalpost.listener.request_head import END
+from signalpost.listener.application import SLICE_BYTES, Answer, App, BrokenBody, Head, Steps, answer_of, send_body
 from signalpost.listener.request_state import ANSWERS, BODIES, AnswerInput, AnswerState, BodyInput, BodyState
-from signalpost.runtime.asgi import App, Message, Scope
 from signalpost.runtime.logger import log
 
-Headers = Iterable[tuple[bytes, bytes]]
-
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
 _BODILESS = frozenset((204, 304))
 
 # Every request uses these. As names of this module they are found faster than members of their classes.
@@ -42,8 +40,11 @@ _STREAMED = (AnswerState.CHUNKED, AnswerState.UNTIL_CLOSE)
 class ResponseWriter(Protocol):
     """What a cycle needs of its connection."""
 
-    flowing: asyncio.Event
-    """Set while the client reads fast enough for more to be written."""
+    is_flowing: bool
+    """Whether the client reads fast enough for more to be written."""
+
+    async def flow(self) -> None:
+        """Wait until it does, or is gone."""
 
     def write(self, data: bytes) -> None: ...
 
@@ -59,39 +60,41 @@ class ResponseWriter(Protocol):
     def abort(self) -> None:
         """The rest of the answer will not come."""
 
+    def ended(self, cycle: "RequestCycle") -> None:
+        """The application is done with the request."""
+
 
 class RequestCycle:
+    """Towards the application it is the request's `Body`."""
+
     def __init__(
         self,
         writer: ResponseWriter,
-        scope: Scope,
-        default_headers: Headers,
-        *,
-        expects_continue: bool = False,
+        head: Head,
+        default_headers: Sequence[str],
     ) -> None:
-        """`default_headers` are added to every answer."""
+        """`default_headers` are the lines that every answer begins with, after its status."""
         self._writer = writer
-        # The scope is not kept: it leads back here (`ARRIVED`), and whatever goes in a circle waits for the collector.
-        self._is_head_request = scope["method"] == "HEAD"
-        self._takes_chunks = scope["http_version"] == "1.1"
         self._default_headers = default_headers
-        self._body = HELD_BACK if expects_continue else ARRIVING
+        self._is_head = head.method == "HEAD"
+        self._takes_chunks = head.http_1_1
+        self._body = HELD_BACK if head.expects_continue else ARRIVING
         self._answer = NONE
-        self._news = asyncio.Event()
+        self._has_news = False
+        self._news: asyncio.Event | None = None
+        """Set with `_has_news`, once somebody has waited for that."""
         self._held = bytearray()
         self._head = b""
-        """The answer's head, held back until the first part of its body, so that both are one write."""
+        """The head of an answer that is sent in parts, until the first of them."""
         self._left = 0
         """Bytes that are still to be sent of an answer with a content-length."""
+        self._waits_for: asyncio.Future[Any] | None = None
+        """What the request waits for: a future that its steps have yielded, or the task in which it goes on."""
 
     @property
     def held_bytes(self) -> int:
         """Bytes of the body that the application has not read yet."""
         return len(self._held)
-
-    def has_arrived(self) -> bool:
-        """Whether the whole body has arrived."""
-        return self._body >= WHOLE
 
     # --- Called by the connection -------------------------------------------------------------------------------------
 
@@ -100,115 +103,226 @@ class RequestCycle:
         if self._answer is not OVER:
             self._held += body
             self._body = BODIES[self._body][ARRIVE]
-            self._news.set()
+            self._tell()
+
+    def take_last(self, body: bytes) -> None:
+        """The last part of the body has arrived."""
+        if self._answer is not OVER:
+            self._held += body
+            self._body = BODIES[BODIES[self._body][ARRIVE]][END_OF_BODY]
+            self._tell()
 
     def end_body(self) -> None:
         self._body = BODIES[self._body][END_OF_BODY]
-        self._news.set()
+        self._tell()
 
     def break_off(self) -> None:
         """The rest of the body will not arrive, or is malformed. An answer can still be sent."""
         self._body = BODIES[self._body][BodyInput.BREAK_OFF]
-        self._news.set()
+        self._tell()
 
     def leave(self) -> None:
         """The client sends nothing more. An answer can still be sent, but an application that has read the whole body
         and waits for the client to be gone need not wait longer."""
         self._body = BODIES[self._body][BodyInput.LEAVE]
-        self._news.set()
+        self._tell()
 
     def lose(self) -> None:
         """The client is gone: nothing more is written. The application learns of it by `tell_of_loss`."""
         self._answer = ANSWERS[self._answer][END_ANSWER]
 
     def tell_of_loss(self) -> None:
-        self._news.set()
+        self._tell()
 
-    # --- Called by the application ------------------------------------------------------------------------------------
+    def cancel(self) -> None:
+        """The server stops: what the application waits for will not come. It may still answer."""
+        if self._waits_for is not None:
+            self._waits_for.cancel()
 
-    async def run(self, app: App, scope: Scope) -> None:
+    def _tell(self) -> None:
+        self._has_news = True
+        if self._news is not None:
+            self._news.set()
+
+    # --- The application's steps --------------------------------------------------------------------------------------
+
+    def begin(self, app: App, head: Head) -> None:
+        """Have the application answer. It may have done so when this returns."""
+        steps = app(head, self)
+        self._take_step(steps, partial(next, steps))
+
+    def _take_step(self, steps: Steps, step: Callable[[], Awaitable[Any]]) -> None:
+        self._waits_for = None
         try:
-            await app(scope, self._receive, self._send)
+            awaited = step()
+        except StopIteration as ended:
+            self._send(ended.value)
+        except asyncio.CancelledError:
+            self._end()
         except Exception:
-            log.exception("an answer ended halfway with an error")
-        finally:
-            if self._answer is not OVER:
-                self._answer = ANSWERS[self._answer][END_ANSWER]
-                self._writer.abort()
+            self._break_off_answer()
+        else:
+            if isinstance(awaited, asyncio.Future):
+                self._waits_for = awaited
+                awaited.add_done_callback(partial(self._go_on, steps))
+            else:
+                self._become_task(self._finish(steps, awaited))
 
-    async def _receive(self) -> Message:
+    def _go_on(self, steps: Steps, done: "asyncio.Future[Any]") -> None:
+        """What the steps waited for is done."""
+        try:
+            result = done.result()
+        except BaseException as error:  # whatever it is: it is for the steps, as a cancellation is
+            step = partial(steps.throw, error)
+        else:
+            step = partial(steps.send, result)
+        self._take_step(steps, step)
+
+    async def _finish(self, steps: Steps, awaited: Awaitable[Any]) -> None:
+        await self._send_all(await answer_of(steps, awaited))
+
+    def _become_task(self, rest: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(rest)
+        self._waits_for = task
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._break_off_answer(error)
+        else:
+            self._end()
+
+    def _break_off_answer(self, error: BaseException | None = None) -> None:
+        log.exception("an answer ended halfway with an error", error)
+        self._end()
+
+    def _end(self) -> None:
+        if self._answer is not OVER:
+            self._answer = ANSWERS[self._answer][END_ANSWER]
+            self._writer.abort()
+        self._waits_for = None
+        self._writer.ended(self)
+
+    # --- The request's body -------------------------------------------------------------------------------------------
+
+    def whole(self) -> bytes | None:
+        """See `Body`."""
+        return self._read() if self._body in (WHOLE, WHOLE_AND_LAST) and self._answer is not OVER else None
+
+    async def part(self) -> tuple[bytes, bool]:
+        """See `Body`."""
+        if not await self._follows():
+            raise BrokenBody
+        return self._read(), self._body is ARRIVING
+
+    async def gone(self) -> None:
+        """See `Body`."""
+        while await self._follows():
+            self._read()
+
+    async def _follows(self) -> bool:
+        """Wait for news of the client. Returns False if it sends nothing more."""
         if self._body is HELD_BACK:
             if self._answer is NONE:
                 self._writer.write(_CONTINUE)
             self._body = BODIES[HELD_BACK][BodyInput.ASK]
-        if not self._news.is_set():
+        if not self._has_news:
+            if self._news is None:
+                self._news = asyncio.Event()
             await self._news.wait()
-        if self._answer is OVER or self._body in _NOTHING_FOLLOWS:
-            return {"type": "http.disconnect"}
+        return self._answer is not OVER and self._body not in _NOTHING_FOLLOWS
+
+    def _read(self) -> bytes:
         if self._body is not WHOLE_AND_LAST:
-            self._news.clear()
+            self._has_news = False
+            if self._news is not None:
+                self._news.clear()
         self._body = BODIES[self._body][READ]
         part, self._held = bytes(self._held), bytearray()
         self._writer.read_on()
-        return {"type": "http.request", "body": part, "more_body": self._body is ARRIVING}
+        return part
 
-    async def _send(self, message: Message) -> None:
-        if self._answer is OVER:
-            return
-        if message["type"] == "http.response.start":
-            self._begin(message["status"], message.get("headers", ()))
+    # --- The answer ---------------------------------------------------------------------------------------------------
+
+    def _send(self, answer: Answer) -> None:
+        """Send an answer, at once if it is short and the client reads."""
+        body = answer.body
+        if isinstance(body, bytes) and len(body) <= SLICE_BYTES and self._writer.is_flowing:
+            try:
+                self._write(self._begun(answer), body, is_last=True)
+            except Exception:
+                log.exception("an answer ended halfway with an error")
+            if answer.at_end is not None:
+                answer.at_end()
+            self._end()
         else:
-            self._go_on(message.get("body", b""), last=not message.get("more_body", False))
-        if not self._writer.flowing.is_set() and self._answer is not OVER:
-            await self._writer.flowing.wait()
+            self._become_task(self._send_all(answer))
 
-    def _begin(self, status: int, headers: Headers) -> None:
-        if self._answer is not NONE:
-            raise RuntimeError("an answer began twice")
-        given = (*self._default_headers, *headers)
-        length = dict(given).get(b"content-length")
-        if self._is_head_request or status in _BODILESS:
+    async def _send_all(self, answer: Answer) -> None:
+        try:
+            self._head = self._begun(answer)
+            if self._answer in _STREAMED:
+                await self._put(b"", is_last=False)
+            await send_body(answer, self._put)
+        finally:
+            if answer.at_end is not None:
+                answer.at_end()
+
+    async def _put(self, part: bytes, *, is_last: bool) -> None:
+        """See `SendPart`. The head is one write with the first part, unless that may be long in coming."""
+        if part or is_last or self._answer in _STREAMED:
+            head, self._head = self._head, b""
+            self._write(head, part, is_last=is_last)
+        await self._flow()
+
+    async def _flow(self) -> None:
+        if not self._writer.is_flowing and self._answer is not OVER:
+            await self._writer.flow()
+
+    def _begun(self, answer: Answer) -> bytes:
+        """The head of an answer, which begins now; empty if the client is gone."""
+        if self._answer is OVER:
+            return b""
+        length = None
+        for name, value in answer.headers:
+            if name == "content-length":
+                length = int(value)
+        if self._is_head or answer.status in _BODILESS:
             begun = AnswerInput.BEGIN_SILENT
         elif length is not None:
             begun = AnswerInput.BEGIN_SIZED
-            self._left = int(length)
+            self._left = length
         else:
             begun = AnswerInput.BEGIN_CHUNKED if self._takes_chunks else AnswerInput.BEGIN_UNTIL_CLOSE
-        self._answer = answer = ANSWERS[NONE][begun]
-        lines = [_STATUS_LINES[status], *map(b": ".join, given)]
-        if answer is CHUNKED:
-            lines.append(b"transfer-encoding: chunked")
-        streamed = answer in _STREAMED
+        state = ANSWERS[NONE][begun]
+        given = [f"{name}: {value}" for name, value in answer.headers]
         # A client that still sends when the whole answer is there would not know how much of its request was read. If
         # the answer is streamed, the client finishes sending first.
-        if not self._writer.is_persistent() or not (self._body >= WHOLE or streamed):
-            lines.append(b"connection: close")
-        written = b"".join(lines)
-        if b"\n" in written or b"\r" in written:
+        if not self._writer.is_persistent() or not (self._body >= WHOLE or state in _STREAMED):
+            given.append("connection: close")
+        if state is CHUNKED:
+            given.insert(len(answer.headers), "transfer-encoding: chunked")
+        lines = "".join(given)
+        if "\n" in lines or "\r" in lines:
             raise RuntimeError("a header of an answer has a line end in it")
-        head = b"\r\n".join(lines) + END
-        if streamed:
-            self._writer.write(head)
-        else:
-            self._head = head
+        head = "\r\n".join((_STATUS_LINES[answer.status], *self._default_headers, *given, "", "")).encode("latin-1")
+        self._answer = state
+        return head
 
-    def _go_on(self, body: bytes, *, last: bool) -> None:
+    def _write(self, head: bytes, body: bytes = b"", *, is_last: bool = False) -> None:
         answer = self._answer
-        if answer is NONE:
-            raise RuntimeError("an answer has no head")
+        if answer is OVER:
+            return
         if answer is SILENT:
             body = b""
         elif answer is CHUNKED:
-            body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if last else b"")
+            body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"0\r\n\r\n" if is_last else b"")
         elif answer is SIZED:
             self._left -= len(body)
-            if self._left < 0 or (last and self._left):
+            if self._left < 0 or (is_last and self._left):
                 raise RuntimeError("an answer is not as long as it says")
-        if self._head:
-            body = self._head + body  # one packet, if both are short
-            self._head = b""
-        if body:
-            self._writer.write(body)
-        if last:
+        if head or body:
+            self._writer.write(head + body)  # one packet, if both are short
+        if is_last:
             self._answer = ANSWERS[answer][END_ANSWER]
             self._writer.answered()

@@ -13,12 +13,12 @@ import socket
 from collections.abc import Callable, Set
 from contextlib import suppress
 
+from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import WAIT_SECONDS, ConnectionLimits
 from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
 from signalpost.listener.tls_connection import TlsConnection
-from signalpost.runtime.asgi import App
 from signalpost.runtime.logger import log
 
 BACKLOG = 2048
@@ -88,7 +88,7 @@ class Server:
             async with asyncio.timeout(self._stop_seconds):
                 await serving.ended()
         except TimeoutError:
-            log.warning("stopping: requests in progress are cut off", requests=len(serving.tasks))
+            log.warning("stopping: requests in progress are cut off", requests=len(serving.in_progress))
             await self._cut_off()
 
     def _accept_waiting(self) -> list[socket.socket]:
@@ -104,8 +104,8 @@ class Server:
         return found
 
     async def _cut_off(self) -> None:
-        for task in tuple(self.serving.tasks):
-            task.cancel()
+        for request in tuple(self.serving.in_progress):
+            request.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._last_words_seconds):
                 await self.serving.ended()

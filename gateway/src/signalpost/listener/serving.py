@@ -6,11 +6,11 @@ from collections.abc import Set
 from email.utils import formatdate
 from typing import Protocol
 
+from signalpost.listener.application import App
 from signalpost.listener.connection_limits import ConnectionLimits
-from signalpost.runtime.asgi import App
 from signalpost.sharing.short_rounds import ShortRounds
 
-_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+_STRICT_TRANSPORT = "strict-transport-security: max-age=31536000; includeSubDomains"
 """With TLS, this tells browsers to use nothing else with this host for a year."""
 
 
@@ -24,6 +24,13 @@ class ServedConnection(Protocol):
         """Close the connection at once."""
 
 
+class RequestInProgress(Protocol):
+    """What a server needs of a request that is not answered yet."""
+
+    def cancel(self) -> None:
+        """The server waits no longer for it."""
+
+
 class Serving:
     """The application, the limits, and what is in progress."""
 
@@ -33,19 +40,18 @@ class Serving:
         self.limits = limits
         self.always_answered = always_answered
         self.rounds = ShortRounds()
-        self.tasks: set[asyncio.Task[None]] = set()
-        """A task for each request in progress."""
+        self.in_progress: set[RequestInProgress] = set()
         self.connections: set[ServedConnection] = set()
         self._one_left = asyncio.Event()
         self._always = (_STRICT_TRANSPORT,) if tls else ()
         self._second = 0
-        self._headers: tuple[tuple[bytes, bytes], ...] = ()
+        self._headers: tuple[str, ...] = ()
 
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The headers that every answer has."""
+    def headers(self) -> tuple[str, ...]:
+        """The lines of the headers that every answer has."""
         now = int(time.time())
         if now != self._second:
-            self._second, self._headers = now, ((b"date", formatdate(now, usegmt=True).encode()), *self._always)
+            self._second, self._headers = now, (f"date: {formatdate(now, usegmt=True)}", *self._always)
         return self._headers
 
     def enter(self, connection: ServedConnection) -> None:
@@ -55,10 +61,14 @@ class Serving:
         self.connections.discard(connection)
         self._one_left.set()
 
+    def end(self, request: "RequestInProgress") -> None:
+        """The application is done with a request."""
+        self.in_progress.discard(request)
+        if not self.in_progress:
+            self._one_left.set()
+
     async def ended(self) -> None:
         """Wait until every connection is closed and every request has ended."""
-        while self.connections:
+        while self.connections or self.in_progress:
             self._one_left.clear()
             await self._one_left.wait()
-        while self.tasks:
-            await asyncio.wait(self.tasks)

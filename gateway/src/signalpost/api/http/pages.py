@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from signalpost.api.http.response import Turn
+from signalpost.listener.application import Turn
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
 BYTES_IN_A_ROW: Final = 64 * 1024

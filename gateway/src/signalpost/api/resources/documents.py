@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from signalpost.api.http.pages import gathered, page
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import document_response, submit
+from signalpost.api.rendering import document_response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, Moment, Query, bad_cursor, cursor_to, write_cursor
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
@@ -45,19 +45,16 @@ def _named_source(_source: str) -> str:
     raise Bad("not_allowed", "Only an operator may name another source than the key that creates the document.")
 
 
-async def create(context: RequestContext) -> Response:
+def create(context: RequestContext) -> CreateDocument:
     is_operator = context.principal.role is Role.OPERATOR
-    change = await context.read_change(**({} if is_operator else {"sourceApp": _named_source}))
-    return await submit(
-        context,
-        CreateDocument(
-            tenant_id=context.tenant_id,
-            caller=context.principal.key_id,
-            document_id=context.new_id(),
-            new=change.body,
-            source_app=context.principal.name,
-            idempotency=change.idempotency,
-        ),
+    change = context.change(**({} if is_operator else {"sourceApp": _named_source}))
+    return CreateDocument(
+        tenant_id=context.tenant_id,
+        caller=context.principal.key_id,
+        document_id=context.new_id(),
+        new=change.body,
+        source_app=context.principal.name,
+        idempotency=change.idempotency,
     )
 
 
@@ -84,50 +81,41 @@ async def read(context: RequestContext) -> Response:
     return _shown(context, await find_document(context))
 
 
-async def patch(context: RequestContext) -> Response:
-    change = await context.read_change()
-    return await submit(
-        context,
-        PatchDocument(
-            tenant_id=context.tenant_id,
-            caller=context.principal.key_id,
-            document_id=document_id_of(context),
-            patch=change.body,
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+def patch(context: RequestContext) -> PatchDocument:
+    change = context.change()
+    return PatchDocument(
+        tenant_id=context.tenant_id,
+        caller=context.principal.key_id,
+        document_id=document_id_of(context),
+        patch=change.body,
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
 
 
-async def delete(context: RequestContext) -> Response:
-    change = await context.read_change()
-    return await submit(
-        context,
-        DeleteDocument(
-            tenant_id=context.tenant_id,
-            caller=context.principal.key_id,
-            document_id=document_id_of(context),
-            source_version=change.query.source_version,
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+def delete(context: RequestContext) -> DeleteDocument:
+    change = context.change()
+    return DeleteDocument(
+        tenant_id=context.tenant_id,
+        caller=context.principal.key_id,
+        document_id=document_id_of(context),
+        source_version=change.query.source_version,
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
 
 
-async def put(context: RequestContext) -> Response:
+def put(context: RequestContext) -> ImportDocument:
     document_id = _import_id(context)
-    change = await context.read_change(externalId=_same_as(document_id))
-    return await submit(
-        context,
-        ImportDocument(
-            tenant_id=context.tenant_id,
-            caller=context.principal.key_id,
-            document_id=document_id,
-            snapshot=change.body,
-            source_version=change.query.source_version,
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+    change = context.change(externalId=_same_as(document_id))
+    return ImportDocument(
+        tenant_id=context.tenant_id,
+        caller=context.principal.key_id,
+        document_id=document_id,
+        snapshot=change.body,
+        source_version=change.query.source_version,
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
 
 
@@ -172,7 +160,7 @@ ROUTES = (
         path="/v1/documents",
         summary="Create a document",
         roles=CHANGES_DOCUMENTS,
-        handler=create,
+        change=create,
         body=RequestBody(NewDocument),
         idempotent=True,
         replies={
@@ -212,7 +200,7 @@ ROUTES = (
         path=_PATH,
         summary="Change a document (JSON merge patch)",
         roles=CHANGES_DOCUMENTS,
-        handler=patch,
+        change=patch,
         body=RequestBody(DocumentPatch),
         conditional=True,
         idempotent=True,
@@ -232,7 +220,7 @@ ROUTES = (
         path=_PATH,
         summary="Import a snapshot of a document that another system keeps",
         roles=CHANGES_DOCUMENTS,
-        handler=put,
+        change=put,
         query=SourceQuery,
         body=RequestBody(Snapshot),
         conditional=True,
@@ -254,7 +242,7 @@ ROUTES = (
         path=_PATH,
         summary="Delete a document",
         roles=CHANGES_DOCUMENTS,
-        handler=delete,
+        change=delete,
         query=SourceQuery,
         conditional=True,
         idempotent=True,

@@ -18,7 +18,7 @@ from msgspec import UNSET
 
 from signalpost.api.http.body import MAX_BODY_BYTES
 from signalpost.api.http.problems import problem_document
-from signalpost.api.http.response import CONTENT_TYPE, Streamed, Turn
+from signalpost.api.http.response import CONTENT_TYPE, Streamed
 from signalpost.api.rendering import EFFECT_STATUS
 from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, Example, Reply, Route
@@ -38,6 +38,7 @@ from signalpost.domain.errors import (
     first_of,
 )
 from signalpost.domain.fields import Uuid
+from signalpost.listener.application import Turn
 from signalpost.runtime.logger import log
 
 NDJSON: Final = "application/x-ndjson"

@@ -81,7 +81,7 @@ class _Stream:
     async def messages(self, position: str | None) -> AsyncGenerator[bytes, None]:
         """Messages that say what changed after a position, or from now on."""
         loop = asyncio.get_running_loop()
-        over = {loop.create_task(self._context.request.gone()), loop.create_task(self._key_ended())}
+        over = {loop.create_task(self._context.request.body.gone()), loop.create_task(self._key_ended())}
         began = said = loop.time()
         since, tenant_id = self._revisions.since, self._context.tenant_id
         topics = set() if position is None else since(tenant_id, position)

@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
@@ -28,19 +27,16 @@ from signalpost.domain.event import EventType
 from signalpost.store.history import HistoryRow
 
 
-async def act(context: RequestContext) -> Response:
-    change = await context.read_change()
-    return await submit(
-        context,
-        ActOnDocument(
-            tenant_id=context.tenant_id,
-            caller=context.principal.key_id,
-            document_id=document_id_of(context),
-            action=action_of(change.body),
-            given=given_with(change.body),
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+def act(context: RequestContext) -> ActOnDocument:
+    change = context.change()
+    return ActOnDocument(
+        tenant_id=context.tenant_id,
+        caller=context.principal.key_id,
+        document_id=document_id_of(context),
+        action=action_of(change.body),
+        given=given_with(change.body),
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
 
 
@@ -98,7 +94,7 @@ ROUTES = (
         path=f"{_PATH}/actions",
         summary="Act on a document: request a decision, decide, pause, resume or cancel",
         roles=CHANGES_DOCUMENTS,
-        handler=act,
+        change=act,
         body=RequestBody(RequestedAction),
         conditional=True,
         idempotent=True,

@@ -4,10 +4,11 @@ import asyncio
 import hashlib
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from signalpost.api.http.body import (
     LARGE_BODY_BYTES,
@@ -35,6 +36,7 @@ from signalpost.domain.quick_body import NotQuick
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.tenant import Tenant
 
+T = TypeVar("T")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 TENANT: Final = b"signalpost-tenant"
 """The header that names the tenant of a call."""
@@ -63,7 +65,7 @@ class RequestBody(Struct, frozen=True):
     media_types: Sequence[str] = JSON_TYPES
 
 
-class ChangeRequest(NamedTuple):
+class ChangeRequest(Struct, frozen=True):
     """What a call that changes something was given."""
 
     body: Any
@@ -71,6 +73,14 @@ class ChangeRequest(NamedTuple):
     query: Any
     """The checked parameters, an instance of the route's `Query`."""
     idempotency: IdempotencyKey | None
+
+
+class NotYet(Exception):
+    """Something that was asked for has not arrived, or must be read by another thread. Wait for it, and ask again."""
+
+    def __init__(self, waits_for: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.waits_for = waits_for
 
 
 class RequestContext:
@@ -97,6 +107,8 @@ class RequestContext:
         self._takes = body
         self._changes_tenant = changes_tenant
         self._content: bytes | None = None
+        self._value: Any = UNSET
+        """The JSON value of the body, once it is decoded."""
 
     # --- What the caller may see --------------------------------------------------------------------------------------
 
@@ -185,6 +197,9 @@ class RequestContext:
     async def idempotency(self, content: bytes | None = None) -> IdempotencyKey | None:
         """The `Idempotency-Key`, with the hash of the request that it came with; `content` stands for its body if
         that is read as it comes. Raises Invalid."""
+        return await self._once_here(partial(self._idempotency, content))
+
+    def _idempotency(self, content: bytes | None = None) -> IdempotencyKey | None:
         key = self.request.header(b"idempotency-key")
         if key is None:
             return None
@@ -192,9 +207,9 @@ class RequestContext:
             detail = "This must be 1 to 255 printable ASCII characters without spaces."
             raise Invalid([FieldError("Idempotency-Key", "bad_key", detail)])
         request = self.request
-        digest = hashlib.sha256(f"{request.method} {request.path}?".encode() + request.query_string + b"\n")
+        digest = hashlib.sha256(f"{request.method} {request.path}?".encode() + request.head.query + b"\n")
         digest.update((self.request.header(b"if-match") or "").encode("latin-1") + b"\n")
-        digest.update(await self.body() if content is None else content)
+        digest.update(self._whole_body() if content is None else content)
         return IdempotencyKey(self.principal.key_id, key, digest.digest())
 
     @property
@@ -204,30 +219,44 @@ class RequestContext:
     @property
     def content_length(self) -> int:
         """How many bytes of body the client announced; 0 if it announced none."""
-        length = self.request.header(b"content-length") or ""
-        return int(length) if length.isdigit() else 0
+        return self.request.head.length or 0
 
     # --- Body ---------------------------------------------------------------------------------------------------------
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge before more than the limit is read, Unparseable if it takes too long, and
         what `check_still_allowed` raises, since a client may take its time with the last byte."""
+        return await self._once_here(self._whole_body)
+
+    async def _once_here(self, ask: Callable[[], T]) -> T:
+        """What `ask` returns once all that it needs of the request is here."""
+        while True:
+            try:
+                return ask()
+            except NotYet as not_yet:
+                await not_yet.waits_for()
+
+    def _whole_body(self) -> bytes:
+        """The whole body. Raises NotYet, and as `body` does."""
         if self._content is None:
-            # Most are here by now, and a limit on the time costs a twentieth of a small call.
-            self._content = await (self._read() if self.request.has_arrived else self._read_in_time())
+            content = self.request.body.whole()
+            if content is None:
+                raise NotYet(self._read_in_time)
+            if len(content) > MAX_BODY_BYTES:
+                raise _too_large()
+            self._content = content
         return self._content
 
-    async def _read_in_time(self) -> bytes:
+    async def _read_in_time(self) -> None:
         if self.content_length > MAX_BODY_BYTES:
             raise _too_large()
         seconds = self.services.idle_seconds
         try:
             async with asyncio.timeout(seconds):
-                content = await self._read()
+                self._content = await self._read()
         except TimeoutError:
             raise Unparseable("incomplete_body", f"The body was not complete within {seconds:g} s.") from None
         await self.check_still_allowed()
-        return content
 
     async def _read(self) -> bytes:
         parts: list[bytes] = []
@@ -265,10 +294,14 @@ class RequestContext:
     async def read_body(self, **also: Check) -> Any:
         """The body, checked. `also` are checks that need to know the call, by the members' names on the wire. Raises
         UnsupportedMedia, Unparseable, Invalid, TooLarge."""
+        return await self._once_here(partial(self._checked_body, also))
+
+    def _checked_body(self, also: Mapping[str, Check]) -> Any:
+        """Raises NotYet, and as `read_body` does."""
         takes = self._takes
         if takes is None:
             return None
-        content = await self.body()
+        content = self._whole_body()
         if takes.optional and not content:
             return read(takes.kind, {})
         self.check_media_type(takes)
@@ -281,7 +314,7 @@ class RequestContext:
                 return quick(content, also)
             except NotQuick:
                 pass  # read once more, to say all that is wrong
-        value = await self.decoded(content)
+        value = self._value_of_body()
         if len(content) >= COMMIT_FROM:
             self.request.large_body = len(content), asyncio.get_running_loop().time()
         variant = takes.variant
@@ -293,28 +326,36 @@ class RequestContext:
         """The members of the body before they are checked, for checks that need several of them; empty if there are
         none. Raises as `body` does."""
         try:
-            value = await self.decoded(await self.body())
+            value = await self._once_here(self._value_of_body)
         except Unparseable:
             return {}
         return value if isinstance(value, dict) else {}
+
+    def _value_of_body(self) -> Any:
+        """The JSON value of the body. Raises NotYet, and Unparseable."""
+        if self._value is UNSET:
+            content = self._whole_body()
+            if (value := _decoded_at_once(content)) is UNSET:
+                raise NotYet(self._decode_elsewhere)
+            self._value = value
+        return self._value
+
+    async def _decode_elsewhere(self) -> None:
+        self._value = await self.decoded(self._whole_body())
 
     async def decoded(self, content: bytes) -> Any:
         """The JSON value of a body, or of a line of one. Raises Unparseable.
 
         What may take long is done on another thread, one body after the other in turns between tenants: a large body,
         which may take 0.2 s, and the search for what is wrong with a bad one."""
-        if len(content) <= LARGE_BODY_BYTES:
-            try:
-                return read_quickly(content)
-            except DecoderRefused:
-                if len(content) <= SMALL_BODY_BYTES:
-                    return read_json(content)
+        if (value := _decoded_at_once(content)) is not UNSET:
+            return value
         services = self.services
         return await services.body_reader.read(self.tenant_id, content, is_shared=services.limits.loop.is_shared)
 
-    async def read_change(self, **also: Check) -> ChangeRequest:
-        """All that a change was asked for with. Raises as `read_body` does, and one Invalid for everything that is
-        wrong in the query, the body and the headers."""
+    def change(self, **also: Check) -> ChangeRequest:
+        """All that a change was asked for with. Raises as `read_body` does, one Invalid for everything that is wrong in
+        the query, the body and the headers, and NotYet while the body is on its way."""
         wrong: list[FieldError] = []
         query: Any = None
         body: Any = None
@@ -324,16 +365,20 @@ class RequestContext:
         except Invalid as invalid:
             wrong += invalid.errors
         try:
-            body = await self.read_body(**also)
+            body = self._checked_body(also)
         except Invalid as invalid:
             wrong += invalid.errors
         try:
-            idempotency = await self.idempotency()
+            idempotency = self._idempotency()
         except Invalid as invalid:
             wrong += invalid.errors
         if wrong:
             raise Invalid(wrong)
         return ChangeRequest(body, query, idempotency)
+
+    async def read_change(self, **also: Check) -> ChangeRequest:
+        """The same, for a handler that may wait for it."""
+        return await self._once_here(partial(self.change, **also))
 
     async def turn(self) -> None:
         """Wait until the next slice of long work on the event loop may be done."""
@@ -342,6 +387,17 @@ class RequestContext:
     def new_id(self) -> str:
         """A fresh UUIDv7."""
         return event_id(self.services.clock.wall(), self.services.random_bits(62))
+
+
+def _decoded_at_once(content: bytes) -> Any:
+    """The JSON value of a body; UNSET if another thread has to read it. Raises Unparseable."""
+    if len(content) <= LARGE_BODY_BYTES:
+        try:
+            return read_quickly(content)
+        except DecoderRefused:
+            if len(content) <= SMALL_BODY_BYTES:
+                return read_json(content)
+    return UNSET
 
 
 def _too_large() -> TooLarge:

@@ -37,7 +37,7 @@ class Description:
     async def show_openapi(self, request: Request) -> Response:
         """The description for programs, which says where the API is mounted."""
         made = await self._made()
-        servers = [{"url": request.root_path or "/"}]
+        servers = [{"url": request.head.root_path or "/"}]
         return Response(200, msgspec.json.encode({**made.openapi, "servers": servers}), (_ALWAYS_CURRENT,))
 
     async def show_page(self, _request: Request) -> Response:

@@ -11,6 +11,7 @@ from signalpost.api.http.response import Response, Streamed
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
+from signalpost.commands.command import Command
 from signalpost.domain.api_key import Role
 from signalpost.domain.errors import CallerError
 from signalpost.domain.portal_link import Capability
@@ -62,7 +63,11 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     path: str
     summary: str
     roles: frozenset[Role]
-    handler: Callable[[RequestContext], Awaitable[Response | Streamed]]
+    handler: Callable[[RequestContext], Awaitable[Response | Streamed]] | None = None
+    """Makes the answer; None if `change` says all."""
+    change: Callable[[RequestContext], Command[Any]] | None = None
+    """What a call asks for that makes one change and waits for nothing else. It may be called again with the same
+    request (`NotYet`)."""
     portal: Capability | None = None
     """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
     subscription's."""

@@ -27,9 +27,9 @@ from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
 from signalpost.cli.terminal.text import complain, console, discard_output
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
+from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.server import Server
-from signalpost.runtime.asgi import App
 from signalpost.runtime.garbage_collector import spare_what_lasts
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
@@ -151,7 +151,7 @@ async def _serve(
     ]
     serving = asyncio.gather(*(each.serve() for each in servers))
     async with _cancelled_if_failed(serving), starting as gateway:
-        apps = filter(None, (gateway.app, gateway.metrics_app))
+        apps = filter(None, (gateway.answer, gateway.answer_metrics))
         for each, first, app in zip(servers, beginning, apps, strict=True):
             each.answer_with(app)
             first.end(app)

@@ -12,10 +12,10 @@ import msgspec
 
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, send_response
+from signalpost.api.http.response import Response, answer_to
 from signalpost.api.routing.shapes.service import Liveness, Readiness
 from signalpost.domain.errors import Unavailable
-from signalpost.runtime.asgi import App, Receive, Scope, Send
+from signalpost.listener.application import App, Body, Head, Steps
 
 WAIT_SECONDS: Final = 10.0
 """How long a request waits for the start before it is answered 503."""
@@ -34,18 +34,16 @@ class StartingApp:
         """Let the application that has started answer all that has waited for it."""
         self._app.set_result(app)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+    def __call__(self, head: Head, body: Body) -> Steps:
+        request = Request(head, body)
         if (answer := self._health(request)) is not None:
-            await send_response(answer, request.id, send)
-            return
+            return answer_to(answer, request.id)
         try:
-            app = await asyncio.wait_for(asyncio.shield(self._app), self._wait_seconds)
+            app: App = yield asyncio.wait_for(asyncio.shield(self._app), self._wait_seconds)
         except TimeoutError:
             starts = Unavailable(f"{self._waits_for()} Repeat the request.")
-            await send_response(problem(starts, request.id), request.id, send)
-        else:
-            await app(scope, receive, send)
+            return answer_to(problem(starts, request.id), request.id)
+        return (yield from app(head, body))
 
     def _health(self, request: Request) -> Response | None:
         """The answer to a question about the gateway's health; None for any other request."""

@@ -30,7 +30,7 @@ from signalpost.console.portal.entry import Guest, PortalEntry, framed_by
 from signalpost.console.portal.pages import PAGES
 from signalpost.console.portal.theme import css
 from signalpost.console.replies import EarlyReply, Replies, see_other
-from signalpost.runtime.asgi import Receive, Scope, Send
+from signalpost.listener.application import Body, Head, Steps
 
 _NO_COOKIE: Final = "Browsers do not keep you signed in over plain HTTP. Open this page over HTTPS."
 
@@ -53,21 +53,19 @@ class Portal:
         self._entry = PortalEntry(services, self._replies, places)
         self._pages = PathTable({f"{ROOT}{page.path}": page for page in pages})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._front(scope, receive, send)
+    def __call__(self, head: Head, body: Body) -> Steps:
+        return self._front(head, body)
 
-    async def _route(
-        self, scope: Scope, request: Request, path: str, receive: Receive
-    ) -> tuple[str, Response | Streamed]:
+    async def _route(self, request: Request, path: str) -> tuple[str, Response | Streamed]:
         if path.startswith(f"{ENTER}/"):
-            if not keeps_cookie(request, scope.get("scheme", ""), self._public_urls):
+            if not keeps_cookie(request, request.head.scheme, self._public_urls):
                 raise EarlyReply(self._replies.error(400, "HTTPS is needed", _NO_COOKIE))
             return ENTER, await self._entry.enter(request, path.removeprefix(f"{ENTER}/"))
         guest = await self._entry.who(request)
-        route, response = await self._inside(scope, request, path, guest)
+        route, response = await self._inside(request, path, guest)
         return route, replace(response, headers=(*response.headers, framed_by(guest.link)))
 
-    async def _inside(self, scope: Scope, request: Request, path: str, guest: Guest) -> tuple[str, Response]:
+    async def _inside(self, request: Request, path: str, guest: Guest) -> tuple[str, Response]:
         theme = guest.link.theme
         if path == f"{ROOT}/leave" and request.method == "POST":
             return path, await self._entry.leave(request, guest.link)
@@ -80,14 +78,12 @@ class Portal:
             return ROOT, self._error(404, guest, "No such page", "There is no page here.")
         page, params = found
         await self._services.engine.lookout.look()  # once for all that the page asks for
-        return f"{ROOT}{page.path}", await self._page(scope, request, guest, page, params)
+        return f"{ROOT}{page.path}", await self._page(request, guest, page, params)
 
-    async def _page(
-        self, scope: Scope, request: Request, guest: Guest, page: Page, params: Mapping[str, str]
-    ) -> Response:
+    async def _page(self, request: Request, guest: Guest, page: Page, params: Mapping[str, str]) -> Response:
         tenant = self._services.directory.tenant_with(guest.link.tenant_id)
         visit = Visit(
-            calls=Calls(self._api, scope, guest.principal, "" if tenant is None else tenant.name),
+            calls=Calls(self._api, request, guest.principal, "" if tenant is None else tenant.name),
             principal=guest.principal,
             tenant="",
             root=ROOT,

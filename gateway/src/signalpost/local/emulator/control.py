@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 
 from signalpost import VERSION
 from signalpost.api.http.problems import MEDIA_TYPE, problem
-from signalpost.api.http.response import CONTENT_TYPE, Response, send_response
+from signalpost.api.http.response import CONTENT_TYPE, Response, answer_to
 from signalpost.domain import body
 from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unparseable
+from signalpost.listener.application import Body, BrokenBody, Head, Steps
 from signalpost.local.emulator.bodies import EmptyBody, Expectation, Settling, Trigger
 from signalpost.local.emulator.emulator import Emulator
 from signalpost.local.emulator.inner_client import PassedOn
-from signalpost.runtime.asgi import Receive, Scope, Send
 
 PREFIX: Final = "/emulator"
 MAX_BODY: Final = 1024 * 1024
@@ -26,11 +26,11 @@ class _Call(NamedTuple):
 
 
 class Control:
-    """An ASGI application: the emulator's own calls, and the gateway's."""
+    """An application: the emulator's own calls, and the gateway's."""
 
     def __init__(self, emulator: Emulator) -> None:
         self._emulator = emulator
-        self._authorization = f"Bearer {emulator.key}".encode()
+        self._authorization = f"Bearer {emulator.key}"
         self._calls: Mapping[str, _Call] = {
             PREFIX: _Call("GET", EmptyBody, self._about),
             f"{PREFIX}/events": _Call("POST", Trigger, emulator.trigger),
@@ -39,31 +39,29 @@ class Control:
             f"{PREFIX}/reset": _Call("POST", EmptyBody, self._reset),
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, head: Head, body: Body) -> Steps:
         """Answer a call of the emulator, or pass it on to the gateway."""
-        path = scope["path"]
-        if path != PREFIX and not path.startswith(f"{PREFIX}/"):
-            await self._emulator.app(scope, receive, send)
-            return
+        if head.path != PREFIX and not head.path.startswith(f"{PREFIX}/"):
+            return (yield from self._emulator.app(head, body))
         request_id = secrets.token_hex(8)
         try:
-            response = Response(200, json.dumps(await self._answer(scope, receive)).encode())
+            response = Response(200, json.dumps((yield self._answer(head, body))).encode())
         except PassedOn as refusal:
             status, raw = refusal.answered
             response = Response(status, raw, ((CONTENT_TYPE, MEDIA_TYPE),))
         except CallerError as error:
             response = problem(error, request_id)
-        await send_response(response, request_id, send)
+        return answer_to(response, request_id)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Any:
-        call = self._calls.get(scope["path"])
+    async def _answer(self, head: Head, content: Body) -> Any:
+        call = self._calls.get(head.path)
         if call is None:
             raise NotFound("route_not_found", f"The emulator's calls are {', '.join(self._calls)}.")
-        if scope["method"] != call.method:
+        if head.method != call.method:
             raise MethodNotAllowed((call.method,))
-        if dict(scope["headers"]).get(b"authorization") != self._authorization:
+        if head.named.get(b"authorization") != self._authorization:
             raise Unauthenticated("unauthenticated", "Send the emulator's key as Authorization: Bearer …")
-        raw = await _read(receive)
+        raw = await _read(content)
         try:
             given = json.loads(raw) if raw else {}
         except (ValueError, RecursionError):
@@ -85,12 +83,14 @@ class Control:
         return {"reset": True}
 
 
-async def _read(receive: Receive) -> bytes:
-    parts = bytearray()
-    while True:
-        message = await receive()
-        parts += message.get("body", b"")
+async def _read(content: Body) -> bytes:
+    parts, more = bytearray(), True
+    while more:
+        try:
+            part, more = await content.part()
+        except BrokenBody:
+            raise Unparseable("incomplete_body", "The body ended too early.") from None
+        parts += part
         if len(parts) > MAX_BODY:
             raise TooLarge("body_too_large", f"A body can have at most {MAX_BODY} bytes.")
-        if not message.get("more_body", False):
-            return bytes(parts)
+    return bytes(parts)

@@ -19,15 +19,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec.structs import replace
+
 from signalpost.domain.api_key import make_key
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
+from signalpost.listener.application import Body, Head, Steps
 from signalpost.local.emulator import RUN_HEADER
 from signalpost.local.emulator.bodies import Expectation, Settling, Trigger
 from signalpost.local.emulator.inner_client import InnerClient
 from signalpost.local.scenario import scenario
-from signalpost.runtime.asgi import Message, Receive, Scope, Send
 from signalpost.sender.addresses import ELSEWHERE, EVERYWHERE, THIS_MACHINE
 from signalpost.settings import Settings
 
@@ -69,16 +71,11 @@ class Emulator:
     ) -> None:
         await self._opened.aclose()
 
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The gateway's ASGI application. Its answers name the gateway that gave them."""
-        named = (RUN_HEADER.encode(), self._run.encode())
-
-        async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], named]}
-            await send(message)
-
-        await self._gateway.app(scope, receive, send_named)
+    def app(self, head: Head, body: Body) -> Steps:
+        """The gateway's application. Its answers name the gateway that gave them."""
+        run = self._run
+        answer = yield from self._gateway.answer(head, body)
+        return replace(answer, headers=[*answer.headers, (RUN_HEADER, run)])
 
     async def reset(self) -> None:
         """Forget every document, event, subscription and delivery."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from signalpost.asgi import AsgiApp, Message
 from signalpost.domain.errors import SignalpostError
-from signalpost.runtime.asgi import App, Message
 
 
 class InnerAnswer(NamedTuple):
@@ -29,7 +29,7 @@ class PassedOn(SignalpostError):
 class InnerClient:
     """Calls one application with one key."""
 
-    def __init__(self, app: App, key: str) -> None:
+    def __init__(self, app: AsgiApp, key: str) -> None:
         self._app = app
         self._authorization = f"Bearer {key}".encode()
 
