@@ -147,6 +147,18 @@ def test_one_that_was_just_paused_is_not_said_to_be_so_since_it_fails(desk: Desk
         assert "Paused for" not in text_of(text)
 
 
+def test_who_skips_a_backlog_is_told_what_that_ends_and_of_no_replay_that_would_send_it(desk: Desk) -> None:
+    """A replay leaves out what its subscription never took in."""
+    made = desk.subscribe("/skipped", status="paused")
+    for _ in range(2):
+        desk.world.create_document()
+    question = desk.browser.get(f"{ROOT}/subscriptions/{made}").body.decode()
+    assert "Skip 2 events? They are not sent, and replays that run are cancelled." in question
+    assert desk.browser.post(f"{ROOT}/subscriptions/{made}", {"do": "skip"}).status == 303
+    replay = {"from": "2020-01-01T00:00:00Z", "status": "all", "dryRun": True}
+    assert desk.world.send("POST", f"/v1/subscriptions/{made}/replays", replay).ok()["count"] == 0
+
+
 def test_what_has_never_worked_is_not_said_to_fail_again(desk: Desk) -> None:
     desk.told["/never"] = 500
     made = desk.subscribe("/never")

@@ -13,9 +13,10 @@ from signalpost.domain.delivery import delivery
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.event import Event
+from signalpost.engine.connectors.access_token import Token
 from signalpost.engine.connectors.courier import Courier
 from signalpost.engine.connectors.token_endpoints import IssuedToken
-from signalpost.engine.connectors.tokens import Token, Tokens
+from signalpost.engine.connectors.tokens import Tokens
 from signalpost.engine.lanes.lane_worker import LaneWorker
 
 SAMPLE = 24
@@ -36,7 +37,7 @@ def test_worlds_with_connectors_keep_every_promise(part: int, tmp_path: Path) ->
 
 
 async def uses_it_before_it_is_kept(self: Tokens, _access: Any, issued: IssuedToken) -> None:
-    self._token = Token(issued.access_token, None)
+    self._token.renew(Token(issued.access_token, None))
     self._on_change()
     await self._keep(self._granted_by(issued))
 

@@ -27,12 +27,11 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final, Protocol
 
-from msgspec import Struct
-
 from signalpost.destinations.destination import Access, Consent, Fixed, Grant, Held
 from signalpost.domain.connection import Granted
 from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.domain.timestamps import SECOND
+from signalpost.engine.connectors.access_token import AccessToken, Patience, Token, token_until
 from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenEndpoints, TokenRefused, Unanswered
 from signalpost.engine.connectors.token_state import (
     ASKINGS,
@@ -46,13 +45,6 @@ from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 
-RENEWED_BEFORE: Final = 60 * SECOND
-"""How long before its end a token is replaced; one that is good for less than twice that, after half of its time."""
-WAIT_FIRST: Final = 1 * SECOND
-WAIT_LAST: Final = 300 * SECOND
-RENEWED_AGAIN_AFTER: Final = 60 * SECOND
-"""How long after a token was replaced because a call was refused none is replaced for that again. A vendor may refuse
-one path with 401 whatever the token, while others take it: each of its calls would ask for a new token."""
 TURN_AGAIN_AFTER: Final = 0.25
 """Seconds between two looks whether another node has renewed a token."""
 RESTS_WITHIN: Final = 30.0
@@ -64,19 +56,6 @@ lost keeps its turn."""
 FREE, IDLE, ASKING = TokenHold.FREE, Asking.IDLE, Asking.ASKING
 _REFUSED = (TokenHold.REFUSED, TokenHold.REFUSED_AND_RESTING)
 _RESTING = (TokenHold.RESTING, TokenHold.REFUSED_AND_RESTING)
-
-
-class Token(Struct):
-    """An access token in memory."""
-
-    value: str
-    renew_at: int | None
-    """µs of the wall clock; None if the vendor did not say how long it is good."""
-    was_accepted: bool = False
-    """Whether a vendor has accepted it before, so that a later refusal means that it has expired."""
-
-    def __repr__(self) -> str:
-        return "Token(…)"
 
 
 class TurnTaking(Protocol):
@@ -112,23 +91,17 @@ class Tokens:
         self._granted = granted
         self._endpoints = endpoints
         self._clock = clock
-        self._random = random
         self._keep = keep
         self._on_change = on_change
         self._on_refused = on_refused
         self._turn = turn
-        self._token = self._kept()
+        self._token = AccessToken(clock, self._kept())
         self._fetching: asyncio.Task[None] | None = None
-        self._failures = 0
-        self._ask_again_at = 0
+        self._patience = Patience(clock, random)
         self.trouble: str | None = None
         """A sentence for people: why there is no token now; None if nothing is known to be wrong."""
         self._asking = IDLE
         self._hold = FREE
-        self._replaced_until = 0
-        """Until when a refused call says nothing about the token, steady µs; see `RENEWED_AGAIN_AFTER`."""
-        self._dropped = ""
-        """The last access token, which is no longer used: an answer to a call that carried it may still come."""
 
     # --- What lanes ask -----------------------------------------------------------------------------------------------
 
@@ -137,15 +110,15 @@ class Tokens:
         Requests a token if there is none."""
         if self._hold is not FREE:
             return NEVER
-        if self._access is None or isinstance(self._access, Fixed) or self._current() is not None:
+        if self._access is None or isinstance(self._access, Fixed) or self._token.current is not None:
             return 0
         if self._asking is not IDLE:
             return NEVER
         if isinstance(self._access, Consent) and self._granted is None:
             self.trouble = "A person has to give consent at the vendor first."
             return NEVER
-        if self._ask_again_at > now:
-            return self._ask_again_at
+        if self._patience.until > now:
+            return self._patience.until
         self._asking = ASKINGS[IDLE][AskingInput.ASK]
         self._fetching = asyncio.get_running_loop().create_task(self._fetch(self._access))
         return NEVER
@@ -155,7 +128,7 @@ class Tokens:
         """The value of the header `authorization`; None if there is none now, or none is needed."""
         if isinstance(self._access, Fixed):
             return self._access.authorization
-        token = self._current()
+        token = self._token.current
         return None if token is None else f"Bearer {token.value}"
 
     @property
@@ -166,12 +139,12 @@ class Tokens:
     def secrets(self) -> tuple[str, ...]:
         """The secrets that must never be shown."""
         granted = () if self._granted is None else (self._granted.refresh_token, self._granted.access_token)
-        return (*granted, self._dropped, *(() if self._token is None else (self._token.value,)))
+        return (*granted, *self._token.secrets)
 
     @property
     def held(self) -> Held:
         """The credentials that the vendor gave and that are valid now."""
-        token, granted = self._current(), self._granted if isinstance(self._access, Consent) else None
+        token, granted = self._token.current, self._granted if isinstance(self._access, Consent) else None
         return Held(
             access_token="" if token is None else token.value,
             refresh_token="" if granted is None else granted.refresh_token,
@@ -180,8 +153,7 @@ class Tokens:
 
     def note_accepted(self, authorization: str | None) -> None:
         """The vendor accepted a call with this authorisation."""
-        if self._token is not None and authorization == f"Bearer {self._token.value}":
-            self._token.was_accepted = True
+        self._token.note_accepted(authorization)
 
     def refuse(self, authorization: str | None, detail: str) -> bool:
         """The vendor did not accept an authorisation. Returns whether that says nothing about the event: a token had
@@ -192,21 +164,13 @@ class Tokens:
         if not self.are_needed:
             self._refuse(detail)
             return True
-        token = self._token
-        if token is None or authorization != f"Bearer {token.value}":
-            return True  # it was replaced meanwhile
-        now = self._clock.steady()
-        if now < self._replaced_until:
-            return False
-        self._replaced_until = now + RENEWED_AGAIN_AFTER
-        self._drop(None)
-        return token.was_accepted
+        return self._token.refuse(authorization)
 
     async def wait(self) -> None:
         """Wait until a call may go. Raises Unanswered if none may for now."""
         if self.ready_at(self._clock.steady()) and (fetching := self._fetching) is not None:
             await asyncio.wait([fetching])
-        if self._hold in _REFUSED or (self.are_needed and self._current() is None):
+        if self._hold in _REFUSED or (self.are_needed and self._token.current is None):
             raise Unanswered(self.trouble or "There is no token.")
 
     # --- What happens to the connection -------------------------------------------------------------------------------
@@ -214,22 +178,21 @@ class Tokens:
     def follow(self, granted: Granted | None) -> None:
         """Go on with what is kept from now on."""
         self._granted = granted
-        self._drop(self._kept())
+        self._token.follow(self._kept())
         self.try_again()
 
     def take_up(self, access: Access) -> None:
         """Continue with other credentials. A request in progress ends first: it may bring a new refresh token, and
         no other task may use the old one meanwhile."""
         self._access = access
-        self._replaced_until = 0
-        self._drop(self._kept())
+        self._token.replace(self._kept())
         self.try_again()
 
     def try_again(self) -> None:
         """A person may have fixed the problem."""
         self._hold = TOKEN_HOLDS[self._hold][TokenHoldInput.TRY_AGAIN]
         self.trouble = None
-        self._failures = self._ask_again_at = 0
+        self._patience.end()
         self._on_change()
 
     async def rest(self) -> None:
@@ -323,11 +286,11 @@ class Tokens:
     async def _take(self, access: Grant | Consent, issued: IssuedToken) -> None:
         if isinstance(access, Consent):
             await self._keep(self._granted_by(issued))
-            if self._token is not None and self._token.value == issued.access_token:
-                self._token.was_accepted = False  # it is new
+            self._token.note_new(issued.access_token)
         elif self._access is access:
-            self._token = _token(issued.access_token, self._end_of(issued), self._clock.wall())
-        self._failures, self.trouble = 0, None
+            self._token.renew(token_until(self._end_of(issued), issued.access_token, self._clock.wall()))
+        self._patience.note_success()
+        self.trouble = None
 
     async def _asked(self, access: Grant | Consent) -> IssuedToken:
         try:
@@ -356,25 +319,12 @@ class Tokens:
     def _end_of(self, issued: IssuedToken) -> int | None:
         return None if issued.seconds is None else self._clock.wall() + round(issued.seconds * SECOND)
 
-    def _drop(self, token: Token | None) -> None:
-        """Go on with another access token, or with none."""
-        if self._token is not None:
-            self._dropped = self._token.value
-        self._token = token
-
     def _kept(self) -> Token | None:
         """The access token that is kept with a person's consent. It may have been used before."""
         granted = self._granted
         if granted is None or not granted.access_token or not isinstance(self._access, Consent):
             return None
-        return _token(granted.access_token, granted.expires_at or None, self._clock.wall(), was_accepted=True)
-
-    def _current(self) -> Token | None:
-        """The token, if it is good for a while yet."""
-        token = self._token
-        if token is None or token.renew_at is None or self._clock.wall() < token.renew_at:
-            return token
-        return None
+        return token_until(granted.expires_at or None, granted.access_token, self._clock.wall(), was_accepted=True)
 
     def _refuse(self, detail: str) -> None:
         if self._hold not in _REFUSED:
@@ -384,13 +334,4 @@ class Tokens:
 
     def _note_failure(self, failed: Unanswered) -> None:
         self.trouble = str(failed)
-        wait = min(WAIT_FIRST << min(self._failures, 20), WAIT_LAST)
-        wait = max(round(wait * (1 - self._random.random() / 2)), round(min(failed.wait * SECOND, WAIT_LAST)))
-        self._failures += 1
-        self._ask_again_at = self._clock.steady() + max(wait, WAIT_FIRST)
-
-
-def _token(value: str, ends_at: int | None, now: int, *, was_accepted: bool = False) -> Token:
-    if ends_at is None:
-        return Token(value, None, was_accepted)
-    return Token(value, ends_at - min(RENEWED_BEFORE, max(0, ends_at - now) // 2), was_accepted)
+        self._patience.note_failure(failed)
