@@ -1,9 +1,56 @@
 """Removes what is old enough, in batches so small that other writes hardly wait."""
 
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from signalpost.domain.delivery.delivery import State
+from signalpost.store.packing.lanes import decode_health
+from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
+from signalpost.store.statements import Row
 
 ATTEMPTS_EACH: Final = 20
 """How many attempts take as long to remove as one event does."""
+
+ANNOUNCE: Final = "UPDATE tenant SET next_floor = $2 WHERE id = $1 AND next_floor < $2"
+ENDS: Final = "SELECT floor, last_sequence FROM tenant WHERE id = $1"
+MOVE_FLOOR: Final = "UPDATE tenant SET floor = $2 WHERE id = $1"
+DELETED_SUBSCRIPTIONS: Final = "SELECT number FROM subscription WHERE deleted_at IS NOT NULL"
+REMOVE_RETRIES: Final = "DELETE FROM retry WHERE subscription_number = $1"
+REMOVE_REPLAYS: Final = "DELETE FROM replay WHERE subscription_number = $1"
+_LANES: Final = (
+    "SELECT s.number, s.id, l.head, l.open, l.health FROM subscription s"
+    " JOIN lane l ON l.subscription_number = s.number WHERE s.tenant_id = $1"
+)
+_WAITING: Final = (
+    "SELECT count(*) FROM delivery WHERE subscription_number = $1 AND sequence < $2"  # noqa: S608
+    f" AND state IN ({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
+)
+_GIVE_UP: Final = "UPDATE lane SET version = version + 1, open = $2, health = $3 WHERE subscription_number = $1"
+_encode = msgspec.json.Encoder().encode
+
+
+async def give_up_below(
+    ask: Callable[..., Awaitable[list[Row]]], unpack_id: Callable[[Any], str], tenant_id: int, floor: int
+) -> dict[str, int]:
+    """For a log without a node at work on it: note in each lane's health what it took in and did not deliver below
+    `floor`. Returns by subscription how much each loses there, with what it never took in, which its owner finds
+    missing when it starts."""
+    lost = {}
+    for number, identity, head, packed, health in await ask(_LANES, tenant_id):
+        opened = unpack_sequences(packed)
+        left = [sequence for sequence in opened if sequence >= floor]
+        [(waiting,)] = await ask(_WAITING, number, floor)
+        taken_in = len(opened) - len(left) + waiting
+        if taken_in:
+            known = decode_health(health)
+            noted = _encode(replace(known, lost=known.lost + taken_in))
+            await ask(_GIVE_UP, number, pack_sequences(left), noted)
+        if total := taken_in + max(0, floor - 1 - head):
+            lost[unpack_id(identity)] = total
+    return lost
 
 
 class RetentionStore(Protocol):

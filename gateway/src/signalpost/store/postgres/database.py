@@ -10,16 +10,12 @@ from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 import psycopg
-from msgspec.structs import replace
 
 from signalpost.domain.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
-from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import DatabaseReadOnly, StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
 from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, PrunedRows, RestoredDatabase, Space
-from signalpost.store.packing.lanes import decode_health
-from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.checks import check
@@ -33,6 +29,7 @@ from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.tables import PLAIN, WrittenTable
+from signalpost.store.retention import give_up_below
 from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.audit import NOTE
@@ -48,16 +45,6 @@ _IS_READ_ONLY: Final = "SELECT current_setting('transaction_read_only')::boolean
 _NODES: Final = (
     "SELECT count(*) FROM node WHERE beat_at > (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1"
 )
-_LANES: Final = (
-    "SELECT s.number, s.id, l.head, l.open, l.health FROM subscription s"
-    " JOIN lane l ON l.subscription_number = s.number WHERE s.tenant_id = $1"
-)
-_WAITING: Final = (
-    "SELECT count(*) FROM delivery WHERE subscription_number = $1 AND sequence < $2"
-    f" AND state IN ({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
-)
-_GIVE_UP: Final = "UPDATE lane SET version = version + 1, open = $2, health = $3 WHERE subscription_number = $1"
-
 _NEW_KEY: Final = WrittenTable(
     Columns("api_key", {name: kind for name, kind in API_KEY.columns.items() if name != "number"})
 )
@@ -219,7 +206,7 @@ async def _prune(
     total, done = sum(floors[tenant_id] - floor for tenant_id, floor, _ in tenants), 0
     lost: dict[str, int] = {}
     for tenant_id, floor in floors.items():
-        lost |= await writers.run(tenant_id, steps_of(_give_up_below(tenant_id, floor)))
+        lost |= await writers.run(tenant_id, steps_of(give_up_below(ask_one, str, tenant_id, floor)))
         while removed := await writers.run(tenant_id, steps_of(prune_log(tenant_id, floor, PRUNED_AT_ONCE))):
             done += removed
             progress(done, total)
@@ -229,25 +216,6 @@ async def _prune(
         pass
     left = await _count(readers)
     return PrunedRows({table: count - left[table] for table, count in counted.items()}, lost)
-
-
-async def _give_up_below(tenant_id: int, floor: int) -> dict[str, int]:
-    """For a log without a node at work on it: note in each lane's health what it took in and did not deliver below
-    `floor`. Returns by subscription how much each loses there, with what it never took in, which its owner finds
-    missing when it starts."""
-    lost = {}
-    for number, identity, head, packed, health in await ask_one(_LANES, tenant_id):
-        opened = unpack_sequences(packed)
-        left = [sequence for sequence in opened if sequence >= floor]
-        [(waiting,)] = await ask_one(_WAITING, number, floor)
-        taken_in = len(opened) - len(left) + waiting
-        if taken_in:
-            known = decode_health(health)
-            noted = _encode(replace(known, lost=known.lost + taken_in))
-            await ask_one(_GIVE_UP, number, pack_sequences(left), noted)
-        if total := taken_in + max(0, floor - 1 - head):
-            lost[identity] = total
-    return lost
 
 
 async def _note(draft: EntryDraft) -> None:

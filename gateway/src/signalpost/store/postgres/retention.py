@@ -16,12 +16,18 @@ from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import ReadSessions, Writers
+from signalpost.store.retention import (
+    ANNOUNCE,
+    DELETED_SUBSCRIPTIONS,
+    ENDS,
+    MOVE_FLOOR,
+    REMOVE_REPLAYS,
+    REMOVE_RETRIES,
+)
 from signalpost.store.statements import EVERY_TENANT, Statement
 
 _ANY: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d}, {State.FAILED:d})"
 _WAITING: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"
-_ANNOUNCE: Final = "UPDATE tenant SET next_floor = $2 WHERE id = $1 AND next_floor < $2"
-_ENDS: Final = "SELECT floor, last_sequence FROM tenant WHERE id = $1"
 _LANES: Final = "SELECT head, open FROM lane WHERE tenant_id = $1"
 _IS_WAITING: Final = f"SELECT 1 FROM delivery WHERE tenant_id = $1 AND state IN {_WAITING} AND sequence < $2 LIMIT 1"
 _STEPS: Final = (
@@ -73,7 +79,6 @@ _CONNECTIONS: Final = (
     "DELETE FROM connection WHERE number IN (SELECT number FROM connection WHERE deleted_at IS NOT NULL LIMIT $1)"
     " RETURNING 1"
 )
-_DELETED: Final = "SELECT number FROM subscription WHERE deleted_at IS NOT NULL"
 _DELIVERIES_LEFT: Final = (
     "DELETE FROM delivery WHERE (subscription_number, sequence) IN"
     " (SELECT subscription_number, sequence FROM delivery WHERE subscription_number = $1 LIMIT $2) RETURNING 1"
@@ -91,7 +96,7 @@ class PostgresRetention:
         self._partitions = partitions
 
     async def announce_floor(self, tenant_id: int, floor: int) -> None:
-        await self._writers.rows(tenant_id, _ANNOUNCE, tenant_id, floor)
+        await self._writers.rows(tenant_id, ANNOUNCE, tenant_id, floor)
 
     async def is_awaited(self, tenant_id: int, floor: int) -> bool:
         return await self._readers.run(tenant_id, steps_of(_is_awaited(tenant_id, floor)))
@@ -115,7 +120,7 @@ class PostgresRetention:
 
 
 async def _is_awaited(tenant_id: int, floor: int) -> bool:
-    [(_, last)] = await ask_one(_ENDS, tenant_id)
+    [(_, last)] = await ask_one(ENDS, tenant_id)
     end = min(floor, last + 1)
     lanes, waiting = await ask(Statement(_LANES, (tenant_id,)), Statement(_IS_WAITING, (tenant_id, end)))
     return bool(waiting) or any(head < end - 1 or _is_open_below(packed, end) for head, packed in lanes)
@@ -128,14 +133,14 @@ def _is_open_below(packed: bytes, end: int) -> bool:
 async def prune_log(tenant_id: int, floor: int, limit: int) -> int:
     """Move the floor past the oldest events below `floor`, at most `limit` of them, and remove their exception rows.
     With an event of a deletion go the steps of its document, and what was made for it."""
-    [(oldest, last)] = await ask_one(f"{_ENDS} FOR NO KEY UPDATE", tenant_id)
+    [(oldest, last)] = await ask_one(f"{ENDS} FOR NO KEY UPDATE", tenant_id)
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:
         return 0
     await ask(
         Statement(_STEPS, (tenant_id, oldest, end)),
         Statement(_MADE, (tenant_id, oldest, end)),
-        Statement("UPDATE tenant SET floor = $2 WHERE id = $1", (tenant_id, end)),
+        Statement(MOVE_FLOOR, (tenant_id, end)),
         Statement(_LOCK_LANES, (tenant_id, end)),
         Statement(_ROWS, (tenant_id, end)),
     )
@@ -147,7 +152,7 @@ async def _prune_leftovers(now: int, limit: int) -> int:
     shown, connections, deleted = await ask(
         Statement(_SECRETS, (now + IDEMPOTENCY_KEPT - SECRETS_KEPT, limit)),
         Statement(_CONNECTIONS, (limit,)),
-        Statement(_DELETED),
+        Statement(DELETED_SUBSCRIPTIONS),
     )
     removed = len(shown) + len(connections)
     for (number,) in deleted:
@@ -163,8 +168,8 @@ async def remove_of_subscription(number: int, limit: int) -> int:
     if left:
         return left
     *_, itself = await ask(
-        Statement("DELETE FROM retry WHERE subscription_number = $1", (number,)),
-        Statement("DELETE FROM replay WHERE subscription_number = $1", (number,)),
+        Statement(REMOVE_RETRIES, (number,)),
+        Statement(REMOVE_REPLAYS, (number,)),
         Statement("DELETE FROM subscription WHERE number = $1 RETURNING 1", (number,)),
     )
     return len(itself)

@@ -1,21 +1,29 @@
 """What is removed once it is old enough, in batches small enough that other writes need not wait for long."""
 
+from typing import Any
+
 import apsw
-import msgspec
-from msgspec.structs import replace
 
 from signalpost.commands.batch import IDEMPOTENCY_KEPT, SECRETS_KEPT
-from signalpost.store.packing.lanes import decode_health
-from signalpost.store.packing.sequences import pack_sequences, unpack_sequences
-from signalpost.store.retention import ATTEMPTS_EACH
+from signalpost.store import retention
+from signalpost.store.packing.sequences import unpack_sequences
+from signalpost.store.retention import (
+    ANNOUNCE,
+    ATTEMPTS_EACH,
+    DELETED_SUBSCRIPTIONS,
+    ENDS,
+    MOVE_FLOOR,
+    REMOVE_REPLAYS,
+    REMOVE_RETRIES,
+)
 from signalpost.store.sqlite import connections, history, row_counts
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
-from signalpost.store.sqlite.readers import Readers, reading
+from signalpost.store.sqlite.readers import Readers, at_once, reading
+from signalpost.store.sqlite.statements import ask
 from signalpost.store.sqlite.states import ANY, WAITING
 from signalpost.store.sqlite.writer import Writer, writing
-
-_encode = msgspec.json.Encoder().encode
+from signalpost.store.statements import Row
 
 
 class SqliteRetention:
@@ -25,9 +33,7 @@ class SqliteRetention:
 
     @writing
     def announce_floor(self, connection: apsw.Connection, tenant_id: int, floor: int) -> None:
-        connection.execute(
-            "UPDATE tenant SET next_floor = ? WHERE id = ? AND next_floor < ?", (floor, tenant_id, floor)
-        )
+        ask(connection, ANNOUNCE, tenant_id, floor)
 
     @reading
     def is_awaited(self, connection: apsw.Connection, tenant_id: int, floor: int) -> bool:
@@ -52,7 +58,7 @@ class SqliteRetention:
 def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: int) -> int:
     """Remove the oldest events below `floor`, at most `limit` of them, with their attempts and exception rows.
     With an event of a deletion go the steps of its document, and what was made for it."""
-    oldest, last = rows(connection, "SELECT floor, last_sequence FROM tenant WHERE id = ?", (tenant_id,))[0]
+    oldest, last = ask(connection, ENDS, tenant_id)[0]
     end = min(floor, oldest + limit, last + 1)
     if end <= oldest:
         return 0
@@ -65,7 +71,7 @@ def prune_log(connection: apsw.Connection, tenant_id: int, floor: int, limit: in
         end = max(oldest + 1, crowded[0][0])
     history.prune(connection, tenant_id, end)
     connections.forget_made(connection, tenant_id, end)
-    connection.execute("UPDATE tenant SET floor = ? WHERE id = ?", (end, tenant_id))
+    ask(connection, MOVE_FLOOR, tenant_id, end)
     connection.execute("DELETE FROM event WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     connection.execute("DELETE FROM attempt WHERE tenant_id = ? AND sequence < ?", (tenant_id, end))
     row_counts.forget_below(connection, tenant_id, end)
@@ -97,34 +103,12 @@ def _is_awaited(connection: apsw.Connection, tenant_id: int, floor: int) -> bool
 
 
 def give_up_below(connection: apsw.Connection, tenant_id: int, floor: int) -> dict[str, int]:
-    """For a log without a gateway at work on it: note in each lane's health what it took in and did not deliver below
-    `floor`. Returns by subscription how much each loses there, with what it never took in, which its owner finds
-    missing when it starts."""
-    lost = {}
-    lanes = rows(
-        connection,
-        "SELECT s.number, s.id, l.head, l.open, l.health FROM subscription s JOIN lane l"
-        " ON l.subscription_number = s.number WHERE s.tenant_id = ?",
-        (tenant_id,),
-    )
-    for number, packed_id, head, packed, health in lanes:
-        open_ = unpack_sequences(packed)
-        kept = [sequence for sequence in open_ if sequence >= floor]
-        waiting = rows(
-            connection,
-            f"SELECT count(*) FROM delivery WHERE subscription_number = ? AND sequence < ? AND state IN {WAITING}",  # noqa: S608
-            (number, floor),
-        )[0][0]
-        taken_in = len(open_) - len(kept) + waiting
-        if taken_in:
-            known = decode_health(health)
-            connection.execute(
-                "UPDATE lane SET version = version + 1, open = ?, health = ? WHERE subscription_number = ?",
-                (pack_sequences(kept), _encode(replace(known, lost=known.lost + taken_in)), number),
-            )
-        if total := taken_in + max(0, floor - 1 - head):
-            lost[unpack_uuid(packed_id)] = total
-    return lost
+    """See `retention.give_up_below`."""
+
+    async def asked(sql: str, *parameters: Any) -> list[Row]:
+        return ask(connection, sql, *parameters)
+
+    return at_once(retention.give_up_below(asked, unpack_uuid, tenant_id, floor))
 
 
 def prune_replays(connection: apsw.Connection, tenant_id: int, kept_since: int, limit: int) -> int:
@@ -148,7 +132,7 @@ def prune_leftovers(connection: apsw.Connection, now: int, limit: int) -> int:
     )
     connection.executemany("DELETE FROM idempotency WHERE tenant_id = ? AND api_key_id = ? AND key = ?", expired)
     removed += len(expired)
-    for (number,) in rows(connection, "SELECT number FROM subscription WHERE deleted_at IS NOT NULL"):
+    for (number,) in rows(connection, DELETED_SUBSCRIPTIONS):
         removed += remove_of_subscription(connection, number, limit)
         if removed >= limit:
             break
@@ -165,8 +149,8 @@ def remove_of_subscription(connection: apsw.Connection, number: int, limit: int)
     made = _remove_made(connection, number, limit)
     if left or made:
         return len(left) + made
-    connection.execute("DELETE FROM retry WHERE subscription_number = ?", (number,))
-    connection.execute("DELETE FROM replay WHERE subscription_number = ?", (number,))
+    ask(connection, REMOVE_RETRIES, number)
+    ask(connection, REMOVE_REPLAYS, number)
     # The highest stays, so that its number is never given to another one.
     highest = "SELECT max(number) FROM subscription"
     connection.execute(f"DELETE FROM subscription WHERE number = ? AND number < ({highest})", (number,))  # noqa: S608
