@@ -168,12 +168,17 @@ class Harness:
 
     @contextmanager
     def gateway(
-        self, folder: Path | None = None, targets: Sequence[str] = (), attempt_timeout: float = PATIENT_TIMEOUT
+        self,
+        folder: Path | None = None,
+        targets: Sequence[str] = (),
+        attempt_timeout: float = PATIENT_TIMEOUT,
+        processes: int | None = None,
     ) -> Iterator[GatewayProcess]:
-        """A gateway on a new database, or on that of `folder`, that may also deliver to these targets."""
+        """A gateway on a new database, or on that of `folder`, that may also deliver to these targets, with so many
+        processes (the harness's own number)."""
         with (
             self.new_database() as database_url,
-            self.gateway_on(database_url, folder, targets, attempt_timeout) as gateway,
+            self.gateway_on(database_url, folder, targets, attempt_timeout, processes) as gateway,
         ):
             yield gateway
 
@@ -184,27 +189,27 @@ class Harness:
         folder: Path | None = None,
         targets: Sequence[str] = (),
         attempt_timeout: float = PATIENT_TIMEOUT,
+        processes: int | None = None,
     ) -> Iterator[GatewayProcess]:
         """A gateway on a database of the server, or else on the file of a new folder or of `folder`."""
         with ExitStack() as open_:
             at = folder or open_.enter_context(self.folder()) / "data"
             at.mkdir(exist_ok=True)
             allowed = ",".join((self.plain_url, self.tls_url, self.tls_once_url, *targets))
-            cores = {self._cores.measured} if self.processes == 1 else self._cores.all
+            number = processes or self.processes
+            cores = {self._cores.measured} if number == 1 else self._cores.all
             yield open_.enter_context(
-                GatewayProcess(
-                    at, allowed, self.ca_file, cores, database_url, self.processes, self.spent, attempt_timeout
-                )
+                GatewayProcess(at, allowed, self.ca_file, cores, database_url, number, self.spent, attempt_timeout)
             )
 
     @contextmanager
-    def load(self, gateway: GatewayProcess, workload: Workload) -> Iterator[ChildProcess]:
-        """Clients of the gateway, with its subscriptions and documents made."""
+    def load(self, gateway: GatewayProcess, workload: Workload, url: str | None = None) -> Iterator[ChildProcess]:
+        """Clients of the gateway, with its documents made and its subscriptions, to `url` (the harness's own)."""
         with ChildProcess("load", self._cores.load) as part:
             part.ask(
                 "open", port=gateway.port, key=gateway.key, workload=msgspec.to_builtins(workload), pid=gateway.pid
             )
-            part.ask("subscribe", url=self.url, secret=SECRET)
+            part.ask("subscribe", url=url or self.url, secret=SECRET)
             part.ask("make_documents")
             yield part
 

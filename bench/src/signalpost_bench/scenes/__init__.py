@@ -22,6 +22,7 @@ from signalpost_bench.scenes import (
     hot_document,
     http,
     idle_fleet,
+    ladder,
     latency,
     links,
     memory,
@@ -60,6 +61,12 @@ SCENES: Mapping[str, Scene] = {
     "api": Scene(about="the HTTP API, one change a request", run=http.api, of_many_tenants=True, on=ANY),
     "import": Scene(about="the HTTP API, bulk import", run=http.bulk, on=ANY),
     "latency": Scene(about="at 100/s, and at half the rate of `api`", run=latency.latency, needs=("api",), on=ANY),
+    "ladder": Scene(
+        about=f"changes through HTTP by {', '.join(map(str, ladder.STEPS))} processes, plain and over TLS",
+        run=ladder.ladder,
+        in_table=False,
+        on=ANY,
+    ),
     "backlog": Scene(
         about="the engine beside a backlog, and a start with one",
         run=backlog.backlog,

@@ -14,16 +14,20 @@ IMPORT = "HTTP API, bulk import"
 
 def api(harness: Harness, size: Size, _: Rows) -> Rows:
     """Make one change a request."""
-    return {API: _through_http(harness, size.events // 2, "change")}
+    return {API: through_http(harness, size.events // 2, "change")}
 
 
 def bulk(harness: Harness, size: Size, _: Rows) -> Rows:
     """Make changes in one stream of an import."""
-    return {IMPORT: _through_http(harness, size.events, "import_all")}
+    return {IMPORT: through_http(harness, size.events, "import_all")}
 
 
-def _through_http(harness: Harness, events: int, how: str) -> Figures:
-    with harness.gateway() as gateway, harness.load(gateway, harness.workload) as load:
+def through_http(
+    harness: Harness, events: int, how: str, *, processes: int | None = None, url: str | None = None
+) -> Figures:
+    """What so many changes come to, made by this method of the load: behind a gateway of so many processes (the
+    harness's own), which delivers to `url` (the harness's own)."""
+    with harness.gateway(processes=processes) as gateway, harness.load(gateway, harness.workload, url) as load:
         harness.sink.ask("forget", secret=SECRET)
         gateway.stalls()
         before = gateway.monitor.usage()
