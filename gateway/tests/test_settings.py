@@ -349,6 +349,7 @@ def test_of_a_proxy_with_a_password_only_is_shown_that_it_is_set() -> None:
     assert {name for name, each in SETTINGS.items() if each.secret} == secret
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_stops_the_start_with_its_name(tmp_path: Path) -> None:
     binary = Path(sys.executable).with_name("signalpost")
     environment = {**os.environ, "SIGNALPOST_DATA_DIR": str(tmp_path / "data"), "SIGNALPOST_RETENTION_DAYS": "never"}

@@ -20,7 +20,7 @@ from signalpost_bench.scenes import SCENES
 pytestmark = pytest.mark.slow
 ISOLATION = ("hostile", "overload", "recovery", "flapping", "hot-document")
 """See `test_bench_isolation.py`; `bench/tests` has the scene `one-bad-caller`."""
-SLOWEST = ("backlog", "endpoints", "retention", "hostile", "overload", "recovery")
+SLOWEST = ("backlog", "endpoints", "retention", "hostile", "overload", "recovery", "ladder")
 """What `make scenes` measures too: their preparations take longest."""
 SMALL = ["--runs", "1", "--events", "400", "--duration", "1", "--documents", "50"]
 

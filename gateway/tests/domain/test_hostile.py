@@ -4,6 +4,7 @@ import pytest
 from gateway.tests.domain.hostile import worst
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_nothing_hostile_raises_what_is_not_meant_to_be_raised(seed: int) -> None:
     _, _, taken = worst(seed, 200)

@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def _made() -> Iterator[str]:
 
 def _constants() -> Iterator[str]:
     for path in _outside_the_room():
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in _tree(path).body:
             targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", ())
             for target in targets:
                 if isinstance(target, ast.Name) and target.id.isupper():
@@ -64,8 +65,13 @@ def _outside_the_room() -> list[Path]:
     return [path for path in sorted(SOURCES.rglob("*.py")) if ROOM not in path.parents]
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _nodes(path: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return ast.walk(_tree(path))
 
 
 def _name(function: ast.expr) -> str:

@@ -121,6 +121,7 @@ def test_a_part_takes_bounded_work(
     assert 0 < made < steps_most
 
 
+@pytest.mark.slow
 def test_all_lanes_of_a_write_share_what_is_looked_through(connection: apsw.Connection) -> None:
     """Who comes when that is used up gets nothing this time, and stays where it was."""
     flushes = [asking(number, "all", RARE) for number in (1, 2, 3)]
