@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ joints-of-fleets: .venv/dev ## The same with several nodes on one database
 
 sockets: .venv/dev ## The same with the real sender, over sockets that go wrong
 	@$(BIN)/python -m gateway.tests.joints.runner --sockets --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
+
+sockets-of-workers: .venv/dev ## The same with the sender in a process of its own, which is lost again and again
+	@$(BIN)/python -m gateway.tests.joints.runner --workers --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}
 
 planted-fleets: .venv/dev ## Plant faults into the nodes of fleets, and see after how many seeds each is found
 	@$(BIN)/python -m gateway.tests.simulation.planted_in_fleets

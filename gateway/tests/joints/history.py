@@ -80,6 +80,7 @@ class Attempt:
         "ended_at",
         "event",
         "headers",
+        "is_lost",
         "is_rejected",
         "is_replay",
         "is_uncounted",
@@ -103,6 +104,8 @@ class Attempt:
         self.ended_at = float("inf")
         self.ok: bool | None = None
         """Whether the process learned that it was taken; None while it is under way, or if the process ended before."""
+        self.is_lost = False
+        """Whether the process knows that it will never learn that."""
         self.is_uncounted = False
         """Whether a vendor let nobody in, or wanted fewer calls: then the attempt does not count."""
         self.is_rejected = False

@@ -183,7 +183,7 @@ class JointWorld(World[JointNode]):
 
     def is_under_way(self, attempt: Attempt) -> bool:
         """Whether its process waits for an answer."""
-        return attempt.ok is None and attempt.process not in self._ended
+        return attempt.ok is None and not attempt.is_lost and attempt.process not in self._ended
 
     def over_at(self, attempt: Attempt) -> float:
         """When its outcome was known, or its process ended."""
@@ -281,7 +281,11 @@ class JointWorld(World[JointNode]):
 
     def ended(self, sent: SentRequest) -> None:
         attempt = self._sent.pop(sent, None)
-        if attempt is not None and not sent.is_cut:
+        if attempt is None:
+            return
+        if sent.is_cut:
+            attempt.is_lost, attempt.ended_at = True, self.time.now
+        else:
             self._end(attempt, sent.is_delivered, sent.outcome)
 
     def _note(self, wish: Wish, event_id: str, process: int, url: str, headers: dict[str, str], body: bytes) -> Attempt:

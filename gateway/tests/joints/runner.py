@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from gateway.tests.joints.joint_world import TRACED, JointWorld
-from gateway.tests.joints.plan import Plan, draw_fleet, draw_sockets
+from gateway.tests.joints.plan import Plan, draw_fleet, draw_sockets, draw_sockets_of_workers
 from gateway.tests.simulation.logs import live
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.folder import Folder
@@ -35,9 +35,17 @@ def simulate(
         return (not only or rule in only) and rule not in but
 
     world = JointWorld(seed, folder, given, traced, counting, goes_on=goes_on)
-    kind = "joints" if given is None else "joints-of-fleets" if given.wires is None else "sockets"
-    live(world, f"{kind} SEED={seed} COUNT=1", world.logged)
+    live(world, f"{_target(given)} SEED={seed} COUNT=1", world.logged)
     return world
+
+
+def _target(given: Plan | None) -> str:
+    """The target of `make` that runs such a world."""
+    if given is None:
+        return "joints"
+    if given.wires is None:
+        return "joints-of-fleets"
+    return "sockets" if given.wires.worker_lasts is None else "sockets-of-workers"
 
 
 def _rules(names: str) -> tuple[str, ...]:
@@ -46,6 +54,8 @@ def _rules(names: str) -> tuple[str, ...]:
 
 def _plan(seed: int, options: argparse.Namespace) -> Plan | None:
     """The plan of a world, if it is not the one that the world draws itself."""
+    if options.workers:
+        return draw_sockets_of_workers(Random(seed))
     if options.sockets:
         return draw_sockets(Random(seed))
     return draw_fleet(Random(seed)) if options.fleets else None
@@ -82,6 +92,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="end after so long")
     parser.add_argument("--fleets", action="store_true", help="worlds with several nodes on one database")
     parser.add_argument("--sockets", action="store_true", help="worlds in which the real sender sends, over sockets")
+    parser.add_argument("--workers", action="store_true", help="worlds in which it is a worker, lost again and again")
     parser.add_argument("--only", type=_rules, default=(), help="only these rules count, with commas")
     parser.add_argument("--but", type=_rules, default=(), help="all rules but these count, with commas")
     parser.add_argument("--survey", action="store_true", help="tell after how many worlds each broken rule is found")

@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from gateway.tests.joints.plan import draw_sockets
+from gateway.tests.joints.plan import draw_sockets, draw_sockets_of_workers
 from gateway.tests.joints.planted_in_sender import FAULTS
 from gateway.tests.joints.runner import simulate
 from gateway.tests.simulation.planting import Fault
@@ -29,6 +29,13 @@ def test_whatever_happens_to_connections_what_is_delivered_is_what_the_model_say
     """C15, C16, C17."""
     for seed in range(part, SAMPLE, PARTS):
         simulate(seed, tmp_path, draw_sockets(Random(seed)))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_same_with_a_sender_worker_that_is_lost_again_and_again(part: int, tmp_path: Path) -> None:
+    """C15, C16, C17."""
+    for seed in range(part, SAMPLE, PARTS):
+        simulate(seed, tmp_path, draw_sockets_of_workers(Random(seed)))
 
 
 @pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)

@@ -1,6 +1,5 @@
 import asyncio
 import importlib.util
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pytest
 import uvloop
 from gateway.tests.patience import PATIENCE
+from gateway.tests.worker_on_loop import WorkerOnLoop
 
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
@@ -18,7 +18,6 @@ from signalpost.sender.addresses import Guard, parse_allow_targets, parse_deny_t
 from signalpost.sender.resolver import Resolve
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.sender.transport import Transport
-from signalpost.sender.workers.worker import Worker
 from signalpost.sender.workers.worker_transport import WorkerTransport
 
 # Tests are imported without a package around them, so a neighbour is loaded by its place.
@@ -122,26 +121,6 @@ def serve(turns: "Turns") -> Iterator[Callable[..., "Endpoint"]]:
     yield maker
     for endpoint in made:
         endpoint.stop()
-
-
-class WorkerOnLoop:
-    """A sender worker that is no process of its own, so that a test can give it names and a clock."""
-
-    pid = 0
-
-    def __init__(self, make_sender: Callable[[SenderSettings], Sender]) -> None:
-        loop = asyncio.get_running_loop()
-        self.socket, theirs = socket.socketpair()
-        self._worker = Worker(loop, make_sender)
-        self._connecting = loop.create_task(loop.create_connection(lambda: self._worker.channel, sock=theirs))
-
-    def kill(self) -> None:
-        self._worker.channel.abort()
-
-    async def wait(self) -> int:
-        await self._connecting
-        await self._worker.ended.wait()
-        return 0
 
 
 @pytest.fixture(params=["alone", "with a worker"])

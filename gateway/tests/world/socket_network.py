@@ -20,6 +20,7 @@ from itertools import count
 from random import Random
 from typing import NamedTuple
 
+from gateway.tests.worker_on_loop import WorkerOnLoop
 from gateway.tests.world import wire
 from gateway.tests.world.network import NEVER, Network, Observer, SentRequest
 from gateway.tests.world.sockets import FarEnd, Gone, SocketLoop
@@ -30,6 +31,9 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.addresses import AllowedTarget, Guard
 from signalpost.sender.sender import SWEEP_SECONDS, Sender, SenderSettings
+from signalpost.sender.transport import Transport
+from signalpost.sender.workers import worker_transport
+from signalpost.sender.workers.worker_transport import MARGIN_SECONDS, WorkerTransport
 
 ANYWHERE = Guard((AllowedTarget("http", None, IPv4Network("0.0.0.0/0"), None),))
 MAX_ADDRESSES = 3
@@ -51,6 +55,9 @@ class Wires(NamedTuple):
     """The most idle connections of a sender."""
     kept_seconds: float
     """For how long they may be idle."""
+    worker_lasts: tuple[float, float] | None = None
+    """After how many seconds the sender worker is lost, and replaced; None if there is none, and the process sends
+    itself."""
 
 
 class Arrival:
@@ -101,19 +108,41 @@ class SocketNetwork(Network):
         self._fars: set[FarEnd] = set()
         self._next_number = count(1).__next__
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sender = Sender(
+        self._senders: list[Sender] = []
+        """Every sender that there was: one, or one for each worker."""
+        self._sender = self._transport(
             SenderSettings(
                 attempt_timeout=attempt_timeout,
                 guard=ANYWHERE,
                 idle_connections=wires.kept,
                 idle_seconds=wires.kept_seconds,
-            ),
-            loop=loop,
-            wall=lambda: observer.wall.at(loop.time()),
-            resolve=self._resolve,
-            clock=loop.time,
+            )
         )
         loop.connect = self._connect
+
+    def _transport(self, settings: SenderSettings) -> Transport:
+        if self._wires.worker_lasts is None:
+            return self._make_sender(settings)
+        transport = WorkerTransport(
+            settings, 1, loop=self._loop, wall=self._now, start=self._start_worker, clock=self._loop.time
+        )
+        self._opening = self._loop.create_task(transport.open())
+        return transport
+
+    def _make_sender(self, settings: SenderSettings) -> Sender:
+        sender = Sender(settings, loop=self._loop, wall=self._now, resolve=self._resolve, clock=self._loop.time)
+        self._senders.append(sender)
+        return sender
+
+    def _start_worker(self) -> WorkerOnLoop:
+        assert self._wires.worker_lasts is not None
+        worker = WorkerOnLoop(self._make_sender)
+        if not self._is_well:
+            self._loop.call_later(self._random.uniform(*self._wires.worker_lasts), worker.kill)
+        return worker
+
+    def _now(self) -> int:
+        return self._observer.wall.at(self._loop.time())
 
     @property
     def connections(self) -> int:
@@ -171,7 +200,7 @@ class SocketNetwork(Network):
     def cut(self) -> None:
         super().cut()
         self._running.clear()
-        for connection in list(self._sender._open):
+        for connection in [connection for sender in self._senders for connection in sender._open]:
             connection.abandon()
 
     async def close(self, grace: float) -> None:
@@ -185,7 +214,10 @@ class SocketNetwork(Network):
 
     def _judge(self, sent: SentRequest, outcome: Outcome) -> None:
         took = sent.ended_at - sent.at
-        if took > self._attempt_timeout + SWEEP_SECONDS + EARLIEST:
+        most = self._attempt_timeout + SWEEP_SECONDS
+        if self._wires.worker_lasts is not None:  # it may have waited for a worker before
+            most += self._attempt_timeout + MARGIN_SECONDS + worker_transport.SWEEP_SECONDS
+        if took > most + EARLIEST:
             self._fail("in time", f"{sent} took {took:.3f} s")
         last = next(reversed(self._arrivals[sent]), None)
         status, whole_at = (None, None) if last is None else (last.status, last.whole_at)

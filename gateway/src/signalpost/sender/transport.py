@@ -14,8 +14,9 @@ from signalpost.domain.request import OutgoingRequest
 class Transport(Protocol):
     def send(self, request: OutgoingRequest, done: Callable[[Outcome], None]) -> None:
         """Make one attempt. Calls `done` exactly once, within the attempt's time, from the event loop, and never before
-        `send` returns. An attempt whose outcome cannot be known, because what made it is gone, is interrupted
-        (`Failure.INTERRUPTED`), at the latest soon after its time. Raises nothing."""
+        `send` returns. If the process that made it is gone, so that no one knows how it ended, it is interrupted
+        (`Failure.INTERRUPTED`), at the latest soon after its time; if no process is there to make it, it waits for one
+        as long. Raises nothing."""
 
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for running attempts, interrupt the rest (`Failure.INTERRUPTED`), close
