@@ -117,7 +117,7 @@ node-kit: .venv/dev ## Build and test the receiver kit for Node, and the package
 	@$(BIN)/pytest gateway/tests/acceptance/test_node_kit.py
 
 hostile: .venv/dev ## Try 60,000 hostile placeholders and conditions; none may take 20 ms (SEED=1 COUNT=…)
-	@$(BIN)/python -m gateway.tests.domain.hostile --seed $${SEED:-1} --count $${COUNT:-60000}
+	@$(BIN)/python -m gateway.tests.domain.language.hostile --seed $${SEED:-1} --count $${COUNT:-60000}
 
 oracles: .venv-oracles/ready ## Hold what connectors send against the vendors' own clients (180 MB)
 	@.venv-oracles/bin/python gateway/tests/oracles/record.py --check

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from signalpost.destinations.fields import Filling
 from signalpost.destinations.slack import Slack, SlackConfig
-from signalpost.domain.condition_reader import read_condition
-from signalpost.domain.names import Subject
+from signalpost.domain.language.condition_reader import read_condition
+from signalpost.domain.language.names import Subject
 
 NUMBER: Final = 20_000
 DOCUMENT: Final = {

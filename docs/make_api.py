@@ -6,7 +6,7 @@ from pathlib import Path
 
 from signalpost.api.routes import HEALTH_ROUTES, METRICS_ROUTES, ROUTES
 from signalpost.api.routing.route import Route
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 
 PAGE = Path(__file__).parent / "api.md"
 HEAD = """# The API

@@ -7,7 +7,7 @@ from signalpost import gateway
 from signalpost.api.http import body, passwords, request_limits, shared_rendering
 from signalpost.api.resources import live
 from signalpost.console import identity_provider, pages_beside_api
-from signalpost.domain import sign_in_tries
+from signalpost.domain.access import sign_in_tries
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine import committer, engine
 from signalpost.engine.lanes import dispatcher, lane_worker, log_cache, subjects
@@ -323,7 +323,7 @@ SIGN_IN: Rows = (
             for whose, each in (("an address", sign_in_tries.OF_ADDRESS), ("an account", sign_in_tries.OF_ACCOUNT))
         ),
         "429, with how long to wait",
-        ("domain/sign_in_tries.py OF_ADDRESS", "domain/sign_in_tries.py OF_ACCOUNT"),
+        ("domain/access/sign_in_tries.py OF_ADDRESS", "domain/access/sign_in_tries.py OF_ACCOUNT"),
     ),
     Row(
         "sign-ins with an identity provider",

@@ -18,7 +18,7 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost import destinations, testing
 from signalpost.destinations.presets import body_of
-from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.language.condition_reader import read_condition
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples" / "destination"

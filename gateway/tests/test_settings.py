@@ -16,8 +16,8 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.app import app
 from signalpost.cli.commands.serve import serve
+from signalpost.domain.access.tenant_limits import TenantLimits
 from signalpost.domain.errors import StartError, WrongSetting
-from signalpost.domain.tenant_limits import TenantLimits
 from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
 from signalpost.sender.addresses import parse_allow_targets, parse_deny_targets, parse_nat64_prefixes

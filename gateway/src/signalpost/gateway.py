@@ -39,7 +39,7 @@ from signalpost.console import CALLBACK
 from signalpost.console.identity_provider import IdentityProvider, OidcClient
 from signalpost.console.pages_beside_api import PagesBesideApi
 from signalpost.destinations.registry import Destinations
-from signalpost.domain.consent import Tickets
+from signalpost.domain.access.consent import Tickets
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.embedded import Documents

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from msgspec.structs import fields
 
 from signalpost.domain import body
+from signalpost.domain.access.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 from signalpost.domain.errors import Invalid
-from signalpost.domain.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 from signalpost.files.content_types import KINDS
 from signalpost.store.fleet import NodeRole
 

@@ -12,10 +12,10 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from signalpost import setting_values as values
+from signalpost.domain.access.tenant import MAX_RETENTION_DAYS
+from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.delivery import retry
 from signalpost.domain.errors import WrongSetting
-from signalpost.domain.tenant import MAX_RETENTION_DAYS
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.files.content_types import KINDS
 from signalpost.listener.source import Network, parse_proxies
 from signalpost.runtime import key_file

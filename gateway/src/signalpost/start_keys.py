@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from signalpost.domain.api_key import make_key
+from signalpost.domain.access.api_key import make_key
 from signalpost.domain.errors import Conflict, StartError
 from signalpost.runtime import key_file
 from signalpost.settings import SETTINGS, Settings, secret_file

@@ -8,11 +8,11 @@ from signalpost.api.http.principals import Principal, visitor_of
 from signalpost.api.routes import ROUTES
 from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.route import ABOUT_ACCESS, Route
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.portal_link import Capability, PortalLink
+from signalpost.domain.access.sign_in import Ground
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.errors import CallerError, Conflict, Forbidden, NotFound
-from signalpost.domain.portal_link import Capability, PortalLink
-from signalpost.domain.sign_in import Ground
-from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 
 DEFAULT, ACME, PAUSED = Tenant(1, "default"), Tenant(2, "acme"), Tenant(3, "paused", paused_at=1)

@@ -25,7 +25,7 @@ from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import Route
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.subscription import SubscriptionPatch, SubscriptionRequest
 from signalpost.sender.addresses import parse_allow_targets
 

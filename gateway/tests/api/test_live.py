@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalpost.api.resources.live import MIN_PAUSE, TOLD_PER_SECOND, _Stream, pause_until_told
-from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.access.api_key import ApiKey, Role
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.errors import Unauthenticated
-from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 from signalpost.engine.revisions import Revisions
 from signalpost.store.fleet import ALONE

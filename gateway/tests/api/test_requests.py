@@ -10,8 +10,8 @@ import pytest
 from gateway.tests.patience import PATIENCE
 
 from signalpost.api.http.principals import Principals
+from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Unauthenticated, Unavailable
-from signalpost.domain.sign_in import Ground
 from signalpost.engine.fleet.lookout import Lookout
 from signalpost.store.fleet import ALONE
 

@@ -12,7 +12,7 @@ from signalpost.api.http.problems import CALLER_PROBLEMS
 from signalpost.api.routes import OPEN_ROUTES, QUIET_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe, errors_of
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, OpenRoute, Route
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.errors import CallerError
 

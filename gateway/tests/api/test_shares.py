@@ -17,7 +17,7 @@ from signalpost.api.http.principals import Principal
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.asgi import Message
 from signalpost.console.pages_beside_api import MAX_WAITING
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import SystemClock
 from signalpost.sharing.refusals import STRANGERS_PER_SECOND

@@ -10,7 +10,7 @@ import pytest
 from gateway.tests.api.test_versions import PDF, upload
 from gateway.tests.api.two_tenants import in_tenant, make_key, make_tenant
 
-from signalpost.domain.tenant_limits import TenantLimits
+from signalpost.domain.access.tenant_limits import TenantLimits
 from signalpost.runtime.clock import SystemClock
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from gateway.tests.api.two_tenants import Two, in_tenant, make_key, make_tenant,
 
 from signalpost.api.routes import ROUTES
 from signalpost.api.routing.route import ABOUT_ACCESS, Route
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

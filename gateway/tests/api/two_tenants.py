@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.tests.api.moved_clock import MovedClock
 
 from signalpost.api.routing.route import Route
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 if TYPE_CHECKING:

@@ -28,18 +28,18 @@ from signalpost.commands.subscriptions import (
     RotateSecret,
 )
 from signalpost.commands.tenants import ChangeTenant, CreateTenant
-from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.access.api_key import ApiKey, Role
+from signalpost.domain.access.member import Member
+from signalpost.domain.access.portal_link import PortalLink, Theme
+from signalpost.domain.access.sign_in import Ground
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import GATEWAY, Actor, EntryDraft, Object
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery.replay import Replay, ReplayChoice
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError
-from signalpost.domain.member import Member
-from signalpost.domain.portal_link import PortalLink, Theme
 from signalpost.domain.shown_url import STRUCK
-from signalpost.domain.sign_in import Ground
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 
 NOW = 1_700_000_000 * SECOND

@@ -14,11 +14,11 @@ from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
 from signalpost.commands.batch import IDEMPOTENCY_KEPT, Batch, BatchContext, Rows
 from signalpost.commands.command import BatchView, Command, Decision, IdempotencyKey, Stamp
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError, Invalid, NotFound
 from signalpost.domain.event import time_of
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 LINKS = Links(b"", "")

@@ -15,12 +15,12 @@ from signalpost.api.rendering import EVENT_HEADER, kept_answers, respond
 from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.body import read
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import CallerError, Conflict, NotFound, PreconditionFailed
 from signalpost.domain.event import EventType
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 LINKS = Links(b"", "")

@@ -13,11 +13,11 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.delivery.replay import MAX_RUNNING, Replay, ReplayChoice, ReplayState
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 LINKS = Links(b"", "")

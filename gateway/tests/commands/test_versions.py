@@ -15,10 +15,10 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.versions import AddVersion, PublishVersion
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.documents.links import LIFETIME, Links, LinkTarget
 from signalpost.domain.documents.version import Number, StoredFile, read_number
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, parse_timestamp
 
 NOW = 1_700_000_000 * SECOND

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from signalpost.console.condition_form import ConditionRow, condition_form, fields, operators, typed_condition
 from signalpost.console.delay_form import Duration, after_form, duration_of, seconds_of, typed_after
-from signalpost.domain.condition_reader import OPERATORS, read_condition
+from signalpost.domain.language.condition_reader import OPERATORS, read_condition
 
 VALUE = {"field": "document.contractValue", "atLeast": 10000}
 CENTRE = {"field": 'document.additionalFacts["cost \\"centre\\""]', "is": 42}

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from signalpost.console.condition_form import fields, operators
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.language.condition_reader import read_condition
 from signalpost.sender.addresses import parse_allow_targets
 
 __all__ = ["make_world", "url"]

@@ -16,9 +16,9 @@ from signalpost.api.http.principals import OPERATOR
 from signalpost.console.page import ProofNeeded, Visit
 from signalpost.console.pages import replays
 from signalpost.console.pages.replays import CONFIRMED_FROM
-from signalpost.domain.member import INVITATION_LIFETIME
-from signalpost.domain.sign_in import PROOF_LASTS
-from signalpost.domain.sign_in_tries import OF_ACCOUNT
+from signalpost.domain.access.member import INVITATION_LIFETIME
+from signalpost.domain.access.sign_in import PROOF_LASTS
+from signalpost.domain.access.sign_in_tries import OF_ACCOUNT
 
 if TYPE_CHECKING:
     from signalpost.console.calls import Calls

@@ -17,9 +17,9 @@ from gateway.tests.fakes.vendor import Asked
 
 from signalpost.console import identity_provider
 from signalpost.console.identity_provider import AGAIN_AFTER, OidcClient
+from signalpost.domain.access.identity import Disbelieved, Identity, Secret
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.errors import StartError
-from signalpost.domain.identity import Disbelieved, Identity, Secret
 from signalpost.domain.request import OutgoingRequest
 from signalpost.engine.connectors.wire import VendorTransport
 from signalpost.gateway import Gateway

@@ -9,12 +9,12 @@ from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.two_tenants import ABSENT, make_key
 from gateway.tests.bodies import ONE_IN_A_PART
 from gateway.tests.console.conftest import HOSTILE, HTML, Browser, Shop, make_world
-from gateway.tests.domain.test_portal_link import png
+from gateway.tests.domain.access.test_portal_link import png
 
 from signalpost.api.resources.replays import MAX_PARTS_ASKED
 from signalpost.console.html import moment
 from signalpost.console.portal.theme import css
-from signalpost.domain.portal_link import OPEN_WITHIN, Mode, Theme
+from signalpost.domain.access.portal_link import OPEN_WITHIN, Mode, Theme
 from signalpost.domain.timestamps import SECOND
 from signalpost_receiver.sign import Signer
 

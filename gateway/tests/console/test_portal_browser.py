@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from gateway.tests.console.accessibility import WINDOWS, findings_in
 from gateway.tests.console.test_browser import HOSTILE, Desk, desk, pytestmark
-from gateway.tests.domain.test_portal_link import png
+from gateway.tests.domain.access.test_portal_link import png
 from gateway.tests.patience import PATIENCE
 
 __all__ = ["desk", "pytestmark"]

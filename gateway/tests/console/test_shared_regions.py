@@ -13,7 +13,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.calls import CallFailed
 from signalpost.console.shared_regions import KEPT_SECONDS, SharedRegions, Sight
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.engine.revisions import Revisions, Topic
 
 SIGHT = Sight(role=Role.VIEWER, own_tenant_id=1, tenant_id=1, path="/console/t/default", query=b"", encodings="gzip")

@@ -11,8 +11,8 @@ from gateway.tests.api.test_live import Viewer
 from gateway.tests.console.conftest import Browser, Shop
 from gateway.tests.sqlite_file import database_file
 
-from signalpost.domain.api_key import hash_key
-from signalpost.domain.sign_in import hash_token
+from signalpost.domain.access.api_key import hash_key
+from signalpost.domain.access.sign_in import hash_token
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite.connect import rows
 

@@ -13,7 +13,7 @@ from gateway.tests.console.forms_as_sent import forms_of
 from gateway.tests.console.office import PORTAL, Office
 from gateway.tests.console.test_portal import Guest
 
-from signalpost.domain.portal_link import Capability
+from signalpost.domain.access.portal_link import Capability
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost_receiver.sign import PAGE_SIGNATURE, Signer
 

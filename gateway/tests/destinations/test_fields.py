@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-from gateway.tests.domain.subjects import subject
+from gateway.tests.domain.language.subjects import subject
 from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.destinations.fields import (
@@ -24,9 +24,9 @@ from signalpost.destinations.fields import (
 from signalpost.domain.body import Body, read
 from signalpost.domain.errors import Invalid
 from signalpost.domain.fields import Text
-from signalpost.domain.names import Subject
-from signalpost.domain.template_filters import TemplateError
-from signalpost.domain.values import written
+from signalpost.domain.language.names import Subject
+from signalpost.domain.language.template_filters import TemplateError
+from signalpost.domain.language.values import written
 
 
 class Card(Body, frozen=True, kw_only=True, tag_field="as", tag="card"):

@@ -9,7 +9,7 @@ import pytest
 from gateway.tests.destinations.kinds import KINDS, PEM, members
 from msgspec import UNSET
 
-from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.language.condition_reader import read_condition
 
 PAGES = Path(__file__).parents[3] / "docs" / "destinations"
 

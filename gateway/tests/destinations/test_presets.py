@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from gateway.tests.domain.subjects import subject
+from gateway.tests.domain.language.subjects import subject
 from msgspec import UNSET
 
 from signalpost.destinations.fields import filled
@@ -11,9 +11,9 @@ from signalpost.destinations.presets import Input, Preset, body_of
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import read
 from signalpost.domain.checks import Several
-from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.event import BY_WIRE
-from signalpost.domain.names import Subject
+from signalpost.domain.language.condition_reader import read_condition
+from signalpost.domain.language.names import Subject
 
 KINDS = Destinations.installed([]).kinds.values()
 PRESETS = [pytest.param(kind, preset, id=preset.name) for kind in KINDS for preset in kind.presets]

@@ -10,7 +10,7 @@ from msgspec import UNSET
 from signalpost.destinations.destination import Call, Context, Skip
 from signalpost.destinations.fields import filled
 from signalpost.destinations.presets import Preset, body_of
-from signalpost.domain.names import Subject
+from signalpost.domain.language.names import Subject
 
 CONNECTIONS = {
     "slack": connection("slack", signIn={"with": "bot", "token": "xoxb-1", "channel": "#contracts"}),

@@ -24,12 +24,12 @@ from signalpost.commands.subscriptions import (
     RotateSecret,
 )
 from signalpost.destinations.webhook import RequestKind, Webhook
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.documents import sample
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite.tables import codec_with
 from signalpost.store.tables.subscriptions import SUBSCRIPTION

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from signalpost.domain import names
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.condition_reader import OPERATORS, read_condition
-from signalpost.domain.names import Subject
-from signalpost.domain.template_filters import DIRECTIVES, FILTERS, TemplateError
-from signalpost.domain.templates import read_template
+from signalpost.domain.language import names
+from signalpost.domain.language.condition_reader import OPERATORS, read_condition
+from signalpost.domain.language.names import Subject
+from signalpost.domain.language.template_filters import DIRECTIVES, FILTERS, TemplateError
+from signalpost.domain.language.templates import read_template
 
 PAGE = (Path(__file__).parents[3] / "docs" / "guides" / "conditions-and-placeholders.md").read_text(encoding="utf-8")
 SUBJECT = Subject(

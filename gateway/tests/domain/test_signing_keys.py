@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain import consent
-from signalpost.domain.consent import Tickets
+from signalpost.domain.access import consent
+from signalpost.domain.access.consent import Tickets
 from signalpost.domain.documents.links import LIFETIME, PATH, Links, LinkTarget
 from signalpost.domain.documents.version import Number
 from signalpost.domain.errors import Forbidden

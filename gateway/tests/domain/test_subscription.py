@@ -19,6 +19,7 @@ from signalpost.commands.command import Command, IdempotencyKey, RequestedRetry
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain import subscription as rules
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.body import read
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
@@ -31,7 +32,6 @@ from signalpost.domain.subscription import (
     refiltered,
     wanted,
 )
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 
 LINKS = Links(b"", "")

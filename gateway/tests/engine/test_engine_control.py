@@ -7,11 +7,11 @@ from gateway.tests.engine.scripted_world import TENANT, RunningGateway, Scripted
 from gateway.tests.world.network import BROKEN, HANG, Reply
 
 from signalpost.commands.tenants import ChangeTenant
+from signalpost.domain.access.tenant import TenantStatus
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.delivery.replay import ReplayState
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.tenant import TenantStatus
 from signalpost.domain.timestamps import SECOND
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

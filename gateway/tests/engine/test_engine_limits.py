@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.commands.tenants import ChangeTenant
+from signalpost.domain.access.tenant_limits import LimitsPatch
 from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.errors import TooMany, Unavailable
 from signalpost.domain.event import EventType
-from signalpost.domain.tenant_limits import LimitsPatch
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes import dispatcher, lane_worker
 from signalpost.sharing.slots import DEFAULTS

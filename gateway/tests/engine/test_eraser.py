@@ -28,7 +28,7 @@ from signalpost.commands.subscriptions import CreateSubscription
 from signalpost.commands.tenants import CreateTenant, DeleteTenant
 from signalpost.commands.versions import AddVersion
 from signalpost.commands.workflow import ActOnDocument
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.documents.workflow import Action, ActionInput

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from msgspec.structs import replace
 
-from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.access.api_key import ApiKey, Role
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.erasure import Erasure
-from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.follower import Follower
 from signalpost.store.fleet import SHARED, Changes, TenantConfig, TenantMark

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from signalpost.commands.documents import CreateDocument
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event, EventType, build
-from signalpost.domain.names import Subject
+from signalpost.domain.language.names import Subject
 from signalpost.engine.lanes.dispatcher import MAX_TURN_TIME
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.large_events import LargeEvents

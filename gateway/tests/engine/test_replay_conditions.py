@@ -17,7 +17,7 @@ from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import erased
 from signalpost.domain.event import Event
-from signalpost.domain.names import Subject
+from signalpost.domain.language.names import Subject
 from signalpost.engine.lanes.dispatcher import MAX_TURN_TIME
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.replay_conditions import ReplayConditions

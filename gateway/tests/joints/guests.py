@@ -10,8 +10,8 @@ from gateway.tests.listener.applications import a_request
 
 from signalpost.commands.portal_links import OpenPortalLink
 from signalpost.console.calls import CallFailed, Calls
+from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.audit import Actor
-from signalpost.domain.sign_in import Ground
 
 LINK: Final = {
     "name": "customer", "subscriptions": "all", "can": ["payload", "test", "retry", "replay", "edit", "secret"],

@@ -26,7 +26,7 @@ from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.asgi import Asgi, Message
-from signalpost.domain.consent import Tickets
+from signalpost.domain.access.consent import Tickets
 from signalpost.domain.delivery import retry
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.maintenance.audit_end import AuditEnd

@@ -13,11 +13,11 @@ from signalpost.commands import audit, documents, subscriptions
 from signalpost.commands.command import Decision
 from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effect, ImportDocument
 from signalpost.destinations.webhook import RequestKind, Webhook
-from signalpost.domain import conditions
-from signalpost.domain.conditions import Change, Comparison
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.documents import document as document_rules
 from signalpost.domain.event import EVERY_TYPE
+from signalpost.domain.language import conditions
+from signalpost.domain.language.conditions import Change, Comparison
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.connectors.courier import Courier

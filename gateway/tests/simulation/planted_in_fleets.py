@@ -16,11 +16,11 @@ from gateway.tests.simulation.planting import Faults, Live, counts_whoever_owns
 from gateway.tests.world.store import Operation
 from msgspec.structs import replace
 
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.event import Event
-from signalpost.domain.fleet.roster import Roster
+from signalpost.domain.roster import Roster
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.engine import Engine
 from signalpost.engine.fleet import node

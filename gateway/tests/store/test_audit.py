@@ -6,7 +6,7 @@ import pytest
 
 from signalpost.commands.keys import CreateKey
 from signalpost.commands.tenants import CreateTenant
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.audit import GATEWAY, EntryDraft, Object
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.audit import AuditFilter, VerifiedAudit

@@ -9,10 +9,10 @@ from signalpost.commands.command import Command
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
-from signalpost.domain import api_key
+from signalpost.domain.access import api_key
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.fleet import Changes, NodeProcess, NodeRole, NodeRow, TenantMark
 from signalpost.store.lanes import LaneNow, LaneStanding, LaneWanted

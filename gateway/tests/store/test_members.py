@@ -16,9 +16,9 @@ from signalpost.commands.members import (
     ResetMember,
 )
 from signalpost.commands.tenants import CreateTenant, DeleteTenant
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.member import INVITATION_LIFETIME, Member
 from signalpost.domain.errors import Conflict, Gone, NotFound
-from signalpost.domain.member import INVITATION_LIFETIME, Member
 from signalpost.store.audit import AuditFilter
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from gateway.tests.store.test_members import TENANT, invite, member_id, refusal
 
 from signalpost.commands.portal_links import CreatePortalLink, OpenPortalLink, RevokePortalLink
 from signalpost.commands.tenants import CreateTenant, DeleteTenant
+from signalpost.domain.access.portal_link import OPEN_WITHIN, Capability, PortalLink, Theme
+from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Gone, NotFound
-from signalpost.domain.portal_link import OPEN_WITHIN, Capability, PortalLink, Theme
-from signalpost.domain.sign_in import Ground
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.audit import AuditFilter
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from signalpost.api.http.sign_in_tries import SignInTries
-from signalpost.domain.sign_in_tries import KNOWN_FOR, OF_ACCOUNT, OF_ADDRESS, Count, Counts, a_try
+from signalpost.domain.access.sign_in_tries import KNOWN_FOR, OF_ACCOUNT, OF_ADDRESS, Count, Counts, a_try
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop

@@ -4,7 +4,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from signalpost.api.http.sessions import BrowserSessions
-from signalpost.domain.sign_in import (
+from signalpost.domain.access.sign_in import (
     IDLE,
     LIFETIME,
     LINK_LIFETIME,

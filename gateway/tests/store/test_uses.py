@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from signalpost.commands.tenants import ChangeTenant
 from signalpost.commands.versions import AddVersion, PublishVersion
+from signalpost.domain.access.tenant_limits import LimitsPatch, TenantUse
 from signalpost.domain.documents.version import Number, StoredFile
 from signalpost.domain.errors import Forbidden
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant_limits import LimitsPatch, TenantUse
 from signalpost.store.documents import DocumentFilter
 
 if TYPE_CHECKING:

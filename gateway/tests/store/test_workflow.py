@@ -9,7 +9,7 @@ import pytest
 from signalpost.commands.command import Completed
 from signalpost.commands.documents import DocumentImported, Effect
 from signalpost.commands.keys import CreateKey, RevokeKey
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND
 

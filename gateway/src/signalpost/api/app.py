@@ -22,7 +22,8 @@ from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.route import OPERATOR, OpenRoute, Route
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import Command
-from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.access.tenant_limits import TenantLimits
 from signalpost.domain.audit import Actor
 from signalpost.domain.errors import (
     CallerError,
@@ -35,7 +36,6 @@ from signalpost.domain.errors import (
     TooMany,
     Unavailable,
 )
-from signalpost.domain.tenant_limits import TenantLimits
 from signalpost.engine.maintenance.refused_calls import RefusedCall
 from signalpost.listener.application import Answer, Body, Head, Steps, answer_of
 from signalpost.runtime.logger import log

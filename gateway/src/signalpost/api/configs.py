@@ -14,7 +14,7 @@ from signalpost.destinations.destination import Access, Consent
 from signalpost.destinations.fields import without_secrets
 from signalpost.destinations.members import origin_of
 from signalpost.domain import endpoint
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Check, Several
 from signalpost.domain.connection import Connection

@@ -23,7 +23,7 @@ from signalpost.api.routing.shapes.deliveries import (
     Diagnosis,
 )
 from signalpost.api.routing.shapes.subscriptions import TestResult
-from signalpost.domain.portal_link import Capability, PortalLink
+from signalpost.domain.access.portal_link import Capability, PortalLink
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.store.deliveries import DeliveryStatus

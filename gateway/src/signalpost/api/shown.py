@@ -6,12 +6,12 @@ from msgspec import UNSET
 from signalpost.api.routing.shapes.access import TenantWithUse, UseShown
 from signalpost.api.routing.shapes.documents import Document, KnownState
 from signalpost.api.routing.shapes.subscriptions import SubscriptionShown
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import TenantLimits, TenantUse
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.links import Links
 from signalpost.domain.shown_url import shown_url
 from signalpost.domain.subscription import WEBHOOK, Subscription
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import TenantLimits, TenantUse
 from signalpost.domain.timestamps import format_timestamp
 
 _decode_document = msgspec.json.Decoder(Document).decode

@@ -16,16 +16,16 @@ from msgspec import Struct
 
 from signalpost.commands.command import BatchView, Command, Decision, Stamp
 from signalpost.commands.subscriptions import SubscriptionCommand
-from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.access.member import Member
+from signalpost.domain.access.portal_link import PortalLink
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import COMMAND_LINE, GATEWAY, EntryDraft, Object
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.event import EVERY_TYPE, type_names
-from signalpost.domain.member import Member
-from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import format_timestamp
 
 MAX_VALUE_BYTES: Final = 1024

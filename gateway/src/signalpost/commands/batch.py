@@ -30,6 +30,8 @@ from signalpost.commands.command import (
     VersionKey,
 )
 from signalpost.commands.overlay import Overlay
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, TenantUse, check_room
 from signalpost.domain.audit import EntryDraft
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
@@ -41,8 +43,6 @@ from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, TenantUse, check_room
 from signalpost.domain.timestamps import SECOND
 
 IDEMPOTENCY_KEPT = 24 * 3600 * SECOND

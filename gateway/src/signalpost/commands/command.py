@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import GATEWAY, Actor
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import UNKNOWN, Origin, Step
@@ -24,7 +25,6 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
-from signalpost.domain.tenant import Tenant
 from signalpost.sharing.command_queues import Queue
 
 Result = TypeVar("Result", covariant=True)

@@ -26,8 +26,8 @@ from signalpost.commands.command import (
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
 from signalpost.domain.errors import Conflict, NotFound, PreconditionFailed
+from signalpost.domain.language.values import is_same
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.values import is_same
 from signalpost.sharing.command_queues import Queue
 
 

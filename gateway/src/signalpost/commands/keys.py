@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
-from signalpost.domain.api_key import ApiKey, Role, hash_key
+from signalpost.domain.access.api_key import ApiKey, Role, hash_key
 from signalpost.domain.errors import NotFound
 from signalpost.sharing.command_queues import Queue
 

@@ -6,9 +6,9 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.member import INVITATION_LIFETIME, Member
 from signalpost.domain.errors import Conflict, Gone, NotFound
-from signalpost.domain.member import INVITATION_LIFETIME, Member
 from signalpost.sharing.command_queues import Queue
 
 _EVERYBODY: Final = "default"

@@ -6,9 +6,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
+from signalpost.domain.access.portal_link import Capability, LinkState, PortalLink, Subscriptions, Theme
+from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Gone, NotFound
-from signalpost.domain.portal_link import Capability, LinkState, PortalLink, Subscriptions, Theme
-from signalpost.domain.sign_in import Ground
 from signalpost.domain.timestamps import SECOND
 from signalpost.sharing.command_queues import Queue
 

@@ -25,10 +25,10 @@ from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
+from signalpost.domain.language.values import is_same
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.values import is_same
 from signalpost.domain.wishes import why_not_again
 from signalpost.sharing.command_queues import Queue
 

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
 from signalpost.commands.erasures import ErasureStarted
-from signalpost.domain.api_key import FIRST_TENANT
+from signalpost.domain.access.api_key import FIRST_TENANT
+from signalpost.domain.access.tenant import Tenant, TenantStatus
+from signalpost.domain.access.tenant_limits import LimitsPatch
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.domain.tenant import Tenant, TenantStatus
-from signalpost.domain.tenant_limits import LimitsPatch
 from signalpost.sharing.command_queues import Queue
 
 

@@ -15,9 +15,9 @@ from signalpost.console import ROOT
 from signalpost.console.credentials import Credentials, CredentialsRefused
 from signalpost.console.replies import Form, Replies, given, see_other
 from signalpost.console.sign_in import SignedIn, SignIn
+from signalpost.domain.access.member import Member, password_fault
+from signalpost.domain.access.sign_in import hash_token
 from signalpost.domain.errors import CallerError, TooMany
-from signalpost.domain.member import Member, password_fault
-from signalpost.domain.sign_in import hash_token
 
 JOIN: Final = f"{ROOT}/join"
 ACCOUNT: Final = f"{ROOT}/account"

@@ -44,7 +44,7 @@ from signalpost.console.places import Places
 from signalpost.console.replies import MOUNT, EarlyReply, Replies, see_other
 from signalpost.console.shared_regions import TOLD, SharedRegions, Sight
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
-from signalpost.domain.sign_in import Session
+from signalpost.domain.access.sign_in import Session
 from signalpost.listener.application import Body, Head, Steps
 from signalpost.sharing.shares import NOBODY
 

@@ -13,10 +13,10 @@ from msgspec import UNSET, Struct
 
 from signalpost.console.drawings import words
 from signalpost.console.notation import has_break, is_untouched, read_json, shown_json
-from signalpost.domain.condition_reader import MAX_LEAVES, OPERATORS
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import BY_WIRE
-from signalpost.domain.names import FACTS, WORD, Name, Type, all_names
+from signalpost.domain.language.condition_reader import MAX_LEAVES, OPERATORS
+from signalpost.domain.language.names import FACTS, WORD, Name, Type, all_names
 
 Typed = Mapping[str, Sequence[str]]
 """What was typed into the fields of a form, by their names."""

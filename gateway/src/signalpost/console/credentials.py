@@ -10,11 +10,11 @@ from typing import Final, Literal
 from signalpost.api.http.principals import EndedKey, Principal, principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
-from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.access.member import MAX_PASSWORD_CHARACTERS, Member
+from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.audit import Actor, ActorKind, EntryDraft, Object
 from signalpost.domain.errors import TooMany, Unauthenticated
-from signalpost.domain.member import MAX_PASSWORD_CHARACTERS, Member
-from signalpost.domain.sign_in import Ground
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.audited import tell
 from signalpost.engine.maintenance.refused_calls import RefusedCall

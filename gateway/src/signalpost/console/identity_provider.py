@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from signalpost.destinations.destination import Call
 from signalpost.destinations.members import basic_authorization, origin_of
+from signalpost.domain.access.identity import Disbelieved, Identity, Secret, identity_of
 from signalpost.domain.errors import StartError
-from signalpost.domain.identity import Disbelieved, Identity, Secret, identity_of
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
 

@@ -22,10 +22,10 @@ from signalpost.console.credentials import Credentials
 from signalpost.console.identity_provider import IdentityProvider, ProviderFailed
 from signalpost.console.replies import Replies, see_other
 from signalpost.console.sign_in import SignIn
+from signalpost.domain.access.identity import Disbelieved, Identity, Secret
+from signalpost.domain.access.member import Member
+from signalpost.domain.access.sign_in import make_token
 from signalpost.domain.errors import CallerError
-from signalpost.domain.identity import Disbelieved, Identity, Secret
-from signalpost.domain.member import Member
-from signalpost.domain.sign_in import make_token
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
 

@@ -10,8 +10,8 @@ from signalpost.api.routing.shapes.service import BadField, Problem
 from signalpost.console.calls import Calls, refused
 from signalpost.console.notation import is_untouched
 from signalpost.console.replies import MOUNT
-from signalpost.domain.api_key import Role
-from signalpost.domain.portal_link import Capability
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.portal_link import Capability
 
 MAX_DIGITS = 15
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from signalpost.api.http.response import Response
 from signalpost.console.calls import CallFailed
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.engine.revisions import Revisions
 
 TOLD: Final = b"signalpost-told"

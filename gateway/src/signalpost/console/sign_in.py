@@ -19,8 +19,8 @@ from signalpost.console.browser import browser_of, forget_cookie, is_navigation,
 from signalpost.console.credentials import Credentials, CredentialsRefused
 from signalpost.console.places import Places
 from signalpost.console.replies import EarlyReply, Replies, given, see_other
+from signalpost.domain.access.sign_in import Purpose, Session, Whence
 from signalpost.domain.errors import Unauthenticated
-from signalpost.domain.sign_in import Purpose, Session, Whence
 
 SIGN_IN: Final = f"{ROOT}/sign-in"
 SIGN_OUT: Final = f"{ROOT}/sign-out"

@@ -46,7 +46,7 @@ from signalpost.destinations.presets import Input, Preset
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import EndpointUrl
-from signalpost.domain.values import written
+from signalpost.domain.language.values import written
 
 __all__ = [
     "API",

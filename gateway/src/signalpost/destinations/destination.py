@@ -21,7 +21,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from signalpost.destinations.presets import Preset
 from signalpost.domain.body import Body
-from signalpost.domain.names import Subject
+from signalpost.domain.language.names import Subject
 
 API: Final = 1
 """The version of this interface. A kind that was written for another is left out at the start."""

@@ -20,12 +20,12 @@ from msgspec.structs import replace
 
 from signalpost.domain.body import Body, checked_by, read_by
 from signalpost.domain.checks import Bad
-from signalpost.domain.json_template import read_json_template
-from signalpost.domain.names import Subject, Type
-from signalpost.domain.template_filters import TemplateError
-from signalpost.domain.templates import MAX_CHARACTERS, Escape, read_template
-from signalpost.domain.typed_templates import A_DAY, A_MOMENT, A_NUMBER, checked_to_be
-from signalpost.domain.values import kept
+from signalpost.domain.language.json_template import read_json_template
+from signalpost.domain.language.names import Subject, Type
+from signalpost.domain.language.template_filters import TemplateError
+from signalpost.domain.language.templates import MAX_CHARACTERS, Escape, read_template
+from signalpost.domain.language.typed_templates import A_DAY, A_MOMENT, A_NUMBER, checked_to_be
+from signalpost.domain.language.values import kept
 
 MAX_SECRET_CHARACTERS: Final = 4096
 SECRET: Final = "secret"  # noqa: S105 - the name of a mark, not a secret

@@ -23,7 +23,7 @@ from signalpost.destinations.members import ClientId, Origin, basic_authorizatio
 from signalpost.domain.body import Body, checked_by
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import MAX_HEADER_NAME_CHARACTERS, MAX_HEADERS, EndpointUrl, check_header_name
-from signalpost.domain.templates import MAX_CHARACTERS, read_template
+from signalpost.domain.language.templates import MAX_CHARACTERS, read_template
 
 Method = Literal["POST", "PUT", "PATCH", "DELETE"]
 HeaderName = Annotated[

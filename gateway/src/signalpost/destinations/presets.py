@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.names import did_you_mean, shortened
+from signalpost.domain.language.names import did_you_mean, shortened
 
 
 class Input(Struct, frozen=True, kw_only=True, rename="camel"):

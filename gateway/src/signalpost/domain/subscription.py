@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from signalpost.domain.body import Body
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL
-from signalpost.domain.condition_reader import StillSo, When
 from signalpost.domain.endpoint import EndpointUrl, Headers
 from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType, EventTypeName
 from signalpost.domain.fields import Text, Uuid
 from signalpost.domain.kind_config import Config, KindName
+from signalpost.domain.language.condition_reader import StillSo, When
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]

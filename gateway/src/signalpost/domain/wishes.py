@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.condition_reader import read_condition
-from signalpost.domain.conditions import Condition
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
-from signalpost.domain.names import Subject
-from signalpost.domain.subject import NOT_SENT, no_longer_sent, not_sent, subject_of
+from signalpost.domain.language.condition_reader import read_condition
+from signalpost.domain.language.conditions import Condition
+from signalpost.domain.language.names import Subject
+from signalpost.domain.language.subject import NOT_SENT, no_longer_sent, not_sent, subject_of
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND, format_timestamp
 

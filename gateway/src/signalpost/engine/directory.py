@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from signalpost.domain.api_key import ApiKey
+from signalpost.domain.access.api_key import ApiKey
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.store.store import PublishedBatch
 
 

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
+from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.sharing.slots import DEFAULTS, Limits
 from signalpost.store.fleet import NodeRole

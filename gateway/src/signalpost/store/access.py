@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
-from signalpost.domain.api_key import ApiKey
-from signalpost.domain.member import Member
-from signalpost.domain.portal_link import PortalLink
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import TenantUse
+from signalpost.domain.access.api_key import ApiKey
+from signalpost.domain.access.member import Member
+from signalpost.domain.access.portal_link import PortalLink
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import TenantUse
 from signalpost.store.statements import EVERY_TENANT, RowReader, RowWriter, Statement
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.members import MEMBER

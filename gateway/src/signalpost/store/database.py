@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from signalpost.domain.api_key import ApiKey
+from signalpost.domain.access.api_key import ApiKey
 from signalpost.domain.audit import EntryDraft
 from signalpost.domain.documents.version import KeptVersion
 

@@ -24,13 +24,13 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from signalpost.commands.command import RequestedRetry
-from signalpost.domain.api_key import ApiKey
+from signalpost.domain.access.api_key import ApiKey
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.store.data_keys import DataKeyStore
 from signalpost.store.lanes import LaneRow, LaneWanted
 from signalpost.store.log import LogPart

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 from msgspec import Struct
 
-from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER
+from signalpost.domain.access.api_key import OPERATOR_NAME, OPERATOR_NUMBER
 from signalpost.domain.documents.history import ChangeCause, HistoryPosition, Step
 from signalpost.domain.event import EventType
 from signalpost.store.history import HistoryRow, HistoryRows

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from signalpost.domain.sign_in import IDLE, MAX_OF_GROUND, Ground, Link, Purpose, Session
-from signalpost.domain.sign_in_tries import Counts, Try
+from signalpost.domain.access.sign_in import IDLE, MAX_OF_GROUND, Ground, Link, Purpose, Session
+from signalpost.domain.access.sign_in_tries import Counts, Try
 from signalpost.store.packing.sign_ins import (
     LINK_COLUMNS,
     SESSION_COLUMNS,

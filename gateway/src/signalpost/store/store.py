@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Protocol
 from msgspec import Struct
 
 from signalpost.commands.command import Command, CommandOutcome, Numbered, NumberedRow, RequestedRetry
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import AuditEntry
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
-from signalpost.domain.tenant import Tenant
 from signalpost.store.access import AccessStore
 from signalpost.store.audit import AuditStore
 from signalpost.store.connections import ConnectionStore

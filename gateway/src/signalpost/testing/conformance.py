@@ -42,9 +42,9 @@ from signalpost.destinations.presets import Preset, body_of
 from signalpost.destinations.registry import UnusableKind, usable
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several, pointer
-from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.errors import Invalid
 from signalpost.domain.event import BY_WIRE
+from signalpost.domain.language.condition_reader import read_condition
 from signalpost.testing import samples
 from signalpost.testing.described import members
 from signalpost.testing.trial import Trial, expect, expect_sendable, shown

@@ -27,7 +27,7 @@ from signalpost.destinations.guarded import (
 )
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
-from signalpost.domain.template_filters import TemplateError
+from signalpost.domain.language.template_filters import TemplateError
 from signalpost.testing.rehearsal import Rehearsal
 from signalpost.testing.samples import DOCUMENT
 

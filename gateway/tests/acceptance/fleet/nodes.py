@@ -18,7 +18,7 @@ from gateway.tests.acceptance.kills import check_deliveries, check_strict_order,
 from gateway.tests.acceptance.load import Writer, check_log
 from gateway.tests.acceptance.receiver import OK, Endpoint, Received
 
-from signalpost.domain.fleet.roster import owners_of_few
+from signalpost.domain.roster import owners_of_few
 
 LOOSE, STRICT = "loose", "strict"
 PAUSE = 0.06

@@ -14,6 +14,7 @@ from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import CommandOutcome
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.body import read
 from signalpost.domain.documents import document as documents
 from signalpost.domain.documents import workflow as workflows
@@ -33,7 +34,6 @@ from signalpost.domain.documents.workflow import (
     expired,
 )
 from signalpost.domain.errors import CallerError, Conflict, Invalid
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 LINKS = Links(bytes(32), "https://gateway.test")

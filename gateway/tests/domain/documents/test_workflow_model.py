@@ -21,6 +21,7 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command, CommandOutcome, Completed
 from signalpost.commands.documents import CreateDocument, DeleteDocument, Effect, ImportDocument, PatchDocument
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest, workflow_of
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.body import read
 from signalpost.domain.documents import document as documents
 from signalpost.domain.documents import workflow as workflows
@@ -32,7 +33,6 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.workflow import STATUSES, Action
 from signalpost.domain.errors import CallerError, Invalid
 from signalpost.domain.event import Event
-from signalpost.domain.tenant import Tenant
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
 LINKS = Links(bytes(32), "https://gateway.test")

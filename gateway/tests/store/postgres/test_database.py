@@ -10,7 +10,7 @@ from gateway.tests.store.postgres.implementation import POSTGRES
 from signalpost.cli.commands import db
 from signalpost.commands.audit import told_of
 from signalpost.commands.versions import AddVersion
-from signalpost.domain.api_key import ApiKey, Role
+from signalpost.domain.access.api_key import ApiKey, Role
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.documents.version import StoredFile

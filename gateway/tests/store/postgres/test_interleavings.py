@@ -14,7 +14,7 @@ from gateway.tests.store.postgres.gates import Gate, Walk, gate_of, orders, watc
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.tenants import CreateTenant, DeleteTenant
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.erasure import Erasure, is_erased

@@ -19,11 +19,11 @@ from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.members import ChangeMember, RemoveMember
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.member import Member
+from signalpost.domain.access.sign_in import Ground, Purpose
 from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import is_erased
-from signalpost.domain.member import Member
-from signalpost.domain.sign_in import Ground, Purpose
 from signalpost.domain.subscription import Subscription
 from signalpost.store.audit import AuditFilter
 from signalpost.store.database import AccessFrom, AccessTaken

@@ -5,8 +5,8 @@ operator out. Requests of which it is not known yet whose they are have one part
 """
 
 from signalpost.api.http.principals import Principal
-from signalpost.domain.api_key import Role
-from signalpost.domain.sign_in_tries import place_of
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.sign_in_tries import place_of
 from signalpost.sharing.shares import NOBODY, Caller
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from signalpost.domain.api_key import OPERATOR_NAME, OPERATOR_NUMBER, ApiKey, Role, hash_key
+from signalpost.domain.access.api_key import OPERATOR_NAME, OPERATOR_NUMBER, ApiKey, Role, hash_key
+from signalpost.domain.access.member import Member
+from signalpost.domain.access.portal_link import PortalLink
+from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Unauthenticated
-from signalpost.domain.member import Member
-from signalpost.domain.portal_link import PortalLink
-from signalpost.domain.sign_in import Ground
 from signalpost.engine.fleet.lookout import Lookout
 
 

@@ -1,4 +1,4 @@
-"""Begins, finds and ends sessions, and creates and uses links. `domain/sign_in.py` says what they are.
+"""Begins, finds and ends sessions, and creates and uses links. `domain/access/sign_in.py` says what they are.
 
 All of this is in the store, and each use reads it. So a session is valid on every node and survives a restart, and once
 it was ended it has ended everywhere.
@@ -6,7 +6,7 @@ it was ended it has ended everywhere.
 
 from collections.abc import Callable
 
-from signalpost.domain.sign_in import (
+from signalpost.domain.access.sign_in import (
     LIFETIME,
     LINK_LIFETIME,
     UNKNOWN_WHENCE,

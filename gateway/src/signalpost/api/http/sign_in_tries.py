@@ -1,8 +1,8 @@
-"""Counts tries to sign in, over all nodes; how fast they may come is said in `domain/sign_in_tries.py`."""
+"""Counts tries to sign in, over all nodes; how fast they may come is said in `domain/access/sign_in_tries.py`."""
 
 from collections.abc import Callable
 
-from signalpost.domain.sign_in_tries import Counts, a_try, know, note_success, take
+from signalpost.domain.access.sign_in_tries import Counts, a_try, know, note_success, take
 from signalpost.store.sign_ins import SignInStore
 
 

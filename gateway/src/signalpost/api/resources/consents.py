@@ -24,9 +24,9 @@ from signalpost.api.routing.shapes.destinations import ConnectionTest, ConsentAs
 from signalpost.commands.connections import DisconnectConnection, require_connection
 from signalpost.destinations.destination import Consent
 from signalpost.destinations.members import origin_of
+from signalpost.domain.access.consent import CALLBACK, COOKIE, Ticket, authorize_url, refused
 from signalpost.domain.audit import Actor
 from signalpost.domain.connection import Connection, ConsentBrought
-from signalpost.domain.consent import CALLBACK, COOKIE, Ticket, authorize_url, refused
 from signalpost.domain.errors import Conflict, Forbidden, NotFound
 
 _PAGE = "<!doctype html><meta charset=utf-8><title>Signalpost</title><p>Connected. You can close this page."

@@ -8,7 +8,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import ConsoleLink
-from signalpost.domain.sign_in import LINK_LIFETIME, Purpose
+from signalpost.domain.access.sign_in import LINK_LIFETIME, Purpose
 from signalpost.domain.timestamps import format_timestamp
 
 

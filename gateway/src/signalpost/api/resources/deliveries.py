@@ -29,13 +29,13 @@ from signalpost.api.routing.shapes.deliveries import (
 )
 from signalpost.api.routing.shapes.documents import Event as SentEvent
 from signalpost.commands.subscriptions import RetryDelivery
+from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.delivery.explanation import KnownFacts, LastAttempt, explain
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EVERY_TYPE, Event, EventType
 from signalpost.domain.fields import Uuid
-from signalpost.domain.names import Subject
-from signalpost.domain.portal_link import Capability
+from signalpost.domain.language.names import Subject
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.domain.wishes import why_passed_over

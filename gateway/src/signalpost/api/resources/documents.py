@@ -12,7 +12,7 @@ from signalpost.api.routing.queries import FromText, ListQuery, Moment, Query, b
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
 from signalpost.api.routing.shapes.documents import Document, DocumentPage, KnownState
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot, SourceVersion

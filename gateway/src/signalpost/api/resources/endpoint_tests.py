@@ -13,16 +13,16 @@ from signalpost.api.resources.subscriptions import PATH, find, secret_of
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import TestResult
-from signalpost.domain.condition_reader import read_condition
+from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.documents import sample
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
 from signalpost.domain.event import BY_WIRE, Event
-from signalpost.domain.portal_link import Capability
+from signalpost.domain.language.condition_reader import read_condition
+from signalpost.domain.language.subject import subject_of
 from signalpost.domain.secrets import secrets_of, without_secrets
-from signalpost.domain.subject import subject_of
 from signalpost.domain.subscription import (
     UNSAVED,
     WEBHOOK,

@@ -10,7 +10,7 @@ from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
 from signalpost.commands.keys import CreateKey, RevokeKey
-from signalpost.domain.api_key import ApiKey, KeyRequest, make_key
+from signalpost.domain.access.api_key import ApiKey, KeyRequest, make_key
 from signalpost.domain.checks import Bad
 from signalpost.domain.errors import NotFound
 from signalpost.domain.timestamps import parse_timestamp

@@ -8,7 +8,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import MasterKeyShown, MasterKeyUse
-from signalpost.domain.api_key import FIRST_TENANT
+from signalpost.domain.access.api_key import FIRST_TENANT
 from signalpost.domain.audit import Actor, EntryDraft, Object
 from signalpost.domain.errors import Conflict, StartError
 from signalpost.engine.audited import tell

@@ -11,9 +11,9 @@ from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
 from signalpost.commands.members import ChangeMember, InviteMember, RemoveMember, ResetMember, member_not_found
+from signalpost.domain.access.member import Member, MemberPatch, MemberRequest
+from signalpost.domain.access.sign_in import hash_token, make_token
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.domain.member import Member, MemberPatch, MemberRequest
-from signalpost.domain.sign_in import hash_token, make_token
 
 
 async def invite(context: RequestContext) -> Response:

@@ -12,10 +12,10 @@ from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
 from signalpost.commands.portal_links import CreatePortalLink, RevokePortalLink, portal_link_not_found
+from signalpost.domain.access.portal_link import Capability, PortalLink, PortalLinkRequest
+from signalpost.domain.access.sign_in import hash_token, make_token
 from signalpost.domain.body import given
 from signalpost.domain.errors import FieldError, Invalid, NotFound
-from signalpost.domain.portal_link import Capability, PortalLink, PortalLinkRequest
-from signalpost.domain.sign_in import hash_token, make_token
 
 
 async def create(context: RequestContext) -> Response:

@@ -25,6 +25,7 @@ from signalpost.api.routing.shapes.deliveries import (
 from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import subscription_not_found
+from signalpost.domain.access.portal_link import MAX_REPLAYED, Capability
 from signalpost.domain.delivery.replay import (
     MAX_SUBSCRIPTIONS,
     Replay,
@@ -34,8 +35,7 @@ from signalpost.domain.delivery.replay import (
 )
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
-from signalpost.domain.portal_link import MAX_REPLAYED, Capability
-from signalpost.domain.subject import subject_of
+from signalpost.domain.language.subject import subject_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
 from signalpost.domain.wishes import wishes_of

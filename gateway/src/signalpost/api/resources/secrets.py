@@ -14,8 +14,8 @@ from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Ro
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, SignatureVerdict
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
 from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
+from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.domain.portal_link import Capability
 from signalpost.domain.signature_check import check_signatures
 from signalpost.domain.stats import DELIVERED, FAILED, KEPT_SECONDS, RETRIED, STEP_SECONDS, Step, total
 from signalpost.domain.subscription import WEBHOOK, SecretRotation, SignatureCheck, Subscription

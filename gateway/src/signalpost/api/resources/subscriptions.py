@@ -33,11 +33,11 @@ from signalpost.commands.subscriptions import (
     PatchSubscription,
     subscription_not_found,
 )
+from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.body import read_by
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad
 from signalpost.domain.errors import NotFound
 from signalpost.domain.fields import Text
-from signalpost.domain.portal_link import Capability
 from signalpost.domain.subscription import (
     ConnectorRequest,
     Subscription,

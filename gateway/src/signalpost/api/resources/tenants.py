@@ -14,10 +14,10 @@ from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import ErasureShown, TenantPage, TenantShown, TenantWithUse
 from signalpost.api.shown import tenant_with_use
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
+from signalpost.domain.access.tenant import TenantPatch, TenantRequest
+from signalpost.domain.access.tenant_limits import NO_LIMITS
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Text
-from signalpost.domain.tenant import TenantPatch, TenantRequest
-from signalpost.domain.tenant_limits import NO_LIMITS
 from signalpost.engine.directory import Directory
 
 _PATH: Final = "/v1/tenants/{name}"

@@ -15,9 +15,9 @@ from signalpost.api.http.principals import Principal
 from signalpost.api.routing.context import TENANT
 from signalpost.api.routing.route import Route
 from signalpost.commands.subscriptions import subscription_not_found
+from signalpost.domain.access.portal_link import PortalLink
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.errors import Forbidden, NotFound
-from signalpost.domain.portal_link import PortalLink
-from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 
 DEFAULT_TENANT = "default"

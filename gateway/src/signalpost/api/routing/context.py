@@ -26,15 +26,15 @@ from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import IdempotencyKey
 from signalpost.domain import fields
+from signalpost.domain.access.portal_link import PortalLink
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import Actor
 from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import event_id
-from signalpost.domain.portal_link import PortalLink
 from signalpost.domain.quick_body import NotQuick
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 
 T = TypeVar("T")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")

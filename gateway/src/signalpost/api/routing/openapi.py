@@ -15,11 +15,10 @@ from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, Binary, OpenRoute, Reply, Route
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.api.routing.shapes.subscriptions import HealthState
-from signalpost.domain import connection, event, portal_link, subscription
-from signalpost.domain.api_key import Role
+from signalpost.domain import connection, event, subscription
+from signalpost.domain.access import portal_link
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import members_of_texts
-from signalpost.domain.condition_reader import SCHEMA as CONDITION
-from signalpost.domain.condition_schema import condition_schema
 from signalpost.domain.delivery import replay
 from signalpost.domain.documents import workflow
 from signalpost.domain.errors import (
@@ -35,6 +34,8 @@ from signalpost.domain.errors import (
     Unparseable,
     UnsupportedMedia,
 )
+from signalpost.domain.language.condition_reader import SCHEMA as CONDITION
+from signalpost.domain.language.condition_schema import condition_schema
 from signalpost.store.deliveries import DeliveryStatus
 
 ABOUT = """\

@@ -12,10 +12,10 @@ from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import Command
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.portal_link import Capability
+from signalpost.domain.access.tenant import TENANT_NAME
 from signalpost.domain.errors import CallerError
-from signalpost.domain.portal_link import Capability
-from signalpost.domain.tenant import TENANT_NAME
 from signalpost.sharing.command_queues import Queue
 
 JSON: Final = "application/json"

@@ -16,7 +16,7 @@ from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.routing.shapes.service import DatabaseKind, SettingShown
 from signalpost.destinations.registry import Destinations
-from signalpost.domain.consent import Tickets
+from signalpost.domain.access.consent import Tickets
 from signalpost.domain.documents.links import Links
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.directory import Directory

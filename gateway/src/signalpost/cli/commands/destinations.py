@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import CommandError, connect, path
 from signalpost.cli.terminal.output import TEXT, Columns, Output, Parts, table
-from signalpost.domain.names import did_you_mean
+from signalpost.domain.language.names import did_you_mean
 
 app = App(name="destinations", help_format="markdown")
 

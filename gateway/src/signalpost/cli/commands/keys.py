@@ -12,7 +12,7 @@ from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, flag, given
 from signalpost.cli.terminal.output import TEXT, Facts, Output, table
 from signalpost.cli.terminal.text import say
 from signalpost.commands.audit import told_of
-from signalpost.domain.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
+from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
 from signalpost.domain.event import event_id
 
 app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]", help_format="markdown")

@@ -8,7 +8,7 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, given
 from signalpost.cli.terminal.output import TEXT, Facts, Output, table
 from signalpost.cli.terminal.text import say
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 
 app = App(name="members", help_format="markdown")
 

@@ -26,7 +26,7 @@ from signalpost.cli.terminal.options import (
 )
 from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts, Warn, table
 from signalpost.cli.terminal.text import say, without_fractions
-from signalpost.domain.names import did_you_mean
+from signalpost.domain.language.names import did_you_mean
 
 app = App(name="subscriptions", help_format="markdown")
 

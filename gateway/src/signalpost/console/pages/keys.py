@@ -8,7 +8,7 @@ from msgspec import Struct
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 
 
 class KeyListView(Struct, frozen=True):

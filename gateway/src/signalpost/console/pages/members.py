@@ -9,7 +9,7 @@ from signalpost.api.routing.shapes.access import Invitation, InvitedMember, Memb
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.replies import given
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 
 
 class MemberListView(Struct, frozen=True):

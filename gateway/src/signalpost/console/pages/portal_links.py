@@ -10,7 +10,7 @@ from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, 
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.subscription_choice import SubscriptionChoice, names_of, subscription_choice
-from signalpost.domain.portal_link import Capability
+from signalpost.domain.access.portal_link import Capability
 
 CAPABILITIES: Final[Mapping[Capability, str]] = {
     Capability.PAYLOAD: "see what was sent, and what the endpoint answered",

@@ -17,10 +17,10 @@ from signalpost.console.front import policy
 from signalpost.console.places import Places
 from signalpost.console.portal import ROOT
 from signalpost.console.replies import EarlyReply, Replies, see_other
+from signalpost.domain.access.portal_link import PortalLink
+from signalpost.domain.access.sign_in import Ground, Purpose, hash_token
 from signalpost.domain.audit import Actor
 from signalpost.domain.errors import Gone, NotFound, Unauthenticated
-from signalpost.domain.portal_link import PortalLink
-from signalpost.domain.sign_in import Ground, Purpose, hash_token
 
 COOKIE: Final = "__Host-portal"
 

@@ -26,8 +26,8 @@ from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import delivery, replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of, none_listed
+from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.event import BY_WIRE
-from signalpost.domain.portal_link import Capability
 
 _HEADER_ROWS = 3
 _STATUSES = ("pending", "retrying", "failed", "delivered")

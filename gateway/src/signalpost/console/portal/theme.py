@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from signalpost.domain.access.portal_link import Mode, Theme
 from signalpost.domain.colours import mixed, readable
-from signalpost.domain.portal_link import Mode, Theme
 
 _LIGHT: Final = "#f1f1ed"
 _DARK: Final = "#1b1c1a"

@@ -17,7 +17,7 @@ from signalpost.domain.documents.version import MAX_ANOTHERS_PART, Number, read_
 from signalpost.domain.documents.workflow import Status, Workflow
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.fields import DateOrTimestamp, Timestamp, Uuid
-from signalpost.domain.values import is_same
+from signalpost.domain.language.values import is_same
 
 MAX_DOCUMENT_BYTES = 1_000_000
 """Room for the envelope within the 1 MiB of C13. The limits on the fields alone do not guarantee it: control

@@ -18,12 +18,12 @@ from signalpost.destinations.destination import Call, Consent, Done, Reply
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.audit import Actor
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.condition_reader import read_condition
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.errors import CallerError, Conflict, NotFound, SignalpostError, Stopping
 from signalpost.domain.event import Event
+from signalpost.domain.language.condition_reader import read_condition
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.committer import Committer

@@ -44,11 +44,11 @@ from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outcome
 from signalpost.domain.errors import Invalid, SignalpostError
 from signalpost.domain.event import Event
-from signalpost.domain.names import Subject
+from signalpost.domain.language.names import Subject
+from signalpost.domain.language.subject import texts_of
+from signalpost.domain.language.template_filters import TemplateError
 from signalpost.domain.secrets import Secrets, without_secrets
-from signalpost.domain.subject import texts_of
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.template_filters import TemplateError
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
 from signalpost.engine.connectors.pace import Pace

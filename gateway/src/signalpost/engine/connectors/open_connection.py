@@ -20,10 +20,10 @@ from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted
 from signalpost.domain.errors import Invalid
+from signalpost.domain.language.values import is_same
 from signalpost.domain.secrets import Secrets
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.values import is_same
 from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
 from signalpost.engine.connectors.token_endpoints import TokenEndpoints
 from signalpost.engine.connectors.tokens import Tokens, TurnTaking

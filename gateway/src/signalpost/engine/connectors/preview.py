@@ -16,12 +16,12 @@ from signalpost.domain.checks import Bad
 from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
-from signalpost.domain.names import Subject
+from signalpost.domain.language.names import Subject
+from signalpost.domain.language.subject import not_sent, subject_of
+from signalpost.domain.language.template_filters import TemplateError
 from signalpost.domain.secrets import STRUCK, Secrets
 from signalpost.domain.shown_url import shown_url
-from signalpost.domain.subject import not_sent, subject_of
 from signalpost.domain.subscription import WEBHOOK, Subscription
-from signalpost.domain.template_filters import TemplateError
 from signalpost.domain.wishes import Wishes, newest_kept
 from signalpost.engine.connectors.identity import key_of, slot_of
 from signalpost.engine.connectors.wire import Impossible, request_of

@@ -18,12 +18,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from signalpost.commands.batch import KEPT_BY_NODES
-from signalpost.domain.api_key import ApiKey
+from signalpost.domain.access.api_key import ApiKey
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import SignalpostError, Unavailable
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.logger import log

@@ -1,6 +1,6 @@
 """Makes sure that this node owns the lanes that it should own, and no others.
 
-With each beat it learns which nodes are alive (`domain/fleet/roster.py`). It removes nodes that are dead. It claims the
+With each beat it learns which nodes are alive (`domain/roster.py`). It removes nodes that are dead. It claims the
 lanes that should be its own: the store gives it those that no node owns, with their rows, which is how they are loaded.
 Those that should be another's are handed over once two beats have said so: their attempts end, all is recorded, and
 only then they are let go of. A lane that was let go of may be claimed again by the next pass, which loads it again.
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.errors import SignalpostError
-from signalpost.domain.fleet.roster import FEW_LANES, Roster, owners_of_few, wanted_owner
+from signalpost.domain.roster import FEW_LANES, Roster, owners_of_few, wanted_owner
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.directory import Directory

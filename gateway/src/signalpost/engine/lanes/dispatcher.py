@@ -20,7 +20,7 @@ from signalpost.domain.delivery.delivery import Delivery, taken_back, waits_unti
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import Event
-from signalpost.domain.subject import not_sent
+from signalpost.domain.language.subject import not_sent
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.domain.wishes import Wishes

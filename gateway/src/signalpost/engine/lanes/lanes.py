@@ -13,10 +13,10 @@ import asyncio
 from collections.abc import Container, Iterable, Sequence
 
 from signalpost.commands.command import RequestedRetry
+from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Carriers
 from signalpost.engine.lanes.departures import Departures

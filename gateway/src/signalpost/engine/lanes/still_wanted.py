@@ -11,7 +11,7 @@ from collections.abc import Callable
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.erasure import ERASED, is_erased
 from signalpost.domain.event import EVERY_TYPE, Event
-from signalpost.domain.subject import not_sent
+from signalpost.domain.language.subject import not_sent
 from signalpost.domain.wishes import Wishes, newest_kept
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_reader import AGAIN_AFTER, note_unread

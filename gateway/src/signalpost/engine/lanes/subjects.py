@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
-from signalpost.domain.names import Subject
-from signalpost.domain.subject import subject_of
+from signalpost.domain.language.names import Subject
+from signalpost.domain.language.subject import subject_of
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.sharing.resting_turns import Rest, RestingTurns

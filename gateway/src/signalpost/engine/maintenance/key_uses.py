@@ -7,7 +7,7 @@ used too recently.
 import asyncio
 from contextlib import suppress
 
-from signalpost.domain.api_key import ApiKey
+from signalpost.domain.access.api_key import ApiKey
 from signalpost.domain.errors import SignalpostError
 from signalpost.runtime.clock import Clock
 from signalpost.store.store import Store

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from msgspec.structs import replace
 
-from signalpost.domain.api_key import make_key
+from signalpost.domain.access.api_key import make_key
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from signalpost.domain.sign_in import Ground, Link, Purpose, Session, Whence
+from signalpost.domain.access.sign_in import Ground, Link, Purpose, Session, Whence
 
 SESSION_COLUMNS = (
     "hash, purpose, ground_kind, ground_id, proof, began_at, ends_at, used_at, proved_at, address, browser"

@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from signalpost.commands.batch import Rows, StoredAnswer
 from signalpost.commands.command import AnswerKey, Command, NumberedRow, RequestedRetry, VersionKey
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import TenantUse
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.version import VersionRow
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store.batching import BatchWanted
 from signalpost.store.packing.documents import pack_number
 from signalpost.store.postgres.columns import numbers, texts, uuids

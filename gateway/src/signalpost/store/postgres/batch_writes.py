@@ -10,10 +10,10 @@ from msgspec.structs import astuple
 
 from signalpost.commands.batch import Batch, Rows, StoredAnswer
 from signalpost.commands.command import AnswerKey, DocumentKey
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import NO_USE
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import NO_USE
 from signalpost.store.batching import new_lane
 from signalpost.store.data_keys import removing
 from signalpost.store.packing.documents import pack_number, title_key

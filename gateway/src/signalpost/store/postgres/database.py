@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import msgspec
 import psycopg
 
-from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
 from signalpost.domain.errors import DatabaseReadOnly, StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp

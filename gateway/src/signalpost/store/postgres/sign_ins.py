@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from signalpost.domain.sign_in_tries import Count, Counts, Try
+from signalpost.domain.access.sign_in_tries import Count, Counts, Try
 from signalpost.store.postgres.columns import blobs, numbers
 from signalpost.store.postgres.sessions import ReadSessions, Steps, Writers
 from signalpost.store.sign_ins import SignInStore

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import apsw
 
-from signalpost.domain.api_key import FIRST_TENANT, ApiKey
+from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, END_FILE, EntryDraft, Object
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp

@@ -13,11 +13,11 @@ from signalpost.commands.command import (
     NumberedRow,
     RequestedRetry,
 )
-from signalpost.domain.api_key import ApiKey
+from signalpost.domain.access.api_key import ApiKey
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import TenantUse
 from signalpost.domain.audit import Notary
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import TenantUse
 from signalpost.store import batching
 from signalpost.store.batching import BatchWanted, new_lane, wanted
 from signalpost.store.sqlite import audit, documents, erasures, tables, versions

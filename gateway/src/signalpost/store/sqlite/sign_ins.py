@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import apsw
 
-from signalpost.domain.sign_in_tries import Count, Counts, Try
+from signalpost.domain.access.sign_in_tries import Count, Counts, Try
 from signalpost.store.sign_ins import SignInStore
 from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.readers import Readers

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from signalpost.domain.api_key import ApiKey
+from signalpost.domain.access.api_key import ApiKey
 from signalpost.store.tables.table import EndValue, Kind, Table
 
 API_KEY: Final = Table(

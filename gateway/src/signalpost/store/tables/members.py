@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from signalpost.domain.member import Member
+from signalpost.domain.access.member import Member
 from signalpost.store.tables.table import EndValue, FoundBy, Kind, Table
 
 MEMBER: Final = Table(

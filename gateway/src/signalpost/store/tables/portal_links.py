@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from signalpost.domain.portal_link import Capability, PortalLink, Subscriptions, Theme
-from signalpost.domain.sign_in import Ground
+from signalpost.domain.access.portal_link import Capability, PortalLink, Subscriptions, Theme
+from signalpost.domain.access.sign_in import Ground
 from signalpost.store.tables.table import Codec, Kind, Table
 
 _encode = msgspec.json.Encoder().encode

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
-from signalpost.domain.tenant import Tenant
-from signalpost.domain.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
+from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits, TenantUse
 from signalpost.store.tables.table import Columns, Kind, updating
 
 _decode_limits = msgspec.json.Decoder(TenantLimits).decode

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape, shows
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.portal_link import Capability, LinkState, Mode, NamedSubscriptions
+from signalpost.domain.access.tenant import RetentionDays, TenantName, TenantStatus
 from signalpost.domain.audit import ActorKind, Outcome
 from signalpost.domain.fields import Timestamp, Uuid
-from signalpost.domain.portal_link import Capability, LinkState, Mode, NamedSubscriptions
-from signalpost.domain.tenant import RetentionDays, TenantName, TenantStatus
 
 
 class Key(Shape, frozen=True):

@@ -379,7 +379,7 @@ CREATE TABLE sign_in_link (
 CREATE INDEX sign_in_link_ground ON sign_in_link (ground_kind, ground_id, purpose, expires_at);
 CREATE INDEX sign_in_link_expires ON sign_in_link (expires_at);
 
--- How fast passwords were tried, and from where owners of accounts have signed in (domain/sign_in_tries.py).
+-- How fast passwords were tried, and from where owners of accounts have signed in (domain/access/sign_in_tries.py).
 CREATE TABLE sign_in_try (
     subject bytea PRIMARY KEY,                  -- SHA-256 of what is counted: an address, an account, or both
     clear_at bigint NOT NULL,                   -- from when on the next try counts as the only one

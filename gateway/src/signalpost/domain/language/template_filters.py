@@ -26,10 +26,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
-from signalpost.domain import values
 from signalpost.domain.documents.workflow import STATUSES
-from signalpost.domain.names import Type, did_you_mean
-from signalpost.domain.values import shown
+from signalpost.domain.language import values
+from signalpost.domain.language.names import Type, did_you_mean
+from signalpost.domain.language.values import shown
 
 Argument: TypeAlias = str | int | float
 Arguments: TypeAlias = tuple[Argument, ...]

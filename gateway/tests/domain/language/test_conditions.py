@@ -6,15 +6,22 @@ from typing import Any
 
 import msgspec
 import pytest
-from gateway.tests.domain.subjects import DOCUMENT, json_of, subject, subjects
+from gateway.tests.domain.language.subjects import DOCUMENT, json_of, subject, subjects
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain import names
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.condition_reader import MAX_DEPTH, MAX_LEAVES, OPERATORS, When, operators_of, read_condition
-from signalpost.domain.names import NoSuchName
+from signalpost.domain.language import names
+from signalpost.domain.language.condition_reader import (
+    MAX_DEPTH,
+    MAX_LEAVES,
+    OPERATORS,
+    When,
+    operators_of,
+    read_condition,
+)
+from signalpost.domain.language.names import NoSuchName
 
 SEATS = 'document.additionalFacts["seats"]'
 CENTRE = 'document.additionalFacts["cost centre"]'

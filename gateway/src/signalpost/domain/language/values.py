@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from signalpost.domain.names import shortened
+from signalpost.domain.language.names import shortened
 from signalpost.domain.timestamps import normalise_date_or_timestamp, parse_timestamp
 
 _NUMBER = re.compile(r"\s*([+-]?[0-9]{1,18}(?:\.[0-9]{1,12})?)\s*", re.ASCII)

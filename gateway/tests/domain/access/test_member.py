@@ -2,7 +2,7 @@
 
 import pytest
 
-from signalpost.domain.member import MAX_PASSWORD_CHARACTERS, password_fault
+from signalpost.domain.access.member import MAX_PASSWORD_CHARACTERS, password_fault
 
 
 @pytest.mark.parametrize("password", ["four words make sense", "Zwölf Zeichen", "x1!y2?z3#abc", "abcde" * 100])

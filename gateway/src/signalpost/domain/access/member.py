@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from signalpost.domain.api_key import Role
+from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import Body
 from signalpost.domain.checks import NO_NUL
 from signalpost.domain.fields import Email

@@ -16,14 +16,14 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from signalpost.domain import values
 from signalpost.domain.body import checked_by, read_by
 from signalpost.domain.checks import Bad, Check, Several, each, number, plain_text, truth
-from signalpost.domain.conditions import AllOf, AnyOf, Change, Comparison, Condition, Holds
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import BY_WIRE
-from signalpost.domain.names import Name, NoSuchName, Type, did_you_mean, former, scan, shortened
-from signalpost.domain.values import shown
+from signalpost.domain.language import values
+from signalpost.domain.language.conditions import AllOf, AnyOf, Change, Comparison, Condition, Holds
+from signalpost.domain.language.names import Name, NoSuchName, Type, did_you_mean, former, scan, shortened
+from signalpost.domain.language.values import shown
 
 MAX_DEPTH: Final = 4
 """How deep conditions nest, the leaf counted."""

@@ -4,8 +4,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from signalpost.domain.access.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 from signalpost.domain.body import Body
-from signalpost.domain.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 
 TenantStatus = Literal["active", "paused"]
 TENANT_NAME = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from gateway.tests.domain.subjects import DOCUMENT, json_of, subject, subjects
+from gateway.tests.domain.language.subjects import DOCUMENT, json_of, subject, subjects
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain import names
 from signalpost.domain.checks import Bad
-from signalpost.domain.template_filters import DIRECTIVES, FILTERS, TemplateError
-from signalpost.domain.templates import (
+from signalpost.domain.language import names
+from signalpost.domain.language.template_filters import DIRECTIVES, FILTERS, TemplateError
+from signalpost.domain.language.templates import (
     MAX_CHARACTERS,
     MAX_FILLED_CHARACTERS,
     MAX_FILTERS,

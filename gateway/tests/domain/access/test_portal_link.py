@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from signalpost.domain.access.portal_link import MAX_LOGO_BYTES, PortalLinkRequest, Theme
 from signalpost.domain.body import read
 from signalpost.domain.colours import contrast, mixed, readable
 from signalpost.domain.errors import Invalid
-from signalpost.domain.portal_link import MAX_LOGO_BYTES, PortalLinkRequest, Theme
 
 COLOURS = st.from_regex(r"#[0-9a-f]{6}", fullmatch=True)
 

@@ -1,6 +1,6 @@
 """Placeholders and conditions of someone who wants the gateway to hang, fall over or answer nonsense.
 
-    .venv/bin/python -m gateway.tests.domain.hostile --count 60000
+    .venv/bin/python -m gateway.tests.domain.language.hostile --count 60000
 
 makes so many of them from a seed, reads each, and fills in or evaluates what was taken. Nothing may raise what is not
 meant to be raised, and none may take longer than 20 ms of CPU: everything else would wait for it.
@@ -15,17 +15,17 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from gateway.tests.domain.subjects import subject
+from gateway.tests.domain.language.subjects import subject
 
 from signalpost.destinations.fields import DayTemplate, JsonTemplate, MomentTemplate, NumberTemplate, Template
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.condition_reader import OPERATORS, When, read_condition
 from signalpost.domain.documents.workflow import STATUSES
-from signalpost.domain.json_template import read_json_template
-from signalpost.domain.names import Subject
-from signalpost.domain.template_filters import FILTERS, TemplateError
-from signalpost.domain.templates import read_template
+from signalpost.domain.language.condition_reader import OPERATORS, When, read_condition
+from signalpost.domain.language.json_template import read_json_template
+from signalpost.domain.language.names import Subject
+from signalpost.domain.language.template_filters import FILTERS, TemplateError
+from signalpost.domain.language.templates import read_template
 
 MOST_MS: Final = 20.0
 

@@ -20,10 +20,10 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
-from signalpost.domain import names
 from signalpost.domain.checks import Bad, plain_text
-from signalpost.domain.names import NoSuchName, Subject, Type, did_you_mean, scan, shortened
-from signalpost.domain.template_filters import (
+from signalpost.domain.language import names
+from signalpost.domain.language.names import NoSuchName, Subject, Type, did_you_mean, scan, shortened
+from signalpost.domain.language.template_filters import (
     FILTERS,
     Argument,
     Step,
@@ -31,7 +31,7 @@ from signalpost.domain.template_filters import (
     WrongArgument,
     step_of,
 )
-from signalpost.domain.values import written
+from signalpost.domain.language.values import written
 
 MAX_CHARACTERS: Final = 4096
 """How long a template can be."""

@@ -9,7 +9,10 @@ from itertools import groupby
 from typing import Any, Final
 
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL
-from signalpost.domain.condition_reader import (
+from signalpost.domain.documents.workflow import STATUSES
+from signalpost.domain.event import BY_WIRE
+from signalpost.domain.fields import MOMENT_SCHEMA
+from signalpost.domain.language.condition_reader import (
     MAX_ALTERNATIVES,
     MAX_DEPTH,
     MAX_LEAVES,
@@ -17,10 +20,7 @@ from signalpost.domain.condition_reader import (
     SCHEMA,
     operators_of,
 )
-from signalpost.domain.documents.workflow import STATUSES
-from signalpost.domain.event import BY_WIRE
-from signalpost.domain.fields import MOMENT_SCHEMA
-from signalpost.domain.names import WORD, Name, Type, all_names
+from signalpost.domain.language.names import WORD, Name, Type, all_names
 
 _A_FACT: Final = "any"
 _QUOTED: Final = r"""(?:"(?:[^"\\\u0000]|\\[^\u0000])*"|'(?:[^'\\\u0000]|\\[^\u0000])*')"""

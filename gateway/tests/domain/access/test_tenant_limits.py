@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalpost.domain.access.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits, TenantUse, check_room
 from signalpost.domain.body import read
 from signalpost.domain.errors import Forbidden, Invalid
-from signalpost.domain.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits, TenantUse, check_room
 
 COUNTS = st.integers(0, 20)
 NOUNS = ("documents", "subscriptions", "file_bytes")

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from signalpost.domain import values
 from signalpost.domain.checks import Bad
-from signalpost.domain.names import Subject, Type, all_names
-from signalpost.domain.template_filters import TemplateError
-from signalpost.domain.templates import Template, read_template
+from signalpost.domain.language import values
+from signalpost.domain.language.names import Subject, Type, all_names
+from signalpost.domain.language.template_filters import TemplateError
+from signalpost.domain.language.templates import Template, read_template
 
 _SAMPLES: Final[dict[Type, Any]] = {
     Type.TEXT: "Service Agreement",

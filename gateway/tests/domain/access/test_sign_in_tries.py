@@ -2,7 +2,7 @@
 
 import pytest
 
-from signalpost.domain.sign_in_tries import KNOWN_FOR, OF_ACCOUNT, OF_ADDRESS, Count, a_try, note_success, take
+from signalpost.domain.access.sign_in_tries import KNOWN_FOR, OF_ACCOUNT, OF_ADDRESS, Count, a_try, note_success, take
 
 HOME, ATTACKER = "192.0.2.1", "198.51.100.7"
 

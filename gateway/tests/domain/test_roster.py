@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.domain.fleet.roster import Roster, owners_of_few, wanted_owner
+from signalpost.domain.roster import Roster, owners_of_few, wanted_owner
 from signalpost.domain.timestamps import SECOND
 
 DEAD_AFTER = 12 * SECOND

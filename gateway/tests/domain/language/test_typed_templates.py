@@ -1,11 +1,11 @@
 """What must come to a date or a number is tried with specimens when it is saved."""
 
 import pytest
-from gateway.tests.domain.subjects import subject
+from gateway.tests.domain.language.subjects import subject
 
 from signalpost.domain.checks import Bad
-from signalpost.domain.templates import read_template
-from signalpost.domain.typed_templates import A_DAY, A_MOMENT, A_NUMBER, WantedType, checked_to_be
+from signalpost.domain.language.templates import read_template
+from signalpost.domain.language.typed_templates import A_DAY, A_MOMENT, A_NUMBER, WantedType, checked_to_be
 
 DAY = "Write a day without a time here, such as 2027-01-31 or {{ document.expiryDate | date }}."
 MOMENT = "Write a date or a timestamp here, such as 2027-01-31 or {{ document.expiryDate | date }}."

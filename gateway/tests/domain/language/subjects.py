@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from signalpost.domain.documents import document as documents
 from signalpost.domain.documents.document import Document, Version
 from signalpost.domain.documents.workflow import STATUSES
-from signalpost.domain.names import Subject
+from signalpost.domain.language.names import Subject
 
 DOCUMENT: Final = Document(
     type="Service Agreement",

@@ -1,7 +1,7 @@
 """A sample of what `make hostile` tries: hostile placeholders and conditions are refused or harmless."""
 
 import pytest
-from gateway.tests.domain.hostile import worst
+from gateway.tests.domain.language.hostile import worst
 
 
 @pytest.mark.slow

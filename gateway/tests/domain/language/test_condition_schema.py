@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signalpost.domain.checks import Bad, Several
-from signalpost.domain.condition_reader import MAX_ALTERNATIVES, MAX_LEAVES, OPERATORS, SCHEMA, read_condition
-from signalpost.domain.condition_schema import condition_schema
 from signalpost.domain.documents.workflow import STATUSES
 from signalpost.domain.event import BY_WIRE
-from signalpost.domain.names import all_names
+from signalpost.domain.language.condition_reader import MAX_ALTERNATIVES, MAX_LEAVES, OPERATORS, SCHEMA, read_condition
+from signalpost.domain.language.condition_schema import condition_schema
+from signalpost.domain.language.names import all_names
 
 BEYOND = {"too_deep", "too_many"}
 """Refusals for a number that no schema counts."""

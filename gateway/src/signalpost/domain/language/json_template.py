@@ -11,9 +11,9 @@ import msgspec
 
 from signalpost.domain.checks import Bad, Several, each, is_number, number, plain_text
 from signalpost.domain.errors import Invalid
-from signalpost.domain.names import Subject
-from signalpost.domain.template_filters import TemplateError
-from signalpost.domain.templates import MAX_PLACEHOLDERS, Escape, read_template
+from signalpost.domain.language.names import Subject
+from signalpost.domain.language.template_filters import TemplateError
+from signalpost.domain.language.templates import MAX_PLACEHOLDERS, Escape, read_template
 
 MAX_DEPTH: Final = 16
 MAX_VALUES: Final = 1000

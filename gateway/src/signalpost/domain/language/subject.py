@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from signalpost.domain.event import Event
-from signalpost.domain.names import Subject
+from signalpost.domain.language.names import Subject
 
 NOT_SENT: Final = "Not sent: "
 _decode = msgspec.json.Decoder().decode

@@ -16,8 +16,8 @@ from typing import Any, Final, Protocol, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.domain.names import Name, Reader, Subject
-from signalpost.domain.values import is_empty, is_same, shown
+from signalpost.domain.language.names import Name, Reader, Subject
+from signalpost.domain.language.values import is_empty, is_same, shown
 
 Holds: TypeAlias = Callable[[Any], bool]
 _MAX_NAMED: Final = 3

@@ -16,10 +16,10 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from signalpost.domain import fields
+from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.body import Body, read_by
 from signalpost.domain.checks import NO_NUL, Bad, each, plain_text
 from signalpost.domain.colours import COLOUR
-from signalpost.domain.sign_in import Ground
 from signalpost.domain.timestamps import SECOND
 
 OPEN_WITHIN: Final = 10 * 60 * SECOND

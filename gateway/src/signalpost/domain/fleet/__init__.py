@@ -1,1 +1,0 @@
-"""Which nodes of a fleet are alive, and which of them owns which lane."""
