@@ -180,6 +180,24 @@ def test_without_a_key_no_body_is_waited_for(world: "World") -> None:
         refused(until_closed(connection), 401, "no_key")
 
 
+def test_what_is_wrong_before_the_body_is_refused_without_it(world: "World") -> None:
+    head = request(world, "PUT /v1/documents/no-uuid", "content-type: application/json", "content-length: 100")
+    refused(world.raw(head), 422, "invalid_fields")
+
+
+def test_a_change_whose_body_comes_slowly_is_judged_as_if_it_had_come_at_once(world: "World") -> None:
+    body = json.dumps({**world.document, "title": "", "nothing": 1}).encode()
+    sent = request(world, "POST /v1/documents?no=1", "connection: close", "idempotency-key: a b", body=body)
+    with connected(world) as connection:
+        connection.sendall(sent[:-5])
+        time.sleep(0.05)
+        connection.sendall(sent[-5:])
+        slowly = refused(until_closed(connection), 422, "invalid_fields")
+    at_once = refused(world.raw(sent), 422, "invalid_fields")
+    assert len(at_once["errors"]) == 4
+    assert {**slowly, "requestId": ""} == {**at_once, "requestId": ""}
+
+
 @pytest.mark.parametrize("count", [50, 3000], ids=["all of it is read", "more than is read"])
 def test_who_takes_no_answers_is_given_no_more_and_cut_off(hasty: "World", count: int) -> None:
     """Seen from the gateway: a client that takes nothing, and has nothing more to send, does not learn of it."""

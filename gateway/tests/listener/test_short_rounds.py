@@ -61,6 +61,30 @@ def test_requests_that_come_together_begin_a_few_in_each_round_and_all_are_answe
     asyncio.run(scenario())
 
 
+def test_of_requests_that_a_client_sends_in_one_piece_each_round_answers_one() -> None:
+    async def scenario() -> None:
+        wire, connection = Wire(), ClientConnection(Serving(echo, ConnectionLimits(1), frozenset()))
+        connection.connection_made(wire)
+        connection.data_received(REQUEST * 1_000)  # as a recursion they would be too deep
+        assert wire.written.count(b"HTTP/1.1 200 ") == 1
+        assert await most_in_a_round(lambda: wire.written.count(b"HTTP/1.1 200 "), 1_000) == 1
+
+    asyncio.run(scenario())
+
+
+def test_what_a_client_sent_in_one_piece_is_answered_though_it_sends_no_more() -> None:
+    async def scenario() -> None:
+        wire, connection = Wire(), ClientConnection(Serving(echo, ConnectionLimits(1), frozenset()))
+        connection.connection_made(wire)
+        connection.data_received(REQUEST * 3)
+        assert connection.eof_received()
+        while not wire.closing:
+            await asyncio.sleep(0)
+        assert wire.written.count(b"HTTP/1.1 200 ") == 3
+
+    asyncio.run(scenario())
+
+
 def test_who_sends_no_more_while_its_request_waits_is_answered_and_then_closed() -> None:
     async def scenario() -> None:
         serving = Serving(echo, ConnectionLimits(CLIENTS), frozenset())

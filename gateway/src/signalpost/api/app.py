@@ -103,7 +103,7 @@ class Api:
         wrong is answered as a problem."""
         try:
             response: Response | Streamed = await answer_of(
-                self._respond(request, self._call(self._routes[name], principal, request))
+                self._respond(request, partial(self._call, self._routes[name], principal))
             )
         finally:
             self._give_back(request)
@@ -113,7 +113,7 @@ class Api:
         """The life of a request, from its head to its answer."""
         started = time.perf_counter()
         try:
-            response = yield from self._respond(request, self._dispatch(request))
+            response = yield from self._respond(request, self._dispatch)
         except BaseException:
             self._give_back(request)
             raise
@@ -173,10 +173,10 @@ class Api:
             if request.caller is not None:
                 self._services.limits.loop.end(request.caller.group, seconds)
 
-    def _respond(self, request: Request, steps: Handling) -> Handling:
+    def _respond(self, request: Request, handle: Handler) -> Handling:
         """Everything that goes wrong is answered as a problem."""
         try:
-            return (yield from steps)
+            return (yield from handle(request))
         except CallerError as error:
             if isinstance(error, EndedKey | Forbidden | NotFound):
                 self._tell_refused(request, error)
@@ -196,8 +196,7 @@ class Api:
         """Has what stands under the path of a request answer it. Raises what the listener refused it with."""
         if request.head.refusal is not None:
             raise request.head.refusal
-        handle = self._find(request)
-        return (yield from handle(request))
+        return self._find(request)(request)
 
     def _find(self, request: Request) -> Handler:
         """Raises NotFound and MethodNotAllowed."""

@@ -1,6 +1,6 @@
 """Commands that create, patch, delete and import documents."""
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import ClassVar, TypeVar
 
 from msgspec import Struct
@@ -30,7 +30,7 @@ class DocumentPatched(Struct, frozen=True, gc=False):
     row: DocumentRow
 
 
-class Effect(Enum):
+class Effect(IntEnum):
     """What a snapshot or a deletion changed."""
 
     CREATED = auto()

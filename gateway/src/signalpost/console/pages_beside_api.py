@@ -19,6 +19,7 @@ MAX_WAITING: Final = 32
 _CONSOLE_PATHS: Final = f"{ROOT}/"
 _PORTAL_PATHS: Final = f"{PORTAL}/"
 """What the paths of pages begin with, once a slash is behind them."""
+_PAGES: Final = (_CONSOLE_PATHS, _PORTAL_PATHS)
 
 
 class PagesBesideApi:
@@ -40,8 +41,7 @@ class PagesBesideApi:
 
     def __call__(self, head: Head, body: Body) -> Steps:
         path = f"{head.path.removeprefix(head.root_path)}/"
-        is_page = path.startswith((_CONSOLE_PATHS, _PORTAL_PATHS))
-        return self._page(path, head, body) if is_page else self._api(head, body)
+        return self._page(path, head, body) if path.startswith(_PAGES) else self._api(head, body)
 
     def _page(self, path: str, head: Head, body: Body) -> Steps:
         pages = self._pages or (yield self._loaded())

@@ -3,7 +3,9 @@ tenant's part between its keys, members and guests. So no one gets more by havin
 """
 
 from collections.abc import Hashable
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from signalpost.sharing.slots import share
 
@@ -11,7 +13,7 @@ NOBODY: Final = 0
 """Stands for the id of the tenant where none is known."""
 
 
-class Caller(NamedTuple):
+class Caller(Struct, frozen=True):
     """Who holds a share."""
 
     tenant_id: int

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import Any
@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 
 from signalpost.api.http.crowded_body import MAX_VALUES, crowded_at
-from signalpost.domain.checks import pointer
+from signalpost.domain.checks import Check, pointer
 from signalpost.domain.errors import FieldError, Invalid, Unparseable
-from signalpost.domain.quick_body import QuickReader, reader_of
+from signalpost.domain.quick_body import NotQuick, reader_of
 from signalpost.sharing.resting_turns import Rest, no_rest
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -61,9 +61,16 @@ def _exactly(spelled: str) -> float | Decimal:
 _decode = msgspec.json.Decoder(float_hook=_exactly).decode
 
 
-def quick_reader(kind: Any) -> QuickReader | None:
-    """Reads a body of this kind that has nothing wrong with it; None if there is no quick way."""
-    return reader_of(kind, _exactly)
+def read_typed(kind: Any, body: bytes, also: Mapping[str, Check]) -> Any:
+    """A body of this kind from its JSON; None if something may be wrong with it, or another thread has to read it.
+    `also` is that of `domain.body.read`."""
+    reader = reader_of(kind, _exactly) if len(body) <= LARGE_BODY_BYTES else None
+    if reader is None:
+        return None
+    try:
+        return reader(body, also)
+    except NotQuick:
+        return None
 
 
 class DecoderRefused(ValueError):

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from signalpost.api.http.body import MAX_BODY_BYTES
+from signalpost.api.http.body import MAX_BODY_BYTES, read_typed
 from signalpost.api.http.problems import problem_document
 from signalpost.api.http.response import CONTENT_TYPE, Streamed
 from signalpost.api.rendering import EFFECT_STATUS
@@ -222,27 +222,30 @@ class _Import:
     async def _begun(self, line: NumberedLine, places: int) -> _WaitingLine:
         """Hand a line to the committer. If the line is wrong, its result is available at once."""
         given: Any = None
+        said: SnapshotLine | DeletionLine | None = None
         external_id: str | None
         result: LineResult
         try:
             if line.content is None:
                 raise TooLarge("line_too_large", f"A line can have at most {MAX_BODY_BYTES} bytes.")
-            given = await self._call.decoded(line.content)
+            said = read_typed(SnapshotLine, line.content, {})
+            if said is None:
+                given = await self._call.decoded(line.content)
             await self._call.check_still_allowed()
             await self._call.services.engine.import_turn(self._call.tenant_id)
-            command = self._command(given)
+            said = said or body.read(DeletionLine if _is_deletion(given) else SnapshotLine, given)
+            command = self._command(said)
             external_id = command.document_id
             result = await self._call.services.engine.enqueue(command)
         except (CallerError, Unavailable) as error:
-            external_id = _external_id(given)
+            external_id = _external_id(given) if said is None else said.external_id
             result = asyncio.get_running_loop().create_future()
             result.set_exception(error)
         return _WaitingLine(line.number, places, external_id, result)
 
-    def _command(self, given: Any) -> ImportLine | DeleteLine:
-        """What a line asks for. Raises Invalid."""
-        said = body.read(DeletionLine if _is_deletion(given) else SnapshotLine, given)
-        asked = {
+    def _command(self, said: SnapshotLine | DeletionLine) -> ImportLine | DeleteLine:
+        """What a line asks for."""
+        asked: dict[str, Any] = {
             "tenant_id": self._call.tenant_id,
             "caller": self._call.principal.key_id,
             "document_id": said.external_id,

@@ -15,9 +15,9 @@ from signalpost.api.http.body import (
     MAX_BODY_BYTES,
     SMALL_BODY_BYTES,
     DecoderRefused,
-    quick_reader,
     read_json,
     read_quickly,
+    read_typed,
 )
 from signalpost.api.http.body_reader import COMMIT_FROM
 from signalpost.api.http.principals import Principal
@@ -33,7 +33,6 @@ from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.checks import Bad, Check
 from signalpost.domain.errors import FieldError, Invalid, NotFound, TooLarge, Unparseable, UnsupportedMedia
 from signalpost.domain.event import event_id
-from signalpost.domain.quick_body import NotQuick
 from signalpost.domain.subscription import Subscription
 
 T = TypeVar("T")
@@ -305,16 +304,9 @@ class RequestContext:
         if takes.optional and not content:
             return read(takes.kind, {})
         self.check_media_type(takes)
-        if (
-            len(content) <= LARGE_BODY_BYTES
-            and takes.variant is None
-            and (quick := quick_reader(takes.kind)) is not None
-        ):
-            try:
-                return quick(content, also)
-            except NotQuick:
-                pass  # read once more, to say all that is wrong
-        value = self._value_of_body()
+        if takes.variant is None and (body := read_typed(takes.kind, content, also)) is not None:
+            return body
+        value = self._value_of_body()  # read once more, to say all that is wrong
         if len(content) >= COMMIT_FROM:
             self.request.large_body = len(content), asyncio.get_running_loop().time()
         variant = takes.variant

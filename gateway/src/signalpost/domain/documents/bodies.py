@@ -4,8 +4,8 @@ from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta, UnsetType
 
-from signalpost.domain.body import Body, checked_by
-from signalpost.domain.checks import NO_NUL, Bad
+from signalpost.domain.body import Body, checked_by, read_by
+from signalpost.domain.checks import NO_NUL, Bad, number, plain_text
 from signalpost.domain.documents.workflow import Status
 from signalpost.domain.fields import Email, GivenDateOrTimestamp, GivenTimestamp, Money, Text, Uuid
 
@@ -17,17 +17,26 @@ _MAX_LINK_CHARACTERS: Final = 4096
 # --- Facts (C11) ------------------------------------------------------------------------------------------------------
 
 
-def _check_fact_text(text: str) -> str:
+def _fact_text(value: Any) -> str:
+    text = plain_text(value, MAX_FACT_VALUE_BYTES, 0)
     if not text.isascii() and len(text.encode()) > MAX_FACT_VALUE_BYTES:
         raise Bad("wrong_length", f"A fact can have at most {MAX_FACT_VALUE_BYTES} bytes.")
     return text
 
 
-def _check_fact_number(number: float) -> float:
+def _fact_number(value: Any) -> int | float:
+    if type(value) is int and _LEAST_WHOLE <= value <= _MOST_WHOLE:
+        return value  # as many are
+    checked: int | float = _number(value)
     # 64 bits are what every JSON reader that keeps integers apart can hold.
-    if isinstance(number, int) and not -(2**63) <= number < 2**64:
+    if isinstance(checked, int) and not _LEAST_WHOLE <= checked <= _MOST_WHOLE:
         raise Bad("out_of_range", "A whole number must fit into 64 bits.")
-    return number
+    return checked
+
+
+_number: Final = number(None, None)
+_LEAST_WHOLE: Final = -(2**63)
+_MOST_WHOLE: Final = 2**64 - 1
 
 
 FactName = Annotated[str, Meta(min_length=1, max_length=MAX_FACT_NAME_CHARACTERS, pattern=NO_NUL)]
@@ -37,14 +46,14 @@ FactText = Annotated[
         max_length=MAX_FACT_VALUE_BYTES,
         pattern=NO_NUL,
         description="At most 4096 bytes in UTF-8.",
-        extra=checked_by(_check_fact_text),
+        extra=read_by(_fact_text),
     ),
 ]
 FactNumber = Annotated[
     float,
     Meta(
         description="Whole numbers must fit into 64 bits.",
-        extra=checked_by(_check_fact_number),
+        extra=read_by(_fact_number),
     ),
 ]
 Fact = FactText | FactNumber | bool
