@@ -80,16 +80,13 @@ async def patch(context: RequestContext) -> Response:
     return with_config(context, await submit(context, patch))
 
 
-async def delete(context: RequestContext) -> Response:
-    change = await context.read_change()
-    return await submit(
-        context,
-        DeleteConnection(
-            tenant_id=context.tenant_id,
-            connection_id=connection_id(context),
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+def delete(context: RequestContext) -> DeleteConnection:
+    change = context.change()
+    return DeleteConnection(
+        tenant_id=context.tenant_id,
+        connection_id=connection_id(context),
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
 
 
@@ -186,7 +183,7 @@ ROUTES = (
         path=PATH,
         summary="Delete a connection that no subscription uses",
         roles=OPERATOR,
-        handler=delete,
+        change=delete,
         conditional=True,
         idempotent=True,
         replies={204: Reply("Deleted, with its secrets.")},

@@ -6,7 +6,6 @@ The erasure of a tenant begins with its deletion (`tenants.py`).
 import msgspec
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.resources.documents import document_id_of
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
@@ -16,17 +15,14 @@ from signalpost.commands.erasures import EraseDocument
 from signalpost.domain.errors import Conflict, NotFound
 
 
-async def erase_document(context: RequestContext) -> Response:
-    change = await context.read_change()
-    return await submit(
-        context,
-        EraseDocument(
-            tenant_id=context.tenant_id,
-            tenant=context.tenant_name,
-            document_id=document_id_of(context),
-            erasure_id=context.new_id(),
-            idempotency=change.idempotency,
-        ),
+def erase_document(context: RequestContext) -> EraseDocument:
+    change = context.change()
+    return EraseDocument(
+        tenant_id=context.tenant_id,
+        tenant=context.tenant_name,
+        document_id=document_id_of(context),
+        erasure_id=context.new_id(),
+        idempotency=change.idempotency,
     )
 
 
@@ -52,7 +48,7 @@ ROUTES = (
         path="/v1/documents/{externalId}/erase",
         summary="Erase what remains of a deleted document",
         roles=OPERATOR,
-        handler=erase_document,
+        change=erase_document,
         idempotent=True,
         replies={
             202: Reply(

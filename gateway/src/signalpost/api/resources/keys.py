@@ -3,7 +3,6 @@
 import msgspec
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
@@ -16,7 +15,7 @@ from signalpost.domain.errors import NotFound
 from signalpost.domain.timestamps import parse_timestamp
 
 
-async def create(context: RequestContext) -> Response:
+def create(context: RequestContext) -> CreateKey:
     now = context.services.clock.wall()
 
     def in_future(moment: str | None) -> str | None:
@@ -24,21 +23,18 @@ async def create(context: RequestContext) -> Response:
             raise Bad("not_in_the_future", "This must be in the future.")
         return moment
 
-    change = await context.read_change(expiresAt=in_future)
+    change = context.change(expiresAt=in_future)
     until = change.body.expires_at
-    return await submit(
-        context,
-        CreateKey(
-            tenant_id=context.tenant_id,
-            tenant=context.tenant_name,
-            key_id=context.new_id(),
-            name=change.body.name,
-            role=change.body.role,
-            key=make_key(context.services.secret_bytes),
-            expires_at=None if until is None else parse_timestamp(until),
-            created_by=context.principal.name,
-            idempotency=change.idempotency,
-        ),
+    return CreateKey(
+        tenant_id=context.tenant_id,
+        tenant=context.tenant_name,
+        key_id=context.new_id(),
+        name=change.body.name,
+        role=change.body.role,
+        key=make_key(context.services.secret_bytes),
+        expires_at=None if until is None else parse_timestamp(until),
+        created_by=context.principal.name,
+        idempotency=change.idempotency,
     )
 
 
@@ -56,16 +52,13 @@ def _listed(key: ApiKey, services: Services) -> Key:
     return Key.of(key, tenant=name, last_used_at=services.engine.key_uses.last(key))
 
 
-async def revoke(context: RequestContext) -> Response:
-    change = await context.read_change()
-    return await submit(
-        context,
-        RevokeKey(
-            tenant_id=context.tenant_id,
-            key_id=context.path_uuid("id", "key"),
-            within=context.within,
-            idempotency=change.idempotency,
-        ),
+def revoke(context: RequestContext) -> RevokeKey:
+    change = context.change()
+    return RevokeKey(
+        tenant_id=context.tenant_id,
+        key_id=context.path_uuid("id", "key"),
+        within=context.within,
+        idempotency=change.idempotency,
     )
 
 
@@ -76,7 +69,7 @@ ROUTES = (
         path="/v1/keys",
         summary="Create an API key",
         roles=OPERATOR,
-        handler=create,
+        change=create,
         body=RequestBody(KeyRequest),
         idempotent=True,
         replies={201: Reply("The key, which is shown only this once.", NewKey, ("location",))},
@@ -99,7 +92,7 @@ ROUTES = (
         path="/v1/keys/{id}",
         summary="Revoke an API key",
         roles=OPERATOR,
-        handler=revoke,
+        change=revoke,
         idempotent=True,
         replies={204: Reply("Revoked. The key is refused from now on.")},
         errors=(NotFound,),

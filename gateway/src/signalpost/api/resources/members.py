@@ -16,23 +16,20 @@ from signalpost.domain.access.sign_in import hash_token, make_token
 from signalpost.domain.errors import Conflict, NotFound
 
 
-async def invite(context: RequestContext) -> Response:
-    asked = await context.read_change()
+def invite(context: RequestContext) -> InviteMember:
+    asked = context.change()
     token = make_token(context.services.secret_bytes)
-    return await submit(
-        context,
-        InviteMember(
-            tenant_id=context.tenant_id,
-            tenant=context.tenant_name,
-            member_id=context.new_id(),
-            name=asked.body.name,
-            email=asked.body.email.lower(),
-            role=asked.body.role,
-            url=_invitation(context, token),
-            invitation=hash_token(token),
-            created_by=context.principal.name,
-            idempotency=asked.idempotency,
-        ),
+    return InviteMember(
+        tenant_id=context.tenant_id,
+        tenant=context.tenant_name,
+        member_id=context.new_id(),
+        name=asked.body.name,
+        email=asked.body.email.lower(),
+        role=asked.body.role,
+        url=_invitation(context, token),
+        invitation=hash_token(token),
+        created_by=context.principal.name,
+        idempotency=asked.idempotency,
     )
 
 
@@ -68,32 +65,26 @@ async def change(context: RequestContext) -> Response:
     )
 
 
-async def remove(context: RequestContext) -> Response:
-    asked = await context.read_change()
-    return await submit(
-        context,
-        RemoveMember(
-            tenant_id=context.tenant_id,
-            member_id=context.path_uuid("id", "member"),
-            within=context.within,
-            idempotency=asked.idempotency,
-        ),
+def remove(context: RequestContext) -> RemoveMember:
+    asked = context.change()
+    return RemoveMember(
+        tenant_id=context.tenant_id,
+        member_id=context.path_uuid("id", "member"),
+        within=context.within,
+        idempotency=asked.idempotency,
     )
 
 
-async def reset(context: RequestContext) -> Response:
-    asked = await context.read_change()
+def reset(context: RequestContext) -> ResetMember:
+    asked = context.change()
     token = make_token(context.services.secret_bytes)
-    return await submit(
-        context,
-        ResetMember(
-            tenant_id=context.tenant_id,
-            member_id=context.path_uuid("id", "member"),
-            within=context.within,
-            url=_invitation(context, token),
-            invitation=hash_token(token),
-            idempotency=asked.idempotency,
-        ),
+    return ResetMember(
+        tenant_id=context.tenant_id,
+        member_id=context.path_uuid("id", "member"),
+        within=context.within,
+        url=_invitation(context, token),
+        invitation=hash_token(token),
+        idempotency=asked.idempotency,
     )
 
 
@@ -121,7 +112,7 @@ ROUTES = (
         path="/v1/members",
         summary="Invite a person to the console",
         roles=OPERATOR,
-        handler=invite,
+        change=invite,
         body=RequestBody(MemberRequest),
         idempotent=True,
         replies={201: Reply("The member, and the link that is shown only this once.", InvitedMember, ("location",))},
@@ -169,7 +160,7 @@ ROUTES = (
         path="/v1/members/{id}",
         summary="Remove a member",
         roles=OPERATOR,
-        handler=remove,
+        change=remove,
         idempotent=True,
         replies={204: Reply("Removed. Their sessions have ended.")},
         errors=(NotFound,),
@@ -181,7 +172,7 @@ ROUTES = (
         path="/v1/members/{id}/invitation",
         summary="Invite a member again, after a forgotten password or an expired invitation",
         roles=OPERATOR,
-        handler=reset,
+        change=reset,
         idempotent=True,
         replies={201: Reply("The link. The old password, sessions and links no longer work.", Invitation)},
         errors=(NotFound,),

@@ -6,7 +6,6 @@ A link gives no one more than its creator has: everyone who may create one may d
 import msgspec
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
@@ -18,23 +17,20 @@ from signalpost.domain.body import given
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 
 
-async def create(context: RequestContext) -> Response:
-    asked = await context.read_change()
+def create(context: RequestContext) -> CreatePortalLink:
+    asked = context.change()
     new: PortalLinkRequest = asked.body
     _check_subscriptions(context, new)
     token = make_token(context.services.secret_bytes)
-    return await submit(
-        context,
-        CreatePortalLink(
-            tenant_id=context.tenant_id,
-            link_id=context.new_id(),
-            url=f"{context.services.public_url}/portal/enter/{token}",
-            hash=hash_token(token),
-            maker=context.services.principals.ground_of(context.principal),
-            created_by=context.principal.name,
-            idempotency=asked.idempotency,
-            **{"embed": (), **given(new)},
-        ),
+    return CreatePortalLink(
+        tenant_id=context.tenant_id,
+        link_id=context.new_id(),
+        url=f"{context.services.public_url}/portal/enter/{token}",
+        hash=hash_token(token),
+        maker=context.services.principals.ground_of(context.principal),
+        created_by=context.principal.name,
+        idempotency=asked.idempotency,
+        **{"embed": (), **given(new)},
     )
 
 
@@ -75,15 +71,12 @@ async def show(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(shown))
 
 
-async def revoke(context: RequestContext) -> Response:
-    asked = await context.read_change()
-    return await submit(
-        context,
-        RevokePortalLink(
-            tenant_id=context.tenant_id,
-            link_id=context.path_uuid("id", "portal_link"),
-            idempotency=asked.idempotency,
-        ),
+def revoke(context: RequestContext) -> RevokePortalLink:
+    asked = context.change()
+    return RevokePortalLink(
+        tenant_id=context.tenant_id,
+        link_id=context.path_uuid("id", "portal_link"),
+        idempotency=asked.idempotency,
     )
 
 
@@ -94,7 +87,7 @@ ROUTES = (
         path="/v1/portal-links",
         summary="Create a link that lets a customer see their own subscriptions for a while; it opens once",
         roles=SUBSCRIBES,
-        handler=create,
+        change=create,
         body=RequestBody(PortalLinkRequest),
         idempotent=True,
         replies={
@@ -139,7 +132,7 @@ ROUTES = (
         path="/v1/portal-links/{id}",
         summary="Revoke a portal link and end its session",
         roles=SUBSCRIBES,
-        handler=revoke,
+        change=revoke,
         idempotent=True,
         replies={204: Reply("Revoked. Its visitor is signed out at the next page.")},
         errors=(NotFound,),

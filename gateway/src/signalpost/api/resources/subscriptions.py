@@ -221,16 +221,13 @@ async def patch(context: RequestContext) -> Response:
     return await with_health(context, answer)
 
 
-async def delete(context: RequestContext) -> Response:
-    change = await context.read_change()
-    return await submit(
-        context,
-        DeleteSubscription(
-            tenant_id=context.tenant_id,
-            subscription_id=subscription_id(context),
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+def delete(context: RequestContext) -> DeleteSubscription:
+    change = context.change()
+    return DeleteSubscription(
+        tenant_id=context.tenant_id,
+        subscription_id=subscription_id(context),
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
 
 
@@ -376,7 +373,7 @@ ROUTES = (
         path=PATH,
         summary="Delete a subscription",
         roles=SUBSCRIBES,
-        handler=delete,
+        change=delete,
         conditional=True,
         idempotent=True,
         replies={204: Reply("Deleted. Nothing more is sent.")},

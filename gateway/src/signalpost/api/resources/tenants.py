@@ -7,7 +7,6 @@ import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.response import Response
-from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
@@ -27,12 +26,9 @@ class Confirmation(Query, frozen=True):
     confirm: Annotated[Text, Meta(description="The tenant's name again, to confirm.")] | None = None
 
 
-async def create(context: RequestContext) -> Response:
-    change = await context.read_change()
-    return await submit(
-        context,
-        CreateTenant(tenant_id=context.tenant_id, name=change.body.name, idempotency=change.idempotency),
-    )
+def create(context: RequestContext) -> CreateTenant:
+    change = context.change()
+    return CreateTenant(tenant_id=context.tenant_id, name=change.body.name, idempotency=change.idempotency)
 
 
 async def list_all(context: RequestContext) -> Response:
@@ -66,20 +62,17 @@ async def show(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(tenant_with_use(found, effective, days, use, in_flight)))
 
 
-async def patch(context: RequestContext) -> Response:
-    change = await context.read_change()
+def patch(context: RequestContext) -> ChangeTenant:
+    change = context.change()
     if isinstance(days := change.body.retention_days, int):
         _check_delays(context.services.directory, context.path_text("name"), days)
-    return await submit(
-        context,
-        ChangeTenant(
-            tenant_id=context.tenant_id,
-            name=context.path_text("name"),
-            status=change.body.status,
-            limits=change.body.limits,
-            retention_days=change.body.retention_days,
-            idempotency=change.idempotency,
-        ),
+    return ChangeTenant(
+        tenant_id=context.tenant_id,
+        name=context.path_text("name"),
+        status=change.body.status,
+        limits=change.body.limits,
+        retention_days=change.body.retention_days,
+        idempotency=change.idempotency,
     )
 
 
@@ -92,16 +85,13 @@ def _check_delays(directory: Directory, name: str, days: int) -> None:
             raise Invalid([FieldError("/retentionDays", "too_short", detail)])
 
 
-async def delete(context: RequestContext) -> Response:
-    change, name = await context.read_change(), context.path_text("name")
+def delete(context: RequestContext) -> DeleteTenant:
+    change, name = context.change(), context.path_text("name")
     if change.query.confirm != name:
         detail = "Repeat the tenant's name here: a deleted tenant cannot be brought back."
         raise Invalid([FieldError("?confirm", "not_confirmed", detail)])
-    return await submit(
-        context,
-        DeleteTenant(
-            tenant_id=context.tenant_id, name=name, erasure_id=context.new_id(), idempotency=change.idempotency
-        ),
+    return DeleteTenant(
+        tenant_id=context.tenant_id, name=name, erasure_id=context.new_id(), idempotency=change.idempotency
     )
 
 
@@ -112,7 +102,7 @@ ROUTES = (
         path="/v1/tenants",
         summary="Create a tenant",
         roles=OPERATOR,
-        handler=create,
+        change=create,
         body=RequestBody(TenantRequest),
         idempotent=True,
         replies={201: Reply("The new tenant.", TenantShown, ("location",))},
@@ -147,7 +137,7 @@ ROUTES = (
         path=_PATH,
         summary="Pause or resume a tenant, or change its limits or its retention",
         roles=OPERATOR,
-        handler=patch,
+        change=patch,
         body=RequestBody(TenantPatch),
         idempotent=True,
         replies={200: Reply("The tenant as it is now.", TenantShown)},
@@ -162,7 +152,7 @@ ROUTES = (
         path=_PATH,
         summary="Delete a tenant and erase everything it has",
         roles=OPERATOR,
-        handler=delete,
+        change=delete,
         query=Confirmation,
         idempotent=True,
         replies={

@@ -9,7 +9,7 @@ from msgspec import Meta
 from signalpost.api.http.multipart import MEDIA_TYPE, read_form
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
-from signalpost.api.rendering import respond, submit
+from signalpost.api.rendering import respond
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
 from signalpost.api.routing.context import RequestBody, RequestContext
@@ -75,21 +75,18 @@ async def list_all(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(page))
 
 
-async def publish(context: RequestContext) -> Response:
+def publish(context: RequestContext) -> PublishVersion:
     document_id = document_id_of(context)
     number = _number(context)
-    change = await context.read_change()
-    return await submit(
-        context,
-        PublishVersion(
-            tenant_id=context.tenant_id,
-            document_id=document_id,
-            version_number=number,
-            by=context.principal.name,
-            caller=context.principal.key_id,
-            if_match=context.if_match,
-            idempotency=change.idempotency,
-        ),
+    change = context.change()
+    return PublishVersion(
+        tenant_id=context.tenant_id,
+        document_id=document_id,
+        version_number=number,
+        by=context.principal.name,
+        caller=context.principal.key_id,
+        if_match=context.if_match,
+        idempotency=change.idempotency,
     )
 
 
@@ -227,7 +224,7 @@ ROUTES = (
         path=_VERSIONS + "/{number}/publish",
         summary="Publish a draft",
         roles=CHANGES_DOCUMENTS,
-        handler=publish,
+        change=publish,
         conditional=True,
         idempotent=True,
         replies={201: Reply("The published version. A `documentUpdated` event will be delivered.", Number, _MADE)},
