@@ -4,6 +4,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,8 @@ from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.stream import Stream, line
 from gateway.tests.captured_log import captured_log
 
+from signalpost.api.http.principals import DIGESTS_REMEMBERED, Principals
+from signalpost.domain.access.api_key import ApiKey, Role, hash_key
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 from signalpost.runtime.clock import SystemClock
 
@@ -329,3 +332,28 @@ def test_an_idempotency_key_counts_for_the_api_key_that_it_came_with(world: "Wor
     third = make(world)
     answer = world.send("POST", "/v1/documents", bodies[3], by(third, **{"idempotency-key": key}))
     assert answer.ok(201)["title"] == "four"
+
+
+def test_of_headers_with_good_keys_a_bounded_number_is_remembered_and_of_bad_ones_none() -> None:
+    keys = {hash_key(f"sp_{number}"): number for number in range(2 * DIGESTS_REMEMBERED)}
+
+    def find(digest: bytes) -> ApiKey | None:
+        number = keys.get(digest)
+        if number is None:
+            return None
+        return ApiKey(
+            id="k", number=number, tenant_id=1, name="k", role=Role.APP, hash=digest, created_at=0, created_by=None
+        )
+
+    nobody: Any = None
+    lookout: Any = SimpleNamespace(is_recent=True)
+    principals = Principals("sp_operator", find, lambda: 0, lambda _: None, lookout, nobody, nobody)
+    for number in range(len(keys)):
+        for _ in range(2):
+            found = principals.at_once(f"Bearer sp_{number}")
+            assert found is not None
+            assert found.key_id == number
+        assert principals.at_once(f"Bearer sp_bad_{number}") is None
+        assert len(principals._digests) <= DIGESTS_REMEMBERED
+    keys.clear()  # as if they were all revoked
+    assert principals.at_once("Bearer sp_1999") is None
