@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import ssl
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 import trustme
 from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
+from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
@@ -23,7 +25,8 @@ from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.addresses import Guard, parse_allow_targets
 from signalpost.sender.egress_proxy import parse_egress_proxy
 from signalpost.sender.sender import SenderSettings
-from signalpost.sender.workers.worker_process import StartedWorker, worker_environment
+from signalpost.sender.workers.frames import LENGTH_BYTES, End, Outcomes, Ready
+from signalpost.sender.workers.worker_process import StartedWorker, StartWorker, worker_environment
 from signalpost.sender.workers.worker_transport import WorkerTransport
 
 if TYPE_CHECKING:
@@ -41,7 +44,12 @@ class Workers:
     """Sender workers, the processes that there were, and what each attempt was told."""
 
     def __init__(
-        self, endpoints: tuple["Endpoint", ...], count: int, settings: dict[str, Any], allow: str = ""
+        self,
+        endpoints: tuple["Endpoint", ...],
+        count: int,
+        settings: dict[str, Any],
+        allow: str = "",
+        start: StartWorker | None = None,
     ) -> None:
         self.started: list[StartedWorker] = []
         self.told: list[list[Outcome]] = []
@@ -54,7 +62,7 @@ class Workers:
             count,
             loop=asyncio.get_running_loop(),
             wall=lambda: time.time_ns() // 1000,
-            start=self._start,
+            start=start or self._start,
         )
 
     def _start(self) -> StartedWorker:
@@ -284,6 +292,86 @@ def test_a_worker_that_cannot_be_started_ends_the_start(run: "Run", serve: Serve
 
     run(ends_at_once())
     run(is_not_there())
+
+
+class TurnedWorker:
+    """What a fault in it has made of a worker: it is ready, takes attempts, and says what the test says."""
+
+    pid = 0
+
+    def __init__(self) -> None:
+        self.socket, self._theirs = socket.socketpair()
+        asyncio.get_running_loop().add_reader(self._theirs.fileno(), self._begin)
+
+    def _begin(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._theirs.fileno())
+        self.say(framed(Ready()))
+
+    def say(self, what: bytes) -> None:
+        self._theirs.sendall(what)
+
+    def kill(self) -> None:
+        self._theirs.close()
+
+    async def wait(self) -> int:
+        return 0
+
+
+def framed(message: Struct) -> bytes:
+    encoded = msgpack.encode(message)
+    return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded
+
+
+@pytest.mark.parametrize("says", [b"\x00\x00\x00\x01\xc1", b"\xff\xff\xff\xff", framed(End(0.5))])
+def test_a_worker_that_says_what_none_says_is_replaced(run: "Run", serve: Serve, says: bytes) -> None:
+    """Nothing that it says makes the gateway gather much, or stop."""
+    endpoint = serve(OK)
+
+    async def scenario() -> None:
+        turned: list[TurnedWorker | StartedWorker] = []
+
+        def start() -> TurnedWorker | StartedWorker:
+            turned.append(StartedWorker() if turned else TurnedWorker())
+            return turned[-1]
+
+        made = Workers((endpoint,), 1, {}, start=start)
+        with captured_log():
+            await made.transport.open()
+            liar = turned[0]
+            assert isinstance(liar, TurnedWorker)
+            liar.say(says)
+            await until(lambda: len(turned) == 2)
+            assert (await made.attempt(endpoint.request())).failure is None
+            await made.transport.close(0)
+
+    run(scenario())
+
+
+def test_a_worker_cannot_end_what_another_has(run: "Run", serve: Serve) -> None:
+    endpoint = serve(silent)
+
+    async def scenario() -> None:
+        lies = [(number, Outcome(status=200)) for number in range(1, 100)]
+        turned: list[TurnedWorker | StartedWorker] = []
+
+        def start() -> TurnedWorker | StartedWorker:
+            turned.append(StartedWorker() if turned else TurnedWorker())
+            return turned[-1]
+
+        made = Workers((endpoint,), 2, {}, start=start)
+        await made.transport.open()
+        outcomes = [made.send(endpoint.request()) for _ in range(80)]  # so many that both have some
+        await until(lambda: endpoint.open > 0)
+        liar = turned[0]
+        assert isinstance(liar, TurnedWorker)
+        liar.say(framed(Outcomes(lies)))
+        await until(lambda: any(each.done() for each in outcomes))
+        told = sum(each.done() for each in outcomes)
+        await until(lambda: told + endpoint.open == len(outcomes))
+        assert 0 < told < len(outcomes)
+        await made.transport.close(0)
+
+    run(scenario())
 
 
 def test_what_a_worker_logs_is_in_the_gateways_log_with_its_number(run: "Run", serve: Serve) -> None:

@@ -19,6 +19,9 @@ Item = TypeVar("Item")
 FRAME_BYTES: Final = 128 * 1024
 """A frame takes no further item beyond so many bytes, and no further frame is made while so many are unwritten."""
 
+MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+"""A message that says it is longer ends the connection: no worker can have the gateway gather more than that."""
+
 _encode: Final = msgpack.Encoder().encode
 
 
@@ -117,7 +120,11 @@ class Channel(asyncio.Protocol, Generic[Item]):
         with memoryview(unread) as view:
             while len(view) - at >= LENGTH_BYTES:
                 begin = at + LENGTH_BYTES
-                end = begin + int.from_bytes(view[at:begin], "big")
+                length = int.from_bytes(view[at:begin], "big")
+                if length > MAX_MESSAGE_BYTES:
+                    self.abort()
+                    return
+                end = begin + length
                 if len(view) < end:
                     break
                 self._take(self._decode(view[begin:end]))
