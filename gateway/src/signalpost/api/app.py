@@ -49,9 +49,9 @@ OPERATORS_LEAST: Final = 20
 READING: Final = frozenset(("GET", "HEAD"))
 """The methods of requests that change nothing."""
 NO_ROUTE: Final = "none"
+"""The route of a request that none fits, in the log and in the metrics."""
 _REFUSED: Final = 400
 """The lowest status of an answer that refuses something."""
-"""The route of a request that none fits, in the log and in the metrics."""
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
 
