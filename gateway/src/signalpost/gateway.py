@@ -112,6 +112,7 @@ class Gateway:
         self._idle_seconds = idle_seconds
         self._port = settings.port if port is None else port
         self._url = settings.database_url or default_url(settings.data_dir)
+        self._workers: WorkerTransport | None = None
         self._database_clock = database_clock() if is_postgres(self._url) else None
         self._clock = clock or self._database_clock or SystemClock()
         self._random = random.Random()  # noqa: S311 - ids, jitter; no secret
@@ -224,6 +225,7 @@ class Gateway:
         if settings.processes == 1 or is_postgres(self._url):  # there, each of the processes is a gateway
             return Sender(sender_settings, loop=loop, wall=self._clock.wall)
         workers = WorkerTransport(sender_settings, settings.processes - 1, loop=loop, wall=self._clock.wall)
+        self._workers = workers
         opened.push_async_callback(workers.close, 0)  # for a start that fails; the engine closes them otherwise
         await workers.open()
         return workers
@@ -318,6 +320,7 @@ class Gateway:
             body_reader=BodyReader(_one_thread(opened, "bodies")),
             idle_seconds=self._idle_seconds,
             warnings=warnings(settings, self._links_url),
+            workers=self._workers,
         )
 
     def _build_apps(self) -> tuple[App, App | None]:

@@ -19,6 +19,7 @@ def test_it_delivers_and_nothing_of_it_is_left_in_the_end(gateways: Gateways, en
         gateway.api.subscribe(end.url, eventTypes=["documentCreated"])
     workers = children(gateway.pid)
     assert len(workers) == 2
+    assert gateway.api.metric("signalpost_sender_workers") == 2
     made = [gateway.api.create()["externalId"] for _ in range(10)]
     for end in ends:
         end.until(len(made))
@@ -47,6 +48,14 @@ def test_a_signal_to_all_of_its_processes_lets_attempts_in_flight_end(
     (delivery,) = gateway.api.deliveries(gateway.api.ask("GET", "/v1/subscriptions")["data"][0])
     assert delivery["status"] == "delivered"
     assert len(end.requests) == 1, "it was recorded before the end"
+
+
+def test_the_metrics_tell_that_a_worker_was_lost_and_that_another_took_its_place(gateways: Gateways) -> None:
+    gateway = gateways(processes="3")
+    assert gateway.api.metric("signalpost_sender_workers_lost_total") == 0
+    os.kill(children(gateway.pid)[0], signal.SIGKILL)
+    until(lambda: gateway.api.metric("signalpost_sender_workers_lost_total") == 1)
+    until(lambda: gateway.api.metric("signalpost_sender_workers") == 2)
 
 
 def test_its_workers_end_when_it_is_killed_also_one_that_hangs(gateways: Gateways) -> None:

@@ -24,6 +24,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Histogram
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
+from signalpost.sender.workers.worker_transport import WorkerTransport
 from signalpost.store.store import StoreSize
 
 _process = ProcessCollector(registry=None)
@@ -39,6 +40,7 @@ async def rendered(services: Services) -> bytes:
         *_standing(engine),
         *_lanes(overview),
         *_fleet(engine),
+        *_workers(services.workers),
         _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
                "subscription, leaving out events that wait behind others of their document.",
                await engine.lanes.views.pending_seconds(overview)),
@@ -138,6 +140,16 @@ def _fleet(engine: Engine) -> Iterator[Metric]:
         "a node.",
         engine.directory.subscription_count,
     )
+
+
+def _workers(workers: WorkerTransport | None) -> Iterator[Metric]:
+    if workers is not None:
+        yield _gauge("signalpost_sender_workers", "Sender workers that take attempts.", workers.up)
+        yield CounterMetricFamily(
+            "signalpost_sender_workers_lost",
+            "Sender workers that ended by themselves or were killed because they hung.",
+            workers.lost,
+        )
 
 
 def _sizes(size: StoreSize) -> Iterator[Metric]:

@@ -109,6 +109,13 @@ class WorkerTransport:
         self._last_number = 0
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._closing = asyncio.Event()
+        self.lost = 0
+        """How many workers ended by themselves or were killed because they hung."""
+
+    @property
+    def up(self) -> int:
+        """How many workers take attempts."""
+        return len(self._up)
 
     # Attempts
 
@@ -216,6 +223,7 @@ class WorkerTransport:
                 )
             if self._closing.is_set():
                 return
+            self.lost += 1
             failures = failures_in_row(failures, was_up=worker.was_up, lasted=self._clock() - began)
             seconds = wait_before_start(failures - 1)
             log.error("a sender worker ended and will be started again", ended=worker.pid, code=code, seconds=seconds)
