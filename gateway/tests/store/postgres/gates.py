@@ -44,11 +44,18 @@ class Gate:
         """When each statement was last sent, in ns. What one node sends after the server did something for it comes
         after what the other had sent for that; the order in which two nodes hear of their commits says nothing."""
 
+    def close(self) -> None:
+        """Have the node wait at its next statement, whatever was let through before."""
+        self.is_free = False
+        self.is_there.clear()
+        self._is_open.clear()
+
     async def pass_through(self) -> None:
         if not self.is_free:
             self.is_there.set()
             await self._is_open.wait()
             self._is_open.clear()
+            self.is_there.clear()  # it was let through before it came
 
     def open(self) -> None:
         self.is_there.clear()
@@ -131,7 +138,7 @@ class Walk:
 
     async def go(self, order: Sequence[bool], tasks: "tuple[asyncio.Task[Any], asyncio.Task[Any]]") -> None:
         for gate in self._gates:
-            gate.is_free = False
+            gate.close()
         for is_first in order:
             gate, task = self._gates[not is_first], tasks[not is_first]
             await self._until_it_waits(gate, task)

@@ -107,7 +107,7 @@ def test_what_reads_before_it_has_the_lock_is_found(play: "Play", make: "type[To
     """A planted fault: these orders can tell."""
 
     async def scenario(shop: "Shop") -> None:
-        assert await broken_orders(shop, make, 3, reads_first=True) > 0
+        assert await broken_orders(shop, make, 4, reads_first=True) > 0
 
     play(scenario)
 
