@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,7 +31,7 @@ from gateway.tests.joints.checkers.sending import Sending
 from gateway.tests.joints.checkers.settling import Settling
 from gateway.tests.joints.clients import Clients
 from gateway.tests.joints.history import Asked, Attempt
-from gateway.tests.joints.joint_world import JointWorld
+from gateway.tests.joints.joint_world import RECORDED_WITHIN, JointWorld
 from gateway.tests.joints.node import OPERATOR_KEY, Answer
 from gateway.tests.joints.plan import Plan, draw
 from gateway.tests.patience import PATIENCE
@@ -184,6 +185,10 @@ class BlackBoxWorld(JointWorld):
     def is_recorded(self, attempt: Attempt) -> bool:
         """Nobody knows, until all is settled: then those of the process that runs are."""
         return self._is_settled and attempt.process == self._life and attempt.ok is not None
+
+    def recorded_by(self, attempt: Attempt) -> float:
+        """When the outcome was surely recorded; infinite if it perhaps never was."""
+        return attempt.ended_at + RECORDED_WITHIN if self.is_recorded(attempt) else inf
 
     # --- What happens -------------------------------------------------------------------------------------------------
 

@@ -191,8 +191,12 @@ class JointWorld(World[JointNode]):
 
     def is_recorded(self, attempt: Attempt) -> bool:
         """Whether its process surely had the time to record the outcome."""
-        could_since = max(attempt.ended_at, self._unread_until.get(attempt.process, 0.0))
-        return attempt.ok is not None and could_since + RECORDED_WITHIN < self._ended.get(attempt.process, inf)
+        return self.recorded_by(attempt) < inf
+
+    def recorded_by(self, attempt: Attempt) -> float:
+        """When the outcome was surely recorded; infinite if it perhaps never was."""
+        by = max(attempt.ended_at, self._unread_until.get(attempt.process, 0.0)) + RECORDED_WITHIN
+        return by if attempt.ok is not None and by < self._ended.get(attempt.process, inf) else inf
 
     def able_since(self, process: int) -> float:
         """Since when a process is surely able to do its work."""

@@ -36,7 +36,7 @@ class Carried(Checker):
             return False
         if again.what == "retry":
             return True
-        recorded = [each for each in attempts if world.is_recorded(each) and each.ended_at + 3.0 < again.begun]
+        recorded = [each for each in attempts if world.recorded_by(each) < again.begun]
         if not recorded or len(recorded) < len(attempts):
             return False
         if again.what == "all":
