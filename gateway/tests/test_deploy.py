@@ -132,6 +132,13 @@ def test_probes_ask_for_paths_and_ports_that_a_gateway_has() -> None:
     assert all(each.endswith(f":{ports['http']}") for each in published)
 
 
+def test_no_service_becomes_a_setting_of_a_pod() -> None:
+    """Kubernetes writes the address of a Service `signalpost` into SIGNALPOST_PORT of pods that start after it, where
+    it comes before the image's."""
+    assert manifest("Service")["metadata"]["name"] == "signalpost"
+    assert all(pod(kind)["spec"]["enableServiceLinks"] is False for kind in ("Deployment", "Job"))
+
+
 def test_a_container_ends_when_it_is_told_to_while_it_starts() -> None:
     """The kernel keeps signals that nothing handles yet from the first process of a container."""
     services = yaml.safe_load(COMPOSE.read_text())["services"]
