@@ -308,10 +308,26 @@ def test_every_setting_is_shown_with_its_value_and_where_it_is_from() -> None:
 
 def test_a_variable_that_looks_like_a_setting_and_is_none_is_found() -> None:
     known = {PREFIX + name.upper(): "x" for name in SETTINGS}
-    of_commands = {"SIGNALPOST_URL": "x", "SIGNALPOST_KEY": "x", "SIGNALPOST_TENANT": "x"}
-    misspelt = {"SIGNALPOST_RETENTION_DAY": "7", "SIGNALPOST_port": "1"}
+    of_commands = {f"SIGNALPOST_{name}": "x" for name in ("URL", "KEY", "TENANT", "SECRET", "NEXT_SECRET")}
     assert unknown_variables({**known, **of_commands, "PORT": "1", "MY_SIGNALPOST_X": "1"}) == []
-    assert unknown_variables({**known, **misspelt}) == ["SIGNALPOST_RETENTION_DAY", "SIGNALPOST_port"]
+    misspelt = dict.fromkeys(
+        ("SIGNALPOST_RETENTION_DAY", "SIGNALPOST_port", "signalpost_host", "SIGNALPOST_COLOUR"), "1"
+    )
+    assert unknown_variables({**known, **misspelt}) == [
+        "SIGNALPOST_COLOUR is not a setting. Remove it, or correct its name (signalpost serve --help).",
+        "SIGNALPOST_RETENTION_DAY is not a setting; did you mean SIGNALPOST_RETENTION_DAYS?",
+        "SIGNALPOST_port is not a setting; did you mean SIGNALPOST_PORT?",
+        "signalpost_host is not a setting; did you mean SIGNALPOST_HOST?",
+    ]
+
+
+def test_a_misspelt_variable_is_named_beside_what_else_is_wrong() -> None:
+    with pytest.raises(WrongSetting) as raised:
+        read_settings({PREFIX + "PORTS": "1", PREFIX + "PORT": "x"}, {})
+    assert [line.split(maxsplit=1)[0] for line in str(raised.value).splitlines()] == [
+        "SIGNALPOST_PORTS",
+        "SIGNALPOST_PORT",
+    ]
 
 
 def test_settings_that_are_printed_show_no_secret() -> None:

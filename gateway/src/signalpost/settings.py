@@ -3,7 +3,7 @@
 A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpost serve`; the flag wins.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,6 +16,7 @@ from signalpost.domain.access.tenant import MAX_RETENTION_DAYS
 from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.delivery import retry
 from signalpost.domain.errors import WrongSetting
+from signalpost.domain.language.names import nearest
 from signalpost.files.content_types import KINDS
 from signalpost.listener.source import Network, parse_proxies
 from signalpost.runtime import key_file
@@ -30,8 +31,9 @@ from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 from signalpost.store.fleet import NodeRole
 
 PREFIX = "SIGNALPOST_"
-_OF_COMMANDS: Final = ("url", "key", "tenant", "secret")
-"""Variables that tell commands how to reach a gateway, and what to sign with. They are not settings of the gateway."""
+_OF_COMMANDS: Final = ("url", "key", "tenant", "secret", "next_secret")
+"""Variables that tell commands how to reach a gateway, and what they or a receiver sign with. They are not settings of
+the gateway."""
 _GENERATED: Final = ("master_key", "operator_key")
 """Settings that the first start makes up and keeps in a file, where they are not given."""
 _IN_FILES: Final = ("database_url", "operator_key", "egress_proxy")
@@ -263,9 +265,9 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
     """The settings that environment variables and flags (by setting name) give; a flag wins over a variable. What a
     variable ending in _FILE names holds the value of a secret.
 
-    Raises WrongSetting, with one line for each invalid value."""
+    Raises WrongSetting, with one line for each invalid value, and for each variable that no setting has."""
     given: dict[str, Any] = {}
-    wrong: list[str] = []
+    wrong = unknown_variables(environment)
     for name, setting in SETTINGS.items():
         try:
             text = _given(name, environment, flags)
@@ -339,9 +341,20 @@ def settings_in_force(settings: Settings) -> list[SettingInForce]:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """SIGNALPOST_… variables that are not settings. A misspelt one would be ignored without a word."""
-    known = {*map(_variable, (*SETTINGS, *_OF_COMMANDS)), *map(_file_variable, _IN_FILES)}
-    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+    """A sentence for each SIGNALPOST_… variable that is no setting. A misspelt one would be ignored without a word."""
+    known = [*map(_variable, (*SETTINGS, *_OF_COMMANDS)), *map(_file_variable, _IN_FILES)]
+    unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name not in known)
+    return [f"{name} is not a setting{_meant(name, known)}" for name in unknown]
+
+
+def _meant(variable: str, known: Iterable[str]) -> str:
+    """How the sentence about an unknown variable ends. All begin with the prefix, so the rest must be alike."""
+    meant = nearest(variable[len(PREFIX) :], (each.removeprefix(PREFIX) for each in known))
+    return (
+        ". Remove it, or correct its name (signalpost serve --help)."
+        if meant is None
+        else f"; did you mean {PREFIX}{meant}?"
+    )
 
 
 def secret_file(settings: Settings, name: str) -> Path:

@@ -56,10 +56,18 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
     assert {each["name"]: each["source"] for each in json_of(listed)}["data_dir"] == "environment"
     assert "kkk" not in shown + listed.stdout
     assert not unused.exists()
-    misspelt = run("serve", "--show-settings", SIGNALPOST_RETENTION_DAY="7").stdout
-    assert misspelt.endswith("SIGNALPOST_RETENTION_DAY is not a setting and has no effect.\n")
     assert "SIGNALPOST_PORT must be" in run("serve", "--show-settings", code=2, SIGNALPOST_PORT="x").stderr
     assert "--show-settings" in run("serve", "--json", code=2, **environment).stderr
+
+
+def test_a_misspelt_variable_stops_the_start_and_the_nearest_setting_is_named(run: Run, tmp_path: Path) -> None:
+    """With a retention that nobody set, events would go, or stay, at another time than the operator believes."""
+    unused = tmp_path / "unused"
+    misspelt = {"SIGNALPOST_DATA_DIR": str(unused), "SIGNALPOST_RETENTION_DAY": "7"}
+    for words in (("serve",), ("serve", "--show-settings"), ("db", "prune")):
+        refused = run(*words, code=2, **misspelt).stderr
+        assert "SIGNALPOST_RETENTION_DAY is not a setting; did you mean SIGNALPOST_RETENTION_DAYS?" in refused
+    assert not unused.exists()
 
 
 def test_what_is_past_the_retention_is_pruned_while_the_gateway_is_stopped(run: Run, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from signalpost.listener.server import Server
 from signalpost.runtime.garbage_collector import spare_what_lasts
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
-from signalpost.settings import PREFIX, SETTINGS, SettingInForce, Settings, read_settings, unknown_variables
+from signalpost.settings import PREFIX, SETTINGS, SettingInForce, Settings, read_settings
 from signalpost.settings import show_settings as settings_shown
 from signalpost.store.open import is_postgres
 
@@ -70,17 +70,14 @@ def serve(
     out: Output = TEXT,
 ) -> None:
     flags = {name: value for name, value in vars(given).items() if value is not None} if given else {}
-    unknown = unknown_variables(os.environ)
     if show_settings:
         settings_here = settings_shown(os.environ, flags)
-        out.show(msgspec.to_builtins(settings_here), _told(settings_here, unknown))
+        out.show(msgspec.to_builtins(settings_here), _told(settings_here))
         return
     if out.as_json:
         raise WrongSetting("--json works with --show-settings only; for log lines in JSON use --log-format json.")
     settings = read_settings(os.environ, flags)
     set_up_logs(settings.log_level, settings.log_format, with_pid=settings.processes > 1)
-    for variable in unknown:
-        log.warning("environment variable is not a setting and has no effect", variable=variable)
     sys.setswitchinterval(SWITCH_INTERVAL)
     allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
     if settings.processes == 1 or not is_postgres(settings.database_url or ""):
@@ -89,12 +86,10 @@ def serve(
         sys.exit(code)
 
 
-def _told(settings: list[SettingInForce], unknown: list[str]) -> Parts:
+def _told(settings: list[SettingInForce]) -> Parts:
     rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
     yield Table(("setting", "value", "from", "meaning"), rows, "")
     yield "These apply to the next start here. A running gateway keeps the settings that it was started with."
-    for variable in unknown:
-        yield f"{variable} is not a setting and has no effect."
 
 
 def _serve_alone(settings: Settings) -> None:

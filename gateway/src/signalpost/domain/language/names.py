@@ -264,16 +264,22 @@ def shortened(text: str) -> str:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """The end of a sentence: it asks for the candidate that a word resembles ("; did you mean title?"), or is "."."""
+    found = nearest(word, candidates)
+    return "." if found is None else f"; did you mean {found}?"
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that a word resembles most, if it resembles one."""
     if len(word) > _MAX_SHOWN:
-        return "."
+        return None
     plain = _plain(word)
     matcher = SequenceMatcher(b=plain, autojunk=False)
-    best, nearest = 0.7, None
+    best, found = 0.7, None
     for candidate in candidates:
         matcher.set_seq1(_plain(candidate))
         if matcher.quick_ratio() >= best and (ratio := matcher.ratio()) >= best:
-            best, nearest = ratio, candidate
-    return "." if nearest is None else f"; did you mean {nearest}?"
+            best, found = ratio, candidate
+    return found
 
 
 def _plain(word: str) -> str:
