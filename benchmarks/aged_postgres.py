@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from large_database import MASTER_KEYS, START, STEP, TENANT, Size, tables
 
-from signalpost.store.postgres.data_keys import PostgresDataKeys
+from signalpost.store.postgres.nouns.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import DAY, Partitions
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import EVERY, ReadSessions, Writers

@@ -15,7 +15,7 @@ from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.store.packing.sequences import pack_sequences
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import connect
-from signalpost.store.sqlite.data_keys import set_aside
+from signalpost.store.sqlite.nouns.data_keys import set_aside
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.sqlite.tables import codec_with
 from signalpost.store.tables.subscriptions import SUBSCRIPTION

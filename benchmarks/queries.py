@@ -36,13 +36,13 @@ from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import BatchContext
 from signalpost.domain.documents.links import Links
 from signalpost.domain.subscription import Subscription
-from signalpost.store.deliveries import DeliveryFilter
-from signalpost.store.documents import DocumentFilter
-from signalpost.store.log import LogRow
+from signalpost.store.nouns.deliveries import DeliveryFilter
+from signalpost.store.nouns.documents import DocumentFilter
+from signalpost.store.nouns.log import LogRow
 from signalpost.store.open import default_url, find_database, open_store
-from signalpost.store.sqlite import retention
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect, rows
+from signalpost.store.sqlite.nouns import retention
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.store import Store
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from signalpost import gateway
-from signalpost.api.http import body, passwords, request_limits, shared_rendering
+from signalpost.api.guards import passwords, request_limits
+from signalpost.api.http import body, shared_rendering
 from signalpost.api.resources import live
 from signalpost.console import identity_provider, pages_beside_api
 from signalpost.domain.access import sign_in_tries
@@ -49,7 +50,7 @@ OF_ALL = "all"
 KEPT_FREE = "in parts"
 IN_TURNS = "in turns"
 FIRST_COME = "first come"
-LIMITS = "api/http/request_limits.py"
+LIMITS = "api/guards/request_limits.py"
 WAITS = "waits"
 PART = {2: "half", 4: "a quarter", 10: "a tenth"}
 AFTER_EACH_PIECE = f"after each {resting_turns.PIECE * 1_000:g} ms"
@@ -261,7 +262,7 @@ LOOP_AND_THREADS: Rows = (
         WAITS,
         (
             *("store/postgres/sessions.py SessionPool",) * 2,
-            *("store/postgres/fleet.py SessionPool",) * 2,
+            *("store/postgres/nouns/fleet.py SessionPool",) * 2,
             "store/postgres/announcements.py SessionPool",
         ),
     ),
@@ -311,7 +312,7 @@ SIGN_IN: Rows = (
         FIRST_COME,
         f"one at a time, {passwords.MAX_WAITING} may wait",
         "429 `too_many_sign_ins`",
-        ("api/http/passwords.py TooMany", "api/http/passwords.py MAX_WAITING"),
+        ("api/guards/passwords.py TooMany", "api/guards/passwords.py MAX_WAITING"),
     ),
     Row(
         "tries to sign in",

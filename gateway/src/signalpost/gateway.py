@@ -19,15 +19,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from signalpost.api.app import Api
+from signalpost.api.guards.passwords import Passwords
+from signalpost.api.guards.principals import OPERATOR, Principals
+from signalpost.api.guards.request_limits import RequestLimits
+from signalpost.api.guards.sessions import BrowserSessions
+from signalpost.api.guards.sign_in_tries import SignInTries
 from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
-from signalpost.api.http.passwords import Passwords
-from signalpost.api.http.principals import OPERATOR, Principals
 from signalpost.api.http.request_counts import RequestCounts
-from signalpost.api.http.request_limits import RequestLimits
-from signalpost.api.http.sessions import BrowserSessions
 from signalpost.api.http.shared_rendering import SharedRendering
-from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.rendering import kept_answers
 from signalpost.api.resources.console_links import console_link
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
@@ -68,7 +68,7 @@ from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.slots import Limits
 from signalpost.start_checks import check_shared, log_warnings, warn_of_other_machines, warnings
 from signalpost.start_keys import MasterKeySource, operator_key
-from signalpost.store.fleet import NodeProcess
+from signalpost.store.nouns.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
 from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, MasterKeys

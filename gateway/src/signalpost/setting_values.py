@@ -15,7 +15,7 @@ from signalpost.domain import body
 from signalpost.domain.access.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 from signalpost.domain.errors import Invalid
 from signalpost.files.content_types import KINDS
-from signalpost.store.fleet import NodeRole
+from signalpost.store.nouns.fleet import NodeRole
 
 _KEY = re.compile(r"sp_[A-Za-z0-9_-]{43}")
 

@@ -28,7 +28,7 @@ from signalpost.sender.addresses import (
     parse_nat64_prefixes,
 )
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
-from signalpost.store.fleet import NodeRole
+from signalpost.store.nouns.fleet import NodeRole
 
 PREFIX = "SIGNALPOST_"
 _OF_COMMANDS: Final = ("url", "key", "tenant", "secret", "next_secret")

@@ -19,10 +19,10 @@ from signalpost.listener.application import App, Body, Head, Steps
 from signalpost.sender import dialer
 from signalpost.sender.connection import EndpointConnection, RunningAttempt
 from signalpost.store import open as opening
-from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
 from signalpost.store.sqlite import store
-from signalpost.store.sqlite.fleet import SqliteFleet
-from signalpost.store.sqlite.lanes import SqliteLanes
+from signalpost.store.sqlite.nouns.fleet import SqliteFleet
+from signalpost.store.sqlite.nouns.lanes import SqliteLanes
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Job, Writer
 from signalpost.store.store import PublishedBatch

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from signalpost.api.http.principals import Principal, visitor_of
+from signalpost.api.guards.principals import Principal, visitor_of
 from signalpost.api.routes import ROUTES
 from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.route import ABOUT_ACCESS, Route

@@ -23,7 +23,7 @@ from obstore.store import S3Store
 from signalpost.domain.documents.links import LIFETIME
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import SECOND, parse_timestamp
-from signalpost.store.sqlite.file_register import SqliteFileRegister
+from signalpost.store.sqlite.nouns.file_register import SqliteFileRegister
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World

@@ -12,7 +12,7 @@ from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.api.stream import Stream, line
 from gateway.tests.captured_log import captured_log
 
-from signalpost.api.http.principals import DIGESTS_REMEMBERED, Principals
+from signalpost.api.guards.principals import DIGESTS_REMEMBERED, Principals
 from signalpost.domain.access.api_key import ApiKey, Role, hash_key
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 from signalpost.runtime.clock import SystemClock

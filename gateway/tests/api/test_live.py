@@ -22,7 +22,7 @@ from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.errors import Unauthenticated
 from signalpost.engine.directory import Directory
 from signalpost.engine.revisions import Revisions
-from signalpost.store.fleet import ALONE
+from signalpost.store.nouns.fleet import ALONE
 from signalpost.store.store import PublishedBatch
 
 if TYPE_CHECKING:

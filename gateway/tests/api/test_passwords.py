@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from signalpost.api.http.passwords import MAX_WAITING, Passwords
+from signalpost.api.guards.passwords import MAX_WAITING, Passwords
 from signalpost.domain.errors import TooMany
 
 

@@ -9,7 +9,7 @@ from gateway.tests.api.two_tenants import ABSENT, in_tenant, make_key, make_tena
 from gateway.tests.listener.applications import a_request
 
 from signalpost.api.app import Api
-from signalpost.api.http.principals import visitor_of
+from signalpost.api.guards.principals import visitor_of
 from signalpost.api.portal_views import without_addresses
 from signalpost.api.routes import ROUTES
 from signalpost.console.calls import CallFailed, Calls

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from signalpost.api.http.principals import EndedKey
+from signalpost.api.guards.principals import EndedKey
 from signalpost.api.http.problems import CALLER_PROBLEMS, problem
 from signalpost.domain import errors
 from signalpost.domain.errors import CallerError, DiskNearlyFull, FieldError, Invalid, MethodNotAllowed, NoSuchRange

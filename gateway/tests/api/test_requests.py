@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from gateway.tests.patience import PATIENCE
 
-from signalpost.api.http.principals import Principals
+from signalpost.api.guards.principals import Principals
 from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Unauthenticated, Unavailable
 from signalpost.engine.fleet.lookout import Lookout
-from signalpost.store.fleet import ALONE
+from signalpost.store.nouns.fleet import ALONE
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from signalpost.api.resources.retries_asked import may_be_by_hand, was_delivered_meanwhile
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import AttemptRow, DeliveryView, ReadDelivery
-from signalpost.store.log import LogRow
+from signalpost.store.nouns.deliveries import AttemptRow, DeliveryView, ReadDelivery
+from signalpost.store.nouns.log import LogRow
 
 AT = 1_700_000_000 * SECOND
 FAILED = AttemptRow(1, AT, SECOND, 1, 0, True, 503, "status", "", b"")

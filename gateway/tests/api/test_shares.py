@@ -12,8 +12,8 @@ from gateway.tests.patience import PATIENCE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.api.http.callers import caller_of, stranger
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.callers import caller_of, stranger
+from signalpost.api.guards.principals import Principal
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.asgi import Message
 from signalpost.console.pages_beside_api import MAX_WAITING

@@ -12,7 +12,7 @@ from gateway.tests.api.conftest import World
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.console.conftest import Browser
 
-from signalpost.api.http.principals import OPERATOR
+from signalpost.api.guards.principals import OPERATOR
 from signalpost.console.page import ProofNeeded, Visit
 from signalpost.console.pages import replays
 from signalpost.console.pages.replays import CONFIRMED_FROM

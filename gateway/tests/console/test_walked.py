@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from signalpost.api.http.principals import OPERATOR
+from signalpost.api.guards.principals import OPERATOR
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.console.listed import ListPart
 from signalpost.console.page import Visit

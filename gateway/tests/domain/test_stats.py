@@ -21,7 +21,7 @@ from signalpost.domain.stats import (
     with_sums,
 )
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import AttemptRow
+from signalpost.store.nouns.deliveries import AttemptRow
 
 HOUR = 1_764_064_800
 """An hour begins then, seconds since the epoch."""

@@ -41,9 +41,9 @@ from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.settings import EngineSettings
 from signalpost.sharing import command_queues
-from signalpost.store.deliveries import AttemptRow
+from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.packing.sequences import unpack_sequences
-from signalpost.store.sqlite.log import SqliteLog
+from signalpost.store.sqlite.nouns.log import SqliteLog
 
 TENANT = 1
 EVERYTHING = 7

@@ -20,7 +20,7 @@ from signalpost.commands.connections import CreateConnection, DeleteConnection
 from signalpost.commands.documents import CreateDocument
 from signalpost.commands.subscriptions import CreateConnectorSubscription
 from signalpost.engine.connectors.connectors import GONE
-from signalpost.store.fleet import SHARED
+from signalpost.store.nouns.fleet import SHARED
 
 NOBODY_ELSE = FleetPlan(
     tenants=1, nodes=2, subscriptions=0, documents=0, faults=0, pauses=(1e9,), reply_after=(0.1,), failing=0.0

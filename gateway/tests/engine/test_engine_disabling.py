@@ -19,7 +19,7 @@ from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.lanes import EndpointHealth
+from signalpost.store.nouns.lanes import EndpointHealth
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.concurrency import DOUBLES_EVERY
 from signalpost.domain.timestamps import SECOND
 from signalpost.sharing.slots import DEFAULTS
-from signalpost.store.lanes import EndpointHealth
+from signalpost.store.nouns.lanes import EndpointHealth
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

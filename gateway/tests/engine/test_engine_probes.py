@@ -13,8 +13,8 @@ from gateway.tests.world.network import BROKEN, Reply, SentRequest
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost.store.deliveries import DeliveryFilter
-from signalpost.store.lanes import EndpointHealth
+from signalpost.store.nouns.deliveries import DeliveryFilter
+from signalpost.store.nouns.lanes import EndpointHealth
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

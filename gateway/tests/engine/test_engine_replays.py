@@ -14,7 +14,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.lane_bounds import Bounds
 from signalpost.domain.delivery.replay import ReplayChoice, ReplayState
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.lanes import LaneFlush, LaneWanted
+from signalpost.store.nouns.lanes import LaneFlush, LaneWanted
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

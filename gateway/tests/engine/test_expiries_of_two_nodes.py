@@ -11,8 +11,8 @@ from signalpost.commands.workflow import ExpireSignatureRequest
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.expiry import Expiries
-from signalpost.store.documents import Expiry
-from signalpost.store.fleet import SHARED
+from signalpost.store.nouns.documents import Expiry
+from signalpost.store.nouns.fleet import SHARED
 
 COMMIT = 0.2
 """Seconds that a commit takes."""

@@ -7,7 +7,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import Replay, ReplayState
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
-from signalpost.store.replays import Candidate, Fed, ReplayPart
+from signalpost.store.nouns.replays import Candidate, Fed, ReplayPart
 
 STEADY, WALL = 5, 7
 

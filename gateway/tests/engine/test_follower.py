@@ -11,7 +11,7 @@ from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.erasure import Erasure
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.follower import Follower
-from signalpost.store.fleet import SHARED, Changes, TenantConfig, TenantMark
+from signalpost.store.nouns.fleet import SHARED, Changes, TenantConfig, TenantMark
 from signalpost.store.store import PublishedBatch, Store
 
 KEY = ApiKey(number=1, tenant_id=1, id="k", name="k", role=Role.APP, hash=b"hash", created_at=0)

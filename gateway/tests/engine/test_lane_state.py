@@ -16,7 +16,7 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.slots import DEFAULTS, EndpointSlots, process_slots, tenant_slots
-from signalpost.store.lanes import EndpointHealth, LaneFlushed, LaneRow
+from signalpost.store.nouns.lanes import EndpointHealth, LaneFlushed, LaneRow
 
 SUBJECTS = Subjects(ThreadPoolExecutor(1), RestingTurns(), ErasedEvents())
 ROW = LaneRow(version=3, head=9, open=(), gaps=(), health=EndpointHealth(), rows=(), horizon=None)

@@ -16,7 +16,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.runtime.clock import SystemClock
 from signalpost.sharing.loop_turns import LoopTurns
-from signalpost.store.lanes import LaneStanding
+from signalpost.store.nouns.lanes import LaneStanding
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -14,7 +14,7 @@ from signalpost.commands.subscriptions import PatchSubscription
 from signalpost.engine.fleet.lane_owner import OVER_WITH_ITS_NODE
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import MAX_ADJUSTMENT
-from signalpost.store.fleet import SHARED
+from signalpost.store.nouns.fleet import SHARED
 
 LONG = 30.0
 """An ATTEMPT_TIMEOUT that is longer than a node needs to be dead."""

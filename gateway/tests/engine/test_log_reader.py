@@ -12,7 +12,7 @@ from signalpost.domain.event import Event, EventType
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import BYTES_IN_A_ROW, LogReader
-from signalpost.store.log import LogPart
+from signalpost.store.nouns.log import LogPart
 from signalpost.store.store import Store
 
 EVENT = Event(1, 1, 0, "id", EventType.CREATED, "document", b"x" * 983_000)

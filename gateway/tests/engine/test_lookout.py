@@ -8,7 +8,7 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.errors import Stopping, Unavailable
 from signalpost.engine.fleet.lookout import TRUSTED_FOR, Lookout
-from signalpost.store.fleet import ALONE, SHARED, Changes, Terms
+from signalpost.store.nouns.fleet import ALONE, SHARED, Changes, Terms
 
 
 class Database:

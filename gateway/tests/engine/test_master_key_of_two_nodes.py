@@ -9,7 +9,7 @@ from typing import Any
 from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
-from signalpost.store.fleet import SHARED
+from signalpost.store.nouns.fleet import SHARED
 from signalpost.store.vault import MasterKeys
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))

@@ -9,7 +9,7 @@ from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.fleet.lease import Lease
 from signalpost.engine.fleet.node import Node
-from signalpost.store.fleet import SHARED, Beat, FleetStore, NodeProcess, NodeRole
+from signalpost.store.nouns.fleet import SHARED, Beat, FleetStore, NodeProcess, NodeRole
 
 
 class _Fleet:

@@ -9,7 +9,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.other_nodes import LOOK_EVERY, OtherNodes
 from signalpost.engine.revisions import Revisions, Topic
 from signalpost.runtime.clock import Clock
-from signalpost.store.stats import StatsStore
+from signalpost.store.nouns.stats import StatsStore
 
 
 class Stats:

@@ -12,7 +12,7 @@ from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.recorded_heads import MAX_WOKEN, SLICE, WAKE_COST, RecordedHeads
 from signalpost.engine.lanes.resting_lanes import RestingLane, RestingLanes, at_rest
 from signalpost.sharing.loop_turns import LoopTurns
-from signalpost.store.lanes import EndpointHealth, LaneRow
+from signalpost.store.nouns.lanes import EndpointHealth, LaneRow
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -26,7 +26,7 @@ from signalpost.engine.lanes.subjects import LARGE_BYTES, Subjects, is_large
 from signalpost.runtime.clock import Clock, SystemClock
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.sharing.resting_turns import RestingTurns
-from signalpost.store.replays import Candidate, Fed, ReplayPart
+from signalpost.store.nouns.replays import Candidate, Fed, ReplayPart
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.lanes import lanes_here
 from signalpost.engine.lanes.resting_lanes import RestingLanes, at_rest
-from signalpost.store.lanes import EndpointHealth, LaneRow
-from signalpost.store.log import LatestOfTypes
+from signalpost.store.nouns.lanes import EndpointHealth, LaneRow
+from signalpost.store.nouns.log import LatestOfTypes
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 

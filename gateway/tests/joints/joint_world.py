@@ -33,7 +33,7 @@ from gateway.tests.world.world import World
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.settings import EngineSettings
-from signalpost.store.fleet import TenantMark
+from signalpost.store.nouns.fleet import TenantMark
 from signalpost.store.sqlite.codec import unpack_uuid
 
 TENANT = 1

@@ -14,15 +14,15 @@ from gateway.tests.world.sockets import SocketLoop
 from gateway.tests.world.virtual_time import VirtualExecutor, VirtualLoop
 
 from signalpost.api.app import Api
+from signalpost.api.guards.passwords import Passwords
+from signalpost.api.guards.principals import Principals
+from signalpost.api.guards.request_limits import RequestLimits
+from signalpost.api.guards.sessions import BrowserSessions
+from signalpost.api.guards.sign_in_tries import SignInTries
 from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
-from signalpost.api.http.passwords import Passwords
-from signalpost.api.http.principals import Principals
 from signalpost.api.http.request_counts import RequestCounts
-from signalpost.api.http.request_limits import RequestLimits
-from signalpost.api.http.sessions import BrowserSessions
 from signalpost.api.http.shared_rendering import SharedRendering
-from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.asgi import Asgi, Message
@@ -38,7 +38,7 @@ from signalpost.files.content_types import KINDS
 from signalpost.files.folder import Folder
 from signalpost.sender.addresses import Guard
 from signalpost.sharing.resting_turns import RestingTurns
-from signalpost.store.fleet import ALONE, SHARED
+from signalpost.store.nouns.fleet import ALONE, SHARED
 from signalpost.store.vault import CONSENTS
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.still_wanted import StillWanted
 from signalpost.runtime.logger import log
-from signalpost.store.sqlite import erasures
+from signalpost.store.sqlite.nouns import erasures
 
 FAULTS = Faults(simulate, most=40)
 fault = FAULTS.fault

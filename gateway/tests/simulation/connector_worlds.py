@@ -30,7 +30,7 @@ from signalpost.domain.connection import Granted
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Unavailable
 from signalpost.store.sqlite.codec import unpack_uuid
-from signalpost.store.sqlite.data_keys import load
+from signalpost.store.sqlite.nouns.data_keys import load
 from signalpost.store.sqlite.tables import codec_with
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.vault import MasterKeys, Vault

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import DatabaseClock
-from signalpost.store.fleet import SHARED
+from signalpost.store.nouns.fleet import SHARED
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.fleet_world import FleetWorld

@@ -33,7 +33,7 @@ from signalpost.commands.documents import CreateDocument, PatchDocument
 from signalpost.commands.subscriptions import CreateSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.settings import EngineSettings
-from signalpost.store.fleet import TenantMark
+from signalpost.store.nouns.fleet import TenantMark
 from signalpost.store.sqlite.codec import pack_uuid
 
 SETTLES_WITHIN = 120.0

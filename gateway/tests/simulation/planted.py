@@ -39,10 +39,11 @@ from signalpost.engine.lanes.recorder import Recorder
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.sharing.rate_limit import RateLimit
-from signalpost.store.lanes import LaneFlushed
-from signalpost.store.log import LatestOfTypes
-from signalpost.store.sqlite import audit, lanes, publish, record, replays, row_counts, store
-from signalpost.store.sqlite.log import SqliteLog
+from signalpost.store.nouns.lanes import LaneFlushed
+from signalpost.store.nouns.log import LatestOfTypes
+from signalpost.store.sqlite import publish, record, row_counts, store
+from signalpost.store.sqlite.nouns import audit, lanes, replays
+from signalpost.store.sqlite.nouns.log import SqliteLog
 from signalpost.store.sqlite.writer import Writer
 
 FAULTS = Faults(simulate, most=2_000)

@@ -34,10 +34,10 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_offers import LogOffers
 from signalpost.runtime.clock import DatabaseClock
 from signalpost.store import row_changes
-from signalpost.store.fleet import LaneInbox
-from signalpost.store.lanes import LaneRow
+from signalpost.store.nouns.fleet import LaneInbox
+from signalpost.store.nouns.lanes import LaneRow
 from signalpost.store.sqlite import record
-from signalpost.store.sqlite.fleet import SqliteFleet
+from signalpost.store.sqlite.nouns.fleet import SqliteFleet
 from signalpost.store.store import PublishedBatch
 from signalpost.store.vault import Vault
 

@@ -10,8 +10,8 @@ from gateway.tests.simulation.planting import Fault
 from gateway.tests.simulation.seeded_world import Violation
 from gateway.tests.world.store import Operation
 
-from signalpost.store.fleet import TenantMark
-from signalpost.store.sqlite.fleet import SqliteFleet
+from signalpost.store.nouns.fleet import TenantMark
+from signalpost.store.sqlite.nouns.fleet import SqliteFleet
 
 QUIET = FleetPlan(
     tenants=1, nodes=1, subscriptions=1, documents=1, faults=0, pauses=(1.0,), reply_after=(0.01,), failing=0.0

@@ -38,13 +38,13 @@ from signalpost.domain.documents.workflow import Action, ActionInput
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryView
-from signalpost.store.documents import DocumentFilter, DocumentPosition, Expiry
-from signalpost.store.history import HistoryRow
-from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
-from signalpost.store.log import LogRow
+from signalpost.store.nouns.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition, DeliveryView
+from signalpost.store.nouns.documents import DocumentFilter, DocumentPosition, Expiry
+from signalpost.store.nouns.history import HistoryRow
+from signalpost.store.nouns.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.nouns.log import LogRow
+from signalpost.store.nouns.replays import ReplayPart
 from signalpost.store.open import open_store
-from signalpost.store.replays import ReplayPart
 from signalpost.store.store import MAX_SCANNED, PublishedBatch, Store
 from signalpost.store.vault import MasterKeys
 

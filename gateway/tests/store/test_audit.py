@@ -9,7 +9,7 @@ from signalpost.commands.tenants import CreateTenant
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.audit import GATEWAY, EntryDraft, Object
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.audit import AuditFilter, VerifiedAudit
+from signalpost.store.nouns.audit import AuditFilter, VerifiedAudit
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop

@@ -12,8 +12,8 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import AttemptRow, Behind, DeliveryFilter, DeliveryViews
-from signalpost.store.log import row_of
+from signalpost.store.nouns.deliveries import AttemptRow, Behind, DeliveryFilter, DeliveryViews
+from signalpost.store.nouns.log import row_of
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

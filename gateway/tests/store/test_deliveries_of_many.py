@@ -13,7 +13,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.store.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition
+from signalpost.store.nouns.deliveries import AttemptRow, DeliveryFilter, DeliveryPosition
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

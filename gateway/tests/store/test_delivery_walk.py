@@ -7,13 +7,13 @@ from typing import Any, cast
 from gateway.tests.engine.subscriptions import subscription
 
 from signalpost.domain.subscription import Subscription
-from signalpost.store import delivery_walk
-from signalpost.store.deliveries import DeliveryFilter, DeliveryStatus
-from signalpost.store.delivery_queries import DeliveryQueries
-from signalpost.store.log import LogRow
-from signalpost.store.log_queries import LogEnds
+from signalpost.store.nouns.deliveries import DeliveryFilter, DeliveryStatus
+from signalpost.store.nouns.log import LogRow
 from signalpost.store.packing.sequences import pack_sequences
-from signalpost.store.recorded_lane import RecordedLane
+from signalpost.store.walks import delivery_walk
+from signalpost.store.walks.delivery_queries import DeliveryQueries
+from signalpost.store.walks.log_queries import LogEnds
+from signalpost.store.walks.recorded_lane import RecordedLane
 
 LANES = [subscription(number=number) for number in range(1, 1_001)]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from signalpost.domain.documents.document import DocumentRow, Facets, decode
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.documents import DocumentFilter, DocumentPosition
+from signalpost.store.nouns.documents import DocumentFilter, DocumentPosition
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

@@ -12,7 +12,7 @@ from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.erasure import Erasure, is_erased
 from signalpost.domain.stats import COUNTS, WHOLE_TENANT, RollupKey
 from signalpost.domain.subscription import Subscription
-from signalpost.store.deliveries import AttemptRow
+from signalpost.store.nouns.deliveries import AttemptRow
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

@@ -14,15 +14,15 @@ from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.fleet import Changes, NodeProcess, NodeRole, NodeRow, TenantMark
-from signalpost.store.lanes import LaneNow, LaneStanding, LaneWanted
+from signalpost.store.nouns.fleet import Changes, NodeProcess, NodeRole, NodeRow, TenantMark
+from signalpost.store.nouns.lanes import LaneNow, LaneStanding, LaneWanted
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
 
     from signalpost.domain.subscription import Subscription
-    from signalpost.store.fleet import Beat
-    from signalpost.store.lanes import LaneRow
+    from signalpost.store.nouns.fleet import Beat
+    from signalpost.store.nouns.lanes import LaneRow
 
 TENANT = 1
 KEY = "00000000-0000-4000-a000-000000000001"

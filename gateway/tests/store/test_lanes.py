@@ -12,8 +12,8 @@ from signalpost.domain.delivery.exception_row import Row, RowCounts
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import AttemptRow
-from signalpost.store.lanes import EndpointHealth, LaneWanted
+from signalpost.store.nouns.deliveries import AttemptRow
+from signalpost.store.nouns.lanes import EndpointHealth, LaneWanted
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

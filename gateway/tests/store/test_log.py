@@ -16,8 +16,8 @@ from signalpost.domain.errors import NotFound
 from signalpost.domain.event import Event, EventType, event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.deliveries import AttemptRow
-from signalpost.store.log import LatestOfTypes
+from signalpost.store.nouns.deliveries import AttemptRow
+from signalpost.store.nouns.log import LatestOfTypes
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

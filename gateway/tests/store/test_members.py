@@ -19,7 +19,7 @@ from signalpost.commands.tenants import CreateTenant, DeleteTenant
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.member import INVITATION_LIFETIME, Member
 from signalpost.domain.errors import Conflict, Gone, NotFound
-from signalpost.store.audit import AuditFilter
+from signalpost.store.nouns.audit import AuditFilter
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop

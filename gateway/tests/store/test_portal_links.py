@@ -11,7 +11,7 @@ from signalpost.domain.access.portal_link import OPEN_WITHIN, Capability, Portal
 from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Gone, NotFound
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.audit import AuditFilter
+from signalpost.store.nouns.audit import AuditFilter
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop

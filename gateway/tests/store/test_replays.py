@@ -11,7 +11,7 @@ from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice, Rep
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.replays import Candidate, Fed, ReplayPart
+from signalpost.store.nouns.replays import Candidate, Fed, ReplayPart
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

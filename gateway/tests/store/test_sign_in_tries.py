@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from signalpost.api.http.sign_in_tries import SignInTries
+from signalpost.api.guards.sign_in_tries import SignInTries
 from signalpost.domain.access.sign_in_tries import KNOWN_FOR, OF_ACCOUNT, OF_ADDRESS, Count, Counts, a_try
 
 if TYPE_CHECKING:

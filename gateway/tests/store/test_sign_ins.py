@@ -3,7 +3,7 @@
 from itertools import count
 from typing import TYPE_CHECKING
 
-from signalpost.api.http.sessions import BrowserSessions
+from signalpost.api.guards.sessions import BrowserSessions
 from signalpost.domain.access.sign_in import (
     IDLE,
     LIFETIME,

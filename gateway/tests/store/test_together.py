@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from signalpost.store.together import together
+from signalpost.store.walks.together import together
 
 
 @coroutine

@@ -13,7 +13,7 @@ from signalpost.domain.access.tenant_limits import LimitsPatch, TenantUse
 from signalpost.domain.documents.version import Number, StoredFile
 from signalpost.domain.errors import Forbidden
 from signalpost.domain.subscription import Subscription
-from signalpost.store.documents import DocumentFilter
+from signalpost.store.nouns.documents import DocumentFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ from types import TracebackType
 
 from gateway.tests.world.disk import Image
 
-from signalpost.store.sqlite import data_keys
 from signalpost.store.sqlite.connect import connect
+from signalpost.store.sqlite.nouns import data_keys
 from signalpost.store.sqlite.schema import migrate
 from signalpost.store.vault import MasterKeys, Vault
 

@@ -25,7 +25,7 @@ from signalpost.engine.host import Host
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
-from signalpost.store.fleet import ALONE, Terms
+from signalpost.store.nouns.fleet import ALONE, Terms
 from signalpost.store.sqlite.store import Executors
 from signalpost.store.vault import MasterKeys
 

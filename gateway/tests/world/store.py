@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from signalpost.commands.command import Command
 from signalpost.domain.event import Event
-from signalpost.store.data_keys import DataKeyStore
-from signalpost.store.fleet import (
+from signalpost.store.nouns.data_keys import DataKeyStore
+from signalpost.store.nouns.fleet import (
     ALONE,
     Beat,
     Changes,
@@ -21,14 +21,14 @@ from signalpost.store.fleet import (
     TenantMark,
     Terms,
 )
-from signalpost.store.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
-from signalpost.store.log import LatestOfTypes, LogPart
-from signalpost.store.sqlite.connections import SqliteConnections
-from signalpost.store.sqlite.fleet import SqliteFleet
-from signalpost.store.sqlite.lanes import SqliteLanes
-from signalpost.store.sqlite.log import SqliteLog
+from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.nouns.log import LatestOfTypes, LogPart
+from signalpost.store.sqlite.nouns.connections import SqliteConnections
+from signalpost.store.sqlite.nouns.fleet import SqliteFleet
+from signalpost.store.sqlite.nouns.lanes import SqliteLanes
+from signalpost.store.sqlite.nouns.log import SqliteLog
+from signalpost.store.sqlite.nouns.retention import SqliteRetention
 from signalpost.store.sqlite.readers import Readers
-from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.store import SqliteStore
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import MAX_SCANNED, PublishedBatch

@@ -8,8 +8,8 @@ from functools import partial
 from time import thread_time
 from typing import Any, Final, NamedTuple, cast
 
-from signalpost.api.http.callers import caller_of
-from signalpost.api.http.principals import EndedKey, Principal
+from signalpost.api.guards.callers import caller_of
+from signalpost.api.guards.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed, answer_to

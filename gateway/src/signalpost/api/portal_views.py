@@ -26,7 +26,7 @@ from signalpost.api.routing.shapes.subscriptions import TestResult
 from signalpost.domain.access.portal_link import Capability, PortalLink
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
-from signalpost.store.deliveries import DeliveryStatus
+from signalpost.store.nouns.deliveries import DeliveryStatus
 
 _MAYBE_ADDRESS: Final = re.compile(r"(?<![\w.:])[0-9A-Fa-f.:]{2,45}(?<![.:])")
 _HEALTH_TEXTS: Final = ("lastError", "disabledReason")

@@ -5,7 +5,7 @@ An invitation is only used by its form. Opening it shows whom it is for, however
 
 from typing import Final
 
-from signalpost.api.http.principals import Principal, principal_of
+from signalpost.api.guards.principals import Principal, principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services

@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from signalpost.api.app import Api
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
 from signalpost.api.routing.path_table import PathTable

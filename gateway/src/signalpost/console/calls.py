@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from signalpost.api.app import Api
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, Streamed
 from signalpost.api.routing.context import TENANT

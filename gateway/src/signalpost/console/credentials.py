@@ -7,7 +7,7 @@ only the log does.
 
 from typing import Final, Literal
 
-from signalpost.api.http.principals import EndedKey, Principal, principal_of
+from signalpost.api.guards.principals import EndedKey, Principal, principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.routing.services import Services
 from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey

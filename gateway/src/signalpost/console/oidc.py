@@ -10,7 +10,7 @@ that it names as well, so an address that is given to another person opens nothi
 from typing import Final
 from urllib.parse import quote, unquote
 
-from signalpost.api.http.principals import principal_of
+from signalpost.api.guards.principals import principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.principals import Principal
 from signalpost.api.routing.shapes.service import BadField, Problem
 from signalpost.console.calls import Calls, refused
 from signalpost.console.notation import is_untouched

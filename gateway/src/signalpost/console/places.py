@@ -11,8 +11,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from signalpost.api.http.callers import caller_of, stranger
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.callers import caller_of, stranger
+from signalpost.api.guards.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services

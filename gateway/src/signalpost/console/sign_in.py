@@ -10,7 +10,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
-from signalpost.api.http.principals import Principal, principal_of
+from signalpost.api.guards.principals import Principal, principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from signalpost.domain.audit import AuditEntry, EntryDraft
 from signalpost.runtime.logger import log
-from signalpost.store.audit import AuditStore
+from signalpost.store.nouns.audit import AuditStore
 
 
 async def tell(audit: AuditStore, drafts: Iterable[EntryDraft]) -> None:

@@ -53,7 +53,7 @@ from signalpost.sharing.command_queues import Queue
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.tenant_rates import TenantRates
-from signalpost.store.fleet import Beat
+from signalpost.store.nouns.fleet import Beat
 from signalpost.store.store import PublishedBatch, Store
 
 NO_OTHERS = Destinations(())

@@ -6,7 +6,7 @@ from time import thread_time
 from msgspec import Struct
 
 from signalpost.runtime.clock import boot_time
-from signalpost.store.fleet import NodeProcess
+from signalpost.store.nouns.fleet import NodeProcess
 
 
 def _ignore_time(_now: int, _took: int) -> None:

@@ -9,7 +9,7 @@ from signalpost.domain.stats import WHOLE_TENANT
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.revisions import Revisions, Topic
 from signalpost.runtime.clock import Clock
-from signalpost.store.stats import StatsStore
+from signalpost.store.nouns.stats import StatsStore
 
 LOOK_EVERY: Final = 5 * SECOND
 

@@ -6,7 +6,7 @@ from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.sharing.slots import DEFAULTS, Limits
-from signalpost.store.fleet import NodeRole
+from signalpost.store.nouns.fleet import NodeRole
 
 
 class EngineSettings(Struct, frozen=True, kw_only=True):

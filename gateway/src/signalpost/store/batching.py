@@ -24,8 +24,8 @@ from signalpost.domain.audit import AuditEntry
 from signalpost.domain.errors import CallerError
 from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import TenantMark
-from signalpost.store.lanes import EndpointHealth
+from signalpost.store.nouns.fleet import TenantMark
+from signalpost.store.nouns.lanes import EndpointHealth
 from signalpost.store.store import CommittedMark, PublishedBatch
 
 _NO_GAPS: Final = msgspec.json.encode([])

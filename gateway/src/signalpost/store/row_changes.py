@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import RowCounts
-from signalpost.store.lanes import LaneFlush
+from signalpost.store.nouns.lanes import LaneFlush
 
 ROW_COUNT_COLUMNS = "awaiting_retry, blocked, failed"
 """The columns of a lane's row that say how many exception rows it has in each state."""

@@ -16,23 +16,23 @@ from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import AuditEntry
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
-from signalpost.store.access import AccessStore
-from signalpost.store.audit import AuditStore
-from signalpost.store.connections import ConnectionStore
-from signalpost.store.data_keys import DataKeyStore
-from signalpost.store.delivery_store import DeliveryStore
-from signalpost.store.documents import DocumentStore
-from signalpost.store.erasures import ErasureStore
-from signalpost.store.fleet import FleetStore, TenantMark
-from signalpost.store.history import HistoryStore
-from signalpost.store.lanes import LaneStore
-from signalpost.store.lists import ListStore
-from signalpost.store.log import LogStore
-from signalpost.store.replay_store import ReplayStore
-from signalpost.store.retention import RetentionStore
-from signalpost.store.sign_ins import SignInStore
-from signalpost.store.stats import StatsStore
-from signalpost.store.versions import VersionStore
+from signalpost.store.nouns.access import AccessStore
+from signalpost.store.nouns.audit import AuditStore
+from signalpost.store.nouns.connections import ConnectionStore
+from signalpost.store.nouns.data_keys import DataKeyStore
+from signalpost.store.nouns.delivery_store import DeliveryStore
+from signalpost.store.nouns.documents import DocumentStore
+from signalpost.store.nouns.erasures import ErasureStore
+from signalpost.store.nouns.fleet import FleetStore, TenantMark
+from signalpost.store.nouns.history import HistoryStore
+from signalpost.store.nouns.lanes import LaneStore
+from signalpost.store.nouns.lists import ListStore
+from signalpost.store.nouns.log import LogStore
+from signalpost.store.nouns.replay_store import ReplayStore
+from signalpost.store.nouns.retention import RetentionStore
+from signalpost.store.nouns.sign_ins import SignInStore
+from signalpost.store.nouns.stats import StatsStore
+from signalpost.store.nouns.versions import VersionStore
 
 MAX_SCANNED = 10_000
 """How many rows one page of a list looks through, so that it may be short, or empty, and still have a next one."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.tests.simulation.checkers import Checker
 
 from signalpost.commands.audit import described
-from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.nouns import audit
 from signalpost.store.sqlite.tables import codec_with
 from signalpost.store.tables.subscriptions import SUBSCRIPTION
 

@@ -6,7 +6,7 @@ from gateway.tests.simulation.checkers import Checker
 from gateway.tests.simulation.history import Entry, Subscriber
 
 from signalpost.domain.event import EventType
-from signalpost.store.deliveries import DeliveryFilter
+from signalpost.store.nouns.deliveries import DeliveryFilter
 
 if TYPE_CHECKING:
     from gateway.tests.simulation.process import SimulatedProcess

@@ -9,7 +9,7 @@ import psycopg
 from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import OWNER
 
-from signalpost.store.fleet import NodeRole, TenantMark
+from signalpost.store.nouns.fleet import NodeRole, TenantMark
 from signalpost.store.postgres.store import PostgresStore
 from signalpost.store.statements import EVERY_TENANT
 from signalpost_bench.postgres_server import SUPERUSER

@@ -14,8 +14,8 @@ from gateway.tests.postgres import OWNER
 from gateway.tests.store.postgres.gates import Gate, Walk, orders
 
 from signalpost.commands.command import Command, IdempotencyKey
-from signalpost.store.fleet import NodeRole
-from signalpost.store.lanes import LaneWanted
+from signalpost.store.nouns.fleet import NodeRole
+from signalpost.store.nouns.lanes import LaneWanted
 from signalpost.store.postgres.committers import CommitConnection
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.store import PostgresStore

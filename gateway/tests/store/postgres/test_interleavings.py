@@ -19,9 +19,9 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.erasure import Erasure, is_erased
 from signalpost.domain.errors import NotFound
-from signalpost.store.deliveries import AttemptRow
-from signalpost.store.fleet import NodeRole
-from signalpost.store.lanes import LaneWanted
+from signalpost.store.nouns.deliveries import AttemptRow
+from signalpost.store.nouns.fleet import NodeRole
+from signalpost.store.nouns.lanes import LaneWanted
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

@@ -13,7 +13,7 @@ from gateway.tests.store.test_audit import EVERYTHING, draft
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.maintenance.audit_retention import AuditRetention
 from signalpost.runtime.clock import SystemClock
-from signalpost.store.audit import VerifiedAudit
+from signalpost.store.nouns.audit import VerifiedAudit
 from signalpost_bench.postgres_server import SUPERUSER
 
 if TYPE_CHECKING:

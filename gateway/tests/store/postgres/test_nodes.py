@@ -11,7 +11,7 @@ from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import OWNER
 
 from signalpost.domain.errors import OutcomeUnknown, Unavailable
-from signalpost.store.fleet import NodeRole, TenantMark
+from signalpost.store.nouns.fleet import NodeRole, TenantMark
 from signalpost.store.postgres.asking import ask_one, steps_of
 from signalpost.store.postgres.committers import TRIES, CommitConnection, Committers, beginning
 from signalpost.store.postgres.connect import connect, trip

@@ -13,17 +13,17 @@ from msgspec import json
 from signalpost.domain.delivery.replay import ReplayChoice
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, SECOND
-from signalpost.store import delivery_walk, document_walk, replaying
-from signalpost.store.deliveries import DeliveryFilter, DeliveryPosition
-from signalpost.store.documents import DocumentFilter, DocumentPosition
+from signalpost.store.nouns.deliveries import DeliveryFilter, DeliveryPosition
+from signalpost.store.nouns.documents import DocumentFilter, DocumentPosition
 from signalpost.store.postgres.asking import steps_of
 from signalpost.store.postgres.connect import connect, trip
-from signalpost.store.postgres.delivery_queries import PostgresDeliveryQueries
-from signalpost.store.postgres.documents import PostgresDocumentQueries
+from signalpost.store.postgres.nouns.delivery_queries import PostgresDeliveryQueries
+from signalpost.store.postgres.nouns.documents import PostgresDocumentQueries
+from signalpost.store.postgres.nouns.replays import PostgresReplayQueries
 from signalpost.store.postgres.partitions import day_of, name_of
-from signalpost.store.postgres.replays import PostgresReplayQueries
 from signalpost.store.postgres.sessions import EVERY, limits
 from signalpost.store.statements import EVERY_TENANT, Statement
+from signalpost.store.walks import delivery_walk, document_walk, replaying
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

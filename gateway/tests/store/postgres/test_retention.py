@@ -6,10 +6,10 @@ import psycopg
 
 from signalpost.commands.command import IdempotencyKey
 from signalpost.domain.timestamps import DAY
-from signalpost.store.deliveries import AttemptRow
+from signalpost.store.nouns.deliveries import AttemptRow
+from signalpost.store.nouns.retention import ATTEMPTS_EACH
 from signalpost.store.postgres.partitions import day_of, name_of
 from signalpost.store.postgres.sessions import EVERY
-from signalpost.store.retention import ATTEMPTS_EACH
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
-from signalpost.store import delivery_walk
 from signalpost.store.postgres.asking import steps_of
-from signalpost.store.postgres.delivery_queries import PostgresDeliveryQueries
+from signalpost.store.postgres.nouns.delivery_queries import PostgresDeliveryQueries
 from signalpost.store.postgres.sessions import Steps
 from signalpost.store.statements import Statement
+from signalpost.store.walks import delivery_walk
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

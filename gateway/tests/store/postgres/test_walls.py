@@ -15,10 +15,10 @@ from gateway.tests.store.test_erasures import ERASURE, carry_out
 from signalpost.commands.tenants import DeleteTenant
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import DAY
-from signalpost.store.erasures import ROWS_OF_TENANT
+from signalpost.store.nouns.erasures import ROWS_OF_TENANT
 from signalpost.store.postgres.connect import connect, trip
 from signalpost.store.postgres.database import PostgresDatabase
-from signalpost.store.postgres.erasures import HANDLED_OTHERWISE
+from signalpost.store.postgres.nouns.erasures import HANDLED_OTHERWISE
 from signalpost.store.postgres.sessions import limits
 from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost_bench.postgres_server import SUPERUSER

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from signalpost.domain.audit import COMMAND_LINE, GATEWAY, Actor, EntryDraft, Notary, Object, canonical
 from signalpost.domain.timestamps import SECOND
-from signalpost.store.audit import VerifiedAudit
-from signalpost.store.sqlite import audit
+from signalpost.store.nouns.audit import VerifiedAudit
 from signalpost.store.sqlite.connect import rows
+from signalpost.store.sqlite.nouns import audit
 from signalpost.store.sqlite.schema import migrate
 
 NOW = 1_700_000_000 * SECOND

@@ -12,7 +12,7 @@ from signalpost.domain.errors import StartError
 from signalpost.store.sqlite import backup_mark
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
-from signalpost.store.sqlite.file_register import SqliteFileRegister
+from signalpost.store.sqlite.nouns.file_register import SqliteFileRegister
 from signalpost.store.sqlite.schema import MIGRATIONS, migrate
 
 

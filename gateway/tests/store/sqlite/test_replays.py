@@ -16,15 +16,15 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
 from signalpost.domain.delivery.replay import Replay, ReplayChoice, What
 from signalpost.domain.subscription import Filters, Subscription
-from signalpost.store import replaying
-from signalpost.store.lanes import EndpointHealth, LaneFlush
-from signalpost.store.replays import ReplayPart
+from signalpost.store.nouns.lanes import EndpointHealth, LaneFlush
+from signalpost.store.nouns.replays import ReplayPart
 from signalpost.store.sqlite import record
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect
+from signalpost.store.sqlite.nouns.replays import SqliteReplayQueries, SqliteReplays
 from signalpost.store.sqlite.readers import Readers, at_once
-from signalpost.store.sqlite.replays import SqliteReplayQueries, SqliteReplays
 from signalpost.store.sqlite.schema import migrate
+from signalpost.store.walks import replaying
 
 T = TypeVar("T")
 EVENTS = 120_000

@@ -10,7 +10,7 @@ import pytest
 from gateway.tests.sqlite_file import database_file
 from gateway.tests.store.test_members import accept, invite, member_id
 
-from signalpost.api.http.sessions import BrowserSessions
+from signalpost.api.guards.sessions import BrowserSessions
 from signalpost.commands.command import Command
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection
 from signalpost.commands.documents import DeleteDocument
@@ -25,9 +25,9 @@ from signalpost.domain.access.sign_in import Ground, Purpose
 from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.subscription import Subscription
-from signalpost.store.audit import AuditFilter
 from signalpost.store.database import AccessFrom, AccessTaken
 from signalpost.store.migration import Migration
+from signalpost.store.nouns.audit import AuditFilter
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.database import SqliteDatabase
 from signalpost.store.sqlite.restoring import take_access

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from signalpost.store.deliveries import AttemptRow
-from signalpost.store.retention import ATTEMPTS_EACH
+from signalpost.store.nouns.deliveries import AttemptRow
+from signalpost.store.nouns.retention import ATTEMPTS_EACH
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools

@@ -16,7 +16,7 @@ from signalpost.domain.errors import StartError
 from signalpost.store.migration import Migration
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
-from signalpost.store.sqlite.file_register import SqliteFileRegister
+from signalpost.store.sqlite.nouns.file_register import SqliteFileRegister
 from signalpost.store.sqlite.schema import MIGRATIONS, migrate
 
 NEWEST = MIGRATIONS[-1].number

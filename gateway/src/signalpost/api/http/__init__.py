@@ -1,1 +1,1 @@
-"""HTTP as the API needs it: ASGI requests, bodies, forms, byte ranges, API keys and problem documents."""
+"""HTTP as the API needs it: ASGI requests, bodies, forms, byte ranges and problem documents."""

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from signalpost.api.http.principals import EndedKey
+from signalpost.api.guards.principals import EndedKey
 from signalpost.api.http.response import CONTENT_TYPE, Response
 from signalpost.domain.errors import (
     CallerError,

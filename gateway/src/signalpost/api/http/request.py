@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.principals import Principal
 from signalpost.domain.errors import Unparseable
 from signalpost.listener.application import Body, BrokenBody, Head
 from signalpost.listener.source import Network, source_of

@@ -12,7 +12,7 @@ from signalpost.api.routing.queries import MAX_IN_CURSOR, PageQuery, Query, writ
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import AuditFault, AuditMark, AuditPage, AuditVerification
 from signalpost.domain.audit import END_FILE, AuditEntry, Fault
-from signalpost.store.audit import AuditFilter
+from signalpost.store.nouns.audit import AuditFilter
 
 _LACKS = "They were removed, or an earlier copy of the database took its place."
 Identity = Annotated[str, Meta(min_length=1, max_length=200)]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.principals import Principal
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route

@@ -40,7 +40,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.domain.wishes import why_passed_over
 from signalpost.engine.lanes.lane_health import LaneView
-from signalpost.store.deliveries import (
+from signalpost.store.nouns.deliveries import (
     AttemptRow,
     Behind,
     DeliveryFilter,
@@ -49,7 +49,7 @@ from signalpost.store.deliveries import (
     DeliveryView,
     ReadDelivery,
 )
-from signalpost.store.log import LogRow, row_of
+from signalpost.store.nouns.log import LogRow, row_of
 
 LOOKED_INTO_BYTES = 16 * 1024
 """How large an event may be so that a list of deliveries says what of it does not meet a condition."""

@@ -7,7 +7,7 @@ from signalpost.domain.delivery.diagnosis import Symptom, diagnose
 from signalpost.domain.delivery.diagnosis_rules import Change
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.subscription import Subscription
-from signalpost.store.deliveries import DeliveryView
+from signalpost.store.nouns.deliveries import DeliveryView
 
 
 def diagnosis_of(subscription: Subscription, view: DeliveryView, waiting: int) -> Diagnosis | None:

@@ -20,7 +20,7 @@ from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.workflow import Status
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Email, Text
-from signalpost.store.documents import DocumentFilter, DocumentPosition
+from signalpost.store.nouns.documents import DocumentFilter, DocumentPosition
 
 
 class DocumentQuery(ListQuery, frozen=True):

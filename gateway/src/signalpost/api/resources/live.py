@@ -18,7 +18,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from signalpost.api.http.callers import caller_of
+from signalpost.api.guards.callers import caller_of
 from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import Query

@@ -10,7 +10,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.service import Node, Nodes
 from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost.store.fleet import NodeShown, Terms
+from signalpost.store.nouns.fleet import NodeShown, Terms
 
 _DIGITS: Final = 1
 

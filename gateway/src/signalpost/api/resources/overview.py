@@ -32,7 +32,7 @@ from signalpost.domain.stats import WHOLE_TENANT, total
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.engine.lanes.lane_health import LaneView
-from signalpost.store.deliveries import DeliveryView
+from signalpost.store.nouns.deliveries import DeliveryView
 
 MAX_SHOWN: Final = 20
 _FAILED: Final = (Need.FAILING, Need.DISABLED, Need.GIVEN_UP)

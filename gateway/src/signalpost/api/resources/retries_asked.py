@@ -13,8 +13,8 @@ from signalpost.api.routing.shapes.deliveries import RetryAsked
 from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND, parse_timestamp
-from signalpost.store.audit import AuditFilter
-from signalpost.store.deliveries import AttemptRow, ReadDelivery
+from signalpost.store.nouns.audit import AuditFilter
+from signalpost.store.nouns.deliveries import AttemptRow, ReadDelivery
 
 LOOKED_AT: Final = 100
 """How many of a subscription's newest entries are looked at."""

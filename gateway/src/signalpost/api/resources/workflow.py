@@ -24,7 +24,7 @@ from signalpost.domain.documents.actions import RequestedAction, action_of, give
 from signalpost.domain.documents.history import HistoryPosition
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
-from signalpost.store.history import HistoryRow
+from signalpost.store.nouns.history import HistoryRow
 
 
 def act(context: RequestContext) -> ActOnDocument:

@@ -11,7 +11,7 @@ for them: a path that names one is answered as one with an id that does not exis
 
 from collections.abc import Mapping
 
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.principals import Principal
 from signalpost.api.routing.context import TENANT
 from signalpost.api.routing.route import Route
 from signalpost.commands.subscriptions import subscription_not_found

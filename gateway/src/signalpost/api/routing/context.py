@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from msgspec import UNSET, Struct
 
+from signalpost.api.guards.principals import Principal
 from signalpost.api.http.body import (
     LARGE_BODY_BYTES,
     MAX_BODY_BYTES,
@@ -20,7 +21,6 @@ from signalpost.api.http.body import (
     read_typed,
 )
 from signalpost.api.http.body_reader import COMMIT_FROM
-from signalpost.api.http.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services

@@ -36,7 +36,7 @@ from signalpost.domain.errors import (
 )
 from signalpost.domain.language.condition_reader import SCHEMA as CONDITION
 from signalpost.domain.language.condition_schema import condition_schema
-from signalpost.store.deliveries import DeliveryStatus
+from signalpost.store.nouns.deliveries import DeliveryStatus
 
 ABOUT = """\
 Signalpost accepts documents, turns every change into an event, and POSTs each event, signed, to every

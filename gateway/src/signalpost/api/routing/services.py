@@ -5,15 +5,15 @@ from concurrent.futures import Executor
 
 from msgspec import Struct
 
+from signalpost.api.guards.passwords import Passwords
+from signalpost.api.guards.principals import Principals
+from signalpost.api.guards.request_limits import RequestLimits
+from signalpost.api.guards.sessions import BrowserSessions
+from signalpost.api.guards.sign_in_tries import SignInTries
 from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
-from signalpost.api.http.passwords import Passwords
-from signalpost.api.http.principals import Principals
 from signalpost.api.http.request_counts import RequestCounts
-from signalpost.api.http.request_limits import RequestLimits
-from signalpost.api.http.sessions import BrowserSessions
 from signalpost.api.http.shared_rendering import SharedRendering
-from signalpost.api.http.sign_in_tries import SignInTries
 from signalpost.api.routing.shapes.service import DatabaseKind, SettingShown
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.consent import Tickets

@@ -7,7 +7,7 @@ link ahead of a person does not use it up. In a frame the session's cookie belon
 
 from typing import Final, NamedTuple
 
-from signalpost.api.http.principals import Principal
+from signalpost.api.guards.principals import Principal
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services

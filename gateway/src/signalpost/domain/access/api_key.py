@@ -49,7 +49,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     """Name of the key with which it was made; None if no key was used, or none was noted."""
     revoked_at: int | None = None
     last_used_at: int | None = None
-    """When it was last used, as far as the store knows; `api/http/principals.py` knows of later uses."""
+    """When it was last used, as far as the store knows; `api/guards/principals.py` knows of later uses."""
 
 
 def make_key(random_bytes: Callable[[int], bytes]) -> str:

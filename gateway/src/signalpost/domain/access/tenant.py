@@ -39,7 +39,7 @@ class Tenant(Struct, frozen=True):
     retention_days: int | None = None
     """What operators set for it; see `Directory.retention_days_of` for what counts."""
     config_version: int = 0
-    """Rises with every change of the tenant's data that nodes keep in memory; see `TenantMark` in `store/fleet.py`."""
+    """Rises with every change of the tenant's data that nodes keep in memory: `TenantMark`, `store/nouns/fleet.py`."""
 
     @property
     def status(self) -> TenantStatus:

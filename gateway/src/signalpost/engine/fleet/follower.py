@@ -28,7 +28,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.fleet import Changes, TenantConfig, TenantMark
+from signalpost.store.nouns.fleet import Changes, TenantConfig, TenantMark
 from signalpost.store.store import PublishedBatch, Store
 
 NEWS_AT_ONCE = 256

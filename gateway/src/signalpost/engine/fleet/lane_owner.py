@@ -25,9 +25,9 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.fleet import Beat, FleetStore, NodeRole
-from signalpost.store.lanes import LaneRow
-from signalpost.store.log import LatestOfTypes
+from signalpost.store.nouns.fleet import Beat, FleetStore, NodeRole
+from signalpost.store.nouns.lanes import LaneRow
+from signalpost.store.nouns.log import LatestOfTypes
 
 LANES_AT_ONCE = 250
 """How many lanes one claim takes. It is few, because their rows are in memory together with the lanes that are made of

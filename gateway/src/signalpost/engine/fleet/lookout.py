@@ -18,7 +18,7 @@ from typing import Final
 from signalpost.domain.errors import SignalpostError, Stopping, Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import Changes, FleetStore
+from signalpost.store.nouns.fleet import Changes, FleetStore
 
 TRUSTED_FOR: Final = SECOND // 10
 """How long what a look has shown counts, from when the look was sent, µs."""

@@ -20,7 +20,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.fleet.lease import Lease
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import Beat, FleetStore, NodeProcess, NodeRole, TenantMark
+from signalpost.store.nouns.fleet import Beat, FleetStore, NodeProcess, NodeRole, TenantMark
 
 DRAIN_WITHIN = 0.5
 """Seconds that a stop waits until the other nodes have been told."""

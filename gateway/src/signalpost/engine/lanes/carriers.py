@@ -16,7 +16,7 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.tasks import Tasks
 from signalpost.sender.transport import Transport
 from signalpost.sharing.loop_turns import LoopTurns
-from signalpost.store.connections import ConnectionStore
+from signalpost.store.nouns.connections import ConnectionStore
 
 NEVER: Final = 1 << 62
 """The time of a send that has to wait until something else happens."""

@@ -39,7 +39,7 @@ from signalpost.runtime.logger import log
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.sharing.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
 from signalpost.sharing.turns import Turns
-from signalpost.store.log import LogPart
+from signalpost.store.nouns.log import LogPart
 from signalpost.store.store import Store
 
 MAX_UNRECORDED = 10_000

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from signalpost.domain.erasure import ERASED, Erasure, erased
 from signalpost.domain.event import Event
-from signalpost.store.deliveries import AttemptRow
-from signalpost.store.lanes import LaneFlush
+from signalpost.store.nouns.deliveries import AttemptRow
+from signalpost.store.nouns.lanes import LaneFlush
 
 MAX_REMEMBERED: Final = 10_000
 """How many erasures are remembered. Each takes some milliseconds to carry out, so what a node read or sent before the

@@ -13,7 +13,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.lanes.lane_worker import TENANT_PAUSED, LaneWorker
 from signalpost.engine.lanes.resting_lanes import RestingLane
-from signalpost.store.lanes import LaneNow, LaneStanding
+from signalpost.store.nouns.lanes import LaneNow, LaneStanding
 
 STATES: Final = ("healthy", "failing", "breaker_open", "paused", "disabled")
 STATUSES: Final = ("active", "paused", "disabled")

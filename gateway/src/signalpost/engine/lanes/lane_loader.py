@@ -11,7 +11,7 @@ from signalpost.engine.lanes.lane_state import Hold
 from signalpost.engine.lanes.lane_worker import LaneWorker, wanted_lane
 from signalpost.engine.lanes.recorder import Recorder
 from signalpost.runtime.logger import log
-from signalpost.store.lanes import LaneRow
+from signalpost.store.nouns.lanes import LaneRow
 from signalpost.store.store import Store
 
 LANES_AT_ONCE = 100

@@ -14,8 +14,8 @@ from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
 from signalpost.sharing.loop_turns import LoopTurns
-from signalpost.store.lanes import LaneNow, LaneStanding
-from signalpost.store.log import LATEST_AMONG
+from signalpost.store.nouns.lanes import LaneNow, LaneStanding
+from signalpost.store.nouns.log import LATEST_AMONG
 from signalpost.store.store import Store
 
 LOOKED_AT_IN_A_ROW = 32

@@ -40,10 +40,10 @@ from signalpost.engine.lanes.resting_lanes import NOTHING, RestingLane, is_well
 from signalpost.engine.lanes.subjects import Subjects, is_large
 from signalpost.sharing.rate_limit import RateLimit
 from signalpost.sharing.slots import EndpointSlots
-from signalpost.store.deliveries import AttemptRow
-from signalpost.store.fleet import LaneInbox
-from signalpost.store.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
-from signalpost.store.replays import ReplayPart
+from signalpost.store.nouns.deliveries import AttemptRow
+from signalpost.store.nouns.fleet import LaneInbox
+from signalpost.store.nouns.lanes import EndpointHealth, LaneFlush, LaneFlushed, LaneRow, LaneWanted
+from signalpost.store.nouns.replays import ReplayPart
 
 MAX_UNRECORDED = 1_000
 RETRIES_LOADED_STRICT = 1_000_000

@@ -42,8 +42,8 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sharing.loop_turns import LoopTurns
-from signalpost.store.lanes import EndpointHealth, LaneRow
-from signalpost.store.log import LatestOfTypes
+from signalpost.store.nouns.lanes import EndpointHealth, LaneRow
+from signalpost.store.nouns.log import LatestOfTypes
 from signalpost.store.store import PublishedBatch, Store
 
 INBOX_TRIES = 50

@@ -16,7 +16,7 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.resting_lanes import RestingLanes
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
-from signalpost.store.lanes import LaneRow
+from signalpost.store.nouns.lanes import LaneRow
 
 WOKEN_IN_A_ROW = 32
 """How many lanes at rest are woken before the loop gets to its sockets; each takes some 30 µs."""

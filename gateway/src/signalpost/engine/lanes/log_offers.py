@@ -11,7 +11,7 @@ from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.owning_node import OwningNode
 from signalpost.engine.revisions import Revisions, Topic
-from signalpost.store.log import LATEST_AMONG, LatestOfTypes, LogPart, LogStore
+from signalpost.store.nouns.log import LATEST_AMONG, LatestOfTypes, LogPart, LogStore
 
 
 class LogOffers:

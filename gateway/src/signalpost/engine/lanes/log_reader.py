@@ -16,7 +16,7 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.log import LogPart
+from signalpost.store.nouns.log import LogPart
 from signalpost.store.store import Store
 
 PAGE = 256

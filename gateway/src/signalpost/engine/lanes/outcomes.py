@@ -20,7 +20,7 @@ from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.store.deliveries import AttemptRow
+from signalpost.store.nouns.deliveries import AttemptRow
 
 MAX_KNOWN: Final = 10_000
 """The secrets of how many subscriptions are kept, each with their forms: some 2 KiB."""

@@ -17,8 +17,8 @@ from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.stats_writer import StatsWriter
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
-from signalpost.store.lanes import LaneFlush, LaneFlushed
-from signalpost.store.replays import Fed, ReplayPart
+from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed
+from signalpost.store.nouns.replays import Fed, ReplayPart
 from signalpost.store.store import Store
 
 INTERVAL = 0.02

@@ -19,7 +19,7 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.sharing.loop_turns import LoopTurns
-from signalpost.store.replays import Fed, ReplayPart
+from signalpost.store.nouns.replays import Fed, ReplayPart
 
 
 class ReplayConditions:

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.replay import ATTEMPTS, Replay, ReplayState
 from signalpost.domain.wishes import Wishes
-from signalpost.store.replays import Fed, ReplayPart
+from signalpost.store.nouns.replays import Fed, ReplayPart
 
 
 class ReplayFeeder:

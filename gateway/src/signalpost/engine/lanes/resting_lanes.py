@@ -22,7 +22,7 @@ from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import DAY
-from signalpost.store.lanes import EndpointHealth, LaneNow, LaneRow
+from signalpost.store.nouns.lanes import EndpointHealth, LaneNow, LaneRow
 
 NO_ROWS, NOTHING = RowCounts(), LaneNow()
 _SETS_OF_TYPES = range(1, EVERY_TYPE + 1)

@@ -11,7 +11,7 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.stats import Rollups, add, with_sums
 from signalpost.runtime.logger import log
-from signalpost.store.lanes import LaneFlush
+from signalpost.store.nouns.lanes import LaneFlush
 from signalpost.store.store import Store
 
 EVERY: Final = 5.0

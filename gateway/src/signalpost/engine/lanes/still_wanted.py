@@ -18,7 +18,7 @@ from signalpost.engine.lanes.log_reader import AGAIN_AFTER, note_unread
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.tasks import Tasks
-from signalpost.store.log import LogStore
+from signalpost.store.nouns.log import LogStore
 
 MAX_LATER = 100
 """How many later events of a document one look brings."""

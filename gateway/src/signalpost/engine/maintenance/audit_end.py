@@ -14,7 +14,7 @@ from signalpost.domain.audit import END_FILE
 from signalpost.domain.errors import SignalpostError
 from signalpost.runtime import durable
 from signalpost.runtime.logger import log
-from signalpost.store.audit import AuditStore
+from signalpost.store.nouns.audit import AuditStore
 
 EVERY: Final = 1.0
 """Seconds between two writes."""

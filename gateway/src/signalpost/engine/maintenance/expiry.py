@@ -23,7 +23,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
-from signalpost.store.documents import Expiry
+from signalpost.store.nouns.documents import Expiry
 from signalpost.store.store import Store
 
 BATCH = 250

@@ -8,7 +8,7 @@ once, so a job may be taken for long.
 from math import inf
 from typing import Final
 
-from signalpost.store.fleet import FleetStore
+from signalpost.store.nouns.fleet import FleetStore
 
 TAKEN_FOR: Final = 300.0
 """Seconds for which a node takes a job. It takes it again with every pass."""

@@ -25,8 +25,8 @@ from signalpost.engine.maintenance.pace import SlicePace
 from signalpost.engine.maintenance.passes import make_pass
 from signalpost.runtime.clock import Clock, passed
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import TenantMark
-from signalpost.store.retention import ATTEMPTS_EACH
+from signalpost.store.nouns.fleet import TenantMark
+from signalpost.store.nouns.retention import ATTEMPTS_EACH
 from signalpost.store.store import Store
 
 EVERY = 600.0

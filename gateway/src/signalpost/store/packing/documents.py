@@ -5,7 +5,7 @@ from msgspec import Struct
 
 from signalpost.domain.documents.history import Step
 from signalpost.domain.documents.version import Number
-from signalpost.store.documents import SEARCHED_CHARACTERS
+from signalpost.store.nouns.documents import SEARCHED_CHARACTERS
 
 
 class _WithTitle(Struct):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from signalpost.store.fleet import NodeProcess, NodeShown
-from signalpost.store.fleet import NodeRole as NodeRole
+from signalpost.store.nouns.fleet import NodeProcess, NodeShown
+from signalpost.store.nouns.fleet import NodeRole as NodeRole
 
 NODE_COLUMNS = "id, role, program, host, process, joined_at, lanes, is_draining"
 

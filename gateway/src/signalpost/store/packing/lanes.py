@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from signalpost.domain.delivery.exception_row import RowCounts
-from signalpost.store.fleet import NodeRole
-from signalpost.store.lanes import EndpointHealth, LaneNow, LaneStanding
+from signalpost.store.nouns.fleet import NodeRole
+from signalpost.store.nouns.lanes import EndpointHealth, LaneNow, LaneStanding
 from signalpost.store.packing.sequences import unpack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 

@@ -20,7 +20,7 @@ from psycopg.sql import SQL, Identifier
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
-from signalpost.store.fleet import TenantMark
+from signalpost.store.nouns.fleet import TenantMark
 from signalpost.store.postgres.connect import DatabaseConnection, is_pooled, trip
 from signalpost.store.postgres.sessions import SessionPool
 from signalpost.store.postgres.source import DatabaseSource

@@ -15,7 +15,7 @@ from signalpost.domain.access.tenant_limits import NO_USE
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.subscription import Subscription
 from signalpost.store.batching import new_lane
-from signalpost.store.data_keys import removing
+from signalpost.store.nouns.data_keys import removing
 from signalpost.store.packing.documents import pack_number, title_key
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.columns import numbers, texts, uuids

@@ -4,7 +4,7 @@ from typing import Final
 
 from signalpost.store.checks import INVARIANTS
 from signalpost.store.postgres.asking import ask_one
-from signalpost.store.postgres.audit import verify
+from signalpost.store.postgres.nouns.audit import verify
 
 _OWN_INVARIANTS: Final = {
     "a log with a gap": (

@@ -16,20 +16,20 @@ from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
 from signalpost.domain.errors import DatabaseReadOnly, StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
 from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, PrunedRows, RestoredDatabase, Space
+from signalpost.store.nouns.retention import give_up_below
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.checks import check
 from signalpost.store.postgres.connect import DatabaseConnection
 from signalpost.store.postgres.errors import as_told
-from signalpost.store.postgres.file_register import PostgresFileRegister
-from signalpost.store.postgres.log_queries import PostgresLogQueries
+from signalpost.store.postgres.nouns.file_register import PostgresFileRegister
+from signalpost.store.postgres.nouns.log_queries import PostgresLogQueries
+from signalpost.store.postgres.nouns.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.partitions import DAYS_AHEAD, Partitions, existing
-from signalpost.store.postgres.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.tables import PLAIN, WrittenTable
-from signalpost.store.retention import give_up_below
 from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.audit import NOTE

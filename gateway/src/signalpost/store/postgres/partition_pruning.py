@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from math import ceil
 from typing import Final, NamedTuple
 
+from signalpost.store.nouns.retention import ATTEMPTS_EACH
 from signalpost.store.postgres.errors import NotOwner
 from signalpost.store.postgres.partitions import day_of, name_of
 from signalpost.store.postgres.sessions import Writers
-from signalpost.store.retention import ATTEMPTS_EACH
 from signalpost.store.statements import EVERY_TENANT, Row
 
 _PARTITIONS: Final = (

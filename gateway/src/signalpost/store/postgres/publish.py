@@ -24,10 +24,10 @@ from signalpost.domain.errors import Unavailable
 from signalpost.store import batching
 from signalpost.store.batching import BatchWanted, wanted
 from signalpost.store.postgres import batch_writes
-from signalpost.store.postgres.audit_chain import append
 from signalpost.store.postgres.batch_reads import BatchQueries, LockedRows
 from signalpost.store.postgres.committers import CommitConnection, Committers
-from signalpost.store.postgres.data_keys import PostgresDataKeys
+from signalpost.store.postgres.nouns.audit_chain import append
+from signalpost.store.postgres.nouns.data_keys import PostgresDataKeys
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.sessions import Steps
 from signalpost.store.store import PublishedBatch, joined

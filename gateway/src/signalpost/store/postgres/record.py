@@ -19,21 +19,22 @@ from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row as ExceptionRow
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.domain.delivery.replay import Replay
-from signalpost.store import replaying, row_changes
-from signalpost.store.lanes import LaneFlush, LaneFlushed
+from signalpost.store import row_changes
+from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed
 from signalpost.store.packing.sequences import pack_sequences
 from signalpost.store.postgres import tables
 from signalpost.store.postgres.asking import ask, steps_of
 from signalpost.store.postgres.columns import blobs, numbers, texts, uuids
 from signalpost.store.postgres.committers import CommitConnection, Committers
 from signalpost.store.postgres.exception_rows import first_due, unpack_row, up_to_horizon
+from signalpost.store.postgres.nouns.replays import PostgresReplayQueries
 from signalpost.store.postgres.partitions import Partitions
-from signalpost.store.postgres.replays import PostgresReplayQueries
 from signalpost.store.postgres.sessions import ReadSessions
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS
 from signalpost.store.statements import EVERY_TENANT, Statement
 from signalpost.store.tables.deliveries import EXCEPTION_ROW
 from signalpost.store.tables.table import updating
+from signalpost.store.walks import replaying
 
 _encode = msgspec.json.Encoder().encode
 _WAITING: Final = f"({State.AWAITING_RETRY:d}, {State.BLOCKED:d})"

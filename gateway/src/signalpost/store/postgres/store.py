@@ -9,32 +9,32 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.runtime.clock import SystemClock
-from signalpost.store.access import AccessStore
-from signalpost.store.lists import ListStore
-from signalpost.store.postgres.audit import PostgresAudit
+from signalpost.store.nouns.access import AccessStore
+from signalpost.store.nouns.lists import ListStore
 from signalpost.store.postgres.committers import Committers
 from signalpost.store.postgres.connect import until_started
-from signalpost.store.postgres.connections import PostgresConnections
-from signalpost.store.postgres.data_keys import PostgresDataKeys, prepare
-from signalpost.store.postgres.deliveries import PostgresDeliveries
-from signalpost.store.postgres.documents import PostgresDocuments
-from signalpost.store.postgres.erasures import PostgresErasures
 from signalpost.store.postgres.errors import unusable
-from signalpost.store.postgres.fleet import PostgresFleet
-from signalpost.store.postgres.history import PostgresHistory
-from signalpost.store.postgres.lanes import PostgresLanes
-from signalpost.store.postgres.log import PostgresLog
+from signalpost.store.postgres.nouns.audit import PostgresAudit
+from signalpost.store.postgres.nouns.connections import PostgresConnections
+from signalpost.store.postgres.nouns.data_keys import PostgresDataKeys, prepare
+from signalpost.store.postgres.nouns.deliveries import PostgresDeliveries
+from signalpost.store.postgres.nouns.documents import PostgresDocuments
+from signalpost.store.postgres.nouns.erasures import PostgresErasures
+from signalpost.store.postgres.nouns.fleet import PostgresFleet
+from signalpost.store.postgres.nouns.history import PostgresHistory
+from signalpost.store.postgres.nouns.lanes import PostgresLanes
+from signalpost.store.postgres.nouns.log import PostgresLog
+from signalpost.store.postgres.nouns.replays import PostgresReplays
+from signalpost.store.postgres.nouns.retention import PostgresRetention
+from signalpost.store.postgres.nouns.sign_ins import PostgresSignIns
+from signalpost.store.postgres.nouns.stats import PostgresStats
+from signalpost.store.postgres.nouns.versions import PostgresVersions
 from signalpost.store.postgres.partitions import Partitions
 from signalpost.store.postgres.publish import Publisher
 from signalpost.store.postgres.record import RecordWriter
-from signalpost.store.postgres.replays import PostgresReplays
-from signalpost.store.postgres.retention import PostgresRetention
 from signalpost.store.postgres.schema import migrate
 from signalpost.store.postgres.sessions import ReadSessions, Writers
-from signalpost.store.postgres.sign_ins import PostgresSignIns
 from signalpost.store.postgres.source import DatabaseSource
-from signalpost.store.postgres.stats import PostgresStats
-from signalpost.store.postgres.versions import PostgresVersions
 from signalpost.store.statements import EVERY_TENANT
 from signalpost.store.store import MAX_SCANNED, PublishedBatch, StoreSize
 from signalpost.store.vault import MasterKeys, Vault

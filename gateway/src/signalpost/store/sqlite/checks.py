@@ -7,9 +7,9 @@ import apsw
 
 from signalpost.domain.errors import StartError
 from signalpost.store.checks import INVARIANTS
-from signalpost.store.sqlite import audit
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import connect, rows
+from signalpost.store.sqlite.nouns import audit
 from signalpost.store.sqlite.schema import applied_migrations
 
 _OWN_INVARIANTS: Final = {

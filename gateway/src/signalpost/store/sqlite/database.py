@@ -14,12 +14,13 @@ from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
 from signalpost.store.database import AccessFrom, PartSize, PrunedRows, RestoredDatabase, Space
-from signalpost.store.sqlite import audit, backup_mark, log, retention
+from signalpost.store.sqlite import backup_mark
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of
-from signalpost.store.sqlite.file_register import SqliteFileRegister
 from signalpost.store.sqlite.folder_lock import FolderLock
+from signalpost.store.sqlite.nouns import audit, log, retention
+from signalpost.store.sqlite.nouns.file_register import SqliteFileRegister
 from signalpost.store.sqlite.restoring import draft_with, note, take_access, take_audit
 from signalpost.store.sqlite.schema import connect_current
 from signalpost.store.sqlite.tables import PLAIN

@@ -20,9 +20,10 @@ from signalpost.domain.audit import Notary
 from signalpost.domain.subscription import Subscription
 from signalpost.store import batching
 from signalpost.store.batching import BatchWanted, new_lane, wanted
-from signalpost.store.sqlite import audit, documents, erasures, tables, versions
+from signalpost.store.sqlite import tables
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
+from signalpost.store.sqlite.nouns import audit, documents, erasures, versions
 from signalpost.store.store import PublishedBatch
 from signalpost.store.tables import TABLES, numbered_with
 from signalpost.store.tables.answers import ANSWER, pack_answer, unpack_answer

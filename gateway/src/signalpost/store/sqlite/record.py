@@ -8,19 +8,21 @@ import msgspec
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.exception_row import RowCounts
-from signalpost.store import replaying, row_changes
-from signalpost.store.lanes import LaneFlush, LaneFlushed
+from signalpost.store import row_changes
+from signalpost.store.nouns.lanes import LaneFlush, LaneFlushed
 from signalpost.store.packing.sequences import pack_sequences
 from signalpost.store.row_changes import ROW_COUNT_COLUMNS, Changes
-from signalpost.store.sqlite import connections, replays, row_counts
+from signalpost.store.sqlite import row_counts
 from signalpost.store.sqlite.codec import pack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.sqlite.exception_rows import rows_awaiting_retry, unpack_row
+from signalpost.store.sqlite.nouns import connections, replays
 from signalpost.store.sqlite.readers import at_once
 from signalpost.store.sqlite.states import AWAITING_RETRY, FAILED, WAITING
 from signalpost.store.sqlite.tables import inserting
 from signalpost.store.tables.deliveries import ATTEMPT, DELIVERY, EXCEPTION_ROW
 from signalpost.store.tables.table import updating
+from signalpost.store.walks import replaying
 
 _encode = msgspec.json.Encoder().encode
 _DELIVERY = inserting(DELIVERY, updating("subscription_number, sequence", *EXCEPTION_ROW.split(", ")[2:]))

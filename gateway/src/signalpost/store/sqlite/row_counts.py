@@ -7,7 +7,7 @@ import apsw
 
 from signalpost.domain.delivery.exception_row import RowCounts
 from signalpost.store import row_changes
-from signalpost.store.lanes import LaneFlush
+from signalpost.store.nouns.lanes import LaneFlush
 from signalpost.store.row_changes import Changes
 from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.sqlite.states import ANY, WAITING

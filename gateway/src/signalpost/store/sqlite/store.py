@@ -14,29 +14,30 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import Unavailable
-from signalpost.store.access import AccessStore
-from signalpost.store.fleet import ALONE, Terms
-from signalpost.store.lists import ListStore
-from signalpost.store.sqlite import backup_mark, data_keys
+from signalpost.store.nouns.access import AccessStore
+from signalpost.store.nouns.fleet import ALONE, Terms
+from signalpost.store.nouns.lists import ListStore
+from signalpost.store.sqlite import backup_mark
 from signalpost.store.sqlite import publish as publishing
-from signalpost.store.sqlite.audit import SqliteAudit, append_noted
 from signalpost.store.sqlite.connect import check_version, connect
-from signalpost.store.sqlite.connections import SqliteConnections
-from signalpost.store.sqlite.data_keys import SqliteDataKeys
-from signalpost.store.sqlite.deliveries import SqliteDeliveries
-from signalpost.store.sqlite.documents import SqliteDocuments
-from signalpost.store.sqlite.erasures import SqliteErasures
-from signalpost.store.sqlite.fleet import SqliteFleet
-from signalpost.store.sqlite.history import SqliteHistory
-from signalpost.store.sqlite.lanes import SqliteLanes
-from signalpost.store.sqlite.log import SqliteLog
+from signalpost.store.sqlite.nouns import data_keys
+from signalpost.store.sqlite.nouns.audit import SqliteAudit, append_noted
+from signalpost.store.sqlite.nouns.connections import SqliteConnections
+from signalpost.store.sqlite.nouns.data_keys import SqliteDataKeys
+from signalpost.store.sqlite.nouns.deliveries import SqliteDeliveries
+from signalpost.store.sqlite.nouns.documents import SqliteDocuments
+from signalpost.store.sqlite.nouns.erasures import SqliteErasures
+from signalpost.store.sqlite.nouns.fleet import SqliteFleet
+from signalpost.store.sqlite.nouns.history import SqliteHistory
+from signalpost.store.sqlite.nouns.lanes import SqliteLanes
+from signalpost.store.sqlite.nouns.log import SqliteLog
+from signalpost.store.sqlite.nouns.replays import SqliteReplays
+from signalpost.store.sqlite.nouns.retention import SqliteRetention
+from signalpost.store.sqlite.nouns.sign_ins import SqliteSignIns
+from signalpost.store.sqlite.nouns.stats import SqliteStats
+from signalpost.store.sqlite.nouns.versions import SqliteVersions
 from signalpost.store.sqlite.readers import Readers
-from signalpost.store.sqlite.replays import SqliteReplays
-from signalpost.store.sqlite.retention import SqliteRetention
 from signalpost.store.sqlite.schema import migrate
-from signalpost.store.sqlite.sign_ins import SqliteSignIns
-from signalpost.store.sqlite.stats import SqliteStats
-from signalpost.store.sqlite.versions import SqliteVersions
 from signalpost.store.sqlite.writer import Writer
 from signalpost.store.store import MAX_SCANNED, PublishedBatch, StoreSize, joined
 from signalpost.store.vault import DataKey, MasterKeys, Vault

@@ -11,7 +11,7 @@ from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.replay import LeftOut, ReplayState, What
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
-from signalpost.store.deliveries import DeliveryStatus
+from signalpost.store.nouns.deliveries import DeliveryStatus
 
 
 class DeliveryCause(Shape, frozen=True):

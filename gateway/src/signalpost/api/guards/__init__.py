@@ -1,0 +1,1 @@
+"""Who calls the API, and how much each caller may have of it."""

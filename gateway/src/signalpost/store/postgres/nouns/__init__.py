@@ -1,0 +1,1 @@
+"""What PostgreSQL answers in its own way, one file per noun."""

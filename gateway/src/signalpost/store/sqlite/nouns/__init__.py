@@ -1,0 +1,1 @@
+"""What SQLite answers in its own way, one file per noun."""

@@ -1,0 +1,232 @@
+"""Documents: read by id, written with a batch, and listed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import apsw
+
+from signalpost.commands.command import DocumentKey
+from signalpost.domain.documents.document import DocumentRow, Facets
+from signalpost.store.nouns.documents import (
+    SEARCHED_CHARACTERS,
+    DocumentFilter,
+    DocumentPosition,
+    DocumentRows,
+    Expiry,
+    FoundDocument,
+)
+from signalpost.store.packing.documents import pack_number, title_in, up_to_title
+from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
+from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within, write_many
+from signalpost.store.sqlite.nouns import log
+from signalpost.store.sqlite.nouns.log_queries import SqliteLogQueries
+from signalpost.store.sqlite.readers import Readers, at_once, reading, reading_in_turns
+from signalpost.store.sqlite.tables import inserting
+from signalpost.store.tables.documents import DOCUMENT, WRITTEN_DOCUMENT, pack_document, unpack_document
+from signalpost.store.walks import document_walk
+from signalpost.store.walks.document_queries import DocumentPart, LookedThrough, narrowest
+
+_UNBOUNDED = 2**62
+_ASCII_LOWER = {ord(capital): ord(capital) + 32 for capital in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+"""What SQLite's own `lower` makes of capitals."""
+_LAST_CHARACTER = "\U0010ffff"
+_BODY = [*DOCUMENT.columns].index("body")
+_SELECTED = ", ".join(f"d.{column}" for column in DOCUMENT.columns)
+_READ = f"SELECT {DOCUMENT.listed} FROM document WHERE tenant_id = ? AND external_id = ?"  # noqa: S608
+_INSERT = inserting(WRITTEN_DOCUMENT)
+_, _, *_MOVING = WRITTEN_DOCUMENT.columns
+_MOVE = (
+    f"UPDATE document SET ({', '.join(_MOVING)}) = ({', '.join('?' * len(_MOVING))})"  # noqa: S608
+    " WHERE tenant_id = ? AND external_id = ?"
+)
+"""Writes all but the key of a document."""
+
+
+class SqliteDocuments:
+    def __init__(self, readers: Readers, max_scanned: int) -> None:
+        self._readers = readers
+        self._max_scanned = max_scanned
+
+    @reading
+    def get(self, connection: apsw.Connection, tenant_id: int, external_id: str) -> DocumentRow | None:
+        return read(connection, [(tenant_id, external_id)]).get((tenant_id, external_id))
+
+    @reading
+    def expiring(self, connection: apsw.Connection, after: Expiry | None, limit: int) -> list[Expiry]:
+        found = rows(
+            connection,
+            "SELECT expires_at, number, tenant_id, external_id FROM document INDEXED BY document_expiry"
+            " WHERE expires_at IS NOT NULL AND (expires_at, number) > (?, ?) ORDER BY expires_at, number LIMIT ?",
+            (after.at, after.number, limit) if after is not None else (-_UNBOUNDED, 0, limit),
+        )
+        return [Expiry(at, number, tenant_id, unpack_uuid(external_id)) for at, number, tenant_id, external_id in found]
+
+    @reading
+    def begins_with(self, connection: apsw.Connection, tenant_id: int, text: str, limit: int) -> list[FoundDocument]:
+        title = _key_of(text)
+        found: dict[str, FoundDocument] = {}
+        for index, column, wanted in (
+            ("document_reference", "reference_id", text),
+            ("document_title", "title_key", title),
+            ("document_owner", "owner_email", text),
+        ):
+            for columns in rows(
+                connection,
+                f"SELECT external_id, json_extract(CAST(body AS TEXT), '$.title'), type, status, reference_id,"  # noqa: S608
+                f" owner_email FROM document INDEXED BY {index} WHERE tenant_id = ? AND {column} >= ? AND {column} < ?"
+                f" AND deleted_at IS NULL ORDER BY {column} LIMIT ?",
+                (tenant_id, wanted, wanted + _LAST_CHARACTER, limit),
+            ):
+                document = FoundDocument(unpack_uuid(columns[0]), *columns[1:])
+                found.setdefault(document.external_id, document)
+        return list(found.values())
+
+    @reading_in_turns
+    def page(
+        self,
+        connection: apsw.Connection,
+        tenant_id: int,
+        wanted: DocumentFilter,
+        below: DocumentPosition | None,
+        limit: int,
+    ) -> DocumentRows:
+        queries = SqliteDocumentQueries(connection)
+        return at_once(document_walk.page(queries, tenant_id, wanted, below, limit, self._max_scanned))
+
+
+# --- Pages of a list --------------------------------------------------------------------------------------------------
+
+_INDEXES = {
+    "reference_id": "document_reference",
+    "owner_email": "document_owner",
+    "status": "document_status",
+    "type": "document_type",
+    None: "document_live",
+}
+
+
+class SqliteDocumentQueries(SqliteLogQueries):
+    async def created_before(
+        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int, limit: int
+    ) -> DocumentPart:
+        looked_at, lowest = await self.stretch_below(tenant_id, wanted, below, stretch)
+        if not looked_at:
+            return DocumentPart((), is_cut=False)
+        source, bindings = _walked(tenant_id, wanted, below)
+        matching, values = _matching(wanted)
+        if wanted.updated_after is not None:
+            matching += " AND updated_at > ? AND updated_at < ?"
+            values = (*values, wanted.updated_after, below.changed_before)
+        found, is_cut = rows_within(
+            self._connection,
+            f"SELECT number, {_SELECTED} {source} AND number >= ? AND {matching} ORDER BY number DESC LIMIT ?",
+            (*bindings, lowest, *values, limit),
+            lambda columns: len(columns[1 + _BODY]),
+        )
+        return DocumentPart([(columns[0], _row(columns[1:])) for columns in found], is_cut)
+
+    async def stretch_below(
+        self, tenant_id: int, wanted: DocumentFilter, below: DocumentPosition, stretch: int
+    ) -> LookedThrough:
+        source, bindings = _walked(tenant_id, wanted, below)
+        statement = (
+            f"SELECT count(*), coalesce(min(number), 0) FROM (SELECT number {source} ORDER BY number DESC LIMIT ?)"  # noqa: S608
+        )
+        return LookedThrough(*rows(self._connection, statement, (*bindings, stretch))[0])
+
+    async def changed_between(
+        self, tenant_id: int, wanted: DocumentFilter, first: int, end: int, limit: int
+    ) -> DocumentPart:
+        matching, values = _matching(wanted)
+        found, is_cut = rows_within(
+            self._connection,
+            f"SELECT d.number, {_SELECTED} FROM event e CROSS JOIN document d"  # noqa: S608
+            " ON d.tenant_id = e.tenant_id AND d.external_id = e.document_id AND d.updated_at = e.at"
+            f" WHERE e.tenant_id = ? AND e.sequence >= ? AND e.sequence < ? AND d.deleted_at IS NULL AND {matching}"
+            " ORDER BY e.sequence DESC LIMIT ?",
+            (tenant_id, first, end, *values, limit),
+            lambda columns: len(columns[1 + _BODY]),
+        )
+        return DocumentPart([(columns[0], _row(columns[1:])) for columns in found], is_cut)
+
+    async def created_at(self, tenant_id: int, sequence: int) -> int:
+        return log.at_of(self._connection, tenant_id, sequence)
+
+
+def _walked(tenant_id: int, wanted: DocumentFilter, below: DocumentPosition) -> tuple[str, tuple[Any, ...]]:
+    """The documents below a position, by the narrowest index for a filter, and what is bound there."""
+    column = narrowest(wanted)
+    source = f"FROM document d INDEXED BY {_INDEXES[column]} WHERE tenant_id = ? AND deleted_at IS NULL AND number < ?"
+    if column is None:
+        return source, (tenant_id, below.number)
+    return f"{source} AND {column} = ?", (tenant_id, below.number, getattr(wanted, column))
+
+
+def _matching(wanted: DocumentFilter) -> tuple[str, tuple[Any, ...]]:
+    given = {column: value for column in Facets.__struct_fields__ if (value := getattr(wanted, column)) is not None}
+    return " AND ".join(["TRUE", *(f"+d.{column} = ?" for column in given)]), tuple(given.values())
+
+
+# --- Batches ----------------------------------------------------------------------------------------------------------
+
+
+def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[DocumentKey, DocumentRow]:
+    wanted = {(tenant_id, pack_uuid(external_id)): (tenant_id, external_id) for tenant_id, external_id in keys}
+    documents = {}
+    for columns in rows_of_many(connection, _READ, wanted):
+        key = wanted[columns[0], columns[1]]
+        documents[key] = unpack_document(key[1], columns)
+    return documents
+
+
+def write(
+    connection: apsw.Connection, before: Mapping[DocumentKey, DocumentRow], after: Mapping[DocumentKey, DocumentRow]
+) -> None:
+    """Write documents. Where the title, what lists filter by and the workflow stay as they were, as in most changes, no
+    index is written. The statement for new ones, which run by the thousand in an import, is kept short: for each row
+    its text is hashed again to find it prepared."""
+    new = [_pack(key, row) for key, row in after.items() if key not in before]
+    write_many(connection, _INSERT, new)
+    moved = {key: row for key, row in after.items() if key in before and _moved(before[key], row)}
+    packed = (_pack(key, row) for key, row in moved.items())
+    write_many(connection, _MOVE, [(*others, tenant_id, external_id) for tenant_id, external_id, *others in packed])
+    write_many(
+        connection,
+        "UPDATE document SET version = ?, updated_at = ?, body = ?, source_version = ?, last_number = ?"
+        " WHERE tenant_id = ? AND external_id = ?",
+        [
+            (
+                row.version,
+                row.updated_at,
+                row.body,
+                row.source_version,
+                pack_number(row.last_number),
+                tenant_id,
+                pack_uuid(external_id),
+            )
+            for (tenant_id, external_id), row in after.items()
+            if (tenant_id, external_id) in before and (tenant_id, external_id) not in moved
+        ],
+    )
+
+
+def _pack(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
+    return pack_document(key, row, pack_uuid, lambda body: _key_of(title_in(body)))
+
+
+def _moved(before: DocumentRow, after: DocumentRow) -> bool:
+    return (
+        before.facets != after.facets
+        or before.workflow != after.workflow
+        or up_to_title(before.body) != up_to_title(after.body)
+    )
+
+
+def _key_of(title: str) -> str:
+    """What a document with this title is found by."""
+    start = title[:SEARCHED_CHARACTERS]
+    return start.lower() if start.isascii() else start.translate(_ASCII_LOWER)
+
+
+def _row(columns: Sequence[Any]) -> DocumentRow:
+    return unpack_document(unpack_uuid(columns[1]), columns)

@@ -1,0 +1,1 @@
+"""How lists and replays are found: coroutines that ask small queries, which each database answers in its own way."""
