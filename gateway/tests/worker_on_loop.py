@@ -5,11 +5,11 @@ import socket
 from collections.abc import Callable
 
 from signalpost.sender.sender import Sender, SenderSettings
-from signalpost.sender.workers.worker import Worker
+from signalpost.workers.worker import Worker
 
 
 class WorkerOnLoop:
-    """What `WorkerTransport` starts in place of a process."""
+    """What `Workers` starts in place of a process."""
 
     pid = 0
 

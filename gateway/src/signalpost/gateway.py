@@ -62,7 +62,6 @@ from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.sender.transport import Transport
-from signalpost.sender.workers.worker_transport import WorkerTransport
 from signalpost.settings import Settings, secret_file, settings_in_force
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.slots import Limits
@@ -72,6 +71,8 @@ from signalpost.store.nouns.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
 from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, MasterKeys
+from signalpost.workers.worker_transport import WorkerTransport
+from signalpost.workers.workers import Workers
 
 IDLE_SECONDS = 60.0
 """Seconds that a client may take to send a body, and that a stream may pause between two of its parts."""
@@ -112,7 +113,7 @@ class Gateway:
         self._idle_seconds = idle_seconds
         self._port = settings.port if port is None else port
         self._url = settings.database_url or default_url(settings.data_dir)
-        self._workers: WorkerTransport | None = None
+        self._workers: Workers | None = None
         self._database_clock = database_clock() if is_postgres(self._url) else None
         self._clock = clock or self._database_clock or SystemClock()
         self._random = random.Random()  # noqa: S311 - ids, jitter; no secret
@@ -224,11 +225,11 @@ class Gateway:
         )
         if settings.processes == 1 or is_postgres(self._url):  # there, each of the processes is a gateway
             return Sender(sender_settings, loop=loop, wall=self._clock.wall)
-        workers = WorkerTransport(sender_settings, settings.processes - 1, loop=loop, wall=self._clock.wall)
-        self._workers = workers
-        opened.push_async_callback(workers.close, 0)  # for a start that fails; the engine closes them otherwise
-        await workers.open()
-        return workers
+        self._workers = Workers(settings.processes - 1, loop=loop)
+        transport = WorkerTransport(sender_settings, self._workers, loop=loop, wall=self._clock.wall)
+        opened.push_async_callback(transport.close, 0)  # for a start that fails; the engine closes them otherwise
+        await transport.open()
+        return transport
 
     def _build_engine(
         self, store: Store, transport: Transport, destinations: Destinations, disk_executor: Executor

@@ -18,7 +18,8 @@ from signalpost.sender.addresses import Guard, parse_allow_targets, parse_deny_t
 from signalpost.sender.resolver import Resolve
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.sender.transport import Transport
-from signalpost.sender.workers.worker_transport import WorkerTransport
+from signalpost.workers.worker_transport import WorkerTransport
+from signalpost.workers.workers import Workers
 
 # Tests are imported without a package around them, so a neighbour is loaded by its place.
 _place = Path(__file__).with_name("endpoint.py")
@@ -163,10 +164,9 @@ def sending(turns: "Turns", request: pytest.FixtureRequest) -> Sending:
         if request.param == "alone":
             sender = make_sender(sender_settings)
         else:
-            sender = workers = WorkerTransport(
-                sender_settings, 1, loop=loop, wall=wall, start=lambda: WorkerOnLoop(make_sender)
-            )
-            await workers.open()
+            workers = Workers(1, loop=loop, start=lambda: WorkerOnLoop(make_sender))
+            sender = transport = WorkerTransport(sender_settings, workers, loop=loop, wall=wall)
+            await transport.open()
         client = Client(sender)
         counting = asyncio.ensure_future(turns.keep_counting())
         try:

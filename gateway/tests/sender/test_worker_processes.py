@@ -16,7 +16,7 @@ import pytest
 import trustme
 from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
-from msgspec import Struct, msgpack
+from msgspec import msgpack
 from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
@@ -25,9 +25,10 @@ from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.addresses import Guard, parse_allow_targets
 from signalpost.sender.egress_proxy import parse_egress_proxy
 from signalpost.sender.sender import SenderSettings
-from signalpost.sender.workers.frames import LENGTH_BYTES, End, Outcomes, Ready
-from signalpost.sender.workers.worker_process import StartedWorker, StartWorker, worker_environment
-from signalpost.sender.workers.worker_transport import WorkerTransport
+from signalpost.workers.frames import LENGTH_BYTES, AttemptEnd, End, Ready, ToGateway, ToWorker
+from signalpost.workers.worker_process import StartedWorker, StartWorker, worker_environment
+from signalpost.workers.worker_transport import WorkerTransport
+from signalpost.workers.workers import Workers as Processes
 
 if TYPE_CHECKING:
     from gateway.tests.sender.conftest import Run
@@ -56,13 +57,13 @@ class Workers:
         self.failing_starts = 0
         """How many starts fail from now on."""
         allow += "".join(f",{each.target().scheme}://127.0.0.0/8:{each.port}" for each in endpoints)
+        loop = asyncio.get_running_loop()
         given = {"attempt_timeout": PATIENCE, "connect_timeout": PATIENCE, **settings}
         self.transport = WorkerTransport(
             SenderSettings(guard=Guard(parse_allow_targets(allow)), **given),
-            count,
-            loop=asyncio.get_running_loop(),
+            Processes(count, loop=loop, start=start or self._start),
+            loop=loop,
             wall=lambda: time.time_ns() // 1000,
-            start=start or self._start,
         )
 
     def _start(self) -> StartedWorker:
@@ -317,8 +318,8 @@ class TurnedWorker:
         return 0
 
 
-def framed(message: Struct) -> bytes:
-    encoded = msgpack.encode(message)
+def framed(*items: ToGateway | ToWorker) -> bytes:
+    encoded = msgpack.encode(items)
     return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded
 
 
@@ -351,7 +352,7 @@ def test_a_worker_cannot_end_what_another_has(run: "Run", serve: Serve) -> None:
     endpoint = serve(silent)
 
     async def scenario() -> None:
-        lies = [(number, Outcome(status=200)) for number in range(1, 100)]
+        lies = [AttemptEnd(number, Outcome(status=200)) for number in range(1, 100)]
         turned: list[TurnedWorker | StartedWorker] = []
 
         def start() -> TurnedWorker | StartedWorker:
@@ -364,7 +365,7 @@ def test_a_worker_cannot_end_what_another_has(run: "Run", serve: Serve) -> None:
         await until(lambda: endpoint.open > 0)
         liar = turned[0]
         assert isinstance(liar, TurnedWorker)
-        liar.say(framed(Outcomes(lies)))
+        liar.say(framed(*lies))
         await until(lambda: any(each.done() for each in outcomes))
         told = sum(each.done() for each in outcomes)
         await until(lambda: told + endpoint.open == len(outcomes))
@@ -393,7 +394,7 @@ def test_no_secret_is_in_a_workers_command_line_or_environment(run: "Run", serve
         async with workers(count=1, proxy=proxy) as made:
             about = Path(f"/proc/{made.pids[0]}")
             shown = (about / "cmdline").read_bytes() + (about / "environ").read_bytes()
-            assert b"signalpost.sender.workers" in shown
+            assert b"signalpost.workers" in shown
             assert b"sesame" not in shown
             assert proxy.credentials is not None
             assert proxy.credentials not in shown

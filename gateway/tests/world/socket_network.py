@@ -32,8 +32,9 @@ from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.addresses import AllowedTarget, Guard
 from signalpost.sender.sender import SWEEP_SECONDS, Sender, SenderSettings
 from signalpost.sender.transport import Transport
-from signalpost.sender.workers import worker_transport
-from signalpost.sender.workers.worker_transport import MARGIN_SECONDS, WorkerTransport
+from signalpost.workers import worker_transport
+from signalpost.workers.worker_transport import MARGIN_SECONDS, WorkerTransport
+from signalpost.workers.workers import Workers
 
 ANYWHERE = Guard((AllowedTarget("http", None, IPv4Network("0.0.0.0/0"), None),))
 MAX_ADDRESSES = 3
@@ -123,9 +124,9 @@ class SocketNetwork(Network):
     def _transport(self, settings: SenderSettings) -> Transport:
         if self._wires.worker_lasts is None:
             return self._make_sender(settings)
-        transport = WorkerTransport(
-            settings, 1, loop=self._loop, wall=self._now, start=self._start_worker, clock=self._loop.time
-        )
+        clock = self._loop.time
+        workers = Workers(1, loop=self._loop, start=self._start_worker, clock=clock)
+        transport = WorkerTransport(settings, workers, loop=self._loop, wall=self._now, clock=clock)
         self._opening = self._loop.create_task(transport.open())
         return transport
 

@@ -24,8 +24,8 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import Histogram
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
-from signalpost.sender.workers.worker_transport import WorkerTransport
 from signalpost.store.store import StoreSize
+from signalpost.workers.workers import Workers
 
 _process = ProcessCollector(registry=None)
 
@@ -142,13 +142,13 @@ def _fleet(engine: Engine) -> Iterator[Metric]:
     )
 
 
-def _workers(workers: WorkerTransport | None) -> Iterator[Metric]:
+def _workers(workers: Workers | None) -> Iterator[Metric]:
     if workers is not None:
-        yield _gauge("signalpost_sender_workers", "Sender workers that take attempts.", workers.up)
+        yield _gauge("signalpost_sender_workers", "Sender workers that take attempts.", len(workers.up))
         yield CounterMetricFamily(
             "signalpost_sender_workers_lost",
             "Sender workers that ended by themselves or were killed because they hung.",
-            workers.lost,
+            workers.losses,
         )
 
 

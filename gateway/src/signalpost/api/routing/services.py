@@ -29,9 +29,9 @@ from signalpost.files.files import Files
 from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
 from signalpost.sender.addresses import Guard
-from signalpost.sender.workers.worker_transport import WorkerTransport
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.store import Store
+from signalpost.workers.workers import Workers
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -82,5 +82,5 @@ class Services(Struct, frozen=True, kw_only=True):
     """How long a body may take to arrive, or the next part of a body that is streamed."""
     warnings: tuple[str, ...]
     """What an operator may have to change although the gateway can do its work, a sentence each."""
-    workers: WorkerTransport | None = None
-    """The sender workers, if there are any."""
+    workers: Workers | None = None
+    """The processes that work for the gateway, if there are any."""

@@ -1,8 +1,8 @@
-"""One end of the socket between a gateway and a sender worker.
+"""One end of the socket between a gateway and a worker.
 
-Attempts, or their outcomes, are gathered until the turn of the loop is over and go as one frame: a system call and the
-wake-up of another process cost more than all else of an item. While the other side does not read, items wait here as
-the objects that the process holds anyway, and not as bytes, so that a worker that hangs costs no memory.
+Items are gathered until the turn of the loop is over and go as one frame: a system call and the wake-up of another
+process cost more than all else of an item. While the other side does not read, items wait here as the objects that the
+process holds anyway, and not as bytes, so that a worker that hangs costs no memory.
 """
 
 import asyncio
@@ -10,42 +10,40 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar, cast
 
-from msgspec import Struct, msgpack
+from msgspec import msgpack
 
-from signalpost.sender.workers.frames import LENGTH_BYTES
+from signalpost.workers.frames import LENGTH_BYTES, ToGateway, ToWorker, size
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=ToWorker | ToGateway)
 
 FRAME_BYTES: Final = 128 * 1024
 """A frame takes no further item beyond so many bytes, and no further frame is made while so many are unwritten."""
 
-MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
-"""A message that says it is longer ends the connection: no worker can have the gateway gather more than that."""
+MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
+"""A frame that says it is longer ends the connection: no worker can have the gateway gather more than that."""
 
 _encode: Final = msgpack.Encoder().encode
 
 
 class Channel(asyncio.Protocol, Generic[Item]):
+    """`Item` is what this end says."""
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         *,
-        message: Callable[[list[tuple[int, Item]]], Struct],
-        size: Callable[[Item], int],
-        decode: Callable[[memoryview], Any],
+        decode: Callable[[memoryview], list[Any]],
         take: Callable[[Any], None],
         lost: Callable[[], None],
     ) -> None:
-        """`message` makes a message of items, each of which takes `size` bytes in it, more or less. `decode` reads a
-        message of the other side, for `take`. `lost` is called once when the other side has gone."""
+        """`decode` reads a frame of the other side, for whose items `take` is called. `lost` is called once when the
+        other side has gone."""
         self._loop = loop
-        self._message = message
-        self._size = size
         self._decode = decode
         self._take = take
         self._lost = lost
         self._transport: asyncio.Transport | None = None
-        self._items: deque[tuple[int, Item]] = deque()
+        self._items: deque[Item] = deque()
         self._is_scheduled = False
         self._is_paused = False
         self._unread = bytearray()
@@ -55,21 +53,21 @@ class Channel(asyncio.Protocol, Generic[Item]):
         """Whether the other side has much to read."""
         return self._is_paused
 
-    def put(self, number: int, item: Item) -> None:
+    def put(self, item: Item) -> None:
         """Send an item, with the others of this turn of the loop."""
-        self._items.append((number, item))
+        self._items.append(item)
         if not self._is_scheduled:
             self._is_scheduled = True
             self._loop.call_soon(self._flush)
 
-    def say(self, message: Struct) -> None:
-        """Send a message behind everything that was put before, however much that is."""
-        self._write_items()
-        self._write(message)
+    def say(self, item: Item) -> None:
+        """Send an item at once, behind everything that was put before, however much that is."""
+        self._items.append(item)
+        self._write_all()
 
     def close(self) -> None:
         """Close the connection once everything is written."""
-        self._write_items()
+        self._write_all()
         if self._transport is not None:
             self._transport.close()
 
@@ -80,25 +78,25 @@ class Channel(asyncio.Protocol, Generic[Item]):
     def _flush(self) -> None:
         self._is_scheduled = False
         while self._items and not self._is_paused:
-            self._write(self._message(self._next_items()))
+            self._write(self._next_items())
 
-    def _write_items(self) -> None:
+    def _write_all(self) -> None:
         while self._items:
-            self._write(self._message(self._next_items()))
+            self._write(self._next_items())
 
-    def _next_items(self) -> list[tuple[int, Item]]:
+    def _next_items(self) -> list[Item]:
         items = self._items
-        taken: list[tuple[int, Item]] = []
-        size = 0
-        while items and size < FRAME_BYTES:
+        taken: list[Item] = []
+        taken_bytes = 0
+        while items and taken_bytes < FRAME_BYTES:
             item = items.popleft()
             taken.append(item)
-            size += self._size(item[1])
+            taken_bytes += size(item)
         return taken
 
-    def _write(self, message: Struct) -> None:
+    def _write(self, items: list[Item]) -> None:
         if self._transport is not None:
-            encoded = _encode(message)
+            encoded = _encode(items)
             self._transport.write(len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded)
 
     # What the event loop tells
@@ -121,13 +119,14 @@ class Channel(asyncio.Protocol, Generic[Item]):
             while len(view) - at >= LENGTH_BYTES:
                 begin = at + LENGTH_BYTES
                 length = int.from_bytes(view[at:begin], "big")
-                if length > MAX_MESSAGE_BYTES:
+                if length > MAX_FRAME_BYTES:
                     self.abort()
                     return
                 end = begin + length
                 if len(view) < end:
                     break
-                self._take(self._decode(view[begin:end]))
+                for item in self._decode(view[begin:end]):
+                    self._take(item)
                 at = end
         del unread[:at]
 

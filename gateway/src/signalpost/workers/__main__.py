@@ -1,4 +1,4 @@
-"""The program of a sender worker: `python -m signalpost.sender.workers DESCRIPTOR`, of its socket to the gateway."""
+"""The program of a worker: `python -m signalpost.workers DESCRIPTOR`, of its socket to the gateway."""
 
 import asyncio
 import ctypes
@@ -12,7 +12,7 @@ import uvloop
 
 from signalpost.runtime.garbage_collector import collect_rarely
 from signalpost.sender.sender import Sender
-from signalpost.sender.workers.worker import ToGatewaysLog, Worker
+from signalpost.workers.worker import ToGatewaysLog, Worker
 
 _PR_SET_PDEATHSIG = 1
 

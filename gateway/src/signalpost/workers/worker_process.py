@@ -1,4 +1,4 @@
-"""How a sender worker is started: as a new interpreter, which inherits one socket and nothing that is secret.
+"""How a worker is started: as a new interpreter, which inherits one socket and nothing that is secret.
 
 A fork would be ready sooner and share memory, but the gateway has threads and an event loop, of which a fork makes no
 usable copy; and it would hold the master key, every secret in memory and the database's files, in the very process that
@@ -50,7 +50,7 @@ class StartedWorker:
             with theirs:
                 descriptor = theirs.fileno()
                 self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-                    [sys.executable, "-P", "-m", "signalpost.sender.workers", str(descriptor)],
+                    [sys.executable, "-P", "-m", "signalpost.workers", str(descriptor)],
                     pass_fds=[descriptor],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

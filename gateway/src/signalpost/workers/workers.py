@@ -1,0 +1,204 @@
+"""The processes that work for a gateway: started, watched, and replaced.
+
+A worker is starting (it has not said that it is ready), up, or away (it ended and waits to be started again, at longer
+and longer intervals while it keeps ending). What it had when it ended is for its users (`WorkerUser`) to end. One
+that hangs is found out by what it owes, and is killed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct, msgpack
+
+from signalpost.domain.errors import StartError
+from signalpost.runtime.logger import log
+from signalpost.runtime.restarts import failures_in_row, wait_before_start
+from signalpost.workers.channel import Channel
+from signalpost.workers.frames import Begin, End, Line, Ready, ToGateway, ToWorker
+from signalpost.workers.worker_process import StartedWorker, StartWorker
+
+START_SECONDS: Final = 60.0
+"""How long a worker may take until it is ready."""
+
+_decode: Final = msgpack.Decoder(list[ToGateway]).decode
+
+
+class LiveWorker(Struct, eq=False):
+    """One process, from its start to its end."""
+
+    place: int
+    pid: int | None = None
+    channel: Channel[ToWorker] | None = None
+    starting: asyncio.Timeout | None = None
+    """The time that it has until it is ready."""
+    is_up: bool = False
+    was_up: bool = False
+    is_lost: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    """Set once it has gone, or is to go."""
+    in_flight: int = 0
+    """How many attempts it has."""
+
+    def put(self, item: ToWorker) -> None:
+        """Send an item, with the others of this turn of the loop."""
+        assert self.channel is not None
+        self.channel.put(item)
+
+    def say(self, item: ToWorker) -> None:
+        """Send an item at once, behind everything that was put before."""
+        assert self.channel is not None
+        self.channel.say(item)
+
+
+class WorkerUser(Protocol):
+    """What has workers do something for it."""
+
+    def first(self, place: int) -> ToWorker:
+        """What the worker at this place, of those from 0, is told first."""
+
+    def up(self, worker: LiveWorker) -> None:
+        """A worker is ready."""
+
+    def take(self, worker: LiveWorker, item: ToGateway) -> None:
+        """A worker says something that is not about itself."""
+
+    def lost(self, worker: LiveWorker) -> None:
+        """A worker has gone, or is to go. What it had ends now. Called again for one that is lost already."""
+
+
+class Workers:
+    """Belongs to one event loop. Users join before it is opened."""
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        start: StartWorker = StartedWorker,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`count` is how many workers there are, `start` starts one."""
+        self._loop = loop
+        self._start = start
+        self._clock = clock
+        self._users: list[WorkerUser] = []
+        self.all = [LiveWorker(place) for place in range(count)]
+        """At each place the present worker, or the last."""
+        self.up: list[LiveWorker] = []
+        """The workers that are ready."""
+        self._places: list[asyncio.Task[None]] = []
+        self._opening: asyncio.Future[None] = loop.create_future()
+        self._closing = asyncio.Event()
+        self.losses = 0
+        """How many workers ended by themselves or were killed because they hung."""
+
+    @property
+    def is_closing(self) -> bool:
+        return self._closing.is_set()
+
+    def join(self, user: WorkerUser) -> None:
+        """Have workers do something for another user, too."""
+        self._users.append(user)
+
+    async def open(self) -> None:
+        """Start all workers, and wait until they are ready. Raises StartError."""
+        self._places = [self._loop.create_task(self._keep(place)) for place in range(len(self.all))]
+        await self._opening
+
+    async def _keep(self, place: int) -> None:
+        """Have a worker at this place, one after the other, until the gateway closes."""
+        failures = 0
+        while not self._closing.is_set():
+            worker = self.all[place] = LiveWorker(place)
+            began = self._clock()
+            try:
+                code: int | str = await self._run(worker)
+            except OSError as error:
+                code = str(error)
+            if not self._opening.done():
+                self._opening.set_exception(StartError(f"A worker ended at once ({code}). PROCESSES=1 needs none."))
+            if self._closing.is_set():
+                return
+            self.losses += 1
+            failures = failures_in_row(failures, was_up=worker.was_up, lasted=self._clock() - began)
+            seconds = wait_before_start(failures - 1)
+            log.error("a worker ended and will be started again", ended=worker.pid, code=code, seconds=seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._closing.wait()
+
+    async def _run(self, worker: LiveWorker) -> int:
+        """Have a worker, from its start to its end. Returns its exit code. Raises OSError."""
+        process = self._start()
+        worker.pid = process.pid
+        worker.channel = channel = Channel[ToWorker](
+            self._loop, decode=_decode, take=partial(self._take, worker), lost=partial(self.lose, worker)
+        )
+        try:
+            await self._loop.create_connection(lambda: channel, sock=process.socket)
+            for user in self._users:
+                channel.put(user.first(worker.place))
+            channel.say(Begin(logging.getLogger("signalpost").getEffectiveLevel()))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(START_SECONDS) as worker.starting:
+                    await worker.is_lost.wait()
+        finally:
+            self.lose(worker)
+            channel.abort()
+            process.kill()
+            code = await process.wait()
+        return code
+
+    def _take(self, worker: LiveWorker, item: ToGateway) -> None:
+        match item:
+            case Line(level, text, fields):
+                log.relay(level, text, fields)
+            case Ready():
+                self._take_up(worker)
+            case _:
+                for user in self._users:
+                    user.take(worker, item)
+
+    def _take_up(self, worker: LiveWorker) -> None:
+        if worker.was_up or worker.is_lost.is_set() or worker.starting is None:
+            return
+        worker.starting.reschedule(None)
+        worker.is_up = worker.was_up = True
+        self.up.append(worker)
+        if len(self.up) == len(self.all) and not self._opening.done():
+            self._opening.set_result(None)
+        for user in self._users:
+            user.up(worker)
+
+    def kill(self, worker: LiveWorker) -> None:
+        """Replace a worker that hangs."""
+        log.error("a worker hangs and is killed", ended=worker.pid)
+        self.lose(worker)
+
+    def lose(self, worker: LiveWorker) -> None:
+        """A worker has gone, or is to go."""
+        if worker.is_up:
+            worker.is_up = False
+            self.up.remove(worker)
+        worker.is_lost.set()
+        for user in self._users:
+            user.lost(worker)
+
+    async def close(self, grace: float, seconds: float) -> None:
+        """Have all workers end: attempts in flight have `grace` seconds, and everything `seconds`."""
+        self._closing.set()
+        for worker in self.all:
+            if worker.is_up:
+                worker.say(End(grace))
+            else:
+                self.lose(worker)
+        if self._places:
+            await asyncio.wait(self._places, timeout=seconds)
+        for worker in self.all:
+            self.lose(worker)
+        await asyncio.gather(*self._places)
