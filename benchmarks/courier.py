@@ -29,6 +29,7 @@ from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.wire import VendorTransport
+from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import Made
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.subjects import Subjects
@@ -80,7 +81,7 @@ async def main() -> float:
     unused = cast(Any, lambda *_given: None)
     connection = OpenConnection(
         CONNECTION,
-        Surroundings(kinds, line, clock, random.Random(1), unused, unused, unused, unused),  # noqa: S311 - no secret
+        Surroundings(Counts(), kinds, line, clock, random.Random(1), unused, unused, unused, unused),  # noqa: S311 - no secret
     )
     store = cast(Any, SimpleNamespace(log=None))
     subjects = Subjects(ThreadPoolExecutor(1), RestingTurns(), ErasedEvents())

@@ -143,6 +143,8 @@ GOOD: list[tuple[str, str, Any]] = [
     ("deny_targets", "10.0.0.0/8 , Evil.example,", parse_deny_targets("10.0.0.0/8,evil.example")),
     ("nat64_prefixes", "64:ff9b::/96", parse_nat64_prefixes("64:ff9b::/96")),
     ("egress_proxy", "http://a:b@proxy:3128", parse_egress_proxy("http://a:b@proxy:3128")),
+    ("metrics_tenants", "", ()),
+    ("metrics_tenants", " acme, globex ,acme", ("acme", "globex")),
     ("retry_delays", "", ()),
     ("retry_delays", "1", (1,)),
     ("retry_delays", " 10, 60 ,86400", (10, 60, 86_400)),
@@ -192,6 +194,10 @@ BAD: dict[str, tuple[list[str], str]] = {
     "tls_key": (["", " "], "must not be empty; leave it out to get the default"),
     "trusted_proxies": (["proxy.example", "10.0.0.1/8", "*"], ""),
     "metrics_port": (["", "-1", "65536", "none"], "must be a whole number from 0 to 65535"),
+    "metrics_tenants": (
+        ["Acme", "acme;globex", "acme,,globex", "-acme", "other", ",".join(f"t{number}" for number in range(51))],
+        "",
+    ),
     "master_key": (
         ["", "x", KEY, "é", BASE64[:-1], BASE64 + "AAAA", f" {BASE64}", base64.b64encode(bytes(31)).decode(),
          base64.b64encode(bytes(33)).decode(), BASE64.replace("A", "*", 1), MASTER_KEY.hex()],

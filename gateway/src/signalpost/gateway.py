@@ -30,6 +30,7 @@ from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.rendering import kept_answers
 from signalpost.api.resources.console_links import console_link
+from signalpost.api.resources.metrics import FORMATS as METRICS_FORMATS
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import SettingShown
@@ -57,8 +58,10 @@ from signalpost.engine.settings import EngineSettings
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
 from signalpost.listener.application import App
+from signalpost.listener.certificate import Certificate
 from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
+from signalpost.runtime.loop_delay import LoopDelay
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.sender.transport import Transport
@@ -101,11 +104,13 @@ class Gateway:
         idle_seconds: float = IDLE_SECONDS,
         port: int | None = None,
         clock: Clock | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: then
         the process should end. Without it, every further change is refused. `idle_seconds` is how long a client may
         take for a body. `port` is the port that download links name if it is not that of the settings; `clock` is the
-        database's if several gateways may share it, else the system's, unless given."""
+        database's if several gateways may share it, else the system's, unless given. `certificate` is the one that
+        the gateway is served with, if it speaks TLS itself."""
         self.waits_for = "The gateway starts: it waits for the database."
         """What a start waits for, in a sentence for an operator."""
         self._settings = settings
@@ -114,6 +119,7 @@ class Gateway:
         self._port = settings.port if port is None else port
         self._url = settings.database_url or default_url(settings.data_dir)
         self._workers: Workers | None = None
+        self._certificate = certificate
         self._database_clock = database_clock() if is_postgres(self._url) else None
         self._clock = clock or self._database_clock or SystemClock()
         self._random = random.Random()  # noqa: S311 - ids, jitter; no secret
@@ -196,7 +202,11 @@ class Gateway:
         master_key = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})
         await master_key.start()
         opened.push_async_callback(master_key.close)
-        self._services = self._build_services(opened, store, links, files, destinations, tickets, master_key, audit_end)
+        loop_delay = LoopDelay()
+        _run_until_closed(opened, loop_delay.run())
+        self._services = self._build_services(
+            opened, store, links, files, destinations, tickets, master_key, audit_end, loop_delay
+        )
         self.answer, self.answer_metrics = self._build_apps()
         self.app = Asgi(self.answer)
         log_warnings(settings, self._links_url)
@@ -273,6 +283,7 @@ class Gateway:
         tickets: Tickets,
         master_key: MasterKeyChange,
         audit_end: AuditEnd,
+        loop_delay: LoopDelay,
     ) -> Services:
         """What the handlers of the API use. The engine has been started."""
         settings, clock, engine = self._settings, self._clock, self._engine
@@ -316,7 +327,10 @@ class Gateway:
             retry_delays=settings.retry_delays,
             limits=RequestLimits.of_connections(settings.max_connections, clock, engine.share_of),
             other_nodes=OtherNodes(store.stats, clock, engine.revisions),
-            metrics=SharedRendering(clock),
+            metrics={media_type: SharedRendering(clock) for media_type in METRICS_FORMATS},
+            metrics_tenants=settings.metrics_tenants,
+            loop_delay=loop_delay,
+            certificate=self._certificate,
             trusted_proxies=settings.trusted_proxies,
             body_reader=BodyReader(_one_thread(opened, "bodies")),
             idle_seconds=self._idle_seconds,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import fields
 
 from signalpost.domain import body
+from signalpost.domain.access.tenant import OTHER_TENANTS, TENANT_NAME
 from signalpost.domain.access.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
 from signalpost.domain.errors import Invalid
 from signalpost.files.content_types import KINDS
@@ -52,6 +53,21 @@ def tenant_limits(text: str) -> TenantLimits:
         known = ", ".join(field.encode_name for field in fields(TenantLimits))
         raise ValueError(f"must be NAME=NUMBER, separated by commas; the names are {known}") from None
     return patch.applied_to(NO_LIMITS)
+
+
+def tenant_names(most: int) -> Callable[[str], tuple[str, ...]]:
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(each.strip() for each in text.split(","))) if text.strip() else ()
+        for name in names:
+            if not re.fullmatch(TENANT_NAME, name):
+                raise ValueError(f"must be names of tenants, separated by commas; {name!r} is none")
+        if OTHER_TENANTS in names:
+            raise ValueError(f"cannot name a tenant {OTHER_TENANTS}: that stands for all that are not named")
+        if len(names) > most:
+            raise ValueError(f"can have at most {most} names, because each adds to what Prometheus stores")
+        return names
+
+    return read
 
 
 def seconds(text: str) -> float:

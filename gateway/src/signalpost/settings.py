@@ -57,6 +57,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     tls_key: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     metrics_port: int | None = None
+    metrics_tenants: tuple[str, ...] = ()
     max_connections: int = 1_000
     master_key: tuple[bytes, ...] | None = None
     """The current key first, then the earlier ones."""
@@ -153,6 +154,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "metrics_port": Setting(
         values.number(0, 65_535),
         "Separate port for /metrics, 0 to 65535; 0 picks a free one. PORT then has no /metrics. []",
+    ),
+    "metrics_tenants": Setting(
+        values.tenant_names(50),
+        "Up to 50 tenants that have metrics of their own, by name, separated by commas. All others are added up as "
+        "the tenant other. []",
     ),
     "max_connections": Setting(
         values.number(10, 100_000),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gateway.tests.sqlite_file import database_file
 from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_to_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from signalpost.domain.delivery.outcome import Failure
@@ -18,6 +19,7 @@ from signalpost.sender.addresses import parse_allow_targets
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Client, World
 
+ROOT = Path(__file__).parents[3]
 EVERYTHING = ["documentCreated", "documentUpdated", "documentDeleted"]
 
 
@@ -109,9 +111,26 @@ def test_it_counts_attempts_by_what_came_of_them_and_how_long_they_took(busy: "W
     }
     assert set(outcomes) == {"delivered", *Failure}
     assert {outcome: count for outcome, count in outcomes.items() if count} == {"delivered": 5, "status": 5}
-    assert metrics.value("signalpost_attempt_seconds_count") == 10
-    assert metrics.value("signalpost_attempt_seconds_bucket", le="5.5") == 10
-    assert metrics.value("signalpost_attempt_seconds_sum") > 0
+    assert metrics.value("signalpost_attempt_seconds_count", kind="webhook") == 10
+    assert metrics.value("signalpost_attempt_seconds_bucket", kind="webhook", le="5.5") == 10
+    assert metrics.value("signalpost_attempt_seconds_sum", kind="webhook") > 0
+
+
+def test_it_says_how_long_after_its_event_each_delivery_arrived(busy: "World") -> None:
+    metrics = scrape(busy)
+    assert metrics.value("signalpost_delivery_seconds_count", kind="webhook") == 5
+    assert metrics.value("signalpost_delivery_seconds_bucket", kind="webhook", le="21600.0") == 5
+    assert metrics.value("signalpost_delivery_seconds_sum", kind="webhook") > 0
+
+
+def test_it_counts_from_zero_what_should_not_happen(busy: "World") -> None:
+    """A counter that appears with its first increase hides that from `rate` and `increase`."""
+    metrics = scrape(busy)
+    for name in ("deliveries_given_up", "deliveries_lost", "breaker_opened"):
+        [sample] = [each for each in metrics.families[f"signalpost_{name}"].samples if each.name.endswith("_total")]
+        assert sample.value == 0
+    fetches = {each.labels["outcome"]: each.value for each in metrics.families["signalpost_token_fetches"].samples}
+    assert fetches == {"granted": 0, "refused": 0, "unanswered": 0}
 
 
 def test_it_counts_commits_and_records(busy: "World") -> None:
@@ -199,6 +218,60 @@ def test_it_says_what_takes_room_and_what_runs(busy: "World") -> None:
     assert metrics.value("process_open_fds") > 5
 
 
+def test_openmetrics_is_answered_to_who_asks_for_it(busy: "World") -> None:
+    """With what Prometheus sends; everybody else gets the text format."""
+    asks = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,*/*;q=0.1"
+    answer = busy.get("/metrics", accept=asks)
+    assert answer.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    text = answer.body.decode()
+    assert text.endswith("# EOF\n")
+    families = {family.name for family in openmetrics_to_families(text)}  # type: ignore[no-untyped-call]
+    assert families - {"signalpost_build"} <= {each.removesuffix("_info") for each in scrape(busy).families}
+    assert {"signalpost_delivery_seconds", "signalpost_events", "process_resident_memory_bytes"} <= families
+    for accept in ("*/*", "text/plain", ""):
+        assert busy.get("/metrics", accept=accept).headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+def test_it_says_how_late_the_event_loop_is(busy: "World") -> None:
+    busy.wait_until(lambda: scrape(busy).value("signalpost_loop_delay_seconds_count") > 3)
+    assert scrape(busy).value("signalpost_loop_delay_seconds_bucket", le="+Inf") > 3
+
+
+def test_tenants_that_are_named_have_metrics_of_their_own_and_all_others_share_one(
+    make_world: Callable[..., "World"], url: str
+) -> None:
+    world = make_world(allow_targets=parse_allow_targets(url), metrics_tenants=("acme", "default", "nobody"))
+    subscription = {"url": f"{url}/500", "eventTypes": ["documentCreated"], "retryDelays": []}
+    for name, count in (("acme", 1), ("beta", 2), ("gamma", 3)):
+        world.send("POST", "/v1/tenants", {"name": name}).ok(201)
+        there = {"signalpost-tenant": name}
+        if name != "beta":
+            world.send("POST", "/v1/subscriptions", subscription, there).ok(201)
+        for _ in range(count):
+            world.send("POST", "/v1/documents", world.document, there).ok(201)
+
+    def values(metric: str) -> dict[str, float]:
+        return {each.labels["tenant"]: each.value for each in scrape(world).families[metric].samples}
+
+    world.wait_until(lambda: values("signalpost_tenant_deliveries_failed") == {"acme": 1, "default": 0, "other": 3})
+    assert values("signalpost_tenant_events") == {"acme": 1, "default": 0, "other": 5}
+    assert values("signalpost_tenant_lag_events") == {"acme": 0, "default": 0, "other": 0}
+    assert values("signalpost_tenant_oldest_pending_seconds") == {"acme": 0, "default": 0, "other": 0}
+
+
+def test_the_page_of_metrics_has_each_once(busy: "World") -> None:
+    """A metric that only some gateways have is found where families are made."""
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    told = re.findall(
+        r"`(signalpost_[a-z_]+?)(?:_total|_info)?(?:\{[a-z,]+\})?`",
+        "".join(re.findall(r"^\| `.*? \|", page, re.MULTILINE)),
+    )
+    made = (ROOT / "gateway/src/signalpost/api/metric_families.py").read_text(encoding="utf-8")
+    assert sorted(told) == sorted(set(re.findall(r'(?<=\W)"(signalpost_[a-z_]+)"', made)))
+    served = {name for name in scrape(busy).families if name.startswith("signalpost_")}
+    assert {name.removesuffix("_info") for name in served} <= set(told)
+
+
 def test_names_and_units_follow_the_conventions(busy: "World") -> None:
     for family in scrape(busy).families.values():
         assert family.documentation
@@ -213,7 +286,7 @@ def test_no_label_tells_who_or_what(busy: "World") -> None:
     """A series per subscription, document or tenant would outgrow any Prometheus, and be read without a key."""
     text = scrape(busy).text
     labels = {name for family in Metrics(text).families.values() for s in family.samples for name in s.labels}
-    assert labels == {"le", "method", "route", "status", "state", "type", "outcome", "version", "python"}
+    assert labels == {"le", "kind", "method", "route", "status", "state", "type", "outcome", "version", "python"}
     for secret in (busy.key, "127.0.0.1", "default", "An agreement"):
         assert secret not in text
     assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}", text)

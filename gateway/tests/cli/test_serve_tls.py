@@ -4,6 +4,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -93,6 +94,20 @@ def test_a_new_certificate_is_served_and_known_without_a_restart(
     write_pair(authority.issue_cert("localhost"), folder)
     until(lambda: serial() != before)
     run("documents", "list", SIGNALPOST_DATA_DIR=str(data_dir))
+
+
+def test_the_metrics_tell_when_its_certificate_ends(authority: trustme.CA, ca_file: Path, tmp_path: Path) -> None:
+    ends = datetime(2031, 5, 4, tzinfo=UTC)
+    cert, key = write_pair(authority.issue_cert("localhost", not_after=ends), tmp_path)
+    context = ssl.create_default_context(cafile=str(ca_file))
+    with command.gateway(tmp_path / "data", "--tls-cert", str(cert), "--tls-key", str(key)):
+        port = int(address(tmp_path / "data").rsplit(":", 1)[1])
+        connection = http.client.HTTPSConnection("localhost", port, timeout=PATIENCE, context=context)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        connection.close()
+    [told] = [line for line in lines if line.startswith("signalpost_certificate_expiry_timestamp_seconds ")]
+    assert float(told.split()[1]) == ends.timestamp()
 
 
 @pytest.mark.parametrize(

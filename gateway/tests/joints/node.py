@@ -23,11 +23,13 @@ from signalpost.api.http.body_reader import BodyReader
 from signalpost.api.http.downloads import Downloads
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.http.shared_rendering import SharedRendering
+from signalpost.api.resources.metrics import FORMATS as METRICS_FORMATS
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
 from signalpost.asgi import Asgi, Message
 from signalpost.domain.access.consent import Tickets
 from signalpost.domain.delivery import retry
+from signalpost.domain.timestamps import SECOND
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.maintenance.audit_end import AuditEnd
 from signalpost.engine.maintenance.eraser import Eraser
@@ -36,6 +38,7 @@ from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
 from signalpost.files.content_types import KINDS
 from signalpost.files.folder import Folder
+from signalpost.runtime.loop_delay import LoopDelay
 from signalpost.sender.addresses import Guard
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.nouns.fleet import ALONE, SHARED
@@ -195,7 +198,9 @@ class JointNode(Process):
             retry_delays=retry.DELAYS,
             limits=RequestLimits.of_connections(CONNECTIONS, clock, engine.share_of),
             other_nodes=OtherNodes(store.stats, clock, engine.revisions),
-            metrics=SharedRendering(clock),
+            metrics={media_type: SharedRendering(clock) for media_type in METRICS_FORMATS},
+            metrics_tenants=(),
+            loop_delay=LoopDelay(lambda: clock.steady() / SECOND),
             trusted_proxies=(),
             body_reader=BodyReader(thread, lambda: 0.0),
             idle_seconds=60.0,

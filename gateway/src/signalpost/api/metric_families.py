@@ -14,38 +14,56 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
 from signalpost import VERSION
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.routing.services import Services
+from signalpost.domain.access.tenant import OTHER_TENANTS
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.counts import Histogram
+from signalpost.engine.counts import TOKEN_ANSWERS, Counts
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
+from signalpost.listener.certificate import Certificate
+from signalpost.runtime.histogram import Histogram
 from signalpost.store.store import StoreSize
 from signalpost.workers.workers import Workers
 
 _process = ProcessCollector(registry=None)
 
 
-async def rendered(services: Services) -> bytes:
-    """All metrics, in the text format."""
+async def rendered(services: Services, media_type: str) -> bytes:
+    """All metrics, in the format of OpenMetrics if that is the media type, else in that of Prometheus."""
     engine = services.engine
     overview = await engine.lanes.views.overview()
+    pending = await engine.lanes.views.pending_seconds(overview)
     families = [
         *_work(engine),
+        *_deliveries(engine.counts),
         *_requests(services.requests),
         *_standing(engine),
         *_lanes(overview),
         *_fleet(engine),
         *_workers(services.workers),
+        *_waits(services),
+        *_tenants(services, overview, pending),
         _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
                "subscription, leaving out events that wait behind others of their document.",
-               await engine.lanes.views.pending_seconds(overview)),
+               max(pending.values(), default=0)),
+        _gauge("signalpost_retention_oldest_waiting_ratio", "Age of the oldest event that a subscription of this node "
+               "still waits for, paused ones included, divided by how long it is kept: at 1 it is removed. At most a "
+               "minute old.", await engine.retention_use.ratio()),
     ]  # fmt: skip
-    return await asyncio.to_thread(_text, [*families, *_sizes(await services.store.size())])
+    size = await services.store.size()
+    write = generate_openmetrics if media_type.startswith("application/openmetrics-text") else generate_latest
+
+    def text() -> bytes:
+        ready = [*families, *_sizes(size), *_certificate(services.certificate), *_process.collect()]
+        return write(_ReadyFamilies(ready))
+
+    return await asyncio.to_thread(text)
 
 
 def _work(engine: Engine) -> Iterator[Metric]:
@@ -58,9 +76,37 @@ def _work(engine: Engine) -> Iterator[Metric]:
         "signalpost_subscriptions_disabled", "Subscriptions disabled because their endpoints had failed for days.",
         counts.disabled,
     )  # fmt: skip
-    yield _histogram("signalpost_attempt_seconds", "Duration of delivery attempts.", counts.attempt_seconds)
     yield _histogram("signalpost_commit_seconds", "Time to commit a batch of changes.", counts.commit_seconds)
     yield _histogram("signalpost_record_seconds", "Time to record a batch of delivery results.", counts.record_seconds)
+
+
+def _deliveries(counts: Counts) -> Iterator[Metric]:
+    yield _histograms(
+        "signalpost_delivery_seconds",
+        "Time from an event, plus the delay of its subscription, to its delivery, by kind of destination. Replays and "
+        "retries by hand of what was settled are left out.",
+        "kind",
+        counts.delivery_seconds,
+    )
+    yield _histograms(
+        "signalpost_attempt_seconds",
+        "Duration of delivery attempts, by kind of destination.",
+        "kind",
+        counts.attempt_seconds,
+    )
+    yield CounterMetricFamily(
+        "signalpost_deliveries_given_up",
+        "Deliveries given up because all their attempts failed, or because the vendor rejected them.",
+        counts.given_up,
+    )
+    yield CounterMetricFamily(
+        "signalpost_deliveries_lost", "Deliveries of events that the retention removed before.", counts.lost
+    )
+    yield CounterMetricFamily(
+        "signalpost_breaker_opened", "Breakers opened because an endpoint kept failing.", counts.breakers_opened
+    )
+    tokens: dict[str, int] = {answer: counts.tokens[answer] for answer in TOKEN_ANSWERS}
+    yield _counters("signalpost_token_fetches", "Requests to vendors for a token, by outcome.", "outcome", tokens)
 
 
 def _requests(requests: RequestCounts) -> Iterator[Metric]:
@@ -152,16 +198,68 @@ def _workers(workers: Workers | None) -> Iterator[Metric]:
         )
 
 
+def _waits(services: Services) -> Iterator[Metric]:
+    yield _histogram(
+        "signalpost_loop_delay_seconds",
+        "How late the event loop got to what was due, looked at ten times a second.",
+        services.loop_delay.seconds,
+    )
+    if services.store.waits:
+        yield _histograms(
+            "signalpost_database_wait_seconds",
+            "Time that work waited for a free connection to PostgreSQL.",
+            "work",
+            services.store.waits,
+        )
+
+
+def _tenants(services: Services, overview: LanesOverview, pending: Mapping[int, float]) -> Iterator[Metric]:
+    """What METRICS_TENANTS asks for: each of these tenants, and all others together."""
+    if not services.metrics_tenants:
+        return
+    found = map(services.directory.tenant, services.metrics_tenants)
+    names = {tenant.id: tenant.name for tenant in found if tenant is not None}
+
+    def summed(counts: Mapping[int, int]) -> dict[str, int]:
+        own = {name: counts.get(tenant_id, 0) for tenant_id, name in names.items()}
+        return {**own, OTHER_TENANTS: sum(counts.values()) - sum(own.values())}
+
+    ages = dict.fromkeys([*names.values(), OTHER_TENANTS], 0.0)
+    for tenant_id, age in pending.items():
+        name = names.get(tenant_id, OTHER_TENANTS)
+        ages[name] = max(ages[name], age)
+    yield _counters(
+        "signalpost_tenant_events", "Events committed, by tenant.", "tenant", summed(services.engine.counts.events_of)
+    )
+    yield _gauges(
+        "signalpost_tenant_oldest_pending_seconds", "signalpost_oldest_pending_seconds by tenant.", "tenant", ages
+    )
+    yield _gauges(
+        "signalpost_tenant_lag_events",
+        "Events not yet delivered, given up or waiting for a retry, of active subscriptions, by tenant.",
+        "tenant",
+        summed(overview.lag_of),
+    )
+    yield _gauges(
+        "signalpost_tenant_deliveries_failed",
+        "Deliveries that were given up and are kept, by tenant.",
+        "tenant",
+        summed(overview.failed_of),
+    )
+
+
+def _certificate(certificate: Certificate | None) -> Iterator[Metric]:
+    if certificate is not None:
+        told = "When the certificate ends with which the gateway speaks TLS, in seconds since the epoch."
+        yield _gauge("signalpost_certificate_expiry_timestamp_seconds", told, certificate.ends())
+
+
 def _sizes(size: StoreSize) -> Iterator[Metric]:
     yield _gauge("signalpost_database_bytes", "Size of the database file.", size.database)
     yield _gauge("signalpost_wal_bytes", "Size of the database's write-ahead log.", size.wal)
     if size.backed_up_at is not None:
         told = "When `signalpost db backup` last made a sound copy, in seconds since the epoch."
         yield _gauge("signalpost_backup_timestamp_seconds", told, size.backed_up_at / SECOND)
-
-
-def _text(families: Iterable[Metric]) -> bytes:
-    return generate_latest(_ReadyFamilies([*families, *_process.collect()]))
 
 
 class _ReadyFamilies(Collector):
@@ -192,6 +290,13 @@ def _counters(name: str, help_: str, label: str, values: Mapping[str, int]) -> M
 
 def _histogram(name: str, help_: str, histogram: Histogram) -> Metric:
     return HistogramMetricFamily(name, help_, _buckets(histogram), histogram.sum)
+
+
+def _histograms(name: str, help_: str, label: str, histograms: Mapping[str, Histogram]) -> Metric:
+    family = HistogramMetricFamily(name, help_, labels=(label,))
+    for label_value, histogram in histograms.items():
+        family.add_metric((label_value,), _buckets(histogram), histogram.sum)
+    return family
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:

@@ -3,31 +3,24 @@
 `api/metric_families.py` turns them into metrics when it is asked.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from functools import partial
+from typing import Literal
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.timestamps import SECOND
+from signalpost.runtime.histogram import Histogram
 
+TokenAnswer = Literal["granted", "refused", "unanswered"]
+TOKEN_ANSWERS: tuple[TokenAnswer, ...] = ("granted", "refused", "unanswered")
+SKIPPED = Failure.SKIPPED
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 ATTEMPT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 5.5)
 """The last bound is beyond the time that an attempt has (C15), which tells a time-out from a slow answer."""
-
-
-class Histogram:
-    """Counts values by the lowest bound that they do not exceed; the last count is of those above all bounds."""
-
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def add(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
+DELIVERY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
+"""From a delivery at once to one that needed all retries of the longest usual schedule."""
 
 
 class Counts:
@@ -36,11 +29,23 @@ class Counts:
     def __init__(self) -> None:
         self.events: dict[int, int] = {int(event_type): 0 for event_type in EventType}
         """How many events were committed, by type."""
+        self.events_of: Counter[int] = Counter()
+        """How many events were committed, by tenant."""
         self.attempts: dict[Failure | None, int] = {None: 0, **dict.fromkeys(Failure, 0)}
         """How many attempts ended, by failure; None counts the delivered ones."""
         self.disabled = 0
         """How many subscriptions were disabled because their endpoints had failed for days."""
-        self.attempt_seconds = Histogram(ATTEMPT_SECONDS)
+        self.given_up = 0
+        """How many deliveries were given up because their attempts failed, or because a vendor rejected them."""
+        self.lost = 0
+        """How many events the retention removed before a subscription got them."""
+        self.breakers_opened = 0
+        self.tokens: Counter[TokenAnswer] = Counter()
+        """How requests for tokens ended."""
+        self.attempt_seconds: defaultdict[str, Histogram] = defaultdict(partial(Histogram, ATTEMPT_SECONDS))
+        """How long attempts took, by the kind of destination."""
+        self.delivery_seconds: defaultdict[str, Histogram] = defaultdict(partial(Histogram, DELIVERY_SECONDS))
+        """How long after its event each delivery arrived, by the kind of destination."""
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         """How long commits of commands took."""
         self.record_seconds = Histogram(COMMIT_SECONDS)
@@ -59,7 +64,15 @@ class Counts:
     def count_events(self, events: Iterable[Event]) -> None:
         for event in events:
             self.events[event.type] += 1
+            self.events_of[event.tenant_id] += 1
 
-    def count_attempt(self, outcome: Outcome) -> None:
+    def count_attempt(self, kind: str, outcome: Outcome) -> None:
+        """Count an attempt at a destination of a kind. One that had nothing to send took no time worth counting."""
         self.attempts[outcome.failure] += 1
-        self.attempt_seconds.add(outcome.elapsed_us / SECOND)
+        if outcome.failure is not SKIPPED:
+            self.attempt_seconds[kind].add(outcome.elapsed_us / SECOND)
+
+    def count_delivery(self, kind: str, due: int, outcome: Outcome) -> None:
+        """Count the first delivery of an event to a destination of a kind. It was due at `due`, µs since the epoch."""
+        late = outcome.started_at + outcome.elapsed_us - due
+        self.delivery_seconds[kind].add(late / SECOND if late > 0 else 0.0)

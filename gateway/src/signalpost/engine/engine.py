@@ -37,6 +37,7 @@ from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
+from signalpost.engine.lanes.retention_use import RetentionUse
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.expiry import Expiries
@@ -100,6 +101,7 @@ class Engine:
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
         self.connectors = self._make_connectors(destinations, auto_disable, random)
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
+        self.retention_use = RetentionUse(store.lanes, clock, self.directory, self.lanes.here, self._log, self.turns)
         self._node = self._make_node(settings, host)
         self._lane_owner = self._make_lane_owner(settings, destinations)
         self.key_uses = KeyUses(store, clock)
@@ -120,6 +122,7 @@ class Engine:
             random,
             self.turns,
             self.subjects,
+            self.counts,
             may_start=lambda: self._lease.holds,
         )
 

@@ -32,7 +32,7 @@ class Certificate:
         self._looked_at = now()
         self._seen = self._state()
         try:
-            self._context = _context(cert, key)
+            self._load()
         except UnusableCertificate as error:
             raise StartError(f"TLS_CERT and TLS_KEY cannot be used. {error}") from None
 
@@ -44,13 +44,25 @@ class Certificate:
             self._follow()
         return self._context
 
+    def ends(self) -> float:
+        """When the certificate ends that new connections get, seconds since the epoch. The first call takes a tenth of
+        a second, because it loads what reads certificates."""
+        from cryptography import x509
+
+        return x509.load_pem_x509_certificate(self._chain).not_valid_after_utc.timestamp()
+
+    def _load(self) -> None:
+        """Take up the pair in the files. Raises UnusableCertificate."""
+        self._context = _context(self._cert, self._key)
+        self._chain = self._cert.read_bytes()
+
     def _follow(self) -> None:
         state = self._state()
         if state == self._seen:
             return
         self._seen = state
         try:
-            self._context = _context(self._cert, self._key)
+            self._load()
         except UnusableCertificate as error:
             log.warning("the new certificate cannot be used; the previous one stays in use", reason=str(error))
         else:

@@ -16,6 +16,7 @@ from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import AuditEntry
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import Event
+from signalpost.runtime.histogram import Histogram
 from signalpost.store.nouns.access import AccessStore
 from signalpost.store.nouns.audit import AuditStore
 from signalpost.store.nouns.connections import ConnectionStore
@@ -193,6 +194,12 @@ class Store(Protocol):
     def commits_on_a_thread(self) -> bool:
         """Whether `publish` works on a thread of this process, and so takes the interpreter from the event loop. A
         server that commits does not: while it is at work, the event loop can do something else."""
+        ...
+
+    @property
+    def waits(self) -> Mapping[str, Histogram]:
+        """How many seconds each kind of work waited until one of its connections was free; empty for a database in a
+        file."""
         ...
 
     async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:

@@ -10,6 +10,7 @@ from gateway.tests.patience import PATIENCE
 from gateway.tests.postgres import OWNER
 
 from signalpost.store.nouns.fleet import NodeRole, TenantMark
+from signalpost.store.postgres.sessions import READERS
 from signalpost.store.postgres.store import PostgresStore
 from signalpost.store.statements import EVERY_TENANT
 from signalpost_bench.postgres_server import SUPERUSER
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
 
 GUIDE = Path(__file__).parents[4] / "docs" / "guides" / "production.md"
 _OPEN = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'signalpost'"
+
+
+def test_it_is_counted_how_long_work_waits_for_a_free_connection(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        store = shop.store
+        assert isinstance(store, PostgresStore)
+        waited = store.waits["read"]
+        before, quick = sum(waited.counts), waited.counts[0]
+        await asyncio.gather(
+            *(store.readers.rows(EVERY_TENANT, "SELECT pg_sleep(0.2)") for _ in range(READERS + 1)),
+        )
+        assert sum(waited.counts) == before + READERS + 1
+        assert waited.counts[0] < quick + READERS + 1
+        assert waited.sum >= 0.1, "one had to wait until another had ended"
+        assert [*store.waits] == ["commit", "record", "read", "write"]
+
+    play(scenario)
 
 
 def test_a_busy_node_holds_as_many_connections_as_the_guide_says(play: "Play", make: "type[Tools]") -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from signalpost.engine.counts import Histogram
+from signalpost.runtime.histogram import Histogram
 
 REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -1,10 +1,12 @@
-"""`GET /metrics`: what the engine and the API counted, in the text format of Prometheus.
+"""`GET /metrics`: what the engine and the API counted, in the text format of Prometheus, or in that of OpenMetrics for
+who asks for it.
 
 The engine and the API only count in plain integers. `api/metric_families.py` makes the metric families of them when
 they are asked for. That runs on the event loop, in slices if there are many lanes at work, so all numbers are of one
 moment or nearly so; reading file sizes and writing the text run on other threads.
 
-No label carries an id, a URL or a name: a time series per subscription would outgrow any Prometheus.
+No label carries an id, a URL or a name: a time series per subscription would outgrow any Prometheus. The tenants that
+METRICS_TENANTS names are the exception.
 """
 
 import asyncio
@@ -18,12 +20,17 @@ from signalpost.api.routing.route import OPERATOR, OpenRoute, Reply
 from signalpost.api.routing.services import Services
 from signalpost.domain.errors import Forbidden
 
-_TEXT_FORMAT: Final = "text/plain; version=0.0.4; charset=utf-8"
+TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS: Final = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+FORMATS: Final = (TEXT, OPENMETRICS)
+"""The media types of the formats."""
 
 
-async def metrics(services: Services, _request: Request) -> Response:
-    text = await services.metrics.get(partial(_rendered, services))
-    return Response(200, text, ((CONTENT_TYPE, _TEXT_FORMAT),))
+async def metrics(services: Services, request: Request) -> Response:
+    wants_openmetrics = "application/openmetrics-text" in (request.header(b"accept") or "").lower()
+    media_type = OPENMETRICS if wants_openmetrics else TEXT
+    text = await services.metrics[media_type].get(partial(_rendered, services, media_type))
+    return Response(200, text, ((CONTENT_TYPE, media_type),))
 
 
 async def guarded_metrics(services: Services, request: Request) -> Response:
@@ -36,12 +43,12 @@ async def guarded_metrics(services: Services, request: Request) -> Response:
     return await metrics(services, request)
 
 
-async def _rendered(services: Services) -> bytes:
+async def _rendered(services: Services, media_type: str) -> bytes:
     rendered = await asyncio.to_thread(_load)
-    return await rendered(services)
+    return await rendered(services, media_type)
 
 
-def _load() -> Callable[[Services], Awaitable[bytes]]:
+def _load() -> Callable[[Services, str], Awaitable[bytes]]:
     """What makes the text. It is loaded for the first who asks: the client of Prometheus takes 30 ms, for which every
     start would wait."""
     from signalpost.api.metric_families import rendered
@@ -55,7 +62,13 @@ def _route(handler: Callable[[Services, Request], Awaitable[Response]], summary:
         path="/metrics",
         summary=summary,
         handler=handler,
-        replies={200: Reply("Metrics in the text format of Prometheus.", str, media_type="text/plain")},
+        replies={
+            200: Reply(
+                "Metrics in the text format of Prometheus; in that of OpenMetrics if `Accept` asks for it.",
+                str,
+                media_type="text/plain",
+            )
+        },
     )
 
 

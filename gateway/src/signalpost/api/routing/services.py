@@ -1,6 +1,6 @@
 """What handlers work with: passed in, so that an application can be built on any store, engine and clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 
 from msgspec import Struct
@@ -26,8 +26,10 @@ from signalpost.engine.maintenance.audit_end import AuditEnd
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
 from signalpost.engine.other_nodes import OtherNodes
 from signalpost.files.files import Files
+from signalpost.listener.certificate import Certificate
 from signalpost.listener.source import Network
 from signalpost.runtime.clock import Clock
+from signalpost.runtime.loop_delay import LoopDelay
 from signalpost.sender.addresses import Guard
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.store import Store
@@ -69,7 +71,11 @@ class Services(Struct, frozen=True, kw_only=True):
     """The retry delays of subscriptions that name none, in seconds."""
     limits: RequestLimits
     other_nodes: OtherNodes
-    metrics: SharedRendering
+    metrics: Mapping[str, SharedRendering]
+    """The metrics, by the media type of their format."""
+    metrics_tenants: tuple[str, ...]
+    """The tenants that have metrics of their own, by name."""
+    loop_delay: LoopDelay
     trusted_proxies: tuple[Network, ...]
     """The proxies whose word is taken on where a request came from."""
     off_loop: Executor
@@ -84,3 +90,5 @@ class Services(Struct, frozen=True, kw_only=True):
     """What an operator may have to change although the gateway can do its work, a sentence each."""
     workers: Workers | None = None
     """The processes that work for the gateway, if there are any."""
+    certificate: Certificate | None = None
+    """The certificate with which the gateway itself speaks TLS, if it does."""

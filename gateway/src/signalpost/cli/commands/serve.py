@@ -138,7 +138,7 @@ async def _serve(
 ) -> None:
     """Run a gateway until it is told to stop: by a signal, or because its parent is gone, when `parent` can be read."""
     certificate, most = _certificate(settings), settings.max_connections
-    starting = Gateway(settings, on_broken=_end_at_once, port=main.getsockname()[1])
+    starting = Gateway(settings, on_broken=_end_at_once, port=main.getsockname()[1], certificate=certificate)
     beginning = [StartingApp(lambda: starting.waits_for) for _ in ((main,) if metrics is None else (main, metrics))]
     servers = [
         server(app, listener, most, certificate)

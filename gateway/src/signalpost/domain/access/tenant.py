@@ -9,6 +9,8 @@ from signalpost.domain.body import Body
 
 TenantStatus = Literal["active", "paused"]
 TENANT_NAME = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+OTHER_TENANTS: Final = "other"
+"""What metrics call all tenants together that have none of their own."""
 MAX_RETENTION_DAYS: Final = 3_650
 RetentionDays = Annotated[int, Meta(ge=1, le=MAX_RETENTION_DAYS)]
 TenantName = Annotated[

@@ -35,6 +35,7 @@ from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.refresh_turn import RefreshTurn
 from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenRefused, Unanswered
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
+from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.carriers import Carrier, Gate, GatedLane, Made, WebhookCarrier
 from signalpost.engine.lanes.subjects import Subjects
@@ -82,6 +83,7 @@ class Connectors:
         random: Random,
         turns: LoopTurns,
         subjects: Subjects,
+        counts: Counts,
         may_start: Callable[[], bool],
     ) -> None:
         """`turns` are those for long work on the event loop; `may_start` says whether this node may start attempts."""
@@ -97,6 +99,7 @@ class Connectors:
         self._commands = Tasks()
         self._attempts = Tasks()
         self._surroundings = Surroundings(
+            counts,
             destinations,
             self.transport,
             clock,

@@ -28,6 +28,7 @@ from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
 from signalpost.engine.connectors.token_endpoints import TokenEndpoints
 from signalpost.engine.connectors.tokens import Tokens, TurnTaking
 from signalpost.engine.connectors.wire import VendorTransport
+from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -38,6 +39,7 @@ WORTH_KEEPING: Final = 5 * SECOND
 class Surroundings(Struct, frozen=True):
     """What a connection needs of the engine."""
 
+    counts: Counts
     destinations: Destinations
     transport: VendorTransport
     clock: Clock
@@ -84,7 +86,7 @@ class OpenConnection:
         self.opened, self._unusable = _opened(connection, surroundings.destinations)
         kind = None if self.opened is None else self.opened.kind
         self._at_once = 1 if kind is None else kind.at_once
-        self.endpoints = TokenEndpoints(surroundings.transport, connection.tenant_id)
+        self.endpoints = TokenEndpoints(surroundings.transport, connection.tenant_id, surroundings.counts)
         self.tokens = Tokens(
             None if self.opened is None else self.opened.access,
             connection.granted,

@@ -4,10 +4,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import Call, Consent, Grant, Reply, retry_after
+from signalpost.destinations.destination import Call, Consent, Grant, retry_after
 from signalpost.destinations.members import basic_authorization, origin_of, shortened
-from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.engine.connectors.wire import VendorTransport, answered, reply_of, request_of
+from signalpost.engine.counts import Counts
 
 FETCH_SECONDS: Final = 10.0
 REFUSALS: Final = frozenset(
@@ -48,9 +49,10 @@ class IssuedToken(Struct, frozen=True):
 class TokenEndpoints:
     """Each method raises TokenRefused or Unanswered where no token comes."""
 
-    def __init__(self, transport: VendorTransport, tenant_id: int) -> None:
+    def __init__(self, transport: VendorTransport, tenant_id: int, counts: Counts) -> None:
         self._transport = transport
         self._tenant_id = tenant_id
+        self._counts = counts
 
     async def granted_to_client(self, grant: Grant, now: int) -> IssuedToken:
         """A token for a client as itself; `now` is in seconds."""
@@ -85,14 +87,20 @@ class TokenEndpoints:
         call = Call(url=url, form=form)
         request = request_of(call, authorization, (origin_of(url),), FETCH_SECONDS, self._tenant_id)
         outcome = await answered(self._transport, request)
-        reply = reply_of(outcome)
-        if reply is None:
-            raise Unanswered(f"No token came. {outcome.detail}", is_lost=outcome.failure in _LOST)
-        return _read(reply)
+        try:
+            issued = _read(outcome)
+        except (TokenRefused, Unanswered) as error:
+            self._counts.tokens["refused" if isinstance(error, TokenRefused) else "unanswered"] += 1
+            raise
+        self._counts.tokens["granted"] += 1
+        return issued
 
 
-def _read(reply: Reply) -> IssuedToken:
+def _read(outcome: Outcome) -> IssuedToken:
     """What a token endpoint answered. Raises TokenRefused, Unanswered."""
+    reply = reply_of(outcome)
+    if reply is None:
+        raise Unanswered(f"No token came. {outcome.detail}", is_lost=outcome.failure in _LOST)
     token, refresh, seconds = reply.at("access_token"), reply.at("refresh_token"), reply.at("expires_in")
     if reply.is_success and isinstance(token, str) and token:
         return IssuedToken(token, refresh if isinstance(refresh, str) and refresh else None, _seconds(seconds))

@@ -320,7 +320,7 @@ class Dispatcher:
     def _skip_removed(self, worker: LaneWorker, up_to: int) -> None:
         """Skip what the retention removed before the lane read it, and log that."""
         lost = worker.lane.abandon(up_to)
-        worker.note_lost(lost)
+        self._outcomes.note_lost(worker, lost)
         self._on_change(worker)
         log.error(
             "events were removed before they were delivered",
@@ -383,7 +383,7 @@ class Dispatcher:
         subscription = worker.subscription
         if subscription.rate_limit is not None:
             worker.rate_limit.start(self._clock.steady())
-        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription, delivery, event.id))
+        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription, delivery, event))
 
     def _skip(self, worker: LaneWorker, delivery: Delivery, why: str) -> None:
         """Settle a delivery that turned out not to be wanted."""
@@ -450,14 +450,14 @@ class Dispatcher:
             worker.gate.wake()
 
     def _done(
-        self, worker: LaneWorker, sent: Subscription, delivery: Delivery, event_id: str, outcome: Outcome | None
+        self, worker: LaneWorker, sent: Subscription, delivery: Delivery, event: Event, outcome: Outcome | None
     ) -> None:
         """An attempt has ended that was made as the subscription `sent` said; without an outcome, it was not made."""
         if outcome is None:
             self._take_back(worker, delivery)
             return
         self._free_slot(worker)
-        self._outcomes.take(worker, sent, delivery, event_id, outcome)
+        self._outcomes.take(worker, sent, delivery, event, outcome)
         self._move_on(worker)
 
     def _move_on(self, worker: LaneWorker) -> None:

@@ -32,12 +32,19 @@ class LanesOverview:
         self.lag_most: dict[str, int] = dict.fromkeys(STATUSES, 0)
         self.waiting: Counter[str] = Counter()
         """Deliveries that are taken in and neither delivered nor given up, by the subscription's status."""
-        self.failed = 0
-        """Deliveries that were given up, and are kept."""
         self.awaiting_retry = 0
         """How many deliveries await a retry in memory; the store may have more."""
+        self.lag_of: Counter[int] = Counter()
+        """How many events lanes of active subscriptions have not settled yet, by tenant."""
+        self.failed_of: Counter[int] = Counter()
+        """Deliveries that were given up, and are kept, by tenant."""
         self.pending: dict[int, int] = {}
         """The lowest sequence of each tenant that an active lane has not settled and that does not await a retry."""
+
+    @property
+    def failed(self) -> int:
+        """Deliveries that were given up, and are kept."""
+        return self.failed_of.total()
 
     def add(self, worker: LaneWorker, last: int) -> None:
         """Add a lane. `last` is the last sequence of its tenant's log."""
@@ -45,7 +52,9 @@ class LanesOverview:
         self.subscriptions[_state(worker)] += 1
         self.awaiting_retry += len(lane.retry_queue)
         self.waiting[status] += worker.waiting
-        self.failed += worker.recorded_counts.failed
+        tenant_id, failed = worker.subscription.tenant_id, worker.recorded_counts.failed
+        if failed:
+            self.failed_of[tenant_id] += failed
         lag = worker.lag(last)
         if lag == 0:
             return
@@ -53,7 +62,7 @@ class LanesOverview:
         self.lag_most[status] = max(self.lag_most[status], lag)
         if status == "active":
             lowest = min(lane.open, default=lane.head + 1)
-            tenant_id = worker.subscription.tenant_id
+            self.lag_of[tenant_id] += lag
             self.pending[tenant_id] = min(lowest, self.pending.get(tenant_id, lowest))
 
 

@@ -209,12 +209,13 @@ class LaneViews:
             overview.subscriptions["paused" if tenant_id in self._paused_tenants else "healthy"] += count
         return overview
 
-    async def pending_seconds(self, overview: LanesOverview) -> float:
-        """The age of the oldest event that an active lane has not settled and that does not await a retry; 0 if there
-        is none."""
-        oldest = now = self._clock.wall()
+    async def pending_seconds(self, overview: LanesOverview) -> dict[int, float]:
+        """The age of the oldest event that an active lane has not settled and that does not await a retry, by tenant.
+        A tenant without one is missing."""
+        now, ages = self._clock.wall(), {}
         for tenant_id, sequence in overview.pending.items():
             cached = self._log.get(tenant_id, sequence)
             events = [cached] if cached is not None else await self._store.log.events(tenant_id, [sequence])
-            oldest = min([oldest, *(event.at for event in events)])
-        return (now - oldest) / SECOND
+            for event in events:
+                ages[tenant_id] = max(0, now - event.at) / SECOND
+        return ages

@@ -55,6 +55,7 @@ class Retention:
         """The highest floor that lanes here have followed, by tenant."""
         self._removed = 0
         """How many events this pass has removed."""
+        self._counts = counts
         self._store = store
         self._clock = clock
         self._directory = directory
@@ -151,6 +152,7 @@ class Retention:
         if alone or worker.lane.is_behind(floor):
             lost = worker.lane.abandon(floor - 1) + alone
             worker.note_lost(lost)
+            self._counts.lost += lost
             log.error(
                 "the retention removes events that were not delivered",
                 subscription=worker.subscription.id,

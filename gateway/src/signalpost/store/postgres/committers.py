@@ -16,11 +16,12 @@ from typing import Final, TypeVar
 import psycopg
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping, Unavailable
+from signalpost.runtime.histogram import Histogram
 from signalpost.runtime.logger import log
 from signalpost.store.postgres.connect import DatabaseConnection, trip
 from signalpost.store.postgres.errors import NO_PARTITION, NOT_AS_IT_WAS, as_told, is_conflict, is_lost
 from signalpost.store.postgres.partitions import Partitions
-from signalpost.store.postgres.sessions import ENDS_WITHIN, WRITES_WITHIN, limits
+from signalpost.store.postgres.sessions import ENDS_WITHIN, WAIT_SECONDS, WRITES_WITHIN, limits
 from signalpost.store.postgres.source import HISTORY_NOW, DatabaseSource
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
 
@@ -165,6 +166,8 @@ class Committers:
         for each in self._all:
             self._idle.put_nowait(each)
         self._closed = False
+        self.waited = Histogram(WAIT_SECONDS)
+        """How long transactions waited until a connection was free."""
 
     async def run(self, work: Callable[[CommitConnection], Awaitable[T]]) -> T:
         """The result of `work`, which begins a transaction and commits it. Where others were in its way, it is tried
@@ -185,7 +188,9 @@ class Committers:
         """A connection outside any transaction, which it leaves again at the end."""
         if self._closed:
             raise Stopping
+        began = time.perf_counter()
         committer = await self._idle.get()
+        self.waited.add(time.perf_counter() - began)
         try:
             yield committer
         finally:

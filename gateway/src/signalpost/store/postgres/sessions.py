@@ -9,6 +9,7 @@ each, and returns the result. Steps are one transaction, and know nothing of con
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 
 from signalpost.domain.errors import OutcomeUnknown, Stopping
+from signalpost.runtime.histogram import Histogram
 from signalpost.runtime.loop_thread import LoopThread
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.postgres.connect import ANSWERS_WITHIN, DatabaseConnection, trip, was_ended
@@ -29,6 +31,7 @@ Steps = Generator[Sequence[Statement], list[list[Row]], T]
 READERS: Final = 3
 WRITERS: Final = 2
 """How many connections a node reads with, and how many it writes with apart from batches and records."""
+WAIT_SECONDS: Final = (0.0001, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 EVERY: Final = "{-1}"
 """Stands for all tenants."""
 _LIMITS: Final = (
@@ -75,6 +78,8 @@ class SessionPool:
             self._idle.put_nowait(None)
         self._count = count
         self._closed = False
+        self.waited = Histogram(WAIT_SECONDS)
+        """How long tasks waited until a connection was free."""
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[DatabaseConnection]:
@@ -82,7 +87,9 @@ class SessionPool:
         psycopg's Error, and Stopping once these are closed."""
         if self._closed:
             raise Stopping
+        began = time.perf_counter()
         held = await self._idle.get()
+        self.waited.add(time.perf_counter() - began)
         try:
             if held is not None and was_ended(held):
                 await held.close()
@@ -122,6 +129,7 @@ class ReadSessions:
         self._turns = RestingTurns()
         self._thread = LoopThread("reads")
         self._closed = False
+        self.waited = self._sessions.waited
 
     unpack_id = staticmethod(str)
 
@@ -197,6 +205,7 @@ class Writers:
     def __init__(self, source: DatabaseSource, count: int = WRITERS) -> None:
         self._source = source
         self._sessions = SessionPool(source.connect, count)
+        self.waited = self._sessions.waited
 
     async def rows(self, tenant_id: int | None, sql: str, *parameters: Any) -> list[Row]:
         """The rows of one statement, once it is committed. Raises Unavailable."""

@@ -83,6 +83,13 @@ class PostgresStore:
         self.sign_ins = PostgresSignIns(readers, writers)
         self.stats = PostgresStats(readers, writers)
 
+        self.waits = {
+            "commit": self._publishers.waited,
+            "record": self._recorders.waited,
+            "read": readers.waited,
+            "write": writers.waited,
+        }
+
     async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
         return await self._publisher.publish(commands)
 

@@ -1,7 +1,7 @@
 """The store on SQLite: one writer thread, a few readers, one file."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +14,7 @@ from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
 from signalpost.domain.audit import Notary
 from signalpost.domain.errors import Unavailable
+from signalpost.runtime.histogram import Histogram
 from signalpost.store.nouns.access import AccessStore
 from signalpost.store.nouns.fleet import ALONE, Terms
 from signalpost.store.nouns.lists import ListStore
@@ -77,6 +78,7 @@ def _prepare(connection: apsw.Connection, vault: Vault, now: Callable[[], int]) 
 
 class SqliteStore:
     commits_on_a_thread: Final = True
+    waits: Final[Mapping[str, Histogram]] = {}
 
     def __init__(
         self,

@@ -1,0 +1,71 @@
+"""How much of its retention the oldest event has used that still waits at a lane of this node, for the metrics: at 1,
+the retention removes it.
+
+The store is asked, because lanes keep only some of what awaits a retry in memory. What is measured in days need not be
+known to the second, so it is asked at most once a minute, and only of lanes that have something.
+"""
+
+import asyncio
+from collections import defaultdict
+from typing import Final
+
+from signalpost.domain.timestamps import DAY, SECOND
+from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lanes_here import LanesHere
+from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.runtime.clock import Clock
+from signalpost.sharing.loop_turns import LoopTurns
+from signalpost.store.nouns.lanes import LaneStore
+
+LOOK_EVERY: Final = 60 * SECOND
+LANES_AT_ONCE: Final = 200
+"""How many lanes one question to the store is about."""
+
+
+class RetentionUse:
+    def __init__(
+        self,
+        lanes: LaneStore,
+        clock: Clock,
+        directory: Directory,
+        here: LanesHere,
+        log_cache: LogCache,
+        turns: LoopTurns,
+    ) -> None:
+        self._lanes = lanes
+        self._clock = clock
+        self._directory = directory
+        self._here = here
+        self._log = log_cache
+        self._turns = turns
+        self._found = 0.0
+        self._look_again_at = 0
+        self._looking = asyncio.Lock()
+
+    async def ratio(self) -> float:
+        """The age of the oldest waiting event, divided by how long its tenant's events are kept; of all tenants, the
+        highest. Raises Unavailable."""
+        async with self._looking:
+            if self._clock.steady() >= self._look_again_at:
+                self._found = await self._look()
+                self._look_again_at = self._clock.steady() + LOOK_EVERY
+        return self._found
+
+    async def _look(self) -> float:
+        highest = 0.0
+        for tenant_id, numbers in self._waiting().items():
+            await self._turns.turn(tenant_id)
+            kept, now = self._directory.retention_days_of(tenant_id) * DAY, self._clock.wall()
+            for first in range(0, len(numbers), LANES_AT_ONCE):
+                since = await self._lanes.waits_since(tenant_id, numbers[first : first + LANES_AT_ONCE])
+                highest = max([highest, *((now - at) / kept for at in since.values())])
+        return highest
+
+    def _waiting(self) -> dict[int, list[int]]:
+        """The lanes of each tenant that have something to deliver."""
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for worker in [*self._here.workers]:
+            tenant_id = worker.subscription.tenant_id
+            if worker.waiting or worker.unread(self._log.end.get(tenant_id, 0)):
+                found[tenant_id].append(worker.subscription.number)
+        return found
