@@ -47,6 +47,26 @@ class PartSize(NamedTuple):
     bytes: int
 
 
+class LastBackup(NamedTuple):
+    """The last sound copy that `signalpost db backup` made."""
+
+    at: int
+    """When, µs since the epoch."""
+    copy: Path
+    """Where it was made. It may have been moved from there."""
+
+
+class SinceBackup(NamedTuple):
+    """What a database has that its last backup lacks."""
+
+    last: LastBackup | None
+    """None if none was made."""
+    events: int
+    """Events that were created since; all if there is no backup."""
+    newest_at: int
+    """When the newest event was created, µs since the epoch; 0 if there never was one."""
+
+
 class AccessTaken(Struct, frozen=True, kw_only=True):
     """Which access a restore took over from the replaced database, and which it ended because there was none to take
     over."""
@@ -102,7 +122,7 @@ class FileRegister(Protocol):
 class Database(Protocol):
     """A database that a URL names.
 
-    `check`, `back_up`, `sizes` and `files` work while a gateway runs. Methods that change the database need it to be
+    `check`, `back_up`, `since_backup`, `sizes` and `files` work while a gateway runs. Methods that change the database need it to be
     claimed. Every method raises StartError if the database cannot be used.
     """
 
@@ -125,6 +145,10 @@ class Database(Protocol):
     def back_up(self, to: Path, now: int) -> None:
         """Copy the database to a new file, as of one moment, check the copy, and note that it was made at `now`, µs
         since the epoch. If that fails, nothing is left of the copy."""
+        ...
+
+    def since_backup(self) -> SinceBackup | None:
+        """What would be gone with this database. None if its server is backed up by tools of its own."""
         ...
 
     def check_backup(self, backup: Path) -> list[str]:

@@ -87,6 +87,7 @@ def test_what_postgresql_does_itself_is_left_to_it(database: PostgresDatabase, t
     copy = tmp_path / "copy"
     with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):
         database.back_up(copy, 0)
+    assert database.since_backup() is None
     with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):
         database.check_backup(copy)
     with pytest.raises(StartError, match=r"archive its WAL.*docs/guides/fleet\.md"):

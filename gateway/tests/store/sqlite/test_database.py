@@ -9,6 +9,7 @@ import apsw
 import pytest
 
 from signalpost.domain.errors import StartError
+from signalpost.store.database import LastBackup, SinceBackup
 from signalpost.store.sqlite import backup_mark
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
@@ -170,20 +171,56 @@ def test_another_programs_database_is_told(database: Path) -> None:
         SqliteFileRegister(database)
 
 
-def test_a_sound_copy_leaves_a_mark_that_says_when_it_was_made(database: Path, tmp_path: Path) -> None:
+def test_a_sound_copy_leaves_a_mark_that_says_when_and_where_it_was_made(database: Path, tmp_path: Path) -> None:
     made(database)
     assert backup_mark.last(database) is None
-    SqliteDatabase(database).back_up(tmp_path / "monday.db", 1_700_000_000_000_000)
-    assert backup_mark.last(database) == 1_700_000_000_000_000
-    SqliteDatabase(database).back_up(tmp_path / "tuesday.db", 900)
-    assert backup_mark.last(database) == 900
+    monday, tuesday = tmp_path / "monday.db", tmp_path / "tuesday, the \xfc.db"
+    SqliteDatabase(database).back_up(monday, 1_700_000_000_000_000)
+    assert backup_mark.last(database) == LastBackup(1_700_000_000_000_000, monday)
+    SqliteDatabase(database).back_up(tuesday, 900)
+    assert backup_mark.last(database) == LastBackup(900, tuesday)
     with pytest.raises(StartError):
         SqliteDatabase(database).back_up(tmp_path / "nowhere" / "copy.db", 1_000)
-    assert backup_mark.last(database) == 900
+    assert backup_mark.last(database) == LastBackup(900, tuesday)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name.endswith("backed-up")} == {0o600}
 
 
-@pytest.mark.parametrize("content", [b"", b"yesterday", b"-5", b"1" * 5000])
+def test_what_the_last_backup_lacks_is_counted(database: Path, tmp_path: Path) -> None:
+    connection = connect(made(database))
+    connection.execute("UPDATE tenant SET last_sequence = 5, floor = 2, last_at = 50 WHERE id = 1")
+    connection.execute("INSERT INTO tenant (id, name, last_sequence, floor, last_at) VALUES (2, 'acme', 1, 1, 60)")
+    for tenant_id, sequence, at in ((1, 2, 20), (1, 3, 30), (1, 4, 40), (1, 5, 50), (2, 1, 60)):
+        connection.execute(
+            "INSERT INTO event (tenant_id, sequence, at, type, cause, id, document_id, body)"
+            " VALUES (?, ?, ?, 1, 0, randomblob(16), x'', x'')",
+            (tenant_id, sequence, at),
+        )
+    connection.close()
+    assert SqliteDatabase(database).since_backup() == SinceBackup(None, 5, 60), "all that are kept"
+    SqliteDatabase(database).back_up(tmp_path / "copy.db", 40)
+    last = LastBackup(40, tmp_path / "copy.db")
+    assert SqliteDatabase(database).since_backup() == SinceBackup(last, 3, 60), "in every tenant"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for another user")
+def test_what_root_makes_beside_the_database_belongs_to_the_user_whose_the_database_is(tmp_path: Path) -> None:
+    """A gateway that runs as that user could not read the mark, nor write the database that was restored."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    database, backup = made(folder / "signalpost.db", 7), tmp_path / "backup.db"
+    for path in (folder, database):
+        os.chown(path, 4711, 4712)
+    SqliteDatabase(database).back_up(backup, 900)
+    SqliteDatabase(database).restore(backup, "replaced", 0)
+    left = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir()}
+    assert left.keys() >= {"signalpost.db", "signalpost.db.backed-up", "signalpost.db.before-1"}
+    assert {*left.values()} == {(4711, 4712)}
+    database.unlink()
+    SqliteDatabase(database).restore(backup, "backup", 0)
+    assert database.stat().st_uid == 4711, "also if there was none"
+
+
+@pytest.mark.parametrize("content", [b"", b"yesterday", b"-5", b"1" * 5000, b"one /copy.db"])
 def test_a_mark_that_says_nothing_is_none(database: Path, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "signalpost.db.backed-up").write_bytes(content)
     assert backup_mark.last(database) is None
@@ -192,10 +229,10 @@ def test_a_mark_that_says_nothing_is_none(database: Path, tmp_path: Path, conten
 def test_nobodys_file_is_written_or_read_in_place_of_the_mark(database: Path, tmp_path: Path) -> None:
     made(database)
     theirs, mark = tmp_path / "theirs", tmp_path / "signalpost.db.backed-up"
-    theirs.write_text("5")
+    theirs.write_text("5 /theirs.db")
     mark.symlink_to(theirs)
     SqliteDatabase(database).back_up(tmp_path / "copy.db", 7)
-    assert (theirs.read_text(), backup_mark.last(database)) == ("5", None)
+    assert (theirs.read_text(), backup_mark.last(database)) == ("5 /theirs.db", None)
     mark.unlink()
     os.mkfifo(mark)
     assert backup_mark.last(database) is None

@@ -99,6 +99,8 @@ class PostgresDatabase:
     def back_up(self, to: Path, now: int) -> NoReturn:
         raise StartError(f"`db backup` copies a SQLite file. {_PITR}")
 
+    def since_backup(self) -> None: ...
+
     def check_backup(self, backup: Path) -> NoReturn:
         raise StartError(f"`db restore` puts back a copy of a SQLite file. {_PITR}")
 

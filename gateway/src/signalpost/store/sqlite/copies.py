@@ -22,6 +22,14 @@ def copy(connection: apsw.Connection, to: Path) -> None:
     to.chmod(0o600)
 
 
+def give_to_owner_of(database: Path, made: int) -> None:
+    """Have an open file that was made for a database belong to the user whose the database is, or its folder if there
+    is none yet: a gateway could not use what root made in its folder. Raises OSError."""
+    if os.geteuid() == 0:
+        owner = (database if database.exists() else database.parent).stat()
+        os.fchown(made, owner.st_uid, owner.st_gid)
+
+
 @contextmanager
 def draft_of(to: Path) -> Iterator[Path]:
     """An empty file beside `to` for the block to fill; it then takes the name of `to`.

@@ -13,8 +13,8 @@ from signalpost.domain.audit import COMMAND_LINE, END_FILE, EntryDraft, Object
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
-from signalpost.store.database import AccessFrom, PartSize, PrunedRows, RestoredDatabase, Space
 from signalpost.store.sqlite import backup_mark
+from signalpost.store.database import AccessFrom, LastBackup, PartSize, PrunedRows, RestoredDatabase, SinceBackup, Space
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of
@@ -62,9 +62,22 @@ class SqliteDatabase:
                 copy(connection, draft)
                 if faults := check(draft):
                     raise StartError(f"The copy to {to} has faults, and was removed: {faults[0]}")
-            backup_mark.leave(self._path, now)
+            backup_mark.leave(self._path, LastBackup(now, to))
         except (apsw.Error, OSError) as error:
             raise StartError(f"The copy to {to} failed: {error}.") from None
+        finally:
+            connection.close()
+
+    def since_backup(self) -> SinceBackup:
+        last = backup_mark.last(self._path)
+        connection = connect_current(self._path, read_only=True)
+        try:
+            tenants = rows(connection, "SELECT id, last_sequence, last_at FROM tenant")
+            events = sum(
+                last_sequence + 1 - log.sequence_at(connection, tenant_id, 0 if last is None else last.at)
+                for tenant_id, last_sequence, _ in tenants
+            )
+            return SinceBackup(last, events, max(last_at for _, _, last_at in tenants))
         finally:
             connection.close()
 

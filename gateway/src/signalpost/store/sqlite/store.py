@@ -177,7 +177,8 @@ class SqliteStore:
 
 
 def _size(path: Path) -> StoreSize:
-    return StoreSize(_bytes(path), _bytes(Path(f"{path}-wal")), backup_mark.last(path))
+    backup = backup_mark.last(path)
+    return StoreSize(_bytes(path), _bytes(Path(f"{path}-wal")), None if backup is None else backup.at)
 
 
 def _bytes(file: Path) -> int:
