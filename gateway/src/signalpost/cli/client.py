@@ -250,6 +250,15 @@ def connect(data_dir: Path | None = None) -> Client:
     return Client(url, key, tenant, Path(certificate) if certificate and url == own else None)
 
 
+def readiness_here(data_dir: Path) -> dict[str, Any] | None:
+    """What the gateway that runs on a folder of this machine answers to `/health/ready`; None if none does."""
+    url, _, certificate = (_kept(data_dir / ADDRESS_FILE) or "").partition("\n")
+    try:
+        return Client(url, "", None, Path(certificate) if certificate else None).readiness() if url else None
+    except CommandError:  # whatever is at the address that one left is not the gateway
+        return None
+
+
 def _emulator_or(data_dir: Path) -> tuple[Path, str | None]:
     """The folder of the emulator with its address, if one runs; otherwise the data directory."""
     kept = _kept(emulator_folder() / ADDRESS_FILE)

@@ -12,6 +12,13 @@ Every option is also an environment variable: --data-dir is SIGNALPOST_DATA_DIR.
 
 Example: signalpost serve --data-dir ./data --port 8080
 """
+_CHECK = """Examine this installation: settings, permissions, disk, clock, certificate, backup, and what would be lost.
+
+Run it as the gateway's user and with the gateway's settings, as the units in `deploy/single` do. It changes nothing.
+The exit code is 1 if there is a fault. A receiver is examined by `signalpost doctor`.
+
+Example: signalpost check --data-dir ./data
+"""
 _KEYS = """Create, list and revoke API keys; recover if you lost all of them.
 
 If every operator's key is lost, stop the gateway and create a new one on its machine with --recover.
@@ -114,6 +121,7 @@ Commands = Mapping[str, str]
 
 GATEWAY_COMMANDS: Commands = {
     "signalpost.cli.commands.serve:serve": _SERVE,
+    "signalpost.cli.commands.check:check": _CHECK,
     "signalpost.cli.commands.db:app": (
         "Check, back up, restore, prune and measure the database; check the files of versions."
     ),

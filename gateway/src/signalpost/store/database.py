@@ -122,8 +122,8 @@ class FileRegister(Protocol):
 class Database(Protocol):
     """A database that a URL names.
 
-    `check`, `back_up`, `since_backup`, `sizes` and `files` work while a gateway runs. Methods that change the database need it to be
-    claimed. Every method raises StartError if the database cannot be used.
+    `check`, `back_up`, `since_backup`, `sizes` and `files` work while a gateway runs. Methods that change the database
+    need it to be claimed. Every method raises StartError if the database cannot be used.
     """
 
     def exists(self) -> bool:

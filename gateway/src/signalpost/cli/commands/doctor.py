@@ -1,20 +1,17 @@
 """`signalpost doctor`: examines a receiver, and says what to fix."""
 
 import asyncio
-import shutil
-import sys
-import textwrap
 from collections import Counter
 from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.text import Text
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
 from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.verdicts import FAULT, UNKNOWN, WARNING, WELL, verdict
 from signalpost.domain.checks import Bad
 from signalpost.local.doctor.exam import examine
 from signalpost.local.doctor.finding import Finding, RuleVerdict
@@ -22,12 +19,11 @@ from signalpost.local.doctor.patient import DOCUMENT, Patient
 from signalpost.local.doctor.rules import RULES
 from signalpost.local.poster import ATTEMPT_TIMEOUT, Poster
 
-MAX_WIDTH = 1_000
 MARKS = {
-    RuleVerdict.KEPT: ("✔", "green"),
-    RuleVerdict.BROKEN: ("✘", "bold red"),
-    RuleVerdict.ADVICE: ("!", "yellow"),
-    RuleVerdict.UNKNOWN: ("–", "dim"),
+    RuleVerdict.KEPT: WELL,
+    RuleVerdict.BROKEN: FAULT,
+    RuleVerdict.ADVICE: WARNING,
+    RuleVerdict.UNKNOWN: UNKNOWN,
 }
 
 
@@ -81,15 +77,8 @@ async def _examined(
 
 
 def _told(finding: Finding, *, repeated: bool) -> Parts:
-    mark, style = MARKS[finding.verdict]
     width = max(len(rule.name) for rule in RULES)
-    yield Text.assemble((mark, style), f" {finding.rule:<{width}}  {finding.title}")
-    if finding.seen and not repeated:
-        yield _explained(finding.seen)
-    if finding.verdict in (RuleVerdict.BROKEN, RuleVerdict.ADVICE):
-        yield _explained(f"{finding.fix}{f' ({finding.clause})' if finding.clause else ''}")
-
-
-def _explained(sentences: str) -> str:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else MAX_WIDTH
-    return textwrap.fill(sentences, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    seen = "" if repeated else finding.seen
+    is_wrong = finding.verdict in (RuleVerdict.BROKEN, RuleVerdict.ADVICE)
+    fix = f"{finding.fix}{f' ({finding.clause})' if finding.clause else ''}" if is_wrong else ""
+    return verdict(MARKS[finding.verdict], finding.rule, width, finding.title, seen, fix)

@@ -15,7 +15,15 @@ from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey
 from signalpost.domain.audit import COMMAND_LINE, EntryDraft, Object
 from signalpost.domain.errors import DatabaseReadOnly, StartError, Unavailable
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
-from signalpost.store.database import AccessFrom, PartitionsKept, PartSize, PrunedRows, RestoredDatabase, Space
+from signalpost.store.database import (
+    AccessFrom,
+    PartitionsKept,
+    PartSize,
+    PrunedRows,
+    RestoredDatabase,
+    SinceBackup,
+    Space,
+)
 from signalpost.store.nouns.retention import give_up_below
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
@@ -99,7 +107,8 @@ class PostgresDatabase:
     def back_up(self, to: Path, now: int) -> NoReturn:
         raise StartError(f"`db backup` copies a SQLite file. {_PITR}")
 
-    def since_backup(self) -> None: ...
+    def since_backup(self) -> SinceBackup | None:
+        return None
 
     def check_backup(self, backup: Path) -> NoReturn:
         raise StartError(f"`db restore` puts back a copy of a SQLite file. {_PITR}")

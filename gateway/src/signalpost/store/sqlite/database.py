@@ -13,8 +13,8 @@ from signalpost.domain.audit import COMMAND_LINE, END_FILE, EntryDraft, Object
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
-from signalpost.store.sqlite import backup_mark
 from signalpost.store.database import AccessFrom, LastBackup, PartSize, PrunedRows, RestoredDatabase, SinceBackup, Space
+from signalpost.store.sqlite import backup_mark
 from signalpost.store.sqlite.checks import check
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of

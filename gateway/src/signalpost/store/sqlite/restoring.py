@@ -26,8 +26,8 @@ from signalpost.domain.subscription import refiltered
 from signalpost.store.database import AccessTaken
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows
-from signalpost.store.sqlite.nouns import audit, data_keys, erasures, log
 from signalpost.store.sqlite.copies import draft_of, give_to_owner_of
+from signalpost.store.sqlite.nouns import audit, data_keys, erasures, log
 from signalpost.store.tables import numbered_with
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.subscriptions import SubscriptionConfig

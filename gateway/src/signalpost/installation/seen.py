@@ -1,0 +1,61 @@
+"""What can be seen of an installation, before anything is decided."""
+
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class FileSeen(Struct, frozen=True):
+    """A file or folder as `stat` shows it."""
+
+    path: Path
+    owner: int
+    mode: int
+    """The permissions alone."""
+
+
+class Answer(Struct, frozen=True):
+    """What a server answered to a GET."""
+
+    status: int
+    body: bytes
+    certificate_ends_at: int | None
+    """When the certificate that it showed ends, µs since the epoch; None without TLS."""
+
+
+class NoAnswer(Exception):
+    """A server did not answer. The message says why, without a full stop."""
+
+
+class Machine(Protocol):
+    """What is looked at beyond the files."""
+
+    @property
+    def user(self) -> int:
+        """The number of the user who asks."""
+        ...
+
+    def now(self) -> int:
+        """µs since the epoch."""
+        ...
+
+    def free(self, folder: Path) -> int:
+        """Bytes that are free on the disk of a folder. Raises OSError."""
+        ...
+
+    def disk(self, path: Path) -> int | None:
+        """A number that paths on the same disk share; None if there is no such path."""
+        ...
+
+    def clock_is_kept(self) -> bool | None:
+        """Whether something keeps the system's clock right; None if the system does not say."""
+        ...
+
+    def user_name(self, user: int) -> str:
+        """The name of a user, or the number if there is no name."""
+        ...
+
+    def get(self, url: str, ca_file: Path | None) -> Answer:
+        """Ask a server, and check its certificate. Raises NoAnswer."""
+        ...
