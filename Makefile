@@ -31,7 +31,7 @@ serve: .venv/runtime ## Leave a gateway running on this machine
 serve-fleet: .venv/dev ## Leave two gateways running on a PostgreSQL from a package
 	@$(BIN)/python examples/fleet.py
 
-test: .venv/compiled .venv/browser ## Run every test
+test: .venv/compiled .venv/browser .venv/prometheus ## Run every test
 	@$(BIN)/pytest $(JOBS)
 
 simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1 COUNT=200 MINUTES=…)
@@ -199,6 +199,13 @@ clean: ## Remove the virtual environment and caches
 .venv/browser: .venv/dev requirements/browser.txt
 	@if command -v chromium-headless-shell > /dev/null || command -v chromium > /dev/null; then $(UV) --require-hashes -r requirements/browser.txt && touch $@; \
 	else echo "SKIPPED: the tests in a browser, because there is no Chromium here (apt-get install chromium-headless-shell)." >&2; fi
+
+# Prometheus and promtool of Debian's package, unpacked: nothing is installed, and nobody has to be root.
+.venv/prometheus: .venv/uv
+	@if command -v prometheus > /dev/null && command -v promtool > /dev/null; then mkdir -p $@; \
+	elif rm -rf $@.new && mkdir $@.new && cd $@.new && apt-get download -qq prometheus > /dev/null 2>&1 && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; \
+	then mv ../prometheus.new ../prometheus; \
+	else echo "SKIPPED: the tests with Prometheus, which is not here and did not come from Debian (apt-get update)." >&2; fi
 
 .venv-oracles/ready: .venv/dev requirements/oracles.txt
 	@$(PYTHON) -m venv .venv-oracles
