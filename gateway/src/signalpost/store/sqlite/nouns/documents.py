@@ -1,7 +1,9 @@
 """Documents: read by id, written with a batch, and listed."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -15,7 +17,7 @@ from signalpost.store.nouns.documents import (
     Expiry,
     FoundDocument,
 )
-from signalpost.store.packing.documents import pack_number, title_in, up_to_title
+from signalpost.store.packing.documents import title_in, up_to_title
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within, write_many
 from signalpost.store.sqlite.nouns import log
@@ -34,12 +36,10 @@ _BODY = [*DOCUMENT.columns].index("body")
 _SELECTED = ", ".join(f"d.{column}" for column in DOCUMENT.columns)
 _READ = f"SELECT {DOCUMENT.listed} FROM document WHERE tenant_id = ? AND external_id = ?"  # noqa: S608
 _INSERT = inserting(WRITTEN_DOCUMENT)
-_, _, *_MOVING = WRITTEN_DOCUMENT.columns
-_MOVE = (
-    f"UPDATE document SET ({', '.join(_MOVING)}) = ({', '.join('?' * len(_MOVING))})"  # noqa: S608
-    " WHERE tenant_id = ? AND external_id = ?"
-)
-"""Writes all but the key of a document."""
+_EVERY_CHANGE = ("version", "updated_at", "body", "source_version", "last_number")
+"""The columns that every change writes. None of them is in an index."""
+_KEY = ("tenant_id", "external_id")
+_OTHERS = tuple(column for column in WRITTEN_DOCUMENT.columns if column not in (*_EVERY_CHANGE, *_KEY))
 
 
 class SqliteDocuments:
@@ -182,44 +182,65 @@ def read(connection: apsw.Connection, keys: Iterable[DocumentKey]) -> dict[Docum
 def write(
     connection: apsw.Connection, before: Mapping[DocumentKey, DocumentRow], after: Mapping[DocumentKey, DocumentRow]
 ) -> None:
-    """Write documents. Where the title, what lists filter by and the workflow stay as they were, as in most changes, no
-    index is written. The statement for new ones, which run by the thousand in an import, is kept short: for each row
-    its text is hashed again to find it prepared."""
-    new = [_pack(key, row) for key, row in after.items() if key not in before]
+    """Write documents. SQLite writes every index of a column that is named, be it to the value that it had, so only
+    what a change made otherwise is named: nothing that is in an index, for most. The statement for new ones, which run
+    by the thousand in an import, is kept short: for each row its text is hashed again to find it prepared."""
+    new: list[tuple[Any, ...]] = []
+    changed: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for key, row in after.items():
+        if key in before:
+            columns = _made_otherwise(before[key], row)
+            packed = pack_document(key, row, pack_uuid, _title_key if "title_key" in columns else _unasked)
+            changed.setdefault(columns, []).append(_update(columns).pick(packed))
+        else:
+            new.append(pack_document(key, row, pack_uuid, _title_key))
     write_many(connection, _INSERT, new)
-    moved = {key: row for key, row in after.items() if key in before and _moved(before[key], row)}
-    packed = (_pack(key, row) for key, row in moved.items())
-    write_many(connection, _MOVE, [(*others, tenant_id, external_id) for tenant_id, external_id, *others in packed])
-    write_many(
-        connection,
-        "UPDATE document SET version = ?, updated_at = ?, body = ?, source_version = ?, last_number = ?"
+    for columns, rows_changed in changed.items():
+        write_many(connection, _update(columns).statement, rows_changed)
+
+
+class _Update(NamedTuple):
+    """How a document is changed that is there."""
+
+    statement: str
+    pick: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    """What is bound, of a whole row."""
+
+
+@cache
+def _update(columns: tuple[str, ...]) -> _Update:
+    """Writes these columns, with those that every change writes."""
+    written = (*_EVERY_CHANGE, *columns)
+    places = [*WRITTEN_DOCUMENT.columns]
+    return _Update(
+        f"UPDATE document SET {', '.join(f'{column} = ?' for column in written)}"  # noqa: S608
         " WHERE tenant_id = ? AND external_id = ?",
-        [
-            (
-                row.version,
-                row.updated_at,
-                row.body,
-                row.source_version,
-                pack_number(row.last_number),
-                tenant_id,
-                pack_uuid(external_id),
-            )
-            for (tenant_id, external_id), row in after.items()
-            if (tenant_id, external_id) in before and (tenant_id, external_id) not in moved
-        ],
+        itemgetter(*map(places.index, (*written, *_KEY))),
     )
 
 
-def _pack(key: DocumentKey, row: DocumentRow) -> tuple[Any, ...]:
-    return pack_document(key, row, pack_uuid, lambda body: _key_of(title_in(body)))
+def _made_otherwise(before: DocumentRow, after: DocumentRow) -> tuple[str, ...]:
+    """The columns that a change made otherwise, besides those that every change writes."""
+    was, now = before.facets, after.facets
+    if was is None or now is None:
+        return () if was is now else _OTHERS
+    columns: list[str] = []
+    if was != now:
+        columns += [name for name in Facets.__struct_fields__ if getattr(was, name) != getattr(now, name)]
+    if before.workflow != after.workflow:
+        columns += ["workflow", "expires_at"]
+    if up_to_title(before.body) != up_to_title(after.body):
+        columns.append("title_key")
+    return tuple(columns)
 
 
-def _moved(before: DocumentRow, after: DocumentRow) -> bool:
-    return (
-        before.facets != after.facets
-        or before.workflow != after.workflow
-        or up_to_title(before.body) != up_to_title(after.body)
-    )
+def _title_key(body: bytes) -> str:
+    return _key_of(title_in(body))
+
+
+def _unasked(_body: bytes) -> str:
+    """Stands for the key of a title that is not written."""
+    return ""
 
 
 def _key_of(title: str) -> str:
