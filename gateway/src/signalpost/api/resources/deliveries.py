@@ -5,24 +5,19 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, field
-from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
-from signalpost.api.portal_views import delivery_for, is_for, listed_for
+from signalpost.api.portal_views import delivery_for, is_for
 from signalpost.api.rendering import submit
 from signalpost.api.resources import events, subscriptions
 from signalpost.api.resources.diagnoses import diagnosis_of
 from signalpost.api.resources.events import find_event
-from signalpost.api.resources.exchanges import kept_exchange
 from signalpost.api.resources.retries_asked import retries_asked
+from signalpost.api.resources.shown_deliveries import listed, shown, shown_attempt, status_of
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import EventTypes, FromText, ListQuery, Moment, cursor_to, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.deliveries import (
-    Attempt,
-    AttemptSummary,
-    Delivery,
-    DeliveryCause,
     DeliveryPage,
     DeliveryWithAttempts,
     WaitingBehind,
@@ -30,18 +25,14 @@ from signalpost.api.routing.shapes.deliveries import (
 from signalpost.api.routing.shapes.documents import Event as SentEvent
 from signalpost.commands.subscriptions import RetryDelivery
 from signalpost.domain.access.portal_link import Capability
-from signalpost.domain.delivery.explanation import KnownFacts, LastAttempt, explain
-from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.domain.event import EVERY_TYPE, Event, EventType
+from signalpost.domain.event import EVERY_TYPE, Event
 from signalpost.domain.fields import Uuid
 from signalpost.domain.language.names import Subject
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
-from signalpost.domain.wishes import why_passed_over
 from signalpost.engine.lanes.lane_health import LaneView
 from signalpost.store.nouns.deliveries import (
-    AttemptRow,
     Behind,
     DeliveryFilter,
     DeliveryPosition,
@@ -49,7 +40,7 @@ from signalpost.store.nouns.deliveries import (
     DeliveryView,
     ReadDelivery,
 )
-from signalpost.store.nouns.log import LogRow, row_of
+from signalpost.store.nouns.log import row_of
 
 LOOKED_INTO_BYTES = 16 * 1024
 """How large an event may be so that a list of deliveries says what of it does not meet a condition."""
@@ -113,7 +104,7 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
     lanes = await _lanes(context, _named(context, {view.subscription_id for view in found.data}))
     passed_over = await _passed_over(context, found.data)
     data = [
-        _listed(context, lane, view.entry, view, passed_over.get(view.entry.sequence))
+        listed(context, lane, view.entry, view, passed_over.get(view.entry.sequence))
         for view in found.data
         if (lane := lanes.get(view.subscription_id)) is not None
         and is_for(context.portal, lane.subscription, view.status)
@@ -176,11 +167,11 @@ async def _page_of_event(
     lanes = await _lanes(context, page)
     subject = await _subject(context, event, views.values())
     data = [
-        _listed(context, lanes[each.id], entry, views[each.id], subject)
+        listed(context, lanes[each.id], entry, views[each.id], subject)
         for each in page
         if each.id in views
-        and status in (None, _status(views[each.id]))
-        and is_for(context.portal, each, _status(views[each.id]))
+        and status in (None, status_of(views[each.id]))
+        and is_for(context.portal, each, status_of(views[each.id]))
     ]
     more = len(left) > limit
     return DeliveryPage(data=data, next=write_cursor((event.sequence, page[-1].number)) if more else None)
@@ -193,14 +184,14 @@ async def read(context: RequestContext) -> Response:
     delivery = await _delivery(context, found, event)
     view = delivery.view
     lane = await context.services.lane_views.of(found)
-    shown = DeliveryWithAttempts.of(
-        _shown(context, lane, view.entry, view, await _subject(context, event, [view])),
-        attempts=[_shown_attempt(each) for each in delivery.attempts],
+    whole = DeliveryWithAttempts.of(
+        shown(context, lane, view.entry, view, await _subject(context, event, [view])),
+        attempts=[shown_attempt(each) for each in delivery.attempts],
         retries_asked=await retries_asked(context, found, delivery),
         waiting_behind=_waiting_behind(context, found, delivery.behind),
         diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, lane.waiting),
     )
-    return Response(200, msgspec.json.encode(delivery_for(context.portal, shown)))
+    return Response(200, msgspec.json.encode(delivery_for(context.portal, whole)))
 
 
 async def read_event(context: RequestContext) -> Response:
@@ -272,94 +263,6 @@ async def _event(context: RequestContext) -> Event:
 
 def _not_found() -> NotFound:
     return NotFound("delivery_not_found", "This subscription has no delivery of that event, or it is no longer kept.")
-
-
-def _status(view: DeliveryView | None) -> DeliveryStatus | None:
-    return None if view is None else view.status
-
-
-def _shown(
-    context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None, subject: Subject | None
-) -> Delivery:
-    """A delivery, or that there is none, with the cause. `subject` is looked at for why no attempt was made."""
-    subscription = lane.subscription
-    explanation = explain(_known(context, lane, entry, view, subject))
-    return Delivery(
-        subscription_id=subscription.id,
-        subscription_name=subscription.name,
-        event_id=entry.id,
-        sequence=entry.sequence,
-        event_type=EventType(entry.type).wire,
-        external_id=entry.document_id,
-        title=entry.title,
-        created_at=format_timestamp(entry.at),
-        status=_status(view),
-        next_attempt_at=None if view is None or view.due is None else format_timestamp(view.due),
-        last_attempt=None if view is None or view.last_attempt is None else _shown_last(view.last_attempt),
-        cause=DeliveryCause(code=explanation.cause, detail=explanation.sentence, event_id=explanation.event),
-    )
-
-
-def _listed(
-    context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None, subject: Subject | None
-) -> Delivery:
-    return listed_for(context.portal, _shown(context, lane, entry, view, subject))
-
-
-def _known(
-    context: RequestContext, lane: LaneView, entry: LogRow, view: DeliveryView | None, subject: Subject | None
-) -> KnownFacts:
-    subscription = lane.subscription
-    if view is None:
-        return KnownFacts(subscription=subscription, sequence=entry.sequence, event_type=entry.type, status=None)
-    return KnownFacts(
-        subscription=subscription,
-        sequence=entry.sequence,
-        event_type=entry.type,
-        status=view.status,
-        due=view.due,
-        failed_attempts=view.attempts,
-        max_attempts=view.max_attempts,
-        last_attempt=None if view.last_attempt is None else _last(view.last_attempt),
-        passed_over=why_passed_over(subscription, entry.at, subject) if view.status == "skipped" else "",
-        probe_at=view.probe_at,
-        last_error=view.last_error,
-        retry_asked=view.retry_asked,
-        behind_event=None if view.behind is None else view.behind.id,
-        ahead=view.ahead,
-        held_up=replace(
-            lane.held_up,
-            in_flight=context.services.lane_views.is_sending(subscription, entry.sequence, entry.document_id),
-        ),
-    )
-
-
-def _last(attempt: AttemptRow) -> LastAttempt:
-    error = None if attempt.failure is None else attempt.detail or attempt.failure
-    return LastAttempt(attempt.started_at, error, attempt.detail, attempt.number, attempt.run)
-
-
-def _shown_last(attempt: AttemptRow) -> AttemptSummary:
-    return AttemptSummary(
-        number=attempt.number,
-        started_at=format_timestamp(attempt.started_at),
-        duration_ms=round(attempt.elapsed_us / 1000, 3),
-        status_code=attempt.status,
-        error=None if attempt.failure is None else Failure(attempt.failure),
-        detail=attempt.detail or None,
-    )
-
-
-def _shown_attempt(attempt: AttemptRow) -> Attempt:
-    return Attempt.of(
-        attempt,
-        duration_ms=round(attempt.elapsed_us / 1000, 3),
-        status_code=attempt.status,
-        error=None if attempt.failure is None else Failure(attempt.failure),
-        detail=attempt.detail or None,
-        answer=attempt.answer.decode("utf-8", "replace"),
-        exchange=kept_exchange(attempt.exchange),
-    )
 
 
 _OF_SUBSCRIPTION = "/v1/subscriptions/{id}/deliveries"
