@@ -10,7 +10,7 @@ from signalpost.api.resources import live
 from signalpost.console import identity_provider, pages_beside_api
 from signalpost.domain.access import sign_in_tries
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine import committer, engine
+from signalpost.engine import committer, endpoint_tests
 from signalpost.engine.lanes import dispatcher, lane_worker, log_cache, subjects
 from signalpost.engine.maintenance import pace, refused_calls
 from signalpost.listener import connection_limits
@@ -397,9 +397,9 @@ DELIVERIES: Rows = (
         "attempt",
         OF_ALL,
         FIRST_COME,
-        f"{engine.MAX_TESTS}",
+        f"{endpoint_tests.MAX_TESTS}",
         "429 `too_many_tests`",
-        ("engine/engine.py TooMany",),
+        ("engine/endpoint_tests.py TooMany",),
     ),
     Row(
         "names to be looked up",

@@ -11,7 +11,7 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import TooMany
 from signalpost.domain.event import Event, EventType
-from signalpost.engine.engine import MAX_TESTS
+from signalpost.engine.endpoint_tests import MAX_TESTS
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -21,7 +21,7 @@ def event(gateway: RunningGateway, event_type: EventType = EventType.CREATED) ->
 
 
 async def try_out(gateway: RunningGateway, host: str = "a") -> Outcome:
-    return await gateway.engine.test(gateway.of(host), event(gateway))
+    return await gateway.engine.endpoint_tests.run(gateway.of(host), event(gateway))
 
 
 def test_a_sample_says_that_it_is_one_and_is_signed_as_all_are(world: ScriptedWorld) -> None:

@@ -552,7 +552,7 @@ class Clients:
         if found is not None:
             event = sample.event(EventType.CREATED, subscriber.tenant, self.world.wall.now, self.random.getrandbits)
             try:
-                await process.engine.test(found, event)
+                await process.engine.endpoint_tests.run(found, event)
             except TooMany:
                 self.world.trace("too many tests", subscriber)
 

@@ -13,18 +13,16 @@ from random import Random
 
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.destinations.registry import Destinations
-from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.connection import Connection
-from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.errors import Conflict, DiskNearlyFull, NotFound, SignalpostError, TooMany
-from signalpost.domain.event import Event
-from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.errors import Conflict, DiskNearlyFull, NotFound, SignalpostError
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.audited import note_in_log
 from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.connectors import Connectors
 from signalpost.engine.counts import Counts
 from signalpost.engine.directory import Directory
+from signalpost.engine.endpoint_tests import EndpointTests
 from signalpost.engine.fleet.follower import Follower
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
@@ -58,8 +56,6 @@ from signalpost.store.nouns.fleet import Beat
 from signalpost.store.store import PublishedBatch, Store
 
 NO_OTHERS = Destinations(())
-MAX_TESTS = 16
-"""How many test deliveries may be in flight."""
 
 
 class Engine:
@@ -88,8 +84,6 @@ class Engine:
         self._changes = TenantRates(clock, "change_rate", "changes of documents", self.share_of)
         self.turns = LoopTurns(host.cpu)
         """Tenants take these turns for long work on the event loop."""
-        self._tests = 0
-        """Test deliveries that are in flight."""
         self._conditions = ThreadPoolExecutor(1, "conditions")
         self._log = LogCache(settings.cache_bytes)
         self.subjects = Subjects(self._conditions, RestingTurns(host.cpu), self._log.erased)
@@ -102,6 +96,7 @@ class Engine:
         self.connectors = self._make_connectors(destinations, auto_disable, random)
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
         self.retention_use = RetentionUse(store.lanes, clock, self.directory, self.lanes.here, self._log, self.turns)
+        self.endpoint_tests = EndpointTests(transport, self.connectors, self.lanes, clock)
         self._node = self._make_node(settings, host)
         self._lane_owner = self._make_lane_owner(settings, destinations)
         self.key_uses = KeyUses(store, clock)
@@ -314,32 +309,6 @@ class Engine:
         """Raises TooMany if the tenant may not add another change to a queue, of which no more than `most` may wait. So
         the body of a change that would be refused need not be read."""
         self._committer.check(tenant_id, queue, most)
-
-    async def test(self, subscription: Subscription, event: Event) -> Outcome:
-        """Send a sample event to an endpoint now, outside the log. If it is delivered, that counts as a success of the
-        endpoint and closes its breaker (C16). Raises TooMany."""
-        if self._tests >= MAX_TESTS:
-            raise TooMany(
-                "too_many_tests",
-                f"{MAX_TESTS} tests are already running. Repeat the request in a moment.",
-                retry_after=5,
-            )
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(ended: Outcome) -> None:
-            self._tests -= 1
-            if ended.failure is None:
-                self.lanes.note_delivered_test(subscription)
-            if not outcome.done():  # the client may be gone
-                outcome.set_result(ended)
-
-        self._tests += 1
-        if subscription.kind == WEBHOOK:
-            request = Webhook(subscription).prepare(event, 1, RequestKind.TEST, self._clock.wall())
-            self._transport.send(request, done)
-        else:
-            self.connectors.try_out(subscription, event, done)
-        return await outcome
 
     @property
     def trouble(self) -> str | None:

@@ -49,7 +49,7 @@ async def test(context: RequestContext) -> Response:
     if event is None:
         now, random_bits = context.services.clock.wall(), context.services.random_bits
         event = sample.event(BY_WIRE[name], context.tenant_id, now, random_bits)
-    return _test_result(context, event, found, await context.services.engine.test(found, event))
+    return _test_result(context, event, found, await context.services.engine.endpoint_tests.run(found, event))
 
 
 def _signing_with_next_secret(found: Subscription, now: int) -> Subscription:
@@ -75,7 +75,7 @@ async def test_draft(context: RequestContext) -> Response:
         updated_at=now,
     )
     event = sample.event(BY_WIRE[new.event_types[0]], context.tenant_id, now, context.services.random_bits)
-    return _test_result(context, event, draft, await context.services.engine.test(draft, event))
+    return _test_result(context, event, draft, await context.services.engine.endpoint_tests.run(draft, event))
 
 
 def _test_result(context: RequestContext, event: Event, tested: Subscription, outcome: Outcome) -> Response:
