@@ -132,12 +132,12 @@ def test_an_event_that_comes_while_a_page_is_read_does_not_end_the_reading(worke
 def test_a_retry_asked_for_after_a_change_that_its_node_has_not_heard_of_waits_for_that(worker: LaneWorker) -> None:
     """Another node skipped the backlog, and was asked for the retry after that: the skip must not end it."""
     asked = RequestedRetry(1, 1, 5, "d", of_version=3)
-    worker.take_retry(asked)
-    worker.act_on_retry(asked, None, now=0)
+    worker.retries.take(asked, worker.lane)
+    worker.retries.act(asked, None, worker.subscription, worker.lane, now=0)
     assert not worker.lane.retry_queue
     changed = replace(worker.subscription, version=3, skip_to=9, skip_version=3, skipped_at=1)
     worker.update(changed, now=0)
-    assert worker.retries == {1: asked}
-    worker.act_on_retry(asked, None, now=0)
+    assert worker.retries.waiting == {1: asked}
+    worker.retries.act(asked, None, worker.subscription, worker.lane, now=0)
     assert 5 in worker.lane.retry_queue
-    assert worker.retries_done == [1]
+    assert worker.retries.done == [1]

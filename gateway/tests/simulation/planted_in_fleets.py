@@ -104,7 +104,7 @@ def _(right: Any) -> Any:
 @fault("acts once more upon a retry that it has done", LaneWorker, "take_inbox", among(changing=0.4, retrying=0.3))
 def _(_right: Any) -> Any:
     def take_inbox(self: LaneWorker, inbox: LaneInbox) -> bool:
-        self.retries |= {retry.number: retry for retry in inbox.retries}
+        self.retries.waiting |= {retry.number: retry for retry in inbox.retries}
         self.replay_feeder.take_inbox(inbox.replays)
         return True
 

@@ -20,10 +20,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from signalpost.commands.command import RequestedRetry
 from signalpost.domain.delivery import breaker, concurrency
-from signalpost.domain.delivery.delivery import Delivery, State, Verdict
-from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.delivery import Delivery, Verdict
 from signalpost.domain.delivery.explanation import HeldUp
 from signalpost.domain.delivery.lane import Lane
 from signalpost.domain.delivery.lane_bounds import Bounds
@@ -37,6 +35,7 @@ from signalpost.engine.lanes.carriers import NEVER, Carrier, Carriers, Made
 from signalpost.engine.lanes.lane_states import CAUGHT_UP, CLEAN, IDLE, NOT_HELD, LaneStates
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.resting_lanes import NOTHING, RestingLane, is_well
+from signalpost.engine.lanes.retries_by_hand import RetriesByHand
 from signalpost.engine.lanes.subjects import Subjects, is_large
 from signalpost.sharing.rate_limit import RateLimit
 from signalpost.sharing.slots import EndpointSlots
@@ -82,17 +81,7 @@ class LaneWorker(LaneStates):
         """When `timer` gives the lane a turn."""
         self.idle_at: int | None = None
         """At which version it had nothing to do when that was last looked at; None if it had something."""
-        self.retries: dict[int, RequestedRetry] = {}
-        """Retries by hand that the lane has not acted on yet, by number: a lane that is loaded again may hear of one
-        twice, from the store and from its commit."""
-        self._retries_held: dict[int, list[RequestedRetry]] = {}
-        """Retries by hand, by sequence, that were requested while an attempt was in flight, or after a change that this
-        node has not heard of. The lane acts on them once the attempt has ended, or the change is known. The store keeps
-        their rows until then, so a restart finds them."""
-        self._retries_met: set[int]
-        """Retries by hand that the lane has yet to act on, by number, whose delivery was settled since by an attempt
-        that began after they were asked for: a restart sends what is open before it acts on what was asked."""
-        self.retries_done: list[int]
+        self.retries = RetriesByHand()
         self.attempts: list[AttemptRow]
         self.unrecorded = 0
         """How many attempts ended and are not recorded yet. A crash repeats them, and what is in flight."""
@@ -170,13 +159,10 @@ class LaneWorker(LaneStates):
         self.lane = Lane(row.head, strict=self.subscription.ordering == "strict", bounds=self._bounds)
         self.lane.gaps = list(row.gaps)
         self.lane.restore(row.open, row.rows, row.horizon)
-        self.retries |= {retry.number: retry for retry in row.retries}
+        self.retries.restore(row.retries)
         self.replay_feeder = ReplayFeeder(row.replays)
         self._made, self._carrier = None, None
         self.attempts = []
-        self.retries_done = []
-        self._retries_held = {}
-        self._retries_met = set()
         self._probe = None
         self.unrecorded = 0
         self.wake()
@@ -201,8 +187,8 @@ class LaneWorker(LaneStates):
             or self.hold is not NOT_HELD
             or self.gate is not None
             or not self.lane.is_idle
-            or self.retries
-            or self._retries_held
+            or self.retries.waiting
+            or self.retries.held
             or self.replay_feeder.next is not None
             or self.written_down != NOTHING
             or self._hold_until > now
@@ -224,7 +210,7 @@ class LaneWorker(LaneStates):
     @property
     def wants_record(self) -> bool:
         """Whether the restored lane has something to record, or to ask the store with a record."""
-        return self.lane.changed or bool(self.retries) or self.replay_feeder.next is not None
+        return self.lane.changed or bool(self.retries.waiting) or self.replay_feeder.next is not None
 
     def update(self, subscription: Subscription, now: int) -> None:
         """Apply a change of the subscription, for every attempt from now on."""
@@ -248,9 +234,7 @@ class LaneWorker(LaneStates):
         self._follow_delay()
         if subscription.skipped_at != before.skipped_at:
             self.lane.abandon(subscription.skip_to)
-        for held in self._retries_held.values():
-            self.retries |= {retry.number: retry for retry in held}
-        self._retries_held.clear()
+        self.retries.let_all_wait()
 
     def pass_by(self, event: Event) -> bool:
         """Take in the event after the lane's head if the subscription wanted it when it was made. Returns whether the
@@ -343,41 +327,11 @@ class LaneWorker(LaneStates):
         return delivery
 
     def settle(self, delivery: Delivery, verdict: Verdict) -> None:
-        """Apply what happened to a delivery, and take up the retries that were requested meanwhile. A settled delivery
-        needs none."""
+        """Apply what happened to a delivery, and take up the retries that were requested meanwhile."""
         self.lane.settle(delivery, verdict, self.subscription.attempts)
-        if self.retries and delivery.state is State.SETTLED:
-            self._retries_met |= {
-                retry.number for retry in self.retries.values() if retry.sequence == delivery.sequence
-            }
-        if self._retries_held:
-            held = self._retries_held.pop(delivery.sequence, [])
-            if delivery.state is State.SETTLED:
-                self.retries_done += [retry.number for retry in held]
-            else:
-                self.retries |= {retry.number: retry for retry in held}
-
-    def take_retry(self, retry: RequestedRetry) -> None:
-        """Take up a retry by hand. If an attempt is in flight, it waits for the end of that from now on: the lane acts
-        on the others after its next record, when this one may be over."""
-        if self.lane.is_in_flight(retry.sequence, retry.document_id):
-            self._retries_held.setdefault(retry.sequence, []).append(retry)
-        else:
-            self.retries[retry.number] = retry
-
-    def act_on_retry(self, retry: RequestedRetry, row: Row | None, now: int) -> None:
-        """Act on a retry by hand, now or once the attempt in flight has ended. `row` as for `Lane.retry_by_hand`."""
-        del self.retries[retry.number]
-        subscription = self.subscription
-        if retry.number in self._retries_met or subscription.has_skipped_since(retry.of_version):
-            self._retries_met.discard(retry.number)
-            self.retries_done.append(retry.number)
-        elif retry.of_version <= subscription.version and self.lane.retry_by_hand(
-            retry.sequence, retry.document_id, row, subscription.attempts, now
-        ):
-            self.retries_done.append(retry.number)
-        else:
-            self._retries_held.setdefault(retry.sequence, []).append(retry)
+        retries = self.retries
+        if retries.waiting or retries.held:
+            retries.note_end(delivery)
 
     def note_outcome(
         self, delivery: Delivery, outcome: Outcome, now: int, jitter: float, retry_after: int | None
@@ -417,11 +371,7 @@ class LaneWorker(LaneStates):
         recorded or was recorded since the read: what it finished would look like a new request."""
         if self.is_being_written or inbox.version != self.version:
             return False
-        held = {retry.number for retries in self._retries_held.values() for retry in retries}
-        known = held.union(self.retries, self.retries_done)
-        for retry in inbox.retries:
-            if retry.number not in known:
-                self.take_retry(retry)
+        self.retries.take_unknown(inbox.retries, self.lane)
         self.replay_feeder.take_inbox(inbox.replays)
         return True
 
@@ -435,7 +385,6 @@ class LaneWorker(LaneStates):
         attempts, self.attempts = self.attempts, []
         if (delivered := next((each for each in reversed(attempts) if each.failure is None), None)) is not None:
             self.health = replace(self.health, delivered_at=delivered.started_at)
-        retries_done, self.retries_done = self.retries_done, []
         wants_refill = self.lane.retry_queue.wants_refill
         return LaneFlush(
             tenant_id=self.subscription.tenant_id,
@@ -452,10 +401,10 @@ class LaneWorker(LaneStates):
             hurried_by=changes.hurried_by,
             attempts=attempts,
             made={} if self._made is None else self._made.changes(),
-            retries_done=tuple(retries_done),
+            retries_done=self.retries.take_done(),
             replays=self.replay_feeder.changes(),
             ended=changes.ended,
-            look_up=tuple(retry.sequence for retry in self.retries.values()),
+            look_up=tuple(retry.sequence for retry in self.retries.waiting.values()),
             refill=wanted_lane(self.subscription, self._bounds).retries_loaded if wants_refill else 0,
             feed=self._feed(),
         )

@@ -224,7 +224,7 @@ class Lanes:
         for retry in retries:
             worker = self.here.awake(retry.subscription_number)
             if worker is not None:
-                worker.take_retry(retry)
+                worker.retries.take(retry, worker.lane)
                 self._recorder.changed(worker)
 
     def _take_replays(self, replays: Iterable[Replay]) -> None:

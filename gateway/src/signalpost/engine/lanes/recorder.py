@@ -148,6 +148,7 @@ class Recorder:
             self._on_fed(worker, flush.feed, flushed.fed)
         if flush.look_up:
             now = self._clock.steady()
-            for retry in list(islice(worker.retries.values(), len(flush.look_up))):
-                worker.act_on_retry(retry, flushed.looked_up.get(retry.sequence), now)
+            for retry in list(islice(worker.retries.waiting.values(), len(flush.look_up))):
+                row = flushed.looked_up.get(retry.sequence)
+                worker.retries.act(retry, row, worker.subscription, worker.lane, now)
             self.changed(worker)
