@@ -22,7 +22,7 @@ from signalpost.domain.subscription import Subscription
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.connectors.courier import Courier
 from signalpost.engine.lanes import still_wanted
-from signalpost.engine.lanes.dispatcher import Dispatcher
+from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.replay_feeder import ReplayFeeder
@@ -80,16 +80,16 @@ def _(_right: Any) -> Any:
 FAULTS.answers("waits for no delay", Wishes, "delayed_until", 0)
 
 
-@fault("begins a delay anew where it comes to the event", Dispatcher, "_post")
+@fault("begins a delay anew where it comes to the event", Attempts, "begin")
 def _(right: Any) -> Any:
-    def post(self: Dispatcher, worker: LaneWorker, delivery: Any, event: Any) -> None:
+    def begin(self: Attempts, worker: LaneWorker, delivery: Any, event: Any) -> None:
         delay = worker.subscription.delay
         if delay and delivery.is_delayed and not delivery.due:
             self._put_off(worker, delivery, self._clock.steady() + delay * 1_000_000)
         else:
             right(self, worker, delivery, event)
 
-    return post
+    return begin
 
 
 @fault("keeps the delay that a waiting delivery began with", LaneWorker, "_follow_delay")
@@ -185,9 +185,9 @@ FAULTS.answers("offers an erased event that it had read before", ErasedEvents, "
 FAULTS.answers("leaves the events of an erased document as they were", erasures, "_empty_events", 0)
 
 
-@fault("says in the log what it sends", Dispatcher, "_carry")
+@fault("says in the log what it sends", Attempts, "_carry")
 def _(right: Any) -> Any:
-    def carry(self: Dispatcher, worker: LaneWorker, delivery: Any, event: Any) -> None:
+    def carry(self: Attempts, worker: LaneWorker, delivery: Any, event: Any) -> None:
         log.info("an attempt begins", event=event.body.decode())
         right(self, worker, delivery, event)
 

@@ -13,7 +13,7 @@ from gateway.tests.simulation.planting import Faults
 from gateway.tests.world.socket_network import Wires
 
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.engine.lanes.dispatcher import Dispatcher
+from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.sender.connection import EndpointConnection, RunningAttempt
 from signalpost.sender.response_reader import AnswerReader
@@ -175,9 +175,9 @@ def _(_right: Any) -> Any:
     return lambda *_: None
 
 
-@fault("gives no slot back for what was reset", Dispatcher, "_done")
+@fault("gives no slot back for what was reset", Attempts, "_done")
 def _(right: Any) -> Any:
-    def done(self: Dispatcher, worker: LaneWorker, *given: Any) -> None:
+    def done(self: Attempts, worker: LaneWorker, *given: Any) -> None:
         *_, outcome = given
         if outcome is not None and outcome.failure is Failure.RESET:
             worker.slots.take()

@@ -1,12 +1,11 @@
-"""Decides which lane sends next, and sends: lanes take turns, what is in flight is bounded, work is done in small
-slices.
+"""Decides which lane sends next: lanes take turns, what is in flight is bounded, work is done in small slices.
 
 A lane gets a turn when it may have something to do: an event that it wants was committed, an attempt ended, a retry is
 due, or its subscription changed. Its turn makes due retries ready, takes in what follows in the log, and sends a few; a
 lane with more to do goes to the end of the queue (`sharing/turns.py`). Where no slot is free for it
 (`sharing/slots.py`) it waits until one is.
 
-When an attempt has ended, its slot is freed, `outcomes.py` handles its outcome, and the lane gets its next turn.
+What is sent becomes an attempt (`attempts.py`). When that has ended, the lane gets its next turn.
 
 Work is counted in units of some 2 µs, and what takes longer than it is counted for, by time: conditions may be about
 kilobytes. Nothing here is durable: the recorder writes the results.
@@ -14,16 +13,11 @@ kilobytes. Nothing here is durable: the recorder writes the results.
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
-from signalpost.domain.delivery.delivery import Delivery, taken_back, waits_until
-from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.erasure import ERASED, is_erased
+from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.event import Event
-from signalpost.domain.language.subject import not_sent
-from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
-from signalpost.domain.wishes import Wishes
+from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.engine.lanes.lane_states import BEHIND, NOT_HELD, WAITING_FOR_SLOT
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -32,7 +26,6 @@ from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.engine.lanes.log_reader import LogReader
 from signalpost.engine.lanes.outcomes import Outcomes
 from signalpost.engine.lanes.owning_node import OwningNode
-from signalpost.engine.lanes.still_wanted import StillWanted
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -89,7 +82,9 @@ class Dispatcher:
         self._log = log_cache
         self._reader = LogReader(store, log_cache, owner.check_config, self._on_page, self._on_event)
         self._large_events = LargeEvents(subjects, turns, log_cache.erased, self._on_judged)
-        self._still_wanted = StillWanted(store.log, subjects, clock, self._on_answer)
+        self._attempts = Attempts(
+            store.log, log_cache.erased, clock, owner, outcomes, subjects, self._free_slot, on_change, self.give_turn
+        )
         self._owner = owner
         self._on_end = on_end
         self._clock = clock
@@ -150,7 +145,7 @@ class Dispatcher:
         self._stopped = True
         self._reader.stop()
         self._large_events.stop()
-        self._still_wanted.stop()
+        self._attempts.stop()
 
     # --- Turns --------------------------------------------------------------------------------------------------------
 
@@ -351,7 +346,7 @@ class Dispatcher:
         worker.timer, worker.timer_at = None, NEVER
         self.give_turn(worker)
 
-    # --- Attempts -----------------------------------------------------------------------------------------------------
+    # --- Sending -----------------------------------------------------------------------------------------------------
 
     def _send(self, worker: LaneWorker, delivery: Delivery) -> None:
         worker.slots.take()
@@ -362,108 +357,13 @@ class Dispatcher:
             self._reader.want_event(worker, delivery)
         else:
             self._spent += REQUEST_COST + len(event.body) // BYTES_PER_COST_UNIT
-            self._post(worker, delivery, event)
-
-    def _post(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
-        if self._is_erased(event):
-            self._skip(worker, delivery, not_sent(ERASED))
-            return
-        if (wishes := worker.wishes) is not None:
-            due = wishes.delayed_until(event) if delivery.is_delayed else 0
-            if due > self._clock.steady():
-                self._put_off(worker, delivery, due)
-                return
-            if wishes.asks_before(delivery):
-                worker.rate_limit.promised += 1
-                self._still_wanted.ask(worker, wishes, delivery, event)
-                return
-        self._carry(worker, delivery, event)
-
-    def _carry(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
-        subscription = worker.subscription
-        if subscription.rate_limit is not None:
-            worker.rate_limit.start(self._clock.steady())
-        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription, delivery, event))
-
-    def _skip(self, worker: LaneWorker, delivery: Delivery, why: str) -> None:
-        """Settle a delivery that turned out not to be wanted."""
-        self._free_slot(worker)
-        self._outcomes.skip(worker, delivery, why)
-        self._let_others_go(worker)
-        self._move_on(worker)
-
-    def _put_off(self, worker: LaneWorker, delivery: Delivery, due: int) -> None:
-        """Let a delivery wait for the delay of its subscription. Nothing was tried, so nothing is counted."""
-        self._free_slot(worker)
-        worker.settle(delivery, waits_until(delivery, due))
-        self._let_others_go(worker)
-        self._move_on(worker)
+            self._attempts.begin(worker, delivery, event)
 
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
         """The event of a delivery was read. Its slot was taken before."""
-        worker.rate_limit.promised -= 1
-        if self._may_not_send(worker):
-            self._take_back(worker, delivery)
-        elif event is None:
-            self._free_slot(worker)
-            self._outcomes.give_up_removed(worker, delivery)
-            self._move_on(worker)
-        else:
+        if event is not None:
             self._turns.charge(worker.subscription.tenant_id, len(event.body) // BYTES_PER_COST_UNIT)
-            self._post(worker, delivery, event)
-
-    def _on_answer(
-        self, worker: LaneWorker, wishes: Wishes, delivery: Delivery, event: Event, why_not: str | None
-    ) -> None:
-        """Whether a delivery is still wanted was found out. Its slot was taken before. If the subscription has other
-        wishes by now, these are asked."""
-        worker.rate_limit.promised -= 1
-        if self._may_not_send(worker) or worker.wishes is not wishes:
-            self._take_back(worker, delivery)
-        elif self._is_erased(event):
-            self._skip(worker, delivery, not_sent(ERASED))
-        elif why_not is not None:
-            self._skip(worker, delivery, why_not)
-        else:
-            self._carry(worker, delivery, event)
-
-    def _is_erased(self, event: Event) -> bool:
-        """Whether an event was erased, be it after it was read."""
-        return is_erased(event) or self._log.erased.has(event)
-
-    def _may_not_send(self, worker: LaneWorker) -> bool:
-        """Whether a delivery that had to wait since it was chosen must not be sent: its lane was paused, deleted or
-        held."""
-        return not worker.may_send or not self._owner.may_start()
-
-    def _take_back(self, worker: LaneWorker, delivery: Delivery) -> None:
-        """Settle a delivery that was not sent: since it was chosen, the lane was paused, deleted or held, or the
-        gateway itself could not send it."""
-        self._free_slot(worker)
-        worker.settle(delivery, taken_back(delivery))
-        self._let_others_go(worker)
-        self.give_turn(worker)
-
-    def _let_others_go(self, worker: LaneWorker) -> None:
-        """No call was made for a delivery: others of its connection may have waited for it to end."""
-        if worker.gate is not None:
-            worker.gate.wake()
-
-    def _done(
-        self, worker: LaneWorker, sent: Subscription, delivery: Delivery, event: Event, outcome: Outcome | None
-    ) -> None:
-        """An attempt has ended that was made as the subscription `sent` said; without an outcome, it was not made."""
-        if outcome is None:
-            self._take_back(worker, delivery)
-            return
-        self._free_slot(worker)
-        self._outcomes.take(worker, sent, delivery, event, outcome)
-        self._move_on(worker)
-
-    def _move_on(self, worker: LaneWorker) -> None:
-        """Note that the lane has a result to record, and give it its next turn."""
-        self._on_change(worker)
-        self.give_turn(worker)
+        self._attempts.begin_late(worker, delivery, event)
 
     def _free_slot(self, worker: LaneWorker) -> None:
         worker.slots.give_back()
