@@ -16,8 +16,8 @@ ALIKE: tuple[Any, ...] = (1, True, 1, True, None)
 VALUES = (None, 5.0, 10.0, 10.5, 99.0)
 STATUSES = ("created", "approved", "executed", "paused", "cancelled")
 MARK = "documentword"
-"""The beginning of each document's word, which is in each of its texts and nowhere else. It is long, because a short one
-comes up by chance in what is encrypted: four letters did, in one of some two thousand databases."""
+"""The beginning of each document's word, which is in each of its texts and nowhere else. It is long, because a short
+one comes up by chance in what is encrypted: four letters did, in one of some two thousand databases."""
 
 
 class Subject:
