@@ -18,9 +18,10 @@ from signalpost.domain.subscription import Subscription
 class RetriesByHand:
     def __init__(self) -> None:
         self.waiting: dict[int, RequestedRetry] = {}
-        """By number: a lane that is loaded again may hear of one twice, from the store and from its commit."""
+        """Each is under its number, because a lane that is loaded again may hear of one twice, from the store and from
+        its commit."""
         self.held: dict[int, list[RequestedRetry]] = {}
-        """By sequence."""
+        """All that are held for a delivery are under its sequence."""
         self._met: set[int] = set()
         """Waiting ones, by number, whose delivery was settled since by an attempt that began after they were
         requested: a restart sends what is open before it acts on what was requested."""
