@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes connector-kills fleet-faults deploy-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,9 @@ scenes: .venv/dev ## Measure every scene of the bench, small, and check what it 
 connector-kills: .venv/dev ## Kill a real gateway while it renews tokens and calls vendors (CONNECTOR_KILLS=200)
 	@CONNECTOR_KILLS=$${CONNECTOR_KILLS:-200} $(BIN)/pytest gateway/tests/acceptance/test_connector_kills.py -s
 
+prometheus: .venv/dev .venv/prometheus ## Try alerts and dashboards with promtool, and beside a Prometheus and gateways at work
+	@$(BIN)/pytest -v -rs gateway/tests/test_alerts.py gateway/tests/acceptance/test_dashboards.py
+
 noun: .venv/dev ## Add a noun to a copy of the tree, and see that it stays cheap and that what is forgotten is found
 	@NOUN=all $(BIN)/pytest gateway/tests/test_noun.py
 
@@ -138,7 +141,7 @@ check-lint:
 	@$(BIN)/ruff check .
 
 check-types:
-	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests examples benchmarks docs checks
+	@$(BIN)/mypy receiver/src receiver/tests gateway/src gateway/tests bench/src bench/tests destinations/src destinations/tests pytest-plugin/src pytest-plugin/tests examples benchmarks deploy docs checks
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo

@@ -17,7 +17,7 @@ from signalpost_bench import postgres_server
 pytestmark = pytest.mark.slow
 SUBSCRIPTIONS = 8
 """Enough that each of two nodes owns some."""
-Nodes = Callable[[], GatewayProcess]
+Nodes = Callable[..., GatewayProcess]
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def nodes(tmp_path: Path, ca_file: Path, receiver: Receiver) -> Iterator[Nodes]:
             "attempt_timeout": f"{ATTEMPT_TIMEOUT:g}",
         }
 
-        def start() -> GatewayProcess:
+        def start(**flags: str) -> GatewayProcess:
             logs = tmp_path / f"logs-{len(made)}"
             logs.mkdir()
-            made.append(GatewayProcess(tmp_path / "data", logs, ca_file, receiver.origin, **shared))
+            made.append(GatewayProcess(tmp_path / "data", logs, ca_file, receiver.origin, **shared, **flags))
             made[-1].start()
             return made[-1]
 
