@@ -203,8 +203,16 @@ class FaultyFleet(SqliteFleet):
             return await super().join(role, program, process)
 
     async def leave(self) -> None:
-        async with self._faults.around(Operation.LEAVE):
+        left = self.node_id
+        try:
             await super().leave()
+        except BaseException:
+            self.node_id = left  # as on PostgreSQL: its row may be there
+            raise
+
+    async def _leave(self, number: int | None, joined_at: int) -> None:
+        async with self._faults.around(Operation.LEAVE):
+            await super()._leave(number, joined_at)
 
     async def claim(self, wanted: Sequence[LaneWanted]) -> dict[int, LaneRow]:
         async with self._faults.around(Operation.CLAIM):
