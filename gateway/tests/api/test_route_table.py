@@ -11,7 +11,7 @@ from openapi_schema_validator import OAS31Validator
 from signalpost.api.http.problems import CALLER_PROBLEMS
 from signalpost.api.routes import OPEN_ROUTES, QUIET_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe, errors_of
-from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, OpenRoute, Route
+from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, OneChange, OpenRoute, Route
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.errors import CallerError
@@ -50,7 +50,7 @@ def test_an_entry_has_a_name_a_path_a_summary_a_handler_and_described_answers(ro
     assert re.fullmatch(r"(/([a-z0-9.-]+|{\w+}))+", route.path)
     assert route.summary
     assert not route.summary.endswith(".")
-    assert callable(route.handler) or callable(getattr(route, "change", None))
+    assert callable(route.handler.command if isinstance(route.handler, OneChange) else route.handler)
     assert route.replies
     for status, reply in route.replies.items():
         assert 200 <= status < 300 or (isinstance(route, OpenRoute) and status in (302, 503))

@@ -19,7 +19,7 @@ from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.context import TENANT, NotYet, RequestContext
 from signalpost.api.routing.description import Description
 from signalpost.api.routing.path_table import PathTable
-from signalpost.api.routing.route import OPERATOR, OpenRoute, Route
+from signalpost.api.routing.route import OPERATOR, OneChange, OpenRoute, Route
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import Command
 from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey
@@ -260,18 +260,18 @@ class Api:
         context = RequestContext(
             request, services, principal, tenant, route.query, route.body, changes_tenant=route.changes_tenant
         )
-        if route.change is not None:
-            return (yield from self._changed(context, route.change))
-        assert route.handler is not None
-        response: Response | Streamed = yield route.handler(context)
+        handler = route.handler
+        if isinstance(handler, OneChange):
+            return (yield from self._changed(context, handler.command))
+        response: Response | Streamed = yield handler(context)
         return response
 
-    def _changed(self, context: RequestContext, change: Callable[[RequestContext], Command[Any]]) -> Handling:
+    def _changed(self, context: RequestContext, make: Callable[[RequestContext], Command[Any]]) -> Handling:
         """The response to a call that makes one change."""
         engine, command = self._services.engine, None
         while command is None:
             try:
-                command = change(context)
+                command = make(context)
             except NotYet as not_yet:
                 yield not_yet.waits_for()
         try:

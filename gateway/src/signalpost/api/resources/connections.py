@@ -18,7 +18,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.rendering import connection_response, submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, write_cursor
-from signalpost.api.routing.route import FOLLOWS, OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, OPERATOR, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.destinations import Connection as ConnectionShape
 from signalpost.api.routing.shapes.destinations import ConnectionPage
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection, require_connection
@@ -183,7 +183,7 @@ ROUTES = (
         path=PATH,
         summary="Delete a connection that no subscription uses",
         roles=OPERATOR,
-        change=delete,
+        handler=OneChange(delete),
         conditional=True,
         idempotent=True,
         replies={204: Reply("Deleted, with its secrets.")},

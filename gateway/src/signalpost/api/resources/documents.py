@@ -9,7 +9,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.rendering import document_response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, Moment, Query, bad_cursor, cursor_to, write_cursor
-from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
+from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.documents import Document, DocumentPage, KnownState
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.domain.access.api_key import Role
@@ -160,7 +160,7 @@ ROUTES = (
         path="/v1/documents",
         summary="Create a document",
         roles=CHANGES_DOCUMENTS,
-        change=create,
+        handler=OneChange(create),
         body=RequestBody(NewDocument),
         idempotent=True,
         replies={
@@ -200,7 +200,7 @@ ROUTES = (
         path=_PATH,
         summary="Change a document (JSON merge patch)",
         roles=CHANGES_DOCUMENTS,
-        change=patch,
+        handler=OneChange(patch),
         body=RequestBody(DocumentPatch),
         conditional=True,
         idempotent=True,
@@ -220,7 +220,7 @@ ROUTES = (
         path=_PATH,
         summary="Import a snapshot of a document that another system keeps",
         roles=CHANGES_DOCUMENTS,
-        change=put,
+        handler=OneChange(put),
         query=SourceQuery,
         body=RequestBody(Snapshot),
         conditional=True,
@@ -242,7 +242,7 @@ ROUTES = (
         path=_PATH,
         summary="Delete a document",
         roles=CHANGES_DOCUMENTS,
-        change=delete,
+        handler=OneChange(delete),
         query=SourceQuery,
         conditional=True,
         idempotent=True,

@@ -9,7 +9,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.resources.documents import document_id_of
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import OPERATOR, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.access import ErasurePage, ErasureShown
 from signalpost.commands.erasures import EraseDocument
 from signalpost.domain.errors import Conflict, NotFound
@@ -48,7 +48,7 @@ ROUTES = (
         path="/v1/documents/{externalId}/erase",
         summary="Erase what remains of a deleted document",
         roles=OPERATOR,
-        change=erase_document,
+        handler=OneChange(erase_document),
         idempotent=True,
         replies={
             202: Reply(

@@ -5,7 +5,7 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import OPERATOR, Example, OneChange, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Key, KeyPage, NewKey
 from signalpost.commands.keys import CreateKey, RevokeKey
@@ -69,7 +69,7 @@ ROUTES = (
         path="/v1/keys",
         summary="Create an API key",
         roles=OPERATOR,
-        change=create,
+        handler=OneChange(create),
         body=RequestBody(KeyRequest),
         idempotent=True,
         replies={201: Reply("The key, which is shown only this once.", NewKey, ("location",))},
@@ -92,7 +92,7 @@ ROUTES = (
         path="/v1/keys/{id}",
         summary="Revoke an API key",
         roles=OPERATOR,
-        change=revoke,
+        handler=OneChange(revoke),
         idempotent=True,
         replies={204: Reply("Revoked. The key is refused from now on.")},
         errors=(NotFound,),

@@ -7,7 +7,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import OPERATOR, Example, OneChange, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import Invitation, InvitedMember, MemberPage, MemberShown
 from signalpost.commands.members import ChangeMember, InviteMember, RemoveMember, ResetMember, member_not_found
@@ -112,7 +112,7 @@ ROUTES = (
         path="/v1/members",
         summary="Invite a person to the console",
         roles=OPERATOR,
-        change=invite,
+        handler=OneChange(invite),
         body=RequestBody(MemberRequest),
         idempotent=True,
         replies={201: Reply("The member, and the link that is shown only this once.", InvitedMember, ("location",))},
@@ -160,7 +160,7 @@ ROUTES = (
         path="/v1/members/{id}",
         summary="Remove a member",
         roles=OPERATOR,
-        change=remove,
+        handler=OneChange(remove),
         idempotent=True,
         replies={204: Reply("Removed. Their sessions have ended.")},
         errors=(NotFound,),
@@ -172,7 +172,7 @@ ROUTES = (
         path="/v1/members/{id}/invitation",
         summary="Invite a member again, after a forgotten password or an expired invitation",
         roles=OPERATOR,
-        change=reset,
+        handler=OneChange(reset),
         idempotent=True,
         replies={201: Reply("The link. The old password, sessions and links no longer work.", Invitation)},
         errors=(NotFound,),

@@ -8,7 +8,7 @@ import msgspec
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
-from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.access import NewPortalLink, PortalLinkPage, PortalLinkShown
 from signalpost.commands.portal_links import CreatePortalLink, RevokePortalLink, portal_link_not_found
 from signalpost.domain.access.portal_link import Capability, PortalLink, PortalLinkRequest
@@ -87,7 +87,7 @@ ROUTES = (
         path="/v1/portal-links",
         summary="Create a link that lets a customer see their own subscriptions for a while; it opens once",
         roles=SUBSCRIBES,
-        change=create,
+        handler=OneChange(create),
         body=RequestBody(PortalLinkRequest),
         idempotent=True,
         replies={
@@ -132,7 +132,7 @@ ROUTES = (
         path="/v1/portal-links/{id}",
         summary="Revoke a portal link and end its session",
         roles=SUBSCRIBES,
-        change=revoke,
+        handler=OneChange(revoke),
         idempotent=True,
         replies={204: Reply("Revoked. Its visitor is signed out at the next page.")},
         errors=(NotFound,),

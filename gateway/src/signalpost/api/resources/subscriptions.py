@@ -22,7 +22,7 @@ from signalpost.api.routing.context import (
     Variant,
 )
 from signalpost.api.routing.queries import MAX_LIMIT, FromText, ListQuery, PageQuery, cursor_to, write_cursor
-from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
+from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.api.routing.shapes.subscriptions import HealthState, NewSubscription, SubscriptionPage
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
@@ -373,7 +373,7 @@ ROUTES = (
         path=PATH,
         summary="Delete a subscription",
         roles=SUBSCRIBES,
-        change=delete,
+        handler=OneChange(delete),
         conditional=True,
         idempotent=True,
         replies={204: Reply("Deleted. Nothing more is sent.")},

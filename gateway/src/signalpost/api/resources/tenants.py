@@ -9,7 +9,7 @@ from msgspec import Meta
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, Query, write_cursor
-from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
+from signalpost.api.routing.route import OPERATOR, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.access import ErasureShown, TenantPage, TenantShown, TenantWithUse
 from signalpost.api.shown import tenant_with_use
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant, tenant_not_found
@@ -102,7 +102,7 @@ ROUTES = (
         path="/v1/tenants",
         summary="Create a tenant",
         roles=OPERATOR,
-        change=create,
+        handler=OneChange(create),
         body=RequestBody(TenantRequest),
         idempotent=True,
         replies={201: Reply("The new tenant.", TenantShown, ("location",))},
@@ -137,7 +137,7 @@ ROUTES = (
         path=_PATH,
         summary="Pause or resume a tenant, or change its limits or its retention",
         roles=OPERATOR,
-        change=patch,
+        handler=OneChange(patch),
         body=RequestBody(TenantPatch),
         idempotent=True,
         replies={200: Reply("The tenant as it is now.", TenantShown)},
@@ -152,7 +152,7 @@ ROUTES = (
         path=_PATH,
         summary="Delete a tenant and erase everything it has",
         roles=OPERATOR,
-        change=delete,
+        handler=OneChange(delete),
         query=Confirmation,
         idempotent=True,
         replies={

@@ -14,7 +14,7 @@ from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
-from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Binary, Example, OpenRoute, Reply, Route
+from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Binary, Example, OneChange, OpenRoute, Reply, Route
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.documents import KeptVersion, Number, VersionPage
 from signalpost.commands.documents import check_precondition
@@ -224,7 +224,7 @@ ROUTES = (
         path=_VERSIONS + "/{number}/publish",
         summary="Publish a draft",
         roles=CHANGES_DOCUMENTS,
-        change=publish,
+        handler=OneChange(publish),
         conditional=True,
         idempotent=True,
         replies={201: Reply("The published version. A `documentUpdated` event will be delivered.", Number, _MADE)},

@@ -9,7 +9,7 @@ from signalpost.api.http.response import Response
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
-from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, Reply, Route
+from signalpost.api.routing.route import CHANGES_DOCUMENTS, READS, Example, OneChange, Reply, Route
 from signalpost.api.routing.shapes.documents import (
     Document,
     HistoryEntry,
@@ -94,7 +94,7 @@ ROUTES = (
         path=f"{_PATH}/actions",
         summary="Act on a document: request a decision, decide, pause, resume or cancel",
         roles=CHANGES_DOCUMENTS,
-        change=act,
+        handler=OneChange(act),
         body=RequestBody(RequestedAction),
         conditional=True,
         idempotent=True,

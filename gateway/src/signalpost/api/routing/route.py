@@ -56,6 +56,13 @@ class Example(Struct, frozen=True):
     query: Mapping[str, str] = {}
 
 
+class OneChange(Struct, frozen=True):
+    """What a call does that makes one change and waits for nothing else: its result is the answer."""
+
+    command: Callable[[RequestContext], Command[Any]]
+    """May be called again with the same request (`NotYet`)."""
+
+
 class Route(Struct, frozen=True, kw_only=True, dict=True):
     name: str
     """What programs call it: the operation's id, from which generated clients make a function's name."""
@@ -63,11 +70,8 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     path: str
     summary: str
     roles: frozenset[Role]
-    handler: Callable[[RequestContext], Awaitable[Response | Streamed]] | None = None
-    """Makes the answer; None if `change` says all."""
-    change: Callable[[RequestContext], Command[Any]] | None = None
-    """What a call asks for that makes one change and waits for nothing else. It may be called again with the same
-    request (`NotYet`)."""
+    handler: Callable[[RequestContext], Awaitable[Response | Streamed]] | OneChange
+    """Makes the answer, or says which change the call makes if that is all that it does."""
     portal: Capability | None = None
     """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
     subscription's."""
