@@ -30,7 +30,7 @@ from signalpost.engine.lanes.still_wanted import StillWanted
 from signalpost.runtime.logger import log
 from signalpost.store.sqlite.nouns import erasures
 
-FAULTS = Faults(simulate, most=40)
+FAULTS = Faults(simulate, most=200)
 fault = FAULTS.fault
 
 
@@ -111,6 +111,7 @@ def _(_right: Any) -> Any:
 
 
 FAULTS.answers("skips nothing of a backlog that awaits its time", Lane, "_abandon_retries", 0)
+FAULTS.answers("does what was asked for before the backlog was skipped", Subscription, "has_skipped_since", False)
 
 
 # --- The latest wins --------------------------------------------------------------------------------------------------
