@@ -19,7 +19,7 @@ from signalpost.domain.documents.workflow import (
 )
 from signalpost.engine.connectors import token_state
 from signalpost.engine.lanes import lane_state
-from signalpost.listener import connection_state, request_state
+from signalpost.listener import connection_state, request_state, tls_state
 
 HEAD = """# States
 
@@ -94,15 +94,17 @@ def _tokens() -> str:
 
 
 def _connection() -> str:
-    """Three tables of the connection and two of its request. None depends on another."""
+    """Three tables of the connection, two of its request, and one of TLS. None depends on another."""
     return (
         "\n## A connection of a client\n\nA connection has a state of each of the first three tables, and the request "
-        "on it one of each of the other two. A body begins as ARRIVING unless its client waits to be asked for it.\n"
+        "on it one of each of the next two. A body begins as ARRIVING unless its client waits to be asked for it. "
+        "Under TLS there is one more state.\n"
         + _section("Its request", connection_state.STAGES, level=3)
         + _section("Whether another request may follow", connection_state.PERSISTENCE, level=3)
         + _section("What the client sends", connection_state.INTAKES, level=3)
         + _section("The body of a request", request_state.BODIES, level=3, begins=request_state.BODIES_BEGIN)
         + _section("The answer to a request", request_state.ANSWERS, level=3)
+        + _section("TLS", tls_state.TLS_STAGES, level=3)
     )
 
 

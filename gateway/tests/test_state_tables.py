@@ -33,6 +33,7 @@ from signalpost.listener.request_state import (
     BodyInput,
     BodyState,
 )
+from signalpost.listener.tls_state import TLS_STAGES, TlsInput, TlsStage
 
 TABLES = [
     pytest.param(STAGES, StageInput, {ConnectionStage.LOST}, id="stage"),
@@ -40,6 +41,7 @@ TABLES = [
     pytest.param(INTAKES, IntakeInput, {Intake.ENDED}, id="intake"),
     pytest.param(BODIES, BodyInput, {BodyState.BROKEN, BodyState.READ_AND_LAST}, id="body"),
     pytest.param(ANSWERS, AnswerInput, {AnswerState.OVER}, id="answer"),
+    pytest.param(TLS_STAGES, TlsInput, {TlsStage.REFUSED, TlsStage.OVER}, id="tls"),
     pytest.param(ASKINGS, AskingInput, {Asking.CLOSED}, id="asking"),
 ]
 """Each table with its inputs and the states in which it ends."""
@@ -79,6 +81,7 @@ BEGINNINGS = [
     pytest.param(INTAKES, {Intake.PROCESSED}, id="intake"),
     pytest.param(BODIES, {*BODIES_BEGIN}, id="body"),
     pytest.param(ANSWERS, {AnswerState.NONE}, id="answer"),
+    pytest.param(TLS_STAGES, {TlsStage.SHAKING}, id="tls"),
     pytest.param(ASKINGS, {Asking.IDLE}, id="asking"),
     pytest.param(TOKEN_HOLDS, {TokenHold.FREE}, id="token_hold"),
 ]
@@ -94,6 +97,7 @@ NO_WAY_BACK = [
     pytest.param(PERSISTENCE, Persistence.LAST, id="no other request follows"),
     pytest.param(INTAKES, Intake.QUEUED_AND_ENDED, id="the client has sent its last byte"),
     pytest.param(BODIES, BodyState.WHOLE, id="the whole body has arrived"),
+    pytest.param(TLS_STAGES, TlsStage.OPEN, id="the HTTP connection knows of it"),
 ]
 
 

@@ -1,14 +1,11 @@
 """TLS between the network and an HTTP connection: to the network it is a protocol, to the HTTP connection a transport.
 
-A connection is in one of these states:
-
-    shaking   the client agrees on TLS; the HTTP connection does not know of it yet
-    open      what arrives is decrypted and passed on, what is written is encrypted
-    over      the gateway said that it sends no more: what still arrives is thrown away
+Its states are a table (`tls_state.py`). Whether the HTTP connection takes what arrives, and whether the client has sent
+its last byte, depend on neither that nor each other.
 
 While it is shaking, it *waits* like a client that has sent no request (`connection_limits.py`): it has as long for all
-of it as others for a head, and is the first to go where connections are needed. So handshakes are bounded by the number
-of connections, and slow ones in time. Nothing is spent on a client before its first byte.
+of it as others for a head, and is the first to go if connections are needed. So handshakes are bounded by the number of
+connections, and slow ones in time. Nothing is spent on a client before its first byte.
 
 Whoever speaks plain HTTP here gets one answer in plain HTTP that says so. Event loops have TLS of their own, but none
 that can be left half open for a client to read the last answer, or that says anything to those who do not speak it.
@@ -25,6 +22,10 @@ from typing import Any, cast
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
+from signalpost.listener.tls_state import TLS_STAGES, TlsInput, TlsStage
+
+# Every read uses these. As names of this module they are found ten times as fast as members of their classes.
+SHAKING, REFUSED, OPEN, OVER = TlsStage
 
 READ_BYTES = 64 * 1024
 _HANDSHAKE = 0x16
@@ -52,7 +53,8 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         self._http = ClientConnection(serving)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
-        self._open = self._over = self._paused = False
+        self._stage = SHAKING
+        self._paused = False
         self._ended = False
         """The client sends no more, which the HTTP connection is told once it has all that came before."""
 
@@ -65,14 +67,14 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._over = True
-        if self._open:
+        self._move(TlsInput.END)
+        if self._stage >= OPEN:
             self._http.connection_lost(exc)
         else:
             self._leave()
 
     def data_received(self, data: bytes) -> None:
-        if self._over:
+        if self._stage is REFUSED or self._stage is OVER:
             return
         if self._tls is None:
             if data[0] != _HANDSHAKE:
@@ -80,23 +82,23 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
                 return
             self._tls = self._certificate.context().wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._incoming.write(data)
-        if self._open or self._shake(self._tls):
+        if self._stage is OPEN or self._shake(self._tls):
             self._read()
 
     def eof_received(self) -> bool:
         """Returns whether the client may still receive an answer."""
-        if not self._open or self._over:
+        if self._stage is not OPEN:
             return False
         self._ended = True
         self._read()  # what came before the end goes first, and may have to wait
-        return not self._over
+        return self._stage is OPEN
 
     def pause_writing(self) -> None:
-        if self._open:
+        if self._stage >= OPEN:
             self._http.pause_writing()
 
     def resume_writing(self) -> None:
-        if self._open:
+        if self._stage >= OPEN:
             self._http.resume_writing()
 
     def shutdown(self) -> None:
@@ -109,6 +111,9 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     # --- The state ----------------------------------------------------------------------------------------------------
 
+    def _move(self, given: TlsInput) -> None:
+        self._stage = TLS_STAGES[self._stage][given]
+
     def _shake(self, tls: ssl.SSLObject) -> bool:
         """Go on with the handshake. Returns whether it is done."""
         try:
@@ -118,12 +123,12 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
             return False
         except ssl.SSLError:
             self._flush()  # the alert, which says why
-            self._over = True
+            self._move(TlsInput.END)
             self._raw.close()
             return False
         self._flush()
         self._leave()
-        self._open = True
+        self._move(TlsInput.SHAKEN)
         self._http.connection_made(self)
         return True
 
@@ -136,7 +141,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         """Pass on what has arrived, while the HTTP connection takes it."""
         tls = self._tls
         assert tls is not None
-        while not (self._paused or self._over):
+        while self._stage is OPEN and not self._paused:
             try:
                 data = tls.read(READ_BYTES)
             except ssl.SSLWantReadError:
@@ -151,7 +156,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
                 return
             self._http.data_received(data)
         self._flush()
-        if self._ended and not (self._paused or self._over):
+        if self._ended and self._stage is OPEN and not self._paused:
             self._ended = False
             if not self._http.eof_received():
                 self.close()
@@ -161,15 +166,15 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
             self._raw.write(self._outgoing.read())
 
     def _answer_plainly(self) -> None:
-        self._over = True
+        self._move(TlsInput.END)
         self._raw.write(_PLAIN_ANSWER)
         self._raw.write_eof()
 
     def _end(self) -> None:
         """Tell the client that nothing more is sent, and stop reading."""
-        if self._over:
+        if self._stage is not OPEN:
             return
-        self._over = True
+        self._move(TlsInput.END)
         assert self._tls is not None
         with contextlib.suppress(ssl.SSLError):  # the client has not said it yet, and need not
             self._tls.unwrap()
@@ -197,7 +202,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         asyncio.get_running_loop().call_soon(self._read)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self._tls is not None and data and not self._over:
+        if self._tls is not None and data and self._stage is OPEN:
             self._tls.write(data)
             self._flush()
 
@@ -211,5 +216,5 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
 
     def abort(self) -> None:
         """See `LimitedConnection`, and asyncio's transports."""
-        self._over = True
+        self._move(TlsInput.END)
         self._raw.abort()
