@@ -79,9 +79,9 @@ def backup(
 
     This is for the SQLite database of one gateway. PostgreSQL has copies of its own, as of any moment.
 
-    The copy does not contain the files of versions. They never change: copy the folder `files` after the database, with
-    any program; for a bucket, turn on its versioning. Files stay for a day after their document is deleted, so all
-    files of a backup still exist for that long.
+    The copy does not contain the files of versions. Copy the folder `files` after the database, with a program that
+    copies again what has another size, because uploads may be under way; for a bucket, turn on its versioning. Files
+    stay for a day after their document is deleted, so all files of a backup still exist for that long.
 
     Example: signalpost db backup /backups/signalpost-monday.db
     """
@@ -96,7 +96,7 @@ def backup(
     say("The copy's secrets open with this gateway's master key only: keep that too.")
     files = folder(data_dir) / "files"
     if files.is_dir() and any(files.iterdir()):
-        say(f"The documents' files are not in it. They never change: cp -an {files} {to.parent}")
+        say(f"The documents' files are not in it. Copy them after it, each time: rsync -a {files} {to.parent}")
 
 
 @app.command
