@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -99,6 +99,9 @@ fleet-faults: .venv/dev ## Let nodes and their PostgreSQL go wrong in every way,
 
 deploy-drill: .venv/dev ## Build the image, run compose.yaml, restart its gateways under load (root; ENGINE=docker)
 	@$(BIN)/pytest -v -s -rs gateway/tests/acceptance/deploy_drill.py
+
+single-drill: .venv/dev ## Set a machine up by its guide, in an overlay of this one, and break it (root; nginx and caddy)
+	@unshare --mount $(BIN)/pytest -v -s -rs gateway/tests/acceptance/single_drill.py
 
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py

@@ -23,11 +23,13 @@ from signalpost.settings import PREFIX, SETTINGS, read_settings, unknown_variabl
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+SINGLE = DEPLOY / "single"
+OF_ONE_MACHINE = sorted(SINGLE.glob("*.service"))
 MANIFESTS = ("gateway.yaml", "migrate.yaml", "secrets.yaml")
 COMPOSE = DEPLOY / "container" / "compose.yaml"
 CONTAINERFILE = (DEPLOY / "container" / "Containerfile").read_text()
 TEXTS = sorted(path for path in DEPLOY.rglob("*") if path.is_file()) + [
-    ROOT / "docs" / "guides" / name for name in ("production.md", "fleet.md", "cells.md")
+    ROOT / "docs" / "guides" / name for name in ("production.md", "fleet.md", "cells.md", "one-machine.md")
 ]
 ENDS_WITHIN = HTTP_GRACE + MAX_SHUTDOWN_GRACE + 1.5
 """Seconds that a gateway takes to end, at most: requests, attempts, and the hand-over of its lanes."""
@@ -63,6 +65,17 @@ def unit(path: Path) -> dict[str, list[str]]:
     return parsed
 
 
+def settings_of_one_machine() -> dict[str, str]:
+    text = (SINGLE / "signalpost.env").read_text()
+    given = dict(line.split("=", 1) for line in text.splitlines() if re.match("[A-Z]", line))
+    return {name: value for name, value in given.items() if name.startswith(PREFIX)}
+
+
+def settings_in_containers(service: str) -> dict[str, str]:
+    composed = yaml.safe_load((SINGLE / "compose.yaml").read_text())["services"][service]["environment"]
+    return image() | {name: str(value) for name, value in composed.items()}
+
+
 def environments() -> Iterator[tuple[str, dict[str, str]]]:
     """What each place gives a gateway as variables."""
     yield "Containerfile", image()
@@ -70,6 +83,8 @@ def environments() -> Iterator[tuple[str, dict[str, str]]]:
         yield path.name, dict(each.split("=", 1) for each in unit(path)["Environment"])
     text = (DEPLOY / "systemd" / "signalpost.env").read_text()
     yield "signalpost.env", dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    yield "single/signalpost.env", settings_of_one_machine()
+    yield "single/compose.yaml", settings_in_containers("gateway")
     for name, service in yaml.safe_load(COMPOSE.read_text())["services"].items():
         yield name, {key: str(value) for key, value in service["environment"].items()}
     for kind in ("Deployment", "Job"):
@@ -84,7 +99,7 @@ def test_every_variable_and_option_that_is_named_exists(path: Path) -> None:
     assert unknown_variables(named) == []
     for command in re.findall(r"signalpost serve ([^\n`]*)", text):
         options = re.findall(r"--([a-z][a-z-]*)", command)
-        assert {each.replace("-", "_") for each in options} <= {*SETTINGS, "show_settings"}, command
+        assert {each.replace("-", "_") for each in options} <= {*SETTINGS, "show_settings", "help"}, command
 
 
 @pytest.mark.parametrize(("place", "given"), [*environments()], ids=lambda each: each if isinstance(each, str) else "")
@@ -99,11 +114,22 @@ def commands() -> Iterator[list[str]]:
         [started] = unit(path)["ExecStart"]
         assert started.startswith("/opt/signalpost/bin/signalpost ")
         yield started.split()[1:]
+    yield from program_lines()
     yield ["serve"]
     assert 'ENTRYPOINT ["signalpost"]\nCMD ["serve"]' in CONTAINERFILE
     yield yaml.safe_load(COMPOSE.read_text())["services"]["migrate"]["command"]
     for kind in ("Deployment", "Job"):
         yield pod(kind)["spec"]["containers"][0]["args"]
+
+
+def program_lines() -> Iterator[list[str]]:
+    """What the units of one machine run of the program, and what its script does."""
+    for path in OF_ONE_MACHINE:
+        [started] = unit(path)["ExecStart"]
+        if started.startswith("/opt/signalpost/bin/signalpost "):
+            yield started.split()[1:]
+    [line] = re.findall(r'^"\$program" (db backup) ', (SINGLE / "backup.sh").read_text(), re.MULTILINE)
+    yield line.split()
 
 
 @pytest.mark.parametrize("command", [*commands()], ids=" ".join)
@@ -219,7 +245,62 @@ def test_every_unit_is_shut_in_alike() -> None:
     assert all(each == first for each in others)
 
 
-@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_the_units_of_one_machine_are_shut_in_alike_but_for_what_they_need() -> None:
+    about = ("Capability", "Lock", "NoNew", "Private", "Protect", "Restrict", "SystemCall", "UMask")
+    said = {path.stem: {key: value for key, value in unit(path).items() if key.startswith(about)
+                        and key != "RestartPreventExitStatus"} for path in OF_ONE_MACHINE}  # fmt: skip
+    most = said["signalpost"]
+    assert most["ProtectSystem"] == ["strict"]
+    assert said["signalpost-alert@"] == most
+    assert said["signalpost-backup"] == most | {"ProtectSystem": ["full"]}, "copies go anywhere"
+    without = {key: value for key, value in most.items() if key not in ("ProtectClock", "SystemCallFilter")}
+    assert said["signalpost-check"] == without | {"ProtectSystem": ["full"]}, "it asks for the clock"
+    assert all(unit(path)["User"] == ["signalpost"] for path in OF_ONE_MACHINE)
+
+
+def test_all_that_one_machine_runs_is_installed_and_an_alert_follows_each_failure() -> None:
+    script = (SINGLE / "install.sh").read_text()
+    for path in OF_ONE_MACHINE:
+        said = unit(path)
+        assert said["EnvironmentFile"] == ["/etc/signalpost/signalpost.env"]
+        for program in re.findall(r"/usr/local/lib/signalpost/(\S+)", said["ExecStart"][0]):
+            assert f'"$here/{program}"' in script
+            assert (SINGLE / program).exists()
+        if "alert" not in path.name:
+            assert said["OnFailure"] == ["signalpost-alert@%n.service"]
+    for timer in SINGLE.glob("*.timer"):
+        assert timer.with_suffix(".service") in OF_ONE_MACHINE
+    assert {*re.findall(r'"\$here/([a-z.]+)"', script)} <= {path.name for path in SINGLE.iterdir()}
+    wanted = {name for file in SINGLE.glob("*.sh") for name in re.findall(r"\$\{?(BACKUP_[A-Z]+)", file.read_text())}
+    assert wanted == {"BACKUP_FOLDER", "BACKUP_DAYS"}
+    for place in ((SINGLE / "signalpost.env").read_text(), (SINGLE / "compose.yaml").read_text()):
+        assert all(name in place for name in wanted)
+
+
+def test_a_gateway_on_one_machine_ends_in_the_time_that_it_is_given_and_is_not_started_for_nothing() -> None:
+    said = unit(SINGLE / "signalpost.service")
+    assert float(said["TimeoutStopSec"][0]) > ENDS_WITHIN
+    assert said["RestartPreventExitStatus"] == ["2"], "what a setting that is not understood ends with"
+    for name, service in yaml.safe_load((SINGLE / "compose.yaml").read_text())["services"].items():
+        assert float(service["stop_grace_period"].removesuffix("s")) > ENDS_WITHIN, name
+
+
+def test_proxies_are_as_their_guide_says() -> None:
+    """The guide has the lines that matter; the file has those, and what one machine needs besides."""
+    guide = (ROOT / "docs" / "guides" / "proxy.md").read_text()
+    for name, language in (("nginx.conf", "nginx"), ("Caddyfile", "caddyfile")):
+        [block] = re.findall(rf"```{language}\n(.*?)```", guide, re.DOTALL)
+        block = block.replace("signalpost.example.com", "gateway.example.com")
+        text = (SINGLE / name).read_text().replace("{$UPSTREAM:127.0.0.1:8080}", "127.0.0.1:8080")
+        without_metrics = re.sub(
+            r"    location = /metrics \{.*?\}\n|\trespond /metrics 404\n", "", block, flags=re.DOTALL
+        )
+        assert [line for line in without_metrics.splitlines() if line not in text] == []
+    assert "SIGNALPOST_METRICS_PORT" in settings_of_one_machine(), "so that the proxy has none to refuse"
+    assert "SIGNALPOST_METRICS_PORT" in settings_in_containers("gateway")
+
+
+@pytest.mark.parametrize("path", [*UNITS, *OF_ONE_MACHINE], ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_units_are_what_systemd_takes(path: Path) -> None:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
@@ -227,7 +308,9 @@ def test_units_are_what_systemd_takes(path: Path) -> None:
     assert {"Unit", "Service"} <= {*parser.sections()}
     if program := shutil.which("systemd-analyze"):
         said = subprocess.run([program, "verify", path], capture_output=True, text=True, check=False).stderr
-        assert [line for line in said.splitlines() if "is not executable" not in line] == []
+        assert [
+            line for line in said.splitlines() if not re.search("is not executable|not found, ignoring", line)
+        ] == []
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here")

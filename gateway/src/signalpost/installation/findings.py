@@ -196,7 +196,7 @@ def backup(since: SinceBackup | None, now: int) -> Findings:
         seen = "PostgreSQL is backed up by tools of its own, which are not looked at."
         yield Finding("backup", Verdict.UNKNOWN, seen, "Watch that the WAL is archived, and practise a restore.")
         return
-    repeat = "Run it, and see why it was not run (systemctl status signalpost-backup): signalpost db backup FILE"
+    repeat = "Make one now, signalpost db backup FILE, and see why none was made: systemctl status signalpost-backup"
     if since.last is None:
         seen = "`signalpost db backup` has never made a copy of the database."
         yield Finding("backup", Verdict.FAULT, seen, "Make one now, and one each day: signalpost db backup FILE")
