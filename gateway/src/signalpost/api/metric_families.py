@@ -2,7 +2,7 @@
 
 import asyncio
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from prometheus_client import ProcessCollector
@@ -21,6 +21,7 @@ from signalpost import VERSION
 from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.routing.services import Services
 from signalpost.domain.access.tenant import OTHER_TENANTS
+from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import EventType
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import TOKEN_ANSWERS, Counts
@@ -28,17 +29,19 @@ from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
 from signalpost.listener.certificate import Certificate
 from signalpost.runtime.histogram import Histogram
-from signalpost.store.store import StoreSize
+from signalpost.store.store import Store
 from signalpost.workers.workers import Workers
 
+TOLD_WITHIN = 2.0
+"""Seconds that the database has to tell what only it knows; Prometheus waits for ten."""
 _process = ProcessCollector(registry=None)
 
 
 async def rendered(services: Services, media_type: str) -> bytes:
-    """All metrics, in the format of OpenMetrics if that is the media type, else in that of Prometheus."""
+    """All metrics, in the format of OpenMetrics if that is the media type, else in that of Prometheus. What only the
+    database knows is left out while it does not answer: then the other metrics are needed most."""
     engine = services.engine
     overview = await engine.lanes.views.overview()
-    pending = await engine.lanes.views.pending_seconds(overview)
     families = [
         *_work(engine),
         *_deliveries(engine.counts),
@@ -48,22 +51,25 @@ async def rendered(services: Services, media_type: str) -> bytes:
         *_fleet(engine),
         *_workers(services.workers),
         *_waits(services),
-        *_tenants(services, overview, pending),
-        _gauge("signalpost_oldest_pending_seconds", "Age of the oldest event that was not yet sent to an active "
-               "subscription, leaving out events that wait behind others of their document.",
-               max(pending.values(), default=0)),
-        _gauge("signalpost_retention_oldest_waiting_ratio", "Age of the oldest event that a subscription of this node "
-               "still waits for, paused ones included, divided by how long it is kept: at 1 it is removed. At most a "
-               "minute old.", await engine.retention_use.ratio()),
-    ]  # fmt: skip
-    size = await services.store.size()
+    ]
+    of_database = _pending(services, overview), _retention(engine), _sizes(services.store)
+    for told in await asyncio.gather(*map(_if_told, of_database)):
+        families += told
     write = generate_openmetrics if media_type.startswith("application/openmetrics-text") else generate_latest
 
     def text() -> bytes:
-        ready = [*families, *_sizes(size), *_certificate(services.certificate), *_process.collect()]
+        ready = [*families, *_certificate(services.certificate), *_process.collect()]
         return write(_ReadyFamilies(ready))
 
     return await asyncio.to_thread(text)
+
+
+async def _if_told(asked: Awaitable[list[Metric]]) -> list[Metric]:
+    try:
+        async with asyncio.timeout(TOLD_WITHIN):
+            return await asked
+    except (Unavailable, TimeoutError):
+        return []
 
 
 def _work(engine: Engine) -> Iterator[Metric]:
@@ -254,12 +260,38 @@ def _certificate(certificate: Certificate | None) -> Iterator[Metric]:
         yield _gauge("signalpost_certificate_expiry_timestamp_seconds", told, certificate.ends())
 
 
-def _sizes(size: StoreSize) -> Iterator[Metric]:
-    yield _gauge("signalpost_database_bytes", "Size of the database file.", size.database)
-    yield _gauge("signalpost_wal_bytes", "Size of the database's write-ahead log.", size.wal)
+async def _pending(services: Services, overview: LanesOverview) -> list[Metric]:
+    ages = await services.engine.lanes.views.pending_seconds(overview)
+    oldest = _gauge(
+        "signalpost_oldest_pending_seconds",
+        "Age of the oldest event that was not yet sent to an active subscription, leaving out events that wait behind "
+        "others of their document.",
+        max(ages.values(), default=0),
+    )
+    return [oldest, *_tenants(services, overview, ages)]
+
+
+async def _retention(engine: Engine) -> list[Metric]:
+    return [
+        _gauge(
+            "signalpost_retention_oldest_waiting_ratio",
+            "Age of the oldest event that a subscription of this node still waits for, paused ones included, divided "
+            "by how long it is kept: at 1 it is removed. At most a minute old.",
+            await engine.retention_use.ratio(),
+        )
+    ]
+
+
+async def _sizes(store: Store) -> list[Metric]:
+    size = await store.size()
+    sizes = [
+        _gauge("signalpost_database_bytes", "Size of the database file.", size.database),
+        _gauge("signalpost_wal_bytes", "Size of the database's write-ahead log.", size.wal),
+    ]
     if size.backed_up_at is not None:
         told = "When `signalpost db backup` last made a sound copy, in seconds since the epoch."
-        yield _gauge("signalpost_backup_timestamp_seconds", told, size.backed_up_at / SECOND)
+        sizes.append(_gauge("signalpost_backup_timestamp_seconds", told, size.backed_up_at / SECOND))
+    return sizes
 
 
 class _ReadyFamilies(Collector):

@@ -104,3 +104,18 @@ def test_a_server_that_is_not_the_one_it_should_be_is_refused(
         )
         assert encrypted
         print(fleet.check())
+
+
+def test_metrics_are_answered_without_the_database(database: Database, fleets: Fleets) -> None:
+    """Else the alert about a node that does not reach it could never fire. What only the database knows is left out."""
+    fleet = fleets(database.url(database.new()), nodes=1)
+    fleet.subscribe(1)
+    [node] = fleet.nodes
+    api = node.api
+    assert "signalpost_database_bytes" in api.request("GET", "/metrics").body.decode()
+    database.crash()
+    until(lambda: api.metric("signalpost_node_beat_age_seconds") > 6)
+    text = api.request("GET", "/metrics").body.decode()
+    assert "signalpost_database_bytes" not in text
+    database.start()
+    until(lambda: "signalpost_database_bytes" in api.request("GET", "/metrics").body.decode())

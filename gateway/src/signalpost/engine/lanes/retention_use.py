@@ -11,6 +11,7 @@ from typing import Final
 
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, OF_THE_GATEWAY
 from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
 from signalpost.runtime.clock import Clock
@@ -53,7 +54,7 @@ class RetentionUse:
 
     async def _look(self) -> float:
         highest = 0.0
-        for tenant_id, numbers in self._waiting().items():
+        for tenant_id, numbers in (await self._waiting()).items():
             await self._turns.turn(tenant_id)
             kept, now = self._directory.retention_days_of(tenant_id) * DAY, self._clock.wall()
             for first in range(0, len(numbers), LANES_AT_ONCE):
@@ -61,11 +62,13 @@ class RetentionUse:
                 highest = max([highest, *((now - at) / kept for at in since.values())])
         return highest
 
-    def _waiting(self) -> dict[int, list[int]]:
+    async def _waiting(self) -> dict[int, list[int]]:
         """The lanes of each tenant that have something to deliver."""
         found: defaultdict[int, list[int]] = defaultdict(list)
-        for worker in [*self._here.workers]:
+        for looked_at, worker in enumerate([*self._here.workers], 1):
             tenant_id = worker.subscription.tenant_id
             if worker.waiting or worker.unread(self._log.end.get(tenant_id, 0)):
                 found[tenant_id].append(worker.subscription.number)
+            if looked_at % COUNTED_IN_A_ROW == 0:
+                await self._turns.turn(OF_THE_GATEWAY)
         return found
