@@ -85,7 +85,7 @@ async def main() -> float:
     )
     store = cast(Any, SimpleNamespace(log=None))
     subjects = Subjects(ThreadPoolExecutor(1), RestingTurns(), ErasedEvents())
-    parts = CourierParts(kinds, store, subjects, line, clock, Tasks(), unused, unused, unused)
+    parts = CourierParts(kinds, store, subjects, line, unused, clock, Tasks(), unused, unused, unused)
     courier = Courier(SUBSCRIPTION, Passage(connection, SUBSCRIPTION, None), Made(cast(Any, NothingMade()), 1), parts)
     left, ended = iter(range(1, DELIVERIES + 1)), asyncio.Semaphore(0)
 

@@ -37,7 +37,9 @@ class TestHubSpotById(Conformance):
 
 
 def prepared(config: dict[str, Any], **document: Any) -> Call | Skip:
-    return Rehearsal(HubSpot, ACCOUNT, config).prepare(context(**document))
+    made = Rehearsal(HubSpot, ACCOUNT, config).prepare(context(**document))
+    assert isinstance(made, Call | Skip)
+    return made
 
 
 def test_a_record_is_found_by_a_property_with_unique_values() -> None:

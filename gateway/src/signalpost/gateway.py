@@ -63,6 +63,7 @@ from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.loop_delay import LoopDelay
 from signalpost.sender.addresses import Guard
+from signalpost.sender.mailer import Mailer
 from signalpost.sender.sender import Sender, SenderSettings
 from signalpost.sender.transport import Transport
 from signalpost.settings import Settings, secret_file, settings_in_force
@@ -226,13 +227,7 @@ class Gateway:
 
     async def _open_transport(self, opened: AsyncExitStack) -> Transport:
         """What makes attempts: this process, or sender workers if there are to be several. Raises StartError."""
-        settings, loop = self._settings, asyncio.get_running_loop()
-        sender_settings = SenderSettings(
-            attempt_timeout=settings.attempt_timeout,
-            guard=_guard(settings),
-            proxy=settings.egress_proxy,
-            ca_file=settings.ca_file,
-        )
+        settings, loop, sender_settings = self._settings, asyncio.get_running_loop(), _sender_settings(self._settings)
         if settings.processes == 1 or is_postgres(self._url):  # there, each of the processes is a gateway
             return Sender(sender_settings, loop=loop, wall=self._clock.wall)
         self._workers = Workers(settings.processes - 1, loop=loop)
@@ -254,6 +249,7 @@ class Gateway:
         return Engine(
             store,
             transport,
+            Mailer(_sender_settings(settings), wall=clock.wall),
             clock,
             self._random,
             disk,
@@ -383,6 +379,15 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StartError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+
+
+def _sender_settings(settings: Settings) -> SenderSettings:
+    return SenderSettings(
+        attempt_timeout=settings.attempt_timeout,
+        guard=_guard(settings),
+        proxy=settings.egress_proxy,
+        ca_file=settings.ca_file,
+    )
 
 
 def _guard(settings: Settings) -> Guard:

@@ -199,7 +199,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     ),
     "allow_targets": Setting(
         parse_allow_targets,
-        "Targets to allow although they are private or plain http: scheme://host-or-CIDR:port, separated by commas. []",
+        "Targets to allow although they are private or plain http: scheme://host-or-CIDR:port, separated by commas; "
+        "scheme is https, http, smtp or smtps. []",
     ),
     "deny_targets": Setting(
         parse_deny_targets,

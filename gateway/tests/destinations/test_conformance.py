@@ -4,6 +4,7 @@ from gateway.tests.destinations.kinds import PEM
 
 from signalpost.destinations.google_calendar import GoogleCalendar
 from signalpost.destinations.http import Http
+from signalpost.destinations.mail import Smtp
 from signalpost.destinations.registry import BUILT_IN
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
@@ -116,6 +117,24 @@ class TestXeroBillByConsent(Conformance):
         reply(200, {"Invoices": []}),
         reply(200, {"Invoices": [{"InvoiceID": "3e776c4b-ea9e-4bb1-96be-6b0c7a71a37f", "HasErrors": False}]}),
     )
+
+
+class TestMail(Conformance):
+    kind = Smtp
+    connection = {
+        "server": "smtps://smtp.example.com",
+        "signIn": {"with": "password", "username": "signalpost@example.com", "password": "a password of ours"},
+        "sender": "contracts@example.com",
+        "senderName": "Contracts",
+        "recipients": ["@example.com"],
+    }
+    config = {
+        "to": ["legal@example.com", "{{ document.ownerEmail }}"],
+        "subject": "{{ document.title }} is signed",
+        "text": "With {{ document.counterpartyName }}.",
+    }
+    accepted = reply(250, b"2.0.0 Ok: queued as 4F2")
+    refused = (reply(550, b"5.1.1 No such user"), reply(421, b"4.3.2 Busy"), reply(535, b"5.7.8 Wrong"))
 
 
 class TestHttp(Conformance):

@@ -7,7 +7,7 @@ import pytest
 from gateway.tests.destinations.kinds import DOCUMENT, KINDS, connection, context
 from msgspec import UNSET
 
-from signalpost.destinations.destination import Call, Context, Skip
+from signalpost.destinations.destination import Call, Context, Mail, Skip
 from signalpost.destinations.fields import filled
 from signalpost.destinations.presets import Preset, body_of
 from signalpost.domain.language.names import Subject
@@ -23,6 +23,9 @@ CONNECTIONS = {
         "google_calendar", signIn={"with": "consent", "clientId": "id", "clientSecret": "s3"}
     ),
     "xero_bill": connection("xero_bill", signIn={"with": "customConnection", "clientId": "id", "clientSecret": "s3"}),
+    "mail": connection(
+        "mail", server="smtp://smtp.example.com", signIn={"with": "nothing"}, sender="contracts@example.com"
+    ),
     "http": connection("http", origin="https://api.example.com", signIn={"with": "nothing"}),
 }
 PRESETS = {preset.name: (kind, preset) for kind in KINDS.kinds.values() for preset in kind.presets}
@@ -38,11 +41,11 @@ def subject(here: Context) -> Subject:
     return Subject(event=here.event, before=here.before, made=here.made)
 
 
-def becomes(name: str, here: Context) -> Call | Skip:
+def becomes(name: str, here: Context) -> Call | Mail | Skip:
     kind, preset = PRESETS[name]
     on = CONNECTIONS[kind.kind]
     said = KINDS.read_config(kind.kind, subscription(preset)["config"], on)
-    call: Call | Skip = kind.prepare(on, filled(said, subject(here), kind.escape), here)
+    call: Call | Mail | Skip = kind.prepare(on, filled(said, subject(here), kind.escape), here)
     return call
 
 
@@ -54,7 +57,7 @@ def sent(name: str, here: Context) -> Any:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_makes_a_call_of_a_signed_contract(name: str) -> None:
-    assert isinstance(becomes(name, EXECUTED), Call)
+    assert isinstance(becomes(name, EXECUTED), Call | Mail)
 
 
 def test_a_signed_contract_becomes_a_message() -> None:

@@ -363,7 +363,7 @@ def test_the_latest_wins_however_many_events_lie_between(world: ScriptedWorld, v
     ("does", "detail"),
     [
         ("raise", "The destination fake failed: RuntimeError: no use with [secret]"),
-        ("nonsense", "The destination fake made neither a call nor a skip of the event."),
+        ("nonsense", "The destination fake made neither a call, a mail nor a skip of the event."),
         ("elsewhere", "The call goes to https://elsewhere.example, which is none of the connection's origins."),
         ("never_end", "The destination fake wants more than 2 further calls."),
     ],

@@ -75,7 +75,7 @@ async def _store(url: str) -> Store:
 def _engine(store: Store, vendor: OneVendor, clock: SystemClock, number: int, thread: ThreadPoolExecutor) -> Engine:
     network = Network(vendor, asyncio.get_running_loop(), number)
     disk = DiskReserve(0, lambda: 1 << 40, thread)
-    return Engine(store, network, clock, Random(number), disk, EngineSettings(), destinations=KINDS)
+    return Engine(store, network, network, clock, Random(number), disk, EngineSettings(), destinations=KINDS)
 
 
 async def _until(condition: Callable[[], bool]) -> None:

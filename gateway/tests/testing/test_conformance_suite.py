@@ -48,7 +48,7 @@ BROKEN: tuple[tuple[type[Destination[Any, Any]], str, str], ...] = (
     (broken.ThreadingByLuck, "any_event_becomes_a_call_or_a_skip", "on documentCreated with made={'id': 'm-1'}"),
     (broken.Silent, "any_event_becomes_a_call_or_a_skip", "No event at all"),
     (broken.Speechless, "any_event_becomes_a_call_or_a_skip", "a skip must say why"),
-    (broken.Nonsense, "any_event_becomes_a_call_or_a_skip", "it must return a Call or a Skip"),
+    (broken.Nonsense, "any_event_becomes_a_call_or_a_skip", "it must return a Call, a Mail or a Skip"),
     (broken.Unwritable, "any_event_becomes_a_call_or_a_skip", "cannot be written as JSON"),
     (broken.Injecting, "any_event_becomes_a_call_or_a_skip", "header x-title"),
     (broken.Straying, "calls_go_only_where_the_connection_says", "A call goes to https://elsewhere.example"),

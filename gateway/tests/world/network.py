@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from gateway.tests.world.virtual_time import WallClock
+from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.domain.request import OutgoingRequest
+from signalpost.domain.request import OutgoingMail, OutgoingRequest
 from signalpost.domain.timestamps import SECOND
 
 ATTEMPT_TIMEOUT = 5.0
@@ -227,6 +228,15 @@ class Network:
         reply = vendor.answer(call)
         most = self._attempt_timeout if request.seconds is None else request.seconds
         self._loop.call_later(min(reply.after, most), self._end_call, number, _vendor_outcome(reply, call, most))
+
+    async def send_mail(self, mail: OutgoingMail) -> Outcome:
+        """A mail is a call to the vendor at its server's name, which answers with SMTP's codes."""
+        head = f"MAIL / HTTP/1.1\r\nfrom: {mail.sender}\r\nto: {', '.join(mail.recipients)}\r\n"
+        request = OutgoingRequest(mail.target, head.encode(), mail.message, seconds=mail.seconds, holder=mail.holder)
+        ended: asyncio.Future[Outcome] = self._loop.create_future()
+        self.send(request, ended.set_result)
+        outcome = await ended
+        return replace(outcome, detail=f"{outcome.status} {outcome.answer.decode()}") if outcome.status else outcome
 
     def _end_call(self, number: int, outcome: Outcome) -> None:
         done = self._calls.pop(number, None)

@@ -72,6 +72,7 @@ class Process:
         self.engine = Engine(
             self.store,
             self.network,
+            self.network,
             self.clock,
             world.random,
             disk,

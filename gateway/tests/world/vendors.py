@@ -23,6 +23,7 @@ from signalpost.destinations.destination import (
     Fixed,
     Grant,
     Held,
+    Mail,
     Reject,
     Reply,
     Revocation,
@@ -96,7 +97,7 @@ class Fake(Destination[FakeConnection, FakeConfig]):
         """The channel."""
         return config.channel
 
-    def prepare(self, connection: FakeConnection, config: FakeConfig, context: Context) -> Call | Skip:
+    def prepare(self, connection: FakeConnection, config: FakeConfig, context: Context) -> Call | Mail | Skip:
         """One message."""
         message = {"text": config.text, "key": context.key, "event": context.event["id"], "made": dict(context.made)}
         match config.does:
@@ -122,7 +123,7 @@ class Fake(Destination[FakeConnection, FakeConfig]):
             return Done(made={"id": str(reply.at("id"))})
         return by_status(reply)
 
-    def probe(self, connection: FakeConnection) -> Call | None:
+    def probe(self, connection: FakeConnection) -> Call | Mail | None:
         """Asks who is there."""
         return Call(url=ORIGIN + "/me", method="GET")
 
@@ -155,7 +156,35 @@ class Lengthy(Fake):
     seconds = 15.0
 
 
-KINDS = Destinations([Fake(), Unhurried(), Setting(), Lengthy()])
+class Posting(Fake):
+    """Sends mail."""
+
+    kind = "posting"
+
+    def origins(self, connection: FakeConnection) -> tuple[str, ...]:
+        """The vendor's mail server."""
+        return (f"smtp://{HOST}",)
+
+    def prepare(self, connection: FakeConnection, config: FakeConfig, context: Context) -> Mail | Skip:
+        """One mail."""
+        host = "elsewhere.example" if config.does == "elsewhere" else HOST
+        return Mail(
+            url=f"smtp://{host}",
+            login=("me", connection.key),
+            sender="us@vendor.example",
+            to=("you@vendor.example",),
+            subject=config.text,
+            text=config.text,
+            key=context.key,
+        )
+
+    def probe(self, connection: FakeConnection) -> Mail:
+        """Signs in and leaves."""
+        login = ("me", connection.key)
+        return Mail(url=f"smtp://{HOST}", login=login, sender="us@vendor.example", to=(), subject="", text="", key="0")
+
+
+KINDS = Destinations([Fake(), Unhurried(), Setting(), Lengthy(), Posting()])
 
 
 class GivenToken(Struct):

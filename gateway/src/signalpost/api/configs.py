@@ -25,8 +25,8 @@ from signalpost.runtime.logger import log
 from signalpost.sender.addresses import Guard, target_refusal
 
 _NOT_LISTED: Final = (
-    "This connection does not list the calls that may be made through it, so only operators can choose one. Ask an "
-    "operator to list it in the connection's `calls`."
+    "This connection does not list what may be sent through it, so only operators can choose. Ask an operator to list "
+    "it in the connection: its `calls`, or the `recipients` of mail."
 )
 
 
@@ -62,7 +62,7 @@ def _refusals(config: Any, origins: Iterable[str], guard: Guard) -> list[FieldEr
     refused = []
     for origin in origins:
         try:
-            refusal = target_refusal(endpoint.parse_url(origin).target, guard)
+            refusal = target_refusal(endpoint.parse_url(origin, endpoint.WEB | endpoint.MAIL).target, guard)
         except Bad as bad:
             refusal = bad.detail
         if refusal is not None:

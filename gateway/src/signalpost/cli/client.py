@@ -15,7 +15,7 @@ from uuid import uuid4
 from signalpost.cli.command_table import CLIENT_COMMANDS
 from signalpost.domain.errors import SignalpostError
 from signalpost.local.user_folder import emulator_folder
-from signalpost.sender.tls_context import tls_context
+from signalpost.sender.tls_context import HTTP, tls_context
 
 TIMEOUT = 30
 ADDRESS_FILE = "address"
@@ -284,7 +284,7 @@ def _trusting_authorities() -> ssl.SSLContext:
     """Trusts what the system trusts, and what SIGNALPOST_CA_FILE has."""
     file = os.environ.get("SIGNALPOST_CA_FILE")
     try:
-        return tls_context(Path(file) if file else None)
+        return tls_context(Path(file) if file else None, HTTP)
     except (OSError, ssl.SSLError):
         raise CommandError(f"SIGNALPOST_CA_FILE must be a PEM file of certificates; {file} is not one.") from None
 

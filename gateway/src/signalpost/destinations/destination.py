@@ -7,10 +7,12 @@ gets tokens, fills in the placeholders, makes every call through the guarded sen
 and repeats, waits or gives up as the ruling says.
 
     event ──prepare──▶ Call ──the engine sends it──▶ Reply ──classify──▶ Ruling
-                  └──▶ Skip                                    ▲           │
-                                                               └── Then ◀──┘   at most MAX_FOLLOW_UPS times
+                  ├──▶ Skip                                    ▲           │
+                  │                                            └── Then ◀──┘   at most MAX_FOLLOW_UPS times
+                  └──▶ Mail ──the engine sends it──▶ Ruling
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc
@@ -30,6 +32,8 @@ MAX_FOLLOW_UPS: Final = 2
 MAX_REVOCATIONS: Final = 3
 MAX_REPLY_BYTES: Final = 64 * 1024
 DAY: Final = 24 * 3600
+_ENHANCED_CODE: Final = re.compile(r"\b5\.[0-9]{1,3}\.[0-9]{1,3}\b")
+"""The precise cause that most mail servers name (RFC 3463)."""
 
 # --- What a kind is given ---------------------------------------------------------------------------------------------
 
@@ -105,6 +109,30 @@ class Call(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Shows where it goes and no more: addresses and headers of some vendors are secret."""
         return f"Call({self.method} {'/'.join(self.url.split('/', 3)[:3])}/…)"
+
+
+class Mail(Struct, frozen=True, kw_only=True):
+    """One mail, which the engine hands to a mail server under TLS. It adds the date, and an id made of `key`."""
+
+    url: str
+    """The mail server: `smtps://HOST:PORT` if TLS is there from the start, `smtp://HOST:PORT` for STARTTLS. It must be
+    one of the connection's `origins`."""
+    login: tuple[str, str] | None = None
+    """User name and password, if the server wants any."""
+    sender: str
+    """The address that the mail comes from."""
+    sender_name: str = ""
+    to: Sequence[str]
+    """The addresses that get it. A probe names none, and sends nothing."""
+    subject: str
+    text: str
+    """Plain text; the ends of its lines may be of any kind."""
+    key: str
+    """The same on each attempt, such as `Context.key`: the mail's id is made of it, by which a repeat can be told."""
+
+    def __repr__(self) -> str:
+        """Shows where it goes and no more."""
+        return f"Mail({self.url}, …)"
 
 
 class Skip(Struct, frozen=True):
@@ -302,11 +330,11 @@ class Destination(ABC, Generic[C, F]):
         return None
 
     @abstractmethod
-    def prepare(self, connection: C, config: F, context: Context) -> Call | Skip:
-        """The call that an event becomes."""
+    def prepare(self, connection: C, config: F, context: Context) -> Call | Mail | Skip:
+        """The call or the mail that an event becomes."""
 
     def classify(self, connection: C, config: F, context: Context, call: Call, reply: Reply) -> Ruling:
-        """What the reply to a call means."""
+        """What the reply to a call means. Of a mail, `by_mail_status` says so for every kind."""
         return by_status(reply)
 
     def foreseen(self, connection: C, config: F, context: Context) -> Sequence[Call]:
@@ -314,8 +342,9 @@ class Destination(ABC, Generic[C, F]):
         a kind whose first call does not show what is made; `classify` decides what really follows."""
         return ()
 
-    def probe(self, connection: C) -> Call | None:
-        """A call that shows that a connection works and changes nothing; None if the vendor has none."""
+    def probe(self, connection: C) -> Call | Mail | None:
+        """A call that shows that a connection works and changes nothing, or a mail without a recipient; None if
+        there is neither."""
         return None
 
     def probed(self, connection: C, reply: Reply) -> Ruling:
@@ -359,6 +388,20 @@ def by_status(reply: Reply) -> Ruling:
     if status >= 500 or status in (408, 425):
         return Retry(detail, retry_after(reply))
     return Reject(str(status), detail)
+
+
+def by_mail_status(status: int, said: str) -> Done | Retry | Throttle | Reject | Reauthorise:
+    """What a mail server's answer means, by its code (RFC 5321, RFC 4954). `said` is a sentence with its words."""
+    if 200 <= status < 300:
+        return Done(detail=said)
+    if status in (421, 454):  # it ends the conversation, or cannot let anyone in for now
+        return Throttle(said)
+    if status in (530, 534, 535, 538):
+        return Reauthorise(said)
+    if status >= 500:
+        code = _ENHANCED_CODE.search(said)
+        return Reject(str(status) if code is None else code[0], said)
+    return Retry(said)
 
 
 def retry_after(reply: Reply) -> float | None:

@@ -24,6 +24,7 @@ from signalpost.destinations.destination import (
     Fixed,
     Grant,
     Held,
+    Mail,
     Method,
     Reauthorise,
     Reject,
@@ -85,8 +86,8 @@ class GuardedKind(Destination[Any, Any]):
         access = _asked("access", lambda: self._kind.access(connection))
         return _held("access", access, fault_of_access(access))
 
-    def prepare(self, connection: Any, config: Any, context: Context) -> Call | Skip:
-        """An event becomes a call or a skip."""
+    def prepare(self, connection: Any, config: Any, context: Context) -> Call | Mail | Skip:
+        """An event becomes a call, a mail or a skip."""
         made = _asked("prepare", lambda: self._kind.prepare(connection, config, context))
         return _held("prepare", made, fault_of_prepared(made))
 
@@ -100,10 +101,10 @@ class GuardedKind(Destination[Any, Any]):
         calls = _asked("foreseen", lambda: self._kind.foreseen(connection, config, context))
         return _held("foreseen", calls, fault_of_foreseen(calls))
 
-    def probe(self, connection: Any) -> Call | None:
-        """A probe is a call."""
+    def probe(self, connection: Any) -> Call | Mail | None:
+        """A probe is a call, or a mail without a recipient."""
         call = _asked("probe", lambda: self._kind.probe(connection))
-        return _held("probe", call, None if call is None else fault_of_call(call))
+        return _held("probe", call, fault_of_probe(call))
 
     def probed(self, connection: Any, reply: Reply) -> Ruling:
         """A reply becomes a ruling."""
@@ -194,7 +195,9 @@ def fault_of_prepared(made: object) -> str | None:
             return None if _is_sentence(why) else "a skip must say why, in a sentence."
         case Call():
             return fault_of_call(made)
-    return "it must return a Call or a Skip."
+        case Mail(to=to):
+            return fault_of_mail(made) or (None if to else "a mail needs somebody who gets it.")
+    return "it must return a Call, a Mail or a Skip."
 
 
 def fault_of_call(call: object) -> str | None:
@@ -208,6 +211,29 @@ def fault_of_call(call: object) -> str | None:
     if call.form is not UNSET and call.json is not UNSET:
         return "a call has a body of JSON or of a form, not both."
     return None
+
+
+def fault_of_mail(mail: Mail) -> str | None:
+    """What is wrong with a mail, as far as its types go; None if nothing is."""
+    login: object = mail.login
+    if login is not None and not (isinstance(login, tuple) and len(login) == 2 and all(map(_is_text, login))):
+        return "the login of a mail is a name and a password."
+    if not isinstance(mail.to, tuple | list) or not all(_is_sentence(each) for each in mail.to):
+        return "a mail goes to a tuple of addresses."
+    if not _is_sentence(mail.url) or not _is_sentence(mail.sender) or not _is_sentence(mail.key):
+        return "a mail has an address of its server, a sender and a key."
+    texts = (mail.sender_name, mail.subject, mail.text)
+    return None if all(map(_is_text, texts)) else "the name, the subject and the text of a mail are texts."
+
+
+def fault_of_probe(probe: object) -> str | None:
+    """What is wrong with what `probe` returned, as the end of a sentence; None if nothing is."""
+    match probe:
+        case None:
+            return None
+        case Mail(to=to):
+            return fault_of_mail(probe) or ("a mail that is a probe has no recipient." if to else None)
+    return fault_of_call(probe)
 
 
 def fault_of_foreseen(calls: object) -> str | None:

@@ -10,10 +10,11 @@ from msgspec import UNSET, Meta, UnsetType
 from signalpost.destinations.fields import MAX_SECRET_CHARACTERS, SecretText
 from signalpost.domain.body import checked_by, read_by
 from signalpost.domain.checks import Bad, plain_text
-from signalpost.domain.endpoint import parse_url
+from signalpost.domain.endpoint import MAIL, WEB, parse_url
 
 MAX_ORIGIN_CHARACTERS: Final = 300
 MAX_DETAIL_CHARACTERS: Final = 500
+_SMTP: Final = ("smtp://", "smtps://")
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 """The `grant_type` that exchanges a signed assertion for a token (RFC 7523)."""
 
@@ -62,8 +63,9 @@ PrivateKey = Annotated[SecretText, Meta(extra=read_by(_read_private_key))]
 
 
 def origin_of(url: str) -> str:
-    """The origin of an absolute URL, such as `https://slack.com`. Raises Bad if it is none."""
-    return parse_url(url).origin
+    """The origin of an absolute URL, such as `https://slack.com` or `smtp://smtp.example.com`. Raises Bad if it is
+    none."""
+    return parse_url(url, MAIL if url.startswith(_SMTP) else WEB).origin
 
 
 def _read_origin(value: Any) -> str:

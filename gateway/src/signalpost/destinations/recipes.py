@@ -17,6 +17,16 @@ def _is_known(field: str) -> dict[str, Any]:
     return {"field": f"document.{field}", "exists": True}
 
 
+_REFUSED: Final = {
+    "any": [
+        _becomes("reviewRejected"),
+        _becomes("approvalRejected"),
+        _becomes("signatureRejected"),
+        _becomes("signatureRequestExpired"),
+    ]
+}
+
+
 def _message(text: str) -> Input:
     return Input(
         name="text",
@@ -60,14 +70,7 @@ SLACK: Final = (
         "Tells a channel when a review, an approval or a signature was refused, or the time to sign ran out.",
         ":warning: *{{ document.title }}* is now {{ document.status }}; it was {{ before.status }}.",
         eventTypes=[UPDATED],
-        when={
-            "any": [
-                _becomes("reviewRejected"),
-                _becomes("approvalRejected"),
-                _becomes("signatureRejected"),
-                _becomes("signatureRequestExpired"),
-            ]
-        },
+        when=_REFUSED,
     ),
     _slack(
         "slack-approval-waits",
@@ -253,6 +256,60 @@ XERO_BILL: Final = (
                 default="Exclusive",
             ),
         ),
+    ),
+)
+
+
+def _mail(name: str, title: str, about: str, subject: str, text: str, **body: Any) -> Preset:
+    return Preset(
+        name=name,
+        title=title,
+        about=about,
+        body={"eventTypes": [UPDATED], **body, "config": {"to": [], "subject": subject, "text": text}},
+        inputs=(
+            Input(
+                name="to",
+                title="To",
+                description="The addresses that get the mail.",
+                pointer="/config/to",
+                example=["legal@example.com", "{{ document.ownerEmail }}"],
+            ),
+            Input(
+                name="subject",
+                title="Subject",
+                description="One line; placeholders insert values of the document.",
+                pointer="/config/subject",
+                example="Signed: {{ document.title }}",
+                default=subject,
+            ),
+            Input(
+                name="text",
+                title="Text",
+                description="Plain text; placeholders insert values of the document.",
+                pointer="/config/text",
+                example="{{ document.title }} is signed. Please file it.",
+                default=text,
+            ),
+        ),
+    )
+
+
+MAIL: Final = (
+    _mail(
+        "mail-executed",
+        "Signed contract → mail",
+        "Writes to people when a document is signed by everyone.",
+        "{{ document.title }} is signed",
+        '{{ document.title }} with {{ document.counterpartyName | default: "nobody else" }} is signed by everyone.',
+        when=_becomes("executed"),
+    ),
+    _mail(
+        "mail-refused",
+        "Rejected or expired → mail",
+        "Writes to people when a review, an approval or a signature was refused, or the time to sign ran out.",
+        "{{ document.title }} is now {{ document.status }}",
+        "{{ document.title }} is now {{ document.status }}; it was {{ before.status }}.",
+        when=_REFUSED,
     ),
 )
 

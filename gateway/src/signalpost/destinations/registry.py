@@ -10,15 +10,17 @@ do is not prevented.
 """
 
 import re
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
 
 from signalpost.destinations.destination import API, DAY, Destination
 from signalpost.destinations.google_calendar import GoogleCalendar
 from signalpost.destinations.guarded import GuardedKind
 from signalpost.destinations.http import Http
+from signalpost.destinations.mail import Smtp
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
 from signalpost.destinations.xero_bill import XeroBill
@@ -32,7 +34,11 @@ WEBHOOK: Final = "webhook"
 """The kind of every subscription that names no other; it needs no connection."""
 MAX_SECONDS: Final = 60
 """How long one call of a kind may take at most."""
-BUILT_IN: Final[tuple[type[Destination[Any, Any]], ...]] = (Slack, Salesforce, GoogleCalendar, XeroBill, Http)
+BUILT_IN: Final[tuple[type[Destination[Any, Any]], ...]] = (
+    Slack, Salesforce, GoogleCalendar, XeroBill, Smtp, Http
+)  # fmt: skip
+_NEEDS: Final = {"mail": "aiosmtplib"}
+"""The packages without which a kind can send nothing. The extra that brings one has the kind's name."""
 
 _LEFT_OUT: Final = "a kind of destination is left out"
 
@@ -48,8 +54,10 @@ class UnusableKind(Exception):
 class Destinations:
     """The kinds by their names, and what a client may send for each."""
 
-    def __init__(self, kinds: Iterable[AnyDestination]) -> None:
+    def __init__(self, kinds: Iterable[AnyDestination], is_there: Callable[[str], object] = find_spec) -> None:
+        """`is_there` says whether a package is installed."""
         self.kinds: Mapping[str, AnyDestination] = {kind.kind: kind for kind in kinds}
+        self._lacking = {kind for kind, package in _NEEDS.items() if not is_there(package)}
 
     @classmethod
     def installed(cls, entries: Iterable[EntryPoint] | None = None) -> "Destinations":
@@ -69,6 +77,12 @@ class Destinations:
     def kind(self, name: str) -> AnyDestination | None:
         """The kind of that name; None if it is not installed here, or is the webhook."""
         return self.kinds.get(name)
+
+    def trouble(self, name: str) -> str | None:
+        """A sentence why nothing can be sent to a kind that is installed here; None if something can."""
+        if name not in self._lacking:
+            return None
+        return f"The kind {name} needs a package: pip install 'signalpost[{name}]', then start the gateway again."
 
     def longest_call(self, name: str) -> float:
         """How many seconds a call of a kind may take; of one that is not installed here, as long as any may."""
@@ -97,6 +111,8 @@ class Destinations:
             raise Invalid(
                 [FieldError("/kind", "unknown_kind", f"No kind of this name is installed here. Known: {known}.")]
             )
+        if (trouble := self.trouble(kind)) is not None:
+            raise Invalid([FieldError("/kind", "package_missing", trouble)])
         return found
 
 

@@ -1,6 +1,7 @@
 """The URL and the additional headers of a subscription: what may be in them (C14, C18)."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv6Address
 from itertools import islice
@@ -19,7 +20,10 @@ MAX_HEADERS = 20
 MAX_HEADER_BYTES = 4096
 MAX_HEADER_NAME_CHARACTERS = 128
 
-_PORTS: Final = {"https": 443, "http": 80}
+WEB: Final = frozenset({"https", "http"})
+MAIL: Final = frozenset({"smtps", "smtp"})
+"""TLS from the first byte on, and TLS by STARTTLS."""
+_PORTS: Final = {"https": 443, "http": 80, "smtps": 465, "smtp": 587}
 _URL_CHARACTERS = re.compile(r"[!-~]+")
 _AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:\x00-\x20\x7f]+))(?::(?P<port>[0-9]{1,5}))?")
 _AFTER_AUTHORITY = re.compile("[/?#]")
@@ -33,6 +37,10 @@ _RESERVED = frozenset(
     transfer-encoding upgrade user-agent via""".split()
 )
 _RESERVED_PREFIXES = ("plexus-webhook-", "proxy-", "signalpost-", "webhook-", "x-forwarded-")
+
+
+_NO_WEB: Final = ("not_https", "This must be an absolute URL that begins with https://.")
+_NO_MAIL: Final = ("not_smtp", "This must begin with smtp:// or smtps://, such as smtp://smtp.example.com:587.")
 
 
 class Url(Struct, frozen=True):
@@ -79,11 +87,11 @@ EndpointUrl = Annotated[
 """An absolute https URL, or http if the operator allows its target, which is checked elsewhere."""
 
 
-def parse_url(text: str) -> Url:
+def parse_url(text: str, schemes: Collection[str] = WEB) -> Url:
     """Raises Bad with a sentence that says what to change."""
     scheme, separator, rest = text.partition("://")
-    if not separator or scheme.lower() not in _PORTS:
-        raise Bad("not_https", "This must be an absolute URL that begins with https://.")
+    if not separator or scheme.lower() not in schemes:
+        raise Bad(*(_NO_WEB if schemes is WEB else _NO_MAIL))
     end = _AFTER_AUTHORITY.search(rest)
     authority, remainder = (rest, "") if end is None else (rest[: end.start()], rest[end.start() :])
     if remainder and not _URL_CHARACTERS.fullmatch(remainder):

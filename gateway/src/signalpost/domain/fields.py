@@ -51,6 +51,27 @@ Email = Annotated[
     ),
 ]
 
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+MAIL_ADDRESS: Final = rf"^[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?:{_LABEL}\.)*{_LABEL}$"
+"""What every mail server can take. People may have addresses of other forms; none that mail is sent to needs one."""
+_fits_mail = re.compile(MAIL_ADDRESS).fullmatch
+MAX_MAIL_CHARACTERS: Final = 254
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether mail can be sent there, as far as its form goes."""
+    return len(text) <= MAX_MAIL_CHARACTERS and _fits_mail(text) is not None
+
+
+def _mail_address(value: Any) -> str:
+    if not is_mail_address(address := plain_text(value, MAX_MAIL_CHARACTERS)):
+        raise Bad("not_an_email", "This must be an e-mail address in ASCII, such as owner@example.com.")
+    return address
+
+
+MailAddress = Annotated[str, Meta(max_length=MAX_MAIL_CHARACTERS, pattern=MAIL_ADDRESS, extra=read_by(_mail_address))]
+"""An address that mail is sent to or comes from."""
+
 _is_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
 

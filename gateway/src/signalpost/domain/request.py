@@ -7,7 +7,7 @@ class Target(Struct, frozen=True, array_like=True):
     """Scheme, host and port to which requests of an endpoint go. Connections are pooled by target."""
 
     scheme: str
-    """`https`, or `http` if `ALLOW_TARGETS` says so."""
+    """`https`, or `http` if `ALLOW_TARGETS` says so; of a mail server `smtps` or `smtp`."""
     host: str
     """Lower case, IDNA-encoded; an IPv6 address without its brackets."""
     port: int
@@ -29,3 +29,24 @@ class OutgoingRequest(Struct, frozen=True, gc=False, array_like=True):
     tenant."""
     seconds: float | None = None
     """How long the attempt may take; None for as long as any (C15)."""
+
+
+class OutgoingMail(Struct, frozen=True):
+    """One mail, ready to be handed to a mail server as it is."""
+
+    target: Target
+    login: tuple[str, str] | None
+    """User name and password; None if the server wants none."""
+    sender: str
+    recipients: tuple[str, ...]
+    """Without any, nothing is sent: the gateway signs in and leaves."""
+    message: bytes
+    """The headers and the text."""
+    seconds: float
+    """How long all of it may take."""
+    holder: int
+    """For whom it is sent; see `OutgoingRequest`."""
+
+    def __repr__(self) -> str:
+        """Shows where it goes and no more: it holds a password and what people wrote."""
+        return f"OutgoingMail({self.target!r}, …)"

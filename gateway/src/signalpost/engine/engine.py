@@ -47,7 +47,7 @@ from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.tasks import Tasks
-from signalpost.sender.transport import Transport
+from signalpost.sender.transport import MailTransport, Transport
 from signalpost.sharing.command_queues import Queue
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.sharing.resting_turns import RestingTurns
@@ -63,6 +63,7 @@ class Engine:
         self,
         store: Store,
         transport: Transport,
+        mailer: MailTransport,
         clock: Clock,
         random: Random,
         disk: DiskReserve,
@@ -71,7 +72,8 @@ class Engine:
         host: Host = Host(),  # noqa: B008 - it is frozen
     ) -> None:
         """`destinations` are the kinds other than the webhook."""
-        self._store, self._fleet, self._clock, self._transport = store, store.fleet, clock, transport
+        self._store, self._fleet, self._clock = store, store.fleet, clock
+        self._transport, self._mailer = transport, mailer
         self._tasks = Tasks()
         self.disk = disk
         self.counts = Counts()
@@ -111,6 +113,7 @@ class Engine:
             destinations,
             self._store,
             self._transport,
+            self._mailer,
             self._committer,
             auto_disable,
             self._clock,

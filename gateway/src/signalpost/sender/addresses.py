@@ -10,8 +10,9 @@ range that is routed today), less the blocks in it that are reserved or embed an
 alone is not enough: it takes multicast, NAT64, IPv4-compatible and site-local addresses for global.
 
 `ALLOW_TARGETS` makes exact exceptions: `scheme://host:port` (that host name, at any address) or
-`scheme://network:port` (any host that resolves into the network). Without one, only https to public addresses is
-possible, to any port. `DENY_TARGETS` is stronger: what it names is never called, even if another setting allows it.
+`scheme://network:port` (any host that resolves into the network). Without one, only https and mail servers, which are
+spoken to under TLS alone, are possible, at public addresses and any port. `DENY_TARGETS` is stronger: what it names is
+never called, even if another setting allows it.
 
 An IPv6 address may lead to an IPv4 address: mapped, by ISATAP, or by a translator (NAT64) whose prefix only the
 operator knows and names (`NAT64_PREFIXES`). Such an address is judged by where it leads.
@@ -78,7 +79,7 @@ _HOST_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 )
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_ENTRY = re.compile(r"(?P<scheme>https?)://(?:\[(?P<v6>[^\[\]%]+)\]|(?P<host>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
+_ENTRY = re.compile(r"(?P<scheme>https?|smtps?)://(?:\[(?P<v6>[^\[\]%]+)\]|(?P<host>[^\[\]:]+)):(?P<port>[0-9]{1,5})")
 
 
 class AllowedTarget(Struct, frozen=True):
@@ -163,7 +164,8 @@ NO_EXCEPTIONS = Guard()
 
 
 def _every_port(*networks: Network) -> tuple[AllowedTarget, ...]:
-    return tuple(AllowedTarget(scheme, None, network, None) for scheme in ("http", "https") for network in networks)
+    schemes = ("http", "https", "smtp", "smtps")
+    return tuple(AllowedTarget(scheme, None, network, None) for scheme in schemes for network in networks)
 
 
 THIS_MACHINE = _every_port(IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
@@ -186,7 +188,9 @@ def parse_allow_targets(text: str) -> tuple[AllowedTarget, ...]:
 def _parse_entry(entry: str) -> AllowedTarget:
     match = _ENTRY.fullmatch(entry.lower())
     if match is None:
-        raise ValueError(f"“{entry}” is not of the form scheme://host-or-CIDR:port, with the scheme http or https.")
+        raise ValueError(
+            f"“{entry}” is not of the form scheme://host-or-CIDR:port, with the scheme http, https, smtp or smtps."
+        )
     port = int(match["port"])
     if not 0 < port < 65536:
         raise ValueError(f"“{entry}”: the port is not between 1 and 65535.")
@@ -284,7 +288,7 @@ def target_refusal(target: Target, guard: Guard = NO_EXCEPTIONS) -> str | None:
     # A network entry for this scheme and port may hold what the name resolves to: dialling will tell.
     if any(entry.network and entry.may_hold(target) for entry in guard.allowed):
         return None
-    if target.scheme != "https":
+    if target.scheme == "http":
         return "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."
     if target.host == "localhost" or target.host.endswith(".localhost"):
         return f"“{target.host}” is this machine itself."
@@ -302,7 +306,7 @@ def addresses_refusal(target: Target, addresses: Sequence[Address], guard: Guard
         zoned = isinstance(address, IPv6Address) and address.scope_id is not None
         if not zoned and any(entry.holds(target, address) for entry in guard.allowed):
             continue
-        if target.scheme != "https":
+        if target.scheme == "http":
             return "Use https; plain http only where the operator allows it (ALLOW_TARGETS)."
         if why := refusal(address):
             return why

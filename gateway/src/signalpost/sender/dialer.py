@@ -50,34 +50,13 @@ class Dialler:
         DialFailed."""
         target = attempt.request.target
         attempt.stage = Stage.RESOLVING
-        addresses = await self._vetted(target, attempt.request.holder)
+        addresses = await vetted(target, attempt.request.holder, self._guard, self._names)
         attempt.stage_ended[Stage.RESOLVING] = self._clock()
         attempt.stage = self._way.stage
         raw = await self._way.open(addresses, target.port)
         attempt.stage_ended[Stage.CONNECTING] = self._clock()
         attempt.stage = Stage.SECURING
         await self._secure(raw, attempt, owner)
-
-    async def _vetted(self, target: Target, holder: int) -> Sequence[Address]:
-        """The target's addresses, if every one of them may be dialled. Raises DialFailed."""
-        if why := target_refusal(target, self._guard):
-            raise DialFailed(Failure.ADDRESS_REFUSED, why)
-        if (address := literal(target.host)) is not None:
-            return (address,)  # The checks above have covered everything that can be refused about an address.
-        try:
-            addresses = await addresses_of(self._names, target.host, target.port, holder)
-        except TimeoutError:
-            detail = f"{Stage.RESOLVING} within {LOOKUP_SECONDS:g} s."
-            raise DialFailed(Failure.TIMEOUT, detail) from None
-        except OSError:
-            raise DialFailed(Failure.DNS, "The host name could not be resolved.") from None
-        if not addresses:
-            raise DialFailed(Failure.DNS, f"{Evidence.NO_ADDRESS}.")
-        if why := addresses_refusal(target, addresses, self._guard):
-            # The reason names an address inside: that is for the operator, not for the person who chose the host name.
-            log.warning("address refused", host=target.host, port=target.port, reason=why)
-            raise DialFailed(Failure.ADDRESS_REFUSED, "The host name resolves to an address that is not called.")
-        return _interleaved(addresses)[:MAX_ADDRESSES]
 
     async def _secure(self, raw: socket.socket, attempt: RunningAttempt, owner: Owner) -> None:
         target = attempt.request.target
@@ -94,10 +73,32 @@ class Dialler:
         except (OSError, ssl.CertificateError) as error:
             _give_up(connection, owner)
             self._sessions.forget(target)
-            raise (_tls_failure(error) if handshake else reset()) from None
+            raise (tls_failure(error) if handshake else reset()) from None
         except BaseException:
             _give_up(connection, owner)
             raise
+
+
+async def vetted(target: Target, holder: int, guard: Guard, names: Names) -> Sequence[Address]:
+    """The target's addresses, if every one of them may be dialled. Raises DialFailed."""
+    if why := target_refusal(target, guard):
+        raise DialFailed(Failure.ADDRESS_REFUSED, why)
+    if (address := literal(target.host)) is not None:
+        return (address,)  # The checks above have covered everything that can be refused about an address.
+    try:
+        addresses = await addresses_of(names, target.host, target.port, holder)
+    except TimeoutError:
+        detail = f"{Stage.RESOLVING} within {LOOKUP_SECONDS:g} s."
+        raise DialFailed(Failure.TIMEOUT, detail) from None
+    except OSError:
+        raise DialFailed(Failure.DNS, "The host name could not be resolved.") from None
+    if not addresses:
+        raise DialFailed(Failure.DNS, f"{Evidence.NO_ADDRESS}.")
+    if why := addresses_refusal(target, addresses, guard):
+        # The reason names an address inside: that is for the operator, not for the person who chose the host name.
+        log.warning("address refused", host=target.host, port=target.port, reason=why)
+        raise DialFailed(Failure.ADDRESS_REFUSED, "The host name resolves to an address that is not called.")
+    return _interleaved(addresses)[:MAX_ADDRESSES]
 
 
 def _give_up(connection: EndpointConnection, owner: Owner) -> None:
@@ -116,7 +117,8 @@ def _interleaved(addresses: Sequence[Address]) -> list[Address]:
     return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]
 
 
-def _tls_failure(error: OSError | ssl.CertificateError) -> DialFailed:
+def tls_failure(error: OSError | ssl.CertificateError) -> DialFailed:
+    """What a handshake that failed says of the other side."""
     if isinstance(error, ssl.SSLCertVerificationError):
         match error.verify_code:  # OpenSSL's X509_V_ERR_… numbers
             case 10:

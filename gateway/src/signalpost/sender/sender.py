@@ -35,9 +35,9 @@ from signalpost.sender.dialer import Dialler
 from signalpost.sender.egress_proxy import EgressProxy, ThroughProxy
 from signalpost.sender.resolver import MAX_LOOKUPS, MAX_RUNNING, Names, Resolve, SystemResolver
 from signalpost.sender.response_reader import AnswerReader
-from signalpost.sender.tls_context import tls_context
+from signalpost.sender.tls_context import HTTP, tls_context
 from signalpost.sender.tls_sessions import MAX_SESSIONS, TlsSessions
-from signalpost.sender.ways import DialFailed, Straight
+from signalpost.sender.ways import DialFailed, Straight, Way
 
 SWEEP_SECONDS = 0.02
 """Minimum seconds between two checks of the deadlines, and so the maximum by which an attempt may exceed its own."""
@@ -73,6 +73,21 @@ class SenderSettings(Struct, frozen=True, kw_only=True):
     sessions: int = MAX_SESSIONS
     """Maximum number of TLS sessions to keep."""
 
+    def names(self, resolve: Resolve | None, clock: Callable[[], float]) -> Names:
+        """What looks host names up, with the system's resolver if no other is given."""
+        return Names(
+            resolve or SystemResolver(self.running_lookups),
+            self.names_kept_seconds,
+            clock,
+            limit=self.lookups,
+            running=self.running_lookups,
+        )
+
+    def way(self, names: Names) -> Way:
+        """The way of new connections."""
+        seconds = self.connect_timeout
+        return ThroughProxy(self.proxy, names, seconds) if self.proxy else Straight(seconds)
+
     def share(self, count: int) -> "SenderSettings":
         """The settings of each of so many senders that together keep to these. Attempts in flight are bounded by who
         sends them."""
@@ -103,19 +118,12 @@ class Sender:
         self._loop = loop
         self._wall = wall
         self._clock = clock
-        self._names = Names(
-            resolve or SystemResolver(settings.running_lookups),
-            settings.names_kept_seconds,
-            clock,
-            limit=settings.lookups,
-            running=settings.running_lookups,
-        )
-        seconds = settings.connect_timeout
+        self._names = settings.names(resolve, clock)
         self._dialler = Dialler(
             names=self._names,
             guard=settings.guard,
-            sessions=TlsSessions(tls_context(settings.ca_file), lambda: wall() / SECOND, settings.sessions),
-            way=ThroughProxy(settings.proxy, self._names, seconds) if settings.proxy else Straight(seconds),
+            sessions=TlsSessions(tls_context(settings.ca_file, HTTP), lambda: wall() / SECOND, settings.sessions),
+            way=settings.way(self._names),
             clock=clock,
         )
         self._usual_limit = TimeLimit(settings.attempt_timeout)

@@ -1,14 +1,14 @@
 """The interface between the engine and the network.
 
-The gateway passes the real sender (`sender.py`), or processes that have one each (`workers/`); a simulation passes a
-network of its own.
+The gateway passes the real sender (`sender.py`), or processes that have one each (`workers/`), and the real mailer
+(`mailer.py`); a simulation passes a network of its own.
 """
 
 from collections.abc import Callable
 from typing import Protocol
 
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.domain.request import OutgoingRequest
+from signalpost.domain.request import OutgoingMail, OutgoingRequest
 
 
 class Transport(Protocol):
@@ -21,3 +21,12 @@ class Transport(Protocol):
     async def close(self, grace: float) -> None:
         """Wait up to `grace` seconds for running attempts, interrupt the rest (`Failure.INTERRUPTED`), close
         everything."""
+
+
+class MailTransport(Protocol):
+    async def send_mail(self, mail: OutgoingMail) -> Outcome:
+        """Make one attempt to hand a mail to its server. An outcome with a status is what the server answered, and its
+        detail says to what; without one, there was no answer that can be understood. Raises nothing."""
+
+    async def close(self, grace: float) -> None:
+        """See `Transport.close`."""

@@ -31,6 +31,7 @@ from signalpost.destinations.destination import (
     Done,
     Grant,
     Held,
+    Mail,
     Reply,
     Ruling,
     Skip,
@@ -136,7 +137,7 @@ class Conformance:
         first event of the document, and one after what an accepted event had remembered."""
         trial = self._trial()
         made = [trial.prepare(context) for context in self._contexts(trial)]
-        expect(any(isinstance(each, Call) for each in made), "No event at all becomes a call.")
+        expect(any(isinstance(each, Call | Mail) for each in made), "No event at all becomes a call or a mail.")
 
     def test_calls_go_only_where_the_connection_says(self) -> None:
         """An origin is a scheme and a host; every call goes to one of them, and so does the question for a token."""
@@ -163,7 +164,7 @@ class Conformance:
         for context in self._contexts(trial):
             before = deepcopy(context)
             call = trial.prepare(context)
-            if isinstance(call, Call):
+            if isinstance(call, Call | Mail):
                 made = deepcopy(call)
                 trial.classify(context, call, self._replies[0])
                 expect(call == made, "`classify` changes the call.")
@@ -260,7 +261,7 @@ class Conformance:
         end = trial.play(samples.context(), *self._replies).end
         return {} if not isinstance(end, Done) or end.made is UNSET else end.made
 
-    def _played(self, trial: Trial, context: Context) -> tuple[Call, ...]:
+    def _played(self, trial: Trial, context: Context) -> tuple[Call | Mail, ...]:
         """The calls of an event all of whose calls are accepted."""
         return trial.play(context, *self._replies).calls
 
@@ -323,7 +324,7 @@ class Conformance:
                 yield "The reason of a Skip", made.why
         accepted = ((self._replies[-1], trial.play(context, *self._replies).end) for context in self._contexts(trial))
         for _, ruling in chain(self._rulings(trial), accepted):
-            if not isinstance(ruling, Then):
+            if not isinstance(ruling, Then | Mail):
                 yield f"A {type(ruling).__name__}", repr(ruling)
 
 

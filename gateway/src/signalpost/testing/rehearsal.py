@@ -5,7 +5,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import Call, Context, Destination, Reply, Ruling, Skip, Then
+from signalpost.destinations.destination import (
+    Call,
+    Context,
+    Destination,
+    Mail,
+    Reply,
+    Ruling,
+    Skip,
+    Then,
+    by_mail_status,
+)
 from signalpost.destinations.fields import filled
 from signalpost.destinations.registry import Destinations, usable
 from signalpost.domain.errors import Invalid
@@ -14,10 +24,11 @@ from signalpost.domain.errors import Invalid
 class PlayedAttempt(Struct, frozen=True):
     """How an attempt went."""
 
-    calls: tuple[Call, ...]
+    calls: tuple[Call | Mail, ...]
     """The calls that were made, in their order."""
-    end: Skip | Ruling
-    """The outcome of the attempt. It is a `Then` if there was no reply for a further call."""
+    end: Skip | Ruling | Mail
+    """The outcome of the attempt. It is a `Then` if there was no reply for a further call, and the mail itself if there
+    was none for that."""
 
 
 class Rehearsal:
@@ -41,24 +52,27 @@ class Rehearsal:
         """The config with its placeholders filled in for an event. Raises TemplateError."""
         return filled(self._config, context, self.kind.escape)
 
-    def prepare(self, context: Context) -> Call | Skip:
+    def prepare(self, context: Context) -> Call | Mail | Skip:
         """What the kind makes of an event."""
         return self.kind.prepare(self.connection, self.filled(context), context)
 
-    def classify(self, context: Context, call: Call, reply: Reply) -> Ruling:
-        """What the kind makes of a reply."""
+    def classify(self, context: Context, call: Call | Mail, reply: Reply) -> Ruling:
+        """What the kind makes of a reply; of a mail server's, whose code and words are status and body, what the
+        gateway does."""
+        if isinstance(call, Mail):
+            return by_mail_status(reply.status, reply.body.decode("utf-8", "replace"))
         return self.kind.classify(self.connection, self.filled(context), context, call, reply)
 
     def play(self, context: Context, *replies: Reply) -> PlayedAttempt:
         """An attempt in which the vendor answers one call after another with these replies."""
-        end: Skip | Ruling | Call = self.prepare(context)
-        calls: list[Call] = []
+        end: Skip | Ruling | Call | Mail = self.prepare(context)
+        calls: list[Call | Mail] = []
         coming = iter(replies)
-        while isinstance(end, Call | Then):
-            call = end if isinstance(end, Call) else end.call
+        while isinstance(end, Call | Mail | Then):
+            call = end.call if isinstance(end, Then) else end
             reply = next(coming, None)
             if reply is None:
-                return PlayedAttempt((*calls, call), Then(call))
+                return PlayedAttempt((*calls, call), call if isinstance(call, Mail) else Then(call))
             calls.append(call)
             end = self.classify(context, call, reply)
         return PlayedAttempt(tuple(calls), end)

@@ -13,6 +13,7 @@ from signalpost.destinations.destination import (
     MAX_FOLLOW_UPS,
     Call,
     Context,
+    Mail,
     Reply,
     Ruling,
     Skip,
@@ -25,9 +26,12 @@ from signalpost.destinations.guarded import (
     fault_of_prepared,
     fault_of_ruling,
 )
+from signalpost.destinations.members import origin_of
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.language.template_filters import TemplateError
+from signalpost.engine.connectors.mail_wire import mail_request_of
+from signalpost.engine.connectors.wire import Impossible
 from signalpost.testing.rehearsal import Rehearsal
 from signalpost.testing.samples import DOCUMENT
 
@@ -50,8 +54,8 @@ def shown(value: object) -> str:
 class Trial(Rehearsal):
     """A kind that is asked, and whose every answer is looked at."""
 
-    def prepare(self, context: Context) -> Call | Skip:
-        """The call or the skip of an event. A config that cannot be filled in for it is a skip."""
+    def prepare(self, context: Context) -> Call | Mail | Skip:
+        """The call, the mail or the skip of an event. A config that cannot be filled in for it is a skip."""
         try:
             config = self.filled(context)
         except TemplateError as error:
@@ -59,7 +63,7 @@ class Trial(Rehearsal):
         made: Any = _asked("prepare", _event(context), lambda: self.kind.prepare(self.connection, config, context))
         fault = fault_of_prepared(made)
         expect(fault is None, f"`prepare` returns {shown(made)}: {fault}")
-        if isinstance(made, Call):
+        if isinstance(made, Call | Mail):
             expect_sendable(made)
         return made  # type: ignore[no-any-return]
 
@@ -76,15 +80,17 @@ class Trial(Rehearsal):
             expect_sendable(call)
         return calls  # type: ignore[no-any-return]
 
-    def classify(self, context: Context, call: Call, reply: Reply) -> Ruling:
+    def classify(self, context: Context, call: Call | Mail, reply: Reply) -> Ruling:
         """The ruling on a reply."""
+        if isinstance(call, Mail):
+            return super().classify(context, call, reply)
         config = self.filled(context)
         ruling = _asked(
             "classify", shown(reply), lambda: self.kind.classify(self.connection, config, context, call, reply)
         )
         return _ruling("classify", ruling, reply)
 
-    def classify_to_the_end(self, context: Context, call: Call, reply: Reply) -> Iterator[Ruling]:
+    def classify_to_the_end(self, context: Context, call: Call | Mail, reply: Reply) -> Iterator[Ruling]:
         """The rulings on a call and those that follow it, all of which are answered by the same reply."""
         for _ in range(1 + MAX_FOLLOW_UPS):
             ruling = self.classify(context, call, reply)
@@ -128,8 +134,14 @@ def _asked(method: str, about: str, ask: Callable[[], T]) -> T:
         raise AssertionError(f"`{method}` raises {shown(error)} on {about}.") from error
 
 
-def expect_sendable(call: Call) -> None:
-    """Fail unless the gateway can write the call as a request."""
+def expect_sendable(call: Call | Mail) -> None:
+    """Fail unless the gateway can write the call as a request, or the mail as a message."""
+    if isinstance(call, Mail):
+        try:
+            mail_request_of(call, (origin_of(call.url),), 1.0, 0, 0)
+        except (Bad, Impossible) as error:
+            raise AssertionError(f"The mail cannot be sent: {error}") from None
+        return
     fault = fault_of_call(call)
     expect(fault is None, f"The call cannot be sent: {fault}")
     try:

@@ -64,6 +64,12 @@ _STATUS = Failure.STATUS
 RULES: Final[tuple[CauseRule, ...]] = (
     # --- Answers that refuse ------------------------------------------------------------------------------------------
     CauseRule(
+        "mail_put_off", _STATUS, "The mail server does not take the mail for now",
+        "It answers {status}, which is temporary: a full mailbox, a check of new senders, or too much mail at once.",
+        "Please check whether your mailbox is full.",
+        Remedy.WAIT, evidence=Evidence.MAIL_REFUSED,
+    ),
+    CauseRule(
         "old_secret", _STATUS, "The endpoint does not accept our signature since the secret was changed",
         "The secret was changed at {changed}, and nothing was accepted since. They most likely still verify with the "
         "old one.",

@@ -18,3 +18,4 @@ class Evidence(StrEnum):
     UNCONNECTED_IN_TIME = "No connection was made"
     UNSECURED_IN_TIME = "TLS was not agreed on"
     UNFINISHED_IN_TIME = "The answer was not complete"
+    MAIL_REFUSED = "The mail server refused"

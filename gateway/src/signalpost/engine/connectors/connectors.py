@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from signalpost.commands.command import Command
 from signalpost.commands.connections import BreakConnection, HoldConnection, KeepGrant, RepairConnection
-from signalpost.destinations.destination import Call, Consent, Done, Reply
+from signalpost.destinations.destination import Call, Consent, Done, Mail, Reply, Ruling, by_mail_status
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.audit import Actor
 from signalpost.domain.checks import Bad, Several
@@ -30,7 +30,8 @@ from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.closed_gate import ClosedGate
 from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.disconnection import Disconnection
-from signalpost.engine.connectors.open_connection import OpenConnection, Surroundings
+from signalpost.engine.connectors.mail_wire import mail_request_of
+from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection, Surroundings
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.refresh_turn import RefreshTurn
 from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenRefused, Unanswered
@@ -42,7 +43,7 @@ from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.sender.transport import Transport
+from signalpost.sender.transport import MailTransport, Transport
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.store import Store
 
@@ -77,6 +78,7 @@ class Connectors:
         destinations: Destinations,
         store: Store,
         transport: Transport,
+        mailer: MailTransport,
         committer: Committer,
         auto_disable: AutoDisable,
         clock: Clock,
@@ -88,6 +90,7 @@ class Connectors:
     ) -> None:
         """`turns` are those for long work on the event loop; `may_start` says whether this node may start attempts."""
         self._transport = transport
+        self._mailer = mailer
         self.transport = VendorTransport(transport)
         """Where calls to vendors go out."""
         self._committer = committer
@@ -114,6 +117,7 @@ class Connectors:
             store,
             subjects,
             self.transport,
+            mailer,
             clock,
             self._attempts,
             auto_disable.disable,
@@ -287,17 +291,30 @@ class Connectors:
         opened.try_again()
         try:
             await opened.tokens.wait()
-            if (call := kind.probe(holds)) is None:
+            if (probe := kind.probe(holds)) is None:
                 return ConnectionTestResult(works=True, detail=NO_PROBE)
-            reply = await self._asked(opened, call, opened.tokens.authorization)
+            ruling = await self._probed(opened, opened.opened, probe)
         except (Unanswered, Impossible) as error:
             return ConnectionTestResult(works=False, detail=opened.secrets.strike(str(error)))
-        ruling = kind.probed(holds, reply)
         if not isinstance(ruling, Done):
             return ConnectionTestResult(works=False, detail=opened.secrets.strike(getattr(ruling, "detail", "")))
         opened.tokens.note_accepted(opened.tokens.authorization)
         self._note_works(opened)
         return ConnectionTestResult(works=True, detail=ruling.detail or "The vendor accepted the credentials.")
+
+    async def _probed(self, opened: OpenConnection, as_read: OpenedConnection, probe: Call | Mail) -> Ruling:
+        """The ruling on a probe. Raises Impossible, Unanswered."""
+        if isinstance(probe, Call):
+            reply = await self._asked(opened, probe, opened.tokens.authorization)
+            return as_read.kind.probed(as_read.holds, reply)
+        tenant_id, seconds = opened.connection.tenant_id, as_read.kind.seconds
+        opened.pace_of().note_call()
+        outcome = await self._mailer.send_mail(
+            mail_request_of(probe, as_read.origins, seconds, tenant_id, self._clock.wall())
+        )
+        if outcome.status is None:
+            raise Unanswered(outcome.detail)
+        return by_mail_status(outcome.status, outcome.detail)
 
     def disconnection(self, connection: Connection) -> Disconnection:
         """What happens around the commit in which a connection forgets its credentials. Raises NotFound if the
@@ -367,7 +384,7 @@ class Connectors:
     async def close(self, grace: float) -> None:
         """See `Carriers`."""
         self.transport.stop()
-        await self._transport.close(grace)
+        await asyncio.gather(self._transport.close(grace), self._mailer.close(grace))
         await self._attempts.ended(ENDED_WITHIN)
         self._commands.cancel()
 

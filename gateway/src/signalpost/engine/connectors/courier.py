@@ -28,6 +28,7 @@ from signalpost.destinations.destination import (
     Call,
     Context,
     Done,
+    Mail,
     Reauthorise,
     Reject,
     Reply,
@@ -36,6 +37,7 @@ from signalpost.destinations.destination import (
     Skip,
     Then,
     Throttle,
+    by_mail_status,
 )
 from signalpost.destinations.fields import Filling
 from signalpost.destinations.registry import Destinations
@@ -50,6 +52,7 @@ from signalpost.domain.language.template_filters import TemplateError
 from signalpost.domain.secrets import Secrets, without_secrets
 from signalpost.domain.subscription import Subscription
 from signalpost.engine.connectors.identity import key_of, slot_of
+from signalpost.engine.connectors.mail_wire import mail_request_of
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
 from signalpost.engine.connectors.pace import Pace
 from signalpost.engine.connectors.passage import Passage
@@ -59,6 +62,7 @@ from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
+from signalpost.sender.transport import MailTransport
 from signalpost.store.store import Store
 
 SLOW_AFTER: Final = 50_000
@@ -67,7 +71,7 @@ MAX_REJECTED_IN_A_ROW: Final = 10
 MAX_DETAIL_CHARACTERS: Final = 1_000
 _CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What may be a code of the vendor's, and not a text that repeats the document's."""
-_PREPARED = (Call, Skip)
+_PREPARED = (Call, Mail, Skip)
 _RULINGS = (Done, Retry, Throttle, Reject, Reauthorise, Then)
 _STOPPED: Final = Outcome(
     failure=Failure.INTERRUPTED, detail="Signalpost may not send for the subscription any more; a further call was due."
@@ -87,6 +91,7 @@ class CourierParts(Struct, frozen=True):
     store: Store
     subjects: Subjects
     transport: VendorTransport
+    mailer: MailTransport
     clock: Clock
     tasks: Tasks
     disable: Callable[[Subscription, str], None]
@@ -185,6 +190,8 @@ class Courier:
         call = self._prepared(opened, config, context)
         if isinstance(call, Skip):
             return Outcome(failure=Failure.SKIPPED, detail=call.why)
+        if isinstance(call, Mail):
+            return await self._mailed(opened, context, call, delivery)
         return await self._called(opened, config, context, call, delivery)
 
     async def _called(
@@ -212,6 +219,22 @@ class Courier:
                 return self._meaning(ruling, authorization, context, outcome)
             call = ruling.call
         raise Impossible(f"The destination {self._subscription.kind} wants more than {MAX_FOLLOW_UPS} further calls.")
+
+    async def _mailed(
+        self, opened: OpenedConnection, context: Context, mail: Mail, delivery: Delivery
+    ) -> Outcome | None:
+        """Hand the mail to its server; None if it may not be sent any more."""
+        if not self._may_call:
+            return None
+        authorization, pace = self.gate.tokens.authorization, self._passage.pace
+        tenant_id = self._subscription.tenant_id
+        request = mail_request_of(mail, opened.origins, opened.kind.seconds, tenant_id, self._clock.wall())
+        self._paces[delivery] = pace
+        pace.note_call(delivery)
+        outcome = await self._parts.mailer.send_mail(request)
+        if outcome.status is None:
+            return outcome
+        return self._meaning(by_mail_status(outcome.status, outcome.detail), authorization, context, outcome)
 
     @property
     def _may_call(self) -> bool:
@@ -241,12 +264,12 @@ class Courier:
 
     # --- What the kind says -------------------------------------------------------------------------------------------
 
-    def _prepared(self, opened: OpenedConnection, config: Body, context: Context) -> Call | Skip:
+    def _prepared(self, opened: OpenedConnection, config: Body, context: Context) -> Call | Mail | Skip:
         began = self._clock.steady()
         call: Any = self._of_kind(opened.kind.prepare, opened.holds, config, context)
         self._note_slowness("prepare", began)
         if not isinstance(call, _PREPARED):
-            raise Impossible(f"The destination {opened.kind.kind} made neither a call nor a skip of the event.")
+            raise Impossible(f"The destination {opened.kind.kind} made neither a call, a mail nor a skip of the event.")
         return call
 
     def _classified(self, opened: OpenedConnection, config: Body, context: Context, call: Call, reply: Reply) -> Ruling:

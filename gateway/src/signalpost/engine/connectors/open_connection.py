@@ -219,6 +219,8 @@ def _opened(connection: Connection, destinations: Destinations) -> tuple[OpenedC
     kind = destinations.kind(connection.kind)
     if kind is None:
         return None, f"The kind of destination {connection.kind} is not installed here: install it and start again."
+    if (trouble := destinations.trouble(connection.kind)) is not None:
+        return None, trouble
     try:
         holds = destinations.read_connection(connection.kind, connection.config)
         access = kind.access(holds)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from signalpost.destinations.destination import Call, Context, Skip
+from signalpost.destinations.destination import Call, Context, Mail, Skip
 from signalpost.destinations.fields import filled, secrets_in
 from signalpost.destinations.members import origin_of
 from signalpost.destinations.registry import Destinations
@@ -83,7 +83,12 @@ def preview(
         calls = _prepared(destinations, subscription, connection, holds, subject)
         if isinstance(calls, Skip):
             return Preview(wanted=False, why=not_sent(calls.why), waits=waits, request=None)
-        request, *then = [_shown(destinations, connection, holds, call, secrets) for call in calls]
+        request, *then = [
+            _shown_mail(call, secrets)
+            if isinstance(call, Mail)
+            else _shown(destinations, connection, holds, call, secrets)
+            for call in calls
+        ]
     except TemplateError as error:
         return Preview(wanted=True, why=f"The vendor would get nothing: {error}", waits=waits, request=None)
     except Impossible as error:
@@ -97,7 +102,7 @@ def preview(
 
 def _prepared(
     destinations: Destinations, subscription: Subscription, connection: Connection, holds: Body, subject: Subject
-) -> Sequence[Call] | Skip:
+) -> Sequence[Call | Mail] | Skip:
     """What the kind makes of the event: its call, and those that would follow. Raises TemplateError, and whatever the
     kind raises."""
     kind = destinations.kinds[subscription.kind]
@@ -113,7 +118,12 @@ def _prepared(
     )
     said = filled(config, subject, kind.escape)
     call = kind.prepare(holds, said, context)
-    return call if isinstance(call, Skip) else (call, *kind.foreseen(holds, said, context))
+    match call:
+        case Skip():
+            return call
+        case Mail():
+            return (call,)
+    return (call, *kind.foreseen(holds, said, context))
 
 
 def _shown(
@@ -131,6 +141,20 @@ def _shown(
         url=_without_secrets(call.url, secrets),
         headers={name: secrets.strike(value) for name, _, value in lines if name not in _OF_THE_CONNECTION},
         body=msgspec.json.decode(secrets.strike_bytes(msgspec.json.encode(body))),
+    )
+
+
+def _shown_mail(mail: Mail, secrets: Secrets) -> PreviewedRequest:
+    """A mail as it would be written. It goes where its connection says, which was checked with the connection."""
+    return PreviewedRequest(
+        method="MAIL",
+        url=mail.url,
+        headers={
+            "from": f"{mail.sender_name} <{mail.sender}>".strip(),
+            "to": ", ".join(mail.to),
+            "subject": secrets.strike(mail.subject),
+        },
+        body=secrets.strike(mail.text),
     )
 
 
