@@ -38,9 +38,8 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.files.folder import Folder
 from signalpost.store.nouns.deliveries import AttemptRow
-from signalpost.store.nouns.erasures import ROWS_OF_TENANT
+from signalpost.store.nouns.erasures import HANDLED_OTHERWISE, ROWS_OF_TENANT
 from signalpost.store.nouns.lanes import EndpointHealth, LaneFlush
-from signalpost.store.sqlite.nouns.erasures import HANDLED_OTHERWISE
 from signalpost.store.sqlite.store import SqliteStore, thread_executors
 from signalpost.store.vault import MasterKeys
 

@@ -8,6 +8,7 @@ from signalpost.commands.command import VersionKey
 from signalpost.domain.erasure import Erasure
 from signalpost.store.packing.documents import unpack_number
 from signalpost.store.statements import EVERY_TENANT, RowReader, RowWriter, Statement, bound
+from signalpost.store.tables import TABLES
 from signalpost.store.tables.answers import ANSWER
 from signalpost.store.tables.deliveries import ATTEMPT
 from signalpost.store.tables.documents import DOCUMENT
@@ -25,6 +26,20 @@ _FILES: Final = (
 
 ROWS_OF_TENANT: Final = (STEP, ATTEMPT, ANSWER, DOCUMENT, STAT)
 """Tables whose rows go by their tenant. What else a tenant leaves each database removes in its own way."""
+HANDLED_OTHERWISE: Final = frozenset(
+    {
+        "audit",
+        "audit_end",
+        "event",
+        "delivery",
+        "version",
+        "erasure",
+        "data_key",
+        *(table.name for table in TABLES.values()),
+    }
+)
+"""Tables with a tenant whose rows go, or are emptied, in another way. The audit stays until its own retention ends: its
+entries prove one another."""
 
 
 class ErasureStore(ABC):

@@ -27,7 +27,6 @@ from signalpost.store.postgres.nouns.retention import remove_of_subscription
 from signalpost.store.postgres.nouns.versions import FORGET, version_keys
 from signalpost.store.postgres.sessions import ReadSessions, Writers
 from signalpost.store.statements import EVERY_TENANT, Statement
-from signalpost.store.tables import TABLES
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.tables.log import EVENT
 
@@ -38,23 +37,8 @@ _FORGET_SIZES: Final = (
     " AND v.document_id = k.document_id AND v.number = k.number"
     " WHERE v.deleted_at IS NULL AND v.published_as IS NULL GROUP BY v.tenant_id) c WHERE t.id = c.tenant_id"
 )
-HANDLED_OTHERWISE: Final = frozenset(
-    {
-        "audit",
-        "audit_end",
-        "event",
-        "delivery",
-        "lane",
-        "made",
-        "retry",
-        "version",
-        "erasure",
-        "data_key",
-        *(table.name for table in TABLES.values()),
-    }
-)
-"""Tables with a tenant whose rows go, or are emptied, in another way. The audit stays until its own retention ends: its
-entries prove one another."""
+HANDLED_HERE: Final = frozenset({"lane", "made", "retry"})
+"""Tables with a tenant here alone whose rows go in another way."""
 _EMPTY_DOCUMENT: Final = (
     # Where a backup was restored that has the document still, it goes without an event.
     "WITH live AS (SELECT tenant_id, count(*) AS documents FROM document WHERE tenant_id = $1"

@@ -28,23 +28,7 @@ from signalpost.store.sqlite.nouns import data_keys, retention
 from signalpost.store.sqlite.readers import Readers
 from signalpost.store.sqlite.statements import found_by
 from signalpost.store.sqlite.writer import Writer, writing
-from signalpost.store.tables import TABLES
 from signalpost.store.tables.table import Columns
-
-HANDLED_OTHERWISE = frozenset(
-    {
-        "audit",
-        "audit_end",
-        "event",
-        "delivery",
-        "version",
-        "erasure",
-        "data_key",
-        *(table.name for table in TABLES.values()),
-    }
-)
-"""Tables with a tenant whose rows go, or are emptied, in another way. The audit stays until its own retention ends: its
-entries prove one another."""
 
 
 class SqliteErasures(ErasureStore):
