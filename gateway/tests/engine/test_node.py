@@ -8,7 +8,7 @@ from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.fleet.lease import Lease
-from signalpost.engine.fleet.node import Node
+from signalpost.engine.fleet.node import ThisNode
 from signalpost.store.nouns.fleet import SHARED, Beat, FleetStore, NodeProcess, NodeRole
 
 
@@ -49,7 +49,7 @@ class _Watched:
         clock = _Clock(self.time)
         self.lease = Lease(SHARED.lease, clock.steady)
         fleet = cast(FleetStore, _Fleet(*shown))
-        self.node = Node(
+        self.node = ThisNode(
             fleet, clock, self.lease, NodeRole.ALL, "1", NodeProcess(), dict, lambda: 0, lambda _now, _took: None
         )
 

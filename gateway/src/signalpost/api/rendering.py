@@ -70,7 +70,7 @@ _decode_answer = msgspec.msgpack.Decoder(Response).decode
 Header = tuple[str, str]
 
 
-class Answer(NamedTuple):
+class RowAnswer(NamedTuple):
     """How a result is answered that holds one row, and what is not the row's."""
 
     status: int
@@ -82,25 +82,25 @@ class Answer(NamedTuple):
     """Names on the wire of members that are null in a late repeat."""
 
 
-_GONE: Final = Answer(204)
-ANSWERS: Final[Mapping[type[Struct], Answer]] = {
-    ReplayStarted: Answer(202, StartedReplay, "/v1/subscriptions/{shown.subscription_id}/replays/{shown.id}"),
-    ReplayCancelled: Answer(200, ShownReplay),
-    RetryQueued: Answer(202),
+_GONE: Final = RowAnswer(204)
+ANSWERS: Final[Mapping[type[Struct], RowAnswer]] = {
+    ReplayStarted: RowAnswer(202, StartedReplay, "/v1/subscriptions/{shown.subscription_id}/replays/{shown.id}"),
+    ReplayCancelled: RowAnswer(200, ShownReplay),
+    RetryQueued: RowAnswer(202),
     SubscriptionDeleted: _GONE,
-    ConnectionCreated: Answer(201, ConnectionShown, "/v1/connections/{shown.id}"),
-    ConnectionChanged: Answer(200, ConnectionShown),
+    ConnectionCreated: RowAnswer(201, ConnectionShown, "/v1/connections/{shown.id}"),
+    ConnectionChanged: RowAnswer(200, ConnectionShown),
     ConnectionDeleted: _GONE,
-    TenantCreated: Answer(201, TenantShown, "/v1/tenants/{shown.name}"),
-    TenantChanged: Answer(200, TenantShown),
-    ErasureStarted: Answer(202, ErasureShown, "/v1/erasures/{shown.id}"),
-    KeyCreated: Answer(201, NewKey, "/v1/keys/{shown.id}", once=("key",)),
+    TenantCreated: RowAnswer(201, TenantShown, "/v1/tenants/{shown.name}"),
+    TenantChanged: RowAnswer(200, TenantShown),
+    ErasureStarted: RowAnswer(202, ErasureShown, "/v1/erasures/{shown.id}"),
+    KeyCreated: RowAnswer(201, NewKey, "/v1/keys/{shown.id}", once=("key",)),
     KeyRevoked: _GONE,
-    MemberInvited: Answer(201, InvitedMember, "/v1/members/{shown.id}", once=("url",)),
-    MemberChanged: Answer(200, MemberShown),
-    MemberReset: Answer(201, Invitation, once=("url",)),
+    MemberInvited: RowAnswer(201, InvitedMember, "/v1/members/{shown.id}", once=("url",)),
+    MemberChanged: RowAnswer(200, MemberShown),
+    MemberReset: RowAnswer(201, Invitation, once=("url",)),
     MemberRemoved: _GONE,
-    PortalLinkCreated: Answer(201, NewPortalLink, "/v1/portal-links/{shown.id}", once=("url",)),
+    PortalLinkCreated: RowAnswer(201, NewPortalLink, "/v1/portal-links/{shown.id}", once=("url",)),
     PortalLinkRevoked: _GONE,
 }
 _SECRETS_OF_SUBSCRIPTIONS: Final = ("secret", "standardWebhooksSecret")
@@ -175,7 +175,7 @@ def _response(completed: Completed[Any], links: Links) -> Response:
     return _of_row(completed.result, ANSWERS[type(completed.result)])
 
 
-def _of_row(result: Struct, answer: Answer) -> Response:
+def _of_row(result: Struct, answer: RowAnswer) -> Response:
     """A result holds its row first; what else it has is shown, too."""
     if answer.shape is None:
         return Response(answer.status)

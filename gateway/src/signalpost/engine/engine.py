@@ -27,7 +27,7 @@ from signalpost.engine.fleet.follower import Follower
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.fleet.lease import Lease
 from signalpost.engine.fleet.lookout import Lookout
-from signalpost.engine.fleet.node import Node
+from signalpost.engine.fleet.node import ThisNode
 from signalpost.engine.fleet.standing_writer import StandingWriter
 from signalpost.engine.host import Host
 from signalpost.engine.lanes.auto_disable import AutoDisable
@@ -124,8 +124,8 @@ class Engine:
             may_start=lambda: self._lease.holds,
         )
 
-    def _make_node(self, settings: EngineSettings, host: Host) -> Node:
-        return Node(
+    def _make_node(self, settings: EngineSettings, host: Host) -> ThisNode:
+        return ThisNode(
             self._fleet,
             self._clock,
             self._lease,

@@ -28,7 +28,7 @@ AGAIN_AFTER = 0.5
 """Seconds between two attempts to join, or to beat if that failed."""
 
 
-class Node:
+class ThisNode:
     def __init__(
         self,
         fleet: FleetStore,
