@@ -20,6 +20,8 @@ from signalpost.sender.sender import SenderSettings
 from signalpost.sender.tls_context import tls_context
 from signalpost.sender.ways import DialFailed
 
+HANGUP_SECONDS = 0.01
+"""Seconds that `close` gives connections that were just dropped."""
 _CUT = Outcome(failure=Failure.INTERRUPTED, detail="Signalpost was shut down before the mail server accepted the mail.")
 
 
@@ -63,7 +65,7 @@ class Mailer:
                 each.cancel()
             if late:
                 await asyncio.wait(late)
-        await asyncio.sleep(0)  # for connections that were just dropped
+        await asyncio.sleep(HANGUP_SECONDS)
         await self._names.close()
 
     async def _outcome(self, mail: OutgoingMail) -> Outcome:
