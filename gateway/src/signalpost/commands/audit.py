@@ -2,7 +2,7 @@
 
 No command writes an entry of its own, so none can forget one. A command has a name (`audited_as`) and says who asks for
 it (`actor`); what it decides to change is compared here with what there was, before its batch applies it. What a member
-of a row may show is decided here too. A member that nobody has decided on is taken for a secret: the entry says that it
+of a row may show is decided here too. A member that is not decided on is taken for a secret: the entry says that it
 changed, and no more.
 """
 
@@ -37,7 +37,7 @@ _NOTHING: Final[tuple[object, ...]] = (None, 0, {})
 """Values that say no more than their absence."""
 
 
-class _Hidden:
+class _HiddenValue:
     """A value that entries compare, but show only as `seen`."""
 
     __slots__ = ("_value", "seen")
@@ -47,7 +47,7 @@ class _Hidden:
         self.seen = seen
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Hidden) and self._value == other._value
+        return isinstance(other, _HiddenValue) and self._value == other._value
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -59,7 +59,7 @@ class _Members(Struct, frozen=True):
     """What the audit calls such a row."""
     shown: frozenset[str]
     left_out: frozenset[str]
-    """Members that nobody asks to change: numbers, versions, derived times."""
+    """Members that no caller asks to change: numbers, versions, derived times."""
     urls: frozenset[str] = frozenset()
     """Texts that may be URLs. Only the origin of one is shown: what follows may be a credential."""
     derived: Mapping[str, Callable[[Any], Any]] = {}
@@ -82,7 +82,7 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         urls=frozenset({"name", "url"}),
         derived={
             "eventTypes": lambda row: list(row.event_types),
-            "headers": lambda row: {name: _Hidden(value) for name, value in row.headers.items()},
+            "headers": lambda row: {name: _HiddenValue(value) for name, value in row.headers.items()},
         },
     ),
     Connection: _Members(
@@ -90,7 +90,7 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         shown=frozenset({"kind", "state", "reason"}),
         left_out=_BOOKKEEPING | {"config", "grant_version", "held_until"},
         urls=frozenset({"name"}),
-        derived={"config": lambda row: {name: _Hidden(value) for name, value in row.config.items()}},
+        derived={"config": lambda row: {name: _HiddenValue(value) for name, value in row.config.items()}},
     ),
     ApiKey: _Members(
         "key",
@@ -198,9 +198,9 @@ def _members(row: Any) -> dict[str, Any]:
         if name in rules.shown:
             members[_on_the_wire(name)] = format_timestamp(value) if name.endswith("_at") else value
         elif name in rules.urls:
-            members[_on_the_wire(name)] = _Hidden(value, _origin(value)) if "://" in value else value
+            members[_on_the_wire(name)] = _HiddenValue(value, _origin(value)) if "://" in value else value
         else:
-            members[_on_the_wire(name)] = _Hidden(value)
+            members[_on_the_wire(name)] = _HiddenValue(value)
     for name, derive in rules.derived.items():
         members[name] = derive(row)
     return members

@@ -193,7 +193,7 @@ class Batch:
         return completed
 
     def _use_after(self, tenant: Tenant, decision: Decision[Any]) -> TenantUse | None:
-        """How much of what can be limited the tenant will have; None where that stays as it is. Raises Forbidden where
+        """How much of what can be limited the tenant will have; None if that stays as it is. Raises Forbidden if
         it would be more than the tenant may have."""
         growth = self._growth(tenant.id, decision)
         if growth is None:

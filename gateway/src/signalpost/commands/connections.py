@@ -3,7 +3,7 @@
 The kind checks a config before a command is made; the command decides what depends on the stored rows. Two rules follow
 from a connection's having one owner:
 
-- Whatever a vendor granted is kept only by whoever read the `grant_version` before. Two that renew the same token
+- What a vendor granted is kept only by the node that read the `grant_version` before. Two that renew the same token
   cannot both win, and the loser reads what the winner kept.
 - A connection cannot go while subscriptions use it, and a connection that breaks disables them in the same commit.
 """
@@ -106,14 +106,14 @@ class CreateConnection(ConnectionCommand, frozen=True, kw_only=True):
 
 
 class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
-    """A new config, which its kind has checked, is tried again even where the connection was broken. `url` is the first
+    """A new config, which its kind has checked, is tried again even if the connection was broken. `url` is the first
     origin that it leads to, which the connection's subscriptions show."""
 
     audited_as: ClassVar[str] = "connection.change"
     name: str | UnsetType = UNSET
     config: Mapping[str, Any] | UnsetType = UNSET
     url: str | None = None
-    """None where the config stays."""
+    """None if the config stays."""
     needs_consent: bool = False
     """Whether a person has to give consent at the vendor, according to the new config."""
     of_version: int

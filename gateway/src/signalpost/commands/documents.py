@@ -25,7 +25,7 @@ class DocumentCreated(Struct, frozen=True, gc=False):
 
 
 class DocumentPatched(Struct, frozen=True, gc=False):
-    """`row` is the document after the patch, also where the patch changed nothing."""
+    """`row` is the document after the patch, even if the patch changed nothing."""
 
     row: DocumentRow
 
@@ -47,7 +47,7 @@ class DocumentDeleted(Struct, frozen=True, gc=False):
 
 
 class DocumentImported(Struct, frozen=True, gc=False):
-    """`row` is the document after the import, also where the import changed nothing."""
+    """`row` is the document after the import, even if the import changed nothing."""
 
     row: DocumentRow
     effect: Effect

@@ -319,7 +319,7 @@ def subscription_not_found() -> NotFound:
 
 
 def _check_connection(view: BatchView, tenant_id: int, connection_id: str, kind: str) -> None:
-    """Raises Invalid where a subscription of a kind cannot use a connection."""
+    """Raises Invalid if a subscription of a kind cannot use a connection."""
     found = view.row(Connection, connection_id, tenant_id)
     if found is None or found.deleted_at is not None or found.kind != kind:
         detail = f"There is no connection of the kind {kind} with this id."
@@ -346,8 +346,8 @@ def _meant(url: str, present: str) -> str:
 
 
 def _check_keeps_headers(found: Subscription, url: str) -> None:
-    """Raises Invalid if the present headers would go to another origin: whoever may change the URL may not read their
-    values, and would read them there."""
+    """Raises Invalid if the present headers would go to another origin: a caller who may change the URL may not read
+    their values, and would read them there."""
     origin = parse_url(url).origin
     if found.headers and origin != _origin(found.url):
         detail = f"Its value would now go to {origin}. Give headers again, all with their values; or {{}} for none."

@@ -3,7 +3,7 @@
 An application is called with the head of a request and its body, and is a generator: it yields what it has to wait
 for, is given the result, and returns the answer. So a request that waits for nothing is answered within the call
 that brought its last byte, and one that waits for a future, as for its commit, goes on as soon as that is done. Only
-what waits for more becomes a task, in which whatever was yielded is awaited.
+what waits for more becomes a task, in which what was yielded is awaited.
 
     head, body ──▶ steps ──returns──▶ answer
                      └──yields──▶ awaitable ──result──▶ the next step
@@ -152,7 +152,7 @@ async def _send_slices(body: bytes, turn: Turn, send: SendPart) -> None:
 
 async def _send_parts(parts: AsyncGenerator[bytes, None], send: SendPart) -> None:
     """Sends the parts, and the end of the answer. At a stop this is cancelled, mostly while it waits for a client that
-    reads slowly: then whoever makes the parts is told, may add a last one, and the answer still ends whole."""
+    reads slowly: then the generator of the parts is told, may add a last one, and the answer still ends whole."""
     following: Callable[[], Awaitable[bytes]] = partial(anext, parts)
     with suppress(StopAsyncIteration, asyncio.CancelledError):
         async with aclosing(parts):

@@ -77,7 +77,7 @@ STAGES: Transitions[ConnectionStage, StageInput] = {
 class Persistence(IntEnum):
     KEPT = 0
     LAST = 1
-    """The client asked for no more, or nobody can know where its next request would begin."""
+    """The client asked for no more, or it cannot be known where its next request would begin."""
     STOPPING = 2
     """The server stops. A client that never sent a request may still send one."""
 

@@ -276,7 +276,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(raw)
         except httptools.HttpParserUpgrade:
-            # Nobody has to; but to the parser, what follows is no longer HTTP.
+            # The gateway need not change the protocol; but to the parser, what follows is no longer HTTP.
             self._persistence = PERSISTENCE[self._persistence][NO_MORE]
             if head.length != 0:
                 raise Unparseable("no_upgrade", "A request with a body cannot ask for another protocol.") from None
@@ -304,7 +304,7 @@ class ClientConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(piece)
         except httptools.HttpParserError:
-            # It may also have been whole, with something behind it: nobody knows where that begins.
+            # It may also have been whole, with something behind it: it is not known where that begins.
             self._persistence = PERSISTENCE[self._persistence][NO_MORE]
             if self._stage is RECEIVING:
                 self._stage = STAGES[RECEIVING][StageInput.REFUSE]

@@ -82,7 +82,7 @@ class RequestCycle:
         self._answer = NONE
         self._has_news = False
         self._news: asyncio.Event | None = None
-        """Set with `_has_news`, once somebody has waited for that."""
+        """Set with `_has_news`, once the application has waited for that."""
         self._held = bytearray()
         self._head = b""
         """The head of an answer that is sent in parts, until the first of them."""

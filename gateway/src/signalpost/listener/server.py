@@ -4,7 +4,7 @@ serving    connections are taken, and their requests answered
 stopping   no connection is taken any more, but for those that the system had accepted before. Idle ones are closed:
            new ones after the moment in which their first request may still arrive, as a balancer may have sent it.
            The others are closed after the request in progress, for which they have `stop_seconds`; then they are
-           cancelled, which the application may still answer, and whatever is left `last_words_seconds` after that,
+           cancelled, which the application may still answer, and what is left `last_words_seconds` after that,
            because it does not end or because its client does not read, is cut off
 """
 
@@ -96,7 +96,7 @@ class Server:
         them, with what their clients have sent."""
         self.listener.settimeout(0)
         found: list[socket.socket] = []
-        with suppress(OSError):  # nobody waits any more, or there are too many open files
+        with suppress(OSError):  # no client waits any more, or there are too many open files
             while len(found) < BACKLOG:
                 client, _ = self.listener.accept()
                 client.settimeout(0)

@@ -7,8 +7,8 @@ While it is shaking, it *waits* like a client that has sent no request (`connect
 of it as others for a head, and is the first to go if connections are needed. So handshakes are bounded by the number of
 connections, and slow ones in time. Nothing is spent on a client before its first byte.
 
-Whoever speaks plain HTTP here gets one answer in plain HTTP that says so. Event loops have TLS of their own, but none
-that can be left half open for a client to read the last answer, or that says anything to those who do not speak it.
+A client that speaks plain HTTP here gets one answer in plain HTTP that says so. Event loops have TLS of their own, but
+none that can be left half open for a client to read the last answer, or that answers a client without TLS.
 
 A connection that the client ends without TLS's closing message is taken as one with it: where a body ends, HTTP says.
 """
@@ -133,7 +133,7 @@ class TlsConnection(asyncio.Protocol, asyncio.Transport):
         return True
 
     def _leave(self) -> None:
-        """The HTTP connection takes its place, or nobody does."""
+        """The HTTP connection takes its place, or nothing does."""
         self._serving.limits.leave(self)
         self._serving.leave(self)
 

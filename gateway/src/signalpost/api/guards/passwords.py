@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Passwords:
-    """Both methods raise TooMany where too many wait."""
+    """Both methods raise TooMany if too many wait."""
 
     def __init__(self, executor: Executor, random_bytes: Callable[[int], bytes]) -> None:
         """`executor` has one thread."""
@@ -41,7 +41,7 @@ class Passwords:
         return await self._on_thread(lambda: made.derive_phc_encoded(_bytes(password)))
 
     async def check(self, password: str, hashed: str | None) -> bool:
-        """Whether a password is the one of a hash; it never is where there is no hash."""
+        """Whether a password is the one of a hash; it never is if there is no hash."""
 
         def fits() -> bool:
             try:

@@ -100,7 +100,7 @@ class Principals:
         return Ground(principal.kind, principal.id, principal.proof or self._operator)
 
     async def on(self, ground: Ground) -> Principal:
-        """The principal of a session with this ground. Raises Unauthenticated where the ground has ended: a key was
+        """The principal of a session with this ground. Raises Unauthenticated if the ground has ended: a key was
         revoked or has expired, a member was removed or has another role or password, a portal link has ended. Raises
         Unavailable if that cannot be known."""
         if ground.kind == "key":
@@ -113,7 +113,7 @@ class Principals:
         return principal_of(member)
 
     async def _on_portal_link(self, ground: Ground) -> Principal:
-        """Raises Unauthenticated where the link has ended, or its maker may no longer do anything."""
+        """Raises Unauthenticated if the link has ended, or its maker may no longer do anything."""
         link = await self._find_portal_link(ground.id)
         if link is None or link.proof != ground.proof or not link.is_in_use(self._now()):
             raise _ended()

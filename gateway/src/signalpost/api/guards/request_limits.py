@@ -41,7 +41,7 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
     """Refuses requests beyond their caller's share of those at work. Few may wait: they hold connections that others
     need."""
     strangers: Refusals
-    """Refuses requests of which nobody is known: without a key, with a wrong one, or to paths that there are not."""
+    """Refuses requests of unknown callers: without a key, with a wrong one, or to paths that do not exist."""
 
     @classmethod
     def of_connections(cls, count: int, clock: Clock, share_of: Callable[[int], int]) -> Self:

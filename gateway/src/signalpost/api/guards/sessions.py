@@ -22,7 +22,7 @@ from signalpost.store.nouns.sign_ins import SignInStore
 
 
 class BrowserSessions:
-    """Every method raises Unavailable where the database does not answer."""
+    """Every method raises Unavailable if the database does not answer."""
 
     def __init__(self, store: SignInStore, now: Callable[[], int], random_bytes: Callable[[int], bytes]) -> None:
         """`now` is the wall clock, in µs."""
@@ -55,7 +55,7 @@ class BrowserSessions:
         return token
 
     async def find(self, token: str, purpose: Purpose) -> Session | None:
-        """The session with this token; None where there is none for this purpose, or it has ended."""
+        """The session with this token; None if there is none for this purpose, or it has ended."""
         session, now = await self._store.find(hash_token(token), purpose), self._now()
         if session is None or session.has_ended(now):
             return None
@@ -98,6 +98,6 @@ class BrowserSessions:
         return token
 
     async def use_link(self, token: str, purpose: Purpose) -> Link | None:
-        """The link with this token, which works no more from now on; None where it was used, has expired, serves
+        """The link with this token, which works no more from now on; None if it was used, has expired, serves
         another purpose or never was."""
         return await self._store.use_link(hash_token(token), purpose, self._now())

@@ -7,7 +7,7 @@ from signalpost.store.nouns.sign_ins import SignInStore
 
 
 class SignInTries:
-    """Every method raises Unavailable where the database does not answer."""
+    """Every method raises Unavailable if the database does not answer."""
 
     def __init__(self, store: SignInStore, now: Callable[[], int]) -> None:
         """`now` is the wall clock, in µs."""
@@ -15,7 +15,7 @@ class SignInTries:
         self._now = now
 
     async def take(self, account: str, address: str | None) -> int:
-        """Count a try. Returns how long it has to wait (µs), and counts nothing where that is not 0."""
+        """Count a try. Returns how long it has to wait (µs), and counts nothing if that is not 0."""
         tried, now = a_try(account, address), self._now()
         return await self._store.count_tries(tried, now, lambda counts: take(tried, counts, now))
 

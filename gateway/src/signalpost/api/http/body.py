@@ -97,7 +97,7 @@ def read_quickly(body: bytes, rest: Rest = no_rest) -> Any:
 
 
 def read_json(body: bytes, rest: Rest = no_rest) -> Any:
-    """The decoded body. Raises Unparseable, naming the field where it can. A lone surrogate in a small body passes
+    """The decoded body. Raises Unparseable, naming the field if it can. A lone surrogate in a small body passes
     here: the checks of the fields name each of them, together with all other faults. Finding a fault takes up to 15 ms,
     in which `rest` is called again and again."""
     try:

@@ -22,7 +22,7 @@ from signalpost.runtime.logger import log
 
 SOUND_REMEMBERED: Final = 1_000
 _SAFE: Final = {
-    # Whatever the file is, a browser must run nothing in it and must not show it as a page of this origin.
+    # No browser may run anything in a file of any kind, or show it as a page of this origin.
     "x-content-type-options": "nosniff",
     "content-security-policy": "sandbox; default-src 'none'",
     "cross-origin-resource-policy": "same-origin",

@@ -9,8 +9,8 @@ from signalpost.listener.application import Answer, Turn, next_round
 
 CONTENT_TYPE: Final = "content-type"
 _SAFE: Final = (("x-content-type-options", "nosniff"), ("cache-control", "no-store"))
-"""Unless a response says otherwise, browsers take it for what it says it is, and nobody between keeps it: nearly all
-hold something that is not for others, a document, a download link or a secret."""
+"""Unless a response says otherwise, browsers take it for what it says it is, and neither they nor proxies keep it:
+nearly all hold something that is not for others, such as a document, a download link or a secret."""
 _SAFE_NAMES: Final = dict(_SAFE).keys()
 _JSON: Final = ("content-type", "application/json")
 

@@ -1,8 +1,8 @@
 """One rendering for all requests that come at the same time, with a pause before the next.
 
 A request that comes during the pause waits for the next one, so no answer is older than its request. A short rendering
-takes at most a tenth of the time. A long one is done in slices, beside which others have their turn, so that nobody has
-to wait for longer than `MAX_PAUSE` because of it.
+takes at most a tenth of the time. A long one is done in slices, beside which others have their turn, so that no request
+waits for longer than `MAX_PAUSE` because of it.
 """
 
 import asyncio

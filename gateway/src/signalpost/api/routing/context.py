@@ -113,7 +113,7 @@ class RequestContext:
 
     @property
     def portal(self) -> PortalLink | None:
-        """The link by which a customer came; None for everybody else."""
+        """The link by which a customer came; None for every other caller."""
         return self.principal.portal
 
     def subscriptions(self) -> list[Subscription]:

@@ -79,7 +79,7 @@ def verify(
 
     The command reads every entry of the tenant (SIGNALPOST_TENANT) and computes its hash again. The gateway checks the
     proofs of all tenants, which only its master key can make. Store the mark and the end that this shows elsewhere:
-    with them, a later call finds out whether somebody emptied the audit, or replaced the whole database with an earlier
+    with them, a later call finds out whether anyone emptied the audit, or replaced the whole database with an earlier
     copy. The mark is about the tenant, the end about all.
 
     Example: signalpost audit verify --mark 17:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08

@@ -145,7 +145,7 @@ def connect_(
 
 @app.command
 def disconnect(connection: ConnectionId, /, *, out: Output = TEXT) -> None:
-    """Forget the credentials, and have the vendor revoke them. The connection's subscriptions wait until somebody gives
+    """Forget the credentials, and have the vendor revoke them. The connection's subscriptions wait until a person gives
     consent again (`connections connect`), or enters the secrets again (`connections update`).
 
     Example: signalpost connections disconnect 01a20e92-1d5f-76d4-985f-8a63b2c66f94

@@ -42,7 +42,7 @@ def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
     """Bring a PostgreSQL database up to date with this version, as the user that owns its tables.
 
     A gateway does this by itself when it starts, unless its own user may not. Run it once, before the first gateway of
-    a new version. Gateways of the version before may go on working meanwhile; where one of them would break, this says
+    a new version. Gateways of the version before may go on working meanwhile; if one of them would break, this says
     so and changes nothing.
 
     Example: signalpost db migrate --database-url postgresql://owner@db.example.com/signalpost
@@ -53,9 +53,9 @@ def migrate(*, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> No
 
 @app.command
 def partitions(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, out: Output = TEXT) -> None:
-    """Make the partitions of the coming week in a PostgreSQL database, and remove those that nobody keeps any more.
+    """Make the partitions of the coming week in a PostgreSQL database, and remove those that no tenant keeps any more.
 
-    Gateways do this by themselves where their user owns the tables, or may act as the one that does. Where it may not,
+    Gateways do this by themselves if their user owns the tables, or may act as the one that does. If it may not,
     run this every day as the owner, also while gateways are at work.
 
     Example: signalpost db partitions --database-url postgresql://owner@db.example.com/signalpost
@@ -115,7 +115,7 @@ def restore(
 
     Documents and the log go back to the backup. Access does not: keys, secrets, paused and deleted tenants, limits and
     retention of tenants, addresses and tokens of subscriptions and connections stay as they are in the database that is
-    replaced. Subscriptions deleted since come back paused. Where that database is gone or damaged, nobody can tell
+    replaced. Subscriptions deleted since come back paused. If that database is gone or damaged, it is not known
     which keys were revoked since, so all of them are revoked (never the operator's own key, which is a setting).
 
     The previous database is kept beside it. Changes made after the backup are missing: clients that poll `/v1/events`

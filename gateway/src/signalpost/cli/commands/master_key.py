@@ -20,9 +20,9 @@ ASKED_EVERY = 0.2
 def rotate_master_key(*, data_dir: DataDir = None, out: Output = TEXT) -> None:
     """Change the master key, which encrypts everything that is secret. A running gateway goes on meanwhile.
 
-    A new key is written into the key's file, before the present one; then everything is brought under it. Where the key
+    A new key is written into the key's file, before the present one; then everything is brought under it. If the key
     is a setting or lies elsewhere, put a new one before it there first: MASTER_KEY=NEW,OLD, or a line in the file.
-    Where this is interrupted, run it again.
+    If this is interrupted, run it again.
 
     Once it is done, the former key opens nothing here: take it out, and keep it as long as you keep backups that were
     made before.
