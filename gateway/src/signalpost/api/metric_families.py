@@ -90,7 +90,7 @@ def _deliveries(counts: Counts) -> Iterator[Metric]:
     yield _histograms(
         "signalpost_delivery_seconds",
         "Time from an event, plus the delay of its subscription, to its delivery, by kind of destination. Replays and "
-        "retries by hand of what was settled are left out.",
+        "retries by hand of what was delivered or given up are left out.",
         "kind",
         counts.delivery_seconds,
     )
