@@ -20,7 +20,6 @@ from signalpost.domain.delivery import breaker, concurrency, retry
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, State, Verdict
 from signalpost.domain.delivery.document_queue import DocumentQueue
 from signalpost.domain.delivery.lane import Lane
-from signalpost.domain.delivery.lane_record import UnrecordedChanges
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.send_order import SendOrder
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown
@@ -452,11 +451,6 @@ def _(right: Any) -> Any:
 @fault("begins a replay anew after a restart", replays, "write_progress")
 def _(_right: Any) -> Any:
     return lambda _connection, _fed: None
-
-
-@fault("believes a row as recorded that changed since", UnrecordedChanges, "row_now")
-def _(_right: Any) -> Any:
-    return lambda _self, _sequence, recorded: recorded
 
 
 # --- What is counted --------------------------------------------------------------------------------------------------
