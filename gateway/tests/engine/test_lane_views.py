@@ -9,7 +9,8 @@ from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.engine.subscriptions import subscription
 
 from signalpost.domain.delivery.exception_row import RowCounts
-from signalpost.engine.lanes.lane_health import LaneView
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.lanes.lane_health import LanesOverview, LaneView
 from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, LOOKED_AT_IN_A_ROW, RETRIES_IN_A_ROW, LaneViews
 from signalpost.engine.lanes.lane_workers import LaneWorkers
 from signalpost.engine.lanes.log_cache import LogCache
@@ -51,6 +52,33 @@ def rounds_of_the_loop(look: Callable[[LaneViews], Awaitable[list[LaneView]]]) -
         return [each.subscription.number for each in found], rounds
 
     return asyncio.run(scenario())
+
+
+def test_of_a_backlog_that_stands_still_the_store_is_asked_once() -> None:
+    """Else metrics of many tenants with backlogs would take longer than whoever asks for them waits."""
+    asked: list[tuple[int, list[int]]] = []
+
+    class Log:
+        async def events(self, tenant_id: int, sequences: list[int]) -> list[Any]:
+            asked.append((tenant_id, sequences))
+            return [SimpleNamespace(at=sequence * SECOND) for sequence in sequences if sequence != 9]
+
+    async def scenario() -> None:
+        store: Any = SimpleNamespace(log=Log())
+        here: Any = SimpleNamespace(workers=LaneWorkers(), resting=RestingLanes(), paused_tenants=set())
+        clock: Any = SimpleNamespace(wall=lambda: 100 * SECOND)
+        views, overview = LaneViews(store, clock, here, LogCache(1_000), LoopTurns()), LanesOverview()
+        overview.pending = {1: 40, 2: 70, 3: 9}
+        for _ in range(2):
+            assert await views.pending_seconds(overview) == {1: 60, 2: 30}, "the third was removed meanwhile"
+        assert asked == [(1, [40]), (2, [70]), (3, [9]), (3, [9])]
+        overview.pending = {1: 41}
+        assert await views.pending_seconds(overview) == {1: 59}
+        overview.pending = {2: 70}
+        assert await views.pending_seconds(overview) == {2: 30}
+        assert asked[4:] == [(1, [41]), (2, [70])]
+
+    asyncio.run(scenario())
 
 
 def test_others_have_their_turn_while_many_lanes_are_looked_at() -> None:

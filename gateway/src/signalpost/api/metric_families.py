@@ -32,7 +32,7 @@ from signalpost.runtime.histogram import Histogram
 from signalpost.store.store import Store
 from signalpost.workers.workers import Workers
 
-TOLD_WITHIN = 2.0
+TOLD_WITHIN = 5.0
 """Seconds that the database has to tell what only it knows; Prometheus waits for ten."""
 _process = ProcessCollector(registry=None)
 
@@ -272,12 +272,15 @@ async def _pending(services: Services, overview: LanesOverview) -> list[Metric]:
 
 
 async def _retention(engine: Engine) -> list[Metric]:
+    used = await engine.retention_use.ratio()
+    if used is None:
+        return []
     return [
         _gauge(
             "signalpost_retention_oldest_waiting_ratio",
             "Age of the oldest event that a subscription of this node still waits for, paused ones included, divided "
             "by how long it is kept: at 1 it is removed. At most a minute old.",
-            await engine.retention_use.ratio(),
+            used,
         )
     ]
 

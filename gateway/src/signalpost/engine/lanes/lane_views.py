@@ -43,6 +43,8 @@ class LaneViews:
         self._workers, self._resting, self._paused_tenants = here.workers, here.resting, here.paused_tenants
         self._log = log
         self._turns = turns
+        self._pending_since: dict[int, tuple[int, int]] = {}
+        """The sequence and `createdAt` of each tenant's oldest pending event, as last asked for."""
 
     def head(self, subscription: Subscription) -> int:
         """The last sequence that a lane of this node took in."""
@@ -214,8 +216,15 @@ class LaneViews:
         A tenant without one is missing."""
         now, ages = self._clock.wall(), {}
         for tenant_id, sequence in overview.pending.items():
-            cached = self._log.get(tenant_id, sequence)
-            events = [cached] if cached is not None else await self._store.log.events(tenant_id, [sequence])
-            for event in events:
-                ages[tenant_id] = max(0, now - event.at) / SECOND
+            known, at = self._pending_since.get(tenant_id, (0, 0))
+            if known != sequence:
+                cached = self._log.get(tenant_id, sequence)
+                events = [cached] if cached is not None else await self._store.log.events(tenant_id, [sequence])
+                if not events:
+                    continue
+                at = events[0].at
+                self._pending_since[tenant_id] = sequence, at
+            ages[tenant_id] = max(0, now - at) / SECOND
+        for tenant_id in self._pending_since.keys() - overview.pending.keys():
+            del self._pending_since[tenant_id]
         return ages

@@ -2,7 +2,8 @@
 the retention removes it.
 
 The store is asked, because lanes keep only some of what awaits a retry in memory. What is measured in days need not be
-known to the second, so it is asked at most once a minute, and only of lanes that have something.
+known to the second, so it is asked at most once a minute, and only of lanes that have something. If it does not answer,
+nothing is known until the next minute.
 """
 
 import asyncio
@@ -39,17 +40,18 @@ class RetentionUse:
         self._here = here
         self._log = log_cache
         self._turns = turns
-        self._found = 0.0
+        self._found: float | None = None
         self._look_again_at = 0
         self._looking = asyncio.Lock()
 
-    async def ratio(self) -> float:
+    async def ratio(self) -> float | None:
         """The age of the oldest waiting event, divided by how long its tenant's events are kept; of all tenants, the
-        highest. Raises Unavailable."""
+        highest. None if that is not known now. Raises Unavailable."""
         async with self._looking:
             if self._clock.steady() >= self._look_again_at:
-                self._found = await self._look()
                 self._look_again_at = self._clock.steady() + LOOK_EVERY
+                self._found = None
+                self._found = await self._look()
         return self._found
 
     async def _look(self) -> float:
