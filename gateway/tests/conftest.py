@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _give_ids_of_their_own(items: list[pytest.Item]) -> None:
-    """Several workers run only one of the tests that share an id, and tell nobody. pytest leaves out of an id what
+    """Several workers run only one of the tests that share an id, and do not say so. pytest leaves out of an id what
     Schemathesis adds to the name of a test for each call of the API."""
     for item in items:
         if not item.nodeid.endswith(item.name):

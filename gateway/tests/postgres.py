@@ -51,7 +51,7 @@ def _database(package: str, suffix: str = "") -> str:
 
 
 def past_everything(url: str) -> str:
-    """The URL of the same database for somebody whom neither row-level security nor triggers hold up."""
+    """The URL of the same database for a user whom neither row-level security nor triggers hold up."""
     return url.replace(f"{OWNER}@", f"{postgres_server.SUPERUSER}@") + "&options=-csession_replication_role%3Dreplica"
 
 

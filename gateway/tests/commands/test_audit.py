@@ -48,7 +48,7 @@ SOMEONE = Actor(kind="key", id="k", name="someone", role="operator", source="8.8
 CANARY = "canary-4f1d"
 
 
-class Kept:
+class KeptRows:
     """What is kept between batches of one command each."""
 
     def __init__(self) -> None:
@@ -124,21 +124,21 @@ def test_there_are_commands_and_each_noun_is_among_them() -> None:
 
 
 def test_an_entry_says_who_did_what_to_which_object_when() -> None:
-    [told] = Kept().do(subscribe(name="Mine"))
+    [told] = KeptRows().do(subscribe(name="Mine"))
     assert (told.actor, told.action, told.at) == (SOMEONE, "subscription.create", NOW)
     assert (told.tenant_id, told.object) == (1, Object("subscription", ID))
     assert told.changes["name"] == {"old": None, "new": "Mine"}
 
 
 def test_a_change_tells_of_the_members_that_changed_and_of_no_other() -> None:
-    kept = Kept()
+    kept = KeptRows()
     kept.do(subscribe(name="Mine"))
     [told] = kept.do(patch(status="paused", rateLimit=5, name="Mine"))
     assert told.changes == {"rateLimit": {"old": None, "new": 5}, "status": {"old": "active", "new": "paused"}}
 
 
 def test_what_changes_nothing_or_is_refused_has_no_entry() -> None:
-    kept = Kept()
+    kept = KeptRows()
     kept.do(subscribe())
     assert kept.do(patch(status="active")) == []
     with pytest.raises(CallerError):
@@ -147,7 +147,7 @@ def test_what_changes_nothing_or_is_refused_has_no_entry() -> None:
 
 
 def test_a_deletion_tells_what_there_was() -> None:
-    kept = Kept()
+    kept = KeptRows()
     kept.do(subscribe(name="Mine"))
     [told] = kept.do(DeleteSubscription(tenant_id=1, subscription_id=ID))
     assert told.changes["name"] == {"old": "Mine", "new": None}
@@ -155,7 +155,7 @@ def test_a_deletion_tells_what_there_was() -> None:
 
 
 def test_a_connection_that_leads_elsewhere_has_an_entry_for_each_subscription_that_moves() -> None:
-    kept = Kept()
+    kept = KeptRows()
     kept.do(connect(token="t"))
     kept.do(subscribe())
     subscriptions = kept.rows["rows"][Subscription]
@@ -169,7 +169,7 @@ def test_a_connection_that_leads_elsewhere_has_an_entry_for_each_subscription_th
 
 
 def test_a_retry_and_a_replay_tell_of_their_subscription() -> None:
-    kept = Kept()
+    kept = KeptRows()
     kept.do(subscribe())
     kept.rows["tenants"][1] = Tenant(1, "default", last_sequence=9)
     retry = RetryDelivery(tenant_id=1, subscription_id=ID, sequence=7, event_type=1, event_document_id="d")
@@ -186,7 +186,7 @@ def test_a_retry_and_a_replay_tell_of_their_subscription() -> None:
 
 
 def test_what_becomes_of_a_key_is_told_in_its_own_tenant_and_of_a_tenant_in_default() -> None:
-    kept = Kept()
+    kept = KeptRows()
     kept.do(CreateTenant(tenant_id=1, name="acme"))
     create = CreateKey(tenant_id=2, key_id=ID, tenant="acme", name="app", role=Role.APP, key="sp_x")
     kept.do(create)
@@ -202,7 +202,7 @@ def test_what_becomes_of_a_key_is_told_in_its_own_tenant_and_of_a_tenant_in_defa
 
 
 def test_of_documents_only_their_deletion_is_told_and_nothing_of_what_was_in_them() -> None:
-    kept = Kept()
+    kept = KeptRows()
     create = CreateDocument(tenant_id=1, document_id=ID, new=new_document(), source_app="a")
     assert kept.do(create) == []
     [told] = kept.do(DeleteDocument(tenant_id=1, document_id=ID))
@@ -210,7 +210,7 @@ def test_of_documents_only_their_deletion_is_told_and_nothing_of_what_was_in_the
 
 
 def test_a_token_that_the_gateway_renews_by_itself_is_not_told_and_a_consent_is() -> None:
-    kept = Kept()
+    kept = KeptRows()
     kept.do(connect())
     [consent] = kept.do(grant(0))
     assert consent.changes["state"] == {"old": "needs_consent", "new": "ready"}
@@ -228,7 +228,7 @@ def test_a_token_that_the_gateway_renews_by_itself_is_not_told_and_a_consent_is(
 
 
 def test_no_secret_header_value_or_part_of_a_url_behind_its_origin_is_in_any_entry() -> None:
-    kept = Kept()
+    kept = KeptRows()
     url = f"https://hooks.example.com:8443/services/{CANARY}?sig={CANARY}"
     kept.do(subscribe(url=url, headers={"X-Key": CANARY}))
     kept.do(patch(url=f"{url}2", headers={"X-Key": f"{CANARY}2", "X-Other": CANARY}))
@@ -247,7 +247,7 @@ def test_no_secret_header_value_or_part_of_a_url_behind_its_origin_is_in_any_ent
 
 
 def test_a_large_value_is_told_by_its_size_and_hash() -> None:
-    kept = Kept()
+    kept = KeptRows()
     kept.do(subscribe())
     large = {"title": "x" * MAX_VALUE_BYTES}
     subscriptions = kept.rows["rows"][Subscription]
@@ -287,7 +287,7 @@ UNTOLD = {
     "Replay": "id tenant_id number subscription_number from_sequence to_sequence count_is_capped created_at cursor "
     "queued finished_at part created_by delivered failed skipped",
 }
-"""What nobody asks to change. Any other member of a row, also one that it gets one day, shows in the entries."""
+"""What no caller asks to change. Any other member of a row, also one that it gets one day, shows in the entries."""
 ANOTHER: dict[type, Any] = {str: "another", int: 77, bytes: b"77", bool: True}
 
 

@@ -1,4 +1,4 @@
-"""Commands decided together: numbers and times, read-your-writes, refusals that harm nobody, idempotency."""
+"""Commands decided together: numbers and times, read-your-writes, refusals that harm no other command, idempotency."""
 
 import json
 from random import Random

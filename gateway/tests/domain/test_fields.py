@@ -239,7 +239,7 @@ def test_what_is_no_object_is_refused_as_a_whole(value: Any) -> None:
 
 
 class NeedsMuch(Body, frozen=True, kw_only=True):
-    """What nobody sends by chance."""
+    """A body that no caller sends by chance."""
 
     needed: Text = field(name="needed!")
 

@@ -174,7 +174,7 @@ def served(recorder: Recorder, origin: str, answer: bytes, ask: Callable[[str], 
             self.wfile.write(answer)
 
         def log_message(self, *_: Any) -> None:
-            """Nobody reads it."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()

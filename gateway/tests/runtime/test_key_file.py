@@ -1,4 +1,4 @@
-"""Key files: nobody else reads them, and nobody else exchanges them."""
+"""Key files: no other user reads them, and none exchanges them."""
 
 import os
 import stat

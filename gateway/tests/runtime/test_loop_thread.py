@@ -106,8 +106,8 @@ def test_closing_waits_for_work_that_has_not_ended() -> None:
     asyncio.run(scenario())
 
 
-def test_what_the_other_thread_works_counts_for_whoever_asked_for_it() -> None:
-    """Whoever reads much from PostgreSQL has a share of the interpreter, not only of one loop."""
+def test_what_the_other_thread_works_counts_for_the_caller_that_asked_for_it() -> None:
+    """A caller that reads much from PostgreSQL has a share of the interpreter, not only of one loop."""
 
     async def ask_twice(thread: LoopThread) -> None:
         for _ in range(2):

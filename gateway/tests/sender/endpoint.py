@@ -26,14 +26,14 @@ class Gone(Exception):
     """The other side has closed the connection, or the test is over."""
 
 
-class Received(NamedTuple):
+class ReceivedRequest(NamedTuple):
     head: bytes
     body: bytes
 
 
 class Turns:
-    """How often the loop under test has looked at its sockets since. Whoever waits for some turns of it knows that what
-    lay in a socket before was read, however slow the machine is."""
+    """How often the loop under test has looked at its sockets since. A test that waits for some turns of it knows that
+    what lay in a socket before was read, however slow the machine is."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -62,13 +62,13 @@ class Peer:
         head, _, self._unread = self._unread.partition(b"\r\n\r\n")
         return head
 
-    def read_request(self) -> Received:
+    def read_request(self) -> ReceivedRequest:
         head = self.read_head()
         (length,) = (int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:"))
         while len(self._unread) < length:
             self._unread += self._receive()
         body, self._unread = self._unread[:length], self._unread[length:]
-        return Received(head, body)
+        return ReceivedRequest(head, body)
 
     def skip(self, length: int) -> None:
         """Read so many bytes and forget them."""

@@ -160,7 +160,7 @@ def _assert_others_agree(stream: bytes, end: End) -> None:
 
 
 def _without_reasons(stream: bytes) -> bytes:
-    """The other is strict about the phrase behind a status, which nobody reads here."""
+    """The other is strict about the phrase behind a status, which is not read here."""
     head, end, rest = stream.partition(b"\r\n\r\n")
     start, line, headers = head.partition(b"\r\n")
     interim = start[9:10] == b"1"

@@ -296,7 +296,7 @@ def test_a_server_that_refuses_everybody_is_said_so(
 def test_what_is_injected_before_tls_is_not_taken_for_an_answer_under_it(
     run: "Run", authority: trustme.CA, serve: Serve, tmp_path: Path
 ) -> None:
-    """RFC 3207, 6: somebody on the way adds answers of their own in the clear."""
+    """RFC 3207, 6: an attacker on the way adds answers of their own in the clear."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
 

@@ -504,7 +504,7 @@ def test_a_certificate_that_names_the_host_in_its_common_name_alone_is_refused(
 def test_the_keys_of_connections_are_written_to_no_file(
     ask_tls: Callable[..., Outcome], authority: trustme.CA, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """SSLKEYLOGFILE in the environment would open every delivery to whoever reads that file."""
+    """SSLKEYLOGFILE in the environment would open every delivery to those who read that file."""
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     assert ask_tls(server_context(authority, HOST)).failure is None
     assert not (tmp_path / "keys").exists()

@@ -15,14 +15,14 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 
 if TYPE_CHECKING:
     from gateway.tests.sender.conftest import Run, Sending
-    from gateway.tests.sender.endpoint import Endpoint, Peer, Received
+    from gateway.tests.sender.endpoint import Endpoint, Peer, ReceivedRequest
 
 Serve = Callable[..., "Endpoint"]
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
-def nonce_of(request: "Received") -> bytes:
+def nonce_of(request: "ReceivedRequest") -> bytes:
     (nonce,) = (line[7:] for line in request.head.split(b"\r\n") if line.startswith(b"nonce: "))
     return nonce
 

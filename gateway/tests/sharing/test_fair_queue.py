@@ -1,4 +1,4 @@
-"""Holders take turns at what only so many may have at a time, and no turn is lost with whoever waited for it."""
+"""Holders take turns at what only so many may have at a time, and no turn is lost with a holder that waited for it."""
 
 import asyncio
 

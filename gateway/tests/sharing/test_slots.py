@@ -31,7 +31,7 @@ def play(most: int, steps: Sequence[tuple[int, int]], members: int = 10) -> list
 
 
 def fill(*groups: Sequence[Slots]) -> None:
-    """Groups take one slot in turns, each by its members in turns, until nobody may any more."""
+    """Groups take one slot in turns, each by its members in turns, until none may any more."""
     while any(member.room for group in groups for member in group):
         for group in groups:
             taker = min(group, key=lambda member: member.held if member.room else member.most)
@@ -68,7 +68,7 @@ def test_whoever_holds_nothing_has_room_while_a_slot_is_free(most: int, steps: l
 def test_a_slot_stays_free_while_all_that_are_taken_are_held_in_numbers(
     most: int, steps: list[tuple[int, int]]
 ) -> None:
-    """The last one goes only to somebody who holds fewer than `MAX_HELD_PER_FREE_SLOT` of them."""
+    """The last one goes only to a holder of fewer than `MAX_HELD_PER_FREE_SLOT` of them."""
     slots = play(most, steps)
     above = slots[0].above
     assert above is not None

@@ -42,8 +42,8 @@ class Behaviour(NamedTuple):
     body: bytes = b"{}"
     """What it is sent."""
     alone: bool = False
-    """One attempt at a time, with a pause behind it: bytes of its answer that met the next request on its way could be
-    told from that one's answer by nobody."""
+    """One attempt at a time, with a pause behind it: bytes of its answer that met the next request on its way could not
+    be told from that one's answer."""
 
     @property
     def secure(self) -> bool:

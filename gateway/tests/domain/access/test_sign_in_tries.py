@@ -1,4 +1,4 @@
-"""Passwords are tried slowly, and nobody is shut out by somebody else's tries."""
+"""Passwords are tried slowly, and no person is shut out by another's tries."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which subscriptions need somebody: those that nothing reaches first, and none for one failure of a moment ago."""
+"""Which subscriptions need a person: those that nothing reaches first, and none for one failure of a moment ago."""
 
 from typing import Any
 

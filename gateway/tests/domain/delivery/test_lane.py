@@ -316,7 +316,7 @@ def test_a_retry_by_hand_goes_first_also_once_its_row_was_loaded() -> None:
 
 
 def asked(what: str) -> Row:
-    """The row of a delivery that somebody asked to have sent now, while it waited or after it was given up."""
+    """The row of a delivery that a person asked to have sent now, while it waited or after it was given up."""
     given = lane("a")
     given.settle(send(given), GIVEN_UP if what in ("a new run", "a replay") else failed(10**9), 4)
     match what:

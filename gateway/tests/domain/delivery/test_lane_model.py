@@ -39,7 +39,7 @@ WAITING = (State.OPEN, State.RETRY_READY, State.IN_FLIGHT, State.AWAITING_RETRY,
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownDelivery:
     """What the model knows of one delivery."""
 
     state: State
@@ -108,7 +108,7 @@ class World:
         self.now = 1000 * SECOND
         self.log: dict[int, str | None] = {}
         """The document of each event that exists; None for one that is not wanted."""
-        self.known: dict[int, Known] = {}
+        self.known: dict[int, KnownDelivery] = {}
         """Deliveries at or below the head."""
         self.flying: dict[int, Delivery] = {}
         self.delivered: set[int] = set()
@@ -121,7 +121,7 @@ class World:
         """The next sequence of a replay of all; 0 if none runs."""
         self.queued = 0
         """How many deliveries the replay queued."""
-        self.write: tuple[LaneChanges, bool, list[int], range, dict[int, Known], int, int] | None = None
+        self.write: tuple[LaneChanges, bool, list[int], range, dict[int, KnownDelivery], int, int] | None = None
 
     # --- What may happen ----------------------------------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ class World:
         assert not (opened and self.of(document, State.BLOCKED)), "opened before one that is blocked"
         ready = len(self.of(document, State.OPEN, State.RETRY_READY, State.IN_FLIGHT))
         assert not (opened and ready >= BOUNDS.max_open_per_document)
-        self.known[sequence] = Known(State.OPEN if opened else State.BLOCKED, document)
+        self.known[sequence] = KnownDelivery(State.OPEN if opened else State.BLOCKED, document)
 
     def send(self) -> None:
         lane = self.lane
@@ -285,7 +285,7 @@ class World:
         if queued:
             self.queued += 1
             run = 1 if known is None else known.run + 1
-            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=4, run=run, due=AT_ONCE)
+            self.known[sequence] = KnownDelivery(State.AWAITING_RETRY, document, max_attempts=4, run=run, due=AT_ONCE)
 
     def crash(self, *, applied: bool, strict: bool) -> None:
         """The process ends; the write that was under way took place or not. Another takes up what is recorded."""
@@ -298,9 +298,9 @@ class World:
         self.replay_from = 0
         self.flying = {}
         store = self.store
-        self.known = {sequence: Known(State.OPEN, self.log[sequence] or "") for sequence in store.open}
+        self.known = {sequence: KnownDelivery(State.OPEN, self.log[sequence] or "") for sequence in store.open}
         for sequence, row in store.rows.items():
-            self.known[sequence] = Known(
+            self.known[sequence] = KnownDelivery(
                 row.state, row.document_id, row.failed_attempts, row.max_attempts, row.run, row.due, row.resume_at
             )
         self.lane = Lane(store.head, strict=strict, bounds=BOUNDS)
@@ -317,7 +317,7 @@ class World:
     def with_state(self, *states: State) -> list[int]:
         return sorted(sequence for sequence, known in self.known.items() if known.state in states)
 
-    def of(self, document: str, *states: State) -> dict[int, Known]:
+    def of(self, document: str, *states: State) -> dict[int, KnownDelivery]:
         return {s: known for s, known in self.known.items() if known.document == document and known.state in states}
 
     def sendable(self) -> set[int]:
@@ -343,7 +343,7 @@ class World:
             if sequence in self.lane.open:
                 document = self.known[sequence].document
                 assert sequence == min(self.of(document, State.BLOCKED)), "promoted before an earlier one"
-                self.known[sequence] = Known(State.OPEN, document)
+                self.known[sequence] = KnownDelivery(State.OPEN, document)
 
     def note_retry(self, sequence: int) -> None:
         known = self.known.get(sequence)
@@ -353,7 +353,7 @@ class World:
             return
         if known is None or known.state is State.FAILED:
             run = 1 if known is None else known.run + 1
-            self.known[sequence] = Known(State.AWAITING_RETRY, document, max_attempts=1, run=run, due=AT_ONCE)
+            self.known[sequence] = KnownDelivery(State.AWAITING_RETRY, document, max_attempts=1, run=run, due=AT_ONCE)
         elif known.state is not State.BLOCKED and not known.is_by_hand:
             due = known.due or self.now
             self.known[sequence] = replace(
@@ -401,7 +401,7 @@ class World:
         waiting = [each.due or self.now for each in lane.retry_queue.values() if each.state is not State.IN_FLIGHT]
         assert lane.retry_queue.oldest_due(self.now) == min(waiting, default=lane.retry_queue.horizon)
 
-    def check_store(self, known: dict[int, Known], head: int) -> None:
+    def check_store(self, known: dict[int, KnownDelivery], head: int) -> None:
         """What was recorded is what was true when the write began, and nothing is missing."""
         store = self.store
         assert store.head == head

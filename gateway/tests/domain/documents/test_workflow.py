@@ -198,7 +198,7 @@ people = st.lists(
 
 @given(st.sampled_from([s for s in STATUSES if "pause" in ALLOWED[s].split()]), people, st.booleans())
 def test_resume_undoes_a_pause(status: str, participants: tuple[Participant, ...], due: bool) -> None:
-    """Whoever has decided has, and a deadline stays."""
+    """A decision that was made stays, and so does a deadline."""
     before = Workflow(status, participants, LATER if status == "awaitingSignature" and due else None)
     paused = act(before, Action.PAUSE, ActionInput(), NOW)
     assert paused.status == "paused"

@@ -72,7 +72,7 @@ class Refused(Exception):
 class Paper:
     status: str = "created"
     undecided: set[str] | None = None
-    """None where nobody knows whom it waits for."""
+    """None if it is not known whom it waits for."""
     deadline: int | None = None
     interrupted: str | None = None
 
