@@ -8,13 +8,15 @@ never disturbs the work that it is about.
 import logging
 import sys
 import time
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 Fields = dict[str, object]
 _format_exception: Final = logging.Formatter().formatException
 
 
-class LogLine(NamedTuple):
+class LogLine(Struct, frozen=True, gc=False):
     """What a line says: the `msg` of its record. Every formatter shows it as text, and may use the fields instead."""
 
     message: str
@@ -74,7 +76,7 @@ def _record(name: str, level: int) -> logging.LogRecord:
     if (first := _FIRST.get(level)) is None:
         first = _FIRST[level] = logging.LogRecord(name, level, "", 0, "", (), None)
     record = logging.LogRecord.__new__(logging.LogRecord)
-    record.__dict__.update(first.__dict__)
+    record.__dict__ = first.__dict__.copy()
     record.created = now = time.time()
     record.msecs = now % 1 * 1_000
     record.relativeCreated = first.relativeCreated + (now - first.created) * 1_000
@@ -85,15 +87,16 @@ _FIRST: Final[dict[int, logging.LogRecord]] = {}
 """The first record of each level."""
 
 
-def read_record(record: logging.LogRecord) -> LogLine:
-    """What a record says, from our own log or a library's, with its traceback as the field `exception`."""
+def read_record(record: logging.LogRecord) -> tuple[str, Fields]:
+    """The message and the fields of a record, from our own log or a library's, with its traceback as the field
+    `exception`."""
     if isinstance(record.msg, LogLine):
-        message, fields = record.msg.message, dict(record.msg.fields)
+        message, fields = record.msg.message, record.msg.fields.copy()
     else:
         message, fields = record.getMessage(), {"logger": record.name}
     if record.exc_info:
         fields["exception"] = _format_exception(record.exc_info)
-    return LogLine(message, fields)
+    return message, fields
 
 
 def as_text(message: str, fields: Fields) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import msgpack
 
 from signalpost.domain.delivery.outcome import Outcome
-from signalpost.runtime.logger import LogLine, read_record
+from signalpost.runtime.logger import Fields, read_record
 from signalpost.sender.sender import SenderSettings
 from signalpost.sender.transport import Transport
 from signalpost.workers.channel import Channel
@@ -67,9 +67,9 @@ class ToGatewaysLog(logging.Handler):
         self._channel = channel
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._loop.call_soon_threadsafe(self._say, record.levelno, read_record(record))
+        self._loop.call_soon_threadsafe(self._say, record.levelno, *read_record(record))
 
-    def _say(self, level: int, line: LogLine) -> None:
+    def _say(self, level: int, message: str, said: Fields) -> None:
         if not self._channel.is_paused:
-            fields = {name: value if isinstance(value, int) else str(value) for name, value in line.fields.items()}
-            self._channel.say(Line(level, line.message, {**fields, "pid": os.getpid()}))
+            fields = {name: value if isinstance(value, int) else str(value) for name, value in said.items()}
+            self._channel.say(Line(level, message, {**fields, "pid": os.getpid()}))

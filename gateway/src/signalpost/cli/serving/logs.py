@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -47,18 +48,23 @@ class LossyHandler(logging.Handler):
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self._lost = 0
-        self._gathered: list[logging.LogRecord] = []
+        self._gathered: deque[logging.LogRecord] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         """The event loop that will write what is gathered as its round ends."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self._gathered.append(record)
-        is_urgent = record.levelno >= logging.WARNING or len(self._gathered) >= MOST_GATHERED
-        if is_urgent or not (self._is_round_noted() or self._note_round()):
-            self.flush()
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As every handler does, without its lock: to gather a line takes none."""
+        if self.filters and not self.filter(record):
+            return False
+        self.emit(record)
+        return True
 
-    def _is_round_noted(self) -> bool:
-        return self._loop is not None and self._loop.is_running()
+    def emit(self, record: logging.LogRecord) -> None:
+        gathered, loop = self._gathered, self._loop
+        gathered.append(record)
+        is_urgent = record.levelno >= logging.WARNING or len(gathered) >= MOST_GATHERED
+        if is_urgent or not ((loop is not None and loop.is_running()) or self._note_round()):
+            self.flush()
 
     def _note_round(self) -> bool:
         """Have the event loop write what is gathered as its round ends. Returns whether this is its thread."""
@@ -77,9 +83,12 @@ class LossyHandler(logging.Handler):
         """Write what is gathered."""
         self.acquire()
         try:
-            gathered, self._gathered = self._gathered, []
-            told = self._lost
-            lines = [line for record in gathered if (line := self._line(record, told if record is gathered[0] else 0))]
+            told = lost = self._lost
+            lines: list[bytes] = []
+            while self._gathered:
+                if (line := self._line(self._gathered.popleft(), lost)) is not None:
+                    lines.append(line)
+                lost = 0
             written = self._write(lines)
             self._lost += len(lines) - written - (told if written else 0)
         finally:
@@ -92,7 +101,7 @@ class LossyHandler(logging.Handler):
             fields["lines_lost"] = lost
         if self._with_pid:
             fields.setdefault("pid", os.getpid())  # a sender worker says its own
-        timestamp = format_timestamp(round(record.created * 1_000_000)).replace("+00:00", "Z")
+        timestamp = f"{format_timestamp(round(record.created * 1_000_000))[:-6]}Z"
         try:
             return self._layout(timestamp, record.levelname.lower(), message, fields)
         except Exception:
