@@ -96,10 +96,10 @@ class StoreAtOnce:
 class Front:
     """A gateway, and clients that are connected to it in memory."""
 
-    def __init__(self, gateway: Gateway, serving: Any) -> None:
+    def __init__(self, gateway: Gateway, serving: Any, connections: int = CONNECTIONS) -> None:
         self._engine: Any = gateway._engine
         self._key = gateway.operator_key
-        self._wires = [Wire() for _ in range(CONNECTIONS)]
+        self._wires = [Wire() for _ in range(connections)]
         self._connections = [ClientConnection(serving) for _ in self._wires]
         for connection, wire in zip(self._connections, self._wires, strict=True):
             connection.connection_made(wire)

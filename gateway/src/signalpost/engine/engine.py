@@ -377,8 +377,9 @@ class Engine:
     def _take_up(
         self, published: PublishedBatch, made: frozenset[int] = frozenset(), behind: frozenset[int] = frozenset()
     ) -> None:
-        published = self.directory.with_all_of_deleted_tenants(published)
-        self.directory.follow(published)
+        if published.tenants or published.rows:  # not if it changed documents alone
+            published = self.directory.with_all_of_deleted_tenants(published)
+            self.directory.follow(published)
+            self.connectors.follow(published.changed(Connection))
         self.revisions.follow(published)
-        self.connectors.follow(published.changed(Connection))
         self.lanes.follow(published, made, behind)

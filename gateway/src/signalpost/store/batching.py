@@ -4,8 +4,7 @@ One database reads, runs and writes in one go; another waits in between, while i
 read the rows that `wanted` names, make a `Batch` of them, `run` the commands, and write what the batch changed.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final
 
 import msgspec
@@ -40,37 +39,50 @@ def new_lane(subscription: Subscription, owner: int | None) -> tuple[int, int | 
 class BatchWanted(Struct, frozen=True, kw_only=True):
     """The keys of the rows that commands look at."""
 
-    tenants: frozenset[int]
-    names: frozenset[str]
+    tenants: Set[int]
+    names: Set[str]
     """Names of tenants."""
-    documents: frozenset[DocumentKey]
-    versions: frozenset[VersionKey]
+    documents: Set[DocumentKey]
+    versions: Set[VersionKey]
     rows: Mapping[tuple[type[NumberedRow], str], set[str]]
     """Values by which rows of a kind are found."""
-    answers: frozenset[AnswerKey]
-    numbers: Counter[type[Any]]
+    answers: Set[AnswerKey]
+    numbers: Mapping[type[Any], int]
     """How many numbers for new rows may be needed."""
 
 
 def wanted(commands: Sequence[Command[Any]]) -> BatchWanted:
     """What to read for these commands."""
-    reads = [command.reads for command in commands]
+    tenants: set[int] = set()
+    names: set[str] = set()
+    documents: set[DocumentKey] = set()
+    versions: set[VersionKey] = set()
     rows: dict[tuple[type[NumberedRow], str], set[str]] = {}
-    for each in reads:
-        for kind, value, by in each.rows:
+    answers: set[AnswerKey] = set()
+    numbers: dict[type[Any], int] = {}
+    for command in commands:
+        reads = command.reads
+        tenants.add(command.tenant_id)
+        if reads.document is not None:
+            documents.add(reads.document)
+        if reads.version is not None:
+            versions.add(reads.version)
+        if reads.tenant is not None:
+            names.add(reads.tenant)
+        for kind, value, by in reads.rows:
             rows.setdefault((kind, by), set()).add(value)
+        if (key := command.idempotency) is not None:
+            answers.add((command.tenant_id, key.api_key_id, key.key))
+        if (added := command.adds) is not None:
+            numbers[added] = numbers.get(added, 0) + 1
     return BatchWanted(
-        tenants=frozenset(command.tenant_id for command in commands),
-        names=frozenset(each.tenant for each in reads if each.tenant is not None),
-        documents=frozenset(each.document for each in reads if each.document is not None),
-        versions=frozenset(each.version for each in reads if each.version is not None),
+        tenants=tenants,
+        names=names,
+        documents=documents,
+        versions=versions,
         rows=rows,
-        answers=frozenset(
-            (command.tenant_id, command.idempotency.api_key_id, command.idempotency.key)
-            for command in commands
-            if command.idempotency is not None
-        ),
-        numbers=Counter(command.adds for command in commands if command.adds is not None),
+        answers=answers,
+        numbers=numbers,
     )
 
 

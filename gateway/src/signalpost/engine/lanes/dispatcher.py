@@ -131,9 +131,10 @@ class Dispatcher:
         return self._limits.tenant if own is None else min(own, self._limits.tenant)
 
     def give_turn(self, worker: LaneWorker) -> None:
-        """Queue the lane for a turn, unless it is queued or held."""
-        if worker.ask_for_turn():
-            self._turns.add(worker.subscription.tenant_id, worker)
+        """Queue the lane for a turn, unless it is queued or held, or would find nothing to do."""
+        tenant_id = worker.subscription.tenant_id
+        if not worker.has_nothing_to_do(self._log.seen.get(tenant_id, 0)) and worker.ask_for_turn():
+            self._turns.add(tenant_id, worker)
             self._schedule()
 
     def go_on(self) -> None:

@@ -274,6 +274,19 @@ class LaneWorker(LaneStates):
         if self._made is not None:
             self._made.forget(document_id)
 
+    def has_nothing_to_do(self, seen: int) -> bool:
+        """Whether a turn would change nothing: the lane sleeps, its head need not move to `seen` (see `skip_unwanted`),
+        and nothing is to be sent or recorded, now or later."""
+        lane = self.lane
+        return (
+            self.progress is CAUGHT_UP
+            and seen <= lane.head
+            and self.record_by == NEVER
+            and not lane.retry_queue
+            and lane.retry_queue.horizon is None
+            and not lane.sendable
+        )
+
     def lag(self, last: int) -> int:
         """How many events up to `last`, the end of the log, are neither settled nor awaiting a retry."""
         return self.unread(last) + len(self.lane.open) + self.lane.blocked

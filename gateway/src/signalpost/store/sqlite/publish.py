@@ -79,6 +79,8 @@ def _read(connection: apsw.Connection, commands: Sequence[Command[Any]], vault: 
     tenants, uses = _tenants(connection, {command.tenant_id for command in commands})
     # What a deleted tenant has cannot be opened any more, and whatever is asked for it is refused.
     asked = wanted([command for command in commands if tenants[command.tenant_id].deleted_at is None])
+    if not (asked.names or asked.versions or asked.rows or asked.answers or asked.numbers):  # as for most batches
+        return Rows(tenants=tenants, documents=documents.read(connection, asked.documents), uses=uses)
     return Rows(
         tenants=tenants | _tenants_named(connection, asked.names),
         documents=documents.read(connection, asked.documents),
@@ -162,21 +164,39 @@ def _above_highest(connection: apsw.Connection, table: str, column: str) -> int:
 def _write(connection: apsw.Connection, batch: Batch, before: Rows, vault: Vault, owner: int | None) -> None:
     _write_tenants(connection, [batch.tenants.changed[tenant_id] for tenant_id in batch.changed_tenants])
     documents.write(connection, before.documents, batch.documents.changed)
-    write_many(connection, _STEP, pack_steps(batch.steps, pack_uuid))
-    write_many(connection, _VERSION, pack_versions(batch.versions.changed, pack_uuid))
-    _write_uses(connection, batch.uses.changed)
-    versions.delete(connection, batch.tombstones)
+    _write_with_documents(connection, batch)
     _write_log(connection, batch)
-    write_many(connection, _ANSWER, [pack_answer(*each, vault) for each in batch.answers.changed.items()])
-    _write_lanes(connection, batch.changed(Subscription), owner)
+    if batch.answers.changed:
+        write_many(connection, _ANSWER, [pack_answer(*each, vault) for each in batch.answers.changed.items()])
+    if changed := batch.changed_rows():
+        _write_rows(connection, changed, vault, owner)
     _write_retries(connection, batch.retries)
-    codec = tables.codec_with(vault)
-    for kind, table in TABLES.items():
-        if changed := batch.changed(kind):
-            tables.write(connection, table, changed, codec)
-    if batch.changed(ApiKey) or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
+    if ApiKey in changed or any(tenant.deleted_at is not None for tenant in batch.tenants.changed.values()):
         connection.execute("UPDATE fleet SET keys_version = keys_version + 1")
     write_many(connection, _ERASURE, pack_erasures(batch.erasures, pack_uuid))
+
+
+def _write_with_documents(connection: apsw.Connection, batch: Batch) -> None:
+    """Write what some changes of documents bring besides their rows and their events."""
+    if batch.steps:
+        write_many(connection, _STEP, pack_steps(batch.steps, pack_uuid))
+    if batch.versions.changed:
+        write_many(connection, _VERSION, pack_versions(batch.versions.changed, pack_uuid))
+    if batch.uses.changed:
+        _write_uses(connection, batch.uses.changed)
+    if batch.tombstones:
+        versions.delete(connection, batch.tombstones)
+
+
+def _write_rows(
+    connection: apsw.Connection, changed: Mapping[type[NumberedRow], Sequence[Any]], vault: Vault, owner: int | None
+) -> None:
+    """Write rows of every kind in `TABLES`, in the order of those, and the lanes of subscriptions first."""
+    _write_lanes(connection, changed.get(Subscription, ()), owner)
+    codec = tables.codec_with(vault)
+    for kind, table in TABLES.items():
+        if kind in changed:
+            tables.write(connection, table, changed[kind], codec)
 
 
 def _write_uses(connection: apsw.Connection, changed: Mapping[int, TenantUse]) -> None:

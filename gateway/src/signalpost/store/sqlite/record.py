@@ -33,12 +33,15 @@ def record(connection: apsw.Connection, flushes: Sequence[LaneFlush], me: int | 
     """Record, set-wise, the lanes that the node `me` still owns at the versions it knew, and read what they ask for."""
     counts_before = _counts_of_unmoved(connection, flushes, me)
     ours = [flush for flush in flushes if flush.subscription_number in counts_before]
-    changes = _write_deliveries(connection, ours)
-    counts = {number: row_changes.after(before, number, changes) for number, before in counts_before.items()}
+    counts = counts_before
+    if with_rows := [flush for flush in ours if flush.rows or flush.abandoned_to or flush.hurried_by]:
+        changes = _write_deliveries(connection, with_rows)
+        counts = {number: row_changes.after(before, number, changes) for number, before in counts_before.items()}
     _move_on(connection, ours, counts)
     _write_attempts(connection, ours)
     for flush in ours:
-        connections.write_made(connection, flush.subscription_number, flush.made)
+        if flush.made:
+            connections.write_made(connection, flush.subscription_number, flush.made)
     write_many(
         connection, "DELETE FROM retry WHERE number = ?", [(done,) for flush in ours for done in flush.retries_done]
     )

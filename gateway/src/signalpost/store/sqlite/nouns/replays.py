@@ -53,7 +53,8 @@ class SqliteReplays(ReplayStore):
 def write_progress(connection: apsw.Connection, fed: Iterable[Replay]) -> None:
     """Write how far lanes have come with their replays. A cancelled replay stays cancelled, and counts what was queued
     before."""
-    connection.executemany(
+    write_many(
+        connection,
         f"UPDATE replay SET cursor = ?, queued = ?, state = iif(state = {RUNNING}, ?, state),"  # noqa: S608
         " finished_at = coalesce(finished_at, ?) WHERE number = ?",
         [(replay.cursor, replay.queued, str(replay.state), replay.finished_at, replay.number) for replay in fed],
