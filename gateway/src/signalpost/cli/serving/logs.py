@@ -53,7 +53,7 @@ class LossyHandler(logging.Handler):
         """The event loop that will write what is gathered as its round ends."""
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """As every handler does, without its lock: to gather a line takes none."""
+        """Handle a record as every handler does, but without the lock: to gather a line takes none."""
         if self.filters and not self.filter(record):
             return False
         self.emit(record)
