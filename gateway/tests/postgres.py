@@ -67,7 +67,11 @@ def _emptying(url: str) -> tuple["psycopg.Connection[tuple[object, ...]]", str]:
     script = [f"DELETE FROM {name}" for (name,) in tables]
     sequences = connection.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'")
     script += [f"SELECT setval('{name}', 1, false)" for (name,) in sequences]
-    script += ["INSERT INTO tenant (name) VALUES ('default')", "INSERT INTO fleet DEFAULT VALUES"]
+    script += [
+        "INSERT INTO tenant (name) VALUES ('default')",
+        "INSERT INTO tenant (id, name, retention_days) VALUES (-2, 'operations', 90)",
+        "INSERT INTO fleet DEFAULT VALUES",
+    ]
     return connection, "; ".join(script)
 
 

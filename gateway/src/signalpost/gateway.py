@@ -43,6 +43,8 @@ from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.consent import Tickets
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
+from signalpost.domain.operations.conditions import HOUR, Terms
+from signalpost.domain.timestamps import SECOND
 from signalpost.embedded import Documents
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.engine import Engine
@@ -257,6 +259,8 @@ class Gateway:
                 retention_days=settings.retention_days,
                 tenant_limits=settings.tenant_limits,
                 disable_after_days=settings.disable_after_days,
+                notices=Terms(after=settings.notice_after * SECOND, remind=settings.notice_remind * HOUR),
+                public_url=self._links_url,
                 attempt_timeout=settings.attempt_timeout,
                 limits=limits,
                 role=settings.role,

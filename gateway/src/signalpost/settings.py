@@ -74,6 +74,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     retry_delays: tuple[int, ...] = retry.DELAYS
     attempt_timeout: float = 5.0
     disable_after_days: int = 5
+    notice_after: int = 120
+    notice_remind: int = 24
     in_flight: int = 512
     in_flight_per_tenant: int = 512
     in_flight_per_endpoint: int = 128
@@ -228,6 +230,13 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "disable_after_days": Setting(
         values.number(0, 365),
         "Days of nothing but failures after which a subscription is disabled, 0 to 365; 0 means never. [5]",
+    ),
+    "notice_after": Setting(
+        values.number(10, 86_400),
+        "Seconds for which a subscription must fail before a notice tells of it, 10 to 86400. [120]",
+    ),
+    "notice_remind": Setting(
+        values.number(1, 720), "Hours after which a notice tells again of what goes on, 1 to 720. [24]"
     ),
     "in_flight": Setting(
         values.number(8, 1_000),

@@ -18,6 +18,7 @@ from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, Completed, Repeated
 from signalpost.commands.documents import DocumentCreated, DocumentDeleted, DocumentImported, DocumentPatched
 from signalpost.commands.members import MemberKnown, PasswordSet
+from signalpost.commands.notices import ConditionKept, NoticeWritten
 from signalpost.commands.portal_links import PortalLinkOpened
 from signalpost.commands.subscriptions import SecretRotated, SubscriptionChanged, SubscriptionCreated
 from signalpost.commands.versions import VersionCreated
@@ -94,5 +95,5 @@ def test_every_result_that_a_call_can_come_to_has_an_answer() -> None:
     }
     of_documents = {DocumentCreated, DocumentDeleted, DocumentImported, DocumentPatched, ActionTaken, VersionCreated}
     of_subscriptions = {SubscriptionCreated, SubscriptionChanged, SecretRotated}
-    without_a_call = {NothingExpired, MemberKnown, PasswordSet, PortalLinkOpened}
+    without_a_call = {NothingExpired, MemberKnown, PasswordSet, PortalLinkOpened, ConditionKept, NoticeWritten}
     assert results == set(ANSWERS) | of_documents | of_subscriptions | without_a_call

@@ -31,11 +31,12 @@ def test_a_tenant_is_made_read_and_listed_and_outlives_a_restart(make_world: Cal
     world.stop()
     world = make_world(data_dir=world.settings.data_dir)
     assert world.get("/v1/tenants/acme").ok().items() >= made.items()
-    assert [each["name"] for each in world.get("/v1/tenants").ok()["data"]] == ["acme", "default"]
+    assert [each["name"] for each in world.get("/v1/tenants").ok()["data"]] == ["acme", "default", "operations"]
     first = world.get("/v1/tenants?limit=1").ok()
     second = world.get(f"/v1/tenants?limit=1&cursor={first['next']}").ok()
     assert [each["name"] for each in second["data"]] == ["default"]
-    assert second["next"] is None
+    third = world.get(f"/v1/tenants?limit=1&cursor={second['next']}").ok()
+    assert ([each["name"] for each in third["data"]], third["next"]) == (["operations"], None)
 
 
 @pytest.mark.parametrize("name", ["", "Acme", "a b", "-a", "a-", "a" * 64, "#2", 5, None])

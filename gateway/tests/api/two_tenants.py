@@ -62,6 +62,7 @@ def _things(world: "World", tenant: str) -> dict[str, str]:
         "/v1/keys": ABSENT,
         "/v1/members": ABSENT,
         "/v1/portal-links": make("/v1/portal-links", PORTAL_LINK),
+        "/v1/notices": ABSENT,
         "/v1/erasures": ABSENT,
     }
 

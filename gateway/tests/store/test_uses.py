@@ -111,7 +111,7 @@ def test_what_arrives_together_does_not_get_past_a_limit_together(play: "Play", 
         with pytest.raises(Forbidden):
             await shop.do(upload(make, 2, 1))
         await shop.reopen()
-        assert (await shop.store.access.tenants())[0].limits.documents == 3
+        assert (await shop.store.access.tenants())[-1].limits.documents == 3
 
         # A lower limit takes nothing away, and a publication brings no bytes.
         await shop.do(ChangeTenant(tenant_id=TENANT, name="default", limits=LimitsPatch(documents=0, file_bytes=0)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
@@ -23,6 +24,7 @@ from signalpost.api.routing.services import Services
 from signalpost.domain.access.tenant import OTHER_TENANTS
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import EventType
+from signalpost.domain.operations.conditions import KINDS
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import TOKEN_ANSWERS, Counts
 from signalpost.engine.engine import Engine
@@ -47,6 +49,7 @@ async def rendered(services: Services, media_type: str) -> bytes:
         *_deliveries(engine.counts),
         *_requests(services.requests),
         *_standing(engine),
+        *_notices(engine),
         *_lanes(overview),
         *_fleet(engine),
         *_workers(services.workers),
@@ -147,6 +150,18 @@ def _standing(engine: Engine) -> Iterator[Metric]:
     yield _gauge("signalpost_log_cache_bytes", "Memory that caches recent events of the log.", lanes.cached_bytes)
     build = {"version": VERSION, "python": platform.python_version()}
     yield InfoMetricFamily("signalpost_build", "The running version.", build)
+
+
+def _notices(engine: Engine) -> Iterator[Metric]:
+    found = Counter(condition.kind for condition in engine.watch.open)
+    yield _gauges(
+        "signalpost_notices_open", "Conditions that are open, by kind.", "kind", {kind: found[kind] for kind in KINDS}
+    )
+    yield _gauge(
+        "signalpost_notices_undelivered",
+        "Deliveries of notices that are yet to be sent, or were given up and are kept.",
+        engine.watch.undelivered,
+    )
 
 
 def _lanes(overview: LanesOverview) -> Iterator[Metric]:

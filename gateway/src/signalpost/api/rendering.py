@@ -42,6 +42,7 @@ from signalpost.commands.documents import (
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.commands.keys import KeyCreated, KeyRevoked
 from signalpost.commands.members import MemberChanged, MemberInvited, MemberRemoved, MemberReset
+from signalpost.commands.notices import NoticeMuted
 from signalpost.commands.portal_links import PortalLinkCreated, PortalLinkRevoked
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
 from signalpost.commands.subscriptions import (
@@ -102,6 +103,7 @@ ANSWERS: Final[Mapping[type[Struct], RowAnswer]] = {
     MemberRemoved: _GONE,
     PortalLinkCreated: RowAnswer(201, NewPortalLink, "/v1/portal-links/{shown.id}", once=("url",)),
     PortalLinkRevoked: _GONE,
+    NoticeMuted: _GONE,
 }
 _SECRETS_OF_SUBSCRIPTIONS: Final = ("secret", "standardWebhooksSecret")
 _ONCE: Final[Mapping[type[Struct], Collection[str]]] = {

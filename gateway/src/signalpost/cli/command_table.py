@@ -140,6 +140,7 @@ CLIENT_COMMANDS: Commands = {
     "signalpost.cli.commands.keys:app": _KEYS,
     "signalpost.cli.commands.members:app": _MEMBERS,
     "signalpost.cli.commands.nodes:nodes": _NODES,
+    "signalpost.cli.commands.notices:app": "List what is wrong now, and mute it for a while.",
     "signalpost.cli.commands.overview:overview": _OVERVIEW,
     "signalpost.cli.commands.portal_links:app": _PORTAL_LINKS,
     "signalpost.cli.commands.replay:app": _REPLAY,

@@ -24,6 +24,7 @@ from signalpost.domain.audit import COMMAND_LINE, GATEWAY, EntryDraft, Object
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.event import EVERY_TYPE, type_names
+from signalpost.domain.operations.conditions import Condition
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
@@ -107,6 +108,12 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         shown=frozenset({"name", "subscriptions", "can", "embed", "opened_at", "revoked_at"}),
         left_out=_BOOKKEEPING | {"hash", "maker", "created_by", "theme"},
         derived={"endsAt": lambda row: format_timestamp(row.ends_at)},
+    ),
+    Condition: _Members(
+        "notice",
+        shown=frozenset(),
+        left_out=frozenset(Condition.__struct_fields__),
+        derived={"mutedUntil": lambda row: None if row.muted_until is None else format_timestamp(row.muted_until)},
     ),
     Tenant: _Members(
         "tenant",

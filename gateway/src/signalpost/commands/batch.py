@@ -30,7 +30,7 @@ from signalpost.commands.command import (
     VersionKey,
 )
 from signalpost.commands.overlay import Overlay
-from signalpost.domain.access.tenant import Tenant
+from signalpost.domain.access.tenant import OPERATIONS_TENANT, Tenant
 from signalpost.domain.access.tenant_limits import NO_LIMITS, NO_USE, TenantLimits, TenantUse, check_room
 from signalpost.domain.audit import EntryDraft
 from signalpost.domain.connection import Connection
@@ -40,7 +40,7 @@ from signalpost.domain.documents.history import KeptStep, Origin
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import VersionRow
 from signalpost.domain.erasure import Erasure
-from signalpost.domain.errors import FieldError, Invalid, NotFound
+from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -52,7 +52,7 @@ SECRETS_KEPT = 3600 * SECOND
 """How long a repeat of a call shows its secret again: long enough for a client whose answer was lost."""
 KEPT_BY_NODES = (Connection, Subscription, Replay)
 """The kinds of `Decision.rows` that nodes keep in memory by tenant."""
-_NEW_DOCUMENTS = {None: 0, EventType.CREATED: 1, EventType.UPDATED: 0, EventType.DELETED: -1}
+_NEW_DOCUMENTS = {None: 0, EventType.CREATED: 1, EventType.UPDATED: 0, EventType.DELETED: -1, EventType.NOTICE: 0}
 """How many more documents a tenant has after an event."""
 
 
@@ -178,6 +178,8 @@ class Batch:
             return repeated
         stamp = Stamp(tenant.last_sequence + 1, max(self._now, tenant.last_at + 1), self._now)
         decision = command.decide(self, stamp)
+        if decision.document is not None and tenant.id == OPERATIONS_TENANT:
+            raise Conflict("tenant_takes_no_documents", "The tenant `operations` has notices, and takes no documents.")
         use = self._use_after(tenant, decision)
         # Who changed a document is told by its history. So most changes pass here at no cost.
         has_history = decision.document is not None and command.audited_as is None
@@ -236,8 +238,10 @@ class Batch:
             self.versions.put((tenant.id, version.document_id, version.number), version)
         if decision.document is not None:
             self._apply_document(tenant, stamp, decision, decision.document, made)
-        else:
-            self._apply_others(tenant, decision)
+            return
+        if decision.event is not None and made is not None:
+            self._append(tenant, stamp, decision.event, made, decision.about, decision.event_document, decision)
+        self._apply_others(tenant, decision)
 
     def _apply_others(self, tenant: Tenant, decision: Decision[Any]) -> None:
         """Apply the changes of everything except documents."""
@@ -271,7 +275,8 @@ class Batch:
         sequence = tenant.last_sequence
         if decision.event is not None and made is not None:
             sequence = stamp.sequence
-            self._append(tenant, stamp, decision.event, made, document, decision)
+            shown = self.links.put_into(decision.event_document, document, tenant.id, stamp.at)
+            self._append(tenant, stamp, decision.event, made, document.external_id, shown, decision)
         if decision.step is not None:
             caller = decision.origin.caller
             step = KeptStep(tenant.id, document.external_id, sequence, stamp.at, made, caller, decision.step)
@@ -284,12 +289,18 @@ class Batch:
                 self.versions.put(key, replace(version, deleted_at=tombstone.deleted_at))
 
     def _append(
-        self, tenant: Tenant, stamp: Stamp, kind: EventType, identity: str, row: DocumentRow, decision: Decision[Any]
+        self,
+        tenant: Tenant,
+        stamp: Stamp,
+        kind: EventType,
+        identity: str,
+        document_id: str,
+        content: bytes,
+        decision: Decision[Any],
     ) -> None:
-        shown = self.links.put_into(decision.event_document, row, tenant.id, stamp.at)
-        body = build(kind, stamp.at, identity, shown)
+        body = build(kind, stamp.at, identity, content)
         self.events.append(
-            Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), row.external_id, body, decision.before)
+            Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), document_id, body, decision.before)
         )
         self.origins.append(decision.origin)
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))

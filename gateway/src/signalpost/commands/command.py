@@ -109,7 +109,9 @@ class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     """With a document only its versions change; no row of another kind does."""
     event: EventType | None = None
     event_document: bytes = b""
-    """The document's JSON in that event, without links."""
+    """The document's JSON in that event, without links; for a notice, that of the notice."""
+    about: str = ""
+    """For a notice: what stands for the document of its event."""
     before: bytes = b""
     """The former values of what that event changed; see `Event.before`."""
     origin: Origin = UNKNOWN

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.access.api_key import FIRST_TENANT
-from signalpost.domain.access.tenant import Tenant, TenantStatus
+from signalpost.domain.access.tenant import OPERATIONS_TENANT, Tenant, TenantStatus
 from signalpost.domain.access.tenant_limits import LimitsPatch
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
@@ -80,6 +80,8 @@ class DeleteTenant(_TenantCommand, frozen=True, kw_only=True):
         found = self._found(view)
         if found.id == FIRST_TENANT:
             raise Conflict("tenant_is_default", "The tenant `default` cannot be deleted.")
+        if found.id == OPERATIONS_TENANT:
+            raise Conflict("tenant_is_reserved", "The tenant `operations` has the notices, and cannot be deleted.")
         if found.id == self.tenant_id:
             raise Conflict(
                 "tenant_in_use",

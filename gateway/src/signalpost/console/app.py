@@ -25,6 +25,7 @@ from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
+from signalpost.api.routing.shapes.notices import NoticeCount
 from signalpost.api.routing.shapes.overview import AttentionCount
 from signalpost.api.routing.shapes.service import Problem
 from signalpost.console import OIDC, ROOT
@@ -67,6 +68,7 @@ SECTIONS: Final[Sequence[tuple[str, str, str, str]]] = (
     ("/events", "Events", "lines", "Work"),
     ("/documents", "Documents", "file", "Work"),
     ("/replays", "Replays", "arrows", "Work"),
+    ("/notices", "Notices", "bell", "Work"),
     ("/connections", "Connections", "plug", "Set-up"),
     ("/portal-links", "Portal links", "link", "Set-up"),
     ("/members", "Members", "people", "Access"),
@@ -232,12 +234,23 @@ class Console:
         except CallFailed:
             return 0
 
+    async def _noticed(self, visit: Visit) -> int:
+        """How many things are wrong, as far as the visitor may know."""
+        try:
+            return (await visit.calls.read("count_notices", NoticeCount)).count
+        except CallFailed:
+            return 0
+
     async def _show_main(self, request: Request, visit: Visit, page: Page) -> Response:
         """The main part of a page alone, as it is sent. It knows of its visitor what others share with them."""
         seen_by = Principal(0, "", "", visit.principal.role, visit.principal.tenant_id)
         visit = replace(visit, principal=seen_by, is_proved=False)
         context = self._main_context(visit, page, await page.view(visit))
-        beside = {"is_framed": False, "needing": await self._needing(visit)}
+        beside = {
+            "is_framed": False,
+            "needing": await self._needing(visit),
+            "noticed": await self._noticed(visit),
+        }
         tenant_id = self._tenant_id(visit)
         response = await self._replies.full_page(200, page.template, {**context, **beside}, tenant_id)
         return await self._replies.zipped(response, tenant_id) if is_to_be_zipped(response, request) else response
@@ -278,6 +291,7 @@ class Console:
             **self._main_context(visit, page, view),
             "is_framed": True,
             "needing": await self._needing(visit),
+            "noticed": await self._noticed(visit),
             "position": "",
             "sections": [each for each in SECTIONS if each[3] in FOR_ALL or visit.is_operator],
             "tenants": tenants,

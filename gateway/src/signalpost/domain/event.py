@@ -1,4 +1,8 @@
-"""An event: one change of one document, as the final bytes that every endpoint receives (C1–C6, C11, C13)."""
+"""An event: one change of one document, as the final bytes that every endpoint receives (C1–C6, C11, C13).
+
+The tenant `operations` has no documents. Its events are notices (`operations/notices.py`), and in no other tenant are
+there any.
+"""
 
 import re
 from enum import IntEnum
@@ -11,11 +15,12 @@ from signalpost.domain.timestamps import format_timestamp
 
 
 class EventType(IntEnum):
-    """C3. The values are bits, so that a set of types is their sum."""
+    """C3, and notices. The values are bits, so that a set of types is their sum."""
 
     CREATED = 1
     UPDATED = 2
     DELETED = 4
+    NOTICE = 8
 
     @property
     def wire(self) -> str:
@@ -27,8 +32,11 @@ _WIRE = {
     EventType.CREATED: "documentCreated",
     EventType.UPDATED: "documentUpdated",
     EventType.DELETED: "documentDeleted",
+    EventType.NOTICE: "notice",
 }
 BY_WIRE = {name: event_type for event_type, name in _WIRE.items()}
+OF_DOCUMENTS: Final = {name: each for name, each in BY_WIRE.items() if each is not EventType.NOTICE}
+"""The types of the events of documents (C3), by the names that receivers see."""
 EVERY_TYPE = sum(EventType)
 
 
@@ -80,18 +88,25 @@ TITLE_WITHIN_BYTES: Final = 8 * 1024
 characters."""
 _JSON_TEXT = rb'"(?:[^"\\]|\\.)*"'
 _TITLE = re.compile(
-    rb'.{0,200}?"data":\{"document":\{"type":' + _JSON_TEXT + rb',"title":(' + _JSON_TEXT + rb")", re.DOTALL
+    rb'.{0,200}?"data":\{"(?:document":\{"type":'
+    + _JSON_TEXT
+    + rb',"title"|notice":\{"sentence"):('
+    + _JSON_TEXT
+    + rb")",
+    re.DOTALL,
 )
 
 
 def title_of(body: bytes) -> str | None:
     """The title of the document in an event's body, or in the body's first `TITLE_WITHIN_BYTES`; None once the document
-    was erased."""
+    was erased. That of a notice is its sentence."""
     found = _TITLE.match(body)
     return None if found is None else msgspec.json.decode(found[1], type=str)
 
 
-def build(event_type: EventType, at: int, event_id: str, document: bytes) -> bytes:
-    """The event's body: exactly `id`, `type`, `createdAt`, `data`, in that order (C1), around the document (C6)."""
-    head = f'{{"id":"{event_id}","type":"{_WIRE[event_type]}","createdAt":"{format_timestamp(at)}","data":{{"document":'
-    return head.encode() + document + b"}}"
+def build(event_type: EventType, at: int, event_id: str, content: bytes) -> bytes:
+    """The event's body: exactly `id`, `type`, `createdAt`, `data`, in that order (C1), around the document (C6) or the
+    notice."""
+    what = "notice" if event_type is EventType.NOTICE else "document"
+    head = f'{{"id":"{event_id}","type":"{_WIRE[event_type]}","createdAt":"{format_timestamp(at)}","data":{{"{what}":'
+    return head.encode() + content + b"}}"

@@ -90,7 +90,7 @@ def wishes_of(subscription: Subscription, *, latest_wins: bool = False) -> Wishe
 def why_passed_over(subscription: Subscription, at: int, subject: Subject | None) -> str:
     """A sentence why a lane passed over an event that was made `at`, in µs, and made no attempt. `subject` is None if
     it is not looked at."""
-    if subject is not None and subject.event["data"]["document"] is None:
+    if subject is not None and subject.is_erased:
         return not_sent(ERASED)
     changed = subscription.when_since > at
     wishes = wishes_of(subscription)

@@ -121,6 +121,10 @@ class Directory:
         """The API key with this hash, which may have been revoked; None if there is none."""
         return self._keys.get(digest)
 
+    def all_keys(self) -> Iterator[ApiKey]:
+        """Every API key, also those that were revoked."""
+        return iter(self._keys.values())
+
     def subscription(self, tenant_id: int, subscription_id: str) -> Subscription | None:
         """The subscription with this id; None if there is none or it was deleted."""
         return self._subscriptions.get(tenant_id, {}).get(subscription_id)

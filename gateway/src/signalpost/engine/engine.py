@@ -43,6 +43,9 @@ from signalpost.engine.maintenance.key_uses import KeyUses
 from signalpost.engine.maintenance.preparation import Preparation
 from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
+from signalpost.engine.operations.gateway_facts import FleetFacts, NodeFacts, PartitionFacts
+from signalpost.engine.operations.lane_facts import LaneFacts
+from signalpost.engine.operations.watch import Watch
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
@@ -107,6 +110,24 @@ class Engine:
         self._retention = Retention(store, clock, self.directory, self.lanes, self.counts)
         self._preparation = Preparation(store, clock)
         self._expiries = Expiries(store, clock, self.enqueue)
+        self.watch = self._make_watch(settings, host)
+
+    def _make_watch(self, settings: EngineSettings, host: Host) -> Watch:
+        store, directory, lanes = self._store, self.directory, self.lanes
+        watch = Watch(
+            store, directory, lanes, self._clock, self._committer.enqueue, settings.notices, settings.public_url
+        )
+
+        def is_first() -> bool:
+            return watch.is_first
+
+        watch.add(
+            LaneFacts(store, directory, lanes.here, self._log, self.turns, settings.disable_after_days, is_first),
+            NodeFacts(self.disk, self._lane_owner, host.process.host),
+            FleetFacts(store, directory, is_first),
+            PartitionFacts(self._preparation),
+        )
+        return watch
 
     def _make_connectors(self, destinations: Destinations, auto_disable: AutoDisable, random: Random) -> Connectors:
         return Connectors(
@@ -184,6 +205,7 @@ class Engine:
             self._retention.run(),
             self._preparation.run(),
             self._expiries.run(),
+            self.watch.run(),
             self.disk.run(),
             self.key_uses.run(),
             self.refused_calls.run(),

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
+from signalpost.domain.operations.conditions import Terms
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.sharing.slots import DEFAULTS, Limits
 from signalpost.store.nouns.fleet import NodeRole
@@ -28,5 +29,9 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """How much of the log is kept in memory."""
     rest_after: float = 300.0
     """After how many seconds without anything to do a lane rests."""
+    notices: Terms = Terms()
+    """When operators are told of conditions."""
+    public_url: str = ""
+    """What the links of notices begin with."""
     role: NodeRole = NodeRole.ALL
     """Whether this node owns lanes, and whether it answers clients."""

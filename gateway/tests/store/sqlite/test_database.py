@@ -36,7 +36,7 @@ def made_by_an_earlier_version(database: Path, migrations: int) -> Path:
 def last_sequence(database: Path) -> int:
     connection = connect(database, read_only=True)
     try:
-        return int(connection.execute("SELECT last_sequence FROM tenant").get)
+        return int(connection.execute("SELECT last_sequence FROM tenant WHERE id = 1").get)
     finally:
         connection.close()
 
@@ -128,7 +128,7 @@ def test_a_backup_leaves_one_alone_that_another_process_still_makes(database: Pa
 def test_a_backup_that_fails_leaves_nothing(database: Path, tmp_path: Path) -> None:
     made(database, 1)
     changed = connect(database)
-    changed.execute("UPDATE tenant SET last_sequence = 5")
+    changed.execute("UPDATE tenant SET last_sequence = 5 WHERE id = 1")
     changed.close()
     with pytest.raises(StartError, match="a log with a gap"):
         SqliteDatabase(database).back_up(tmp_path / "copy.db", 0)
@@ -149,7 +149,7 @@ def test_a_database_of_an_earlier_version_is_sound_too(database: Path, migration
     made_by_an_earlier_version(database, migrations)
     assert SqliteDatabase(database).check() == []
     connection = connect(database)
-    connection.execute("UPDATE tenant SET last_sequence = 5")
+    connection.execute("UPDATE tenant SET last_sequence = 5 WHERE id = 1")
     connection.close()
     assert SqliteDatabase(database).check() == ["There is a log with a gap: default."]
 

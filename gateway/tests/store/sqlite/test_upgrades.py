@@ -52,7 +52,7 @@ def mark(database: Path, name: str) -> None:
 def marks(database: Path) -> set[str]:
     connection = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        return {name for (name,) in connection.execute("SELECT name FROM tenant")}
+        return {name for (name,) in connection.execute("SELECT name FROM tenant WHERE id > 0")}
     finally:
         connection.close()
 

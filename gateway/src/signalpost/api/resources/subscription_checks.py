@@ -8,15 +8,18 @@ from msgspec.structs import replace
 from signalpost.api.configs import config_check, kind_check
 from signalpost.api.routing.context import RequestContext
 from signalpost.domain import endpoint
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.checks import Bad, Check, Several, pointer
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Forbidden, Invalid
+from signalpost.domain.event import OF_DOCUMENTS, EventType
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import WEBHOOK, Delay, Subscription
 from signalpost.sender.addresses import target_refusal
 
 _EDITABLE: Final = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit"})
 """The members of their subscriptions that customers may change."""
+_NOTICES: Final = frozenset({EventType.NOTICE.wire})
 
 
 def vetted(context: RequestContext, present: str | None = None) -> Check:
@@ -51,7 +54,7 @@ def require_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
 
 
 def webhook_checks(context: RequestContext) -> dict[str, Check]:
-    return {"url": vetted(context), "after": delay_check(context)}
+    return {"url": vetted(context), "eventTypes": types_check(context), "after": delay_check(context)}
 
 
 def connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[str, Check]:
@@ -63,6 +66,7 @@ def connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[s
         "kind": kind_check(context.services),
         "connection": connection_check(context, kind),
         "config": config_check(context.services, kind, connection, context.principal.role),
+        "eventTypes": types_check(context),
         "after": delay_check(context),
     }
 
@@ -97,8 +101,21 @@ def patch_checks(context: RequestContext, found: Subscription, sent: Mapping[str
         "url": vetted(context, found.url),
         "connection": moved,
         "config": check_config,
+        "eventTypes": types_check(context),
         "after": delay_check(context),
     }
+
+
+def types_check(context: RequestContext) -> Check:
+    """The check that refuses types of events that the tenant has none of."""
+    has = _NOTICES if context.tenant_id == OPERATIONS_TENANT else frozenset(OF_DOCUMENTS)
+
+    def check(event_types: tuple[str, ...]) -> tuple[str, ...]:
+        if not has.issuperset(event_types):
+            raise Bad("not_in_tenant", f"This tenant has events of these types only: {', '.join(sorted(has))}.")
+        return event_types
+
+    return check
 
 
 def connection_check(context: RequestContext, kind: Any) -> Check:

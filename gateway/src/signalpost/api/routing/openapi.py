@@ -36,6 +36,7 @@ from signalpost.domain.errors import (
 )
 from signalpost.domain.language.condition_reader import SCHEMA as CONDITION
 from signalpost.domain.language.condition_schema import condition_schema
+from signalpost.domain.operations.conditions import KINDS, About, What
 from signalpost.store.nouns.deliveries import DeliveryStatus
 
 ABOUT = """\
@@ -45,6 +46,11 @@ subscribed endpoint. A change that was answered with 2xx is durable. Errors are 
 _REF = "#/components/schemas/{name}"
 _WORDS: Mapping[str, Iterable[str]] = {
     "EventType": tuple(event.BY_WIRE),
+    "Severity": ("info", "warning", "critical"),
+    "NoticeKind": tuple(KINDS),
+    "NoticeWhat": tuple(What),
+    "NoticeAction": ("trigger", "resolve"),
+    "NoticeAbout": tuple(About),
     "DocumentStatus": workflow.STATUSES,
     "Action": workflow.ASKED_FOR,
     "DeliveryStatus": get_args(DeliveryStatus),

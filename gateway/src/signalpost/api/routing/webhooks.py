@@ -12,7 +12,8 @@ import msgspec
 
 from signalpost.api.routing.shapes.documents import EventDocument
 from signalpost.domain.documents import sample
-from signalpost.domain.event import BY_WIRE, EventType
+from signalpost.domain.event import BY_WIRE, OF_DOCUMENTS, EventType
+from signalpost.domain.operations.notices import Notice
 from signalpost.domain.timestamps import parse_timestamp
 from signalpost_receiver import ENVELOPE_KEYS, MAX_BODY_BYTES, sign
 
@@ -23,13 +24,20 @@ Reference = Callable[[str], str]
 DOCUMENT: Final = "WebhookDocument"
 VERSION: Final = "WebhookVersion"
 DATA: Final = "WebhookData"
-NAMES: Final[Mapping[str, str]] = {wire: wire[0].upper() + wire[1:] for wire in BY_WIRE}
+NOTICE: Final = "WebhookNotice"
+SUBJECT: Final = "WebhookNoticeSubject"
+NOTICE_DATA: Final = "WebhookNoticeData"
+NAMES: Final[Mapping[str, str]] = {
+    **{wire: wire[0].upper() + wire[1:] for wire in OF_DOCUMENTS},
+    EventType.NOTICE.wire: "NoticeEvent",
+}
 """What the type of each event is called, by its name on the wire."""
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _SUMMARIES: Final = {
     EventType.CREATED: "A document was created.",
     EventType.UPDATED: "An attribute of a document changed.",
     EventType.DELETED: "A document was deleted; `data` has its last attributes, with the status `other`.",
+    EventType.NOTICE: "Something is wrong, still is, or is over; only in the tenant `operations`.",
 }
 _EXAMPLE_TIME: Final = parse_timestamp("2026-01-15T09:30:00.250174+00:00")
 
@@ -82,17 +90,19 @@ HEADERS: Final[Mapping[str, WebhookHeader]] = {
 
 def types(reference: Reference) -> dict[str, Schema]:
     """Every type by its name. They refer to one another by `reference`."""
-    _, made = msgspec.json.schema_components((EventDocument,), ref_template="{name}")
-    renamed = {"EventDocument": DOCUMENT, "Version": VERSION}
+    _, made = msgspec.json.schema_components((EventDocument, Notice), ref_template="{name}")
+    renamed = {"EventDocument": DOCUMENT, "Version": VERSION, "Notice": NOTICE, "Subject": SUBJECT}
     own = {new: _open(made[old], lambda name: reference(renamed[name])) for old, new in renamed.items()}
     own[DOCUMENT]["description"] = "A document as it was at the event."
     own[VERSION]["description"] = "A version of the document's file. Its link works for 15 minutes from the event."
     own[DATA] = _object({"document": {"$ref": reference(DOCUMENT)}})
+    own[NOTICE_DATA] = _object({"notice": {"$ref": reference(NOTICE)}})
     return own | {NAMES[name]: _event(name, kind, reference) for name, kind in BY_WIRE.items()}
 
 
 def _event(name: str, kind: EventType, reference: Reference) -> Schema:
-    envelope = _envelope({"type": "string", "const": name}, {"$ref": reference(DATA)})
+    data = NOTICE_DATA if kind is EventType.NOTICE else DATA
+    envelope = _envelope({"type": "string", "const": name}, {"$ref": reference(data)})
     return {**envelope, "description": _SUMMARIES[kind]}
 
 
@@ -137,7 +147,10 @@ def schema_files() -> Mapping[str, Schema]:
     defined = types("#/$defs/{}".format)
     shared = {name: defined[name] for name in (DATA, DOCUMENT, VERSION)}
     files = {"document": {**defined[DOCUMENT], "$defs": {VERSION: defined[VERSION]}}}
-    files |= {wire: {**defined[name], "$defs": shared} for wire, name in NAMES.items()}
+    of_notices = {name: defined[name] for name in (NOTICE_DATA, NOTICE, SUBJECT)}
+    files |= {
+        wire: {**defined[name], "$defs": shared if wire in OF_DOCUMENTS else of_notices} for wire, name in NAMES.items()
+    }
     files["event"] = {**_any_event(), "$defs": shared}
     return {
         f"{name}.json": {"$schema": _DIALECT, "$id": f"urn:signalpost:schemas:{name}", **schema}
@@ -146,13 +159,12 @@ def schema_files() -> Mapping[str, Schema]:
 
 
 def _any_event() -> Schema:
-    """An event of any type; one of a known type has a document."""
-    known = list(BY_WIRE)
-    named: Schema = {"anyOf": [{"type": "string", "enum": known}, {"type": "string"}]}
+    """An event of any type; one of a document has it."""
+    named: Schema = {"anyOf": [{"type": "string", "enum": list(BY_WIRE)}, {"type": "string"}]}
     return {
         **_envelope(named, {"type": "object"}),
         "description": "Any event. Pass on a type that you do not know.",
-        "if": {"type": "object", "properties": {"type": {"enum": known}}},
+        "if": {"type": "object", "properties": {"type": {"enum": list(OF_DOCUMENTS)}}},
         "then": {"type": "object", "properties": {"data": {"$ref": f"#/$defs/{DATA}"}}},
     }
 

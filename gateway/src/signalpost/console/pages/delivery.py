@@ -94,7 +94,7 @@ async def view(visit: Visit) -> DeliveryPageView:
 
 
 async def _changed(visit: Visit, entry: LogEntry) -> str:
-    document = entry.event.data.document
+    document = entry.event.data.kept_document
     if document is None or entry.event.type != UPDATED:
         return ""
     before = await events_of(visit, document.external_id, str(entry.sequence), 1)
@@ -124,8 +124,11 @@ def _last_signature(delivery: DeliveryWithAttempts) -> str | None:
 
 
 def title_of(entry: LogEntry) -> str:
-    """The document's title at the event."""
-    document = entry.event.data.document
+    """The document's title at the event; of a notice, what it says."""
+    data = entry.event.data
+    if data.notice is not UNSET:
+        return data.notice.sentence
+    document = data.kept_document
     return "An erased document" if document is None else document.title
 
 

@@ -86,12 +86,12 @@ def changes_of(newest_first: Sequence[LogEntry]) -> dict[str, Sequence[Differenc
     """What each event of a document changed, by its id. What the oldest changed is known only if it made the
     document."""
     changes = {
-        entry.event.id: differences(before.event.data.document, entry.event.data.document)
+        entry.event.id: differences(before.event.data.kept_document, entry.event.data.kept_document)
         for entry, before in pairwise(newest_first)
-        if entry.event.data.document is not None and before.event.data.document is not None
+        if entry.event.data.kept_document is not None and before.event.data.kept_document is not None
     }
     if newest_first and (oldest := newest_first[-1].event).type == CREATED:
-        changes[oldest.id] = differences(None, oldest.data.document)
+        changes[oldest.id] = differences(None, oldest.data.kept_document)
     return changes
 
 

@@ -65,7 +65,7 @@ async def view_one(visit: Visit) -> EventView:
     query = {"eventId": event_id, "limit": RECIPIENTS, "cursor": visit.cursor}
     deliveries = await visit.calls.read("list_deliveries", DeliveryPage, query)
     read = msgspec.json.decode(entry, type=LogEntry)
-    document = read.event.data.document
+    document = read.event.data.kept_document
     before = [] if document is None else await events_of(visit, document.external_id, str(read.sequence), 1)
     changes = changes_of([read, *before]).get(event_id, ())
     return EventView(

@@ -52,7 +52,8 @@ async function refresh(topics) {
     const page = parse(await answer.text());
     const needing = $(".needing", page);
     summarise(needing?.textContent);
-    if (needing) for (const each of document.querySelectorAll(".needing")) each.replaceWith(needing.cloneNode(true));
+    for (const count of ["needing", "noticed"].map((name) => $(`.${name}`, page)))
+      if (count) for (const each of document.querySelectorAll(`.${count.className}`)) each.replaceWith(count.cloneNode(true));
     for (const region of regions) {
       region.ariaBusy = null;
       const next = page.getElementById(region.id);

@@ -8,6 +8,11 @@ from signalpost.domain.access.tenant_limits import NO_LIMITS, LimitsPatch, Tenan
 from signalpost.domain.body import Body
 
 TenantStatus = Literal["active", "paused"]
+OPERATIONS: Final = "operations"
+"""The name of the tenant that notices are in, which every database has. It takes no documents, and no other tenant has
+notices."""
+OPERATIONS_TENANT: Final = -2
+"""The number of that tenant, which none that operators make can get."""
 TENANT_NAME = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 OTHER_TENANTS: Final = "other"
 """What metrics call all tenants together that have none of their own."""

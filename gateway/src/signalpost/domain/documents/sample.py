@@ -5,6 +5,7 @@ from collections.abc import Callable
 from signalpost.domain.documents import document
 from signalpost.domain.documents.document import Document, Version
 from signalpost.domain.event import Event, EventType, build, event_id
+from signalpost.domain.operations import notices
 from signalpost.domain.timestamps import format_timestamp
 
 SEQUENCE = 0
@@ -13,6 +14,8 @@ SEQUENCE = 0
 
 def event(event_type: EventType, tenant_id: int, now: int, random_bits: Callable[[int], int]) -> Event:
     """A sample event of a type, created at `now` in µs."""
+    if event_type is EventType.NOTICE:
+        return notices.sample(tenant_id, SEQUENCE, now, random_bits)
     external_id, identity = event_id(now, random_bits(62)), event_id(now, random_bits(62))
     link = "https://example.com/sample.docx"
     sample = Document(

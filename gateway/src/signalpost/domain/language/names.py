@@ -1,7 +1,7 @@
 """The names that conditions and placeholders use, and where their values come from.
 
     document.status     document.latestVersion.number     document.additionalFacts["cost centre"]
-    before.status       event.createdAt                   made.url
+    before.status       event.createdAt                   made.url     notice.kind
 
 A name is a root and steps. A step is a word after a point, or any text in brackets and quotes. Every attribute has a
 type, so that what makes no sense is refused when it is saved: comparing a title with a number, or adding days to it.
@@ -34,9 +34,20 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     @property
     def document(self) -> Mapping[str, Any]:
-        """The document as it was at the event (C7)."""
-        document: Mapping[str, Any] = self.event["data"]["document"]
+        """The document as it was at the event (C7); empty for a notice."""
+        document: Mapping[str, Any] = self.event["data"].get("document", {})
         return document
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the document of the event was erased."""
+        return self.event["data"].get("document", self) is None
+
+    @property
+    def notice(self) -> Mapping[str, Any]:
+        """The notice that the event is; empty for an event of a document."""
+        notice: Mapping[str, Any] = self.event["data"].get("notice", {})
+        return notice
 
     @property
     def is_creation(self) -> bool:
@@ -109,7 +120,22 @@ _VERSION: Final[Mapping[str, Type]] = {"number": Type.TEXT, "downloadUrl": Type.
 _FORMER_VERSION: Final[Mapping[str, Type]] = {"number": Type.TEXT}
 """A former version has no link, because it would have expired long ago (C10)."""
 _EVENT: Final[Mapping[str, Type]] = {"id": Type.TEXT, "type": Type.EVENT_TYPE, "createdAt": Type.MOMENT}
-ROOTS: Final = ("document", "before", "event", "made")
+_NOTICE: Final[Mapping[str, Type]] = {
+    "sentence": Type.TEXT,
+    "what": Type.TEXT,
+    "kind": Type.TEXT,
+    "severity": Type.TEXT,
+    "action": Type.TEXT,
+    "tenant": Type.TEXT,
+    "count": Type.NUMBER,
+    "since": Type.MOMENT,
+    "url": Type.TEXT,
+}
+"""What a notice of the tenant `operations` says; other events have nothing of it."""
+ROOTS: Final = ("document", "before", "event", "made", "notice")
+
+
+_FOR_EXAMPLE: Final = {"before": "status", "made": "url", "notice": "kind"}
 
 
 def former(name: Name) -> Name:
@@ -124,15 +150,16 @@ def find(path: tuple[str, ...]) -> Name:
 
 
 def all_names(a_fact: str) -> Iterator[Name]:
-    """Every name below the document, before and event. There is no end of facts: `a_fact` stands for them."""
+    """Every name below the document, before, event and notice. There is no end of facts: `a_fact` stands for them."""
     for root, version in (("document", _VERSION), ("before", _FORMER_VERSION)):
         for attribute, kind in _ATTRIBUTES.items():
             yield find((root, attribute))
             if kind is Type.OBJECT:
                 for member in (a_fact,) if attribute == FACTS else version:
                     yield find((root, attribute, member))
-    for member in _EVENT:
-        yield find(("event", member))
+    for root, members in (("event", _EVENT), ("notice", _NOTICE)):
+        for member in members:
+            yield find((root, member))
 
 
 def _found(path: tuple[str, ...]) -> tuple[Type, Reader]:
@@ -143,14 +170,16 @@ def _found(path: tuple[str, ...]) -> tuple[Type, Reader]:
             return Type.OBJECT, lambda subject: subject.event
         case ("event", member):
             return _known(path, 1, _EVENT), lambda subject: subject.event[member]
+        case ("notice", member):
+            return _known(path, 1, _NOTICE), lambda subject: subject.notice.get(member)
         case ("made", member):
             return Type.TEXT, lambda subject: subject.made.get(member)
         case ("document" | "before" as root, attribute):
             return _known(path, 1, _ATTRIBUTES), _attribute(root, attribute)
         case ("document" | "before" as root, attribute, member):
             return _member_type(path), _member(_attribute(root, attribute), member)
-        case ("before" | "made" as root,):
-            raise NoSuchName(0, f"Say which one after {root}, as in {root}.{'status' if root == 'before' else 'url'}.")
+        case ("before" | "made" | "notice" as root,):
+            raise NoSuchName(0, f"Say which one after {root}, as in {root}.{_FOR_EXAMPLE[root]}.")
         case (root, *_) if root in ROOTS:
             raise NoSuchName(len(path) - 1, f"There is nothing below {written_path(path[:-1])}.")
     raise NoSuchName(0, f"There is no {shortened(path[0])}{_meant_below_document(path[0])}")
@@ -183,7 +212,7 @@ def _meant_below_document(word: str) -> str:
 
 def _attribute(root: str, attribute: str) -> Reader:
     if root == "document":
-        return lambda subject: subject.event["data"]["document"].get(attribute)
+        return lambda subject: subject.document.get(attribute)
 
     def read_former(subject: Subject) -> Any:
         if attribute in subject.before:

@@ -18,8 +18,8 @@ def subject_of(event: Event, made: Mapping[str, str] | None = None) -> Subject:
 
 
 def texts_of(subject: Subject) -> list[str]:
-    """Every text of the document, of its former values and of what was made for it."""
-    left: list[Any] = [subject.document, subject.before, subject.made]
+    """Every text of the document or the notice, of its former values and of what was made for it."""
+    left: list[Any] = [subject.document, subject.notice, subject.before, subject.made]
     texts = []
     while left:
         match left.pop():

@@ -111,7 +111,7 @@ class _AnyFact(dict[str, str]):
 @cache
 def _specimen(moment: str, fact: str) -> Subject:
     """An event about a document in which every name has a value of its type."""
-    roots: dict[str, dict[str, Any]] = {"document": {}, "before": {}, "event": {}}
+    roots: dict[str, dict[str, Any]] = {"document": {}, "before": {}, "event": {}, "notice": {}}
     samples = {**_SAMPLES, Type.MOMENT: moment}
     for name in all_names("a fact"):
         root, *way = name.path
@@ -122,7 +122,7 @@ def _specimen(moment: str, fact: str) -> Subject:
             place[way[-1]] = samples[name.type]
     for root in ("document", "before"):
         roots[root]["additionalFacts"] = _AnyFact(fact)
-    event = {**roots["event"], "data": {"document": roots["document"]}}
+    event = {**roots["event"], "data": {"document": roots["document"], "notice": roots["notice"]}}
     return Subject(event=event, before=roots["before"], made=_AnyFact(_SAMPLES[Type.TEXT]))
 
 

@@ -72,6 +72,8 @@ class LaneOwner:
         """Lanes of others of which this node knows that its own number is not in their rows."""
         self._gone: dict[int, int] = {}
         """Nodes that own lanes and are not there any more, and since when that is known, steady µs."""
+        self.lost: dict[int, int] = {}
+        """Nodes that this one found dead, and when, µs since the epoch."""
         self._lacks = False
         """Whether this node could not get a lane that it should own."""
         self._has_new = False
@@ -118,6 +120,7 @@ class LaneOwner:
         if dead:
             await self._fleet.remove_dead([node for node in self._beat.nodes if node.id in dead])
             log.warning("nodes whose beats had stopped were removed", nodes=sorted(dead))
+            self.lost.update(dict.fromkeys(dead, self._clock.wall()))
         if not self._owns_lanes:
             return
         self._use(self._roster.workers - dead)

@@ -374,8 +374,13 @@ class LaneWorker(LaneStates):
             state = breaker.after_success(self.health.breaker)
             self.health = replace(self.health, breaker=state, last_error=None)
 
-    def note_lost(self, count: int) -> None:
-        self.health = replace(self.health, lost=self.health.lost + count)
+    def note_lost(self, count: int, at: int) -> None:
+        """Note that so many events were removed before they were delivered."""
+        if count:
+            self.health = replace(self.health, lost=self.health.lost + count, lost_at=at)
+
+    def note_given_up(self, at: int) -> None:
+        self.health = replace(self.health, given_up_at=at)
 
     # --- Its inbox ----------------------------------------------------------------------------------------------------
 

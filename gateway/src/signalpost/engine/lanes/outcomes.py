@@ -58,6 +58,7 @@ class Outcomes:
             self._counts.count_delivery(sent.kind, due, outcome)
         elif verdict.input is GIVE_UP:
             self._counts.given_up += 1
+            worker.note_given_up(now)
         worker.settle(delivery, verdict)
         breaker = worker.health.breaker
         if sent.url == subscription.url:  # the answer of a former URL says nothing about this one
@@ -97,7 +98,7 @@ class Outcomes:
 
     def note_lost(self, worker: LaneWorker, count: int) -> None:
         """Note that so many events were removed before the lane delivered them."""
-        worker.note_lost(count)
+        worker.note_lost(count, self._clock.steady())
         self._counts.lost += count
 
     def note_delivered_test(self, worker: LaneWorker) -> None:

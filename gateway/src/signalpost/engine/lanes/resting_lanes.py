@@ -19,13 +19,16 @@ from signalpost.domain.delivery.attention import CERTIFICATE_SOON
 from signalpost.domain.delivery.breaker import CLOSED
 from signalpost.domain.delivery.concurrency import FIRST, Concurrency
 from signalpost.domain.delivery.exception_row import RowCounts
-from signalpost.domain.event import EVERY_TYPE
+from signalpost.domain.event import EventType
 from signalpost.domain.subscription import WEBHOOK, Subscription
 from signalpost.domain.timestamps import DAY
 from signalpost.store.nouns.lanes import EndpointHealth, LaneNow, LaneRow
 
 NO_ROWS, NOTHING = RowCounts(), LaneNow()
-_SETS_OF_TYPES = range(1, EVERY_TYPE + 1)
+_SETS_OF_TYPES = (*range(1, EventType.NOTICE + 1),)
+"""The sets of types, as bits, that a subscription can want: some of the types of documents, or notices alone."""
+_SETS_WITH = {int(each): tuple(types for types in _SETS_OF_TYPES if types & each) for each in EventType}
+"""The sets that each type is in."""
 
 
 class RestingLane(Struct, frozen=True, gc=False):
@@ -143,8 +146,8 @@ class RestingLanes:
         """Let those of a tenant that want events of a type rise, because one follows `head`. Returns whether there
         are any."""
         risen = False
-        for types in _SETS_OF_TYPES:
-            if types & event_type and (numbers := self._asleep.pop((tenant_id, types), None)) is not None:
+        for types in _SETS_WITH[event_type]:
+            if (numbers := self._asleep.pop((tenant_id, types), None)) is not None:
                 self._rising.update(dict.fromkeys(numbers, head))
                 risen = True
         return risen

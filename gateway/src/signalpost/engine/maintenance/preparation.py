@@ -19,6 +19,9 @@ class Preparation:
         self._store = store
         self._clock = clock
         self._jobs = Jobs(store.fleet)
+        self.lacks_since: int | None = None
+        """Since when partitions are missing that only an operator can make, µs since the epoch; 0 if none are missing;
+        None on a node that does not see to it."""
 
     async def run(self) -> None:
         while not self._jobs.is_alone:
@@ -27,7 +30,14 @@ class Preparation:
 
     async def pass_once(self) -> None:
         """Make what is lacking, unless another node sees to it. Raises Unavailable."""
-        if await self._jobs.take("preparation") and not await self._store.retention.prepare(self._clock.wall(), DAYS):
+        if not await self._jobs.take("preparation"):
+            self.lacks_since = None
+            return
+        now = self._clock.wall()
+        if await self._store.retention.prepare(now, DAYS):
+            self.lacks_since = 0
+        else:
+            self.lacks_since = self.lacks_since or now
             log.error(
                 "partitions for the coming days are missing, and this user may not create them: run `signalpost db "
                 "partitions`"

@@ -151,7 +151,7 @@ class Retention:
         alone = await self._left_in_store(worker, floor)
         if alone or worker.lane.is_behind(floor):
             lost = worker.lane.abandon(floor - 1) + alone
-            worker.note_lost(lost)
+            worker.note_lost(lost, self._clock.steady())
             self._counts.lost += lost
             log.error(
                 "the retention removes events that were not delivered",

@@ -14,7 +14,7 @@ from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.nouns.replays import Fed, ReplayPart
 
 
-class EndpointHealth(Struct, frozen=True):
+class EndpointHealth(Struct, frozen=True, omit_defaults=True):
     """How an endpoint does. It is kept with the lane, so that a restart knows it."""
 
     breaker: Breaker = CLOSED
@@ -26,6 +26,10 @@ class EndpointHealth(Struct, frozen=True):
     """When an attempt began that it last took, µs since the epoch; None if that is not known."""
     certificate_ends: int | None = None
     """When the certificate ends that it last showed, µs since the epoch; None if that is not known."""
+    lost_at: int | None = None
+    """When the retention last removed some; None if that is not known."""
+    given_up_at: int | None = None
+    """When a delivery was last given up; None if that is not known."""
 
 
 class LaneWanted(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from signalpost.store.tables.api_keys import API_KEY
+from signalpost.store.tables.conditions import CONDITION
 from signalpost.store.tables.connections import CONNECTION
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.portal_links import PORTAL_LINK
@@ -19,6 +20,7 @@ TABLES: Final[Mapping[type[Any], Table[Any]]] = {
         API_KEY,
         MEMBER,
         PORTAL_LINK,
+        CONDITION,
         REPLAY,
     )
 }

@@ -13,6 +13,7 @@ from signalpost.domain.documents import document
 from signalpost.domain.documents.workflow import ActionName, ParticipantDecision, Status
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.operations.notices import Notice
 
 
 class Document(document.Document, frozen=True, kw_only=True, rename="camel"):
@@ -67,7 +68,15 @@ class EventDocument(document.Document, frozen=True, rename="camel"):
 
 
 class EventData(Shape, frozen=True):
-    document: Annotated[EventDocument | None, Meta(description="Null once the document was erased.")]
+    document: Annotated[
+        EventDocument | None | UnsetType, Meta(description="Null once the document was erased; a notice has none.")
+    ] = UNSET
+    notice: Annotated[Notice | UnsetType, Meta(description="Only in the tenant `operations`.")] = UNSET
+
+    @property
+    def kept_document(self) -> EventDocument | None:
+        """The document; None once it was erased, and of a notice."""
+        return None if self.document is UNSET else self.document
 
 
 class Event(Shape, frozen=True):

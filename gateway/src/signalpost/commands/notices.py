@@ -1,0 +1,174 @@
+"""Commands that keep the rows of conditions, and write the notices that tell of them. All are commands of the tenant
+`operations`, and the gateway gives them itself, but for a mute.
+
+Each decides on the rows as they are when it is committed. So if two nodes look at the same time, a condition opens
+once, and each of its notices is written once.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
+from signalpost.domain.access.tenant import OPERATIONS
+from signalpost.domain.errors import NotFound
+from signalpost.domain.event import EventType
+from signalpost.domain.operations.conditions import Condition, Fact, Telling, What, document_of, id_of
+from signalpost.domain.operations.notices import Notice, notice_of
+from signalpost.domain.timestamps import SECOND
+from signalpost.sharing.command_queues import Queue
+
+HOUR = 3_600 * SECOND
+
+
+class ConditionKept(Struct, frozen=True):
+    condition: Condition
+
+
+class NoticeWritten(Struct, frozen=True):
+    """`notice` is None if there was nothing left to tell."""
+
+    notice: Notice | None
+
+
+class NoticeMuted(Struct, frozen=True):
+    condition: Condition
+
+
+class _OfConditions(Asked, frozen=True, kw_only=True):
+    """`tenant_id` is that of `operations`. The rows are of any tenant: because it names a tenant in `reads`, the
+    database shows it all of them."""
+
+    queue: ClassVar[Queue] = Queue.BACKGROUND
+    audited_as: ClassVar[str | None] = None
+    tenant_id: int
+    idempotency: IdempotencyKey | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    @property
+    def reads(self) -> Reads:
+        return Reads(rows=tuple(RowKey(Condition, each) for each in self.ids), tenant=OPERATIONS)
+
+
+class OpenCondition(_OfConditions, frozen=True, kw_only=True):
+    adds: ClassVar[type[Condition]] = Condition
+    fact: Fact
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (id_of(self.fact.key),)
+
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConditionKept]:
+        [row_id], fact = self.ids, self.fact
+        found = view.row(Condition, row_id, None)
+        if found is not None:
+            return Decision(result=ConditionKept(found))
+        opened = Condition(
+            number=view.next_number(Condition),
+            id=row_id,
+            tenant_id=fact.tenant_id,
+            kind=fact.kind,
+            subject=fact.subject,
+            name=fact.name,
+            detail=fact.detail,
+            severity=fact.weight,
+            since=fact.since,
+            opened_at=stamp.now,
+        )
+        return Decision(result=ConditionKept(opened), rows=(opened,))
+
+
+class FollowCondition(_OfConditions, frozen=True, kw_only=True):
+    """Note that the fact of a condition went away, or, given a `fact`, that it is there. One that is worse than before
+    is told again."""
+
+    condition_id: str
+    fact: Fact | None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (self.condition_id,)
+
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConditionKept]:
+        found, fact = view.row(Condition, self.condition_id, None), self.fact
+        if found is None:
+            raise NotFound("notice_not_found", "This condition has closed.")
+        if fact is None:
+            changed = found if found.absent_since is not None else replace(found, absent_since=stamp.now)
+        else:
+            changed = replace(found, absent_since=None, detail=fact.detail)
+            if fact.weight > found.severity:
+                told_at = None if found.told_at is None else 0
+                changed = replace(changed, severity=fact.weight, told_at=told_at)
+        return Decision(result=ConditionKept(changed), rows=() if changed == found else (changed,))
+
+
+class WriteNotice(_OfConditions, frozen=True, kw_only=True):
+    """Tell of conditions that are still as they were when they were looked at, at `looked_at`. Those that close and
+    were never told of close without a word. `tenants` are the names of tenants by their numbers."""
+
+    telling: Telling
+    looked_at: int
+    tenants: Mapping[int, str]
+    public_url: str
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return self.telling.ids
+
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[NoticeWritten]:
+        rows = [row for each in self.ids if (row := view.row(Condition, each, None)) is not None]
+        changed = [row for row in rows if self._is_due(row)]
+        what, others = self.telling.what, self.telling.others
+        if what is What.CLOSED:
+            written = tuple(replace(row, closed_at=stamp.now) for row in changed)
+            told = [row for row in changed if row.told_at is not None]
+        else:
+            written = tuple(replace(row, told_at=stamp.now) for row in changed)
+            told = changed
+        if not told:
+            return Decision(result=NoticeWritten(None), rows=written)
+        notice = notice_of(what, told, others, self.tenants, self.public_url)
+        return Decision(
+            result=NoticeWritten(notice),
+            rows=written,
+            event=EventType.NOTICE,
+            event_document=msgspec.json.encode(notice),
+            about=document_of(self.telling.kind),
+        )
+
+    def _is_due(self, row: Condition) -> bool:
+        """Whether no notice told of it since it was looked at."""
+        match self.telling.what:
+            case What.OPENED:
+                return row.told_at is None and row.absent_since is None
+            case What.STILL:
+                return row.told_at is not None and row.told_at <= self.looked_at and row.absent_since is None
+            case What.CLOSED:
+                return row.is_over(self.looked_at)
+
+
+class MuteNotice(_OfConditions, frozen=True, kw_only=True):
+    """Tell no more of a condition for some hours, or, with none, again. That it closed is told in any case."""
+
+    queue: ClassVar[Queue] = Queue.CONTROL
+    audited_as: ClassVar[str] = "notice.mute"
+    condition_id: str
+    hours: int
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return (self.condition_id,)
+
+    def decide(self, view: BatchView, stamp: Stamp) -> Decision[NoticeMuted]:
+        found = view.row(Condition, self.condition_id, None)
+        if found is None:
+            raise NotFound("notice_not_found", "Nothing with this id is open now.")
+        muted = replace(found, muted_until=stamp.now + self.hours * HOUR if self.hours else None)
+        return Decision(result=NoticeMuted(muted), rows=(muted,))

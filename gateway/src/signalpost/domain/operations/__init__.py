@@ -1,0 +1,1 @@
+"""What the people who run the gateway are told: conditions, and the notices that tell of them."""

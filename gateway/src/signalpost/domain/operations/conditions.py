@@ -1,0 +1,456 @@
+"""Conditions: what is wrong now, and when people are told of it.
+
+A *fact* says that something is wrong at this moment: a subscription fails, the disk is low. Facts are found again and
+again, by looking at what is so, never by waiting for a change. So a crash forgets nothing.
+
+A *condition* is the stored row of a fact that has lasted long enough to be told. It opens when its fact has lasted for
+`opens_after`, and closes once its fact was away for `closes_after`. What comes and goes meanwhile stays one condition,
+and what is over before anybody could act is none at all.
+
+A *notice* is one message about all conditions of a kind that opened, go on, or closed. Conditions of a kind that open
+together are told together, and a kind is told again after a while only. So when a vendor fails for a thousand
+subscriptions, there is one message, and another one when they work again.
+
+All of this is pure: which kinds there are (`KINDS`), what a look finds changed (`compare`), and what is to be told by
+now (`to_be_told`).
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum, StrEnum
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from signalpost.domain.timestamps import DAY, SECOND
+
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+GATHERED_FOR: Final = 30 * SECOND
+"""How long a new condition of a kind that many can have waits for others."""
+TOLD_AGAIN_AFTER: Final = 5 * MINUTE
+"""What opens within this time after a kind was told of waits until then. Those that close wait as long for others that
+are about to."""
+MOST_TOLD: Final = 1_000
+"""How many conditions one notice tells of at most: they are written in one transaction."""
+_NAMESPACE: Final = uuid.UUID("3f0c5a86-6a0e-5f2d-9a43-2f1e6b7d9c10")
+
+
+class Severity(IntEnum):
+    INFO = 1
+    """Worth knowing."""
+    WARNING = 2
+    """An operator should look today."""
+    CRITICAL = 3
+    """An operator should look now."""
+
+    @property
+    def wire(self) -> str:
+        """The name that receivers see."""
+        return self.name.lower()
+
+
+class What(StrEnum):
+    """What a notice tells of the conditions that it names."""
+
+    OPENED = "opened"
+    STILL = "still"
+    """A reminder, or that it has become worse."""
+    CLOSED = "closed"
+
+
+class About(StrEnum):
+    """What conditions of a kind are about, and so who can say that one of them is over."""
+
+    SUBSCRIPTION = "subscription"
+    KEY = "key"
+    NODE = "node"
+    GATEWAY = "gateway"
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """What can be wrong. In sentences, `{name}` is what it is about, and `{count}` is how many there are."""
+
+    about: About
+    severity: Severity = Severity.WARNING
+    opens_after: int | None = 0
+    """How long its fact must have lasted, µs; None: as long as the setting NOTICE_AFTER says."""
+    closes_after: int = 10 * MINUTE
+    """How long its fact must have been away."""
+    reminds: bool = True
+    """Whether people are told again after a day."""
+    opened: tuple[str, str]
+    """The sentence for one, and for several."""
+    closed: tuple[str, str]
+    link: str = ""
+    """The page of the console, below that of the tenant, that shows several."""
+
+
+KINDS: Final = {
+    "subscriptionFailing": Kind(
+        about=About.SUBSCRIPTION,
+        opens_after=None,
+        opened=("Nothing reaches the endpoint of {name}.", "Nothing reaches the endpoints of {count} subscriptions."),
+        closed=(
+            "{name} no longer fails: it delivers again, or it was paused, disabled or deleted.",
+            "{count} subscriptions no longer fail: they deliver again, or they were paused, disabled or deleted.",
+        ),
+        link="/subscriptions",
+    ),
+    "subscriptionDisablingSoon": Kind(
+        about=About.SUBSCRIPTION,
+        severity=Severity.CRITICAL,
+        reminds=False,
+        opened=(
+            "{name} is disabled within a day if its endpoint goes on failing.",
+            "{count} subscriptions are disabled within a day if their endpoints go on failing.",
+        ),
+        closed=(
+            "{name} is not about to be disabled any more: it delivers, or was disabled or paused.",
+            "{count} subscriptions are not about to be disabled any more: they deliver, or were disabled or paused.",
+        ),
+        link="/subscriptions",
+    ),
+    "subscriptionDisabled": Kind(
+        about=About.SUBSCRIPTION,
+        severity=Severity.CRITICAL,
+        opened=(
+            "{name} was disabled. Its events wait until it is resumed.",
+            "{count} subscriptions were disabled. Their events wait until they are resumed.",
+        ),
+        closed=(
+            "{name} is not disabled any more: it was resumed or deleted.",
+            "{count} subscriptions are not disabled any more: they were resumed or deleted.",
+        ),
+        link="/subscriptions?state=disabled",
+    ),
+    "subscriptionHeld": Kind(
+        about=About.SUBSCRIPTION,
+        opens_after=None,
+        opened=(
+            "Nothing is sent for {name}, because its connection does not let it.",
+            "Nothing is sent for {count} subscriptions, because their connections do not let them.",
+        ),
+        closed=(
+            "{name} is not held up any more.",
+            "{count} subscriptions are not held up any more.",
+        ),
+        link="/connections",
+    ),
+    "deliveriesGivenUp": Kind(
+        about=About.SUBSCRIPTION,
+        reminds=False,
+        opened=(
+            "Deliveries of {name} were given up. A replay sends them again.",
+            "Deliveries of {count} subscriptions were given up. A replay sends them again.",
+        ),
+        closed=(
+            "Nothing more of {name} was given up for a day, or it was sent again.",
+            "Nothing more of {count} subscriptions was given up for a day, or it was sent again.",
+        ),
+        link="/deliveries?status=failed",
+    ),
+    "eventsLost": Kind(
+        about=About.SUBSCRIPTION,
+        severity=Severity.CRITICAL,
+        reminds=False,
+        opened=(
+            "The retention removed events of {name} before they were delivered.",
+            "The retention removed events of {count} subscriptions before they were delivered.",
+        ),
+        closed=(
+            "{name} lost no more events for a day.",
+            "{count} subscriptions lost no more events for a day.",
+        ),
+        link="/subscriptions",
+    ),
+    "retentionNear": Kind(
+        about=About.SUBSCRIPTION,
+        opened=(
+            "Events of {name} wait for so long that the retention is about to remove them.",
+            "Events of {count} subscriptions wait for so long that the retention is about to remove them.",
+        ),
+        closed=(
+            "No event of {name} is about to be removed before it is delivered.",
+            "No event of {count} subscriptions is about to be removed before it is delivered.",
+        ),
+        link="/subscriptions",
+    ),
+    "backlogOld": Kind(
+        about=About.SUBSCRIPTION,
+        opens_after=5 * MINUTE,
+        opened=(
+            "{name} gets its events more than five minutes late.",
+            "{count} subscriptions get their events more than five minutes late.",
+        ),
+        closed=(
+            "{name} is not late any more.",
+            "{count} subscriptions are not late any more.",
+        ),
+        link="/subscriptions",
+    ),
+    "certificateExpiring": Kind(
+        about=About.SUBSCRIPTION,
+        reminds=False,
+        opened=(
+            "The certificate of the endpoint of {name} ends soon.",
+            "The certificates of the endpoints of {count} subscriptions end soon.",
+        ),
+        closed=(
+            "The certificate of the endpoint of {name} is not about to end any more.",
+            "The certificates of the endpoints of {count} subscriptions are not about to end any more.",
+        ),
+        link="/subscriptions",
+    ),
+    "secretOverlapEnding": Kind(
+        about=About.SUBSCRIPTION,
+        reminds=False,
+        opened=(
+            "The old secret of {name} ends within four hours. See that its receiver has the new one.",
+            "The old secrets of {count} subscriptions end within four hours. See that their receivers have new ones.",
+        ),
+        closed=(
+            "The rotation of the secret of {name} is over.",
+            "The rotations of the secrets of {count} subscriptions are over.",
+        ),
+        link="/subscriptions",
+    ),
+    "keyExpiring": Kind(
+        about=About.KEY,
+        reminds=False,
+        opened=("The API key {name} expires soon.", "{count} API keys expire soon."),
+        closed=(
+            "The API key {name} expired or was revoked.",
+            "{count} API keys expired or were revoked.",
+        ),
+        link="/keys",
+    ),
+    "diskLow": Kind(
+        about=About.NODE,
+        opened=("The disk of {name} is filling up.", "The disks of {count} nodes are filling up."),
+        closed=("The disk of {name} has room again.", "The disks of {count} nodes have room again."),
+    ),
+    "refusesDocuments": Kind(
+        about=About.NODE,
+        severity=Severity.CRITICAL,
+        opened=(
+            "{name} refuses documents, because its disk is nearly full.",
+            "{count} nodes refuse documents, because their disks are nearly full.",
+        ),
+        closed=("{name} takes documents again.", "{count} nodes take documents again."),
+    ),
+    "backupOld": Kind(
+        about=About.GATEWAY,
+        opened=("The last backup of {name} is more than 26 hours old.", ""),
+        closed=("There is a new backup of {name}.", ""),
+    ),
+    "partitionsMissing": Kind(
+        about=About.GATEWAY,
+        severity=Severity.CRITICAL,
+        opened=(
+            "{name} lacks partitions for the coming days, and may not create them: run `signalpost db partitions`.",
+            "",
+        ),
+        closed=("{name} has partitions for the coming days.", ""),
+    ),
+    "auditBroken": Kind(
+        about=About.GATEWAY,
+        severity=Severity.CRITICAL,
+        opened=("The audit of {name} lacks entries that it had: run `signalpost audit verify`.", ""),
+        closed=("The audit of {name} has everything that it had.", ""),
+    ),
+    "nodeLost": Kind(
+        about=About.NODE,
+        closes_after=0,
+        reminds=False,
+        opened=(
+            "{name} was lost without a word. Others took over its lanes.",
+            "{count} nodes were lost without a word.",
+        ),
+        closed=("The loss of {name} was an hour ago.", "The losses of {count} nodes were an hour ago."),
+    ),
+}
+"""Every kind by its name, which is a part of the API."""
+
+Key = tuple[str, int, str]
+"""The kind, the tenant and the subject of a condition."""
+
+
+class Fact(Struct, frozen=True, kw_only=True):
+    """Something that is wrong now. Of one subject there is at most one of a kind."""
+
+    kind: str
+    tenant_id: int
+    """The tenant that it is about; for what is about no tenant, the one that notices are in."""
+    subject: str
+    """What it is about: an id, or the name of a machine."""
+    name: str
+    """The subject's name, for people."""
+    since: int
+    """Since when it is so, µs since the epoch."""
+    detail: str = ""
+    """What else there is to know, in a sentence."""
+    severity: Severity | None = None
+    """How bad it is, if that differs from what its kind says."""
+
+    @property
+    def key(self) -> Key:
+        return self.kind, self.tenant_id, self.subject
+
+    @property
+    def weight(self) -> Severity:
+        return KINDS[self.kind].severity if self.severity is None else self.severity
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """A condition that is open. Times are µs since the epoch."""
+
+    number: int
+    id: str
+    tenant_id: int
+    kind: str
+    subject: str
+    name: str
+    detail: str
+    severity: Severity
+    since: int
+    """Since when it is so."""
+    opened_at: int
+    told_at: int | None = None
+    """When people were last told of it; None if they were not; 0 if they are to be told again."""
+    absent_since: int | None = None
+    """Since when its fact is away; None if it is there."""
+    muted_until: int | None = None
+    closed_at: int | None = None
+    """When it closed: its row is removed as it is written."""
+
+    @property
+    def key(self) -> Key:
+        return self.kind, self.tenant_id, self.subject
+
+    @property
+    def created_at(self) -> int:
+        """What `Table.removals` holds against the end of a row."""
+        return self.opened_at if self.closed_at is None else self.closed_at
+
+    def is_muted(self, now: int) -> bool:
+        return self.muted_until is not None and now < self.muted_until
+
+    def is_over(self, now: int) -> bool:
+        """Whether its fact has been away for long enough."""
+        return self.absent_since is not None and now >= self.absent_since + KINDS[self.kind].closes_after
+
+
+def id_of(key: Key) -> str:
+    """The id of a condition: the same each time that it opens."""
+    kind, tenant_id, subject = key
+    return str(uuid.uuid5(_NAMESPACE, f"{kind}/{tenant_id}/{subject}"))
+
+
+def document_of(kind: str) -> str:
+    """What stands for the document of all notices of a kind, so that they are delivered one after the other (C17)."""
+    return str(uuid.uuid5(_NAMESPACE, kind))
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What operators set."""
+
+    after: int = 2 * MINUTE
+    """How long a subscription must fail before people are told, µs."""
+    remind: int = DAY
+    """After how long they are told again of what goes on, µs."""
+
+
+# --- What a look finds ------------------------------------------------------------------------------------------------
+
+
+class Differences(NamedTuple):
+    """What is to be written after a look."""
+
+    opened: list[Fact]
+    gone: list[Condition]
+    """Their facts went away."""
+    back: list[tuple[Condition, Fact]]
+    """Their facts came back, or are worse."""
+
+
+def compare(
+    known: Iterable[Condition], facts: Iterable[Fact], sees: Callable[[Condition], bool], now: int, terms: Terms
+) -> Differences:
+    """What changed since the rows that are `known` were written. Only a fact that the one who looks `sees` can be said
+    to be away."""
+    present = {fact.key: fact for fact in facts}
+    opened = dict(present)
+    gone, back = [], []
+    for row in known:
+        fact = opened.pop(row.key, None)
+        if fact is None:
+            if row.absent_since is None and sees(row):
+                gone.append(row)
+        elif row.absent_since is not None or fact.weight > row.severity:
+            back.append((row, fact))
+    return Differences([fact for fact in opened.values() if now >= fact.since + _opens_after(fact, terms)], gone, back)
+
+
+def _opens_after(fact: Fact, terms: Terms) -> int:
+    after = KINDS[fact.kind].opens_after
+    return terms.after if after is None else after
+
+
+# --- What is to be told -----------------------------------------------------------------------------------------------
+
+
+class Telling(NamedTuple):
+    """Conditions of one kind that are told of in one notice, by their ids."""
+
+    what: What
+    kind: str
+    ids: tuple[str, ...]
+    others: int
+    """How many more of the kind people know of and stay open."""
+
+
+def to_be_told(known: Sequence[Condition], now: int, terms: Terms) -> list[Telling]:
+    """What people are to be told of by now."""
+    by_kind = sorted(known, key=attrgetter("kind", "number"))
+    return [
+        Telling(
+            what, kind, (*(row.id for row in told),), sum(row.told_at is not None for row in rows if row not in told)
+        )
+        for kind, rows in ((kind, [*of_kind]) for kind, of_kind in groupby(by_kind, attrgetter("kind")))
+        for what, due in ((What.OPENED, _new), (What.STILL, _to_remind_of), (What.CLOSED, _over))
+        if (told := due(rows, now, terms)[:MOST_TOLD])
+    ]
+
+
+def _new(rows: Sequence[Condition], now: int, _terms: Terms) -> list[Condition]:
+    """The new ones, once others that open with them had time to."""
+    new = [row for row in rows if row.told_at is None and row.absent_since is None and not row.is_muted(now)]
+    if not new:
+        return []
+    last_told = max((row.told_at for row in rows if row.told_at is not None), default=0)
+    many = KINDS[new[0].kind].about is not About.GATEWAY
+    gathered = min(row.opened_at for row in new) + (GATHERED_FOR if many else 0)
+    return new if now >= max(gathered, last_told + TOLD_AGAIN_AFTER) else []
+
+
+def _to_remind_of(rows: Sequence[Condition], now: int, terms: Terms) -> list[Condition]:
+    """All that go on, once a day has gone by for one of them or one has become worse."""
+    going_on = [row for row in rows if row.told_at is not None and row.absent_since is None and not row.is_muted(now)]
+    after = terms.remind
+    is_due = any(
+        row.told_at == 0 or (KINDS[row.kind].reminds and now >= (row.told_at or 0) + after) for row in going_on
+    )
+    return going_on if is_due else []
+
+
+def _over(rows: Sequence[Condition], now: int, _terms: Terms) -> list[Condition]:
+    """What is over, once all that went away with them are too, or some time has gone by."""
+    over = [row for row in rows if row.is_over(now)]
+    if not over:
+        return []
+    first = min(row.absent_since or 0 for row in over) + KINDS[over[0].kind].closes_after
+    others_to_come = any(row.absent_since is not None and not row.is_over(now) for row in rows)
+    return [] if others_to_come and now < first + TOLD_AGAIN_AFTER else over

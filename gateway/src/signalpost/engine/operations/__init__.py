@@ -1,0 +1,1 @@
+"""What looks for conditions that operators should hear of, and has notices written."""

@@ -1,0 +1,127 @@
+"""What is wrong with nodes, and with the gateway as a whole."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.operations.conditions import HOUR, MINUTE, Condition, Fact
+from signalpost.domain.timestamps import DAY, format_timestamp
+from signalpost.engine.directory import Directory
+from signalpost.engine.fleet.lane_owner import LaneOwner
+from signalpost.engine.maintenance.disk_reserve import MB, DiskReserve
+from signalpost.engine.maintenance.preparation import Preparation
+from signalpost.store.store import Store
+
+KEY_ENDS_SOON: Final = 14 * DAY
+BACKUP_IS_OLD: Final = 26 * HOUR
+LOW_FROM: Final = 2
+"""The disk is low once less than so many times its reserve is free."""
+LOST_FOR: Final = HOUR
+"""For how long it is told that a node was lost."""
+SIZE_EVERY: Final = MINUTE
+GATEWAY: Final = "the gateway"
+
+
+class NodeFacts:
+    """About this node's disk, and about nodes that it found dead."""
+
+    kinds: Final = frozenset({"diskLow", "refusesDocuments", "nodeLost"})
+
+    def __init__(self, disk: DiskReserve, lane_owner: LaneOwner, host: str) -> None:
+        self._disk = disk
+        self._lane_owner = lane_owner
+        self._host = host or GATEWAY
+
+    def sees(self, condition: Condition) -> bool:
+        return condition.kind == "nodeLost" or condition.subject == self._host
+
+    async def facts(self, now: int) -> list[Fact]:
+        return [*self._of_disk(now), *self._of_lost(now)]
+
+    def _of_disk(self, now: int) -> Iterator[Fact]:
+        disk = self._disk
+        if not disk.reserve or disk.free >= LOW_FROM * disk.reserve:
+            return
+        for kind in ("diskLow",) if disk.is_kept else ("diskLow", "refusesDocuments"):
+            yield Fact(
+                kind=kind,
+                tenant_id=OPERATIONS_TENANT,
+                subject=self._host,
+                name=self._host,
+                since=now,
+                detail=f"{disk.free // MB:,} MB are free, and DISK_RESERVE_MB keeps {disk.reserve // MB:,}.",
+            )
+
+    def _of_lost(self, now: int) -> Iterator[Fact]:
+        for number, at in self._lane_owner.lost.items():
+            if now < at + LOST_FOR:
+                yield Fact(
+                    kind="nodeLost",
+                    tenant_id=OPERATIONS_TENANT,
+                    subject=str(number),
+                    name=f"node {number}",
+                    since=at,
+                    detail=f"Its beats stopped before {format_timestamp(at)}.",
+                )
+
+
+class FleetFacts:
+    """What one node sees to for all."""
+
+    kinds: Final = frozenset({"keyExpiring", "backupOld"})
+
+    def __init__(self, store: Store, directory: Directory, is_first: Callable[[], bool]) -> None:
+        self._store = store
+        self._directory = directory
+        self._is_first = is_first
+        self._backed_up_at: int | None = None
+        self._asked_at = 0
+
+    def sees(self, condition: Condition) -> bool:
+        return self._is_first()
+
+    async def facts(self, now: int) -> list[Fact]:
+        return [*self._of_keys(now), *await self._of_backup(now)] if self._is_first() else []
+
+    def _of_keys(self, now: int) -> Iterator[Fact]:
+        for key in self._directory.all_keys():
+            ends = key.expires_at
+            if key.revoked_at is None and ends is not None and ends - KEY_ENDS_SOON <= now < ends:
+                yield Fact(
+                    kind="keyExpiring",
+                    tenant_id=key.tenant_id,
+                    subject=key.id,
+                    name=key.name,
+                    since=ends - KEY_ENDS_SOON,
+                    detail=f"It ends at {format_timestamp(ends)}.",
+                )
+
+    async def _of_backup(self, now: int) -> list[Fact]:
+        """A backup that was never made is nothing that `db backup` knows of: others may make it."""
+        if now >= self._asked_at + SIZE_EVERY:
+            self._backed_up_at, self._asked_at = (await self._store.size()).backed_up_at, now
+        at = self._backed_up_at
+        if at is None or now < at + BACKUP_IS_OLD:
+            return []
+        return [about_gateway("backupOld", at, f"It was made at {format_timestamp(at)}.")]
+
+
+class PartitionFacts:
+    """Known to the node that makes partitions ahead."""
+
+    kinds: Final = frozenset({"partitionsMissing"})
+
+    def __init__(self, preparation: Preparation) -> None:
+        self._preparation = preparation
+
+    def sees(self, condition: Condition) -> bool:
+        return self._preparation.lacks_since is not None
+
+    async def facts(self, now: int) -> list[Fact]:
+        since = self._preparation.lacks_since
+        return [about_gateway("partitionsMissing", since)] if since else []
+
+
+def about_gateway(kind: str, since: int, detail: str = "") -> Fact:
+    """A fact about the gateway as a whole."""
+    return Fact(kind=kind, tenant_id=OPERATIONS_TENANT, subject=GATEWAY, name=GATEWAY, since=since, detail=detail)

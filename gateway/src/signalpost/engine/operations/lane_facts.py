@@ -1,0 +1,184 @@
+"""What is wrong with subscriptions, as the owner of their lanes knows it.
+
+Each node tells of its own lanes, from memory. Those at rest are well, so a look at ten thousand of them costs nothing;
+one at a lane at work takes less than a microsecond, unless there is something to tell. Nothing is told of what the
+tenant `operations` has: a notice about a notice that cannot be delivered would make another one.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.delivery.attention import CERTIFICATE_SOON
+from signalpost.domain.operations.conditions import HOUR, KINDS, MINUTE, About, Condition, Fact, Severity
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import DAY, format_timestamp
+from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lane_states import CAUGHT_UP
+from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, OF_THE_GATEWAY
+from signalpost.engine.lanes.lane_worker import LaneWorker
+from signalpost.engine.lanes.lanes_here import LanesHere
+from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.sharing.loop_turns import LoopTurns
+from signalpost.store.store import Store
+
+WINDOW: Final = DAY
+"""For how long it counts that something was given up or lost."""
+LATE: Final = MINUTE
+"""An event that waits for less is not late."""
+OVERLAP_ENDS_SOON: Final = 4 * HOUR
+CERTIFICATE_ENDS_NOW: Final = 3 * DAY
+AGE_EVERY: Final = 10 * MINUTE
+"""How often it is asked how old the events are that wait at lanes which send nothing: that takes a query."""
+AGES: Final = ((0.8, Severity.CRITICAL), (0.5, Severity.WARNING))
+"""From which part of the time for which events are kept on their age is told, and how bad that is."""
+
+
+class LaneFacts:
+    kinds: Final = frozenset(name for name, kind in KINDS.items() if kind.about is About.SUBSCRIPTION)
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        here: LanesHere,
+        log: LogCache,
+        turns: LoopTurns,
+        disable_after_days: int,
+        is_first: Callable[[], bool],
+    ) -> None:
+        """`is_first` says whether this node tells what is no node's own."""
+        self._store = store
+        self._directory = directory
+        self._here = here
+        self._log = log
+        self._turns = turns
+        self._disable_after = disable_after_days * DAY
+        self._is_first = is_first
+        self._aged: list[Fact] = []
+        """What was told of old events when their age was last asked for."""
+        self._aged_at = 0
+
+    def sees(self, condition: Condition) -> bool:
+        """The owner of its lane sees a subscription. That one is gone is seen by the node that sees to the fleet."""
+        found = self._directory.subscription(condition.tenant_id, condition.subject)
+        return self._is_first() if found is None else found.number in self._here
+
+    async def facts(self, now: int) -> list[Fact]:
+        found: list[Fact] = []
+        behind: dict[tuple[int, int], list[Subscription]] = {}
+        silent: dict[int, list[Subscription]] = {}
+        for looked_at, worker in enumerate([*self._here.workers], 1):
+            if looked_at % COUNTED_IN_A_ROW == 0:
+                await self._turns.turn(OF_THE_GATEWAY)
+            subscription, health, lane = worker.subscription, worker.health, worker.lane
+            if subscription.tenant_id == OPERATIONS_TENANT:
+                continue
+            is_failing = health.breaker.failing_since is not None
+            trouble = worker.trouble
+            waits = worker.progress is not CAUGHT_UP or lane.open
+            if is_failing or trouble is not None or not worker.is_active:
+                found += self._of_silent(worker, trouble, now)
+                if waits or worker.waiting:
+                    silent.setdefault(subscription.tenant_id, []).append(subscription)
+            elif waits and (lane.open or worker.unread(self._log.end.get(subscription.tenant_id, 0))):
+                lowest = min(lane.open, default=lane.head + 1)
+                behind.setdefault((subscription.tenant_id, lowest), []).append(subscription)
+            if (
+                health.given_up_at is not None
+                or health.lost_at is not None
+                or health.certificate_ends is not None
+                or subscription.promote_at is not None
+            ):
+                found += self._of_others(worker, now)
+        return [*found, *await self._late(behind, now), *await self._aging(silent, now)]
+
+    def _of_silent(self, worker: LaneWorker, trouble: str | None, now: int) -> Iterator[Fact]:
+        """About a lane that does not send, or whose attempts all fail. What a person paused is left alone."""
+        subscription, since = worker.subscription, worker.health.breaker.failing_since
+        if subscription.status == "disabled":
+            yield _fact(
+                "subscriptionDisabled",
+                subscription,
+                subscription.disabled_at or subscription.updated_at,
+                subscription.disabled_because
+                or f"Its endpoint failed for days. {worker.health.last_error or ''}".strip(),
+            )
+        if not worker.is_active:
+            return
+        if trouble is not None:
+            yield _fact("subscriptionHeld", subscription, since or now, trouble)
+        elif since is not None:
+            detail = f"Every attempt fails since {format_timestamp(since)}. {worker.health.last_error or ''}".strip()
+            yield _fact("subscriptionFailing", subscription, since, detail)
+            disabled_at = max(since, subscription.revived_at, worker.excused_until) + self._disable_after
+            if self._disable_after and now >= disabled_at - DAY:
+                told = f"It is disabled at {format_timestamp(disabled_at)}."
+                yield _fact("subscriptionDisablingSoon", subscription, disabled_at - DAY, told)
+
+    def _of_others(self, worker: LaneWorker, now: int) -> Iterator[Fact]:
+        subscription, health = worker.subscription, worker.health
+        failed = worker.recorded_counts.failed
+        if health.given_up_at is not None and now < health.given_up_at + WINDOW and failed:
+            detail = f"{failed:,} {'is' if failed == 1 else 'are'} kept."
+            yield _fact("deliveriesGivenUp", subscription, health.given_up_at, detail)
+        if health.lost_at is not None and now < health.lost_at + WINDOW:
+            yield _fact("eventsLost", subscription, health.lost_at, f"{health.lost:,} since it was made.")
+        ends = health.certificate_ends
+        if ends is not None and now >= ends - CERTIFICATE_SOON:
+            bad = Severity.CRITICAL if now >= ends - CERTIFICATE_ENDS_NOW else None
+            told = f"It ends at {format_timestamp(ends)}."
+            yield _fact("certificateExpiring", subscription, ends - CERTIFICATE_SOON, told, bad)
+        promoted = subscription.promote_at
+        if promoted is not None and promoted - OVERLAP_ENDS_SOON <= now < promoted:
+            told = f"That is at {format_timestamp(promoted)}."
+            yield _fact("secretOverlapEnding", subscription, promoted - OVERLAP_ENDS_SOON, told)
+
+    async def _late(self, behind: dict[tuple[int, int], list[Subscription]], now: int) -> list[Fact]:
+        """About lanes that deliver, and have not come to an event that was made a while ago."""
+        made: dict[tuple[int, int], int] = {}
+        asked: dict[int, list[int]] = {}
+        for tenant_id, sequence in behind:
+            event = self._log.get(tenant_id, sequence)
+            if event is None:  # it is old, or was removed
+                asked.setdefault(tenant_id, []).append(sequence)
+            else:
+                made[tenant_id, sequence] = event.at
+        for tenant_id, sequences in asked.items():
+            for event in await self._store.log.events(tenant_id, sequences):
+                made[tenant_id, event.sequence] = event.at
+        return [
+            _fact("backlogOld", subscription, at, f"The oldest that it waits for was made at {format_timestamp(at)}.")
+            for place, at in made.items()
+            if now >= at + LATE
+            for subscription in behind[place]
+        ]
+
+    async def _aging(self, silent: dict[int, list[Subscription]], now: int) -> list[Fact]:
+        """About lanes that send nothing, and whose oldest event the retention removes before long."""
+        if now < self._aged_at + AGE_EVERY and silent:
+            return self._aged
+        aged = []
+        for tenant_id, subscriptions in silent.items():
+            kept = self._directory.retention_days_of(tenant_id) * DAY
+            since = await self._store.lanes.waits_since(tenant_id, [each.number for each in subscriptions])
+            for each in subscriptions:
+                at = since.get(each.number)
+                bad = None if at is None else next((bad for part, bad in AGES if now >= at + part * kept), None)
+                if at is not None and bad is not None:
+                    told = f"The oldest is kept until {format_timestamp(at + kept)}."
+                    aged.append(_fact("retentionNear", each, at + kept // 2, told, bad))
+        self._aged, self._aged_at = aged, now
+        return aged
+
+
+def _fact(kind: str, subscription: Subscription, since: int, detail: str, severity: Severity | None = None) -> Fact:
+    return Fact(
+        kind=kind,
+        tenant_id=subscription.tenant_id,
+        subject=subscription.id,
+        name=subscription.name,
+        since=since,
+        detail=detail,
+        severity=severity,
+    )

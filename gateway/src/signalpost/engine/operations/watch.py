@@ -1,0 +1,120 @@
+"""The watch: every ten seconds it compares what is wrong with the conditions that are kept, and has notices written.
+
+Every node tells what it sees itself: its lanes, its disk. One node, which has the job `watch`, tells the rest and has
+the notices written, so that conditions of one kind are in one notice wherever they were seen. Nothing is remembered
+between two looks that matters: after a crash, or on another node, the next look goes on.
+
+Rows and notices are written by commands that wait in the background, outside of any tenant's limits, and while the disk
+is too full for documents, too. While the database cannot be reached, nothing is told: that is for those who ask
+`/health`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from signalpost.commands.command import Command, CommandOutcome
+from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.errors import NotFound
+from signalpost.domain.operations.conditions import Condition, Fact, Terms, compare, to_be_told
+from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lanes import Lanes
+from signalpost.engine.maintenance.jobs import Jobs
+from signalpost.engine.maintenance.passes import make_pass
+from signalpost.engine.operations.source import Source
+from signalpost.runtime.clock import Clock
+from signalpost.store.store import Store
+
+EVERY: Final = 10.0
+"""Seconds between two looks."""
+Enqueue = Callable[[Command[Any]], Awaitable[asyncio.Future[CommandOutcome[Any]]]]
+
+
+class Watch:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        lanes: Lanes,
+        clock: Clock,
+        enqueue: Enqueue,
+        terms: Terms,
+        public_url: str,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._enqueue = enqueue
+        self._terms = terms
+        self._public_url = public_url
+        self._jobs = Jobs(store.fleet)
+        self._sources: list[Source] = []
+        self.is_first = False
+        """Whether this node has the job: it tells what is no node's own, and writes the notices."""
+        self.open: Sequence[Condition] = ()
+        """What was open at the last look."""
+        self._lanes = lanes
+
+    @property
+    def undelivered(self) -> int:
+        """How many deliveries of notices this node's lanes are yet to send, or gave up and keep."""
+        views = map(self._lanes.views.here, self._directory.subscriptions(OPERATIONS_TENANT))
+        return sum(view.lag + view.standing.counts.awaiting_retry + view.failed for view in views if view is not None)
+
+    def add(self, *sources: Source) -> None:
+        """Have the looks ask these, too."""
+        self._sources += sources
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            await make_pass(self.look, "conditions could not be looked at; trying again")
+
+    async def look(self) -> None:
+        """Compare what is so with what is kept, and write what changed. Raises Unavailable."""
+        self.is_first = await self._jobs.take("watch")
+        facts = [fact for source in self._sources for fact in await source.facts(self._clock.wall())]
+        known = await self._store.lists.every(Condition)
+        now = self._clock.wall()
+        await self._follow(known, facts, now)
+        if self.is_first:
+            await self._tell(known, now)
+        self.open = known
+
+    async def _follow(self, known: Sequence[Condition], facts: Sequence[Fact], now: int) -> None:
+        found, to = compare(known, facts, self._sees, now, self._terms), OPERATIONS_TENANT
+        await self._write(
+            [
+                *(OpenCondition(tenant_id=to, fact=fact) for fact in found.opened),
+                *(FollowCondition(tenant_id=to, condition_id=row.id, fact=None) for row in found.gone),
+                *(FollowCondition(tenant_id=to, condition_id=row.id, fact=fact) for row, fact in found.back),
+            ]
+        )
+
+    def _sees(self, condition: Condition) -> bool:
+        return any(source.sees(condition) for source in self._sources if condition.kind in source.kinds)
+
+    async def _tell(self, known: Sequence[Condition], now: int) -> None:
+        tellings = to_be_told(known, now, self._terms)
+        if tellings:
+            tenants = {tenant.id: tenant.name for tenant in self._directory.tenants()}
+            await self._write(
+                [
+                    WriteNotice(
+                        tenant_id=OPERATIONS_TENANT,
+                        telling=telling,
+                        looked_at=now,
+                        tenants=tenants,
+                        public_url=self._public_url,
+                    )
+                    for telling in tellings
+                ]
+            )
+
+    async def _write(self, commands: Sequence[Command[Any]]) -> None:
+        """Have commands committed, as background work."""
+        for outcome in [await self._enqueue(command) for command in commands]:
+            with suppress(NotFound):  # its tenant was deleted meanwhile, and its row with it
+                await outcome

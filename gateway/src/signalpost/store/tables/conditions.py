@@ -1,0 +1,31 @@
+"""The table of conditions that are open. The row of one that closed is removed as it is written, and all of a tenant go
+with it."""
+
+from typing import Final
+
+from signalpost.domain.operations.conditions import Condition
+from signalpost.store.tables.table import Kind, Table
+
+CONDITION: Final = Table(
+    "condition",
+    Condition,
+    {
+        "number": Kind.NUMBER,
+        "id": Kind.UUID,
+        "tenant_id": Kind.NUMBER,
+        "kind": Kind.TEXT,
+        "subject": Kind.TEXT,
+        "name": Kind.TEXT,
+        "detail": Kind.TEXT,
+        "severity": Kind.NUMBER,
+        "since": Kind.NUMBER,
+        "opened_at": Kind.NUMBER,
+        "told_at": Kind.NUMBER,
+        "absent_since": Kind.NUMBER,
+        "muted_until": Kind.NUMBER,
+        "closed_at": Kind.NUMBER,
+    },
+    changing=["detail", "severity", "told_at", "absent_since", "muted_until", "closed_at"],
+    of_any_tenant=True,
+    goes_after="closed_at",
+)

@@ -1,0 +1,196 @@
+"""Which conditions open and close, and when people are told of them."""
+
+from collections.abc import Iterable
+
+import pytest
+from msgspec.structs import replace
+
+from signalpost.domain.operations.conditions import (
+    GATHERED_FOR,
+    KINDS,
+    MINUTE,
+    TOLD_AGAIN_AFTER,
+    About,
+    Condition,
+    Fact,
+    Severity,
+    Telling,
+    Terms,
+    What,
+    compare,
+    id_of,
+    to_be_told,
+)
+from signalpost.domain.timestamps import DAY, SECOND
+
+NOW = 1_790_000_000 * SECOND
+TERMS = Terms()
+FAILING = "subscriptionFailing"
+
+
+def fact(subject: str = "a", kind: str = FAILING, since: int = NOW, severity: Severity | None = None) -> Fact:
+    return Fact(kind=kind, tenant_id=1, subject=subject, name=subject, since=since, severity=severity)
+
+
+def condition(
+    subject: str = "a",
+    kind: str = FAILING,
+    *,
+    opened_at: int = NOW,
+    told_at: int | None = None,
+    absent_since: int | None = None,
+    muted_until: int | None = None,
+) -> Condition:
+    return Condition(
+        number=ord(subject[0]),
+        id=id_of((kind, 1, subject)),
+        tenant_id=1,
+        kind=kind,
+        subject=subject,
+        name=subject,
+        detail="",
+        severity=KINDS[kind].severity,
+        since=opened_at,
+        opened_at=opened_at,
+        told_at=told_at,
+        absent_since=absent_since,
+        muted_until=muted_until,
+    )
+
+
+def told(known: Iterable[Condition], now: int) -> list[tuple[What, str, int]]:
+    return [(each.what, each.kind, len(each.ids)) for each in to_be_told([*known], now, TERMS)]
+
+
+# --- What a look finds ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "after"),
+    [
+        (FAILING, TERMS.after),
+        ("subscriptionHeld", TERMS.after),
+        ("backlogOld", 5 * MINUTE),
+        ("subscriptionDisabled", 0),
+        ("refusesDocuments", 0),
+        ("deliveriesGivenUp", 0),
+    ],
+)
+def test_a_condition_opens_once_its_fact_has_lasted_for_as_long_as_its_kind_says(kind: str, after: int) -> None:
+    facts = [fact(kind=kind)]
+    assert compare([], facts, lambda _: True, NOW + after, TERMS).opened == facts
+    if after:
+        assert compare([], facts, lambda _: True, NOW + after - 1, TERMS).opened == []
+
+
+def test_a_fact_that_goes_away_before_that_is_none_at_all() -> None:
+    assert compare([], [], lambda _: True, NOW, TERMS) == ([], [], [])
+
+
+def test_what_is_open_opens_no_second_time() -> None:
+    assert compare([condition()], [fact()], lambda _: True, NOW + DAY, TERMS) == ([], [], [])
+
+
+def test_only_one_who_would_see_a_fact_can_say_that_it_is_away() -> None:
+    known = [condition("a"), condition("b")]
+    gone = compare(known, [], lambda row: row.subject == "b", NOW, TERMS).gone
+    assert [row.subject for row in gone] == ["b"]
+
+
+def test_a_fact_that_comes_back_goes_on_however_short_it_has_lasted() -> None:
+    away = condition(absent_since=NOW)
+    assert compare([away], [fact(since=NOW)], lambda _: True, NOW, TERMS).back == [(away, fact(since=NOW))]
+
+
+def test_a_fact_that_gets_worse_is_written_and_one_that_gets_better_is_not() -> None:
+    known = condition(kind="retentionNear")
+    worse, better = (fact(kind="retentionNear", severity=each) for each in (Severity.CRITICAL, Severity.INFO))
+    assert compare([known], [worse], lambda _: True, NOW, TERMS).back == [(known, worse)]
+    assert compare([known], [better], lambda _: True, NOW, TERMS).back == []
+
+
+# --- What is to be told -----------------------------------------------------------------------------------------------
+
+
+def test_conditions_of_a_kind_that_open_together_are_told_together() -> None:
+    known = [condition("a"), condition("b", opened_at=NOW + 20 * SECOND), condition("c", "subscriptionDisabled")]
+    assert told(known, NOW + GATHERED_FOR - 1) == []
+    assert told(known, NOW + GATHERED_FOR) == [(What.OPENED, "subscriptionDisabled", 1), (What.OPENED, FAILING, 2)]
+
+
+def test_what_there_can_be_one_of_is_told_at_once() -> None:
+    assert told([condition(kind="auditBroken")], NOW) == [(What.OPENED, "auditBroken", 1)]
+
+
+def test_what_opens_soon_after_its_kind_was_told_of_waits_for_others() -> None:
+    known = [condition("a", told_at=NOW), condition("b", opened_at=NOW)]
+    assert told(known, NOW + TOLD_AGAIN_AFTER - 1) == []
+    assert told(known, NOW + TOLD_AGAIN_AFTER) == [(What.OPENED, FAILING, 1)]
+
+
+def test_what_went_away_before_it_was_told_is_not_told_as_opened() -> None:
+    assert told([condition(absent_since=NOW)], NOW + GATHERED_FOR) == []
+
+
+def test_a_condition_closes_once_its_fact_was_away_for_ten_minutes() -> None:
+    known = [condition(told_at=NOW, absent_since=NOW)]
+    assert told(known, NOW + 10 * MINUTE - 1) == []
+    assert told(known, NOW + 10 * MINUTE) == [(What.CLOSED, FAILING, 1)]
+
+
+def test_those_that_close_wait_for_others_that_are_about_to_but_not_for_long() -> None:
+    first = condition("a", told_at=NOW, absent_since=NOW)
+    following = [condition("b", told_at=NOW, absent_since=NOW + MINUTE), condition("c", told_at=NOW)]
+    assert told([first, *following], NOW + 10 * MINUTE) == []
+    assert told([first, *following], NOW + 11 * MINUTE) == [(What.CLOSED, FAILING, 2)]
+    late = condition("b", told_at=NOW, absent_since=NOW + 9 * MINUTE)
+    assert told([first, late], NOW + 10 * MINUTE + TOLD_AGAIN_AFTER) == [(What.CLOSED, FAILING, 1)]
+
+
+def test_people_are_reminded_after_a_day_of_all_that_goes_on() -> None:
+    known = [condition("a", told_at=NOW), condition("b", told_at=NOW + DAY // 2), condition("c", told_at=NOW)]
+    known[2] = replace(known[2], muted_until=NOW + 2 * DAY)
+    assert told(known, NOW + DAY - 1) == []
+    assert told(known, NOW + DAY) == [(What.STILL, FAILING, 2)]
+
+
+def test_what_has_become_worse_is_told_again_at_once() -> None:
+    assert told([condition(kind="retentionNear", told_at=0)], NOW) == [(What.STILL, "retentionNear", 1)]
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.reminds])
+def test_of_some_kinds_people_are_not_reminded(kind: str) -> None:
+    assert told([condition(kind=kind, told_at=NOW)], NOW + 7 * DAY) == []
+
+
+def test_nobody_is_told_of_what_is_muted_but_that_it_closed() -> None:
+    until = NOW + 8 * DAY
+    assert (
+        told([condition("a", muted_until=until), condition("b", told_at=NOW, muted_until=until)], NOW + 7 * DAY) == []
+    )
+    closing = condition(told_at=NOW, muted_until=until, absent_since=NOW)
+    assert told([closing], NOW + DAY) == [(What.CLOSED, FAILING, 1)]
+    assert told([condition(muted_until=NOW)], NOW + GATHERED_FOR) == [(What.OPENED, FAILING, 1)]
+
+
+def test_a_notice_says_how_many_others_stay_open() -> None:
+    known = [
+        condition("a", told_at=NOW, absent_since=NOW),
+        condition("b", told_at=NOW),
+        condition("c", opened_at=NOW + 9 * MINUTE + 50 * SECOND),  # nobody knows of it yet
+    ]
+    [telling] = to_be_told(known, NOW + 10 * MINUTE, TERMS)
+    assert telling == Telling(What.CLOSED, FAILING, (known[0].id,), 1)
+
+
+# --- The table --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_kind_says_what_opened_and_closed_of_one_and_of_several(name: str) -> None:
+    kind = KINDS[name]
+    for one, several in (kind.opened, kind.closed):
+        assert "{name}" in one
+        assert one.endswith(".")
+        assert (several == "") == (kind.about is About.GATEWAY)
+        assert not several or ("{count}" in several and several.endswith("."))
