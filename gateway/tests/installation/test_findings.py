@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from signalpost.domain.operations.conditions import HOUR
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.installation import findings
-from signalpost.installation.findings import HOUR, Finding, Verdict
+from signalpost.installation.findings import Finding, Verdict
 from signalpost.installation.seen import Answer, FileSeen, NoAnswer
 from signalpost.store.database import LastBackup, SinceBackup
 

@@ -14,14 +14,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from signalpost.domain.operations.conditions import HOUR
 from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
 from signalpost.engine.maintenance.disk_reserve import MB
+from signalpost.engine.operations.gateway_facts import BACKUP_IS_OLD, LOW_FROM
 from signalpost.installation.seen import Answer, FileSeen, NoAnswer
 from signalpost.store.database import SinceBackup
 
-HOUR: Final = 3600 * SECOND
-BACKUP_AT_LEAST_EVERY: Final = 26 * HOUR
-"""A backup a day, which may take a while."""
 CERTIFICATE_SOON: Final = 14 * DAY
 CERTIFICATE_NOW: Final = 3 * DAY
 """What renews certificates has failed by then."""
@@ -165,8 +164,8 @@ def disk(folder: Path, free: int, reserve: int, database: int) -> Findings:
     if free < reserve:
         seen += f", and DISK_RESERVE_MB keeps {reserve // MB:,}: documents are refused."
         yield Finding("disk", Verdict.FAULT, seen, make_room)
-    elif free < 2 * reserve:
-        yield Finding("disk", Verdict.WARNING, f"{seen}, less than twice DISK_RESERVE_MB.", make_room)
+    elif free < LOW_FROM * reserve:
+        yield Finding("disk", Verdict.WARNING, f"{seen}, less than {LOW_FROM} times DISK_RESERVE_MB.", make_room)
     elif free < database + reserve:
         seen += f", too few for another copy of the database ({database // MB:,} MB), which an upgrade makes."
         yield Finding("disk", Verdict.WARNING, seen, make_room)
@@ -200,7 +199,7 @@ def backup(since: SinceBackup | None, now: int) -> Findings:
     if since.last is None:
         seen = "`signalpost db backup` has never made a copy of the database."
         yield Finding("backup", Verdict.FAULT, seen, "Make one now, and one each day: signalpost db backup FILE")
-    elif now - since.last.at > BACKUP_AT_LEAST_EVERY:
+    elif now - since.last.at > BACKUP_IS_OLD:
         seen = f"The last copy is {(now - since.last.at) // HOUR:,} hours old: {since.last.copy}"
         yield Finding("backup", Verdict.FAULT, seen, repeat)
     else:
