@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from gateway.tests.listener.applications import is_there
 
-from signalpost.listener.application import Answer, App, Body, Head, Steps
+from signalpost.listener.application import Answer, App, Body, BrokenBody, Head, Steps
 from signalpost.listener.request_cycle import RequestCycle
 
 
@@ -114,3 +114,16 @@ def test_a_client_that_sends_nothing_more_still_gets_its_answer_and_need_not_be_
     written = asyncio.run(scenario())
     assert b"\r\nmore\r\n" in written
     assert written.endswith(b"\r\nlast\r\n0\r\n\r\n")
+
+
+def test_what_came_of_a_body_before_it_broke_off_is_read_however_late_the_application_asks() -> None:
+    async def scenario() -> None:
+        cycle = RequestCycle(Writer(), head("POST"), ())
+        cycle.take(b"came")
+        cycle.break_off()
+        assert await cycle.part() == (b"came", True)
+        with pytest.raises(BrokenBody):
+            await cycle.part()
+        await cycle.gone()
+
+    asyncio.run(scenario())

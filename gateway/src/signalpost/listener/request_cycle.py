@@ -5,14 +5,13 @@ what it answers is written.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
-from signalpost.listener.application import SLICE_BYTES, Answer, App, BrokenBody, Head, Steps, answer_of, send_body
+from signalpost.listener.answering import Answering
+from signalpost.listener.application import Answer, BrokenBody, Head, send_body
 from signalpost.listener.request_state import ANSWERS, BODIES, AnswerInput, AnswerState, BodyInput, BodyState
-from signalpost.runtime.logger import log
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus}
@@ -34,6 +33,8 @@ NONE, SILENT, SIZED, CHUNKED, OVER = (
 )
 ARRIVE, END_OF_BODY, READ, END_ANSWER = BodyInput.ARRIVE, BodyInput.END, BodyInput.READ, AnswerInput.END
 _NOTHING_FOLLOWS = (BodyState.BROKEN, BodyState.READ_AND_LAST)
+_MORE_WAS_ANNOUNCED = (ARRIVING, BodyState.BROKEN)
+_ALL_IS_TOLD = (WHOLE_AND_LAST, BodyState.BROKEN)
 _STREAMED = (AnswerState.CHUNKED, AnswerState.UNTIL_CLOSE)
 
 
@@ -64,7 +65,7 @@ class ResponseWriter(Protocol):
         """The application is done with the request."""
 
 
-class RequestCycle:
+class RequestCycle(Answering):
     """Towards the application it is the request's `Body`."""
 
     def __init__(
@@ -88,8 +89,6 @@ class RequestCycle:
         """The head of an answer that is sent in parts, until the first of them."""
         self._left = 0
         """Bytes that are still to be sent of an answer with a content-length."""
-        self._waits_for: asyncio.Future[Any] | None = None
-        """What the request waits for: a future that its steps have yielded, or the task in which it goes on."""
 
     @property
     def held_bytes(self) -> int:
@@ -134,74 +133,10 @@ class RequestCycle:
     def tell_of_loss(self) -> None:
         self._tell()
 
-    def cancel(self) -> None:
-        """The server stops: what the application waits for will not come. It may still answer."""
-        if self._waits_for is not None:
-            self._waits_for.cancel()
-
     def _tell(self) -> None:
         self._has_news = True
         if self._news is not None:
             self._news.set()
-
-    # --- The application's steps --------------------------------------------------------------------------------------
-
-    def begin(self, app: App, head: Head) -> None:
-        """Have the application answer. It may have done so when this returns."""
-        steps = app(head, self)
-        self._take_step(steps, partial(next, steps))
-
-    def _take_step(self, steps: Steps, step: Callable[[], Awaitable[Any]]) -> None:
-        self._waits_for = None
-        try:
-            awaited = step()
-        except StopIteration as ended:
-            self._send(ended.value)
-        except asyncio.CancelledError:
-            self._end()
-        except Exception:
-            self._break_off_answer()
-        else:
-            if isinstance(awaited, asyncio.Future):
-                self._waits_for = awaited
-                awaited.add_done_callback(partial(self._go_on, steps))
-            else:
-                self._become_task(self._finish(steps, awaited))
-
-    def _go_on(self, steps: Steps, done: "asyncio.Future[Any]") -> None:
-        """What the steps waited for is done."""
-        try:
-            result = done.result()
-        except BaseException as error:  # whatever it is: it is for the steps, as a cancellation is
-            step = partial(steps.throw, error)
-        else:
-            step = partial(steps.send, result)
-        self._take_step(steps, step)
-
-    async def _finish(self, steps: Steps, awaited: Awaitable[Any]) -> None:
-        await self._send_all(await answer_of(steps, awaited))
-
-    def _become_task(self, rest: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(rest)
-        self._waits_for = task
-        task.add_done_callback(self._task_ended)
-
-    def _task_ended(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._break_off_answer(error)
-        else:
-            self._end()
-
-    def _break_off_answer(self, error: BaseException | None = None) -> None:
-        log.exception("an answer ended halfway with an error", error)
-        self._end()
-
-    def _end(self) -> None:
-        if self._answer is not OVER:
-            self._answer = ANSWERS[self._answer][END_ANSWER]
-            self._writer.abort()
-        self._waits_for = None
-        self._writer.ended(self)
 
     # --- The request's body -------------------------------------------------------------------------------------------
 
@@ -213,7 +148,7 @@ class RequestCycle:
         """See `Body`."""
         if not await self._follows():
             raise BrokenBody
-        return self._read(), self._body is ARRIVING
+        return self._read(), self._body in _MORE_WAS_ANNOUNCED
 
     async def gone(self) -> None:
         """See `Body`."""
@@ -230,10 +165,10 @@ class RequestCycle:
             if self._news is None:
                 self._news = asyncio.Event()
             await self._news.wait()
-        return self._answer is not OVER and self._body not in _NOTHING_FOLLOWS
+        return self._answer is not OVER and (self._body not in _NOTHING_FOLLOWS or bool(self._held))
 
     def _read(self) -> bytes:
-        if self._body is not WHOLE_AND_LAST:
+        if self._body not in _ALL_IS_TOLD:
             self._has_news = False
             if self._news is not None:
                 self._news.clear()
@@ -244,29 +179,23 @@ class RequestCycle:
 
     # --- The answer ---------------------------------------------------------------------------------------------------
 
-    def _send(self, answer: Answer) -> None:
-        """Send an answer, at once if it is short and the client reads."""
-        body = answer.body
-        if isinstance(body, bytes) and len(body) <= SLICE_BYTES and self._writer.is_flowing:
-            try:
-                self._write(self._begun(answer), body, is_last=True)
-            except Exception:
-                log.exception("an answer ended halfway with an error")
-            if answer.at_end is not None:
-                answer.at_end()
-            self._end()
-        else:
-            self._become_task(self._send_all(answer))
+    def _is_at_hand(self) -> bool:
+        return self._writer.is_flowing
 
-    async def _send_all(self, answer: Answer) -> None:
-        try:
-            self._head = self._begun(answer)
-            if self._answer in _STREAMED:
-                await self._put(b"", is_last=False)
-            await send_body(answer, self._put)
-        finally:
-            if answer.at_end is not None:
-                answer.at_end()
+    def _send_short(self, answer: Answer, body: bytes) -> None:
+        self._write(self._begun(answer), body, is_last=True)
+
+    async def _send_long(self, answer: Answer) -> None:
+        self._head = self._begun(answer)
+        if self._answer in _STREAMED:
+            await self._put(b"", is_last=False)
+        await send_body(answer, self._put)
+
+    def _ended(self) -> None:
+        if self._answer is not OVER:
+            self._answer = ANSWERS[self._answer][END_ANSWER]
+            self._writer.abort()
+        self._writer.ended(self)
 
     async def _put(self, part: bytes, *, is_last: bool) -> None:
         """See `SendPart`. The head is one write with the first part, unless that may be long in coming."""

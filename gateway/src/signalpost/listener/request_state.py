@@ -51,7 +51,8 @@ BODIES: Transitions[BodyState, BodyInput] = {
         BodyInput.END: BodyState.WHOLE,
         BodyInput.BREAK_OFF: BodyState.BROKEN,
     },
-    BodyState.BROKEN: {BodyInput.BREAK_OFF: BodyState.BROKEN},
+    # What had come before is still read.
+    BodyState.BROKEN: {BodyInput.READ: BodyState.BROKEN, BodyInput.BREAK_OFF: BodyState.BROKEN},
     BodyState.WHOLE: {BodyInput.READ: BodyState.READ, BodyInput.LEAVE: BodyState.WHOLE_AND_LAST},
     # An application that reads in two places may be told twice that nothing is left.
     BodyState.READ: {BodyInput.READ: BodyState.READ, BodyInput.LEAVE: BodyState.READ_AND_LAST},
