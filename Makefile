@@ -71,7 +71,7 @@ laws: .venv/dev ## Try lanes, lists and forms on many more examples than make te
 	@TIMES=$${TIMES:-20} $(BIN)/pytest $(FAST_JOBS) gateway/tests/domain/delivery/test_lane_model.py \
 	  gateway/tests/store/test_documents.py gateway/tests/store/test_deliveries_of_many.py gateway/tests/console/test_law_of_forms.py
 
-kills: .venv/dev ## Kill a real gateway under load, or its sender workers, again and again (KILLS=20)
+kills: .venv/dev ## Kill a real gateway under load, or its workers, again and again (KILLS=20)
 	@KILLS=$${KILLS:-20} $(BIN)/pytest gateway/tests/acceptance/test_kill.py -s
 
 crash-points: .venv/dev ## Kill a real gateway at every named moment (CRASH_POINT_KILLS=50 at each)

@@ -72,7 +72,7 @@ CLIENTS: Rows = (
         FIRST_COME,
         f"{short_rounds.STEPS_IN_A_ROUND} a round",
         "waits for a later round",
-        ("listener/serving.py ShortRounds",),
+        ("listener/serving.py ShortRounds", "workers/worker_server.py ShortRounds"),
     ),
     Row(
         "requests at work",

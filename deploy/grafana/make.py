@@ -178,7 +178,7 @@ GATEWAY = Dashboard(
                     f"rate(process_cpu_seconds_total{{{OF}}}[$__rate_interval])",
                     "{{instance}}",
                     unit="percentunit",
-                    about="Near 100 % the core of a process is full. Sender workers have cores of their own.",
+                    about="Near 100 % the core of a process is full. Workers have cores of their own.",
                 ),
                 quantiles(
                     "Delay of the event loop",
@@ -216,9 +216,9 @@ GATEWAY = Dashboard(
                     steps=((None, "red"), (1_209_600, "green")),
                 ),
                 number(
-                    "Sender workers",
-                    f"sum(signalpost_sender_workers{{{OF}}})",
-                    about="Processes that make requests for a gateway on SQLite.",
+                    "Workers",
+                    f"sum(signalpost_workers{{{OF}}})",
+                    about="Processes that speak HTTP for a gateway on SQLite.",
                 ),
             ),
         ),

@@ -108,12 +108,14 @@ class Gateway:
         port: int | None = None,
         clock: Clock | None = None,
         certificate: Certificate | None = None,
+        workers: Workers | None = None,
     ) -> None:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: then
         the process should end. Without it, every further change is refused. `idle_seconds` is how long a client may
         take for a body. `port` is the port that download links name if it is not that of the settings; `clock` is the
         database's if several gateways may share it, else the system's, unless given. `certificate` is the one that
-        the gateway is served with, if it speaks TLS itself."""
+        the gateway is served with, if it speaks TLS itself. `workers` are processes that do something else, too; the
+        gateway opens and closes them."""
         self.waits_for = "The gateway starts: it waits for the database."
         """What a start waits for, in a sentence for an operator."""
         self._settings = settings
@@ -121,7 +123,7 @@ class Gateway:
         self._idle_seconds = idle_seconds
         self._port = settings.port if port is None else port
         self._url = settings.database_url or default_url(settings.data_dir)
-        self._workers: Workers | None = None
+        self._workers = workers
         self._certificate = certificate
         self._database_clock = database_clock() if is_postgres(self._url) else None
         self._clock = clock or self._database_clock or SystemClock()
@@ -183,6 +185,7 @@ class Gateway:
         master_keys = MasterKeys(master_key_source.read())
         self.operator_key = operator_key(settings)
         links = Links(os.urandom(KEY_BYTES), self._links_url)  # the store, once it is open, has the keys that sign
+        transport = await self._open_transport(opened)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
         store = await self._open_store(master_keys, links)
@@ -191,7 +194,6 @@ class Gateway:
         links.sign_with(await store.data_keys.signing(LINKS))
         destinations = Destinations.installed()
         disk = _one_thread(opened, "disk")
-        transport = await self._open_transport(opened)
         self._engine = self._build_engine(store, transport, destinations, disk)
         audit_end = AuditEnd(store.audit, settings.data_dir, disk, self._engine.audited)
         opened.push_async_callback(audit_end.keep)  # of all that the engine still commits while it closes
@@ -228,11 +230,12 @@ class Gateway:
         )
 
     async def _open_transport(self, opened: AsyncExitStack) -> Transport:
-        """What makes attempts: this process, or sender workers if there are to be several. Raises StartError."""
+        """What makes attempts: this process, or workers if there are to be several processes. Raises StartError."""
         settings, loop, sender_settings = self._settings, asyncio.get_running_loop(), _sender_settings(self._settings)
-        if settings.processes == 1 or is_postgres(self._url):  # there, each of the processes is a gateway
+        count = workers_of(settings)
+        if not count:
             return Sender(sender_settings, loop=loop, wall=self._clock.wall)
-        self._workers = Workers(settings.processes - 1, loop=loop)
+        self._workers = self._workers or Workers(count, loop=loop)
         transport = WorkerTransport(sender_settings, self._workers, loop=loop, wall=self._clock.wall)
         opened.push_async_callback(transport.close, 0)  # for a start that fails; the engine closes them otherwise
         await transport.open()
@@ -368,6 +371,11 @@ class Gateway:
         return PagesBesideApi(
             api, self._services, self._identity_provider(), () if public_url is None else (public_url,)
         )
+
+
+def workers_of(settings: Settings) -> int:
+    """How many workers a gateway with these settings has. On PostgreSQL, each of the processes is a gateway."""
+    return 0 if is_postgres(settings.database_url or "") else settings.processes - 1
 
 
 def _settings_shown(settings: Settings) -> tuple[SettingShown, ...]:

@@ -127,8 +127,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "processes": Setting(
         values.number(1, 64),
         "Number of processes, 1 to 64: about one for each free core. On SQLite, one is the gateway, and the others "
-        "make its requests to endpoints. On PostgreSQL, each is a gateway, they share PORT, every other limit applies "
-        "to each, and their metrics are at METRICS_PORT and the ports after it. [1]",
+        "speak HTTP and TLS for it, with clients and endpoints. On PostgreSQL, each is a gateway, they share PORT, "
+        "every other limit applies to each, and their metrics are at METRICS_PORT and the ports after it. [1]",
     ),
     "host": Setting(values.nonempty, "Address to listen on. [127.0.0.1]"),
     "port": Setting(values.number(0, 65_535), "Port to listen on, 0 to 65535; 0 picks a free one. [8080]"),

@@ -91,7 +91,7 @@ class UnderLoad:
         self.kills.append(Kill(time.monotonic(), recorded_in(self.gateway.data_dir)))
 
     def kill_workers(self) -> None:
-        """Kill every sender worker of the gateway, which is frozen meanwhile, so that none of their successors connects
+        """Kill every worker of the gateway, which is frozen meanwhile, so that none of their successors connects
         before they have ended. What is recorded is looked at when the gateway itself is killed."""
         self.gateway.freeze()
         killed = children(self.gateway.pid)

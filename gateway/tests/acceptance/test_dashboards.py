@@ -166,7 +166,7 @@ def publishing(gateways: list[GatewayProcess]) -> Iterator[None]:
 
 @contextmanager
 def alone(folder: Path, authority: trustme.CA, port: int) -> Iterator[None]:
-    """A gateway on SQLite that speaks TLS and has a sender worker and a backup."""
+    """A gateway on SQLite that speaks TLS and has a worker and a backup."""
     folder.mkdir()
     cert, key = write_pair(authority.issue_cert("localhost"), folder)
     flags = {"--tls-cert": cert, "--tls-key": key, "--metrics-port": port, "--processes": 2}

@@ -25,7 +25,7 @@ WORKER_KILLS = max(4, KILLS // 2)
 def test_kills_under_load_lose_nothing_and_repeat_only_what_was_not_recorded(
     gateways: Callable[..., GatewayProcess], endpoint: Callable[..., Endpoint], processes: str
 ) -> None:
-    """C2, C5, C16, C17 (strict), C19, and "what was answered 2xx is committed"; with sender workers too."""
+    """C2, C5, C16, C17 (strict), C19, and "what was answered 2xx is committed"; with workers too."""
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     gateway = gateways(retry_delays="1,1,1", processes=processes)
@@ -37,7 +37,7 @@ def test_kills_under_load_lose_nothing_and_repeat_only_what_was_not_recorded(
 
 
 @pytest.mark.slow
-def test_kills_of_sender_workers_lose_nothing_and_repeat_only_what_they_had(
+def test_kills_of_workers_lose_nothing_and_repeat_only_what_they_had(
     gateways: Callable[..., GatewayProcess], endpoint: Callable[..., Endpoint]
 ) -> None:
     """C16: attempts that went with their worker do not count. The gateway itself is killed once, in the end."""

@@ -31,10 +31,13 @@ def unrepeated(requests: list[Received]) -> bool:
 
 
 @pytest.mark.slow
-def test_a_stop_under_load_is_clean_and_loses_and_repeats_nothing(gateways: Gateways, endpoint: Endpoints) -> None:
+@pytest.mark.parametrize("processes", ["1", "3"])
+def test_a_stop_under_load_is_clean_and_loses_and_repeats_nothing(
+    gateways: Gateways, endpoint: Endpoints, processes: str
+) -> None:
     """Exit code 0; what was answered 2xx is there; what was sent is recorded, so nothing is sent twice but what is on
     record as cut: a machine may be too slow for the time that a stop gives it."""
-    gateway = gateways()
+    gateway = gateways(processes=processes)
     fast, slow = endpoint(), endpoint(Answer(after=0.15))
     subscriptions = [gateway.api.subscribe(hook.url) for hook in (fast, slow)]
     callers = writers(lambda: gateway.client(keep=True), 4, seed=2, pause=0.01, keyed=1)
@@ -94,8 +97,9 @@ def test_an_attempt_that_a_stop_cuts_short_does_not_count(gateways: Gateways, en
 
 
 @pytest.mark.slow
-def test_a_client_that_holds_its_connection_does_not_hold_up_a_stop(gateways: Gateways) -> None:
-    gateway = gateways()
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_client_that_holds_its_connection_does_not_hold_up_a_stop(gateways: Gateways, processes: str) -> None:
+    gateway = gateways(processes=processes)
     idle = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
     half = http.client.HTTPConnection(*gateway.address, timeout=PATIENCE)
     try:

@@ -35,7 +35,7 @@ DOMAINS = ("example", "elsewhere.example")
 def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The settings of a gateway on a database of this kind."""
     if request.param != "postgres":
-        yield {"processes": "4"} if request.param == "sqlite with sender workers" else {}
+        yield {"processes": "4"} if request.param == "sqlite with workers" else {}
         return
     with postgres_server.running(settings=postgres_server.THROWAWAY) as server:
         master_key = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -71,7 +71,7 @@ def lived(
     return live
 
 
-@pytest.mark.parametrize("database", ["sqlite", "sqlite with sender workers", "postgres"], indirect=True)
+@pytest.mark.parametrize("database", ["sqlite", "sqlite with workers", "postgres"], indirect=True)
 @pytest.mark.parametrize("seed", range(1, 1 + WORLDS))
 def test_what_a_killed_process_delivers_is_what_the_model_says(lived: Callable[..., BlackBoxWorld], seed: int) -> None:
     """C2, C13 to C21: what must not come, what must, and in which form."""

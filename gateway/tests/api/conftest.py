@@ -21,6 +21,7 @@ import pytest
 import uvloop
 from gateway.tests.patience import ATTEMPT_TIMEOUT, PATIENCE
 from gateway.tests.sqlite_file import database_file
+from gateway.tests.worker_on_loop import ALONE, ServerWithWorker
 
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.cli.serving.listening import listen
@@ -146,14 +147,20 @@ class World(Client):
     """Paused, so that nothing is sent to anywhere."""
 
     def __init__(
-        self, settings: Settings, idle_seconds: float, wait_seconds: float, clock: Clock | None = None
+        self,
+        settings: Settings,
+        idle_seconds: float,
+        wait_seconds: float,
+        clock: Clock | None = None,
+        listening: str = ALONE,
     ) -> None:
         self.settings = settings
         self._wait_seconds = wait_seconds
         self._clock = clock
         self._idle_seconds = idle_seconds
         self._listener = listen("127.0.0.1", 0, idle_seconds)
-        self._server: Server | None = None
+        self._listening = listening
+        self._server: Server | ServerWithWorker | None = None
         self._failure: BaseException | None = None
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -194,7 +201,8 @@ class World(Client):
             self._key = gateway.operator_key
             self.app = gateway.app
             self.gateway, self.loop = gateway, asyncio.get_running_loop()
-            self._server = Server(
+            serving = Server if self._listening == ALONE else ServerWithWorker
+            self._server = serving(
                 gateway.answer,
                 self._listener,
                 max_connections=self.settings.max_connections,
@@ -209,7 +217,7 @@ class World(Client):
     def connections(self) -> int:
         """How many clients are connected."""
         assert self._server is not None
-        return len(self._server.serving.connections)
+        return self._server.connections
 
     def waiting(self) -> int:
         """How many changes wait for their commit."""
@@ -326,7 +334,13 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
+def listening() -> str:
+    """Who speaks HTTP with the clients: the gateway alone, unless a module is about that (`either_way`)."""
+    return ALONE
+
+
+@pytest.fixture(scope="module")
+def make_world(tmp_path_factory: pytest.TempPathFactory, listening: str) -> Iterator[Callable[..., World]]:
     """Starts gateways that end with the module; the settings are those of `Settings`."""
     made: list[World] = []
 
@@ -336,7 +350,7 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
         """A world waits an hour for a request, so that a test that takes long between two finds its connection again.
         An attempt has more time than a slow machine needs."""
         given = {"data_dir": tmp_path_factory.mktemp("data"), "attempt_timeout": ATTEMPT_TIMEOUT, **settings}
-        made.append(World(Settings(**given), idle_seconds, wait_seconds, clock))
+        made.append(World(Settings(**given), idle_seconds, wait_seconds, clock, listening))
         return made[-1]
 
     yield maker

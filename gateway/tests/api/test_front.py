@@ -1,6 +1,5 @@
 """What a client's bytes meet before the API does, with raw sockets: limits, slowness, smuggling, crowds."""
 
-import asyncio
 import contextlib
 import itertools
 import json
@@ -13,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from gateway.tests.patience import PATIENCE
+from gateway.tests.worker_on_loop import either_way
 
-from signalpost.listener.connection_limits import SPARE, ConnectionLimits
+from signalpost.listener.connection_limits import SPARE
 from signalpost.listener.request_head import MAX_HEAD_BYTES, MAX_HEADERS
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Client, World
+
+listening = either_way
 
 
 @pytest.fixture(scope="module")
@@ -516,25 +518,3 @@ def test_when_there_is_too_much_work_only_health_is_answered(small: "World") -> 
         with connected(small) as newcomer:
             newcomer.sendall(request(small, "GET /v1/events", "connection: close"))
             assert until_closed(newcomer).startswith(b"HTTP/1.1 200 ")
-
-
-def test_a_crowd_without_anyone_who_waits_lets_nobody_in() -> None:
-    class LimitedConnection:
-        aborted = False
-
-        def overdue(self) -> None: ...
-
-        def abort(self) -> None:
-            self.aborted = True
-
-    async def scenario() -> None:
-        limits = ConnectionLimits(10)
-        members = [LimitedConnection() for _ in range(10 + SPARE)]
-        assert [limits.enter(connection) for connection in members] == [True] * len(members)
-        assert [limits.work(connection) for connection in members] == [True] * 10 + [False] * SPARE
-        assert not limits.enter(LimitedConnection())
-        limits.leave(members[0])
-        assert limits.enter(members[0])
-        assert not any(connection.aborted for connection in members)
-
-    asyncio.run(scenario())

@@ -17,6 +17,7 @@ from gateway.tests.api.stream import PATH, SNAPSHOT, Stream, external_id, line, 
 from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
 from gateway.tests.sqlite_file import database_file
+from gateway.tests.worker_on_loop import either_way
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,9 @@ from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import Answer, World
+
+listening = either_way
+
 
 NDJSON = "application/x-ndjson"
 HUGE = b'{"title":"' + b"x" * (2 * MAX_BODY_BYTES) + b'"}\n'

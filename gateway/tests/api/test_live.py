@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from gateway.tests.api.two_tenants import make_key, make_tenant
 from gateway.tests.patience import PATIENCE
+from gateway.tests.worker_on_loop import either_way
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,9 @@ from signalpost.store.store import PublishedBatch
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
+
+listening = either_way
+
 
 TOPICS = {"events", "deliveries", "subscriptions", "connections", "replays"}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from gateway.tests.patience import PATIENCE
+from gateway.tests.worker_on_loop import either_way
 
 from signalpost.asgi import Message
 from signalpost.domain.errors import TooMany
@@ -18,6 +19,9 @@ from signalpost.sharing.slots import share
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
+
+listening = either_way
+
 
 MOST = share(command_queues.MAX_WAITING[Queue.DOCUMENT], 0)
 

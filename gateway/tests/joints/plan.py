@@ -124,7 +124,7 @@ def draw_sockets(random: Random) -> Plan:
 
 
 def draw_sockets_of_workers(random: Random) -> Plan:
-    """The plan of a world whose webhooks go through a sender worker, which is lost again and again."""
+    """The plan of a world whose webhooks go through a worker, which is lost again and again."""
     plan = draw_sockets(random)
     assert plan.wires is not None
     return plan._replace(wires=plan.wires._replace(worker_lasts=random.choice(((0.0, 20.0), (0.0, 90.0)))))

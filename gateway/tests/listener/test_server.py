@@ -10,6 +10,7 @@ import pytest
 import uvloop
 from gateway.tests.listener.applications import NOTHING
 from gateway.tests.patience import PATIENCE
+from gateway.tests.worker_on_loop import ALONE, LISTENING, ServerWithWorker
 
 from signalpost.listener.application import Answer, App, Body, Head, Steps
 from signalpost.listener.server import LAST_WORDS_SECONDS, Server
@@ -29,27 +30,37 @@ class Door:
         return NOTHING
 
 
-def served(app: App, stop_seconds: float, last_words_seconds: float = LAST_WORDS_SECONDS) -> Server:
-    return Server(
-        app,
-        socket.create_server(("127.0.0.1", 0)),
-        max_connections=100,
-        stop_seconds=stop_seconds,
-        last_words_seconds=last_words_seconds,
-    )
+Served = Server | ServerWithWorker
+Serve = Callable[..., Served]
 
 
-async def connected(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+@pytest.fixture(params=LISTENING)
+def served(request: pytest.FixtureRequest) -> Serve:
+    """Makes a server."""
+
+    def make(app: App, stop_seconds: float, last_words_seconds: float = LAST_WORDS_SECONDS) -> Served:
+        return (Server if request.param == ALONE else ServerWithWorker)(
+            app,
+            socket.create_server(("127.0.0.1", 0)),
+            max_connections=100,
+            stop_seconds=stop_seconds,
+            last_words_seconds=last_words_seconds,
+        )
+
+    return make
+
+
+async def connected(server: Served) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return await asyncio.open_connection(*server.listener.getsockname())
 
 
-def test_idle_connections_are_closed_and_nobody_new_is_let_in() -> None:
+def test_idle_connections_are_closed_and_nobody_new_is_let_in(served: Serve) -> None:
     async def scenario() -> None:
         server = served(Door(), PATIENCE)
         serving = asyncio.create_task(server.serve())
         address = server.listener.getsockname()
         reader, writer = await connected(server)
-        while not server.serving.connections:
+        while not server.connections:
             await asyncio.sleep(0)
         server.stop()
         assert await reader.read() == b""
@@ -70,7 +81,7 @@ async def answer_of(client: socket.socket) -> bytes:
     return answer
 
 
-def test_the_first_request_of_a_new_connection_is_answered_though_the_server_stops() -> None:
+def test_the_first_request_of_a_new_connection_is_answered_though_the_server_stops(served: Serve) -> None:
     """A balancer may have sent it before it could know."""
 
     async def scenario() -> None:
@@ -79,7 +90,7 @@ def test_the_first_request_of_a_new_connection_is_answered_though_the_server_sto
         server = served(door, PATIENCE)
         serving = asyncio.create_task(server.serve())
         client = socket.create_connection(server.listener.getsockname())
-        while not server.serving.connections:
+        while not server.connections:
             await asyncio.sleep(0)
         server.stop()
         while server.listener.fileno() >= 0:
@@ -93,7 +104,7 @@ def test_the_first_request_of_a_new_connection_is_answered_though_the_server_sto
     asyncio.run(scenario())
 
 
-def test_connections_that_wait_to_be_accepted_when_the_server_stops_are_answered() -> None:
+def test_connections_that_wait_to_be_accepted_when_the_server_stops_are_answered(served: Serve) -> None:
     async def scenario() -> None:
         door = Door()
         door.opened.set()
@@ -109,14 +120,14 @@ def test_connections_that_wait_to_be_accepted_when_the_server_stops_are_answered
     uvloop.run(scenario())  # the loop of `signalpost serve`, which accepts a few in each round
 
 
-def connected_with(server: Server, request: bytes) -> socket.socket:
+def connected_with(server: Served, request: bytes) -> socket.socket:
     """A client that has connected, as far as the system is concerned, and has sent a request."""
     client = socket.create_connection(server.listener.getsockname())
     client.sendall(request)
     return client
 
 
-def test_a_request_in_progress_is_answered_first() -> None:
+def test_a_request_in_progress_is_answered_first(served: Serve) -> None:
     async def scenario() -> None:
         door = Door()
         server = served(door, PATIENCE)
@@ -137,7 +148,7 @@ def test_a_request_in_progress_is_answered_first() -> None:
     asyncio.run(scenario())
 
 
-def test_a_request_that_does_not_end_is_cut_off() -> None:
+def test_a_request_that_does_not_end_is_cut_off(served: Serve) -> None:
     async def scenario() -> None:
         door = Door()
         server = served(door, 0.01)
@@ -150,7 +161,7 @@ def test_a_request_that_does_not_end_is_cut_off() -> None:
         with contextlib.suppress(ConnectionResetError):
             assert await reader.read() == b""
         writer.close()
-        while server.serving.in_progress or server.serving.connections:
+        while server.connections:
             await asyncio.sleep(0)
 
     asyncio.run(scenario())
@@ -161,7 +172,9 @@ def test_a_request_that_does_not_end_is_cut_off() -> None:
     [lambda: asyncio.Event().wait(), lambda: asyncio.get_running_loop().create_future()],
     ids=["a task", "a future"],
 )
-def test_a_request_that_is_cut_off_may_still_be_answered(waits_for: Callable[[], Awaitable[Any]]) -> None:
+def test_a_request_that_is_cut_off_may_still_be_answered(
+    served: Serve, waits_for: Callable[[], Awaitable[Any]]
+) -> None:
     def apologetic(_head: Head, _body: Body) -> Steps:
         try:
             knocked.set()
@@ -185,7 +198,7 @@ def test_a_request_that_is_cut_off_may_still_be_answered(waits_for: Callable[[],
     asyncio.run(scenario())
 
 
-def test_a_stream_whose_client_reads_slowly_ends_whole_with_its_last_words() -> None:
+def test_a_stream_whose_client_reads_slowly_ends_whole_with_its_last_words(served: Serve) -> None:
     """The client has not read what was sent when the time is up, and reads on then."""
     stopped = asyncio.Event()
 
@@ -217,7 +230,7 @@ def test_a_stream_whose_client_reads_slowly_ends_whole_with_its_last_words() -> 
     asyncio.run(scenario())
 
 
-def test_what_stops_before_it_served_ends_at_once() -> None:
+def test_what_stops_before_it_served_ends_at_once(served: Serve) -> None:
     async def scenario() -> None:
         server = served(Door(), PATIENCE)
         server.stop()

@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,6 +19,7 @@ import uvloop
 from gateway.tests.captured_log import captured_log
 from gateway.tests.listener.applications import read
 from gateway.tests.patience import PATIENCE
+from gateway.tests.worker_on_loop import ALONE, LISTENING, ServerWithWorker
 
 from signalpost.listener.application import Answer, Body, Head, Steps
 from signalpost.listener.certificate import Certificate
@@ -67,32 +69,30 @@ class Serving(Protocol):
     ) -> AbstractContextManager[int]: ...
 
 
-@pytest.fixture(params=["uvloop", "asyncio"])
+@pytest.fixture(params=[(loop, listening) for loop in ("uvloop", "asyncio") for listening in LISTENING], ids="-".join)
 def serving(request: pytest.FixtureRequest, files: Files) -> Serving:
     """Serves `app` over TLS on a thread of its own; the port."""
+    loop_kind, listening = request.param
 
     @contextmanager
     def serve(
         *, max_connections: int = 100, wait_seconds: float = PATIENCE, now: Callable[[], float] = lambda: 0.0
     ) -> Iterator[int]:
-        certificate = Certificate(*files, now=now)
         listener = socket.create_server(("127.0.0.1", 0))
-        servers: list[tuple[asyncio.AbstractEventLoop, Server]] = []
+        servers: list[tuple[asyncio.AbstractEventLoop, Server | ServerWithWorker]] = []
 
         async def main() -> None:
-            server = Server(
-                app,
-                listener,
-                max_connections=max_connections,
-                stop_seconds=1.0,
-                wait_seconds=wait_seconds,
-                certificate=certificate,
+            make: Callable[..., Server | ServerWithWorker] = (
+                partial(Server, certificate=Certificate(*files, now=now))
+                if listening == ALONE
+                else partial(ServerWithWorker, tls=files, now=now)
             )
+            server = make(app, listener, max_connections=max_connections, stop_seconds=1.0, wait_seconds=wait_seconds)
             servers.append((asyncio.get_running_loop(), server))
             await server.serve()
 
         def run() -> None:
-            factory = uvloop.new_event_loop if request.param == "uvloop" else None
+            factory = uvloop.new_event_loop if loop_kind == "uvloop" else None
             with asyncio.Runner(loop_factory=factory) as runner:
                 runner.run(main())
 

@@ -1,4 +1,4 @@
-"""Sender workers as processes: they end, hang and fill up, and every attempt ends once all the same (C15, C16)."""
+"""Workers as processes that send: they end, hang and fill up, and every attempt ends once all the same (C15, C16)."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.slow
 
 
 class Workers:
-    """Sender workers, the processes that there were, and what each attempt was told."""
+    """Workers, the processes that there were, and what each attempt was told."""
 
     def __init__(
         self,

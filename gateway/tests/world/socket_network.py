@@ -57,7 +57,7 @@ class Wires(NamedTuple):
     kept_seconds: float
     """For how long they may be idle."""
     worker_lasts: tuple[float, float] | None = None
-    """After how many seconds the sender worker is lost, and replaced; None if there is none, and the process sends
+    """After how many seconds the worker that sends is lost, and replaced; None if there is none, and the process sends
     itself."""
 
 

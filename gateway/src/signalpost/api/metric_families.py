@@ -211,10 +211,10 @@ def _fleet(engine: Engine) -> Iterator[Metric]:
 
 def _workers(workers: Workers | None) -> Iterator[Metric]:
     if workers is not None:
-        yield _gauge("signalpost_sender_workers", "Sender workers that take attempts.", len(workers.up))
+        yield _gauge("signalpost_workers", "Workers that are ready.", len(workers.up))
         yield CounterMetricFamily(
-            "signalpost_sender_workers_lost",
-            "Sender workers that ended by themselves or were killed because they hung.",
+            "signalpost_workers_lost",
+            "Workers that ended by themselves or were killed because they hung.",
             workers.losses,
         )
 

@@ -15,7 +15,7 @@ class BrokenAnswer(Exception):
 
 
 class Answering(Body):
-    """One request of an application, of which it is the body. Whoever has it answered says how the answer is sent."""
+    """One request of an application, of which it is the body. A subclass says how the answer is sent."""
 
     _waits_for: asyncio.Future[Any] | None = None
     """What the request waits for: a future that its steps have yielded, or the task in which it goes on."""

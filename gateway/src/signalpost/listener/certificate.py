@@ -49,6 +49,7 @@ class Certificate:
         a second, because it loads what reads certificates."""
         from cryptography import x509
 
+        self.context()  # where workers take the connections, no one else asks for it
         return x509.load_pem_x509_certificate(self._chain).not_valid_after_utc.timestamp()
 
     def _load(self) -> None:

@@ -53,11 +53,18 @@ class Server:
         self._stop_seconds = stop_seconds
         self._last_words_seconds = last_words_seconds
         self._stopping = asyncio.Event()
+        self._accepting: dict[socket.socket, list[asyncio.Server]] = {}
+        """The sockets on which connections are taken."""
         self._make_connection: Callable[[], asyncio.Protocol] = (
             (lambda: ClientConnection(self.serving))
             if certificate is None
             else (lambda: TlsConnection(certificate, self.serving))
         )
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self.serving.connections)
 
     def answer_with(self, app: App) -> None:
         """Have another application answer the requests that come from now on."""
@@ -69,18 +76,9 @@ class Server:
 
     async def serve(self) -> None:
         """Answer requests until `stop` is called and those in progress have ended."""
-        loop = asyncio.get_running_loop()
-        accepting = [
-            await loop.create_server(self._make_connection, sock=self.listener.dup(), backlog=BACKLOG)
-            for _ in range(ACCEPTED_AT_ONCE)
-        ]
+        await self.listen_also(self.listener)
         await self._stopping.wait()
-        waiting = self._accept_waiting()
-        self.listener.close()
-        for each in accepting:
-            each.close()
-        for client in waiting:
-            await loop.connect_accepted_socket(self._make_connection, client)
+        await self._stop_accepting()
         serving = self.serving
         for connection in tuple(serving.connections):
             connection.shutdown()
@@ -91,14 +89,40 @@ class Server:
             log.warning("stopping: requests in progress are cut off", requests=len(serving.in_progress))
             await self._cut_off()
 
-    def _accept_waiting(self) -> list[socket.socket]:
+    async def listen_also(self, listener: socket.socket) -> None:
+        """Take connections on a socket."""
+        loop = asyncio.get_running_loop()
+        accepting = self._accepting.setdefault(listener, [])
+        for _ in range(ACCEPTED_AT_ONCE):
+            each = await loop.create_server(self._make_connection, sock=listener.dup(), backlog=BACKLOG)
+            accepting.append(each)
+            if self._accepting.get(listener) is not accepting:  # meanwhile no more is to be taken
+                each.close()
+
+    def listen_no_more(self, listener: socket.socket) -> None:
+        """Take no more connections on a socket. Those that were taken stay, and the socket itself stays open."""
+        for each in self._accepting.pop(listener, ()):
+            each.close()
+
+    async def _stop_accepting(self) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in tuple(self._accepting):
+            waiting = self._accept_waiting(listener)
+            with suppress(OSError):  # only some systems do this for what listens
+                listener.shutdown(socket.SHUT_RDWR)  # also in other processes that have it
+            listener.close()
+            self.listen_no_more(listener)
+            for client in waiting:
+                await loop.connect_accepted_socket(self._make_connection, client)
+
+    def _accept_waiting(self, listener: socket.socket) -> list[socket.socket]:
         """The connections that the system has accepted and the event loop has not: closing the listener would reset
         them, with what their clients have sent."""
-        self.listener.settimeout(0)
+        listener.settimeout(0)
         found: list[socket.socket] = []
         with suppress(OSError):  # no client waits any more, or there are too many open files
             while len(found) < BACKLOG:
-                client, _ = self.listener.accept()
+                client, _ = listener.accept()
                 client.settimeout(0)
                 found.append(client)
         return found
@@ -109,5 +133,14 @@ class Server:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._last_words_seconds):
                 await self.serving.ended()
+        self._abort_connections()
+
+    def abort(self) -> None:
+        """Take no more connections, and end all that there are, at once."""
+        for listener in tuple(self._accepting):
+            self.listen_no_more(listener)
+        self._abort_connections()
+
+    def _abort_connections(self) -> None:
         for connection in tuple(self.serving.connections):
             connection.abort()

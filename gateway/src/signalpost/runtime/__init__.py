@@ -13,8 +13,8 @@ rest:
 - one for each host name that is being looked up
 - one for whatever is built when a caller first asks for it, such as the description of the API
 
-With several processes on SQLite, requests to endpoints are made by workers (`workers/`), each with an
-event loop and the threads that look up its host names.
+With several processes on SQLite, workers (`workers/`) speak with clients and endpoints, each with an event loop and the
+threads that look up its host names.
 
 Tenants take turns at reading megabytes and at large bodies, with rests in between (`sharing/resting_turns.py`).
 Executors are passed in, as are clock, randomness, transport and store, so the same engine runs on virtual time.

@@ -1,4 +1,6 @@
-"""The program of a worker: `python -m signalpost.workers DESCRIPTOR`, of its socket to the gateway."""
+"""The program of a worker: `python -m signalpost.workers DESCRIPTOR LISTENING…`.
+
+The first number is the descriptor of its socket to the gateway, the others are those of sockets to listen on."""
 
 import asyncio
 import ctypes
@@ -7,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 
 import uvloop
 
@@ -24,7 +27,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     _die_with_gateway()
     collect_rarely()
-    uvloop.run(_work(socket.socket(fileno=int(sys.argv[1]))))
+    to_gateway, *listeners = [socket.socket(fileno=int(each)) for each in sys.argv[1:]]
+    uvloop.run(_work(to_gateway, listeners))
 
 
 def _die_with_gateway() -> None:
@@ -34,9 +38,9 @@ def _die_with_gateway() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-async def _work(to_gateway: socket.socket) -> None:
+async def _work(to_gateway: socket.socket, listeners: Sequence[socket.socket]) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(loop, lambda settings: Sender(settings, loop=loop, wall=lambda: time.time_ns() // 1000))
+    worker = Worker(loop, lambda settings: Sender(settings, loop=loop, wall=lambda: time.time_ns() // 1000), listeners)
     logging.basicConfig(level=logging.WARNING, handlers=[ToGatewaysLog(loop, worker.channel)])
     await loop.create_connection(lambda: worker.channel, sock=to_gateway)
     await worker.ended.wait()

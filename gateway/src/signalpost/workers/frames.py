@@ -1,7 +1,19 @@
 """What a gateway and a worker tell each other.
 
-What either says in a turn of its loop is a list of items, behind its length: one frame. An attempt has a number, which
-is the gateway's own and names it in both directions.
+What either says in a turn of its loop is a list of items, behind its length: one frame.
+
+An attempt has a number, which is the gateway's own and names it in both directions. A request of a client is a *call*.
+Its number is its worker's own. A call goes through these items, in this order:
+
+    worker                                gateway
+    Call              ─────────────────▶  the application is called
+    BodyPart, BodyBroken   ◀── each ───   WantPart
+    ClientGone             ◀───────────   WantEnd
+    CallCancelled     ─────────────────▶  the worker stops, and waits no longer; there may be an answer still
+                      ◀────────────────   AnswerBegun, with the whole answer or the beginning of one
+    PartTaken              ◀── each ───   AnswerPart
+    CallOver          ─────────────────▶  an answer in parts has come to its end
+                      ◀────────────────   AnswerBroken, instead of what is missing of an answer
 """
 
 from typing import Any, Final
@@ -23,33 +35,117 @@ class BeginSending(Struct, frozen=True, array_like=True, tag=1):
     proxy's password may be among them, so they come this way, and not in a command line or the environment."""
 
 
-class Begin(Struct, frozen=True, array_like=True, tag=2):
+class BeginListening(Struct, frozen=True, array_like=True, tag=2):
+    """Listen, with limits that are this worker's part of all."""
+
+    place: int
+    """Which of the sockets to listen on."""
+    max_connections: int
+    always_answered: frozenset[str]
+    stop_seconds: float
+    last_words_seconds: float
+    wait_seconds: float
+    tls_cert: str | None
+    tls_key: str | None
+
+
+class Begin(Struct, frozen=True, array_like=True, tag=3):
     """Say that you are ready. This is the last of the first items."""
 
     log_level: int
 
 
-class End(Struct, frozen=True, array_like=True, tag=3):
+class AreYouThere(Struct, frozen=True, array_like=True, tag=4):
+    pass
+
+
+class End(Struct, frozen=True, array_like=True, tag=5):
     """Let attempts end for so many seconds, interrupt the others, tell the outcomes of all, and end."""
 
     grace: float
 
 
-class Send(Struct, frozen=True, array_like=True, tag=4):
+class Send(Struct, frozen=True, array_like=True, tag=6):
     """Make this attempt."""
 
     number: int
     request: OutgoingRequest
 
 
-ToWorker = BeginSending | Begin | End | Send
+class ListenFor(Struct, frozen=True, array_like=True, tag=7):
+    """Listen on the socket of another place, too: its worker is away."""
+
+    place: int
+
+
+class ListenNoMoreFor(Struct, frozen=True, array_like=True, tag=8):
+    place: int
+
+
+class EndListening(Struct, frozen=True, array_like=True, tag=9):
+    """Let calls end, as a server does when it stops."""
+
+
+class WantPart(Struct, frozen=True, array_like=True, tag=10):
+    """The application waits for the next part of a call's body."""
+
+    number: int
+
+
+class WantEnd(Struct, frozen=True, array_like=True, tag=11):
+    """The application waits for the client of a call to be gone."""
+
+    number: int
+
+
+class AnswerBegun(Struct, frozen=True, array_like=True, tag=12):
+    number: int
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    is_whole: bool
+    """Otherwise the body comes in parts."""
+
+
+class AnswerPart(Struct, frozen=True, array_like=True, tag=13):
+    number: int
+    part: bytes
+    is_last: bool
+
+
+class AnswerBroken(Struct, frozen=True, array_like=True, tag=14):
+    """The rest of an answer will not come."""
+
+    number: int
+
+
+ToWorker = (
+    BeginSending
+    | BeginListening
+    | Begin
+    | AreYouThere
+    | End
+    | Send
+    | ListenFor
+    | ListenNoMoreFor
+    | EndListening
+    | WantPart
+    | WantEnd
+    | AnswerBegun
+    | AnswerPart
+    | AnswerBroken
+)
 
 
 class Ready(Struct, frozen=True, array_like=True, tag=1):
     """The worker works from now on."""
 
 
-class Line(Struct, frozen=True, array_like=True, tag=2):
+class Here(Struct, frozen=True, array_like=True, tag=2):
+    """The answer to `AreYouThere`."""
+
+
+class Line(Struct, frozen=True, array_like=True, tag=3):
     """A line for the gateway's log."""
 
     level: int
@@ -57,14 +153,96 @@ class Line(Struct, frozen=True, array_like=True, tag=2):
     fields: dict[str, Any]
 
 
-class AttemptEnd(Struct, frozen=True, array_like=True, tag=3):
+class AttemptEnd(Struct, frozen=True, array_like=True, tag=4):
     """An attempt has ended like this."""
 
     number: int
     outcome: Outcome
 
 
-ToGateway = Ready | Line | AttemptEnd
+class Origin(Struct, frozen=True, array_like=True):
+    """What mostly is the same in the heads of a client's requests."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    client: str | None
+    scheme: str
+    http_1_1: bool
+    expects_continue: bool
+
+
+class Refusal(Struct, frozen=True, array_like=True):
+    """The error for which the listener refuses a request."""
+
+    kind: str
+    code: str
+    detail: str
+
+
+class Call(Struct, frozen=True, array_like=True, tag=5):
+    """A client's request."""
+
+    number: int
+    method: str
+    path: str
+    raw_path: bytes
+    query: bytes
+    length: int | None
+    origin: int
+    """The number of its origin, by which that is known from now on; negative if it is not to be remembered."""
+    body: bytes
+    is_whole: bool
+    """Whether this is the whole body."""
+    new_origin: Origin | None = None
+    """None if it is known."""
+    refusal: Refusal | None = None
+
+
+class BodyPart(Struct, frozen=True, array_like=True, tag=6):
+    number: int
+    part: bytes
+    follows: bool
+    """Whether more follows."""
+
+
+class BodyBroken(Struct, frozen=True, array_like=True, tag=7):
+    number: int
+
+
+class ClientGone(Struct, frozen=True, array_like=True, tag=8):
+    number: int
+
+
+class CallCancelled(Struct, frozen=True, array_like=True, tag=9):
+    number: int
+
+
+class PartTaken(Struct, frozen=True, array_like=True, tag=10):
+    number: int
+    length: int
+
+
+class CallOver(Struct, frozen=True, array_like=True, tag=11):
+    number: int
+
+
+class NoMoreCalls(Struct, frozen=True, array_like=True, tag=12):
+    """The worker has stopped to listen, and all calls have ended."""
+
+
+ToGateway = (
+    Ready
+    | Here
+    | Line
+    | AttemptEnd
+    | Call
+    | BodyPart
+    | BodyBroken
+    | ClientGone
+    | CallCancelled
+    | PartTaken
+    | CallOver
+    | NoMoreCalls
+)
 
 
 def size(item: ToWorker | ToGateway) -> int:
@@ -74,5 +252,9 @@ def size(item: ToWorker | ToGateway) -> int:
             return len(request.head) + len(request.body)
         case AttemptEnd(_, outcome):
             return len(outcome.answer) + len(outcome.head)
+        case Call() | AnswerBegun():
+            return len(item.body)
+        case BodyPart() | AnswerPart():
+            return len(item.part)
         case _:
             return 0

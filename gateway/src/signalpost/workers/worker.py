@@ -1,4 +1,4 @@
-"""A worker: makes attempts for a gateway, and knows nothing of it but the socket between them.
+"""A worker: makes attempts for a gateway and listens for it, and knows nothing of it but the socket between them.
 
 It ends when the gateway says so or closes the socket, which the system does for a gateway that was killed. What it logs
 goes through the socket too, so that there is one log.
@@ -8,7 +8,9 @@ import asyncio
 import logging
 import os
 import pickle
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import msgpack
@@ -18,7 +20,21 @@ from signalpost.runtime.logger import Fields, read_record
 from signalpost.sender.sender import SenderSettings
 from signalpost.sender.transport import Transport
 from signalpost.workers.channel import Channel
-from signalpost.workers.frames import AttemptEnd, Begin, BeginSending, End, Line, Ready, Send, ToGateway, ToWorker
+from signalpost.workers.frames import (
+    AreYouThere,
+    AttemptEnd,
+    Begin,
+    BeginListening,
+    BeginSending,
+    End,
+    Here,
+    Line,
+    Ready,
+    Send,
+    ToGateway,
+    ToWorker,
+)
+from signalpost.workers.listening import Listening
 
 _decode: Final = msgpack.Decoder(list[ToWorker]).decode
 
@@ -26,19 +42,31 @@ _decode: Final = msgpack.Decoder(list[ToWorker]).decode
 class Worker:
     """The worker's side of the socket."""
 
-    _sender: Transport
-    """Made as the gateway says."""
+    _sender: Transport | None = None
+    listening: Listening | None = None
+    """Both are made as the gateway says."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, make_sender: Callable[[SenderSettings], Transport]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        make_sender: Callable[[SenderSettings], Transport],
+        sockets: Sequence[socket.socket] = (),
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`sockets` are those to listen on, one for each worker of the gateway. `now` is in seconds, and may begin
+        anywhere."""
         self._make_sender = make_sender
+        self._sockets = sockets
+        self._now = now
         self._ending: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()
-        """Set once the socket is closed."""
+        """Set once the socket to the gateway is closed."""
         self.channel: Channel[ToGateway] = Channel(loop, decode=_decode, take=self._take, lost=self.ended.set)
 
     def _take(self, item: ToWorker) -> None:
         match item:
             case Send(number, request):
+                assert self._sender is not None
 
                 def done(outcome: Outcome) -> None:
                     self.channel.put(AttemptEnd(number, outcome))
@@ -47,15 +75,28 @@ class Worker:
             case BeginSending(settings):
                 # The other end is the gateway that started this process, and no one else's.
                 self._sender = self._make_sender(pickle.loads(settings))  # noqa: S301
+            case BeginListening():
+                self.listening = Listening(item, self._sockets, self.channel.put, self._now)
             case Begin(log_level):
                 logging.getLogger("signalpost").setLevel(log_level)
                 self.channel.say(Ready())
+            case AreYouThere():
+                self.channel.put(Here())
             case End(grace):
                 self._ending = asyncio.ensure_future(self._end(grace))
+            case _ if self.listening is not None:
+                self.listening.take(item)
 
     async def _end(self, grace: float) -> None:
-        await self._sender.close(grace)
+        if self._sender is not None:
+            await self._sender.close(grace)
+        self.stop_listening()
         self.channel.close()
+
+    def stop_listening(self) -> None:
+        """End all that clients have here."""
+        if self.listening is not None:
+            self.listening.close()
 
 
 class ToGatewaysLog(logging.Handler):

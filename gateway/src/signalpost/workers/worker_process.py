@@ -1,4 +1,4 @@
-"""How a worker is started: as a new interpreter, which inherits one socket and nothing that is secret.
+"""How a worker is started: as a new interpreter, which inherits sockets and nothing that is secret.
 
 A fork would be ready sooner and share memory, but the gateway has threads and an event loop, of which a fork makes no
 usable copy; and it would hold the master key, every secret in memory and the database's files, in the very process that
@@ -10,7 +10,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 _INHERITED: Final = frozenset(
@@ -43,15 +43,15 @@ StartWorker = Callable[[], WorkerProcess]
 class StartedWorker:
     """A process of this machine."""
 
-    def __init__(self) -> None:
-        """Raises OSError."""
+    def __init__(self, listeners: Sequence[socket.socket] = ()) -> None:
+        """The process inherits the listeners that are not closed. Raises OSError."""
         self.socket, theirs = socket.socketpair()
         try:
             with theirs:
-                descriptor = theirs.fileno()
+                descriptors = [theirs.fileno(), *(each.fileno() for each in listeners if each.fileno() >= 0)]
                 self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-                    [sys.executable, "-P", "-m", "signalpost.workers", str(descriptor)],
-                    pass_fds=[descriptor],
+                    [sys.executable, "-P", "-m", "signalpost.workers", *map(str, descriptors)],
+                    pass_fds=descriptors,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     env=worker_environment(os.environ, sys.path),

@@ -158,7 +158,7 @@ class WorkerTransport:
         """Start all workers, and wait until they are ready. Raises StartError."""
         await self._workers.open()
 
-    def first(self, place: int) -> ToWorker:
+    def first(self, worker: LiveWorker) -> ToWorker:
         """See `WorkerUser`."""
         return self._begin
 

@@ -2,7 +2,7 @@
 
 A worker is starting (it has not said that it is ready), up, or away (it ended and waits to be started again, at longer
 and longer intervals while it keeps ending). What it had when it ended is for its users (`WorkerUser`) to end. One
-that hangs is found out by what it owes, and is killed.
+that does not answer hangs, and is killed.
 """
 
 import asyncio
@@ -20,11 +20,16 @@ from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.runtime.restarts import failures_in_row, wait_before_start
 from signalpost.workers.channel import Channel
-from signalpost.workers.frames import Begin, End, Line, Ready, ToGateway, ToWorker
+from signalpost.workers.frames import AreYouThere, Begin, End, Here, Line, Ready, ToGateway, ToWorker
 from signalpost.workers.worker_process import StartedWorker, StartWorker
 
 START_SECONDS: Final = 60.0
 """How long a worker may take until it is ready."""
+LOOK_SECONDS: Final = 2.0
+"""Seconds between two looks for workers that hang."""
+SILENT_LOOKS: Final = 2
+"""At how many looks in a row a worker that was asked before may not have answered yet. The first may come at once after
+this loop was held up, with the answer unread; by the next it was read."""
 
 _decode: Final = msgpack.Decoder(list[ToGateway]).decode
 
@@ -43,6 +48,8 @@ class LiveWorker(Struct, eq=False):
     """Set once it has gone, or is to go."""
     in_flight: int = 0
     """How many attempts it has."""
+    silent_looks: int = 0
+    """For how many looks it has been asked whether it is there."""
 
     def put(self, item: ToWorker) -> None:
         """Send an item, with the others of this turn of the loop."""
@@ -58,8 +65,8 @@ class LiveWorker(Struct, eq=False):
 class WorkerUser(Protocol):
     """What has workers do something for it."""
 
-    def first(self, place: int) -> ToWorker:
-        """What the worker at this place, of those from 0, is told first."""
+    def first(self, worker: LiveWorker) -> ToWorker | None:
+        """What a worker is told first, if anything."""
 
     def up(self, worker: LiveWorker) -> None:
         """A worker is ready."""
@@ -94,12 +101,18 @@ class Workers:
         self._places: list[asyncio.Task[None]] = []
         self._opening: asyncio.Future[None] = loop.create_future()
         self._closing = asyncio.Event()
+        self._looking: asyncio.TimerHandle | None = None
         self.losses = 0
         """How many workers ended by themselves or were killed because they hung."""
 
     @property
     def is_closing(self) -> bool:
         return self._closing.is_set()
+
+    @property
+    def away(self) -> list[int]:
+        """The places whose workers are not ready."""
+        return [worker.place for worker in self.all if not worker.is_up]
 
     def join(self, user: WorkerUser) -> None:
         """Have workers do something for another user, too."""
@@ -108,7 +121,19 @@ class Workers:
     async def open(self) -> None:
         """Start all workers, and wait until they are ready. Raises StartError."""
         self._places = [self._loop.create_task(self._keep(place)) for place in range(len(self.all))]
+        self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
         await self._opening
+
+    def _look(self) -> None:
+        """Replace workers that hang."""
+        for worker in tuple(self.up):
+            if worker.silent_looks > SILENT_LOOKS:
+                self.kill(worker)
+                continue
+            if not worker.silent_looks:
+                worker.put(AreYouThere())
+            worker.silent_looks += 1
+        self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
 
     async def _keep(self, place: int) -> None:
         """Have a worker at this place, one after the other, until the gateway closes."""
@@ -142,7 +167,8 @@ class Workers:
         try:
             await self._loop.create_connection(lambda: channel, sock=process.socket)
             for user in self._users:
-                channel.put(user.first(worker.place))
+                if (item := user.first(worker)) is not None:
+                    channel.put(item)
             channel.say(Begin(logging.getLogger("signalpost").getEffectiveLevel()))
             with suppress(TimeoutError):
                 async with asyncio.timeout(START_SECONDS) as worker.starting:
@@ -158,6 +184,8 @@ class Workers:
         match item:
             case Line(level, text, fields):
                 log.relay(level, text, fields)
+            case Here():
+                worker.silent_looks = 0
             case Ready():
                 self._take_up(worker)
             case _:
@@ -192,6 +220,8 @@ class Workers:
     async def close(self, grace: float, seconds: float) -> None:
         """Have all workers end: attempts in flight have `grace` seconds, and everything `seconds`."""
         self._closing.set()
+        if self._looking is not None:
+            self._looking.cancel()
         for worker in self.all:
             if worker.is_up:
                 worker.say(End(grace))

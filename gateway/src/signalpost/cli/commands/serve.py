@@ -6,9 +6,10 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import make_dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,7 @@ from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
 from signalpost.cli.terminal.text import complain, console, discard_output
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
-from signalpost.gateway import IDLE_SECONDS, Gateway
+from signalpost.gateway import IDLE_SECONDS, Gateway, workers_of
 from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.server import Server
@@ -36,6 +37,9 @@ from signalpost.sender.sender import SenderSettings
 from signalpost.settings import PREFIX, SETTINGS, SettingInForce, Settings, read_settings
 from signalpost.settings import show_settings as settings_shown
 from signalpost.store.open import is_postgres
+from signalpost.workers.worker_process import StartedWorker
+from signalpost.workers.worker_server import WorkerServer
+from signalpost.workers.workers import Workers
 
 HTTP_GRACE = 1
 """Seconds that requests in progress may still take when the gateway is told to stop."""
@@ -81,7 +85,7 @@ def serve(
     sys.setswitchinterval(SWITCH_INTERVAL)
     allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
     if settings.processes == 1 or not is_postgres(settings.database_url or ""):
-        _serve_alone(settings)  # on SQLite, it has the other processes make its requests
+        _serve_alone(settings)  # on SQLite, the other processes work for it
     elif code := _serve_together(settings):
         sys.exit(code)
 
@@ -93,7 +97,7 @@ def _told(settings: list[SettingInForce]) -> Parts:
 
 
 def _serve_alone(settings: Settings) -> None:
-    main = listen(settings.host, settings.port, IDLE_SECONDS)
+    main = _sockets(settings)
     metrics = None if settings.metrics_port is None else listen(settings.host, settings.metrics_port, IDLE_SECONDS)
 
     async def on_ready(gateway: Gateway) -> None:
@@ -103,12 +107,20 @@ def _serve_alone(settings: Settings) -> None:
     (settings.data_dir / ADDRESS_FILE).unlink(missing_ok=True)
 
 
+def _sockets(settings: Settings) -> list[socket.socket]:
+    """What this process listens on, or each of its workers. Raises StartError."""
+    if not (count := workers_of(settings)):
+        return [listen(settings.host, settings.port, IDLE_SECONDS)]
+    with hold_port(settings.host, settings.port) as holder:
+        return [listen_beside(holder, IDLE_SECONDS) for _ in range(count)]
+
+
 def _serve_together(settings: Settings) -> int:
     """Run several processes on one port. Returns the exit code. Raises StartError."""
 
     def work(number: int, lifeline: Lifeline) -> int:
         try:
-            main = listen_beside(holder, IDLE_SECONDS)
+            main = [listen_beside(holder, IDLE_SECONDS)]
             port = settings.metrics_port and settings.metrics_port + number
             metrics = None if port is None else listen(settings.host, port, IDLE_SECONDS)
 
@@ -131,19 +143,25 @@ def _serve_together(settings: Settings) -> int:
 
 async def _serve(
     settings: Settings,
-    main: socket.socket,
+    main: Sequence[socket.socket],
     metrics: socket.socket | None,
     on_ready: Callable[[Gateway], Awaitable[None]],
     parent: int | None = None,
 ) -> None:
     """Run a gateway until it is told to stop: by a signal, or because its parent is gone, when `parent` can be read."""
     certificate, most = _certificate(settings), settings.max_connections
-    starting = Gateway(settings, on_broken=_end_at_once, port=main.getsockname()[1], certificate=certificate)
+    workers = None
+    if count := workers_of(settings):
+        workers = Workers(count, loop=asyncio.get_running_loop(), start=partial(StartedWorker, main))
+    port = main[0].getsockname()[1]
+    starting = Gateway(settings, on_broken=_end_at_once, port=port, certificate=certificate, workers=workers)
     beginning = [StartingApp(lambda: starting.waits_for) for _ in ((main,) if metrics is None else (main, metrics))]
-    servers = [
-        server(app, listener, most, certificate)
-        for app, listener in zip(beginning, filter(None, (main, metrics)), strict=True)
-    ]
+    if workers is None:
+        servers: list[Server | WorkerServer] = [server(beginning[0], main[0], most, certificate)]
+    else:
+        servers = [_worker_server(beginning[0], main, workers, settings)]
+    if metrics is not None:
+        servers.append(server(beginning[1], metrics, most, certificate))
     serving = asyncio.gather(*(each.serve() for each in servers))
     async with _cancelled_if_failed(serving), starting as gateway:
         apps = filter(None, (gateway.answer, gateway.answer_metrics))
@@ -218,25 +236,40 @@ def server(app: App, listener: socket.socket, max_connections: int, certificate:
     )
 
 
+def _worker_server(app: App, listeners: Sequence[socket.socket], workers: Workers, settings: Settings) -> WorkerServer:
+    cert, key = settings.tls_cert, settings.tls_key
+    return WorkerServer(
+        app,
+        listeners,
+        workers,
+        max_connections=settings.max_connections,
+        always_answered=QUIET_ROUTES,
+        stop_seconds=HTTP_GRACE,
+        tls=None if cert is None or key is None else (cert, key),
+    )
+
+
 def _address(listener: socket.socket, certificate: Path | None) -> str:
     scheme = "http" if certificate is None else "https"
     host, port = listener.getsockname()[:2]
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _stop(servers: Iterable[Server]) -> None:
+def _stop(servers: Iterable[Server | WorkerServer]) -> None:
     for server in servers:
         server.stop()
 
 
-def _parent_gone(parent: int, servers: Iterable[Server]) -> None:
+def _parent_gone(parent: int, servers: Iterable[Server | WorkerServer]) -> None:
     asyncio.get_running_loop().remove_reader(parent)
     _stop(servers)
 
 
-async def _announce(settings: Settings, gateway: Gateway, main: socket.socket, metrics: socket.socket | None) -> None:
+async def _announce(
+    settings: Settings, gateway: Gateway, main: Sequence[socket.socket], metrics: socket.socket | None
+) -> None:
     """Tell the commands on this machine, and the person at the terminal, where the gateway is."""
-    addresses = [_address(each, settings.tls_cert) for each in (main, metrics) if each is not None]
+    addresses = [_address(each, settings.tls_cert) for each in (main[0], metrics) if each is not None]
     write_address(settings.data_dir / ADDRESS_FILE, addresses[0], settings.tls_cert)
     try:
         _greet(settings, gateway, await _console_link(gateway), *addresses)

@@ -100,7 +100,7 @@ class LossyHandler(logging.Handler):
         if lost:
             fields["lines_lost"] = lost
         if self._with_pid:
-            fields.setdefault("pid", os.getpid())  # a sender worker says its own
+            fields.setdefault("pid", os.getpid())  # a worker says its own
         timestamp = f"{format_timestamp(round(record.created * 1_000_000))[:-6]}Z"
         try:
             return self._layout(timestamp, record.levelname.lower(), message, fields)

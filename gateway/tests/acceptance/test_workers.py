@@ -1,10 +1,10 @@
-"""A gateway on SQLite whose requests are made by processes of their own: `signalpost serve --processes 3`."""
+"""A gateway on SQLite with workers that speak with its clients and endpoints: `signalpost serve --processes 3`."""
 
 import os
 import signal
 
 import pytest
-from gateway.tests.acceptance.client import until
+from gateway.tests.acceptance.client import Lost, until
 from gateway.tests.acceptance.conftest import Endpoints, Gateways
 from gateway.tests.acceptance.gateway_process import children, is_there
 from gateway.tests.acceptance.receiver import HELD
@@ -19,7 +19,7 @@ def test_it_delivers_and_nothing_of_it_is_left_in_the_end(gateways: Gateways, en
         gateway.api.subscribe(end.url, eventTypes=["documentCreated"])
     workers = children(gateway.pid)
     assert len(workers) == 2
-    assert gateway.api.metric("signalpost_sender_workers") == 2
+    assert gateway.api.metric("signalpost_workers") == 2
     made = [gateway.api.create()["externalId"] for _ in range(10)]
     for end in ends:
         end.until(len(made))
@@ -52,10 +52,10 @@ def test_a_signal_to_all_of_its_processes_lets_attempts_in_flight_end(
 
 def test_the_metrics_tell_that_a_worker_was_lost_and_that_another_took_its_place(gateways: Gateways) -> None:
     gateway = gateways(processes="3")
-    assert gateway.api.metric("signalpost_sender_workers_lost_total") == 0
+    assert gateway.api.metric("signalpost_workers_lost_total") == 0
     os.kill(children(gateway.pid)[0], signal.SIGKILL)
-    until(lambda: gateway.api.metric("signalpost_sender_workers_lost_total") == 1)
-    until(lambda: gateway.api.metric("signalpost_sender_workers") == 2)
+    until(lambda: gateway.api.metric("signalpost_workers_lost_total") == 1)
+    until(lambda: gateway.api.metric("signalpost_workers") == 2)
 
 
 def test_its_workers_end_when_it_is_killed_also_one_that_hangs(gateways: Gateways) -> None:
@@ -64,3 +64,18 @@ def test_its_workers_end_when_it_is_killed_also_one_that_hangs(gateways: Gateway
     os.kill(workers[0], signal.SIGSTOP)
     gateway.kill()
     until(lambda: not any(map(is_there, workers)))
+
+
+def test_clients_are_answered_while_workers_are_lost(gateways: Gateways) -> None:
+    """Health too. Only whoever had a connection with the lost worker may have to ask again."""
+    gateway = gateways(processes="3")
+    for _ in range(3):
+        until(lambda: gateway.api.metric("signalpost_workers") == 2)
+        os.kill(children(gateway.pid)[0], signal.SIGKILL)
+        lost = 0
+        for path in ("/health/live", "/health/ready", "/v1/events") * 5:
+            try:
+                assert gateway.client().request("GET", path).status == 200
+            except Lost:
+                lost += 1
+        assert lost <= 1, "what was with the worker when it was killed"

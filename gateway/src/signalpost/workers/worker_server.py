@@ -1,0 +1,184 @@
+"""The server of a gateway whose workers listen: answers the calls that they hand over.
+
+Each place has a socket of its own on the port, and the kernel shares new connections out between them
+(`cli/serving/listening.py`). All of these sockets belong to the gateway, and every worker inherits all of them: while a
+worker is away, another listens on its socket, too, and if there is none, clients wait in it. So the end of a worker
+costs the connections that it has and no other.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence, Set
+from contextlib import suppress
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from signalpost.listener.application import App
+from signalpost.listener.connection_limits import WAIT_SECONDS
+from signalpost.listener.server import LAST_WORDS_SECONDS
+from signalpost.sharing.short_rounds import ShortRounds
+from signalpost.workers.call import HandedCall
+from signalpost.workers.frames import (
+    BeginListening,
+    BodyBroken,
+    BodyPart,
+    Call,
+    CallCancelled,
+    CallOver,
+    ClientGone,
+    EndListening,
+    ListenFor,
+    ListenNoMoreFor,
+    NoMoreCalls,
+    PartTaken,
+    ToGateway,
+    ToWorker,
+)
+from signalpost.workers.origins import OriginsSent
+from signalpost.workers.workers import LiveWorker, Workers
+
+STOP_MARGIN_SECONDS: Final = 0.5
+"""How much longer than its server needs to stop a worker may take to say that it has."""
+
+
+class _Listener(Struct, eq=False):
+    """What one worker has of the listening."""
+
+    origins: OriginsSent
+    calls: dict[int, HandedCall]
+    """The calls that were not answered whole, by their numbers."""
+    covers: set[int]
+    """Further places on whose sockets it listens."""
+
+
+class WorkerServer:
+    """What `listener.server.Server` is in one process."""
+
+    def __init__(
+        self,
+        app: App,
+        listeners: Sequence[socket.socket],
+        workers: Workers,
+        *,
+        max_connections: int,
+        always_answered: Set[str] = frozenset(),
+        stop_seconds: float,
+        last_words_seconds: float = LAST_WORDS_SECONDS,
+        wait_seconds: float = WAIT_SECONDS,
+        tls: tuple[Path, Path] | None = None,
+    ) -> None:
+        """There are as many listeners as workers, and they are closed when the server stops. `tls` are the files of a
+        certificate and its key. The rest is as with `Server`."""
+        self._app = app
+        self._listeners = listeners
+        self._workers = workers
+        cert, key = (None, None) if tls is None else (str(tls[0].absolute()), str(tls[1].absolute()))
+        self._begin = partial(
+            BeginListening,
+            max_connections=ceil(max_connections / len(listeners)),
+            always_answered=frozenset(always_answered),
+            stop_seconds=stop_seconds,
+            last_words_seconds=last_words_seconds,
+            wait_seconds=wait_seconds,
+            tls_cert=cert,
+            tls_key=key,
+        )
+        self._stops_within = stop_seconds + last_words_seconds + STOP_MARGIN_SECONDS
+        self._rounds = ShortRounds()
+        self._listening: dict[LiveWorker, _Listener] = {}
+        """The workers that listen."""
+        self._stopping, self._one_left = asyncio.Event(), asyncio.Event()
+        workers.join(self)
+
+    def answer_with(self, app: App) -> None:
+        """Have another application answer the calls that come from now on."""
+        self._app = app
+
+    def stop(self) -> None:
+        """Let `serve` end. Call it on the event loop."""
+        self._stopping.set()
+
+    async def serve(self) -> None:
+        """Answer calls until `stop` is called and those in progress have ended."""
+        try:
+            await self._stopping.wait()
+        finally:
+            for listener in self._listeners:
+                listener.close()
+        for worker in self._workers.up:
+            worker.put(EndListening())
+        with suppress(TimeoutError):  # a worker that hangs is killed in the end
+            async with asyncio.timeout(self._stops_within):
+                while any(worker.is_up for worker in self._listening):
+                    self._one_left.clear()
+                    await self._one_left.wait()
+
+    # --- What the workers do ------------------------------------------------------------------------------------------
+
+    def first(self, worker: LiveWorker) -> ToWorker | None:
+        """See `WorkerUser`."""
+        if self._stopping.is_set():
+            return None
+        self._listening[worker] = _Listener(OriginsSent(), {}, set())
+        return self._begin(worker.place)
+
+    def up(self, worker: LiveWorker) -> None:
+        """See `WorkerUser`."""
+        if self._stopping.is_set():
+            worker.put(EndListening())  # if it has begun
+            return
+        for other, listener in self._listening.items():
+            if worker.place in listener.covers:
+                listener.covers.discard(worker.place)
+                other.put(ListenNoMoreFor(worker.place))
+        for place in self._workers.away:
+            self._cover(place)
+
+    def take(self, worker: LiveWorker, item: ToGateway) -> None:
+        """See `WorkerUser`."""
+        listener = self._listening.get(worker)
+        if listener is None:
+            return
+        match item:
+            case Call():
+                self._begin_call(worker, listener, item)
+            case NoMoreCalls():
+                self._end_listening(worker)
+            case BodyPart() | BodyBroken() | ClientGone() | CallCancelled() | PartTaken() | CallOver():
+                if (call := listener.calls.get(item.number)) is not None:  # else it was answered
+                    call.hear(item)
+
+    def lost(self, worker: LiveWorker) -> None:
+        """See `WorkerUser`."""
+        if (listener := self._end_listening(worker)) is not None and not self._stopping.is_set():
+            for place in (worker.place, *listener.covers):
+                self._cover(place)
+
+    def _end_listening(self, worker: LiveWorker) -> _Listener | None:
+        listener = self._listening.pop(worker, None)
+        if listener is not None:
+            for call in tuple(listener.calls.values()):
+                self._rounds.run(call.lose)
+            self._one_left.set()
+        return listener
+
+    def _cover(self, place: int) -> None:
+        """Have a worker that is up listen for one that is away, if none does."""
+        if any(place in listener.covers for listener in self._listening.values()) or not self._workers.up:
+            return
+        coverer = self._workers.up[place % len(self._workers.up)]
+        self._listening[coverer].covers.add(place)
+        coverer.put(ListenFor(place))
+
+    def _begin_call(self, worker: LiveWorker, listener: _Listener, item: Call) -> None:
+        """Raises KeyError or ValueError if no worker in its mind would say this: then it is replaced."""
+        if item.number in listener.calls:
+            raise ValueError(item.number)
+        head = listener.origins.head_of(item)
+        call = HandedCall(item.number, item.body, worker.put, listener.calls.pop, whole=item.is_whole)
+        listener.calls[item.number] = call
+        self._rounds.run(lambda: call.begin(self._app, head))
