@@ -23,7 +23,7 @@ class TenantRates:
         self._of: dict[Hashable, RateLimit] = {}
 
     def take(self, holder: Hashable, per_second: int) -> None:
-        """Count one now. Raises TooMany, and counts nothing, where the holder had as many as it may in this second."""
+        """Count one now. Raises TooMany, and counts nothing, if the holder has had all that it may in this second."""
         wait = self._wait(holder, per_second)
         if wait > 0:
             detail = (

@@ -1,7 +1,7 @@
 """When a database was last copied soundly by `signalpost db backup`, and where to.
 
-A small file beside the database says so: the command reads the database alone, also while a gateway works on it, and
-may run where it can write nothing of it. The file is for people; nothing depends on it.
+A small file beside the database says so, not a row in it: the command only reads the database, also while a gateway
+works on it, and its user may have no right to write there. The file is for people; nothing depends on it.
 """
 
 import os

@@ -41,7 +41,7 @@ class RecordedLane:
         """Sequences for which a retry by hand was asked that the lane has yet to act upon."""
 
     def take_retry(self, sequence: int, of_version: int) -> None:
-        """Take up a retry by hand that the lane has yet to act upon. One that a skipped backlog ended is none."""
+        """Take up a retry by hand that the lane has yet to act upon, unless the backlog was skipped since then."""
         if not self.subscription.has_skipped_since(of_version):
             self.retries_asked.add(sequence)
 
