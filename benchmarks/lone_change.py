@@ -71,18 +71,11 @@ class Calls:
 class LoneChanges(Front):
     """Makes one change after the other."""
 
-    def asking(self, method: str, path: str, body: object) -> bytes:
-        content = json.dumps(body).encode()
-        return (
-            f"{method} {path} HTTP/1.1\r\nhost: localhost:8080\r\nauthorization: Bearer {self._key}\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
-        ).encode() + content
-
     async def make(self, document_id: str, count: int) -> None:
         for number in range(count):
             Endpoint.came.clear()
             body = {"contractValue": number + 1.5, "referenceId": f"change {time.monotonic_ns()}"}
-            self._connections[0].data_received(self.asking("PATCH", f"/v1/documents/{document_id}", body))
+            self._connections[0].data_received(self.request("PATCH", f"/v1/documents/{document_id}", body))
             await Endpoint.came.wait()
             await asyncio.sleep(RECORDED_AFTER)
             self._wires[0].written.clear()
@@ -97,8 +90,8 @@ async def measured(folder: Path) -> None:
     async with Gateway(settings) as gateway:
         lone = LoneChanges(gateway, server(gateway.answer, listener, 1_000).serving, connections=1)
         subscription = {"url": url, "eventTypes": ["documentUpdated"], "secret": SECRET}
-        assert (await lone.answer(lone.asking("POST", "/v1/subscriptions", subscription))).startswith(b"HTTP/1.1 201")
-        made = await lone.answer(lone.asking("POST", "/v1/documents", NEW))
+        assert (await lone.answer(lone.request("POST", "/v1/subscriptions", subscription))).startswith(b"HTTP/1.1 201")
+        made = await lone.answer(lone.request("POST", "/v1/documents", NEW))
         document_id = json.loads(made.partition(b"\r\n\r\n")[2])["externalId"]
         await lone.make(document_id, WARM)
         calls.is_on = True
