@@ -20,6 +20,7 @@ STORED = (
     "tenant",
     "subscription",
     "connection",
+    "condition",
     "member",
     "portal_link",
     "api_key",
