@@ -20,7 +20,6 @@ STORED = (
     "tenant",
     "subscription",
     "connection",
-    "condition",
     "member",
     "portal_link",
     "api_key",

@@ -117,13 +117,16 @@ class LaneFacts:
                 yield _fact("subscriptionDisablingSoon", subscription, disabled_at - DAY, told)
 
     def _of_others(self, worker: LaneWorker, now: int) -> Iterator[Fact]:
+        """About what happened or ends. Of a lane that a person paused, only that events were lost."""
         subscription, health = worker.subscription, worker.health
+        if health.lost_at is not None and now < health.lost_at + WINDOW:
+            yield _fact("eventsLost", subscription, health.lost_at, f"{health.lost:,} since it was made.")
+        if not worker.is_active:
+            return
         failed = worker.recorded_counts.failed
         if health.given_up_at is not None and now < health.given_up_at + WINDOW and failed:
             detail = f"{failed:,} {'is' if failed == 1 else 'are'} kept."
             yield _fact("deliveriesGivenUp", subscription, health.given_up_at, detail)
-        if health.lost_at is not None and now < health.lost_at + WINDOW:
-            yield _fact("eventsLost", subscription, health.lost_at, f"{health.lost:,} since it was made.")
         ends = health.certificate_ends
         if ends is not None and now >= ends - CERTIFICATE_SOON:
             bad = Severity.CRITICAL if now >= ends - CERTIFICATE_ENDS_NOW else None
