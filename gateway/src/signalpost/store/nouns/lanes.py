@@ -14,7 +14,7 @@ from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.nouns.replays import Fed, ReplayPart
 
 
-class EndpointHealth(Struct, frozen=True, omit_defaults=True):
+class EndpointHealth(Struct, frozen=True):
     """How an endpoint does. It is kept with the lane, so that a restart knows it."""
 
     breaker: Breaker = CLOSED
