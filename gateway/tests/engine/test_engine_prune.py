@@ -17,7 +17,7 @@ OLD, RECENT = ("one", "two", "three"), ("four", "five")
 
 def prune_between(world: ScriptedWorld) -> PrunedRows:
     """Remove the old events."""
-    between = world.query("SELECT at FROM event WHERE sequence = 3")[0][0] + SECOND
+    between = world.query("SELECT at FROM event WHERE sequence = 3 AND tenant_id > 0")[0][0] + SECOND
     told: list[tuple[int, int]] = []
     now = world.wall.at(world.time.now)
     pruned = SqliteDatabase(world.path).prune(now, now - between, lambda *step: told.append(step))
