@@ -177,11 +177,21 @@ SETTINGS = st.fixed_dictionaries(
         "ordering": st.sampled_from(["loose", "strict"]),
         "when": st.none() | CONDITIONS,
         "after": st.none() | st.fixed_dictionaries({"seconds": st.integers(1, MONTH)}, optional={"if": CONDITIONS}),
+        "objective": st.none()
+        | st.fixed_dictionaries(
+            {"share": st.integers(5_000, 9_999).map(lambda parts: parts / 10_000), "within": st.integers(1, 86_400)}
+        ),
         "headers": st.dictionaries(st.sampled_from(["x-one", "X-Two", "x"]), st.sampled_from(["a", "b c", "***", '"'])),
         "url": st.sampled_from(URLS),
     }
 )
-FIELDS_OF = {"rateLimit": "rate", "eventTypes": "type", "when": "when.", "after": ("after", "still.")}
+FIELDS_OF = {
+    "rateLimit": "rate",
+    "eventTypes": "type",
+    "when": "when.",
+    "after": ("after", "still."),
+    "objective": ("share", "within"),
+}
 """What the names of a member's fields begin with, where that is not the member's own name."""
 
 
@@ -216,7 +226,8 @@ def test_only_what_was_edited_of_a_webhook_changes(office: Office, root: str) ->
         there = form_of({**other, "url": one["url"]})
         here = form_of(one)
         kept = office.world.get(f"/v1{path}").ok()
-        member = data.draw(st.sampled_from(sorted({"name", "rateLimit", "eventTypes", "ordering", "when", "after"})))
+        edited = {"name", "rateLimit", "eventTypes", "ordering", "when", "after", "objective"}
+        member = data.draw(st.sampled_from(sorted(edited)))
         begins = FIELDS_OF.get(member, member)
         names = {name for name, _ in (*here.fields, *there.fields) if name.startswith(begins)}
         typed = {name: [value for each, value in there.fields if each == name] for name in names}

@@ -16,7 +16,9 @@ from signalpost.domain.stats import (
     RollupKey,
     Rollups,
     add,
+    latencies,
     latency_ms,
+    tally,
     total,
     with_sums,
 )
@@ -27,9 +29,17 @@ HOUR = 1_764_064_800
 """An hour begins then, seconds since the epoch."""
 
 
-def attempt(second: int, failure: Failure | None = None, *, number: int = 1, run: int = 0, ms: float = 1) -> AttemptRow:
+def attempt(
+    second: int,
+    failure: Failure | None = None,
+    *,
+    number: int = 1,
+    run: int = 0,
+    ms: float = 1,
+    on_time: bool | None = None,
+) -> AttemptRow:
     at = (HOUR + second) * SECOND
-    return AttemptRow(second, at, round(ms * 1000), number, run, True, None, failure, "", b"")
+    return AttemptRow(second, at, round(ms * 1000), number, run, True, None, failure, "", b"", on_time=on_time)
 
 
 def test_attempts_are_added_up_by_minute_and_those_that_do_not_count_are_left_out() -> None:
@@ -43,8 +53,23 @@ def test_attempts_are_added_up_by_minute_and_those_that_do_not_count_are_left_ou
     first, second = RollupKey("minute", HOUR, 1, 7), RollupKey("minute", HOUR + 60, 1, 7)
     assert rollups.keys() == {first, second}
     assert rollups[first][:LATENCY] == [4, 2, 1, 1]
-    assert rollups[first][LATENCY:] == [3, 1, *[0] * 9]
-    assert (rollups[second][DELIVERED], rollups[second][-1]) == (1, 1)
+    assert latencies(rollups[first]) == [3, 1, *[0] * 9]
+    assert (rollups[second][DELIVERED], latencies(rollups[second])[-1]) == (1, 1)
+
+
+def test_events_that_end_are_counted_by_whether_they_kept_the_objective() -> None:
+    rollups: Rollups = {}
+    add(
+        rollups, 1, 7,
+        [
+            attempt(1, on_time=True), attempt(2, on_time=False), attempt(3), attempt(4, Failure.STATUS),
+            attempt(5, Failure.STATUS, on_time=False),
+        ],
+        {5},
+    )  # fmt: skip
+    [counts] = rollups.values()
+    assert tally(counts) == (1, 2)
+    assert sum(latencies(counts)) == 3
 
 
 def test_minutes_are_summed_into_hours_and_tenants_and_none_is_counted_twice() -> None:

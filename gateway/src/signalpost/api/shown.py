@@ -48,6 +48,7 @@ def subscription_shown(found: Subscription) -> SubscriptionShown:
         config=UNSET if is_webhook else dict(found.config),
         when=UNSET if found.when is None else dict(found.when),
         after=UNSET if found.after is None else found.after,
+        objective=UNSET if found.objective is None else found.objective,
     )
 
 

@@ -74,7 +74,7 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
     Subscription: _Members(
         "subscription",
         shown=frozenset(
-            "kind connection_id config when after status ordering rate_limit retry_delays skip_to promote_at"
+            "kind connection_id config when after objective status ordering rate_limit retry_delays skip_to promote_at"
             " disabled_because".split()
         ),
         left_out=_BOOKKEEPING

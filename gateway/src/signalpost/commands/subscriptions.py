@@ -26,6 +26,7 @@ from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.language.values import is_same
+from signalpost.domain.objective import Objective
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
 from signalpost.domain.timestamps import SECOND
@@ -104,6 +105,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             retry_delays=self.retry_delays if new.retry_delays is UNSET else new.retry_delays,
             when=new.when,
             after=new.after,
+            objective=new.objective,
             starts_after=last,
             filters=((0, rules.bits_of(new.event_types)),),
             created_at=stamp.at,
@@ -125,6 +127,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
     config: Mapping[str, Any]
     when: Mapping[str, Any] | None = None
     after: Delay | None = None
+    objective: Objective | None = None
     event_types: tuple[str, ...]
     status: Literal["active", "paused"] = "active"
     ordering: Ordering = "loose"
@@ -148,6 +151,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
             config=self.config,
             when=self.when,
             after=self.after,
+            objective=self.objective,
             url=self.url,
             secret="",
             headers={},

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, Protocol
 
 from signalpost.domain.delivery.outcome import UNCOUNTED
+from signalpost.domain.objective import Tally
 from signalpost.domain.timestamps import SECOND
 
 LATENCY_BOUNDS_MS: Final = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000)
@@ -21,8 +22,11 @@ WHOLE_TENANT: Final = 0
 """In place of a subscription's number: the sum of all subscriptions of a tenant."""
 
 DELIVERED, FIRST_TRY, RETRIED, FAILED, LATENCY = range(5)
-"""Where each count is. The latencies are all from the last one on."""
-COUNTS: Final = LATENCY + len(LATENCY_BOUNDS_MS) + 1
+"""Where each count is. The latencies are from the last one on."""
+ON_TIME: Final = LATENCY + len(LATENCY_BOUNDS_MS) + 1
+"""Events that kept the objective that their subscription had, and behind it those that did not."""
+LATE: Final = ON_TIME + 1
+COUNTS: Final = LATE + 1
 _BOUNDS_US: Final = [bound * 1_000 for bound in LATENCY_BOUNDS_MS]
 _MINUTE: Final = 60 * SECOND
 
@@ -53,6 +57,8 @@ class CountedAttempt(Protocol):
     def run(self) -> int: ...
     @property
     def failure(self) -> str | None: ...
+    @property
+    def on_time(self) -> bool | None: ...
 
 
 Rollups = dict[RollupKey, list[int]]
@@ -77,6 +83,8 @@ def add(
             minute = start
             key = RollupKey("minute", minute * 60, tenant_id, subscription_number)
             counts = rollups.setdefault(key, [0] * COUNTS)
+        if attempt.on_time is not None:
+            counts[ON_TIME if attempt.on_time else LATE] += 1
         if failure is not None:
             counts[FAILED if attempt.sequence in given_up else RETRIED] += 1
             continue
@@ -106,14 +114,24 @@ def total(rollups: Iterable[Sequence[int]]) -> list[int]:
     return summed
 
 
+def latencies(counts: Sequence[int]) -> Sequence[int]:
+    """The delivered attempts by the bound that they did not exceed."""
+    return counts[LATENCY:ON_TIME]
+
+
+def tally(counts: Sequence[int]) -> Tally:
+    """The events that kept their subscription's objective, and those that did not."""
+    return Tally(counts[ON_TIME], counts[LATE])
+
+
 def latency_ms(counts: Sequence[int], share: float) -> float | None:
     """The time within which this share of the delivered attempts took place, as far as the counts tell; None if
     nothing was delivered. Between two bounds it is taken to rise evenly; beyond the last it is the last."""
-    latencies = counts[LATENCY:]
-    wanted, seen = share * sum(latencies), 0
-    if not any(latencies):
+    by_bound = latencies(counts)
+    wanted, seen = share * sum(by_bound), 0
+    if not any(by_bound):
         return None
-    for index, count in enumerate(latencies[:-1]):
+    for index, count in enumerate(by_bound[:-1]):
         if count and seen + count >= wanted:
             low = LATENCY_BOUNDS_MS[index - 1] if index else 0
             return round(low + (LATENCY_BOUNDS_MS[index] - low) * (wanted - seen) / count, 1)

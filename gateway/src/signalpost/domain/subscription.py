@@ -14,6 +14,7 @@ from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType, EventTypeNam
 from signalpost.domain.fields import Text, Uuid
 from signalpost.domain.kind_config import Config, KindName
 from signalpost.domain.language.condition_reader import StillSo, When
+from signalpost.domain.objective import Objective
 
 Status = Literal["active", "paused", "disabled"]
 Ordering = Literal["loose", "strict"]
@@ -67,6 +68,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     status: Status
     ordering: Ordering
     rate_limit: int | None
+    objective: Objective | None = None
+    """What it promises of its events; None if nothing."""
     retry_delays: tuple[int, ...]
     starts_after: int
     """The subscription gets exactly the events with a higher sequence."""
@@ -231,6 +234,7 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     status: Literal["active", "paused"] = "active"
     when: When | None = None
     after: Delay | None = None
+    objective: Objective | None = None
 
 
 class ConnectorRequest(Body, frozen=True, kw_only=True):
@@ -247,6 +251,7 @@ class ConnectorRequest(Body, frozen=True, kw_only=True):
     status: Literal["active", "paused"] = "active"
     when: When | None = None
     after: Delay | None = None
+    objective: Objective | None = None
 
 
 class SubscriptionPatch(Body, frozen=True, kw_only=True):
@@ -262,6 +267,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     config: Config | UnsetType = UNSET
     when: When | None | UnsetType = UNSET
     after: Delay | None | UnsetType = UNSET
+    objective: Objective | None | UnsetType = UNSET
     skip_backlog: Annotated[
         bool,
         Meta(

@@ -18,12 +18,12 @@ from signalpost.domain.stats import (
     FAILED,
     FIRST_TRY,
     KEPT_SECONDS,
-    LATENCY,
     LATENCY_BOUNDS_MS,
     RETRIED,
     STEP_SECONDS,
     WHOLE_TENANT,
     Step,
+    latencies,
     latency_ms,
     total,
 )
@@ -86,7 +86,7 @@ def points(counts: Mapping[int, Sequence[int]]) -> list[StatsPoint]:
     return [
         StatsPoint(
             at=format_timestamp(start * SECOND),
-            latency=list(each[LATENCY:]),
+            latency=list(latencies(each)),
             **msgspec.structs.asdict(counted(each)),
         )
         for start, each in sorted(counts.items())

@@ -119,6 +119,7 @@ async def _create_for_connector(context: RequestContext) -> Response:
             config=new.config,
             when=new.when,
             after=new.after,
+            objective=new.objective,
             event_types=new.event_types,
             status=new.status,
             ordering=new.ordering if new.ordering is not UNSET else "strict" if destination.strict else "loose",

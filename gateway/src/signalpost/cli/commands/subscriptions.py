@@ -95,6 +95,14 @@ class SubscriptionOptions:
         ),
         Sets("/after", _json_or_file),
     ] = None
+    objective: Annotated[
+        str | None,
+        Parameter(
+            help="What is promised of its events, as JSON or @FILE: which share of them arrives within how many "
+            'seconds, such as {"share": 0.99, "within": 60}; null takes it away.'
+        ),
+        Sets("/objective", _json_or_file),
+    ] = None
     event_type: Annotated[list[EventType] | None, repeatable("An event type; repeatable."), Sets("/eventTypes")] = None
     name: Annotated[str | None, Parameter(help="A name to show in lists."), Sets("/name")] = None
     header: Annotated[

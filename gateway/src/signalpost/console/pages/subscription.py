@@ -8,9 +8,10 @@ from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.overview import Stats
-from signalpost.api.routing.shapes.subscriptions import SecretStatus, Subscription, TestResult
+from signalpost.api.routing.shapes.subscriptions import ObjectiveStatus, SecretStatus, Subscription, TestResult
 from signalpost.console.condition_form import ConditionForm, condition_form, is_condition_edited, typed_condition
 from signalpost.console.delay_form import AfterForm, after_form, edited_after
+from signalpost.console.objective_form import ObjectiveForm, edited_objective, objective_form
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
@@ -38,6 +39,9 @@ class SubscriptionView(Struct, frozen=True):
     """What a vendor gets; None for a webhook, and if its kind is not installed."""
     when: ConditionForm
     after: AfterForm
+    objective: ObjectiveForm
+    kept: ObjectiveStatus | None
+    """How the objective is kept; None if there is none."""
     taken: str
     """What its last deliveries say of its endpoint, if it is well."""
     types: Sequence[str] = tuple(BY_WIRE)
@@ -75,6 +79,7 @@ async def view(visit: Visit) -> SubscriptionView:
     secret = None
     if not subscription.kind:
         secret = await visit.calls.read("read_secret_status", SecretStatus, id=visit.params["id"])
+    kept = await kept_objective(visit, subscription)
     return SubscriptionView(
         subscription=subscription,
         version=version,
@@ -84,8 +89,17 @@ async def view(visit: Visit) -> SubscriptionView:
         form=await _form(visit, subscription),
         when=condition_form("when.", "/when", subscription.when, visit.form),
         after=after_form(subscription.after, visit.form),
+        objective=objective_form(subscription.objective),
+        kept=kept,
         taken=taken(latest),
     )
+
+
+async def kept_objective(visit: Visit, subscription: Subscription) -> ObjectiveStatus | None:
+    """How a subscription keeps its objective; None if it has none."""
+    if subscription.objective is UNSET:
+        return None
+    return await visit.calls.read("read_objective", ObjectiveStatus, id=subscription.id)
 
 
 def taken(latest: DeliveryPage) -> str:
@@ -141,6 +155,8 @@ async def change(visit: Visit) -> SeeOther:
         changed["when"] = typed_condition("when.", visit.form)
     if (after := edited_after(subscription.after, visit.form)) is not UNSET:
         changed["after"] = after
+    if (objective := edited_objective(visit, subscription.objective)) is not UNSET:
+        changed["objective"] = objective
     form, typed = await _form(visit, subscription), typed_below(CONFIG, visit.form)
     if form is not None and not form.is_untouched(typed):
         changed["config"] = form.body(typed)

@@ -16,6 +16,7 @@ from signalpost.api.routing.shapes.deliveries import (
 )
 from signalpost.api.routing.shapes.subscriptions import (
     NewSubscription,
+    ObjectiveStatus,
     SecretStatus,
     SignatureVerdict,
     Subscription,
@@ -58,6 +59,8 @@ class Endpoint(Struct, frozen=True):
     latest: Sequence[Delivery]
     secret: SecretStatus | None
     """What is known of the secret; None for whom it is no concern of."""
+    kept: ObjectiveStatus | None
+    """How the objective is kept; None if there is none."""
     taken: str
     """What its last deliveries say of it, if it is well."""
     has_all: bool
@@ -79,6 +82,7 @@ async def view_endpoint(visit: Visit) -> Endpoint:
         version=version,
         latest=latest.data,
         secret=status,
+        kept=await subscription.kept_objective(visit, found),
         taken=subscription.taken(latest),
         has_all=link is not None and link.subscriptions == "all",
     )

@@ -51,11 +51,11 @@ class Outcomes:
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
         if len(outcome.answer) >= SHORTEST or outcome.trace is not None:
             outcome = without_secrets(outcome, self._secrets(sent))
-        attempt = _attempt(delivery, verdict, outcome, sent.url)
+        on_time = _on_time(sent, delivery, event, verdict, outcome)
+        attempt = _attempt(delivery, verdict, outcome, sent.url, on_time=on_time)
         self._note_attempt(worker, attempt, outcome)
         if verdict.input is DELIVERED and delivery.run == 0:
-            due = event.at if sent.after is None else event.at + sent.delay * SECOND
-            self._counts.count_delivery(sent.kind, due, outcome)
+            self._counts.count_delivery(sent.kind, _due(sent, event), outcome)
         elif verdict.input is GIVE_UP:
             self._counts.given_up += 1
             worker.note_given_up(now)
@@ -136,7 +136,22 @@ def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, ev
     )
 
 
-def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome, url: str = "") -> AttemptRow:
+def _due(sent: Subscription, event: Event) -> int:
+    """When an event was to be sent, µs since the epoch."""
+    return event.at if sent.after is None else event.at + sent.delay * SECOND
+
+
+def _on_time(sent: Subscription, delivery: Delivery, event: Event, verdict: Verdict, outcome: Outcome) -> bool | None:
+    """Whether an event kept the objective; None if there is none, or the event's first run is not over."""
+    if (objective := sent.objective) is None or delivery.run or verdict.input not in (DELIVERED, GIVE_UP):
+        return None
+    late = outcome.started_at + outcome.elapsed_us - _due(sent, event)
+    return verdict.input is DELIVERED and late <= objective.within * SECOND
+
+
+def _attempt(
+    delivery: Delivery, verdict: Verdict, outcome: Outcome, url: str = "", *, on_time: bool | None = None
+) -> AttemptRow:
     """The row of an attempt, for people to read. Make it before the delivery is settled."""
     return AttemptRow(
         sequence=delivery.sequence,
@@ -151,4 +166,5 @@ def _attempt(delivery: Delivery, verdict: Verdict, outcome: Outcome, url: str = 
         answer=outcome.answer,
         exchange=b"" if outcome.trace is None else encode(exchange_of(outcome.trace, url)),
         document_id=delivery.document_id,
+        on_time=on_time,
     )

@@ -27,6 +27,9 @@ class AttemptRow(Struct, frozen=True, gc=False):
     """What went over the wire, an `Exchange` as JSON; empty of a delivery that went well."""
     document_id: str = ""
     """The event's document, until the attempt is recorded. The event says it from then on."""
+    on_time: bool | None = None
+    """Whether the event kept its subscription's objective, if it ended with this attempt and there is one. Statistics
+    ask for it when the attempt is recorded."""
 
 
 class DeliveryFilter(Struct, frozen=True, kw_only=True):

@@ -257,7 +257,8 @@ def _attempts(ours: Sequence[LaneFlush], on_conflict: str) -> list[Statement]:
         for flush in ours
         for a in flush.attempts
     }
-    return tables.ATTEMPT.insert(((*key, *astuple(a)[2:-1]) for key, a in rows.items()), on_conflict)
+    # The last two members are not stored: the document, and whether the event was on time.
+    return tables.ATTEMPT.insert(((*key, *astuple(a)[2:-2]) for key, a in rows.items()), on_conflict)
 
 
 def _made(ours: Sequence[LaneFlush]) -> list[Statement]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from signalpost.domain.objective import Objective
 from signalpost.domain.subscription import WEBHOOK, Delay, Filters, Ordering, Status, Subscription
 from signalpost.store.tables.table import Codec, EndValue, FoundBy, Kind, Table
 from signalpost.store.vault import Place
@@ -41,6 +42,7 @@ class SubscriptionConfig(Struct, frozen=True):
     when_since: int = 0
     headers_since: int = 0
     skip_version: int = 0
+    objective: Objective | None = None
 
 
 class _SealedMembers(Struct, frozen=True):

@@ -13,6 +13,7 @@ from signalpost.domain import subscription
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
+from signalpost.domain.objective import Objective
 
 HealthState = Literal["healthy", "failing", "paused", "disabled"]
 
@@ -82,6 +83,9 @@ class SubscriptionShown(Shape, frozen=True):
     after: Annotated[
         subscription.Delay | UnsetType, Meta(description="How long deliveries wait; missing if they do not.")
     ] = UNSET
+    objective: Annotated[
+        Objective | UnsetType, Meta(description="What is promised of its events; missing if nothing is.")
+    ] = UNSET
 
 
 class Subscription(SubscriptionShown, frozen=True, kw_only=True):
@@ -102,6 +106,22 @@ class NewSubscription(SubscriptionShown, frozen=True, kw_only=True):
 class SubscriptionPage(Shape, frozen=True):
     data: list[Subscription]
     next: Cursor
+
+
+class ObjectiveStatus(Shape, frozen=True):
+    """How a subscription keeps its objective. An event counts once it is delivered or given up for the first time."""
+
+    share: float
+    within: int
+    since: Annotated[Timestamp, Meta(description="From when on events are counted: 30 days, as far as they are over.")]
+    on_time: Annotated[int, Meta(description="Events that arrived in time.")]
+    late: Annotated[int, Meta(description="Events that arrived later, or were given up.")]
+    achieved: Annotated[float | None, Meta(description="The share that arrived in time; null if no event ended.")]
+    late_allowed: Annotated[float, Meta(description="How many of these events may be late.")]
+    budget_left: Annotated[
+        float,
+        Meta(description="The part of the error budget that is left: from 1 down to 0, and below if it is spent."),
+    ]
 
 
 class SecretStatus(Shape, frozen=True):

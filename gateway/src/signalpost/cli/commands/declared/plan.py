@@ -15,7 +15,7 @@ from signalpost.domain.shown_url import is_url, shown_url
 
 ONLY_AT_FIRST = frozenset({"secret", "kind"})
 """Members that count when an entry is created, and not afterwards."""
-WHOLE = frozenset({"headers", "when", "after"})
+WHOLE = frozenset({"headers", "when", "after", "objective"})
 """Members that are replaced as a whole: what the file does not name in them goes."""
 Existing = Mapping[str, Sequence[Mapping[str, Any]]]
 """What the gateway has, by section, as its lists show it."""
