@@ -74,10 +74,14 @@ class LaneFacts:
             subscription, health, lane = worker.subscription, worker.health, worker.lane
             if subscription.tenant_id == OPERATIONS_TENANT:
                 continue
-            is_failing = health.breaker.failing_since is not None
-            trouble = worker.trouble
+            trouble = None if worker.gate is None else worker.trouble  # this runs for every lane
             waits = worker.progress is not CAUGHT_UP or lane.open
-            if is_failing or trouble is not None or not worker.is_active:
+            if (
+                health.breaker.failing_since is not None
+                or trouble is not None
+                or subscription.status != "active"
+                or worker.tenant_is_paused
+            ):
                 found += self._of_silent(worker, trouble, now)
                 if waits or worker.waiting:
                     silent.setdefault(subscription.tenant_id, []).append(subscription)
