@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from gateway.tests.api.conftest import Answer, World, make_world
+from gateway.tests.api.conftest import Answer, World, listening, make_world
 
-__all__ = ["make_world"]
+__all__ = ["listening", "make_world"]
 HOSTILE = "<script>alert(1)</script><b>'\"&"
 HTML = "text/html; charset=utf-8"
 

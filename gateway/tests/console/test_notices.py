@@ -58,3 +58,15 @@ def test_a_viewer_reads_what_is_wrong_in_their_tenant_and_finds_no_button(shop: 
     assert "Acme was disabled" in page
     assert "The gateway" not in page
     assert 'name="do"' not in page.split('id="notices"')[1].split("</section>")[0]
+
+
+def test_forms_offer_the_types_of_events_that_the_tenant_has(shop: "Shop") -> None:
+    operator = shop.browser("operator")
+    for path in ("/subscriptions/new", "/events", "/deliveries", "/replays"):
+        of_documents = operator.open(f"/console/t/default{path}")
+        assert "documentUpdated" in of_documents, path
+        assert ">notice<" not in of_documents, path
+        assert 'value="notice"' not in of_documents, path
+        of_notices = operator.open(f"/console/t/operations{path}")
+        assert "notice" in of_notices, path
+        assert "documentUpdated" not in of_notices, path

@@ -14,7 +14,7 @@ from msgspec import UNSET, Struct
 from signalpost.console.drawings import words
 from signalpost.console.notation import has_break, is_untouched, read_json, shown_json
 from signalpost.domain.documents.workflow import STATUSES
-from signalpost.domain.event import BY_WIRE
+from signalpost.domain.event import OF_DOCUMENTS
 from signalpost.domain.language.condition_reader import MAX_LEAVES, OPERATORS
 from signalpost.domain.language.names import FACTS, WORD, Name, Type, all_names
 
@@ -24,7 +24,7 @@ FACT: Final = "fact:"
 """The prefix of a choice that means a fact, whose name is typed in the next field."""
 SPARE_ROWS: Final = 2
 """How many empty rows follow those that are filled in."""
-VALUES: Final = (*STATUSES, *BY_WIRE)
+VALUES: Final = (*STATUSES, *OF_DOCUMENTS)
 """What is suggested for a field in which a value is typed."""
 
 _is_word = re.compile(WORD).fullmatch

@@ -12,6 +12,8 @@ from signalpost.console.notation import is_untouched
 from signalpost.console.replies import MOUNT
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.portal_link import Capability
+from signalpost.domain.access.tenant import OPERATIONS
+from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
 
 MAX_DIGITS = 15
 
@@ -61,6 +63,11 @@ class Visit(Struct, frozen=True, kw_only=True):
     def cursor(self) -> str | None:
         """The cursor of the requested page of a list; None for the first page."""
         return self.query.get("cursor") or None
+
+    @property
+    def event_types(self) -> Sequence[str]:
+        """The types of events that the tenant has."""
+        return tuple(OF_OPERATIONS if self.tenant == OPERATIONS else OF_DOCUMENTS)
 
     def may(self, capability: Capability) -> bool:
         """Whether the portal link by which a customer came allows it."""

@@ -37,6 +37,8 @@ _WIRE = {
 BY_WIRE = {name: event_type for event_type, name in _WIRE.items()}
 OF_DOCUMENTS: Final = {name: each for name, each in BY_WIRE.items() if each is not EventType.NOTICE}
 """The types of the events of documents (C3), by the names that receivers see."""
+OF_OPERATIONS: Final = {EventType.NOTICE.wire: EventType.NOTICE}
+"""The types of the events of the tenant `operations`."""
 EVERY_TYPE = sum(EventType)
 
 

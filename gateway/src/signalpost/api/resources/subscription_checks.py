@@ -12,14 +12,13 @@ from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.checks import Bad, Check, Several, pointer
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Forbidden, Invalid
-from signalpost.domain.event import OF_DOCUMENTS, EventType
+from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import WEBHOOK, Delay, Subscription
 from signalpost.sender.addresses import target_refusal
 
 _EDITABLE: Final = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit"})
 """The members of their subscriptions that customers may change."""
-_NOTICES: Final = frozenset({EventType.NOTICE.wire})
 
 
 def vetted(context: RequestContext, present: str | None = None) -> Check:
@@ -108,10 +107,10 @@ def patch_checks(context: RequestContext, found: Subscription, sent: Mapping[str
 
 def types_check(context: RequestContext) -> Check:
     """The check that refuses types of events that the tenant has none of."""
-    has = _NOTICES if context.tenant_id == OPERATIONS_TENANT else frozenset(OF_DOCUMENTS)
+    has = OF_OPERATIONS if context.tenant_id == OPERATIONS_TENANT else OF_DOCUMENTS
 
     def check(event_types: tuple[str, ...]) -> tuple[str, ...]:
-        if not has.issuperset(event_types):
+        if not has.keys() >= {*event_types}:
             raise Bad("not_in_tenant", f"This tenant has events of these types only: {', '.join(sorted(has))}.")
         return event_types
 

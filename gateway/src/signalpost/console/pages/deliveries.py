@@ -11,7 +11,6 @@ from signalpost.console.html import moment
 from signalpost.console.listed import ListPart, listed, query_of
 from signalpost.console.page import Page, Visit
 from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
-from signalpost.domain.event import BY_WIRE
 
 FILTERS = {
     "status": "status",
@@ -38,7 +37,6 @@ class DeliveryListView(Struct, frozen=True):
     given: Mapping[str, str]
     choice: SubscriptionChoice
     statuses: Sequence[str] = STATUSES
-    types: Sequence[str] = tuple(BY_WIRE)
 
     @property
     def nothing(self) -> str:

@@ -12,7 +12,6 @@ from signalpost.console.listed import ListPart, listed, query_of
 from signalpost.console.page import Page, Visit
 from signalpost.console.pages.delivery import body_of, title_of
 from signalpost.console.pages.documents import changes_of, events_of
-from signalpost.domain.event import BY_WIRE
 
 SHOWN = "50"
 """How many events a page has."""
@@ -27,7 +26,6 @@ class EventListView(Struct, frozen=True):
     missing."""
     type: str
     document: str
-    types: Sequence[str] = tuple(BY_WIRE)
 
 
 async def view(visit: Visit) -> EventListView:

@@ -16,7 +16,6 @@ from signalpost.console.pages.previews import Previews, previews
 from signalpost.console.pages.subscription import CONFIG
 from signalpost.console.pages.vendor_subscription import ConnectionChoice, connections_of, saving
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
-from signalpost.domain.event import BY_WIRE
 
 
 class FromScratchView(Struct, frozen=True):
@@ -28,7 +27,6 @@ class FromScratchView(Struct, frozen=True):
     when: ConditionForm
     after: AfterForm
     chosen: Sequence[str]
-    types: Sequence[str] = tuple(BY_WIRE)
     previews: Previews | None = None
 
 
@@ -41,7 +39,7 @@ async def view(visit: Visit) -> FromScratchView:
         form=_form(visit, kind),
         when=condition_form("when.", "/when", None, visit.form),
         after=after_form(None, visit.form),
-        chosen=visit.chosen("type", tuple(BY_WIRE)),
+        chosen=visit.chosen("type", visit.event_types),
     )
 
 

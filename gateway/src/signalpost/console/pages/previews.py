@@ -48,7 +48,7 @@ async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, A
     found = [
         entry
         for entry in feed["data"]
-        if entry["event"]["type"] in types and entry["event"]["data"]["document"] is not None
+        if entry["event"]["type"] in types and entry["event"]["data"].get("document") is not None
     ]
     if found:
         return found[:LOOKED_AT]

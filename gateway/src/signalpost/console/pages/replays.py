@@ -16,7 +16,6 @@ from signalpost.console.calls import CallFailed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.deliveries import moment_of
 from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
-from signalpost.domain.event import BY_WIRE
 from signalpost.domain.timestamps import SECOND
 
 CONFIRMED_FROM = 10_000
@@ -45,7 +44,6 @@ class ReplayListView(Struct, frozen=True):
     """Replays that could not be started just now."""
     spans: Sequence[tuple[str, str]] = ()
     """Times that people ask for: the words, and the query of the page that has them."""
-    types: Sequence[str] = tuple(BY_WIRE)
 
     @property
     def has_doubtful(self) -> bool:

@@ -15,7 +15,6 @@ from signalpost.console.objective_form import ObjectiveForm, edited_objective, o
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
-from signalpost.domain.event import BY_WIRE
 
 CONFIG = "config."
 """What the names of a form's fields begin with that are members of the config."""
@@ -44,7 +43,6 @@ class SubscriptionView(Struct, frozen=True):
     """How the objective is kept; None if there is none."""
     taken: str
     """What its last deliveries say of its endpoint, if it is well."""
-    types: Sequence[str] = tuple(BY_WIRE)
 
     @property
     def failed(self) -> Delivery | None:

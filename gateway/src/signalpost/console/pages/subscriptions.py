@@ -16,7 +16,6 @@ from signalpost.api.routing.shapes.subscriptions import (
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
-from signalpost.domain.event import BY_WIRE
 from signalpost_receiver import make_token
 
 FILTERS: Final = ("name", "host", "state")
@@ -42,7 +41,6 @@ class NewSubscriptionView(Struct, frozen=True):
     headers: Sequence[tuple[str, str]]
     test: TestResult | None = None
     """The result of the test that was just sent."""
-    types: Sequence[str] = tuple(BY_WIRE)
 
 
 HEADER_ROWS = 3
@@ -53,7 +51,7 @@ async def view_new(visit: Visit) -> NewSubscriptionView:
     given["secret"] = visit.given("secret") or make_token()
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
-    return NewSubscriptionView(await kinds(visit), given, visit.chosen("type", tuple(BY_WIRE)), headers)
+    return NewSubscriptionView(await kinds(visit), given, visit.chosen("type", visit.event_types), headers)
 
 
 def typed_headers(visit: Visit) -> list[tuple[str, str]]:

@@ -28,7 +28,6 @@ from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import delivery, replays, subscription, subscriptions
 from signalpost.console.pages.deliveries import moment_of, none_listed
 from signalpost.domain.access.portal_link import Capability
-from signalpost.domain.event import BY_WIRE
 
 _HEADER_ROWS = 3
 _STATUSES = ("pending", "retrying", "failed", "delivered")
@@ -66,7 +65,6 @@ class Endpoint(Struct, frozen=True):
     has_all: bool
     """Whether the link is for all subscriptions, so that events can be chosen."""
     header_rows: int = _HEADER_ROWS
-    types: Sequence[str] = tuple(BY_WIRE)
 
 
 async def view_endpoint(visit: Visit) -> Endpoint:
@@ -126,12 +124,11 @@ async def rotate(visit: Visit) -> ShownOnce:
 class NewEndpoint(Struct, frozen=True):
     given: Mapping[str, str]
     chosen: Sequence[str]
-    types: Sequence[str] = tuple(BY_WIRE)
 
 
 async def view_new(visit: Visit) -> NewEndpoint:
     _need(visit, Capability.CREATE)
-    return NewEndpoint({name: visit.given(name) for name in ("name", "url")}, visit.chosen("type", tuple(BY_WIRE)))
+    return NewEndpoint({name: visit.given(name) for name in ("name", "url")}, visit.chosen("type", visit.event_types))
 
 
 async def create(visit: Visit) -> ShownOnce:

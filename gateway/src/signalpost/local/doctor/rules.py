@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from signalpost.destinations.webhook import RequestKind
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.domain.event import BY_WIRE
+from signalpost.domain.event import OF_DOCUMENTS
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.local.doctor.drafts import Envelope, RequestDraft, created_at, encoded, envelope, external_id
 from signalpost.local.doctor.finding import Broken
@@ -61,7 +61,7 @@ async def _redirects(patient: Patient) -> None:
 
 
 async def _genuine(patient: Patient) -> None:
-    for event_type in BY_WIRE:
+    for event_type in OF_DOCUMENTS:
         event = envelope(event_type, patient.now())
         await patient.takes(patient.drafts.signed(event, patient.now()), f"A genuine {event_type}")
 
