@@ -169,6 +169,11 @@ class Origin(Struct, frozen=True, array_like=True):
     http_1_1: bool
     expects_continue: bool
 
+    @property
+    def size(self) -> int:
+        """How many bytes its headers take, more or less."""
+        return sum(len(name) + len(value) for name, value in self.headers)
+
 
 class Refusal(Struct, frozen=True, array_like=True):
     """The error for which the listener refuses a request."""
@@ -252,7 +257,12 @@ def size(item: ToWorker | ToGateway) -> int:
             return len(request.head) + len(request.body)
         case AttemptEnd(_, outcome):
             return len(outcome.answer) + len(outcome.head)
-        case Call() | AnswerBegun():
+        case Call():
+            origin = item.new_origin
+            # The path goes twice, and without its escapes it may be longer in UTF-8.
+            head = 3 * len(item.raw_path) + len(item.query) + (0 if origin is None else origin.size)
+            return head + len(item.body)
+        case AnswerBegun():
             return len(item.body)
         case BodyPart() | AnswerPart():
             return len(item.part)

@@ -30,7 +30,7 @@ class OriginsToSend:
         number = self._numbers.get(origin)
         if number is not None:
             return number, None
-        if sum(len(name) + len(value) for name, value in origin.headers) > MAX_BYTES:
+        if origin.size > MAX_BYTES:
             return NOT_REMEMBERED, origin
         known = len(self._numbers)
         number = known if known < REMEMBERED else self._numbers.pop(next(iter(self._numbers)))
