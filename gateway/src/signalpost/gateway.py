@@ -55,6 +55,7 @@ from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
+from signalpost.engine.operations.gateway_facts import AuditFacts
 from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
 from signalpost.files.files import Files
@@ -197,6 +198,7 @@ class Gateway:
         self._engine = self._build_engine(store, transport, destinations, disk)
         audit_end = AuditEnd(store.audit, settings.data_dir, disk, self._engine.audited)
         opened.push_async_callback(audit_end.keep)  # of all that the engine still commits while it closes
+        self._engine.watch.add(AuditFacts(audit_end, gethostname()))
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         _run_until_closed(opened, FileRetention(store, files, clock).run())

@@ -4,9 +4,11 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gateway.tests.patience import PATIENCE
 
 from signalpost.api.http.pages import PAGE_BYTES
 from signalpost.domain.audit import Actor, EntryDraft, Object, canonical
@@ -336,6 +338,26 @@ def test_an_audit_that_was_emptied_is_told_by_the_end_in_the_data_directory_from
     (world.settings.data_dir / "audit-end").unlink()
     assert holds(world) == 4
     assert "at the end given" in world.get(f"/v1/audit/verification?end={end}").ok()["fault"]["reason"]
+
+
+def test_operators_are_told_of_an_audit_that_was_emptied_until_somebody_has_looked(
+    make_world: Callable[..., "World"],
+) -> None:
+    world = make_world()
+    watch, audit_end = world.gateway._engine.watch, world.gateway._services.audit_end
+
+    def told() -> list[str]:
+        for look in (audit_end.keep(), watch.look()):
+            asyncio.run_coroutine_threadsafe(look, world.loop).result(PATIENCE)
+        found = world.get("/v1/notices").ok()["data"]
+        return [each["sentence"] for each in found if each["kind"] == "auditBroken"]
+
+    world.create_subscription()
+    assert told() == []
+    meddle(world, "DELETE FROM audit", "DELETE FROM audit_end")
+    assert told() == [f"The audit lacks entries that {gethostname()} had seen: run `signalpost audit verify`."]
+    (world.settings.data_dir / "audit-end").unlink()
+    world.wait_until(lambda: not told())
 
 
 def test_an_audit_that_goes_on_moves_the_end_in_the_data_directory_after_a_restart_too(

@@ -119,7 +119,7 @@ def test_conditions_of_a_kind_that_open_together_are_told_together() -> None:
 
 
 def test_what_there_can_be_one_of_is_told_at_once() -> None:
-    assert told([condition(kind="auditBroken")], NOW) == [(What.OPENED, "auditBroken", 1)]
+    assert told([condition(kind="partitionsMissing")], NOW) == [(What.OPENED, "partitionsMissing", 1)]
 
 
 def test_what_opens_soon_after_its_kind_was_told_of_waits_for_others() -> None:

@@ -35,7 +35,7 @@ def repeatable(help_: str, name: str | None = None) -> Parameter:
 
 EventType = Literal["documentCreated", "documentUpdated", "documentDeleted", "notice"]
 EVERY_TYPE: tuple[EventType, ...] = get_args(EventType)[:-1]
-"""Those that there are of documents; notices are only in the tenant `operations`."""
+"""The types of events of documents: notices are only in the tenant `operations`."""
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 Limit = Annotated[Count, Parameter(help="Show at most this many.")]
 SubscriptionId = Annotated[str, Parameter(name="SUBSCRIPTION", help="ID of the subscription.")]

@@ -256,10 +256,17 @@ KINDS: Final = {
         closed=("{name} has partitions for the coming days.", ""),
     ),
     "auditBroken": Kind(
-        about=About.GATEWAY,
+        about=About.NODE,
         severity=Severity.CRITICAL,
-        opened=("The audit of {name} lacks entries that it had: run `signalpost audit verify`.", ""),
-        closed=("The audit of {name} has everything that it had.", ""),
+        closes_after=0,
+        opened=(
+            "The audit lacks entries that {name} had seen: run `signalpost audit verify`.",
+            "The audit lacks entries that {count} nodes had seen: run `signalpost audit verify`.",
+        ),
+        closed=(
+            "The audit has everything that {name} had seen.",
+            "The audit has everything that {count} nodes had seen.",
+        ),
     ),
     "nodeLost": Kind(
         about=About.NODE,

@@ -27,6 +27,8 @@ class AuditEnd:
         self._file = folder / END_FILE
         self._executor = executor
         self._audited = audited
+        self.is_missed = False
+        """Whether the audit lacked something when it was last looked at."""
 
     async def run(self) -> None:
         while True:
@@ -45,7 +47,8 @@ class AuditEnd:
     async def _keep(self) -> None:
         """Write down where the audit ends now, unless it lacks what it had."""
         self._audited.clear()
-        if not await self.holds():
+        self.is_missed = not await self.holds()
+        if self.is_missed:
             log.error("the audit lacks entries that it had: run `signalpost audit verify`", file=str(self._file))
             return
         sealed = await self._audit.sealed_end()

@@ -8,6 +8,7 @@ from signalpost.domain.operations.conditions import HOUR, MINUTE, Condition, Fac
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.lane_owner import LaneOwner
+from signalpost.engine.maintenance.audit_end import AuditEnd
 from signalpost.engine.maintenance.disk_reserve import MB, DiskReserve
 from signalpost.engine.maintenance.preparation import Preparation
 from signalpost.store.store import Store
@@ -120,6 +121,25 @@ class PartitionFacts:
     async def facts(self, now: int) -> list[Fact]:
         since = self._preparation.lacks_since
         return [about_gateway("partitionsMissing", since)] if since else []
+
+
+class AuditFacts:
+    """About the end of the audit that this node keeps in its data directory."""
+
+    kinds: Final = frozenset({"auditBroken"})
+
+    def __init__(self, end: AuditEnd, host: str) -> None:
+        self._end = end
+        self._host = host
+
+    def sees(self, condition: Condition) -> bool:
+        return condition.subject == self._host
+
+    async def facts(self, now: int) -> list[Fact]:
+        if not self._end.is_missed:
+            return []
+        host = self._host
+        return [Fact(kind="auditBroken", tenant_id=OPERATIONS_TENANT, subject=host, name=host, since=now)]
 
 
 def about_gateway(kind: str, since: int, detail: str = "") -> Fact:
