@@ -9,6 +9,7 @@ from signalpost.domain.operations.conditions import (
     GATHERED_FOR,
     KINDS,
     MINUTE,
+    MOST_TOLD,
     TOLD_AGAIN_AFTER,
     About,
     Condition,
@@ -156,6 +157,22 @@ def test_people_are_reminded_after_a_day_of_all_that_goes_on() -> None:
 
 def test_what_has_become_worse_is_told_again_at_once() -> None:
     assert told([condition(kind="retentionNear", told_at=0)], NOW) == [(What.STILL, "retentionNear", 1)]
+
+
+def test_reminders_of_more_than_one_notice_tells_of_come_to_an_end() -> None:
+    known = {
+        each.id: each
+        for each in (
+            replace(condition(told_at=NOW), number=number, id=str(number)) for number in range(2 * MOST_TOLD + 1)
+        )
+    }
+    counts = []
+    for at in range(NOW + DAY, NOW + DAY + MINUTE, 10 * SECOND):
+        for telling in to_be_told([*known.values()], at, TERMS):
+            counts.append(len(telling.ids))
+            known.update((each, replace(known[each], told_at=at)) for each in telling.ids)
+    assert counts == [MOST_TOLD] * 3
+    assert all(each.told_at != NOW for each in known.values())
 
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.reminds])

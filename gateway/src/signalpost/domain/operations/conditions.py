@@ -423,13 +423,17 @@ def to_be_told(known: Sequence[Condition], now: int, terms: Terms) -> list[Telli
     """What people are to be told of by now."""
     by_kind = sorted(known, key=attrgetter("kind", "number"))
     return [
-        Telling(
-            what, kind, (*(row.id for row in told),), sum(row.told_at is not None for row in rows if row not in told)
-        )
+        Telling(what, kind, (*(row.id for row in told),), _known_beside(told, rows))
         for kind, rows in ((kind, [*of_kind]) for kind, of_kind in groupby(by_kind, attrgetter("kind")))
         for what, due in ((What.OPENED, _new), (What.STILL, _to_remind_of), (What.CLOSED, _over))
         if (told := due(rows, now, terms)[:MOST_TOLD])
     ]
+
+
+def _known_beside(told: Sequence[Condition], rows: Sequence[Condition]) -> int:
+    """How many more people know of."""
+    ids = {row.id for row in told}
+    return sum(row.told_at is not None for row in rows if row.id not in ids)
 
 
 def _new(rows: Sequence[Condition], now: int, _terms: Terms) -> list[Condition]:
@@ -444,13 +448,14 @@ def _new(rows: Sequence[Condition], now: int, _terms: Terms) -> list[Condition]:
 
 
 def _to_remind_of(rows: Sequence[Condition], now: int, terms: Terms) -> list[Condition]:
-    """All that go on, once a day has gone by for one of them or one has become worse."""
+    """All that go on, once a day has gone by for one of them or one has become worse. What was told longest ago comes
+    first, so that what one notice has no room for is in the next."""
     going_on = [row for row in rows if row.told_at is not None and row.absent_since is None and not row.is_muted(now)]
     after = terms.remind
     is_due = any(
         row.told_at == 0 or (KINDS[row.kind].reminds and now >= (row.told_at or 0) + after) for row in going_on
     )
-    return going_on if is_due else []
+    return sorted(going_on, key=lambda row: row.told_at or 0) if is_due else []
 
 
 def _over(rows: Sequence[Condition], now: int, _terms: Terms) -> list[Condition]:
