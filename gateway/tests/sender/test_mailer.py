@@ -293,6 +293,14 @@ def test_a_server_that_refuses_everybody_is_said_so(
     assert (outcome.status, outcome.detail) == (554, "The mail server refused the connection: 554 No mail from you")
 
 
+def test_an_answer_in_another_encoding_is_one_that_can_be_kept(
+    run: "Run", authority: trustme.CA, serve: Serve, tmp_path: Path
+) -> None:
+    outcome = sent(run, authority, tmp_path, to(serve(in_clear("554 Boîte\x00 pleine\r\n".encode("latin-1")))))
+    assert (outcome.status, outcome.detail) == (554, "The mail server refused the connection: 554 Bo�te� pleine")
+    assert outcome.answer == "Bo�te� pleine".encode()
+
+
 def test_what_is_injected_before_tls_is_not_taken_for_an_answer_under_it(
     run: "Run", authority: trustme.CA, serve: Serve, tmp_path: Path
 ) -> None:

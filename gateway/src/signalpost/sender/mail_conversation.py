@@ -109,8 +109,9 @@ class MailConversation:
         refused = await self._refused_recipients()
         with self._asking("the message"):
             took = await smtp.data(mail.message)
-        told = [f"The mail server took it: {took.code} {_shortened(took.message)}", *map(str, refused)]
-        return Outcome(status=took.code, detail=" ".join(told), answer=_kept(took.message))
+        said = _readable(took.message)
+        told = [f"The mail server took it: {took.code} {_shortened(said)}", *map(str, refused)]
+        return Outcome(status=took.code, detail=" ".join(told), answer=_kept(said))
 
     async def _secure(self, raw: socket.socket, context: ssl.SSLContext) -> None:
         """Come as far as TLS, with the certificate checked against the server's name."""
@@ -160,7 +161,7 @@ class MailConversation:
         except SMTPResponseException as error:
             if not 200 <= error.code < 600:
                 raise DialFailed(Failure.PROTOCOL, f"The mail server's answer to {what} is no SMTP.") from None
-            raise _Refused(what, error.code, error.message) from None
+            raise _Refused(what, error.code, _readable(error.message)) from None
         except SMTPConnectError as error:
             raise (_closed(what) if error.__cause__ is None else _of_handshake(error.__cause__, what)) from None
         except (SMTPException, OSError) as error:
@@ -176,9 +177,14 @@ def _closed(what: str) -> DialFailed:
     return DialFailed(Failure.RESET, f"The mail server closed the connection instead of answering to {what}.")
 
 
+def _readable(said: str) -> str:
+    """An answer as a database can keep it: aiosmtplib makes half of a surrogate pair of each byte that is no UTF-8."""
+    return said.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
 def _shortened(said: str) -> str:
     return " ".join(said.split())[:MAX_SAID_CHARACTERS]
 
 
 def _kept(said: str) -> bytes:
-    return said.encode("utf-8", "replace")[:ANSWER_KEPT_BYTES]
+    return said.encode()[:ANSWER_KEPT_BYTES]
