@@ -123,7 +123,7 @@ class Engine:
 
         watch.add(
             LaneFacts(store, directory, lanes.here, self._log, self.turns, settings.disable_after_days, is_first),
-            NodeFacts(self.disk, self._lane_owner, host.process.host),
+            NodeFacts(self.disk, self._lane_owner, store.fleet, host.process.host, is_first),
             FleetFacts(store, directory, is_first),
             PartitionFacts(self._preparation),
         )

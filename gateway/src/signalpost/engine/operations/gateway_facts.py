@@ -11,6 +11,7 @@ from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.maintenance.audit_end import AuditEnd
 from signalpost.engine.maintenance.disk_reserve import MB, DiskReserve
 from signalpost.engine.maintenance.preparation import Preparation
+from signalpost.store.nouns.fleet import FleetStore
 from signalpost.store.store import Store
 
 KEY_ENDS_SOON: Final = 14 * DAY
@@ -28,15 +29,32 @@ class NodeFacts:
 
     kinds: Final = frozenset({"diskLow", "refusesDocuments", "nodeLost"})
 
-    def __init__(self, disk: DiskReserve, lane_owner: LaneOwner, host: str) -> None:
+    def __init__(
+        self, disk: DiskReserve, lane_owner: LaneOwner, fleet: FleetStore, host: str, is_first: Callable[[], bool]
+    ) -> None:
         self._disk = disk
         self._lane_owner = lane_owner
+        self._fleet = fleet
         self._host = host or GATEWAY
+        self._is_first = is_first
+        self._hosts: frozenset[str] | None = None
+        """The machines that have a node, known to the node that tells what is no node's own."""
+        self._looked_at = 0
 
     def sees(self, condition: Condition) -> bool:
-        return condition.kind == "nodeLost" or condition.subject == self._host
+        """A node sees its own machine, the first one also those without a node, such as a container that was replaced.
+        Some nodes only know of a loss, and they may be lost, too; that it was an hour ago, every node knows."""
+        if condition.kind == "nodeLost":
+            return self._looked_at >= condition.since + LOST_FOR
+        if condition.subject == self._host:
+            return True
+        return self._hosts is not None and condition.subject not in self._hosts
 
     async def facts(self, now: int) -> list[Fact]:
+        self._looked_at = now
+        self._hosts = (
+            frozenset(node.process.host or GATEWAY for node in await self._fleet.nodes()) if self._is_first() else None
+        )
         return [*self._of_disk(now), *self._of_lost(now)]
 
     def _of_disk(self, now: int) -> Iterator[Fact]:

@@ -58,6 +58,8 @@ class LaneFacts:
         self._aged: list[Fact] = []
         """What was told of old events when their age was last asked for."""
         self._aged_at = 0
+        self._held_since: dict[int, int] = {}
+        """Since when each lane is held up, as far as this node saw: no attempt fails meanwhile, so no breaker knows."""
 
     def sees(self, condition: Condition) -> bool:
         """The owner of its lane sees a subscription. That one is gone is seen by the node that sees to the fleet."""
@@ -68,6 +70,7 @@ class LaneFacts:
         found: list[Fact] = []
         behind: dict[tuple[int, int], list[Subscription]] = {}
         silent: dict[int, list[Subscription]] = {}
+        held_before, self._held_since = self._held_since, {}
         for looked_at, worker in enumerate([*self._here.workers], 1):
             if looked_at % COUNTED_IN_A_ROW == 0:
                 await self._turns.turn(OF_THE_GATEWAY)
@@ -75,6 +78,8 @@ class LaneFacts:
             if subscription.tenant_id == OPERATIONS_TENANT:
                 continue
             trouble = None if worker.gate is None else worker.trouble  # this runs for every lane
+            if trouble is not None:
+                self._held_since[subscription.number] = held_before.get(subscription.number, now)
             waits = worker.progress is not CAUGHT_UP or lane.open
             if (
                 health.breaker.failing_since is not None
@@ -111,7 +116,7 @@ class LaneFacts:
         if not worker.is_active:
             return
         if trouble is not None:
-            yield _fact("subscriptionHeld", subscription, since or now, trouble)
+            yield _fact("subscriptionHeld", subscription, self._held_since[subscription.number], trouble)
         elif since is not None:
             detail = f"Every attempt fails since {format_timestamp(since)}. {worker.health.last_error or ''}".strip()
             yield _fact("subscriptionFailing", subscription, since, detail)
@@ -164,7 +169,8 @@ class LaneFacts:
     async def _aging(self, silent: dict[int, list[Subscription]], now: int) -> list[Fact]:
         """About lanes that send nothing, and whose oldest event the retention removes before long."""
         if now < self._aged_at + AGE_EVERY and silent:
-            return self._aged
+            waiting = {each.id for subscriptions in silent.values() for each in subscriptions}
+            return [fact for fact in self._aged if fact.subject in waiting]
         aged = []
         for tenant_id, subscriptions in silent.items():
             kept = self._directory.retention_days_of(tenant_id) * DAY

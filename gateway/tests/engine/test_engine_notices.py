@@ -1,0 +1,74 @@
+"""What the watch of a gateway at work finds wrong."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.engine.test_connectors_in_fleets import NOBODY_ELSE
+from gateway.tests.simulation.fleet_world import FleetWorld
+from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
+
+from signalpost.commands.notices import OpenCondition
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.operations.conditions import Fact
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+
+def open_kinds(gateway: RunningGateway) -> list[str]:
+    return [each.kind for each in gateway.engine.watch.open]
+
+
+def test_a_subscription_whose_connection_lets_nothing_through_is_told_though_no_attempt_fails(
+    world: ScriptedWorld,
+) -> None:
+    world.destinations = KINDS
+    world.vendors[HOST] = FakeVendor()
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.connect("c", signIn="consent")
+        await gateway.deliver("s", "c")
+        await gateway.create("a")
+        await gateway.until(lambda: bool(open_kinds(gateway)), within=300)
+        assert open_kinds(gateway) == ["subscriptionHeld"]
+
+    world.run(scenario)
+    assert not world.attempts("s", 1)
+
+
+class Fleet(FleetWorld):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(1, folder, NOBODY_ELSE)
+        for _ in range(3):
+            self.start_node()
+            self.drive(3.0)
+
+    def open(self, kind: str, members: str) -> list[tuple[object, ...]]:
+        return self.rows(f"SELECT {members} FROM condition WHERE kind = ?", kind)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    with closing(Fleet(tmp_path)) as fleet:
+        yield fleet
+
+
+def test_that_a_node_was_lost_is_told_though_others_join_that_do_not_know_of_it(fleet: Fleet) -> None:
+    fleet.kill(next(iter(fleet.running)))
+    fleet.drive(20.0)
+    fleet.start_node()
+    fleet.drive(60.0)
+    [(told_at, absent_since)] = fleet.open("nodeLost", "told_at, absent_since")
+    assert told_at is not None
+    assert absent_since is None
+
+
+def test_a_disk_of_a_machine_that_is_gone_is_not_low_for_ever(fleet: Fleet) -> None:
+    low = Fact(kind="diskLow", tenant_id=OPERATIONS_TENANT, subject="replaced", name="replaced", since=1)
+    node = next(iter(fleet.running))
+    node.loop.create_task(node.engine.enqueue(OpenCondition(tenant_id=OPERATIONS_TENANT, fact=low)))
+    fleet.drive(30.0)
+    [(absent_since,)] = fleet.open("diskLow", "absent_since")
+    assert absent_since is not None
