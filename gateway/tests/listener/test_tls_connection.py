@@ -83,11 +83,16 @@ def serving(request: pytest.FixtureRequest, files: Files) -> Serving:
 
         async def main() -> None:
             make: Callable[..., Server | ServerWithWorker] = (
-                partial(Server, certificate=Certificate(*files, now=now))
-                if listening == ALONE
-                else partial(ServerWithWorker, tls=files, now=now)
+                Server if listening == ALONE else partial(ServerWithWorker, now=now)
             )
-            server = make(app, listener, max_connections=max_connections, stop_seconds=1.0, wait_seconds=wait_seconds)
+            server = make(
+                app,
+                listener,
+                max_connections=max_connections,
+                stop_seconds=1.0,
+                wait_seconds=wait_seconds,
+                certificate=Certificate(*files, now=now),
+            )
             servers.append((asyncio.get_running_loop(), server))
             await server.serve()
 

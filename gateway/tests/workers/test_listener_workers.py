@@ -5,12 +5,14 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import uvloop
 from gateway.tests.captured_log import captured_log
 from gateway.tests.listener.applications import NOTHING, read, waiting_for
@@ -19,6 +21,7 @@ from msgspec import msgpack
 
 from signalpost.cli.serving.listening import hold_port, listen_beside
 from signalpost.listener.application import Answer, App, Body, BrokenBody, Head, Steps
+from signalpost.listener.certificate import Certificate
 from signalpost.workers.frames import LENGTH_BYTES, AnswerPart, Call, Origin, PartTaken, Ready, ToGateway, ToWorker
 from signalpost.workers.worker_process import StartedWorker, StartWorker
 from signalpost.workers.worker_server import WorkerServer
@@ -32,7 +35,9 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Listeners:
     """Workers that listen, and the processes that there were."""
 
-    def __init__(self, app: App, count: int, start: StartWorker | None = None) -> None:
+    def __init__(
+        self, app: App, count: int, start: StartWorker | None = None, certificate: Certificate | None = None
+    ) -> None:
         self.started: list[StartedWorker] = []
         with hold_port("127.0.0.1", 0) as holder:
             self.sockets = [listen_beside(holder, PATIENCE) for _ in range(count)]
@@ -40,7 +45,9 @@ class Listeners:
         self.failing_starts = 0
         """How many starts fail from now on."""
         self.workers = Workers(count, loop=asyncio.get_running_loop(), start=start or self.start)
-        self.server = WorkerServer(app, self.sockets, self.workers, max_connections=100, stop_seconds=PATIENCE)
+        self.server = WorkerServer(
+            app, self.sockets, self.workers, max_connections=100, stop_seconds=PATIENCE, certificate=certificate
+        )
         self._connections: list[asyncio.StreamWriter] = []
 
     def start(self) -> StartedWorker:
@@ -78,8 +85,10 @@ class Listeners:
 
 
 @asynccontextmanager
-async def listeners(app: App, count: int = 2, start: StartWorker | None = None) -> AsyncIterator[Listeners]:
-    made = Listeners(app, count, start)
+async def listeners(
+    app: App, count: int = 2, start: StartWorker | None = None, certificate: Certificate | None = None
+) -> AsyncIterator[Listeners]:
+    made = Listeners(app, count, start, certificate)
     serving = asyncio.ensure_future(made.server.serve())
     try:
         await made.workers.open()
@@ -254,6 +263,38 @@ def test_no_more_of_a_stream_is_made_than_its_client_takes() -> None:
             assert 0 < made_parts < 200, "of 64 KiB: what the system and both processes hold"
             client.close()
             made.server.stop()
+
+    run(scenario)
+
+
+def test_a_worker_that_follows_another_speaks_tls_even_if_the_files_are_broken_by_then(
+    authority: trustme.CA, tmp_path: Path
+) -> None:
+    leaf = authority.issue_cert("gateway.example")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    leaf.cert_chain_pems[0].write_to_path(cert)
+    key.touch(0o600)
+    leaf.private_key_pem.write_to_path(key)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+
+    async def status(port: int) -> bytes:
+        opened = asyncio.open_connection("127.0.0.1", port, ssl=client, server_hostname="gateway.example")
+        reader, writer = await asyncio.wait_for(opened, PATIENCE)
+        writer.write(REQUEST)
+        line = await asyncio.wait_for(reader.readuntil(b"\r\n"), PATIENCE)
+        writer.close()
+        return line[9:12]
+
+    async def scenario() -> None:
+        async with listeners(at_once, count=1, certificate=Certificate(cert, key)) as made:
+            assert await status(made.port) == b"204"
+            (killed,) = made.pids
+            key.chmod(0o644)  # as half a renewal leaves it
+            os.kill(killed, signal.SIGKILL)
+            await until(lambda: made.pids not in ([], [killed]))
+            assert await status(made.port) == b"204"
+            assert made.workers.losses == 1
 
     run(scenario)
 

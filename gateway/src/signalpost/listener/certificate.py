@@ -7,9 +7,11 @@ read it) changes nothing: the last good one stays, and the log says why, once fo
 
 import os
 import ssl
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from signalpost.domain.errors import StartError
 from signalpost.runtime import key_file
@@ -23,9 +25,19 @@ class UnusableCertificate(Exception):
     """This pair cannot be used. The message is a sentence that says why."""
 
 
+class Pair(NamedTuple):
+    """A certificate, with what leads to its root, and its key, as in their files."""
+
+    chain: bytes
+    key: bytes
+
+
 class Certificate:
-    def __init__(self, cert: Path, key: Path, now: Callable[[], float] = time.monotonic) -> None:
-        """`now` is in seconds, and may begin anywhere. Raises StartError if the pair cannot be used."""
+    def __init__(
+        self, cert: Path, key: Path, now: Callable[[], float] = time.monotonic, good: Pair | None = None
+    ) -> None:
+        """`now` is in seconds, and may begin anywhere. `good` is the last good pair of who had the certificate before.
+        Raises StartError if the pair in the files cannot be used, and there is none."""
         self._cert = cert
         self._key = key
         self._now = now
@@ -34,7 +46,19 @@ class Certificate:
         try:
             self._load()
         except UnusableCertificate as error:
-            raise StartError(f"TLS_CERT and TLS_KEY cannot be used. {error}") from None
+            if good is None or sys.platform != "linux":
+                raise StartError(f"TLS_CERT and TLS_KEY cannot be used. {error}") from None
+            self._tell_unusable(error)
+            self._context, self._good = _context_of(good), good
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        return self._cert, self._key
+
+    def good(self) -> Pair:
+        """The last good pair."""
+        self.context()
+        return self._good
 
     def context(self) -> ssl.SSLContext:
         """The context for a connection that begins now."""
@@ -50,12 +74,12 @@ class Certificate:
         from cryptography import x509
 
         self.context()  # where workers take the connections, no one else asks for it
-        return x509.load_pem_x509_certificate(self._chain).not_valid_after_utc.timestamp()
+        return x509.load_pem_x509_certificate(self._good.chain).not_valid_after_utc.timestamp()
 
     def _load(self) -> None:
         """Take up the pair in the files. Raises UnusableCertificate."""
         self._context = _context(self._cert, self._key)
-        self._chain = self._cert.read_bytes()
+        self._good = Pair(self._cert.read_bytes(), self._key.read_bytes())
 
     def _follow(self) -> None:
         state = self._state()
@@ -65,9 +89,12 @@ class Certificate:
         try:
             self._load()
         except UnusableCertificate as error:
-            log.warning("the new certificate cannot be used; the previous one stays in use", reason=str(error))
+            self._tell_unusable(error)
         else:
             log.info("the certificate was reloaded", file=str(self._cert))
+
+    def _tell_unusable(self, error: UnusableCertificate) -> None:
+        log.warning("the new certificate cannot be used; the previous one stays in use", reason=str(error))
 
     def _state(self) -> object:
         """A value that changes when a file is written or replaced, even if it is a link."""
@@ -84,10 +111,7 @@ def _state_of(file: Path) -> tuple[int, ...] | None:
 
 def _context(cert: Path, key: Path) -> ssl.SSLContext:
     """A context of this pair. Raises UnusableCertificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
+    context = _empty_context()
     try:
         key_file.read_elsewhere(key)
         context.load_cert_chain(cert, key, password=_refuse_password)
@@ -103,6 +127,27 @@ def _context(cert: Path, key: Path) -> ssl.SSLContext:
     except UnicodeDecodeError:
         raise UnusableCertificate(f"{key} must be a PEM file of a key.") from None
     return context
+
+
+def _empty_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+if sys.platform == "linux":
+
+    def _context_of(pair: Pair) -> ssl.SSLContext:
+        """A context of a pair that was good. OpenSSL takes files alone, so it gets one that is in memory and has no
+        name."""
+        context = _empty_context()
+        with os.fdopen(os.memfd_create("pair"), "wb") as file:
+            file.write(pair.chain + b"\n" + pair.key)
+            file.flush()
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}")
+        return context
 
 
 def _refuse_password() -> str:

@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
+from signalpost.listener.certificate import Pair
 
 LENGTH_BYTES: Final = 4
 """The size of a frame's length, before it."""
@@ -35,6 +36,15 @@ class BeginSending(Struct, frozen=True, array_like=True, tag=1):
     proxy's password may be among them, so they come this way, and not in a command line or the environment."""
 
 
+class Tls(Struct, frozen=True, array_like=True):
+    """The files of a certificate and its key, and the pair to speak TLS with while what is in them cannot be used. It
+    comes this way for the reason that the sender's settings do."""
+
+    cert: str
+    key: str
+    good: Pair
+
+
 class BeginListening(Struct, frozen=True, array_like=True, tag=2):
     """Listen, with limits that are this worker's part of all."""
 
@@ -45,8 +55,7 @@ class BeginListening(Struct, frozen=True, array_like=True, tag=2):
     stop_seconds: float
     last_words_seconds: float
     wait_seconds: float
-    tls_cert: str | None
-    tls_key: str | None
+    tls: Tls | None
 
 
 class Begin(Struct, frozen=True, array_like=True, tag=3):

@@ -80,9 +80,8 @@ class Listening:
         self._calls: dict[int, _OpenCall] = {}
         self._last_number = 0
         self._origins = OriginsToSend()
-        certificate = None
-        if begin.tls_cert is not None and begin.tls_key is not None:
-            certificate = Certificate(Path(begin.tls_cert), Path(begin.tls_key), now)
+        tls = begin.tls
+        certificate = None if tls is None else Certificate(Path(tls.cert), Path(tls.key), now, tls.good)
         self._server = Server(
             self.answer,
             sockets[begin.place],

@@ -12,12 +12,12 @@ from collections.abc import Sequence, Set
 from contextlib import suppress
 from functools import partial
 from math import ceil
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from signalpost.listener.application import App
+from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import WAIT_SECONDS
 from signalpost.listener.server import LAST_WORDS_SECONDS
 from signalpost.sharing.short_rounds import ShortRounds
@@ -35,6 +35,7 @@ from signalpost.workers.frames import (
     ListenNoMoreFor,
     NoMoreCalls,
     PartTaken,
+    Tls,
     ToGateway,
     ToWorker,
 )
@@ -69,14 +70,14 @@ class WorkerServer:
         stop_seconds: float,
         last_words_seconds: float = LAST_WORDS_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
-        tls: tuple[Path, Path] | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
-        """There are as many listeners as workers, and they are closed when the server stops. `tls` are the files of a
-        certificate and its key. The rest is as with `Server`."""
+        """There are as many listeners as workers, and they are closed when the server stops. The rest is as with
+        `Server`."""
         self._app = app
         self._listeners = listeners
         self._workers = workers
-        cert, key = (None, None) if tls is None else (str(tls[0].absolute()), str(tls[1].absolute()))
+        self._certificate = certificate
         self._begin = partial(
             BeginListening,
             max_connections=ceil(max_connections / len(listeners)),
@@ -84,8 +85,6 @@ class WorkerServer:
             stop_seconds=stop_seconds,
             last_words_seconds=last_words_seconds,
             wait_seconds=wait_seconds,
-            tls_cert=cert,
-            tls_key=key,
         )
         self._stops_within = stop_seconds + last_words_seconds + STOP_MARGIN_SECONDS
         self._rounds = ShortRounds()
@@ -124,7 +123,7 @@ class WorkerServer:
         if self._stopping.is_set():
             return None
         self._listening[worker] = _Listener(OriginsSent(), {}, set())
-        return self._begin(worker.place)
+        return self._begin(worker.place, tls=None if self._certificate is None else _tls_with(self._certificate))
 
     def up(self, worker: LiveWorker) -> None:
         """See `WorkerUser`."""
@@ -182,3 +181,8 @@ class WorkerServer:
         call = HandedCall(item.number, item.body, worker.put, listener.calls.pop, whole=item.is_whole)
         listener.calls[item.number] = call
         self._rounds.run(lambda: call.begin(self._app, head))
+
+
+def _tls_with(certificate: Certificate) -> Tls:
+    cert, key = certificate.files
+    return Tls(str(cert.absolute()), str(key.absolute()), certificate.good())

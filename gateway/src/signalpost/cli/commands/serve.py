@@ -159,7 +159,7 @@ async def _serve(
     if workers is None:
         servers: list[Server | WorkerServer] = [server(beginning[0], main[0], most, certificate)]
     else:
-        servers = [_worker_server(beginning[0], main, workers, settings)]
+        servers = [_worker_server(beginning[0], main, workers, most, certificate)]
     if metrics is not None:
         servers.append(server(beginning[1], metrics, most, certificate))
     serving = asyncio.gather(*(each.serve() for each in servers))
@@ -236,16 +236,17 @@ def server(app: App, listener: socket.socket, max_connections: int, certificate:
     )
 
 
-def _worker_server(app: App, listeners: Sequence[socket.socket], workers: Workers, settings: Settings) -> WorkerServer:
-    cert, key = settings.tls_cert, settings.tls_key
+def _worker_server(
+    app: App, listeners: Sequence[socket.socket], workers: Workers, most: int, certificate: Certificate | None
+) -> WorkerServer:
     return WorkerServer(
         app,
         listeners,
         workers,
-        max_connections=settings.max_connections,
+        max_connections=most,
         always_answered=QUIET_ROUTES,
         stop_seconds=HTTP_GRACE,
-        tls=None if cert is None or key is None else (cert, key),
+        certificate=certificate,
     )
 
 
