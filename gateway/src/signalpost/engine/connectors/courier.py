@@ -216,7 +216,7 @@ class Courier:
                 return outcome
             ruling = self._classified(opened, config, context, call, reply)
             if not isinstance(ruling, Then):
-                return self._meaning(ruling, authorization, context, outcome)
+                return self._meaning(ruling, authorization, context, delivery, outcome)
             call = ruling.call
         raise Impossible(f"The destination {self._subscription.kind} wants more than {MAX_FOLLOW_UPS} further calls.")
 
@@ -234,7 +234,8 @@ class Courier:
         outcome = await self._parts.mailer.send_mail(request)
         if outcome.status is None:
             return outcome
-        return self._meaning(by_mail_status(outcome.status, outcome.detail), authorization, context, outcome)
+        ruling = by_mail_status(outcome.status, outcome.detail)
+        return self._meaning(ruling, authorization, context, delivery, outcome)
 
     @property
     def _may_call(self) -> bool:
@@ -301,7 +302,7 @@ class Courier:
 
     def _meaning(
         self, ruling: Done | Retry | Throttle | Reject | Reauthorise, authorization: str | None, context: Context,
-        outcome: Outcome,
+        delivery: Delivery, outcome: Outcome,
     ) -> Outcome:  # fmt: skip
         """The outcome for a ruling."""
         outcome = replace(outcome, quotes=True)
@@ -312,7 +313,7 @@ class Courier:
         match ruling:
             case Done(detail=detail, made=made):
                 if made is not UNSET:
-                    self._made.note(context.document["externalId"], made)
+                    self._made.note(delivery.document_id, made)
                 self._parts.note_works(self.gate)
                 return replace(outcome, failure=None, detail=detail, retry_after=None)
             case Retry(detail=detail, after=after):

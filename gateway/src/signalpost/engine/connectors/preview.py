@@ -80,7 +80,7 @@ def preview(
     holds = destinations.read_connection(connection.kind, connection.config)
     secrets = Secrets(secrets_in(holds))
     try:
-        calls = _prepared(destinations, subscription, connection, holds, subject)
+        calls = _prepared(destinations, subscription, connection, holds, subject, past.event.document_id)
         if isinstance(calls, Skip):
             return Preview(wanted=False, why=not_sent(calls.why), waits=waits, request=None)
         request, *then = [
@@ -101,7 +101,12 @@ def preview(
 
 
 def _prepared(
-    destinations: Destinations, subscription: Subscription, connection: Connection, holds: Body, subject: Subject
+    destinations: Destinations,
+    subscription: Subscription,
+    connection: Connection,
+    holds: Body,
+    subject: Subject,
+    document_id: str,
 ) -> Sequence[Call | Mail] | Skip:
     """What the kind makes of the event: its call, and those that would follow. Raises TemplateError, and whatever the
     kind raises."""
@@ -113,7 +118,7 @@ def _prepared(
         made=subject.made,
         account={} if connection.granted is None else connection.granted.account,
         key=key_of(subscription.id, subject.event["id"]),
-        slot=slot_of(subscription.id, subject.document["externalId"]),
+        slot=slot_of(subscription.id, document_id),
         attempt=1,
     )
     said = filled(config, subject, kind.escape)
