@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -377,5 +378,28 @@ def test_the_end_waits_for_mails_and_then_cuts_them(
             await made.close(0.05)
             assert (await running).failure is Failure.INTERRUPTED
             assert (await made.send_mail(to(endpoint))).failure is Failure.INTERRUPTED
+
+    run(scenario())
+
+
+def test_a_mail_that_was_taken_is_not_cut_by_the_end_during_the_good_bye(
+    run: "Run", authority: trustme.CA, serve: Serve, tmp_path: Path
+) -> None:
+    taken = threading.Event()
+
+    def leaving(peer: "Peer") -> None:
+        taken.set()  # QUIT has come
+        peer.hold()
+
+    endpoint = secured(serve, authority, under_tls(leaving, *TAKES, b"250 2.0.0 taken\r\n"))
+    allow = f"smtps://127.0.0.0/8:{endpoint.port}"
+
+    async def scenario() -> None:
+        async with mailer(authority, tmp_path, allow=allow) as made, asyncio.timeout(PATIENCE):
+            running = asyncio.create_task(made.send_mail(to(endpoint, "smtps")))
+            while not taken.is_set():
+                await asyncio.sleep(0.01)
+            await made.close(0)
+            assert (await running).failure is None
 
     run(scenario())

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -80,7 +81,8 @@ class Mailer:
                 raw = await self._way.open(addresses, mail.target.port)
                 outcome = await conversation.hold(raw, self._tls_context())
             elapsed_us = self._since(began)
-            await conversation.take_leave()
+            with suppress(asyncio.CancelledError):  # by `close`: the server has the mail all the same
+                await conversation.take_leave()
             return replace(outcome, started_at=started_at, elapsed_us=elapsed_us)
         except TimeoutError:
             failed = DialFailed(Failure.TIMEOUT, f"{conversation.unanswered} within {mail.seconds:g} s.")
