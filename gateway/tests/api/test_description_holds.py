@@ -72,6 +72,7 @@ BEYOND_A_SCHEMA = {
     ("/connection", "not_found"): "whether there is such a connection, only the tenant's data say",
     ("/connection", "required"): "what goes together depends on the kind, which may be left out",
     ("/url", "required"): "what goes together depends on the kind, which may be left out",
+    ("/eventTypes", "not_in_tenant"): "notices are in the tenant operations alone",
     ("/", "not_allowed"): "what goes together depends on the kind, which may be left out",
     ("/after/seconds", "too_long"): "for how long events are kept is the operator's choice",
     ("/retentionDays", "too_short"): "how long deliveries wait, only the tenant's subscriptions say",

@@ -33,7 +33,7 @@ def test_it_is_set_shown_and_taken_back_and_without_one_the_gateway_s_counts(
     assert world.send("PATCH", "/v1/tenants/brief", {"status": "paused"}).ok()["retentionDays"] == 7
     assert (kept(world, "brief"), kept(world, "default")) == ((7, 7), (None, 14))
     assert {each["name"]: each["retentionDays"] for each in world.get("/v1/tenants").ok()["data"]} == {
-        "brief": 7, "default": None,
+        "brief": 7, "default": None, "operations": 90,
     }  # fmt: skip
     told = world.get("/v1/audit?object=brief").ok()["data"]
     changes = [each["changes"].get("retentionDays") for each in told if each["action"] == "tenant.change"]

@@ -226,6 +226,8 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
     kinds = json_of(run("destinations", "list", "--json"))
     made = {}
     for kind in kinds:
+        if kind["kind"] == "mail":  # acceptance/test_mail.py has a mail server
+            continue
         for preset in kind["presets"]:
             assert 2 <= len(preset["inputs"]) <= 3
             options = [part for blank in blanks.get(preset["name"], []) for part in ("--set", blank)]

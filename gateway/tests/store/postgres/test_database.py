@@ -72,7 +72,7 @@ def test_a_check_finds_what_does_not_fit(database: PostgresDatabase, tmp_path: P
 
 
 def test_pruning_removes_days_and_says_what_is_lost(database: PostgresDatabase, tmp_path: Path) -> None:
-    [(newest,)] = execute(tmp_path, "SELECT last_at FROM tenant")
+    [(newest,)] = execute(tmp_path, "SELECT last_at FROM tenant WHERE id > 0")
     told: list[tuple[int, int]] = []
     pruned = database.prune(newest + 1, 2 * DAY, lambda done, total: told.append((done, total)))
     assert pruned.removed["event"] == told[-1][0] == told[-1][1] > 0

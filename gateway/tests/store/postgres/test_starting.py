@@ -45,7 +45,7 @@ def test_a_node_that_starts_while_its_database_does_waits_for_it_and_says_so_onc
             context=BatchContext(LINKS, kept_answers(LINKS), Random(1).getrandbits),
             on_broken=lambda _error: None,
         )
-        assert [tenant.name for tenant in await store.access.tenants()] == ["default"]
+        assert [tenant.name for tenant in await store.access.tenants()] == ["operations", "default"]
         await store.close()
 
     with starting(emptied_database(), refusing=3) as url, captured_log() as lines:

@@ -185,7 +185,7 @@ def test_a_node_need_not_own_the_tables(play: "Play", make: "type[Tools]") -> No
         shop.now += 400 * 24 * 3600 * 1_000_000
         published = await shop.publish(make.create(1), make.subscribe(1))
         assert [event.sequence for event in published.events] == [1]
-        assert [tenant.name for tenant in await shop.store.access.tenants()] == ["default"]
+        assert [tenant.name for tenant in await shop.store.access.tenants()] == ["operations", "default"]
 
     play(scenario)
 

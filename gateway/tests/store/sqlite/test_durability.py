@@ -97,7 +97,7 @@ def test_a_crash_right_after_the_answer_loses_nothing_that_was_answered(tmp_path
         events = {event.sequence: event.id for event in await _log(store)}
         assert sorted(events) == list(range(1, len(events) + 1))
         assert all(events[int(sequence)] == identity for sequence, identity in answered)
-        [tenant] = await store.access.tenants()
+        [tenant] = [each for each in await store.access.tenants() if each.id > 0]
         assert tenant.last_sequence == len(events)
         await store.close()
 

@@ -23,7 +23,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from signalpost.domain.body import Body
-from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventTypeName, type_names
+from signalpost.domain.event import BY_WIRE, EVERY_TYPE, OF_DOCUMENTS, EventTypeName, type_names
 from signalpost.domain.fields import GivenTimestamp, Uuid
 from signalpost.domain.transitions import Transitions
 
@@ -78,6 +78,8 @@ class ReplayRequest(Body, frozen=True, kw_only=True):
     @property
     def choice(self) -> ReplayChoice:
         types = EVERY_TYPE if self.event_types is UNSET else sum({BY_WIRE[each] for each in self.event_types})
+        if types == sum(OF_DOCUMENTS.values()):  # there are no others where there are these
+            types = EVERY_TYPE
         return ReplayChoice(self.status, types, None if self.external_id is UNSET else self.external_id)
 
 
