@@ -33,7 +33,7 @@ def test_an_objective_is_shown_changed_and_taken_away(world: "World", url: str) 
     [entry] = world.get(f"/v1/audit?object={made['id']}&newest=true").ok()["data"][:1]
     assert entry["changes"]["objective"]["new"] == {"share": 0.99, "within": 60}
     assert "objective" not in world.send("PATCH", path, {"objective": None}).ok()
-    world.refuses("GET", f"{path}/objective", None, status=404)
+    world.refuses("GET", f"{path}/objective", None, status=409)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import ObjectiveStatus
 from signalpost.domain.access.portal_link import Capability
-from signalpost.domain.errors import NotFound
+from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.objective import WINDOW_DAYS, error_budget
 from signalpost.domain.stats import tally, total
 from signalpost.domain.timestamps import SECOND, format_timestamp
@@ -20,7 +20,7 @@ async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
     if (objective := found.objective) is None:
-        raise NotFound("no_objective", "This subscription has no objective. Give it one: a share, and within how long.")
+        raise Conflict("no_objective", "This subscription has no objective. Give it one: a share, and within how long.")
     hour = context.services.clock.wall() // SECOND // _HOUR * _HOUR
     starts = range(hour - (WINDOW_DAYS * 24 - 1) * _HOUR, hour + 1, _HOUR)
     counts = total((await context.services.store.stats.read(context.tenant_id, found.number, "hour", starts)).values())
@@ -49,7 +49,7 @@ ROUTES = (
         handler=read,
         portal=Capability.VIEW,
         replies={200: Reply("The last 30 days. The last few seconds may be missing.", ObjectiveStatus)},
-        errors=(NotFound,),
+        errors=(NotFound, Conflict),
         example=Example(),
     ),
 )
