@@ -35,7 +35,8 @@ JOBS = ("signalpost", "signalpost-alone")
 PUBLISH_EVERY = 0.05
 
 
-def maker() -> Any:
+def maker(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(GRAFANA)  # as for a script that is run
     spec = importlib.util.spec_from_file_location("make_dashboards", GRAFANA / "make.py")
     assert spec is not None
     assert spec.loader is not None
@@ -55,8 +56,8 @@ def expressions() -> list[str]:
     return list(dict.fromkeys(target["expr"] for target in targets))
 
 
-def test_the_dashboards_are_what_their_maker_writes() -> None:
-    made = maker()
+def test_the_dashboards_are_what_their_maker_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = maker(monkeypatch)
     assert tuple(dashboard.file for dashboard in made.DASHBOARDS) == FILES
     for dashboard in made.DASHBOARDS:
         said = (GRAFANA / dashboard.file).read_text(encoding="utf-8")
