@@ -39,21 +39,17 @@ class NoticeMuted(Struct, frozen=True):
 
 
 class _OfConditions(Asked, frozen=True, kw_only=True):
-    """`tenant_id` is that of `operations`. The rows are of any tenant: because it names a tenant in `reads`, the
-    database shows it all of them."""
+    """`tenant_id` is that of `operations`."""
 
     queue: ClassVar[Queue] = Queue.BACKGROUND
     audited_as: ClassVar[str | None] = None
     tenant_id: int
     idempotency: IdempotencyKey | None = None
 
-    @property
-    def ids(self) -> tuple[str, ...]:
-        raise NotImplementedError
 
-    @property
-    def reads(self) -> Reads:
-        return Reads(rows=tuple(RowKey(Condition, each) for each in self.ids), tenant=OPERATIONS)
+def _conditions(*ids: str) -> Reads:
+    """The rows of conditions, of any tenant: a command that names a tenant in what it reads is shown all of them."""
+    return Reads(rows=tuple(RowKey(Condition, each) for each in ids), tenant=OPERATIONS)
 
 
 class OpenCondition(_OfConditions, frozen=True, kw_only=True):
@@ -61,11 +57,12 @@ class OpenCondition(_OfConditions, frozen=True, kw_only=True):
     fact: Fact
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        return (id_of(self.fact.key),)
+    def reads(self) -> Reads:
+        return _conditions(id_of(self.fact.key))
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConditionKept]:
-        [row_id], fact = self.ids, self.fact
+        fact = self.fact
+        row_id = id_of(fact.key)
         found = view.row(Condition, row_id, None)
         if found is not None:
             return Decision(result=ConditionKept(found))
@@ -92,8 +89,8 @@ class FollowCondition(_OfConditions, frozen=True, kw_only=True):
     fact: Fact | None
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        return (self.condition_id,)
+    def reads(self) -> Reads:
+        return _conditions(self.condition_id)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConditionKept]:
         found, fact = view.row(Condition, self.condition_id, None), self.fact
@@ -119,11 +116,11 @@ class WriteNotice(_OfConditions, frozen=True, kw_only=True):
     public_url: str
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        return self.telling.ids
+    def reads(self) -> Reads:
+        return _conditions(*self.telling.ids)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[NoticeWritten]:
-        rows = [row for each in self.ids if (row := view.row(Condition, each, None)) is not None]
+        rows = [row for each in self.telling.ids if (row := view.row(Condition, each, None)) is not None]
         changed = [row for row in rows if self._is_due(row)]
         what, others = self.telling.what, self.telling.others
         if what is What.CLOSED:
@@ -163,8 +160,8 @@ class MuteNotice(_OfConditions, frozen=True, kw_only=True):
     hours: int
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        return (self.condition_id,)
+    def reads(self) -> Reads:
+        return _conditions(self.condition_id)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[NoticeMuted]:
         found = view.row(Condition, self.condition_id, None)

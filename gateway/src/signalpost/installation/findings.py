@@ -14,16 +14,15 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from signalpost.domain.delivery.attention import CERTIFICATE_SOON
 from signalpost.domain.operations.conditions import HOUR
-from signalpost.domain.timestamps import DAY, SECOND, format_timestamp
+from signalpost.domain.timestamps import SECOND, format_timestamp
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.operations.gateway_facts import BACKUP_IS_OLD, LOW_FROM
+from signalpost.engine.operations.lane_facts import CERTIFICATE_ENDS_NOW
 from signalpost.installation.seen import Answer, FileSeen, NoAnswer
 from signalpost.store.database import SinceBackup
 
-CERTIFICATE_SOON: Final = 14 * DAY
-CERTIFICATE_NOW: Final = 3 * DAY
-"""What renews certificates has failed by then."""
 CLOCK_MAY_DIFFER: Final = 5 * SECOND
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -111,7 +110,7 @@ def certificate(where: str, ends_at: int | None, now: int) -> Findings:
     if ends_at <= now:
         yield Finding("certificate", Verdict.FAULT, f"The certificate of {where} ended on {day}.", renew)
     elif ends_at - now < CERTIFICATE_SOON:
-        verdict = Verdict.FAULT if ends_at - now < CERTIFICATE_NOW else Verdict.WARNING
+        verdict = Verdict.FAULT if ends_at - now < CERTIFICATE_ENDS_NOW else Verdict.WARNING
         yield Finding("certificate", verdict, f"The certificate of {where} ends on {day}.", renew)
     else:
         yield Finding("certificate", Verdict.WELL, f"The certificate of {where} is good until {day}.")

@@ -50,7 +50,7 @@ class OriginsSent:
         self._known: dict[int, _SentOrigin] = {}
 
     def head_of(self, call: Call) -> Head:
-        """Raises KeyError, ValueError if the worker is out of its mind."""
+        """Raises KeyError or ValueError if there can be no such call."""
         origin = call.new_origin
         if origin is None:
             known = self._known[call.origin]

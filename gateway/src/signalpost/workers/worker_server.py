@@ -174,7 +174,7 @@ class WorkerServer:
         coverer.put(ListenFor(place))
 
     def _begin_call(self, worker: LiveWorker, listener: _Listener, item: Call) -> None:
-        """Raises KeyError or ValueError if no worker in its mind would say this: then it is replaced."""
+        """Raises KeyError or ValueError if there can be no such call: then the worker is replaced."""
         if item.number in listener.calls:
             raise ValueError(item.number)
         head = listener.origins.head_of(item)

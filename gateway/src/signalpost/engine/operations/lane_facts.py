@@ -28,6 +28,7 @@ LATE: Final = MINUTE
 """An event that waits for less is not late."""
 OVERLAP_ENDS_SOON: Final = 4 * HOUR
 CERTIFICATE_ENDS_NOW: Final = 3 * DAY
+"""What renews certificates has failed by then."""
 AGE_EVERY: Final = 10 * MINUTE
 """How often it is asked how old the events are that wait at lanes which send nothing: that takes a query."""
 AGES: Final = ((0.8, Severity.CRITICAL), (0.5, Severity.WARNING))
