@@ -273,8 +273,8 @@ KINDS: Final = {
         closes_after=0,
         reminds=False,
         opened=(
-            "{name} was lost without a word. Others took over its lanes.",
-            "{count} nodes were lost without a word.",
+            "{name} ended without a word. Another node, or its next start, took over its lanes.",
+            "{count} nodes ended without a word. Others, or their next starts, took over their lanes.",
         ),
         closed=("The loss of {name} was an hour ago.", "The losses of {count} nodes were an hour ago."),
     ),
