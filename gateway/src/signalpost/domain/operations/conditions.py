@@ -250,10 +250,10 @@ KINDS: Final = {
         about=About.GATEWAY,
         severity=Severity.CRITICAL,
         opened=(
-            "{name} lacks partitions for the coming days, and may not create them: run `signalpost db partitions`.",
+            "Partitions for the coming days are missing, and the gateway may not create them: run `signalpost db partitions`.",
             "",
         ),
-        closed=("{name} has partitions for the coming days.", ""),
+        closed=("There are partitions for the coming days.", ""),
     ),
     "auditBroken": Kind(
         about=About.NODE,

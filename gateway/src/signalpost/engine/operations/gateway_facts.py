@@ -78,7 +78,7 @@ class NodeFacts:
                     kind="nodeLost",
                     tenant_id=OPERATIONS_TENANT,
                     subject=str(number),
-                    name=f"node {number}",
+                    name=f"Node {number}",
                     since=at,
                     detail=f"Its beats stopped before {format_timestamp(at)}.",
                 )
