@@ -250,10 +250,10 @@ KINDS: Final = {
         about=About.GATEWAY,
         severity=Severity.CRITICAL,
         opened=(
-            "Partitions for the coming days are missing, and the gateway may not create them: run `signalpost db partitions`.",
+            "The database of {name} lacks partitions for the coming days: run `signalpost db partitions`.",
             "",
         ),
-        closed=("There are partitions for the coming days.", ""),
+        closed=("The database of {name} has partitions for the coming days.", ""),
     ),
     "auditBroken": Kind(
         about=About.NODE,
