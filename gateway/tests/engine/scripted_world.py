@@ -385,7 +385,7 @@ class ScriptedWorld(World[RunningGateway]):
         self.gateway_kind = RunningGateway
         """What is started as a gateway: a subclass may have another clock."""
         self.look_every = 600.0
-        """The seconds between two looks at the free space: days pass in some worlds."""
+        """The seconds between two looks at the disk, and at what is wrong."""
         self.vendors: dict[str, Vendor] = {}
         self._titles = 0
         self._errors: list[Mapping[str, Any]] = []
@@ -544,6 +544,7 @@ class ScriptedWorld(World[RunningGateway]):
             cache_bytes=cache_bytes,
             lane_bounds=self.bounds,
             rest_after=self.rest_after,
+            look_every=self.look_every,
         )
 
     def _drive(

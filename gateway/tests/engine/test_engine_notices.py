@@ -24,7 +24,7 @@ def open_kinds(gateway: RunningGateway) -> list[str]:
 def test_a_subscription_whose_connection_lets_nothing_through_is_told_though_no_attempt_fails(
     world: ScriptedWorld,
 ) -> None:
-    world.destinations = KINDS
+    world.look_every, world.destinations = 10.0, KINDS
     world.vendors[HOST] = FakeVendor()
 
     async def scenario(gateway: RunningGateway) -> None:

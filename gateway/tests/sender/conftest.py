@@ -41,10 +41,12 @@ class Run(Protocol):
 
 
 class Client:
-    """A transport under test. Counts what it tells."""
+    """A transport under test. Counts what it tells. `travel` is how many seconds a request may be on its way to what
+    makes the attempt and times it, on a machine that has much else to do."""
 
-    def __init__(self, sender: Transport) -> None:
+    def __init__(self, sender: Transport, travel: float) -> None:
         self.sender = sender
+        self._travel = travel
         self._told: list[int] = []
 
     def start(self, request: OutgoingRequest, within: float | None = None) -> "asyncio.Future[Outcome]":
@@ -55,7 +57,7 @@ class Client:
         number = len(self._told)
         self._told.append(0)
         late = asyncio.Event()
-        timer = None if within is None else loop.call_later(within, late.set)
+        timer = None if within is None else loop.call_later(within + self._travel, late.set)
 
         def done(told: Outcome) -> None:
             self._told[number] += 1
@@ -162,12 +164,13 @@ def sending(turns: "Turns", request: pytest.FixtureRequest) -> Sending:
         sender_settings = SenderSettings(guard=guard, **settings)
         sender: Transport
         if request.param == "alone":
-            sender = make_sender(sender_settings)
+            sender, travel = make_sender(sender_settings), 0.0
         else:
+            travel = 1.0
             workers = Workers(1, loop=loop, start=lambda: WorkerOnLoop(make_sender))
             sender = transport = WorkerTransport(sender_settings, workers, loop=loop, wall=wall)
             await transport.open()
-        client = Client(sender)
+        client = Client(sender, travel)
         counting = asyncio.ensure_future(turns.keep_counting())
         try:
             yield client

@@ -111,6 +111,7 @@ class Engine:
         self._preparation = Preparation(store, clock)
         self._expiries = Expiries(store, clock, self.enqueue)
         self.watch = self._make_watch(settings, host)
+        self._look_every = settings.look_every
 
     def _make_watch(self, settings: EngineSettings, host: Host) -> Watch:
         store, directory, lanes = self._store, self.directory, self.lanes
@@ -205,7 +206,7 @@ class Engine:
             self._retention.run(),
             self._preparation.run(),
             self._expiries.run(),
-            self.watch.run(),
+            self.watch.run(self._look_every),
             self.disk.run(),
             self.key_uses.run(),
             self.refused_calls.run(),

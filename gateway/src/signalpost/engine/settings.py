@@ -31,6 +31,8 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """After how many seconds without anything to do a lane rests."""
     notices: Terms = Terms()
     """When operators are told of conditions."""
+    look_every: float = 10.0
+    """After how many seconds conditions are looked at again."""
     public_url: str = ""
     """What the links of notices begin with."""
     role: NodeRole = NodeRole.ALL

@@ -21,20 +21,25 @@ class StatsWriter:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._minutes: Rollups = {}
+        self._added = asyncio.Event()
+        """Whether there is anything to write."""
 
     def add(self, flush: LaneFlush) -> None:
         """Add the attempts of a lane that were recorded."""
         given_up = [sequence for sequence, row in flush.rows.items() if row is not None and row.state == State.FAILED]
         add(self._minutes, flush.tenant_id, flush.subscription_number, flush.attempts, given_up)
+        self._added.set()
 
     async def run(self) -> None:
         while True:
+            await self._added.wait()
             await asyncio.sleep(EVERY)
             await self.write()
 
     async def write(self) -> None:
         """Write what was added up, if anything was."""
         minutes, self._minutes = self._minutes, {}
+        self._added.clear()
         if not minutes:
             return
         try:
@@ -45,3 +50,4 @@ class StatsWriter:
                 before = minutes.get(key)
                 minutes[key] = counts if before is None else [*map(int.__add__, before, counts)]
             self._minutes = minutes
+            self._added.set()

@@ -51,6 +51,8 @@ class RefusedCalls:
         self._store = store
         self._clock = clock
         self._kinds: dict[tuple[str, str, str], _Kind] = {}
+        self._noted = asyncio.Event()
+        """Whether there is any."""
 
     def note(self, call: RefusedCall) -> None:
         name, now = (call.actor.id, call.code, call.route), self._clock.wall()
@@ -61,9 +63,11 @@ class RefusedCalls:
             kind = self._kinds[name] = _Kind(call, now)
         kind.last, kind.at = call, now
         kind.times += 1
+        self._noted.set()
 
     async def run(self) -> None:
         while True:
+            await self._noted.wait()
             await asyncio.sleep(WRITTEN_EVERY)
             await self.write(at_least=TOLD_EVERY)
 
@@ -82,6 +86,8 @@ class RefusedCalls:
         quiet = [name for name, kind in self._kinds.items() if not kind.times and kind in due and kind not in untold]
         for name in quiet:
             del self._kinds[name]
+        if not self._kinds:
+            self._noted.clear()
 
 
 def _drafts(untold: dict[_Kind, int]) -> Iterator[EntryDraft]:

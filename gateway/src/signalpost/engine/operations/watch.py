@@ -1,4 +1,4 @@
-"""The watch: every ten seconds it compares what is wrong with the conditions that are kept, and has notices written.
+"""The watch: every few seconds it compares what is wrong with the conditions that are kept, and has notices written.
 
 Every node tells what it sees itself: its lanes, its disk. One node, which has the job `watch`, tells the rest and has
 the notices written, so that conditions of one kind are in one notice wherever they were seen. Nothing is remembered
@@ -12,7 +12,7 @@ is too full for documents, too. While the database cannot be reached, nothing is
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
@@ -27,8 +27,6 @@ from signalpost.engine.operations.source import Source
 from signalpost.runtime.clock import Clock
 from signalpost.store.store import Store
 
-EVERY: Final = 10.0
-"""Seconds between two looks."""
 Enqueue = Callable[[Command[Any]], Awaitable[asyncio.Future[CommandOutcome[Any]]]]
 
 
@@ -67,9 +65,10 @@ class Watch:
         """Have the looks ask these, too."""
         self._sources += sources
 
-    async def run(self) -> None:
+    async def run(self, every: float) -> None:
+        """Look again after so many seconds each time."""
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(every)
             await make_pass(self.look, "conditions could not be looked at; trying again")
 
     async def look(self) -> None:
@@ -114,7 +113,11 @@ class Watch:
             )
 
     async def _write(self, commands: Sequence[Command[Any]]) -> None:
-        """Have commands committed, as background work."""
-        for outcome in [await self._enqueue(command) for command in commands]:
-            with suppress(NotFound):  # its tenant was deleted meanwhile, and its row with it
-                await outcome
+        """Have commands committed, as background work. Raises what the first failed with, once all have ended."""
+        ended = await asyncio.gather(*map(self._commit, commands), return_exceptions=True)
+        for failed in (each for each in ended if isinstance(each, BaseException)):
+            raise failed
+
+    async def _commit(self, command: Command[Any]) -> None:
+        with suppress(NotFound):  # its tenant was deleted meanwhile, and its row with it
+            await (await self._enqueue(command))
