@@ -40,6 +40,8 @@ def poll(client: "Client", done: Callable[[], bool], query: str = "") -> list[di
         found += page["data"]
         if ended and not page["data"] and page["last"] == after:
             return found
+        if not page["data"]:
+            time.sleep(0.02)  # writers share the cores
         after = page["last"]
 
 
