@@ -1,16 +1,23 @@
 """What waits between a gateway and a worker goes in frames of bounded size, whatever a client sends."""
 
 import asyncio
+import logging
+import os
 import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 
 import uvloop
+from gateway.tests.captured_log import captured_log
 from gateway.tests.patience import PATIENCE
 from msgspec import msgpack
 
 from signalpost.listener.request_head import MAX_HEAD_BYTES
+from signalpost.runtime.logger import LogLine
 from signalpost.workers.channel import MAX_FRAME_BYTES, Channel
-from signalpost.workers.frames import Call, Origin, ToGateway, ToWorker
+from signalpost.workers.frames import Call, ClientGone, Line, Origin, ToGateway, ToWorker
+from signalpost.workers.worker import ToGatewaysLog
 
 _decode = msgpack.Decoder(list[ToGateway]).decode
 HEAD_BYTES = MAX_HEAD_BYTES - 100
@@ -56,3 +63,53 @@ def test_however_many_clients_send_long_heads_at_once_no_frame_is_too_long() -> 
             calls = [make(number) for number in range(MAX_FRAME_BYTES // HEAD_BYTES + 2)]
             taken = loop.run(handed_over(calls))
             assert taken == len(calls)
+
+
+@asynccontextmanager
+async def joined(take: Callable[[ToGateway], None], lost: Callable[[], None]) -> AsyncIterator[Channel[ToGateway]]:
+    """A worker's channel to a gateway, with what takes what it says, and what is called once both ends are lost."""
+    loop = asyncio.get_running_loop()
+    ours, theirs = socket.socketpair()
+    gateway = Channel[ToWorker](loop, decode=_decode, take=take, lost=lost)
+    worker = Channel[ToGateway](loop, decode=_decode, take=take, lost=lost)
+    await loop.create_connection(lambda: gateway, sock=ours)
+    await loop.create_connection(lambda: worker, sock=theirs)
+    try:
+        yield worker
+    finally:
+        worker.abort()
+        gateway.abort()
+
+
+def test_no_one_waits_for_what_cannot_be_said() -> None:
+    async def scenario() -> None:
+        lost = asyncio.Queue[None]()
+        async with joined(lambda _: None, partial(lost.put_nowait, None)) as worker:
+            worker.put(ClientGone(1))
+            worker.put(Line(logging.INFO, "half of a pair: \ud800", {}))
+            for _ in ("the worker", "the gateway"):
+                await asyncio.wait_for(lost.get(), PATIENCE)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop, captured_log():
+        loop.run(scenario())
+
+
+def test_a_line_of_the_log_can_be_said_whatever_is_in_it() -> None:
+    async def scenario() -> None:
+        told = asyncio.Queue[ToGateway]()
+        async with joined(told.put_nowait, partial(told.put_nowait, ClientGone(0))) as worker:
+            handler = ToGatewaysLog(asyncio.get_running_loop(), worker)
+            record = logging.LogRecord("signalpost", logging.INFO, "", 0, "", (), None)
+            record.msg = LogLine(
+                "of \ud800", {"file": "caf\udce9", "number": 2**70, "small": -7, "error": ValueError("x")}
+            )
+            handler.emit(record)
+            line = await asyncio.wait_for(told.get(), PATIENCE)
+            assert line == Line(
+                logging.INFO,
+                "of \\ud800",
+                {"file": "caf\\udce9", "number": str(2**70), "small": -7, "error": "x", "pid": os.getpid()},
+            )
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        loop.run(scenario())

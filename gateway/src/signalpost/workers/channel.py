@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from msgspec import msgpack
 
+from signalpost.runtime.logger import log
 from signalpost.workers.frames import LENGTH_BYTES, ToGateway, ToWorker, size
 
 Item = TypeVar("Item", bound=ToWorker | ToGateway)
@@ -95,9 +96,17 @@ class Channel(asyncio.Protocol, Generic[Item]):
         return taken
 
     def _write(self, items: list[Item]) -> None:
-        if self._transport is not None:
+        if self._transport is None:
+            return
+        try:
             encoded = _encode(items)
-            self._transport.write(len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded)
+        except Exception:
+            # The other side would wait for these items for ever: so it learns that this one is gone.
+            log.exception("a frame cannot be written; the connection to the other process is closed")
+            self._items.clear()
+            self.abort()
+            return
+        self._transport.write(len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded)
 
     # What the event loop tells
 

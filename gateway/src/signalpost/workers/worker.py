@@ -112,5 +112,15 @@ class ToGatewaysLog(logging.Handler):
 
     def _say(self, level: int, message: str, said: Fields) -> None:
         if not self._channel.is_paused:
-            fields = {name: value if isinstance(value, int) else str(value) for name, value in said.items()}
-            self._channel.say(Line(level, message, {**fields, "pid": os.getpid()}))
+            fields = {name: _in_frame(value) for name, value in said.items()}
+            self._channel.say(Line(level, _text_in_frame(message), {**fields, "pid": os.getpid()}))
+
+
+def _in_frame(value: object) -> int | str:
+    """A value of a line as a frame takes it."""
+    return value if isinstance(value, int) and value.bit_length() < 64 else _text_in_frame(str(value))
+
+
+def _text_in_frame(text: str) -> str:
+    """Half of a surrogate pair, as in the name of a file, is shown as an escape: a frame takes none."""
+    return text.encode(errors="backslashreplace").decode()
