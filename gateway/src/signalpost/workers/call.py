@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from signalpost.listener.answering import Answering
-from signalpost.listener.application import SLICE_BYTES, Answer, BrokenBody, send_body
+from signalpost.listener.application import SLICE_BYTES, Answer, App, BrokenBody, Head, send_body
 from signalpost.workers.frames import (
     AnswerBegun,
     AnswerBroken,
@@ -49,7 +49,7 @@ class HandedCall(Answering):
         self._is_whole = whole
         self._put = put
         self._over = over
-        self._is_lost = self._is_answered = False
+        self._is_cancelled = self._is_lost = self._is_answered = False
         self._part: asyncio.Future[tuple[bytes, bool] | None] | None = None
         """The part that the application waits for; None in it if the body is broken."""
         self._goes: asyncio.Future[None] | None = None
@@ -58,6 +58,16 @@ class HandedCall(Answering):
         """Bytes of the answer's parts that the client has not taken yet."""
         self._is_taken: asyncio.Event | None = None
         """Set when it takes something, once a task waits for that."""
+
+    def begin(self, app: App, head: Head) -> None:
+        """See `Answering`. It may be cancelled before its turn comes."""
+        super().begin(app, head)
+        if self._is_cancelled:
+            self._cancel_soon()
+
+    def _cancel_soon(self) -> None:
+        # A task that has not taken its first step would end without a word, and the client without an answer.
+        asyncio.get_running_loop().call_soon(self.cancel)
 
     # --- What the worker says -----------------------------------------------------------------------------------------
 
@@ -73,7 +83,8 @@ class HandedCall(Answering):
                 self._untaken -= length
                 self._tell_taken()
             case CallCancelled():
-                self.cancel()
+                self._is_cancelled = True
+                self._cancel_soon()
             case CallOver():
                 self.lose()
 
