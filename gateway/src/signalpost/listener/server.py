@@ -90,14 +90,20 @@ class Server:
             await self._cut_off()
 
     async def listen_also(self, listener: socket.socket) -> None:
-        """Take connections on a socket."""
+        """Take connections on a socket. Raises OSError if there are too many open files for that."""
         loop = asyncio.get_running_loop()
         accepting = self._accepting.setdefault(listener, [])
-        for _ in range(ACCEPTED_AT_ONCE):
-            each = await loop.create_server(self._make_connection, sock=listener.dup(), backlog=BACKLOG)
-            accepting.append(each)
-            if self._accepting.get(listener) is not accepting:  # meanwhile no more is to be taken
-                each.close()
+        try:
+            for _ in range(ACCEPTED_AT_ONCE):
+                each = await loop.create_server(self._make_connection, sock=listener.dup(), backlog=BACKLOG)
+                accepting.append(each)
+                if self._accepting.get(listener) is not accepting:  # meanwhile no more is to be taken
+                    each.close()
+        except OSError as error:
+            if not accepting:
+                self.listen_no_more(listener)
+                raise
+            log.warning("fewer connections are accepted at once", sockets=len(accepting), error=str(error))
 
     def listen_no_more(self, listener: socket.socket) -> None:
         """Take no more connections on a socket. Those that were taken stay, and the socket itself stays open."""

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from signalpost.listener.answering import BrokenAnswer
 from signalpost.listener.application import Answer, Body, BrokenBody, Head, Steps
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.server import Server
+from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
 from signalpost.workers.frames import (
     AnswerBegun,
@@ -40,6 +41,8 @@ from signalpost.workers.frames import (
     WantPart,
 )
 from signalpost.workers.origins import OriginsToSend, refusal_of
+
+LISTEN_AGAIN_SECONDS: Final = 0.5
 
 
 class _OpenCall:
@@ -93,6 +96,8 @@ class Listening:
             certificate=certificate,
         )
         self._more = Tasks()
+        self._covered: set[int] = set()
+        """The further places on whose sockets to listen."""
         self._serving = asyncio.ensure_future(self._serve())
 
     async def _serve(self) -> None:
@@ -106,6 +111,7 @@ class Listening:
 
     def close(self) -> None:
         """Cut off everything that is left."""
+        self._more.cancel()
         self._server.abort()
         self._serving.cancel()
 
@@ -126,11 +132,26 @@ class Listening:
             case WantEnd(number):
                 self._ask(number, self._see_end)
             case ListenFor(place):
-                self._more.start(self._server.listen_also(self._sockets[place]))
+                self._covered.add(place)
+                self._more.start(self._listen_for(place))
             case ListenNoMoreFor(place):
+                self._covered.discard(place)
                 self._server.listen_no_more(self._sockets[place])
             case EndListening():
+                self._covered.clear()
                 self._server.stop()
+
+    async def _listen_for(self, place: int) -> None:
+        """Listen on the socket of another place, too, as soon as there are not too many open files for that. Its
+        clients wait meanwhile."""
+        while place in self._covered:
+            try:
+                await self._server.listen_also(self._sockets[place])
+            except OSError as error:
+                log.warning("cannot listen in place of another worker; trying again", error=str(error))
+                await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+            else:
+                return
 
     # --- What the server calls ----------------------------------------------------------------------------------------
 
