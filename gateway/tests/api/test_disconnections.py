@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING, Any
 from gateway.tests.fakes.google_calendar import GoogleCalendar
 from gateway.tests.fakes.slack import Slack
 from gateway.tests.fakes.vendor import HTML_500
-from gateway.tests.worker_on_loop import either_way
 
 from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
-
-listening = either_way
-
 
 BOT = {"with": "bot", "token": "xoxb-good", "channel": "#contracts"}
 Making = Callable[..., "World"]

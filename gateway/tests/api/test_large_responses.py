@@ -5,13 +5,10 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from gateway.tests.worker_on_loop import either_way
 
 from signalpost.api.http.pages import BYTES_IN_A_ROW, ENTRIES_IN_A_ROW, PAGE_BYTES, fitting, gathered, page
 from signalpost.api.http.response import Response, answer_to
 from signalpost.listener.application import SLICE_BYTES, next_round, send_body
-
-listening = either_way
 
 
 @pytest.mark.parametrize("size", [0, 1, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1, 3 * SLICE_BYTES, 200_000])

@@ -7,21 +7,24 @@ from typing import Any
 
 import pytest
 import uvloop
-from gateway.tests.listener.applications import NOTHING
+from gateway.tests.listener.applications import NOTHING, read, waiting_for
 from gateway.tests.patience import PATIENCE
 from msgspec import msgpack
+from msgspec.structs import replace
 
-from signalpost.listener.application import Answer, Body, Head
+from signalpost.listener.application import Answer, App, Body, Head
 from signalpost.sharing.short_rounds import STEPS_IN_A_ROUND
 from signalpost.workers.frames import (
     LENGTH_BYTES,
     AnswerBegun,
+    BodyPart,
     Call,
     CallCancelled,
     Origin,
     Ready,
     ToGateway,
     ToWorker,
+    WantPart,
 )
 from signalpost.workers.worker_server import WorkerServer
 from signalpost.workers.workers import Workers
@@ -83,30 +86,45 @@ def a_call(number: int) -> Call:
     )
 
 
-@pytest.mark.parametrize("waits_in", ["a future", "a task"])
-def test_a_call_that_is_cancelled_before_its_turn_is_answered_as_one_that_is_cancelled_later(waits_in: str) -> None:
-    numbers = range(1, STEPS_IN_A_ROUND + 10)
+def told(app: App, says: bytes, count: int) -> list[ToWorker]:
+    """What a worker that says this is told, up to the answers to so many calls."""
 
-    async def scenario() -> None:
-        loop = asyncio.get_running_loop()
-        told = asyncio.Queue[ToWorker]()
-        says = framed(Ready(), *map(a_call, numbers), *map(CallCancelled, numbers))
-        workers = Workers(1, loop=loop, start=lambda: ScriptedWorker(says, told.put_nowait))
-        app = until_cancelled(loop.create_future if waits_in == "a future" else asyncio.Event().wait)
+    async def scenario() -> list[ToWorker]:
+        heard = asyncio.Queue[ToWorker]()
+        workers = Workers(1, loop=asyncio.get_running_loop(), start=lambda: ScriptedWorker(says, heard.put_nowait))
         with socket.create_server(("127.0.0.1", 0)) as listener:
             server = WorkerServer(app, [listener], workers, max_connections=100, stop_seconds=PATIENCE)
             await workers.open()
-            left = set(numbers)
+            items: list[ToWorker] = []
             try:
                 async with asyncio.timeout(PATIENCE):
-                    while left:
-                        item = await told.get()
-                        if isinstance(item, AnswerBegun):
-                            assert item.status == STOPPED.status
-                            left.discard(item.number)
+                    while sum(isinstance(item, AnswerBegun) for item in items) < count:
+                        items.append(await heard.get())
             finally:
                 server.stop()
                 await workers.close(0, 0)
+            return items
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-        loop.run(scenario())
+        return loop.run(scenario())
+
+
+@pytest.mark.parametrize("waits", [lambda: asyncio.get_running_loop().create_future(), asyncio.Event().wait])
+def test_a_call_that_is_cancelled_before_its_turn_is_answered_as_one_that_is_cancelled_later(
+    waits: Callable[[], Awaitable[Any]],
+) -> None:
+    numbers = range(1, STEPS_IN_A_ROUND + 10)
+    says = framed(Ready(), *map(a_call, numbers), *map(CallCancelled, numbers))
+    answers = [item for item in told(until_cancelled(waits), says, len(numbers)) if isinstance(item, AnswerBegun)]
+    assert {answer.number: answer.status for answer in answers} == dict.fromkeys(numbers, STOPPED.status)
+
+
+def test_the_first_part_of_a_body_comes_without_being_asked_for() -> None:
+    async def echo(_head: Head, body: Body) -> Answer:
+        return Answer(200, (), await read(body))
+
+    unfinished = replace(a_call(1), method="PUT", length=4, is_whole=False)
+    says = framed(Ready(), unfinished, BodyPart(1, b"body", follows=False))
+    items = told(waiting_for(echo), says, 1)
+    assert not any(isinstance(item, WantPart) for item in items)
+    assert [item.body for item in items if isinstance(item, AnswerBegun)] == [b"body"]

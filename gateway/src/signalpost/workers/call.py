@@ -40,9 +40,11 @@ class HandedCall(Answering):
         over: Callable[[int], object],
         *,
         whole: bool,
+        comes: bool,
     ) -> None:
-        """`content` is the beginning of the body, and all of it if `whole`. `put` tells the worker something. `over` is
-        called with the number once the application is done with it."""
+        """`content` is the beginning of the body, and all of it if `whole`; if it `comes`, the next part need not be
+        asked for. `put` tells the worker something. `over` is called with the number once the application is done with
+        it."""
         self._number = number
         self._content: bytes | None = content if content or whole else None
         """What came with the call and was not read yet."""
@@ -51,7 +53,9 @@ class HandedCall(Answering):
         self._over = over
         self._is_cancelled = self._is_lost = self._is_answered = False
         self._part: asyncio.Future[tuple[bytes, bool] | None] | None = None
-        """The part that the application waits for; None in it if the body is broken."""
+        """The part that is on its way; None in it if the body is broken."""
+        if comes:
+            self._part = asyncio.get_running_loop().create_future()
         self._goes: asyncio.Future[None] | None = None
         """Done once the client is gone."""
         self._untaken = 0

@@ -193,7 +193,8 @@ class Refusal(Struct, frozen=True, array_like=True):
 
 
 class Call(Struct, frozen=True, array_like=True, tag=5):
-    """A client's request."""
+    """A client's request. If its body is not whole yet, the first part comes without being asked for, unless the client
+    waits to be asked: many clients send a body right after its head, but not with it."""
 
     number: int
     method: str

@@ -195,6 +195,8 @@ class Listening:
                 refusal_of(head.refusal),
             )
         )
+        if content is None and not head.expects_continue:
+            self._ask(call.number, self._read_part)  # see `Call`
         return call
 
     async def _parts(self, call: _OpenCall) -> AsyncGenerator[bytes, None]:

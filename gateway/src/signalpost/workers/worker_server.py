@@ -178,7 +178,8 @@ class WorkerServer:
         if item.number in listener.calls:
             raise ValueError(item.number)
         head = listener.origins.head_of(item)
-        call = HandedCall(item.number, item.body, worker.put, listener.calls.pop, whole=item.is_whole)
+        whole, comes = item.is_whole, not (item.is_whole or head.expects_continue)
+        call = HandedCall(item.number, item.body, worker.put, listener.calls.pop, whole=whole, comes=comes)
         listener.calls[item.number] = call
         self._rounds.run(lambda: call.begin(self._app, head))
 
