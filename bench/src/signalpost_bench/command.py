@@ -17,7 +17,8 @@ from rich.text import Text
 
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.options import Count, flag, repeatable
-from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Line, Table
 from signalpost.cli.terminal.text import remarks
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
@@ -204,7 +205,7 @@ def _told(machine: dict[str, Any], found: Mapping[str, Figures]) -> Parts:
         f"{machine['system']}"
     )
     if machine["build"] == Build.PLAIN:
-        yield Text(WARNING, style="yellow")
+        yield Line(Text(WARNING, style="yellow"))
     limit = found[LIMIT].rate if LIMIT in found else None
     rows = []
     for title, row in found.items():
@@ -221,7 +222,7 @@ def _told(machine: dict[str, Any], found: Mapping[str, Figures]) -> Parts:
     order = (
         f"; {overtaken:,} came after a later one of their document" if overtaken else ", in the order of its document"
     )
-    yield Text(f"Every event arrived once, verified{order}.", style="green")
+    yield Line(Text(f"Every event arrived once, verified{order}.", style="green"))
 
 
 def _figure(value: float | None, form: str) -> str | None:

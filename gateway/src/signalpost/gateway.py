@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from socket import gethostname
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from signalpost.api.app import Api
 from signalpost.api.guards.passwords import Passwords
@@ -78,8 +78,9 @@ from signalpost.store.nouns.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
 from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, MasterKeys
-from signalpost.workers.worker_transport import WorkerTransport
-from signalpost.workers.workers import Workers
+
+if TYPE_CHECKING:
+    from signalpost.workers.workers import Workers
 
 IDLE_SECONDS = 60.0
 """Seconds that a client may take to send a body, and that a stream may pause between two of its parts."""
@@ -109,7 +110,7 @@ class Gateway:
         port: int | None = None,
         clock: Clock | None = None,
         certificate: Certificate | None = None,
-        workers: Workers | None = None,
+        workers: "Workers | None" = None,
     ) -> None:
         """`on_broken` is called from another thread when the disk failed and nothing more can be made durable: then
         the process should end. Without it, every further change is refused. `idle_seconds` is how long a client may
@@ -237,6 +238,9 @@ class Gateway:
         count = workers_of(settings)
         if not count:
             return Sender(sender_settings, loop=loop, wall=self._clock.wall)
+        from signalpost.workers.worker_transport import WorkerTransport  # a gateway alone has no workers to speak with
+        from signalpost.workers.workers import Workers
+
         self._workers = self._workers or Workers(count, loop=loop)
         transport = WorkerTransport(sender_settings, self._workers, loop=loop, wall=self._clock.wall)
         opened.push_async_callback(transport.close, 0)  # for a start that fails; the engine closes them otherwise

@@ -11,7 +11,8 @@ from signalpost.cli.app import app
 from signalpost.cli.client import Misuse
 from signalpost.cli.commands import members, subscriptions, tenants
 from signalpost.cli.terminal.options import given, options_of, parts_of
-from signalpost.cli.terminal.output import Columns, Facts, Line, Output, Part, Table, Warn, table
+from signalpost.cli.terminal.output import Output, Part
+from signalpost.cli.terminal.parts import Columns, Facts, GrowingRows, Line, Table, Warn, table
 
 VALUE = {"id": 1, "may": ["see", "send"]}
 
@@ -58,7 +59,7 @@ def test_a_table_of_entries_shows_members_at_any_depth_and_what_is_made_of_an_en
 def test_a_list_that_grows_prints_each_entry_at_once(
     capsys: pytest.CaptureFixture[str], as_json: bool, said: str
 ) -> None:
-    Output(as_json).rows({"id": 3}).show({"id": 1}, [1])
+    GrowingRows(Output(as_json), {"id": 3}).show({"id": 1}, [1])
     assert capsys.readouterr().out == said
 
 

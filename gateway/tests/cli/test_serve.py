@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -106,6 +107,44 @@ def test_it_runs_without_the_standard_streams(tmp_path: Path, closed: str) -> No
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
+
+
+NOT_YET = (
+    "aiosmtplib", "difflib", "html", "jinja2", "joserfc", "obstore", "prometheus_client", "psycopg", "rich",
+    "signalpost.api.routing.openapi", "signalpost.console.app", "signalpost.store.postgres", "signalpost.workers",
+    "zoneinfo",
+)  # fmt: skip
+"""What a gateway imports once it is asked for a page, metrics or its description, or has mail, a bucket or workers."""
+
+
+def test_a_gateway_with_nothing_to_do_has_imported_nothing_that_only_some_need(tmp_path: Path) -> None:
+    """Each such import takes memory, and a part of every start."""
+    with (tmp_path / "said").open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "importtime", SIGNALPOST, "serve", "--data-dir", tmp_path / "data", "--port", "0"],
+            stdout=subprocess.PIPE, stderr=said, text=True, env=environment(),
+        )  # fmt: skip
+    assert process.stdout is not None
+    assert "listens on" in process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
+    lines = (tmp_path / "said").read_text().splitlines()
+    imported = {line.split("|")[2].strip() for line in lines if line.startswith("import time:")}
+    assert "signalpost.gateway" in imported
+    assert [each for each in NOT_YET if each in imported] == []
+
+
+def test_the_greeting_names_the_folder_as_it_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "[bold] :key: \x1b[31m"
+    process = subprocess.Popen(
+        [SIGNALPOST, "serve", "--data-dir", folder, "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment(),
+    )  # fmt: skip
+    assert process.stdout is not None
+    greeting = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
+    assert greeting.endswith(f"its data is in {tmp_path}/[bold] :key: \\x1b[31m\n")
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="this system does not tell another process's limits")

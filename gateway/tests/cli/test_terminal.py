@@ -8,7 +8,7 @@ import pytest
 from gateway.tests.cli.command import ESCAPES, SIGNALPOST, Run, at_terminal, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.cli.terminal.output import Layout, fitted
+from signalpost.cli.terminal.parts import Layout, fitted
 
 slow = pytest.mark.slow
 

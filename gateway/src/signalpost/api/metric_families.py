@@ -5,6 +5,7 @@ import platform
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from prometheus_client import ProcessCollector
 from prometheus_client.core import (
@@ -32,7 +33,9 @@ from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
 from signalpost.listener.certificate import Certificate
 from signalpost.runtime.histogram import Histogram
 from signalpost.store.store import Store
-from signalpost.workers.workers import Workers
+
+if TYPE_CHECKING:
+    from signalpost.workers.workers import Workers
 
 TOLD_WITHIN = 5.0
 """Seconds that the database has to tell what only it knows; Prometheus waits for ten."""
@@ -209,7 +212,7 @@ def _fleet(engine: Engine) -> Iterator[Metric]:
     )
 
 
-def _workers(workers: Workers | None) -> Iterator[Metric]:
+def _workers(workers: "Workers | None") -> Iterator[Metric]:
     if workers is not None:
         yield _gauge("signalpost_workers", "Workers that are ready.", len(workers.up))
         yield CounterMetricFamily(

@@ -3,13 +3,12 @@
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from cyclopts import App, Group
+from cyclopts import App, CycloptsError, Group
 
 from signalpost import VERSION
 from signalpost.cli.client import CallRefused, Misuse
 from signalpost.cli.command_table import CLIENT_COMMANDS, GATEWAY_COMMANDS, RECEIVER_COMMANDS, Commands
 from signalpost.cli.terminal.options import options_of
-from signalpost.cli.terminal.text import complain, misuse, remarks
 from signalpost.domain.errors import SignalpostError, WrongSetting
 
 HELP = """A webhook gateway for document events.
@@ -37,8 +36,6 @@ app = App(
     help=HELP,
     help_format="plaintext",
     version=VERSION,
-    error_console=remarks,
-    error_formatter=misuse,
 )
 
 
@@ -69,12 +66,19 @@ def run() -> int:
     """Run the command that the process was called with. Returns its exit code: 1 if the command failed, 2 if it or a
     setting was not understood."""
     try:
-        command, arguments, _ = app.parse_args()
+        command, arguments, _ = app.parse_args(print_error=False, exit_on_error=False)
         try:
             command(*arguments.args, **arguments.kwargs)
         except CallRefused as refused:
             raise refused.naming(options_of(command)) from None
+    except CycloptsError as error:
+        from signalpost.cli.terminal.text import complain_of_misuse  # imports Rich, which a gateway never needs
+
+        complain_of_misuse(error)
+        return 2
     except SignalpostError as error:
+        from signalpost.cli.terminal.text import complain
+
         complain(str(error))
         return 2 if isinstance(error, Misuse | WrongSetting) else 1
     return 0

@@ -8,8 +8,6 @@ import msgspec
 
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import CONTENT_TYPE, Response
-from signalpost.api.routing.docs_page import render
-from signalpost.api.routing.openapi import describe
 from signalpost.api.routing.route import OpenRoute, Route
 
 _ALWAYS_CURRENT: Final = ("cache-control", "no-cache")
@@ -27,7 +25,7 @@ class _Documents(NamedTuple):
 
 class Description:
     """Made once, when a client first asks: that takes a tenth of a second, which a start can do without and the event
-    loop cannot spare, so it happens on a thread."""
+    loop cannot spare, so it happens on a thread. What it is made with is imported then, too."""
 
     def __init__(self, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> None:
         self._routes = routes
@@ -51,5 +49,8 @@ class Description:
         return await asyncio.shield(self._making)  # the client that asked first may hang up
 
     def _make(self) -> _Documents:
+        from signalpost.api.routing.docs_page import render
+        from signalpost.api.routing.openapi import describe
+
         openapi = describe(self._routes, self._open_routes)
         return _Documents(openapi, render(openapi).encode())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -33,7 +34,9 @@ from signalpost.runtime.loop_delay import LoopDelay
 from signalpost.sender.addresses import Guard
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.store import Store
-from signalpost.workers.workers import Workers
+
+if TYPE_CHECKING:
+    from signalpost.workers.workers import Workers
 
 
 class Services(Struct, frozen=True, kw_only=True):
@@ -88,7 +91,7 @@ class Services(Struct, frozen=True, kw_only=True):
     """How long a body may take to arrive, or the next part of a body that is streamed."""
     warnings: tuple[str, ...]
     """What an operator may have to change although the gateway can do its work, a sentence each."""
-    workers: Workers | None = None
+    workers: "Workers | None" = None
     """The processes that work for the gateway, if there are any."""
     certificate: Certificate | None = None
     """The certificate with which the gateway itself speaks TLS, if it does."""

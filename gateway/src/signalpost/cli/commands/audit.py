@@ -8,7 +8,8 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import MAX_PAGE, Client, CommandError, Misuse, connect, path
 from signalpost.cli.terminal.options import Limit, Sets
-from signalpost.cli.terminal.output import TEXT, Columns, Facts, Output, table
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Columns, Facts, table
 from signalpost.domain.audit import misfit_of_shown
 
 app = App(name="audit", help_format="markdown")

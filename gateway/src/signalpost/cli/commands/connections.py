@@ -8,8 +8,9 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import CommandError, Misuse, connect, path
 from signalpost.cli.terminal.assignments import ask_secret, config_of
 from signalpost.cli.terminal.options import Limit, Sets, flag, given, repeatable
-from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts, table
-from signalpost.cli.terminal.text import say
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Facts, table
+from signalpost.cli.terminal.plain import say
 
 app = App(name="connections", help_format="markdown")
 

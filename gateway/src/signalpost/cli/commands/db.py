@@ -15,8 +15,9 @@ from signalpost.cli.commands import file_scrub, restore_report
 from signalpost.cli.commands.master_key import rotate_master_key
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, database_in, existing_database, folder
 from signalpost.cli.terminal.options import flag
-from signalpost.cli.terminal.output import TEXT, Output, Table
-from signalpost.cli.terminal.text import say
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Table
+from signalpost.cli.terminal.plain import say
 from signalpost.domain.timestamps import DAY
 from signalpost.runtime.clock import SystemClock
 from signalpost.settings import read_settings

@@ -11,8 +11,9 @@ from signalpost.cli.commands.delivery_tail import DeliveryTail
 from signalpost.cli.commands.why import why
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, SubscriptionId, parts_of
-from signalpost.cli.terminal.output import TEXT, Columns, Facts, Output, Parts, row_of, table
-from signalpost.cli.terminal.text import say, without_fractions
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Columns, Facts, GrowingRows, row_of, table
+from signalpost.cli.terminal.plain import say, without_fractions
 
 app = App(name="deliveries", help_format="markdown")
 
@@ -89,7 +90,7 @@ def tail(
         client.call("GET", path("subscriptions", subscription))
     tail = DeliveryTail(client, subscription)
     columns = _columns(subscription)
-    rows = out.rows({column: WIDTHS[column] for column in columns}, NEEDED)
+    rows = GrowingRows(out, {column: WIDTHS[column] for column in columns}, NEEDED)
     while True:
         for delivery in tail.changes():
             if status in (None, delivery["status"]):

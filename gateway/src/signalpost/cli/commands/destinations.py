@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import CommandError, connect, path
-from signalpost.cli.terminal.output import TEXT, Columns, Output, Parts, table
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Columns, table
 from signalpost.domain.language.names import did_you_mean
 
 app = App(name="destinations", help_format="markdown")

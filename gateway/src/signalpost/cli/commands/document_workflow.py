@@ -7,7 +7,8 @@ from cyclopts import Parameter
 from signalpost.cli.client import Client, connect, path
 from signalpost.cli.terminal.moments import Deadline
 from signalpost.cli.terminal.options import Limit, Sets, flag, given, repeatable
-from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts, Table
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Facts, Table
 from signalpost.domain.documents.workflow import ASKED_FOR
 
 ExternalId = Annotated[str, Parameter(name="EXTERNAL-ID", help="The document's externalId.")]

@@ -21,9 +21,11 @@ from signalpost.cli.commands.document_import import MAX_LINE, AnswerLine, Tally,
 from signalpost.cli.commands.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Limit, Sets, flag, parts_of, repeatable
-from signalpost.cli.terminal.output import TEXT, Facts, Output, Remark, table
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Facts, Remark, table
+from signalpost.cli.terminal.plain import say
 from signalpost.cli.terminal.progress import progress
-from signalpost.cli.terminal.text import remarks, say
+from signalpost.cli.terminal.text import remarks
 from signalpost.domain.documents.workflow import STATUSES
 
 app = App(name="documents", help_format="markdown")

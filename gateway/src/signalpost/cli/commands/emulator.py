@@ -17,6 +17,7 @@ from signalpost.cli.serving.listening import listen
 from signalpost.cli.serving.logs import set_up_logs
 from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Line
 from signalpost.domain.errors import WrongSetting
 from signalpost.local.emulator.control import Control
 from signalpost.local.emulator.emulator import RETRY_DELAYS, Emulator
@@ -60,7 +61,7 @@ async def _run(host: str, port: int, *, external: bool, delays: tuple[int, ...],
     async with serving(host, port, external=external, delays=delays, timeout=timeout) as running:
         out.show(
             {"url": running.url, "key": running.key},
-            Text.assemble(("The emulator", "bold"), f" listens on {running.url}"),
+            Line(Text.assemble(("The emulator", "bold"), f" listens on {running.url}")),
             "Commands on this machine find it by themselves. Programs need:",
             f"  export SIGNALPOST_URL={running.url} SIGNALPOST_KEY={running.key}",
         )

@@ -8,8 +8,9 @@ from rich.console import Console
 
 from signalpost.cli.client import Client, connect, path
 from signalpost.cli.terminal.options import Limit
-from signalpost.cli.terminal.output import TEXT, Columns, Output, table
-from signalpost.cli.terminal.text import say
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Columns, table
+from signalpost.cli.terminal.plain import say
 
 app = App(name="erasures", help_format="markdown")
 

@@ -8,7 +8,8 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import MAX_PAGE, CallRefused, Client, Misuse, connect, path
 from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, flag
-from signalpost.cli.terminal.output import TEXT, Facts, Output, row_of, table
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Facts, GrowingRows, row_of, table
 from signalpost.cli.terminal.text import remark
 
 app = App(name="events", help_format="markdown")
@@ -69,7 +70,7 @@ def tail(*, event_type: Type = None, document: Document = None, out: Output = TE
     """
     client = connect()
     after = end_of_log(client)
-    rows = out.rows(WIDTHS)
+    rows = GrowingRows(out, WIDTHS)
     while True:
         page = _page(client, {"after": after, "eventType": event_type, "externalId": document}, MAX_PAGE)
         for entry in page["data"]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
-from signalpost.cli.terminal.output import Parts, Table
+from signalpost.cli.terminal.output import Parts
+from signalpost.cli.terminal.parts import Table
 from signalpost.cli.terminal.progress import progress
 from signalpost.domain.documents.version import KeptVersion
 from signalpost.engine.maintenance.scrub import ScrubResult, remove_orphans, scrub

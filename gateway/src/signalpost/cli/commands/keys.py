@@ -9,8 +9,9 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, existing_database
 from signalpost.cli.terminal.moments import AHEAD, Deadline, now
 from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, flag, given
-from signalpost.cli.terminal.output import TEXT, Facts, Output, table
-from signalpost.cli.terminal.text import say
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Facts, table
+from signalpost.cli.terminal.plain import say
 from signalpost.commands.audit import told_of
 from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
 from signalpost.domain.event import event_id

@@ -6,8 +6,9 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, given
-from signalpost.cli.terminal.output import TEXT, Facts, Output, table
-from signalpost.cli.terminal.text import say
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Facts, table
+from signalpost.cli.terminal.plain import say
 from signalpost.domain.access.api_key import Role
 
 app = App(name="members", help_format="markdown")

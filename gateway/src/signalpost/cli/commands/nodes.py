@@ -3,7 +3,8 @@
 from typing import Any
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import TEXT, Output, Parts, Table, Warn
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Table, Warn
 
 
 def nodes(*, out: Output = TEXT) -> None:

@@ -6,8 +6,9 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.options import Limit, Sets
-from signalpost.cli.terminal.output import TEXT, Output, table
-from signalpost.cli.terminal.text import say
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import table
+from signalpost.cli.terminal.plain import say
 
 app = App(name="notices", help_format="markdown")
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import TEXT, Line, Output, Parts
-from signalpost.cli.terminal.text import without_fractions
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Line
+from signalpost.cli.terminal.plain import without_fractions
 
 
 def overview(*, out: Output = TEXT) -> None:

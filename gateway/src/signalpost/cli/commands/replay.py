@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
 from signalpost.cli.terminal.moments import WAYS, Moment, now
 from signalpost.cli.terminal.options import Limit, Sets, SubscriptionId, flag, given, repeatable
-from signalpost.cli.terminal.output import TEXT, Columns, Facts, Output, table
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Columns, Facts, table
 from signalpost.cli.terminal.progress import progress
 from signalpost.cli.terminal.text import remark
 from signalpost.domain.timestamps import format_timestamp

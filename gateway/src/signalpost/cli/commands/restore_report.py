@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from signalpost.cli.terminal.text import say
+from signalpost.cli.terminal.plain import say
 from signalpost.store.database import AccessTaken
 
 

@@ -6,7 +6,8 @@ from cyclopts import Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.options import Sets
-from signalpost.cli.terminal.output import TEXT, Output, table
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import table
 
 
 def search(

@@ -24,8 +24,8 @@ from signalpost.cli.serving.logs import set_up_logs
 from signalpost.cli.serving.processes import Lifeline, Processes
 from signalpost.cli.serving.starting import StartingApp
 from signalpost.cli.terminal.options import flag
-from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
-from signalpost.cli.terminal.text import complain, console, discard_output
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.plain import discard_output, say
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway, workers_of
 from signalpost.listener.application import App
@@ -37,9 +37,6 @@ from signalpost.sender.sender import SenderSettings
 from signalpost.settings import PREFIX, SETTINGS, SettingInForce, Settings, read_settings
 from signalpost.settings import show_settings as settings_shown
 from signalpost.store.open import is_postgres
-from signalpost.workers.worker_process import StartedWorker
-from signalpost.workers.worker_server import WorkerServer
-from signalpost.workers.workers import Workers
 
 HTTP_GRACE = 1
 """Seconds that requests in progress may still take when the gateway is told to stop."""
@@ -51,6 +48,9 @@ SWITCH_INTERVAL = 0.0005
 """After how many seconds at most a thread hands the interpreter to the event loop, which waits for it. Python's own
 interval is ten times that, and the loop waits once for each time that it lets go of the interpreter."""
 if TYPE_CHECKING:
+    from signalpost.workers.worker_server import WorkerServer
+    from signalpost.workers.workers import Workers
+
     Flags = object
 else:
     Flags = make_dataclass(
@@ -91,6 +91,8 @@ def serve(
 
 
 def _told(settings: list[SettingInForce]) -> Parts:
+    from signalpost.cli.terminal.parts import Table  # imports Rich, which a gateway never needs
+
     rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
     yield Table(("setting", "value", "from", "meaning"), rows, "")
     yield "These apply to the next start here. A running gateway keeps the settings that it was started with."
@@ -131,6 +133,8 @@ def _serve_together(settings: Settings) -> int:
 
             uvloop.run(_serve(settings, main, metrics, on_ready, lifeline.parent))
         except SignalpostError as error:
+            from signalpost.cli.terminal.text import complain
+
             complain(str(error))
             return 1
         return 0
@@ -150,9 +154,7 @@ async def _serve(
 ) -> None:
     """Run a gateway until it is told to stop: by a signal, or because its parent is gone, when `parent` can be read."""
     certificate, most = _certificate(settings), settings.max_connections
-    workers = None
-    if count := workers_of(settings):
-        workers = Workers(count, loop=asyncio.get_running_loop(), start=partial(StartedWorker, main))
+    workers = _workers(settings, main)
     port = main[0].getsockname()[1]
     starting = Gateway(settings, on_broken=_end_at_once, port=port, certificate=certificate, workers=workers)
     beginning = [StartingApp(lambda: starting.waits_for) for _ in ((main,) if metrics is None else (main, metrics))]
@@ -236,9 +238,21 @@ def server(app: App, listener: socket.socket, max_connections: int, certificate:
     )
 
 
+def _workers(settings: Settings, main: Sequence[socket.socket]) -> "Workers | None":
+    """The processes that listen and send for this one, if there are to be several."""
+    if not (count := workers_of(settings)):
+        return None
+    from signalpost.workers.worker_process import StartedWorker  # a gateway alone has no workers to speak with
+    from signalpost.workers.workers import Workers
+
+    return Workers(count, loop=asyncio.get_running_loop(), start=partial(StartedWorker, main))
+
+
 def _worker_server(
-    app: App, listeners: Sequence[socket.socket], workers: Workers, most: int, certificate: Certificate | None
-) -> WorkerServer:
+    app: App, listeners: Sequence[socket.socket], workers: "Workers", most: int, certificate: Certificate | None
+) -> "WorkerServer":
+    from signalpost.workers.worker_server import WorkerServer
+
     return WorkerServer(
         app,
         listeners,
@@ -256,12 +270,12 @@ def _address(listener: socket.socket, certificate: Path | None) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _stop(servers: Iterable[Server | WorkerServer]) -> None:
+def _stop(servers: "Iterable[Server | WorkerServer]") -> None:
     for server in servers:
         server.stop()
 
 
-def _parent_gone(parent: int, servers: Iterable[Server | WorkerServer]) -> None:
+def _parent_gone(parent: int, servers: "Iterable[Server | WorkerServer]") -> None:
     asyncio.get_running_loop().remove_reader(parent)
     _stop(servers)
 
@@ -292,26 +306,26 @@ async def _console_link(gateway: Gateway) -> str | None:
 def _greet(
     settings: Settings, gateway: Gateway, link: str | None, address: str, metrics_address: str | None = None
 ) -> None:
-    console.print(f"[bold]Signalpost[/bold] listens on {address}, its data is in {settings.data_dir}", markup=True)
+    say(f"Signalpost listens on {address}, its data is in {settings.data_dir}")
     if metrics_address is not None:
-        console.print(f"Metrics are at {metrics_address}/metrics")
+        say(f"Metrics are at {metrics_address}/metrics")
     file = gateway.key_file or os.environ.get(f"{PREFIX}OPERATOR_KEY_FILE")
     key = f"$(cat {file})" if file else f"${PREFIX}OPERATOR_KEY"
     if gateway.key_file is not None and sys.stdout.isatty():
-        console.print(f"Operator key: {gateway.operator_key}  (kept in {gateway.key_file})")
+        say(f"Operator key: {gateway.operator_key}  (kept in {gateway.key_file})")
     if settings.tls_cert is not None and settings.public_url is not None:
         address = settings.public_url  # the certificate's
     authorization = f'-H "authorization: Bearer {key}"'
     document = '{"type":"NDA","title":"My first","ownerEmail":"me@example.com","authorEmail":"me@example.com"}'
     if link is not None:
-        console.print(f"Console: {link}  (signs you in once, within 15 minutes)", soft_wrap=True)
-    console.print("Try next, in another terminal:")
+        say(f"Console: {link}  (signs you in once, within 15 minutes)")
+    say("Try next, in another terminal:")
     for command in (
         f"curl -s {address}/health/ready",
         f"curl -s {authorization} -H 'content-type: application/json' -d '{document}' {address}/v1/documents",
         f"curl -s {authorization} {address}/v1/events",
     ):
-        console.print(f"  {command}", markup=False)
+        say(f"  {command}")
 
 
 def _end_at_once(error: BaseException) -> None:

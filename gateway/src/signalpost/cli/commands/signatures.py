@@ -13,7 +13,8 @@ from cyclopts import Parameter
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.given_secret import GivenSecret, GivenSecrets, the_secret, the_secrets
 from signalpost.cli.terminal.options import repeatable
-from signalpost.cli.terminal.output import TEXT, Line, Output, Parts
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Line
 from signalpost.domain.event import event_id
 from signalpost.domain.signature_check import SIGNATURES, CheckedSignature, check_signatures
 from signalpost_receiver.sign import (

@@ -7,7 +7,8 @@ from cyclopts import Parameter
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Sets
-from signalpost.cli.terminal.output import TEXT, Output, Parts, Table
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Table
 
 
 def stats(

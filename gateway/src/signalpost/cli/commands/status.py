@@ -4,7 +4,8 @@ from collections import Counter
 from typing import Any
 
 from signalpost.cli.client import connect, path
-from signalpost.cli.terminal.output import TEXT, Output, Parts, Table, Warn
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Table, Warn
 
 MAX_SUBSCRIPTIONS = 100_000
 WORST_FIRST = ("disabled", "failing", "paused", "unknown", "healthy")

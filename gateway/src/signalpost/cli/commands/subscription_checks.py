@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from signalpost.cli.client import Client, CommandError, Misuse, connect, path
 from signalpost.cli.terminal.options import EventType, Sets, SubscriptionId, flag, given
-from signalpost.cli.terminal.output import TEXT, Facts, Line, Output, Parts
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Facts, Line
 from signalpost_receiver.sign import PAGE_SIGNATURE
 
 

@@ -24,8 +24,9 @@ from signalpost.cli.terminal.options import (
     parts_of,
     repeatable,
 )
-from signalpost.cli.terminal.output import TEXT, Facts, Output, Parts, Warn, table
-from signalpost.cli.terminal.text import say, without_fractions
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Facts, Warn, table
+from signalpost.cli.terminal.plain import say, without_fractions
 from signalpost.domain.language.names import did_you_mean
 
 app = App(name="subscriptions", help_format="markdown")

@@ -8,8 +8,9 @@ from cyclopts import App, Parameter
 from signalpost.cli.client import connect, path
 from signalpost.cli.commands import erasures
 from signalpost.cli.terminal.options import Limit, Sets, options_of, parts_of, read_option
-from signalpost.cli.terminal.output import TEXT, Columns, Output, Table, table
-from signalpost.cli.terminal.text import say
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Columns, Table, table
+from signalpost.cli.terminal.plain import say
 
 app = App(name="tenants", help_format="markdown")
 

@@ -13,7 +13,8 @@ from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, con
 from signalpost.cli.terminal.assignments import assignments, value_of
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
 from signalpost.cli.terminal.options import EventType, flag, put, repeatable
-from signalpost.cli.terminal.output import TEXT, Facts, Output
+from signalpost.cli.terminal.output import TEXT, Output
+from signalpost.cli.terminal.parts import Facts
 from signalpost.cli.terminal.text import remarks
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.checks import Bad

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from signalpost.cli.client import Client, CommandError, connect, path
-from signalpost.cli.terminal.output import TEXT, Facts, Line, Output, Parts
-from signalpost.cli.terminal.text import without_fractions
+from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Facts, Line
+from signalpost.cli.terminal.plain import without_fractions
 
 MAX_SUBSCRIPTIONS = 100_000
 MAX_DIAGNOSED = 20

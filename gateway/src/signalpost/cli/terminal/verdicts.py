@@ -8,6 +8,7 @@ from typing import Final
 from rich.text import Text
 
 from signalpost.cli.terminal.output import Parts
+from signalpost.cli.terminal.parts import Line
 
 _MAX_WIDTH: Final = 1_000
 Mark = tuple[str, str]
@@ -20,7 +21,7 @@ UNKNOWN: Final[Mark] = ("–", "dim")
 
 def verdict(mark: Mark, name: str, width: int, title: str, *paragraphs: str) -> Parts:
     """A verdict; names take up to `width` characters."""
-    yield Text.assemble(mark, f" {name:<{width}}  {title}")
+    yield Line(Text.assemble(mark, f" {name:<{width}}  {title}"))
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _MAX_WIDTH
     for each in filter(None, paragraphs):
         yield textwrap.fill(each, columns, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)

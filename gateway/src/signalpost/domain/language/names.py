@@ -13,7 +13,6 @@ and nothing for a creation.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import SequenceMatcher
 from enum import Enum
 from typing import Any, Final
 
@@ -301,6 +300,8 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that a word resembles most, if it resembles one."""
     if len(word) > _MAX_SHOWN:
         return None
+    from difflib import SequenceMatcher  # which only a mistake needs
+
     plain = _plain(word)
     matcher = SequenceMatcher(b=plain, autojunk=False)
     best, found = 0.7, None

@@ -22,7 +22,6 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
@@ -192,7 +191,9 @@ def _day(_: Type, arguments: Arguments) -> Step:
     return day
 
 
-def _zone(argument: Argument) -> ZoneInfo:
+def _zone(argument: Argument) -> tzinfo:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # imports what few templates need
+
     name = _some_text(argument, MAX_ZONE_CHARACTERS)
     try:
         return ZoneInfo(name if _is_zone(name) else "")

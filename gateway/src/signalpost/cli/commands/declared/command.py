@@ -15,6 +15,7 @@ from signalpost.cli.commands.declared.reading import SECTIONS, plain, read
 from signalpost.cli.commands.declared.toml_writer import write_tables
 from signalpost.cli.terminal.options import EVERY_TYPE, flag
 from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.parts import Line
 
 MAX_ENTRIES = 100_000
 MARKS = {
@@ -107,14 +108,14 @@ def _told(changes: list[PlannedChange], *, dry_run: bool) -> Parts:
         if change.action is PlannedAction.KEEP:
             continue
         mark, style = MARKS[change.action]
-        yield Text(f"{mark} {change.section} {change.name}", style=style)
+        yield Line(Text(f"{mark} {change.section} {change.name}", style=style))
         for each in change.differences:
             if each.member == "name":
                 continue
             line = Text(f"    {each.member}: ")
             if change.action is PlannedAction.UPDATE:
                 line.append(_text(each.before), "red").append(" → ")
-            yield line.append(_text(each.after), "green")
+            yield Line(line.append(_text(each.after), "green"))
         if change.action is PlannedAction.CREATE and "url" in change.members and "secret" not in change.members:
             yield "    secret: made by the gateway; `signalpost subscriptions rotate` makes and shows another"
     counts = Counter(change.action for change in changes)

@@ -23,7 +23,8 @@ from signalpost.cli.commands.listen.screen import HELP, JsonScreen, Screen
 from signalpost.cli.terminal.given_secret import GivenSecret, the_secret
 from signalpost.cli.terminal.options import Sets, flag
 from signalpost.cli.terminal.output import TEXT, Output
-from signalpost.cli.terminal.text import remark, remarks, say
+from signalpost.cli.terminal.plain import say
+from signalpost.cli.terminal.text import remark, remarks
 from signalpost.domain.checks import Bad
 from signalpost.domain.errors import StartError
 from signalpost.local.chaos import Chaos, PlannedRequest, Trouble
