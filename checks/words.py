@@ -73,9 +73,7 @@ PARTICIPLES_THAT_STAY = frozenset("Claimed Deed Done Feed Fixed Granted Handled 
 """Names that programs of others import, words of the glossary, and nouns that only look like participles."""
 
 UNREAD = (
-    "gateway/src/signalpost/api/http/response.py",  # a dozen modules know its `Streamed`
     "gateway/src/signalpost/api/routing/shapes/",  # names and docstrings of shapes are in the API's description
-    "gateway/src/signalpost/commands/command.py",  # forty modules know its `Asked`, `Completed` and `Repeated`
     "gateway/tests/forked.py",
     *(
         f"gateway/tests/{room}/"

@@ -14,7 +14,7 @@ from signalpost.api.resources.uploads import add_version, received_file, within_
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.documents import Document
 from signalpost.api.shown import document_shown
-from signalpost.commands.command import Command, CommandOutcome, Completed, Result
+from signalpost.commands.command import Command, CommandOutcome, CompletedCommand, Result
 from signalpost.commands.documents import (
     CreateDocument,
     DeleteDocument,
@@ -195,7 +195,7 @@ class Documents:
         completed = await self._submit(command)
         return document_shown(completed.result.row, self._services.links, self._tenant_id, completed.at)
 
-    async def _submit(self, command: Command[Result]) -> Completed[Result]:
+    async def _submit(self, command: Command[Result]) -> CompletedCommand[Result]:
         await self._services.engine.check_changeable(self._tenant_id)
         return _completed(await self._services.engine.submit(command))
 
@@ -216,8 +216,8 @@ def _uuid(external_id: str) -> str:
         raise Invalid([FieldError("externalId", bad.code, bad.detail)]) from None
 
 
-def _completed(outcome: CommandOutcome[Result]) -> Completed[Result]:
-    assert isinstance(outcome, Completed)  # no command here has an Idempotency-Key
+def _completed(outcome: CommandOutcome[Result]) -> CompletedCommand[Result]:
+    assert isinstance(outcome, CompletedCommand)  # no command here has an Idempotency-Key
     return outcome
 
 

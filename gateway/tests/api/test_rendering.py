@@ -15,7 +15,7 @@ from signalpost.api.rendering import ANSWERS, document_response, kept_answers, r
 from signalpost.api.routing.shapes import documents as shapes
 from signalpost.api.shown import document_shown
 from signalpost.commands.batch import KeptAnswer
-from signalpost.commands.command import Command, Completed, Repeated
+from signalpost.commands.command import Command, CompletedCommand, RepeatedCommand
 from signalpost.commands.documents import DocumentCreated, DocumentDeleted, DocumentImported, DocumentPatched
 from signalpost.commands.members import MemberKnown, PasswordSet
 from signalpost.commands.notices import ConditionKept, NoticeWritten
@@ -38,8 +38,8 @@ EVENT = "018bcfe5-6800-7000-8000-000000000000"
 HEADERS = (("signalpost-changed", "true"), ("signalpost-event", EVENT))
 
 
-def completed(result: object, answer: bytes | None = None) -> Completed[object]:
-    return Completed(result=result, tenant_id=1, at=0, event_id=EVENT, answer=answer)
+def completed(result: object, answer: bytes | None = None) -> CompletedCommand[object]:
+    return CompletedCommand(result=result, tenant_id=1, at=0, event_id=EVENT, answer=answer)
 
 
 def test_answers_are_kept_in_the_form_that_databases_hold() -> None:
@@ -49,12 +49,12 @@ def test_answers_are_kept_in_the_form_that_databases_hold() -> None:
 def test_a_repeat_is_answered_as_the_first_call_was_and_says_that_it_is_one() -> None:
     first = Response(204, b"", HEADERS)
     repeated = Response(204, b"", (*first.headers, ("idempotent-replayed", "true")))
-    assert respond(Repeated(KEPT), LINKS) == repeated
+    assert respond(RepeatedCommand(KEPT), LINKS) == repeated
 
 
 def test_a_call_with_a_key_is_answered_with_what_is_kept() -> None:
-    done = Completed(result=DocumentDeleted(ROW), tenant_id=1, at=0, event_id=EVENT, answer=KEPT)
-    without = Completed(result=DocumentDeleted(ROW), tenant_id=1, at=0, event_id=EVENT, answer=None)
+    done = CompletedCommand(result=DocumentDeleted(ROW), tenant_id=1, at=0, event_id=EVENT, answer=KEPT)
+    without = CompletedCommand(result=DocumentDeleted(ROW), tenant_id=1, at=0, event_id=EVENT, answer=None)
     assert respond(done, LINKS) == respond(without, LINKS) == Response(204, b"", HEADERS)
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import fields, replace
 import signalpost.commands
 from signalpost.commands.audit import MAX_VALUE_BYTES, described
 from signalpost.commands.batch import Batch, BatchContext, KeptAnswer, Rows
-from signalpost.commands.command import Asked, Command
+from signalpost.commands.command import Command, WithActor
 from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant, PatchConnection
 from signalpost.commands.documents import CreateDocument, DeleteDocument, DocumentCommand
 from signalpost.commands.keys import CreateKey, RevokeKey
@@ -99,7 +99,7 @@ def commands() -> Iterator[Any]:
     """Every class of a command that there is."""
     for module in pkgutil.iter_modules(signalpost.commands.__path__):
         importlib.import_module(f"signalpost.commands.{module.name}")
-    found: list[Any] = [Asked]
+    found: list[Any] = [WithActor]
     while found:
         found += (each := found.pop()).__subclasses__()
         if hasattr(each, "decide"):

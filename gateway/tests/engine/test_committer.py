@@ -9,7 +9,7 @@ import pytest
 from gateway.tests.bodies import snapshot
 from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
-from signalpost.commands.command import Command, CommandOutcome, Completed
+from signalpost.commands.command import Command, CommandOutcome, CompletedCommand
 from signalpost.commands.documents import DeleteDocument, ImportLine
 from signalpost.domain.errors import NotFound, TooMany, Unavailable
 from signalpost.engine.committer import GATHERING_SECONDS, MAX_BATCH, Committer
@@ -18,7 +18,7 @@ from signalpost.sharing.command_queues import MAX_BACKGROUND_OF_TENANT, MAX_WAIT
 from signalpost.sharing.slots import share
 from signalpost.store.store import PublishedBatch, Store
 
-DONE = Completed(result=None, tenant_id=1, at=0, event_id=None, answer=None)
+DONE = CompletedCommand(result=None, tenant_id=1, at=0, event_id=None, answer=None)
 SINGLE = "11111111-1d31-47fa-960e-b0cc8b4f136c"
 
 
@@ -83,7 +83,7 @@ def test_a_refused_command_harms_no_other_of_its_batch() -> None:
         committer = _committer(Book(refuse_the_second))
         return [*await asyncio.gather(*(committer.submit(_command()) for _ in range(3)), return_exceptions=True)]
 
-    assert [type(told) for told in asyncio.run(scenario())] == [Completed, NotFound, Completed]
+    assert [type(told) for told in asyncio.run(scenario())] == [CompletedCommand, NotFound, CompletedCommand]
 
 
 def test_clients_have_their_turn_before_the_deliveries_that_follow() -> None:

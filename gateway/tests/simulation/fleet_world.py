@@ -28,7 +28,7 @@ from gateway.tests.world.network import Reply, SentRequest
 from gateway.tests.world.store import Operation
 from gateway.tests.world.world import World
 
-from signalpost.commands.command import Completed
+from signalpost.commands.command import CompletedCommand
 from signalpost.commands.documents import CreateDocument, PatchDocument
 from signalpost.commands.subscriptions import CreateSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain.errors import SignalpostError
@@ -252,7 +252,7 @@ class FleetWorld(World[FleetNode]):
             )
         history = self.database.history
         outcome = await node.engine.submit(command)
-        assert isinstance(outcome, Completed)
+        assert isinstance(outcome, CompletedCommand)
         self._checkers.failovers.answered(outcome.event_id, history)
 
     # --- The end ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from gateway.tests.store.sqlite.implementation import SQLITE
 from msgspec.structs import replace
 
 from signalpost.commands.batch import BatchContext, KeptAnswer
-from signalpost.commands.command import Command, CommandOutcome, Completed, IdempotencyKey
+from signalpost.commands.command import Command, CommandOutcome, CompletedCommand, IdempotencyKey
 from signalpost.commands.documents import CreateDocument, DeleteDocument, ImportDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import (
@@ -60,7 +60,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 IMPLEMENTATIONS: dict[str, Implementation] = {"sqlite": SQLITE, "postgres": POSTGRES}
 
 
-def render(completed: Completed[Any]) -> KeptAnswer:
+def render(completed: CompletedCommand[Any]) -> KeptAnswer:
     """A store keeps answers, and does not know what they are made of."""
     answer = f"{type(completed.result).__name__} {completed.event_id}".encode()
     if isinstance(completed.result, SubscriptionCreated):

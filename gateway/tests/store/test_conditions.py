@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from gateway.tests.store.test_members import TENANT, refusal
 
-from signalpost.commands.command import Completed
+from signalpost.commands.command import CompletedCommand
 from signalpost.commands.documents import DocumentCommand
 from signalpost.commands.notices import FollowCondition, MuteNotice, OpenCondition, WriteNotice
 from signalpost.commands.tenants import CreateTenant, DeleteTenant
@@ -72,7 +72,7 @@ async def told(shop: "Shop") -> list[dict[str, object]]:
 async def written(shop: "Shop", *commands: WriteNotice) -> list[bool]:
     """Whether each of these commands wrote a notice."""
     results = (await shop.publish(*commands)).results
-    return [isinstance(each, Completed) and each.result.notice is not None for each in results]
+    return [isinstance(each, CompletedCommand) and each.result.notice is not None for each in results]
 
 
 def test_every_database_has_the_tenant_of_notices_which_keeps_them_for_90_days(play: "Play") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from signalpost.commands.command import Command, Completed, IdempotencyKey, Repeated
+from signalpost.commands.command import Command, CompletedCommand, IdempotencyKey, RepeatedCommand
 from signalpost.domain.errors import CallerError, Conflict, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.subscription import Subscription
@@ -99,7 +99,7 @@ def test_a_batch_reads_its_own_writes_and_the_ones_before_it(play: "Play", make:
             make.patch(2, "D", if_match=frozenset({'"1"'})),
         )
         kinds = [type(result).__name__ for result in published.results]
-        assert kinds == ["Completed", "PreconditionFailed", "Completed", "Completed"]
+        assert kinds == ["CompletedCommand", "PreconditionFailed", "CompletedCommand", "CompletedCommand"]
         assert [event.sequence for event in published.events] == [2, 3, 4]
 
     play(scenario)
@@ -119,10 +119,10 @@ def test_of_a_batch_that_the_database_refuses_the_guilty_alone_fails(play: "Play
         guilty = make.put(7, 2**70)
         commands = [make.create(n) for n in range(7)]
         published = await shop.publish(*commands[:3], guilty, *commands[3:], make.subscribe())
-        good = [result for result in published.results if isinstance(result, Completed)]
+        good = [result for result in published.results if isinstance(result, CompletedCommand)]
         assert len(published.results) == 9
         assert len(good) == 8
-        assert not isinstance(published.results[3], Completed | CallerError)
+        assert not isinstance(published.results[3], CompletedCommand | CallerError)
         assert [event.sequence for event in published.events] == list(range(1, 8))
         assert await log_of(shop) == list(published.events)
         assert [s.starts_after for s in published.changed(Subscription)] == [7]
@@ -187,9 +187,9 @@ def test_a_repeat_answers_the_same_over_a_restart(play: "Play", make: "type[Tool
         await shop.reopen()
         shop.now += DAY - 1
         again = await shop.do(make.create(2, key=key))
-        assert isinstance(first, Completed)
+        assert isinstance(first, CompletedCommand)
         assert first.answer is not None
-        assert again == Repeated(first.answer)
+        assert again == RepeatedCommand(first.answer)
         assert len(await log_of(shop)) == 1
 
     play(scenario)
@@ -203,7 +203,7 @@ def test_another_request_under_a_key_is_refused_and_another_api_key_is_not(play:
         )
         refused, done = published.results
         assert isinstance(refused, Invalid)
-        assert isinstance(done, Completed)
+        assert isinstance(done, CompletedCommand)
 
     play(scenario)
 
@@ -215,11 +215,11 @@ def test_a_repeat_shows_a_secret_for_an_hour_pruned_or_not(play: "Play", make: "
     async def scenario(shop: "Shop") -> None:
         async def repeat() -> bytes:
             again = await shop.do(make.subscribe(1, secret="a secret of mine", key=IdempotencyKey(1, "k", b"one")))
-            assert isinstance(again, Repeated)
+            assert isinstance(again, RepeatedCommand)
             return again.answer
 
         first = await shop.do(make.subscribe(1, secret="a secret of mine", key=IdempotencyKey(1, "k", b"one")))
-        assert isinstance(first, Completed)
+        assert isinstance(first, CompletedCommand)
         await shop.reopen()
         shop.now += HOUR - 1
         assert await shop.store.retention.prune_leftovers(shop.now, 100) == 0
@@ -246,8 +246,8 @@ def test_a_key_is_free_again_after_24_hours_pruned_or_not(play: "Play", make: "t
         assert len(await log_of(shop)) == 4
         shop.now += DAY
         again = await shop.do(make.create(3, key=IdempotencyKey(1, "l", b"two")))
-        assert isinstance(again, Completed), "the same request is carried out again, too"
-        assert isinstance(await shop.do(make.create(4, key=IdempotencyKey(1, "l", b"two"))), Repeated)
+        assert isinstance(again, CompletedCommand), "the same request is carried out again, too"
+        assert isinstance(await shop.do(make.create(4, key=IdempotencyKey(1, "l", b"two"))), RepeatedCommand)
         assert len(await log_of(shop)) == 5
 
     play(scenario)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from signalpost.commands.command import Completed
+from signalpost.commands.command import CompletedCommand
 from signalpost.commands.documents import DocumentImported, Effect
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.domain.access.api_key import Role
@@ -122,7 +122,7 @@ async def live(shop: "Shop", make: "type[Tools]", steps: int) -> dict[int, list[
         ]
         action, command = random.choice(commands)
         [answer] = (await shop.publish(command)).results
-        if isinstance(answer, Completed) and not changed_nothing(answer.result):
+        if isinstance(answer, CompletedCommand) and not changed_nothing(answer.result):
             told = (by, None) if action == "approveReview" else (by, word) if action == "rejectReview" else (None, None)
             event = answer.event_id
             done[number].insert(0, (action, event, *told, "operator" if action == "approveReview" else None))

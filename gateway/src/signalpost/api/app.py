@@ -12,7 +12,7 @@ from signalpost.api.guards.callers import caller_of
 from signalpost.api.guards.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed, answer_to
+from signalpost.api.http.response import Response, StreamedResponse, answer_to
 from signalpost.api.rendering import EVENT_HEADER, asked, respond
 from signalpost.api.routes import QUIET_ROUTES
 from signalpost.api.routing.authorization import authorize
@@ -55,7 +55,7 @@ _REFUSED: Final = 400
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
 
-Handling = Generator[Awaitable[Any], Any, Response | Streamed]
+Handling = Generator[Awaitable[Any], Any, Response | StreamedResponse]
 """How a request comes to its response; yields what it has to wait for (`listener/application.py`)."""
 Handler = Callable[[Request], Handling]
 
@@ -98,11 +98,11 @@ class Api:
         """The entry of the route table for the call of this name."""
         return self._routes[name]
 
-    async def call(self, name: str, principal: Principal, request: Request) -> Response | Streamed:
+    async def call(self, name: str, principal: Principal, request: Request) -> Response | StreamedResponse:
         """Make the call of this name for a person who has signed in otherwise than with a key in a header. What goes
         wrong is answered as a problem."""
         try:
-            response: Response | Streamed = await answer_of(
+            response: Response | StreamedResponse = await answer_of(
                 self._respond(request, partial(self._call, self._routes[name], principal))
             )
         finally:
@@ -126,7 +126,7 @@ class Api:
             if not is_held:
                 response = problem(_too_many_answers(), request.id)
         self._note(request, response, time.perf_counter() - started)
-        if is_held or isinstance(response, Streamed):
+        if is_held or isinstance(response, StreamedResponse):
             turn = partial(self._services.engine.turns.turn, _holder(request))
             at_end = partial(self._end_long_answer, request, response, started, is_held=is_held)
             return answer_to(response, request.id, turn, at_end)
@@ -134,12 +134,12 @@ class Api:
         return answer_to(response, request.id)
 
     def _end_long_answer(
-        self, request: Request, response: Response | Streamed, started: float, *, is_held: bool
+        self, request: Request, response: Response | StreamedResponse, started: float, *, is_held: bool
     ) -> None:
         if is_held and request.caller is not None:
             self._services.limits.large_answers.give_back(request.caller)
         self._give_back(request)
-        if isinstance(response, Streamed):
+        if isinstance(response, StreamedResponse):
             log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
 
     def _give_back(self, request: Request) -> None:
@@ -263,7 +263,7 @@ class Api:
         handler = route.handler
         if isinstance(handler, OneChange):
             return (yield from self._changed(context, handler.command))
-        response: Response | Streamed = yield handler(context)
+        response: Response | StreamedResponse = yield handler(context)
         return response
 
     def _changed(self, context: RequestContext, make: Callable[[RequestContext], Command[Any]]) -> Handling:
@@ -315,7 +315,7 @@ class Api:
             RefusedCall(tenant_id, actor, error.code, f"{request.method} {request.route}")
         )
 
-    def _note(self, request: Request, response: Response | Streamed, seconds: float) -> None:
+    def _note(self, request: Request, response: Response | StreamedResponse, seconds: float) -> None:
         """Count and log a response. Of what the client sent the log shows only what is known here: anything else may
         hold a secret."""
         route = request.route or NO_ROUTE
@@ -339,8 +339,8 @@ class Api:
         )
 
 
-def _waited_for(handler: Callable[[Request], Awaitable[Response | Streamed]], request: Request) -> Handling:
-    response: Response | Streamed = yield handler(request)
+def _waited_for(handler: Callable[[Request], Awaitable[Response | StreamedResponse]], request: Request) -> Handling:
+    response: Response | StreamedResponse = yield handler(request)
     return response
 
 

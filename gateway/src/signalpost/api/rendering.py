@@ -30,7 +30,7 @@ from signalpost.api.routing.shapes.destinations import ConnectionShown
 from signalpost.api.routing.shapes.shape import Shape
 from signalpost.api.shown import document_json, known_state, subscription_shown
 from signalpost.commands.batch import KeptAnswer
-from signalpost.commands.command import Command, Completed, Repeated
+from signalpost.commands.command import Command, CompletedCommand, RepeatedCommand
 from signalpost.commands.connections import ConnectionChanged, ConnectionCreated, ConnectionDeleted
 from signalpost.commands.documents import (
     DocumentCreated,
@@ -123,9 +123,9 @@ def asked(context: RequestContext, command: Command[Any]) -> Command[Any]:
     return command if command.audited_as is None else command.asked_by(context.actor)
 
 
-def respond(outcome: Completed[Any] | Repeated, links: Links) -> Response:
+def respond(outcome: CompletedCommand[Any] | RepeatedCommand, links: Links) -> Response:
     """The response to the request for the change."""
-    if isinstance(outcome, Repeated):
+    if isinstance(outcome, RepeatedCommand):
         first = _decode_answer(outcome.answer)
         return replace(first, headers=(*first.headers, _REPLAYED))
     return render(outcome, links) if outcome.answer is None else _decode_answer(outcome.answer)
@@ -136,10 +136,10 @@ def is_repeated(response: Response) -> bool:
     return _REPLAYED in response.headers
 
 
-def kept_answers(links: Links) -> Callable[[Completed[Any]], KeptAnswer]:
+def kept_answers(links: Links) -> Callable[[CompletedCommand[Any]], KeptAnswer]:
     """Makes the answers that the store keeps under `Idempotency-Key`s."""
 
-    def kept_answer(completed: Completed[Any]) -> KeptAnswer:
+    def kept_answer(completed: CompletedCommand[Any]) -> KeptAnswer:
         response = render(completed, links)
         once = _ONCE.get(type(completed.result), ())
         return KeptAnswer(_encode_answer(response), _encode_answer(_without(response, once)) if once else None)
@@ -153,7 +153,7 @@ def _without(response: Response, secrets: Collection[str]) -> Response:
     return replace(response, body=_encode(body | {name: None for name in secrets if name in body}))
 
 
-def render(completed: Completed[Any], links: Links) -> Response:
+def render(completed: CompletedCommand[Any], links: Links) -> Response:
     response = _response(completed, links)
     if completed.event_id is None:
         return response
@@ -161,7 +161,7 @@ def render(completed: Completed[Any], links: Links) -> Response:
     return Response(response.status, response.body, headers)
 
 
-def _response(completed: Completed[Any], links: Links) -> Response:
+def _response(completed: CompletedCommand[Any], links: Links) -> Response:
     match completed.result:
         case (
             DocumentCreated()

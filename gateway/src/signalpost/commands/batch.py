@@ -17,13 +17,13 @@ from signalpost.commands.audit import drafts
 from signalpost.commands.command import (
     AnswerKey,
     Command,
-    Completed,
+    CompletedCommand,
     Decision,
     DocumentKey,
     IdempotencyKey,
     Numbered,
     NumberedRow,
-    Repeated,
+    RepeatedCommand,
     RequestedRetry,
     Result,
     Stamp,
@@ -64,7 +64,7 @@ class KeptAnswer(NamedTuple):
     """The same answer without its secrets; None if it shows none."""
 
 
-Render = Callable[[Completed[Any]], KeptAnswer]
+Render = Callable[[CompletedCommand[Any]], KeptAnswer]
 """Makes the answer to a command with an `Idempotency-Key`."""
 
 
@@ -167,7 +167,7 @@ class Batch:
         named = (tenant for _, tenant in self.tenants.items() if tenant.name == name and tenant.deleted_at is None)
         return next(named, None)
 
-    def run(self, command: Command[Result]) -> Completed[Result] | Repeated:
+    def run(self, command: Command[Result]) -> CompletedCommand[Result] | RepeatedCommand:
         """Decide one command and keep what it changes. Raises CallerError if it is refused."""
         tenant = self.tenants.get(command.tenant_id)
         assert tenant is not None
@@ -185,7 +185,9 @@ class Batch:
         has_history = decision.document is not None and command.audited_as is None
         told = [] if has_history else drafts(command, decision, self, stamp)
         made = None if decision.event is None else event_id(stamp.at, self._random_bits(62))
-        completed = Completed(result=decision.result, tenant_id=tenant.id, at=stamp.at, event_id=made, answer=None)
+        completed = CompletedCommand(
+            result=decision.result, tenant_id=tenant.id, at=stamp.at, event_id=made, answer=None
+        )
         if key is not None:
             completed = replace(completed, answer=self._answer(tenant.id, key, completed))
         self.audited += told
@@ -217,16 +219,16 @@ class Batch:
             return None
         return TenantUse(documents=documents, subscriptions=subscriptions, file_bytes=decision.file_bytes)
 
-    def _repeated(self, tenant_id: int, key: IdempotencyKey) -> Repeated | None:
+    def _repeated(self, tenant_id: int, key: IdempotencyKey) -> RepeatedCommand | None:
         stored = self.answers.get((tenant_id, key.api_key_id, key.key))
         if stored is None or stored.expires_at <= self._now:
             return None
         if stored.request_hash != key.request_hash:
             detail = "This key was used for another request before. Use a new key for a new request."
             raise Invalid([FieldError("Idempotency-Key", "reused", detail)], code="idempotency_key_reused")
-        return Repeated(stored.at(self._now))
+        return RepeatedCommand(stored.at(self._now))
 
-    def _answer(self, tenant_id: int, key: IdempotencyKey, completed: Completed[Any]) -> bytes:
+    def _answer(self, tenant_id: int, key: IdempotencyKey, completed: CompletedCommand[Any]) -> bytes:
         kept = self._render(completed)
         stored = StoredAnswer(key.request_hash, kept.answer, self._now + IDEMPOTENCY_KEPT, kept.without_secrets)
         self.answers.put((tenant_id, key.api_key_id, key.key), stored)

@@ -91,7 +91,7 @@ class RowKey(NamedTuple):
     by: str = "id"
 
 
-class Asked(Struct, frozen=True, gc=False, kw_only=True):
+class WithActor(Struct, frozen=True, gc=False, kw_only=True):
     """A part of every command: who asks for it."""
 
     adds: ClassVar[type[Any] | None] = None
@@ -128,7 +128,7 @@ class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     erasure: Erasure | None = None
 
 
-class Completed(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
+class CompletedCommand(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     """A command that was not refused. It is durable once it leaves the store."""
 
     result: Result
@@ -141,14 +141,14 @@ class Completed(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
     """The response that is kept under the command's `Idempotency-Key`; None if it has no key."""
 
 
-class Repeated(Struct, frozen=True, gc=False):
+class RepeatedCommand(Struct, frozen=True, gc=False):
     """A command that was not decided, because the same call came earlier with the same `Idempotency-Key`."""
 
     answer: bytes
     """The response to the first call."""
 
 
-CommandOutcome = Completed[Result] | Repeated
+CommandOutcome = CompletedCommand[Result] | RepeatedCommand
 
 
 class Reads(Struct, frozen=True, gc=False, kw_only=True):

@@ -15,13 +15,13 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from signalpost.commands.command import (
-    Asked,
     BatchView,
     Decision,
     IdempotencyKey,
     Reads,
     RowKey,
     Stamp,
+    WithActor,
 )
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
@@ -45,7 +45,7 @@ class ConnectionDeleted(Struct, frozen=True):
     connection: Connection
 
 
-class ConnectionCommand(Asked, frozen=True, kw_only=True):
+class ConnectionCommand(WithActor, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     connection_id: str

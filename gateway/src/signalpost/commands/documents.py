@@ -6,7 +6,7 @@ from typing import ClassVar, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
+from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, Stamp, WithActor
 from signalpost.domain.documents import document
 from signalpost.domain.documents.bodies import DocumentPatch, NewDocument, Snapshot
 from signalpost.domain.documents.document import Document, DocumentRow, Version
@@ -53,7 +53,7 @@ class DocumentImported(Struct, frozen=True, gc=False):
     effect: Effect
 
 
-class DocumentCommand(Asked, frozen=True, kw_only=True):
+class DocumentCommand(WithActor, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.DOCUMENT
     audited_as: ClassVar[str | None] = None
     """Documents have a history, which tells who changed them."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
+from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, Stamp, WithActor
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.sharing.command_queues import Queue
@@ -14,7 +14,7 @@ class ErasureStarted(Struct, frozen=True):
     erasure: Erasure
 
 
-class EraseDocument(Asked, frozen=True, kw_only=True):
+class EraseDocument(WithActor, frozen=True, kw_only=True):
     """The document must have been deleted, so that its subscribers have an event that tells them."""
 
     queue: ClassVar[Queue] = Queue.CONTROL

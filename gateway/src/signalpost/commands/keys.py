@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
+from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
 from signalpost.domain.access.api_key import ApiKey, Role, hash_key
 from signalpost.domain.errors import NotFound
 from signalpost.sharing.command_queues import Queue
@@ -23,7 +23,7 @@ class KeyRevoked(Struct, frozen=True):
     key: ApiKey
 
 
-class _KeyCommand(Asked, frozen=True, kw_only=True):
+class _KeyCommand(WithActor, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     key_id: str

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
+from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.member import INVITATION_LIFETIME, Member
 from signalpost.domain.errors import Conflict, Gone, NotFound
@@ -46,7 +46,7 @@ class PasswordSet(Struct, frozen=True):
     member: Member
 
 
-class _MemberCommand(Asked, frozen=True, kw_only=True):
+class _MemberCommand(WithActor, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     member_id: str

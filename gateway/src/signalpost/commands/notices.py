@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
+from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
 from signalpost.domain.access.tenant import OPERATIONS
 from signalpost.domain.errors import NotFound
 from signalpost.domain.event import EventType
@@ -38,7 +38,7 @@ class NoticeMuted(Struct, frozen=True):
     condition: Condition
 
 
-class _OfConditions(Asked, frozen=True, kw_only=True):
+class _OfConditions(WithActor, frozen=True, kw_only=True):
     """`tenant_id` is that of `operations`."""
 
     queue: ClassVar[Queue] = Queue.BACKGROUND

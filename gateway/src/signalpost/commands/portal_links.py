@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp
+from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
 from signalpost.domain.access.portal_link import Capability, LinkState, PortalLink, Subscriptions, Theme
 from signalpost.domain.access.sign_in import Ground
 from signalpost.domain.errors import Gone, NotFound
@@ -29,7 +29,7 @@ class PortalLinkRevoked(Struct, frozen=True):
     link: PortalLink
 
 
-class _PortalLinkCommand(Asked, frozen=True, kw_only=True):
+class _PortalLinkCommand(WithActor, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     link_id: str

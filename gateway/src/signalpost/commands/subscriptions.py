@@ -7,7 +7,6 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from signalpost.commands.command import (
-    Asked,
     BatchView,
     Decision,
     IdempotencyKey,
@@ -15,6 +14,7 @@ from signalpost.commands.command import (
     RequestedRetry,
     RowKey,
     Stamp,
+    WithActor,
 )
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
@@ -59,7 +59,7 @@ class RetryQueued(Struct, frozen=True):
     retry: RequestedRetry
 
 
-class SubscriptionCommand(Asked, frozen=True, kw_only=True):
+class SubscriptionCommand(WithActor, frozen=True, kw_only=True):
     queue: ClassVar[Queue] = Queue.CONTROL
     tenant_id: int
     subscription_id: str

@@ -5,7 +5,7 @@ from typing import ClassVar
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from signalpost.commands.command import Asked, BatchView, Decision, IdempotencyKey, Reads, Stamp
+from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, Stamp, WithActor
 from signalpost.commands.erasures import ErasureStarted
 from signalpost.domain.access.api_key import FIRST_TENANT
 from signalpost.domain.access.tenant import OPERATIONS_TENANT, Tenant, TenantStatus
@@ -23,7 +23,7 @@ class TenantChanged(Struct, frozen=True):
     tenant: Tenant
 
 
-class _TenantCommand(Asked, frozen=True, kw_only=True):
+class _TenantCommand(WithActor, frozen=True, kw_only=True):
     """`tenant_id` is the tenant for which the caller calls, `name` the one that the command is about."""
 
     queue: ClassVar[Queue] = Queue.CONTROL

@@ -9,7 +9,7 @@ from signalpost.api.guards.principals import Principal, principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
-from signalpost.commands.command import Command, Completed
+from signalpost.commands.command import Command, CompletedCommand
 from signalpost.commands.members import AcceptInvitation, ChangePassword, PasswordSet
 from signalpost.console import ROOT
 from signalpost.console.credentials import Credentials, CredentialsRefused
@@ -129,5 +129,5 @@ class Accounts:
             outcome = await self._services.engine.submit(command.asked_by(self._credentials.actor(request, who)))
         except CallerError as refused:
             raise CredentialsRefused(409, str(refused)) from None
-        assert isinstance(outcome, Completed)  # it has no Idempotency-Key, so it is no repeat
+        assert isinstance(outcome, CompletedCommand)  # it has no Idempotency-Key, so it is no repeat
         return outcome.result.member

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from signalpost.api.app import Api
 from signalpost.api.guards.principals import Principal
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
+from signalpost.api.http.response import CONTENT_TYPE, Response, StreamedResponse
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.access import TenantPage
@@ -126,7 +126,7 @@ class Console:
     def __call__(self, head: Head, body: Body) -> Steps:
         return self._front(head, body)
 
-    async def _route(self, request: Request, path: str) -> tuple[str, Response | Streamed]:
+    async def _route(self, request: Request, path: str) -> tuple[str, Response | StreamedResponse]:
         if path.startswith(f"{ROOT}/static/"):
             return f"{ROOT}/static", self._asset(request, path)
         if path.startswith(_SETS_COOKIE) and not keeps_cookie(request, request.head.scheme, self._public_urls):

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from signalpost.api.app import Api
 from signalpost.api.guards.principals import Principal
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed
+from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.api.routing.context import TENANT
 from signalpost.api.routing.shapes.service import BadField, Problem
 from signalpost.listener.application import Body, Head, WholeBody
@@ -92,7 +92,7 @@ class Calls:
         content = b"" if body is None else msgspec.json.encode(body)
         return (await self._make(name, path, urlencode(query or {}).encode(), content, headers)).body
 
-    async def stream(self, name: str, query: bytes) -> Streamed | Response:
+    async def stream(self, name: str, query: bytes) -> StreamedResponse | Response:
         """The answer of a call that streams, until the page's client is gone. Raises CallFailed."""
         response = await self._api.call(name, self._principal, self._request(name, {}, query, self._page.body))
         if isinstance(response, Response) and response.status >= 400:

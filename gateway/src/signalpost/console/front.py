@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from signalpost.api.http.problems import status_of
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed, answer_to
+from signalpost.api.http.response import Response, StreamedResponse, answer_to
 from signalpost.api.routing.services import Services
 from signalpost.console.browser import is_own_host, is_same_origin
 from signalpost.console.places import Places
@@ -26,7 +26,7 @@ MIN_ZIPPED: Final = 4_096
 """Bytes from which on a page is compressed: below, it fits into the packets that are sent anyway."""
 POLICY: Final = "content-security-policy"
 
-Route = Callable[[Request, str], Awaitable[tuple[str, Response | Streamed]]]
+Route = Callable[[Request, str], Awaitable[tuple[str, Response | StreamedResponse]]]
 """The answer to a request for a path, and which page it is of, for the log and the metrics. Raises EarlyReply and
 Unavailable."""
 
@@ -74,7 +74,7 @@ class Front:
             raise
         return answer_to(_with_safe_headers(response), request.id, at_end=partial(self._places.leave, request))
 
-    async def _drawn(self, request: Request) -> Response | Streamed:
+    async def _drawn(self, request: Request) -> Response | StreamedResponse:
         started = time.perf_counter()
         timed = OwnTime(self._respond(request))
         route, response = await timed
@@ -95,7 +95,7 @@ class Front:
             response = await self._replies.zipped(response, tenant_id)
         return response
 
-    async def _respond(self, request: Request) -> tuple[str, Response | Streamed]:
+    async def _respond(self, request: Request) -> tuple[str, Response | StreamedResponse]:
         path = request.own_path.rstrip("/") or self._root
         try:
             self._check(request)
@@ -137,15 +137,15 @@ def _mount(request: Request) -> str:
     return f"/{path}" if path else ""
 
 
-def is_to_be_zipped(response: Response | Streamed, request: Request) -> TypeGuard[Response]:
+def is_to_be_zipped(response: Response | StreamedResponse, request: Request) -> TypeGuard[Response]:
     """Whether to compress an answer. The answer to a form may show a secret, and its compressed size together with
     texts of others would reveal something about it, so it is not compressed."""
-    if isinstance(response, Streamed) or request.method == "POST" or len(response.body) < MIN_ZIPPED:
+    if isinstance(response, StreamedResponse) or request.method == "POST" or len(response.body) < MIN_ZIPPED:
         return False
     takes_gzip = "gzip" in (request.header(b"accept-encoding") or "")
     return takes_gzip and "content-encoding" not in dict(response.headers)
 
 
-def _with_safe_headers(response: Response | Streamed) -> Response | Streamed:
+def _with_safe_headers(response: Response | StreamedResponse) -> Response | StreamedResponse:
     given = dict(response.headers)
     return replace(response, headers=(*response.headers, *(line for line in _SAFE if line[0] not in given)))

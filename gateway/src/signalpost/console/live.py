@@ -9,7 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed
+from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.console import ROOT
 from signalpost.console.browser import session_token
 from signalpost.console.calls import CallFailed, Calls
@@ -27,7 +27,7 @@ class Live:
         self._sign_in = sign_in
         self._replies = replies
 
-    async def answer(self, request: Request, calls: Calls) -> Response | Streamed:
+    async def answer(self, request: Request, calls: Calls) -> Response | StreamedResponse:
         if request.method != "GET":
             return self._replies.error(405, "This cannot be done here", "What changes is followed with GET.")
         try:

@@ -14,7 +14,7 @@ from signalpost.api.guards.principals import principal_of
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response
 from signalpost.api.routing.services import Services
-from signalpost.commands.command import Completed
+from signalpost.commands.command import CompletedCommand
 from signalpost.commands.members import KnowMember
 from signalpost.console import CALLBACK, OIDC
 from signalpost.console.browser import cookie_of, set_cookie
@@ -107,7 +107,7 @@ class Oidc:
             outcome = await self._services.engine.submit(command.asked_by(actor))
         except CallerError:
             return None
-        assert isinstance(outcome, Completed)  # it has no Idempotency-Key, so it is no repeat
+        assert isinstance(outcome, CompletedCommand)  # it has no Idempotency-Key, so it is no repeat
         return outcome.result.member
 
     def _refused(self, request: Request, why: str, status: int = 400) -> Response:

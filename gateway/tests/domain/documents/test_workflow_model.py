@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import Batch, BatchContext, Rows
-from signalpost.commands.command import Command, CommandOutcome, Completed
+from signalpost.commands.command import Command, CommandOutcome, CompletedCommand
 from signalpost.commands.documents import CreateDocument, DeleteDocument, Effect, ImportDocument, PatchDocument
 from signalpost.commands.workflow import ActOnDocument, ExpireSignatureRequest, workflow_of
 from signalpost.domain.access.tenant import Tenant
@@ -214,7 +214,7 @@ class Life(RuleBasedStateMachine):
     @initialize(status=st.sampled_from([None, *STATUSES]))
     def begin(self, status: str | None) -> None:
         [answer] = self.cabinet.run(create() if status is None else put(status))
-        assert isinstance(answer, Completed)
+        assert isinstance(answer, CompletedCommand)
         if status is not None:
             self.paper.replaced(status)
         self.changes = 1
@@ -282,7 +282,7 @@ class Life(RuleBasedStateMachine):
     def imported(self, status: str) -> None:
         before = self.cabinet.document
         [answer] = self.cabinet.run(put(status, before.title))
-        assert isinstance(answer, Completed)
+        assert isinstance(answer, CompletedCommand)
         changed = self.cabinet.document != before
         assert (answer.result.effect is not Effect.UNCHANGED) == changed
         self.changes += changed

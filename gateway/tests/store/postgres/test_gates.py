@@ -90,7 +90,7 @@ async def broken_orders(shop: "Shop", make: "type[Tools]", steps: int, *, reads_
             await walk.go(order, tasks)  # type: ignore[arg-type]
             results = [result for task in tasks for result in task.result().results]
             kinds = sorted(type(result).__name__ for result in results)
-            broken += kinds != ["Completed", "Completed", "PreconditionFailed", "Repeated"]
+            broken += kinds != ["CompletedCommand", "CompletedCommand", "PreconditionFailed", "RepeatedCommand"]
     log = (await shop.store.log.after(TENANT, 0, 10_000)).events
     assert [event.sequence for event in log] == list(range(1, len(log) + 1))
     return broken

@@ -125,7 +125,7 @@ def test_two_nodes_on_one_tenant_leave_no_gap(play: "Play", make: "type[Tools]")
         other = await shop.another()
         batches = [(node, [make.create(n * 10 + k) for k in range(3)]) for n in range(20) for node in (shop, other)]
         published = await asyncio.gather(*(node.publish(*commands) for node, commands in batches[:20]))
-        assert [type(result).__name__ for each in published for result in each.results].count("Completed") == 60
+        assert [type(result).__name__ for each in published for result in each.results].count("CompletedCommand") == 60
         page = await shop.store.log.after(TENANT, 0, 1000)
         assert [event.sequence for event in page.events] == list(range(1, page.last + 1))
         assert [event.at for event in page.events] == sorted({event.at for event in page.events})

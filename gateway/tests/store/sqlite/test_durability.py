@@ -18,7 +18,7 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import BatchContext
-from signalpost.commands.command import Completed
+from signalpost.commands.command import CompletedCommand
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import DiskNearlyFull, OutcomeUnknown, Unavailable
 from signalpost.domain.event import Event
@@ -232,8 +232,8 @@ def test_where_the_disk_fills_up_while_a_refused_batch_is_halved_each_is_told_wh
         guilty = make.put(7, 2**70)
         published = await store.publish([make.create(2), guilty, make.create(3), make.create(4)])
         made, defect, third, fourth = published.results
-        assert isinstance(made, Completed)
-        assert not isinstance(defect, Completed | Unavailable)
+        assert isinstance(made, CompletedCommand)
+        assert not isinstance(defect, CompletedCommand | Unavailable)
         assert isinstance(third, Unavailable)
         assert isinstance(fourth, Unavailable)
         kept = (await store.log.after(1, 0, 10)).events
@@ -374,7 +374,7 @@ def test_the_wal_stays_bounded_while_others_read(play: "Play", make: "type[Tools
 def test_a_result_carries_the_row_that_was_written(play: "Play", make: "type[Tools]") -> None:
     async def scenario(shop: "Shop") -> None:
         done = await shop.do(make.create(1))
-        assert isinstance(done, Completed)
+        assert isinstance(done, CompletedCommand)
         assert done.result.row == await shop.store.documents.get(1, make.document_id(1))
 
     play(scenario)

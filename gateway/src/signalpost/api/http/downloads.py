@@ -13,7 +13,7 @@ from typing import Final
 
 from signalpost.api.http.ranges import Span, still_applies, wanted
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed
+from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.domain.documents.version import StoredFile, VersionRow
 from signalpost.domain.timestamps import SECOND
 from signalpost.files.filenames import disposition, filename
@@ -37,7 +37,7 @@ class Downloads:
         self._sound: dict[str, None] = {}
         """The names of files that were found intact, most recently used last."""
 
-    async def response(self, request: Request, version: VersionRow, title: str | None) -> Streamed:
+    async def response(self, request: Request, version: VersionRow, title: str | None) -> StreamedResponse:
         """The response to a GET or HEAD of the file. `title` is the title of its document, if it is known. Raises
         NoSuchRange, FileLost, FilesUnavailable."""
         file = version.file
@@ -61,7 +61,7 @@ class Downloads:
         if request.method == "HEAD":
             await parts.aclose()
             first = b""
-        return Streamed(_continued(first, parts), tuple(headers.items()), 206 if span else 200)
+        return StreamedResponse(_continued(first, parts), tuple(headers.items()), 206 if span else 200)
 
     async def redirect(self, version: VersionRow, seconds: int) -> Response | None:
         """A redirect to a URL that serves the file for `seconds`; None if only the gateway serves it."""

@@ -23,7 +23,7 @@ class Response(Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Streamed(Struct, frozen=True):
+class StreamedResponse(Struct, frozen=True):
     """A response that goes out in parts, while the request may still come in."""
 
     parts: AsyncGenerator[bytes, None]
@@ -34,14 +34,17 @@ class Streamed(Struct, frozen=True):
 
 
 def answer_to(
-    response: Response | Streamed, request_id: str, turn: Turn = next_round, at_end: Callable[[], None] | None = None
+    response: Response | StreamedResponse,
+    request_id: str,
+    turn: Turn = next_round,
+    at_end: Callable[[], None] | None = None,
 ) -> Answer:
     """A response as the listener sends it. Its body is JSON unless its headers say otherwise. See `Answer` for `turn`
     and `at_end`."""
     given = dict(response.headers)
     safe = [each for each in _SAFE if each[0] not in given] if given.keys() & _SAFE_NAMES else _SAFE
     headers = (*response.headers, *safe, ("request-id", request_id))
-    if isinstance(response, Streamed):
+    if isinstance(response, StreamedResponse):
         return Answer(response.status, headers, response.parts, turn, _both(response.at_end, at_end))
     body = response.body
     if response.status != 204:

@@ -18,12 +18,12 @@ from msgspec import UNSET
 
 from signalpost.api.http.body import MAX_BODY_BYTES, read_typed
 from signalpost.api.http.problems import problem_document
-from signalpost.api.http.response import CONTENT_TYPE, Streamed
+from signalpost.api.http.response import CONTENT_TYPE, StreamedResponse
 from signalpost.api.rendering import EFFECT_STATUS
 from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.route import CHANGES_DOCUMENTS, Example, Reply, Route
 from signalpost.api.routing.shapes.documents import ImportedLine
-from signalpost.commands.command import Completed, Repeated
+from signalpost.commands.command import CompletedCommand, RepeatedCommand
 from signalpost.commands.documents import DeleteLine, DocumentDeleted, DocumentImported, Effect, ImportLine
 from signalpost.domain import body
 from signalpost.domain.documents.bodies import DeletionLine, SnapshotLine
@@ -63,7 +63,7 @@ PLACE_BYTES = 8 * 1024
 """A line takes one place for each of these that it begins, so at most 4 MiB of lines are under way."""
 
 
-LineResult = asyncio.Future[Completed[DocumentImported | DocumentDeleted] | Repeated]
+LineResult = asyncio.Future[CompletedCommand[DocumentImported | DocumentDeleted] | RepeatedCommand]
 
 
 class NumberedLine(NamedTuple):
@@ -79,13 +79,13 @@ class _WaitingLine(NamedTuple):
     result: "LineResult"
 
 
-async def import_many(context: RequestContext) -> Streamed:
+async def import_many(context: RequestContext) -> StreamedResponse:
     context.query()
     context.check_media_type(_BODY)
     chunks = context.arriving()
     # Read before the head of the response is sent: only then a client that waits for `100 Continue` gets it.
     first = await anext(chunks, b"")
-    return Streamed(_Import(context, lines(first, chunks, context.turn)).answers(), ((CONTENT_TYPE, NDJSON),))
+    return StreamedResponse(_Import(context, lines(first, chunks, context.turn)).answers(), ((CONTENT_TYPE, NDJSON),))
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ class _Import:
             if not isinstance(error, SignalpostError):
                 log.exception("a line could not be imported", request=request_id, line=number)
             return _refused(number, external_id, problem_document(_shortened(error), request_id))
-        assert isinstance(outcome, Completed)  # a line has no Idempotency-Key
+        assert isinstance(outcome, CompletedCommand)  # a line has no Idempotency-Key
         effect = outcome.result.effect
         changed = effect is not Effect.UNCHANGED
         return _encoded(

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Meta
 
 from signalpost.api.guards.callers import caller_of
-from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
+from signalpost.api.http.response import CONTENT_TYPE, Response, StreamedResponse
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
@@ -58,7 +58,7 @@ class LiveQuery(Query, frozen=True):
     ) = None
 
 
-async def follow(context: RequestContext) -> Response | Streamed:
+async def follow(context: RequestContext) -> Response | StreamedResponse:
     query: LiveQuery = context.query()
     position = context.request.header(LAST_EVENT_ID) or query.after
     if context.request.method == "HEAD":
@@ -67,7 +67,7 @@ async def follow(context: RequestContext) -> Response | Streamed:
     if not viewers.take(caller):
         detail = "Too many streams are open. Close one, or poll instead."
         raise TooMany("too_many_viewers", detail, retry_after=30)
-    return Streamed(_Stream(context).messages(position), _HEADERS, at_end=lambda: viewers.give_back(caller))
+    return StreamedResponse(_Stream(context).messages(position), _HEADERS, at_end=lambda: viewers.give_back(caller))
 
 
 class _Stream:

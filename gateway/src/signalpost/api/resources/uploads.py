@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from signalpost.api.routing.services import Services
-from signalpost.commands.command import Completed, Repeated
+from signalpost.commands.command import CompletedCommand, RepeatedCommand
 from signalpost.commands.versions import AddVersion, VersionCreated
 from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import FieldError, Invalid, OutcomeUnknown, TooLarge, UnsupportedMedia
@@ -47,7 +47,7 @@ async def received_file(services: Services, incoming: Upload) -> StoredFile:
 
 async def add_version(
     services: Services, incoming: Upload, title: str, command: AddVersion
-) -> Completed[VersionCreated] | Repeated:
+) -> CompletedCommand[VersionCreated] | RepeatedCommand:
     """Makes the file durable, then commits the version that points to it. Raises as `Engine.submit` does."""
     await incoming.store(command.file, filename(title, command.file.content_type))
     try:
@@ -55,7 +55,7 @@ async def add_version(
     except (OutcomeUnknown, asyncio.CancelledError):
         incoming.keep()  # it may be committed: only a scrub can tell
         raise
-    if isinstance(outcome, Completed):
+    if isinstance(outcome, CompletedCommand):
         incoming.keep()
     return outcome
 

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from signalpost.api.http.multipart import MEDIA_TYPE, read_form
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed
+from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.api.rendering import respond
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.resources.uploads import MAX_FILE_BYTES, add_version, received_file, too_large, within_limit
@@ -90,14 +90,14 @@ def publish(context: RequestContext) -> PublishVersion:
     )
 
 
-async def download(context: RequestContext) -> Streamed:
+async def download(context: RequestContext) -> StreamedResponse:
     context.query()
     row, number = await find_document(context), _number(context)
     version = require_live(await context.services.store.versions.get(context.tenant_id, row.external_id, number))
     return await context.services.downloads.response(context.request, version, _title(row))
 
 
-async def follow_link(services: Services, request: Request) -> Response | Streamed:
+async def follow_link(services: Services, request: Request) -> Response | StreamedResponse:
     """Serves the file of a link. No matter what is wrong with the link, the answer is the same and comes before any
     lookup."""
     linked = services.links.read(request.path_params["token"])

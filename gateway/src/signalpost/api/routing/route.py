@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from msgspec import Struct
 
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import Response, Streamed
+from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
@@ -70,7 +70,7 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     path: str
     summary: str
     roles: frozenset[Role]
-    handler: Callable[[RequestContext], Awaitable[Response | Streamed]] | OneChange
+    handler: Callable[[RequestContext], Awaitable[Response | StreamedResponse]] | OneChange
     """Makes the answer, or says which change the call makes if that is all that it does."""
     portal: Capability | None = None
     """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
@@ -111,7 +111,7 @@ class OpenRoute(Struct, frozen=True, kw_only=True):
     name: str
     path: str
     summary: str
-    handler: Callable[[Services, Request], Awaitable[Response | Streamed]]
+    handler: Callable[[Services, Request], Awaitable[Response | StreamedResponse]]
     replies: Mapping[int, Reply]
     errors: Sequence[type[CallerError]] = ()
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from signalpost.api.app import Api
 from signalpost.api.http.request import Request
-from signalpost.api.http.response import CONTENT_TYPE, Response, Streamed
+from signalpost.api.http.response import CONTENT_TYPE, Response, StreamedResponse
 from signalpost.api.routing.path_table import PathTable
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.service import Problem
@@ -56,7 +56,7 @@ class Portal:
     def __call__(self, head: Head, body: Body) -> Steps:
         return self._front(head, body)
 
-    async def _route(self, request: Request, path: str) -> tuple[str, Response | Streamed]:
+    async def _route(self, request: Request, path: str) -> tuple[str, Response | StreamedResponse]:
         if path.startswith(f"{ENTER}/"):
             if not keeps_cookie(request, request.head.scheme, self._public_urls):
                 raise EarlyReply(self._replies.error(400, "HTTPS is needed", _NO_COOKIE))
