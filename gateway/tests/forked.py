@@ -31,7 +31,7 @@ class Streams(NamedTuple):
     stderr: Path
 
 
-class Forked:
+class ForkedCommand:
     """A command that runs, with the methods of `subprocess.Popen`."""
 
     def __init__(
@@ -77,7 +77,7 @@ def run_to_end(
         streams = Streams(*(Path(made, name) for name in Streams._fields))
         for path, content in zip(streams, (stdin, "", ""), strict=True):
             path.write_bytes(content.encode(errors="surrogateescape"))
-        process = Forked(arguments, environment, streams)
+        process = ForkedCommand(arguments, environment, streams)
         try:
             code = process.wait(timeout)
         except subprocess.TimeoutExpired:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from gateway.tests.cli.command import SIGNALPOST, environment
-from gateway.tests.fakes.vendor import Answer, Asked, Vendor
+from gateway.tests.fakes.vendor import Answer, Vendor, VendorRequest
 from gateway.tests.patience import PATIENCE
 
 from signalpost import destinations, testing
@@ -83,7 +83,7 @@ def test_the_guide_names_only_what_there_is() -> None:
 class Ntfy(Vendor):
     """A server of ntfy with one account."""
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         if asked.bearer != TOKEN:
             return Answer(401, {"code": 40101, "error": "unauthorized"})
         return Answer(200, {"id": "sPs71M8A2T", "event": "message", **asked.json})

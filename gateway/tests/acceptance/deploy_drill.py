@@ -67,7 +67,7 @@ def test_gateways_are_restarted_one_by_one_under_load_and_nothing_is_lost(key: s
     enough, numbers = Event(), count()
 
     def send(client: Client) -> set[str]:
-        """The titles that this gateway accepted. While it is away nobody answers."""
+        """The titles that this gateway accepted. While it is away nothing answers."""
         accepted = set()
         while not enough.is_set():
             title = f"Document {next(numbers)}"

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway.tests.acceptance.client import Client, until
-from gateway.tests.forked import Forked, Streams, run_to_end
+from gateway.tests.forked import ForkedCommand, Streams, run_to_end
 from gateway.tests.patience import PATIENCE
 
 COMMAND = Path(sys.executable).with_name("signalpost")
@@ -29,7 +29,7 @@ class GatewayProcess:
         self.stdout = logs / "stdout"
         self.stderr = logs / "stderr"
         self._flags = {"data_dir": str(data_dir), "port": "0", "ca_file": str(ca_file), "allow_targets": allow, **flags}
-        self._process: Forked | None = None
+        self._process: ForkedCommand | None = None
         self._port: int | None = None
         self._greeted = 0
         """How much of the standard output came from earlier processes."""
@@ -53,7 +53,7 @@ class GatewayProcess:
         arguments = ["serve", *(f"--{name.replace('_', '-')}={value}" for name, value in self._flags.items())]
         program, *first = self.command
         streams = Streams(Path(os.devnull), self.stdout, self.stderr)
-        self._process = Forked([*first, *arguments], without_settings(), streams, program)
+        self._process = ForkedCommand([*first, *arguments], without_settings(), streams, program)
 
     def until_listening(self) -> None:
         """Wait for the greeting, and learn the port from it."""
@@ -120,7 +120,7 @@ class GatewayProcess:
             self.kill()
 
     @property
-    def _running(self) -> Forked:
+    def _running(self) -> ForkedCommand:
         assert self._process is not None, "it does not run"
         return self._process
 
@@ -158,7 +158,7 @@ def children(pid: int) -> list[int]:
 
 
 def is_there(pid: int) -> bool:
-    """Whether a process runs; one that ended, and that nobody has waited for yet, does not."""
+    """Whether a process runs; one that ended, and that its parent has not waited for yet, does not."""
     with suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False

@@ -19,7 +19,7 @@ from gateway.tests.acceptance.client import Client, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess, children, is_there
 from gateway.tests.acceptance.load import check_log, writers
 from gateway.tests.acceptance.page import verify_signature
-from gateway.tests.acceptance.receiver import FAIL, OK, Answer, Endpoint, Received
+from gateway.tests.acceptance.receiver import FAIL, OK, Answer, Endpoint, ReceivedRequest
 from gateway.tests.sqlite_file import database_file
 
 SLOW = 0.25
@@ -30,12 +30,12 @@ UNRECORDED = 1_000
 """The most answers of an endpoint that have come and are not recorded."""
 
 
-def mostly_well(seed: int) -> Callable[[Received], Answer]:
+def mostly_well(seed: int) -> Callable[[ReceivedRequest], Answer]:
     """Answers 200, one in five late; refuses one event in twenty the first time."""
     chance = random.Random(seed)
     refused: set[str] = set()
 
-    def answer(request: Received) -> Answer:
+    def answer(request: ReceivedRequest) -> Answer:
         if int(request.id[-4:], 16) % 20 == 0 and request.id not in refused:
             refused.add(request.id)
             return FAIL
@@ -52,7 +52,7 @@ class Kill(NamedTuple):
 
 
 def recorded_in(data_dir: Path) -> set[tuple[str, int, int]]:
-    """The recorded attempts. Of a copy: whoever opens a database that a crash left changes it."""
+    """The recorded attempts. They are read from a copy, because to open a database that a crash left changes it."""
     with tempfile.TemporaryDirectory() as folder:
         for file in data_dir.glob("signalpost.db*"):
             shutil.copy(file, folder)

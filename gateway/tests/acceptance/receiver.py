@@ -41,11 +41,11 @@ RESET = Answer(reset=True)
 FAIL = Answer(500, body=b"no")
 
 
-class Received(NamedTuple):
-    """One request."""
+class ReceivedRequest(NamedTuple):
+    """A request as it came, and when."""
 
     connected: float
-    """When its connection was accepted: before whoever made it can have ended."""
+    """When its connection was accepted: before the process that made it can have ended."""
     arrived: float
     """When all of it was there."""
     start: str
@@ -79,8 +79,8 @@ class Endpoint:
     def __init__(self, origin: str, path: str, answer: "Answer | Answers") -> None:
         self.path = path
         self.url = origin + path
-        self.requests: list[Received] = []
-        self.answered: list[tuple[Received, Answer, float]] = []
+        self.requests: list[ReceivedRequest] = []
+        self.answered: list[tuple[ReceivedRequest, Answer, float]] = []
         """Requests that got a whole answer, with it and when it was begun: the gateway had it later, never earlier."""
         self.overlaps = 0
         """Requests of a document that came while another one of it was not answered."""
@@ -99,20 +99,20 @@ class Endpoint:
         self._over.set()
         self._released.set()
 
-    def until(self, count: int) -> list[Received]:
+    def until(self, count: int) -> list[ReceivedRequest]:
         """The requests, once there are so many."""
         until(lambda: len(self.requests) >= count, lambda: f"{len(self.requests)} requests, not {count}")
         return list(self.requests)
 
-    def of(self, event_id: str) -> list[Received]:
+    def of(self, event_id: str) -> list[ReceivedRequest]:
         return [request for request in list(self.requests) if request.id == event_id]
 
-    def until_of(self, event_id: str, count: int) -> list[Received]:
+    def until_of(self, event_id: str, count: int) -> list[ReceivedRequest]:
         """The requests of one event, once there are so many."""
         until(lambda: len(self.of(event_id)) >= count, lambda: f"{len(self.of(event_id))} requests, not {count}")
         return self.of(event_id)
 
-    def serve(self, request: Received, peer: "_Peer") -> None:
+    def serve(self, request: ReceivedRequest, peer: "_Peer") -> None:
         document = request.event["data"]["document"]["externalId"]
         with self._lock:
             self.overlaps += document in self._under_way
@@ -137,7 +137,7 @@ class Endpoint:
             self._under_way.discard(document)
 
 
-Answers = Callable[[Received], Answer]
+Answers = Callable[[ReceivedRequest], Answer]
 
 
 def always(answer: Answer) -> Answers:
@@ -148,7 +148,7 @@ def first(*answers: Answer, then: Answer = OK) -> Answers:
     """Gives the first requests of each event these answers, and all later ones another."""
     seen: dict[str, int] = {}
 
-    def answer(request: Received) -> Answer:
+    def answer(request: ReceivedRequest) -> Answer:
         number = seen[request.id] = seen.get(request.id, 0) + 1
         return answers[number - 1] if number <= len(answers) else then
 
@@ -168,7 +168,7 @@ class _Peer:
         self._connected = connected
         self._unread = b""
 
-    def request(self) -> Received:
+    def request(self) -> ReceivedRequest:
         while b"\r\n\r\n" not in self._unread:
             self._unread += self._receive()
         head, _, self._unread = self._unread.partition(b"\r\n\r\n")
@@ -178,7 +178,7 @@ class _Peer:
         while len(self._unread) < length:
             self._unread += self._receive()
         body, self._unread = self._unread[:length], self._unread[length:]
-        return Received(self._connected, time.monotonic(), start, headers, tuple(lines), body, self._number)
+        return ReceivedRequest(self._connected, time.monotonic(), start, headers, tuple(lines), body, self._number)
 
     def answer(self, answer: Answer) -> None:
         lines = [f"HTTP/1.1 {answer.status} Said", f"content-length: {len(answer.body)}"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.fakes.connect_proxy import FROM, ConnectProxy
-from gateway.tests.fakes.vendor import Answer, Asked, Vendor
+from gateway.tests.fakes.vendor import Answer, Vendor, VendorRequest
 from gateway.tests.fakes.xero import Xero
 
 pytestmark = pytest.mark.slow
@@ -16,7 +16,7 @@ Gateways = Callable[..., GatewayProcess]
 class Canary(Vendor):
     """Takes whatever comes."""
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         return Answer(200)
 
 

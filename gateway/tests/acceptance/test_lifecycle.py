@@ -16,14 +16,14 @@ import pytest
 from gateway.tests.acceptance.client import DOCUMENT, Client, Lost, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess, another_master_key, refused_start
 from gateway.tests.acceptance.load import check_log, writers
-from gateway.tests.acceptance.receiver import HELD, OK, Answer, Endpoint, Received, always, first
+from gateway.tests.acceptance.receiver import HELD, OK, Answer, Endpoint, ReceivedRequest, always, first
 from gateway.tests.patience import PATIENCE
 
 Endpoints = Callable[..., Endpoint]
 Gateways = Callable[..., GatewayProcess]
 
 
-def unrepeated(requests: list[Received]) -> bool:
+def unrepeated(requests: list[ReceivedRequest]) -> bool:
     return len({request.id for request in requests}) == len(requests)
 
 

@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 
-class Noted:
+class DiskNotes:
     """What commands ask of the disk."""
 
     def __init__(self, notes: Path) -> None:
@@ -45,7 +45,7 @@ class Noted:
 
 
 def test_keys_backups_and_restored_databases_survive_a_power_cut(tmp_path: Path, ca_file: Path) -> None:
-    noted = Noted(tmp_path / "notes")
+    noted = DiskNotes(tmp_path / "notes")
     gateway = GatewayProcess(tmp_path / "data", tmp_path, ca_file, "")
     gateway.command = noted.command
     try:

@@ -1,4 +1,5 @@
-"""The receiver kit for Node: its own tests, the package as somebody installs it, and what the gateway really sends."""
+"""The receiver kit for Node: its own tests, the package as a customer installs it, and what the gateway really
+sends."""
 
 import asyncio
 import json

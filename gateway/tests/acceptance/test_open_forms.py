@@ -1,4 +1,4 @@
-"""Forms of pages that never arrive: whoever sends them leaves others room, with and without a session."""
+"""Forms of pages that never arrive: their senders leave others room, with and without a session."""
 
 import select
 import socket

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 from gateway.tests.acceptance.client import Client, seconds, until
-from gateway.tests.acceptance.receiver import FAIL, HELD, OK, Answer, Endpoint, Received, first
+from gateway.tests.acceptance.receiver import FAIL, HELD, OK, Answer, Endpoint, ReceivedRequest, first
 from gateway.tests.patience import PATIENCE
 
 Endpoints = Callable[..., Endpoint]
 
 
-def title(request: Received) -> Any:
+def title(request: ReceivedRequest) -> Any:
     return request.event["data"]["document"]["title"]
 
 
-def document(request: Received) -> Any:
+def document(request: ReceivedRequest) -> Any:
     return request.event["data"]["document"]["externalId"]
 
 
@@ -47,7 +47,7 @@ def test_documents_are_sent_beside_each_other(api: Client, endpoint: Endpoints) 
     together = 3
     arrived = threading.Barrier(together)
 
-    def answer(_request: Received) -> Answer:
+    def answer(_request: ReceivedRequest) -> Answer:
         arrived.wait(PATIENCE)  # nobody is answered before all are there
         return OK
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 from gateway.tests.acceptance.client import Client
-from gateway.tests.acceptance.receiver import Endpoint, Received
+from gateway.tests.acceptance.receiver import Endpoint, ReceivedRequest
 from gateway.tests.patience import PATIENCE
 
 from signalpost.domain.timestamps import parse_timestamp
@@ -33,7 +33,7 @@ def in_order(pairs: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return list(dict(pairs).items())
 
 
-def payload(request: Received) -> Any:
+def payload(request: ReceivedRequest) -> Any:
     return json.loads(request.body, object_pairs_hook=in_order)
 
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.tests.acceptance.client import Client, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.receiver import Receiver
-from gateway.tests.fakes.vendor import Answer, Asked, Vendor
+from gateway.tests.fakes.vendor import Answer, Vendor, VendorRequest
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 pytestmark = pytest.mark.slow
@@ -77,7 +77,7 @@ CANARY = "canary-of-a-key"
 
 
 class Anything(Vendor):
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         return Answer(200, {})
 
     def took(self, kind: str) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from gateway.tests.acceptance.client import Client, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.page import verify_signature
-from gateway.tests.acceptance.receiver import FAIL, Answer, Endpoint, Received
+from gateway.tests.acceptance.receiver import FAIL, Answer, Endpoint, ReceivedRequest
 from standardwebhooks import Webhook as StandardWebhook
 from standardwebhooks import WebhookVerificationError
 from svix.webhooks import Webhook as SvixWebhook
@@ -34,7 +34,7 @@ class Shop:
             raise RuntimeError("the shop is closed")
         self.handled.append(event)
 
-    def answer(self, request: Received) -> Answer:
+    def answer(self, request: ReceivedRequest) -> Answer:
         try:
             result = self.receiver.receive(request.body, request.headers)
         except ReceiverError as error:
@@ -115,26 +115,26 @@ def test_c20_c21_other_libraries_verify_what_is_sent_also_during_a_rotation(api:
     assert [handled.id for handled in shop.handled] == [before.id, during.id]
 
 
-def by_the_page(request: Received, shown: Any) -> bool:
+def by_the_page(request: ReceivedRequest, shown: Any) -> bool:
     return bool(verify_signature(request.body, request.headers, shown["secret"].encode()))
 
 
-def by_standardwebhooks(request: Received, shown: Any) -> bool:
+def by_standardwebhooks(request: ReceivedRequest, shown: Any) -> bool:
     return _accepts(StandardWebhook(shown["standardWebhooksSecret"]).verify, request)
 
 
-def by_svix(request: Received, shown: Any) -> bool:
+def by_svix(request: ReceivedRequest, shown: Any) -> bool:
     return _accepts(SvixWebhook(shown["standardWebhooksSecret"]).verify, request)
 
 
-def by_the_kit(request: Received, shown: Any) -> bool:
+def by_the_kit(request: ReceivedRequest, shown: Any) -> bool:
     try:
         return Receiver(secrets=shown["secret"]).verify(request.body, request.headers).id == request.id
     except ReceiverError:
         return False
 
 
-def _accepts(verify: Callable[[Any, Any], Any], request: Received) -> bool:
+def _accepts(verify: Callable[[Any, Any], Any], request: ReceivedRequest) -> bool:
     try:
         verify(request.body.decode(), request.headers)
     except WebhookVerificationError:

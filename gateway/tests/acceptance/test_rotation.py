@@ -10,7 +10,7 @@ import pytest
 from gateway.tests.acceptance.client import Client, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.page import verify_signature
-from gateway.tests.acceptance.receiver import FAIL, Endpoint, Received, first
+from gateway.tests.acceptance.receiver import FAIL, Endpoint, ReceivedRequest, first
 from standardwebhooks import Webhook as StandardWebhook
 
 from signalpost_receiver import Receiver
@@ -28,23 +28,23 @@ def promote(api: Client, subscription: Any) -> Any:
     return api.ask("POST", f"/v1/subscriptions/{subscription['id']}/secret/promote")
 
 
-def next_request(api: Client, hook: Endpoint) -> Received:
+def next_request(api: Client, hook: Endpoint) -> ReceivedRequest:
     """The first request of an event that is made now."""
     (event,) = api.events_of(api.create())
     return hook.until_of(event["id"], 1)[0]
 
 
-def page_accepts(request: Received, secret: str) -> bool:
+def page_accepts(request: ReceivedRequest, secret: str) -> bool:
     return bool(verify_signature(request.body, request.headers, secret.encode()))
 
 
-def all_accept(request: Received, shown: Any) -> None:
+def all_accept(request: ReceivedRequest, shown: Any) -> None:
     """The receiver kit and the Standard Webhooks library, each with the form of the secret that it is given."""
     assert Receiver(secrets=shown["secret"]).verify(request.body, request.headers).id == request.id
     StandardWebhook(shown["standardWebhooksSecret"]).verify(request.body.decode(), request.headers)
 
 
-def none_accepts(request: Received, shown: Any) -> None:
+def none_accepts(request: ReceivedRequest, shown: Any) -> None:
     with pytest.raises(Exception, match="no signature fits"):
         Receiver(secrets=shown["secret"]).verify(request.body, request.headers)
     with pytest.raises(Exception, match="No matching signature"):

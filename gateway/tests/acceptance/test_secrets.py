@@ -1,7 +1,7 @@
 """Secrets are planted, a gateway is put to every use there is, and then everything that it leaves is searched for them.
 
 They may be where they are documented to be: in the files `operator-key` and `master-key`, and in the answer that shows
-a new subscription's secret, once (and again to whoever repeats that request with its key).
+a new subscription's secret, once (and again to a caller who repeats that request with its key).
 """
 
 import base64

@@ -67,7 +67,7 @@ def test_its_workers_end_when_it_is_killed_also_one_that_hangs(gateways: Gateway
 
 
 def test_clients_are_answered_while_workers_are_lost(gateways: Gateways) -> None:
-    """Health too. Only whoever had a connection with the lost worker may have to ask again."""
+    """Health too. Only a client that had a connection with the lost worker may have to ask again."""
     gateway = gateways(processes="3")
     for _ in range(3):
         until(lambda: gateway.api.metric("signalpost_workers") == 2)

@@ -256,7 +256,7 @@ class World(Client):
 
     @contextlib.contextmanager
     def standing_still(self) -> Iterator[None]:
-        """The database writes nothing meanwhile. However long that is, nobody is told that it took too long, as where
+        """The database writes nothing meanwhile. However long that is, no caller is told that it took too long, as if
         another program locked it."""
         store = self.gateway._services.store
         assert isinstance(store, SqliteStore)

@@ -233,7 +233,7 @@ def lines_for(content: bytes) -> int:
 
 
 def test_nothing_is_made_of_a_body_with_very_many_values() -> None:
-    """Three hundred thousand lists would be twenty megabytes, and whoever makes them lets no other thread run."""
+    """Three hundred thousand lists would be twenty megabytes, and a thread that makes them lets no other thread run."""
     content = b'{"additionalFacts": [' + b"[]," * 300_000 + b"1]}"
     with pytest.raises(Unparseable):
         read_json(content)

@@ -130,7 +130,7 @@ def test_the_server_is_where_the_api_is_mounted(root_path: str, server: str) -> 
 
 
 class Page(HTMLParser):
-    """What a page has: its elements, anchors and links. Raises AssertionError where tags do not match."""
+    """What a page has: its elements, anchors and links. Raises AssertionError if tags do not match."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

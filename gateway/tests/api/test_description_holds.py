@@ -194,7 +194,7 @@ def lines_are_judged(_context: CheckContext, response: Response, case: Case[Any]
 
 
 class Things:
-    """What there is to ask for: requests name it instead of ids that nobody has."""
+    """What there is to ask for: requests name it instead of ids that nothing has."""
 
     def __init__(self, world: "World") -> None:
         self.world = world

@@ -1,4 +1,4 @@
-"""What is left of a deleted document is erased: its events stay as shells that nobody is sent."""
+"""What is left of a deleted document is erased: its events stay as shells that are sent to no one."""
 
 import uuid
 from collections.abc import Callable

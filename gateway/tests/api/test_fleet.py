@@ -158,7 +158,7 @@ def test_nodes_have_the_databases_time(pair: Pair) -> None:
 
 @contextmanager
 def locked(pair: Pair, table: str) -> Iterator[None]:
-    """Nobody can read a table: what tries gives up after two seconds."""
+    """No one can read a table: a query that tries gives up after two seconds."""
     url = pair.one.settings.database_url
     assert url is not None
     with psycopg.connect(url.replace(f"{OWNER}@", f"{SUPERUSER}@")) as connection:

@@ -137,7 +137,7 @@ def test_a_stream_ends_with_its_key(world: "World") -> None:
 
 
 def test_many_who_watch_are_refused_before_they_take_what_others_need(world: "World") -> None:
-    """Three of 12 connections may be streams, whoever opens them; one that is over makes room."""
+    """Three of 12 connections may be streams, from whichever caller; one that is over makes room."""
     viewers = [Viewer(world) for _ in range(4)]
     assert [viewer.status for viewer in viewers] == [200, 200, 200, 429]
     assert world.get("/v1/overview").status == 200

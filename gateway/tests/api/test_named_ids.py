@@ -1,5 +1,5 @@
 """Wherever a call lets its caller name something, in its path, query or body, what another tenant has is as unknown as
-what nobody has: the same answer, for the same work."""
+what no tenant has: the same answer, for the same work."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ BODIES: dict[tuple[str, str], Mapping[str, Any]] = {
 """The rest of a body in which this member names something. Where a value is a key of `NAMED_BY`'s, it is beta's."""
 SPAN = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z", "status": "all", "dryRun": True}
 CHOOSES = {("start_replay", "externalId"), ("start_replays", "externalId")}
-"""Members that choose among what there is, as a query does: a document that nobody has chooses nothing."""
+"""Members that choose among what there is, as a query does: a document that no tenant has chooses nothing."""
 
 
 def ids_in(kind: Any) -> set[str]:

@@ -25,7 +25,7 @@ MINUTE = 60 * SECOND
 SECRET = "a secret of ours"
 
 
-class Received(NamedTuple):
+class ReceivedNotice(NamedTuple):
     body: bytes
     signature: str
 
@@ -41,12 +41,12 @@ class Pager:
     """A receiver that takes everything."""
 
     def __init__(self) -> None:
-        received = self.received = SimpleQueue[Received]()
+        received = self.received = SimpleQueue[ReceivedNotice]()
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                received.put(Received(body, self.headers["plexus-webhook-signature"]))
+                received.put(ReceivedNotice(body, self.headers["plexus-webhook-signature"]))
                 self.send_response(204)
                 self.end_headers()
 

@@ -1,4 +1,4 @@
-"""The overview and statistics: what needs somebody, the worst first, and what attempts came to."""
+"""The overview and statistics: what needs a person, the worst first, and what attempts came to."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ def clock() -> AheadClock:
 
 @pytest.fixture(scope="module")
 def world(make_world: Callable[..., "World"], url: str, clock: AheadClock) -> "World":
-    """A gateway with a subscription that gets everything, one that fails, one that somebody paused."""
+    """A gateway with a subscription that gets everything, one that fails, one that was paused by hand."""
     world = make_world(allow_targets=parse_allow_targets(url), clock=clock)
     empty = world.get("/v1/overview").ok()
     assert (empty["attention"], empty["more"], empty["lastHour"]["medianMs"]) == ([], 0, None)
@@ -70,7 +70,7 @@ def test_what_fails_is_shown_with_its_likely_cause(world: "World", clock: AheadC
 
 
 def test_what_became_of_events_is_counted_newest_first(world: "World") -> None:
-    """One endpoint gets them, one does not, and one waits for somebody to go on."""
+    """One endpoint gets them, one does not, and one waits until a person resumes it."""
     expected = [{"sequence": sequence, "delivered": 1, "waiting": 1, "failed": 1, "skipped": 0} for sequence in (9, 1)]
     path = "/v1/events/arrivals?sequences="
     world.wait_until(lambda: world.get(f"{path}1,9,999").ok()["data"] == expected)

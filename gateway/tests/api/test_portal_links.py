@@ -30,7 +30,7 @@ def make(world: "World", headers: Any = None, **given: Any) -> dict[str, Any]:
 
 
 class Customer:
-    """Makes calls as whoever came by a new link."""
+    """Makes calls as a customer who came by a new link."""
 
     def __init__(self, world: "World", **given: Any) -> None:
         self._world = world

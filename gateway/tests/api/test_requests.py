@@ -76,7 +76,7 @@ def test_without_a_valid_key_nothing_is_done(world: "World", authorization: str 
 
 @pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Bearer  "])
 def test_no_key_is_nobody_s_key_even_if_the_operator_s_was_lost(authorization: str) -> None:
-    """A key that was cut to nothing must not open the gateway to whoever sends nothing."""
+    """A key that was cut to nothing must not open the gateway to a caller who sends nothing."""
 
     async def nobody(_id: str) -> None:
         return None
@@ -150,7 +150,7 @@ def test_an_unknown_path_is_a_problem_and_no_redirect(world: "World", path: str)
 
 
 def test_an_escaped_slash_divides_no_path(world: "World", document: str, subscription: str) -> None:
-    """Whoever escapes an id that somebody gave them asks for nothing but what has that id."""
+    """A program that escapes an id that it was given asks for nothing but what has that id."""
     for path in (f"{document}%2Fversions", f"{subscription}%2fdeliveries", "/v1%2Fdocuments", "/health%2flive"):
         world.get(path).refused(404, code="no_such_path")
     assert world.get("/v1/%64ocuments?ownerEmail=a%2Fb@example.com").status == 200

@@ -1,4 +1,4 @@
-"""Search: whatever somebody pastes leads to what it belongs to, in its tenant alone."""
+"""Search: whatever a person pastes leads to what it belongs to, within their tenant only."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote

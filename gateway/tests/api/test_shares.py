@@ -185,7 +185,7 @@ def test_whoever_is_not_known_is_refused_at_once_only_so_often(make_world: Calla
 
 
 def test_few_wait_for_pages_that_are_being_loaded(make_world: Callable[..., "World"]) -> None:
-    """Whoever waits holds a connection, and nobody knows yet who they are."""
+    """A client that waits holds a connection, and the gateway does not know yet whose it is."""
     world = make_world()
     told: list[int] = []
 

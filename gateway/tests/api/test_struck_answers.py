@@ -1,4 +1,4 @@
-"""An endpoint that repeats what nobody may read back, such as a page for finding errors does, tells it to nobody."""
+"""An endpoint that repeats what no one may read back, as a page for finding errors does, tells it to no one."""
 
 import json
 import threading

@@ -86,12 +86,12 @@ class Two:
         assert world.send("DELETE", f"/v1/keys/{newest['id']}").status == 204
 
     def path(self, route: Route, things: Mapping[str, str]) -> str:
-        """The path of a call about these things: alpha's, beta's or nobody's."""
+        """The path of a call about these things: alpha's, beta's or no one's."""
         noun = "/".join(route.path.split("/")[:3])
         return re.sub(r"{\w+}", lambda found: things[noun if found[0] == "{id}" else found[0]], route.path)
 
     def call(self, route: Route, headers: Mapping[str, str | None], *, absent: bool = False) -> "Answer":
-        """About what alpha has, or about what nobody has."""
+        """About what alpha has, or about what neither has."""
         body = None if route.body is None else route.example.body
         return self.world.send(route.method, self.path(route, self.nobodys if absent else self.alphas), body, headers)
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from gateway.tests import forked
 from gateway.tests.acceptance.client import until
-from gateway.tests.forked import Forked, Streams
+from gateway.tests.forked import ForkedCommand, Streams
 from gateway.tests.patience import ATTEMPT_TIMEOUT, LONG_PATIENCE, PATIENCE
 
 SIGNALPOST = Path(sys.executable).parent / "signalpost"
@@ -107,13 +107,13 @@ def _looks(data_dir: Path) -> float:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, *settings: str) -> Iterator[Forked]:
+def gateway(folder: Path, *settings: str) -> Iterator[ForkedCommand]:
     with tempfile.TemporaryDirectory() as made:
         said = Path(made, "stdout")
         arguments = ["serve", "--data-dir", folder, "--port", "0", "--log-level", "error",
                      "--attempt-timeout", f"{ATTEMPT_TIMEOUT:g}", *settings]  # fmt: skip
         streams = Streams(Path(os.devnull), said, Path(made, "stderr"))
-        process = Forked(arguments, environment(), streams)
+        process = ForkedCommand(arguments, environment(), streams)
 
         def listens() -> bool:
             assert process.poll() is None, streams.stderr.read_text()
@@ -145,7 +145,7 @@ class Endpoint:
                 self.wfile.write(b"ok" if endpoint.status < 300 else b"no")
 
             def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
+                """No one reads it."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

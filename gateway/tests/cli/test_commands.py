@@ -61,7 +61,7 @@ def test_the_settings_are_shown_with_where_they_are_from_and_nothing_is_started(
 
 
 def test_a_misspelt_variable_stops_the_start_and_the_nearest_setting_is_named(run: Run, tmp_path: Path) -> None:
-    """With a retention that nobody set, events would go, or stay, at another time than the operator believes."""
+    """With a retention that no one set, events would go, or stay, at another time than the operator believes."""
     unused = tmp_path / "unused"
     misspelt = {"SIGNALPOST_DATA_DIR": str(unused), "SIGNALPOST_RETENTION_DAY": "7"}
     for words in (("serve",), ("serve", "--show-settings"), ("db", "prune")):
@@ -158,7 +158,7 @@ def other_server() -> Iterator[str]:
             self.wfile.write(b"HTTP/1.1 " + (missing if self.path.startswith("/missing") else page))
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """No one reads it."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -50,7 +50,7 @@ def a_gateway_that(*script: Answer) -> Iterator[str]:
             self.wfile.write(answer[1])
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """No one reads it."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -60,7 +60,7 @@ def a_gateway_that(*script: Answer) -> Iterator[str]:
         thread.join()
 
 
-class Noted:
+class NotedStates:
     def __init__(self) -> None:
         self.said: list[str] = []
 
@@ -79,7 +79,7 @@ class Noted:
 
 def followed(url: str, until: int) -> tuple[list[int], list[bytes], list[str]]:
     """The sequences and bodies that are handed out up to one, and what was said meanwhile."""
-    noted = Noted()
+    noted = NotedStates()
 
     async def follow() -> list[tuple[int, bytes]]:
         found = []
@@ -116,7 +116,7 @@ def test_an_emulator_that_was_reset_is_read_from_its_beginning_however_long_its_
 
 
 def test_an_event_counts_when_the_next_one_is_asked_for() -> None:
-    """Whoever goes on after an interruption loses none."""
+    """A program that goes on after an interruption loses none."""
 
     async def interrupted(feed: EventFeed) -> None:
         async for entry in feed.entries():
@@ -124,7 +124,7 @@ def test_an_event_counts_when_the_next_one_is_asked_for() -> None:
                 return
 
     with a_gateway_that(page) as url:
-        feed = EventFeed(Client(url, "key", None), 0, Noted(), None, None)
+        feed = EventFeed(Client(url, "key", None), 0, NotedStates(), None, None)
         asyncio.run(interrupted(feed))
     assert feed.after == 1
 

@@ -63,7 +63,7 @@ def test_whoever_looks_for_the_address_finds_all_of_it_or_nothing(tmp_path: Path
 
 def start_with_files_of_at_most(size: int, data_dir: Path) -> str:
     """What a start says, and all of it, if the disk takes no more of any file. It must keep no bytecode: Python would
-    leave a part that nobody can load of a module that was changed since the tests began."""
+    leave a part that cannot be loaded of a module that was changed since the tests began."""
     done = subprocess.run(
         [SIGNALPOST, "serve", "--data-dir", data_dir, "--port", "0", "--disk-reserve-mb", "0"],
         capture_output=True, text=True, env=environment(PYTHONDONTWRITEBYTECODE="1"), timeout=PATIENCE, check=False,

@@ -1,4 +1,5 @@
-"""A gateway that starts is live at once, says what it waits for, and keeps nobody waiting for longer than it must."""
+"""A gateway that starts is live at once, says what it waits for, and keeps no client waiting for longer than it
+must."""
 
 import asyncio
 from typing import Any

@@ -16,7 +16,7 @@ from gateway.tests.destinations.kinds import PEM
 from gateway.tests.fakes.google_calendar import GoogleCalendar
 from gateway.tests.fakes.salesforce import Salesforce
 from gateway.tests.fakes.slack import Slack
-from gateway.tests.fakes.vendor import Answer, Asked, Vendor
+from gateway.tests.fakes.vendor import Answer, Vendor, VendorRequest
 from gateway.tests.fakes.xero import Xero
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ TERMS = {
 class Anything(Vendor):
     """A service that takes whatever it gets."""
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         return Answer(200, {"id": "1", "path": asked.path})
 
 
@@ -274,5 +274,5 @@ def in_thread(slack: Slack) -> list[dict[str, str]]:
     return [message for message in slack.messages if message["text"].startswith("Thread of Supply")]
 
 
-def sent(vendor: Vendor, part: str) -> list[Asked]:
+def sent(vendor: Vendor, part: str) -> list[VendorRequest]:
     return [asked for asked in vendor.asked if part in json.dumps(asked.body.decode())]

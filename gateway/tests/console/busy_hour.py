@@ -1,6 +1,6 @@
 """An hour of a support team's gateway, for pictures: endpoints that are well, one whose secret was rotated and which
 still verifies with the old one, one that is overloaded now and then, one that gets more than it takes, and one that
-somebody paused."""
+an operator paused."""
 
 import random
 from collections.abc import Iterator, Mapping

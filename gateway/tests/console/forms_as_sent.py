@@ -1,4 +1,4 @@
-"""What a browser sends of a form on a page where nobody touched anything, or only one field.
+"""What a browser sends of a form on a page where a person touched nothing, or only one field.
 
 It follows what the HTML standard says of values and of sending them: a line break in a field of one line is dropped,
 one in a field of several becomes CRLF, the first one in a textarea is not part of it, and a box without a tick is not

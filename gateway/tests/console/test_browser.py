@@ -170,7 +170,7 @@ def desk(make_world: Callable[..., World]) -> Iterator[Desk]:
 
 
 class Visit:
-    """A browser window in which somebody is signed in, and how often they clicked since then."""
+    """A browser window in which a person is signed in, and how often they clicked since then."""
 
     def __init__(self, desk: Desk, world: World | None = None, **window: Any) -> None:
         """`world` is another gateway than the desk's."""

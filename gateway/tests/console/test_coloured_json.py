@@ -1,4 +1,4 @@
-"""JSON in colours is the same text, and no tag that somebody wrote is one."""
+"""JSON in colours is the same text, and no tag that is in a text is one."""
 
 import re
 from html import unescape

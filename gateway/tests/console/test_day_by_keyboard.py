@@ -13,7 +13,7 @@ PAPER = 794
 
 @pytest.fixture(params=[True, False], ids=["with scripts", "without scripts"])
 def at_keys(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """Somebody who has no mouse."""
+    """A person who has no mouse."""
     made = Visit(desk, java_script_enabled=request.param)
     yield made
     made.context.close()
@@ -116,7 +116,7 @@ def test_what_ends_somebodys_access_is_asked_first(desk: Desk, at_keys: Visit) -
 
 
 def test_keys_that_are_shortcuts_can_be_turned_off_and_on(visit: Visit) -> None:
-    """WCAG 2.1.4: somebody who speaks to the computer must not set off a dozen of them with a word."""
+    """WCAG 2.1.4: a person who speaks to the computer must not set off a dozen of them with a word."""
     visit.page.get_by_role("button", name="Keys").click()
     visit.page.get_by_label("Use these keys in this browser").uncheck()
     visit.page.get_by_role("button", name="Close").click()

@@ -1,4 +1,4 @@
-"""Whatever somebody types into an address or a form, a page answers: it shows what is wrong, and does not fail."""
+"""Whatever a person types into an address or a form, a page answers: it shows what is wrong, and does not fail."""
 
 from urllib.parse import quote
 

@@ -47,7 +47,7 @@ def office(make_world: Callable[..., World], url: str) -> Office:
 
 @pytest.fixture(scope="module")
 def page(office: Office) -> Iterator[Any]:
-    """A page of a browser in which somebody is signed in to the console and to the portal."""
+    """A page of a browser in which a person is signed in to the console and to the portal."""
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE * 1000)
         context = browser.new_context(bypass_csp=True)

@@ -42,7 +42,7 @@ class Team:
         return made
 
     def join(self, member: dict[str, Any], password: str = PASSWORD) -> Browser:
-        """The browser of somebody who accepts an invitation."""
+        """The browser of a person who accepts an invitation."""
         browser = Browser(self.world)
         answer = browser.post(path_of(member), {"password": password})
         assert answer.status == 303, answer.body
@@ -252,7 +252,7 @@ def test_a_changed_password_ends_every_session_but_the_one_that_changed_it(team:
 
 
 def test_nobody_learns_who_is_a_member(team: Team) -> None:
-    """A wrong password, an address of nobody's and one of somebody invited get the same answer."""
+    """A wrong password, an address that no member has and one of a person who was invited get the same answer."""
     joined, invited = team.member()[0], team.invite()
     answers = []
     for email in (joined["email"], invited["email"], "nobody@example.com"):
@@ -325,7 +325,7 @@ def test_a_session_from_a_key_is_proved_with_that_very_key(team: Team) -> None:
 
 
 def test_sending_very_many_again_asks_for_a_name_and_a_proof_and_sending_some_does_not() -> None:
-    class Counted:
+    class FixedCount:
         def __init__(self, count: int) -> None:
             self.count = count
             self.made: list[Any] = []
@@ -340,7 +340,7 @@ def test_sending_very_many_again_asks_for_a_name_and_a_proof_and_sending_some_do
 
     def start(count: int, *, is_proved: bool, typed: str = "") -> tuple[list[Any], Any]:
         """The bodies of the calls that were made, and the result."""
-        calls, form = Counted(count), {"to_subscription": ["id"], "key": ["k"], "confirm": [typed]}
+        calls, form = FixedCount(count), {"to_subscription": ["id"], "key": ["k"], "confirm": [typed]}
         visit = Visit(
             calls=cast("Calls", calls),
             principal=OPERATOR,

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import pytest
 from gateway.tests.api.conftest import Answer, World
 from gateway.tests.fakes.identity_provider import CLIENT, CLIENT_SECRET, Claims, IdentityProvider, Key, unsigned
-from gateway.tests.fakes.vendor import Asked
+from gateway.tests.fakes.vendor import VendorRequest
 
 from signalpost.console import identity_provider
 from signalpost.console.identity_provider import AGAIN_AFTER, OidcClient
@@ -71,7 +71,7 @@ class Office:
         self._people = 0
 
     def member(self, role: str = "viewer") -> tuple[dict[str, Any], str]:
-        """Somebody who was invited, and who they are at the provider."""
+        """A person who was invited, and who they are at the provider."""
         self._people += 1
         subject, email = f"subject-{self._people}", f"person{self._people}@example.com"
         self.provider.person(subject, email)
@@ -275,7 +275,7 @@ class Wire:
         first, *lines = request.head.decode().split("\r\n")
         method, path, _ = first.split(" ")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
-        answer = self._provider.answer(Asked(method, unquote(path), {}, headers, request.body))
+        answer = self._provider.answer(VendorRequest(method, unquote(path), {}, headers, request.body))
         ended = Outcome(status=answer.status, head=b"HTTP/1.1 200 OK\r\n\r\n", answer=json.dumps(answer.body).encode())
         asyncio.get_running_loop().call_soon(done, ended)
 

@@ -1,4 +1,4 @@
-"""The overview: what was given up stays, how the gateway is, and how many need somebody."""
+"""The overview: what was given up stays, how the gateway is, and how many need a person."""
 
 import re
 from collections.abc import Callable

@@ -346,7 +346,7 @@ def test_a_replay_from_an_event_on_is_counted_from_its_page(shop: Shop) -> None:
 
 
 IMPOSSIBLE = "2026-99-99T99:99:99Z, 9999-99-99 99:99 UTC"
-"""Looks like moments to whoever writes these as people do."""
+"""Looks like moments to a person who writes these by hand."""
 
 
 def test_a_moment_that_cannot_be_stays_the_text_that_it_is(shop: Shop) -> None:
@@ -424,7 +424,7 @@ def test_a_key_is_made_shown_once_and_revoked(shop: Shop) -> None:
 
 
 ENDS = ("revoke", "remove", "skip", "promote", "stop")
-"""The buttons that end somebody's access, a part of what is kept, or what is under way."""
+"""The buttons that end a person's access, a part of what is kept, or what is under way."""
 
 
 def test_no_button_that_ends_something_is_pressed_without_a_question(shop: Shop) -> None:

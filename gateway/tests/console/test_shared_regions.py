@@ -1,4 +1,4 @@
-"""Whoever looks at the same page as others is shown what was made once, and never what is another's."""
+"""People who look at the same page are shown what was made once, and none is ever shown what is another's."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Who gets into the console: a key or a link that works once, a session of one's own, and nobody from another site."""
+"""Who gets into the console: a key or a link that works once, a session of one's own, and no one from another site."""
 
 import contextlib
 import time
@@ -71,7 +71,7 @@ def test_a_session_begins_anew_at_each_sign_in_and_ends_at_sign_out(shop: Shop) 
 
 
 def test_nobodys_form_is_waited_for_where_a_session_is_needed(shop: Shop) -> None:
-    """Whoever has no session is answered before their form has arrived."""
+    """A client without a session is answered before its form has arrived."""
     for path in ("/console/sign-out", "/console/account", "/console/t/default/keys"):
         head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nsec-fetch-site: same-origin\r\ncontent-length: 9\r\n\r\n"
         assert shop.world.raw(head.encode() + b"d").startswith(b"HTTP/1.1 303 "), path
@@ -95,7 +95,7 @@ def test_a_link_signs_in_once(shop: Shop) -> None:
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_another_site_signs_nobody_in_by_a_link_without_a_click(shop: Shop, site: str) -> None:
-    """Somebody would type their secrets into a session that the other site has, too."""
+    """A person would type their secrets into a session that the other site has, too."""
     path, browser = link(shop), Browser(shop.world)
     asked = browser.get(path, **{**NAVIGATES, "sec_fetch_site": site})
     assert asked.status == 200
@@ -197,7 +197,7 @@ def test_a_browser_without_fetch_metadata_is_known_by_its_origin(shop: Shop) -> 
 def test_a_page_over_plain_http_sends_no_form_to_a_gateway_behind_https(
     make_world: "Callable[..., World]",
 ) -> None:
-    """Whoever sits between the browser and the gateway can write any page that comes over plain HTTP."""
+    """An attacker between the browser and the gateway can write any page that comes over plain HTTP."""
     world = make_world(public_url="https://gateway.example.com")
     sent = {"sec_fetch_site": None, "host": "gateway.example.com"}
     form = {"key": world.key}

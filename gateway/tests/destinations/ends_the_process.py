@@ -1,4 +1,4 @@
-"""A module of a plugin that nobody should import."""
+"""A module of a plugin that no one should import."""
 
 import sys
 

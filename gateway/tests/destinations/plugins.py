@@ -48,7 +48,7 @@ class Plain(Pigeon):
 
 
 class Endless(Body, frozen=True, kw_only=True):
-    """A struct of which no check can be made: nobody says how long the list may be."""
+    """A struct of which no check can be made: nothing says how long the list may be."""
 
     texts: list[str]
 

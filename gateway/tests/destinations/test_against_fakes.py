@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from gateway.tests.destinations.kinds import config, connection, context
 from gateway.tests.fakes import google_calendar, salesforce, slack, xero
-from gateway.tests.fakes.vendor import HTML_500, LOST, Answer, Asked, Tokens, Vendor
+from gateway.tests.fakes.vendor import HTML_500, LOST, Answer, Tokens, Vendor, VendorRequest
 from msgspec import UNSET
 
 from signalpost.destinations.destination import (
@@ -36,7 +36,7 @@ from signalpost.destinations.slack import Slack
 from signalpost.destinations.xero_bill import XeroBill
 
 
-def asked_by(call: Call, token: str) -> Asked:
+def asked_by(call: Call, token: str) -> VendorRequest:
     """A call as its vendor sees it."""
     target = urlsplit(call.url)
     headers = {name.lower(): value for name, value in call.headers.items()}
@@ -45,7 +45,7 @@ def asked_by(call: Call, token: str) -> Asked:
     body = b"" if call.json is UNSET else msgspec.json.encode(call.json)
     if call.form is not UNSET:
         body = urlencode(call.form).encode()
-    return Asked(call.method, unquote(target.path), dict(parse_qsl(target.query)), headers, body)
+    return VendorRequest(call.method, unquote(target.path), dict(parse_qsl(target.query)), headers, body)
 
 
 def answered(vendor: Vendor, call: Call, token: str) -> Reply | None:
@@ -82,7 +82,7 @@ def made_by(ruling: object) -> Mapping[str, str]:
 def token_of(tokens: Tokens) -> str:
     """A token, as a client gets one for its id and secret."""
     form = b"grant_type=client_credentials&client_id=id&client_secret=secret"
-    token: str = tokens.answer(Asked("POST", "/token", {}, {}, form)).body["access_token"]
+    token: str = tokens.answer(VendorRequest("POST", "/token", {}, {}, form)).body["access_token"]
     return token
 
 

@@ -195,15 +195,15 @@ def test_an_event_that_is_signed_piece_by_piece_makes_the_same_request(size: int
         )
 
 
-class Expected(NamedTuple):
+class ExpectedRotation(NamedTuple):
     """The rotation as a reader of C21 would keep it."""
 
     secret: str
     following: str | None = None
     until: int = 0
 
-    def at(self, now: int) -> "Expected":
-        return self if self.following is None or now < self.until else Expected(self.following)
+    def at(self, now: int) -> "ExpectedRotation":
+        return self if self.following is None or now < self.until else ExpectedRotation(self.following)
 
 
 STEPS = st.one_of(
@@ -217,7 +217,7 @@ STEPS = st.one_of(
 @settings(max_examples=200)
 @given(st.sampled_from(SECRETS), st.lists(STEPS, max_size=12))
 def test_whatever_is_done_when_each_request_is_signed_with_the_secrets_of_its_time(first: str, steps: Any) -> None:
-    shop, expected = Shop(first), Expected(first)
+    shop, expected = Shop(first), ExpectedRotation(first)
     for name, *asked in steps:
         expected = expected.at(shop.now)
         under_way = expected.following is not None
@@ -227,13 +227,13 @@ def test_whatever_is_done_when_each_request_is_signed_with_the_secrets_of_its_ti
             shop.patch(**asked[0])
         elif name == "promote" and under_way:
             shop.promote()
-            expected = Expected(expected.following or "")
+            expected = ExpectedRotation(expected.following or "")
         elif name == "rotate" and asked[1] == 0:
             shop.rotate(asked[0], 0)
-            expected = Expected(asked[0])
+            expected = ExpectedRotation(asked[0])
         elif name == "rotate" and not under_way:
             shop.rotate(*asked)
-            expected = Expected(expected.secret, asked[0], shop.now + asked[1] * HOUR)
+            expected = ExpectedRotation(expected.secret, asked[0], shop.now + asked[1] * HOUR)
         else:
             with pytest.raises(Conflict):
                 shop.promote() if name == "promote" else shop.rotate(*asked)

@@ -399,7 +399,7 @@ class ScriptedWorld(World[RunningGateway]):
         return self.endpoints.setdefault(host, Endpoint(host))
 
     def free_bytes(self) -> int:
-        """How much of the disk is free. Raises OSError where `disk_free` is negative."""
+        """How much of the disk is free. Raises OSError if `disk_free` is negative."""
         if self.disk_free < 0:
             raise OSError("the disk does not answer")
         return self.disk_free

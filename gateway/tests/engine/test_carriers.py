@@ -34,7 +34,7 @@ class Standing:
         return NOW
 
 
-class Sent:
+class KeepingTransport:
     """A transport that keeps what it is to send."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ def carry(carrier: WebhookCarrier, event: Event) -> None:
 
 def test_a_small_event_is_sent_at_once_and_a_large_one_after_a_turn_for_each_slice_of_it() -> None:
     async def scenario() -> None:
-        turns, sent = LoopTurns(), Sent()
+        turns, sent = LoopTurns(), KeepingTransport()
         carrier = WebhookCarrier(subscription(1), sent, Standing(), turns, Tasks(), lambda: True)
         carry(carrier, SMALL)
         assert len(sent.requests) == 1
@@ -70,7 +70,7 @@ def test_a_small_event_is_sent_at_once_and_a_large_one_after_a_turn_for_each_sli
 
 def test_another_tenants_large_event_does_not_wait_for_all_of_one_tenants() -> None:
     async def scenario() -> None:
-        turns, sent, attempts = LoopTurns(), Sent(), Tasks()
+        turns, sent, attempts = LoopTurns(), KeepingTransport(), Tasks()
         many = WebhookCarrier(subscription(1), sent, Standing(), turns, attempts, lambda: True)
         one = WebhookCarrier(subscription(2), sent, Standing(), turns, attempts, lambda: True)
         for _ in range(100):
@@ -86,7 +86,7 @@ def test_another_tenants_large_event_does_not_wait_for_all_of_one_tenants() -> N
 
 def test_a_large_event_is_not_sent_if_the_lease_ended_while_it_was_signed() -> None:
     async def scenario() -> None:
-        sent, leases, outcomes = Sent(), [True], list[Outcome | None]()
+        sent, leases, outcomes = KeepingTransport(), [True], list[Outcome | None]()
         carrier = WebhookCarrier(subscription(1), sent, Standing(), LoopTurns(), Tasks(), lambda: leases[-1])
         carrier.carry(LARGE, Delivery(LARGE.sequence, LARGE.document_id), outcomes.append)
         await asyncio.sleep(0)

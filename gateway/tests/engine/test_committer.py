@@ -111,7 +111,7 @@ def test_a_server_commits_what_waits_while_the_last_commit_is_answered_and_a_thr
 ) -> None:
     turns: list[str] = []
 
-    class Told(Book):
+    class BookOfTurns(Book):
         async def publish(self, commands: Sequence[Command[Any]]) -> PublishedBatch:
             turns.append("commit")
             return await super().publish(commands)
@@ -121,7 +121,7 @@ def test_a_server_commits_what_waits_while_the_last_commit_is_answered_and_a_thr
         turns.append("answer")
 
     async def scenario() -> None:
-        committer = _committer(Told(_done, commits_on_a_thread=commits_on_a_thread))
+        committer = _committer(BookOfTurns(_done, commits_on_a_thread=commits_on_a_thread))
         await asyncio.gather(*(client(committer) for _ in range(MAX_BATCH + 1)))
 
     asyncio.run(scenario())

@@ -1,4 +1,5 @@
-"""A log that was pruned while the gateway was stopped: whoever lost something is told, and all go on behind it."""
+"""A log that was pruned while the gateway was stopped: subscriptions that lost something say so, and all go on behind
+it."""
 
 import asyncio
 

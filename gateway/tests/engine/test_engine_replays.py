@@ -355,7 +355,7 @@ def test_a_stop_leaves_the_rest_of_a_replay_to_the_next_start(world: ScriptedWor
 # --- Beside all else --------------------------------------------------------------------------------------------------
 
 
-class Watched:
+class WatchedLane:
     """The most that a lane had awaiting a retry and blocked, at every call."""
 
     def __init__(self, world: ScriptedWorld, gateway: RunningGateway) -> None:
@@ -383,7 +383,7 @@ def test_many_thousands_are_replayed_in_bounded_memory_while_new_events_go_on(
             await gateway.until_recorded()
         else:
             await given_up(gateway, *(f"d{number}" for number in range(many)))
-        watched = Watched(world, gateway)
+        watched = WatchedLane(world, gateway)
         world.endpoint("a").answers(Reply(after=0.01))
         replay_id = await gateway.replay("a", "failed")
         waits = []
@@ -406,7 +406,7 @@ def test_many_thousands_are_replayed_in_bounded_memory_while_new_events_go_on(
 def test_a_replay_to_an_endpoint_that_is_down_waits_for_room_and_goes_on_when_it_is_up(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await given_up(gateway, *(f"d{number}" for number in range(3_000)))
-        watched = Watched(world, gateway)
+        watched = WatchedLane(world, gateway)
         before = len(world.endpoint("a").calls)
         replay_id = await gateway.replay("a", "failed")
         await asyncio.sleep(3_600)

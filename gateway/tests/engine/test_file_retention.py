@@ -1,4 +1,5 @@
-"""Files of deleted documents go a day later; whatever stops it half-way, nothing stays that nobody knows of."""
+"""Files of deleted documents go a day later; whatever stops it half-way, no file stays that the gateway does not know
+of."""
 
 import asyncio
 import os

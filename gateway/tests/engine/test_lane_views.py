@@ -55,7 +55,7 @@ def rounds_of_the_loop(look: Callable[[LaneViews], Awaitable[list[LaneView]]]) -
 
 
 def test_of_a_backlog_that_stands_still_the_store_is_asked_once() -> None:
-    """Else metrics of many tenants with backlogs would take longer than whoever asks for them waits."""
+    """Else metrics of many tenants with backlogs would take longer than a scraper waits."""
     asked: list[tuple[int, list[int]]] = []
 
     class Log:

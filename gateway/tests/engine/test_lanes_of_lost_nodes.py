@@ -1,4 +1,4 @@
-"""Webhooks of a node that is lost while it attempts them: nobody else sends before what it began can be over, and it
+"""Webhooks of a node that is lost while it attempts them: no other node sends before what it began can be over, and it
 sends nothing that it had not begun."""
 
 from collections.abc import Iterator

@@ -291,7 +291,7 @@ def test_large_and_small_events_meet_the_same_conditions_in_their_order(world: S
 
 
 class TickingClock(VirtualClock):
-    """Time passes whenever somebody asks for it: everything takes long."""
+    """Time passes whenever it is read: everything takes long."""
 
     ticks = 0
 

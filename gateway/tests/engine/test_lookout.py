@@ -49,7 +49,7 @@ def with_lookout(
 
 
 NEVER = SHARED._replace(look_every=3600.0)
-"""Looks only when somebody asks."""
+"""A node that looks only when a call needs it."""
 
 
 def test_what_a_look_has_shown_counts_for_a_tenth_of_a_second_from_when_it_was_sent() -> None:

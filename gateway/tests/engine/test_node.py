@@ -38,7 +38,7 @@ class _Clock:
     wall = steady
 
 
-class _Watched:
+class _WatchedNode:
     """A node, and what it said in order."""
 
     def __init__(self, *shown: int | None, failing: int = 0) -> None:
@@ -77,13 +77,13 @@ class _Watched:
 
 
 def test_a_node_that_was_taken_for_dead_joins_again() -> None:
-    watched = _Watched(0, 1, None, 0, 1)
+    watched = _WatchedNode(0, 1, None, 0, 1)
     watched.run(7)
     assert watched.said == ["beat 1", "begins anew", "beat 1"]
 
 
 def test_what_a_database_that_went_back_needs_is_done_until_it_succeeds() -> None:
     """While it is not, the beats that come after show nothing unusual: this node must not go on with what it has."""
-    watched = _Watched(5, 6, 3, 0, 1, failing=2)
+    watched = _WatchedNode(5, 6, 3, 0, 1, failing=2)
     watched.run(8)
     assert watched.said == ["beat 6", *["begins anew"] * 3, "beat 1"]

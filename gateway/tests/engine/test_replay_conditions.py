@@ -1,4 +1,4 @@
-"""Conditions about what a replay found: asked where they hold nobody up, and before anything is queued."""
+"""Conditions about what a replay found: asked where they hold nothing up, and before anything is queued."""
 
 import asyncio
 import threading
@@ -76,7 +76,7 @@ class Worker:
 
 
 class Asking:
-    """Gives a lane what its replay found, as the recorder does: again after each change, while nobody is asked."""
+    """Gives a lane what its replay found, as the recorder does: again after each change, while none is asked about."""
 
     def __init__(self, subjects: Subjects, clock: Clock) -> None:
         self.conditions = ReplayConditions(subjects, LoopTurns(), clock, self._on_change)

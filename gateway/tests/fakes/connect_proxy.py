@@ -1,5 +1,5 @@
 """A proxy that connects where it is asked to (CONNECT), on loopback. It does so from an address of its own, by which
-whoever is called can tell who came."""
+the callee can tell who came."""
 
 import socket
 import threading

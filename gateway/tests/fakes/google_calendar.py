@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.tests.fakes.vendor import Answer, Asked, Tokens, Vendor
+from gateway.tests.fakes.vendor import Answer, Tokens, Vendor, VendorRequest
 
 
 def refused(status: int, reason: str, message: str = "No.") -> Answer:
@@ -28,12 +28,12 @@ class GoogleCalendar(Vendor):
         """The entries that people see."""
         return [entry for entry in self.entries[calendar].values() if entry["status"] == "confirmed"]
 
-    def token_answer(self, asked: Asked) -> Answer | None:
+    def token_answer(self, asked: VendorRequest) -> Answer | None:
         if asked.path == "/revoke":
             return Answer(200, {}) if self.tokens.take_back(asked) else Answer(400, {"error": "invalid_token"})
         return self.tokens.answer(asked) if asked.path == "/token" else None
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         if not self.tokens.is_good(asked):
             return refused(401, "authError", "Invalid Credentials")
         _, _, _, _, calendar, _, *rest = asked.path.split("/")
@@ -53,7 +53,7 @@ class GoogleCalendar(Vendor):
         entries[entry["id"]] = {**entry, "htmlLink": f"https://calendar.example/{entry['id']}"}
         return Answer(200, entries[entry["id"]])
 
-    def _change(self, entries: dict[str, dict[str, Any]], entry_id: str, asked: Asked) -> Answer:
+    def _change(self, entries: dict[str, dict[str, Any]], entry_id: str, asked: VendorRequest) -> Answer:
         entry = entries.get(entry_id)
         if entry is None:
             return refused(404, "notFound", "Not Found")

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from gateway.tests.fakes.vendor import Answer, Asked, Vendor
+from gateway.tests.fakes.vendor import Answer, Vendor, VendorRequest
 
 CLIENT, CLIENT_SECRET = "signalpost", "the client's secret"
 Claims = dict[str, Any]
@@ -59,7 +59,7 @@ class IdentityProvider(Vendor):
         self.keys = [Key("first")]
         self.people: dict[str, Claims] = {}
         self.auth_time: int | None = None
-        """When whoever signs in has last typed a password; None to leave it out."""
+        """When the person who signs in has last typed a password; None to leave it out."""
         self.tamper: Callable[[Claims], Claims] = lambda claims: claims
         self.sign: Callable[[Claims], str] | None = None
         self._codes: dict[str, Claims] = {}
@@ -68,7 +68,7 @@ class IdentityProvider(Vendor):
         self.people[subject] = {"sub": subject, "email": email, "email_verified": True, **more}
 
     def sign_in(self, arrived_at: str, subject: str) -> str:
-        """Somebody signs in who arrived at this address. Returns where their browser is sent."""
+        """Sign in a person who arrived at this address. Returns where their browser is sent."""
         parts = urlsplit(arrived_at)
         asked = dict(parse_qsl(parts.query))
         assert (f"{parts.scheme}://{parts.netloc}", parts.path) == (self.origin, "/authorize")
@@ -79,7 +79,7 @@ class IdentityProvider(Vendor):
         self._codes[code] = {**asked, "subject": subject}
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state'], 'iss': self.origin})}"
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         if asked.path == "/.well-known/openid-configuration":
             ends = {name: f"{self.origin}/{path}" for name, path in _ENDPOINTS.items()}
             return Answer(200, {"issuer": self.origin, **ends})
@@ -89,7 +89,7 @@ class IdentityProvider(Vendor):
             return self._exchange(asked)
         return Answer(404)
 
-    def _exchange(self, asked: Asked) -> Answer:
+    def _exchange(self, asked: VendorRequest) -> Answer:
         basic = base64.b64decode(asked.headers.get("authorization", "").removeprefix("Basic ")).decode()
         if basic not in (f"{CLIENT}:{CLIENT_SECRET}", "signalpost:the+client%27s+secret"):
             return Answer(401, {"error": "invalid_client"})

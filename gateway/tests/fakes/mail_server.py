@@ -1,8 +1,7 @@
 """A mail server for tests: aiosmtpd with a certificate of trustme's, on a thread of its own.
 
-It keeps the mails that it took. What it answers to a command can be set; without that it takes everything from whoever
-signs in.
-"""
+It keeps the mails that it took. What it answers to a command can be set; without that it takes everything from a client
+that signs in."""
 
 import asyncio
 import ssl
@@ -23,7 +22,7 @@ class TakenMail(NamedTuple):
     sender: str
     recipients: list[str]
     user: str | None
-    """Who signed in; None if nobody did."""
+    """Who signed in; None if no client did."""
     tls: str
     """The version of TLS under which it came."""
     message: EmailMessage

@@ -1,6 +1,6 @@
 """Salesforce: an organisation's records, behind a login that does not say when its tokens end."""
 
-from gateway.tests.fakes.vendor import Answer, Asked, Tokens, Vendor
+from gateway.tests.fakes.vendor import Answer, Tokens, Vendor, VendorRequest
 
 
 def refused(status: int, code: str, message: str = "No.") -> Answer:
@@ -23,12 +23,12 @@ class Salesforce(Vendor):
         self.records: dict[str, list[dict[str, object]]] = {}
         """The records of each object; every record has its `Id`."""
 
-    def token_answer(self, asked: Asked) -> Answer | None:
+    def token_answer(self, asked: VendorRequest) -> Answer | None:
         if asked.path == "/services/oauth2/revoke":
             return Answer(200) if self.tokens.take_back(asked) else Answer(400, {"error": "invalid_token"})
         return self.tokens.answer(asked) if asked.path == "/services/oauth2/token" else None
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         if not self.tokens.is_good(asked):
             return refused(401, "INVALID_SESSION_ID", "Session expired or invalid")
         match asked.path.strip("/").split("/", 6)[2:]:
@@ -40,7 +40,7 @@ class Salesforce(Vendor):
                 return self._change(kind, field, value, asked)
         return refused(404, "NOT_FOUND")
 
-    def _change(self, kind: str, field: str, value: str, asked: Asked) -> Answer:
+    def _change(self, kind: str, field: str, value: str, asked: VendorRequest) -> Answer:
         records = self.records.setdefault(kind, [])
         found = [record for record in records if record.get(field) == value]
         if len(found) > 1:

@@ -1,6 +1,6 @@
 """Slack: an incoming webhook and the two methods of the Web API that a bot calls."""
 
-from gateway.tests.fakes.vendor import Answer, Asked, Vendor
+from gateway.tests.fakes.vendor import Answer, Vendor, VendorRequest
 
 
 def refused(error: str) -> Answer:
@@ -27,7 +27,7 @@ class Slack(Vendor):
         self.threads: set[str] = set()
         """The `ts` of the messages that can be answered to. A message that is deleted is taken out."""
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         if asked.path == self.WEBHOOK_PATH:
             self.messages.append(asked.json)
             return Answer(200, b"ok", {"content-type": "text/html"})
@@ -42,7 +42,7 @@ class Slack(Vendor):
             return Answer(200, {"ok": True, "revoked": True})
         return self._post(asked)
 
-    def _post(self, asked: Asked) -> Answer:
+    def _post(self, asked: VendorRequest) -> Answer:
         message = asked.json
         if message["channel"] not in self.channels:
             return refused("channel_not_found")

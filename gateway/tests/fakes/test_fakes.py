@@ -7,12 +7,12 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from gateway.tests.fakes.slack import Slack
-from gateway.tests.fakes.vendor import HTML_500, LOST, Answer, Asked, Tokens
+from gateway.tests.fakes.vendor import HTML_500, LOST, Answer, Tokens, VendorRequest
 
 
-def asked(**form: str) -> Asked:
+def asked(**form: str) -> VendorRequest:
     client = {"client_id": "id", "client_secret": "secret"}
-    return Asked("POST", "/token", {}, {}, urlencode({**client, **form}).encode())
+    return VendorRequest("POST", "/token", {}, {}, urlencode({**client, **form}).encode())
 
 
 def refreshed(tokens: Tokens, refresh_token: str) -> Any:
@@ -20,7 +20,7 @@ def refreshed(tokens: Tokens, refresh_token: str) -> Any:
 
 
 def is_good(tokens: Tokens, token: str) -> bool:
-    return tokens.is_good(Asked("GET", "/", {}, {"authorization": f"Bearer {token}"}, b""))
+    return tokens.is_good(VendorRequest("GET", "/", {}, {"authorization": f"Bearer {token}"}, b""))
 
 
 def test_a_token_is_good_until_it_expires() -> None:

@@ -25,7 +25,7 @@ LOST = object()
 """The body of an answer that is lost: the connection ends without one."""
 
 
-class Asked(NamedTuple):
+class VendorRequest(NamedTuple):
     """A request as it came."""
 
     method: str
@@ -64,7 +64,7 @@ class Vendor:
     """A vendor's API. A kind of vendor says in `act` what it does."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[VendorRequest] = []
         """Every request, those for tokens included, in the order of their arrival."""
         self._faults: deque[Answer] = deque()
         self._loses = 0
@@ -82,7 +82,7 @@ class Vendor:
         """Do what the next calls ask, and end their connections without an answer."""
         self._loses += times
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: VendorRequest) -> Answer:
         """What is answered to a request."""
         with self._lock:
             self.asked.append(asked)
@@ -96,15 +96,15 @@ class Vendor:
                 return answer._replace(body=LOST)
             return answer
 
-    def token_answer(self, asked: Asked) -> Answer | None:
+    def token_answer(self, asked: VendorRequest) -> Answer | None:
         """The answer to a request for a token; None if it is another."""
         return None
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         """Do what is asked."""
         raise NotImplementedError
 
-    def calls(self, method: str | None = None) -> list[Asked]:
+    def calls(self, method: str | None = None) -> list[VendorRequest]:
         """The requests that were not for tokens, of one method or all."""
         return [asked for asked in self.asked if not asked.path.endswith("/token") and method in (None, asked.method)]
 
@@ -140,7 +140,7 @@ def _handler(vendor: Vendor) -> type[BaseHTTPRequestHandler]:
             target = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             query = dict(parse_qsl(target.query, keep_blank_values=True))
-            answer = vendor.answer(Asked(self.command, unquote(target.path), query, headers, body))
+            answer = vendor.answer(VendorRequest(self.command, unquote(target.path), query, headers, body))
             if answer.body is LOST:
                 self.close_connection = True
                 return
@@ -165,7 +165,7 @@ class Tokens:
     """A vendor's login: gives tokens, and says which of them are good.
 
     Refresh tokens are replaced with each use. With a grace, the one before goes on working, until `end_grace`; without
-    it, whoever loses the answer to a refresh has lost the consent.
+    it, a client that loses the answer to a refresh has lost the consent.
     """
 
     def __init__(self, client: tuple[str, str] = ("id", "secret"), *, expires_in: int | None = 3600) -> None:
@@ -204,7 +204,7 @@ class Tokens:
         """A person consented long ago. Returns the refresh token."""
         return self._new_refresh_token()
 
-    def take_back(self, asked: Asked) -> bool:
+    def take_back(self, asked: VendorRequest) -> bool:
         """A request to take a token back (RFC 7009). Returns whether it was known."""
         token = asked.form.get("token", "")
         if token in self._refresh:
@@ -215,15 +215,15 @@ class Tokens:
             return False
         return True
 
-    def is_of_client(self, asked: Asked) -> bool:
+    def is_of_client(self, asked: VendorRequest) -> bool:
         """Whether a request brought the id and the secret of the client."""
         return self._client(asked) == self.client
 
-    def is_good(self, asked: Asked) -> bool:
+    def is_good(self, asked: VendorRequest) -> bool:
         """Whether a call brought a token that is good."""
         return asked.bearer in self._good
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: VendorRequest) -> Answer:
         """The answer to a request for a token (RFC 6749, 5)."""
         if self.is_down:
             return HTML_500._replace(status=503)
@@ -253,7 +253,7 @@ class Tokens:
             return False
         return True
 
-    def _client(self, asked: Asked) -> tuple[str, str]:
+    def _client(self, asked: VendorRequest) -> tuple[str, str]:
         scheme, _, encoded = asked.headers.get("authorization", "").partition(" ")
         if scheme == "Basic":
             name, _, secret = base64.b64decode(encoded).decode().partition(":")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.tests.fakes.vendor import Answer, Asked, Tokens, Vendor
+from gateway.tests.fakes.vendor import Answer, Tokens, Vendor, VendorRequest
 
 MINUTE_LIMIT = Answer(429, b"", {"retry-after": "42", "x-rate-limit-problem": "minute"})
 DAY_LIMIT = Answer(429, b"", {"retry-after": "66975", "x-rate-limit-problem": "day"})
@@ -31,7 +31,7 @@ class Xero(Vendor):
     def forget_keys(self) -> None:
         self._answers.clear()
 
-    def token_answer(self, asked: Asked) -> Answer | None:
+    def token_answer(self, asked: VendorRequest) -> Answer | None:
         if asked.path == "/connect/revocation":
             if not self.tokens.is_of_client(asked):
                 return Answer(400, {"error": "invalid_client"})
@@ -39,7 +39,7 @@ class Xero(Vendor):
             return Answer(200)
         return self.tokens.answer(asked) if asked.path == "/connect/token" else None
 
-    def act(self, asked: Asked) -> Answer:
+    def act(self, asked: VendorRequest) -> Answer:
         if not self.tokens.is_good(asked):
             return Answer(401, {"Title": "Unauthorized", "Detail": "TokenExpired"})
         if asked.path == "/connections":

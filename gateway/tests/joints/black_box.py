@@ -1,10 +1,9 @@
 """A world of joints around a real gateway: its clients call a process over HTTP, its endpoints listen on loopback with
 TLS, and time is the machine's. What came is compared with the same model.
 
-How long anything takes depends on the machine. So a request may be as it was at any moment until it came, nobody knows
-when the gateway learned of an answer, and only what holds at any speed is checked: what must never come, what must have
-come in the end, in which form, and no two of a document at a time.
-"""
+How long anything takes depends on the machine. So a request may be as it was at any moment until it came, the model
+does not know when the gateway learned of an answer, and only what holds at any speed is checked: what must never come,
+what must have come in the end, in which form, and no two of a document at a time."""
 
 import asyncio
 import json
@@ -22,7 +21,7 @@ from typing import Any
 from gateway.tests.acceptance.client import Client, Lost, Reply
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.joints.checkers.answers import Answers
-from gateway.tests.joints.checkers.carried import Carried
+from gateway.tests.joints.checkers.carried import Resends
 from gateway.tests.joints.checkers.changes import Changes
 from gateway.tests.joints.checkers.content import Content
 from gateway.tests.joints.checkers.once import Once
@@ -30,7 +29,7 @@ from gateway.tests.joints.checkers.reading import Reading
 from gateway.tests.joints.checkers.sending import Sending
 from gateway.tests.joints.checkers.settling import Settling
 from gateway.tests.joints.clients import Clients
-from gateway.tests.joints.history import Asked, Attempt
+from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.joint_world import RECORDED_WITHIN, JointWorld
 from gateway.tests.joints.node import OPERATOR_KEY, Answer
 from gateway.tests.joints.plan import Plan, draw
@@ -47,7 +46,7 @@ from signalpost.domain.request import OutgoingRequest, Target
 ANY_TIME = 1e12
 """More seconds than there ever were: whatever held once may be what a request was made by."""
 LOOKS_EVERY = 0.1
-CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Carried, Reading)
+CHECKERS = (Sending, Content, Once, Changes, Answers, Settling, Resends, Reading)
 """The checkers that know only what is seen from outside."""
 URL = re.compile(r"https://(s\d+)\.(example|elsewhere\.example)/")
 PATH = re.compile(r"/(s\d+\.(?:elsewhere\.)?example)(/.*)")
@@ -75,7 +74,7 @@ def draw_black_box(random: Random) -> Plan:
 
 
 class _MachineTime(VirtualTime):
-    """The time of the machine, which nobody can set."""
+    """The time of the machine, which no test can set."""
 
     def __init__(self) -> None: ...
 
@@ -89,8 +88,8 @@ class _MachineTime(VirtualTime):
 
 
 class RealNode:
-    """The gateway's process, as clients of these worlds call it. Whoever calls one that was killed repeats the call
-    until there is an answer."""
+    """The gateway's process, as clients of these worlds call it. A client that calls one that was killed repeats the
+    call until there is an answer."""
 
     is_dead = False
 
@@ -138,7 +137,7 @@ class RealNode:
 class BlackBoxClients(Clients):
     """Customers have an API key here: their pages have tests of their own."""
 
-    async def _call(self, node: Any, asked: Asked) -> Answer:
+    async def _call(self, node: Any, asked: ClientCall) -> Answer:
         if asked.by == "guest":
             asked.by = "subscriber"
         return await super()._call(node, asked)
@@ -183,7 +182,7 @@ class BlackBoxWorld(JointWorld):
         )
 
     def is_recorded(self, attempt: Attempt) -> bool:
-        """Nobody knows, until all is settled: then those of the process that runs are."""
+        """The model cannot know until all is settled: then those of the process that runs are."""
         return self._is_settled and attempt.process == self._life and attempt.ok is not None
 
     def recorded_by(self, attempt: Attempt) -> float:

@@ -1,4 +1,4 @@
-"""Whoever asks the gateway for things: each call goes through the API, and is repeated with its `Idempotency-Key` until
+"""The clients of the gateway: each call goes through the API, and is repeated with its `Idempotency-Key` until
 there is an answer, by this process or the next."""
 
 import asyncio
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.tests.joints.documents import Documents
 from gateway.tests.joints.guests import Guests
-from gateway.tests.joints.history import Asked
+from gateway.tests.joints.history import ClientCall
 from gateway.tests.joints.node import OPERATOR_KEY, Answer, JointNode
 from gateway.tests.joints.owners import Owners
 
@@ -25,7 +25,7 @@ class Clients:
     def __init__(self, world: "JointWorld") -> None:
         self.world = world
         self.random = world.random
-        self.open: dict[Asked, JointNode] = {}
+        self.open: dict[ClientCall, JointNode] = {}
         """Calls without an answer, and the process that was asked last."""
         self.acts = 0
         self._keys = 0
@@ -44,10 +44,10 @@ class Clients:
             await world.follow_erasures(node)
 
     def is_busy(self, about: object) -> bool:
-        """Whether somebody waits for an answer that is about this."""
+        """Whether a client waits for an answer that is about this."""
         return any(each.about is about for each in self.open)
 
-    async def ask(self, node: JointNode, asked: Asked) -> None:
+    async def ask(self, node: JointNode, asked: ClientCall) -> None:
         """Call the API until there is an answer that tells the outcome."""
         self._keys += 1
         asked.key = f"key-{self._keys}"
@@ -63,7 +63,7 @@ class Clients:
                 self.open[asked] = node
                 await self._until_answered(node, asked)
 
-    async def _until_answered(self, node: JointNode, asked: Asked) -> None:
+    async def _until_answered(self, node: JointNode, asked: ClientCall) -> None:
         while True:
             answer = await self._call(node, asked)
             if node.is_dead:
@@ -79,7 +79,7 @@ class Clients:
             asked.on_done(asked)
         self.world.answered(asked)
 
-    async def _call(self, node: JointNode, asked: Asked) -> Answer:
+    async def _call(self, node: JointNode, asked: ClientCall) -> Answer:
         if asked.by == "guest":
             return await self.guests.call(node, asked)
         return await node.call(
@@ -102,7 +102,7 @@ class Clients:
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
 
 
-def _status(asked: Asked, answer: Answer) -> int:
+def _status(asked: ClientCall, answer: Answer) -> int:
     """The status of a call, or of the line that it imports."""
     problem = json.loads(answer.body).get("problem") if asked.as_it_is is not None and answer.status == 200 else None
     return answer.status if problem is None else int(problem["status"])

@@ -3,9 +3,9 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from gateway.tests.joints.history import Asked
+from gateway.tests.joints.history import ClientCall
 from gateway.tests.joints.node import JointNode
-from gateway.tests.world.model.documents import Versioned
+from gateway.tests.world.model.documents import VersionedDocument
 
 if TYPE_CHECKING:
     from gateway.tests.joints.clients import Clients
@@ -29,10 +29,10 @@ class Subject:
         """Is in every text of it."""
         self.is_there = False
         self.may_be_there = True
-        """Whether nobody has asked yet for its deletion."""
+        """Whether no client has asked yet for its deletion."""
         self.is_erased = False
         self.is_imported = False
-        self.versioned = Versioned()
+        self.versioned = VersionedDocument()
         """What a queue with versions says of it."""
         self.sent: list[tuple[int, str | None]] = []
         """The messages of that queue."""
@@ -69,7 +69,7 @@ class Documents:
         self._texts += 1
         return f"{subject.word} {self._texts}"
 
-    def _create(self) -> Asked:
+    def _create(self) -> ClientCall:
         subject = Subject(len(self.all) + 1, self._clients.uuid())
         self.all.append(subject)
         fact = self._random.choice(self._facts)
@@ -82,14 +82,14 @@ class Documents:
             "contractValue": self._random.choice(VALUES), "additionalFacts": {} if fact is None else {"x": fact},
         }  # fmt: skip
 
-        def learn(asked: Asked) -> None:
+        def learn(asked: ClientCall) -> None:
             assert asked.answer is not None
             subject.id = asked.answer.json["externalId"]
             subject.is_there = True
 
-        return Asked(f"create {subject.word}", "POST", "/v1/documents", body, about=subject, on_done=learn)
+        return ClientCall(f"create {subject.word}", "POST", "/v1/documents", body, about=subject, on_done=learn)
 
-    def _patch(self, subject: Subject) -> Asked:
+    def _patch(self, subject: Subject) -> ClientCall:
         random = self._random
         patch = random.choice(
             (
@@ -101,28 +101,30 @@ class Documents:
             )
         )
         what = f"patch {subject.word} {json.dumps(patch)}"
-        return Asked(what, "PATCH", f"/v1/documents/{subject.id}", patch, about=subject)
+        return ClientCall(what, "PATCH", f"/v1/documents/{subject.id}", patch, about=subject)
 
-    def _delete(self, subject: Subject) -> Asked:
+    def _delete(self, subject: Subject) -> ClientCall:
         subject.may_be_there = False
 
-        def learn(_asked: Asked) -> None:
+        def learn(_asked: ClientCall) -> None:
             subject.is_there = False
 
-        return Asked(f"delete {subject.word}", "DELETE", f"/v1/documents/{subject.id}", about=subject, on_done=learn)
+        return ClientCall(
+            f"delete {subject.word}", "DELETE", f"/v1/documents/{subject.id}", about=subject, on_done=learn
+        )
 
-    def _erase(self, subject: Subject) -> Asked:
-        def learn(asked: Asked) -> None:
+    def _erase(self, subject: Subject) -> ClientCall:
+        def learn(asked: ClientCall) -> None:
             if asked.is_done:
                 self._world.note_erasure(subject, asked)
 
         subject.is_erased = True
         path = f"/v1/documents/{subject.id}/erase"
-        return Asked(f"erase {subject.word}", "POST", path, about=subject, on_done=learn)
+        return ClientCall(f"erase {subject.word}", "POST", path, about=subject, on_done=learn)
 
     # --- A system that keeps documents, and tells of them through a queue ---------------------------------------------
 
-    def _message(self, subject: Subject) -> Asked:
+    def _message(self, subject: Subject) -> ClientCall:
         """The next message of the queue, or one that comes again: a state or a deletion, with its version."""
         random = self._random
         if not subject.sent or random.random() < 0.6:
@@ -137,14 +139,14 @@ class Documents:
         path = f"/v1/documents/{subject.id}?sourceVersion={version}"
         learn = self._hear(subject, version, title)
         if title is None:
-            return Asked(f"delete {subject.word} v{version}", "DELETE", path, about=subject, on_done=learn)
+            return ClientCall(f"delete {subject.word} v{version}", "DELETE", path, about=subject, on_done=learn)
         body = self._snapshot(subject, version, title)
-        return Asked(f"import {subject.word} v{version}", "PUT", path, body, about=subject, on_done=learn)
+        return ClientCall(f"import {subject.word} v{version}", "PUT", path, body, about=subject, on_done=learn)
 
-    def _line(self, subject: Subject, version: int, title: str | None) -> Asked:
+    def _line(self, subject: Subject, version: int, title: str | None) -> ClientCall:
         state = {"deleted": True} if title is None else self._snapshot(subject, version, title)
         line = {"externalId": subject.id, "sourceVersion": version, **state}
-        return Asked(
+        return ClientCall(
             f"import line of {subject.word} v{version}" + (" deleted" if title is None else ""),
             "POST",
             "/v1/documents/import",
@@ -163,7 +165,7 @@ class Documents:
     def _hear(self, subject: Subject, version: int, title: str | None) -> Any:
         known = len(self._world.log.of(subject.id))
 
-        def learn(asked: Asked) -> None:
+        def learn(asked: ClientCall) -> None:
             problem = self._problem(asked)
             is_late = problem is not None and "document_deleted" in problem and version <= subject.versioned.version
             if problem is not None and not is_late:
@@ -174,7 +176,7 @@ class Documents:
 
         return learn
 
-    def _problem(self, asked: Asked) -> str | None:
+    def _problem(self, asked: ClientCall) -> str | None:
         """Why a message was refused; older and repeated ones change nothing, and are answered with a success."""
         assert asked.answer is not None
         if asked.answer.status >= 300:

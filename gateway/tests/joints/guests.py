@@ -4,7 +4,7 @@ import json
 import re
 from typing import Final
 
-from gateway.tests.joints.history import Asked
+from gateway.tests.joints.history import ClientCall
 from gateway.tests.joints.node import Answer, JointNode
 from gateway.tests.listener.applications import a_request
 
@@ -27,9 +27,9 @@ DONE: Final = 202
 
 
 class Guests:
-    """Each call is made by somebody who has just come by a link of their own."""
+    """Each call is made by a customer who has just come by a link of their own."""
 
-    async def call(self, node: JointNode, asked: Asked) -> Answer:
+    async def call(self, node: JointNode, asked: ClientCall) -> Answer:
         """Make a call as a page of the portal does."""
         assert node.services is not None
         assert node.api is not None

@@ -11,7 +11,7 @@ Caller = Literal["operator", "subscriber", "guest"]
 """Who calls: with the operator's key, with a key of the role subscriber, or in the portal."""
 
 
-class Asked:
+class ClientCall:
     """A call of the API, with all its repeats: what a client does that has no answer yet."""
 
     __slots__ = (
@@ -38,7 +38,7 @@ class Asked:
         *,
         about: object = None,
         as_it_is: bytes | None = None,
-        on_done: Callable[["Asked"], None] | None = None,
+        on_done: Callable[["ClientCall"], None] | None = None,
         by: Caller = "operator",
     ) -> None:
         self.what = what
@@ -107,7 +107,7 @@ class Attempt:
         self.is_lost = False
         """Whether the process knows that it will never learn that."""
         self.is_uncounted = False
-        """Whether a vendor let nobody in, or wanted fewer calls: then the attempt does not count."""
+        """Whether a vendor let no one in, or wanted fewer calls: then the attempt does not count."""
         self.is_rejected = False
         """Whether a vendor said that it will never take it."""
         self.is_replay = "signalpost-replay" in headers

@@ -15,7 +15,7 @@ from gateway.tests.joints.checkers import Checker
 from gateway.tests.joints.checkers.all import CHECKERS
 from gateway.tests.joints.clients import Clients
 from gateway.tests.joints.documents import Subject
-from gateway.tests.joints.history import Asked, Attempt
+from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.joints.node import JointNode
 from gateway.tests.joints.plan import Plan
 from gateway.tests.joints.receivers import Endpoint, JointVendor
@@ -116,7 +116,7 @@ class JointWorld(World[JointNode]):
         return self.clients.owners.wishes
 
     def rows(self, statement: str, *bindings: Any) -> list[Any]:
-        """The rows of a statement that somebody else carries out on the database."""
+        """The rows of a statement that an onlooker carries out on the database."""
         return self._connection.execute(statement, bindings).fetchall()
 
     def read_log(self) -> None:
@@ -153,19 +153,19 @@ class JointWorld(World[JointNode]):
             rule, message = next(iter(self.complaints.items()))
             raise Violation(f"{rule}: {message}")
 
-    def answered(self, asked: Asked) -> None:
+    def answered(self, asked: ClientCall) -> None:
         for each in self.checkers:
             each.answered(asked)
 
     def retried(self, wish: Wish, event: LoggedEvent) -> None:
-        """Somebody is about to ask for a delivery once more."""
+        """A client is about to ask for a delivery once more."""
 
-    def resent(self, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None) -> None:
+    def resent(self, wish: Wish, again: Again, asked: ClientCall, event: LoggedEvent | None) -> None:
         """A retry by hand or a replay was answered."""
         for each in self.checkers:
             each.resent(wish, again, asked, event)
 
-    def note_erasure(self, subject: Subject, asked: Asked) -> None:
+    def note_erasure(self, subject: Subject, asked: ClientCall) -> None:
         """An erasure was answered."""
         assert asked.answer is not None
         self.erasing[asked.answer.json["id"]] = subject
@@ -382,7 +382,7 @@ class JointWorld(World[JointNode]):
         node.network.part(seconds)
 
     def _lose(self, node: JointNode) -> None:
-        """From now on nobody relies on what a process has under way, or records."""
+        """From now on the model does not rely on what a process has under way, or records."""
         self._ended.setdefault(node.number, self.time.now)
 
     def _live_on(self, seconds: float) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from gateway.tests.joints.history import Asked, Caller
+from gateway.tests.joints.history import Caller, ClientCall
 from gateway.tests.joints.node import JointNode
 from gateway.tests.joints.plan import HOUR, MINUTE
 from gateway.tests.world.model.log import LoggedEvent
@@ -97,22 +97,22 @@ class Owners:
             await self._subscribe(node, is_webhook=number < plan.webhooks)
         self._begins_at = None
 
-    def _make_key(self) -> Asked:
-        def learn(asked: Asked) -> None:
+    def _make_key(self) -> ClientCall:
+        def learn(asked: ClientCall) -> None:
             assert asked.answer is not None, asked
             self.key = asked.answer.json["key"]
 
         body = {"name": "owner", "role": "subscriber"}
-        return Asked("make a key", "POST", "/v1/keys", body, about=self, on_done=learn)
+        return ClientCall("make a key", "POST", "/v1/keys", body, about=self, on_done=learn)
 
-    def _connect(self, kind: str) -> Asked:
-        def learn(asked: Asked) -> None:
+    def _connect(self, kind: str) -> ClientCall:
+        def learn(asked: ClientCall) -> None:
             assert asked.answer is not None, asked
             assert asked.is_done, asked.answer
             self.connections[kind] = asked.answer.json["id"]
 
         body = {"kind": kind, "name": f"vendor of {kind}", "config": SIGN_IN}
-        return Asked(f"connect {kind}", "POST", "/v1/connections", body, about=self, on_done=learn)
+        return ClientCall(f"connect {kind}", "POST", "/v1/connections", body, about=self, on_done=learn)
 
     async def _subscribe(self, node: JointNode, *, is_webhook: bool) -> None:
         random, now = self._random, self._world.time.now
@@ -138,13 +138,13 @@ class Owners:
         self.wishes[name] = wish
         self.origins[wish.headers.last["x-of"]] = {f"{name}.example"}
 
-        def learn(asked: Asked) -> None:
+        def learn(asked: ClientCall) -> None:
             assert asked.answer is not None, asked
             assert asked.is_done, asked.answer
             made = asked.answer.json
             wish.id, wish.starts_after = made["id"], made["startsAfter"]
 
-        await self._clients.ask(node, Asked(f"subscribe {name}", "POST", "/v1/subscriptions", body, about=wish,
+        await self._clients.ask(node, ClientCall(f"subscribe {name}", "POST", "/v1/subscriptions", body, about=wish,
                                             on_done=learn))  # fmt: skip
 
     @property
@@ -209,13 +209,13 @@ class Owners:
     ) -> None:
         """Change a subscription. Each of `changes` begins what the model knows of it."""
         begun = [begin() for begin in changes]
-        asked = Asked(
+        asked = ClientCall(
             f"{what} {wish}", "PATCH", f"/v1/subscriptions/{wish.id}", body, about=wish,
             on_done=partial(self._settle, wish, begun), by=by,
         )  # fmt: skip
         await self._clients.ask(node, asked)
 
-    def _settle(self, wish: Wish, changes: list[Change[Any]], asked: Asked) -> None:
+    def _settle(self, wish: Wish, changes: list[Change[Any]], asked: ClientCall) -> None:
         for change in changes:
             if asked.is_done:
                 change.done = len(self._world.log.events) if change in wish.types.changes else asked.done_at
@@ -254,7 +254,7 @@ class Owners:
         self._world.read_log()
         least, begun = len(self._world.log.events), self._world.time.now
 
-        def settle(asked: Asked) -> None:
+        def settle(asked: ClientCall) -> None:
             self._settle(wish, [change], asked)
             if asked.is_done:
                 wish.skips.append(Skip(least, len(self._world.log.events), begun, asked.done_at))
@@ -262,7 +262,9 @@ class Owners:
         change = resumed()
         body = {"status": "active", "skipBacklog": True}
         path = f"/v1/subscriptions/{wish.id}"
-        await self._clients.ask(node, Asked(f"skip and resume {wish}", "PATCH", path, body, about=wish, on_done=settle))
+        await self._clients.ask(
+            node, ClientCall(f"skip and resume {wish}", "PATCH", path, body, about=wish, on_done=settle)
+        )
 
     async def _reorder(self, node: JointNode, wish: Wish) -> None:
         ordering = "loose" if wish.ordering.last == "strict" else "strict"
@@ -297,7 +299,7 @@ class Owners:
         if not wish.is_webhook:
             return
         path = f"/v1/subscriptions/{wish.id}/test"
-        await self._clients.ask(node, Asked(f"try {wish}", "POST", path, about=wish))
+        await self._clients.ask(node, ClientCall(f"try {wish}", "POST", path, about=wish))
 
     async def _disconnect(self, node: JointNode, wish: Wish) -> None:
         """Have a connection forget its credentials, or give them again."""
@@ -307,7 +309,7 @@ class Owners:
         path, is_gone = f"/v1/connections/{self.connections[kind]}", kind in gone.last
         change = gone.begin(gone.last - {kind} if is_gone else gone.last | {kind}, self._world.time.now)
 
-        def settle(asked: Asked) -> None:
+        def settle(asked: ClientCall) -> None:
             if asked.is_done:
                 change.done = asked.done_at
             else:
@@ -315,9 +317,9 @@ class Owners:
 
         if is_gone:
             body = {"config": {**SIGN_IN, "key": SECRET}}
-            asked = Asked(f"reconnect {kind}", "PATCH", path, body, about=gone, on_done=settle)
+            asked = ClientCall(f"reconnect {kind}", "PATCH", path, body, about=gone, on_done=settle)
         else:
-            asked = Asked(f"disconnect {kind}", "POST", f"{path}/disconnect", about=gone, on_done=settle)
+            asked = ClientCall(f"disconnect {kind}", "POST", f"{path}/disconnect", about=gone, on_done=settle)
         if not self._clients.is_busy(gone):
             await self._clients.ask(node, asked)
         else:
@@ -336,7 +338,7 @@ class Owners:
         current = before.current if before.next is None or now < before.until else before.next
         change = wish.secrets.begin(Secrets(current, made, now + lasts) if hours else Secrets(made), now)
 
-        def settle(asked: Asked) -> None:
+        def settle(asked: ClientCall) -> None:
             if not asked.is_done and not wish.deleted.last and (before.next is None or now > before.at_last + MINUTE):
                 self._world.fail("answers", f"{asked}, although no rotation is under way")
             change.value = change.value._replace(at_last=asked.done_at + lasts)
@@ -344,7 +346,9 @@ class Owners:
 
         body = {"secret": made, "overlapHours": hours}
         path = f"/v1/subscriptions/{wish.id}/secret/rotate"
-        await self._clients.ask(node, Asked(f"rotate {wish} {hours} h", "POST", path, body, about=wish, on_done=settle))
+        await self._clients.ask(
+            node, ClientCall(f"rotate {wish} {hours} h", "POST", path, body, about=wish, on_done=settle)
+        )
 
     async def _promote(self, node: JointNode, wish: Wish) -> None:
         before = wish.secrets.last
@@ -353,13 +357,13 @@ class Owners:
         change = wish.secrets.begin(Secrets(before.next), self._world.time.now)
         path = f"/v1/subscriptions/{wish.id}/secret/promote"
         settle = partial(self._settle, wish, [change])
-        await self._clients.ask(node, Asked(f"promote {wish}", "POST", path, about=wish, on_done=settle))
+        await self._clients.ask(node, ClientCall(f"promote {wish}", "POST", path, about=wish, on_done=settle))
 
     async def _remove(self, node: JointNode, wish: Wish) -> None:
         change = wish.deleted.begin(value=True, mark=self._world.time.now)
         settle = partial(self._settle, wish, [change])
         path = f"/v1/subscriptions/{wish.id}"
-        await self._clients.ask(node, Asked(f"remove {wish}", "DELETE", path, about=wish, on_done=settle))
+        await self._clients.ask(node, ClientCall(f"remove {wish}", "DELETE", path, about=wish, on_done=settle))
 
     async def sign_after_rotations(self, node: JointNode) -> None:
         """Once the rotations of an hour are over, see what signs then, and after another rotation."""
@@ -394,24 +398,24 @@ class Owners:
         self._world.retried(wish, event)
         again = self._asked_again("retry", event.sequence, event.sequence)
         path = f"/v1/subscriptions/{wish.id}/deliveries/{event.id}/retry"
-        asked = Asked(f"retry {event.sequence} of {wish}", "POST", path, by=self._somebody())
+        asked = ClientCall(f"retry {event.sequence} of {wish}", "POST", path, by=self._somebody())
         await self._resend(node, wish, again, asked, event)
 
     async def _replay(self, node: JointNode, wish: Wish) -> None:
         again, body = self._some_replay()
         what = f"replay {again.what} {again.first} to {again.last} {again.types} {again.document_id} of {wish}"
         path = f"/v1/subscriptions/{wish.id}/replays"
-        await self._resend(node, wish, again, Asked(what, "POST", path, body, by=self._somebody()))
+        await self._resend(node, wish, again, ClientCall(what, "POST", path, body, by=self._somebody()))
 
     async def _replay_many(self, node: JointNode, _wish: Wish) -> None:
         """Across subscriptions."""
         again, body = self._some_replay()
         alive = [each for each in self.wishes.values() if each.id and not each.deleted.last]
-        asked = Asked(f"replay {again.what} {again.first} to {again.last} everywhere", "POST", "/v1/replays", body)
+        asked = ClientCall(f"replay {again.what} {again.first} to {again.last} everywhere", "POST", "/v1/replays", body)
         for each in alive:
             each.again.append(again)
 
-        def settle(done: Asked) -> None:
+        def settle(done: ClientCall) -> None:
             for each in alive:
                 each.again.remove(again)
                 if done.is_done:
@@ -439,16 +443,16 @@ class Owners:
     def _asked_again(self, what: Literal["retry", "failed", "waiting", "all"], first: int, last: int) -> Again:
         return Again(what, self._world.time.now, float("inf"), first, last, None, None)
 
-    def _accepted(self, again: Again, asked: Asked) -> Again:
+    def _accepted(self, again: Again, asked: ClientCall) -> Again:
         """What was asked for, once it was answered. It is about no event that was made later."""
         return again._replace(answered=asked.done_at, last=min(again.last, len(self._world.log.events)))
 
     async def _resend(
-        self, node: JointNode, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None = None
+        self, node: JointNode, wish: Wish, again: Again, asked: ClientCall, event: LoggedEvent | None = None
     ) -> None:
         wish.again.append(again)
 
-        def settle(done: Asked) -> None:
+        def settle(done: ClientCall) -> None:
             wish.again.remove(again)
             accepted = self._accepted(again, done)
             if done.is_done:

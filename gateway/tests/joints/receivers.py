@@ -37,7 +37,7 @@ class JointVendor(FakeVendor):
         self.is_well = False
         last = plan.webhooks + plan.connectors - 1
         self._barred = f"s{last}|" if random.random() < plan.barring else None
-        """What texts begin with that it lets nobody send, whatever the token."""
+        """What texts begin with that it lets no one send, whatever the token."""
         self.take = self._taking
 
     def answer(self, call: VendorCall) -> VendorReply:

@@ -263,7 +263,7 @@ class CrashesOnGarbage(Correct):
                           else error.status) from None  # fmt: skip
 
 
-class Uncapped(Correct):
+class UncappedReceiver(Correct):
     max_body = 1 << 30
 
     def verify(self, body: bytes, headers: Headers) -> None:
@@ -334,7 +334,7 @@ FLAWS: Mapping[type[Correct], frozenset[str]] = {
     CrashesOnText: frozenset({"strange-signatures"}),
     ParsesFirst: frozenset({"unsigned-garbage", "signed-garbage"}),
     CrashesOnGarbage: frozenset({"signed-garbage"}),
-    Uncapped: frozenset({"oversized"}),
+    UncappedReceiver: frozenset({"oversized"}),
     HandlesTwice: frozenset({"handled-once"}),
     LastOneWins: frozenset({"newest-wins"}),
     WorksFirst: frozenset({"forged-unhandled"}),
@@ -375,7 +375,7 @@ class FlawedServer:
                     self.wfile.write(content)
 
             def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
+                """No one reads it."""
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True

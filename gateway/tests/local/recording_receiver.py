@@ -8,7 +8,7 @@ from typing import NamedTuple
 from signalpost_receiver import Receiver, ReceiverError
 
 
-class Received(NamedTuple):
+class ReceivedRequest(NamedTuple):
     body: bytes
     headers: dict[str, str]
 
@@ -16,22 +16,22 @@ class Received(NamedTuple):
 class RecordingReceiver:
     """Listens on this machine. `answer` says with which status each request is answered."""
 
-    def __init__(self, answer: Callable[[Received], int] = lambda _received: 204) -> None:
+    def __init__(self, answer: Callable[[ReceivedRequest], int] = lambda _received: 204) -> None:
         receiver = self
         self.answer = answer
-        self.received: list[Received] = []
+        self.received: list[ReceivedRequest] = []
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                received = Received(body, {name.lower(): value for name, value in self.headers.items()})
+                received = ReceivedRequest(body, {name.lower(): value for name, value in self.headers.items()})
                 receiver.received.append(received)
                 self.send_response(receiver.answer(received))
                 self.send_header("content-length", "0")
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Nobody reads it."""
+                """No one reads it."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -45,11 +45,11 @@ class RecordingReceiver:
         self._server.server_close()
 
 
-def verifying(secret: str) -> Callable[[Received], int]:
+def verifying(secret: str) -> Callable[[ReceivedRequest], int]:
     """Answers as the receiver kit would."""
     receiver = Receiver(secrets=secret)
 
-    def answer(received: Received) -> int:
+    def answer(received: ReceivedRequest) -> int:
         try:
             receiver.verify(received.body, received.headers)
         except ReceiverError as error:

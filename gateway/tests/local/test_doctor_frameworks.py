@@ -122,7 +122,7 @@ def served_by_uvicorn(app: Any) -> Iterator[str]:
 
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """No one reads it."""
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
@@ -165,7 +165,7 @@ def asked(shops: dict[str, Shop]) -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
+            """No one reads it."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     with closing_thread(server):

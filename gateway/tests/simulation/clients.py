@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from gateway.tests.bodies import document_patch, new_document, snapshot, subscription_patch, subscription_request
-from gateway.tests.simulation.history import CallStatus, ClientCall, Entry, Resend, Secrets, Skipped, Subscriber
+from gateway.tests.simulation.history import CallStatus, ClientCall, Entry, Resend, Secrets, SkippedBacklog, Subscriber
 from gateway.tests.world.process import LINKS
 from gateway.tests.world.timeline import Change
 
@@ -388,7 +388,7 @@ class Clients:
                     in_flight = (
                         d.sequence for d in world.deliveries.values() if d.subscriber is subscriber and d.in_flight
                     )
-                    subscriber.skipped.append(Skipped(skip.value, world.time.now, set(in_flight)))
+                    subscriber.skipped.append(SkippedBacklog(skip.value, world.time.now, set(in_flight)))
                 else:
                     subscriber.void(skip)
 

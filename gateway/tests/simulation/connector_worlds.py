@@ -8,7 +8,7 @@ well. What is checked, by looking from outside:
 - of one process, one request for a token is on its way at a time;
 - no attempt is charged that failed for want of a token, or because the vendor wanted fewer calls, and never more than
   there were calls;
-- every event is delivered, or skipped as the condition says, unless the vendor lets nobody in any more;
+- every event is delivered, or skipped as the condition says, unless the vendor lets no one in any more;
 - that happens only where the vendor takes no former refresh token, and an answer of it was lost.
 """
 
@@ -225,7 +225,7 @@ class ConnectorWorld:
         return False
 
     def _is_lost(self, gateway: RunningGateway) -> bool:
-        """Whether the vendor lets nobody in any more, which it may only where it is that strict."""
+        """Whether the vendor lets no one in any more, which it may only where it is that strict."""
         if gateway.connection("c").state != "broken":
             return False
         may_be = self.plan.sign_in == "consent" and self.plan.grace == 0.0 and (self.kills or self.vendor.lost_tokens)

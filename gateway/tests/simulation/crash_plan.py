@@ -113,7 +113,7 @@ UNREADABLE = (Operation.RECORD, Operation.PAGE, Operation.BODIES, Operation.LANE
 
 
 class SimulatedError(Exception):
-    """An error that nobody foresaw."""
+    """An error that no one foresaw."""
 
     def __str__(self) -> str:
         return "SimulatedError"

@@ -43,7 +43,7 @@ class FailoverCheckers:
         self._settled: set[Key] = set()
         """What it found settled."""
         self._from_before: set[Key] = set()
-        """What was sent by nodes that had not noticed it. Whoever wanted that may be lost."""
+        """What was sent by nodes that had not noticed it. Subscriptions to that may have been lost."""
 
     # --- As it happens ------------------------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@ class FailoverCheckers:
             self._world.fail("answered", f"{event_id} was made, and is not there")
 
     def failed_over(self, sent: Collection[Key], retried: Collection[Key]) -> None:
-        """The database went back. `sent` are the deliveries of what it has kept, and `retried` those that somebody
+        """The database went back. `sent` are the deliveries of what it has kept, and `retried` those that a client
         asked for once more."""
         self._kept = self._events()
         before, self._answered = self._answered, self._answered & set(self._kept.values())

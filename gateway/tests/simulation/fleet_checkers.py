@@ -64,7 +64,7 @@ class FleetCheckers:
         """The first request for each delivery, by the host and the document."""
         self._in_flight: dict[tuple[str, str], list[SentRequest]] = {}
         self.retried: Counter[Key] = Counter()
-        """How often somebody asked for each delivery once more."""
+        """How often a client asked for each delivery once more."""
         self.failovers = FailoverCheckers(world)
 
     # --- As it happens ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The database of a fleet, seen by whoever looks on. It may go back to what a standby had copied of it: an asynchronous
+"""The database of a fleet, seen by an onlooker. It may go back to what a standby had copied of it: an asynchronous
 one takes over without what was committed last.
 
 A failover begins another *history*, as a timeline of PostgreSQL is one (`store/postgres/source.py`).
@@ -20,11 +20,11 @@ class FleetDatabase:
         fresh(tenants).write(path)
         self._connection = connect(path)
         self.is_down = False
-        """Whether nobody reaches it."""
+        """Whether no process reaches it."""
         self.history = 1
 
     def rows(self, statement: str, *bindings: Any) -> list[Any]:
-        """The rows of a statement that somebody else carries out."""
+        """The rows of a statement that an onlooker carries out."""
         return self._connection.execute(statement, bindings).fetchall()
 
     def copied(self) -> apsw.Connection:

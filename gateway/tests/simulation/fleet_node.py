@@ -45,7 +45,7 @@ class Wire(StoreFaults):
         self.is_cut = False
         self.is_slow = False
         self._history: int | None = None
-        """Which history of the database the node has found so far; None where it remembers nothing of any."""
+        """Which history of the database the node has found so far; None if it remembers nothing of any."""
         self.asked: Counter[Operation] = Counter()
         """What reached the database."""
         self.loses = 0.0

@@ -68,7 +68,7 @@ class FleetWorld(World[FleetNode]):
         self._troubles = FleetTroubles(self)
 
     def rows(self, statement: str, *bindings: Any) -> list[Any]:
-        """The rows of a statement that somebody else carries out on the database."""
+        """The rows of a statement that an onlooker carries out on the database."""
         return self.database.rows(statement, *bindings)
 
     # --- What is seen -------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ class FleetWorld(World[FleetNode]):
         self._checkers.killed(node)
 
     def crash_database(self, standby: apsw.Connection) -> None:
-        """End the server of the database at once, and have it be from then on what a standby has. Nobody reaches it
+        """End the server of the database at once, and have it be from then on what a standby has. No node reaches it
         yet."""
         self.database.is_down = True
         while any(node.wire.at_work for node in self.running):
@@ -220,7 +220,7 @@ class FleetWorld(World[FleetNode]):
         await node.engine.submit(PatchSubscription(tenant_id=tenant, subscription_id=identity, patch=patch))
 
     async def _retry(self, node: FleetNode) -> None:
-        """Ask for some deliveries once more, as somebody does who clicks at one after the other."""
+        """Ask for some deliveries once more, as a person does who clicks at one after the other."""
         asked = self.random.sample([*self._checkers.sends.items()], k=min(3, len(self._checkers.sends)))
         for (host, sequence), sent in asked:
             tenant, identity = self.subscribed[host]
@@ -282,7 +282,7 @@ class FleetWorld(World[FleetNode]):
         return unsettled is not None
 
     def _rest(self) -> None:
-        """Nobody has anything to do, so nodes ask for nothing but whether there is."""
+        """No client has anything to do, so nodes ask for nothing but whether there is."""
         before = {node: node.wire.asked[Operation.FOLLOW] for node in self.running}
         self.drive(TOLD_WITHIN)
         for node, asked in before.items():

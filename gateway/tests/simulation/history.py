@@ -87,7 +87,7 @@ class Secrets(NamedTuple):
 
 
 class Resend(NamedTuple):
-    """A retry by hand or a replay: what it covers, and when somebody asked for it."""
+    """A retry by hand or a replay: what it covers, and when a client asked for it."""
 
     first: int
     last: int
@@ -100,7 +100,7 @@ class Resend(NamedTuple):
     call: ClientCall
 
 
-class Skipped(NamedTuple):
+class SkippedBacklog(NamedTuple):
     """A backlog that surely was skipped. After that time nothing up to that sequence is sent in its first run, except
     for what was under way."""
 
@@ -132,7 +132,7 @@ class Subscriber:
         self.skips: list[Change[int]] = []
         """Each `skipBacklog`, with the end of the log when the owner asked for it (`begun` and `value`), and when it
         was answered (`done`)."""
-        self.skipped: list[Skipped] = []
+        self.skipped: list[SkippedBacklog] = []
         self.resends: list[Resend] = []
 
     def void(self, change: Change[Any]) -> None:
@@ -155,7 +155,7 @@ class Subscriber:
         return max(len(delays) for delays in self.retry_delays.ever()) + 1
 
     def wants(self, sequence: int, event_type: int) -> bool | None:
-        """Whether it asked for such an event when the event was made; None where only the gateway can know."""
+        """Whether it asked for such an event when the event was made; None if only the gateway can know."""
         if sequence <= self.starts_from:
             return False
         known = {bool(mask & event_type) for mask in self.filters.at(sequence - 0.5)}
@@ -239,11 +239,11 @@ class Delivery:
         self.ends: dict[int, list[SentRequest]] = {}
         """The failed attempts of the first run, by number."""
         self.rerun_failures: set[int] | None = None
-        """The same numbers for the run that somebody asked for; None while there is none."""
+        """The same numbers for the run that a client asked for; None while there is none."""
         self.reruns = 0
         """How many such runs began."""
         self.may_be_extra: set[SentRequest] = set()
-        """The attempts that may be extra ones, which somebody asked for: a failure of one need not count."""
+        """The attempts that may be extra ones, which a client asked for: a failure of one need not count."""
         self.extra: set[SentRequest] = set()
         """The attempts that surely are extra ones, because it was not their time: a failure of one does not count."""
 

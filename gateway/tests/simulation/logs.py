@@ -1,4 +1,4 @@
-"""What the gateway logs in a simulation: nobody reads it, but a defect that it notes and survives is still one."""
+"""What the gateway logs in a simulation: no one reads it, but a defect that it notes and survives is still one."""
 
 import logging
 from collections.abc import Callable, Iterator

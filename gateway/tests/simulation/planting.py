@@ -40,7 +40,7 @@ class Fault(NamedTuple):
         return planted(self.owner, self.attribute, self.make(vars(self.owner)[self.attribute]))
 
 
-class Found(NamedTuple):
+class Finding(NamedTuple):
     seeds: int
     """How many it took; 0 if none of them found it."""
     by: str
@@ -68,7 +68,7 @@ class Faults:
         """Plant a function that answers the same whatever it is asked."""
         self.fault(name, owner, attribute)(lambda _right: lambda *_given: value)
 
-    def find(self, fault: Fault, folder: Path, first: int = 1, most: int | None = None) -> Found:
+    def find(self, fault: Fault, folder: Path, first: int = 1, most: int | None = None) -> Finding:
         broke_down = ""
         with fault.planted():
             for number in range(self._most if most is None else most):
@@ -77,9 +77,9 @@ class Faults:
                 except Violation as violation:
                     # A fault that only breaks down would count as found otherwise.
                     if not str(violation).startswith("defects: "):
-                        return Found(number + 1, str(violation))
+                        return Finding(number + 1, str(violation))
                     broke_down = f", but it breaks down: {violation}"
-        return Found(0, f"not found{broke_down}")
+        return Finding(0, f"not found{broke_down}")
 
     def main(self, about: str | None) -> int:
         """Look for every fault, and tell after how many seeds each was found. Returns the exit code."""

@@ -241,7 +241,7 @@ class SeededWorld(World[SimulatedProcess]):
             check(process)
 
     def lost(self, process: SimulatedProcess) -> None:
-        """Take note that a process has ended or was replaced: what it has under way is nobody's any more."""
+        """Take note that a process has ended or was replaced: what it has under way is no process's any more."""
         trouble = process.crash_plan.full is not None or process.crash_plan.stalls > 0 or process.exits
         self._ended[process.number] = (self.time.now, trouble)
         for delivery in self.deliveries.values():
@@ -266,7 +266,7 @@ class SeededWorld(World[SimulatedProcess]):
         self.clock_lag += max(0, -step)
 
     def unsettled(self) -> Iterator[Delivery]:
-        """The deliveries that are owed to somebody, and are neither delivered nor given up."""
+        """The deliveries that are owed to a subscription, and are neither delivered nor given up."""
         for subscriber in self.clients.subscribers.values():
             if any(subscriber.deleted.ever()):
                 continue

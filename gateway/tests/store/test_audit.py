@@ -151,7 +151,8 @@ def test_an_end_that_the_gateway_did_not_seal_is_none(play: "Play") -> None:
 
 
 def test_a_key_without_an_entry_is_found(play: "Play") -> None:
-    """Whoever empties the audit, or puts a key of their own into the database, leaves one that it does not tell of."""
+    """An attacker who empties the audit, or puts a key of their own into the database, leaves one that it does not tell
+    of."""
 
     async def scenario(shop: "Shop") -> None:
         first, second = (

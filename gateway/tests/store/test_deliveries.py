@@ -156,7 +156,8 @@ def test_a_short_page_with_a_next_one_says_how_far_back_it_looked(play: "Play", 
 
 
 def test_what_became_of_events_is_what_their_deliveries_say(play: "Play", make: "type[Tools]") -> None:
-    """Nobody wanted one of them, for one nothing was sent, and one of the subscriptions is behind and gave some up."""
+    """No subscription wanted one of them, for one nothing was sent, and one of the subscriptions is behind and gave
+    some up."""
 
     async def scenario(shop: "Shop") -> None:
         subscription, expected = await furnish(shop, make)

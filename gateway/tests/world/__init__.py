@@ -1,7 +1,7 @@
 """A simulated world: everything around the gateway's real engine and store, on virtual time.
 
 Real are the engine, the store, SQLite and the signing. Simulated are the event loop's time, the clock, the threads, the
-network with its receivers and, where a test wants that, the disk below SQLite. So everything that happens follows from
+network with its receivers and, if a test wants that, the disk below SQLite. So everything that happens follows from
 the code and one random source, a day takes milliseconds, and a process can be killed at any turn of its event loop.
 
 The layers, each of which knows only those above it:
@@ -19,5 +19,5 @@ Two kinds of tests build on it. The engine's tests write a scenario and say what
 
 A world may have several processes at a time. They share its time and its wall clock, and each has its own event loop,
 network and connections; `World.step` always lets that one make its turn whose next event is the earliest. Whether they
-work on one database or on several is up to whoever starts them.
+work on one database or on several is up to the test that starts them.
 """

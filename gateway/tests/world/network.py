@@ -28,7 +28,7 @@ class Reply(NamedTuple):
     """How a receiver takes one request."""
 
     status: int | None = 200
-    """The status code of the answer; None where no answer comes."""
+    """The status code of the answer; None if no answer comes."""
     after: float = 0.01
     """The seconds until then. As many as an attempt has, or more, make it a timeout."""
     failure: Failure | None = None
@@ -107,7 +107,7 @@ class SentRequest:
 
     @property
     def is_cut(self) -> bool:
-        """Whether its process ended first, or cut it short to end, so that nobody knows what happened to it."""
+        """Whether its process ended first, or cut it short to end, so that no one knows what happened to it."""
         return self.outcome is None or self.outcome.failure is Failure.INTERRUPTED
 
     def __repr__(self) -> str:
@@ -161,7 +161,7 @@ class Receiver(Protocol):
 
 
 class Observer(Protocol):
-    """Whoever sees everything that goes over the network, and knows the receivers."""
+    """An onlooker who sees everything that goes over the network, and knows the receivers."""
 
     wall: WallClock
 
@@ -252,7 +252,7 @@ class Network:
         done(outcome)
 
     def cut(self) -> None:
-        """Let nothing through any more, and tell nobody: the process has ended."""
+        """Let nothing through any more, and tell no one: the process has ended."""
         self._is_cut = True
         self._under_way.clear()
         self._calls.clear()

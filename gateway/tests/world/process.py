@@ -1,8 +1,8 @@
 """One process of the gateway: the real engine and store, on an event loop, a clock, a network and threads that are
 simulated.
 
-A process runs from its making on. It ends in order where somebody closes its engine and its store, and as if by SIGKILL
-where somebody calls `kill`. Its database stays where it is, for the next one.
+A process runs from its making on. It ends in order if a test closes its engine and its store, and as if by SIGKILL
+if it calls `kill`. Its database stays where it is, for the next one.
 """
 
 import asyncio
@@ -129,7 +129,7 @@ class Process:
             self.world.unhandled(self, context)
 
     def kill(self) -> None:
-        """End it at once. Nothing of it reaches the database or the network any more, and nobody is told."""
+        """End it at once. Nothing of it reaches the database or the network any more, and no one is told."""
         self.is_dead = True
         self.network.cut()
         self.world.running.remove(self)

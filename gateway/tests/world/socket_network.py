@@ -157,7 +157,7 @@ class SocketNetwork(Network):
         self.forget()
 
     def forget(self) -> None:
-        """What lies between forgets some of the connections, and tells nobody."""
+        """What lies between forgets some of the connections, and tells no one."""
         share = self._random.choice(FORGOTTEN)
         for far in sorted(self._fars, key=lambda each: each.number):
             far.is_forgotten = far.is_forgotten or self._random.random() < share

@@ -2,7 +2,7 @@
 
 A connection is a pair of real sockets that belong together, so what lies between them is real: buffers, what is unread,
 the end and the reset of a connection, and the event loop's own transports. What takes time does so on virtual time:
-nothing passes while bytes can be read, and whoever is at the far end writes when its timers say so.
+nothing passes while bytes can be read, and the far end writes when its timers say so.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class SocketLoop(VirtualLoop, asyncio.SelectorEventLoop):
         await self.connect(sock, *address)
 
     def close(self) -> None:
-        """The connections of a process end with it, and nobody in it is told."""
+        """The connections of a process end with it, and nothing in it is told."""
         # To abort them would tell their protocols, which belong to a process that runs no more.
         for transport in [*self._transports.values()]:  # type: ignore[attr-defined]
             if transport._sock is not None:
@@ -83,7 +83,7 @@ class FarEnd:
         """Connect this socket, which was made for another kind of network: it gets the descriptor of a pair's."""
         self.number = number
         self.is_forgotten = False
-        """Whether nothing of it arrives any more, and nobody says so."""
+        """Whether nothing of it arrives any more, and no one says so."""
         self._loop = loop
         self._near = near
         this, self._socket = socket.socketpair()

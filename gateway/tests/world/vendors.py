@@ -135,7 +135,7 @@ class Fake(Destination[FakeConnection, FakeConfig]):
         return (Revocation(call=Call(url=ORIGIN + REVOKE_PATH, form=form, authorised=False)),)
 
 
-class Unhurried(Fake):
+class UnhurriedKind(Fake):
     """Takes one message a second in each channel."""
 
     kind = "unhurried"
@@ -184,7 +184,7 @@ class Posting(Fake):
         return Mail(url=f"smtp://{HOST}", login=login, sender="us@vendor.example", to=(), subject="", text="", key="0")
 
 
-KINDS = Destinations([Fake(), Unhurried(), Setting(), Lengthy(), Posting()])
+KINDS = Destinations([Fake(), UnhurriedKind(), Setting(), Lengthy(), Posting()])
 
 
 class GivenToken(Struct):

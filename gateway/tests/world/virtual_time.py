@@ -138,12 +138,12 @@ class WallClock:
         return self.at(self._time.now)
 
     def at(self, time: float) -> int:
-        """What it shows at a moment of virtual time if nobody sets it until then, µs since the epoch."""
+        """What it shows at a moment of virtual time if no test sets it until then, µs since the epoch."""
         return BEGINNING + round(time * SECOND) + self.offset
 
 
 class VirtualClock:
-    """The clock of one process: the wall clock of its machine, and a steady one that nobody can set."""
+    """The clock of one process: the wall clock of its machine, and a steady one that no one can set."""
 
     def __init__(self, wall: WallClock, loop: VirtualLoop) -> None:
         self._wall = wall

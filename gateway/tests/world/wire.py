@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_INTERIM = 3
 PIECE = 40
 LONG_BODY = 70_000
-"""Bytes of a body of which nobody reads the end."""
+"""Bytes of a body of which no one reads the end."""
 REASON = {200: "OK", 201: "Created", 204: "No Content", 500: "Internal Server Error"}
 
 
@@ -176,7 +176,7 @@ async def garbage(talk: Conversation) -> None:
 
 
 async def half_open(talk: Conversation) -> None:
-    """The machine is gone, and nobody says so."""
+    """The machine is gone, and no one says so."""
     await asyncio.sleep(NEVER)
 
 

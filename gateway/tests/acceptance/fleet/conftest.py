@@ -53,7 +53,7 @@ class Database:
         self._opened.close()
 
     def new(self) -> str:
-        """The name of a database that nobody has used."""
+        """The name of a database that no test has used."""
         name = f"fleet_{next(self._names)}"
         with self._as_superuser() as connection:
             connection.execute(f"CREATE DATABASE {name} OWNER {ROLE}".encode())

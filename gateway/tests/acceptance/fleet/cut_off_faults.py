@@ -87,7 +87,8 @@ def test_a_revoked_key_is_refused_everywhere_in_time(fleet: Fleet, proxy: Cuttin
 def test_a_paused_tenant_is_sent_nothing_more_by_any_node(
     fleet: Fleet, proxy: CuttingProxy, endpoint: Endpoints
 ) -> None:
-    """A node that is cut off sends on until its lease has ended, and whoever takes its lanes over sends nothing."""
+    """A node that is cut off sends on until its lease has ended, and the node that takes its lanes over sends
+    nothing."""
     well = fleet.nodes[0]
     well.api.ask("POST", "/v1/tenants", {"name": "acme"}, expect=201)
     acme = Client(lambda: well.address, lambda: well.operator_key)

@@ -16,7 +16,7 @@ from gateway.tests.acceptance.client import Client, Lost, Reply, until
 from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.kills import check_deliveries, check_strict_order, mostly_well, until_all_delivered
 from gateway.tests.acceptance.load import Writer, check_log
-from gateway.tests.acceptance.receiver import OK, Endpoint, Received
+from gateway.tests.acceptance.receiver import OK, Endpoint, ReceivedRequest
 
 from signalpost.domain.roster import owners_of_few
 
@@ -271,7 +271,7 @@ class Fleet:
 
     def _check_repeats(self, target: Endpoint, subscription_id: str) -> int:
         """The same attempt comes twice only where a node was lost in between that had it in flight."""
-        came: dict[tuple[int, int], list[Received]] = {}
+        came: dict[tuple[int, int], list[ReceivedRequest]] = {}
         for request in list(target.requests):
             came.setdefault((request.sequence, request.attempt), []).append(request)
         repeats = 0

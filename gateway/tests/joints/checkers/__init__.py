@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gateway.tests.joints.history import Asked, Attempt
+from gateway.tests.joints.history import Attempt, ClientCall
 from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Again, Wish
 from gateway.tests.world.network import VendorCall
@@ -25,10 +25,10 @@ class Checker:
     def logged(self, event: LoggedEvent) -> None:
         """An event is in the log."""
 
-    def answered(self, asked: Asked) -> None:
+    def answered(self, asked: ClientCall) -> None:
         """A call was answered."""
 
-    def resent(self, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None) -> None:
+    def resent(self, wish: Wish, again: Again, asked: ClientCall, event: LoggedEvent | None) -> None:
         """A retry by hand (of this event) or a replay was answered."""
 
     def sent(self, attempt: Attempt) -> None:

@@ -1,7 +1,7 @@
 """All checkers."""
 
 from gateway.tests.joints.checkers.answers import Answers
-from gateway.tests.joints.checkers.carried import Carried
+from gateway.tests.joints.checkers.carried import Resends
 from gateway.tests.joints.checkers.changes import Changes
 from gateway.tests.joints.checkers.content import Content
 from gateway.tests.joints.checkers.everywhere import Everywhere
@@ -17,6 +17,6 @@ from gateway.tests.joints.checkers.traces import Traces
 from gateway.tests.joints.checkers.waiting import Waiting
 
 CHECKERS = (
-    Sending, Content, Ordering, Once, Changes, Answers, Tokens, Settling, Carried, Reading, Recovery, Rows, Traces,
-    Everywhere, Waiting,
+    Sending, Content, Ordering, Once, Changes, Answers, Tokens, Settling, Resends, Reading, Recovery, Rows,
+    Traces, Everywhere, Waiting,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """A retry by hand and a replay are answered as the model says."""
 
 from gateway.tests.joints.checkers import Checker
-from gateway.tests.joints.history import Asked
+from gateway.tests.joints.history import ClientCall
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.conditions import is_met
 from gateway.tests.world.model.log import LoggedEvent
@@ -9,7 +9,7 @@ from gateway.tests.world.model.wishes import Again, Wish
 
 
 class Answers(Checker):
-    def resent(self, wish: Wish, again: Again, asked: Asked, event: LoggedEvent | None) -> None:
+    def resent(self, wish: Wish, again: Again, asked: ClientCall, event: LoggedEvent | None) -> None:
         if asked.answer is not None and asked.answer.status == 401:
             self.world.fail("everywhere", f"{asked}: the key is not known at that node")
             return
@@ -20,7 +20,7 @@ class Answers(Checker):
         elif asked.is_done:
             self._check_count(wish, again, asked)
 
-    def _check_retry(self, wish: Wish, again: Again, asked: Asked, event: LoggedEvent) -> None:
+    def _check_retry(self, wish: Wish, again: Again, asked: ClientCall, event: LoggedEvent) -> None:
         assert asked.answer is not None
         status = asked.answer.status
         if event.document_id in self.world.model.erased or wish.wants_type(event) is not True:
@@ -34,7 +34,7 @@ class Answers(Checker):
         if wants == {True} and not has_still and may_ask and event.sequence > wish.starts_after and status != 202:
             self.fail(f"{asked}, although it is wanted: {asked.answer.body.decode()}")
 
-    def _check_count(self, wish: Wish, again: Again, asked: Asked) -> None:
+    def _check_count(self, wish: Wish, again: Again, asked: ClientCall) -> None:
         assert asked.answer is not None
         count = asked.answer.json["count"]
         covered = [event for event in self.world.log.events if again.covers(event)]

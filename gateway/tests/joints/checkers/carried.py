@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gateway.tests.joints.node import JointNode
 
 
-class Carried(Checker):
+class Resends(Checker):
     async def finished(self, node: "JointNode") -> None:
         for wish in self.world.wishes.values():
             if True in wish.deleted.ever() or wish.skips:
@@ -22,7 +22,7 @@ class Carried(Checker):
                         self.fail(f"event {event.sequence} was not sent again to {wish}, as {again} asks")
 
     def _is_owed(self, wish: Wish, again: Again, event: LoggedEvent) -> bool:
-        """Whether the event must have been sent since somebody asked for it, and was not."""
+        """Whether the event must have been sent since a client asked for it, and was not."""
         world = self.world
         attempts = world.attempts_of.get((wish.name, event.sequence), [])
         if any(each.at >= again.begun or (each.ok and each.ended_at >= again.begun) for each in attempts):

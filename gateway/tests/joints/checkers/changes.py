@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from gateway.tests.joints.checkers import Checker
 from gateway.tests.joints.documents import Subject
-from gateway.tests.joints.history import Asked
+from gateway.tests.joints.history import ClientCall
 from gateway.tests.world.model import sayings
 from gateway.tests.world.model.documents import is_same, patched
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Changes(Checker):
-    def answered(self, asked: Asked) -> None:
+    def answered(self, asked: ClientCall) -> None:
         subject = asked.about
         if not isinstance(subject, Subject) or not asked.is_done or asked.method != "PATCH":
             return

@@ -2,13 +2,13 @@
 
 from gateway.tests.joints.checkers import Checker
 from gateway.tests.joints.documents import Subject
-from gateway.tests.joints.history import Asked
+from gateway.tests.joints.history import ClientCall
 from gateway.tests.joints.node import JointNode
 from gateway.tests.world.model.wishes import Wish
 
 
 class Everywhere(Checker):
-    def answered(self, asked: Asked) -> None:
+    def answered(self, asked: ClientCall) -> None:
         others = [each for each in self.world.running if each.has_started and not each.is_frozen]
         if len(others) < 2 or not asked.is_done or asked.method != "POST":
             return
@@ -21,7 +21,7 @@ class Everywhere(Checker):
             for node in others:
                 node.clients.append(node.loop.create_task(self._look(node, path, asked)))
 
-    async def _look(self, node: JointNode, path: str, asked: Asked) -> None:
+    async def _look(self, node: JointNode, path: str, asked: ClientCall) -> None:
         answer = await node.call("GET", path)
         about = asked.about  # it may be deleted by the time that somebody looks
         is_gone = (

@@ -1,4 +1,4 @@
-"""What was delivered is not sent again unless somebody asks for it, and nothing is tried early or too often (C16)."""
+"""What was delivered is not sent again unless a client asks for it, and nothing is tried early or too often (C16)."""
 
 from gateway.tests.joints.checkers import Checker
 from gateway.tests.joints.history import Attempt

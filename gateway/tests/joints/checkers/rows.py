@@ -1,5 +1,5 @@
-"""What is kept of attempts is what happened: nothing is charged that nobody was asked, and an event that its condition
-refuses costs no row (`docs/guides/sizing.md`)."""
+"""What is kept of attempts is what happened: nothing is charged for which no endpoint was called, and an event that its
+condition refuses costs no row (`docs/guides/sizing.md`)."""
 
 from typing import TYPE_CHECKING
 

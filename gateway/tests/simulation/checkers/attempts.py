@@ -1,7 +1,7 @@
 """No more attempts are counted than scheduled, and each is made at its time (C16).
 
-After a success nothing is sent unless somebody asks for it. After a crash only that is sent again, under the same
-number, which was sent and not recorded yet. An attempt that is made before its time is an extra one, for which somebody
+After a success nothing is sent unless a client asks for it. After a crash only that is sent again, under the same
+number, which was sent and not recorded yet. An attempt that is made before its time is an extra one, for which a client
 asked by hand: a failure of it does not count, and the schedule goes on as if it had not been made.
 """
 
@@ -49,7 +49,7 @@ class Attempts(Checker):
             delivery.extra.add(sent)
 
     def _may_be_by_hand(self, delivery: Delivery, sent: SentRequest) -> bool:
-        """Whether somebody asked for a retry of it before, so that this may be the one."""
+        """Whether a client asked for a retry of it before, so that this may be the one."""
         return any(
             resend.what == "retry" and resend.first == sent.sequence and resend.at <= sent.at
             for resend in delivery.subscriber.resends

@@ -1,4 +1,4 @@
-"""What somebody asked to have sent again is sent again, unless a later order gave it up.
+"""What a client asked to have sent again is sent again, unless a later order gave it up.
 
 A retry by hand that was accepted is followed by an attempt that started after it was asked for; only if an attempt was
 in flight then, and delivered, is it not needed any more. A replay sends everything that it is about.

@@ -1,5 +1,5 @@
-"""Once all is well, everything that was asked for is delivered or given up, and nobody lost anything. `Simulation`
-waits for the first, and fails where it takes too long."""
+"""Once all is well, everything that was asked for is delivered or given up, and no subscription lost anything.
+`Simulation` waits for the first, and fails if it takes too long."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""No endpoint waits because of others, and nothing waits that somebody asked to have now.
+"""No endpoint waits because of others, and nothing waits that a client asked to have now.
 
 An endpoint that has nothing in flight and something that may be sent gets its turn at once. One that answers well gets
 its events at once, whatever the others do. A retry by hand is made as soon as nothing is in flight to its endpoint, and

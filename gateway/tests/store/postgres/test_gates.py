@@ -31,7 +31,7 @@ GATED: Final = (LOCK, "FROM document", "FROM delivery", "UPDATE tenant", "UPDATE
 """What a statement has in it before which there is a gate."""
 
 
-class Gated(CommitConnection):
+class GatedConnection(CommitConnection):
     """Sends its statements one by one, through a gate."""
 
     def __init__(self, url: str, gate: Gate, *, reads_first: bool = False) -> None:
@@ -58,7 +58,7 @@ async def gate_of(shop: "Shop", *, reads_first: bool = False) -> Gate:
     store, gate = shop.store, Gate()
     assert isinstance(store, PostgresStore)
     for committers in (store._publishers, store._recorders):
-        gated = Gated(shop._implementation.url(shop.folder), gate, reads_first=reads_first)
+        gated = GatedConnection(shop._implementation.url(shop.folder), gate, reads_first=reads_first)
         for former in committers._all:
             await former.close()
         committers._all = [gated]

@@ -1,4 +1,4 @@
-"""What the database itself refuses to do with the audit, whoever asks for it."""
+"""What the database itself refuses to do with the audit, whichever user of it asks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

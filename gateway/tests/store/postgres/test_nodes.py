@@ -34,7 +34,7 @@ def database_of(shop: "Shop") -> str:
 
 @asynccontextmanager
 async def locked(shop: "Shop", tenant: int = TENANT) -> AsyncIterator[None]:
-    """Somebody else has locked a tenant."""
+    """Another transaction has locked a tenant."""
     async with await connect(database_of(shop)) as connection:
         lock = Statement("SELECT FROM tenant WHERE id = $1 FOR NO KEY UPDATE", (tenant,))
         await trip(connection, [Statement("BEGIN"), limits(EVERY_TENANT, "5s"), lock])

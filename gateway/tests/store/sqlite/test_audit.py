@@ -21,7 +21,7 @@ from signalpost.store.sqlite.schema import migrate
 NOW = 1_700_000_000 * SECOND
 NOTARY = Notary(bytes(range(32)))
 STRANGER = Notary(bytes(32))
-"""The notary of somebody who may write to the database and does not know the master key."""
+"""The notary of an attacker who may write to the database and does not know the master key."""
 KEY = Actor(kind="key", id="k-1", name="Ünï", role="operator", source="8.8.8.8", request="r")
 
 
@@ -179,7 +179,7 @@ def test_entries_in_another_order_do_not_fit(order: list[int]) -> None:
 
 
 def _rehash(connection: apsw.Connection) -> None:
-    """Make all hashes and ends fit, as somebody can who has everything but the key."""
+    """Make all hashes and ends fit, as an attacker can who has everything but the key."""
     before = dict(rows(connection, "SELECT tenant_id, before FROM audit_end"))
     for position, tenant_id, content in rows(connection, "SELECT position, tenant_id, content FROM audit ORDER BY 1"):
         new = canonical({**json.loads(content), "previous": before[tenant_id].hex()})

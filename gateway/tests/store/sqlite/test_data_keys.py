@@ -1,4 +1,5 @@
-"""Data keys in a database: made, set aside, destroyed; and what somebody who can write the database gets past them."""
+"""Data keys in a database: made, set aside, destroyed; and what an attacker who can write the database gets past
+them."""
 
 import asyncio
 import shutil
@@ -87,7 +88,8 @@ def raw(shop: "Shop", statement: str, *bindings: Any) -> list[Any]:
 
 
 def test_a_row_s_former_value_or_another_row_s_is_refused(play: "Play", make: "type[Tools]") -> None:
-    """Whoever can write the database, and has no key, can put no secret in another's place, or an earlier one back."""
+    """An attacker who can write the database, and has no key, can put no secret in another's place, or an earlier one
+    back."""
 
     async def scenario(shop: "Shop") -> None:
         other = await shop.add_tenant()

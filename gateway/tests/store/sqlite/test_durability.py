@@ -105,7 +105,7 @@ def test_a_crash_right_after_the_answer_loses_nothing_that_was_answered(tmp_path
 
 
 def test_after_a_clean_stop_the_database_file_alone_has_everything(play: "Play", tmp_path: Path) -> None:
-    """Whoever copies it then needs no WAL beside it."""
+    """A copy that is made of it then needs no WAL beside it."""
 
     async def scenario(shop: "Shop") -> None:
         await shop.fill(20)
@@ -223,7 +223,7 @@ def test_a_full_disk_changes_nothing_and_ends_with_the_shortage(
 def test_where_the_disk_fills_up_while_a_refused_batch_is_halved_each_is_told_what_became_of_it(
     disk: Disk, tmp_path: Path, make: "type[Tools]"
 ) -> None:
-    """One was committed already: whoever is told that nothing was changed would make it twice."""
+    """One was committed already: a client that is told that nothing was changed would make it twice."""
 
     async def scenario() -> None:
         store = opened(tmp_path / "signalpost.db", "failing")

@@ -1,4 +1,4 @@
-"""A restore takes data back to the backup, and lets nobody in who was shut out since."""
+"""A restore takes data back to the backup, and lets no one in who was shut out since."""
 
 import json
 from contextlib import closing

@@ -91,7 +91,7 @@ def test_a_file_in_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 class ReadOnly(apsw.VFS):
-    """The system's files, as whoever may not write them gets them."""
+    """The system's files, as a process that may not write them gets them."""
 
     def __init__(self) -> None:
         super().__init__("read-only", "unix")

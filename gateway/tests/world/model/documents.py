@@ -29,7 +29,7 @@ def is_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return encoded(one) == encoded(other)
 
 
-class Versioned:
+class VersionedDocument:
     """A document that another system keeps, told by messages with versions that may come late or again.
 
     The highest version wins, whether it is a state or a deletion, in whatever order they come."""

@@ -12,7 +12,7 @@ class LoggedEvent(NamedTuple):
     at: float
     """The `createdAt` of the event, in seconds of the world's time."""
     seen_at: float
-    """When somebody saw it in the log first: then it was there."""
+    """When an onlooker saw it in the log first: then it was there."""
     body: bytes
     document: Mapping[str, Any]
     before: Mapping[str, Any] | None

@@ -162,7 +162,7 @@ class Model:
     # --- What is due --------------------------------------------------------------------------------------------------
 
     def was_asked_again(self, wish: Wish, event: LoggedEvent, at: float) -> bool:
-        """Whether somebody had asked by then to have it sent again."""
+        """Whether a client had asked by then to have it sent again."""
         return any(again.covers(event) and again.begun <= at for again in wish.again)
 
     def is_surely_due(self, wish: Wish, event: LoggedEvent, at: float, within: float) -> bool:
