@@ -101,6 +101,27 @@ def test_versions_are_uploaded_and_published(play: Play) -> None:
     play(scenario)
 
 
+def test_every_change_keeps_the_trace_that_it_is_given(play: Play) -> None:
+    def parent(number: int) -> str:
+        return f"00-4bf92f3577b34da6a3ce929d0e0e4736-{number:016x}-01"
+
+    async def scenario(gateway: Gateway) -> None:
+        documents = gateway.documents
+        made = (await documents.create(**NEW, trace=parent(1))).external_id
+        await documents.patch(made, title="Yours", trace=parent(2))
+        await documents.upload(made, b"%PDF-1.7", trace=parent(3))
+        await documents.publish(made, "0.1", trace=parent(4))
+        await documents.act(made, "requestReview", reviewers=["r@x.org"], trace=parent(5))
+        await documents.import_snapshot(made, SNAPSHOT, source_version=2, trace=parent(6))
+        await documents.delete(made, trace=parent(7))
+        await documents.create(**NEW, trace="nothing of the kind")
+        await documents.create(**NEW)
+        events = (await gateway._services.store.log.after(1, 0, 100)).events
+        assert [event.trace[16:24].hex() for event in events] == [f"{n:016x}" for n in range(1, 8)] + ["", ""]
+
+    play(scenario)
+
+
 def test_a_document_moves_through_its_workflow(play: Play) -> None:
     async def scenario(gateway: Gateway) -> None:
         documents = gateway.documents

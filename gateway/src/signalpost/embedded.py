@@ -37,6 +37,7 @@ from signalpost.domain.documents.version import parse_number
 from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import event_id
 from signalpost.domain.fields import Uuid
+from signalpost.domain.trace_context import parse
 
 Fact = str | int | float | bool
 
@@ -81,7 +82,8 @@ class ActionFields(TypedDict, total=False):
 
 class Documents:
     """The documents of a tenant. What a method returns is durable. Every method raises CallerError if it is refused
-    (Invalid names every bad field), and Unavailable if it cannot be done now."""
+    (Invalid names every bad field), and Unavailable if it cannot be done now. `trace` is the `traceparent` of the
+    work that a change belongs to; a malformed one is ignored."""
 
     def __init__(self, services: Services, tenant_id: int, name: str) -> None:
         self._services = services
@@ -95,6 +97,7 @@ class Documents:
         title: str,
         owner_email: str,
         author_email: str,
+        trace: str | None = None,
         **more: Unpack[NewDocument],
     ) -> Document:
         """Creates a document. Its `source_app` is this program's name, unless it is given."""
@@ -105,6 +108,7 @@ class Documents:
                 document_id=event_id(self._services.clock.wall(), self._services.random_bits(62)),
                 new=body.read(bodies.NewDocument, _on_the_wire(given)),
                 source_app=self._name,
+                trace=parse(trace),
             )
         )
 
@@ -113,25 +117,36 @@ class Documents:
         row = await self._row(_uuid(external_id))
         return document_shown(row, self._services.links, self._tenant_id, self._services.clock.wall())
 
-    async def patch(self, external_id: str, **changes: Unpack[DocumentChanges]) -> Document:
+    async def patch(
+        self, external_id: str, *, trace: str | None = None, **changes: Unpack[DocumentChanges]
+    ) -> Document:
         """Changes attributes of a document, and returns it as it is now. Raises NotFound."""
         patch = body.read(DocumentPatch, _on_the_wire(changes))
         return await self._changed(
-            PatchDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), patch=patch)
+            PatchDocument(tenant_id=self._tenant_id, document_id=_uuid(external_id), patch=patch, trace=parse(trace))
         )
 
-    async def delete(self, external_id: str, source_version: int | None = None) -> None:
+    async def delete(self, external_id: str, source_version: int | None = None, *, trace: str | None = None) -> None:
         """Deletes a document. Raises NotFound, but not with a `source_version`: then a deletion that is older than the
         document, or known already, changes nothing, and one of a document that was never there keeps out older
         snapshots of it."""
         actor = Actor(kind="program", id=f"program:{self._name}", name=self._name)
         command = DeleteDocument(
-            tenant_id=self._tenant_id, document_id=_uuid(external_id), source_version=source_version, actor=actor
+            tenant_id=self._tenant_id,
+            document_id=_uuid(external_id),
+            source_version=source_version,
+            actor=actor,
+            trace=parse(trace),
         )
         await self._submit(command)
 
     async def import_snapshot(
-        self, external_id: str, snapshot: dict[str, Any], source_version: int | None = None
+        self,
+        external_id: str,
+        snapshot: dict[str, Any],
+        source_version: int | None = None,
+        *,
+        trace: str | None = None,
     ) -> Document:
         """Takes over a document as another system has it, and returns it as it is now. `snapshot` has the names of the
         contract (C7): `ownerEmail`, not `owner_email`. A lower `source_version` than the last changes nothing."""
@@ -141,10 +156,13 @@ class Documents:
             document_id=said.external_id,
             snapshot=said,
             source_version=source_version,
+            trace=parse(trace),
         )
         return await self._changed(command)
 
-    async def act(self, external_id: str, action: str, **given: Unpack[ActionFields]) -> Document:
+    async def act(
+        self, external_id: str, action: str, *, trace: str | None = None, **given: Unpack[ActionFields]
+    ) -> Document:
         """Moves a document through its workflow: `act(id, "requestReview", reviewers=["lawyer@example.com"])`."""
         requested = body.read(RequestedAction, {"action": action, **_on_the_wire(given)})
         command = ActOnDocument(
@@ -152,10 +170,18 @@ class Documents:
             document_id=_uuid(external_id),
             action=action_of(requested),
             given=given_with(requested),
+            trace=parse(trace),
         )
         return await self._changed(command)
 
-    async def upload(self, external_id: str, content: bytes | AsyncIterator[bytes], *, publish: bool = False) -> str:
+    async def upload(
+        self,
+        external_id: str,
+        content: bytes | AsyncIterator[bytes],
+        *,
+        publish: bool = False,
+        trace: str | None = None,
+    ) -> str:
         """Stores a file as the next draft, or with `publish` as the next publication. Returns the version's number."""
         await self._services.engine.check_changeable(self._tenant_id)
         document_id = _uuid(external_id)
@@ -171,17 +197,19 @@ class Documents:
                 file=await received_file(self._services, incoming),
                 publish=publish,
                 by=self._name,
+                trace=parse(trace),
             )
             added = _completed(await add_version(self._services, incoming, title, command))
             return str(added.result.version.number)
 
-    async def publish(self, external_id: str, number: str) -> str:
+    async def publish(self, external_id: str, number: str, *, trace: str | None = None) -> str:
         """Publishes a draft. Returns the number that it was published as."""
         command = PublishVersion(
             tenant_id=self._tenant_id,
             document_id=_uuid(external_id),
             version_number=parse_number(number),
             by=self._name,
+            trace=parse(trace),
         )
         published = await self._submit(command)
         return str(published.result.version.number)

@@ -65,6 +65,27 @@ def test_the_latest_event_of_each_type_after_a_sequence_is_told(play: "Play", ma
     play(scenario)
 
 
+def test_an_event_keeps_the_trace_that_it_was_asked_for_in_if_that_is_sampled(
+    play: "Play", make: "type[Tools]"
+) -> None:
+    sampled, unsampled = bytes(range(24)) + b"\1", bytes(range(24)) + b"\0"
+
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(make.create(1), make.create(2).traced(sampled), make.create(3).traced(unsampled))
+        await shop.reopen()
+        assert [row["trace"] for row in shop.rows["event"]] == [None, sampled, None]
+        log = shop.store.log
+        events = (await log.after(1, 0, 10)).events
+        assert [event.trace for event in events] == [b"", sampled, b""]
+        assert await log.events(1, (1, 2, 3)) == events
+        assert await log.by_id(1, events[1].id) == events[1]
+        assert await log.newest(1, make.document_id(2)) == events[1]
+        assert (await log.feed(1, 0, sum(EventType), None, 10))[0] == events
+        assert (await log.back(1, 9, sum(EventType), None, 10)).events == events[::-1]
+
+    play(scenario)
+
+
 def test_a_page_of_large_events_has_few_of_them(play: "Play", make: "type[Tools]") -> None:
     facts = {f"fact {number}": "x" * 4_000 for number in range(220)}
 

@@ -44,6 +44,7 @@ from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.domain.trace_context import kept_with
 
 IDEMPOTENCY_KEPT = 24 * 3600 * SECOND
 NO_NUMBER = 0
@@ -107,12 +108,14 @@ class BatchContext(NamedTuple):
     random_bits: Callable[[int], int]
     default_limits: TenantLimits = NO_LIMITS
     """The limits of tenants that have none of their own."""
+    trace_ratio: float = 0.0
+    """Which share of the events is traced of those that were asked for in no trace."""
 
 
 class Batch:
     def __init__(self, rows: Rows, now: int, context: BatchContext) -> None:
         self._now = now
-        self.links, self._render, self._random_bits, self._default_limits = context
+        self.links, self._render, self._random_bits, self._default_limits, self._trace_ratio = context
         self._following = {kind: iter(numbers) for kind, numbers in rows.numbers.items()}
         self._next_numbers: dict[type[Any], int] = {}
         self.tenants = Overlay(rows.tenants)
@@ -191,7 +194,7 @@ class Batch:
         if key is not None:
             completed = replace(completed, answer=self._answer(tenant.id, key, completed))
         self.audited += told
-        self._apply(tenant, stamp, decision, made)
+        self._apply(tenant, stamp, decision, made, command.trace)
         if use is not None:
             self.uses.put(tenant.id, use)
         return completed
@@ -234,15 +237,15 @@ class Batch:
         self.answers.put((tenant_id, key.api_key_id, key.key), stored)
         return kept.answer
 
-    def _apply(self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], made: str | None) -> None:
-        """`made` is the id of the decision's event."""
+    def _apply(self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], made: str | None, trace: bytes) -> None:
+        """`made` is the id of the decision's event, `trace` the context in which it was asked for."""
         for version in decision.versions:
             self.versions.put((tenant.id, version.document_id, version.number), version)
         if decision.document is not None:
-            self._apply_document(tenant, stamp, decision, decision.document, made)
+            self._apply_document(tenant, stamp, decision, decision.document, made, trace)
             return
         if decision.event is not None and made is not None:
-            self._append(tenant, stamp, decision.event, made, decision.about, decision.event_document, decision)
+            self._append(tenant, stamp, decision.event, made, decision.about, decision.event_document, decision, trace)
         self._apply_others(tenant, decision)
 
     def _apply_others(self, tenant: Tenant, decision: Decision[Any]) -> None:
@@ -269,7 +272,13 @@ class Batch:
             self.tenants.put(tenant_id, replace(tenant, config_version=tenant.config_version + 1))
 
     def _apply_document(
-        self, tenant: Tenant, stamp: Stamp, decision: Decision[Any], document: DocumentRow, made: str | None
+        self,
+        tenant: Tenant,
+        stamp: Stamp,
+        decision: Decision[Any],
+        document: DocumentRow,
+        made: str | None,
+        trace: bytes,
     ) -> None:
         self.documents.put((tenant.id, document.external_id), document)
         if decision.event is EventType.DELETED:
@@ -278,7 +287,7 @@ class Batch:
         if decision.event is not None and made is not None:
             sequence = stamp.sequence
             shown = self.links.put_into(decision.event_document, document, tenant.id, stamp.at)
-            self._append(tenant, stamp, decision.event, made, document.external_id, shown, decision)
+            self._append(tenant, stamp, decision.event, made, document.external_id, shown, decision, trace)
         if decision.step is not None:
             caller = decision.origin.caller
             step = KeptStep(tenant.id, document.external_id, sequence, stamp.at, made, caller, decision.step)
@@ -299,10 +308,13 @@ class Batch:
         document_id: str,
         content: bytes,
         decision: Decision[Any],
+        trace: bytes,
     ) -> None:
         body = build(kind, stamp.at, identity, content)
+        if trace or self._trace_ratio:
+            trace = kept_with(trace, identity, self._trace_ratio)
         self.events.append(
-            Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), document_id, body, decision.before)
+            Event(tenant.id, stamp.sequence, stamp.at, identity, int(kind), document_id, body, decision.before, trace)
         )
         self.origins.append(decision.origin)
         self.tenants.put(tenant.id, replace(tenant, last_sequence=stamp.sequence, last_at=stamp.at))

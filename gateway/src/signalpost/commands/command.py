@@ -25,6 +25,7 @@ from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
+from signalpost.domain.trace_context import NOT_TRACED
 from signalpost.sharing.command_queues import Queue
 
 Result = TypeVar("Result", covariant=True)
@@ -92,13 +93,17 @@ class RowKey(NamedTuple):
 
 
 class WithActor(Struct, frozen=True, gc=False, kw_only=True):
-    """A part of every command: who asks for it."""
+    """A part of every command: who asks for it, and in which trace."""
 
     adds: ClassVar[type[Any] | None] = None
     actor: Actor = GATEWAY
+    trace: bytes = NOT_TRACED
 
     def asked_by(self, actor: Actor) -> Self:
         return replace(self, actor=actor)
+
+    def traced(self, context: bytes) -> Self:
+        return replace(self, trace=context)
 
 
 class Decision(Struct, Generic[Result], frozen=True, gc=False, kw_only=True):
@@ -221,6 +226,15 @@ class Command(Protocol[Result]):
 
     def asked_by(self, actor: Actor) -> Self:
         """The same command, asked for by someone else than the gateway itself."""
+        ...
+
+    @property
+    def trace(self) -> bytes:
+        """The trace context in which it was asked for, sampled or not (`domain/trace_context.py`)."""
+        ...
+
+    def traced(self, context: bytes) -> Self:
+        """The same command, asked for in a trace context."""
         ...
 
     @property

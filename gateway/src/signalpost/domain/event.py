@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.trace_context import NOT_TRACED
 
 
 class EventType(IntEnum):
@@ -68,6 +69,8 @@ class Event(Struct, frozen=True, gc=False):
     before: bytes = b""
     """The former values of the attributes that it changed, as a JSON object; empty if it changed none. Conditions
     and placeholders ask for them; they are never sent."""
+    trace: bytes = NOT_TRACED
+    """The trace context in which it was made, if that is sampled (`trace_context.py`)."""
 
 
 def event_id(at: int, random: int) -> str:

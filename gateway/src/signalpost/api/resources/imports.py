@@ -25,7 +25,7 @@ from signalpost.api.routing.route import CHANGES_DOCUMENTS, Example, Reply, Rout
 from signalpost.api.routing.shapes.documents import ImportedLine
 from signalpost.commands.command import CompletedCommand, RepeatedCommand
 from signalpost.commands.documents import DeleteLine, DocumentDeleted, DocumentImported, Effect, ImportLine
-from signalpost.domain import body
+from signalpost.domain import body, trace_context
 from signalpost.domain.documents.bodies import DeletionLine, SnapshotLine
 from signalpost.domain.errors import (
     CallerError,
@@ -250,6 +250,7 @@ class _Import:
             "caller": self._call.principal.key_id,
             "document_id": said.external_id,
             "source_version": None if said.source_version is UNSET else said.source_version,
+            "trace": trace_context.parse(said.traceparent),
         }
         if isinstance(said, DeletionLine):
             return DeleteLine(**asked, actor=self._call.actor)

@@ -59,6 +59,7 @@ async def upload(context: RequestContext) -> Response:
             caller=context.principal.key_id,
             if_match=context.if_match,
             idempotency=await context.idempotency(file.sha256 + bytes([publish])),
+            trace=context.trace,
         )
         outcome = await add_version(context.services, incoming, title, command)
         return respond(outcome, context.services.links)

@@ -25,7 +25,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import IdempotencyKey
-from signalpost.domain import fields
+from signalpost.domain import fields, trace_context
 from signalpost.domain.access.portal_link import PortalLink
 from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import Actor
@@ -187,6 +187,11 @@ class RequestContext:
             source=source,
             request=self.request_id,
         )
+
+    @property
+    def trace(self) -> bytes:
+        """The trace context in which a change is asked for (`traceparent`)."""
+        return trace_context.parse(self.request.header(b"traceparent"))
 
     @property
     def if_match(self) -> frozenset[str] | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.domain.body import Body, checked_by, read_by
-from signalpost.domain.checks import NO_NUL, Bad, number, plain_text
+from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL, Bad, number, plain_text
 from signalpost.domain.documents.workflow import Status
 from signalpost.domain.fields import Email, GivenDateOrTimestamp, GivenTimestamp, Money, Text, Uuid
 
@@ -126,11 +126,21 @@ SourceVersion = Annotated[
 ]
 
 
+TraceParent = Annotated[
+    str,
+    Meta(
+        max_length=MAX_TEXT_CHARACTERS,
+        description="The `traceparent` of the work that this line belongs to; a malformed one is ignored.",
+    ),
+]
+
+
 class SnapshotLine(Snapshot, frozen=True, kw_only=True):
     """One snapshot of many: it names its document, and may give the version number of this state."""
 
     external_id: Uuid
     source_version: SourceVersion | UnsetType = UNSET
+    traceparent: TraceParent | None = None
 
 
 def _check_deleted(value: Any) -> bool:
@@ -144,4 +154,5 @@ class DeletionLine(Body, frozen=True, kw_only=True):
 
     external_id: Uuid
     source_version: SourceVersion | UnsetType = UNSET
+    traceparent: TraceParent | None = None
     deleted: Annotated[bool, Meta(extra_json_schema={"const": True}, extra=checked_by(_check_deleted))]

@@ -21,6 +21,7 @@ EVENT: Final = Columns(
         "before": Kind.BLOB,
         "cause": Kind.NUMBER,
         "caller": Kind.NUMBER,
+        "trace": Kind.BLOB,
     },
     key="tenant_id, sequence, at",
 )
@@ -54,6 +55,7 @@ def pack_events(
             event.before or None,
             origin.cause,
             origin.caller,
+            event.trace or None,
         )
         for event, origin in zip(events, origins, strict=True)
     ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from signalpost.domain.event import Event, EventType, time_of
+from signalpost.domain.trace_context import NOT_TRACED
 from signalpost.store.nouns.log import LOG_NOW, LatestOfTypes, LogPage, LogPart
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.columns import numbers
@@ -18,7 +19,7 @@ from signalpost.store.store import PAGE_BYTES
 from signalpost.store.walks.history_walk import name_of_caller
 from signalpost.store.walks.log_queries import ENDS
 
-_COLUMNS: Final = "tenant_id, sequence, at, id, type, document_id, body, before"
+_COLUMNS: Final = "tenant_id, sequence, at, id, type, document_id, body, before, trace"
 _FLOOR: Final = "(SELECT floor FROM tenant WHERE id = $1)"
 _WITHIN: Final = (
     f"SELECT {_COLUMNS} FROM (SELECT {_COLUMNS}, sum(octet_length(body)) OVER (ORDER BY sequence) - octet_length(body)"
@@ -211,5 +212,5 @@ async def events_at(tenant_id: int, sequences: Sequence[int]) -> list[Event]:
 
 
 def _event(columns: Row) -> Event:
-    tenant_id, sequence, at, identity, event_type, document_id, body, before = columns
-    return Event(tenant_id, sequence, at, identity, event_type, document_id, body, before or b"")
+    tenant_id, sequence, at, identity, event_type, document_id, body, before, trace = columns
+    return Event(tenant_id, sequence, at, identity, event_type, document_id, body, before or b"", trace or NOT_TRACED)

@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from signalpost.domain.event import Event, EventType, time_of
+from signalpost.domain.trace_context import NOT_TRACED
 from signalpost.store.nouns.log import LOG_NOW, LatestOfTypes, LogPage, LogPart
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
@@ -18,7 +19,7 @@ from signalpost.store.store import PAGE_BYTES
 from signalpost.store.walks.history_walk import name_of_caller
 from signalpost.store.walks.log_queries import MADE_AT
 
-_EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before"
+_EVENT_COLUMNS = "tenant_id, sequence, at, id, type, document_id, body, before, trace"
 
 
 _BODY = _EVENT_COLUMNS.split(", ").index("body")
@@ -246,5 +247,16 @@ def _event(
     document: bytes,
     body: bytes,
     before: bytes | None,
+    trace: bytes | None,
 ) -> Event:
-    return Event(tenant_id, sequence, at, unpack_uuid(identity), event_type, unpack_uuid(document), body, before or b"")
+    return Event(
+        tenant_id,
+        sequence,
+        at,
+        unpack_uuid(identity),
+        event_type,
+        unpack_uuid(document),
+        body,
+        before or b"",
+        trace or NOT_TRACED,
+    )
