@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 listening = either_way
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SAMPLED, UNSAMPLED = f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00"
+SLACK = "https://hooks.slack.com/services/T0/B0/canary"
 PDF = b'--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n%PDF-1.7\r\n--b--\r\n'
 
 
@@ -102,3 +103,36 @@ def test_a_trace_of_a_line_that_is_no_text_is_refused_as_any_member_is(world: "W
     refused, taken = read(answer.body)
     assert [error["pointer"] for error in refused["problem"]["errors"]] == ["/traceparent"]
     assert taken["status"] == 201
+
+
+# --- What endpoints are told ------------------------------------------------------------------------------------------
+
+
+def test_a_subscription_says_whether_its_endpoint_is_told_of_traces(world: "World") -> None:
+    made = world.create_subscription(trace=True)
+    path = f"/v1/subscriptions/{made['id']}"
+    assert made["trace"] is True
+    assert world.get(path).ok()["trace"] is True
+    assert world.send("PATCH", path, {"trace": False}).ok()["trace"] is False
+    assert world.create_subscription()["trace"] is False
+    for wrong in (None, "yes", 1):
+        world.refuses("PATCH", path, {"trace": wrong}, at=("/trace",))
+
+
+def test_a_vendor_is_never_told_of_traces(world: "World") -> None:
+    made = {"name": "m", "kind": "slack", "config": {"signIn": {"with": "webhook", "url": SLACK}}}
+    connection = world.send("POST", "/v1/connections", made).ok(201)["id"]
+    config = {"text": "{{ document.title }}"}
+    wanted = {"kind": "slack", "connection": connection, "eventTypes": ["documentCreated"], "config": config}
+    world.refuses("POST", "/v1/subscriptions", {**wanted, "trace": True}, at=("/trace",))
+    found = world.send("POST", "/v1/subscriptions", wanted).ok(201)
+    assert "trace" not in found
+    world.refuses("PATCH", f"/v1/subscriptions/{found['id']}", {"trace": True}, at=("/trace",))
+
+
+@pytest.mark.parametrize("name", ["traceparent", "TraceParent", "TRACEPARENT_"])
+def test_no_additional_header_stands_in_the_place_of_the_gateways_own(world: "World", name: str) -> None:
+    """C18"""
+    world.refuses(
+        "POST", "/v1/subscriptions", {**world.subscription, "headers": {name: SAMPLED}}, at=(f"/headers/{name}",)
+    )

@@ -56,10 +56,11 @@ def test_a_file_is_applied_once_changed_exported_and_pruned(run: Run, tmp_path: 
     assert CANARY not in planned.stdout + made.stdout
     assert [each["action"] for each in json_of(run(*apply, "--json", **SECRETS))] == ["keep"] * 3
 
-    file.write_text(FILE.replace("#legal", "#sales").replace("url =", "rateLimit = 7\nurl ="))
+    file.write_text(FILE.replace("#legal", "#sales").replace("url =", "rateLimit = 7\ntrace = true\nurl ="))
     changed = run(*apply, **SECRETS)
     assert "    config.signIn.channel: #legal → #sales" in changed.stdout
     assert "    rateLimit: none → 7" in changed.stdout
+    assert "    trace: false → true" in changed.stdout
     assert "2 updated, 1 unchanged." in changed.stdout
     resent = json_of(run(*apply, "--resend-secrets", "--json", **SECRETS))
     assert [each["action"] for each in resent] == ["update", "update", "keep"]

@@ -17,9 +17,9 @@ PARAMETERS = (
     "state", "owner", "reference", "kind", "done", "actor", "object",
 )  # fmt: skip
 FIELDS = (
-    "name", "url", "rate", "share", "within", "after", "after.unit", "ordering", "type", "confirm", "from", "to",
-    "event", "status", "document", "subscription", "to_subscription", "expires", "role", "id", "email", "hours", "can",
-    "signature", "body", "secret", "header", "value", "when.field", "when.operator", "when.value", "when.join",
+    "name", "url", "rate", "share", "within", "trace", "after", "after.unit", "ordering", "type", "confirm", "from",
+    "to", "event", "status", "document", "subscription", "to_subscription", "expires", "role", "id", "email", "hours",
+    "can", "signature", "body", "secret", "header", "value", "when.field", "when.operator", "when.value", "when.join",
     "version", "replay", "of", "days", "connection", "blank.channel",
 )  # fmt: skip
 ENDS = ("delete", "stop")

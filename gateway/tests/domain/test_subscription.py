@@ -247,7 +247,7 @@ def test_what_is_not_given_has_its_default() -> None:
         "id": ID, "name": urlsplit(str(NEW["url"])).netloc, "url": NEW["url"], "eventTypes": NEW["eventTypes"],
         "headers": {},
         "status": "active", "ordering": "loose", "rateLimit": None, "retryDelays": [10, 60, 300], "startsAfter": 0,
-        "rotationEndsAt": None,
+        "rotationEndsAt": None, "trace": False,
     }  # fmt: skip
     assert {name: body[name] for name in expected} == expected
     assert set(body) == {*expected, "createdAt", "updatedAt", "secret", "standardWebhooksSecret"}

@@ -49,6 +49,7 @@ def subscription_shown(found: Subscription) -> SubscriptionShown:
         when=UNSET if found.when is None else dict(found.when),
         after=UNSET if found.after is None else found.after,
         objective=UNSET if found.objective is None else found.objective,
+        trace=found.trace if is_webhook else UNSET,
     )
 
 

@@ -74,8 +74,8 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
     Subscription: _Members(
         "subscription",
         shown=frozenset(
-            "kind connection_id config when after objective status ordering rate_limit retry_delays skip_to promote_at"
-            " disabled_because".split()
+            "kind connection_id config when after objective trace status ordering rate_limit retry_delays skip_to"
+            " promote_at disabled_because".split()
         ),
         left_out=_BOOKKEEPING
         | {"starts_after", "filters", "headers", "skipped_at", "skip_version", "disabled_at", "revived_at"}

@@ -106,6 +106,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             when=new.when,
             after=new.after,
             objective=new.objective,
+            trace=new.trace,
             starts_after=last,
             filters=((0, rules.bits_of(new.event_types)),),
             created_at=stamp.at,
@@ -332,10 +333,11 @@ def _check_connection(view: BatchView, tenant_id: int, connection_id: str, kind:
 
 def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
     """Raises Invalid naming the members of a patch that subscriptions of a kind do not have."""
+    foreign: tuple[str, ...]
     if kind == rules.WEBHOOK:
         foreign, detail = ("connection", "config"), "A webhook has none."
     else:
-        foreign, detail = ("url", "headers"), "The connection and the config say where and how it is sent."
+        foreign, detail = ("url", "headers", "trace"), "The connection and the config say where and how it is sent."
     errors = [FieldError(f"/{name}", "not_allowed", detail) for name in foreign if name in changes]
     if errors:
         raise Invalid(errors)

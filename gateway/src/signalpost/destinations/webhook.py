@@ -44,24 +44,36 @@ class Webhook:
         ]
         self._start = "\r\n".join(lines)
 
-    def prepare(self, event: Event, attempt: int, kind: RequestKind, now: int) -> OutgoingRequest:
-        """The request of one attempt: `attempt` is 1, 2, … in its run, `now` the wall clock in µs."""
+    def prepare(
+        self, event: Event, attempt: int, kind: RequestKind, now: int, traceparent: str | None = None
+    ) -> OutgoingRequest:
+        """The request of one attempt: `attempt` is 1, 2, … in its run, `now` the wall clock in µs. `traceparent` is
+        sent if it is given."""
         timestamp = now // SECOND
-        return self._request(event, attempt, kind, timestamp, self._signatures(event, timestamp, now))
+        return self._request(event, attempt, kind, timestamp, self._signatures(event, timestamp, now), traceparent)
 
     def signing(self, event: Event, now: int) -> "Signing":
         """The signatures of an event whose body is given piece by piece; `now` is the wall clock in µs."""
         timestamp = now // SECOND
         return Signing(timestamp, [each.signing(event.id, timestamp) for each in self._signers(now)])
 
-    def signed(self, event: Event, attempt: int, kind: RequestKind, signing: "Signing") -> OutgoingRequest:
+    def signed(
+        self, event: Event, attempt: int, kind: RequestKind, signing: "Signing", traceparent: str | None = None
+    ) -> OutgoingRequest:
         """The request of one attempt, whose body was signed: see `prepare`."""
-        return self._request(event, attempt, kind, signing.timestamp, signing.lines())
+        return self._request(event, attempt, kind, signing.timestamp, signing.lines(), traceparent)
 
     def _request(
-        self, event: Event, attempt: int, kind: RequestKind, timestamp: int, signatures: str
+        self,
+        event: Event,
+        attempt: int,
+        kind: RequestKind,
+        timestamp: int,
+        signatures: str,
+        traceparent: str | None,
     ) -> OutgoingRequest:
         body = event.body
+        trace = "" if traceparent is None else f"traceparent: {traceparent}\r\n"
         head = (
             f"{self._start}\r\n"
             f"content-length: {len(body)}\r\n"
@@ -70,7 +82,7 @@ class Webhook:
             f"{sign.STANDARD_TIMESTAMP}: {timestamp}\r\n"
             f"{sign.SEQUENCE}: {event.sequence}\r\n"
             f"{sign.ATTEMPT}: {attempt}\r\n"
-            f"{kind}\r\n"
+            f"{trace}{kind}\r\n"
         )
         traced = kind is not DELIVERY
         return OutgoingRequest(self.target, head.encode("ascii"), body, traced=traced, holder=self._tenant_id)

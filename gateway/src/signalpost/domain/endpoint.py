@@ -33,7 +33,7 @@ _SIGNS = re.compile(r"[^0-9a-z]+")
 _HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?|")
 _RESERVED = frozenset(
     """accept-encoding connection content-encoding content-language content-length content-location
-    content-md5 content-range content-type date expect forwarded host keep-alive proxy te trailer
+    content-md5 content-range content-type date expect forwarded host keep-alive proxy te traceparent trailer
     transfer-encoding upgrade user-agent via""".split()
 )
 _RESERVED_PREFIXES = ("plexus-webhook-", "proxy-", "signalpost-", "webhook-", "x-forwarded-")

@@ -70,6 +70,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     rate_limit: int | None
     objective: Objective | None = None
     """What it promises of its events; None if nothing."""
+    trace: bool = False
+    """Whether its endpoint gets the `traceparent` of attempts that are traced."""
     retry_delays: tuple[int, ...]
     starts_after: int
     """The subscription gets exactly the events with a higher sequence."""
@@ -216,6 +218,13 @@ RetryDelays = Annotated[
     tuple[Annotated[int, Meta(ge=1, le=86_400)], ...],
     Meta(min_length=0, max_length=10, description="Seconds before each retry."),
 ]
+Trace = Annotated[
+    bool,
+    Meta(
+        description="Send `traceparent` with events that are traced, so that the endpoint's spans join the trace. It "
+        "says which requests belong together, so switch it on for endpoints of your own."
+    ),
+]
 Secret = Annotated[str, Meta(min_length=8, max_length=256, pattern=NO_NUL)]
 
 
@@ -235,6 +244,7 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     when: When | None = None
     after: Delay | None = None
     objective: Objective | None = None
+    trace: Trace = False
 
 
 class ConnectorRequest(Body, frozen=True, kw_only=True):
@@ -268,6 +278,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     when: When | None | UnsetType = UNSET
     after: Delay | None | UnsetType = UNSET
     objective: Objective | None | UnsetType = UNSET
+    trace: Trace | UnsetType = UNSET
     skip_backlog: Annotated[
         bool,
         Meta(

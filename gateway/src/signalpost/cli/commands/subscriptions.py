@@ -104,6 +104,11 @@ class SubscriptionOptions:
         ),
         Sets("/objective", _json_or_file),
     ] = None
+    trace: Annotated[
+        bool | None,
+        Parameter(help="Whether to send traceparent with events that are traced: for endpoints of your own."),
+        Sets("/trace"),
+    ] = None
     event_type: Annotated[list[EventType] | None, repeatable("An event type; repeatable."), Sets("/eventTypes")] = None
     name: Annotated[str | None, Parameter(help="A name to show in lists."), Sets("/name")] = None
     header: Annotated[

@@ -1,7 +1,7 @@
 """The page of one subscription: how its endpoint is doing, and what it should get."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -23,6 +23,9 @@ _HEADER = "header."
 
 
 LIMITED = "The rate limit is set. What comes faster waits for its turn, and nothing is lost."
+
+
+_YES_OR_NO: Final = {"yes": True, "no": False}
 
 
 class SubscriptionView(Struct, frozen=True):
@@ -155,6 +158,8 @@ async def change(visit: Visit) -> SeeOther:
         changed["after"] = after
     if (objective := edited_objective(visit, subscription.objective)) is not UNSET:
         changed["objective"] = objective
+    if visit.is_edited("trace", "yes" if subscription.trace else "no"):
+        changed["trace"] = _YES_OR_NO.get(visit.given("trace"), visit.given("trace"))
     form, typed = await _form(visit, subscription), typed_below(CONFIG, visit.form)
     if form is not None and not form.is_untouched(typed):
         changed["config"] = form.body(typed)

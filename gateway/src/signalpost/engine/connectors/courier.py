@@ -42,6 +42,7 @@ from signalpost.destinations.destination import (
 from signalpost.destinations.fields import Filling
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
+from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import ANSWER_KEPT_BYTES, Failure, Outcome
 from signalpost.domain.errors import Invalid, SignalpostError
@@ -116,8 +117,14 @@ class Courier:
         self._rejected_for = ""
         self._rejected_in_a_row = 0
 
-    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
-        """See `Carrier`."""
+    def carry(
+        self,
+        event: Event,
+        delivery: Delivery,
+        done: Callable[[Outcome | None], None],
+        trace: AttemptTrace | None = None,
+    ) -> None:
+        """See `Carrier`. A vendor is not told of traces."""
         self._parts.tasks.start(self._run(event, delivery, done))
 
     async def _run(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:

@@ -8,6 +8,7 @@ slot is given back when the attempt has ended, or when it turns out that none is
 from collections.abc import Callable
 from functools import partial
 
+from signalpost.domain.delivery.attempt_trace import trace_of_attempt
 from signalpost.domain.delivery.delivery import Delivery, taken_back, waits_until
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.erasure import ERASED, is_erased
@@ -110,7 +111,8 @@ class Attempts:
         subscription = worker.subscription
         if subscription.rate_limit is not None:
             worker.rate_limit.start(self._clock.steady())
-        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription, delivery, event))
+        trace = trace_of_attempt(event, subscription.id, delivery, self._clock.wall()) if event.trace else None
+        worker.carrier.carry(event, delivery, partial(self._done, worker, subscription, delivery, event), trace)
 
     def _done(
         self, worker: LaneWorker, sent: Subscription, delivery: Delivery, event: Event, outcome: Outcome | None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from signalpost.destinations.webhook import DELIVERY, REPLAY, Webhook
+from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.event import Event
@@ -67,9 +68,16 @@ class GatedLane(Protocol):
 
 
 class Carrier(Protocol):
-    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
-        """Make one attempt. Calls `done` once, from the event loop, and never before `carry` returns; not at all if the
-        gateway is stopped first. The outcome is None if the gateway itself could not make the attempt."""
+    def carry(
+        self,
+        event: Event,
+        delivery: Delivery,
+        done: Callable[[Outcome | None], None],
+        trace: AttemptTrace | None = None,
+    ) -> None:
+        """Make one attempt, which is in a trace if one is given. Calls `done` once, from the event loop, and never
+        before `carry` returns; not at all if the gateway is stopped first. The outcome is None if the gateway itself
+        could not make the attempt."""
         ...
 
 
@@ -158,22 +166,32 @@ class WebhookCarrier:
         """`attempts` runs the tasks that sign large events; `may_start` says whether this node may start attempts."""
         self._webhook = Webhook(subscription)
         self._tenant_id = subscription.tenant_id
+        self._tells_traces = subscription.trace
         self._transport = transport
         self._clock = clock
         self._turns = turns
         self._attempts = attempts
         self._may_start = may_start
 
-    def carry(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
+    def carry(
+        self,
+        event: Event,
+        delivery: Delivery,
+        done: Callable[[Outcome | None], None],
+        trace: AttemptTrace | None = None,
+    ) -> None:
         """See `Carrier`."""
+        traceparent = trace.header if trace is not None and self._tells_traces else None
         if len(event.body) > SLICE_BYTES:
-            self._attempts.start(self._carry_large(event, delivery, done))
+            self._attempts.start(self._carry_large(event, delivery, done, traceparent))
             return
         kind = REPLAY if delivery.run > 0 else DELIVERY
-        request = self._webhook.prepare(event, delivery.failed_attempts + 1, kind, self._clock.wall())
+        request = self._webhook.prepare(event, delivery.failed_attempts + 1, kind, self._clock.wall(), traceparent)
         self._transport.send(request, done)
 
-    async def _carry_large(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
+    async def _carry_large(
+        self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None], traceparent: str | None
+    ) -> None:
         kind = REPLAY if delivery.run > 0 else DELIVERY
         signing = self._webhook.signing(event, self._clock.wall())
         for begin in range(0, len(event.body), SLICE_BYTES):
@@ -182,4 +200,5 @@ class WebhookCarrier:
         if not self._may_start():  # the lease may have ended meanwhile, and the lane be another node's
             done(None)
             return
-        self._transport.send(self._webhook.signed(event, delivery.failed_attempts + 1, kind, signing), done)
+        number = delivery.failed_attempts + 1
+        self._transport.send(self._webhook.signed(event, number, kind, signing, traceparent), done)

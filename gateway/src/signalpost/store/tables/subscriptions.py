@@ -43,6 +43,7 @@ class SubscriptionConfig(Struct, frozen=True):
     headers_since: int = 0
     skip_version: int = 0
     objective: Objective | None = None
+    trace: bool = False
 
 
 class _SealedMembers(Struct, frozen=True):

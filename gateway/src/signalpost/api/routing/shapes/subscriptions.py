@@ -86,6 +86,10 @@ class SubscriptionShown(Shape, frozen=True):
     objective: Annotated[
         Objective | UnsetType, Meta(description="What is promised of its events; missing if nothing is.")
     ] = UNSET
+    trace: Annotated[
+        bool | UnsetType,
+        Meta(description="Whether the endpoint gets `traceparent`; missing for a kind other than the webhook."),
+    ] = UNSET
 
 
 class Subscription(SubscriptionShown, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from signalpost.domain.shown_url import STRUCK, is_url
 
 _MEMBERS: Final = (
     "url", "kind", "eventTypes", "headers", "ordering", "rateLimit", "retryDelays", "config", "when", "after",
-    "objective",
+    "objective", "trace",
 )  # fmt: skip
 _ANY: Final = "*"
 """In a path: any name of a map."""
@@ -53,7 +53,7 @@ def _connection(shown: Mapping[str, Any], secrets: set[Path], variables: _Variab
 
 def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str], variables: _Variables) -> dict[str, Any]:
     table: dict[str, Any] = {"name": shown["name"]}
-    table |= {name: shown[name] for name in _MEMBERS if shown.get(name) is not None}
+    table |= {name: shown[name] for name in _MEMBERS if shown.get(name) not in (None, False)}
     if "connection" in shown:
         table["connection"] = connections[shown["connection"]]
         table.pop("url", None)
