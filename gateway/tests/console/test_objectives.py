@@ -41,6 +41,20 @@ def test_an_objective_is_typed_in_percent_and_shown_with_what_is_left_of_its_bud
     assert "objective" not in world.get(f"/v1/subscriptions/{made}").ok()
 
 
+def test_an_objective_can_be_typed_into_the_form_of_a_new_subscription(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    key = world.send("POST", "/v1/keys", {"name": "support", "role": "subscriber"}).ok(201)["key"]
+    browser, path = Browser(world).sign_in(key), "/console/t/default/subscriptions/new"
+    typed = {"url": "https://hooks.example.com", "name": "Kept", "type": ["documentCreated"], "do": "save"}
+    refused = browser.post(path, {**typed, "share": "99", "within": "", "key": "o1"})
+    assert refused.status == 422
+    assert b'name="share" type="text" value="99"' in refused.body
+    assert b'aria-describedby="wrong-within"' in refused.body
+    assert browser.post(path, {**typed, "share": "99", "within": "60", "key": "o2"}).status == 200
+    [made] = world.get("/v1/subscriptions?name=Kept").ok()["data"]
+    assert made["objective"] == {"share": 0.99, "within": 60}
+
+
 def test_customers_cannot_change_what_is_promised_to_them(make_world: Callable[..., World]) -> None:
     world = make_world()
     made = world.create_subscription(objective={"share": 0.9, "within": 5})["id"]

@@ -5,6 +5,10 @@ import asyncio
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.network import Reply
 
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.objective import MIN_LATE
+from signalpost.domain.operations.conditions import Condition
+
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 HOST = "hooks.example"
@@ -80,3 +84,41 @@ def test_the_time_of_a_delayed_event_begins_when_it_is_due(world: ScriptedWorld)
 
     world.run(scenario)
     assert tally(world) == (1, 0)
+
+
+def test_an_error_budget_that_is_used_up_too_fast_is_told_and_so_is_that_it_no_longer_is(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        def burning() -> list[Condition]:
+            return [each for each in gateway.engine.watch.open if each.kind == "objectiveBurning"]
+
+        await subscribed(gateway, within=1)
+        world.endpoint(HOST).answer = lambda _call: Reply(after=2.0)
+        await gateway.create(*(f"late-{number}" for number in range(MIN_LATE)))
+        await gateway.until(lambda: bool(burning()), within=180)
+        [found] = burning()
+        assert found.detail == "In the last hour, 5 of 5 did not arrive within 1 s; 99 % are promised."
+        world.endpoint(HOST).answers(Reply())
+        await gateway.create("in-time")
+        await gateway.until(lambda: burning()[0].told_at is not None, within=60)
+        await gateway.until(lambda: not burning(), within=1_200)
+
+    world.run(scenario)
+    notices = world.query("SELECT body FROM event WHERE tenant_id = ?", OPERATIONS_TENANT)
+    assert len(notices) == 2
+
+
+def test_a_paused_subscription_and_one_without_its_objective_use_up_nothing(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await subscribed(gateway, within=1)
+        world.endpoint(HOST).answer = lambda _call: Reply(after=2.0)
+        await gateway.create(*(f"late-{number}" for number in range(MIN_LATE)))
+        await gateway.until(lambda: tally(world) == (0, MIN_LATE))
+        await gateway.change(HOST, objective=None)
+        await asyncio.sleep(80)
+        await gateway.change(HOST, objective={"share": 0.99, "within": 1}, status="paused")
+        await asyncio.sleep(80)
+        assert not gateway.engine.watch.open
+        await gateway.change(HOST, status="active")
+        await gateway.until(lambda: bool(gateway.engine.watch.open), within=30)
+
+    world.run(scenario)

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from signalpost.domain.stats import COUNTS, WHOLE_TENANT, RollupKey, Rollups, Step
+from signalpost.domain.objective import Tally
+from signalpost.domain.stats import COUNTS, LATE, ON_TIME, WHOLE_TENANT, RollupKey, Rollups, Step, with_sums
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop
@@ -36,6 +37,39 @@ def test_counts_are_added_to_those_that_are_kept(play: "Play") -> None:
         assert await stats.read(3, 1, "hour", starts) == {}
         many = await stats.read_many(1, [WHOLE_TENANT, 1, 5], "minute", [HOUR])
         assert many == {WHOLE_TENANT: {HOUR: counts(9)}, 1: {HOUR: counts(3, 1, 1)}, 5: {}}
+
+    play(scenario)
+
+
+def test_what_missed_its_objective_of_late_is_found_and_counted(play: "Play") -> None:
+    def ended(on_time: int, late: int) -> list[int]:
+        found = counts(on_time)
+        found[ON_TIME], found[LATE] = on_time, late
+        return found
+
+    async def scenario(shop: "Shop") -> None:
+        stats = shop.store.stats
+        before, now = HOUR + 60, HOUR + 120
+        await stats.add(
+            with_sums(
+                {
+                    of("minute", before, 1): ended(5, 2),
+                    of("minute", now, 1): ended(1, 3),
+                    of("minute", now, 2): ended(9, 0),
+                    of("minute", before, 3): ended(0, 4),
+                    of("minute", now, 7, tenant=2): ended(0, 1),
+                }
+            )
+        )
+        assert await stats.late_since(now) == {1: [1], 2: [7]}
+        assert {tenant: sorted(late) for tenant, late in (await stats.late_since(before)).items()} == {
+            1: [1, 3],
+            2: [7],
+        }
+        assert await stats.late_since(now + 60) == {}
+        assert await stats.tallies(1, [1, 2, 5], [before, now]) == {1: Tally(6, 5), 2: Tally(9, 0)}
+        assert await stats.tallies(1, [1, 3], [now]) == {1: Tally(1, 3)}
+        assert await stats.tallies(2, [1], [now]) == {}
 
     play(scenario)
 

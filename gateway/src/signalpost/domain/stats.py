@@ -106,6 +106,12 @@ def with_sums(minutes: Rollups) -> Rollups:
     return sums
 
 
+def last_minutes(minutes: int, now: int) -> range:
+    """When each of the last minutes began, this one included. `now` is µs since the epoch."""
+    minute = now // _MINUTE * 60
+    return range(minute - (minutes - 1) * 60, minute + 1, 60)
+
+
 def total(rollups: Iterable[Sequence[int]]) -> list[int]:
     """The counts of several sums together."""
     summed = [0] * COUNTS

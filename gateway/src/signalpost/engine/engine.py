@@ -45,6 +45,7 @@ from signalpost.engine.maintenance.refused_calls import RefusedCalls
 from signalpost.engine.maintenance.retention import Retention
 from signalpost.engine.operations.gateway_facts import FleetFacts, NodeFacts, PartitionFacts
 from signalpost.engine.operations.lane_facts import LaneFacts
+from signalpost.engine.operations.objective_facts import ObjectiveFacts
 from signalpost.engine.operations.watch import Watch
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
@@ -125,6 +126,7 @@ class Engine:
         watch.add(
             LaneFacts(store, directory, lanes.here, self._log, self.turns, settings.disable_after_days, is_first),
             NodeFacts(self.disk, self._lane_owner, store.fleet, host.process.host, is_first),
+            ObjectiveFacts(store.stats, directory, is_first),
             FleetFacts(store, directory, is_first),
             PartitionFacts(self._preparation),
         )

@@ -14,7 +14,7 @@ import msgspec
 
 from signalpost.api.http.response import Response
 from signalpost.api.resources.diagnoses import diagnosis_of
-from signalpost.api.resources.stats import counted, last_hour, points
+from signalpost.api.resources.stats import counted, points
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.overview import (
@@ -28,7 +28,7 @@ from signalpost.api.routing.shapes.overview import (
 )
 from signalpost.domain.delivery.attention import CERTIFICATE_SOON, SOON, Attention, Need, Standing, attention
 from signalpost.domain.delivery.replay import Replay
-from signalpost.domain.stats import WHOLE_TENANT, total
+from signalpost.domain.stats import WHOLE_TENANT, last_minutes, total
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.engine.lanes.lane_health import LaneView
@@ -96,7 +96,7 @@ async def read(context: RequestContext) -> Response:
         closer=closer,
         more=more,
         failures=await services.store.deliveries.latest_failures(tenant_id, failed),
-        minutes=await services.store.stats.read_many(tenant_id, numbers, "minute", last_hour(now)),
+        minutes=await services.store.stats.read_many(tenant_id, numbers, "minute", last_minutes(60, now)),
         running=await services.store.replays.running(tenant_id),
     )
     return Response(200, await loop.run_in_executor(services.off_loop, _shown, seen))

@@ -65,12 +65,6 @@ async def read(context: RequestContext) -> Response:
     return Response(200, msgspec.json.encode(shown))
 
 
-def last_hour(now: int) -> range:
-    """When each minute of the last hour began, this one included. `now` is µs since the epoch."""
-    minute = now // SECOND // 60 * 60
-    return range(minute - 59 * 60, minute + 1, 60)
-
-
 def counted(counts: Sequence[int]) -> Counted:
     return Counted(
         delivered=counts[DELIVERED],

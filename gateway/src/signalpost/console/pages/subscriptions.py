@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.destinations import Destination
 from signalpost.api.routing.shapes.subscriptions import (
@@ -14,6 +14,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     TestResult,
 )
 from signalpost.console.listed import ListPart, listed
+from signalpost.console.objective_form import SHARE, WITHIN, edited_objective
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
 from signalpost_receiver import make_token
@@ -47,7 +48,7 @@ HEADER_ROWS = 3
 
 
 async def view_new(visit: Visit) -> NewSubscriptionView:
-    given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate")}
+    given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate", SHARE, WITHIN)}
     given["secret"] = visit.given("secret") or make_token()
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
@@ -72,6 +73,8 @@ def asked_for(visit: Visit) -> dict[str, Any]:
         body["rateLimit"] = whole(rate)
     if ordering := visit.given("ordering"):
         body["ordering"] = ordering
+    if objective := edited_objective(visit, UNSET):
+        body["objective"] = objective
     return body
 
 

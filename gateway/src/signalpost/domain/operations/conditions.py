@@ -191,6 +191,19 @@ KINDS: Final = {
         ),
         link="/subscriptions",
     ),
+    "objectiveBurning": Kind(
+        about=About.SUBSCRIPTION,
+        severity=Severity.CRITICAL,
+        opened=(
+            "So many events of {name} are late that its error budget lasts for two days at most.",
+            "So many events of {count} subscriptions are late that their error budgets last for two days at most.",
+        ),
+        closed=(
+            "The error budget of {name} is not used up too fast any more.",
+            "The error budgets of {count} subscriptions are not used up too fast any more.",
+        ),
+        link="/subscriptions",
+    ),
     "certificateExpiring": Kind(
         about=About.SUBSCRIPTION,
         reminds=False,

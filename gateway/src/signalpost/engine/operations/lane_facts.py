@@ -19,6 +19,7 @@ from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, OF_THE_GATEWAY
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.lanes_here import LanesHere
 from signalpost.engine.lanes.log_cache import LogCache
+from signalpost.engine.operations.objective_facts import ObjectiveFacts
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.store import Store
 
@@ -36,7 +37,9 @@ AGES: Final = ((0.8, Severity.CRITICAL), (0.5, Severity.WARNING))
 
 
 class LaneFacts:
-    kinds: Final = frozenset(name for name, kind in KINDS.items() if kind.about is About.SUBSCRIPTION)
+    kinds: Final = (
+        frozenset(name for name, kind in KINDS.items() if kind.about is About.SUBSCRIPTION) - ObjectiveFacts.kinds
+    )
 
     def __init__(
         self,

@@ -4,13 +4,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from signalpost.domain.stats import STEP_SECONDS, Rollups, Step
+from signalpost.domain.objective import Tally
+from signalpost.domain.stats import LATE, ON_TIME, STEP_SECONDS, WHOLE_TENANT, Rollups, Step
 from signalpost.store.statements import EVERY_TENANT, RowReader, RowWriter, Statement
 from signalpost.store.tables.stats import COUNTED, KEY
 
 _READ: Final = (
     f"SELECT subscription_number, start, {COUNTED} FROM stat WHERE span = $1 AND tenant_id = $2"  # noqa: S608
     " AND subscription_number = ANY($3::bigint[]) AND start = ANY($4::bigint[])"
+)
+_LATE: Final = (
+    "SELECT DISTINCT tenant_id, subscription_number FROM stat"  # noqa: S608
+    f" WHERE span = $1 AND start >= $2 AND subscription_number <> $3 AND count_{LATE} > 0"
+)
+_TALLIES: Final = (
+    f"SELECT subscription_number, sum(count_{ON_TIME}), sum(count_{LATE}) FROM stat"  # noqa: S608
+    " WHERE span = $1 AND tenant_id = $2 AND subscription_number = ANY($3::bigint[]) AND start = ANY($4::bigint[])"
+    " GROUP BY subscription_number"
 )
 _PRUNE: Final = (
     f"DELETE FROM stat WHERE ({KEY}) IN"  # noqa: S608
@@ -45,6 +55,23 @@ class StatsStore(ABC):
         for number, start, *counts in await self._reads.rows(tenant_id, _READ, *asked):
             found[number][start] = counts
         return found
+
+    async def late_since(self, start: int) -> Mapping[int, Sequence[int]]:
+        """The subscriptions that missed their objective in a minute that began at `start` or later: their numbers by
+        tenant."""
+        found: dict[int, list[int]] = {}
+        asked = (STEP_SECONDS["minute"], start, WHOLE_TENANT)
+        for tenant_id, number in await self._reads.rows(EVERY_TENANT, _LATE, *asked):
+            found.setdefault(tenant_id, []).append(number)
+        return found
+
+    async def tallies(
+        self, tenant_id: int, subscription_numbers: Sequence[int], starts: Sequence[int]
+    ) -> Mapping[int, Tally]:
+        """How many events of these subscriptions were in time in these minutes, and how many were not."""
+        asked = (STEP_SECONDS["minute"], tenant_id, [*subscription_numbers], [*starts])
+        rows = await self._reads.rows(tenant_id, _TALLIES, *asked)
+        return {number: Tally(int(on_time), int(late)) for number, on_time, late in rows}
 
     async def prune(self, step: Step, before: int, limit: int) -> int:
         """Remove the counts of minutes or hours that began before a moment (seconds), at most `limit` of them. Returns
