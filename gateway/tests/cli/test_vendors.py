@@ -229,6 +229,8 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
         if kind["kind"] == "mail":  # acceptance/test_mail.py has a mail server
             continue
         for preset in kind["presets"]:
+            if preset["body"]["eventTypes"] == ["notice"]:  # the next test
+                continue
             assert 2 <= len(preset["inputs"]) <= 3
             options = [part for blank in blanks.get(preset["name"], []) for part in ("--set", blank)]
             chosen = ("--preset", preset["name"], "--connection", on[kind["kind"]])
@@ -264,6 +266,29 @@ def test_every_preset_does_what_it_says_with_two_or_three_blanks_filled_in(
     assert [("thread_ts" in message) for message in thread] == [False, True, True, True, True]
     for subscription in made.values():
         run("subscriptions", "delete", subscription)
+
+
+def test_presets_for_notices_are_of_the_tenant_that_has_them(
+    data_dir: Path, run: Run, slack: Slack, anything: Anything
+) -> None:
+    there: Run = partial(command.run, SIGNALPOST_DATA_DIR=str(data_dir), SIGNALPOST_TENANT="operations")
+    slack.token = "xoxb-good"
+    bot = connection(there, *BOT, "--set", f"standIn={slack.origin}", stdin="xoxb-good\n")
+    pager = connection(
+        there, "--kind", "http", "--set", f"origin={anything.origin}", "--set", "signIn.with=bodyKey",
+        "--set", "signIn.member=routing_key", "--secret", "signIn.key", stdin="R0UT1NGK3Y\n",
+    )  # fmt: skip
+    elsewhere = connection(run, *BOT, "--set", f"standIn={slack.origin}", stdin="xoxb-good\n")
+    refused = run("subscriptions", "create", "--preset", "slack-notices", "--connection", elsewhere, code=1).stderr
+    assert "This tenant has events of these types only: documentCreated" in refused
+    for preset, ours in (("slack-notices", bot), ("http-pagerduty", pager)):
+        made = json_of(there("subscriptions", "create", "--preset", preset, "--connection", ours, "--json"))["id"]
+        assert "R0UT1NGK3Y" not in there("subscriptions", "test", made).stdout
+        assert "R0UT1NGK3Y" not in there("subscriptions", "get", made).stdout
+        there("subscriptions", "delete", made)
+    assert texts(slack, ":rotating_light: Sample: a test of your endpoint. Nothing is wrong.")
+    [asked] = sent(anything, "R0UT1NGK3Y")
+    assert json.loads(asked.body)["dedup_key"] == "signalpost/subscriptionFailing"
 
 
 def texts(slack: Slack, part: str) -> list[str]:

@@ -730,7 +730,14 @@ def test_every_kind_has_a_form_and_every_recipe_a_page(shop: Shop) -> None:
         for _, variant in re.findall(rf"\?kind={kind['kind']}&amp;([\w.]+)=(\w+)", text):
             browser.open(f"/console/t/default/connections/new?kind={kind['kind']}&signIn.with={variant}")
         for preset in kind["presets"]:
-            assert preset["title"] in browser.open(f"/console/t/default/recipes/{preset['name']}").replace("&#39;", "'")
+            of, other = (
+                ("operations", "default") if preset["body"]["eventTypes"] == ["notice"] else ("default", "operations")
+            )
+            path = f"recipes/{preset['name']}"
+            assert preset["title"] in browser.open(f"/console/t/{of}/{path}").replace("&#39;", "'")
+            assert browser.get(f"/console/t/{other}/{path}").status == 404
+            assert path in browser.open(f"/console/t/{of}/subscriptions/new")
+            assert path not in browser.open(f"/console/t/{other}/subscriptions/new")
     assert browser.get("/console/t/default/recipes/none").status == 404
 
 

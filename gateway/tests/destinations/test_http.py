@@ -97,6 +97,7 @@ def test_what_cannot_stand_in_a_path_or_a_header_is_percent_encoded() -> None:
             Fixed("Basic " + base64.b64encode("ü:p:w".encode()).decode()),
         ),
         ({"with": "apiKey", "header": "X-Api-Key", "key": "k"}, None),
+        ({"with": "bodyKey", "member": "routing_key", "key": "k"}, None),
         (
             TOKENS,
             Grant(
@@ -123,6 +124,27 @@ def test_the_ways_to_sign_in(sign_in: dict[str, Any], expected: object) -> None:
 def test_an_api_key_goes_in_its_header() -> None:
     call = prepared(with_sign_in(**{"with": "apiKey", "header": "X-Api-Key", "key": "k"}), path="/")
     assert call.headers["X-Api-Key"] == "k"
+
+
+BODY_KEY = with_sign_in(**{"with": "bodyKey", "member": "routing_key", "key": "k"})
+
+
+def test_a_key_of_the_body_goes_beside_what_the_subscription_says_or_beside_the_event() -> None:
+    assert prepared(BODY_KEY, path="/", json={"a": 1}).json == {"a": 1, "routing_key": "k"}
+    assert prepared(BODY_KEY, path="/").json == {**context().event, "routing_key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"json": [1]}, {"/config/json": "wrong_type"}),
+        ({"json": "{{ document.title }}"}, {"/config/json": "wrong_type"}),
+        ({"json": {"routing_key": "another"}}, {"/config/json/routing_key": "not_allowed"}),
+        ({"method": "DELETE"}, {"/config/method": "not_allowed"}),
+    ],
+)
+def test_a_body_that_has_no_place_for_its_key_is_refused(said: dict[str, Any], expected: dict[str, str]) -> None:
+    assert pointers(lambda: config("http", BODY_KEY, path="/", **said)) == expected
 
 
 def test_calls_may_go_to_the_service_and_to_where_its_tokens_come_from() -> None:

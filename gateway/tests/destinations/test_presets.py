@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from gateway.tests.domain.language.subjects import subject
+from gateway.tests.domain.language.subjects import notice, subject
 from msgspec import UNSET
 
 from signalpost.destinations.fields import filled
@@ -11,7 +11,7 @@ from signalpost.destinations.presets import Input, Preset, body_of
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import read
 from signalpost.domain.checks import Several
-from signalpost.domain.event import BY_WIRE
+from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
 from signalpost.domain.language.condition_reader import read_condition
 from signalpost.domain.language.names import Subject
 
@@ -69,11 +69,12 @@ def test_every_preset_makes_a_subscription_that_is_taken(kind: Any, preset: Pres
     for inputs in (examples, needed):
         body = body_of(preset, inputs)
         assert body.keys() <= {"eventTypes", "when", "after", "config"}
-        assert set(body["eventTypes"]) <= set(BY_WIRE)
+        is_of_operations = body["eventTypes"] == [*OF_OPERATIONS]
+        assert is_of_operations or OF_DOCUMENTS.keys() >= {*body["eventTypes"]}, "no tenant has all of these"
         for condition in (body.get("when"), body.get("after", {}).get("if")):
             if condition is not None:
                 read_condition(condition)
-        filled(read(kind.config, body["config"]), subject(), kind.escape)
+        filled(read(kind.config, body["config"]), notice() if is_of_operations else subject(), kind.escape)
 
 
 @pytest.mark.parametrize(("kind", "preset"), PRESETS)
@@ -100,6 +101,9 @@ EXPIRED = subject(status="signatureRequestExpired", before={"status": "awaitingS
 ASKED = subject(status="awaitingApproval", before={"status": "created"})
 DELETED = subject("documentDeleted", status="other", before={"status": "paused"})
 UNKNOWN = subject(status="executed", before={"status": "awaitingSignature"})
+DISABLED = notice()
+ENABLED = notice(what="closed", action="resolve")
+FAILING = notice(kind="subscriptionFailing", severity="warning")
 WORTHLESS = subject(status="executed", before={"status": "awaitingSignature"}, contract_value=0.0)
 
 
@@ -131,6 +135,9 @@ def config_of(name: str, to: Subject) -> Any:
         ("salesforce-executed-opportunity", [SIGNED], [RENAMED, UNKNOWN]),
         ("google-calendar-expiry", [IMPORTED, RENAMED, DELETED], []),
         ("xero-bill-executed", [SIGNED, UNKNOWN], [RENAMED, WORTHLESS, IMPORTED]),
+        ("slack-notices", [DISABLED, ENABLED, FAILING], [SIGNED]),
+        ("mail-notices", [DISABLED, ENABLED, FAILING], [SIGNED]),
+        ("http-pagerduty", [DISABLED, ENABLED], [FAILING, SIGNED]),
     ],
 )
 def test_a_recipe_wants_what_it_is_for(name: str, wanted: list[Subject], unwanted: list[Subject]) -> None:

@@ -4,7 +4,8 @@
 from typing import Any
 
 import pytest
-from gateway.tests.destinations.kinds import DOCUMENT, KINDS, connection, context
+from gateway.tests.destinations.kinds import DOCUMENT, KEY, KINDS, SLOT, connection, context
+from gateway.tests.domain.language.subjects import notice
 from msgspec import UNSET
 
 from signalpost.destinations.destination import Call, Context, Mail, Skip
@@ -32,6 +33,11 @@ PRESETS = {preset.name: (kind, preset) for kind in KINDS.kinds.values() for pres
 EXECUTED = context(before={"status": "awaitingSignature"})
 
 
+def told(**changes: Any) -> Context:
+    """A notice, with some members changed."""
+    return Context(event=notice(**changes).event, key=KEY, slot=SLOT, before={}, made={}, attempt=1)
+
+
 def subscription(preset: Preset) -> dict[str, Any]:
     """A preset's body once its blanks are filled in: with their defaults, or their examples where they have none."""
     return body_of(preset, {blank.name: blank.example for blank in preset.inputs if blank.default is UNSET})
@@ -56,8 +62,9 @@ def sent(name: str, here: Context) -> Any:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_makes_a_call_of_a_signed_contract(name: str) -> None:
-    assert isinstance(becomes(name, EXECUTED), Call | Mail)
+def test_every_preset_makes_a_call_of_a_signed_contract_or_of_a_notice(name: str) -> None:
+    is_of_notices = PRESETS[name][1].body["eventTypes"] == ["notice"]
+    assert isinstance(becomes(name, told() if is_of_notices else EXECUTED), Call | Mail)
 
 
 def test_a_signed_contract_becomes_a_message() -> None:
@@ -127,3 +134,35 @@ def test_a_bill_has_the_documents_id_for_its_number_unless_something_else_is_sai
 
 def test_every_event_goes_to_a_service_as_webhooks_receive_it() -> None:
     assert sent("http-everything", EXECUTED) == EXECUTED.event
+
+
+def test_a_notice_becomes_a_message_with_a_link() -> None:
+    assert sent("slack-notices", told())["text"] == (
+        ":rotating_light: Nothing reaches the endpoint of Acme &lt;A&gt;. "
+        "<https://gateway.example.com/console/t/acme/subscriptions?a=1&amp;b=2|Look>"
+    )
+    over = told(what="closed", action="resolve")
+    assert sent("slack-notices", over)["text"].startswith(":white_check_mark: Nothing")
+
+
+def test_a_notice_becomes_a_mail() -> None:
+    mail = becomes("mail-notices", told())
+    assert isinstance(mail, Mail)
+    assert mail.subject == "Nothing reaches the endpoint of Acme <A>."
+    assert mail.text.endswith("\n\nhttps://gateway.example.com/console/t/acme/subscriptions?a=1&b=2")
+
+
+def test_a_notice_opens_an_alert_of_its_kind_and_the_one_that_it_is_over_resolves_the_same() -> None:
+    assert sent("http-pagerduty", told()) == {
+        "event_action": "trigger",
+        "dedup_key": "signalpost/subscriptionDisabled",
+        "payload": {
+            "summary": "Nothing reaches the endpoint of Acme <A>.",
+            "source": "Signalpost",
+            "severity": "critical",
+            "timestamp": "2026-01-15T10:00:00.000000+00:00",
+            "class": "subscriptionDisabled",
+        },
+        "client": "Signalpost",
+        "client_url": "https://gateway.example.com/console/t/acme/subscriptions?a=1&b=2",
+    }

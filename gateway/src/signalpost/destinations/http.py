@@ -116,6 +116,22 @@ class ApiKey(Private, frozen=True, kw_only=True, tag_field="with", tag="apiKey")
     key: Annotated[SecretText, secret("Key", "The header's value.", "3f9ac1"), Meta(pattern="^[!-~]+$")]
 
 
+class BodyKey(Private, frozen=True, kw_only=True, tag_field="with", tag="bodyKey"):
+    """A key in a member of the body, such as `routing_key`."""
+
+    member: Annotated[
+        str,
+        Meta(
+            title="Member",
+            description="The member of the JSON body that carries the key. No subscription may set it.",
+            examples=["routing_key"],
+            min_length=1,
+            max_length=64,
+        ),
+    ]
+    key: Annotated[SecretText, secret("Key", "The member's value.", "3f9ac1"), Meta(pattern="^[!-~]+$")]
+
+
 class ClientCredentials(Private, frozen=True, kw_only=True, tag_field="with", tag="clientCredentials"):
     """Tokens that the service gives for a client's id and secret (OAuth 2, client credentials)."""
 
@@ -160,7 +176,7 @@ class HttpConnection(Body, frozen=True, kw_only=True):
         ),
     ]
     sign_in: Annotated[
-        Nothing | Bearer | Basic | ApiKey | ClientCredentials,
+        Nothing | Bearer | Basic | ApiKey | BodyKey | ClientCredentials,
         Meta(
             title="Signs in with",
             description="How the gateway signs in to the service.",
@@ -252,6 +268,11 @@ class Http(Destination[HttpConnection, HttpConfig]):
         ]
         if config.method == "DELETE" and config.json is not UNSET:
             bads.append(Bad("not_allowed", "A DELETE has no body.", ("json",)))
+        if (
+            isinstance(connection.sign_in, BodyKey)
+            and (misfit := _fault_of_body(connection.sign_in, config)) is not None
+        ):
+            bads.append(misfit)
         if bads:
             raise Several(bads)
 
@@ -266,7 +287,7 @@ class Http(Destination[HttpConnection, HttpConfig]):
         return (connection.origin,)
 
     def access(self, connection: HttpConnection) -> Access:
-        """An API key is no authorisation in HTTP's sense: `prepare` adds it."""
+        """A key in a header of its own or in the body is no authorisation in HTTP's sense: `prepare` adds it."""
         match connection.sign_in:
             case Bearer(token=token):
                 return Fixed(f"Bearer {token}")
@@ -285,12 +306,27 @@ class Http(Destination[HttpConnection, HttpConfig]):
         if isinstance(connection.sign_in, ApiKey):
             headers[connection.sign_in.header] = connection.sign_in.key
         body: Any = context.event if config.json is UNSET else config.json
+        if isinstance(connection.sign_in, BodyKey):
+            body = {**body, connection.sign_in.member: connection.sign_in.key}
         return Call(
             method=config.method,
             url=connection.origin + quote(config.path, safe=_IN_PATHS),
             json=UNSET if config.method == "DELETE" else body,
             headers=headers,
         )
+
+
+def _fault_of_body(sign_in: BodyKey, config: HttpConfig) -> Bad | None:
+    """Why the key has no place in the body."""
+    if config.method == "DELETE":
+        return Bad("not_allowed", "The connection's key goes in the body, and a DELETE has none.", ("method",))
+    if config.json is UNSET:
+        return None
+    if not isinstance(config.json, dict):
+        return Bad("wrong_type", "The connection's key goes in the body, so this must be an object.", ("json",))
+    if sign_in.member in config.json:
+        return Bad("not_allowed", "The connection sets this member.", ("json", sign_in.member))
+    return None
 
 
 def _allowed(calls: Sequence[str]) -> str:

@@ -1,12 +1,15 @@
 """The presets of the built-in kinds: subscriptions in which two or three blanks are left to fill in."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from signalpost.destinations.presets import Input, Preset
+from signalpost.domain.operations.conditions import KINDS, Severity
 
 CREATED: Final = "documentCreated"
 UPDATED: Final = "documentUpdated"
 DELETED: Final = "documentDeleted"
+NOTICE: Final = "notice"
+"""Only the tenant `operations` has such events, and no others."""
 
 
 def _becomes(status: str) -> dict[str, Any]:
@@ -27,13 +30,13 @@ _REFUSED: Final = {
 }
 
 
-def _message(text: str) -> Input:
+def _message(text: str, example: str) -> Input:
     return Input(
         name="text",
         title="Message",
-        description="In Slack's markup; placeholders insert values of the document.",
+        description="In Slack's markup; placeholders insert values of the event.",
         pointer="/config/text",
-        example="*{{ document.title }}* is signed.",
+        example=example,
         default=text,
     )
 
@@ -50,7 +53,8 @@ _CHANNEL: Final = Input(
 
 def _slack(name: str, title: str, about: str, text: str, **body: Any) -> Preset:
     config = {"text": text, "channel": None, **body.pop("config", {})}
-    inputs = (*body.pop("inputs", ()), _message(text), _CHANNEL)
+    example = body.pop("example", "*{{ document.title }}* is signed.")
+    inputs = (*body.pop("inputs", ()), _message(text, example), _CHANNEL)
     return Preset(name=name, title=title, about=about, body={**body, "config": config}, inputs=inputs)
 
 
@@ -105,6 +109,15 @@ SLACK: Final = (
         "*{{ document.title }}*: {{ document.status }}",
         eventTypes=[CREATED, UPDATED, DELETED],
         config={"oneThreadPerDocument": True},
+    ),
+    _slack(
+        "slack-notices",
+        "What is wrong → message",
+        "Tells a channel what is wrong with the gateway or its subscriptions, and when it is over.",
+        '{{ notice.action | choose: "resolve", ":white_check_mark:", ":rotating_light:" }} {{ notice.sentence }} '
+        "<{{ notice.url }}|Look>",
+        example="{{ notice.sentence }} {{ notice.url }}",
+        eventTypes=[NOTICE],
     ),
 )
 
@@ -260,7 +273,29 @@ XERO_BILL: Final = (
 )
 
 
-def _mail(name: str, title: str, about: str, subject: str, text: str, **body: Any) -> Preset:
+class _Mail(NamedTuple):
+    """What a mail says, or might say."""
+
+    to: list[str]
+    subject: str
+    text: str
+
+
+_ABOUT_DOCUMENT: Final = _Mail(
+    to=["legal@example.com", "{{ document.ownerEmail }}"],
+    subject="Signed: {{ document.title }}",
+    text="{{ document.title }} is signed. Please file it.",
+)
+_ABOUT_NOTICE: Final = _Mail(
+    to=["ops@example.com"],
+    subject="{{ notice.kind }} ({{ notice.what }})",
+    text="{{ notice.sentence }}\n\nSince {{ notice.since }}.",
+)
+
+
+def _mail(
+    name: str, title: str, about: str, subject: str, text: str, example: _Mail = _ABOUT_DOCUMENT, **body: Any
+) -> Preset:
     return Preset(
         name=name,
         title=title,
@@ -272,22 +307,22 @@ def _mail(name: str, title: str, about: str, subject: str, text: str, **body: An
                 title="To",
                 description="The addresses that get the mail.",
                 pointer="/config/to",
-                example=["legal@example.com", "{{ document.ownerEmail }}"],
+                example=example.to,
             ),
             Input(
                 name="subject",
                 title="Subject",
-                description="One line; placeholders insert values of the document.",
+                description="One line; placeholders insert values of the event.",
                 pointer="/config/subject",
-                example="Signed: {{ document.title }}",
+                example=example.subject,
                 default=subject,
             ),
             Input(
                 name="text",
                 title="Text",
-                description="Plain text; placeholders insert values of the document.",
+                description="Plain text; placeholders insert values of the event.",
                 pointer="/config/text",
-                example="{{ document.title }} is signed. Please file it.",
+                example=example.text,
                 default=text,
             ),
         ),
@@ -311,7 +346,18 @@ MAIL: Final = (
         "{{ document.title }} is now {{ document.status }}; it was {{ before.status }}.",
         when=_REFUSED,
     ),
+    _mail(
+        "mail-notices",
+        "What is wrong → mail",
+        "Writes to people what is wrong with the gateway or its subscriptions, and when it is over.",
+        "{{ notice.sentence }}",
+        "{{ notice.sentence }}\n\n{{ notice.url }}",
+        _ABOUT_NOTICE,
+        eventTypes=[NOTICE],
+    ),
 )
+
+_PAGED: Final = [name for name, kind in KINDS.items() if kind.severity is Severity.CRITICAL]
 
 HTTP: Final = (
     Preset(
@@ -334,6 +380,50 @@ HTTP: Final = (
                 pointer="/config/method",
                 example="PUT",
                 default="POST",
+            ),
+        ),
+    ),
+    Preset(
+        name="http-pagerduty",
+        title="What is wrong → PagerDuty",
+        about="Opens an alert in PagerDuty for each kind of thing that is wrong, and resolves it when it is over.",
+        body={
+            "eventTypes": [NOTICE],
+            "when": {"field": "notice.kind", "in": _PAGED},
+            "config": {
+                "method": "POST",
+                "path": "/v2/enqueue",
+                "json": {
+                    "event_action": "{{ notice.action }}",
+                    "dedup_key": "signalpost/{{ notice.kind }}",
+                    "payload": {
+                        "summary": "{{ notice.sentence | truncate: 1000 }}",
+                        "source": "Signalpost",
+                        "severity": "{{ notice.severity }}",
+                        "timestamp": "{{ event.createdAt }}",
+                        "class": "{{ notice.kind }}",
+                    },
+                    "client": "Signalpost",
+                    "client_url": "{{ notice.url }}",
+                },
+            },
+        },
+        inputs=(
+            Input(
+                name="kinds",
+                title="Kinds",
+                description="The kinds of notices that open an alert.",
+                pointer="/when/in",
+                example=["subscriptionDisabled", "diskLow"],
+                default=_PAGED,
+            ),
+            Input(
+                name="source",
+                title="Source",
+                description="What PagerDuty calls this gateway.",
+                pointer="/config/json/payload/source",
+                example="signalpost.example.com",
+                default="Signalpost",
             ),
         ),
     ),

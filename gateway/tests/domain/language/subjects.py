@@ -59,6 +59,29 @@ def subject(
     return Subject(event=event, before=before or {}, made=made or {})
 
 
+def notice(**changes: Any) -> Subject:
+    """An event of the tenant `operations`: a notice, with some members changed."""
+    shown = {
+        "sentence": "Nothing reaches the endpoint of Acme <A>.",
+        "what": "opened",
+        "kind": "subscriptionDisabled",
+        "severity": "critical",
+        "action": "trigger",
+        "tenant": "acme",
+        "count": 1,
+        "subjects": [{"type": "subscription", "id": "1", "name": "Acme <A>", "tenant": "acme"}],
+        "since": "2026-01-15T09:58:00.000000+00:00",
+        "url": "https://gateway.example.com/console/t/acme/subscriptions?a=1&b=2",
+    }
+    event = {
+        "id": "8cfa669c-41cc-412c-858d-0374e2c007fc",
+        "type": "notice",
+        "createdAt": "2026-01-15T10:00:00.000000+00:00",
+        "data": {"notice": {**shown, **changes}},
+    }
+    return Subject(event=event)
+
+
 _TEXTS = st.sampled_from(["", "a", "A", "7", "2026-01-31", "true", "{{", "é𝄞\n"]) | st.text(max_size=8)
 _MOMENTS = st.sampled_from(["2026-01-31", "2026-01-31T10:00:00+00:00", "2026-01-31T10:00:00.5+00:00", "0001-01-01"])
 _FACTS = st.dictionaries(

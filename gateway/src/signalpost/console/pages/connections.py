@@ -31,7 +31,12 @@ async def view(visit: Visit) -> ConnectionListView:
 
 
 async def kinds(visit: Visit) -> Sequence[Destination]:
-    return (await visit.calls.read("list_destinations", DestinationList)).data
+    """The kinds that are installed, with the presets for events that the tenant has."""
+    found, types = (await visit.calls.read("list_destinations", DestinationList)).data, {*visit.event_types}
+    return [
+        replace(kind, presets=[each for each in kind.presets if types.issuperset(each.body["eventTypes"])])
+        for kind in found
+    ]
 
 
 class NewConnectionView(Struct, frozen=True):
