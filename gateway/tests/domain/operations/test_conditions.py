@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.operations.conditions import (
     GATHERED_FOR,
+    HOUR,
     KINDS,
     MINUTE,
     MOST_TOLD,
@@ -211,3 +212,11 @@ def test_each_kind_says_what_opened_and_closed_of_one_and_of_several(name: str) 
         assert one.endswith(".")
         assert (several == "") == (kind.about is About.GATEWAY)
         assert not several or ("{count}" in several and several.endswith("."))
+
+
+def test_what_closes_is_told_before_what_opens_so_that_nothing_is_resolved_that_people_were_just_told_of() -> None:
+    over = condition("a", opened_at=NOW - 2 * HOUR, told_at=NOW - 2 * HOUR, absent_since=NOW - HOUR)
+    new = condition("b", opened_at=NOW - MINUTE)
+    closed, opened = to_be_told([over, new], NOW, TERMS)
+    assert (closed.what, closed.others) == (What.CLOSED, 0)
+    assert (opened.what, opened.ids) == (What.OPENED, (new.id,))

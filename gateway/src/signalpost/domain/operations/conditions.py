@@ -433,12 +433,13 @@ class Telling(NamedTuple):
 
 
 def to_be_told(known: Sequence[Condition], now: int, terms: Terms) -> list[Telling]:
-    """What people are to be told of by now."""
+    """What people are to be told of by now. Of a kind, what closes comes first: a pager that resolves the kind with it
+    then opens it again for what is new."""
     by_kind = sorted(known, key=attrgetter("kind", "number"))
     return [
         Telling(what, kind, (*(row.id for row in told),), _known_beside(told, rows))
         for kind, rows in ((kind, [*of_kind]) for kind, of_kind in groupby(by_kind, attrgetter("kind")))
-        for what, due in ((What.OPENED, _new), (What.STILL, _to_remind_of), (What.CLOSED, _over))
+        for what, due in ((What.CLOSED, _over), (What.OPENED, _new), (What.STILL, _to_remind_of))
         if (told := due(rows, now, terms)[:MOST_TOLD])
     ]
 
