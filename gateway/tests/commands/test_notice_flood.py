@@ -14,7 +14,7 @@ import pytest
 
 from signalpost.commands.command import Stamp
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
-from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.access.tenant import OPERATIONS_TENANT, Tenant
 from signalpost.domain.operations.conditions import HOUR, MINUTE, Condition, Fact, Terms, What, compare, to_be_told
 from signalpost.domain.operations.notices import Notice
 from signalpost.domain.timestamps import DAY, SECOND
@@ -26,6 +26,7 @@ UP_EVERY, UP_FOR = 5 * MINUTE, 20 * SECOND
 DISABLED_AFTER = 5 * DAY
 WEEK = 7 * DAY
 TERMS = Terms()
+DEFAULT = Tenant(1, "default")
 
 
 class Rows:
@@ -38,6 +39,9 @@ class Rows:
 
     def row(self, _kind: Any, row_id: str, _within: int | None) -> Any:
         return self.rows.get(row_id)
+
+    def tenant_named(self, name: str) -> Tenant | None:
+        return DEFAULT if name == DEFAULT.name else None
 
     def next_number(self, _kind: Any) -> int:
         return next(self._numbers)
@@ -66,7 +70,9 @@ class Fleet:
             known = [*self.kept.rows.values()]
             mine = [fact for fact in facts if int(fact.subject) % self._nodes == node]
             found = compare(known, mine, lambda row, node=node: int(row.subject) % self._nodes == node, now, TERMS)  # type: ignore[misc]
-            commands: list[Any] = [OpenCondition(tenant_id=OPERATIONS_TENANT, fact=fact) for fact in found.opened]
+            commands: list[Any] = [
+                OpenCondition(tenant_id=OPERATIONS_TENANT, tenant=DEFAULT.name, fact=fact) for fact in found.opened
+            ]
             commands += [self._follow(row, None) for row in found.gone]
             commands += [self._follow(row, fact) for row, fact in found.back]
             writers = 1 + (self._random.random() < self._crashes)  # a node that was slow has not heard that it is not

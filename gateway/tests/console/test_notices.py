@@ -20,7 +20,9 @@ def opened(shop: "Shop", name: str = "Acme", tenant_id: int = 1) -> None:
     """Something that is wrong from now on."""
     world = shop.world
     wrong = Fact(kind="subscriptionDisabled", tenant_id=tenant_id, subject=name, name=name, since=1, detail=HOSTILE)
-    command = OpenCondition(tenant_id=OPERATIONS_TENANT, fact=wrong)
+    tenant = world.gateway._engine.directory.tenant_with(tenant_id)
+    assert tenant is not None
+    command = OpenCondition(tenant_id=OPERATIONS_TENANT, tenant=tenant.name, fact=wrong)
 
     async def commit() -> None:
         watch = world.gateway._engine.watch

@@ -11,7 +11,7 @@ from gateway.tests.simulation.fleet_world import FleetWorld
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
 from signalpost.commands.notices import OpenCondition
-from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.operations.conditions import Fact
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -68,7 +68,7 @@ def test_that_a_node_was_lost_is_told_though_others_join_that_do_not_know_of_it(
 def test_a_disk_of_a_machine_that_is_gone_is_not_low_for_ever(fleet: Fleet) -> None:
     low = Fact(kind="diskLow", tenant_id=OPERATIONS_TENANT, subject="replaced", name="replaced", since=1)
     node = next(iter(fleet.running))
-    node.loop.create_task(node.engine.enqueue(OpenCondition(tenant_id=OPERATIONS_TENANT, fact=low)))
+    node.loop.create_task(node.engine.enqueue(OpenCondition(tenant_id=OPERATIONS_TENANT, tenant=OPERATIONS, fact=low)))
     fleet.drive(30.0)
     [(absent_since,)] = fleet.open("diskLow", "absent_since")
     assert absent_since is not None

@@ -6,7 +6,7 @@ from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 from signalpost.commands.connections import CreateConnection
 from signalpost.commands.notices import OpenCondition
 from signalpost.commands.subscriptions import CreateConnectorSubscription
-from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.delivery import retry
 from signalpost.domain.operations.conditions import Fact
 
@@ -45,7 +45,9 @@ def test_a_notice_is_sent_once_and_what_it_made_is_there_for_the_next_of_its_kin
         )
         for number, subject in enumerate(("Acme", "Globex"), 1):
             wrong = Fact(kind="auditBroken", tenant_id=OPERATIONS_TENANT, subject=subject, name=subject, since=1)
-            await (await gateway.engine.enqueue(OpenCondition(tenant_id=OPERATIONS_TENANT, fact=wrong)))
+            await (
+                await gateway.engine.enqueue(OpenCondition(tenant_id=OPERATIONS_TENANT, tenant=OPERATIONS, fact=wrong))
+            )
             await gateway.until(lambda: len(vendor.messages) >= number, within=900)  # noqa: B023
 
     world.run(scenario)

@@ -37,8 +37,12 @@ def fact(subject: str = "a", *, tenant_id: int = TENANT, kind: str = FAILING, si
     return Fact(kind=kind, tenant_id=tenant_id, subject=subject, name=f"Mine {subject}", since=since, detail="Why.")
 
 
-def opening(*facts: Fact) -> list[OpenCondition]:
-    return [OpenCondition(tenant_id=OPERATIONS_TENANT, fact=each) for each in facts]
+def opening(*facts: Fact, tenant: str | None = None) -> list[OpenCondition]:
+    """Commands that open conditions; those of tenants are of `default`, unless another one is named."""
+    names = {OPERATIONS_TENANT: OPERATIONS, TENANT: "default"}
+    return [
+        OpenCondition(tenant_id=OPERATIONS_TENANT, tenant=tenant or names[each.tenant_id], fact=each) for each in facts
+    ]
 
 
 def following(of: Fact, now: Fact | None) -> FollowCondition:
@@ -199,16 +203,37 @@ def test_a_mute_is_in_the_audit_of_the_tenant_that_it_is_about_and_looks_are_not
     play(scenario)
 
 
-def test_conditions_are_gone_with_their_tenant(play: "Play") -> None:
+def test_conditions_of_a_deleted_tenant_stay_without_it_until_they_are_told_to_be_over(play: "Play") -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.publish(CreateTenant(tenant_id=TENANT, name="other"))
         [other] = [each.id for each in await shop.store.access.tenants() if each.name == "other"]
-        await shop.publish(*opening(fact("a", tenant_id=other), fact("b")))
+        of_other = fact("a", tenant_id=other)
+        await shop.publish(*opening(of_other, tenant="other"), *opening(fact("b")))
+        await shop.do(telling(What.OPENED, shop.now, of_other))
         erasure_id = "00000000-0000-4000-e000-000000000001"
         await shop.do(DeleteTenant(tenant_id=TENANT, name="other", erasure_id=erasure_id))
+        assert [(each.subject, each.tenant_id) for each in await kept(shop)] == [
+            ("a", OPERATIONS_TENANT),
+            ("b", TENANT),
+        ]
+        await shop.do(following(of_other, None))
+        shop.now += HOUR
+        await shop.do(telling(What.CLOSED, shop.now, of_other))
         assert [each.subject for each in await kept(shop)] == ["b"]
-        late = following(fact("a", tenant_id=other), None)
+        assert [(each["what"], each["tenant"]) for each in await told(shop)] == [("opened", None), ("closed", None)]
+
+    play(scenario)
+
+
+def test_no_condition_opens_about_a_tenant_that_was_deleted_meanwhile(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        await shop.publish(CreateTenant(tenant_id=TENANT, name="other"))
+        [other] = [each.id for each in await shop.store.access.tenants() if each.name == "other"]
+        erasure_id = "00000000-0000-4000-e000-000000000001"
+        await shop.do(DeleteTenant(tenant_id=TENANT, name="other", erasure_id=erasure_id))
+        [late] = opening(fact("a", tenant_id=other), tenant="other")
         assert isinstance(await refusal(shop, late), NotFound)
+        assert await kept(shop) == []
 
     play(scenario)
 

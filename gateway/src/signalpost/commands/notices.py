@@ -47,21 +47,26 @@ class _OfConditions(WithActor, frozen=True, kw_only=True):
     idempotency: IdempotencyKey | None = None
 
 
-def _conditions(*ids: str) -> Reads:
+def _conditions(*ids: str, tenant: str = OPERATIONS) -> Reads:
     """The rows of conditions, of any tenant: a command that names a tenant in what it reads is shown all of them."""
-    return Reads(rows=tuple(RowKey(Condition, each) for each in ids), tenant=OPERATIONS)
+    return Reads(rows=tuple(RowKey(Condition, each) for each in ids), tenant=tenant)
 
 
 class OpenCondition(_OfConditions, frozen=True, kw_only=True):
+    """`tenant` is the name of the tenant that the fact is about: it may have been deleted since the fact was found."""
+
     adds: ClassVar[type[Condition]] = Condition
+    tenant: str
     fact: Fact
 
     @property
     def reads(self) -> Reads:
-        return _conditions(id_of(self.fact.key))
+        return _conditions(id_of(self.fact.key), tenant=self.tenant)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ConditionKept]:
-        fact = self.fact
+        fact, tenant = self.fact, view.tenant_named(self.tenant)
+        if tenant is None or tenant.id != fact.tenant_id:
+            raise NotFound("tenant_not_found", "The tenant was deleted.")
         row_id = id_of(fact.key)
         found = view.row(Condition, row_id, None)
         if found is not None:

@@ -10,7 +10,7 @@ is too full for documents, too. While the database cannot be reached, nothing is
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -86,11 +86,16 @@ class Watch:
         found, to = compare(known, facts, self._sees, now, self._terms), OPERATIONS_TENANT
         await self._write(
             [
-                *(OpenCondition(tenant_id=to, fact=fact) for fact in found.opened),
+                *self._openings(found.opened),
                 *(FollowCondition(tenant_id=to, condition_id=row.id, fact=None) for row in found.gone),
                 *(FollowCondition(tenant_id=to, condition_id=row.id, fact=fact) for row, fact in found.back),
             ]
         )
+
+    def _openings(self, opened: Sequence[Fact]) -> Iterator[OpenCondition]:
+        for fact in opened:
+            if (tenant := self._directory.tenant_with(fact.tenant_id)) is not None:
+                yield OpenCondition(tenant_id=OPERATIONS_TENANT, tenant=tenant.name, fact=fact)
 
     def _sees(self, condition: Condition) -> bool:
         return any(source.sees(condition) for source in self._sources if condition.kind in source.kinds)
@@ -119,5 +124,5 @@ class Watch:
             raise failed
 
     async def _commit(self, command: Command[Any]) -> None:
-        with suppress(NotFound):  # its tenant was deleted meanwhile, and its row with it
+        with suppress(NotFound):  # it went away meanwhile, or its tenant did
             await (await self._enqueue(command))

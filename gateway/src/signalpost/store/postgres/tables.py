@@ -138,7 +138,9 @@ def _ending(table: Table[Any]) -> str:
     return f"UPDATE {table.name} SET {', '.join(values)} {of_tenant}"
 
 
-def _ended(column: str, value: str | bytes | EndValue | None) -> str:
+def _ended(column: str, value: str | bytes | int | EndValue | None) -> str:
+    if isinstance(value, int):
+        return str(value)
     if value is EndValue.THEN:
         return "$2"
     if value is EndValue.THEN_AT_THE_LATEST:

@@ -70,7 +70,9 @@ def _ending(table: Table[Any]) -> str:
     return f"UPDATE {table.name} SET {values} WHERE tenant_id = :tenant_id"  # noqa: S608
 
 
-def _ended(column: str, value: str | bytes | EndValue | None) -> str:
+def _ended(column: str, value: str | bytes | int | EndValue | None) -> str:
+    if isinstance(value, int):
+        return str(value)
     if value is EndValue.THEN:
         return ":at"
     if value is EndValue.THEN_AT_THE_LATEST:

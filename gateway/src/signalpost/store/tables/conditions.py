@@ -1,8 +1,9 @@
-"""The table of conditions that are open. The row of one that closed is removed as it is written, and all of a tenant go
-with it."""
+"""The table of conditions that are open. The row of one that closed is removed as it is written. Those of a deleted
+tenant become the gateway's own, so that people are told that they are over."""
 
 from typing import Final
 
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.operations.conditions import Condition
 from signalpost.store.tables.table import Kind, Table
 
@@ -27,5 +28,6 @@ CONDITION: Final = Table(
     },
     changing=["detail", "severity", "told_at", "absent_since", "muted_until", "closed_at"],
     of_any_tenant=True,
+    ended={"tenant_id": OPERATIONS_TENANT},
     goes_after="closed_at",
 )
