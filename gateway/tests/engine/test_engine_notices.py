@@ -1,5 +1,7 @@
 """What the watch of a gateway at work finds wrong."""
 
+import asyncio
+import gc
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,10 +10,12 @@ import pytest
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.engine.test_connectors_in_fleets import NOBODY_ELSE
 from gateway.tests.simulation.fleet_world import FleetWorld
+from gateway.tests.world.network import BROKEN
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
 from signalpost.commands.notices import OpenCondition
 from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
+from signalpost.domain.errors import Unavailable
 from signalpost.domain.operations.conditions import Fact
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
@@ -36,6 +40,23 @@ def test_a_subscription_whose_connection_lets_nothing_through_is_told_though_no_
 
     world.run(scenario)
     assert not world.attempts("s", 1)
+
+
+def test_a_look_whose_writes_fail_is_made_again_and_leaves_no_error_behind(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        for host in ("a.example", "b.example"):
+            world.endpoint(host).answers(BROKEN)
+            await gateway.subscribe(host)
+        await gateway.create("a")
+        await asyncio.sleep(60)
+        world.faults.publish = Unavailable("The database cannot be reached.")
+        await asyncio.sleep(120)
+        assert not open_kinds(gateway)
+        world.faults.publish = None
+        await gateway.until(lambda: open_kinds(gateway) == ["subscriptionFailing"] * 2, within=60)
+        gc.collect()  # what nobody looked at is told then
+
+    world.run(scenario)
 
 
 class Fleet(FleetWorld):
