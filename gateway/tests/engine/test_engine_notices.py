@@ -43,6 +43,8 @@ def test_a_subscription_whose_connection_lets_nothing_through_is_told_though_no_
 
 
 def test_a_look_whose_writes_fail_is_made_again_and_leaves_no_error_behind(world: ScriptedWorld) -> None:
+    world.look_every = 10.0
+
     async def scenario(gateway: RunningGateway) -> None:
         for host in ("a.example", "b.example"):
             world.endpoint(host).answers(BROKEN)

@@ -87,6 +87,8 @@ def test_the_time_of_a_delayed_event_begins_when_it_is_due(world: ScriptedWorld)
 
 
 def test_an_error_budget_that_is_used_up_too_fast_is_told_and_so_is_that_it_no_longer_is(world: ScriptedWorld) -> None:
+    world.look_every = 10.0
+
     async def scenario(gateway: RunningGateway) -> None:
         def burning() -> list[Condition]:
             return [each for each in gateway.engine.watch.open if each.kind == "objectiveBurning"]
@@ -108,6 +110,8 @@ def test_an_error_budget_that_is_used_up_too_fast_is_told_and_so_is_that_it_no_l
 
 
 def test_a_paused_subscription_and_one_without_its_objective_use_up_nothing(world: ScriptedWorld) -> None:
+    world.look_every = 10.0
+
     async def scenario(gateway: RunningGateway) -> None:
         await subscribed(gateway, within=1)
         world.endpoint(HOST).answer = lambda _call: Reply(after=2.0)
