@@ -13,6 +13,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine import committer, endpoint_tests
 from signalpost.engine.lanes import dispatcher, lane_worker, log_cache, subjects
 from signalpost.engine.maintenance import pace, refused_calls
+from signalpost.engine.rehearsing import rehearsals
 from signalpost.listener import connection_limits
 from signalpost.sender import resolver, tls_sessions
 from signalpost.sender.sender import SenderSettings
@@ -242,6 +243,12 @@ LOOP_AND_THREADS: Rows = (
                 AFTER_EACH_PIECE,
                 ("engine/engine.py RestingTurns", "engine/engine.py ThreadPoolExecutor"),
             ),
+            (
+                "rehearsals",
+                f"page of {rehearsals.PAGE} events",
+                AFTER_EACH_PIECE,
+                ("engine/engine.py RestingTurns", "engine/engine.py ThreadPoolExecutor"),
+            ),
         )
     ),
     Row(
@@ -400,6 +407,15 @@ DELIVERIES: Rows = (
         f"{endpoint_tests.MAX_TESTS}",
         "429 `too_many_tests`",
         ("engine/endpoint_tests.py TooMany",),
+    ),
+    Row(
+        "rehearsals of a tenant",
+        "rehearsal",
+        "callers of a tenant",
+        "first come; of a caller the newest",
+        f"1, of {rehearsals.BOUNDS.events:,} events or {rehearsals.BOUNDS.seconds} s",
+        "429 `rehearsal_running`; it ends early, and says how far it came",
+        ("engine/rehearsing/rehearsals.py TooMany",),
     ),
     Row(
         "names to be looked up",

@@ -302,3 +302,14 @@ def test_what_a_customer_does_and_is_refused_is_in_the_audit_under_the_link(shop
 )
 def test_addresses_are_struck_out_of_texts(text: str, shown: str) -> None:
     assert without_addresses(text) == shown
+
+
+def test_what_was_never_sent_is_not_for_customers(world: "World") -> None:
+    """Customers may never have been meant to get it."""
+    made = world.create_subscription()
+    path = f"/v1/subscriptions/{made['id']}/rehearsals"
+    shown = world.send("POST", path, {"change": {}}).ok()
+    customer = Customer(world, can=["view", "replay"])
+    asked = {"rehearsal": shown["id"]}
+    assert customer.refused("start_replay", asked, id=made["id"])[:2] == (403, "not_in_portal_link")
+    assert customer.refused("rehearse_subscription", {"change": {}}, id=made["id"])[0] == 403

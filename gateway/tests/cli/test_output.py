@@ -10,6 +10,7 @@ from cyclopts import App
 from signalpost.cli.app import app
 from signalpost.cli.client import Misuse
 from signalpost.cli.commands import members, subscriptions, tenants
+from signalpost.cli.commands.subscription_options import SubscriptionOptions
 from signalpost.cli.terminal.options import given, options_of, parts_of
 from signalpost.cli.terminal.output import Output, Part
 from signalpost.cli.terminal.parts import Columns, Facts, GrowingRows, Line, Table, Warn, table
@@ -75,7 +76,7 @@ def test_a_group_of_options_makes_its_part_of_a_request_of_those_that_were_given
         "limits": {"documents": 100, "fileBytes": None}
     }
     assert parts_of(tenants.UNCHANGED) == {}
-    assert parts_of(subscriptions.SubscriptionOptions(header=["x-a: 1"], retry_delays="", when='{"any": []}')) == {
+    assert parts_of(SubscriptionOptions(header=["x-a: 1"], retry_delays="", when='{"any": []}')) == {
         "headers": {"x-a": "1"}, "retryDelays": [], "when": {"any": []},
     }  # fmt: skip
     assert given(name="", role=None) == {"name": ""}

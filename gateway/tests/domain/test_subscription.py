@@ -10,6 +10,7 @@ from gateway.tests.bodies import new_document
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from msgspec.structs import replace
 from standardwebhooks import Webhook
 
 from signalpost.api.http.response import Response
@@ -31,6 +32,7 @@ from signalpost.domain.subscription import (
     SubscriptionRequest,
     refiltered,
     wanted,
+    widened,
 )
 from signalpost.domain.timestamps import SECOND
 
@@ -193,6 +195,23 @@ def test_event_types_count_as_they_were_when_the_event_was_made(
         noted[later] = mask
     assert {number: wanted(filters, number) for number in noted} == noted
     assert [after for after, _ in filters] == sorted({after for after, _ in filters})
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), MASKS), max_size=6), st.integers(1, 40), MASKS)
+def test_types_that_count_from_an_earlier_event_on_take_none_away(
+    drawn: list[tuple[int, int]], first: int, mask: int
+) -> None:
+    filters = ((0, mask), *sorted(dict(drawn).items()))
+    before = replace(rules.UNSAVED, filters=filters)
+    after = widened(before, first, NOW)
+    present = filters[-1][1]
+    for sequence in range(1, 45):
+        was = wanted(filters, sequence)
+        assert wanted(after.filters, sequence) == (was | present if sequence >= first else was)
+    assert [*after.filters] == sorted(dict(after.filters).items())
+    assert widened(after, first, NOW + 1) is after
+    assert (after is before) == all(wanted(filters, each) & present == present for each in range(first, 45))
+    assert after is before or (after.version, after.when_since) == (before.version + 1, NOW)
 
 
 def test_it_starts_exactly_at_the_end_of_the_log() -> None:

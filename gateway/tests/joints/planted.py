@@ -14,6 +14,7 @@ from signalpost.commands.command import Decision
 from signalpost.commands.documents import DeleteDocument, DocumentDeleted, Effect, ImportDocument
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.delivery.lane import Lane
+from signalpost.domain.delivery.rehearsal import LaterEvents
 from signalpost.domain.documents import document as document_rules
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.language import conditions
@@ -90,6 +91,11 @@ def _(right: Any) -> Any:
             right(self, worker, delivery, event)
 
     return begin
+
+
+@fault("rehearses a delay by what is so at the end of the log", LaterEvents, "_forget_after")
+def _(_right: Any) -> Any:
+    return lambda self, runs, ends_at: None
 
 
 @fault("keeps the delay that a waiting delivery began with", LaneWorker, "_follow_delay")

@@ -7,10 +7,12 @@ from msgspec.structs import replace
 
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.exception_row import Row
+from signalpost.domain.delivery.outcome import Failure
 from signalpost.domain.delivery.replay import LeftOut, Replay, ReplayChoice, ReplayState, ReplayTally
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
+from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.nouns.replays import Candidate, Fed, ReplayPart
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 def failed(make: "type[Tools]", sequence: int, state: State = State.FAILED) -> Row:
     return Row(sequence, make.document_id((sequence - 1) % 5), state, 0, 4, 4, 0, None)
+
+
+def tried(sequence: int, status: int | None, failure: Failure | None, at: int = 1) -> AttemptRow:
+    return AttemptRow(sequence, at, 1, 1, 0, True, status, failure, "", b"")
 
 
 async def started(shop: "Shop", make: "type[Tools]", replay: int = 1, number: int = 1, **given: Any) -> Replay:
@@ -278,6 +284,34 @@ def test_of_all_what_is_settled_is_found_too_and_nothing_that_is_on_its_way(play
         assert found.cursor == 10, "it went beyond the head"
         count = await shop.store.replays.count(subscription, 1, 12, ReplayChoice("all"))
         assert count == (5, False)
+
+    play(scenario)
+
+
+def test_of_what_was_never_sent_all_is_found_for_which_no_request_was_made(play: "Play", make: "type[Tools]") -> None:
+    """Whatever types the subscription wanted then: the replay says which count."""
+
+    async def scenario(shop: "Shop") -> None:
+        subscription = await shop.subscribe(eventTypes=2)
+        await shop.fill(12)
+        attempts = [
+            tried(1, 204, None),
+            tried(2, None, Failure.SKIPPED),
+            tried(3, None, Failure.REJECTED),
+            tried(4, 422, Failure.REJECTED),
+            tried(5, None, Failure.TIMEOUT),
+            tried(6, None, Failure.CONNECTOR),
+            tried(7, 204, None),
+            tried(7, None, Failure.SKIPPED, at=9),
+        ]
+        rows = [failed(make, sequence) for sequence in (3, 4, 5, 6)] + [failed(make, 8, State.AWAITING_RETRY)]
+        choice = ReplayChoice("unsent", types=7)
+        replay = await started(shop, make, what="unsent", types=7, from_sequence=1, to_sequence=12)
+        given = {"rows": rows, "attempts": attempts, "open": (9,), "gaps": ((10, 10),), "head": 11}
+        found = await fed(shop, make, subscription, 0, replay, **given)
+        assert [candidate.sequence for candidate in found.candidates] == [2, 3, 6, 11]
+        assert found.cursor == 11
+        assert await shop.store.replays.count(subscription, 1, 11, choice) == (4, False)
 
     play(scenario)
 

@@ -344,6 +344,8 @@ def _where(pointer: str, options: Mapping[str, str]) -> str:
     if pointer.startswith("?") or pointer in options:
         return options.get(pointer, pointer[1:])
     field, *below = pointer[1:].split("/")
+    if below and f"/{field}" not in options and f"/{field}/{below[0]}" in options:
+        field, below = f"{field}/{below[0]}", below[1:]
     named = options.get(f"/{field}") or field or "the body"
     if field == named and ANY_MEMBER in options:
         named = f"{options[ANY_MEMBER]} {field}"

@@ -9,7 +9,7 @@ from signalpost.commands.subscriptions import SubscriptionCommand, running_repla
 from signalpost.domain.delivery import replay as rules
 from signalpost.domain.delivery.replay import NOTHING_LEFT_OUT, LeftOut, Replay, ReplayChoice, ReplayInput
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.domain.subscription import Subscription
+from signalpost.domain.subscription import Subscription, widened
 
 
 class ReplayStarted(Struct, frozen=True):
@@ -39,7 +39,8 @@ class _ReplayCommand(SubscriptionCommand, frozen=True, kw_only=True):
 
 class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
     """`replay_id` is the id of the new replay. The sequences are those of the times; none is above the lane's head.
-    `count` says how many deliveries of the range there were to replay when the client asked."""
+    `count` says how many deliveries of the range there were to replay when the client asked. If it is about what was
+    never sent, the subscription's types count from its first event on: what is sent is then a delivery as any other."""
 
     audited_as: ClassVar[str] = "replay.start"
     adds: ClassVar[type[Replay]] = Replay
@@ -76,7 +77,9 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
             created_at=stamp.at,
             cursor=first - 1,
         )
-        return Decision(result=ReplayStarted(started, found.id, self.left_out), rows=(started,))
+        changed = widened(found, first, stamp.at) if self.choice.what == "unsent" else found
+        rows = (started,) if changed is found else (started, changed)
+        return Decision(result=ReplayStarted(started, found.id, self.left_out), rows=rows)
 
 
 class CancelReplay(_ReplayCommand, frozen=True, kw_only=True):

@@ -187,12 +187,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         last = stamp.sequence - 1
-        changes = given(self.patch)
-        _check_fits(found.kind, changes)
-        if "url" in changes:
-            changes["url"] = _meant(changes["url"], found.url)
-            if "headers" not in changes:
-                _check_keeps_headers(found, changes["url"])
+        changes = _meant_changes(found, self.patch)
         if "connection" in changes:
             changes["connection_id"] = changes.pop("connection")
             changes["url"] = self.url
@@ -310,6 +305,17 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
         return Decision(result=RetryQueued(retry), retry=retry)
 
 
+def as_patched(found: Subscription, patch: SubscriptionPatch) -> Subscription:
+    """What a patch makes of a subscription, as if it had been so from its beginning. Raises Invalid."""
+    changes = _meant_changes(found, patch)
+    del changes["skip_backlog"]
+    if "connection" in changes:
+        changes["connection_id"] = changes.pop("connection")
+    if "event_types" in changes:
+        changes["filters"] = ((0, rules.bits_of(changes.pop("event_types"))),)
+    return replace(found, **changes)
+
+
 def running_replays(view: BatchView, subscription: Subscription) -> list[Replay]:
     """The replays of a subscription that run."""
     return [
@@ -329,6 +335,17 @@ def _check_connection(view: BatchView, tenant_id: int, connection_id: str, kind:
     if found is None or found.deleted_at is not None or found.kind != kind:
         detail = f"There is no connection of the kind {kind} with this id."
         raise Invalid([FieldError("/connection", "not_found", detail)])
+
+
+def _meant_changes(found: Subscription, patch: SubscriptionPatch) -> dict[str, Any]:
+    """What a patch names, by attributes, with the URL that it means. Raises Invalid if it does not fit."""
+    changes = given(patch)
+    _check_fits(found.kind, changes)
+    if "url" in changes:
+        changes["url"] = _meant(changes["url"], found.url)
+        if "headers" not in changes:
+            _check_keeps_headers(found, changes["url"])
+    return changes
 
 
 def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:

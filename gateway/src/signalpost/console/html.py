@@ -74,7 +74,12 @@ TONES = {
 }
 """The states that look like another one."""
 
-REPLAYED = {"failed": "what was given up", "waiting": "what awaits a retry", "all": "everything"}
+REPLAYED = {
+    "failed": "what was given up",
+    "waiting": "what awaits a retry",
+    "all": "everything",
+    "unsent": "what was never sent",
+}
 """The words for what a replay sends again."""
 
 

@@ -199,6 +199,18 @@ def refiltered(filters: Filters, last_sequence: int, mask: int) -> Filters:
     return (*earlier, (last_sequence, mask))
 
 
+def widened(subscription: Subscription, first: int, at: int) -> Subscription:
+    """The subscription whose present types count from the sequence `first` on, too; the same if they do."""
+    before, (_, present) = wanted(subscription.filters, first), subscription.filters[-1]
+    since = [(after, types) for after, types in subscription.filters if after >= first]
+    if all(types & present == present for types in (before, *(types for _, types in since))):
+        return subscription
+    earlier = (pair for pair in subscription.filters if pair[0] < first - 1)
+    filters = (*earlier, (first - 1, before | present), *((after, types | present) for after, types in since))
+    # What is not sent yet of its new types is told from what was sent by its attempts, as after a change of `when`.
+    return replace(subscription, filters=filters, when_since=at, version=subscription.version + 1, updated_at=at)
+
+
 # --- What clients send ------------------------------------------------------------------------------------------------
 
 OVERLAP_HOURS: Final = 24

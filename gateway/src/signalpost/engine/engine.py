@@ -47,6 +47,7 @@ from signalpost.engine.operations.gateway_facts import FleetFacts, NodeFacts, Pa
 from signalpost.engine.operations.lane_facts import LaneFacts
 from signalpost.engine.operations.objective_facts import ObjectiveFacts
 from signalpost.engine.operations.watch import Watch
+from signalpost.engine.rehearsing.rehearsals import Rehearsals
 from signalpost.engine.revisions import Revisions
 from signalpost.engine.settings import EngineSettings
 from signalpost.runtime.clock import Clock
@@ -94,6 +95,8 @@ class Engine:
         self._log = LogCache(settings.cache_bytes)
         self.subjects = Subjects(self._conditions, RestingTurns(host.cpu), self._log.erased)
         """Events as conditions look at them, each decoded once."""
+        self._rehearsing = ThreadPoolExecutor(1, "rehearsals")
+        self.rehearsals = Rehearsals(store, self._rehearsing, RestingTurns(host.cpu), clock, self._log.erased)
         self._lease = Lease(store.fleet.terms.lease, host.boot_time)
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
         self.lookout = Lookout(store.fleet, host.boot_time, self._follower.take_up)
@@ -263,6 +266,7 @@ class Engine:
         self._lane_owner.stop()
         await self.lanes.close(grace)
         self._conditions.shutdown(wait=False)
+        self._rehearsing.shutdown(wait=False)
         self._follower.stop()
         with suppress(SignalpostError):  # others find it dead a little later
             await self._fleet.leave()

@@ -9,6 +9,7 @@ from gateway.tests.joints.checkers.once import Once
 from gateway.tests.joints.checkers.ordering import Ordering
 from gateway.tests.joints.checkers.reading import Reading
 from gateway.tests.joints.checkers.recovery import Recovery
+from gateway.tests.joints.checkers.rehearsing import Rehearsing
 from gateway.tests.joints.checkers.rows import Rows
 from gateway.tests.joints.checkers.sending import Sending
 from gateway.tests.joints.checkers.settling import Settling
@@ -18,5 +19,5 @@ from gateway.tests.joints.checkers.waiting import Waiting
 
 CHECKERS = (
     Sending, Content, Ordering, Once, Changes, Answers, Tokens, Settling, Resends, Reading, Recovery, Rows,
-    Traces, Everywhere, Waiting,
+    Traces, Everywhere, Waiting, Rehearsing,
 )  # fmt: skip

@@ -9,7 +9,7 @@ from gateway.tests.world.model import sayings
 from gateway.tests.world.model.conditions import is_met
 from gateway.tests.world.model.log import LoggedEvent, ModelLog
 from gateway.tests.world.model.sayings import Saying
-from gateway.tests.world.model.wishes import Wish
+from gateway.tests.world.model.wishes import Condition, Wait, Wish
 from gateway.tests.world.timeline import Timeline
 
 
@@ -217,6 +217,23 @@ class Model:
         if not is_met(whens[0], event.document, event.before):
             return False
         return self._may_be_still_so(wish, event, at, at)
+
+    def would_have_sent(
+        self, wish: Wish, event: LoggedEvent, when: Condition, wait: Wait | None, types: frozenset[str] | None
+    ) -> bool | None:
+        """Whether a subscription with this condition and this wait sends an event, if every attempt arrives at once;
+        None if only the gateway can know. `types` are those that count; None for those that counted then."""
+        if event.document_id in self.erased:
+            return False if self.erased[event.document_id][1] < inf else None
+        asked = wish.wants_type(event) if types is None else event.type in types
+        if event.sequence <= wish.starts_after or not asked:
+            return asked if asked is None else False
+        if not is_met(when, event.document, event.before):
+            return False
+        if wait is None or wait.still is None:
+            return True
+        newest = [each for each in self.log.of(event.document_id) if each.at <= event.at + wait.seconds][-1]
+        return is_met(wait.still, newest.document, None)
 
     def _after_the_wait(self, wish: Wish, event: LoggedEvent, end: float) -> Verdict:
         waits = wish.after.between(event.at, end)

@@ -74,7 +74,8 @@ async def _answer(context: RequestContext, found: Subscription, event: Event, ma
         connection = services.directory.connection(context.tenant_id, found.connection_id)
     newest = await services.store.log.newest(context.tenant_id, event.document_id)
     past = Past(event=event, newest=newest or event, made=made)
-    return Response(200, msgspec.json.encode(preview(services.destinations, found, connection, past)))
+    shown = preview(services.destinations, found, connection, past, services.clock.wall())
+    return Response(200, msgspec.json.encode(shown))
 
 
 ROUTES = (

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
 from signalpost.api.resources import subscriptions
-from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.queries import PageQuery, write_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.deliveries import (
@@ -26,15 +26,18 @@ from signalpost.commands.command import IdempotencyKey
 from signalpost.commands.replays import CancelReplay, StartReplay
 from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.access.portal_link import MAX_REPLAYED, Capability
+from signalpost.domain.delivery.rehearsal import read_rehearsal_id, wants_of
 from signalpost.domain.delivery.replay import (
     MAX_SUBSCRIPTIONS,
+    NOTHING_LEFT_OUT,
+    RehearsedReplayRequest,
     Replay,
     ReplayChoice,
     ReplayOfManyRequest,
     ReplayRequest,
 )
 from signalpost.domain.erasure import is_erased
-from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
+from signalpost.domain.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from signalpost.domain.language.subject import subject_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import parse_timestamp
@@ -58,8 +61,12 @@ class _PlannedReplay(NamedTuple):
 
 async def start(context: RequestContext) -> Response:
     change = await context.read_change()
-    asked: ReplayRequest = change.body
-    planned = await _plan(context, await subscriptions.find(context), asked, change.idempotency)
+    found, asked = await subscriptions.find(context), change.body
+    planned: _PlannedReplay | None
+    if isinstance(asked, RehearsedReplayRequest):
+        planned = await _plan_rehearsed(context, found, asked, change.idempotency)
+    else:
+        planned = await _plan(context, found, asked, change.idempotency)
     if planned is None:
         raise subscription_not_found()
     command = planned.command
@@ -148,6 +155,40 @@ async def _plan(
     return _PlannedReplay(found, command)
 
 
+async def _plan_rehearsed(
+    context: RequestContext, found: Subscription, asked: RehearsedReplayRequest, idempotency: IdempotencyKey | None
+) -> _PlannedReplay:
+    """What a replay sends of what a rehearsal found missing. Raises Conflict unless the subscription is as it was
+    rehearsed, and Forbidden for a customer, who may never have been meant to get it."""
+    if context.portal is not None:
+        raise Forbidden("not_in_portal_link", "Only what was sent before can be sent again here.")
+    rehearsed = read_rehearsal_id(asked.rehearsal)
+    if rehearsed.wants != wants_of(found):
+        detail = "The subscription does not want what was rehearsed. Save the change first, or rehearse it again."
+        raise Conflict("not_as_rehearsed", detail)
+    log = context.services.store.log
+    first = max(rehearsed.from_sequence, await log.floor(context.tenant_id))
+    kept = (await log.after(context.tenant_id, first - 1, 1)).events
+    choice = ReplayChoice("unsent", types=found.filters[-1][1])
+    head = await context.services.lane_views.head_of(found) or 0
+    count, capped, unmet = await _counted(context, found, first, min(rehearsed.to_sequence, head), choice)
+    command = StartReplay(
+        tenant_id=context.tenant_id,
+        subscription_id=found.id,
+        replay_id=context.new_id(),
+        choice=choice,
+        from_at=kept[0].at if kept else context.services.clock.wall(),
+        to_at=context.services.clock.wall(),
+        from_sequence=first,
+        to_sequence=rehearsed.to_sequence,
+        count=count,
+        count_is_capped=capped,
+        left_out=replace(NOTHING_LEFT_OUT, unmet=unmet),
+        idempotency=idempotency,
+    )
+    return _PlannedReplay(found, command)
+
+
 async def _counted(
     context: RequestContext, found: Subscription, first: int, last: int, choice: ReplayChoice
 ) -> tuple[int, bool, int]:
@@ -156,7 +197,8 @@ async def _counted(
     meet it, customers are told only what failed at their endpoint: they may never have been meant to get the others."""
     store = context.services.store.replays
     wishes = wishes_of(found)
-    if wishes is None or not wishes.asks_event or choice.what == "waiting":
+    asks = wishes is not None and wishes.asks_event and choice.what != "waiting"
+    if not asks and choice.what != "unsent":
         return *await store.count(found, first, last, choice), 0
     counted = unmet = 0
     for _ in range(MAX_PARTS_ASKED):
@@ -165,7 +207,7 @@ async def _counted(
         left_out = {
             event.sequence
             for event in part.events.values()
-            if is_erased(event) or wishes.why_not(subject_of(event)) is not None
+            if is_erased(event) or (asks and wishes is not None and wishes.why_not(subject_of(event)))
         }
         counted += len(part.candidates) - len(left_out)
         unmet += sum(
@@ -318,7 +360,10 @@ ROUTES = (
         roles=SUBSCRIBES,
         handler=start,
         portal=Capability.REPLAY,
-        body=RequestBody(ReplayRequest),
+        body=RequestBody(
+            ReplayRequest,
+            variant=Variant("ReplayRehearsal", RehearsedReplayRequest, lambda sent: "rehearsal" in sent),
+        ),
         idempotent=True,
         replies={
             200: Reply("For `dryRun`: how many deliveries would be queued, and what is left out.", ReplayCount),

@@ -70,6 +70,11 @@ def replay(
     document: Annotated[
         str | None, Parameter(help="Only events of this document, by its `externalId`."), Sets("/externalId")
     ] = None,
+    rehearsal: Annotated[
+        str | None,
+        Parameter(help="What a rehearsal found missing, by its `id`: `signalpost subscriptions rehearse` shows it."),
+        Sets("/rehearsal"),
+    ] = None,
     dry_run: Annotated[bool, flag("Only count them.")] = False,
     wait: Annotated[bool, flag("Wait until all of it is queued.")] = False,
     out: Output = TEXT,
@@ -80,14 +85,19 @@ def replay(
 
     Example: signalpost replay 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --from-event 48211 --all
     """
-    status = _one_status(failed=failed, waiting=waiting, all=all_)
-    body: dict[str, object] = {
-        **_begin(since, from_event),
-        "to": until or format_timestamp(now()),
-        "status": status,
-        **given(eventTypes=type_, externalId=document),
-    }
     client = connect()
+    if rehearsal is not None:
+        if subscription is None or since or from_event or until or failed or waiting or all_ or type_ or document:
+            raise Misuse("A rehearsal says itself what to send. Name the subscription, and nothing else beside it.")
+        status, body = "unsent", dict[str, object](rehearsal=rehearsal)
+    else:
+        status = _one_status(failed=failed, waiting=waiting, all=all_)
+        body = {
+            **_begin(since, from_event),
+            "to": until or format_timestamp(now()),
+            "status": status,
+            **given(eventTypes=type_, externalId=document),
+        }
     if subscription is not None:
         made = [_replay(client, subscription, {**body, "dryRun": dry_run})]
         left_out, refused = [made[0]["leftOut"]], list[str]()

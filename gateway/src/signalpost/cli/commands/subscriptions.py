@@ -1,20 +1,18 @@
 """`signalpost subscriptions`: set up subscriptions, rotate their secrets and try their endpoints."""
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
 from signalpost.cli.client import CallRefused, Misuse, connect, path
 from signalpost.cli.commands.declared.command import apply, export
+from signalpost.cli.commands.declared.rehearse import rehearse
 from signalpost.cli.commands.destinations import kinds
 from signalpost.cli.commands.subscription_checks import check_signature, preview, try_
-from signalpost.cli.terminal.assignments import assignments, filled, read_json
+from signalpost.cli.commands.subscription_options import UNSAID, SubscriptionOptions
+from signalpost.cli.terminal.assignments import assignments, filled
 from signalpost.cli.terminal.options import (
     EVERY_TYPE,
-    EventType,
     Limit,
     Sets,
     SubscriptionId,
@@ -31,7 +29,7 @@ from signalpost.domain.language.names import did_you_mean
 
 app = App(name="subscriptions", help_format="markdown")
 
-for command in (apply, export, preview, check_signature):
+for command in (apply, export, rehearse, preview, check_signature):
     app.command(command)
 app.command(try_, name="test")
 
@@ -41,106 +39,6 @@ Secret = Annotated[
     Parameter(help="The secret to sign with, 8 to 256 characters; generated if left out."),
     Sets("/secret"),
 ]
-
-
-def _json_or_file(text: str) -> Any:
-    if text.startswith("@"):
-        return read_json(Path(text[1:]))
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise Misuse(f"This is not JSON: {text} ({error})") from None
-
-
-def _headers(pairs: list[str]) -> dict[str, str]:
-    headers = {}
-    for pair in pairs:
-        name, separator, value = pair.partition(":")
-        if not separator:
-            raise Misuse(f"Write --header 'name: value', not {pair}")
-        headers[name.strip()] = value.strip()
-    return headers
-
-
-def _delays(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")] if text.strip() else []
-    except ValueError:
-        raise Misuse(f"Write --retry-delays as seconds with commas, such as 10,60,300, not {text}") from None
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class SubscriptionOptions:
-    """What a subscription is to be, as far as both `create` and `update` can say it."""
-
-    connection: Annotated[str | None, Parameter(help="ID of the connection to use."), Sets("/connection")] = None
-    config: Annotated[
-        Path | None,
-        Parameter(allow_leading_hyphen=True, help="A file with the kind's config as JSON; - for standard input."),
-        Sets("/config", read_json),
-    ] = None
-    when: Annotated[
-        str | None,
-        Parameter(
-            help="The condition that an event must meet, as JSON or @FILE, such as "
-            '{"field": "document.status", "changedTo": "executed"}.'
-        ),
-        Sets("/when", _json_or_file),
-    ] = None
-    after: Annotated[
-        str | None,
-        Parameter(
-            help="How long deliveries wait, and what must still hold then, as JSON or @FILE, such as "
-            '{"seconds": 3600, "if": {"field": "document.status", "is": "awaitingApproval"}}.'
-        ),
-        Sets("/after", _json_or_file),
-    ] = None
-    objective: Annotated[
-        str | None,
-        Parameter(
-            help="What is promised of its events, as JSON or @FILE: which share of them arrives within how many "
-            'seconds, such as {"share": 0.99, "within": 60}; null takes it away.'
-        ),
-        Sets("/objective", _json_or_file),
-    ] = None
-    trace: Annotated[
-        bool | None,
-        Parameter(help="Whether to send traceparent with events that are traced: for endpoints of your own."),
-        Sets("/trace"),
-    ] = None
-    event_type: Annotated[list[EventType] | None, repeatable("An event type; repeatable."), Sets("/eventTypes")] = None
-    name: Annotated[str | None, Parameter(help="A name to show in lists."), Sets("/name")] = None
-    header: Annotated[
-        list[str] | None,
-        repeatable("An additional header, 'name: value'; repeatable."),
-        Sets("/headers", _headers),
-    ] = None
-    ordering: Annotated[
-        Literal["loose", "strict"] | None,
-        Parameter(
-            help="loose: a document's later events may overtake one that waits for its retry; strict: they wait."
-        ),
-        Sets("/ordering"),
-    ] = None
-    rate_limit: Annotated[
-        int | None,
-        Parameter(help="Maximum requests in any one second; after a pause, up to this many at once."),
-        Sets("/rateLimit"),
-    ] = None
-    retry_delays: Annotated[
-        str | None,
-        Parameter(help="Seconds to wait before each retry, such as 10,60,300; '' means no retries."),
-        Sets("/retryDelays", _delays),
-    ] = None
-    status: Annotated[
-        Literal["active", "paused"] | None,
-        Parameter(help="Whether to send. Events of a paused subscription wait."),
-        Sets("/status"),
-    ] = None
-
-
-UNSAID = SubscriptionOptions()
 
 
 @app.command(name="list")

@@ -7,12 +7,14 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.destinations import Destination
+from signalpost.api.routing.shapes.rehearsals import Rehearsal
 from signalpost.console.calls import refused
 from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
 from signalpost.console.delay_form import AfterForm, after_form, typed_after
 from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews
+from signalpost.console.pages.rehearsals import of_new
 from signalpost.console.pages.subscription import CONFIG
 from signalpost.console.pages.vendor_subscription import ConnectionChoice, connections_of, saving
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
@@ -28,6 +30,8 @@ class FromScratchView(Struct, frozen=True):
     after: AfterForm
     chosen: Sequence[str]
     previews: Previews | None = None
+    rehearsal: Rehearsal | None = None
+    """What it would have sent, if that was asked for."""
 
 
 async def view(visit: Visit) -> FromScratchView:
@@ -79,6 +83,12 @@ async def _body(visit: Visit) -> dict[str, Any]:
     return {**_said(visit, kind), "kind": kind.kind, "name": visit.given("name") or kind.title}
 
 
+async def rehearse(visit: Visit) -> ShownOnce:
+    """What the subscription would have sent of the last days."""
+    found = await of_new(visit, await _body(visit))
+    return ShownOnce("from_scratch.html", msgspec.structs.replace(await view(visit), rehearsal=found))
+
+
 PAGES = (
     Page(
         path="/subscriptions/new/{kind}",
@@ -86,6 +96,6 @@ PAGES = (
         title="New subscription",
         template="from_scratch.html",
         view=view,
-        forms={"preview": preview, **saving(_body)},
+        forms={"preview": preview, "rehearse": rehearse, **saving(_body)},
     ),
 )

@@ -7,12 +7,14 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.destinations import Destination
+from signalpost.api.routing.shapes.rehearsals import Rehearsal
 from signalpost.api.routing.shapes.service import BadField
 from signalpost.console.calls import invalid, refused
 from signalpost.console.delay_form import Duration, duration_of, seconds_of, typed_duration
 from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews
+from signalpost.console.pages.rehearsals import of_new
 from signalpost.console.pages.vendor_subscription import ConnectionChoice, connections_of, saving
 from signalpost.destinations.presets import Input, Preset, body_of
 from signalpost.domain.checks import Several
@@ -40,6 +42,8 @@ class RecipeView(Struct, frozen=True):
     name: str
     blanks: Sequence[Blank]
     previews: Previews | None = None
+    rehearsal: Rehearsal | None = None
+    """What it would have sent, if that was asked for."""
 
 
 async def view(visit: Visit) -> RecipeView:
@@ -124,6 +128,12 @@ async def _body(visit: Visit) -> dict[str, Any]:
     return {**_filled_in(visit, preset), "kind": kind.kind, "connection": visit.given("connection"), "name": name}
 
 
+async def rehearse(visit: Visit) -> ShownOnce:
+    """What the subscription would have sent of the last days."""
+    found = await of_new(visit, await _body(visit))
+    return ShownOnce("recipe.html", msgspec.structs.replace(await view(visit), rehearsal=found))
+
+
 PAGES = (
     Page(
         path="/recipes/{preset}",
@@ -131,6 +141,6 @@ PAGES = (
         title="New subscription",
         template="recipe.html",
         view=view,
-        forms={"preview": preview, **saving(_body)},
+        forms={"preview": preview, "rehearse": rehearse, **saving(_body)},
     ),
 )

@@ -5,15 +5,18 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.overview import Stats
+from signalpost.api.routing.shapes.rehearsals import Rehearsal
 from signalpost.api.routing.shapes.subscriptions import ObjectiveStatus, SecretStatus, Subscription, TestResult
 from signalpost.console.condition_form import ConditionForm, condition_form, is_condition_edited, typed_condition
 from signalpost.console.delay_form import AfterForm, after_form, edited_after
 from signalpost.console.objective_form import ObjectiveForm, edited_objective, objective_form
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
+from signalpost.console.pages.rehearsals import of_change
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
 
 CONFIG = "config."
@@ -46,6 +49,8 @@ class SubscriptionView(Struct, frozen=True):
     """How the objective is kept; None if there is none."""
     taken: str
     """What its last deliveries say of its endpoint, if it is well."""
+    rehearsal: Rehearsal | None = None
+    """What the change in the form would have sent, if that was asked for."""
 
     @property
     def failed(self) -> Delivery | None:
@@ -148,6 +153,25 @@ async def resume_at_the_end(visit: Visit) -> SeeOther:
 
 
 async def change(visit: Visit) -> SeeOther:
+    return await _patch(visit, await _changed(visit), "changed")
+
+
+async def rehearse(visit: Visit) -> ShownOnce:
+    """What the change in the form would have sent of the last days."""
+    found = await of_change(visit, await _changed(visit), visit.params["id"])
+    return ShownOnce("subscription.html", replace(await view(visit), rehearsal=found))
+
+
+async def change_and_send(visit: Visit) -> SeeOther:
+    """Saves what is in the form, and sends what its rehearsal found missing."""
+    await change(visit)
+    body, key = {"rehearsal": visit.given("rehearsal")}, visit.given("key")
+    await visit.calls.change("start_replay", body, key=key and f"{key}-send", id=visit.params["id"])
+    return _back(visit, "sent")
+
+
+async def _changed(visit: Visit) -> dict[str, Any]:
+    """What a person edited in the form."""
     subscription = await _read(visit)
     changed = edited(visit, subscription)
     if visit.is_edited("ordering", subscription.ordering):
@@ -163,7 +187,7 @@ async def change(visit: Visit) -> SeeOther:
     form, typed = await _form(visit, subscription), typed_below(CONFIG, visit.form)
     if form is not None and not form.is_untouched(typed):
         changed["config"] = form.body(typed)
-    return await _patch(visit, changed, "changed")
+    return changed
 
 
 def edited(visit: Visit, subscription: Subscription) -> dict[str, Any]:
@@ -240,6 +264,8 @@ PAGES = (
             "resume": resume,
             "skip": resume_at_the_end,
             "change": change,
+            "rehearse": rehearse,
+            "change-and-send": change_and_send,
             "limit": limit,
             "rotate": rotate,
             "promote": promote,
@@ -253,6 +279,7 @@ PAGES = (
             "resumed": "Resumed. Waiting events are being sent now.",
             "skipped": "Resumed. Waiting events were skipped and replays cancelled; only new events are sent.",
             "changed": "Saved.",
+            "sent": "Saved. What was missing is being sent, along with everything new.",
             "limited": LIMITED,
             "promoted": "The new secret is the only one now.",
         },

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from signalpost.api.routing.shapes.destinations import Destination
+from signalpost.api.routing.shapes.rehearsals import Rehearsal
 from signalpost.api.routing.shapes.subscriptions import (
     NewSubscription,
     Subscription,
@@ -17,6 +18,7 @@ from signalpost.console.listed import ListPart, listed
 from signalpost.console.objective_form import SHARE, WITHIN, edited_objective
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 from signalpost.console.pages.connections import kinds
+from signalpost.console.pages.rehearsals import of_new
 from signalpost_receiver import make_token
 
 FILTERS: Final = ("name", "host", "state")
@@ -42,6 +44,8 @@ class NewSubscriptionView(Struct, frozen=True):
     headers: Sequence[tuple[str, str]]
     test: TestResult | None = None
     """The result of the test that was just sent."""
+    rehearsal: Rehearsal | None = None
+    """What it would have sent, if that was asked for."""
 
 
 HEADER_ROWS = 3
@@ -93,6 +97,12 @@ async def test(visit: Visit) -> ShownOnce:
     return ShownOnce("new_subscription.html", shown)
 
 
+async def rehearse(visit: Visit) -> ShownOnce:
+    """What the subscription would have sent of the last days."""
+    found = await of_new(visit, asked_for(visit))
+    return ShownOnce("new_subscription.html", msgspec.structs.replace(await view_new(visit), rehearsal=found))
+
+
 async def save_paused(visit: Visit) -> ShownOnce:
     return await _create(visit, "paused")
 
@@ -122,7 +132,7 @@ PAGES = (
         title="New subscription",
         template="new_subscription.html",
         view=view_new,
-        forms={"check": check, "test": test, "save": save_paused, "activate": activate},
+        forms={"check": check, "test": test, "rehearse": rehearse, "save": save_paused, "activate": activate},
         is_shared=False,
     ),
 )

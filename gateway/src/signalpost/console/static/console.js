@@ -7,7 +7,7 @@ const $ = (selector, from = document) => from.querySelector(selector);
 // --- Fresh regions: fetched again while the page is seen, and replaced where they changed and nobody is at work there.
 // A stream names the topics that changed after a position, to all who look at the same moment. Without one, and for
 // what is told by the clock alone, everything is fetched from time to time: with what is told, if something is.
-const PERIOD = 3000, POLL = 10000, SLOW = 30000, QUIET = 20000, MINUTE = 60000; // ms
+const PERIOD = 3000, POLL = 10000, SLOW = 30000, QUIET = 20000, MINUTE = 60000, REHEARSES_AFTER = 700; // ms
 const root = document.body.dataset.root;
 const fresh = () => [...document.querySelectorAll("[data-fresh]")];
 const busy = (region) => region.contains(document.activeElement) && document.activeElement !== document.body
@@ -170,6 +170,28 @@ document.addEventListener("change", async ({ target }) => {
   if (!wrong) return;
   wrong.setAttribute("role", "alert");
   field.append(wrong);
+});
+
+// --- What a change would have sent is told while it is made: what is typed last counts.
+let rehearsing, rehearsesAt;
+document.addEventListener("input", ({ target }) => {
+  const form = target.closest("form[data-rehearses]");
+  if (!form) return;
+  clearTimeout(rehearsesAt);
+  rehearsesAt = setTimeout(async () => {
+    rehearsing?.abort();
+    rehearsing = new AbortController();
+    const shown = $("#rehearsal", form), body = new URLSearchParams(new FormData(form));
+    body.set("do", "rehearse");
+    shown.ariaBusy = "true";
+    try {
+      const answer = await fetch(location.href, { method: "POST", body, redirect: "manual", signal: rehearsing.signal });
+      const next = answer.ok && parse(await answer.text()).getElementById("rehearsal");
+      if (next) shown.replaceWith(next);
+      else if (answer.status !== 409 && answer.status !== 429) shown.replaceChildren(); // a field says what is wrong
+      shown.ariaBusy = null;
+    } catch { /* something newer is asked for */ }
+  }, REHEARSES_AFTER);
 });
 
 // --- Keys

@@ -7,7 +7,9 @@ A skip of the subscription's backlog cancels its running replays, and gives up w
 
 It has no deliveries of its own. It *feeds* its subscription's lane, oldest first and a part at a time: each failed (or,
 if `all` is asked for, settled) delivery of the range begins a new run. A replay of what is `waiting` begins none: the
-next attempt of each delivery that awaits its retry is made now, and counts as if its time had come. `cursor` says how
+next attempt of each delivery that awaits its retry is made now, and counts as if its time had come. What is `unsent`
+was settled or given up without a request: it did not meet a condition, its type was not asked for, or nothing could be
+made of it. `cursor` says how
 far it came. The lane's owner writes `cursor` in the transaction that writes the rows of what was fed, so a crash
 repeats no part and leaves none out.
 
@@ -24,7 +26,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.body import Body
 from signalpost.domain.event import BY_WIRE, EVERY_TYPE, OF_DOCUMENTS, EventTypeName, type_names
-from signalpost.domain.fields import GivenTimestamp, Uuid
+from signalpost.domain.fields import GivenTimestamp, Text, Uuid
 from signalpost.domain.transitions import Transitions
 
 ATTEMPTS = 4
@@ -32,9 +34,11 @@ ATTEMPTS = 4
 MAX_RUNNING = 10
 """How many replays of one subscription may run at a time."""
 
-What = Literal["failed", "waiting", "all"]
+Resent = Literal["failed", "waiting", "all"]
 """What is resent: deliveries that were given up; those that await a retry, now instead of at its time; those that were
 given up or delivered."""
+What = Literal["failed", "waiting", "all", "unsent"]
+"""What a replay sends: one of those, or (after a rehearsal) events for which nothing was ever sent."""
 
 
 class ReplayChoice(Struct, frozen=True):
@@ -65,7 +69,7 @@ class ReplayRequest(Body, frozen=True, kw_only=True):
         GivenTimestamp | UnsetType,
         Meta(description="Only events created before this moment. Without it, all up to now."),
     ] = UNSET
-    status: What
+    status: Resent
     event_types: Annotated[
         Annotated[tuple[EventTypeName, ...], Meta(min_length=1, max_length=10)] | UnsetType,
         Meta(description="Only events of these types. Without it, all types."),
@@ -81,6 +85,19 @@ class ReplayRequest(Body, frozen=True, kw_only=True):
         if types == sum(OF_DOCUMENTS.values()):  # there are no others where there are these
             types = EVERY_TYPE
         return ReplayChoice(self.status, types, None if self.external_id is UNSET else self.external_id)
+
+
+class RehearsedReplayRequest(Body, frozen=True, kw_only=True):
+    """A replay of what a rehearsal found missing."""
+
+    rehearsal: Annotated[
+        Text,
+        Meta(
+            description="The `id` of a rehearsal whose change was saved: sends the events of its period that the "
+            "subscription wants now and for which nothing was ever sent.",
+        ),
+    ]
+    dry_run: Annotated[bool, Meta(description="Count the deliveries, and start nothing.")] = False
 
 
 MAX_SUBSCRIPTIONS = 100

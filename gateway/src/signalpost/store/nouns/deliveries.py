@@ -10,7 +10,7 @@ DeliveryStatus = Literal["pending", "delivered", "skipped", "retrying", "failed"
 
 
 class AttemptRow(Struct, frozen=True, gc=False):
-    """One attempt, kept for people to read: nothing depends on it."""
+    """One attempt, kept for people to read. Only a replay of what was never sent asks it."""
 
     sequence: int
     started_at: int

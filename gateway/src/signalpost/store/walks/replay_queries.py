@@ -38,6 +38,11 @@ class LaneState(NamedTuple):
     gaps: bytes
 
 
+REQUEST_MADE: Final = (
+    "(a.failure IS NULL OR (a.failure <> 'skipped'"
+    " AND (a.status IS NOT NULL OR a.failure NOT IN ('rejected', 'connector'))))"
+)
+"""Whether an attempt made a request: not if its event was skipped, or nothing could be made of it."""
 LANE_STATE: Final = "SELECT head, open, gaps FROM lane WHERE subscription_number = $1"
 DELIVERY_ROW: Final = "d.state, d.due, d.failed_attempts, d.max_attempts, d.run, d.resume_at, d.replay"
 
@@ -83,6 +88,10 @@ class ReplayQueries(LogQueries, Protocol):
 
     async def of_document(self, stretch: Stretch, document_id: str, types: int, limit: int) -> list[Entry]:
         """A document's events of some types (as bits), in the order of the log."""
+        ...
+
+    async def sent(self, stretch: Stretch, sequences: Collection[int]) -> frozenset[int]:
+        """For which of these events a request was ever made, whatever its outcome."""
         ...
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:

@@ -29,6 +29,8 @@ MAX_FEED_SCANNED = 10_000
 MAX_FED_BYTES = 256 * 1024
 """How many bytes of events a lane is given at a time that has a condition on them: to look at so many takes the event
 loop some 2 ms."""
+MOSTLY_SENT = 8
+"""How many events are looked at for each that may be found, if it is asked for what was never sent: most were."""
 MAX_COUNTED = 100_000
 """How far a replay is counted; see `ReplayStore.count`."""
 _Gaps = Sequence[Sequence[int]]
@@ -41,10 +43,15 @@ async def count(
     lane = await queries.lane_state(subscription.number) or LaneState(0, b"", b"[]")
     first = last = max(from_sequence, subscription.starts_after + 1)
     counted, scan, capped = 0, MAX_COUNTED, False
-    for part in _parts(choice, first, min(to_sequence, lane.head), subscription.filters, decode_gaps(lane.gaps)):
+    last_known = _last_known(choice, to_sequence, lane)
+    for part in _parts(choice, first, last_known, subscription.filters, decode_gaps(lane.gaps)):
         limit = MAX_COUNTED + 1 - counted
         stretch = _of(subscription, part.first, part.last)
-        if choice.document_id is not None:
+        if choice.what == "unsent":
+            found = await _unsent(queries, stretch, part.types, min(limit, MAX_FEED_SCANNED))
+            last, opened = found.up_to, unpack_sequences(lane.open)
+            counted += sum(each.sequence not in opened for each in found.candidates)
+        elif choice.document_id is not None:
             found = await _found(queries, choice, stretch, part.types, limit)
             last = found.up_to
             counted += len(found.candidates)
@@ -110,7 +117,7 @@ async def part(
 ) -> Fed:
     """The first deliveries of a range that a replay would queue; see `ReplayStore.part`."""
     lane = await queries.lane_state(subscription.number) or LaneState(0, b"", b"[]")
-    first, last = max(from_sequence, subscription.starts_after + 1), min(to_sequence, lane.head)
+    first, last = max(from_sequence, subscription.starts_after + 1), _last_known(choice, to_sequence, lane)
     parts = _parts(choice, first, last, subscription.filters, decode_gaps(lane.gaps))
     whole = _of(subscription, first, last)
     fed, _ = await _next_of(queries, choice, whole, parts, unpack_sequences(lane.open), MAX_FEED_SCANNED)
@@ -178,9 +185,12 @@ class _ToReplay(NamedTuple):
 
 
 async def _found(queries: ReplayQueries, choice: ReplayChoice, stretch: Stretch, types: int, limit: int) -> _ToReplay:
-    """`types` are those of which what has no row was delivered, as in `_Part`. At most `limit` rows are looked at."""
+    """`types` are those of which what has no row was delivered, as in `_Part`. At most `limit` rows are looked at (of
+    what was never sent, at most that many are found)."""
     found: list[Candidate]
     looked_at: Sequence[Candidate | Entry]
+    if choice.what == "unsent":
+        return await _unsent(queries, stretch, types, limit)
     if choice.document_id is not None:
         looked_at = entries = await queries.of_document(stretch, choice.document_id, types or choice.types, limit)
         states = (None, State.FAILED) if types else (_state_of(choice.what),)
@@ -194,6 +204,17 @@ async def _found(queries: ReplayQueries, choice: ReplayChoice, stretch: Stretch,
             found = [_candidate(each) for each in entries if each.type & choice.types]
     up_to = looked_at[-1].sequence if len(looked_at) == limit else stretch.last
     return _ToReplay(found, up_to, len(looked_at))
+
+
+async def _unsent(queries: ReplayQueries, stretch: Stretch, types: int, limit: int) -> _ToReplay:
+    """The events of some types for which nothing was ever sent, although they were settled or given up."""
+    most = limit * MOSTLY_SENT
+    looked_at = await queries.failed_or_without(stretch, types, most) if types else []
+    sent = await queries.sent(stretch, [each.sequence for each in looked_at]) if looked_at else frozenset[int]()
+    found = [each for each in looked_at if each.sequence not in sent]
+    if len(found) > limit:
+        return _ToReplay(found[:limit], found[limit - 1].sequence, len(looked_at))
+    return _ToReplay(found, looked_at[-1].sequence if len(looked_at) == most else stretch.last, len(looked_at))
 
 
 def _candidate(entry: Entry) -> Candidate:
@@ -212,7 +233,9 @@ class _Part(NamedTuple):
 def _parts(choice: ReplayChoice, first: int, last: int, filters: Filters, gaps: _Gaps) -> Iterator[_Part]:
     if first > last:
         return
-    if choice.what != "all":
+    if choice.what == "unsent":  # of the types that count now, whatever counted then
+        filters = ((0, choice.types),)
+    elif choice.what != "all":
         yield _Part(first, last, 0)
         return
     edges = {after + 1 for after, _ in filters} | {edge for gap in gaps for edge in (gap[0], gap[1] + 1)}
@@ -269,6 +292,12 @@ async def _count_open(queries: ReplayQueries, stretch: Stretch, lane: LaneState,
         return len(opened)
     entries = await queries.entries(stretch, opened)
     return sum(bool(each.type & choice.types) and choice.document_id in (None, each.document_id) for each in entries)
+
+
+def _last_known(choice: ReplayChoice, to_sequence: int, lane: LaneState) -> int:
+    """The last sequence of a range that can be counted. A lane that passes over events moves its head without a write:
+    of what was never sent, the caller says how far the lane is."""
+    return to_sequence if choice.what == "unsent" else min(to_sequence, lane.head)
 
 
 def _of(subscription: Subscription, first: int, last: int) -> Stretch:

@@ -46,7 +46,7 @@ def apply(
     """
     entries = read(file)
     client = connect()
-    changes = plan(entries, _existing(client), prune=prune, resend_secrets=resend_secrets)
+    changes = plan(entries, existing(client), prune=prune, resend_secrets=resend_secrets)
     if not dry_run:
         _perform(client, changes)
     out.show([_plain(change) for change in changes], _told(changes, dry_run=dry_run))
@@ -58,17 +58,18 @@ def export(*, out: Output = TEXT) -> None:
     Example: signalpost subscriptions export > signalpost.toml
     """
     client = connect()
-    existing = _existing(client)
+    found = existing(client)
     for section in SECTIONS:
-        twice = [name for name, count in Counter(each["name"] for each in existing[section]).items() if count > 1]
+        twice = [name for name, count in Counter(each["name"] for each in found[section]).items() if count > 1]
         if twice:
             raise CommandError(f"Several {section}s are named {twice[0]}. Rename all but one: names identify them.")
     kinds = client.call("GET", path("destinations")).content["data"]
-    tables = exported(existing, {each["kind"]: each["connection"] for each in kinds})
+    tables = exported(found, {each["kind"]: each["connection"] for each in kinds})
     out.show(tables, *(line for section in SECTIONS for line in write_tables(section, tables[section])))
 
 
-def _existing(client: Client) -> Existing:
+def existing(client: Client) -> Existing:
+    """What the gateway has, each section in the order of names."""
     return {
         section: sorted(client.pages(path(f"{section}s"), {}, MAX_ENTRIES), key=lambda each: str(each["name"]))
         for section in SECTIONS

@@ -18,6 +18,7 @@ from signalpost.store.tables.replays import REPLAY
 from signalpost.store.walks.replay_queries import (
     DELIVERY_ROW,
     LANE_STATE,
+    REQUEST_MADE,
     Entry,
     LaneState,
     ReplayQueries,
@@ -51,6 +52,10 @@ _ENTRIES: Final = (
 )
 _OF_DOCUMENT: Final = f"{_ENTRIES} AND e.document_id = $5::uuid AND e.type & $6 <> 0 ORDER BY e.sequence LIMIT $7"
 _ENTRIES_AT: Final = f"{_ENTRIES} AND e.sequence = ANY($5) ORDER BY e.sequence"
+_SENT: Final = (
+    "SELECT k.sequence FROM unnest($3) AS k (sequence) WHERE EXISTS (SELECT FROM attempt a"
+    f" WHERE a.tenant_id = $1 AND a.sequence = k.sequence AND a.subscription_number = $2 AND {REQUEST_MADE})"
+)
 _COUNT_EVENTS: Final = (
     "SELECT count(*) FROM event WHERE tenant_id = $1 AND sequence BETWEEN $2 AND $3"
     " AND sequence >= (SELECT floor FROM tenant WHERE id = $1) AND type & $4 <> 0"
@@ -109,6 +114,10 @@ class PostgresReplayQueries(PostgresLogQueries):
     async def of_document(self, stretch: Stretch, document_id: str, types: int, limit: int) -> list[Entry]:
         found = await ask_one(_OF_DOCUMENT, *stretch, document_id, types, limit)
         return [_entry(*columns) for columns in found]
+
+    async def sent(self, stretch: Stretch, sequences: Collection[int]) -> frozenset[int]:
+        found = await ask_one(_SENT, stretch.tenant_id, stretch.subscription_number, numbers(sequences))
+        return frozenset(sequence for (sequence,) in found)
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         return await events_at(tenant_id, sequences)

@@ -10,7 +10,7 @@ from signalpost.domain.event import Event
 from signalpost.store.nouns.replay_store import ReplayStore
 from signalpost.store.nouns.replays import Candidate
 from signalpost.store.sqlite.codec import list_numbers, pack_uuid, unpack_uuid
-from signalpost.store.sqlite.connect import rows, write_many
+from signalpost.store.sqlite.connect import rows, rows_of_many, write_many
 from signalpost.store.sqlite.nouns import log
 from signalpost.store.sqlite.nouns.log_queries import SqliteLogQueries
 from signalpost.store.sqlite.readers import Readers, at_once, reading
@@ -21,6 +21,7 @@ from signalpost.store.tables.replays import REPLAY
 from signalpost.store.walks.replay_queries import (
     DELIVERY_ROW,
     LANE_STATE,
+    REQUEST_MADE,
     Entry,
     LaneState,
     ReplayQueries,
@@ -175,6 +176,14 @@ class SqliteReplayQueries(SqliteLogQueries):
         )
         bindings = (number, tenant_id, pack_uuid(document_id), first, last, types, limit)
         return [_entry(*columns) for columns in rows(self._connection, statement, bindings)]
+
+    async def sent(self, stretch: Stretch, sequences: Collection[int]) -> frozenset[int]:
+        statement = (
+            "SELECT ?3 WHERE EXISTS (SELECT 1 FROM attempt a"  # noqa: S608
+            f" WHERE a.tenant_id = ?1 AND a.sequence = ?3 AND a.subscription_number = ?2 AND {REQUEST_MADE})"
+        )
+        asked = [(stretch.tenant_id, stretch.subscription_number, each) for each in sequences]
+        return frozenset(sequence for (sequence,) in rows_of_many(self._connection, statement, asked))
 
     async def events(self, tenant_id: int, sequences: Sequence[int]) -> list[Event]:
         return log.events_at(self._connection, tenant_id, sequences)

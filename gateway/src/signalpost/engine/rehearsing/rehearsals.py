@@ -1,0 +1,208 @@
+"""Walks the log for rehearsals: backwards, a page at a time, off the event loop, within bounds.
+
+A page is judged on a thread that rests again and again, in turns between tenants, while the next one is read. A walk
+that comes to one of its bounds ends early, and says how far back it came. Of each caller the newest rehearsal counts:
+while a person types, the one before ends.
+"""
+
+import asyncio
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial, reduce
+from operator import or_
+from typing import Final, NamedTuple
+
+from msgspec import Struct
+
+from signalpost.domain.delivery.rehearsal import NOT_SENT_SO_FAR, LookedAt, Name, RehearsedEvent, Tally
+from signalpost.domain.erasure import is_erased
+from signalpost.domain.errors import Conflict, TooMany
+from signalpost.domain.event import Event
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.connectors.shown_requests import ShownRequest
+from signalpost.engine.lanes.erased import ErasedEvents
+from signalpost.engine.rehearsing.side import Side
+from signalpost.runtime.clock import Clock
+from signalpost.sharing.resting_turns import Rest, RestingTurns
+from signalpost.store.store import Store
+
+
+class Bounds(NamedTuple):
+    """Where a walk ends, although it has not come to the beginning of its period."""
+
+    events: int = 2_000_000
+    seconds: int = 25
+    """Less than clients wait for an answer."""
+    documents: int = 200_000
+    """The number of documents of which answers of later events are kept for a delay's condition."""
+
+
+BOUNDS: Final = Bounds()
+PAGE: Final = 500
+"""How many events one page has at most."""
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What is to be rehearsed."""
+
+    tenant_id: int
+    caller: Hashable
+    from_at: int
+    to_at: int
+    """The period: from the first moment, up to and without the second."""
+    first: int
+    last: int
+    """The sequences of the period, both included."""
+    ahead: int
+    """The last sequence that may matter to a delay's condition."""
+    now: Side | None
+    """The subscription as it is; None if there is none yet."""
+    then: Side
+
+    @property
+    def sides(self) -> Sequence[Side]:
+        return (self.then,) if self.now is None else (self.now, self.then)
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    tally: Tally
+    reached: int
+    """The sequence down to which the log was looked through: the period's first, unless the walk ended early."""
+    reached_at: int | None
+    """When the event of that sequence was made, if the walk ended early."""
+    examples: Mapping[Name, list[RehearsedEvent]]
+    requests: list[tuple[str, list[ShownRequest]]]
+    """The exact requests of some events that are sent, with the id of each event."""
+
+
+class _Page(NamedTuple):
+    events: Sequence[Event]
+    """Newest first."""
+    made: Mapping[str, Mapping[str, str]]
+    """What former deliveries made, by document."""
+    next: int | None
+    """The sequence below which the walk goes on; None at the end of the log."""
+
+
+class Rehearsals:
+    def __init__(
+        self,
+        store: Store,
+        thread: Executor,
+        turns: RestingTurns,
+        clock: Clock,
+        erased: ErasedEvents,
+        bounds: Bounds = BOUNDS,
+    ) -> None:
+        """`thread` judges pages, in these turns. Nothing is shown of the events that are `erased`."""
+        self._store = store
+        self._thread = thread
+        self._turns = turns
+        self._clock = clock
+        self._erased = erased
+        self._bounds = bounds
+        self._running: dict[int, tuple[Hashable, object]] = {}
+        """Who rehearses in each tenant, and what stands for this very rehearsal."""
+
+    async def run(self, question: Question) -> Answer:
+        """Raises TooMany while another caller of the tenant has a rehearsal, and Conflict if the same caller asks for
+        another one meanwhile."""
+        mine, tenant_id = object(), question.tenant_id
+        running = self._running.get(tenant_id)
+        if running is not None and running[0] != question.caller:
+            detail = "Somebody else rehearses in this tenant right now. Repeat the request in a moment."
+            raise TooMany("rehearsal_running", detail, retry_after=5)
+        self._running[tenant_id] = question.caller, mine
+        try:
+            return await self._answered(question, mine)
+        finally:
+            if self._running[tenant_id][1] is mine:
+                del self._running[tenant_id]
+
+    async def _answered(self, question: Question, mine: object) -> Answer:
+        tenant_id, walk = question.tenant_id, _Walk(question, self._bounds)
+        ends_at = self._clock.steady() + self._bounds.seconds * SECOND
+        page = await self._page(question, question.ahead + 1)
+        while not walk.ends_with(page) and not walk.is_full and self._clock.steady() < ends_at:
+            judging = self._turns.run(tenant_id, self._thread, partial(walk.judge, page))
+            page, _ = await asyncio.gather(self._page(question, page.next), judging)
+            if self._running.get(tenant_id) != (question.caller, mine):
+                raise Conflict("superseded", "You asked for another rehearsal meanwhile, which took the place of this.")
+        await self._turns.run(tenant_id, self._thread, partial(walk.judge, page))
+        reached_at = await self._time_of(tenant_id, walk.reached) if walk.reached > question.first else None
+        requests = await self._turns.run(tenant_id, self._thread, partial(walk.requests, self._clock.wall()))
+        return Answer(
+            tally=walk.tally,
+            reached=walk.reached,
+            reached_at=reached_at,
+            # Something may have been erased since it was read.
+            examples={
+                name: [each for each in found if not self._erased.covers(tenant_id, each.external_id, each.sequence)]
+                for name, found in walk.tally.examples.items()
+            },
+            requests=[(event.id, made) for event, made in requests if not self._erased.has(event)],
+        )
+
+    async def _time_of(self, tenant_id: int, sequence: int) -> int | None:
+        found = await self._store.log.events(tenant_id, [sequence])
+        return found[0].at if found else None
+
+    async def _page(self, question: Question, before: int | None) -> _Page:
+        assert before is not None, "the walk has not come to the end of the log"
+        types = reduce(or_, (side.reads for side in question.sides))
+        page = await self._store.log.back(question.tenant_id, before, types, None, PAGE)
+        made: Mapping[str, Mapping[str, str]] = {}
+        if question.now is not None and any(side.makes for side in question.sides):
+            documents = list({event.document_id for event in page.events})
+            made = await self._store.connections.made(question.now.subscription.number, documents)
+        return _Page([*self._erased.as_kept(page.events)], made, page.next)
+
+
+class _Walk:
+    """What one rehearsal has seen. Only the thread changes it."""
+
+    def __init__(self, question: Question, bounds: Bounds) -> None:
+        self._question = question
+        self._bounds = bounds
+        self.tally = Tally()
+        self.reached = question.last + 1
+        """The sequence down to which everything in the period was judged."""
+        self._events = 0
+        """How many events of the log were looked through."""
+
+    def ends_with(self, page: _Page) -> bool:
+        """Whether there is nothing to read after a page."""
+        return page.next is None or page.next <= self._question.first
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as much was looked at as one rehearsal may."""
+        kept = max(side.documents for side in self._question.sides)
+        return self._events >= self._bounds.events or kept > self._bounds.documents
+
+    def judge(self, page: _Page, rest: Rest) -> None:
+        first, last = self._question.first, self._question.last
+        for event in page.events:
+            if event.sequence < first:
+                break
+            rest()
+            if is_erased(event):
+                continue
+            looked_at = LookedAt(event, page.made.get(event.document_id, {}))
+            for side in self._question.sides:
+                side.note(looked_at)
+            if event.sequence <= last:
+                present = self._question.now
+                now = NOT_SENT_SO_FAR if present is None else present.verdict(looked_at)
+                self.tally.count(looked_at, now, self._question.then.verdict(looked_at))
+        down_to = first if page.next is None else max(first, page.next)
+        self._events = self._question.ahead - down_to + 1
+        self.reached = min(self.reached, down_to)
+        if page.events:
+            for side in self._question.sides:
+                if side.documents > self._bounds.documents:
+                    side.forget_before(page.events[-1].at)
+
+    def requests(self, now: int, _: Rest) -> list[tuple[Event, list[ShownRequest]]]:
+        """The exact requests of some events that are sent, as they would go out `now`."""
+        return [(each.event, self._question.then.requests(each, now)) for each in self.tally.shown]

@@ -1,0 +1,89 @@
+"""One side of a rehearsal: a subscription that is asked about one event after the other, from the log's end on.
+
+It asks what the subscription's lane asks (`domain/wishes.py`), and makes what its courier makes
+(`connectors/shown_requests.py`), as if each event were sent once and delivered.
+"""
+
+from signalpost.destinations.destination import Mail, Skip
+from signalpost.domain.delivery.rehearsal import SENT, LaterEvents, LookedAt, Verdict, refused_by_type
+from signalpost.domain.event import EVERY_TYPE
+from signalpost.domain.language.subject import not_sent
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.domain.wishes import Wishes
+from signalpost.engine.connectors.shown_requests import ShownRequest, VendorRequests, webhook_request
+
+
+class Side:
+    def __init__(self, subscription: Subscription, vendor: VendorRequests | None) -> None:
+        """`vendor` is what makes the requests; None for a webhook. Raises Bad or Several if a condition cannot be
+        read."""
+        self.subscription = subscription
+        self._vendor = vendor
+        self._wishes = Wishes(subscription, latest_wins=False)
+        self._later = LaterEvents(subscription.delay * SECOND) if self._wishes.asks_newest else None
+
+    @property
+    def reads(self) -> int:
+        """Events of which types (as bits) it has to be given."""
+        if self._later is not None:
+            return EVERY_TYPE
+        types = 0
+        for _, each in self.subscription.filters:
+            types |= each
+        return types
+
+    @property
+    def looks_ahead(self) -> int:
+        """How long after an event it looks at its document once more, in µs."""
+        return self.subscription.delay * SECOND if self._later is not None else 0
+
+    @property
+    def documents(self) -> int:
+        """The number of documents of which it keeps something."""
+        return 0 if self._later is None else self._later.documents
+
+    @property
+    def makes(self) -> bool:
+        """Whether it looks at what former deliveries made."""
+        return self._vendor is not None
+
+    def forget_before(self, at: int) -> None:
+        """Forget what is of no use for events that were made at this time or before."""
+        if self._later is not None:
+            self._later.forget_before(at)
+
+    def note(self, looked_at: LookedAt) -> None:
+        """Take up the next event, whether it is in the rehearsal's period or later."""
+        if self._later is not None:
+            self._later.note(looked_at.event, self._wishes.why_no_longer(looked_at.subject))
+
+    def verdict(self, looked_at: LookedAt) -> Verdict:
+        """On the event that was noted last."""
+        if (refused := refused_by_type(self.subscription, looked_at.event)) is not None:
+            return refused
+        if self._wishes.asks_event and (why := self._wishes.why_not(looked_at.subject)) is not None:
+            return Verdict(is_sent=False, why=why)
+        if self._later is not None and (why := self._later.why_no_longer(looked_at.event)) is not None:
+            return Verdict(is_sent=False, why=why)
+        return SENT if self._vendor is None else _made(self._vendor, looked_at)
+
+    def requests(self, looked_at: LookedAt, now: int) -> list[ShownRequest]:
+        """The exact requests of an event that it sends."""
+        if self._vendor is None:
+            return [webhook_request(self.subscription, looked_at.event, now)]
+        calls = self._vendor.calls(looked_at.subject, looked_at.event.document_id)
+        return [] if isinstance(calls, Skip) else [*map(self._vendor.shown, calls)]
+
+
+def _made(vendor: VendorRequests, looked_at: LookedAt) -> Verdict:
+    try:
+        calls = vendor.calls(looked_at.subject, looked_at.event.document_id)
+        if isinstance(calls, Skip):
+            return Verdict(is_sent=False, why=not_sent(calls.why))
+        for call in calls:
+            if not isinstance(call, Mail):
+                vendor.request(call)
+    except Exception as error:  # the kind is somebody's code
+        return Verdict(is_sent=False, why=vendor.why_unable(error), is_unable=True)
+    return SENT
