@@ -79,7 +79,7 @@ class WorkerOnLoop:
 
 
 class ServerWithWorker:
-    """What `listener.server.Server` is, with a worker that listens for it."""
+    """Serves as `listener.server.Server` does, but has a worker listen."""
 
     def __init__(
         self, app: App, listener: socket.socket, *, now: Callable[[], float] = time.monotonic, **settings: Any

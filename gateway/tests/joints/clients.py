@@ -44,7 +44,7 @@ class Clients:
             await world.follow_erasures(node)
 
     def is_busy(self, about: object) -> bool:
-        """Whether a client waits for an answer that is about this."""
+        """Whether a client still waits for an answer about this document or subscription."""
         return any(each.about is about for each in self.open)
 
     async def ask(self, node: JointNode, asked: ClientCall) -> None:

@@ -148,7 +148,7 @@ def test_nothing_is_lost_or_doubled_and_the_longest_waiting_get_slots_first(does
 
 
 def _drain(turns: Turns[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Everything that is ready, put back in the same order."""
+    """Take all lanes that are ready, and put them back in the same order. Returns them."""
     lanes = [turns.next() for _ in range(turns.ready)]
     for lane in lanes:
         turns.add(lane[0], lane)

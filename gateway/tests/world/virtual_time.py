@@ -130,7 +130,7 @@ class WallClock:
     def __init__(self, time: VirtualTime) -> None:
         self._time = time
         self.offset = 0
-        """How far the clock was set forward in all, µs; negative where it was set back."""
+        """How far the clock was set forward in all, µs; negative if it was set back."""
 
     @property
     def now(self) -> int:
@@ -138,7 +138,7 @@ class WallClock:
         return self.at(self._time.now)
 
     def at(self, time: float) -> int:
-        """What it shows at a moment of virtual time if no test sets it until then, µs since the epoch."""
+        """What the clock will show at a moment of virtual time, unless a test sets it before, in µs since the epoch."""
         return BEGINNING + round(time * SECOND) + self.offset
 
 

@@ -172,7 +172,7 @@ class Smtp(Destination[MailConnection, MailConfig]):
             raise Several(bads)
 
     def is_open(self, connection: MailConnection) -> bool:
-        """Whether it lists who may get mail."""
+        """Whether the connection lists who may get mail through it."""
         return bool(connection.recipients)
 
     def origins(self, connection: MailConnection) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ class DataKeyStore(ABC):
         return self._vault.masters
 
     def use(self, master_keys: MasterKeys) -> None:
-        """Wrap with the current one of these from now on. They must have all that were in use before."""
+        """Wrap data keys with the current one of these from now on. All that were in use before must be among them."""
         self._vault.masters = master_keys
         self._vault.retire()
 

@@ -103,7 +103,7 @@ class RecordedLane:
         return {*ordered}.intersection(self.open_between(ordered[0], ordered[-1])) if ordered else set()
 
     def never_taken_in_among(self, ordered: Sequence[int]) -> Iterator[int]:
-        """The sequences among these, which are in order, that the lane went past without taking them in."""
+        """The sequences, of some that are given in order, that the lane went past without taking them in."""
         for first, last in self._never_taken_in:
             yield from ordered[bisect_left(ordered, first) : bisect_right(ordered, last)]
 
