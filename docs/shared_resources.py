@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from signalpost import gateway
+from signalpost import start_settings
 from signalpost.api.guards import passwords, request_limits
 from signalpost.api.http import body, shared_rendering
 from signalpost.api.resources import live
@@ -278,9 +278,9 @@ LOOP_AND_THREADS: Rows = (
         "read or write of a file",
         OF_ALL,
         FIRST_COME,
-        f"{gateway.FILE_THREADS}, and with a bucket {gateway.FILE_THREADS} more",
+        f"{start_settings.FILE_THREADS}, and with a bucket {start_settings.FILE_THREADS} more",
         WAITS,
-        ("gateway.py ThreadPoolExecutor",) * 2,
+        ("start_settings.py ThreadPoolExecutor",) * 2,
     ),
     Row(
         "threads for one kind of work",

@@ -33,11 +33,8 @@ from signalpost.api.resources.console_links import console_link
 from signalpost.api.resources.metrics import FORMATS as METRICS_FORMATS
 from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Services
-from signalpost.api.routing.shapes.service import SettingShown
 from signalpost.asgi import Asgi
 from signalpost.commands.batch import BatchContext
-from signalpost.console import CALLBACK
-from signalpost.console.identity_provider import IdentityProvider, OidcClient
 from signalpost.console.pages_beside_api import PagesBesideApi
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.consent import Tickets
@@ -59,21 +56,27 @@ from signalpost.engine.operations.gateway_facts import AuditFacts
 from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
 from signalpost.files.files import Files
-from signalpost.files.folder import Folder
 from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
 from signalpost.runtime.clock import Clock, SystemClock, database_clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.loop_delay import LoopDelay
-from signalpost.sender.addresses import Guard
 from signalpost.sender.mailer import Mailer
-from signalpost.sender.sender import Sender, SenderSettings
+from signalpost.sender.sender import Sender
 from signalpost.sender.transport import Transport
-from signalpost.settings import Settings, secret_file, settings_in_force
+from signalpost.settings import Settings, secret_file
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.sharing.slots import Limits
-from signalpost.start_checks import check_shared, log_warnings, warn_of_other_machines, warnings
+from signalpost.start_checks import check_shared, log_warnings, warn_of_other_machines
 from signalpost.start_keys import MasterKeySource, operator_key
+from signalpost.start_settings import (
+    guard_of,
+    identity_provider,
+    installation,
+    open_files,
+    sender_settings_of,
+    workers_of,
+)
 from signalpost.store.nouns.fleet import NodeProcess
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
@@ -86,7 +89,6 @@ IDLE_SECONDS = 60.0
 """Seconds that a client may take to send a body, and that a stream may pause between two of its parts."""
 MAX_SHUTDOWN_GRACE = 5.5
 """Seconds that attempts in flight may still take at shutdown: one attempt (C15), within the 8 s of a whole shutdown."""
-FILE_THREADS = 4
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - addresses to replace, not to bind
 
 
@@ -234,15 +236,15 @@ class Gateway:
 
     async def _open_transport(self, opened: AsyncExitStack) -> Transport:
         """What makes attempts: this process, or workers if there are to be several processes. Raises StartError."""
-        settings, loop, sender_settings = self._settings, asyncio.get_running_loop(), _sender_settings(self._settings)
+        settings, loop, for_sender = self._settings, asyncio.get_running_loop(), sender_settings_of(self._settings)
         count = workers_of(settings)
         if not count:
-            return Sender(sender_settings, loop=loop, wall=self._clock.wall)
+            return Sender(for_sender, loop=loop, wall=self._clock.wall)
         from signalpost.workers.worker_transport import WorkerTransport  # a gateway alone has no workers to speak with
         from signalpost.workers.workers import Workers
 
         self._workers = self._workers or Workers(count, loop=loop)
-        transport = WorkerTransport(sender_settings, self._workers, loop=loop, wall=self._clock.wall)
+        transport = WorkerTransport(for_sender, self._workers, loop=loop, wall=self._clock.wall)
         opened.push_async_callback(transport.close, 0)  # for a start that fails; the engine closes them otherwise
         await transport.open()
         return transport
@@ -260,7 +262,7 @@ class Gateway:
         return Engine(
             store,
             transport,
-            Mailer(_sender_settings(settings), wall=clock.wall),
+            Mailer(sender_settings_of(settings), wall=clock.wall),
             clock,
             self._random,
             disk,
@@ -298,6 +300,7 @@ class Gateway:
         settings, clock, engine = self._settings, self._clock, self._engine
         off_loop = _one_thread(opened, "off-loop")
         return Services(
+            installation=installation(settings, self._links_url, self._idle_seconds, self._certificate),
             store=store,
             engine=engine,
             directory=engine.directory,
@@ -322,28 +325,18 @@ class Gateway:
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
             links=links,
             files=files,
-            file_kinds=frozenset(settings.file_kinds),
             downloads=Downloads(files),
             requests=RequestCounts(),
             destinations=destinations,
-            guard=_guard(settings),
+            guard=guard_of(settings),
             tickets=tickets,
             master_key=master_key,
             audit_end=audit_end,
-            public_url=self._links_url,
-            database="postgresql" if is_postgres(self._url) else "sqlite",
-            settings=_settings_shown(settings),
-            retry_delays=settings.retry_delays,
             limits=RequestLimits.of_connections(settings.max_connections, clock, engine.share_of),
             other_nodes=OtherNodes(store.stats, clock, engine.revisions),
             metrics={media_type: SharedRendering(clock) for media_type in METRICS_FORMATS},
-            metrics_tenants=settings.metrics_tenants,
             loop_delay=loop_delay,
-            certificate=self._certificate,
-            trusted_proxies=settings.trusted_proxies,
             body_reader=BodyReader(_one_thread(opened, "bodies")),
-            idle_seconds=self._idle_seconds,
-            warnings=warnings(settings, self._links_url),
             workers=self._workers,
         )
 
@@ -355,40 +348,11 @@ class Gateway:
         api = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES))
         return self._with_pages(api), Api(services, (), METRICS_ROUTES)
 
-    def _identity_provider(self) -> IdentityProvider | None:
-        """The one of the settings. Raises StartError if these are not complete."""
-        settings, clock = self._settings, self._clock
-        if settings.oidc_issuer is None:
-            return None
-        if settings.oidc_client_id is None or settings.public_url is None:
-            raise StartError(
-                "OIDC_ISSUER needs OIDC_CLIENT_ID and PUBLIC_URL, to which the provider sends people back."
-            )
-        client = OidcClient(
-            issuer=settings.oidc_issuer,
-            id=settings.oidc_client_id,
-            secret=settings.oidc_client_secret,
-            redirect_uri=settings.public_url + CALLBACK,
-        )
-        return IdentityProvider(client, self._engine.connectors.transport, clock.steady, clock.wall)
-
     def _with_pages(self, api: Api) -> App:
-        public_url = self._settings.public_url
-        return PagesBesideApi(
-            api, self._services, self._identity_provider(), () if public_url is None else (public_url,)
-        )
-
-
-def workers_of(settings: Settings) -> int:
-    """How many workers a gateway with these settings has. On PostgreSQL, each of the processes is a gateway."""
-    return 0 if is_postgres(settings.database_url or "") else settings.processes - 1
-
-
-def _settings_shown(settings: Settings) -> tuple[SettingShown, ...]:
-    return tuple(
-        SettingShown(name=each.name.upper(), value=each.value, is_default=each.source == "default", help=each.help)
-        for each in settings_in_force(settings)
-    )
+        settings, clock = self._settings, self._clock
+        provider = identity_provider(settings, self._engine.connectors.transport, clock.steady, clock.wall)
+        origins = () if settings.public_url is None else (settings.public_url,)
+        return PagesBesideApi(api, self._services, provider, origins)
 
 
 def _make_folder(folder: Path) -> None:
@@ -397,19 +361,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise StartError(f"The folder {folder} cannot be made: {error.strerror}.") from None
-
-
-def _sender_settings(settings: Settings) -> SenderSettings:
-    return SenderSettings(
-        attempt_timeout=settings.attempt_timeout,
-        guard=_guard(settings),
-        proxy=settings.egress_proxy,
-        ca_file=settings.ca_file,
-    )
-
-
-def _guard(settings: Settings) -> Guard:
-    return Guard(settings.allow_targets, settings.deny_targets, settings.nat64_prefixes)
 
 
 def _one_thread(opened: AsyncExitStack, name: str) -> Executor:
@@ -423,19 +374,6 @@ def _run_until_closed(opened: AsyncExitStack, work: Coroutine[Any, Any, None]) -
 async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-async def open_files(settings: Settings) -> Files:
-    """The file storage that the settings name: a folder or a bucket. Raises StartError."""
-    folder = settings.data_dir / ("files" if settings.files_url is None else "drafts")
-    local = Folder(folder, ThreadPoolExecutor(FILE_THREADS, "files"), secrets.token_bytes)
-    if settings.files_url is None:
-        return local
-    from signalpost.files.bucket import Bucket  # imports a large library that most gateways never use
-
-    bucket = Bucket(settings.files_url, local, ThreadPoolExecutor(FILE_THREADS, "bucket"))
-    await bucket.check()
-    return bucket
 
 
 def _log_broken(error: BaseException) -> None:

@@ -25,7 +25,7 @@ from signalpost.api.http.request_counts import RequestCounts
 from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.resources.metrics import FORMATS as METRICS_FORMATS
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
-from signalpost.api.routing.services import Services
+from signalpost.api.routing.services import Installation, Services
 from signalpost.asgi import Asgi, Message
 from signalpost.domain.access.consent import Tickets
 from signalpost.domain.delivery import retry
@@ -160,6 +160,17 @@ class JointNode(Process):
         thread, secret_bytes = VirtualExecutor(), world.random.randbytes
         files = Folder(folder, thread, secret_bytes)
         return Services(
+            installation=Installation(
+                settings=(),
+                public_url=PUBLIC_URL,
+                database="sqlite",
+                warnings=(),
+                retry_delays=retry.DELAYS,
+                file_kinds=frozenset(KINDS),
+                metrics_tenants=(),
+                trusted_proxies=(),
+                idle_seconds=60.0,
+            ),
             store=store,
             engine=engine,
             directory=engine.directory,
@@ -184,7 +195,6 @@ class JointNode(Process):
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
             links=LINKS,
             files=files,
-            file_kinds=frozenset(KINDS),
             downloads=Downloads(files),
             requests=RequestCounts(),
             destinations=world.destinations,
@@ -192,17 +202,9 @@ class JointNode(Process):
             tickets=tickets,
             master_key=MasterKeyChange(store, _NoKeySource(), {}),
             audit_end=AuditEnd(store.audit, folder, thread, engine.audited),
-            public_url=PUBLIC_URL,
-            database="sqlite",
-            settings=(),
-            retry_delays=retry.DELAYS,
             limits=RequestLimits.of_connections(CONNECTIONS, clock, engine.share_of),
             other_nodes=OtherNodes(store.stats, clock, engine.revisions),
             metrics={media_type: SharedRendering(clock) for media_type in METRICS_FORMATS},
-            metrics_tenants=(),
             loop_delay=LoopDelay(lambda: clock.steady() / SECOND),
-            trusted_proxies=(),
             body_reader=BodyReader(thread, lambda: 0.0),
-            idle_seconds=60.0,
-            warnings=(),
         )

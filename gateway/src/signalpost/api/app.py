@@ -73,6 +73,7 @@ class Api:
 
     def __init__(self, services: Services, routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> None:
         self._services = services
+        self._proxies = services.installation.trusted_proxies
         self._routes = {route.name: route for route in routes}
         handlers: dict[str, dict[str, Handler]] = {}
         for route in routes:
@@ -307,7 +308,7 @@ class Api:
             id=caller.id,
             name=caller.name,
             role=caller.role,
-            source=request.source(self._services.trusted_proxies),
+            source=request.source(self._proxies),
             request=request.id,
         )
         tenant_id = FIRST_TENANT if tenant is None else tenant.id
@@ -334,7 +335,7 @@ class Api:
             key=None if principal is None else principal.name,
             key_id=None if principal is None else principal.key_id,
             tenant=request.tenant,
-            source=request.source(self._services.trusted_proxies),
+            source=request.source(self._proxies),
             event=dict(response.headers).get(EVENT_HEADER),
         )
 

@@ -64,7 +64,7 @@ async def rendered(services: Services, media_type: str) -> bytes:
     write = generate_openmetrics if media_type.startswith("application/openmetrics-text") else generate_latest
 
     def text() -> bytes:
-        ready = [*families, *_certificate(services.certificate), *_process.collect()]
+        ready = [*families, *_certificate(services.installation.certificate), *_process.collect()]
         return write(_ReadyFamilies(ready))
 
     return await asyncio.to_thread(text)
@@ -239,9 +239,9 @@ def _waits(services: Services) -> Iterator[Metric]:
 
 def _tenants(services: Services, overview: LanesOverview, pending: Mapping[int, float]) -> Iterator[Metric]:
     """What METRICS_TENANTS asks for: each of these tenants, and all others together."""
-    if not services.metrics_tenants:
+    if not services.installation.metrics_tenants:
         return
-    found = map(services.directory.tenant, services.metrics_tenants)
+    found = map(services.directory.tenant, services.installation.metrics_tenants)
     names = {tenant.id: tenant.name for tenant in found if tenant is not None}
 
     def summed(counts: Mapping[int, int]) -> dict[str, int]:

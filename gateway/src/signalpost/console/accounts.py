@@ -62,7 +62,7 @@ class Accounts:
             )
         except CredentialsRefused as refused:
             return self._replies.page(refused.status, "join.html", {**shown, "wrong": refused.detail})
-        source = request.source(self._services.trusted_proxies)
+        source = request.source(self._services.installation.trusted_proxies)
         await self._services.sign_in_tries.know(joined.email, source)
         return await self._sign_in.begin(request, principal_of(joined), "invitation")
 

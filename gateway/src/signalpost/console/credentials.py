@@ -113,4 +113,4 @@ class Credentials:
 
     def source(self, request: Request) -> str | None:
         """The address from which a request came, as far as trusted proxies vouch for it."""
-        return request.source(self._services.trusted_proxies)
+        return request.source(self._services.installation.trusted_proxies)

@@ -25,7 +25,7 @@ _RETRY_AFTER: Final = ("retry-after", "1")
 class Places:
     def __init__(self, services: Services, replies: Replies) -> None:
         self._limits = services.limits
-        self._proxies = services.trusted_proxies
+        self._proxies = services.installation.trusted_proxies
         self._replies = replies
         self._refusals: dict[str, Response] = {}
         """The page for those who have too many places, by where the gateway is mounted. Hundreds may get it at once, so

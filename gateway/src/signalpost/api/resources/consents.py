@@ -54,7 +54,7 @@ async def connect(context: RequestContext) -> Response:
     state = services.tickets.write(ticket)
     asked = ConsentAsked(
         connected=False,
-        url=f"{services.public_url}/oauth/start?state={state}",
+        url=f"{services.installation.public_url}/oauth/start?state={state}",
         authorize_url=_authorize_url(services, consent, ticket, state),
         state=state,
     )
@@ -91,7 +91,7 @@ async def start(services: Services, request: Request) -> Response:
     ticket = services.tickets.read(state, services.clock.wall())
     found = _connection(services, ticket)
     cookie = f"{COOKIE}={services.tickets.cookie(ticket)}; Path=/oauth; Max-Age=600; HttpOnly; SameSite=Lax"
-    if services.public_url.startswith("https:"):
+    if services.installation.public_url.startswith("https:"):
         cookie += "; Secure"
     where = _authorize_url(services, _consent(services, found), ticket, state)
     return Response(302, b"", (("location", where), ("set-cookie", cookie), ("cache-control", "no-store")))
@@ -108,7 +108,7 @@ async def callback(services: Services, request: Request) -> Response:
     if "error" in given:
         services.tickets.use(ticket, services.clock.wall())
         raise Forbidden("consent_denied", "The vendor says that consent was denied. Connect the connection again.")
-    source = request.source(services.trusted_proxies)
+    source = request.source(services.installation.trusted_proxies)
     visitor = Actor(kind="consent", id="consent", name="consent", source=source, request=request.id)
     await _bring(services, found, _Brought(given.get("code", ""), state, given.get("iss"), visitor))
     return Response(200, _PAGE.encode(), ((CONTENT_TYPE, "text/html; charset=utf-8"), _POLICY))
@@ -134,7 +134,7 @@ async def _bring(services: Services, found: Connection, brought: _Brought) -> No
         raise refused()
     services.tickets.use(ticket, now)
     verifier = services.tickets.verifier(ticket)
-    redirect_uri = services.public_url + CALLBACK
+    redirect_uri = services.installation.public_url + CALLBACK
     await services.engine.connectors.store_consent(found, brought.code, redirect_uri, verifier, brought.actor)
 
 
@@ -153,7 +153,7 @@ def _authorize_url(services: Services, consent: Consent, ticket: Ticket, state: 
     parameters: dict[str, Any] = {
         "response_type": "code",
         "client_id": consent.client_id,
-        "redirect_uri": services.public_url + CALLBACK,
+        "redirect_uri": services.installation.public_url + CALLBACK,
         "scope": " ".join(consent.scopes),
         **consent.more,
         "state": state,

@@ -15,7 +15,7 @@ from signalpost.domain.timestamps import format_timestamp
 async def console_link(services: Services, principal: Principal) -> str:
     """A URL that signs its first visitor in to the console, as this principal."""
     token = await services.sessions.make_link(Purpose.CONSOLE, services.principals.ground_of(principal))
-    return f"{services.public_url}/console/enter/{token}"
+    return f"{services.installation.public_url}/console/enter/{token}"
 
 
 async def create(context: RequestContext) -> Response:

@@ -27,14 +27,16 @@ async def read(context: RequestContext) -> Response:
         python=platform.python_version(),
         health=readiness(services),
         node=services.store.fleet.node_id,
-        public_url=services.public_url,
-        database=DatabaseShown(kind=services.database, bytes=size.database, wal_bytes=size.wal, backed_up_at=backed_up),
+        public_url=services.installation.public_url,
+        database=DatabaseShown(
+            kind=services.installation.database, bytes=size.database, wal_bytes=size.wal, backed_up_at=backed_up
+        ),
         disk=DiskShown(free_bytes=engine.disk.free, reserve_bytes=engine.disk.reserve, is_enough=engine.disk.is_kept),
         in_flight=services.engine.lanes.in_flight,
         unrecorded=services.engine.lanes.unrecorded,
         waiting=engine.waiting,
         viewers=services.limits.viewers.taken,
-        settings=list(services.settings),
+        settings=list(services.installation.settings),
     )
     return Response(200, msgspec.json.encode(shown))
 

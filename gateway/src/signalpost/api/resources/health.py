@@ -21,7 +21,9 @@ async def ready(services: Services, _request: Request) -> Response:
 def readiness(services: Services) -> Readiness:
     trouble = services.engine.trouble
     return Readiness(
-        status="ready" if trouble is None else "not ready", trouble=trouble, warnings=list(services.warnings)
+        status="ready" if trouble is None else "not ready",
+        trouble=trouble,
+        warnings=list(services.installation.warnings),
     )
 
 

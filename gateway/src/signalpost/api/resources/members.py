@@ -89,7 +89,7 @@ def reset(context: RequestContext) -> ResetMember:
 
 
 def _invitation(context: RequestContext, token: str) -> str:
-    return f"{context.services.public_url}/console/join/{token}"
+    return f"{context.services.installation.public_url}/console/join/{token}"
 
 
 async def _found(context: RequestContext) -> Member:

@@ -54,7 +54,7 @@ def _shown(context: RequestContext, found: Condition) -> OpenNotice:
     services = context.services
     tenant = services.directory.tenant_with(found.tenant_id)
     tenants = {} if tenant is None else {tenant.id: tenant.name}
-    notice = notice_of(What.OPENED, [found], 0, tenants, services.public_url)
+    notice = notice_of(What.OPENED, [found], 0, tenants, services.installation.public_url)
     return OpenNotice(
         id=found.id,
         kind=found.kind,

@@ -25,7 +25,7 @@ def create(context: RequestContext) -> CreatePortalLink:
     return CreatePortalLink(
         tenant_id=context.tenant_id,
         link_id=context.new_id(),
-        url=f"{context.services.public_url}/portal/enter/{token}",
+        url=f"{context.services.installation.public_url}/portal/enter/{token}",
         hash=hash_token(token),
         maker=context.services.principals.ground_of(context.principal),
         created_by=context.principal.name,

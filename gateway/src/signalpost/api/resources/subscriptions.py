@@ -93,7 +93,7 @@ async def create(context: RequestContext) -> Response:
             subscription_id=subscription_id,
             new=change.body,
             secret=secret_of(context, change.body.secret),
-            retry_delays=context.services.retry_delays,
+            retry_delays=context.services.installation.retry_delays,
             idempotency=change.idempotency,
         ),
     )
@@ -124,7 +124,7 @@ async def _create_for_connector(context: RequestContext) -> Response:
             status=new.status,
             ordering=new.ordering if new.ordering is not UNSET else "strict" if destination.strict else "loose",
             rate_limit=new.rate_limit,
-            retry_delays=services.retry_delays if new.retry_delays is UNSET else new.retry_delays,
+            retry_delays=services.installation.retry_delays if new.retry_delays is UNSET else new.retry_delays,
             idempotency=change.idempotency,
         ),
     )

@@ -37,7 +37,7 @@ async def received_file(services: Services, incoming: Upload) -> StoredFile:
     received = await incoming.received()
     if not received.size:
         raise Invalid([FieldError("/file", "wrong_length", "The file is empty.")])
-    allowed = services.file_kinds
+    allowed = services.installation.file_kinds
     if received.kind not in allowed:
         found = received.kind or "no known kind of file"
         detail = f"By its content this is {found}. Accepted kinds: {', '.join(sorted(allowed))}."

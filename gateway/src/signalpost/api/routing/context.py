@@ -178,7 +178,7 @@ class RequestContext:
     @property
     def actor(self) -> Actor:
         """Who calls, for the audit."""
-        caller, source = self.principal, self.request.source(self.services.trusted_proxies)
+        caller, source = self.principal, self.request.source(self.services.installation.trusted_proxies)
         return Actor(
             kind=caller.kind,
             id=caller.id,
@@ -254,7 +254,7 @@ class RequestContext:
     async def _read_in_time(self) -> None:
         if self.content_length > MAX_BODY_BYTES:
             raise _too_large()
-        seconds = self.services.idle_seconds
+        seconds = self.services.installation.idle_seconds
         try:
             async with asyncio.timeout(seconds):
                 self._content = await self._read()
@@ -276,7 +276,7 @@ class RequestContext:
     async def arriving(self) -> AsyncIterator[bytes]:
         """The body in parts, as they arrive. It may take any time as long as parts keep arriving. Raises Unparseable if
         it breaks off."""
-        idle, more = self.services.idle_seconds, True
+        idle, more = self.services.installation.idle_seconds, True
         while more:
             try:
                 async with asyncio.timeout(idle):

@@ -39,7 +39,32 @@ if TYPE_CHECKING:
     from signalpost.workers.workers import Workers
 
 
+class Installation(Struct, frozen=True, kw_only=True):
+    """What is so of a gateway from its start to its end: what its settings say, and where it is."""
+
+    settings: tuple[SettingShown, ...]
+    """The settings in force, without secrets."""
+    public_url: str
+    """Where browsers reach the gateway."""
+    database: DatabaseKind
+    warnings: tuple[str, ...]
+    """What an operator may have to change although the gateway can do its work, a sentence each."""
+    retry_delays: tuple[int, ...]
+    """The retry delays of subscriptions that name none, in seconds."""
+    file_kinds: frozenset[str]
+    """The kinds of files, of `content_types.KINDS`, that may be uploaded."""
+    metrics_tenants: tuple[str, ...]
+    """The tenants that have metrics of their own, by name."""
+    trusted_proxies: tuple[Network, ...]
+    """The proxies whose word is taken on where a request came from."""
+    idle_seconds: float
+    """How long a body may take to arrive, or the next part of a body that is streamed."""
+    certificate: Certificate | None = None
+    """The certificate with which the gateway itself speaks TLS, if it does."""
+
+
 class Services(Struct, frozen=True, kw_only=True):
+    installation: Installation
     store: Store
     engine: Engine
     directory: Directory
@@ -55,8 +80,6 @@ class Services(Struct, frozen=True, kw_only=True):
     sign_in_tries: SignInTries
     links: Links
     files: Files
-    file_kinds: frozenset[str]
-    """The kinds of files, of `content_types.KINDS`, that may be uploaded."""
     downloads: Downloads
     requests: RequestCounts
     destinations: Destinations
@@ -65,33 +88,16 @@ class Services(Struct, frozen=True, kw_only=True):
     """Signs which connection a person's consent is for."""
     master_key: MasterKeyChange
     audit_end: AuditEnd
-    public_url: str
-    """Where browsers reach the gateway."""
-    database: DatabaseKind
-    settings: tuple[SettingShown, ...]
-    """The settings in force, without secrets."""
-    retry_delays: tuple[int, ...]
-    """The retry delays of subscriptions that name none, in seconds."""
     limits: RequestLimits
     other_nodes: OtherNodes
     metrics: Mapping[str, SharedRendering]
     """The metrics, by the media type of their format."""
-    metrics_tenants: tuple[str, ...]
-    """The tenants that have metrics of their own, by name."""
     loop_delay: LoopDelay
-    trusted_proxies: tuple[Network, ...]
-    """The proxies whose word is taken on where a request came from."""
     off_loop: Executor
     """One thread, for what takes milliseconds and waits for nothing: the event loop delivers meanwhile."""
     page_turns: RestingTurns
     """The turns of pages on that thread, between tenants."""
     body_reader: BodyReader
     """Reads large bodies and bad ones."""
-    idle_seconds: float
-    """How long a body may take to arrive, or the next part of a body that is streamed."""
-    warnings: tuple[str, ...]
-    """What an operator may have to change although the gateway can do its work, a sentence each."""
     workers: "Workers | None" = None
     """The processes that work for the gateway, if there are any."""
-    certificate: Certificate | None = None
-    """The certificate with which the gateway itself speaks TLS, if it does."""

@@ -27,7 +27,7 @@ from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.plain import discard_output, say
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
-from signalpost.gateway import IDLE_SECONDS, Gateway, workers_of
+from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.server import Server
@@ -36,6 +36,7 @@ from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
 from signalpost.settings import PREFIX, SETTINGS, SettingInForce, Settings, read_settings
 from signalpost.settings import show_settings as settings_shown
+from signalpost.start_settings import workers_of
 from signalpost.store.open import is_postgres
 
 HTTP_GRACE = 1

@@ -89,7 +89,7 @@ class PortalEntry:
 
     async def _open(self, request: Request, link: PortalLink) -> None:
         """Raises Gone if another person was faster, NotFound if the tenant was deleted."""
-        source = request.source(self._services.trusted_proxies)
+        source = request.source(self._services.installation.trusted_proxies)
         actor = Actor(kind="portal-link", id=link.id, name=link.name, source=source, request=request.id)
         command = OpenPortalLink(tenant_id=link.tenant_id, link_id=link.id)
         await self._services.engine.submit(command.asked_by(actor))
