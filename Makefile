@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,13 @@ simulate: .venv/dev ## Live through worlds that go wrong, from a seed on (SEED=1
 
 simulate-fleets: .venv/dev ## The same with several nodes on one database
 	@$(BIN)/python -m gateway.tests.simulation.runner --fleets --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf} $${TROUBLE:+--trouble $$TROUBLE}
+
+simulate-notices: .venv/dev ## Live through worlds that people are told of, and hold what they are told against what happened (SEED=1 COUNT=100)
+	@$(BIN)/python -m gateway.tests.notices.runner --seed $${SEED:-1} --count $${COUNT:-100} $${NODES:+--nodes $$NODES}
+
+week-of-notices: .venv/dev ## A week of a thousand subscriptions, on one node and on three: at most 20 notices
+	@$(BIN)/python -m gateway.tests.notices.runner --week --count 1 --nodes 1
+	@$(BIN)/python -m gateway.tests.notices.runner --week --count 1 --nodes 3
 
 joints: .venv/dev ## Have all parts of the gateway meet, and compare what is delivered with a model (SEED=1 COUNT=200 MINUTES=…)
 	@$(BIN)/python -m gateway.tests.joints.runner --seed $${SEED:-1} --count $${COUNT:-200} --minutes $${MINUTES:-inf}

@@ -1,0 +1,200 @@
+"""What must hold of what people are told, whatever goes wrong.
+
+*Closing*: each condition that is told to have opened is told to have closed, once, and only then to have opened again.
+*Truth*: no one is told that an endpoint fails that took something meanwhile. *Telling*: of one that fails for long,
+people are told.
+*Delivery*: each notice arrives, those of a kind in order. *Deletion*: of a deleted tenant only that it is over is told.
+*Muting*: no one is reminded of what is muted. *Loops*: nothing is told of the subscriptions of `operations`.
+"""
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gateway.tests.world.network import SentRequest
+from gateway.tests.world.virtual_time import BEGINNING
+
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.operations.conditions import KINDS, About
+from signalpost.domain.timestamps import SECOND
+from signalpost.store.sqlite.codec import unpack_uuid
+
+if TYPE_CHECKING:
+    from gateway.tests.notices.notice_world import Client, NoticeWorld
+
+RECORDED_WITHIN = 3.0
+"""The seconds in which a node surely records an outcome, or tells another one what was committed."""
+TOLD_AFTER = 120.0
+"""How long an endpoint must fail."""
+SEEN_WITHIN = 120.0
+"""The seconds in which what is so is surely seen, also if its lane has just got another owner."""
+
+
+class Row(NamedTuple):
+    """The row of a condition."""
+
+    id: bytes
+    kind: str
+    tenant: int
+    subject: str
+    since: float
+    opened_at: float
+    told_at: int | None
+    muted_until: float
+
+    def is_muted(self, now: float) -> bool:
+        return self.muted_until > now
+
+
+class LoggedNotice(NamedTuple):
+    """A notice in the log."""
+
+    id: str
+    at: float
+    what: str
+    kind: str
+    told_of: int
+    """How many conditions it tells of."""
+    subjects: list[dict[str, Any]]
+    action: str
+
+
+def _seconds(at: int | None) -> float:
+    """A wall clock's time as virtual time; 0 for none."""
+    return 0.0 if at is None else (at - BEGINNING) / SECOND
+
+
+class Checks:
+    def __init__(self, world: "NoticeWorld") -> None:
+        self._world = world
+        self._before: dict[bytes, Row] = {}
+        self._arrived: dict[str, None] = {}
+        """The ids of notices in the order in which they were sent first."""
+        self.notices: list[LoggedNotice] = []
+        """Once all is over, what was told, the oldest first."""
+
+    # --- While it goes on ---------------------------------------------------------------------------------------------
+
+    def told(self, sent: SentRequest) -> None:
+        """A notice is on its way."""
+        self._arrived.setdefault(sent.event_id)
+
+    def look(self) -> None:
+        """Look at the conditions that are kept."""
+        now, rows = self._world.time.now, self._rows()
+        for row in rows.values():
+            self._check_row(row, now)
+            before = self._before.get(row.id)
+            if before is None or before.opened_at != row.opened_at:
+                self._world.trace(f"opened: {row.kind} {row.subject}")
+                self._check_truth(row)
+            elif before.is_muted(now) and row.is_muted(now) and row.told_at not in (before.told_at, 0):
+                self._world.fail("muting", f"{row} was told again though it is muted")
+        for row in self._before.values():
+            if row.id not in rows:
+                self._world.trace(f"closed: {row.kind} {row.subject}")
+        self._before = rows
+        for client in self._world.clients:
+            self._check_telling(client, rows, now)
+
+    def _rows(self) -> dict[bytes, Row]:
+        found = self._world.rows(
+            "SELECT id, kind, tenant_id, subject, since, opened_at, told_at, muted_until FROM condition"
+        )
+        return {
+            identity: Row(
+                identity, kind, tenant, subject, _seconds(since), _seconds(opened_at), told_at, _seconds(muted_until)
+            )
+            for identity, kind, tenant, subject, since, opened_at, told_at, muted_until in found
+        }
+
+    def _check_row(self, row: Row, now: float) -> None:
+        if row.tenant in self._world.deleted:
+            self._world.fail("deletion", f"{row} is kept though its tenant was deleted")
+        is_of_operations = row.tenant == OPERATIONS_TENANT and KINDS[row.kind].about is About.SUBSCRIPTION
+        if is_of_operations and all(row.subject != client.id for client in self._world.clients):
+            self._world.fail("loops", f"{row} is about a subscription to notices")
+
+    def _check_truth(self, row: Row) -> None:
+        if row.kind != "subscriptionFailing":
+            return
+        client = next(each for each in self._world.clients if each.id == row.subject)
+        taken = [
+            at
+            for at, ok, process in self._world.answers.get(client.host, ())
+            if ok and row.since < at < row.opened_at - RECORDED_WITHIN and self._was_recorded(at, process)
+        ]
+        if taken:
+            self._world.fail("truth", f"{row} opened though {client.host} took something at {taken}")
+
+    def _check_telling(self, client: "Client", rows: dict[bytes, Row], now: float) -> None:
+        world = self._world
+        if client.host in world.gone or now < world.troubled_at + SEEN_WITHIN:
+            return
+        failed = None
+        for at, ok, process in reversed(world.answers.get(client.host, ())):
+            if ok:
+                break
+            if self._was_recorded(at, process):
+                failed = at
+        if failed is None or now < failed + TOLD_AFTER + SEEN_WITHIN:
+            return
+        if not any(row.subject == client.id and row.kind == "subscriptionFailing" for row in rows.values()):
+            world.fail("telling", f"{client.host} fails since {failed}, and nobody is told at {now}")
+
+    def _was_recorded(self, at: float, process: int) -> bool:
+        return self._world.ended_at.get(process, float("inf")) > at + RECORDED_WITHIN
+
+    # --- At the end ---------------------------------------------------------------------------------------------------
+
+    def finished(self) -> None:
+        """All is over: hold what is in the log against what may be there."""
+        rows = self._world.rows(
+            "SELECT id, at, body FROM event WHERE tenant_id = ? ORDER BY sequence", OPERATIONS_TENANT
+        )
+        for identity, at, body in rows:
+            notice = json.loads(body)["data"]["notice"]
+            members = (notice[name] for name in ("what", "kind", "count", "subjects", "action"))
+            self.notices.append(LoggedNotice(unpack_uuid(identity), _seconds(at), *members))
+        self._check_delivery()
+        self._check_closing()
+        self._check_deletion()
+
+    def _check_delivery(self) -> None:
+        missing = [each for each in self.notices if each.id not in self._arrived]
+        if missing:
+            self._world.fail("delivery", f"never sent: {missing}")
+        place = {identity: place for place, identity in enumerate(self._arrived)}
+        for kind in KINDS:
+            sent = [place.get(each.id, -1) for each in self.notices if each.kind == kind]
+            if sent != sorted(sent):
+                self._world.fail("delivery", f"notices of {kind} were sent in another order: {sent}")
+
+    def _check_closing(self) -> None:
+        """A notice names twenty; of more only the count is known."""
+        balance: Counter[str] = Counter()
+        open_now: set[tuple[str, str]] = set()
+        for each in self.notices:
+            balance[each.kind] += each.told_of * {"opened": 1, "still": 0, "closed": -1}[each.what]
+            if balance[each.kind] < 0:
+                self._world.fail("closing", f"more closed than had opened: {each}")
+            if each.action == "resolve" and balance[each.kind]:
+                self._world.fail("closing", f"{balance[each.kind]} are open though this one says that none is: {each}")
+            if each.told_of != len(each.subjects):
+                continue
+            for subject in each.subjects:
+                key = each.kind, subject["id"]
+                if (key in open_now) == (each.what == "opened"):
+                    self._world.fail("closing", f"{subject['name']} cannot be {each.what} now: {each}")
+                (open_now.discard if each.what == "closed" else open_now.add)(key)
+        left = {(kind, "") for kind, count in balance.items() if count} or open_now
+        if left:
+            self._world.fail("closing", f"never told that these are over: {left}")
+
+    def _check_deletion(self) -> None:
+        of = {client.id: client.tenant for client in self._world.clients}
+        for each in self.notices:
+            for subject in each.subjects:
+                deleted_at = self._world.deleted.get(of.get(subject["id"], 0))
+                if deleted_at is not None and each.what != "closed" and each.at > deleted_at + RECORDED_WITHIN:
+                    self._world.fail("deletion", f"told of what was deleted at {deleted_at}: {each}")

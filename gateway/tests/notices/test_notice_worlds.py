@@ -1,0 +1,40 @@
+"""A sample of worlds in which people are told; `make simulate-notices` runs as many as one likes, and
+`make week-of-notices` one of a thousand subscriptions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gateway.tests.notices.notice_world import simulate
+from gateway.tests.notices.plan import HOUR, draw
+from gateway.tests.notices.week import MOST, THE_WEEK
+from gateway.tests.world.folder import Folder
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with Folder() as made:
+        yield made
+
+
+@pytest.mark.parametrize("seed", [3, 6, 31, 45])
+def test_one_node_tells_what_opens_and_closes_once_whatever_goes_wrong(seed: int, folder: Path) -> None:
+    simulate(seed, folder, draw(seed, 1)._replace(lasts=HOUR))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "nodes"), [(6, 2), (6, 3)])
+def test_several_nodes_tell_as_one(seed: int, nodes: int, folder: Path) -> None:
+    simulate(seed, folder, draw(seed, nodes)._replace(lasts=HOUR))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_a_provider_of_many_that_comes_and_goes_makes_a_few_notices(nodes: int, folder: Path) -> None:
+    """The week, cut down to four hours and forty subscriptions."""
+    small = THE_WEEK._replace(
+        nodes=nodes, subscriptions=40, dead=2, flapping=16, flaps_for=HOUR, lasts=3 * HOUR, blips=1, writes_every=120.0
+    )
+    world = simulate(1, folder, small)
+    assert world.edges > 5 * MOST
+    assert len(world.checks.notices) <= MOST

@@ -1,0 +1,28 @@
+"""A week of a thousand subscriptions: 20 are dead, 400 share a provider that comes and goes for three hours."""
+
+from gateway.tests.notices.plan import HOUR, MINUTE, NoticePlan
+
+MOST = 20
+"""How many notices a week like this may have."""
+THE_WEEK = NoticePlan(
+    nodes=1,
+    tenants=3,
+    subscriptions=1_000,
+    dead=20,
+    flapping=400,
+    up=(20.0, 280.0),
+    flaps_for=3 * HOUR,
+    blips=7,
+    blip_lasts=(1.0, 100.0),
+    lasts=7 * 24 * HOUR,
+    writes_every=20 * MINUTE,
+    kills=3,
+    cuts=2,
+    low_disks=0,
+    mutes=0,
+    deletions=0,
+    changes=0,
+    erasures=3,
+    breaks_slack=True,
+    work_seconds=0.002,
+)
