@@ -18,7 +18,7 @@ from signalpost.destinations.destination import (
     by_mail_status,
 )
 from signalpost.destinations.fields import Filling
-from signalpost.destinations.mail import Smtp
+from signalpost.destinations.mail import Letter, Smtp
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.errors import Invalid
 from signalpost.domain.request import Target
@@ -86,6 +86,24 @@ def test_a_written_mail_says_that_a_program_sent_it_and_which_delivery_it_is() -
     assert (sender.display_name, sender.addr_spec) == ("“Us” <them>", "us@example.com")
     assert read.get_content().splitlines() == ["Zeile", ".zwei", "drei", "Ende €"]
     assert written_mail(made, NOW) == raw
+
+
+@pytest.mark.parametrize(("scheme", "post"), [("https", "List-Unsubscribe=One-Click"), ("http", None)])
+def test_a_letter_says_where_to_get_no_more_of_them(scheme: str, post: str | None) -> None:
+    """RFC 2369; mailboxes unsubscribe by themselves over HTTPS alone (RFC 8058)."""
+    url = f"{scheme}://gateway.example/unsubscribe/{'a' * 76}"
+    letter = Letter(to="a@example.com", subject="S", text=f"T\n{url}", key=KEY, unsubscribe=url)
+    made = SMTP.written(on(), letter)
+    read: Any = message_from_bytes(written_mail(made, NOW), policy=policy.default)
+    assert (read["to"], read["list-unsubscribe"], read["list-unsubscribe-post"]) == ("a@example.com", f"<{url}>", post)
+    with pytest.raises(Impossible):
+        mail_request_of(replace(made, unsubscribe=f"{url}>\r\nBcc: x@evil.example"), [SERVER], 30.0, 1, NOW)
+
+
+def test_a_connection_says_who_may_get_letters() -> None:
+    listed = on(recipients=["@example.com"])
+    assert [SMTP.may_write(listed, each) for each in ("a@Example.com", "a@example.org", "none")] == [True, False, False]
+    assert SMTP.may_write(on(), "a@example.org")
 
 
 @pytest.mark.parametrize(

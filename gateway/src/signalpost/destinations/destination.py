@@ -129,6 +129,8 @@ class Mail(Struct, frozen=True, kw_only=True):
     """Plain text; the ends of its lines may be of any kind."""
     key: str
     """The same on each attempt, such as `Context.key`: the mail's id is made of it, by which a repeat can be told."""
+    unsubscribe: str = ""
+    """The URL at which its recipient has no more such mails sent (RFC 2369, RFC 8058); without it there is none."""
 
     def __repr__(self) -> str:
         """Shows where it goes and no more."""

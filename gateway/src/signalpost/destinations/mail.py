@@ -10,7 +10,8 @@ connection say who gets mail.
 
 from typing import Annotated, Any, Final
 
-from msgspec import Meta
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from signalpost.destinations import recipes
 from signalpost.destinations.destination import Access, Context, Destination, Fixed, Mail, Skip
@@ -119,6 +120,17 @@ class MailConnection(Body, frozen=True, kw_only=True):
     ] = ()
 
 
+class Letter(Struct, frozen=True, kw_only=True):
+    """A mail that is about no event."""
+
+    to: str
+    subject: str
+    text: str
+    key: str
+    unsubscribe: str
+    """See `Mail`."""
+
+
 class MailConfig(Body, frozen=True, kw_only=True):
     """The mail that an event becomes."""
 
@@ -195,6 +207,15 @@ class Smtp(Destination[MailConnection, MailConfig]):
         if not any(to):
             return Skip("There is nobody to write to: every address is empty for this document.")
         return _mail(connection, tuple(dict.fromkeys(filter(None, to))), config, context.key)
+
+    def may_write(self, connection: MailConnection, address: str) -> bool:
+        """Whether a connection lets an address have mail."""
+        return _fault(connection, address) is None
+
+    def written(self, connection: MailConnection, letter: Letter) -> Mail:
+        """The mail that a letter becomes."""
+        mail = _mail(connection, (letter.to,), MailConfig(to=(), subject=letter.subject, text=letter.text), letter.key)
+        return replace(mail, unsubscribe=letter.unsubscribe)
 
     def probe(self, connection: MailConnection) -> Mail:
         """Signs in, names the sender, and leaves."""

@@ -14,7 +14,8 @@ from msgspec import Struct
 
 from signalpost.commands.command import Command
 from signalpost.commands.connections import BreakConnection, HoldConnection, KeepGrant, RepairConnection
-from signalpost.destinations.destination import Call, Consent, Done, Mail, Reply, Ruling, by_mail_status
+from signalpost.destinations.destination import Call, Consent, Done, Mail, Reply, Ruling
+from signalpost.destinations.mail import Smtp
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.audit import Actor
 from signalpost.domain.checks import Bad, Several
@@ -30,9 +31,9 @@ from signalpost.engine.committer import Committer
 from signalpost.engine.connectors.closed_gate import ClosedGate
 from signalpost.engine.connectors.courier import Courier, CourierParts
 from signalpost.engine.connectors.disconnection import Disconnection
-from signalpost.engine.connectors.mail_wire import mail_request_of
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection, Surroundings
 from signalpost.engine.connectors.passage import Passage
+from signalpost.engine.connectors.post_office import PostOffice
 from signalpost.engine.connectors.refresh_turn import RefreshTurn
 from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenRefused, Unanswered
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
@@ -91,6 +92,7 @@ class Connectors:
         """`turns` are those for long work on the event loop; `may_start` says whether this node may start attempts."""
         self._transport = transport
         self._mailer = mailer
+        self.post = PostOffice(mailer, clock)
         self.transport = VendorTransport(transport)
         """Where calls to vendors go out."""
         self._committer = committer
@@ -209,6 +211,15 @@ class Connectors:
         delivery = Delivery(event.sequence, event.document_id)
         courier.carry(event, delivery, lambda outcome: done(NOT_MADE if outcome is None else outcome))
 
+    def post_offices(self, tenant_id: int) -> list[OpenConnection]:
+        """The connections of a tenant through which letters can be sent now, oldest first."""
+        own = sorted(
+            (each for each in self._connections.values() if each.tenant_id == tenant_id and each.kind == Smtp.kind),
+            key=lambda each: each.number,
+        )
+        found = (self._opened(tenant_id, each.id) for each in own)
+        return [each for each in found if each is not None and self.post.is_open(each)]
+
     def _opened(self, tenant_id: int, connection_id: str) -> OpenConnection | None:
         key = (tenant_id, connection_id)
         opened, connection = self._open.get(key), self._connections.get(key)
@@ -307,14 +318,7 @@ class Connectors:
         if isinstance(probe, Call):
             reply = await self._asked(opened, probe, opened.tokens.authorization)
             return as_read.kind.probed(as_read.holds, reply)
-        tenant_id, seconds = opened.connection.tenant_id, as_read.kind.seconds
-        opened.pace_of().note_call()
-        outcome = await self._mailer.send_mail(
-            mail_request_of(probe, as_read.origins, seconds, tenant_id, self._clock.wall())
-        )
-        if outcome.status is None:
-            raise Unanswered(outcome.detail)
-        return by_mail_status(outcome.status, outcome.detail)
+        return await self.post.hand_over(opened, as_read, probe)
 
     def disconnection(self, connection: Connection) -> Disconnection:
         """What happens around the commit in which a connection forgets its credentials. Raises NotFound if the

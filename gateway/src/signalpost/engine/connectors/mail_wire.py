@@ -22,6 +22,8 @@ ENCODED_CHARACTERS: Final = 11
 _ENDS_OF_LINES: Final = re.compile("\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _is_key = re.compile("[0-9A-Za-z._-]{1,128}").fullmatch
+_is_url = re.compile(r"https?://[!-;=?-~]{1,900}").fullmatch
+"""One that fits between angle brackets on a line."""
 
 
 def mail_request_of(mail: Mail, origins: Collection[str], seconds: float, tenant_id: int, now: int) -> OutgoingMail:
@@ -35,6 +37,8 @@ def mail_request_of(mail: Mail, origins: Collection[str], seconds: float, tenant
         raise Impossible(f"The mail goes to {server.origin}, which is none of the connection's origins.")
     if not all(map(is_mail_address, (mail.sender, *mail.to))) or not _is_key(mail.key):
         raise Impossible("The mail has an address that is none, or a key with which no id can be made.")
+    if mail.unsubscribe and not _is_url(mail.unsubscribe):
+        raise Impossible("The mail has something else than a URL to unsubscribe at.")
     return OutgoingMail(
         target=server.target,
         login=mail.login,
@@ -48,13 +52,18 @@ def mail_request_of(mail: Mail, origins: Collection[str], seconds: float, tenant
 
 def _headers(mail: Mail) -> dict[str, str]:
     name = _on_one_line(mail.sender_name)
-    return {
+    headers = {
         "From": f"{_phrase(name)} <{mail.sender}>" if name else mail.sender,
         "To": ",\r\n ".join(mail.to),
         "Subject": _encoded(_on_one_line(mail.subject)),
         "Message-ID": f"<{mail.key}@{mail.sender.rpartition('@')[2]}>",
         "Auto-Submitted": "auto-generated",
     }
+    if mail.unsubscribe:
+        headers["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        if mail.unsubscribe.startswith("https:"):  # mailboxes offer their button for nothing else (RFC 8058)
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
 
 
 def written_mail(mail: Mail, now: int) -> bytes:

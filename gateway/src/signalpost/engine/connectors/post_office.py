@@ -1,0 +1,58 @@
+"""Hands mails over that are about no event: letters, and those without a recipient that try a connection out."""
+
+from math import ceil
+
+from signalpost.destinations.destination import Mail, Reauthorise, Retry, Ruling, Throttle, by_mail_status
+from signalpost.destinations.mail import Letter, Smtp
+from signalpost.engine.connectors.mail_wire import mail_request_of
+from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
+from signalpost.engine.connectors.token_endpoints import Unanswered
+from signalpost.runtime.clock import Clock
+from signalpost.sender.transport import MailTransport
+
+
+class PostOffice:
+    def __init__(self, mailer: MailTransport, clock: Clock) -> None:
+        self._mailer = mailer
+        self._clock = clock
+
+    def is_open(self, through: OpenConnection) -> bool:
+        """Whether letters can be sent through a connection now."""
+        now = self._clock.steady()
+        if through.opened is None or not isinstance(through.opened.kind, Smtp) or through.trouble is not None:
+            return False
+        return through.connection.state == "ready" and through.ready_at(now, through.pace_of()) <= now
+
+    def may_write(self, through: OpenConnection, address: str) -> bool:
+        """Whether a connection lets an address have mail."""
+        as_read = through.opened
+        return as_read is not None and isinstance(as_read.kind, Smtp) and as_read.kind.may_write(as_read.holds, address)
+
+    async def write(self, through: OpenConnection, letter: Letter) -> Ruling:
+        """Send a letter through a connection that is open, as fast as its kind lets letters follow one another. What
+        the server says of the connection itself is noted, as after a delivery. Raises Impossible,
+        Unanswered."""
+        as_read, authorization = through.opened, through.tokens.authorization
+        if as_read is None or not isinstance(as_read.kind, Smtp):
+            return Retry("The connection changed just now.")
+        mail = as_read.kind.written(as_read.holds, letter)
+        await through.pace_of().further_call()
+        ruling = await self.hand_over(through, as_read, mail)
+        if isinstance(ruling, Reauthorise):
+            through.tokens.refuse(authorization, ruling.detail)
+        else:
+            through.tokens.note_accepted(authorization)
+        if isinstance(ruling, Throttle):
+            through.hold(ceil(ruling.after))
+        return ruling
+
+    async def hand_over(self, through: OpenConnection, as_read: OpenedConnection, mail: Mail) -> Ruling:
+        """What the server says to a mail. Raises Impossible, Unanswered."""
+        through.pace_of().note_call()
+        tenant_id, now = through.connection.tenant_id, self._clock.wall()
+        outcome = await self._mailer.send_mail(
+            mail_request_of(mail, as_read.origins, as_read.kind.seconds, tenant_id, now)
+        )
+        if outcome.status is None:
+            raise Unanswered(outcome.detail)
+        return by_mail_status(outcome.status, outcome.detail)
