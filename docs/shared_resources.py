@@ -13,6 +13,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine import committer, endpoint_tests
 from signalpost.engine.lanes import dispatcher, lane_worker, log_cache, subjects
 from signalpost.engine.maintenance import pace, refused_calls
+from signalpost.engine.operations import postman
 from signalpost.engine.rehearsing import rehearsals
 from signalpost.listener import connection_limits
 from signalpost.sender import resolver, tls_sessions
@@ -416,6 +417,15 @@ DELIVERIES: Rows = (
         f"1, of {rehearsals.BOUNDS.events:,} events or {rehearsals.BOUNDS.seconds} s",
         "429 `rehearsal_running`; it ends early, and says how far it came",
         ("engine/rehearsing/rehearsals.py TooMany",),
+    ),
+    Row(
+        "mails to contacts",
+        "mail",
+        OF_ALL,
+        FIRST_COME,
+        f"{postman.AT_ONCE}",
+        WAITS,
+        ("engine/operations/postman.py AT_ONCE",),
     ),
     Row(
         "names to be looked up",

@@ -31,7 +31,15 @@ from signalpost.api.http.shared_rendering import SharedRendering
 from signalpost.api.rendering import kept_answers
 from signalpost.api.resources.console_links import console_link
 from signalpost.api.resources.metrics import FORMATS as METRICS_FORMATS
-from signalpost.api.routes import CONSENT_ROUTES, HEALTH_ROUTES, LINK_ROUTES, METRICS_ROUTES, OPEN_ROUTES, ROUTES
+from signalpost.api.routes import (
+    CONSENT_ROUTES,
+    CONTACT_ROUTES,
+    HEALTH_ROUTES,
+    LINK_ROUTES,
+    METRICS_ROUTES,
+    OPEN_ROUTES,
+    ROUTES,
+)
 from signalpost.api.routing.services import Services
 from signalpost.asgi import Asgi
 from signalpost.commands.batch import BatchContext
@@ -41,6 +49,7 @@ from signalpost.domain.access.consent import Tickets
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.domain.operations.conditions import HOUR, Terms
+from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.timestamps import SECOND
 from signalpost.embedded import Documents
 from signalpost.engine.attention_counts import AttentionCounts
@@ -77,10 +86,10 @@ from signalpost.start_settings import (
     sender_settings_of,
     workers_of,
 )
-from signalpost.store.nouns.fleet import NodeProcess
+from signalpost.store.nouns.fleet import NodeProcess, NodeRole
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
-from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, MasterKeys
+from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, UNSUBSCRIBING, MasterKeys
 
 if TYPE_CHECKING:
     from signalpost.workers.workers import Workers
@@ -209,13 +218,21 @@ class Gateway:
         _run_until_closed(opened, audit_end.run())
         _run_until_closed(opened, Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked).run())
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
-        master_key = MasterKeyChange(store, master_key_source, {LINKS: links.sign_with, CONSENTS: tickets.sign_with})
+        unsubscribe_links = UnsubscribeLinks(await store.data_keys.signing(UNSUBSCRIBING), self._links_url)
+        sign_with = {
+            LINKS: links.sign_with,
+            CONSENTS: tickets.sign_with,
+            UNSUBSCRIBING: unsubscribe_links.sign_with,
+        }
+        master_key = MasterKeyChange(store, master_key_source, sign_with)
         await master_key.start()
+        if settings.role is not NodeRole.API:  # which sends nothing
+            _run_until_closed(opened, self._engine.postman(unsubscribe_links).run())
         opened.push_async_callback(master_key.close)
         loop_delay = LoopDelay()
         _run_until_closed(opened, loop_delay.run())
         self._services = self._build_services(
-            opened, store, links, files, destinations, tickets, master_key, audit_end, loop_delay
+            opened, store, links, files, destinations, tickets, unsubscribe_links, master_key, audit_end, loop_delay
         )
         self.answer, self.answer_metrics = self._build_apps()
         self.app = Asgi(self.answer)
@@ -292,6 +309,7 @@ class Gateway:
         files: Files,
         destinations: Destinations,
         tickets: Tickets,
+        unsubscribe_links: UnsubscribeLinks,
         master_key: MasterKeyChange,
         audit_end: AuditEnd,
         loop_delay: LoopDelay,
@@ -330,6 +348,7 @@ class Gateway:
             destinations=destinations,
             guard=guard_of(settings),
             tickets=tickets,
+            unsubscribe_links=unsubscribe_links,
             master_key=master_key,
             audit_end=audit_end,
             limits=RequestLimits.of_connections(settings.max_connections, clock, engine.share_of),
@@ -345,7 +364,7 @@ class Gateway:
         services = self._services
         if self._settings.metrics_port is None:
             return self._with_pages(Api(services, ROUTES, OPEN_ROUTES)), None
-        api = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *HEALTH_ROUTES))
+        api = Api(services, ROUTES, (*LINK_ROUTES, *CONSENT_ROUTES, *CONTACT_ROUTES, *HEALTH_ROUTES))
         return self._with_pages(api), Api(services, (), METRICS_ROUTES)
 
     def _with_pages(self, api: Api) -> App:

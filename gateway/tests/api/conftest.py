@@ -227,10 +227,14 @@ class World(Client):
 
     def links(self, public_url: str) -> Links:
         """Links as the gateway makes them, signed with its key."""
+        return Links(self.signing_key(LINKS), public_url)
+
+    def signing_key(self, purpose: str) -> bytes:
+        """The key with which the gateway signs for a purpose."""
         masters = MasterKeys([base64.b64decode((self.settings.data_dir / "master-key").read_text())])
         columns = "SELECT number, purpose, tenant_id, master_key, wrapped, made_at FROM data_key WHERE purpose = ?"
-        key: Any = self._database.execute(columns, (LINKS,)).fetchone()
-        return Links(masters.unwrap(DataKey(*key)), public_url)
+        key: Any = self._database.execute(columns, (purpose,)).fetchone()
+        return masters.unwrap(DataKey(*key))
 
     @cached_property
     def _database(self) -> apsw.Connection:

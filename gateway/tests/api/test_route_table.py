@@ -38,7 +38,7 @@ def concrete(path: str) -> str:
 
 
 def method_of(route: Route | OpenRoute) -> str:
-    return route.method if isinstance(route, Route) else "GET"
+    return route.method
 
 
 # --- Each entry is whole ----------------------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ _ODD = st.sampled_from(
     st.dictionaries(
         st.sampled_from(
             ["url", "kind", "connection", "eventTypes", "headers", "secret", "config", "when", "after", "rateLimit",
-             "retryDelays", "ordering", "status", "odd"]
+             "retryDelays", "ordering", "status", "contacts", "odd"]
         ),
         _ODD,
     )
@@ -215,6 +215,7 @@ def test_secrets_come_from_the_environment_or_files_and_show_nowhere(tmp_path: P
 SHOWN: Mapping[str, Any] = {
     "id": "1", "name": "x", "url": "https://example.com/?a=***", "eventTypes": ["a", "b"], "headers": {"k": None},
     "when": {"field": "f", "is": 1}, "after": {"seconds": 600, "if": {"field": "f", "is": 1}}, "rateLimit": None,
+    "contacts": ["a@example.com", "b@example.com"],
     "config": {
         "lines": [{"amount": "1", "quantity": 1}, {"amount": "2", "quantity": 1}],
         "origin": "https://api.example.com", "number": 1,
@@ -244,6 +245,10 @@ SHOWN: Mapping[str, Any] = {
         ({"config": {"origin": "https://api.example.com:444"}}, PlannedAction.UPDATE),
         ({"config": {"number": True}}, PlannedAction.UPDATE),
         ({"rateLimit": 5}, PlannedAction.UPDATE),
+        ({"contacts": ["a@example.com", "b@example.com"]}, PlannedAction.KEEP),
+        ({"contacts": [Reference("$A", "a@example.com"), "b@example.com"]}, PlannedAction.KEEP),
+        ({"contacts": ["a@example.com"]}, PlannedAction.UPDATE),
+        ({"contacts": []}, PlannedAction.UPDATE),
     ],
 )
 def test_only_what_differs_as_far_as_it_is_shown_is_changed(members: dict[str, Any], action: PlannedAction) -> None:
@@ -263,6 +268,13 @@ def test_a_condition_that_the_file_no_longer_names_in_a_delay_goes(shown_without
     assert planned(SHOWN).members == {"after": {"seconds": 600}}
     assert planned(SHOWN).differences == (MemberChange("after", before, {"seconds": 600}),)
     assert planned({**SHOWN, "after": shown_without}).action is PlannedAction.KEEP
+
+
+def test_no_contacts_are_none() -> None:
+    shown = {name: value for name, value in SHOWN.items() if name != "contacts"}
+    entry = DeclaredEntry("subscription", "x", {"contacts": []})
+    [change] = plan([entry], {"connection": [], "subscription": [shown]}, prune=False, resend_secrets=False)
+    assert change.action is PlannedAction.KEEP
 
 
 def test_headers_are_given_again_with_another_url() -> None:

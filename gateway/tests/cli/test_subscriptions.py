@@ -71,23 +71,43 @@ def test_everything_about_a_subscription_can_be_set_and_changed(run: Run) -> Non
     others = (
         "--name", "Yours", "--url", NOWHERE + "/x", "--event-type", "documentDeleted", "--ordering", "loose",
         "--rate-limit", "7", "--retry-delays", "1,2,3", "--status", "active", "--header", "x-b: c",
+        "--contact", "a@example.com", "--contact", "b@example.com",
     )  # fmt: skip
     changed = json_of(run("subscriptions", "update", made["id"], *others, "--json"))
     fields = ("name", "url", "eventTypes", "ordering", "rateLimit", "retryDelays", "status", "headers")
     assert [changed[name] for name in fields] == [
         "Yours", NOWHERE + "/x", ["documentDeleted"], "loose", 7, [1, 2, 3], "active", {"x-b": None},
     ]  # fmt: skip
-    cleared = json_of(
-        run("subscriptions", "update", made["id"], "--no-rate-limit", "--no-headers", "--retry-delays", "", "--json")
-    )
+    assert changed["contacts"] == ["a@example.com", "b@example.com"]
+    nothing = ("--no-rate-limit", "--no-headers", "--no-contacts", "--retry-delays", "")
+    cleared = json_of(run("subscriptions", "update", made["id"], *nothing, "--json"))
+    assert "contacts" not in cleared
     assert [cleared[name] for name in ("rateLimit", "headers", "retryDelays")] == [None, {}, []]
     run("subscriptions", "delete", made["id"])
 
 
 def test_what_is_wrong_is_named_by_the_option_that_set_it(run: Run, subscription: str) -> None:
-    options = ("--header", "content-length: 1", "--rate-limit", "0", "--retry-delays", "1,0", "--secret", "short")
+    options = (
+        "--header",
+        "content-length: 1",
+        "--rate-limit",
+        "0",
+        "--retry-delays",
+        "1,0",
+        "--secret",
+        "short",
+        "--contact",
+        "a",
+    )
     wrong = run("subscriptions", "create", "http://192.0.2.1", *options, code=1).stderr
-    for name in ("URL", "--header content-length", "--rate-limit", "--retry-delays entry 2", "--secret"):
+    for name in (
+        "URL",
+        "--header content-length",
+        "--rate-limit",
+        "--retry-delays entry 2",
+        "--secret",
+        "--contact entry 1",
+    ):
         assert f"  {name}: " in wrong
     assert "  --url: " in run("subscriptions", "update", subscription, "--url", "ftp://x", code=1).stderr
     assert "  --overlap-hours: " in run("subscriptions", "rotate", subscription, "--overlap-hours", "-1", code=1).stderr

@@ -17,6 +17,7 @@ from signalpost.commands.audit import MAX_VALUE_BYTES, described
 from signalpost.commands.batch import Batch, BatchContext, KeptAnswer, Rows
 from signalpost.commands.command import Command, WithActor
 from signalpost.commands.connections import CreateConnection, DisconnectConnection, KeepGrant, PatchConnection
+from signalpost.commands.correspondence import BeginMail, EndMail
 from signalpost.commands.documents import CreateDocument, DeleteDocument, DocumentCommand
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
@@ -109,7 +110,7 @@ def commands() -> Iterator[Any]:
 @pytest.mark.parametrize("command", list(commands()), ids=lambda command: command.__name__)
 def test_every_command_has_a_name_in_the_audit_or_changes_documents_alone(command: Any) -> None:
     if command.audited_as is None:
-        of_looks = issubclass(command, (OpenCondition, FollowCondition, WriteNotice))
+        of_looks = issubclass(command, (OpenCondition, FollowCondition, WriteNotice, BeginMail, EndMail))
         assert of_looks or issubclass(command, DocumentCommand), "only a document has a history of its own"
     else:
         noun, verb = command.audited_as.split(".")

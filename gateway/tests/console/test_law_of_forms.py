@@ -182,6 +182,7 @@ SETTINGS = st.fixed_dictionaries(
             {"share": st.integers(5_000, 9_999).map(lambda parts: parts / 10_000), "within": st.integers(1, 86_400)}
         ),
         "trace": st.booleans(),
+        "contacts": st.lists(st.sampled_from(["a@x", "A.b+c@example.com", "o'x@example.com"]), unique=True),
         "headers": st.dictionaries(st.sampled_from(["x-one", "X-Two", "x"]), st.sampled_from(["a", "b c", "***", '"'])),
         "url": st.sampled_from(URLS),
     }
@@ -227,7 +228,7 @@ def test_only_what_was_edited_of_a_webhook_changes(office: Office, root: str) ->
         there = form_of({**other, "url": one["url"]})
         here = form_of(one)
         kept = office.world.get(f"/v1{path}").ok()
-        edited = {"name", "rateLimit", "eventTypes", "ordering", "when", "after", "objective", "trace"}
+        edited = {"name", "rateLimit", "eventTypes", "ordering", "when", "after", "objective", "trace", "contacts"}
         member = data.draw(st.sampled_from(sorted(edited)))
         begins = FIELDS_OF.get(member, member)
         names = {name for name, _ in (*here.fields, *there.fields) if name.startswith(begins)}

@@ -29,6 +29,8 @@ from signalpost.api.routing.services import Installation, Services
 from signalpost.asgi import Asgi, Message
 from signalpost.domain.access.consent import Tickets
 from signalpost.domain.delivery import retry
+from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
+from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.maintenance.audit_end import AuditEnd
@@ -200,6 +202,7 @@ class JointNode(Process):
             destinations=world.destinations,
             guard=Guard((), ()),
             tickets=tickets,
+            unsubscribe_links=UnsubscribeLinks([SigningKey(1, bytes(32))], "https://gateway.example"),
             master_key=MasterKeyChange(store, _NoKeySource(), {}),
             audit_end=AuditEnd(store.audit, folder, thread, engine.audited),
             limits=RequestLimits.of_connections(CONNECTIONS, clock, engine.share_of),

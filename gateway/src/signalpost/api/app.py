@@ -79,7 +79,8 @@ class Api:
         for route in routes:
             handlers.setdefault(route.path, {})[route.method] = partial(self._call_with_key, route)
         for open_route in open_routes:
-            handlers[open_route.path] = {"GET": partial(_waited_for, partial(open_route.handler, services))}
+            handler = partial(_waited_for, partial(open_route.handler, services))
+            handlers.setdefault(open_route.path, {})[open_route.method] = handler
         if routes:
             description = Description(routes, open_routes)
             handlers["/openapi.json"] = {"GET": partial(_waited_for, description.show_openapi)}

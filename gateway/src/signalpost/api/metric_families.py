@@ -27,7 +27,7 @@ from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import EventType
 from signalpost.domain.operations.conditions import KINDS
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.counts import TOKEN_ANSWERS, Counts
+from signalpost.engine.counts import CONTACT_MAILS, TOKEN_ANSWERS, Counts
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
 from signalpost.listener.certificate import Certificate
@@ -119,6 +119,8 @@ def _deliveries(counts: Counts) -> Iterator[Metric]:
     )
     tokens: dict[str, int] = {answer: counts.tokens[answer] for answer in TOKEN_ANSWERS}
     yield _counters("signalpost_token_fetches", "Requests to vendors for a token, by outcome.", "outcome", tokens)
+    mails: dict[str, int] = {end: counts.contact_mails[end] for end in CONTACT_MAILS}
+    yield _counters("signalpost_contact_mails", "Mails to contacts of subscriptions, by outcome.", "outcome", mails)
 
 
 def _requests(requests: RequestCounts) -> Iterator[Metric]:

@@ -5,6 +5,7 @@ from signalpost.api.resources import (
     connections,
     consents,
     console_links,
+    contacts,
     deliveries,
     destinations,
     documents,
@@ -75,7 +76,8 @@ HEALTH_ROUTES: tuple[OpenRoute, ...] = health.ROUTES
 METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.OWN_PORT_ROUTES
 """On a port of their own if `METRICS_PORT` says so."""
 LINK_ROUTES: tuple[OpenRoute, ...] = versions.LINK_ROUTES
+CONTACT_ROUTES: tuple[OpenRoute, ...] = contacts.OPEN_ROUTES
 CONSENT_ROUTES: tuple[OpenRoute, ...] = consents.OPEN_ROUTES
-OPEN_ROUTES = (*LINK_ROUTES, *CONSENT_ROUTES, *schemas.OPEN_ROUTES, *HEALTH_ROUTES, *metrics.ROUTES)
+OPEN_ROUTES = (*LINK_ROUTES, *CONSENT_ROUTES, *CONTACT_ROUTES, *schemas.OPEN_ROUTES, *HEALTH_ROUTES, *metrics.ROUTES)
 QUIET_ROUTES = frozenset(route.path for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
 """Machines ask for these every few seconds, so requests for them are logged at the level debug."""

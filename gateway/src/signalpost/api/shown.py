@@ -50,6 +50,8 @@ def subscription_shown(found: Subscription) -> SubscriptionShown:
         after=UNSET if found.after is None else found.after,
         objective=UNSET if found.objective is None else found.objective,
         trace=found.trace if is_webhook else UNSET,
+        contacts=list(found.contacts) or UNSET,
+        unsubscribed=list(found.unsubscribed) or UNSET,
     )
 
 

@@ -25,6 +25,7 @@ from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay
 from signalpost.domain.event import EVERY_TYPE, type_names
 from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.correspondence import Correspondence
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
@@ -79,11 +80,15 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         ),
         left_out=_BOOKKEEPING
         | {"starts_after", "filters", "headers", "skipped_at", "skip_version", "disabled_at", "revived_at"}
-        | {"secret_since", "url_since", "headers_since", "when_since"},
+        | {"secret_since", "url_since", "headers_since", "when_since"}
+        | {"contacts", "unsubscribed"},
         urls=frozenset({"name", "url"}),
         derived={
             "eventTypes": lambda row: list(row.event_types),
             "headers": lambda row: {name: _HiddenValue(value) for name, value in row.headers.items()},
+            # Whose addresses these are: the audit outlives their tenant.
+            "contacts": lambda row: [*map(_HiddenValue, row.contacts)] or None,
+            "unsubscribed": lambda row: [*map(_HiddenValue, row.unsubscribed)] or None,
         },
     ),
     Connection: _Members(
@@ -126,6 +131,7 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         left_out=frozenset(Replay.__struct_fields__) - _SHOWN_OF_REPLAY,
         derived={"eventTypes": lambda row: None if row.types == EVERY_TYPE else type_names(row.types)},
     ),
+    Correspondence: _Members("correspondence", shown=frozenset(), left_out=frozenset(Correspondence.__struct_fields__)),
 }
 
 

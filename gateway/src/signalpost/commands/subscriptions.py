@@ -1,6 +1,6 @@
 """Commands that create, change and delete subscriptions, rotate their secrets and retry their deliveries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -107,6 +107,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             after=new.after,
             objective=new.objective,
             trace=new.trace,
+            contacts=new.contacts,
             starts_after=last,
             filters=((0, rules.bits_of(new.event_types)),),
             created_at=stamp.at,
@@ -129,6 +130,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
     when: Mapping[str, Any] | None = None
     after: Delay | None = None
     objective: Objective | None = None
+    contacts: tuple[str, ...] = ()
     event_types: tuple[str, ...]
     status: Literal["active", "paused"] = "active"
     ordering: Ordering = "loose"
@@ -153,6 +155,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
             when=self.when,
             after=self.after,
             objective=self.objective,
+            contacts=self.contacts,
             url=self.url,
             secret="",
             headers={},
@@ -209,6 +212,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes["headers_since"] = stamp.at
         if not is_same(changes.get("when", found.when), found.when):
             changes["when_since"] = stamp.at
+        changes["unsubscribed"] = _still_unsubscribed(found, changes.get("contacts", found.contacts))
         patched = replace(found, **changes)
         if is_same(patched, found):
             return Decision(result=SubscriptionChanged(found))
@@ -236,7 +240,14 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionDeleted]:
         found = self._found(view, stamp.now).promoted(stamp.now)
         gone = replace(
-            found, version=found.version + 1, deleted_at=stamp.at, updated_at=stamp.at, secret="", headers={}
+            found,
+            version=found.version + 1,
+            deleted_at=stamp.at,
+            updated_at=stamp.at,
+            secret="",
+            headers={},
+            contacts=(),
+            unsubscribed=(),
         )
         return Decision(result=SubscriptionDeleted(gone), rows=(gone,))
 
@@ -375,6 +386,12 @@ def _check_keeps_headers(found: Subscription, url: str) -> None:
     if found.headers and origin != _origin(found.url):
         detail = f"Its value would now go to {origin}. Give headers again, all with their values; or {{}} for none."
         raise Invalid([FieldError(pointer("headers", name), "give_again", detail) for name in found.headers])
+
+
+def _still_unsubscribed(found: Subscription, contacts: Sequence[str]) -> tuple[str, ...]:
+    """The new contacts who were contacts before and want to be told no more, however they are written now."""
+    gone = {each.lower() for each in found.unsubscribed}
+    return tuple(each for each in contacts if each.lower() in gone)
 
 
 def _origin(url: str) -> str | None:

@@ -31,9 +31,10 @@ from msgspec.structs import replace
 
 from signalpost.domain.timestamps import SECOND, format_timestamp
 
-ActorKind = Literal["key", "member", "portal-link", "program", "command-line", "consent", "gateway"]
+ActorKind = Literal["key", "member", "portal-link", "program", "command-line", "consent", "contact", "gateway"]
 """An API key; a person who is signed in to the console; a customer who came by a portal link; a program that embeds the
-gateway; a command that opens the database itself; a browser that brings a person's consent; the gateway by itself."""
+gateway; a command that opens the database itself; a browser that brings a person's consent; a contact who
+unsubscribes; the gateway by itself."""
 Outcome = Literal["done", "refused"]
 NOTHING: Final = bytes(32)
 """Stands for the hash, or the proof, before the first."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.body import Body
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL
+from signalpost.domain.contacts import Contacts
 from signalpost.domain.endpoint import EndpointUrl, Headers
 from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType, EventTypeName
 from signalpost.domain.fields import Text, Uuid
@@ -72,6 +73,10 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """What it promises of its events; None if nothing."""
     trace: bool = False
     """Whether its endpoint gets the `traceparent` of attempts that are traced."""
+    contacts: tuple[str, ...] = ()
+    """The addresses of people who are told how it does. They go into mails to them and onto pages, and into no log."""
+    unsubscribed: tuple[str, ...] = ()
+    """The contacts who want to be told no more."""
     retry_delays: tuple[int, ...]
     starts_after: int
     """The subscription gets exactly the events with a higher sequence."""
@@ -123,6 +128,11 @@ class Subscription(Struct, frozen=True, kw_only=True):
     def attempts(self) -> int:
         """How many attempts an event gets before it is given up (C16)."""
         return len(self.retry_delays) + 1
+
+    @property
+    def told_contacts(self) -> tuple[str, ...]:
+        """The contacts who want to be told."""
+        return tuple(each for each in self.contacts if each not in self.unsubscribed) if self.contacts else ()
 
     def with_secrets_of(self, now: int) -> "Subscription":
         """The subscription at `now`: a rotation whose overlap is over by then has ended."""
@@ -257,6 +267,7 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     after: Delay | None = None
     objective: Objective | None = None
     trace: Trace = False
+    contacts: Contacts = ()
 
 
 class ConnectorRequest(Body, frozen=True, kw_only=True):
@@ -274,6 +285,7 @@ class ConnectorRequest(Body, frozen=True, kw_only=True):
     when: When | None = None
     after: Delay | None = None
     objective: Objective | None = None
+    contacts: Contacts = ()
 
 
 class SubscriptionPatch(Body, frozen=True, kw_only=True):
@@ -291,6 +303,7 @@ class SubscriptionPatch(Body, frozen=True, kw_only=True):
     after: Delay | None | UnsetType = UNSET
     objective: Objective | None | UnsetType = UNSET
     trace: Trace | UnsetType = UNSET
+    contacts: Contacts | UnsetType = UNSET
     skip_backlog: Annotated[
         bool,
         Meta(

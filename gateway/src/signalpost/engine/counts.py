@@ -15,6 +15,8 @@ from signalpost.runtime.histogram import Histogram
 
 TokenAnswer = Literal["granted", "refused", "unanswered"]
 TOKEN_ANSWERS: tuple[TokenAnswer, ...] = ("granted", "refused", "unanswered")
+ContactMail = Literal["sent", "refused", "failed"]
+CONTACT_MAILS: tuple[ContactMail, ...] = ("sent", "refused", "failed")
 SKIPPED = Failure.SKIPPED
 COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 ATTEMPT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 5.5)
@@ -42,6 +44,8 @@ class Counts:
         self.breakers_opened = 0
         self.tokens: Counter[TokenAnswer] = Counter()
         """How requests for tokens ended."""
+        self.contact_mails: Counter[ContactMail] = Counter()
+        """How mails to contacts of subscriptions ended."""
         self.attempt_seconds: defaultdict[str, Histogram] = defaultdict(partial(Histogram, ATTEMPT_SECONDS))
         """How long attempts took, by the kind of destination."""
         self.delivery_seconds: defaultdict[str, Histogram] = defaultdict(partial(Histogram, DELIVERY_SECONDS))

@@ -15,6 +15,7 @@ from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import Conflict, DiskNearlyFull, NotFound, SignalpostError
+from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import format_timestamp
 from signalpost.engine.audited import note_in_log
@@ -46,6 +47,7 @@ from signalpost.engine.maintenance.retention import Retention
 from signalpost.engine.operations.gateway_facts import FleetFacts, NodeFacts, PartitionFacts
 from signalpost.engine.operations.lane_facts import LaneFacts
 from signalpost.engine.operations.objective_facts import ObjectiveFacts
+from signalpost.engine.operations.postman import Postman
 from signalpost.engine.operations.watch import Watch
 from signalpost.engine.rehearsing.rehearsals import Rehearsals
 from signalpost.engine.revisions import Revisions
@@ -134,6 +136,19 @@ class Engine:
             PartitionFacts(self._preparation),
         )
         return watch
+
+    def postman(self, links: UnsubscribeLinks) -> Postman:
+        """What writes to contacts, with these links in the mails. A gateway runs it, once it has the keys for them."""
+        return Postman(
+            self._store,
+            self.directory,
+            self.connectors,
+            self._clock,
+            self._committer.enqueue,
+            self.turns,
+            self.counts,
+            links,
+        )
 
     def _make_connectors(self, destinations: Destinations, auto_disable: AutoDisable, random: Random) -> Connectors:
         return Connectors(

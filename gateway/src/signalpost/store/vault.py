@@ -36,7 +36,8 @@ SEALS_LEFT: Final = 1 << 16
 SEALING: Final = "sealing"
 LINKS: Final = "download links"
 CONSENTS: Final = "consents"
-SIGNING: Final = (LINKS, CONSENTS)
+UNSUBSCRIBING: Final = "unsubscribing"
+SIGNING: Final = (LINKS, CONSENTS, UNSUBSCRIBING)
 """What the gateway's own keys sign."""
 AUDIT: Final = "audit"
 """What proves the entries of the audit. It stays the same for good, whatever wraps it."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from signalpost.api.configs import config_check, kind_check
 from signalpost.api.routing.context import RequestContext
 from signalpost.domain import endpoint
+from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.checks import Bad, Check, Several, pointer
 from signalpost.domain.connection import Connection
@@ -17,7 +18,7 @@ from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import WEBHOOK, Delay, Subscription
 from signalpost.sender.addresses import target_refusal
 
-_EDITABLE: Final = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit"})
+_EDITABLE: Final = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit", "contacts"})
 """The members of their subscriptions that customers may change."""
 
 
@@ -53,7 +54,12 @@ def require_editable(context: RequestContext, sent: Mapping[str, Any]) -> None:
 
 
 def webhook_checks(context: RequestContext) -> dict[str, Check]:
-    return {"url": vetted(context), "eventTypes": types_check(context), "after": delay_check(context)}
+    return {
+        "url": vetted(context),
+        "eventTypes": types_check(context),
+        "after": delay_check(context),
+        "contacts": contacts_check(context),
+    }
 
 
 def connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[str, Check]:
@@ -67,6 +73,7 @@ def connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[s
         "config": config_check(context.services, kind, connection, context.principal.role),
         "eventTypes": types_check(context),
         "after": delay_check(context),
+        "contacts": contacts_check(context),
     }
 
 
@@ -102,6 +109,7 @@ def patch_checks(context: RequestContext, found: Subscription, sent: Mapping[str
         "config": check_config,
         "eventTypes": types_check(context),
         "after": delay_check(context),
+        "contacts": contacts_check(context),
     }
 
 
@@ -113,6 +121,19 @@ def types_check(context: RequestContext) -> Check:
         if not has.keys() >= {*event_types}:
             raise Bad("not_in_tenant", f"This tenant has events of these types only: {', '.join(sorted(has))}.")
         return event_types
+
+    return check
+
+
+def contacts_check(context: RequestContext) -> Check:
+    """The check that refuses contacts if nothing is told of a tenant, or if a customer may not change them."""
+
+    def check(contacts: tuple[str, ...]) -> tuple[str, ...]:
+        if contacts and context.tenant_id == OPERATIONS_TENANT:
+            raise Bad("not_in_tenant", "Nothing is told of the subscriptions of this tenant.")
+        if contacts and context.portal is not None and Capability.EDIT not in context.portal.can:
+            raise Bad("not_allowed", "Your portal link does not allow you to name any.")
+        return contacts
 
     return check
 

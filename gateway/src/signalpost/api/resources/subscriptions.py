@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from signalpost.api.configs import url_of
 from signalpost.api.http.pages import fitting, gathered, page
 from signalpost.api.http.response import Response
-from signalpost.api.portal_views import health_for
+from signalpost.api.portal_views import health_for, subscription_for
 from signalpost.api.rendering import submit, subscription_response
 from signalpost.api.resources import subscription_checks as checks
 from signalpost.api.routing.context import (
@@ -120,6 +120,7 @@ async def _create_for_connector(context: RequestContext) -> Response:
             when=new.when,
             after=new.after,
             objective=new.objective,
+            contacts=new.contacts,
             event_types=new.event_types,
             status=new.status,
             ordering=new.ordering if new.ordering is not UNSET else "strict" if destination.strict else "loose",
@@ -153,7 +154,7 @@ async def list_all(context: RequestContext) -> Response:
     views = await _dated(context, views)
     found = [view.subscription for view in views]
     bodies = (
-        _add_health(_response(context, view.subscription), health_for(context.portal, view.shown())).body
+        _add_health(context, _response(context, view.subscription), health_for(context.portal, view.shown())).body
         for view in views
     )
     shown = await gathered(fitting(bodies), context.turn)
@@ -266,7 +267,7 @@ async def with_health(context: RequestContext, answer: Response) -> Response:
     if found is not None:
         [view] = await _dated(context, [await context.services.lane_views.of(found)])
         health = health_for(context.portal, view.shown())
-    return _add_health(answer, health)
+    return _add_health(context, answer, health)
 
 
 async def _dated(context: RequestContext, views: Sequence[LaneView]) -> list[LaneView]:
@@ -277,8 +278,9 @@ async def _dated(context: RequestContext, views: Sequence[LaneView]) -> list[Lan
     return [dated.get(view.subscription.number, view) for view in views]
 
 
-def _add_health(answer: Response, health: dict[str, object] | None) -> Response:
-    return replace(answer, body=b'%b,"health":%b}' % (answer.body[:-1], msgspec.json.encode(health)))
+def _add_health(context: RequestContext, answer: Response, health: dict[str, object] | None) -> Response:
+    shown = subscription_for(context.portal, answer.body)
+    return replace(answer, body=b'%b,"health":%b}' % (shown[:-1], msgspec.json.encode(health)))
 
 
 PATH = "/v1/subscriptions/{id}"

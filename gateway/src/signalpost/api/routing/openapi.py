@@ -98,7 +98,7 @@ def describe(routes: Sequence[Route], open_routes: Sequence[OpenRoute]) -> dict[
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     for open_route in open_routes:
-        paths.setdefault(open_route.path, {})["get"] = _open_operation(open_route)
+        paths.setdefault(open_route.path, {})[open_route.method.lower()] = _open_operation(open_route)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Signalpost", "version": VERSION, "description": ABOUT},

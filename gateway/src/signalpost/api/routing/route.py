@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.access.tenant import TENANT_NAME
 from signalpost.domain.errors import CallerError
+from signalpost.domain.operations.unsubscribing import TOKEN_CHARACTERS
 from signalpost.sharing.command_queues import Queue
 
 JSON: Final = "application/json"
@@ -106,10 +107,11 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
 
 
 class OpenRoute(Struct, frozen=True, kw_only=True):
-    """A GET that anyone may make, without a key."""
+    """A call that anyone may make, without a key."""
 
     name: str
     path: str
+    method: Literal["GET", "POST"] = "GET"
     summary: str
     handler: Callable[[Services, Request], Awaitable[Response | StreamedResponse]]
     replies: Mapping[int, Reply]
@@ -139,6 +141,10 @@ PATH: Final[Mapping[str, PathParameter]] = {
     ),
     "schema": PathParameter(
         "File name of the schema, such as `documentCreated.json`.", {"type": "string", "pattern": r"^[A-Za-z]+\.json$"}
+    ),
+    "contact": PathParameter(
+        "The signed token that the link ends in.",
+        {"type": "string", "pattern": f"^[A-Za-z0-9_-]{{{TOKEN_CHARACTERS}}}$"},
     ),
     "token": PathParameter(
         "The signed token that the link ends in.", {"type": "string", "pattern": "^[A-Za-z0-9_-]{92}$"}

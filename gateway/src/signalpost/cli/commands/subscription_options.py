@@ -78,6 +78,11 @@ class SubscriptionOptions:
         Parameter(help="Whether to send traceparent with events that are traced: for endpoints of your own."),
         Sets("/trace"),
     ] = None
+    contact: Annotated[
+        list[str] | None,
+        repeatable("An e-mail address of somebody who is told how it does; repeatable."),
+        Sets("/contacts"),
+    ] = None
     event_type: Annotated[list[EventType] | None, repeatable("An event type; repeatable."), Sets("/eventTypes")] = None
     name: Annotated[str | None, Parameter(help="A name to show in lists."), Sets("/name")] = None
     header: Annotated[

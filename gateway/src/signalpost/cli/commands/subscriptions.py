@@ -134,9 +134,11 @@ def update(
     options: SubscriptionOptions = UNSAID,
     no_headers: Annotated[bool, flag("Remove all additional headers.")] = False,
     no_rate_limit: Annotated[bool, flag("Remove the rate limit.")] = False,
+    no_contacts: Annotated[bool, flag("Remove all contacts.")] = False,
     out: Output = TEXT,
 ) -> None:
-    """Change a subscription. Event types apply to future events, all else at once. Headers replace all earlier ones.
+    """Change a subscription. Event types apply to future events, all else at once. Headers, and contacts, replace all
+    earlier ones.
 
     Example: signalpost subscriptions update 01a20e92-1d5f-76d4-985f-8a63b2c66f94 --rate-limit 20
     """
@@ -145,6 +147,8 @@ def update(
         body["headers"] = {}
     if no_rate_limit:
         body["rateLimit"] = None
+    if no_contacts:
+        body["contacts"] = []
     if not body:
         raise Misuse("Nothing to change: add an option, such as --url https://…")
     changed = connect().call("PATCH", path("subscriptions", subscription), body=body).content

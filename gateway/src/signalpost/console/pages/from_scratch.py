@@ -10,6 +10,7 @@ from signalpost.api.routing.shapes.destinations import Destination
 from signalpost.api.routing.shapes.rehearsals import Rehearsal
 from signalpost.console.calls import refused
 from signalpost.console.condition_form import ConditionForm, condition_form, typed_condition
+from signalpost.console.contacts_form import CONTACTS, typed_contacts
 from signalpost.console.delay_form import AfterForm, after_form, typed_after
 from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
@@ -29,6 +30,7 @@ class FromScratchView(Struct, frozen=True):
     when: ConditionForm
     after: AfterForm
     chosen: Sequence[str]
+    contacts: str
     previews: Previews | None = None
     rehearsal: Rehearsal | None = None
     """What it would have sent, if that was asked for."""
@@ -44,6 +46,7 @@ async def view(visit: Visit) -> FromScratchView:
         when=condition_form("when.", "/when", None, visit.form),
         after=after_form(None, visit.form),
         chosen=visit.chosen("type", visit.event_types),
+        contacts=visit.given(CONTACTS),
     )
 
 
@@ -67,6 +70,7 @@ def _said(visit: Visit, kind: Destination) -> dict[str, Any]:
         "config": _form(visit, kind).body(typed_below(CONFIG, visit.form)),
         "when": typed_condition("when.", visit.form),
         "after": typed_after(visit.form),
+        "contacts": typed_contacts(visit) or None,
     }
     return {name: value for name, value in body.items() if value is not None}
 

@@ -10,6 +10,7 @@ from signalpost.api.routing.shapes.destinations import Destination
 from signalpost.api.routing.shapes.rehearsals import Rehearsal
 from signalpost.api.routing.shapes.service import BadField
 from signalpost.console.calls import invalid, refused
+from signalpost.console.contacts_form import CONTACTS, typed_contacts
 from signalpost.console.delay_form import Duration, duration_of, seconds_of, typed_duration
 from signalpost.console.page import Page, ShownOnce, Visit
 from signalpost.console.pages.connections import kinds
@@ -41,6 +42,7 @@ class RecipeView(Struct, frozen=True):
     """The connections of this kind."""
     name: str
     blanks: Sequence[Blank]
+    contacts: str
     previews: Previews | None = None
     rehearsal: Rehearsal | None = None
     """What it would have sent, if that was asked for."""
@@ -54,6 +56,7 @@ async def view(visit: Visit) -> RecipeView:
         connections=await connections_of(visit, kind.kind),
         name=visit.given("name"),
         blanks=[_blank(visit, each) for each in preset.inputs],
+        contacts=visit.given(CONTACTS),
     )
 
 
@@ -124,8 +127,13 @@ async def preview(visit: Visit) -> ShownOnce:
 
 async def _body(visit: Visit) -> dict[str, Any]:
     kind, preset = await _find(visit)
-    name = visit.given("name") or f"{kind.title}: {preset.title}"
-    return {**_filled_in(visit, preset), "kind": kind.kind, "connection": visit.given("connection"), "name": name}
+    return {
+        **_filled_in(visit, preset),
+        "kind": kind.kind,
+        "connection": visit.given("connection"),
+        "name": visit.given("name") or f"{kind.title}: {preset.title}",
+        "contacts": typed_contacts(visit),
+    }
 
 
 async def rehearse(visit: Visit) -> ShownOnce:

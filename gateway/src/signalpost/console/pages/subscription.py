@@ -12,6 +12,7 @@ from signalpost.api.routing.shapes.overview import Stats
 from signalpost.api.routing.shapes.rehearsals import Rehearsal
 from signalpost.api.routing.shapes.subscriptions import ObjectiveStatus, SecretStatus, Subscription, TestResult
 from signalpost.console.condition_form import ConditionForm, condition_form, is_condition_edited, typed_condition
+from signalpost.console.contacts_form import CONTACTS, contacts_line, typed_contacts
 from signalpost.console.delay_form import AfterForm, after_form, edited_after
 from signalpost.console.objective_form import ObjectiveForm, edited_objective, objective_form
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
@@ -44,6 +45,7 @@ class SubscriptionView(Struct, frozen=True):
     """What a vendor gets; None for a webhook, and if its kind is not installed."""
     when: ConditionForm
     after: AfterForm
+    contacts: str
     objective: ObjectiveForm
     kept: ObjectiveStatus | None
     """How the objective is kept; None if there is none."""
@@ -95,6 +97,7 @@ async def view(visit: Visit) -> SubscriptionView:
         form=await _form(visit, subscription),
         when=condition_form("when.", "/when", subscription.when, visit.form),
         after=after_form(subscription.after, visit.form),
+        contacts=contacts_line(subscription.contacts),
         objective=objective_form(subscription.objective),
         kept=kept,
         taken=taken(latest),
@@ -197,6 +200,8 @@ def edited(visit: Visit, subscription: Subscription) -> dict[str, Any]:
     }
     if visit.is_edited("rate", str(subscription.rate_limit or "")):
         changed["rateLimit"] = whole(visit.given("rate")) if visit.given("rate") else None
+    if visit.is_edited(CONTACTS, contacts_line(subscription.contacts)):
+        changed["contacts"] = typed_contacts(visit)
     if again := {name.removeprefix(_HEADER): visit.given(name) for name in visit.form if name.startswith(_HEADER)}:
         changed["headers"] = again  # the page asked for their values, because the URL leads elsewhere now
     types = visit.chosen("type", subscription.event_types)

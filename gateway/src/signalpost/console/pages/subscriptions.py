@@ -14,6 +14,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
     TestResult,
 )
+from signalpost.console.contacts_form import CONTACTS, typed_contacts
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.objective_form import SHARE, WITHIN, edited_objective
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
@@ -52,7 +53,7 @@ HEADER_ROWS = 3
 
 
 async def view_new(visit: Visit) -> NewSubscriptionView:
-    given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate", SHARE, WITHIN)}
+    given = {name: visit.given(name) for name in ("name", "url", "ordering", "rate", SHARE, WITHIN, CONTACTS)}
     given["secret"] = visit.given("secret") or make_token()
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
@@ -79,6 +80,8 @@ def asked_for(visit: Visit) -> dict[str, Any]:
         body["ordering"] = ordering
     if objective := edited_objective(visit, UNSET):
         body["objective"] = objective
+    if contacts := typed_contacts(visit):
+        body["contacts"] = contacts
     return body
 
 

@@ -23,6 +23,7 @@ from signalpost.api.routing.shapes.subscriptions import (
     SubscriptionPage,
 )
 from signalpost.console.calls import refused
+from signalpost.console.contacts_form import CONTACTS, contacts_line
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import delivery, replays, subscription, subscriptions
@@ -56,6 +57,7 @@ class Endpoint(Struct, frozen=True):
     version: str
     """The version that is shown, so that a form changes no other one."""
     latest: Sequence[Delivery]
+    contacts: str
     secret: SecretStatus | None
     """What is known of the secret; None for whom it is no concern of."""
     kept: ObjectiveStatus | None
@@ -79,6 +81,7 @@ async def view_endpoint(visit: Visit) -> Endpoint:
         subscription=found,
         version=version,
         latest=latest.data,
+        contacts=contacts_line(found.contacts),
         secret=status,
         kept=await subscription.kept_objective(visit, found),
         taken=subscription.taken(latest),
@@ -128,7 +131,9 @@ class NewEndpoint(Struct, frozen=True):
 
 async def view_new(visit: Visit) -> NewEndpoint:
     _need(visit, Capability.CREATE)
-    return NewEndpoint({name: visit.given(name) for name in ("name", "url")}, visit.chosen("type", visit.event_types))
+    return NewEndpoint(
+        {name: visit.given(name) for name in ("name", "url", CONTACTS)}, visit.chosen("type", visit.event_types)
+    )
 
 
 async def create(visit: Visit) -> ShownOnce:

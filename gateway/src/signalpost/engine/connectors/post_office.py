@@ -3,7 +3,7 @@
 from math import ceil
 
 from signalpost.destinations.destination import Mail, Reauthorise, Retry, Ruling, Throttle, by_mail_status
-from signalpost.destinations.mail import Letter, Smtp
+from signalpost.destinations.mail import Letter, MailConnection, Smtp
 from signalpost.engine.connectors.mail_wire import mail_request_of
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
 from signalpost.engine.connectors.token_endpoints import Unanswered
@@ -19,23 +19,23 @@ class PostOffice:
     def is_open(self, through: OpenConnection) -> bool:
         """Whether letters can be sent through a connection now."""
         now = self._clock.steady()
-        if through.opened is None or not isinstance(through.opened.kind, Smtp) or through.trouble is not None:
+        if _mail_of(through) is None or through.trouble is not None or through.connection.state != "ready":
             return False
-        return through.connection.state == "ready" and through.ready_at(now, through.pace_of()) <= now
+        return through.ready_at(now, through.pace_of()) <= now
 
     def may_write(self, through: OpenConnection, address: str) -> bool:
         """Whether a connection lets an address have mail."""
-        as_read = through.opened
-        return as_read is not None and isinstance(as_read.kind, Smtp) and as_read.kind.may_write(as_read.holds, address)
+        found = _mail_of(through)
+        return found is not None and found[0].may_write(found[1], address)
 
     async def write(self, through: OpenConnection, letter: Letter) -> Ruling:
         """Send a letter through a connection that is open, as fast as its kind lets letters follow one another. What
-        the server says of the connection itself is noted, as after a delivery. Raises Impossible,
-        Unanswered."""
-        as_read, authorization = through.opened, through.tokens.authorization
-        if as_read is None or not isinstance(as_read.kind, Smtp):
+        the server says of the connection itself is noted, as after a delivery. Raises Impossible, Unanswered."""
+        as_read, found = through.opened, _mail_of(through)
+        if as_read is None or found is None:
             return Retry("The connection changed just now.")
-        mail = as_read.kind.written(as_read.holds, letter)
+        kind, holds = found
+        mail, authorization = kind.written(holds, letter), through.tokens.authorization
         await through.pace_of().further_call()
         ruling = await self.hand_over(through, as_read, mail)
         if isinstance(ruling, Reauthorise):
@@ -56,3 +56,11 @@ class PostOffice:
         if outcome.status is None:
             raise Unanswered(outcome.detail)
         return by_mail_status(outcome.status, outcome.detail)
+
+
+def _mail_of(through: OpenConnection) -> tuple[Smtp, MailConnection] | None:
+    """The kind of a connection of mail, and what it holds; None for any other, and while it cannot be used."""
+    as_read = through.opened
+    if as_read is None or not isinstance(as_read.kind, Smtp) or not isinstance(as_read.holds, MailConnection):
+        return None
+    return as_read.kind, as_read.holds

@@ -6,6 +6,7 @@ from typing import Any, Final
 from signalpost.store.tables.api_keys import API_KEY
 from signalpost.store.tables.conditions import CONDITION
 from signalpost.store.tables.connections import CONNECTION
+from signalpost.store.tables.correspondence import CORRESPONDENCE
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.portal_links import PORTAL_LINK
 from signalpost.store.tables.replays import REPLAY
@@ -21,6 +22,7 @@ TABLES: Final[Mapping[type[Any], Table[Any]]] = {
         MEMBER,
         PORTAL_LINK,
         CONDITION,
+        CORRESPONDENCE,
         REPLAY,
     )
 }

@@ -53,6 +53,8 @@ class _SealedMembers(Struct, frozen=True):
     url: str
     """URLs may hold a credential. And if they were kept in plain text, an attacker who can write to the database, and
     has no key, could redirect events."""
+    contacts: tuple[str, ...] = ()
+    unsubscribed: tuple[str, ...] = ()
 
 
 _decode_config = msgspec.json.Decoder(SubscriptionConfig).decode
@@ -61,7 +63,7 @@ _decode_sealed = msgspec.json.Decoder(_SealedMembers).decode
 
 def _pack(subscription: Subscription, codec: Codec) -> tuple[Any, ...]:
     config = SubscriptionConfig(*(getattr(subscription, name) for name in SubscriptionConfig.__struct_fields__))
-    sealed = _SealedMembers(subscription.secret, subscription.headers, subscription.next_secret, subscription.url)
+    sealed = _SealedMembers(*(getattr(subscription, name) for name in _SealedMembers.__struct_fields__))
     return (
         subscription.number,
         codec.pack_id(subscription.id),

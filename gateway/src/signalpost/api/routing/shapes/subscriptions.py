@@ -90,6 +90,14 @@ class SubscriptionShown(Shape, frozen=True):
         bool | UnsetType,
         Meta(description="Whether the endpoint gets `traceparent`; missing for a kind other than the webhook."),
     ] = UNSET
+    contacts: Annotated[
+        list[str] | UnsetType,
+        Meta(description="The addresses of those who are told how it does; missing if there are none."),
+    ] = UNSET
+    unsubscribed: Annotated[
+        list[str] | UnsetType,
+        Meta(description="Those of the contacts who want to be told no more; missing if all do."),
+    ] = UNSET
 
 
 class Subscription(SubscriptionShown, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from signalpost.domain.shown_url import STRUCK, is_url
 
 _MEMBERS: Final = (
     "url", "kind", "eventTypes", "headers", "ordering", "rateLimit", "retryDelays", "config", "when", "after",
-    "objective", "trace",
+    "objective", "trace", "contacts",
 )  # fmt: skip
 _ANY: Final = "*"
 """In a path: any name of a map."""

@@ -101,6 +101,8 @@ def _is_as(member: str, wanted: Any, found: Any) -> bool:
             return wanted.keys() == (found or {}).keys() and _covers(wanted, found)
         case "when":
             return _written(plain(wanted)) == _written(found)
+        case "contacts":
+            return bool(plain(wanted) == (found or []))
         case "after":
             return _covers(wanted, found) and _written(plain(_condition(wanted))) == _written(_condition(found))
     return _covers(wanted, found)

@@ -1,0 +1,256 @@
+"""The postman tells contacts by mail how subscriptions do, through a connection of the tenant `operations`.
+
+Every ten seconds one node holds what each address knows against the conditions that are open
+(`domain/operations/correspondence.py`), and writes to those whose time has come. While there is no connection that can
+send mail, it reads and writes nothing: there is no queue that could grow, and the first look afterwards finds what is
+so by then.
+
+Mails are no deliveries: an event would keep the address of a customer in the log of another tenant, for longer than the
+customer's tenant may live, and would be sent after hours although it is not so any more.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from signalpost.commands.command import Command, CompletedCommand, Result
+from signalpost.commands.correspondence import BeginMail, EndMail
+from signalpost.destinations.destination import Done, Reject, Ruling
+from signalpost.destinations.mail import Letter
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.contacts import contact_id
+from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.correspondence import (
+    OVER,
+    PAUSED,
+    Correspondence,
+    News,
+    SubscriptionKey,
+    Trouble,
+    mail_key,
+    news_of,
+    subject_of,
+    text_of,
+    troubles,
+)
+from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
+from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import SECOND
+from signalpost.engine.connectors.connectors import Connectors
+from signalpost.engine.connectors.open_connection import OpenConnection
+from signalpost.engine.connectors.token_endpoints import Unanswered
+from signalpost.engine.connectors.wire import Impossible
+from signalpost.engine.counts import Counts
+from signalpost.engine.directory import Directory
+from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, OF_THE_GATEWAY
+from signalpost.engine.maintenance.jobs import Jobs
+from signalpost.engine.maintenance.passes import make_pass
+from signalpost.engine.operations.watch import Enqueue
+from signalpost.runtime.clock import Clock
+from signalpost.runtime.logger import log
+from signalpost.sharing.loop_turns import LoopTurns
+from signalpost.store.store import Store
+
+EVERY: Final = 10.0
+"""Seconds between two looks."""
+AT_ONCE: Final = 5
+"""How many mails are on their way at a time: a server may take half a minute for each."""
+MOST_IN_A_LOOK: Final = 50
+"""How many mails are sent before it is looked again what is so."""
+
+
+_CODE: Final = re.compile(r"\b[2-5][0-9]{2}\b")
+RESTS_FOR: Final = 60 * SECOND
+"""How long nothing is written after no mail server answered."""
+
+
+class Addressee(NamedTuple):
+    """An address, and what it may have to be told of."""
+
+    contact: str
+    """See `contact_id`."""
+    address: str
+    """Empty if no subscription has it as a contact any more."""
+    of: Sequence[SubscriptionKey]
+    """The subscriptions in trouble whose contact it is, and those that were when it was last told of them."""
+
+
+class Postman:
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        connectors: Connectors,
+        clock: Clock,
+        enqueue: Enqueue,
+        turns: LoopTurns,
+        counts: Counts,
+        links: UnsubscribeLinks,
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._connectors = connectors
+        self._clock = clock
+        self._enqueue = enqueue
+        self._turns = turns
+        self._counts = counts
+        self._links = links
+        self._jobs = Jobs(store.fleet)
+        self._rests_until = 0
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            await make_pass(self.look, "contacts could not be written to; trying again")
+
+    async def look(self) -> None:
+        """Write to every address that is to know something else by now. Raises Unavailable."""
+        if not self._offices() or not await self._jobs.take("contacts"):
+            return
+        found = troubles(await self._store.lists.every(Condition), self._clock.wall())
+        rows = {row.id: row for row in await self._store.lists.every(Correspondence)}
+        concerned = await self._concerned(await self._addressees(found, rows), rows, found)
+        for at in range(0, min(len(concerned), MOST_IN_A_LOOK), AT_ONCE):
+            some = concerned[at : at + AT_ONCE]
+            await asyncio.gather(*(self._see_to(each, rows.get(each.contact), found) for each in some))
+
+    async def _concerned(
+        self,
+        addressees: Sequence[Addressee],
+        rows: Mapping[str, Correspondence],
+        found: Mapping[SubscriptionKey, Trouble],
+    ) -> list[Addressee]:
+        """The addressees who may get a mail now, and those whose rows say too much."""
+        concerned, offices, now = [], self._offices(), self._clock.wall()
+        for looked_at, to in enumerate(addressees, 1):
+            if looked_at % COUNTED_IN_A_ROW == 0:
+                await self._turns.turn(OF_THE_GATEWAY)
+            row = rows.get(to.contact)
+            if row is not None and not row.is_due(now):
+                continue
+            news, known = self._news(to, row, found)
+            if news:
+                is_one = any(self._connectors.post.may_write(each, to.address) for each in offices)
+            else:
+                is_one = row is not None and (not known or known != row.known)
+            if is_one:
+                concerned.append(to)
+        return concerned
+
+    async def _addressees(
+        self, found: Mapping[SubscriptionKey, Trouble], rows: Mapping[str, Correspondence]
+    ) -> list[Addressee]:
+        """Whom there may be something to tell, and those of whom there is nothing to know any more."""
+        known = ((tenant_id, each) for row in rows.values() for each, (tenant_id, _) in row.known.items())
+        of: dict[str, list[SubscriptionKey]] = {}
+        written: dict[str, str] = {}
+        for looked_at, key in enumerate(dict.fromkeys((*found, *known)), 1):
+            if looked_at % COUNTED_IN_A_ROW == 0:
+                await self._turns.turn(OF_THE_GATEWAY)
+            subscription = self._directory.subscription(*key)
+            for address in () if subscription is None else subscription.told_contacts:
+                written[address.lower()] = address
+                of.setdefault(address.lower(), []).append(key)
+        addressees = {
+            (contact := contact_id(small)): Addressee(contact, written[small], keys) for small, keys in of.items()
+        }
+        return [*addressees.values(), *(Addressee(each, "", ()) for each in rows if each not in addressees)]
+
+    async def _see_to(
+        self, to: Addressee, row: Correspondence | None, found: Mapping[SubscriptionKey, Trouble]
+    ) -> None:
+        news, known = self._news(to, row, found)
+        if not news:
+            if row is not None:
+                await self._commit(EndMail(contact=to.contact, begun_at=row.begun_at, known=known, was_told=False))
+            return
+        office = self._office_for(to.address)
+        if office is None:
+            return
+        begun = (await self._commit(BeginMail(contact=to.contact))).row
+        if begun is None:
+            return
+        news, known = self._news(to, begun, found)
+        was_told = not news or await self._write(office, to, begun, news)
+        if was_told:
+            await self._commit(EndMail(contact=to.contact, begun_at=begun.begun_at, known=known, was_told=bool(news)))
+
+    def _news(
+        self, to: Addressee, row: Correspondence | None, found: Mapping[SubscriptionKey, Trouble]
+    ) -> tuple[list[News], dict[str, tuple[int, str]]]:
+        """What an address is to be told, and what it knows then. It may have unsubscribed just now."""
+        before = {} if row is None else row.known
+        news: list[News] = []
+        known: dict[str, tuple[int, str]] = {}
+        for key in to.of:
+            subscription, trouble = self._directory.subscription(*key), found.get(key)
+            if subscription is None or to.address.lower() not in map(str.lower, subscription.told_contacts):
+                continue
+            _, knows = before.get(subscription.id, (0, None))
+            what = news_of(knows, trouble, is_paused=self._is_paused(subscription))
+            if what is not None:
+                news.append(News(what, subscription.name, 0 if trouble is None else trouble.since))
+            if (kept := knows if what is None else what) is not None and kept not in (OVER, PAUSED):
+                known[subscription.id] = subscription.tenant_id, kept
+        return news, known
+
+    def _is_paused(self, subscription: Subscription) -> bool:
+        tenant = self._directory.tenant_with(subscription.tenant_id)
+        return subscription.status == "paused" or (tenant is not None and tenant.paused_at is not None)
+
+    # --- Mails --------------------------------------------------------------------------------------------------------
+
+    def _offices(self) -> list[OpenConnection]:
+        operations = self._directory.tenant_with(OPERATIONS_TENANT)
+        if operations is None or operations.paused_at is not None or self._clock.steady() < self._rests_until:
+            return []
+        return self._connectors.post_offices(OPERATIONS_TENANT)
+
+    def _office_for(self, address: str) -> OpenConnection | None:
+        """The oldest connection that lets an address have mail."""
+        return next((each for each in self._offices() if self._connectors.post.may_write(each, address)), None)
+
+    async def _write(self, office: OpenConnection, to: Addressee, row: Correspondence, news: Sequence[News]) -> bool:
+        """Send one mail. Returns whether its news are told, or refused for good."""
+        link = self._links.link(row.id, self._clock.wall())
+        letter = Letter(
+            to=to.address,
+            subject=subject_of(news),
+            text=text_of(news, link),
+            key=mail_key(row, text_of(news, "")),
+            unsubscribe=link,
+        )
+        try:
+            ruling = await self._connectors.post.write(office, letter)
+        except Unanswered as error:
+            self._rests_until = self._clock.steady() + RESTS_FOR
+            return self._failed(to, office.secrets.strike(str(error)))
+        except Impossible as error:
+            return self._failed(to, office.secrets.strike(str(error)))
+        match ruling:
+            case Done():
+                self._counts.contact_mails["sent"] += 1
+                return True
+            case Reject(code=code):  # what else the server said may name the address
+                self._counts.contact_mails["refused"] += 1
+                log.warning("the mail server refuses a mail to a contact", code=code, subscription=to.of[0][1])
+                return True
+        return self._failed(to, f"the server said {_code(ruling)}")
+
+    def _failed(self, to: Addressee, why: str) -> bool:
+        self._counts.contact_mails["failed"] += 1
+        log.warning("a mail to a contact was not sent; trying again", error=why, subscription=to.of[0][1])
+        return False
+
+    async def _commit(self, command: Command[Result]) -> Result:
+        outcome = await (await self._enqueue(command))
+        assert isinstance(outcome, CompletedCommand)  # it has no Idempotency-Key
+        result: Result = outcome.result
+        return result
+
+
+def _code(ruling: Ruling) -> str:
+    """The code of a server's words. What else they say may name the address."""
+    found = _CODE.search(getattr(ruling, "detail", ""))
+    return "nothing that is a code" if found is None else found[0]
