@@ -69,6 +69,7 @@ def main() -> int:
             found += _pictures(Visit(desk, world=busy, **window), hour, f"{theme}-{width}")
             paused = hour["busy-subscription-paused"]
             found += _questions(Visit(desk, world=busy, **window), paused, f"{theme}-{width}")
+            found += _rehearsal(Visit(desk, **window), desk.fine, f"{theme}-{width}")
             portal = pages_of(desk)
             found += _pictures(Customer(desk, {"theme": THEME}, **window), portal, f"{theme}-{width}")
             count = len(desk.pages) + len(desk.doors) + len(unused) + len(hour) + len(portal)
@@ -87,6 +88,18 @@ def _questions(visit: Visit, paused: str, window: str) -> list[str]:
         visit.page.locator(":popover-open").wait_for()
         visit.page.screenshot(path=OUT / f"question-{name}-{window}.png")
         found += [f"question-{name} {window}: {each}" for each in findings_of(visit.page)]
+    visit.context.close()
+    return found
+
+
+def _rehearsal(visit: Visit, subscription: str, window: str) -> list[str]:
+    """A picture of what a change would have sent, with everything unfolded."""
+    visit.open(f"/subscriptions/{subscription}")
+    visit.page.locator("form[data-rehearses]").get_by_label("documentUpdated").check()
+    visit.page.locator("#rehearsal h3").wait_for()
+    visit.page.locator("#rehearsal details").evaluate_all("all => all.forEach((each) => { each.open = true; })")
+    visit.page.screenshot(path=OUT / f"rehearsal-{window}.png", full_page=True)
+    found = [f"rehearsal {window}: {each}" for each in findings_of(visit.page)]
     visit.context.close()
     return found
 

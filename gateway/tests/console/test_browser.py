@@ -289,6 +289,37 @@ def test_a_field_is_checked_when_it_is_left(desk: Desk, visit: Visit) -> None:
     assert (url.get_attribute("aria-invalid"), url.input_value()) == (None, f"{desk.origin}/checked")
 
 
+def test_a_change_is_rehearsed_while_it_is_made_then_saved_and_what_is_missing_sent(desk: Desk, visit: Visit) -> None:
+    subscription = desk.subscribe("/rehearsed", "Rehearsed")
+    visit.open(f"/subscriptions/{subscription}")
+    visit.page.locator("form[data-rehearses]").get_by_label("documentUpdated").check()
+    desk.world.create_document(title="Wanted from the beginning")
+    told = visit.page.locator("#rehearsal")
+    told.get_by_role("heading", name="0 more, 0 fewer").wait_for()
+    visit.page.locator("form[data-rehearses]").get_by_label("documentUpdated").uncheck()
+    path = desk.world.events()[-1]["event"]["data"]["document"]["externalId"]
+    desk.world.send("PATCH", f"/v1/documents/{path}", {"title": "Changed"}).ok()
+    visit.page.locator("form[data-rehearses]").get_by_label("documentUpdated").check()
+    told.get_by_role("heading", name="1 more, 0 fewer").wait_for()
+    told.get_by_text("What would be sent").click()
+    told.get_by_text("webhook-signature").first.wait_for()
+    visit.click("Save, and send the 1 that is missing")
+    visit.sees("What was missing is being sent")
+    desk.wait_for("delivered", subscription, 2)
+    assert visit.clicks == 1
+
+
+def test_a_change_is_rehearsed_without_a_script(desk: Desk) -> None:
+    visit = Visit(desk, java_script_enabled=False)
+    visit.open(f"/subscriptions/{desk.fine}")
+    visit.page.locator("form[data-rehearses]").get_by_label("documentUpdated").check()
+    visit.click("Rehearse")
+    visit.page.locator("#rehearsal h3").wait_for()
+    assert visit.page.url.endswith("#rehearsal")
+    assert visit.page.locator("form[data-rehearses]").get_by_label("documentUpdated").is_checked()
+    visit.context.close()
+
+
 def test_an_invited_person_comes_in_by_keyboard_without_a_script_and_again_by_password(desk: Desk) -> None:
     made = {"name": "Ada", "email": "ada@example.com", "role": "viewer"}
     invitation = str(desk.world.send("POST", "/v1/members", made).ok(201)["url"])

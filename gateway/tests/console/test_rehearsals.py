@@ -34,7 +34,7 @@ def test_a_change_is_rehearsed_saved_and_what_is_missing_is_sent(shop: "Shop") -
     assert HOSTILE.encode() not in answer.body
     told = region(answer)
     assert "1 more, 0 fewer since" in told
-    assert "Save, and send the 1 that are missing" in told
+    assert "Save, and send the 1 that is missing" in told
     assert "the subscription does not ask for events of this type" in told
     assert "checked" in answer.body.decode().split('value="documentCreated"')[1][:20], "what was typed stays"
     assert world.get(f"/v1/subscriptions/{made['id']}").ok()["eventTypes"] == ["documentDeleted"], "nothing is saved"

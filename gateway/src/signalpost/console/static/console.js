@@ -187,10 +187,12 @@ document.addEventListener("input", ({ target }) => {
     try {
       const answer = await fetch(location.href, { method: "POST", body, redirect: "manual", signal: rehearsing.signal });
       const next = answer.ok && parse(await answer.text()).getElementById("rehearsal");
-      if (next) shown.replaceWith(next);
-      else if (answer.status !== 409 && answer.status !== 429) shown.replaceChildren(); // a field says what is wrong
-      shown.ariaBusy = null;
-    } catch { /* something newer is asked for */ }
+      if (next) {
+        shown.replaceWith(next);
+        said.textContent = $("h3", next).textContent; // for those who hear the page
+      } else if (answer.status !== 409 && answer.status !== 429) shown.replaceChildren(); // a field says what is wrong
+    } catch { /* something newer is asked for */
+    } finally { shown.ariaBusy = null; }
   }, REHEARSES_AFTER);
 });
 
