@@ -110,7 +110,8 @@ def test_it_runs_without_the_standard_streams(tmp_path: Path, closed: str) -> No
 
 
 NOT_YET = (
-    "aiosmtplib", "difflib", "html", "jinja2", "joserfc", "obstore", "prometheus_client", "psycopg", "rich",
+    "aiosmtplib", "cyclopts.completion", "difflib", "html", "jinja2", "joserfc", "obstore", "prometheus_client",
+    "psycopg", "rich",
     "signalpost.api.routing.openapi", "signalpost.console.app", "signalpost.store.postgres", "signalpost.workers",
     "zoneinfo",
 )  # fmt: skip

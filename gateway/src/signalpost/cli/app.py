@@ -57,8 +57,13 @@ for installed in entry_points(group="signalpost.commands"):
     # A command of another distribution. Only its package is imported here, whose docstring is the help.
     package = import_module(installed.module.partition(".")[0])
     app.command(installed.value, name=installed.name, help=package.__doc__, group=_HERE)
-app.register_install_completion_command()
-for option in ("--help", "--version", "--install-completion"):
+app.command(
+    "signalpost.cli.completion:install",
+    name="--install-completion",
+    help="Install shell completion for this application.",
+    group=_MORE,
+)
+for option in ("--help", "--version"):
     app[option].group = _MORE
 
 
