@@ -48,9 +48,9 @@ from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.consent import Tickets
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
-from signalpost.domain.operations.conditions import HOUR, Terms
+from signalpost.domain.operations.conditions import Terms
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import HOUR, SECOND
 from signalpost.embedded import Documents
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.engine import Engine

@@ -11,7 +11,7 @@ from gateway.tests.api.conftest import World, url
 from gateway.tests.api.moved_clock import MovedClock
 from gateway.tests.fakes.mail_server import PASSWORD, USER, MailServer
 
-from signalpost.domain.operations.conditions import HOUR, MINUTE
+from signalpost.domain.timestamps import HOUR, MINUTE
 from signalpost.sender.addresses import parse_allow_targets
 
 __all__ = ["url"]

@@ -15,9 +15,9 @@ import pytest
 from signalpost.commands.command import Stamp
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.domain.access.tenant import OPERATIONS_TENANT, Tenant
-from signalpost.domain.operations.conditions import HOUR, MINUTE, Condition, Fact, Terms, What, compare, to_be_told
+from signalpost.domain.operations.conditions import Condition, Fact, Terms, What, compare, to_be_told
 from signalpost.domain.operations.notices import Notice
-from signalpost.domain.timestamps import DAY, SECOND
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND
 
 BEGAN = 1_790_000_000 * SECOND
 SUBSCRIPTIONS, DEAD, WITH_VENDOR = 1_000, 20, 400

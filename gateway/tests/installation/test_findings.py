@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from signalpost.domain.operations.conditions import HOUR
-from signalpost.domain.timestamps import DAY, SECOND
+from signalpost.domain.timestamps import DAY, HOUR, SECOND
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.installation import findings
 from signalpost.installation.findings import Finding, Verdict

@@ -15,7 +15,7 @@ from gateway.tests.world.network import SentRequest
 from gateway.tests.world.virtual_time import BEGINNING
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
-from signalpost.domain.operations.conditions import KINDS, About
+from signalpost.domain.operations.kinds import KINDS, About
 from signalpost.domain.timestamps import SECOND
 from signalpost.store.sqlite.codec import unpack_uuid
 

@@ -13,18 +13,9 @@ from signalpost.commands.tenants import CreateTenant, DeleteTenant
 from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.event import EventType
-from signalpost.domain.operations.conditions import (
-    HOUR,
-    MINUTE,
-    Condition,
-    Fact,
-    Severity,
-    Telling,
-    What,
-    document_of,
-    id_of,
-)
-from signalpost.domain.timestamps import DAY
+from signalpost.domain.operations.conditions import Condition, Fact, Telling, What, document_of, id_of
+from signalpost.domain.operations.kinds import Severity
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE
 from signalpost.store.nouns.audit import AuditFilter
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from signalpost.api.routing.services import Services
 from signalpost.domain.access.tenant import OTHER_TENANTS
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import EventType
-from signalpost.domain.operations.conditions import KINDS
+from signalpost.domain.operations.kinds import KINDS
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.counts import CONTACT_MAILS, TOKEN_ANSWERS, Counts
 from signalpost.engine.engine import Engine

@@ -18,10 +18,8 @@ from signalpost.domain.errors import NotFound
 from signalpost.domain.event import EventType
 from signalpost.domain.operations.conditions import Condition, Fact, Telling, What, document_of, id_of
 from signalpost.domain.operations.notices import Notice, notice_of
-from signalpost.domain.timestamps import SECOND
+from signalpost.domain.timestamps import HOUR
 from signalpost.sharing.command_queues import Queue
-
-HOUR = 3_600 * SECOND
 
 
 class ConditionKept(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from signalpost.destinations.presets import Input, Preset
-from signalpost.domain.operations.conditions import KINDS, Severity
+from signalpost.domain.operations.kinds import KINDS, Severity
 
 CREATED: Final = "documentCreated"
 UPDATED: Final = "documentUpdated"

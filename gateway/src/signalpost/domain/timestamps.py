@@ -13,7 +13,9 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 SECOND = 1_000_000
 """One second in the unit of every time inside: microseconds."""
-DAY = 24 * 3600 * SECOND
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 
 
 def format_timestamp(at: int) -> str:

@@ -15,8 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.delivery.attention import CERTIFICATE_SOON
-from signalpost.domain.operations.conditions import HOUR
-from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.domain.timestamps import HOUR, SECOND, format_timestamp
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.operations.gateway_facts import BACKUP_IS_OLD, LOW_FROM
 from signalpost.engine.operations.lane_facts import CERTIFICATE_ENDS_NOW

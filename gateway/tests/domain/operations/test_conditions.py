@@ -7,15 +7,10 @@ from msgspec.structs import replace
 
 from signalpost.domain.operations.conditions import (
     GATHERED_FOR,
-    HOUR,
-    KINDS,
-    MINUTE,
     MOST_TOLD,
     TOLD_AGAIN_AFTER,
-    About,
     Condition,
     Fact,
-    Severity,
     Telling,
     Terms,
     What,
@@ -23,7 +18,8 @@ from signalpost.domain.operations.conditions import (
     id_of,
     to_be_told,
 )
-from signalpost.domain.timestamps import DAY, SECOND
+from signalpost.domain.operations.kinds import KINDS, About, Severity
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND
 
 NOW = 1_790_000_000 * SECOND
 TERMS = Terms()

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from signalpost.domain.operations.conditions import HOUR, Condition, Severity
+from signalpost.domain.operations.conditions import Condition
 from signalpost.domain.operations.correspondence import (
     MAX_NAME_CHARACTERS,
     OVER,
@@ -18,7 +18,8 @@ from signalpost.domain.operations.correspondence import (
     text_of,
     troubles,
 )
-from signalpost.domain.timestamps import DAY, format_timestamp, parse_timestamp
+from signalpost.domain.operations.kinds import Severity
+from signalpost.domain.timestamps import DAY, HOUR, format_timestamp, parse_timestamp
 
 FAILING, SOON, DISABLED = "subscriptionFailing", "subscriptionDisablingSoon", "subscriptionDisabled"
 NOW = parse_timestamp("2026-11-30T09:12:44.000000+00:00")

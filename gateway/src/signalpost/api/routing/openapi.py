@@ -36,7 +36,8 @@ from signalpost.domain.errors import (
 )
 from signalpost.domain.language.condition_reader import SCHEMA as CONDITION
 from signalpost.domain.language.condition_schema import condition_schema
-from signalpost.domain.operations.conditions import KINDS, About, What
+from signalpost.domain.operations.conditions import What
+from signalpost.domain.operations.kinds import KINDS, About
 from signalpost.store.nouns.deliveries import DeliveryStatus
 
 ABOUT = """\

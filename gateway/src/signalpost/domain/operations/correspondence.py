@@ -18,10 +18,10 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.domain.operations.conditions import HOUR, MINUTE, Condition
+from signalpost.domain.operations.conditions import Condition
 from signalpost.domain.operations.notices import MOST_NAMED
 from signalpost.domain.shown_url import is_url, shown_url
-from signalpost.domain.timestamps import DAY, format_timestamp
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, format_timestamp
 
 APART: Final = 15 * MINUTE
 """How long after a mail to an address the next one is sent at the earliest."""

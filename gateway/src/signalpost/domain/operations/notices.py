@@ -12,7 +12,8 @@ from msgspec import Meta, Struct
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.event import Event, EventType, build, event_id
-from signalpost.domain.operations.conditions import KINDS, About, Condition, Severity, What, document_of
+from signalpost.domain.operations.conditions import Condition, What, document_of
+from signalpost.domain.operations.kinds import KINDS, About, Severity
 from signalpost.domain.timestamps import format_timestamp
 
 MOST_NAMED: Final = 20

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
-from signalpost.domain.operations.conditions import HOUR, MINUTE, Condition, Fact
-from signalpost.domain.timestamps import DAY, format_timestamp
+from signalpost.domain.operations.conditions import Condition, Fact
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, format_timestamp
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.maintenance.audit_end import AuditEnd

@@ -10,9 +10,10 @@ from typing import Final
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.attention import CERTIFICATE_SOON
-from signalpost.domain.operations.conditions import HOUR, KINDS, MINUTE, About, Condition, Fact, Severity
+from signalpost.domain.operations.conditions import Condition, Fact
+from signalpost.domain.operations.kinds import KINDS, About, Severity
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import DAY, format_timestamp
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, format_timestamp
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_states import CAUGHT_UP
 from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, OF_THE_GATEWAY

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from signalpost.domain.objective import Objective, Tally, is_burning
-from signalpost.domain.operations.conditions import MINUTE, Condition, Fact
+from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.stats import last_minutes
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.timestamps import MINUTE
 from signalpost.engine.directory import Directory
 from signalpost.store.nouns.stats import StatsStore
 
