@@ -287,6 +287,8 @@ _MAX_SHOWN: Final = 60
 def shortened(text: str) -> str:
     """A text as a sentence shows it: not all of it if it is long, and on one line."""
     cut = text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 1]}…"
+    if cut.isprintable():  # as nearly all are
+        return cut
     return "".join(character if character.isprintable() else "�" for character in cut)
 
 

@@ -40,6 +40,8 @@ class Bounds(NamedTuple):
 BOUNDS: Final = Bounds()
 PAGE: Final = 500
 """How many events one page has at most."""
+BYTES_IN_A_ROW: Final = 8 * 1024
+"""After so many bytes of events, some 0.1 ms, the thread may rest."""
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -167,6 +169,7 @@ class _Walk:
         self.tally = Tally()
         self.reached = question.last + 1
         """The sequence down to which everything in the period was judged."""
+        self._noting = [side for side in question.sides if side.looks_ahead]
         self._events = 0
         """How many events of the log were looked through."""
 
@@ -181,20 +184,23 @@ class _Walk:
         return self._events >= self._bounds.events or kept > self._bounds.documents
 
     def judge(self, page: _Page, rest: Rest) -> None:
-        first, last = self._question.first, self._question.last
+        first, last, present, changed = self._question.first, self._question.last, self._question.now, self._question.then
+        unrested = 0
         for event in page.events:
             if event.sequence < first:
                 break
-            rest()
+            unrested += len(event.body)
+            if unrested >= BYTES_IN_A_ROW:
+                unrested = 0
+                rest()
             if is_erased(event):
                 continue
             looked_at = LookedAt(event, page.made.get(event.document_id, {}))
-            for side in self._question.sides:
+            for side in self._noting:
                 side.note(looked_at)
             if event.sequence <= last:
-                present = self._question.now
                 now = NOT_SENT_SO_FAR if present is None else present.verdict(looked_at)
-                self.tally.count(looked_at, now, self._question.then.verdict(looked_at))
+                self.tally.count(looked_at, now, changed.verdict(looked_at))
         down_to = first if page.next is None else max(first, page.next)
         self._events = self._question.ahead - down_to + 1
         self.reached = min(self.reached, down_to)
