@@ -184,7 +184,8 @@ class _Walk:
         return self._events >= self._bounds.events or kept > self._bounds.documents
 
     def judge(self, page: _Page, rest: Rest) -> None:
-        first, last, present, changed = self._question.first, self._question.last, self._question.now, self._question.then
+        asked = self._question
+        first, last = asked.first, asked.last
         unrested = 0
         for event in page.events:
             if event.sequence < first:
@@ -199,8 +200,8 @@ class _Walk:
             for side in self._noting:
                 side.note(looked_at)
             if event.sequence <= last:
-                now = NOT_SENT_SO_FAR if present is None else present.verdict(looked_at)
-                self.tally.count(looked_at, now, changed.verdict(looked_at))
+                now = NOT_SENT_SO_FAR if asked.now is None else asked.now.verdict(looked_at)
+                self.tally.count(looked_at, now, asked.then.verdict(looked_at))
         down_to = first if page.next is None else max(first, page.next)
         self._events = self._question.ahead - down_to + 1
         self.reached = min(self.reached, down_to)
