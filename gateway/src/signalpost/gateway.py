@@ -227,7 +227,9 @@ class Gateway:
         master_key = MasterKeyChange(store, master_key_source, sign_with)
         await master_key.start()
         if settings.role is not NodeRole.API:  # which sends nothing
-            _run_until_closed(opened, self._engine.postman(unsubscribe_links).run())
+            postman = self._engine.postman(unsubscribe_links)
+            self._engine.watch.add(postman)
+            _run_until_closed(opened, postman.run())
         opened.push_async_callback(master_key.close)
         loop_delay = LoopDelay()
         _run_until_closed(opened, loop_delay.run())

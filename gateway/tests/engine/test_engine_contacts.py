@@ -69,7 +69,9 @@ async def connect(gateway: RunningGateway, name: str = "m", recipients: Sequence
 @asynccontextmanager
 async def postmen(gateway: RunningGateway, count: int = 1) -> AsyncIterator[None]:
     """Postmen at work: of several, each takes itself for the only one."""
-    tasks = [asyncio.create_task(gateway.engine.postman(LINKS).run()) for _ in range(count)]
+    made = [gateway.engine.postman(LINKS) for _ in range(count)]
+    gateway.engine.watch.add(made[0])
+    tasks = [asyncio.create_task(each.run()) for each in made]
     try:
         yield
     finally:
@@ -359,6 +361,33 @@ def test_a_password_that_is_refused_breaks_the_connection_and_nothing_more_is_se
 
     world.run(scenario)
     assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("reply", [VendorReply(451, b"4.3.0 Later"), VendorReply(535, b"5.7.8 wrong"), LOST])
+def test_operators_are_told_that_no_mail_gets_through_until_one_does(
+    world: ScriptedWorld, server: FakeVendor, reply: VendorReply
+) -> None:
+    def told(gateway: RunningGateway) -> list[str]:
+        return [each.kind for each in gateway.engine.watch.open if each.kind == "contactsNotTold"]
+
+    server.take = lambda _call: reply
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await connect(gateway)
+        await failing(gateway, "a.example")
+        async with postmen(gateway):
+            await asyncio.sleep(HOUR + HOUR / 2 - MINUTE)
+            assert not told(gateway)
+            await asyncio.sleep(SOON)
+            assert told(gateway) == ["contactsNotTold"]
+            server.take = lambda _call: None
+            if reply.status == 535:
+                [connection] = gateway.engine.directory.connections(OPERATIONS_TENANT)
+                assert (await gateway.engine.connectors.test(connection)).works
+            await asyncio.sleep(HOUR)
+            assert not told(gateway)
+
+    world.run(scenario)
 
 
 def test_without_a_connection_nothing_waits_and_with_one_what_is_so_by_then_is_told(

@@ -242,6 +242,13 @@ KINDS: Final = {
             "The audit has everything that {count} nodes had seen.",
         ),
     ),
+    "contactsNotTold": ConditionKind(
+        about=About.GATEWAY,
+        opens_after=30 * MINUTE,
+        opened=("Mails of {name} to contacts of subscriptions do not get through.", ""),
+        closed=("Mails of {name} to contacts of subscriptions get through again, or there are none to send.", ""),
+        link="/connections",
+    ),
     "nodeLost": ConditionKind(
         about=About.NODE,
         closes_after=0,

@@ -11,16 +11,16 @@ customer's tenant may live, and would be sent after hours although it is not so 
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from signalpost.commands.command import Command, CompletedCommand, Result
 from signalpost.commands.correspondence import BeginMail, EndMail
 from signalpost.destinations.destination import Done, Reject, Ruling
-from signalpost.destinations.mail import Letter
+from signalpost.destinations.mail import Letter, Smtp
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.contacts import contact_id
-from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.operations.correspondence import (
     OVER,
     PAUSED,
@@ -46,6 +46,7 @@ from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, OF_THE_GATEWAY
 from signalpost.engine.maintenance.jobs import Jobs
 from signalpost.engine.maintenance.passes import make_pass
+from signalpost.engine.operations.gateway_facts import about_gateway
 from signalpost.engine.operations.watch import Enqueue
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -97,7 +98,10 @@ class Postman:
         self._counts = counts
         self._links = links
         self._jobs = Jobs(store.fleet)
+        self._has_job = False
         self._rests_until = 0
+        self._failing_since: int | None = None
+        """Since when no mail gets through, µs; None if the last one did, or none is to be sent."""
 
     async def run(self) -> None:
         while True:
@@ -106,11 +110,14 @@ class Postman:
 
     async def look(self) -> None:
         """Write to every address that is to know something else by now. Raises Unavailable."""
-        if not self._offices() or not await self._jobs.take("contacts"):
+        self._has_job = await self._jobs.take("contacts")
+        if not self._has_job or not self._offices():
             return
         found = troubles(await self._store.lists.every(Condition), self._clock.wall())
         rows = {row.id: row for row in await self._store.lists.every(Correspondence)}
         concerned = await self._concerned(await self._addressees(found, rows), rows, found)
+        if not concerned and all(row.is_due(self._clock.wall()) for row in rows.values()):
+            self._failing_since = None
         for at in range(0, min(len(concerned), MOST_IN_A_LOOK), AT_ONCE):
             some = concerned[at : at + AT_ONCE]
             await asyncio.gather(*(self._see_to(each, rows.get(each.contact), found) for each in some))
@@ -199,6 +206,27 @@ class Postman:
         tenant = self._directory.tenant_with(subscription.tenant_id)
         return subscription.status == "paused" or (tenant is not None and tenant.paused_at is not None)
 
+    # --- What operators are told ------------------------------------------------------------------------------------
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """See `Source`."""
+        return ("contactsNotTold",)
+
+    def sees(self, condition: Condition) -> bool:
+        """See `Source`."""
+        return self._has_job
+
+    async def facts(self, now: int) -> list[Fact]:
+        """See `Source`. A connection that is broken stays so after a restart, too."""
+        if not self._has_job:
+            return []
+        own = [each for each in self._directory.connections(OPERATIONS_TENANT) if each.kind == Smtp.kind]
+        broken = [each for each in own if each.state == "broken"]
+        if own and len(broken) == len(own):
+            return [about_gateway("contactsNotTold", min(each.updated_at for each in broken), broken[0].reason or "")]
+        return [] if self._failing_since is None else [about_gateway("contactsNotTold", self._failing_since)]
+
     # --- Mails --------------------------------------------------------------------------------------------------------
 
     def _offices(self) -> list[OpenConnection]:
@@ -231,6 +259,7 @@ class Postman:
         match ruling:
             case Done():
                 self._counts.contact_mails["sent"] += 1
+                self._failing_since = None
                 return True
             case Reject(code=code):  # what else the server said may name the address
                 self._counts.contact_mails["refused"] += 1
@@ -240,6 +269,7 @@ class Postman:
 
     def _failed(self, to: Addressee, why: str) -> bool:
         self._counts.contact_mails["failed"] += 1
+        self._failing_since = self._failing_since or self._clock.wall()
         log.warning("a mail to a contact was not sent; trying again", error=why, subscription=to.of[0][1])
         return False
 
