@@ -48,7 +48,7 @@ from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.consent import Tickets
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
-from signalpost.domain.operations.conditions import Terms
+from signalpost.domain.operations.conditions import NoticeTerms
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.timestamps import HOUR, SECOND
 from signalpost.embedded import Documents
@@ -289,7 +289,7 @@ class Gateway:
                 retention_days=settings.retention_days,
                 tenant_limits=settings.tenant_limits,
                 disable_after_days=settings.disable_after_days,
-                notices=Terms(after=settings.notice_after * SECOND, remind=settings.notice_remind * HOUR),
+                notices=NoticeTerms(after=settings.notice_after * SECOND, remind=settings.notice_remind * HOUR),
                 public_url=self._links_url,
                 attempt_timeout=settings.attempt_timeout,
                 limits=limits,

@@ -15,7 +15,7 @@ import pytest
 from signalpost.commands.command import Stamp
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.domain.access.tenant import OPERATIONS_TENANT, Tenant
-from signalpost.domain.operations.conditions import Condition, Fact, Terms, What, compare, to_be_told
+from signalpost.domain.operations.conditions import Condition, Fact, NoticeTerms, What, compare, to_be_told
 from signalpost.domain.operations.notices import Notice
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND
 
@@ -25,7 +25,7 @@ OUTAGE = (BEGAN + 2 * DAY, BEGAN + 2 * DAY + 3 * HOUR)
 UP_EVERY, UP_FOR = 5 * MINUTE, 20 * SECOND
 DISABLED_AFTER = 5 * DAY
 WEEK = 7 * DAY
-TERMS = Terms()
+TERMS = NoticeTerms()
 DEFAULT = Tenant(1, "default")
 
 

@@ -16,7 +16,7 @@ from markupsafe import escape
 
 from signalpost.api.routing.shapes.service import GatewayShown, Nodes
 from signalpost.console.html import due
-from signalpost.console.pages.overview import Machine
+from signalpost.console.pages.overview import MachinePart
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 from signalpost.runtime.clock import SystemClock
 from signalpost.sender.addresses import parse_allow_targets
@@ -72,8 +72,8 @@ def test_only_operators_see_how_the_gateway_is(world: World) -> None:
 def test_a_node_that_others_took_for_dead_does_not_say_since_when_it_is_up(world: World) -> None:
     gateway = msgspec.convert(world.get("/v1/gateway").ok(), GatewayShown)
     nodes = msgspec.convert(world.get("/v1/nodes").ok(), Nodes).data
-    assert Machine(gateway, nodes).up_since == nodes[0].joined_at
-    assert Machine(gateway, []).up_since is None
+    assert MachinePart(gateway, nodes).up_since == nodes[0].joined_at
+    assert MachinePart(gateway, []).up_since is None
 
 
 def test_support_sees_how_long_the_oldest_delivery_is_due(make_world: Callable[..., World], url: str) -> None:

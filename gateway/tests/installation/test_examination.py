@@ -11,7 +11,7 @@ from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.installation.examination import examine
 from signalpost.installation.findings import Finding, Verdict
-from signalpost.installation.seen import Answer, NoAnswer
+from signalpost.installation.seen import NoServerAnswer, ServerAnswer
 from signalpost.runtime import key_file
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.database import SqliteDatabase
@@ -28,9 +28,11 @@ class MadeUpMachine:
         self.free_bytes = 10_000 * MB
         self.is_kept: bool | None = True
         self.disks: dict[Path, int] = {}
-        self.answers: dict[str, Answer] = {
-            f"{PUBLIC}/health/ready": Answer(200, b'{"status":"ready","trouble":null,"warnings":[]}', NOW + 60 * DAY),
-            f"{PUBLIC}/metrics": Answer(404, b"", None),
+        self.answers: dict[str, ServerAnswer] = {
+            f"{PUBLIC}/health/ready": ServerAnswer(
+                200, b'{"status":"ready","trouble":null,"warnings":[]}', NOW + 60 * DAY
+            ),
+            f"{PUBLIC}/metrics": ServerAnswer(404, b"", None),
         }
 
     def now(self) -> int:
@@ -49,9 +51,9 @@ class MadeUpMachine:
     def user_name(self, user: int) -> str:
         return f"user-{user}"
 
-    def get(self, url: str, ca_file: Path | None) -> Answer:
+    def get(self, url: str, ca_file: Path | None) -> ServerAnswer:
         if url not in self.answers:
-            raise NoAnswer("refused")
+            raise NoServerAnswer("refused")
         return self.answers[url]
 
 
@@ -125,7 +127,7 @@ def test_a_copy_beside_the_database_is_warned_of(folder: Path, machine: MadeUpMa
 
 def test_the_public_address_is_asked_and_its_certificate_judged(folder: Path, machine: MadeUpMachine) -> None:
     ready = machine.answers[f"{PUBLIC}/health/ready"]
-    machine.answers[f"{PUBLIC}/health/ready"] = Answer(200, ready.body, NOW + DAY)
+    machine.answers[f"{PUBLIC}/health/ready"] = ServerAnswer(200, ready.body, NOW + DAY)
     assert wrong(examined(folder, machine)) == {"certificate": Verdict.FAULT}
     machine.answers.clear()
     assert wrong(examined(folder, machine)) == {"address": Verdict.FAULT}

@@ -9,15 +9,15 @@ from signalpost.domain.timestamps import DAY, HOUR, SECOND
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.installation import findings
 from signalpost.installation.findings import Finding, Verdict
-from signalpost.installation.seen import Answer, FileSeen, NoAnswer
+from signalpost.installation.seen import FileSeen, NoServerAnswer, ServerAnswer
 from signalpost.store.database import LastBackup, SinceBackup
 
 NOW = 1_800_000_000 * SECOND
 FOLDER = FileSeen(Path("/data"), 4711, 0o700)
 DATABASE = FileSeen(Path("/data/signalpost.db"), 4711, 0o600)
-READY = Answer(200, b'{"status":"ready","trouble":null,"warnings":[]}', NOW + 60 * DAY)
-NOT_READY = Answer(503, b'{"status":"not ready","trouble":"It starts.","warnings":[]}', NOW + 60 * DAY)
-NO_METRICS = Answer(404, b"{}", None)
+READY = ServerAnswer(200, b'{"status":"ready","trouble":null,"warnings":[]}', NOW + 60 * DAY)
+NOT_READY = ServerAnswer(503, b'{"status":"not ready","trouble":"It starts.","warnings":[]}', NOW + 60 * DAY)
+NO_METRICS = ServerAnswer(404, b"{}", None)
 PUBLIC = "https://gateway.example.com"
 
 
@@ -57,9 +57,18 @@ FAULTS = {
     "a variable that is no setting": (findings.settings(["SIGNALPOST_PRT is not a setting."], ()), "SIGNALPOST_PRT"),
     "no gateway": (findings.gateway(Path("/data"), None, answers=False), "No gateway runs on /data"),
     "not ready": (findings.gateway(Path("/data"), "The disk is full.", answers=True), "The disk is full."),
-    "no answer": (findings.address(PUBLIC, NoAnswer("refused"), NoAnswer("refused")), "does not answer: refused."),
-    "another server": (findings.address(PUBLIC, Answer(200, b"<html>", None), NO_METRICS), "but not as a gateway"),
-    "another API": (findings.address(PUBLIC, Answer(200, b'{"status":"up"}', None), NO_METRICS), "not as a gateway"),
+    "no answer": (
+        findings.address(PUBLIC, NoServerAnswer("refused"), NoServerAnswer("refused")),
+        "does not answer: refused.",
+    ),
+    "another server": (
+        findings.address(PUBLIC, ServerAnswer(200, b"<html>", None), NO_METRICS),
+        "but not as a gateway",
+    ),
+    "another API": (
+        findings.address(PUBLIC, ServerAnswer(200, b'{"status":"up"}', None), NO_METRICS),
+        "not as a gateway",
+    ),
     "no TLS": (findings.address("http://gateway.example.com", READY, NO_METRICS), "without TLS"),
     "a certificate that ended": (findings.certificate(PUBLIC, NOW, NOW), f"of {PUBLIC} ended on 2027-01-15"),
     "one that ends": (findings.certificate(PUBLIC, NOW + 2 * DAY, NOW), "ends on 2027-01-17"),
@@ -118,7 +127,7 @@ def test_what_cannot_be_seen_is_not_called_well(found: Iterable[Finding]) -> Non
 
 
 def test_metrics_that_anyone_may_read_are_named_beside_the_address() -> None:
-    exposed, well = findings.address(PUBLIC, READY, Answer(200, b"# HELP", None))
+    exposed, well = findings.address(PUBLIC, READY, ServerAnswer(200, b"# HELP", None))
     assert (exposed.verdict, well.verdict) == (Verdict.FAULT, Verdict.WELL)
     assert f"{PUBLIC}/metrics" in exposed.seen
     assert "METRICS_PORT" in exposed.fix

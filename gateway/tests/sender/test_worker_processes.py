@@ -25,7 +25,7 @@ from signalpost.domain.request import OutgoingRequest, Target
 from signalpost.sender.addresses import Guard, parse_allow_targets
 from signalpost.sender.egress_proxy import parse_egress_proxy
 from signalpost.sender.sender import SenderSettings
-from signalpost.workers.frames import LENGTH_BYTES, AttemptEnd, End, Ready, ToGateway, ToWorker
+from signalpost.workers.frames import LENGTH_BYTES, AttemptEnd, EndFrame, Ready, ToGateway, ToWorker
 from signalpost.workers.worker_process import StartedWorker, StartWorker, worker_environment
 from signalpost.workers.worker_transport import WorkerTransport
 from signalpost.workers.workers import Workers as Processes
@@ -323,7 +323,7 @@ def framed(*items: ToGateway | ToWorker) -> bytes:
     return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded
 
 
-@pytest.mark.parametrize("says", [b"\x00\x00\x00\x01\xc1", b"\xff\xff\xff\xff", framed(End(0.5))])
+@pytest.mark.parametrize("says", [b"\x00\x00\x00\x01\xc1", b"\xff\xff\xff\xff", framed(EndFrame(0.5))])
 def test_a_worker_that_says_what_none_says_is_replaced(run: "Run", serve: Serve, says: bytes) -> None:
     """Nothing that it says makes the gateway gather much, or stop."""
     endpoint = serve(OK)

@@ -18,9 +18,9 @@ from signalpost.workers.frames import (
     LENGTH_BYTES,
     AnswerBegun,
     BodyPart,
-    Call,
     CallCancelled,
-    Origin,
+    CallFrame,
+    OriginFrame,
     Ready,
     ToGateway,
     ToWorker,
@@ -80,9 +80,9 @@ def until_cancelled(waits: Callable[[], Awaitable[Any]]) -> Callable[[Head, Body
     return app
 
 
-def a_call(number: int) -> Call:
-    return Call(
-        number, "GET", "/", b"/", b"", 0, -1, b"", is_whole=True, new_origin=Origin((), None, "http", True, False)
+def a_call(number: int) -> CallFrame:
+    return CallFrame(
+        number, "GET", "/", b"/", b"", 0, -1, b"", is_whole=True, new_origin=OriginFrame((), None, "http", True, False)
     )
 
 

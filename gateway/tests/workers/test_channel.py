@@ -16,20 +16,20 @@ from msgspec import msgpack
 from signalpost.listener.request_head import MAX_HEAD_BYTES
 from signalpost.runtime.logger import LogLine
 from signalpost.workers.channel import MAX_FRAME_BYTES, Channel
-from signalpost.workers.frames import Call, ClientGone, Line, Origin, ToGateway, ToWorker
+from signalpost.workers.frames import CallFrame, ClientGone, LineFrame, OriginFrame, ToGateway, ToWorker
 from signalpost.workers.worker import ToGatewaysLog
 
 _decode = msgpack.Decoder(list[ToGateway]).decode
 HEAD_BYTES = MAX_HEAD_BYTES - 100
 
 
-def call(number: int, raw_path: bytes, name: bytes) -> Call:
-    origin = Origin(((b"host", b"localhost"), (name, b"x")), "127.0.0.1", "http", True, False)
+def call(number: int, raw_path: bytes, name: bytes) -> CallFrame:
+    origin = OriginFrame(((b"host", b"localhost"), (name, b"x")), "127.0.0.1", "http", True, False)
     path = raw_path.decode("latin-1")
-    return Call(number, "GET", path, raw_path, b"", 0, -1, b"", is_whole=True, new_origin=origin)
+    return CallFrame(number, "GET", path, raw_path, b"", 0, -1, b"", is_whole=True, new_origin=origin)
 
 
-async def handed_over(calls: list[Call]) -> int:
+async def handed_over(calls: list[CallFrame]) -> int:
     """How many of these calls, put in one turn of a worker's loop, a gateway takes before its socket is closed."""
     loop = asyncio.get_running_loop()
     taken: list[ToGateway] = []
@@ -86,7 +86,7 @@ def test_no_one_waits_for_what_cannot_be_said() -> None:
         lost = asyncio.Queue[None]()
         async with joined(lambda _: None, partial(lost.put_nowait, None)) as worker:
             worker.put(ClientGone(1))
-            worker.put(Line(logging.INFO, "half of a pair: \ud800", {}))
+            worker.put(LineFrame(logging.INFO, "half of a pair: \ud800", {}))
             for _ in ("the worker", "the gateway"):
                 await asyncio.wait_for(lost.get(), PATIENCE)
 
@@ -105,7 +105,7 @@ def test_a_line_of_the_log_can_be_said_whatever_is_in_it() -> None:
             )
             handler.emit(record)
             line = await asyncio.wait_for(told.get(), PATIENCE)
-            assert line == Line(
+            assert line == LineFrame(
                 logging.INFO,
                 "of \\ud800",
                 {"file": "caf\\udce9", "number": str(2**70), "small": -7, "error": "x", "pid": os.getpid()},

@@ -22,7 +22,16 @@ from msgspec import msgpack
 from signalpost.cli.serving.listening import hold_port, listen_beside
 from signalpost.listener.application import Answer, App, Body, BrokenBody, Head, Steps
 from signalpost.listener.certificate import Certificate
-from signalpost.workers.frames import LENGTH_BYTES, AnswerPart, Call, Origin, PartTaken, Ready, ToGateway, ToWorker
+from signalpost.workers.frames import (
+    LENGTH_BYTES,
+    AnswerPart,
+    CallFrame,
+    OriginFrame,
+    PartTaken,
+    Ready,
+    ToGateway,
+    ToWorker,
+)
 from signalpost.workers.worker_process import StartedWorker, StartWorker
 from signalpost.workers.worker_server import WorkerServer
 from signalpost.workers.workers import Workers
@@ -330,10 +339,10 @@ def framed(*items: ToGateway | ToWorker) -> bytes:
     return len(encoded).to_bytes(LENGTH_BYTES, "big") + encoded
 
 
-OF_AN_UNKNOWN_ORIGIN = Call(1, "GET", "/", b"/", b"", 0, 7, b"", is_whole=True)
+OF_AN_UNKNOWN_ORIGIN = CallFrame(1, "GET", "/", b"/", b"", 0, 7, b"", is_whole=True)
 
 
-UNFINISHED = Call(1, "PUT", "/", b"/", b"", 9, -1, b"", False, Origin((), None, "http", True, False))
+UNFINISHED = CallFrame(1, "PUT", "/", b"/", b"", 9, -1, b"", False, OriginFrame((), None, "http", True, False))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.delivery.lane_bounds import BOUNDS, Bounds
-from signalpost.domain.operations.conditions import Terms
+from signalpost.domain.operations.conditions import NoticeTerms
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.sharing.slots import DEFAULTS, Limits
 from signalpost.store.nouns.fleet import NodeRole
@@ -29,7 +29,7 @@ class EngineSettings(Struct, frozen=True, kw_only=True):
     """How much of the log is kept in memory."""
     rest_after: float = 300.0
     """After how many seconds without anything to do a lane rests."""
-    notices: Terms = Terms()
+    notices: NoticeTerms = NoticeTerms()
     """When operators are told of conditions."""
     look_every: float = 10.0
     """After how many seconds conditions are looked at again."""

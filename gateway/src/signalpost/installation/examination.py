@@ -10,7 +10,7 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.installation import findings
 from signalpost.installation.findings import Finding, Findings, Verdict
-from signalpost.installation.seen import Answer, FileSeen, Machine, NoAnswer
+from signalpost.installation.seen import FileSeen, Machine, NoServerAnswer, ServerAnswer
 from signalpost.listener.certificate import Certificate
 from signalpost.runtime import key_file
 from signalpost.settings import Settings, read_settings, secret_file
@@ -81,14 +81,18 @@ def _from_outside(settings: Settings, machine: Machine) -> Findings:
             yield from findings.certificate(str(settings.tls_cert), ends_at, machine.now())
         except StartError as error:
             yield Finding("certificate", Verdict.FAULT, str(error))
-    elif settings.public_url is not None and settings.public_url.startswith("https:") and isinstance(health, Answer):
+    elif (
+        settings.public_url is not None
+        and settings.public_url.startswith("https:")
+        and isinstance(health, ServerAnswer)
+    ):
         yield from findings.certificate(settings.public_url, health.certificate_ends_at, machine.now())
 
 
-def _answer(machine: Machine, url: str, ca_file: Path | None) -> Answer | NoAnswer:
+def _answer(machine: Machine, url: str, ca_file: Path | None) -> ServerAnswer | NoServerAnswer:
     try:
         return machine.get(url, ca_file)
-    except NoAnswer as error:
+    except NoServerAnswer as error:
         return error
 
 

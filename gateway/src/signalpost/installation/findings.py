@@ -19,7 +19,7 @@ from signalpost.domain.timestamps import HOUR, SECOND, format_timestamp
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.operations.gateway_facts import BACKUP_IS_OLD, LOW_FROM
 from signalpost.engine.operations.lane_facts import CERTIFICATE_ENDS_NOW
-from signalpost.installation.seen import Answer, FileSeen, NoAnswer
+from signalpost.installation.seen import FileSeen, NoServerAnswer, ServerAnswer
 from signalpost.store.database import SinceBackup
 
 CLOCK_MAY_DIFFER: Final = 5 * SECOND
@@ -71,14 +71,16 @@ def gateway(folder: Path, trouble: str | None, *, answers: bool) -> Findings:
         yield Finding("gateway", Verdict.WELL, "It runs, and is ready.")
 
 
-def address(public_url: str | None, health: Answer | NoAnswer | None, metrics: Answer | NoAnswer | None) -> Findings:
+def address(
+    public_url: str | None, health: ServerAnswer | NoServerAnswer | None, metrics: ServerAnswer | NoServerAnswer | None
+) -> Findings:
     """Whether clients reach the gateway at its public address, and what they must not reach there."""
     if public_url is None or health is None:
         seen = "PUBLIC_URL is not set, so it is unknown where clients reach the gateway."
         yield Finding("address", Verdict.UNKNOWN, seen, "Set PUBLIC_URL.")
         return
     ready = f"{public_url}/health/ready"
-    if isinstance(health, NoAnswer):
+    if isinstance(health, NoServerAnswer):
         seen = f"{ready} does not answer: {health}."
         fix = "See whether the proxy runs, the name leads here, and the firewall lets it in. From elsewhere, try: "
         yield Finding("address", Verdict.FAULT, seen, f"{fix}curl {ready}")
@@ -89,7 +91,7 @@ def address(public_url: str | None, health: Answer | NoAnswer | None, metrics: A
         yield Finding("address", Verdict.FAULT, seen, fix)
         return
     parts = urlsplit(public_url)
-    if isinstance(metrics, Answer) and metrics.status == 200:
+    if isinstance(metrics, ServerAnswer) and metrics.status == 200:
         fix = "Set METRICS_PORT, which the proxy does not pass on, or have the proxy refuse /metrics."
         yield Finding("address", Verdict.FAULT, f"Anyone may read {public_url}/metrics.", fix)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
@@ -223,7 +225,7 @@ def loss(since: SinceBackup | None, *, on_same_disk: bool | None) -> Findings:
         yield Finding("loss", Verdict.WELL, f"{seen} It can be read with the master key only: is that elsewhere too?")
 
 
-def _is_of_a_gateway(health: Answer) -> bool:
+def _is_of_a_gateway(health: ServerAnswer) -> bool:
     """Whether this is what `/health/ready` answers, ready or not."""
     try:
         return {"status", "trouble", "warnings"} <= msgspec.json.decode(health.body, type=dict[str, object]).keys()

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from signalpost.domain.timestamps import SECOND
-from signalpost.installation.seen import Answer, NoAnswer
+from signalpost.installation.seen import NoServerAnswer, ServerAnswer
 from signalpost.sender.tls_context import tls_context
 
 TIMEOUT = 10
@@ -51,7 +51,7 @@ class SystemMachine:
         except KeyError:
             return str(user)
 
-    def get(self, url: str, ca_file: Path | None) -> Answer:
+    def get(self, url: str, ca_file: Path | None) -> ServerAnswer:
         parts = urlsplit(url)
         connection = (
             http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT)
@@ -63,11 +63,11 @@ class SystemMachine:
             shown = connection.sock.getpeercert() if isinstance(connection.sock, ssl.SSLSocket) else None
             connection.request("GET", parts.path)
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read(MAX_BODY), _end_of(shown))
+            return ServerAnswer(answer.status, answer.read(MAX_BODY), _end_of(shown))
         except ssl.SSLCertVerificationError as error:
-            raise NoAnswer(f"its certificate is refused, {error.verify_message}") from None
+            raise NoServerAnswer(f"its certificate is refused, {error.verify_message}") from None
         except (OSError, http.client.HTTPException) as error:
-            raise NoAnswer(getattr(error, "strerror", None) or str(error) or type(error).__name__) from None
+            raise NoServerAnswer(getattr(error, "strerror", None) or str(error) or type(error).__name__) from None
         finally:
             connection.close()
 

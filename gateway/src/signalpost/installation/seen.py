@@ -15,7 +15,7 @@ class FileSeen(Struct, frozen=True):
     """The permissions alone."""
 
 
-class Answer(Struct, frozen=True):
+class ServerAnswer(Struct, frozen=True):
     """What a server answered to a GET."""
 
     status: int
@@ -24,7 +24,7 @@ class Answer(Struct, frozen=True):
     """When the certificate that it showed ends, µs since the epoch; None without TLS."""
 
 
-class NoAnswer(Exception):
+class NoServerAnswer(Exception):
     """A server did not answer. The message says why, without a full stop."""
 
 
@@ -56,6 +56,6 @@ class Machine(Protocol):
         """The name of a user, or the number if there is no name."""
         ...
 
-    def get(self, url: str, ca_file: Path | None) -> Answer:
-        """Ask a server, and check its certificate. Raises NoAnswer."""
+    def get(self, url: str, ca_file: Path | None) -> ServerAnswer:
+        """Ask a server, and check its certificate. Raises NoServerAnswer."""
         ...

@@ -6,7 +6,7 @@ An attempt has a number, which is the gateway's own and names it in both directi
 Its number is its worker's own. A call goes through these items, in this order:
 
     worker                                gateway
-    Call              ─────────────────▶  the application is called
+    CallFrame         ─────────────────▶  the application is called
     BodyPart, BodyBroken   ◀── each ───   WantPart
     ClientGone             ◀───────────   WantEnd
     CallCancelled     ─────────────────▶  the worker stops, and waits no longer; there may be an answer still
@@ -68,7 +68,7 @@ class AreYouThere(Struct, frozen=True, array_like=True, tag=4):
     pass
 
 
-class End(Struct, frozen=True, array_like=True, tag=5):
+class EndFrame(Struct, frozen=True, array_like=True, tag=5):
     """Let attempts end for so many seconds, interrupt the others, tell the outcomes of all, and end."""
 
     grace: float
@@ -133,7 +133,7 @@ ToWorker = (
     | BeginListening
     | Begin
     | AreYouThere
-    | End
+    | EndFrame
     | Send
     | ListenFor
     | ListenNoMoreFor
@@ -154,7 +154,7 @@ class Here(Struct, frozen=True, array_like=True, tag=2):
     """The answer to `AreYouThere`."""
 
 
-class Line(Struct, frozen=True, array_like=True, tag=3):
+class LineFrame(Struct, frozen=True, array_like=True, tag=3):
     """A line for the gateway's log."""
 
     level: int
@@ -169,7 +169,7 @@ class AttemptEnd(Struct, frozen=True, array_like=True, tag=4):
     outcome: Outcome
 
 
-class Origin(Struct, frozen=True, array_like=True):
+class OriginFrame(Struct, frozen=True, array_like=True):
     """What mostly is the same in the heads of a client's requests."""
 
     headers: tuple[tuple[bytes, bytes], ...]
@@ -192,7 +192,7 @@ class Refusal(Struct, frozen=True, array_like=True):
     detail: str
 
 
-class Call(Struct, frozen=True, array_like=True, tag=5):
+class CallFrame(Struct, frozen=True, array_like=True, tag=5):
     """A client's request. If its body is not whole yet, the first part comes without being asked for, unless the client
     waits to be asked: many clients send a body right after its head, but not with it."""
 
@@ -207,7 +207,7 @@ class Call(Struct, frozen=True, array_like=True, tag=5):
     body: bytes
     is_whole: bool
     """Whether this is the whole body."""
-    new_origin: Origin | None = None
+    new_origin: OriginFrame | None = None
     """None if it is known."""
     refusal: Refusal | None = None
 
@@ -247,9 +247,9 @@ class NoMoreCalls(Struct, frozen=True, array_like=True, tag=12):
 ToGateway = (
     Ready
     | Here
-    | Line
+    | LineFrame
     | AttemptEnd
-    | Call
+    | CallFrame
     | BodyPart
     | BodyBroken
     | ClientGone
@@ -267,7 +267,7 @@ def size(item: ToWorker | ToGateway) -> int:
             return len(request.head) + len(request.body)
         case AttemptEnd(_, outcome):
             return len(outcome.answer) + len(outcome.head)
-        case Call():
+        case CallFrame():
             origin = item.new_origin
             # The path goes twice, and without its escapes it may be longer in UTF-8.
             head = 3 * len(item.raw_path) + len(item.query) + (0 if origin is None else origin.size)

@@ -25,15 +25,15 @@ from signalpost.workers.frames import (
     BeginListening,
     BodyBroken,
     BodyPart,
-    Call,
     CallCancelled,
+    CallFrame,
     CallOver,
     ClientGone,
     EndListening,
     ListenFor,
     ListenNoMoreFor,
     NoMoreCalls,
-    Origin,
+    OriginFrame,
     PartTaken,
     ToGateway,
     ToWorker,
@@ -176,12 +176,12 @@ class Listening:
 
     def _hand_over(self, head: Head, body: Body) -> _OpenCall:
         content = body.whole()
-        origin = Origin(tuple(head.headers), head.client, head.scheme, head.http_1_1, head.expects_continue)
+        origin = OriginFrame(tuple(head.headers), head.client, head.scheme, head.http_1_1, head.expects_continue)
         number, new_origin = self._origins.number(origin)
         self._last_number += 1
         call = self._calls[self._last_number] = _OpenCall(self._last_number, body)
         self._put(
-            Call(
+            CallFrame(
                 call.number,
                 head.method,
                 head.path,
@@ -196,7 +196,7 @@ class Listening:
             )
         )
         if content is None and not head.expects_continue:
-            self._ask(call.number, self._read_part)  # see `Call`
+            self._ask(call.number, self._read_part)  # see `CallFrame`
         return call
 
     async def _parts(self, call: _OpenCall) -> AsyncGenerator[bytes, None]:

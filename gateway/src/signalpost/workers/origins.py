@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from signalpost.domain.errors import CallerError, HeadTooLarge, TooManyConnections, Unavailable, Unparseable
 from signalpost.listener.application import Head
-from signalpost.workers.frames import Call, Origin, Refusal
+from signalpost.workers.frames import CallFrame, OriginFrame, Refusal
 
 REMEMBERED: Final = 1024
 MAX_BYTES: Final = 4096
@@ -22,10 +22,10 @@ class OriginsToSend:
     """The origins that a gateway knows, as its worker knows that."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Origin, int] = {}
+        self._numbers: dict[OriginFrame, int] = {}
         """In the order in which they were sent first."""
 
-    def number(self, origin: Origin) -> tuple[int, Origin | None]:
+    def number(self, origin: OriginFrame) -> tuple[int, OriginFrame | None]:
         """The number of an origin, and the origin itself if it has to be sent."""
         number = self._numbers.get(origin)
         if number is not None:
@@ -39,7 +39,7 @@ class OriginsToSend:
 
 
 class _SentOrigin(Struct, frozen=True):
-    origin: Origin
+    origin: OriginFrame
     named: Mapping[bytes, str]
 
 
@@ -49,7 +49,7 @@ class OriginsSent:
     def __init__(self) -> None:
         self._known: dict[int, _SentOrigin] = {}
 
-    def head_of(self, call: Call) -> Head:
+    def head_of(self, call: CallFrame) -> Head:
         """Raises KeyError or ValueError if there can be no such call."""
         origin = call.new_origin
         if origin is None:

@@ -26,9 +26,9 @@ from signalpost.workers.frames import (
     Begin,
     BeginListening,
     BeginSending,
-    End,
+    EndFrame,
     Here,
-    Line,
+    LineFrame,
     Ready,
     Send,
     ToGateway,
@@ -82,7 +82,7 @@ class Worker:
                 self.channel.say(Ready())
             case AreYouThere():
                 self.channel.put(Here())
-            case End(grace):
+            case EndFrame(grace):
                 self._ending = asyncio.ensure_future(self._end(grace))
             case _ if self.listening is not None:
                 self.listening.take(item)
@@ -113,7 +113,7 @@ class ToGatewaysLog(logging.Handler):
     def _say(self, level: int, message: str, said: Fields) -> None:
         if not self._channel.is_paused:
             fields = {name: _in_frame(value) for name, value in said.items()}
-            self._channel.say(Line(level, _text_in_frame(message), {**fields, "pid": os.getpid()}))
+            self._channel.say(LineFrame(level, _text_in_frame(message), {**fields, "pid": os.getpid()}))
 
 
 def _in_frame(value: object) -> int | str:

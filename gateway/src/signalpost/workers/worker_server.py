@@ -26,8 +26,8 @@ from signalpost.workers.frames import (
     BeginListening,
     BodyBroken,
     BodyPart,
-    Call,
     CallCancelled,
+    CallFrame,
     CallOver,
     ClientGone,
     EndListening,
@@ -143,7 +143,7 @@ class WorkerServer:
         if listener is None:
             return
         match item:
-            case Call():
+            case CallFrame():
                 self._begin_call(worker, listener, item)
             case NoMoreCalls():
                 self._end_listening(worker)
@@ -173,7 +173,7 @@ class WorkerServer:
         self._listening[coverer].covers.add(place)
         coverer.put(ListenFor(place))
 
-    def _begin_call(self, worker: LiveWorker, listener: _Listener, item: Call) -> None:
+    def _begin_call(self, worker: LiveWorker, listener: _Listener, item: CallFrame) -> None:
         """Raises KeyError or ValueError if there can be no such call: then the worker is replaced."""
         if item.number in listener.calls:
             raise ValueError(item.number)

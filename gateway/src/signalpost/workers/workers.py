@@ -20,7 +20,7 @@ from signalpost.domain.errors import StartError
 from signalpost.runtime.logger import log
 from signalpost.runtime.restarts import failures_in_row, wait_before_start
 from signalpost.workers.channel import Channel
-from signalpost.workers.frames import AreYouThere, Begin, End, Here, Line, Ready, ToGateway, ToWorker
+from signalpost.workers.frames import AreYouThere, Begin, EndFrame, Here, LineFrame, Ready, ToGateway, ToWorker
 from signalpost.workers.worker_process import StartedWorker, StartWorker
 
 START_SECONDS: Final = 60.0
@@ -182,7 +182,7 @@ class Workers:
 
     def _take(self, worker: LiveWorker, item: ToGateway) -> None:
         match item:
-            case Line(level, text, fields):
+            case LineFrame(level, text, fields):
                 log.relay(level, text, fields)
             case Here():
                 worker.silent_looks = 0
@@ -224,7 +224,7 @@ class Workers:
             self._looking.cancel()
         for worker in self.all:
             if worker.is_up:
-                worker.say(End(grace))
+                worker.say(EndFrame(grace))
             else:
                 self.lose(worker)
         if self._places:

@@ -11,8 +11,8 @@ from signalpost.domain.operations.conditions import (
     TOLD_AGAIN_AFTER,
     Condition,
     Fact,
+    NoticeTerms,
     Telling,
-    Terms,
     What,
     compare,
     id_of,
@@ -22,7 +22,7 @@ from signalpost.domain.operations.kinds import KINDS, About, Severity
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND
 
 NOW = 1_790_000_000 * SECOND
-TERMS = Terms()
+TERMS = NoticeTerms()
 FAILING = "subscriptionFailing"
 
 

@@ -35,7 +35,7 @@ class LineBatch(NamedTuple):
 
 
 @dataclass
-class Tally:
+class ImportTally:
     """Counts what happened to the lines so far."""
 
     created: int = 0
@@ -85,7 +85,7 @@ def read_lines(file: BinaryIO) -> Iterator[AnswerLine]:
 
 
 def import_lines(
-    client: Client, lines: Iterable[AnswerLine], tally: Tally, show: Show, advance: Callable[[int], None]
+    client: Client, lines: Iterable[AnswerLine], tally: ImportTally, show: Show, advance: Callable[[int], None]
 ) -> None:
     """Import all lines. `show` is called with every answer, which has the line's number in the file; `advance` with
     the number of bytes of the file that were processed. Raises CommandError if the gateway cannot go on."""

@@ -17,7 +17,7 @@ from signalpost.cli.client import ANY_MEMBER, Client, CommandError, Misuse, conn
 from signalpost.cli.commands.document_files import download as fetch_file
 from signalpost.cli.commands.document_files import newest
 from signalpost.cli.commands.document_files import upload as send_file
-from signalpost.cli.commands.document_import import MAX_LINE, AnswerLine, Tally, import_lines, read_lines
+from signalpost.cli.commands.document_import import MAX_LINE, AnswerLine, ImportTally, import_lines, read_lines
 from signalpost.cli.commands.document_workflow import ExternalId, act, actions, history
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Limit, Sets, flag, parts_of, repeatable
@@ -263,7 +263,7 @@ def _import_lines(client: Client, file: BinaryIO, lines: Iterator[AnswerLine], o
         why = reasons(answer["problem"]) if "problem" in answer else []
         out.show(answer, *(Remark(f"line {answer['line']} ({document}): {reason}") for reason in why))
 
-    tally = Tally()
+    tally = ImportTally()
     with progress(BarColumn(), DownloadColumn(), TextColumn("{task.fields[tally]}"), TimeRemainingColumn()) as bar:
         task = bar.add_task("", total=_size(file), tally=tally)
         try:
@@ -280,7 +280,7 @@ def _import_lines(client: Client, file: BinaryIO, lines: Iterator[AnswerLine], o
         raise CommandError(f"{tally.refused:,} of {tally.lines:,} lines were refused.")
 
 
-def _so_far(tally: Tally) -> str:
+def _so_far(tally: ImportTally) -> str:
     if not tally.through:
         return "No line is known to be imported. Import the same file again: lines imported already change nothing."
     return (

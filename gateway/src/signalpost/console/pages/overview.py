@@ -35,7 +35,7 @@ LATEST, STAYING = 8, 5
 """How many deliveries are shown as they happen, and how many of those that were given up stay below them."""
 
 
-class Machine(Struct, frozen=True):
+class MachinePart(Struct, frozen=True):
     """How the gateway itself is."""
 
     gateway: GatewayShown
@@ -58,7 +58,7 @@ class OverviewView(Struct, frozen=True):
     hour: Sequence[StatsPoint]
     latest: Sequence[Delivery]
     """The latest, and then the latest of those that were given up: they stay until they are sent again."""
-    machine: Machine | None
+    machine: MachinePart | None
     """None for those who may not see it."""
     counts: Mapping[str, int]
     """How many subscriptions are in each state."""
@@ -98,9 +98,9 @@ async def _latest(visit: Visit, overview: Overview) -> list[Delivery]:
     return [*latest, *(each for each in failed if (each.event_id, each.subscription_id) not in shown)]
 
 
-async def _machine(visit: Visit) -> Machine:
+async def _machine(visit: Visit) -> MachinePart:
     gateway = await visit.calls.read("read_gateway", GatewayShown)
-    return Machine(gateway, (await visit.calls.read("list_nodes", Nodes)).data)
+    return MachinePart(gateway, (await visit.calls.read("list_nodes", Nodes)).data)
 
 
 def _headline(overview: Overview) -> str:

@@ -126,7 +126,7 @@ def document_of(kind: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, kind))
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class NoticeTerms(Struct, frozen=True, kw_only=True):
     """What operators set."""
 
     after: int = 2 * MINUTE
@@ -149,7 +149,7 @@ class Differences(NamedTuple):
 
 
 def compare(
-    known: Iterable[Condition], facts: Iterable[Fact], sees: Callable[[Condition], bool], now: int, terms: Terms
+    known: Iterable[Condition], facts: Iterable[Fact], sees: Callable[[Condition], bool], now: int, terms: NoticeTerms
 ) -> Differences:
     """What changed since the rows that are `known` were written. Only a fact that the one who looks `sees` can be said
     to be away."""
@@ -166,7 +166,7 @@ def compare(
     return Differences([fact for fact in opened.values() if now >= fact.since + _opens_after(fact, terms)], gone, back)
 
 
-def _opens_after(fact: Fact, terms: Terms) -> int:
+def _opens_after(fact: Fact, terms: NoticeTerms) -> int:
     after = KINDS[fact.kind].opens_after
     return terms.after if after is None else after
 
@@ -184,7 +184,7 @@ class Telling(NamedTuple):
     """How many more of the kind people know of and stay open."""
 
 
-def to_be_told(known: Sequence[Condition], now: int, terms: Terms) -> list[Telling]:
+def to_be_told(known: Sequence[Condition], now: int, terms: NoticeTerms) -> list[Telling]:
     """What people are to be told of by now. Of a kind, what closes comes first: a pager that resolves the kind with it
     then opens it again for what is new."""
     by_kind = sorted(known, key=attrgetter("kind", "number"))
@@ -202,7 +202,7 @@ def _known_beside(told: Sequence[Condition], rows: Sequence[Condition]) -> int:
     return sum(row.told_at is not None for row in rows if row.id not in ids)
 
 
-def _new(rows: Sequence[Condition], now: int, _terms: Terms) -> list[Condition]:
+def _new(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Condition]:
     """The new ones, once others that open with them had time to."""
     new = [row for row in rows if row.told_at is None and row.absent_since is None and not row.is_muted(now)]
     if not new:
@@ -213,7 +213,7 @@ def _new(rows: Sequence[Condition], now: int, _terms: Terms) -> list[Condition]:
     return new if now >= max(gathered, last_told + TOLD_AGAIN_AFTER) else []
 
 
-def _to_remind_of(rows: Sequence[Condition], now: int, terms: Terms) -> list[Condition]:
+def _to_remind_of(rows: Sequence[Condition], now: int, terms: NoticeTerms) -> list[Condition]:
     """All that go on, once a day has gone by for one of them or one has become worse. What was told longest ago comes
     first, so that what one notice has no room for is in the next."""
     going_on = [row for row in rows if row.told_at is not None and row.absent_since is None and not row.is_muted(now)]
@@ -224,7 +224,7 @@ def _to_remind_of(rows: Sequence[Condition], now: int, terms: Terms) -> list[Con
     return sorted(going_on, key=lambda row: row.told_at or 0) if is_due else []
 
 
-def _over(rows: Sequence[Condition], now: int, _terms: Terms) -> list[Condition]:
+def _over(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Condition]:
     """What is over, once all that went away with them are too, or some time has gone by."""
     over = [row for row in rows if row.is_over(now)]
     if not over:

@@ -18,7 +18,7 @@ from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.errors import NotFound
-from signalpost.domain.operations.conditions import Condition, Fact, Terms, compare, to_be_told
+from signalpost.domain.operations.conditions import Condition, Fact, NoticeTerms, compare, to_be_told
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lanes import Lanes
 from signalpost.engine.maintenance.jobs import Jobs
@@ -38,7 +38,7 @@ class Watch:
         lanes: Lanes,
         clock: Clock,
         enqueue: Enqueue,
-        terms: Terms,
+        terms: NoticeTerms,
         public_url: str,
     ) -> None:
         self._store = store
