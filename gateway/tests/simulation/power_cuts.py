@@ -38,7 +38,7 @@ PLAN = Plan(
     downtimes=(0.0, 0.0),
 )
 SECONDS = 30.0
-"""How long the run goes on where nothing goes wrong: all is written long before."""
+"""How long the run goes on if nothing goes wrong: all is written long before."""
 
 
 def cut(folder: Path, sync: int, kept: float) -> SeededWorld:

@@ -75,7 +75,8 @@ class WorkerUser(Protocol):
         """A worker says something that is not about itself."""
 
     def lost(self, worker: LiveWorker) -> None:
-        """A worker has gone, or is to go. What it had ends now. Called again for one that is lost already."""
+        """A worker has gone, or is to go. What it had ends now. The call may come again for one that is
+        lost already."""
 
 
 class Workers:
