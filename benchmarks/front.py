@@ -146,7 +146,7 @@ class Front:
         committer._store = Keeping()
         assert await self.answer(request)
         committer._store = StoreAtOnce(replace(kept[-1], events=()))
-        committer._on_published = lambda _published: None
+        committer._on_published = lambda *_: None
 
 
 async def cpu_of(front: Front, request: bytes) -> float:

@@ -30,6 +30,7 @@ from signalpost.settings import (
     settings_in_force,
     show_settings,
     unknown_variables,
+    variable_of,
 )
 
 KEY = "sp_" + "aB9_-" * 8 + "xyz"
@@ -39,7 +40,7 @@ BASE64 = base64.b64encode(MASTER_KEY).decode()
 
 def refusal(name: str, value: str, *, flag: bool = False) -> str:
     with pytest.raises(StartError) as raised:
-        read_settings({} if flag else {PREFIX + name.upper(): value}, {name: value} if flag else {})
+        read_settings({} if flag else {variable_of(name): value}, {name: value} if flag else {})
     return str(raised.value)
 
 
@@ -162,6 +163,21 @@ GOOD: list[tuple[str, str, Any]] = [
     ("retention_days", "3650", 3650),
     ("disk_reserve_mb", "0", 0),
     ("disk_reserve_mb", "1048576", 1_048_576),
+    ("otel_exporter_otlp_endpoint", "http://127.0.0.1:4318/", "http://127.0.0.1:4318"),
+    ("otel_exporter_otlp_endpoint", "https://[::1]/under", "https://[::1]/under"),
+    ("otel_exporter_otlp_endpoint", "", None),
+    ("otel_exporter_otlp_headers", "x-key=a%2Cb%3D, x-other = c", (("x-key", "a,b="), ("x-other", "c"))),
+    ("otel_exporter_otlp_headers", "", ()),
+    ("otel_service_name", "contracts", "contracts"),
+    (
+        "otel_resource_attributes",
+        "deployment.environment=prod,team=a%20b,",
+        (("deployment.environment", "prod"), ("team", "a b")),
+    ),
+    ("trace_ratio", "0", 0.0),
+    ("trace_ratio", "0.01", 0.01),
+    ("trace_ratio", "1", 1.0),
+    ("trace_failures", "10", 10),
     ("log_level", "DEBUG", "debug"),
     ("log_level", "error", "error"),
     ("log_format", "json", "json"),
@@ -224,6 +240,16 @@ BAD: dict[str, tuple[list[str], str]] = {
     "in_flight_per_endpoint": (["", "0", "1001"], "must be a whole number from 1 to 1000"),
     "retention_days": (["", "0", "3651", "-1", "1.5", "∞", "30d"], "must be a whole number from 1 to 3650"),
     "disk_reserve_mb": (["", "-1", "1048577", "1.5", "256M"], "must be a whole number from 0 to 1048576"),
+    "otel_exporter_otlp_endpoint": (
+        ["collector:4317", "grpc://collector:4317", "http://", "http://user:pw@collector", "http://collector/?a=b",
+         "http://collector/#a", "http://col lector"],
+        "must be an http(s) URL",
+    ),
+    "otel_exporter_otlp_headers": (["x-key", "=a", "x key=a", "x-key=a%0D%0Ab", "host=a", "content-length=1"], ""),
+    "otel_service_name": ([" "], "must not be empty; leave it out to get the default"),
+    "otel_resource_attributes": (["a", "=a", "a=b,c"], "must be name=value, separated by commas"),
+    "trace_ratio": (["", "-0.1", "1.1", "2", "1%", "nan", ".5", "0.", "1e-3"], "must be a number from 0 to 1"),
+    "trace_failures": (["", "-1", "1001", "many"], "must be a whole number from 0 to 1000"),
     "log_level": (["", "trace", "warn", "info "], "must be one of debug, info, warning, error"),
     "log_format": (["", "xml", "logfmt"], "must be one of auto, text, json"),
 }  # fmt: skip
@@ -231,14 +257,14 @@ BAD: dict[str, tuple[list[str], str]] = {
 
 @pytest.mark.parametrize(("name", "text", "value"), GOOD)
 def test_a_good_value_is_read_from_the_environment_and_from_a_flag(name: str, text: str, value: Any) -> None:
-    assert getattr(read_settings({PREFIX + name.upper(): text}, {}), name) == value
+    assert getattr(read_settings({variable_of(name): text}, {}), name) == value
     assert getattr(read_settings({}, {name: text}), name) == value
 
 
 @pytest.mark.parametrize(("name", "text"), [(name, text) for name, (texts, _) in BAD.items() for text in texts])
 def test_a_bad_value_is_refused_with_the_variable_or_the_flag_and_what_it_must_be(name: str, text: str) -> None:
     must = BAD[name][1]
-    assert refusal(name, text).startswith(f"SIGNALPOST_{name.upper()} {must}")
+    assert refusal(name, text).startswith(f"{variable_of(name)} {must}")
     assert refusal(name, text, flag=True).startswith(f"--{name.replace('_', '-')} {must}")
     for message in (refusal(name, text), refusal(name, text, flag=True)):
         assert message.endswith(".")
@@ -313,7 +339,7 @@ def test_every_setting_is_shown_with_its_value_and_where_it_is_from() -> None:
 
 
 def test_a_variable_that_looks_like_a_setting_and_is_none_is_found() -> None:
-    known = {PREFIX + name.upper(): "x" for name in SETTINGS}
+    known = {variable_of(name): "x" for name in SETTINGS}
     of_commands = {f"SIGNALPOST_{name}": "x" for name in ("URL", "KEY", "TENANT", "SECRET", "NEXT_SECRET")}
     assert unknown_variables({**known, **of_commands, "PORT": "1", "MY_SIGNALPOST_X": "1"}) == []
     misspelt = dict.fromkeys(
@@ -347,7 +373,7 @@ def test_settings_that_are_printed_show_no_secret() -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("master_key", BASE64), ("operator_key", KEY)])
 def test_of_a_secret_only_is_shown_whether_it_is_set(name: str, value: str) -> None:
-    (given,) = (each for each in show_settings({PREFIX + name.upper(): value}, {}) if each.name == name)
+    (given,) = (each for each in show_settings({variable_of(name): value}, {}) if each.name == name)
     assert (given.value, given.source) == ("set", "environment")
     (made,) = (each for each in show_settings({}, {"data_dir": "/srv"}) if each.name == name)
     assert (made.value, made.source) == (f"made in /srv/{name.replace('_', '-')}", "default")
@@ -368,6 +394,7 @@ def test_of_a_proxy_with_a_password_only_is_shown_that_it_is_set() -> None:
     for environment, shown in (({}, None), ({PREFIX + "EGRESS_PROXY": "http://a:pw@proxy:3128"}, "set")):
         assert [each.value for each in show_settings(environment, {}) if each.name == "egress_proxy"] == [shown]
     secret = {"database_url", "master_key", "operator_key", "egress_proxy", "oidc_client_secret"}
+    secret.add("otel_exporter_otlp_headers")
     assert {name for name, each in SETTINGS.items() if each.secret} == secret
 
 

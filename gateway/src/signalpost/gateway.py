@@ -92,6 +92,7 @@ from signalpost.store.store import Store
 from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, UNSUBSCRIBING, MasterKeys
 
 if TYPE_CHECKING:
+    from signalpost.engine.tracing.traces import Traces
     from signalpost.workers.workers import Workers
 
 IDLE_SECONDS = 60.0
@@ -199,6 +200,7 @@ class Gateway:
         self.operator_key = operator_key(settings)
         links = Links(os.urandom(KEY_BYTES), self._links_url)  # the store, once it is open, has the keys that sign
         transport = await self._open_transport(opened)
+        traces = self._open_traces(opened)
         files = await open_files(settings)
         opened.push_async_callback(files.close)
         store = await self._open_store(master_keys, links)
@@ -207,7 +209,7 @@ class Gateway:
         links.sign_with(await store.data_keys.signing(LINKS))
         destinations = Destinations.installed()
         disk = _one_thread(opened, "disk")
-        self._engine = self._build_engine(store, transport, destinations, disk)
+        self._engine = self._build_engine(store, transport, destinations, disk, traces)
         audit_end = AuditEnd(store.audit, settings.data_dir, disk, self._engine.audited)
         opened.push_async_callback(audit_end.keep)  # of all that the engine still commits while it closes
         self._engine.watch.add(AuditFacts(audit_end, gethostname()))
@@ -234,7 +236,17 @@ class Gateway:
         loop_delay = LoopDelay()
         _run_until_closed(opened, loop_delay.run())
         self._services = self._build_services(
-            opened, store, links, files, destinations, tickets, unsubscribe_links, master_key, audit_end, loop_delay
+            opened,
+            store,
+            links,
+            files,
+            destinations,
+            tickets,
+            unsubscribe_links,
+            master_key,
+            audit_end,
+            loop_delay,
+            traces,
         )
         self.answer, self.answer_metrics = self._build_apps()
         self.app = Asgi(self.answer)
@@ -247,7 +259,11 @@ class Gateway:
             self._url,
             master_keys=master_keys,
             context=BatchContext(
-                links, kept_answers(links), self._random.getrandbits, default_limits=self._settings.tenant_limits
+                links,
+                kept_answers(links),
+                self._random.getrandbits,
+                default_limits=self._settings.tenant_limits,
+                trace_ratio=self._settings.trace_ratio,
             ),
             now=None if is_postgres(self._url) else self._clock.wall,
             on_broken=self._on_broken,
@@ -268,8 +284,27 @@ class Gateway:
         await transport.open()
         return transport
 
+    def _open_traces(self, opened: AsyncExitStack) -> "Traces | None":
+        """What makes spans; None if no collector wants them. Raises StartError."""
+        settings = self._settings
+        if settings.otel_exporter_otlp_endpoint is None:
+            if settings.trace_ratio or settings.trace_failures:
+                raise StartError("TRACE_RATIO and TRACE_FAILURES need OTEL_EXPORTER_OTLP_ENDPOINT, to which spans go.")
+            return None
+        from signalpost.start_traces import exporting  # what few need
+
+        exporter, traces = exporting(settings, settings.otel_exporter_otlp_endpoint, self._clock)
+        exporter.start()
+        opened.push_async_callback(exporter.close)  # it takes what ends while the engine closes, too
+        return traces
+
     def _build_engine(
-        self, store: Store, transport: Transport, destinations: Destinations, disk_executor: Executor
+        self,
+        store: Store,
+        transport: Transport,
+        destinations: Destinations,
+        disk_executor: Executor,
+        traces: "Traces | None",
     ) -> Engine:
         settings, clock, directory = self._settings, self._clock, self._settings.data_dir
         disk = DiskReserve(settings.disk_reserve_mb, lambda: shutil.disk_usage(directory).free, disk_executor)
@@ -297,6 +332,7 @@ class Gateway:
             ),
             destinations=destinations,
             host=Host(process=NodeProcess(gethostname(), os.getpid()), hear_time=self._hear_time),
+            traces=traces,
         )
 
     def _hear_time(self, now: int, took: int) -> None:
@@ -315,6 +351,7 @@ class Gateway:
         master_key: MasterKeyChange,
         audit_end: AuditEnd,
         loop_delay: LoopDelay,
+        traces: "Traces | None",
     ) -> Services:
         """What the handlers of the API use. The engine has been started."""
         settings, clock, engine = self._settings, self._clock, self._engine
@@ -357,6 +394,7 @@ class Gateway:
             other_nodes=OtherNodes(store.stats, clock, engine.revisions),
             metrics={media_type: SharedRendering(clock) for media_type in METRICS_FORMATS},
             loop_delay=loop_delay,
+            traces=traces,
             body_reader=BodyReader(_one_thread(opened, "bodies")),
             workers=self._workers,
         )

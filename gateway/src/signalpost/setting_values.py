@@ -7,13 +7,16 @@ import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
 from msgspec.structs import fields
 
 from signalpost.domain import body
 from signalpost.domain.access.tenant import OTHER_TENANTS, TENANT_NAME
 from signalpost.domain.access.tenant_limits import NO_LIMITS, LimitsPatch, TenantLimits
+from signalpost.domain.checks import Bad
+from signalpost.domain.endpoint import check_header, parse_url
 from signalpost.domain.errors import Invalid
 from signalpost.files.content_types import KINDS
 from signalpost.store.nouns.fleet import NodeRole
@@ -163,3 +166,51 @@ def one_of(*allowed: str) -> Callable[[str], str]:
         return text.lower()
 
     return read
+
+
+def ratio(text: str) -> float:
+    if not re.fullmatch(r"[01](\.[0-9]{1,9})?", text) or not 0 <= float(text) <= 1:
+        raise ValueError("must be a number from 0 to 1, such as 0.01")
+    return float(text)
+
+
+def collector_url(text: str) -> str:
+    """The URL without a trailing slash."""
+    try:
+        parse_url(text)
+    except Bad:
+        raise ValueError("must be an http(s) URL, such as http://127.0.0.1:4318") from None
+    if "?" in text:
+        raise ValueError("must be an http(s) URL without a query, such as http://127.0.0.1:4318")
+    return text.rstrip("/")
+
+
+class Pair(NamedTuple):
+    """One `name=value` of a list."""
+
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{quote(self.name)}={quote(self.value)}"
+
+
+def pairs(text: str) -> tuple[Pair, ...]:
+    """`name=value`, separated by commas; other signs than those of URLs are percent-encoded, as OpenTelemetry says."""
+    found = []
+    for part in filter(None, (each.strip() for each in text.split(","))):
+        name, separator, value = part.partition("=")
+        if not separator or not name.strip():
+            raise ValueError("must be name=value, separated by commas, with signs such as , and = percent-encoded")
+        found.append(Pair(unquote(name.strip()), unquote(value.strip())))
+    return tuple(found)
+
+
+def header_pairs(text: str) -> tuple[Pair, ...]:
+    found = pairs(text)
+    for name, value in found:
+        try:
+            check_header(name, value)
+        except Bad as bad:
+            raise ValueError(f"has the header {name[:100]!r}: {bad.detail}") from None
+    return found

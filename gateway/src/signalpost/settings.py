@@ -1,6 +1,7 @@
 """Every setting of a gateway: its name, default, bounds and help text.
 
-A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpost serve`; the flag wins.
+A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpost serve`; the flag wins. Those that
+begin with `OTEL_` have the names that OpenTelemetry gives them, without the prefix.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,8 @@ from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 from signalpost.store.nouns.fleet import NodeRole
 
 PREFIX = "SIGNALPOST_"
+OPENTELEMETRY: Final = "otel_"
+"""What those settings begin with that have the names of OpenTelemetry."""
 _OF_COMMANDS: Final = ("url", "key", "tenant", "secret", "next_secret")
 """Variables that tell commands how to reach a gateway, and what they or a receiver sign with. They are not settings of
 the gateway."""
@@ -83,6 +86,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     retention_days: int = 30
     audit_retention_days: int = 400
     disk_reserve_mb: int = 256
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_headers: tuple[values.Pair, ...] = ()
+    otel_service_name: str | None = None
+    otel_resource_attributes: tuple[values.Pair, ...] = ()
+    trace_ratio: float = 0.0
+    trace_failures: int = 0
     log_level: str = "info"
     log_format: str = "auto"
 
@@ -266,6 +275,32 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         values.number(0, 1_048_576),
         "Disk space to keep free in MB, 0 to 1048576. With less, documents are refused. [256]",
     ),
+    "otel_exporter_otlp_endpoint": Setting(
+        values.collector_url,
+        "Collector that gets the spans of traces, by HTTP as JSON, at this URL with /v1/traces, such as "
+        "http://127.0.0.1:4318. Without it, no spans are made. []",
+    ),
+    "otel_exporter_otlp_headers": Setting(
+        values.header_pairs,
+        "Headers for the collector, such as a key: name=value, separated by commas, percent-encoded. Use the variable, "
+        "because other users can see flags. []",
+        secret=True,
+    ),
+    "otel_service_name": Setting(values.nonempty, "The name of this service in traces. [signalpost]"),
+    "otel_resource_attributes": Setting(
+        values.pairs,
+        "Further attributes of this service in traces: name=value, separated by commas, percent-encoded. []",
+    ),
+    "trace_ratio": Setting(
+        values.ratio,
+        "Share of events to trace of those that came without a traceparent, 0 to 1; needs "
+        "OTEL_EXPORTER_OTLP_ENDPOINT. [0]",
+    ),
+    "trace_failures": Setting(
+        values.number(0, 1_000),
+        "How many failed attempts of events that are not traced are traced in a second, 0 to 1000; needs "
+        "OTEL_EXPORTER_OTLP_ENDPOINT. [0]",
+    ),
     "log_level": Setting(
         values.one_of("debug", "info", "warning", "error"),
         "Lowest level to log: debug, info, warning or error. [info]",
@@ -290,7 +325,7 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
             if text is not None:
                 given[name] = setting.read(text)
         except ValueError as error:
-            source = f"--{name.replace('_', '-')}" if name in flags else _variable(name)
+            source = f"--{name.replace('_', '-')}" if name in flags else variable_of(name)
             wrong.append(f"{source} {str(error).rstrip('.')}.")
     if wrong:
         raise WrongSetting("\n".join(wrong))
@@ -302,12 +337,14 @@ def given_database_url(environment: Mapping[str, str]) -> str | None:
     try:
         return _given("database_url", environment, {}) or None
     except ValueError as error:
-        raise WrongSetting(f"{_variable('database_url')} {str(error).rstrip('.')}.") from None
+        raise WrongSetting(f"{variable_of('database_url')} {str(error).rstrip('.')}.") from None
 
 
 def _given(name: str, environment: Mapping[str, str], flags: Mapping[str, str]) -> str | None:
     """The text of a setting. Raises ValueError."""
-    text = flags.get(name, environment.get(_variable(name)))
+    text = flags.get(name, environment.get(variable_of(name)))
+    if not text and name.startswith(OPENTELEMETRY):
+        return None  # as everywhere, an empty variable is one that is not set
     file = environment.get(_file_variable(name)) if name in _IN_FILES else None
     if file is None:
         return text
@@ -358,18 +395,19 @@ def settings_in_force(settings: Settings) -> list[SettingInForce]:
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """A sentence for each SIGNALPOST_… variable that is no setting. A misspelt one would be ignored without a word."""
-    known = [*map(_variable, (*SETTINGS, *_OF_COMMANDS)), *map(_file_variable, _IN_FILES)]
+    known = [*map(variable_of, (*SETTINGS, *_OF_COMMANDS)), *map(_file_variable, _IN_FILES)]
     unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name not in known)
     return [f"{name} is not a setting{_meant(name, known)}" for name in unknown]
 
 
 def _meant(variable: str, known: Iterable[str]) -> str:
     """How the sentence about an unknown variable ends. All begin with the prefix, so the rest must be alike."""
-    meant = nearest(variable[len(PREFIX) :], (each.removeprefix(PREFIX) for each in known))
+    by_rest = {each.removeprefix(PREFIX): each for each in known}
+    meant = nearest(variable[len(PREFIX) :], by_rest)
     return (
         ". Remove it, or correct its name (signalpost serve --help)."
         if meant is None
-        else f"; did you mean {PREFIX}{meant}?"
+        else f"; did you mean {by_rest[meant]}?"
     )
 
 
@@ -380,12 +418,13 @@ def secret_file(settings: Settings, name: str) -> Path:
     return settings.data_dir / name.replace("_", "-")
 
 
-def _variable(name: str) -> str:
-    return PREFIX + name.upper()
+def variable_of(name: str) -> str:
+    """The variable of a setting. Those of OpenTelemetry are called as everywhere."""
+    return name.upper() if name.startswith(OPENTELEMETRY) else PREFIX + name.upper()
 
 
 def _file_variable(name: str) -> str:
-    return f"{_variable(name)}_FILE"
+    return f"{variable_of(name)}_FILE"
 
 
 def _written(value: Any) -> str | None:

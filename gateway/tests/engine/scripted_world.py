@@ -40,6 +40,7 @@ from signalpost.domain.subscription import Subscription, names_of
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.settings import EngineSettings
+from signalpost.engine.tracing.traces import Exporter, Traces
 from signalpost.sharing import command_queues
 from signalpost.store.nouns.deliveries import AttemptRow
 from signalpost.store.packing.sequences import unpack_sequences
@@ -166,6 +167,10 @@ class RunningGateway(Process):
         )
         self.turns_left = -1
         """The turns of the event loop until it is killed; below 0, it is not."""
+
+    def _traces(self) -> Traces | None:
+        spans = self.world.spans
+        return None if spans is None else Traces(spans, self.clock, failures=self.world.traced_failures)
 
     async def submit(self, *commands: Command[Any]) -> list[CommandOutcome[Any]]:
         """All in one go: as the engine is idle, the first makes a batch and the others the next."""
@@ -386,6 +391,10 @@ class ScriptedWorld(World[RunningGateway]):
         """What is started as a gateway: a subclass may have another clock."""
         self.look_every = 600.0
         """The seconds between two looks at the disk, and at what is wrong."""
+        self.spans: Exporter | None = None
+        """Where the spans of its processes go; None if they make none."""
+        self.traced_failures = 0
+        """How many failed attempts of untraced events a second are traced."""
         self.vendors: dict[str, Vendor] = {}
         self._titles = 0
         self._errors: list[Mapping[str, Any]] = []

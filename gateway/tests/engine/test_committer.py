@@ -39,7 +39,7 @@ class Book:
         return self._publish(commands)
 
 
-def _committer(book: Book, on_published: Callable[[PublishedBatch], None] = lambda _: None) -> Committer:
+def _committer(book: Book, on_published: Callable[[PublishedBatch, float], None] = lambda *_: None) -> Committer:
     return Committer(cast(Store, book), Counts(), on_published)
 
 
@@ -58,7 +58,7 @@ def _done(commands: Sequence[Command[Any]]) -> PublishedBatch:
 
 
 def test_what_is_committed_is_answered_as_such_even_if_following_it_up_fails() -> None:
-    def fail(_: PublishedBatch) -> None:
+    def fail(_: PublishedBatch, _took: float) -> None:
         raise RuntimeError("a defect of ours")
 
     assert asyncio.run(_committer(Book(_done), fail).submit(_command())) == DONE
@@ -89,7 +89,7 @@ def test_a_refused_command_harms_no_other_of_its_batch() -> None:
 def test_clients_have_their_turn_before_the_deliveries_that_follow() -> None:
     turns: list[str] = []
 
-    def deliver(_: PublishedBatch) -> None:
+    def deliver(_: PublishedBatch, _took: float) -> None:
         asyncio.get_running_loop().call_soon(turns.append, "delivery")
 
     async def client(committer: Committer) -> None:

@@ -24,6 +24,7 @@ from signalpost.engine.engine import Engine
 from signalpost.engine.host import Host
 from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.settings import EngineSettings
+from signalpost.engine.tracing.traces import Traces
 from signalpost.runtime.clock import Clock
 from signalpost.store.nouns.fleet import ALONE, Terms
 from signalpost.store.sqlite.store import Executors
@@ -79,6 +80,7 @@ class Process:
             settings,
             destinations=world.destinations,
             host=Host(boot_time=self._boot_time, cpu=lambda: 0.0, hear_time=self._hear_time),
+            traces=self._traces(),
         )
         world.running.append(self)
 
@@ -92,6 +94,10 @@ class Process:
 
     def _clock_of_machine(self) -> Clock:
         return VirtualClock(self.world.wall, self.loop)
+
+    def _traces(self) -> Traces | None:
+        """What makes spans; None if nothing does."""
+        return None
 
     def _boot_time(self) -> int:
         return round(self.loop.time() * SECOND)

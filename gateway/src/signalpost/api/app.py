@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, cast
 from signalpost.api.guards.callers import caller_of
 from signalpost.api.guards.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
-from signalpost.api.http.request import Request
+from signalpost.api.http.request import TRACEPARENT, Request
 from signalpost.api.http.response import Response, StreamedResponse, answer_to
 from signalpost.api.rendering import EVENT_HEADER, asked, respond
 from signalpost.api.routes import QUIET_ROUTES
@@ -36,6 +36,7 @@ from signalpost.domain.errors import (
     TooMany,
     Unavailable,
 )
+from signalpost.domain.trace_context import is_sampled, parse
 from signalpost.engine.maintenance.refused_calls import RefusedCall
 from signalpost.listener.application import Answer, Body, Head, Steps, answer_of
 from signalpost.runtime.logger import log
@@ -52,6 +53,7 @@ NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _REFUSED: Final = 400
 """The lowest status of an answer that refuses something."""
+_NOT_TRACED: Final[Mapping[str, str]] = {}
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
 
@@ -325,7 +327,8 @@ class Api:
         # metrics.
         is_known = request.principal is not None or response.status < _REFUSED
         self._services.requests.count(request.method, route if is_known else NO_ROUTE, response.status, seconds)
-        principal = request.principal
+        principal, event = request.principal, dict(response.headers).get(EVENT_HEADER)
+        may_be_traced = TRACEPARENT in request.head.named or self._services.traces is not None
         (log.debug if route in QUIET_ROUTES else log.info)(
             "request",
             request=request.id,
@@ -337,8 +340,22 @@ class Api:
             key_id=None if principal is None else principal.key_id,
             tenant=request.tenant,
             source=request.source(self._proxies),
-            event=dict(response.headers).get(EVENT_HEADER),
+            event=event,
+            **(self._traced(request, route, response.status, seconds, event) if may_be_traced else _NOT_TRACED),
         )
+
+    def _traced(
+        self, request: Request, route: str, status: int, seconds: float, event: str | None
+    ) -> Mapping[str, str]:
+        """Have a span made of a request that is traced. Returns what its line in the log says of that."""
+        context, traces = parse(request.header(TRACEPARENT)), self._services.traces
+        if traces is not None:
+            context = traces.context_of(context, event)
+        if not is_sampled(context):
+            return _NOT_TRACED
+        if traces is not None:
+            traces.requested(context, request.span, request.method, route, status, seconds)
+        return {"trace": context[:16].hex(), "span": request.id}
 
 
 def _waited_for(handler: Callable[[Request], Awaitable[Response | StreamedResponse]], request: Request) -> Handling:

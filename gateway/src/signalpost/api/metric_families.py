@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from signalpost import VERSION
 from signalpost.api.http.request_counts import RequestCounts
@@ -27,7 +28,7 @@ from signalpost.domain.errors import Unavailable
 from signalpost.domain.event import EventType
 from signalpost.domain.operations.kinds import KINDS
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.counts import CONTACT_MAILS, TOKEN_ANSWERS, Counts
+from signalpost.engine.counts import CONTACT_MAILS, TOKEN_ANSWERS, Counts, TracedDelivery
 from signalpost.engine.engine import Engine
 from signalpost.engine.lanes.lane_health import STATES, STATUSES, LanesOverview
 from signalpost.listener.certificate import Certificate
@@ -57,6 +58,7 @@ async def rendered(services: Services, media_type: str) -> bytes:
         *_fleet(engine),
         *_workers(services.workers),
         *_waits(services),
+        *_traces(services),
     ]
     of_database = _pending(services, overview), _retention(engine), _sizes(services.store)
     for told in await asyncio.gather(*map(_if_told, of_database)):
@@ -93,13 +95,15 @@ def _work(engine: Engine) -> Iterator[Metric]:
 
 
 def _deliveries(counts: Counts) -> Iterator[Metric]:
-    yield _histograms(
+    delivered = HistogramMetricFamily(
         "signalpost_delivery_seconds",
         "Time from an event, plus the delay of its subscription, to its delivery, by kind of destination. Replays and "
         "retries by hand of what was delivered or given up are left out.",
-        "kind",
-        counts.delivery_seconds,
+        labels=("kind",),
     )
+    for kind, histogram in counts.delivery_seconds.items():
+        delivered.add_metric((kind,), _with_traces(histogram, counts.traced_deliveries.get(kind, {})), histogram.sum)
+    yield delivered
     yield _histograms(
         "signalpost_attempt_seconds",
         "Duration of delivery attempts, by kind of destination.",
@@ -239,6 +243,15 @@ def _waits(services: Services) -> Iterator[Metric]:
         )
 
 
+def _traces(services: Services) -> Iterator[Metric]:
+    if services.traces is not None:
+        yield CounterMetricFamily(
+            "signalpost_spans_dropped",
+            "Spans that the collector did not get, because it was away or too slow, or refused them.",
+            services.traces.dropped,
+        )
+
+
 def _tenants(services: Services, overview: LanesOverview, pending: Mapping[int, float]) -> Iterator[Metric]:
     """What METRICS_TENANTS asks for: each of these tenants, and all others together."""
     if not services.installation.metrics_tenants:
@@ -352,6 +365,17 @@ def _histograms(name: str, help_: str, label: str, histograms: Mapping[str, Hist
     for label_value, histogram in histograms.items():
         family.add_metric((label_value,), _buckets(histogram), histogram.sum)
     return family
+
+
+def _with_traces(
+    histogram: Histogram, traced: Mapping[int, TracedDelivery]
+) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
+    """The buckets of a histogram. Those in which a delivery was traced show the last such one, in OpenMetrics."""
+    buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = [*_buckets(histogram)]
+    for place, (trace, seconds, at) in traced.items():
+        bound, count, *_ = buckets[place]
+        buckets[place] = bound, count, Exemplar({"trace_id": trace.hex()}, seconds, at)
+    return buckets
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:

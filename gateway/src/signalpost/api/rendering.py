@@ -120,8 +120,8 @@ async def submit(context: RequestContext, command: Command[Any]) -> Response:
 
 def asked(context: RequestContext, command: Command[Any]) -> Command[Any]:
     """The command, with the trace in which it is asked for, and who asks for it if the audit has to know."""
-    if trace := context.trace:
-        command = command.traced(trace)
+    if context.may_be_traced:
+        command = command.traced(context.trace)
     return command if command.audited_as is None else command.asked_by(context.actor)
 
 

@@ -174,6 +174,12 @@ def check_header_name(name: str) -> str:
     return name
 
 
+def check_header(name: str, value: str) -> None:
+    """Let a header through that the gateway does not set itself. Raises Bad."""
+    check_header_name(name)
+    _check_header_value(value)
+
+
 def _check_header_value(value: Any) -> None:
     if not isinstance(value, str):
         raise Bad("wrong_type", "A header's value must be a string.")

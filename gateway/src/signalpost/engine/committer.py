@@ -30,7 +30,8 @@ class _WaitingCommand(NamedTuple):
 
 
 class Committer:
-    def __init__(self, store: Store, counts: Counts, on_published: Callable[[PublishedBatch], None]) -> None:
+    def __init__(self, store: Store, counts: Counts, on_published: Callable[[PublishedBatch, float], None]) -> None:
+        """`on_published` is told of each commit, and how many seconds it took."""
         self._store = store
         self._counts = counts
         self._on_published = on_published
@@ -152,7 +153,8 @@ class Committer:
                 if not waiting.outcome.done():
                     waiting.outcome.set_exception(error)
             return
-        self._counts.commit_seconds.add(loop.time() - began)
+        took = loop.time() - began
+        self._counts.commit_seconds.add(took)
         # Clients come first: their responses are written before the deliveries that follow keep the loop busy.
         for waiting, result in zip(batch, published.results, strict=True):
             if waiting.outcome.done():
@@ -162,7 +164,7 @@ class Committer:
             else:
                 waiting.outcome.set_result(result)
         try:
-            self._on_published(published)
+            self._on_published(published, took)
         except Exception:
             # The commands are committed, and their callers were told so. A restart reads what the engine missed.
             log.exception("lanes and directory could not follow a commit")

@@ -3,11 +3,13 @@
 `api/metric_families.py` turns them into metrics when it is asked.
 """
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.event import Event, EventType
 from signalpost.domain.timestamps import SECOND
@@ -23,6 +25,15 @@ ATTEMPT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 5.5)
 """The last bound is beyond the time that an attempt has (C15), which tells a time-out from a slow answer."""
 DELIVERY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
 """From a delivery at once to one that needed all retries of the longest usual schedule."""
+
+
+class TracedDelivery(NamedTuple):
+    """An example of how long deliveries take, with the trace in which one can see why."""
+
+    trace: bytes
+    seconds: float
+    at: float
+    """Seconds since the epoch."""
 
 
 class Counts:
@@ -50,6 +61,8 @@ class Counts:
         """How long attempts took, by the kind of destination."""
         self.delivery_seconds: defaultdict[str, Histogram] = defaultdict(partial(Histogram, DELIVERY_SECONDS))
         """How long after its event each delivery arrived, by the kind of destination."""
+        self.traced_deliveries: defaultdict[str, dict[int, TracedDelivery]] = defaultdict(dict)
+        """The last traced delivery of each bucket of `delivery_seconds`, by the kind of destination."""
         self.commit_seconds = Histogram(COMMIT_SECONDS)
         """How long commits of commands took."""
         self.record_seconds = Histogram(COMMIT_SECONDS)
@@ -76,7 +89,12 @@ class Counts:
         if outcome.failure is not SKIPPED:
             self.attempt_seconds[kind].add(outcome.elapsed_us / SECOND)
 
-    def count_delivery(self, kind: str, due: int, outcome: Outcome) -> None:
+    def count_delivery(self, kind: str, due: int, outcome: Outcome, trace: AttemptTrace | None = None) -> None:
         """Count the first delivery of an event to a destination of a kind. It was due at `due`, µs since the epoch."""
         late = outcome.started_at + outcome.elapsed_us - due
-        self.delivery_seconds[kind].add(late / SECOND if late > 0 else 0.0)
+        seconds = late / SECOND if late > 0 else 0.0
+        self.delivery_seconds[kind].add(seconds)
+        if trace is not None:
+            place = bisect_left(DELIVERY_SECONDS, seconds)
+            at = (outcome.started_at + outcome.elapsed_us) / SECOND
+            self.traced_deliveries[kind][place] = TracedDelivery(trace.trace, seconds, at)

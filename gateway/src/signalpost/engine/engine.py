@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from math import ceil, inf
 from random import Random
+from typing import TYPE_CHECKING
 
 from signalpost.commands.command import Command, CommandOutcome, Result
 from signalpost.destinations.registry import Destinations
@@ -62,6 +63,9 @@ from signalpost.sharing.tenant_rates import TenantRates
 from signalpost.store.nouns.fleet import Beat
 from signalpost.store.store import PublishedBatch, Store
 
+if TYPE_CHECKING:
+    from signalpost.engine.tracing.traces import Traces
+
 NO_OTHERS = Destinations(())
 
 
@@ -77,10 +81,12 @@ class Engine:
         settings: EngineSettings,
         destinations: Destinations = NO_OTHERS,
         host: Host = Host(),  # noqa: B008 - it is frozen
+        traces: "Traces | None" = None,
     ) -> None:
-        """`destinations` are the kinds other than the webhook."""
+        """`destinations` are the kinds other than the webhook. Without `traces`, no spans are made."""
         self._store, self._fleet, self._clock = store, store.fleet, clock
         self._transport, self._mailer = transport, mailer
+        self._traces = traces
         self._tasks = Tasks()
         self.disk = disk
         self.counts = Counts()
@@ -105,7 +111,7 @@ class Engine:
         self._committer = Committer(store, self.counts, self._on_published)
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
         self.connectors = self._make_connectors(destinations, auto_disable, random)
-        self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider))
+        self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider, traces))
         self.retention_use = RetentionUse(store.lanes, clock, self.directory, self.lanes.here, self._log, self.turns)
         self.endpoint_tests = EndpointTests(transport, self.connectors, self.lanes, clock)
         self._node = self._make_node(settings, host)
@@ -386,13 +392,15 @@ class Engine:
         """Commands that wait for their commit to begin."""
         return self._committer.waiting
 
-    def _on_published(self, published: PublishedBatch) -> None:
+    def _on_published(self, published: PublishedBatch, took: float) -> None:
         published, behind = self._follower.own(published)
         made = self._made_here(published)
         self._take_up(published, made, behind)
         if made:
             self._lane_owner.note_new()
         self.counts.count_events(published.events)
+        if self._traces is not None:
+            self._traces.committed(published.events, took)
         note_in_log(published.audited)
         if published.audited:
             self.audited.set()

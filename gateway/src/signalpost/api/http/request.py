@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import parse_qsl
 
 from signalpost.api.guards.principals import Principal
@@ -10,6 +11,7 @@ from signalpost.listener.application import Body, BrokenBody, Head
 from signalpost.listener.source import Network, source_of
 from signalpost.sharing.shares import Caller
 
+TRACEPARENT: Final = b"traceparent"
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _FORWARDED_FOR = b"x-forwarded-for"
 _PASSED_ON = frozenset({b"forwarded", b"via", _FORWARDED_FOR, b"x-real-ip"})
@@ -51,6 +53,11 @@ class Request:
         """What it takes of the event loop's time is measured, and counts against its tenant's share."""
         self.large_body: tuple[int, float] | None = None
         """How many bytes a large body had, and when it was read, by the event loop's clock."""
+
+    @property
+    def span(self) -> bytes:
+        """The id of the span of the request, if that is traced."""
+        return bytes.fromhex(self.id)
 
     def header(self, name: bytes) -> str | None:
         """`name` in lower case."""

@@ -21,7 +21,7 @@ from signalpost.api.http.body import (
     read_typed,
 )
 from signalpost.api.http.body_reader import COMMIT_FROM
-from signalpost.api.http.request import Request
+from signalpost.api.http.request import TRACEPARENT, Request
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.services import Services
 from signalpost.commands.command import IdempotencyKey
@@ -102,6 +102,8 @@ class RequestContext:
         self.tenant_name = tenant.name
         self.request_id = request.id
         self.request = request
+        self.may_be_traced = TRACEPARENT in request.head.named or services.traces is not None
+        """Whether `trace` can name one."""
         self._query = query
         self._takes = body
         self._changes_tenant = changes_tenant
@@ -190,8 +192,9 @@ class RequestContext:
 
     @property
     def trace(self) -> bytes:
-        """The trace context in which a change is asked for (`traceparent`)."""
-        return trace_context.parse(self.request.header(b"traceparent"))
+        """The trace context in which a change is asked for: that of the client, or the request's own span within it."""
+        given = trace_context.parse(self.request.header(TRACEPARENT))
+        return given if self.services.traces is None else trace_context.asked_within(given, self.request.span)
 
     @property
     def if_match(self) -> frozenset[str] | None:

@@ -37,6 +37,7 @@ from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.store import Store
 
 if TYPE_CHECKING:
+    from signalpost.engine.tracing.traces import Traces
     from signalpost.workers.workers import Workers
 
 
@@ -103,3 +104,5 @@ class Services(Struct, frozen=True, kw_only=True):
     """Reads large bodies and bad ones."""
     workers: "Workers | None" = None
     """The processes that work for the gateway, if there are any."""
+    traces: "Traces | None" = None
+    """What makes spans, if they are exported."""

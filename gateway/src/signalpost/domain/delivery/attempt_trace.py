@@ -20,8 +20,10 @@ class AttemptTrace(NamedTuple):
     """The span of the attempt itself."""
     parent: bytes
     """The span of the event's creation; of what a person asked for, the span of that."""
-    is_asked: bool
+    is_asked: bool = False
     """Whether a person asked for the attempt, so that its trace has a link to the event's."""
+    is_first: bool = False
+    """Whether it is the first of the attempts that a person asked for."""
 
     @property
     def header(self) -> str:
@@ -40,9 +42,9 @@ def trace_of_attempt(event: Event, subscription_id: str, delivery: Delivery, now
     number = delivery.failed_attempts + 1
     if delivery.is_by_hand:
         asked = (event.id, subscription_id, "by hand", now)
-        return AttemptTrace(trace_of(*asked), span_of(*asked, number), span_of(*asked), is_asked=True)
+        return AttemptTrace(trace_of(*asked), span_of(*asked, number), span_of(*asked), is_asked=True, is_first=True)
     if delivery.run > 0:
         asked = (event.id, subscription_id, "replay", delivery.replay or 0)
-        return AttemptTrace(trace_of(*asked), span_of(*asked, number), span_of(*asked), is_asked=True)
-    span = span_of(event.id, subscription_id, number)
-    return AttemptTrace(event.trace[:16], span, creation_span(event.id), is_asked=False)
+        span, parent, is_first = span_of(*asked, number), span_of(*asked), number == 1
+        return AttemptTrace(trace_of(*asked), span, parent, is_asked=True, is_first=is_first)
+    return AttemptTrace(event.trace[:16], span_of(event.id, subscription_id, number), creation_span(event.id))

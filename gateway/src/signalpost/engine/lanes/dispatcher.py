@@ -86,6 +86,7 @@ class Dispatcher:
             store.log, log_cache.erased, clock, owner, outcomes, subjects, self._free_slot, on_change, self.give_turn
         )
         self._owner = owner
+        self._notes_holds = outcomes.are_traced
         self._on_end = on_end
         self._clock = clock
         self._outcomes = outcomes
@@ -253,6 +254,8 @@ class Dispatcher:
             at = worker.may_send_at(now)
             if at > now:
                 self._wake_at(worker, at)
+                if self._notes_holds:
+                    worker.note_held(now)
                 return False
             if self._spent >= max_spent:
                 self.give_turn(worker)

@@ -46,6 +46,7 @@ from signalpost.store.nouns.replays import ReplayPart
 
 MAX_UNRECORDED = 1_000
 RETRIES_LOADED_STRICT = 1_000_000
+NOT_HELD_YET = ("turn", 0)
 TENANT_PAUSED = "The tenant is paused. Resume it, and its waiting events are sent."
 
 
@@ -90,6 +91,8 @@ class LaneWorker(LaneStates):
         self.head_recorded_at = 0
         """When it was last recorded for that."""
         self.rate_limit = RateLimit()
+        self.held = NOT_HELD_YET
+        """What last kept it from sending, and when that was seen; only if traces are made."""
         self._hold_until = 0
         self.excused_until = 0
         """When an attempt last failed by the operator's proxy: no failure before that disables the subscription."""
@@ -212,6 +215,12 @@ class LaneWorker(LaneStates):
         """Whether the restored lane has something to record, or to ask the store with a record."""
         return self.lane.changed or bool(self.retries.waiting) or self.replay_feeder.next is not None
 
+    def follow_tenant(self, *, is_paused: bool, now: int) -> None:
+        """Note whether its tenant is paused."""
+        if self.tenant_is_paused and not is_paused:
+            self.held = "paused", now
+        self.tenant_is_paused = is_paused
+
     def update(self, subscription: Subscription, now: int) -> None:
         """Apply a change of the subscription, for every attempt from now on."""
         before, self.subscription = self.subscription, subscription
@@ -226,6 +235,7 @@ class LaneWorker(LaneStates):
             self.slots.regard(slow=self.concurrency.is_slow)
             self._hold_until = 0
         if subscription.status == "active" != before.status:
+            self.held = "paused", now
             self.concurrency = concurrency.resumed(self.concurrency)
             self.health = replace(self.health, breaker=breaker.probing_now(self.health.breaker, now))
             self._probe = None  # one that is in flight says nothing of the endpoint since
@@ -322,6 +332,21 @@ class LaneWorker(LaneStates):
         if self.gate is not None:
             earliest = max(earliest, self.gate.ready_at(now))
         return earliest
+
+    def note_held(self, now: int) -> None:
+        """Note what keeps it from sending, by the same order as `may_send_at`."""
+        rate = self.subscription.rate_limit
+        if self._hold_until > now:
+            reason = "endpoint"
+        elif self.health.breaker.probe_at is not None and not self.lane.sends_by_hand:
+            reason = "breaker"
+        elif rate is not None and self.rate_limit.earliest(rate, now) > now:
+            reason = "rate"
+        elif self.gate is not None and (ready := self.gate.ready_at(now)) > now:
+            reason = "token" if ready >= NEVER else "rate"
+        else:
+            return  # others of its own are in flight
+        self.held = reason, now
 
     def held_up(self, now: int) -> HeldUp:
         """What only the worker knows about why its lane does not send right now."""

@@ -178,7 +178,7 @@ class Lanes:
             (self.here.paused_tenants.discard if tenant.paused_at is None else self.here.paused_tenants.add)(tenant.id)
             self._dispatcher.bound_tenant(tenant.id)
             for worker in self.here.workers.of_tenant(tenant.id):
-                worker.tenant_is_paused = tenant.paused_at is not None
+                worker.follow_tenant(is_paused=tenant.paused_at is not None, now=self._clock.steady())
                 self._go_on_changed(worker)
 
     def _follow_subscription(self, subscription: Subscription, made: Container[int]) -> None:

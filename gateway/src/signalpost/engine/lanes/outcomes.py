@@ -6,11 +6,12 @@ and log. Nothing here is durable: the recorder writes what was noted.
 
 from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.json import encode
 
 from signalpost.domain.delivery import retry
+from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict, decide
 from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Failure, Outcome
@@ -24,6 +25,9 @@ from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.store.nouns.deliveries import AttemptRow
 
+if TYPE_CHECKING:
+    from signalpost.engine.tracing.traces import Traces
+
 # Every delivery uses these. As names of this module they are found ten times as fast as members of their class.
 DELIVERED, GIVE_UP = DeliveryInput.DELIVERED, DeliveryInput.GIVE_UP
 
@@ -32,8 +36,16 @@ MAX_KNOWN: Final = 10_000
 
 
 class Outcomes:
-    def __init__(self, clock: Clock, random: Random, counts: Counts, on_failure: Callable[[LaneWorker], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        random: Random,
+        counts: Counts,
+        on_failure: Callable[[LaneWorker], None],
+        traces: "Traces | None" = None,
+    ) -> None:
         """`on_failure` is told of a lane whose endpoint failed."""
+        self._traces = traces
         self._clock = clock
         self._random = random
         self._counts = counts
@@ -43,7 +55,15 @@ class Outcomes:
         self._known: dict[int, tuple[Subscription, Secrets]] = {}
         """The secrets of the subscriptions of which something was last answered, by number."""
 
-    def take(self, worker: LaneWorker, sent: Subscription, delivery: Delivery, event: Event, outcome: Outcome) -> None:
+    def take(
+        self,
+        worker: LaneWorker,
+        sent: Subscription,
+        delivery: Delivery,
+        event: Event,
+        trace: AttemptTrace | None,
+        outcome: Outcome,
+    ) -> None:
         """Handle the outcome of an attempt that was made as the subscription `sent` said. It may have changed since."""
         subscription = worker.subscription
         now, jitter = self._clock.steady(), self._random.random()
@@ -54,8 +74,10 @@ class Outcomes:
         on_time = _on_time(sent, delivery, event, verdict, outcome)
         attempt = _attempt(delivery, verdict, outcome, sent.url, on_time=on_time)
         self._note_attempt(worker, attempt, outcome)
+        if self._traces is not None:
+            self._traces.attempted(trace, event, sent, delivery, outcome, worker.held)
         if verdict.input is DELIVERED and delivery.run == 0:
-            self._counts.count_delivery(sent.kind, _due(sent, event), outcome)
+            self._counts.count_delivery(sent.kind, _due(sent, event), outcome, trace)
         elif verdict.input is GIVE_UP:
             self._counts.given_up += 1
             worker.note_given_up(now)
@@ -65,10 +87,15 @@ class Outcomes:
             worker.note_outcome(delivery, outcome, now, jitter, wait)
         if outcome.failure is not None and outcome.failure is not Failure.SKIPPED:
             self._on_failure(worker)
-            _log_failure(worker, attempt, delivery, event.id, outcome.own_words)
+            _log_failure(worker, attempt, delivery, event.id, outcome.own_words, trace)
         if worker.health.breaker is not breaker and worker.health.breaker.is_open != breaker.is_open:
             log.warning("breaker closed" if breaker.is_open else "breaker opened", subscription=subscription.id)
             self._counts.breakers_opened += not breaker.is_open
+
+    @property
+    def are_traced(self) -> bool:
+        """Whether spans are made of attempts."""
+        return self._traces is not None
 
     def _secrets(self, sent: Subscription) -> Secrets:
         """To make them takes as long as a whole delivery, and to keep those of every lane takes much memory."""
@@ -123,7 +150,9 @@ class Outcomes:
         self.unrecorded += 1
 
 
-def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, event_id: str, words: str) -> None:
+def _log_failure(
+    worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, event_id: str, words: str, trace: AttemptTrace | None
+) -> None:
     log.info(
         "attempt failed",
         event=event_id,
@@ -133,6 +162,7 @@ def _log_failure(worker: LaneWorker, attempt: AttemptRow, delivery: Delivery, ev
         status=attempt.status,
         detail=words,
         then=delivery.state.name.lower(),
+        **({} if trace is None else {"trace": trace.trace.hex(), "span": trace.span.hex()}),
     )
 
 

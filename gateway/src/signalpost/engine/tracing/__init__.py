@@ -1,0 +1,1 @@
+"""Traces: what makes spans of what has ended, and what hands them to a collector."""
