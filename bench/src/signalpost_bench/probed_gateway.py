@@ -1,6 +1,7 @@
 """The command itself, with a probe on its event loop: `python -m signalpost_bench.probed_gateway STALLS ANSWERS serve`.
-Each stall becomes a line of the one file, and each answer to a client at `MEASURED_CLIENTS` a line of the other. Names
-that end in `SLOW_NAMES` are looked up as at a name server that says nothing."""
+Each stall becomes a line of the one file. From SIGUSR1 on, each answer to a client at `MEASURED_CLIENTS` becomes a line
+of the other; that takes two system calls, so it is for scenes that read these lines. Names that end in `SLOW_NAMES` are
+looked up as at a name server that says nothing."""
 
 import asyncio
 import importlib
@@ -73,6 +74,7 @@ def with_slow_names(look_up: Callable[..., list[Any]]) -> Callable[..., list[Any
 
 if __name__ == "__main__":
     watch(sys.argv.pop(1))
-    note_answers(sys.argv.pop(1))
+    answers = sys.argv.pop(1)
+    signal.signal(signal.SIGUSR1, lambda *_: note_answers(answers))
     socket.getaddrinfo = with_slow_names(socket.getaddrinfo)
     importlib.import_module("signalpost.cli.main").main()  # by its name: commands import the bench

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -106,9 +107,13 @@ class GatewayProcess:
         """Every stall since the last call of this method or of `stalls`."""
         return list(map(msgspec.json.Decoder(Stall).decode, self._stalls.read().splitlines()))
 
+    def note_answers(self) -> None:
+        """Have each answer noted from now on."""
+        self._process.send_signal(signal.SIGUSR1)
+
     def answers(self) -> list[tuple[int, int]]:
-        """The port of the client, and the CPU time that the gateway had spent by then (ns), for each answer since the
-        last call."""
+        """The port of the client, and the CPU time that the gateway had spent by then (ns), for each answer that was
+        noted since the last call."""
         return [(int(port), int(spent)) for port, spent in map(bytes.split, self._answers.read().splitlines())]
 
     def slow_commits(self) -> int:

@@ -70,6 +70,7 @@ def parts_of(harness: Harness) -> Iterator[_Parts]:
             harness.gateway(targets=[endpoint], attempt_timeout=USUAL_TIMEOUT) as gateway,
             harness.load(gateway, workload) as load,
         ):
+            gateway.note_answers()
             yield _Parts(gateway, load, caller)
 
 
