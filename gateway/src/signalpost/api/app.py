@@ -144,7 +144,7 @@ class Api:
             self._services.limits.large_answers.give_back(request.caller)
         self._give_back(request)
         if isinstance(response, StreamedResponse):
-            log.info("answer ended", request=request.id, ms=_ms(time.perf_counter() - started))
+            log.info("answer ended", request=request.id, ms=round((time.perf_counter() - started) * 1000, 1))
 
     def _give_back(self, request: Request) -> None:
         """Give back the request's share of those at work."""
@@ -197,13 +197,10 @@ class Api:
             return problem(defect, request.id)
 
     def _dispatch(self, request: Request) -> Handling:
-        """Has what stands under the path of a request answer it. Raises what the listener refused it with."""
+        """Has what stands under the path of a request answer it. Raises what the listener refused it with, NotFound and
+        MethodNotAllowed."""
         if request.head.refusal is not None:
             raise request.head.refusal
-        return self._find(request)(request)
-
-    def _find(self, request: Request) -> Handler:
-        """Raises NotFound and MethodNotAllowed."""
         raw = request.head.raw_path
         found = None if b"%" in raw and _ESCAPED_SLASH.search(raw) else self._paths.find(request.own_path)
         if found is None:
@@ -213,7 +210,7 @@ class Api:
         handler = resource.handlers.get(request.method)
         if handler is None:
             raise MethodNotAllowed(sorted(resource.handlers))
-        return handler
+        return handler(request)
 
     async def _refuse_in_turn(self, request: Request) -> None:
         """Have a refusal wait, since a refused client may ask again at once. What reads is measured in any case."""
@@ -224,13 +221,20 @@ class Api:
             await limits.loop.pay(request.caller or caller_of(principal, principal.tenant_id or NOBODY))
 
     def _call_with_key(self, route: Route, request: Request) -> Handling:
-        services, authorization = self._services, request.header(b"authorization")
-        principal = services.principals.at_once(authorization)
+        principal = self._services.principals.at_once(request.header(b"authorization"))
+        if principal is None or route.shows_configuration:
+            return self._call_after_look(route, principal, request)
+        return self._call(route, principal, request)
+
+    def _call_after_look(self, route: Route, principal: Principal | None, request: Request) -> Handling:
+        """A call of which this node may not know enough yet: other nodes may have changed what it needs."""
+        lookout = self._services.engine.lookout
         if principal is None:
-            yield services.engine.lookout.be_recent()
-            principal = yield services.principals.of(authorization)
+            yield lookout.be_recent()
+            principal = yield self._services.principals.of(request.header(b"authorization"))
+            assert principal is not None
         if route.shows_configuration:
-            yield services.engine.lookout.look()  # the call finds what any node had changed by now
+            yield lookout.look()  # the call finds what any node had changed by now
         return (yield from self._call(route, principal, request))
 
     def _call(self, route: Route, principal: Principal, request: Request) -> Handling:
@@ -254,7 +258,8 @@ class Api:
         try:
             if (limits := services.directory.limits_of(tenant.id)) is not None:
                 self._count_request(route, caller, limits)
-            self._check_queue(route, tenant.id)
+            if route.intake is not None:
+                services.engine.check_queue(tenant.id, route.intake, services.limits.max_waiting)
         except TooMany:
             yield services.limits.refusals.turn()
             raise
@@ -293,11 +298,6 @@ class Api:
             group, *own = caller.holders
             self._services.limits.rates.take(group, most if own else max(most, OPERATORS_LEAST))
 
-    def _check_queue(self, route: Route, tenant_id: int) -> None:
-        """Refuses a change before its body is read if too many wait. Raises TooMany."""
-        if route.intake is not None:
-            self._services.engine.check_intake(tenant_id, route.intake, self._services.limits.max_waiting)
-
     def _tell_refused(self, request: Request, error: EndedKey | Forbidden | NotFound) -> None:
         """Note for the audit what a known key was refused."""
         caller: Principal | ApiKey | None = error.key if isinstance(error, EndedKey) else request.principal
@@ -335,7 +335,7 @@ class Api:
             method=request.method,
             route=route,
             status=response.status,
-            ms=_ms(seconds),
+            ms=round(seconds * 1000, 1),
             key=None if principal is None else principal.name,
             key_id=None if principal is None else principal.key_id,
             tenant=request.tenant,
@@ -376,7 +376,3 @@ def _too_many_requests() -> TooMany:
 def _too_many_answers() -> TooMany:
     detail = "This key has too many large answers that were not read yet. Read them first."
     return TooMany("too_many_answers", detail, retry_after=1)
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 1)

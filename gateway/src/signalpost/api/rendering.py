@@ -83,6 +83,10 @@ class RowAnswer(NamedTuple):
     """Names on the wire of members that are null in a late repeat."""
 
 
+_OF_DOCUMENTS: Final = frozenset(
+    (DocumentCreated, DocumentPatched, DocumentImported, DocumentDeleted, ActionTaken, VersionCreated)
+)
+_OF_SUBSCRIPTIONS: Final = frozenset((SubscriptionCreated, SubscriptionChanged, SecretRotated))
 _GONE: Final = RowAnswer(204)
 ANSWERS: Final[Mapping[type[Struct], RowAnswer]] = {
     ReplayStarted: RowAnswer(202, StartedReplay, "/v1/subscriptions/{shown.subscription_id}/replays/{shown.id}"),
@@ -156,27 +160,16 @@ def _without(response: Response, secrets: Collection[str]) -> Response:
 
 
 def render(completed: CompletedCommand[Any], links: Links) -> Response:
-    response = _response(completed, links)
+    result, kind = completed.result, type(completed.result)
+    if kind in _OF_DOCUMENTS:
+        response = _document(result, links, completed.tenant_id, completed.at)
+    elif kind in _OF_SUBSCRIPTIONS:
+        response = _subscription(result)
+    else:
+        response = _of_row(result, ANSWERS[kind])
     if completed.event_id is None:
         return response
-    headers = (*response.headers, (EVENT_HEADER, completed.event_id))
-    return Response(response.status, response.body, headers)
-
-
-def _response(completed: CompletedCommand[Any], links: Links) -> Response:
-    match completed.result:
-        case (
-            DocumentCreated()
-            | DocumentPatched()
-            | DocumentImported()
-            | DocumentDeleted()
-            | ActionTaken()
-            | VersionCreated()
-        ):
-            return _document(completed.result, links, completed.tenant_id, completed.at)
-        case SubscriptionCreated() | SubscriptionChanged() | SecretRotated():
-            return _subscription(completed.result)
-    return _of_row(completed.result, ANSWERS[type(completed.result)])
+    return Response(response.status, response.body, (*response.headers, (EVENT_HEADER, completed.event_id)))
 
 
 def _of_row(result: Struct, answer: RowAnswer) -> Response:

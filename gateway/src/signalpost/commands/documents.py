@@ -75,7 +75,8 @@ class DocumentCommand(WithActor, frozen=True, kw_only=True):
     def _found(self, view: BatchView) -> DocumentRow:
         """The document that the command changes. Raises NotFound and PreconditionFailed."""
         row = document.require_live(self._row(view))
-        check_precondition(self.if_match, row.etag)
+        if self.if_match is not None:
+            check_precondition(self.if_match, row.etag)
         return row
 
     def _changed(
@@ -190,7 +191,8 @@ class ImportDocument(DocumentCommand, frozen=True, kw_only=True):
             self._check_revival(row)
             known = replace(row, source_version=self.source_version)
             return self._created(document.next_row(known, snapshot, stamp.at))
-        check_precondition(self.if_match, row.etag)
+        if self.if_match is not None:
+            check_precondition(self.if_match, row.etag)
         if is_older(self.source_version, row):
             return Decision(result=DocumentImported(row, Effect.UNCHANGED))
         known = row if self.source_version is None else replace(row, source_version=self.source_version)

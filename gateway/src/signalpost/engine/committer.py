@@ -36,6 +36,8 @@ class Committer:
         self._counts = counts
         self._on_published = on_published
         self._queues: CommandQueues[_WaitingCommand] = CommandQueues()
+        self.check = self._queues.check
+        """Raises TooMany if a tenant may not add another command; see `CommandQueues.check`."""
         self._arrived = 0
         self._background = asyncio.Semaphore(MAX_WAITING[Queue.BACKGROUND])
         self._background_of: dict[int, asyncio.Semaphore] = {}
@@ -50,10 +52,6 @@ class Committer:
     def waiting(self) -> int:
         """Commands that wait for their commit to begin."""
         return self._queues.waiting
-
-    def check(self, tenant_id: int, queue: Queue, most: int | None = None) -> None:
-        """Raises TooMany if the tenant may not add another command; see `CommandQueues.check`."""
-        self._queues.check(tenant_id, queue, most)
 
     def begin(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
         """The future of the outcome of a command, which is not a background one: CallerError if it is refused,
@@ -83,7 +81,8 @@ class Committer:
 
     def _add(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
         if self._closed:
-            self._left(command)
+            if command.queue is Queue.BACKGROUND:
+                self._leave_place(command)
             raise Stopping
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[CommandOutcome[Result]] = loop.create_future()
@@ -108,11 +107,10 @@ class Committer:
             self._gathering = None
         self._running = asyncio.create_task(self._run())
 
-    def _left(self, command: Command[Any]) -> None:
-        """The command has left its queue. If it is a background command, the next one gets its place."""
-        if command.queue is Queue.BACKGROUND:
-            self._background.release()
-            self._background_of[command.tenant_id].release()
+    def _leave_place(self, command: Command[Any]) -> None:
+        """The next background command gets the place of this one."""
+        self._background.release()
+        self._background_of[command.tenant_id].release()
 
     async def close(self) -> None:
         """Takes no more commands, and commits what is waiting."""
@@ -129,7 +127,8 @@ class Committer:
                 # Turns decide which commands are in the batch. Within it, they are decided in the order of arrival.
                 batch = sorted(self._queues.take(MAX_BATCH), key=_arrival)
                 for waiting in batch:
-                    self._left(waiting.command)
+                    if waiting.command.queue is Queue.BACKGROUND:
+                        self._leave_place(waiting.command)
                 await self._commit(batch)
                 if self._store.commits_on_a_thread:
                     # Clients that were just answered go first: beside that thread, each would wait for the interpreter

@@ -109,6 +109,8 @@ class Engine:
         self._follower = Follower(store, self.directory, lambda: self.lanes, self._take_up, self._follow)
         self.lookout = Lookout(store.fleet, host.boot_time, self._follower.take_up)
         self._committer = Committer(store, self.counts, self._on_published)
+        self.check_queue = self._committer.check
+        """See `Committer.check`. It is asked before a body is read, which need not be if the change is refused."""
         auto_disable = AutoDisable(self._committer, clock, self.counts, self._tasks, settings.disable_after_days)
         self.connectors = self._make_connectors(destinations, auto_disable, random)
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider, traces))
@@ -299,7 +301,9 @@ class Engine:
         and with TooMany beyond what the tenant may change in a second."""
         if command.queue is not Queue.CONTROL:
             self.disk.check()
-            self._count_change(command.tenant_id)
+            limits = self.directory.limits_of(command.tenant_id)
+            if limits is not None and limits.changes_per_second is not None:
+                self._changes.take(command.tenant_id, limits.changes_per_second)
         return self._committer.begin(command)
 
     async def submit(self, command: Command[Result]) -> CommandOutcome[Result]:
@@ -321,12 +325,6 @@ class Engine:
         limits = self.directory.limits_of(tenant_id)
         if limits is not None and limits.changes_per_second is not None:
             await self._changes.turn(tenant_id, limits.changes_per_second)
-
-    def _count_change(self, tenant_id: int) -> None:
-        """Raises TooMany."""
-        limits = self.directory.limits_of(tenant_id)
-        if limits is not None and limits.changes_per_second is not None:
-            self._changes.take(tenant_id, limits.changes_per_second)
 
     def share_of(self, per_second: int) -> int:
         """This node's part of what a tenant may ask for in a second of all nodes that answer. Each may be asked once a
@@ -357,11 +355,6 @@ class Engine:
     async def know(self, tenant_id: int) -> None:
         """See `Follower.know`."""
         await self._follower.know(tenant_id)
-
-    def check_intake(self, tenant_id: int, queue: Queue, most: int) -> None:
-        """Raises TooMany if the tenant may not add another change to a queue, of which no more than `most` may wait. So
-        the body of a change that would be refused need not be read."""
-        self._committer.check(tenant_id, queue, most)
 
     @property
     def trouble(self) -> str | None:

@@ -82,6 +82,8 @@ class ClientConnection(asyncio.Protocol):
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
         self._limits = serving.limits
+        self.ended = serving.end
+        """See `ResponseWriter`."""
         self._parser = httptools.HttpRequestParser(self)
         self._cycle: RequestCycle | None = None
         self._head: Head | None = None
@@ -366,10 +368,6 @@ class ClientConnection(asyncio.Protocol):
         self._is_held = False
         if self._intake not in _UNPROCESSED:
             self._process()
-
-    def ended(self, cycle: RequestCycle) -> None:
-        """See `ResponseWriter`."""
-        self._serving.end(cycle)
 
     def _leave(self) -> None:
         self._unread.clear()

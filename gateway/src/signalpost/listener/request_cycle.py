@@ -212,10 +212,12 @@ class RequestCycle(Answering):
         """The head of an answer, which begins now; empty if the client is gone."""
         if self._answer is OVER:
             return b""
-        length = None
+        length: int | None = None
+        given: list[str] = []
         for name, value in answer.headers:
             if name == "content-length":
                 length = int(value)
+            given.append(f"{name}: {value}")
         if self._is_head or answer.status in _BODILESS:
             begun = AnswerInput.BEGIN_SILENT
         elif length is not None:
@@ -224,7 +226,6 @@ class RequestCycle(Answering):
         else:
             begun = AnswerInput.BEGIN_CHUNKED if self._takes_chunks else AnswerInput.BEGIN_UNTIL_CLOSE
         state = ANSWERS[NONE][begun]
-        given = [f"{name}: {value}" for name, value in answer.headers]
         # A client that still sends when the whole answer is there would not know how much of its request was read. If
         # the answer is streamed, the client finishes sending first.
         if not self._writer.is_persistent() or not (self._body >= WHOLE or state in _STREAMED):

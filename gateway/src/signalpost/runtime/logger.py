@@ -56,15 +56,19 @@ class Logger:
         self._write(level, message, fields)
 
     def _write(self, level: int, message: str, fields: Fields, cause: BaseException | None = None) -> None:
-        if not self._to.isEnabledFor(level):
+        to = self._to
+        if not to.isEnabledFor(level):
             return
         try:
-            # `self._to.log` would look for the line that called it, which takes as long as everything else together.
-            record = _record(self._to.name, level)
+            # `to.log` would look for the line that called it, which takes as long as everything else together.
+            record = _record(to.name, level)
             record.msg = LogLine(message, fields)
             if cause is not None:
                 record.exc_info = (type(cause), cause, cause.__traceback__)
-            self._to.handle(record)
+            if to.filters:
+                to.handle(record)
+            else:  # what `handle` does then
+                to.callHandlers(record)
         except Exception:
             return
 

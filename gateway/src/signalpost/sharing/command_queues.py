@@ -79,7 +79,8 @@ class CommandQueues(Generic[Item]):
     def check(self, tenant_id: int, queue: Queue, max_waiting: int | None = None) -> None:
         """Raises TooMany if the tenant may not add another command. `max_waiting` is how many commands of all tenants
         may wait in the queue; without it `MAX_WAITING` says so."""
-        own = self._waiting_of(tenant_id, queue)
+        tenant = self._tenants.get(tenant_id)
+        own = 0 if tenant is None else len(tenant.queues[queue])
         free = (MAX_WAITING[queue] if max_waiting is None else max_waiting) - self._waiting[queue]
         if own >= ALWAYS_ALLOWED and not share(free, own):
             detail = f"{own} changes of this tenant are waiting to be committed. Repeat this one in a moment."
@@ -105,7 +106,3 @@ class CommandQueues(Generic[Item]):
             if tenant.waiting:
                 self._tenants[tenant_id] = tenant
         return taken
-
-    def _waiting_of(self, tenant_id: int, queue: Queue) -> int:
-        tenant = self._tenants.get(tenant_id)
-        return 0 if tenant is None else len(tenant.queues[queue])

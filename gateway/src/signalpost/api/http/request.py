@@ -1,7 +1,7 @@
 """Requests as the listener hands them over. Headers, query and body are decoded only when something asks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -24,6 +24,7 @@ class Request:
         "body",
         "caller",
         "head",
+        "header",
         "id",
         "is_timed",
         "large_body",
@@ -38,6 +39,8 @@ class Request:
     def __init__(self, head: Head, body: Body) -> None:
         self.id = os.urandom(8).hex()
         self.head = head
+        self.header: Callable[[bytes], str | None] = head.named.get
+        """The value of the header with a name, which is given in lower case; None if there is none."""
         self.body = body
         self.method = head.method
         self.path = head.path
@@ -58,10 +61,6 @@ class Request:
     def span(self) -> bytes:
         """The id of the span of the request, if that is traced."""
         return bytes.fromhex(self.id)
-
-    def header(self, name: bytes) -> str | None:
-        """`name` in lower case."""
-        return self.head.named.get(name)
 
     def headers(self, name: bytes) -> list[str]:
         """The values of all headers of this name (in lower case), in their order."""

@@ -139,8 +139,7 @@ class RequestContext:
     def query(self) -> Any:
         """The query's parameters, each given at most once and checked: an instance of the route's `Query`. Raises
         Invalid naming every bad one."""
-        given = self.request.query()
-        if not given:
+        if not self.request.head.query or not (given := self.request.query()):
             return self._query()
         members, named = members_of_texts(self._query), dict(given)
         checked: dict[str, Any] = {}

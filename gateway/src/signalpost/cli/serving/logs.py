@@ -53,18 +53,15 @@ class LossyHandler(logging.Handler):
         """The event loop that will write what is gathered as its round ends."""
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Handle a record as every handler does, but without the lock: to gather a line takes none."""
+        """Gather a record. Other handlers take their lock for that, which this one does not need."""
         if self.filters and not self.filter(record):
             return False
-        self.emit(record)
-        return True
-
-    def emit(self, record: logging.LogRecord) -> None:
         gathered, loop = self._gathered, self._loop
         gathered.append(record)
         is_urgent = record.levelno >= logging.WARNING or len(gathered) >= MOST_GATHERED
         if is_urgent or not ((loop is not None and loop.is_running()) or self._note_round()):
             self.flush()
+        return True
 
     def _note_round(self) -> bool:
         """Have the event loop write what is gathered as its round ends. Returns whether this is its thread."""

@@ -5,7 +5,7 @@ the links of the gateway's own versions are put in where it is shown (`links.py`
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -64,7 +64,8 @@ def own_version(number: Number) -> Version:
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Document).decode
+decode: Final = msgspec.json.Decoder(Document).decode
+"""The inverse of `encode`."""
 _NAMES = {field.name: field.encode_name for field in msgspec.structs.fields(Document)}
 """The names on the wire, in the order of C7."""
 
@@ -76,11 +77,6 @@ def encode(document: Document) -> bytes:
         detail = f"The document takes {len(body)} bytes as JSON; at most {MAX_DOCUMENT_BYTES} fit into an event."
         raise Invalid([FieldError("/additionalFacts", "too_large", detail)])
     return body
-
-
-def decode(body: bytes) -> Document:
-    """The inverse of `encode`."""
-    return _decode(body)
 
 
 # --- How one state follows another ------------------------------------------------------------------------------------
@@ -161,8 +157,9 @@ def former_values(before: Document, after: Document) -> bytes:
 
 def overwritten(before: Document, changes: Mapping[str, Any]) -> bytes:
     """The `former_values` of a document of which nothing but these attributes can have changed."""
-    were = ((name, getattr(before, name), now) for name, now in changes.items())
-    return _former({_NAMES[name]: was for name, was, now in were if not is_same(was, now)})
+    return _former(
+        {_NAMES[name]: was for name, now in changes.items() if not is_same(was := getattr(before, name), now)}
+    )
 
 
 def _former(values: dict[str, Any]) -> bytes:

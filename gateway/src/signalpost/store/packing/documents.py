@@ -1,5 +1,7 @@
 """What columns of documents, their versions and histories have."""
 
+from typing import Final
+
 import msgspec
 from msgspec import Struct
 
@@ -15,15 +17,18 @@ class _WithTitle(Struct):
 _decode_title = msgspec.json.Decoder(_WithTitle).decode
 
 
-def up_to_title(body: bytes) -> bytes:
-    """The beginning of a document's JSON, up to its title. Within a text of it a quotation mark is escaped, so what is
-    looked for cannot be found there."""
-    return body[: body.find(b',"status":')]
+_BEHIND_TITLE: Final = b',"status":'
+"""What follows the title in a document's JSON. Within a text a quotation mark is escaped, so it is in none."""
 
 
 def title_in(body: bytes) -> str:
     """The title in a document's JSON. The rest, which may be a megabyte, is not looked at."""
-    return _decode_title(up_to_title(body) + b"}").title
+    return _decode_title(body[: body.find(_BEHIND_TITLE)] + b"}").title
+
+
+def is_same_title(body: bytes, other: bytes) -> bool:
+    """Whether the JSON of one document begins as that of another, up to the title."""
+    return other.startswith(body[: body.find(_BEHIND_TITLE) + len(_BEHIND_TITLE)])
 
 
 def title_key(body: bytes) -> str:

@@ -17,7 +17,7 @@ from signalpost.store.nouns.documents import (
     Expiry,
     FoundDocument,
 )
-from signalpost.store.packing.documents import title_in, up_to_title
+from signalpost.store.packing.documents import is_same_title, title_in
 from signalpost.store.sqlite.codec import pack_uuid, unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_of_many, rows_within, write_many
 from signalpost.store.sqlite.nouns import log
@@ -229,7 +229,7 @@ def _made_otherwise(before: DocumentRow, after: DocumentRow) -> tuple[str, ...]:
         columns += [name for name in Facets.__struct_fields__ if getattr(was, name) != getattr(now, name)]
     if before.workflow != after.workflow:
         columns += ["workflow", "expires_at"]
-    if up_to_title(before.body) != up_to_title(after.body):
+    if not is_same_title(before.body, after.body):
         columns.append("title_key")
     return tuple(columns)
 
