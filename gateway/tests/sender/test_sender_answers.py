@@ -257,3 +257,45 @@ def test_a_reader_starts_afresh_for_each_answer() -> None:
 def test_a_body_is_never_inflated() -> None:
     squeezed = b"\x1f\x8b\x08\x00not really"
     assert read(answer(200, squeezed, ["Content-Encoding: gzip"])).kept == squeezed
+
+
+REPEATED = {
+    "no body": answer(204, length=False),
+    "a body": answer(200, b"ok"),
+    "a wait": answer(503, b"busy", ["Retry-After: 7"]),
+    "chunks": chunked(b"abc", b"d"),
+    "hints before it": b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(202, b"ok"),
+    "a long body": answer(200, bytes(range(256)) * 16),
+}
+
+
+def read_by(reader: AnswerReader, *pieces: bytes, kept_bytes: int = ANSWER_KEPT_BYTES) -> tuple[bytes, Reading]:
+    """The head of one more answer in these pieces, and what it comes to."""
+    reader.begin(kept_bytes)
+    over = [reader.feed(piece) for piece in pieces][-1]
+    return reader.head, Reading(
+        over, reader.verdict()[0], reader.status, reader.kept, reader.retry_after(), reader.reusable
+    )
+
+
+@pytest.mark.parametrize("data", REPEATED.values(), ids=REPEATED)
+def test_an_answer_reads_the_same_however_often_it_comes_on_its_connection(data: bytes) -> None:
+    first = read_by(AnswerReader(), data)
+    assert first[1].reusable
+    reader = AnswerReader()
+    assert [read_by(reader, data) for _ in range(3)] == [first] * 3
+    assert read_by(reader, data, kept_bytes=1) == read_by(AnswerReader(), data, kept_bytes=1)
+    assert [read_by(reader, data) for _ in range(2)] == [first] * 2
+    assert read_by(reader, data[:-1], data[-1:]) == first
+    assert read_by(reader, data) == first
+    other = answer(418, b"tea")
+    assert read_by(reader, other) == read_by(AnswerReader(), other)
+    assert read_by(reader, data) == first
+    assert not read_by(reader, data + b"x")[1].reusable
+
+
+def test_an_answer_that_begins_as_the_one_before_is_read_to_its_own_end() -> None:
+    short, long = answer(200, b"ok", length=False, headers=["Content-Length: 2"]), answer(200, b"okay")
+    reader = AnswerReader()
+    for data in (short, long, short, short + b"x"):
+        assert read_by(reader, data) == read_by(AnswerReader(), data)
