@@ -16,6 +16,7 @@ from signalpost.api.routing.shapes import documents as shapes
 from signalpost.api.shown import document_shown
 from signalpost.commands.batch import KeptAnswer
 from signalpost.commands.command import Command, CompletedCommand, RepeatedCommand
+from signalpost.commands.correspondence import MailBegun, MailEnded
 from signalpost.commands.documents import DocumentCreated, DocumentDeleted, DocumentImported, DocumentPatched
 from signalpost.commands.members import MemberKnown, PasswordSet
 from signalpost.commands.notices import ConditionKept, NoticeWritten
@@ -95,5 +96,7 @@ def test_every_result_that_a_call_can_come_to_has_an_answer() -> None:
     }
     of_documents = {DocumentCreated, DocumentDeleted, DocumentImported, DocumentPatched, ActionTaken, VersionCreated}
     of_subscriptions = {SubscriptionCreated, SubscriptionChanged, SecretRotated}
-    without_a_call = {NothingExpired, MemberKnown, PasswordSet, PortalLinkOpened, ConditionKept, NoticeWritten}
+    without_a_call = {
+        NothingExpired, MemberKnown, PasswordSet, PortalLinkOpened, ConditionKept, NoticeWritten, MailBegun, MailEnded,
+    }  # fmt: skip
     assert results == set(ANSWERS) | of_documents | of_subscriptions | without_a_call
