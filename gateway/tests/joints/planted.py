@@ -260,8 +260,8 @@ def _(right: Any) -> Any:
 
 @fault("calls a retry of its own a replay", Webhook, "prepare")
 def _(right: Any) -> Any:
-    return lambda self, event, attempt, kind, now: right(
-        self, event, attempt, RequestKind.REPLAY if attempt > 1 else kind, now
+    return lambda self, event, attempt, kind, *given: right(
+        self, event, attempt, RequestKind.REPLAY if attempt > 1 else kind, *given
     )
 
 
