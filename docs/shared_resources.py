@@ -15,6 +15,7 @@ from signalpost.engine.lanes import dispatcher, lane_worker, log_cache, subjects
 from signalpost.engine.maintenance import pace, refused_calls
 from signalpost.engine.operations import postman
 from signalpost.engine.rehearsing import rehearsals
+from signalpost.engine.tracing import exporter
 from signalpost.listener import connection_limits
 from signalpost.sender import resolver, tls_sessions
 from signalpost.sender.sender import SenderSettings
@@ -499,6 +500,14 @@ MEMORY_AND_DISK: Rows = (
         f"{subjects.MAX_BYTES // MIB} MiB",
         "what was not used for longest is forgotten, and decoded again",
         ("engine/engine.py Subjects",),
+    ),
+    Row(
+        "spans that wait for the collector",
+        "span",
+        OF_ALL,
+        FIRST_COME,
+        f"{exporter.MAX_WAITING:,}",
+        "the newest is dropped and counted",
     ),
 )
 GROUPS: Mapping[str, Rows] = {
