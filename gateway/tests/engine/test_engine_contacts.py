@@ -238,6 +238,52 @@ def test_a_process_that_ends_before_a_mail_is_sent_forgets_nothing(world: Script
     assert subjects(server) == ["Nothing arrives at a.example"]
 
 
+def test_what_was_perhaps_told_before_a_crash_is_told_to_be_over(world: ScriptedWorld, server: FakeVendor) -> None:
+    server.take = lambda _call: VendorReply(250, after=20.0 if len(server.calls) == 1 else 0.01)
+
+    async def first(gateway: RunningGateway) -> None:
+        await connect(gateway)
+        await failing(gateway, "a.example")
+        asyncio.get_running_loop().create_task(gateway.engine.postman(LINKS).run())
+        await gateway.until(lambda: bool(server.calls))
+
+    async def second(gateway: RunningGateway) -> None:
+        async with postmen(gateway):
+            await works_again(gateway, "a.example")
+            await asyncio.sleep(HOUR)
+
+    world.crash(first)
+    world.run(second)
+    assert subjects(server) == ["Nothing arrives at a.example", "a.example no longer fails"]
+    assert not rows(world)
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (LOST, ["Nothing arrives at a.example", "a.example no longer fails"]),
+        (VendorReply(451, b"4.3.0 Later"), ["Nothing arrives at a.example"]),
+    ],
+)
+def test_that_something_is_over_is_told_only_if_its_mail_may_have_arrived(
+    world: ScriptedWorld, server: FakeVendor, reply: VendorReply, told: list[str]
+) -> None:
+    replies = iter([reply])
+    server.take = lambda _call: next(replies, None)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await connect(gateway)
+        await failing(gateway, "a.example")
+        async with postmen(gateway):
+            await gateway.until(lambda: bool(server.calls))
+            await works_again(gateway, "a.example")
+            await asyncio.sleep(HOUR)
+
+    world.run(scenario)
+    assert subjects(server) == told
+    assert not rows(world)
+
+
 def test_of_two_nodes_that_take_themselves_for_the_one_that_writes_one_writes(
     world: ScriptedWorld, server: FakeVendor
 ) -> None:

@@ -11,7 +11,7 @@ from signalpost.commands.command import CompletedCommand
 from signalpost.commands.correspondence import BeginMail, EndMail, UnsubscribeContact
 from signalpost.commands.subscriptions import DeleteSubscription, PatchSubscription
 from signalpost.domain.contacts import contact_id
-from signalpost.domain.operations.correspondence import APART, Correspondence
+from signalpost.domain.operations.correspondence import APART, Correspondence, Knowledge
 from signalpost.domain.subscription import Subscription
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 ADA, BOB = "Ada@example.com", "bob@example.com"
 A, B = contact_id(ADA), contact_id(BOB)
-KNOWN = {"d24c0644-1d31-47fa-960e-b0cc8b4f136c": (TENANT, "subscriptionFailing")}
+SUBSCRIPTION = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
+KNOWN = {SUBSCRIPTION: Knowledge(TENANT, "subscriptionFailing")}
 
 
 async def rows(shop: "Shop") -> Sequence[Correspondence]:
@@ -28,11 +29,11 @@ async def rows(shop: "Shop") -> Sequence[Correspondence]:
 
 async def begun(shop: "Shop", *contacts: str) -> list[bool]:
     """Whether each of these mails began."""
-    results = (await shop.publish(*(BeginMail(contact=each) for each in contacts))).results
+    results = (await shop.publish(*(BeginMail(contact=each, says={}) for each in contacts))).results
     return [isinstance(each, CompletedCommand) and each.result.row is not None for each in results]
 
 
-def ending(contact: str, at: int, known: dict[str, tuple[int, str]], *, was_told: bool = True) -> EndMail:
+def ending(contact: str, at: int, known: dict[str, Knowledge], *, was_told: bool = True) -> EndMail:
     return EndMail(contact=contact, begun_at=at, known=known, was_told=was_told)
 
 
@@ -67,6 +68,25 @@ def test_what_was_told_is_known_after_a_restart_and_what_another_mail_overtook_i
         await shop.do(ending(A, began, {}))
         [row] = await rows(shop)
         assert (row.known, row.told_at, row.begun_at) == (KNOWN, began, shop.now)
+
+    play(scenario)
+
+
+def test_what_a_mail_says_is_perhaps_known_until_it_ended(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        began = shop.now
+        await shop.do(BeginMail(contact=A, says=KNOWN))
+        await shop.reopen()
+        [row] = await rows(shop)
+        assert row.known == {SUBSCRIPTION: Knowledge(TENANT, "", "subscriptionFailing")}
+        await shop.do(ending(A, began, KNOWN))
+        shop.now += APART
+        worse = {SUBSCRIPTION: Knowledge(TENANT, "subscriptionDisabled")}
+        result = await shop.do(BeginMail(contact=A, says=worse))
+        assert isinstance(result, CompletedCommand)
+        assert result.result.before == KNOWN
+        [row] = await rows(shop)
+        assert row.known == {SUBSCRIPTION: Knowledge(TENANT, "subscriptionFailing", "subscriptionDisabled")}
 
     play(scenario)
 

@@ -15,14 +15,15 @@ from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Rea
 from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCommand
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.contacts import contact_id
-from signalpost.domain.operations.correspondence import Correspondence
+from signalpost.domain.operations.correspondence import Correspondence, Knowledge
 from signalpost.sharing.command_queues import Queue
 
 
 class MailBegun(Struct, frozen=True):
-    """`row` is None if the mail is not to be sent."""
+    """`row` is None if the mail is not to be sent. `before` is what the address knew."""
 
     row: Correspondence | None
+    before: Mapping[str, Knowledge] = {}
 
 
 class MailEnded(Struct, frozen=True):
@@ -48,22 +49,28 @@ class _OfContacts(WithActor, frozen=True, kw_only=True):
 
 
 class BeginMail(_OfContacts, frozen=True, kw_only=True):
-    """From now on a mail may be on its way to an address."""
+    """From now on a mail may be on its way to an address, which says of some subscriptions that they are in trouble."""
 
     adds: ClassVar[type[Correspondence]] = Correspondence
+    says: Mapping[str, Knowledge]
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[MailBegun]:
         found, now = self._row(view), stamp.now
+        if found is not None and not found.is_due(now):
+            return Decision(result=MailBegun(None))
+        before = {} if found is None else found.known
+        known = {**before, **{each: self._said(said, before.get(each)) for each, said in self.says.items()}}
         if found is None:
             number = view.next_number(Correspondence)
             begun = Correspondence(
-                number=number, id=self.contact, tenant_id=OPERATIONS_TENANT, opened_at=now, begun_at=now
+                number=number, id=self.contact, tenant_id=OPERATIONS_TENANT, opened_at=now, begun_at=now, known=known
             )
-        elif found.is_due(now):
-            begun = replace(found, begun_at=now)
         else:
-            return Decision(result=MailBegun(None))
-        return Decision(result=MailBegun(begun), rows=(begun,))
+            begun = replace(found, begun_at=now, known=known)
+        return Decision(result=MailBegun(begun, before), rows=(begun,))
+
+    def _said(self, said: Knowledge, before: Knowledge | None) -> Knowledge:
+        return Knowledge(said.tenant_id, "" if before is None else before.kind, said.kind)
 
 
 class EndMail(_OfContacts, frozen=True, kw_only=True):
@@ -72,7 +79,7 @@ class EndMail(_OfContacts, frozen=True, kw_only=True):
 
     begun_at: int
     was_told: bool
-    known: Mapping[str, tuple[int, str]]
+    known: Mapping[str, Knowledge]
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[MailEnded]:
         found = self._row(view)

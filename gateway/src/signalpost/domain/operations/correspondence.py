@@ -88,6 +88,31 @@ SubscriptionKey = tuple[int, str]
 """Tenant and id."""
 
 
+class Trouble(NamedTuple):
+    """What the open conditions of a subscription say."""
+
+    open: frozenset[str]
+    """The kinds that are open, whether or not they are to be told by now. One that is away for a moment is open."""
+    kind: str | None
+    """The gravest that is to be told by now; None if there is none."""
+    since: int
+    """Since when that is so."""
+
+
+class Knowledge(NamedTuple):
+    """What an address knows of one subscription."""
+
+    tenant_id: int
+    kind: str
+    """The kind of condition that it was told; empty if none was."""
+    maybe: str = ""
+    """What a mail said of which it is not known whether it was sent, because the process ended or no answer came."""
+
+    def after(self, trouble: Trouble | None) -> str | None:
+        """What it is taken to know. That something is over is told even if the mail that said so was perhaps lost."""
+        return self.kind or (self.maybe if trouble is None else "") or None
+
+
 class Correspondence(Struct, frozen=True, kw_only=True):
     """What one address was told. It says nothing of the address but an id that is made of it."""
 
@@ -101,8 +126,8 @@ class Correspondence(Struct, frozen=True, kw_only=True):
     """When the last mail began."""
     told_at: int | None = None
     """When the last mail that was sent, or refused for good, began."""
-    known: Mapping[str, tuple[int, str]] = {}
-    """The tenant of each subscription that the address was told is in trouble, and the kind of condition, by its id."""
+    known: Mapping[str, Knowledge] = {}
+    """What it knows of each subscription that it was told is in trouble, by the subscription's id."""
     closed_at: int | None = None
     """When it closed: its row is removed as it is written."""
 
@@ -117,17 +142,6 @@ class Correspondence(Struct, frozen=True, kw_only=True):
 
 
 # --- What is so -------------------------------------------------------------------------------------------------------
-
-
-class Trouble(NamedTuple):
-    """What the open conditions of a subscription say."""
-
-    open: frozenset[str]
-    """The kinds that are open, whether or not they are to be told by now. One that is away for a moment is open."""
-    kind: str | None
-    """The gravest that is to be told by now; None if there is none."""
-    since: int
-    """Since when that is so."""
 
 
 def troubles(conditions: Iterable[Condition], now: int) -> dict[SubscriptionKey, Trouble]:

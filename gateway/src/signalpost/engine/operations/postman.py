@@ -22,9 +22,8 @@ from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.contacts import contact_id
 from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.operations.correspondence import (
-    OVER,
-    PAUSED,
     Correspondence,
+    Knowledge,
     News,
     SubscriptionKey,
     Trouble,
@@ -149,7 +148,7 @@ class Postman:
         self, found: Mapping[SubscriptionKey, Trouble], rows: Mapping[str, Correspondence]
     ) -> list[Addressee]:
         """Whom there may be something to tell, and those of whom there is nothing to know any more."""
-        known = ((tenant_id, each) for row in rows.values() for each, (tenant_id, _) in row.known.items())
+        known = ((knows.tenant_id, each) for row in rows.values() for each, knows in row.known.items())
         of: dict[str, list[SubscriptionKey]] = {}
         written: dict[str, str] = {}
         for looked_at, key in enumerate(dict.fromkeys((*found, *known)), 1):
@@ -175,31 +174,37 @@ class Postman:
         office = self._office_for(to.address)
         if office is None:
             return
-        begun = (await self._commit(BeginMail(contact=to.contact))).row
-        if begun is None:
+        begun = await self._commit(BeginMail(contact=to.contact, says=_opened(known, row)))
+        if begun.row is None:
             return
-        news, known = self._news(to, begun, found)
-        was_told = not news or await self._write(office, to, begun, news)
-        if was_told:
-            await self._commit(EndMail(contact=to.contact, begun_at=begun.begun_at, known=known, was_told=bool(news)))
+        news, known = self._news(to, begun.row, found)
+        sent = await self._write(office, to, begun.row, news) if news else True
+        if sent is not None:
+            after = known if sent else begun.before
+            was_told = sent and bool(news)
+            await self._commit(EndMail(contact=to.contact, begun_at=begun.row.begun_at, known=after, was_told=was_told))
 
     def _news(
         self, to: Addressee, row: Correspondence | None, found: Mapping[SubscriptionKey, Trouble]
-    ) -> tuple[list[News], dict[str, tuple[int, str]]]:
+    ) -> tuple[list[News], dict[str, Knowledge]]:
         """What an address is to be told, and what it knows then. It may have unsubscribed just now."""
         before = {} if row is None else row.known
         news: list[News] = []
-        known: dict[str, tuple[int, str]] = {}
+        known: dict[str, Knowledge] = {}
         for key in to.of:
             subscription, trouble = self._directory.subscription(*key), found.get(key)
             if subscription is None or to.address.lower() not in map(str.lower, subscription.told_contacts):
                 continue
-            _, knows = before.get(subscription.id, (0, None))
-            what = news_of(knows, trouble, is_paused=self._is_paused(subscription))
-            if what is not None:
-                news.append(News(what, subscription.name, 0 if trouble is None else trouble.since))
-            if (kept := knows if what is None else what) is not None and kept not in (OVER, PAUSED):
-                known[subscription.id] = subscription.tenant_id, kept
+            knows = before.get(subscription.id)
+            told = None if knows is None else knows.after(trouble)
+            what = news_of(told, trouble, is_paused=self._is_paused(subscription))
+            if what is None and knows is not None:
+                known[subscription.id] = knows
+            if what is None:
+                continue
+            news.append(News(what, subscription.name, 0 if trouble is None else trouble.since))
+            if trouble is not None:
+                known[subscription.id] = Knowledge(subscription.tenant_id, what)
         return news, known
 
     def _is_paused(self, subscription: Subscription) -> bool:
@@ -239,8 +244,10 @@ class Postman:
         """The oldest connection that lets an address have mail."""
         return next((each for each in self._offices() if self._connectors.post.may_write(each, address)), None)
 
-    async def _write(self, office: OpenConnection, to: Addressee, row: Correspondence, news: Sequence[News]) -> bool:
-        """Send one mail. Returns whether its news are told, or refused for good."""
+    async def _write(
+        self, office: OpenConnection, to: Addressee, row: Correspondence, news: Sequence[News]
+    ) -> bool | None:
+        """Send one mail. Returns whether its news are told, or refused for good; None if that is not known."""
         link = self._links.link(row.id, self._clock.wall())
         letter = Letter(
             to=to.address,
@@ -253,7 +260,8 @@ class Postman:
             ruling = await self._connectors.post.write(office, letter)
         except Unanswered as error:
             self._rests_until = self._clock.steady() + RESTS_FOR
-            return self._failed(to, office.secrets.strike(str(error)))
+            self._failed(to, office.secrets.strike(str(error)))
+            return None
         except Impossible as error:
             return self._failed(to, office.secrets.strike(str(error)))
         match ruling:
@@ -278,6 +286,12 @@ class Postman:
         assert isinstance(outcome, CompletedCommand)  # it has no Idempotency-Key
         result: Result = outcome.result
         return result
+
+
+def _opened(known: Mapping[str, Knowledge], row: Correspondence | None) -> dict[str, Knowledge]:
+    """What of this an address does not know yet."""
+    before = {} if row is None else row.known
+    return {each: knows for each, knows in known.items() if before.get(each) != knows}
 
 
 def _code(ruling: Ruling) -> str:

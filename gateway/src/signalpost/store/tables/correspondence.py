@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
-from signalpost.domain.operations.correspondence import Correspondence
+from signalpost.domain.operations.correspondence import Correspondence, Knowledge
 from signalpost.store.tables.table import Codec, Kind, Table
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(dict[str, tuple[int, str]]).decode
+_decode = msgspec.json.Decoder(dict[str, Knowledge]).decode
 
 
 def _pack(row: Correspondence, codec: Codec) -> tuple[Any, ...]:
