@@ -61,7 +61,7 @@ from signalpost.engine.maintenance.disk_reserve import DiskReserve
 from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.maintenance.file_retention import FileRetention
 from signalpost.engine.maintenance.master_key_change import MasterKeyChange
-from signalpost.engine.operations.gateway_facts import AuditFacts
+from signalpost.engine.operations.gateway_facts import AuditFacts, CertificateFacts
 from signalpost.engine.other_nodes import OtherNodes
 from signalpost.engine.settings import EngineSettings
 from signalpost.files.files import Files
@@ -213,6 +213,8 @@ class Gateway:
         audit_end = AuditEnd(store.audit, settings.data_dir, disk, self._engine.audited)
         opened.push_async_callback(audit_end.keep)  # of all that the engine still commits while it closes
         self._engine.watch.add(AuditFacts(audit_end, gethostname()))
+        if self._certificate is not None:
+            self._engine.watch.add(CertificateFacts(self._certificate.ends, gethostname(), disk))
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         _run_until_closed(opened, FileRetention(store, files, clock).run())

@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from signalpost.domain.delivery.attention import CERTIFICATE_SOON
+from signalpost.domain.delivery.attention import CERTIFICATE_ENDS_NOW, CERTIFICATE_SOON
 from signalpost.domain.timestamps import HOUR, SECOND, format_timestamp
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.operations.gateway_facts import BACKUP_IS_OLD, LOW_FROM
-from signalpost.engine.operations.lane_facts import CERTIFICATE_ENDS_NOW
 from signalpost.installation.seen import FileSeen, NoServerAnswer, ServerAnswer
 from signalpost.store.database import SinceBackup
 

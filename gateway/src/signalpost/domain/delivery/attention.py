@@ -18,6 +18,8 @@ FAR_BEHIND: Final = 1_000
 """A subscription with this many events to take in is behind."""
 SOON: Final = 24 * 3_600 * SECOND
 CERTIFICATE_SOON: Final = 14 * SOON
+CERTIFICATE_ENDS_NOW: Final = 3 * SOON
+"""What renews certificates has failed by then."""
 
 
 class Need(StrEnum):

@@ -178,6 +178,17 @@ KINDS: Final = {
         ),
         link="/subscriptions",
     ),
+    "gatewayCertificateExpiring": ConditionKind(
+        about=About.NODE,
+        opened=(
+            "The certificate with which {name} speaks TLS ends soon.",
+            "The certificates with which {count} nodes speak TLS end soon.",
+        ),
+        closed=(
+            "{name} has another certificate.",
+            "{count} nodes have other certificates.",
+        ),
+    ),
     "secretOverlapEnding": ConditionKind(
         about=About.SUBSCRIPTION,
         reminds=False,

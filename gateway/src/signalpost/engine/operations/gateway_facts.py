@@ -1,11 +1,15 @@
 """What is wrong with nodes, and with the gateway as a whole."""
 
+import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from typing import Final
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.delivery.attention import CERTIFICATE_ENDS_NOW, CERTIFICATE_SOON
 from signalpost.domain.operations.conditions import Condition, Fact
-from signalpost.domain.timestamps import DAY, HOUR, MINUTE, format_timestamp
+from signalpost.domain.operations.kinds import Severity
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND, format_timestamp
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.maintenance.audit_end import AuditEnd
@@ -158,6 +162,37 @@ class AuditFacts:
             return []
         host = self._host
         return [Fact(kind="auditBroken", tenant_id=OPERATIONS_TENANT, subject=host, name=host, since=now)]
+
+
+class CertificateFacts:
+    """About the certificate with which this machine's gateway speaks TLS."""
+
+    kinds: Final = frozenset({"gatewayCertificateExpiring"})
+
+    def __init__(self, ends: Callable[[], float], host: str, executor: Executor) -> None:
+        """`ends` tells when it ends, seconds since the epoch; it reads files, so the `executor` calls it."""
+        self._ends = ends
+        self._host = host
+        self._executor = executor
+
+    def sees(self, condition: Condition) -> bool:
+        return condition.subject == self._host
+
+    async def facts(self, now: int) -> list[Fact]:
+        ends = round(await asyncio.get_running_loop().run_in_executor(self._executor, self._ends)) * SECOND
+        if now < ends - CERTIFICATE_SOON:
+            return []
+        return [
+            Fact(
+                kind="gatewayCertificateExpiring",
+                tenant_id=OPERATIONS_TENANT,
+                subject=self._host,
+                name=self._host,
+                since=ends - CERTIFICATE_SOON,
+                detail=f"It ends at {format_timestamp(ends)}.",
+                severity=Severity.CRITICAL if now >= ends - CERTIFICATE_ENDS_NOW else None,
+            )
+        ]
 
 
 def about_gateway(kind: str, since: int, detail: str = "") -> Fact:

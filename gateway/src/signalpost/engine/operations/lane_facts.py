@@ -1,7 +1,7 @@
 """What is wrong with subscriptions, as the owner of their lanes knows it.
 
 Each node tells of its own lanes, from memory. Those at rest are well, so a look at ten thousand of them costs nothing;
-one at a lane at work takes less than a microsecond, unless there is something to tell. Nothing is told of what the
+one at a lane at work takes less than a microsecond, unless there may be something to tell. Nothing is told of what the
 tenant `operations` has: a notice about a notice that cannot be delivered would make another one.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
-from signalpost.domain.delivery.attention import CERTIFICATE_SOON
+from signalpost.domain.delivery.attention import CERTIFICATE_ENDS_NOW, CERTIFICATE_SOON
 from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.operations.kinds import KINDS, About, Severity
 from signalpost.domain.subscription import Subscription
@@ -29,8 +29,6 @@ WINDOW: Final = DAY
 LATE: Final = MINUTE
 """An event that waits for less is not late."""
 OVERLAP_ENDS_SOON: Final = 4 * HOUR
-CERTIFICATE_ENDS_NOW: Final = 3 * DAY
-"""What renews certificates has failed by then."""
 AGE_EVERY: Final = 10 * MINUTE
 """How often it is asked how old the events are that wait at lanes which send nothing: that takes a query."""
 AGES: Final = ((0.8, Severity.CRITICAL), (0.5, Severity.WARNING))
@@ -76,13 +74,9 @@ class LaneFacts:
         behind: dict[tuple[int, int], list[Subscription]] = {}
         silent: dict[int, list[Subscription]] = {}
         held_before, self._held_since = self._held_since, {}
-        for looked_at, worker in enumerate([*self._here.workers], 1):
-            if looked_at % COUNTED_IN_A_ROW == 0:
-                await self._turns.turn(OF_THE_GATEWAY)
+        for worker in await self._not_surely_well(now):
             subscription, health, lane = worker.subscription, worker.health, worker.lane
-            if subscription.tenant_id == OPERATIONS_TENANT:
-                continue
-            trouble = None if worker.gate is None else worker.trouble  # this runs for every lane
+            trouble = worker.trouble
             if trouble is not None:
                 self._held_since[subscription.number] = held_before.get(subscription.number, now)
             waits = worker.progress is not CAUGHT_UP or lane.open
@@ -98,14 +92,31 @@ class LaneFacts:
             elif waits and (lane.open or worker.unread(self._log.end.get(subscription.tenant_id, 0))):
                 lowest = min(lane.open, default=lane.head + 1)
                 behind.setdefault((subscription.tenant_id, lowest), []).append(subscription)
-            if (
-                health.given_up_at is not None
-                or health.lost_at is not None
-                or health.certificate_ends is not None
-                or subscription.promote_at is not None
-            ):
-                found += self._of_others(worker, now)
+            found += self._of_others(worker, now)
         return [*found, *await self._late(behind, now), *await self._aging(silent, now)]
+
+    async def _not_surely_well(self, now: int) -> list[LaneWorker]:
+        """The lanes about which there may be something to tell. This runs for every lane at work, and most are well."""
+        found: list[LaneWorker] = []
+        workers, ends_soon = [*self._here.workers], now + CERTIFICATE_SOON
+        for begin in range(0, len(workers), COUNTED_IN_A_ROW):
+            if begin:
+                await self._turns.turn(OF_THE_GATEWAY)
+            found += [
+                worker
+                for worker in workers[begin : begin + COUNTED_IN_A_ROW]
+                if (health := worker.health).breaker.failing_since is not None
+                or worker.progress is not CAUGHT_UP
+                or worker.lane.open
+                or worker.gate is not None
+                or worker.tenant_is_paused
+                or (subscription := worker.subscription).status != "active"
+                or subscription.promote_at is not None
+                or health.given_up_at is not None
+                or health.lost_at is not None
+                or ((ends := health.certificate_ends) is not None and ends <= ends_soon)
+            ]
+        return [worker for worker in found if worker.subscription.tenant_id != OPERATIONS_TENANT]
 
     def _of_silent(self, worker: LaneWorker, trouble: str | None, now: int) -> Iterator[Fact]:
         """About a lane that does not send, or whose attempts all fail. What a person paused is left alone."""

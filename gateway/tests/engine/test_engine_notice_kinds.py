@@ -1,0 +1,320 @@
+"""Each kind of condition opens with what is wrong, and closes when it is mended: on a gateway at work, as time goes by.
+
+What these sources ask the database is tested on both kinds of it, with the nouns that they ask."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+from gateway.tests.engine.scripted_world import DISK_RESERVE_MB, TENANT, RunningGateway, ScriptedWorld
+from gateway.tests.world.network import BROKEN, Reply
+from gateway.tests.world.virtual_time import VirtualExecutor
+
+from signalpost.commands.keys import CreateKey, RevokeKey
+from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
+from signalpost.domain.access.api_key import Role
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.delivery.breaker import Breaker
+from signalpost.domain.errors import Unavailable
+from signalpost.domain.operations.kinds import KINDS, Severity
+from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
+from signalpost.domain.timestamps import DAY, SECOND
+from signalpost.engine.maintenance.disk_reserve import MB
+from signalpost.engine.operations.gateway_facts import AuditFacts, CertificateFacts, PartitionFacts
+from signalpost.engine.operations.source import Source
+from signalpost.store.database import LastBackup
+from signalpost.store.nouns.lanes import EndpointHealth
+from signalpost.store.sqlite import backup_mark
+
+pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+HOUR = 3_600.0
+CLOSES_WITHIN = 1_500.0
+"""Ten minutes after the fact is away, and a look or two."""
+
+
+@pytest.fixture
+def world(world: ScriptedWorld) -> ScriptedWorld:
+    world.look_every = 30.0
+    return world
+
+
+def opened(gateway: RunningGateway) -> list[str]:
+    return [each.kind for each in gateway.engine.watch.open]
+
+
+async def until_open(gateway: RunningGateway, *kinds: str, within: float = 600.0) -> None:
+    await gateway.until(lambda: sorted(opened(gateway)) == sorted(kinds), within, every=5.0)
+
+
+async def until_told_to_be_over(gateway: RunningGateway, within: float = CLOSES_WITHIN) -> None:
+    await gateway.until(lambda: not opened(gateway), within, every=5.0)
+
+
+def notices(world: ScriptedWorld) -> list[tuple[str, str, str]]:
+    """What was told: which kind, what of it, and how bad it is."""
+    rows = world.query("SELECT body FROM event WHERE tenant_id = ? ORDER BY sequence", OPERATIONS_TENANT)
+    told = [msgspec.json.decode(body)["data"]["notice"] for (body,) in rows]
+    return [(each["kind"], each["what"], each["severity"]) for each in told]
+
+
+def be_known(world: ScriptedWorld, **health: Any) -> None:
+    """Have every lane remember this of its endpoint, when it is taken up."""
+    world.query("UPDATE lane SET health = ?", msgspec.json.encode(EndpointHealth(**health)))
+
+
+def test_a_key_that_ends_soon_is_told_until_it_is_revoked(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        ends = gateway.clock.wall() + 10 * DAY
+        key = world.uuid("key")
+        await gateway.submit(
+            CreateKey(
+                tenant_id=TENANT, key_id=key, tenant="default", name="CI", role=Role.APP, key="k" * 43, expires_at=ends
+            )
+        )
+        await until_open(gateway, "keyExpiring")
+        await asyncio.sleep(120)
+        await gateway.submit(RevokeKey(tenant_id=TENANT, key_id=key))
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    assert notices(world) == [("keyExpiring", "opened", "warning"), ("keyExpiring", "closed", "warning")]
+
+
+def test_a_rotation_that_ends_soon_is_told_until_it_is_over(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        rotate = RotateSecret(tenant_id=TENANT, subscription_id=world.ids["a"], secret="another", overlap_hours=5)
+        await gateway.submit(rotate)
+        await asyncio.sleep(0.9 * HOUR)
+        assert not opened(gateway)
+        await until_open(gateway, "secretOverlapEnding")
+        await asyncio.sleep(120)
+        await gateway.submit(PromoteSecret(tenant_id=TENANT, subscription_id=world.ids["a"]))
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    assert [what for _, what, _ in notices(world)] == ["opened", "closed"]
+
+
+def test_an_endpoint_whose_certificate_ends_soon_is_told_again_three_days_before_and_until_it_has_another(
+    world: ScriptedWorld,
+) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+
+    async def second(gateway: RunningGateway) -> None:
+        await until_open(gateway, "certificateExpiring")
+        await asyncio.sleep(4 * HOUR)  # now it is less than three days
+        assert [each.severity for each in gateway.engine.watch.open] == [Severity.CRITICAL]
+
+    async def third(gateway: RunningGateway) -> None:
+        await until_open(gateway, "certificateExpiring")
+        await until_told_to_be_over(gateway)
+
+    world.run(first)
+    now = world.wall.at(world.time.now)
+    be_known(world, certificate_ends=now + 3 * DAY + 3 * round(HOUR) * SECOND)
+    world.run(second)
+    be_known(world, certificate_ends=now + 90 * DAY)
+    world.run(third)
+    assert notices(world) == [
+        ("certificateExpiring", "opened", "warning"),
+        ("certificateExpiring", "still", "critical"),
+        ("certificateExpiring", "closed", "critical"),
+    ]
+
+
+def test_a_subscription_that_is_late_for_minutes_is_told_until_it_caught_up(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a", rateLimit=1)
+        await gateway.create(*(f"d{number}" for number in range(600)))
+        await until_open(gateway, "backlogOld")
+        assert gateway.health("a")["lag"] > 0
+        await gateway.until(lambda: gateway.health("a")["lag"] == 0, within=600, every=5.0)
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    assert [what for _, what, _ in notices(world)] == ["opened", "closed"]
+
+
+def test_events_that_wait_for_most_of_the_retention_are_told_also_if_a_person_paused_them(
+    world: ScriptedWorld,
+) -> None:
+    world.look_every = 300.0
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.change("a", status="paused")
+        await gateway.create("a")
+        await asyncio.sleep(11.5 * HOUR)
+        assert not opened(gateway)
+        await asyncio.sleep(8.0 * HOUR)
+        assert [(each.kind, each.severity) for each in gateway.engine.watch.open] == [
+            ("retentionNear", Severity.CRITICAL)
+        ]
+        await gateway.change("a", status="active")
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario, retention_days=1)
+    assert notices(world) == [
+        ("retentionNear", "opened", "warning"),
+        ("retentionNear", "still", "critical"),
+        ("retentionNear", "closed", "critical"),
+    ]
+
+
+def test_what_was_given_up_is_told_until_it_is_sent_again(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        world.endpoint("a").answers(BROKEN)
+        await gateway.subscribe("a", delays=())
+        await gateway.create("a")
+        await gateway.until(lambda: "deliveriesGivenUp" in opened(gateway), within=120, every=5.0)
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(120)
+        await gateway.replay("a", "failed")
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    assert [(kind, what) for kind, what, _ in notices(world) if kind == "deliveriesGivenUp"] == [
+        ("deliveriesGivenUp", "opened"),
+        ("deliveriesGivenUp", "closed"),
+    ]
+
+
+def test_what_the_retention_removed_is_told_for_a_day(world: ScriptedWorld) -> None:
+    world.look_every = 600.0
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+
+    async def second(gateway: RunningGateway) -> None:
+        await until_open(gateway, "eventsLost", within=1_300)
+        await until_told_to_be_over(gateway, within=26 * HOUR)
+
+    world.run(first)
+    be_known(world, lost=3, lost_at=world.wall.at(world.time.now))
+    world.run(second)
+    assert notices(world) == [("eventsLost", "opened", "critical"), ("eventsLost", "closed", "critical")]
+
+
+def test_an_endpoint_that_fails_for_days_is_told_before_it_is_disabled_then_and_once_it_is_resumed(
+    world: ScriptedWorld,
+) -> None:
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        world.endpoint("a").answers(BROKEN)
+        await gateway.create(*(f"d{number}" for number in range(30)))
+
+    async def second(gateway: RunningGateway) -> None:
+        await until_open(gateway, "subscriptionFailing", "subscriptionDisablingSoon")
+        await gateway.until(lambda: gateway.of("a").status == "disabled", within=2 * HOUR)
+        await gateway.until(lambda: "subscriptionDisabled" in opened(gateway), within=120)
+        world.endpoint("a").answers(Reply())
+        await asyncio.sleep(300)
+        await gateway.change("a", status="active")
+        await until_told_to_be_over(gateway, within=2 * CLOSES_WITHIN)
+
+    world.run(first)
+    since = world.wall.at(world.time.now) - 5 * DAY + round(HOUR) * SECOND
+    be_known(world, breaker=Breaker(failures=500, failing_since=since, probe_at=since + 5 * DAY, wait=300 * SECOND))
+    world.run(second)
+    told = notices(world)
+    for kind in ("subscriptionFailing", "subscriptionDisablingSoon", "subscriptionDisabled"):
+        assert [what for each, what, _ in told if each == kind] == ["opened", "closed"], kind
+
+
+def test_a_full_disk_is_told_though_documents_are_refused(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        world.disk_free = DISK_RESERVE_MB * MB // 2
+        await gateway.until(lambda: not gateway.engine.disk.is_kept, within=900)
+        await until_open(gateway, "diskLow", "refusesDocuments", within=60)
+        await gateway.until(lambda: len(notices(world)) == 2, within=120, every=5.0)
+        world.disk_free = 2 * DISK_RESERVE_MB * MB
+        await until_told_to_be_over(gateway, within=2 * CLOSES_WITHIN)
+
+    world.run(scenario)
+    assert {*notices(world)[:2]} == {("diskLow", "opened", "warning"), ("refusesDocuments", "opened", "critical")}
+    assert [what for _, what, _ in notices(world)] == ["opened", "opened", "closed", "closed"]
+
+
+def test_a_backup_of_the_day_before_yesterday_is_told_until_there_is_another(world: ScriptedWorld) -> None:
+    world.look_every = 300.0
+
+    async def scenario(gateway: RunningGateway) -> None:
+        backup_mark.leave(world.path, LastBackup(gateway.clock.wall(), Path("/backup/a.db")))
+        await asyncio.sleep(25.5 * HOUR)
+        assert not opened(gateway)
+        await until_open(gateway, "backupOld", within=HOUR)
+        await asyncio.sleep(600)
+        backup_mark.leave(world.path, LastBackup(gateway.clock.wall(), Path("/backup/a.db")))
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    assert [what for _, what, _ in notices(world)] == ["opened", "closed"]
+
+
+def test_while_the_database_does_not_answer_nothing_is_told_and_afterwards_it_is(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        world.disk_free = DISK_RESERVE_MB * MB // 2
+        world.faults.publish = Unavailable("The database cannot be reached.")
+        await asyncio.sleep(900)
+        assert not opened(gateway)
+        assert not notices(world)
+        world.faults.publish = None
+        await until_open(gateway, "diskLow", "refusesDocuments", within=120)
+        await gateway.until(lambda: len(notices(world)) == 2, within=120, every=5.0)
+
+    world.run(scenario)
+
+
+def test_the_gateways_own_certificate_is_told_until_there_is_another(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        ends = [gateway.clock.wall() / SECOND + 10 * 86_400]
+        gateway.engine.watch.add(CertificateFacts(lambda: ends[0], "gateway-1", VirtualExecutor()))
+        await until_open(gateway, "gatewayCertificateExpiring")
+        await asyncio.sleep(120)
+        ends[0] = gateway.clock.wall() / SECOND + 2 * 86_400  # it is a worse one
+        await asyncio.sleep(120)
+        ends[0] = gateway.clock.wall() / SECOND + 90 * 86_400
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    assert [(what, severity) for _, what, severity in notices(world)] == [
+        ("opened", "warning"),
+        ("still", "critical"),
+        ("closed", "critical"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["auditBroken", "partitionsMissing"])
+def test_what_a_node_found_missing_is_told_until_it_is_there_again(world: ScriptedWorld, kind: str) -> None:
+    """Both are found by other parts, which have their own tests."""
+    end, preparation = SimpleNamespace(is_missed=True), SimpleNamespace(lacks_since=1)
+
+    async def scenario(gateway: RunningGateway) -> None:
+        sources: dict[str, Source] = {
+            "auditBroken": AuditFacts(cast("Any", end), "gateway-1"),
+            "partitionsMissing": PartitionFacts(cast("Any", preparation)),
+        }
+        watch = gateway.engine.watch
+        watch._sources[:] = [sources[kind]]
+        await until_open(gateway, kind)
+        await asyncio.sleep(120)
+        end.is_missed, preparation.lacks_since = False, 0
+        await until_told_to_be_over(gateway)
+
+    world.run(scenario)
+    assert notices(world) == [(kind, "opened", "critical"), (kind, "closed", "critical")]
+
+
+def test_each_kind_is_known_to_one_source(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> list[str]:
+        watch = gateway.engine.watch
+        watch.add(gateway.engine.postman(UnsubscribeLinks((), "")))
+        return [kind for source in watch._sources for kind in source.kinds]
+
+    assert sorted([*world.run(scenario), *AuditFacts.kinds, *CertificateFacts.kinds]) == sorted(KINDS)
