@@ -53,18 +53,21 @@ class VendorRequests:
         config = destinations.read_config(subscription.kind, subscription.config, self._holds)
         self._filling = Filling(config)
 
-    def calls(self, subject: Subject, document_id: str) -> Sequence[Call | Mail] | Skip:
-        """What the kind makes of an event: its call, and those that would follow. Raises TemplateError, and whatever
-        the kind raises."""
+    def call(self, subject: Subject, document_id: str) -> Call | Mail | Skip:
+        """What the kind makes of an event. Raises TemplateError, and whatever the kind raises."""
         said = self._filling.filled(subject, self._kind.escape)
-        context = self._context(subject, document_id)
-        call = self._kind.prepare(self._holds, said, context)
+        return self._kind.prepare(self._holds, said, self._context(subject, document_id))
+
+    def calls(self, subject: Subject, document_id: str) -> Sequence[Call | Mail] | Skip:
+        """What the kind makes of an event, with the calls that would follow. Raises as `call` does."""
+        call = self.call(subject, document_id)
         match call:
             case Skip():
                 return call
             case Mail():
                 return (call,)
-        return (call, *self._kind.foreseen(self._holds, said, context))
+        said = self._filling.filled(subject, self._kind.escape)
+        return (call, *self._kind.foreseen(self._holds, said, self._context(subject, document_id)))
 
     def why_unable(self, error: Exception) -> str:
         """A sentence about what making a call or its request raised."""
