@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHAPE = [
     "id", "name", "url", "eventTypes", "headers", "status", "ordering", "rateLimit", "retryDelays", "startsAfter",
-    "rotationEndsAt", "createdAt", "updatedAt", "health",
+    "rotationEndsAt", "createdAt", "updatedAt", "trace", "health",
 ]  # fmt: skip
 HEALTH = {"state", "failingSince", "lastError", "breaker", "lag", "oldestDueAt"}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
