@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from gateway.tests.bodies import subscription_patch
@@ -22,6 +22,8 @@ from signalpost.engine.rehearsing.rehearsals import Answer, Bounds, Question, Re
 from signalpost.engine.rehearsing.side import Side
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.nouns.deliveries import DeliveryFilter
+from signalpost.store.nouns.log import LogPage, LogStore
+from signalpost.store.store import Store
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -148,6 +150,55 @@ def test_one_caller_of_a_tenant_rehearses_at_a_time_and_the_newest_counts(world:
             await first
         assert (await second).tally.then == 1_200
         assert (await run(replace(asked, caller=2))).tally.then == 1_200
+
+    world.run(scenario)
+
+
+class HeldLog:
+    """The log, of which the first page that is asked for comes only once it is let go."""
+
+    def __init__(self, log: LogStore) -> None:
+        self._log = log
+        self._is_first = True
+        self.is_let_go = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def back(self, *asked: Any) -> LogPage:
+        is_first, self._is_first = self._is_first, False
+        if is_first:
+            await self.is_let_go.wait()
+        return await self._log.back(*asked)
+
+
+class StoreWithHeldLog:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.log = HeldLog(store.log)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+def test_a_rehearsal_that_ends_after_the_newer_one_says_that_this_took_its_place(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example")
+        await gateway.create(*(f"d{each}" for each in range(1_200)))
+        await gateway.until_recorded()
+        store = StoreWithHeldLog(gateway.store)
+        rehearsals = Rehearsals(
+            cast("Store", store), ThreadPoolExecutor(1), RestingTurns(), gateway.clock, ErasedEvents()
+        )
+        now = gateway.of("a.example")
+        asked = await question(gateway, now, now)
+        first = asyncio.ensure_future(rehearsals.run(asked))
+        await asyncio.sleep(0)
+        assert (await rehearsals.run(asked)).tally.then == 1_200
+        store.log.is_let_go.set()
+        with pytest.raises(Conflict):
+            await first
+        assert (await rehearsals.run(replace(asked, caller=2))).tally.then == 1_200
 
     world.run(scenario)
 

@@ -118,7 +118,7 @@ class Rehearsals:
         try:
             return await self._answered(question, mine)
         finally:
-            if self._running[tenant_id][1] is mine:
+            if self._running.get(tenant_id) == (question.caller, mine):
                 del self._running[tenant_id]
 
     async def _answered(self, question: Question, mine: object) -> Answer:
