@@ -179,6 +179,15 @@ def test_a_period_is_looked_at_and_nothing_beside_it(world: "World") -> None:
     assert (nothing["fromSequence"], nothing["toSequence"], nothing["both"]) == (1, 0, 0)
 
 
+@pytest.mark.parametrize("to", ["0001-01-01T00:00:00Z", "0001-01-03T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_period_may_end_at_any_moment_that_can_be_written(world: "World", to: str) -> None:
+    made = world.create_subscription()
+    draft = {"url": "https://a.example/", "eventTypes": ["documentCreated"]}
+    shown = world.send("POST", f"/v1/subscriptions/{made['id']}/rehearsals", {"to": to, "change": {}}).ok()
+    assert shown["to"].startswith(to[:10])
+    assert world.send("POST", "/v1/subscriptions/rehearsals", {"to": to, "subscription": draft}).ok()["then"] == 0
+
+
 def test_an_erased_document_is_sent_by_neither_side(world: "World") -> None:
     made = world.create_subscription()
     document = f"/v1/documents/{world.create_document(title='canary')['externalId']}"

@@ -34,7 +34,7 @@ from signalpost.domain.subscription import (
     SubscriptionRequest,
     bits_of,
 )
-from signalpost.domain.timestamps import DAY, format_timestamp, parse_timestamp
+from signalpost.domain.timestamps import DAY, EARLIEST, format_timestamp, parse_timestamp
 from signalpost.engine.connectors.shown_requests import VendorRequests
 from signalpost.engine.rehearsing.rehearsals import Answer, Question
 from signalpost.engine.rehearsing.side import Side
@@ -138,8 +138,8 @@ async def _question(
     """Raises Invalid for a period that ends before it begins."""
     clock, log = context.services.clock, context.services.store.log
     to_at = clock.wall() if asked.to is UNSET else parse_timestamp(asked.to)
-    from_at = to_at - DAYS * DAY if asked.from_ is UNSET else parse_timestamp(asked.from_)
-    if to_at <= from_at:
+    from_at = max(EARLIEST, to_at - DAYS * DAY) if asked.from_ is UNSET else parse_timestamp(asked.from_)
+    if asked.from_ is not UNSET and to_at <= from_at:
         raise Invalid([FieldError("/to", "empty_range", "This must be later than `from`.")])
     looks_ahead = max(side.looks_ahead for side in (now or then, then))
     end = await log.sequence_at(context.tenant_id, to_at)
