@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from signalpost.domain.delivery.rehearsal import RehearsalId, read_rehearsal_id
 from signalpost_receiver import sign
 
 if TYPE_CHECKING:
@@ -217,6 +218,15 @@ def test_what_was_missing_is_sent_once_the_change_is_saved(world: "World") -> No
     world.refuses("POST", f"{path}/replays", {"rehearsal": "x"}, status=404, code="rehearsal_not_found")
     world.refuses("POST", f"{path}/replays", {**asked, "from": "2026-01-01T00:00:00Z"}, at=("/from",))
     world.refuses("POST", f"{path}/replays", {**PERIOD, "status": "unsent"}, at=("/status",))
+
+
+@pytest.mark.parametrize("sequences", [(-5, 2), (0, 2), (1, -1), (1, 10**30), (10**30, 10**31), (2**63, 2**63)])
+def test_an_id_with_numbers_that_no_rehearsal_has_is_none(world: "World", sequences: tuple[int, int]) -> None:
+    made = world.create_subscription()
+    path = f"/v1/subscriptions/{made['id']}"
+    true = read_rehearsal_id(changed(world, made)["id"])
+    asked = {"rehearsal": RehearsalId(*sequences, true.wants).text}
+    world.refuses("POST", f"{path}/replays", asked, status=404, code="rehearsal_not_found")
 
 
 def test_another_tenant_finds_nothing_to_rehearse(world: "World") -> None:

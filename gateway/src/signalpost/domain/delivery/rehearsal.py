@@ -234,8 +234,8 @@ def _example(event: Event, why: str | None) -> RehearsedEvent:
 class RehearsalId(Struct, frozen=True, array_like=True):
     """What the id of a rehearsal says. Nothing is kept of a rehearsal: its id has what a replay needs."""
 
-    from_sequence: int
-    to_sequence: int
+    from_sequence: Annotated[int, Meta(ge=1, le=2**62)]
+    to_sequence: Annotated[int, Meta(ge=0, le=2**62)]
     wants: str
     """`wants_of` the subscription as it was rehearsed."""
 
