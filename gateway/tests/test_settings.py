@@ -274,6 +274,9 @@ def test_a_bad_value_is_refused_with_the_variable_or_the_flag_and_what_it_must_b
 def test_secrets_are_not_repeated_in_the_refusal() -> None:
     for name in ("master_key", "operator_key", "egress_proxy"):
         assert "Passw0rd" not in refusal(name, "Passw0rd")
+    # Of a header that is written as headers are sent, the name is all up to the key's last sign.
+    for text in ("authorization: Bearer Passw0rd==", "x-key=a,x-key: Passw0rd=", "x-key=Passw0rd%0A"):
+        assert "Passw0rd" not in refusal("otel_exporter_otlp_headers", text)
 
 
 def test_more_than_ten_delays_are_refused() -> None:

@@ -208,9 +208,9 @@ def pairs(text: str) -> tuple[Pair, ...]:
 
 def header_pairs(text: str) -> tuple[Pair, ...]:
     found = pairs(text)
-    for name, value in found:
+    for number, (name, value) in enumerate(found, 1):
         try:
             check_header(name, value)
-        except Bad as bad:
-            raise ValueError(f"has the header {name[:100]!r}: {bad.detail}") from None
+        except Bad as bad:  # what was taken for the name may be the key
+            raise ValueError(f"cannot have the header that is number {number} in it: {bad.detail}") from None
     return found
