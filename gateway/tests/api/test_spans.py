@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from gateway.tests.api.conftest import World, url
 from gateway.tests.api.stream import PATH, external_id, line
-from gateway.tests.api.test_traces import SAMPLED, SPAN, TRACE, UNSAMPLED
+from gateway.tests.api.test_traces import PDF, SAMPLED, SPAN, TRACE, UNSAMPLED
 from gateway.tests.captured_log import captured_log
 from gateway.tests.collector import Collector, collecting, tree
 from gateway.tests.patience import PATIENCE
@@ -103,15 +103,32 @@ def test_reads_and_refusals_of_a_traced_client_are_spans_too(make_traced: Make, 
     traced = {"traceparent": SAMPLED}
     world.send("GET", f"/v1/documents/{external_id(9)}?x=canary", headers=traced)
     world.send("POST", "/v1/documents", {"title": "canary"}, traced)
-    world.send("GET", "/canary", headers=traced)
     world.send("GET", "/v1/documents", headers={"traceparent": UNSAMPLED})
     world.send("GET", "/v1/documents")
-    collector.until(lambda: len(collector.spans) == 3)
+    collector.until(lambda: len(collector.spans) == 2)
     assert [(span.name, span.attributes["http.response.status_code"]) for span in collector.spans] == [
-        ("GET /v1/documents/{externalId}", 422), ("POST /v1/documents", 422), ("GET none", 404),
+        ("GET /v1/documents/{externalId}", 422), ("POST /v1/documents", 422),
     ]  # fmt: skip
     assert {span.failure for span in collector.spans} == {None}, "the client was wrong, and not the gateway"
     assert "canary" not in repr(collector.spans)
+
+
+def test_whoever_has_neither_a_key_nor_a_link_has_no_span_made(make_traced: Make, collector: Collector) -> None:
+    world = make_traced()
+    for method, path, status in (
+        ("GET", "/v1/documents", 401), ("POST", "/v1/documents", 401), ("GET", "/nowhere", 404),
+        ("GET", "/files/x", 403), ("GET", "/health/live", 200), ("GET", "/openapi.json", 200),
+    ):  # fmt: skip
+        answer = world.send(method, path, headers={"traceparent": SAMPLED, "authorization": None})
+        assert answer.status == status, path
+    document = world.create_document()["externalId"]
+    form = {"content-type": "multipart/form-data; boundary=b"}
+    world.send("POST", f"/v1/documents/{document}/versions", PDF, form).ok(201)
+    found = re.search(r"/files/[^\"]+", world.get(f"/v1/documents/{document}").body.decode())
+    assert found
+    assert world.send("GET", found[0], headers={"traceparent": SAMPLED, "authorization": None}).status == 200
+    collector.until(lambda: collector.spans)
+    assert [span.name for span in collector.spans] == ["GET /files/{token}"]
 
 
 def test_a_share_of_the_events_without_a_trace_gets_one_with_the_events_own_id(

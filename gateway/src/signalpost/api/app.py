@@ -14,7 +14,7 @@ from signalpost.api.http.problems import problem
 from signalpost.api.http.request import TRACEPARENT, Request
 from signalpost.api.http.response import Response, StreamedResponse, answer_to
 from signalpost.api.rendering import EVENT_HEADER, asked, respond
-from signalpost.api.routes import QUIET_ROUTES
+from signalpost.api.routes import LINK_ROUTES, QUIET_ROUTES
 from signalpost.api.routing.authorization import authorize
 from signalpost.api.routing.context import TENANT, NotYet, RequestContext
 from signalpost.api.routing.description import Description
@@ -53,6 +53,7 @@ NO_ROUTE: Final = "none"
 """The route of a request that none fits, in the log and in the metrics."""
 _REFUSED: Final = 400
 """The lowest status of an answer that refuses something."""
+_LINKS: Final = frozenset(route.path for route in LINK_ROUTES)
 _NOT_TRACED: Final[Mapping[str, str]] = {}
 _ESCAPED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 """An escaped slash. No id here has one; decoded, it would lead to another path."""
@@ -353,9 +354,14 @@ class Api:
             context = traces.context_of(context, event)
         if not is_sampled(context):
             return _NOT_TRACED
-        if traces is not None:
+        if traces is not None and _has_span(request, status):
             traces.requested(context, request.span, request.method, route, status, seconds)
         return {"trace": context[:16].hex(), "span": request.id}
+
+
+def _has_span(request: Request, status: int) -> bool:
+    """Whether a request that is traced has a span: not those of strangers, who could fill the queue of spans."""
+    return request.principal is not None or (status < _REFUSED and request.route in _LINKS)
 
 
 def _waited_for(handler: Callable[[Request], Awaitable[Response | StreamedResponse]], request: Request) -> Handling:
