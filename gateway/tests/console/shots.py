@@ -27,8 +27,8 @@ NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
     "subscription-paused", "delivery-waiting",
     "events", "event", "documents", "document", "document-under-way",
-    "replays", "connections", "new-connection", "recipe", "from-scratch", "portal-links", "members", "keys",
-    "audit", "tenants", "tenant", "gateway", "find",
+    "replays", "notices", "connections", "new-connection", "new-mail", "recipe", "from-scratch", "portal-links",
+    "members", "keys", "audit", "tenants", "tenant", "gateway", "find",
 )  # fmt: skip
 """What the pictures of `Desk.pages` are called."""
 DOORS = ("sign-in", "join", "account")
