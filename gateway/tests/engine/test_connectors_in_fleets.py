@@ -2,6 +2,7 @@
 lane's new owner, and what one node does with a connection holds at the other."""
 
 import json
+import re
 from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -114,6 +115,21 @@ def test_a_lane_with_a_long_call_under_way_waits_for_its_end_and_then_gets_anoth
         lost.is_frozen = False
         fleet.drive(30.0)
         assert fleet.calls == [first, again]
+
+
+def test_a_mail_of_a_node_that_is_lost_is_sent_again_by_another_as_the_same_mail(fleet: Fleet) -> None:
+    """C15"""
+    fleet.its.take = lambda _call: VendorReply(250, after=25.0 if len(fleet.calls) == 1 else 0.01)
+    fleet.subscribe("posting")
+    lost = fleet.owner
+    fleet.create()
+    fleet.kill(lost)
+    fleet.drive(90.0)
+    first, again = fleet.calls
+    assert again.process != first.process
+    assert len({re.findall(rb"Message-ID: (\S+)", call.body)[0] for call in (first, again)}) == 1
+    fleet.drive(90.0)
+    assert fleet.calls == [first, again]
 
 
 def test_a_lane_with_short_calls_gets_another_owner_as_soon_as_its_own_is_dead(fleet: Fleet) -> None:

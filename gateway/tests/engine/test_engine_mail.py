@@ -4,10 +4,11 @@ import asyncio
 import re
 
 import pytest
-from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import VendorCall, VendorReply
 from gateway.tests.world.vendors import HOST, KINDS, LOST, SECRET, FakeVendor
 
+from signalpost.commands.erasures import EraseDocument
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.delivery.outcome import Failure
 
@@ -164,3 +165,26 @@ def test_a_mail_whose_process_ends_is_sent_again(world: ScriptedWorld, vendor: F
     world.run(second)
     assert len({re.findall(rb"Message-ID: (\S+)", call.body)[0] for call in vendor.calls}) == 1
     assert failures(world) == [None]
+
+
+def test_a_mail_that_waits_is_not_sent_once_its_document_is_erased(world: ScriptedWorld, vendor: FakeVendor) -> None:
+    vendor.take = lambda _call: VendorReply(450, b"4.2.0 Later")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await subscribed(gateway)
+        await gateway.create("gone")
+        await gateway.until(lambda: bool(vendor.calls))
+        await gateway.submit(
+            world.delete("gone"),
+            EraseDocument(
+                tenant_id=TENANT, tenant="default", document_id=world.uuid("gone"), erasure_id=world.uuid("erasure")
+            ),
+        )
+        vendor.take = lambda _call: None
+        sent = len(vendor.calls)
+        await gateway.create("another")
+        await gateway.until(lambda: any(b"New: another" in call.body for call in vendor.calls))
+        await asyncio.sleep(900)
+        assert not any(b"New: gone" in call.body for call in vendor.calls[sent:])
+
+    world.run(scenario)
