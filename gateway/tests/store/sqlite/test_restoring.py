@@ -13,6 +13,7 @@ from gateway.tests.store.test_members import accept, invite, member_id
 from signalpost.api.guards.sessions import BrowserSessions
 from signalpost.commands.command import Command
 from signalpost.commands.connections import CreateConnection, DeleteConnection, PatchConnection
+from signalpost.commands.correspondence import BeginMail, EndMail
 from signalpost.commands.documents import DeleteDocument
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
@@ -23,7 +24,9 @@ from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.member import Member
 from signalpost.domain.access.sign_in import Ground, Purpose
 from signalpost.domain.connection import Connection
+from signalpost.domain.contacts import contact_id
 from signalpost.domain.erasure import is_erased
+from signalpost.domain.operations.correspondence import APART, Correspondence, Knowledge
 from signalpost.domain.subscription import Subscription
 from signalpost.store.database import AccessFrom, AccessTaken
 from signalpost.store.migration import Migration
@@ -257,6 +260,36 @@ def test_what_was_deleted_since_comes_back_without_effect(restoring: Any, make: 
         assert (await shop.subscription(1)).status == "paused"
         [connection] = await shop.store.lists.every(Connection)
         assert (connection.state, connection.granted) == ("broken", None)
+
+    restoring(scenario)
+
+
+@pytest.mark.parametrize("damage", [False, True])
+def test_an_address_knows_after_a_restore_what_it_was_told_and_not_what_it_was_told_at_the_backup(
+    restoring: Any, *, damage: bool
+) -> None:
+    ada, bob = contact_id("ada@example.com"), contact_id("bob@example.com")
+    known = {"d24c0644-1d31-47fa-960e-b0cc8b4f136c": Knowledge(TENANT, "subscriptionFailing")}
+
+    async def tell(shop: Any, contact: str, knows: dict[str, Knowledge]) -> None:
+        await shop.publish(BeginMail(contact=contact, says=knows))
+        await shop.do(EndMail(contact=contact, begun_at=shop.now, known=knows, was_told=True))
+
+    async def scenario(shop: Any, restore: Restore) -> None:
+        await tell(shop, ada, known)
+        await restore.back_up()
+        shop.now += APART
+        await tell(shop, ada, {})
+        await tell(shop, bob, known)
+        before = await shop.store.lists.every(Correspondence)
+        await restore.run(damage=damage)
+        rows = await shop.store.lists.every(Correspondence)
+        if damage:
+            assert [(row.id, row.known) for row in rows] == [(ada, known)]
+        else:
+            assert rows == before
+        shop.now += APART
+        await tell(shop, contact_id("eve@example.com"), known)  # its row gets a number of its own
 
     restoring(scenario)
 

@@ -29,6 +29,7 @@ from signalpost.store.sqlite.connect import rows
 from signalpost.store.sqlite.copies import draft_of, give_to_owner_of
 from signalpost.store.sqlite.nouns import audit, data_keys, erasures, log
 from signalpost.store.tables import numbered_with
+from signalpost.store.tables.correspondence import CORRESPONDENCE
 from signalpost.store.tables.members import MEMBER
 from signalpost.store.tables.subscriptions import SubscriptionConfig
 
@@ -115,6 +116,7 @@ def _take(connection: apsw.Connection, replaced: Path, now: int) -> AccessTaken:
             subscriptions = _take_subscriptions(connection)
             connections = _take_connections(connection)
             stopped = (*_pause_deleted_subscriptions(connection), *_break_deleted_connections(connection))
+            _take_correspondence(connection)
         else:
             subscriptions, connections, stopped = 0, 0, ()
     return AccessTaken(
@@ -310,3 +312,13 @@ def _break_deleted_connections(connection: apsw.Connection) -> tuple[str, ...]:
         (_DELETED_SINCE,),
     )
     return tuple(f"connection {unpack_uuid(identity)}" for (identity,) in broken)
+
+
+def _take_correspondence(connection: apsw.Connection) -> None:
+    """What people were told by mail they know, whichever state the data goes back to: nothing is told to them twice,
+    and that it is over is not left out."""
+    connection.execute("DELETE FROM main.correspondence")
+    connection.execute(
+        f"INSERT INTO main.correspondence ({CORRESPONDENCE.listed}) SELECT {CORRESPONDENCE.listed}"  # noqa: S608
+        " FROM replaced.correspondence"
+    )
