@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from signalpost.domain.operations.conditions import Condition
 from signalpost.domain.operations.correspondence import (
+    APART,
     MAX_NAME_CHARACTERS,
     OVER,
     PAUSED,
@@ -155,3 +156,21 @@ def test_a_mail_that_is_sent_again_has_its_key_and_every_other_one_its_own() -> 
     }
     assert len(keys) == 5
     assert mail_key(replace(row, begun_at=9), "a") == mail_key(row, "a")
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_due"),
+    [
+        (0, False),
+        (APART - 1, False),
+        (APART, True),
+        (1 - APART, False),  # of two nodes, the other one's clock is ahead
+        (-APART, True),
+        (-300 * DAY, True),
+    ],
+)
+def test_the_next_mail_is_due_after_fifteen_minutes_and_does_not_wait_for_a_clock_that_was_far_ahead(
+    ago: int, *, is_due: bool
+) -> None:
+    row = Correspondence(number=1, id="c", tenant_id=1, opened_at=NOW - ago, begun_at=NOW - ago)
+    assert row.is_due(NOW) == is_due

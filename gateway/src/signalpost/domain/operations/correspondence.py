@@ -137,8 +137,8 @@ class Correspondence(Struct, frozen=True, kw_only=True):
         return self.begun_at if self.closed_at is None else self.closed_at
 
     def is_due(self, now: int) -> bool:
-        """Whether the next mail may be sent."""
-        return now >= self.begun_at + APART
+        """Whether the next mail may be sent. One that began far in the future began by a clock that was ahead."""
+        return abs(now - self.begun_at) >= APART
 
 
 # --- What is so -------------------------------------------------------------------------------------------------------
