@@ -436,6 +436,38 @@ def test_operators_are_told_that_no_mail_gets_through_until_one_does(
     world.run(scenario)
 
 
+@pytest.mark.parametrize("way", ["connection", "tenant"])
+def test_operators_are_told_no_longer_that_no_mail_gets_through_once_they_switched_it_off(
+    world: ScriptedWorld, server: FakeVendor, way: str
+) -> None:
+    def told(gateway: RunningGateway) -> bool:
+        return any(each.kind == "contactsNotTold" for each in gateway.engine.watch.open)
+
+    server.take = lambda _call: LOST
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await connect(gateway)
+        await failing(gateway, "a.example")
+        async with postmen(gateway):
+            await asyncio.sleep(2 * HOUR)
+            assert told(gateway)
+            if way == "connection":
+                gone = DeleteConnection(tenant_id=OPERATIONS_TENANT, connection_id=gateway.world.ids["m"])
+                await gateway.submit(gone)
+            else:
+                await pause(gateway, "operations", paused=True)
+            await asyncio.sleep(HOUR)
+            assert not told(gateway)
+            if way == "connection":
+                await connect(gateway, "n")
+            else:
+                await pause(gateway, "operations", paused=False)
+            await asyncio.sleep(HOUR / 2 - MINUTE)
+            assert not told(gateway)
+
+    world.run(scenario)
+
+
 def test_without_a_connection_nothing_waits_and_with_one_what_is_so_by_then_is_told(
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
@@ -568,6 +600,32 @@ def test_an_address_in_two_tenants_gets_one_mail_and_nothing_stays_of_a_tenant_t
             await asyncio.sleep(HOUR)
         [row] = await gateway.store.lists.every(Correspondence)
         assert [*row.known] == [gateway.of("a.example").id]
+
+    world.run(scenario)
+    assert len(server.calls) == 1
+
+
+def test_nothing_stays_of_a_tenant_that_is_deleted_after_the_connection_was(
+    world: ScriptedWorld, server: FakeVendor
+) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await connect(gateway)
+        await gateway.submit(CreateTenant(tenant_id=TENANT, name="acme"))
+        acme = gateway.engine.directory.tenant("acme")
+        assert acme is not None
+        world.endpoint("b.example").answers(Reply(500))
+        made = world.subscription("b.example", delays=(), contacts=[ADA])
+        await gateway.submit(replace(made, tenant_id=acme.id))
+        await gateway.submit(replace(world.create("of acme"), tenant_id=acme.id))
+        async with postmen(gateway):
+            await asyncio.sleep(HOUR + HOUR / 2)
+            await gateway.submit(DeleteConnection(tenant_id=OPERATIONS_TENANT, connection_id=gateway.world.ids["m"]))
+            await asyncio.sleep(HOUR)
+            assert rows(world) == 1
+            erasure = gateway.world.uuid("erasure")
+            await gateway.submit(DeleteTenant(tenant_id=TENANT, name="acme", erasure_id=erasure))
+            await asyncio.sleep(HOUR)
+        assert not rows(world)
 
     world.run(scenario)
     assert len(server.calls) == 1

@@ -19,6 +19,7 @@ from signalpost.commands.correspondence import BeginMail, EndMail
 from signalpost.destinations.destination import Done, Reject, Ruling
 from signalpost.destinations.mail import Letter, Smtp
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.connection import Connection
 from signalpost.domain.contacts import contact_id
 from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.operations.correspondence import (
@@ -98,6 +99,9 @@ class Postman:
         self._links = links
         self._jobs = Jobs(store.fleet)
         self._has_job = False
+        self._has_rows = True
+        """Whether addresses may know of something: it is forgotten with the subscriptions, whether or not mail is
+        sent."""
         self._rests_until = 0
         self._failing_since: int | None = None
         """Since when no mail gets through, µs; None if the last one did, or none is to be sent."""
@@ -110,12 +114,18 @@ class Postman:
     async def look(self) -> None:
         """Write to every address that is to know something else by now. Raises Unavailable."""
         self._has_job = await self._jobs.take("contacts")
-        if not self._has_job or not self._offices():
+        if not self._has_job:
+            self._has_rows, self._failing_since = True, None  # another node may write rows, and says how mails fare
+            return
+        if not self._own_connections():
+            self._failing_since = None
+        if not self._has_rows and not self._offices():
             return
         found = troubles(await self._store.lists.every(Condition), self._clock.wall())
         rows = {row.id: row for row in await self._store.lists.every(Correspondence)}
         concerned = await self._concerned(await self._addressees(found, rows), rows, found)
-        if not concerned and all(row.is_due(self._clock.wall()) for row in rows.values()):
+        self._has_rows = bool(rows or concerned)
+        if not concerned and self._offices() and all(row.is_due(self._clock.wall()) for row in rows.values()):
             self._failing_since = None
         for at in range(0, min(len(concerned), MOST_IN_A_LOOK), AT_ONCE):
             some = concerned[at : at + AT_ONCE]
@@ -226,7 +236,7 @@ class Postman:
         """See `Source`. A connection that is broken stays so after a restart, too."""
         if not self._has_job:
             return []
-        own = [each for each in self._directory.connections(OPERATIONS_TENANT) if each.kind == Smtp.kind]
+        own = self._own_connections()
         broken = [each for each in own if each.state == "broken"]
         if own and len(broken) == len(own):
             return [about_gateway("contactsNotTold", min(each.updated_at for each in broken), broken[0].reason or "")]
@@ -234,9 +244,18 @@ class Postman:
 
     # --- Mails --------------------------------------------------------------------------------------------------------
 
-    def _offices(self) -> list[OpenConnection]:
+    def _is_off(self) -> bool:
+        """Whether operators have paused the tenant through whose connections mail is sent."""
         operations = self._directory.tenant_with(OPERATIONS_TENANT)
-        if operations is None or operations.paused_at is not None or self._clock.steady() < self._rests_until:
+        return operations is None or operations.paused_at is not None
+
+    def _own_connections(self) -> list[Connection]:
+        """The connections through which operators have mail sent."""
+        own = [] if self._is_off() else self._directory.connections(OPERATIONS_TENANT)
+        return [each for each in own if each.kind == Smtp.kind]
+
+    def _offices(self) -> list[OpenConnection]:
+        if self._is_off() or self._clock.steady() < self._rests_until:
             return []
         return self._connectors.post_offices(OPERATIONS_TENANT)
 
