@@ -145,7 +145,7 @@ class Postman:
             row = rows.get(to.contact)
             if row is not None and not row.is_due(now):
                 continue
-            news, known = self._news(to, row, found)
+            news, known = await self._news(to, row, found)
             if news:
                 is_one = any(self._connectors.post.may_write(each, to.address) for each in offices)
             else:
@@ -176,7 +176,7 @@ class Postman:
     async def _see_to(
         self, to: Addressee, row: Correspondence | None, found: Mapping[SubscriptionKey, Trouble]
     ) -> None:
-        news, known = self._news(to, row, found)
+        news, known = await self._news(to, row, found)
         if not news:
             if row is not None:
                 await self._commit(EndMail(contact=to.contact, begun_at=row.begun_at, known=known, was_told=False))
@@ -187,21 +187,23 @@ class Postman:
         begun = await self._commit(BeginMail(contact=to.contact, says=_opened(known, row)))
         if begun.row is None:
             return
-        news, known = self._news(to, begun.row, found)
+        news, known = await self._news(to, begun.row, found)
         sent = await self._write(office, to, begun.row, news) if news else True
         if sent is not None:
             after = known if sent else begun.before
             was_told = sent and bool(news)
             await self._commit(EndMail(contact=to.contact, begun_at=begun.row.begun_at, known=after, was_told=was_told))
 
-    def _news(
+    async def _news(
         self, to: Addressee, row: Correspondence | None, found: Mapping[SubscriptionKey, Trouble]
     ) -> tuple[list[News], dict[str, Knowledge]]:
         """What an address is to be told, and what it knows then. It may have unsubscribed just now."""
         before = {} if row is None else row.known
         news: list[News] = []
         known: dict[str, Knowledge] = {}
-        for key in to.of:
+        for looked_at, key in enumerate(to.of, 1):
+            if looked_at % COUNTED_IN_A_ROW == 0:
+                await self._turns.turn(OF_THE_GATEWAY)
             subscription, trouble = self._directory.subscription(*key), found.get(key)
             if subscription is None or to.address.lower() not in map(str.lower, subscription.told_contacts):
                 continue
