@@ -58,6 +58,21 @@ def test_a_contact_that_is_none_is_refused_by_its_place(world: "World", contacts
     world.refuses("PATCH", f"/v1/subscriptions/{made}", {"contacts": contacts}, at=(at,))
 
 
+def test_who_may_not_change_contacts_does_not_see_them(world: "World") -> None:
+    made = world.create_subscription(url=URL, contacts=[ADA, BOB])["id"]
+    assert world.send("POST", link(world), b"", ONE_CLICK).status == 200
+    for role, sees in (("subscriber", True), ("viewer", False)):
+        key = world.send("POST", "/v1/keys", {"name": role, "role": role}).ok(201)["key"]
+        headers = {"authorization": f"Bearer {key}"}
+        one = world.send("GET", f"/v1/subscriptions/{made}", None, headers).ok()
+        [listed] = [
+            each for each in world.send("GET", "/v1/subscriptions", None, headers).ok()["data"] if each["id"] == made
+        ]
+        for shown in (one, listed):
+            assert (shown.get("contacts"), shown.get("unsubscribed")) == (([ADA, BOB], [ADA]) if sees else (None, None))
+            assert shown["health"]
+
+
 def test_subscriptions_of_the_tenant_operations_have_none_because_nothing_is_told_of_them(world: "World") -> None:
     body = {"url": URL, "eventTypes": ["notice"], "contacts": [ADA]}
     world.refuses("POST", "/v1/subscriptions", body, headers={"signalpost-tenant": "operations"}, at=("/contacts",))

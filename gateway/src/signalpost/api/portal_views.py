@@ -11,7 +11,6 @@ import re
 from ipaddress import ip_address
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from signalpost.api.routing.shapes.deliveries import (
@@ -44,16 +43,6 @@ def is_for(link: PortalLink | None, subscription: Subscription, status: Delivery
 def without_addresses(text: str) -> str:
     """A text in which every IP address is struck out."""
     return _MAYBE_ADDRESS.sub(lambda found: STRUCK if _is_address(found.group()) else found.group(), text)
-
-
-def subscription_for(link: PortalLink | None, shown: bytes) -> bytes:
-    """A subscription, as JSON. Only those who may change its contacts see who they are."""
-    if link is None or Capability.EDIT in link.can:
-        return shown
-    members = msgspec.json.decode(shown, type=dict[str, msgspec.Raw])
-    members.pop("contacts", None)
-    members.pop("unsubscribed", None)
-    return msgspec.json.encode(members)
 
 
 def health_for(link: PortalLink | None, health: dict[str, object]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from signalpost.api.configs import url_of
 from signalpost.api.http.pages import fitting, gathered, page
 from signalpost.api.http.response import Response
-from signalpost.api.portal_views import health_for, subscription_for
+from signalpost.api.portal_views import health_for
 from signalpost.api.rendering import submit, subscription_response
 from signalpost.api.resources import subscription_checks as checks
 from signalpost.api.routing.context import (
@@ -279,8 +279,21 @@ async def _dated(context: RequestContext, views: Sequence[LaneView]) -> list[Lan
 
 
 def _add_health(context: RequestContext, answer: Response, health: dict[str, object] | None) -> Response:
-    shown = subscription_for(context.portal, answer.body)
+    shown = answer.body if _sees_contacts(context) else _without_contacts(answer.body)
     return replace(answer, body=b'%b,"health":%b}' % (shown[:-1], msgspec.json.encode(health)))
+
+
+def _sees_contacts(context: RequestContext) -> bool:
+    """Whether they may change contacts: others do not see who they are."""
+    link = context.portal
+    return context.principal.role in SUBSCRIBES if link is None else Capability.EDIT in link.can
+
+
+def _without_contacts(shown: bytes) -> bytes:
+    members = msgspec.json.decode(shown, type=dict[str, msgspec.Raw])
+    members.pop("contacts", None)
+    members.pop("unsubscribed", None)
+    return msgspec.json.encode(members)
 
 
 PATH = "/v1/subscriptions/{id}"

@@ -92,7 +92,10 @@ class SubscriptionShown(Shape, frozen=True):
     ] = UNSET
     contacts: Annotated[
         list[str] | UnsetType,
-        Meta(description="The addresses of those who are told how it does; missing if there are none."),
+        Meta(
+            description="The addresses of those who are told how it does; missing if there are none, and for those who "
+            "may not change them."
+        ),
     ] = UNSET
     unsubscribed: Annotated[
         list[str] | UnsetType,
