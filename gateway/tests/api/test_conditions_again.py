@@ -144,7 +144,7 @@ def test_what_did_not_meet_a_condition_says_why_also_once_the_condition_was_chan
     assert said() == f"{did_not} As it is now: document.title is 'b', not 'c'."
     changed_at = world.send("PATCH", subscription, {"when": None}).ok()["updatedAt"]
     assert said() == (
-        f"Not sent: the event did not meet the condition of the subscription. That was changed at {changed_at}."
+        f"Not sent: the event did not meet what the subscription asked for then. That was changed at {changed_at}."
         " Now the event would be sent: a retry or a replay does that."
     )
     assert world.send("POST", f"{subscription}/deliveries/{event}/retry").status == 202

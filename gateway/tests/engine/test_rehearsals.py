@@ -17,6 +17,7 @@ from signalpost.domain.delivery.replay import ReplayChoice, ReplayState
 from signalpost.domain.errors import Conflict, TooMany
 from signalpost.domain.event import title_of
 from signalpost.domain.subscription import Subscription
+from signalpost.domain.wishes import why_passed_over
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.rehearsing.rehearsals import Answer, Bounds, Question, Rehearsals
 from signalpost.engine.rehearsing.side import Side
@@ -273,5 +274,7 @@ def test_what_is_missing_is_told_from_what_was_sent_while_it_is_sent(world: Scri
         shown = {each.entry.sequence: each.status for each in found.data}
         sent = gateway.world.endpoint("a.example").sequences
         assert shown == {each: "delivered" if each in sent else "skipped" for each in (1, 3, 4, 5, 6)}
+        why = why_passed_over(gateway.of("a.example"), 0, None)
+        assert why == "Not sent: the event did not meet what the subscription asked for then."
 
     world.run(scenario)

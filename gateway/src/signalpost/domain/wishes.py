@@ -97,7 +97,9 @@ def why_passed_over(subscription: Subscription, at: int, subject: Subject | None
     why = None if subject is None or wishes is None else wishes.why_not(subject)
     if why is not None and not changed:
         return why
-    sentence = not_sent("the event did not meet the condition of the subscription.")
+    # Without a condition, there was one before, or its type was not asked for (`widened`).
+    what = "what the subscription asked for then" if subscription.when is None else "the condition of the subscription"
+    sentence = not_sent(f"the event did not meet {what}.")
     if not changed or subject is None:
         return sentence
     since = f"That was changed at {format_timestamp(subscription.when_since)}."
