@@ -8,6 +8,7 @@ from gateway.tests.world.network import Reply
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.objective import MIN_LATE
 from signalpost.domain.operations.conditions import Condition
+from signalpost.domain.timestamps import DAY
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -124,5 +125,24 @@ def test_a_paused_subscription_and_one_without_its_objective_use_up_nothing(worl
         assert not gateway.engine.watch.open
         await gateway.change(HOST, status="active")
         await gateway.until(lambda: bool(gateway.engine.watch.open), within=30)
+
+    world.run(scenario)
+
+
+def test_what_was_told_of_an_error_budget_is_looked_at_again_after_the_clock_was_set_back(
+    world: ScriptedWorld,
+) -> None:
+    world.look_every = 10.0
+
+    async def scenario(gateway: RunningGateway) -> None:
+        def burning() -> list[Condition]:
+            return [each for each in gateway.engine.watch.open if each.kind == "objectiveBurning"]
+
+        await subscribed(gateway, within=1)
+        world.endpoint(HOST).answer = lambda _call: Reply(after=2.0)
+        await gateway.create(*(f"late-{number}" for number in range(MIN_LATE)))
+        await gateway.until(lambda: bool(burning()), within=180)
+        world.wall.offset -= DAY
+        await gateway.until(lambda: not burning(), within=1_200)
 
     world.run(scenario)

@@ -145,6 +145,19 @@ def test_those_that_close_wait_for_others_that_are_about_to_but_not_for_long() -
     assert told([first, late], NOW + 10 * MINUTE + TOLD_AGAIN_AFTER) == [(What.CLOSED, FAILING, 1)]
 
 
+def test_nothing_waits_for_a_clock_that_was_ahead() -> None:
+    ahead = NOW + DAY
+    assert told([condition(opened_at=ahead)], NOW) == [(What.OPENED, FAILING, 1)]
+    known, new = condition("a", told_at=ahead), condition("b")
+    assert told([known, new], NOW + GATHERED_FOR - 1) == []
+    assert told([known, new], NOW + GATHERED_FOR) == [(What.OPENED, FAILING, 1)]
+    assert told([known, replace(new, told_at=NOW), condition("c")], NOW + TOLD_AGAIN_AFTER - 1) == []
+    over = condition(told_at=NOW, absent_since=ahead)
+    assert told([over], NOW) == [(What.CLOSED, FAILING, 1)]
+    away = condition("b", told_at=NOW, absent_since=NOW)
+    assert told([over, away], NOW) == [(What.CLOSED, FAILING, 1)]
+
+
 def test_people_are_reminded_after_a_day_of_all_that_goes_on() -> None:
     known = [condition("a", told_at=NOW), condition("b", told_at=NOW + DAY // 2), condition("c", told_at=NOW)]
     known[2] = replace(known[2], muted_until=NOW + 2 * DAY)

@@ -112,7 +112,12 @@ class Condition(Struct, frozen=True, kw_only=True):
 
     def is_over(self, now: int) -> bool:
         """Whether its fact has been away for long enough."""
-        return self.absent_since is not None and now >= self.absent_since + KINDS[self.kind].closes_after
+        return self.absent_since is not None and _is_past(self.absent_since, KINDS[self.kind].closes_after, now)
+
+
+def _is_past(moment: int, after: int, now: int) -> bool:
+    """Whether so long has gone by since a moment. One that is far ahead was taken by a clock that was."""
+    return abs(now - moment) >= after
 
 
 def id_of(key: Key) -> str:
@@ -207,10 +212,10 @@ def _new(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Condi
     new = [row for row in rows if row.told_at is None and row.absent_since is None and not row.is_muted(now)]
     if not new:
         return []
-    last_told = max((row.told_at for row in rows if row.told_at is not None), default=0)
+    last_told = max((row.told_at for row in rows if row.told_at is not None and row.told_at <= now), default=0)
     many = KINDS[new[0].kind].about is not About.GATEWAY
-    gathered = min(row.opened_at for row in new) + (GATHERED_FOR if many else 0)
-    return new if now >= max(gathered, last_told + TOLD_AGAIN_AFTER) else []
+    is_gathered = _is_past(min(row.opened_at for row in new), GATHERED_FOR if many else 0, now)
+    return new if is_gathered and now >= last_told + TOLD_AGAIN_AFTER else []
 
 
 def _to_remind_of(rows: Sequence[Condition], now: int, terms: NoticeTerms) -> list[Condition]:
@@ -231,4 +236,4 @@ def _over(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Cond
         return []
     first = min(row.absent_since or 0 for row in over) + KINDS[over[0].kind].closes_after
     others_to_come = any(row.absent_since is not None and not row.is_over(now) for row in rows)
-    return [] if others_to_come and now < first + TOLD_AGAIN_AFTER else over
+    return [] if others_to_come and not _is_past(first, TOLD_AGAIN_AFTER, now) else over
