@@ -94,8 +94,10 @@ class Checks:
             if row.id not in rows:
                 self._world.trace(f"closed: {row.kind} {row.subject}")
         self._before = rows
+        failing = {row.subject for row in rows.values() if row.kind == "subscriptionFailing"}
         for client in self._world.clients:
-            self._check_telling(client, rows, now)
+            if client.host in self._world.failing and client.id not in failing:
+                self._check_telling(client, now)
 
     def _rows(self) -> dict[bytes, Row]:
         found = self._world.rows(
@@ -127,20 +129,13 @@ class Checks:
         if taken:
             self._world.fail("truth", f"{row} opened though {client.host} took something at {taken}")
 
-    def _check_telling(self, client: "Client", rows: dict[bytes, Row], now: float) -> None:
+    def _check_telling(self, client: "Client", now: float) -> None:
         world = self._world
         if client.host in world.gone or now < world.troubled_at + SEEN_WITHIN:
             return
-        failed = None
-        for at, ok, process in reversed(world.answers.get(client.host, ())):
-            if ok:
-                break
-            if self._was_recorded(at, process):
-                failed = at
-        if failed is None or now < failed + TOLD_AFTER + SEEN_WITHIN:
-            return
-        if not any(row.subject == client.id and row.kind == "subscriptionFailing" for row in rows.values()):
-            world.fail("telling", f"{client.host} fails since {failed}, and nobody is told at {now}")
+        since = next((at for at, process in world.failing[client.host] if self._was_recorded(at, process)), now)
+        if now >= since + TOLD_AFTER + SEEN_WITHIN:
+            world.fail("telling", f"{client.host} fails since {since}, and nobody is told at {now}")
 
     def _was_recorded(self, at: float, process: int) -> bool:
         return self._world.ended_at.get(process, float("inf")) > at + RECORDED_WITHIN

@@ -133,6 +133,8 @@ class NoticeWorld(World[Node]):
         """How often an endpoint goes or comes back, and so how many messages there were if each was told."""
         self.answers: dict[str, list[tuple[float, bool, int]]] = {}
         """When each endpoint was asked, whether it took what it got, and by which process."""
+        self.failing: dict[str, list[tuple[float, int]]] = {}
+        """When each endpoint that fails refused something since it last took something, and from which process."""
         self.ended_at: dict[int, float] = {}
         """When each process ended."""
         self.checks = Checks(self)
@@ -186,6 +188,10 @@ class NoticeWorld(World[Node]):
     def ended(self, sent: SentRequest) -> None:
         if sent.host == OPS or sent.is_cut:
             return
+        if sent.is_delivered:
+            self.failing.pop(sent.host, None)
+        else:
+            self.failing.setdefault(sent.host, []).append((self.time.now, sent.process))
         self.answers.setdefault(sent.host, []).append((self.time.now, sent.is_delivered, sent.process))
 
     def _take(self, call: VendorCall) -> VendorReply | None:
