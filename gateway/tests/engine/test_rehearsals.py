@@ -258,6 +258,34 @@ def test_a_replay_of_what_is_missing_sends_exactly_what_the_change_would_have_se
     world.run(scenario)
 
 
+@pytest.mark.parametrize("ordering", ["loose", "strict"])
+def test_what_was_skipped_is_not_missing_and_replays_beside_one_another_send_nothing_twice(
+    world: ScriptedWorld, ordering: str
+) -> None:
+    """C16, C18. A skip says of a backlog that it is not to be sent, of whatever types its events are."""
+    endpoint = world.endpoint("a.example")
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", types=1, ordering=ordering)
+        await gateway.create("a")
+        await gateway.update("a", 20)
+        await gateway.until_recorded()
+        await gateway.change("a.example", status="paused")
+        await gateway.update("a", 5)
+        await gateway.change("a.example", status="active", skipBacklog=True)
+        await gateway.until_recorded()
+        assert (await rehearsed(gateway, "a.example", eventTypes=3)).tally.counts["more"] == 25
+        await gateway.change("a.example", eventTypes=3)
+        endpoint.calls.clear()
+        replays = [await send_missing(gateway, "a.example", 1, 26) for _ in range(3)]
+        await asyncio.sleep(60)
+        queued = [(await gateway.replay_of("a.example", each)).queued for each in replays]
+        assert queued == [20, 0, 0]
+        assert endpoint.sequences == [*range(2, 22)]
+
+    world.run(scenario)
+
+
 def test_what_is_missing_is_told_from_what_was_sent_while_it_is_sent(world: ScriptedWorld) -> None:
     """The types count from the first event on, and what was not sent yet is not said to be delivered."""
 
