@@ -204,8 +204,9 @@ def test_a_rehearsal_that_ends_after_the_newer_one_says_that_this_took_its_place
     world.run(scenario)
 
 
-async def send_missing(gateway: RunningGateway, host: str, first: int, last: int) -> str:
-    """Start the replay of what a rehearsal of these sequences found missing, as the API does."""
+async def send_missing(gateway: RunningGateway, host: str, first: int, last: int, types: int | None = None) -> str:
+    """Start the replay of what a rehearsal of these sequences found missing, as the API does, of the present types or
+    of those that were present a moment ago."""
     subscription, identity = gateway.of(host), gateway.world.uuid(f"r{len(gateway.world.replays)}")
     gateway.world.replays.append(identity)
     await gateway.submit(
@@ -213,7 +214,7 @@ async def send_missing(gateway: RunningGateway, host: str, first: int, last: int
             tenant_id=TENANT,
             subscription_id=subscription.id,
             replay_id=identity,
-            choice=ReplayChoice("unsent", types=subscription.filters[-1][1]),
+            choice=ReplayChoice("unsent", types=types or subscription.filters[-1][1]),
             from_at=0,
             to_at=gateway.clock.wall(),
             from_sequence=first,
@@ -254,6 +255,24 @@ def test_a_replay_of_what_is_missing_sends_exactly_what_the_change_would_have_se
         newest = sorted({call.sequence for call in endpoint.calls}, reverse=True)
         assert [each.sequence for each in foretold.examples["more"]] == newest[:20]
         assert (await rehearsed(gateway, "a.example")).tally.counts["more"] == 0
+
+    world.run(scenario)
+
+
+def test_a_replay_of_what_is_missing_does_not_start_if_the_types_changed_after_it_was_counted(
+    world: ScriptedWorld,
+) -> None:
+    """C14"""
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a.example", types=1)
+        await gateway.create("a")
+        await gateway.update("a", 5)
+        with pytest.raises(Conflict) as refused:
+            await send_missing(gateway, "a.example", 1, 6, types=3)
+        assert refused.value.code == "not_as_rehearsed"
+        await asyncio.sleep(60)
+        assert world.endpoint("a.example").sequences == [1]
 
     world.run(scenario)
 

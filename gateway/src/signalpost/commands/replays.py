@@ -23,6 +23,11 @@ class ReplayCancelled(Struct, frozen=True):
     subscription_id: str
 
 
+def not_as_rehearsed() -> Conflict:
+    detail = "The subscription does not want what was rehearsed. Save the change first, or rehearse it again."
+    return Conflict("not_as_rehearsed", detail)
+
+
 class _ReplayCommand(SubscriptionCommand, frozen=True, kw_only=True):
     replay_id: str
 
@@ -55,6 +60,8 @@ class StartReplay(_ReplayCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[ReplayStarted]:
         found = self._found(view, stamp.now)
+        if self.choice.what == "unsent" and self.choice.types != found.filters[-1][1]:
+            raise not_as_rehearsed()  # they changed after it was counted; `when` is asked as it is then
         if len(running_replays(view, found)) >= rules.MAX_RUNNING:
             detail = f"{rules.MAX_RUNNING} replays of this subscription are running: cancel one, or wait for its end."
             raise Conflict("too_many_replays", detail)

@@ -23,7 +23,7 @@ from signalpost.api.routing.shapes.deliveries import (
     StartedReplay,
 )
 from signalpost.commands.command import IdempotencyKey
-from signalpost.commands.replays import CancelReplay, StartReplay
+from signalpost.commands.replays import CancelReplay, StartReplay, not_as_rehearsed
 from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.access.portal_link import MAX_REPLAYED, Capability
 from signalpost.domain.delivery.rehearsal import read_rehearsal_id, wants_of
@@ -164,8 +164,7 @@ async def _plan_rehearsed(
         raise Forbidden("not_in_portal_link", "Only what was sent before can be sent again here.")
     rehearsed = read_rehearsal_id(asked.rehearsal)
     if rehearsed.wants != wants_of(found):
-        detail = "The subscription does not want what was rehearsed. Save the change first, or rehearse it again."
-        raise Conflict("not_as_rehearsed", detail)
+        raise not_as_rehearsed()
     log = context.services.store.log
     first = max(rehearsed.from_sequence, await log.floor(context.tenant_id))
     kept = (await log.after(context.tenant_id, first - 1, 1)).events
