@@ -66,7 +66,7 @@ class Customer:
                 at = ends
 
     def _add(self, subject: str, begins: int, ends: int) -> None:
-        """It fails; after five hours it is about to be disabled, and after six it is, until it is resumed."""
+        """A subscription fails; after five hours it is about to be disabled, and after six it is, until it is resumed."""
         self._spans.append((FAILING, subject, begins, min(ends, begins + 6 * HOUR)))
         if ends > begins + 5 * HOUR:
             self._spans.append((SOON, subject, begins + 5 * HOUR, min(ends, begins + 6 * HOUR)))
