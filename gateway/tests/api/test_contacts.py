@@ -152,6 +152,13 @@ def test_who_unsubscribed_stays_so_until_somebody_removes_the_address_and_adds_i
     assert "unsubscribed" not in world.send("PATCH", path, {"contacts": [ADA, BOB]}).ok()
 
 
+def test_an_address_unsubscribes_while_the_disk_is_too_full_for_documents(make_world: Callable[..., "World"]) -> None:
+    world = make_world(disk_reserve_mb=100_000_000)
+    path = f"/v1/subscriptions/{world.create_subscription(contacts=[ADA])['id']}"
+    assert world.send("POST", link(world), b"", ONE_CLICK).status == 200
+    assert world.get(path).ok()["unsubscribed"] == [ADA]
+
+
 def test_a_link_that_was_altered_or_has_ended_or_is_of_another_kind_does_nothing(world: "World") -> None:
     world.create_subscription(contacts=[ADA])
     right = link(world)

@@ -319,6 +319,10 @@ class Engine:
         self.disk.check()
         return await self._committer.enqueue(command)
 
+    async def enqueue_eventless(self, command: Command[Result]) -> asyncio.Future[CommandOutcome[Result]]:
+        """See `Committer.enqueue`. For what makes no event: the disk has room for it."""
+        return await self._committer.enqueue(command)
+
     async def import_turn(self, tenant_id: int) -> None:
         """Wait until the tenant may make one more change in this second: an import is not refused, but read more
         slowly."""

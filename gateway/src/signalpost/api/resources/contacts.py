@@ -66,7 +66,7 @@ async def unsubscribe(services: Services, request: Request) -> Response:
         UnsubscribeContact(tenant_id=each.tenant_id, subscription_id=each.id, contact=contact).asked_by(actor)
         for each in await _subscriptions_of(services, contact)
     )
-    begun = [await services.engine.enqueue(command) for command in commands]
+    begun = [await services.engine.enqueue_eventless(command) for command in commands]
     for outcome in await asyncio.gather(*begun, return_exceptions=True):
         if isinstance(outcome, BaseException) and not isinstance(outcome, NotFound):  # it was deleted meanwhile
             raise outcome
