@@ -506,8 +506,18 @@ MEMORY_AND_DISK: Rows = (
         "span",
         OF_ALL,
         FIRST_COME,
-        f"{exporter.MAX_WAITING:,}",
+        f"{exporter.MAX_WAITING:,}, of which {exporter.MAX_BATCH} are sent at a time",
         "the newest is dropped and counted",
+        ("engine/tracing/exporter.py MAX_WAITING", "engine/tracing/exporter.py MAX_BATCH"),
+    ),
+    Row(
+        "failed attempts of events that are not traced",
+        "span a second",
+        OF_ALL,
+        FIRST_COME,
+        "what TRACE_FAILURES says",
+        "no span is made",
+        ("engine/tracing/traces.py RateLimit",),
     ),
 )
 GROUPS: Mapping[str, Rows] = {

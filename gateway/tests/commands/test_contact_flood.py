@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from signalpost.commands.command import CompletedCommand, Stamp
 from signalpost.destinations.destination import Done, Retry
-from signalpost.destinations.mail import Letter
+from signalpost.destinations.mail import Letter, Smtp
 from signalpost.domain.operations.conditions import Condition
 from signalpost.domain.operations.correspondence import APART, OVER, WORDINGS, Correspondence
 from signalpost.domain.operations.kinds import Severity
@@ -66,7 +66,7 @@ class Customer:
                 at = ends
 
     def _add(self, subject: str, begins: int, ends: int) -> None:
-        """A subscription fails; after five hours it is about to be disabled, and after six it is, until it is resumed."""
+        """One fails; after five hours it is about to be disabled, and after six it is, until it is resumed."""
         self._spans.append((FAILING, subject, begins, min(ends, begins + 6 * HOUR)))
         if ends > begins + 5 * HOUR:
             self._spans.append((SOON, subject, begins + 5 * HOUR, min(ends, begins + 6 * HOUR)))
@@ -150,6 +150,9 @@ class World:
         return outcome
 
     # --- The connection -----------------------------------------------------------------------------------------------
+
+    def connections(self, _tenant_id: int) -> list[Any]:
+        return [SimpleNamespace(kind=Smtp.kind, state="open")]
 
     def post_offices(self, _tenant_id: int) -> list[Any]:
         return [SimpleNamespace(secrets=Secrets(()))]

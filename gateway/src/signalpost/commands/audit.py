@@ -215,7 +215,8 @@ def _members(row: Any) -> dict[str, Any]:
         else:
             members[_on_the_wire(name)] = _HiddenValue(value)
     for name, derive in rules.derived.items():
-        members[name] = derive(row)
+        if (derived := derive(row)) is not None:
+            members[name] = derived
     return members
 
 
