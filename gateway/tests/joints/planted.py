@@ -173,7 +173,7 @@ FAULTS.answers("brings back what was deleted", ImportDocument, "_check_revival",
 def _(right: Any) -> Any:
     def next_row(row: Any, *given: Any, **named: Any) -> Any:
         changed = right(row, *given, **named)
-        return replace(changed, body=changed.body + b" ") if changed.body == row.body else changed
+        return replace(changed, body=changed.body[:-1] + b" }") if changed.body == row.body else changed
 
     return next_row
 
