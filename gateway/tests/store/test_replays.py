@@ -306,6 +306,7 @@ def test_of_what_was_never_sent_all_is_found_for_which_no_request_was_made(play:
         ]
         rows = [failed(make, sequence) for sequence in (3, 4, 5, 6)] + [failed(make, 8, State.AWAITING_RETRY)]
         choice = ReplayChoice("unsent", types=7)
+        await shop.publish(make.change(eventTypes=7))
         replay = await started(shop, make, what="unsent", types=7, from_sequence=1, to_sequence=12)
         given = {"rows": rows, "attempts": attempts, "open": (9,), "gaps": ((10, 10),), "head": 11}
         found = await fed(shop, make, subscription, 0, replay, **given)
