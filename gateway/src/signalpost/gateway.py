@@ -192,7 +192,7 @@ class Gateway:
 
     async def _start(self, opened: AsyncExitStack) -> None:
         """Open every part in order. `opened` closes them in reverse, also when a later part cannot be opened."""
-        settings, clock = self._settings, self._clock
+        settings, _clock = self._settings, self._clock
         if is_postgres(self._url):
             check_shared(settings)
         master_key_source = MasterKeySource(settings)
@@ -217,10 +217,7 @@ class Gateway:
             self._engine.watch.add(CertificateFacts(self._certificate.ends, gethostname(), disk))
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
-        _run_until_closed(opened, FileRetention(store, files, clock).run())
-        _run_until_closed(opened, AuditRetention(store, clock, settings.audit_retention_days).run())
-        _run_until_closed(opened, audit_end.run())
-        _run_until_closed(opened, Eraser(store, files, self._engine.lanes, clock, self._engine.erasures_asked).run())
+        self._run_jobs(opened, store, files, audit_end)
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
         unsubscribe_links = UnsubscribeLinks(await store.data_keys.signing(UNSUBSCRIBING), self._links_url)
         sign_with = {
@@ -230,11 +227,9 @@ class Gateway:
         }
         master_key = MasterKeyChange(store, master_key_source, sign_with)
         await master_key.start()
-        if settings.role is not NodeRole.API:  # which sends nothing
-            postman = self._engine.postman(unsubscribe_links)
-            self._engine.watch.add(postman)
-            _run_until_closed(opened, postman.run())
         opened.push_async_callback(master_key.close)
+        if settings.role is not NodeRole.API:  # which sends nothing
+            self._tell_contacts(opened, unsubscribe_links)
         loop_delay = LoopDelay()
         _run_until_closed(opened, loop_delay.run())
         self._services = self._build_services(
@@ -255,6 +250,19 @@ class Gateway:
         log_warnings(settings, self._links_url)
         if is_postgres(self._url):
             warn_of_other_machines(settings, gethostname(), [each.process.host for each in await store.fleet.nodes()])
+
+    def _run_jobs(self, opened: AsyncExitStack, store: Store, files: Files, audit_end: AuditEnd) -> None:
+        """Have what is old removed, and the end of the audit kept. The engine has been started."""
+        engine, clock = self._engine, self._clock
+        _run_until_closed(opened, FileRetention(store, files, clock).run())
+        _run_until_closed(opened, AuditRetention(store, clock, self._settings.audit_retention_days).run())
+        _run_until_closed(opened, audit_end.run())
+        _run_until_closed(opened, Eraser(store, files, engine.lanes, clock, engine.erasures_asked).run())
+
+    def _tell_contacts(self, opened: AsyncExitStack, unsubscribe_links: UnsubscribeLinks) -> None:
+        postman = self._engine.postman(unsubscribe_links)
+        self._engine.watch.add(postman)
+        _run_until_closed(opened, postman.run())
 
     def _open_store(self, master_keys: MasterKeys, links: Links) -> Awaitable[Store]:
         return open_store(

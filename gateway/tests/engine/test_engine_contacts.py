@@ -578,19 +578,24 @@ def test_nothing_stays_of_a_subscription_that_is_deleted(world: ScriptedWorld, s
     assert not rows(world)
 
 
+async def acme_with_trouble(gateway: RunningGateway, contact: str) -> None:
+    """Another tenant, whose one subscription fails."""
+    world = gateway.world
+    await gateway.submit(CreateTenant(tenant_id=TENANT, name="acme"))
+    acme = gateway.engine.directory.tenant("acme")
+    assert acme is not None
+    world.endpoint("b.example").answers(Reply(500))
+    made = world.subscription("b.example", delays=(), contacts=[contact])
+    await gateway.submit(replace(made, tenant_id=acme.id))
+    await gateway.submit(replace(world.create("of acme"), tenant_id=acme.id))
+
+
 def test_an_address_in_two_tenants_gets_one_mail_and_nothing_stays_of_a_tenant_that_is_deleted(
     world: ScriptedWorld, server: FakeVendor
 ) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await connect(gateway)
-        await gateway.submit(CreateTenant(tenant_id=TENANT, name="acme"))
-        acme = gateway.engine.directory.tenant("acme")
-        assert acme is not None
-        world.endpoint("b.example").answers(Reply(500))
-        await gateway.submit(
-            replace(world.subscription("b.example", delays=(), contacts=[ADA.upper()]), tenant_id=acme.id),
-        )
-        await gateway.submit(replace(world.create("of acme"), tenant_id=acme.id))
+        await acme_with_trouble(gateway, ADA.upper())
         await failing(gateway, "a.example")
         async with postmen(gateway):
             await asyncio.sleep(HOUR + HOUR / 2)
@@ -610,13 +615,7 @@ def test_nothing_stays_of_a_tenant_that_is_deleted_after_the_connection_was(
 ) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await connect(gateway)
-        await gateway.submit(CreateTenant(tenant_id=TENANT, name="acme"))
-        acme = gateway.engine.directory.tenant("acme")
-        assert acme is not None
-        world.endpoint("b.example").answers(Reply(500))
-        made = world.subscription("b.example", delays=(), contacts=[ADA])
-        await gateway.submit(replace(made, tenant_id=acme.id))
-        await gateway.submit(replace(world.create("of acme"), tenant_id=acme.id))
+        await acme_with_trouble(gateway, ADA)
         async with postmen(gateway):
             await asyncio.sleep(HOUR + HOUR / 2)
             await gateway.submit(DeleteConnection(tenant_id=OPERATIONS_TENANT, connection_id=gateway.world.ids["m"]))

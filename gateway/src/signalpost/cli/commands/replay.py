@@ -87,9 +87,8 @@ def replay(
     """
     client = connect()
     if rehearsal is not None:
-        if subscription is None or since or from_event or until or failed or waiting or all_ or type_ or document:
-            raise Misuse("A rehearsal says itself what to send. Name the subscription, and nothing else beside it.")
-        status, body = "unsent", dict[str, object](rehearsal=rehearsal)
+        others = (since, from_event, until, failed, waiting, all_, type_, document)
+        status, body = _of_rehearsal(subscription, rehearsal, says_more=any(others))
     else:
         status = _one_status(failed=failed, waiting=waiting, all=all_)
         body = {
@@ -114,6 +113,13 @@ def replay(
     )
     if refused:
         raise CommandError("Some subscriptions were left out:\n" + "\n".join(refused))
+
+
+def _of_rehearsal(subscription: str | None, rehearsal: str, *, says_more: bool) -> tuple[str, dict[str, object]]:
+    """What is asked of what a rehearsal found missing. Raises Misuse if something else says what to send, too."""
+    if subscription is None or says_more:
+        raise Misuse("A rehearsal says itself what to send. Name the subscription, and nothing else beside it.")
+    return "unsent", {"rehearsal": rehearsal}
 
 
 def _one_status(**asked: bool) -> str:
