@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from gateway.tests.postgres import emptied_database
 
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.store import tables
 from signalpost.store.sqlite.connect import connect
 from signalpost.store.sqlite.schema import migrate
@@ -69,3 +70,15 @@ def test_what_a_description_says_of_columns_names_columns_that_it_has(table: Tab
     assert changing | ended <= table.columns.keys()
     assert {"number", "id"}.isdisjoint(changing | ended), "they say which row it is"
     assert "tenant_id" not in changing, "only the end of a tenant gives its rows to another"
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=[table.name for table in TABLES.values()])
+def test_rows_of_a_deleted_tenant_go_to_the_gateway_alone_and_with_nothing_that_is_sealed(table: Table[Any]) -> None:
+    """A condition must outlive its tenant until people were told that it is over. What is sealed could not: the keys of
+    the tenant are destroyed. And a batch that is about the tenant alone would lose sight of a row on its way."""
+    ended = table.ended or {}
+    if "tenant_id" in ended:
+        assert ended["tenant_id"] == OPERATIONS_TENANT
+        assert not [*table.sealed_in([("written",) * len(table.columns)])]
+        of_another = tuple({"tenant_id": OPERATIONS_TENANT}.get(name, 0) for name in table.columns)
+        assert table.of_tenants([of_another], [OPERATIONS_TENANT + 1]) == [of_another], "any batch sees it"
