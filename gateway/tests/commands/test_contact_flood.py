@@ -17,8 +17,8 @@ from gateway.tests.engine.subscriptions import subscription
 from msgspec.structs import replace
 
 from signalpost.commands.command import CompletedCommand, Stamp
-from signalpost.destinations.destination import Done, Retry
 from signalpost.destinations.mail import Letter, Smtp
+from signalpost.destinations.rulings import Done, Retry
 from signalpost.domain.operations.conditions import Condition
 from signalpost.domain.operations.correspondence import APART, OVER, WORDINGS, Correspondence
 from signalpost.domain.operations.kinds import Severity

@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from signalpost.destinations.destination import Context, Reply
+from signalpost.destinations.calls import Reply
+from signalpost.destinations.destination import Context
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.errors import Invalid
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from signalpost.destinations.destination import Call, Context, Destination, Skip
+from signalpost.destinations.calls import Call, Skip
+from signalpost.destinations.destination import Context, Destination
 from signalpost.domain.body import Body
 
 

@@ -14,23 +14,12 @@ from gateway.tests.fakes import google_calendar, salesforce, slack, xero
 from gateway.tests.fakes.vendor import HTML_500, LOST, Answer, Tokens, Vendor, VendorRequest
 from msgspec import UNSET
 
-from signalpost.destinations.destination import (
-    MAX_FOLLOW_UPS,
-    Call,
-    Context,
-    Done,
-    Held,
-    Reauthorise,
-    Reject,
-    Reply,
-    Retry,
-    Ruling,
-    Skip,
-    Then,
-    Throttle,
-)
+from signalpost.destinations.access import Held
+from signalpost.destinations.calls import Call, Reply, Skip
+from signalpost.destinations.destination import MAX_FOLLOW_UPS, Context
 from signalpost.destinations.google_calendar import GoogleCalendar
 from signalpost.destinations.members import basic_authorization
+from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Ruling, Then, Throttle
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
 from signalpost.destinations.xero_bill import XeroBill

@@ -7,20 +7,10 @@ import pytest
 from gateway.tests.destinations.kinds import PEM, SLOT, config, connection, context, pointers, reply
 from msgspec.structs import replace
 
-from signalpost.destinations.destination import (
-    Call,
-    Consent,
-    Done,
-    Grant,
-    Reauthorise,
-    Reject,
-    Retry,
-    Ruling,
-    Skip,
-    Then,
-    Throttle,
-)
+from signalpost.destinations.access import Consent, Grant
+from signalpost.destinations.calls import Call, Skip
 from signalpost.destinations.google_calendar import SCOPE, GoogleCalendar
+from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Ruling, Then, Throttle
 from signalpost.domain.errors import Invalid
 
 CALENDAR = GoogleCalendar()

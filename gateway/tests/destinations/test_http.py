@@ -8,19 +8,10 @@ from gateway.tests.destinations.kinds import KEY, config, connection, context, p
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from signalpost.destinations.destination import (
-    Call,
-    Done,
-    Fixed,
-    Grant,
-    Reauthorise,
-    Reject,
-    Retry,
-    Ruling,
-    Skip,
-    Throttle,
-)
+from signalpost.destinations.access import Fixed, Grant
+from signalpost.destinations.calls import Call, Skip
 from signalpost.destinations.http import Http
+from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Ruling, Throttle
 
 HTTP = Http()
 OPEN = connection("http", origin="https://api.example.com/", signIn={"with": "nothing"})

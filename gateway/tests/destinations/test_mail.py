@@ -7,19 +7,11 @@ import pytest
 from gateway.tests.destinations.kinds import KEY, config, connection, context, pointers
 from msgspec.structs import replace
 
-from signalpost.destinations.destination import (
-    Done,
-    Mail,
-    Reauthorise,
-    Reject,
-    Retry,
-    Skip,
-    Throttle,
-    by_mail_status,
-)
+from signalpost.destinations.calls import Mail, Skip
 from signalpost.destinations.fields import Filling
 from signalpost.destinations.mail import Letter, Smtp
 from signalpost.destinations.registry import Destinations
+from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Throttle, by_mail_status
 from signalpost.domain.errors import Invalid
 from signalpost.domain.request import Target
 from signalpost.engine.connectors.mail_wire import mail_request_of, written_mail

@@ -8,7 +8,8 @@ from gateway.tests.destinations.kinds import DOCUMENT, KEY, KINDS, SLOT, connect
 from gateway.tests.domain.language.subjects import notice
 from msgspec import UNSET
 
-from signalpost.destinations.destination import Call, Context, Mail, Skip
+from signalpost.destinations.calls import Call, Mail, Skip
+from signalpost.destinations.destination import Context
 from signalpost.destinations.fields import filled
 from signalpost.destinations.presets import Preset, body_of
 from signalpost.domain.language.names import Subject

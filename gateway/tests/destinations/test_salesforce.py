@@ -7,17 +7,9 @@ import pytest
 from gateway.tests.destinations.kinds import KINDS, PEM, config, connection, context, pointers, reply
 from msgspec import UNSET
 
-from signalpost.destinations.destination import (
-    Call,
-    Done,
-    Grant,
-    Reauthorise,
-    Reject,
-    Retry,
-    Ruling,
-    Skip,
-    Throttle,
-)
+from signalpost.destinations.access import Grant
+from signalpost.destinations.calls import Call, Skip
+from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Ruling, Throttle
 from signalpost.destinations.salesforce import Salesforce
 
 SALESFORCE = Salesforce()

@@ -6,18 +6,9 @@ from typing import Any
 import pytest
 from gateway.tests.destinations.kinds import KINDS, config, connection, context, pointers, reply
 
-from signalpost.destinations.destination import (
-    Call,
-    Done,
-    Fixed,
-    Reauthorise,
-    Reject,
-    Retry,
-    Ruling,
-    Skip,
-    Then,
-    Throttle,
-)
+from signalpost.destinations.access import Fixed
+from signalpost.destinations.calls import Call, Skip
+from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Ruling, Then, Throttle
 from signalpost.destinations.slack import Slack
 
 SLACK = Slack()

@@ -6,19 +6,9 @@ import pytest
 from gateway.tests.destinations.kinds import KEY, config, connection, context, pointers, reply
 from msgspec.structs import replace
 
-from signalpost.destinations.destination import (
-    Call,
-    Consent,
-    Done,
-    Grant,
-    Reauthorise,
-    Reject,
-    Retry,
-    Ruling,
-    Skip,
-    Then,
-    Throttle,
-)
+from signalpost.destinations.access import Consent, Grant
+from signalpost.destinations.calls import Call, Skip
+from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Ruling, Then, Throttle
 from signalpost.destinations.xero_bill import XeroBill
 
 XERO = XeroBill()

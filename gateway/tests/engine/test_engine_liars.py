@@ -10,22 +10,12 @@ import pytest
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
 from gateway.tests.world.vendors import HOST, ORIGIN, SECRET, Fake, FakeConfig, FakeConnection, FakeVendor
 
-from signalpost.destinations.destination import (
-    Call,
-    Context,
-    Done,
-    Fixed,
-    Grant,
-    Reauthorise,
-    Reject,
-    Reply,
-    Retry,
-    Skip,
-    Then,
-    Throttle,
-)
+from signalpost.destinations.access import Fixed, Grant
+from signalpost.destinations.calls import Call, Reply, Skip
+from signalpost.destinations.destination import Context
 from signalpost.destinations.guarded import GuardedKind
 from signalpost.destinations.registry import Destinations
+from signalpost.destinations.rulings import Done, Reauthorise, Reject, Retry, Then, Throttle
 from signalpost.domain.delivery.outcome import Failure
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

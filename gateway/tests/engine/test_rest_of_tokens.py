@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from gateway.tests.world.virtual_time import VirtualLoop, VirtualTime
 
-from signalpost.destinations.destination import Consent
+from signalpost.destinations.access import Consent
 from signalpost.domain.connection import Granted
 from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.domain.timestamps import SECOND

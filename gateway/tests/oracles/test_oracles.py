@@ -17,8 +17,10 @@ import msgspec
 from gateway.tests.destinations.kinds import PEM, config, connection, context, reply
 from msgspec import UNSET
 
-from signalpost.destinations.destination import Call, Fixed, Grant, Then
+from signalpost.destinations.access import Fixed, Grant
+from signalpost.destinations.calls import Call
 from signalpost.destinations.google_calendar import GoogleCalendar
+from signalpost.destinations.rulings import Then
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
 from signalpost.destinations.xero_bill import XeroBill

@@ -13,27 +13,12 @@ from gateway.tests.world.network import VendorCall, VendorReply
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from signalpost.destinations.destination import (
-    Access,
-    Call,
-    Consent,
-    Context,
-    Destination,
-    Done,
-    Fixed,
-    Grant,
-    Held,
-    Mail,
-    Reject,
-    Reply,
-    Revocation,
-    Ruling,
-    Skip,
-    Then,
-    by_status,
-)
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Revocation
+from signalpost.destinations.calls import Call, Mail, Reply, Skip
+from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, Template, secret
 from signalpost.destinations.registry import Destinations
+from signalpost.destinations.rulings import Done, Reject, Ruling, Then, by_status
 from signalpost.domain.body import Body
 from signalpost.domain.delivery.outcome import Failure
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.services import Services
-from signalpost.destinations.destination import Access, Consent
+from signalpost.destinations.access import Access, Consent
 from signalpost.destinations.fields import without_secrets
 from signalpost.destinations.members import origin_of
 from signalpost.domain import endpoint

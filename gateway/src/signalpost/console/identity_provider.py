@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import Call
+from signalpost.destinations.calls import Call
 from signalpost.destinations.members import basic_authorization, origin_of
 from signalpost.domain.access.identity import Disbelieved, Identity, Secret, identity_of
 from signalpost.domain.errors import StartError

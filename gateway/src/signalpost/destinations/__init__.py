@@ -4,33 +4,9 @@ The names below are the interface to which `API` gives a version. All else that 
 any release of the gateway.
 """
 
-from signalpost.destinations.destination import (
-    API,
-    MAX_FOLLOW_UPS,
-    MAX_REVOCATIONS,
-    Access,
-    Call,
-    Consent,
-    Context,
-    Destination,
-    Done,
-    Fixed,
-    Grant,
-    Held,
-    Mail,
-    Reauthorise,
-    Reject,
-    Reply,
-    Retry,
-    Revocation,
-    Ruling,
-    Skip,
-    Then,
-    Throttle,
-    by_mail_status,
-    by_status,
-    retry_after,
-)
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Revocation
+from signalpost.destinations.calls import Call, Mail, Reply, Skip
+from signalpost.destinations.destination import API, MAX_FOLLOW_UPS, MAX_REVOCATIONS, Context, Destination
 from signalpost.destinations.fields import (
     DayTemplate,
     JsonTemplate,
@@ -45,6 +21,18 @@ from signalpost.destinations.fields import (
 )
 from signalpost.destinations.members import Origin, StandIn, at_stand_in, hosted_at, or_stand_in, origin_of, shortened
 from signalpost.destinations.presets import Input, Preset
+from signalpost.destinations.rulings import (
+    Done,
+    Reauthorise,
+    Reject,
+    Retry,
+    Ruling,
+    Then,
+    Throttle,
+    by_mail_status,
+    by_status,
+    retry_after,
+)
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import EndpointUrl

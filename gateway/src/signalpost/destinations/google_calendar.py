@@ -20,26 +20,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.destinations import recipes
-from signalpost.destinations.destination import (
-    Access,
-    Call,
-    Consent,
-    Context,
-    Destination,
-    Done,
-    Grant,
-    Held,
-    Reject,
-    Reply,
-    Retry,
-    Revocation,
-    Ruling,
-    Skip,
-    Then,
-    Throttle,
-    by_status,
-    retry_after,
-)
+from signalpost.destinations.access import Access, Consent, Grant, Held, Revocation
+from signalpost.destinations.calls import Call, Reply, Skip
+from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import DayTemplate, MomentTemplate, Private, SecretText, Template, secret
 from signalpost.destinations.members import (
     JWT_BEARER,
@@ -50,6 +33,7 @@ from signalpost.destinations.members import (
     shortened,
     vendor_origins,
 )
+from signalpost.destinations.rulings import Done, Reject, Retry, Ruling, Then, Throttle, by_status, retry_after
 from signalpost.domain.body import Body, check_of, read_by
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.documents.workflow import STATUSES, Status

@@ -11,31 +11,10 @@ from typing import Any, Final, TypeVar, get_args
 
 from msgspec import UNSET
 
-from signalpost.destinations.destination import (
-    DAY,
-    MAX_FOLLOW_UPS,
-    MAX_REVOCATIONS,
-    Access,
-    Call,
-    Consent,
-    Context,
-    Destination,
-    Done,
-    Fixed,
-    Grant,
-    Held,
-    Mail,
-    Method,
-    Reauthorise,
-    Reject,
-    Reply,
-    Retry,
-    Revocation,
-    Ruling,
-    Skip,
-    Then,
-    Throttle,
-)
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held, Revocation
+from signalpost.destinations.calls import Call, Mail, Method, Reply, Skip
+from signalpost.destinations.destination import MAX_FOLLOW_UPS, MAX_REVOCATIONS, Context, Destination
+from signalpost.destinations.rulings import DAY, Done, Reauthorise, Reject, Retry, Ruling, Then, Throttle
 
 MAX_MADE_CHARACTERS: Final = 4096
 """How much a kind may have remembered for a document, names and values together."""

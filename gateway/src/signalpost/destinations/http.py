@@ -17,7 +17,9 @@ from urllib.parse import quote, unquote
 from msgspec import UNSET, Meta, UnsetType
 
 from signalpost.destinations import recipes
-from signalpost.destinations.destination import Access, Call, Context, Destination, Fixed, Grant, Skip
+from signalpost.destinations.access import Access, Fixed, Grant
+from signalpost.destinations.calls import Call, Skip
+from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import JsonTemplate, PathTemplate, Private, SecretText, Template, secret
 from signalpost.destinations.members import ClientId, Origin, basic_authorization, origin_of
 from signalpost.domain.body import Body, checked_by

@@ -14,7 +14,9 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from signalpost.destinations import recipes
-from signalpost.destinations.destination import Access, Context, Destination, Fixed, Mail, Skip
+from signalpost.destinations.access import Access, Fixed
+from signalpost.destinations.calls import Mail, Skip
+from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, Template, secret
 from signalpost.destinations.members import MAX_ORIGIN_CHARACTERS, basic_authorization, origin_of
 from signalpost.domain.body import Body, read_by

@@ -16,11 +16,12 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
 
-from signalpost.destinations.destination import API, DAY, Destination
+from signalpost.destinations.destination import API, Destination
 from signalpost.destinations.google_calendar import GoogleCalendar
 from signalpost.destinations.guarded import GuardedKind
 from signalpost.destinations.http import Http
 from signalpost.destinations.mail import Smtp
+from signalpost.destinations.rulings import DAY
 from signalpost.destinations.salesforce import Salesforce
 from signalpost.destinations.slack import Slack
 from signalpost.destinations.xero_bill import XeroBill

@@ -18,24 +18,9 @@ from urllib.parse import quote
 from msgspec import UNSET, Meta
 
 from signalpost.destinations import recipes
-from signalpost.destinations.destination import (
-    Access,
-    Call,
-    Context,
-    Destination,
-    Done,
-    Grant,
-    Held,
-    Reject,
-    Reply,
-    Retry,
-    Revocation,
-    Ruling,
-    Skip,
-    Throttle,
-    by_status,
-    retry_after,
-)
+from signalpost.destinations.access import Access, Grant, Held, Revocation
+from signalpost.destinations.calls import Call, Reply, Skip
+from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, Template, Value, secret
 from signalpost.destinations.members import (
     JWT_BEARER,
@@ -47,6 +32,7 @@ from signalpost.destinations.members import (
     or_stand_in,
     shortened,
 )
+from signalpost.destinations.rulings import Done, Reject, Retry, Ruling, Throttle, by_status, retry_after
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 

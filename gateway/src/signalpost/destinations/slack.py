@@ -14,28 +14,22 @@ from msgspec import UNSET, Meta
 from msgspec.structs import replace
 
 from signalpost.destinations import recipes
-from signalpost.destinations.destination import (
-    Access,
-    Call,
-    Context,
-    Destination,
+from signalpost.destinations.access import Access, Fixed, Held, Revocation
+from signalpost.destinations.calls import Call, Reply, Skip
+from signalpost.destinations.destination import Context, Destination
+from signalpost.destinations.fields import Private, SecretText, Template, secret
+from signalpost.destinations.members import StandIn, at_stand_in, hosted_at, or_stand_in, origin_of, shortened
+from signalpost.destinations.rulings import (
     Done,
-    Fixed,
-    Held,
     Reauthorise,
     Reject,
-    Reply,
     Retry,
-    Revocation,
     Ruling,
-    Skip,
     Then,
     Throttle,
     by_status,
     retry_after,
 )
-from signalpost.destinations.fields import Private, SecretText, Template, secret
-from signalpost.destinations.members import StandIn, at_stand_in, hosted_at, or_stand_in, origin_of, shortened
 from signalpost.domain.body import Body
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.endpoint import EndpointUrl

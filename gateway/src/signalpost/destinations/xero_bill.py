@@ -16,26 +16,12 @@ from urllib.parse import quote
 from msgspec import UNSET, Meta
 
 from signalpost.destinations import recipes
-from signalpost.destinations.destination import (
-    Access,
-    Call,
-    Consent,
-    Context,
-    Destination,
-    Done,
-    Grant,
-    Held,
-    Reject,
-    Reply,
-    Revocation,
-    Ruling,
-    Skip,
-    Then,
-    Throttle,
-    by_status,
-)
+from signalpost.destinations.access import Access, Consent, Grant, Held, Revocation
+from signalpost.destinations.calls import Call, Reply, Skip
+from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import Private, SecretText, secret
 from signalpost.destinations.members import ClientId, StandIn, or_stand_in, shortened, vendor_origins
+from signalpost.destinations.rulings import Done, Reject, Ruling, Then, Throttle, by_status
 from signalpost.destinations.xero_draft import XeroBillConfig, bill_of
 from signalpost.domain.body import Body
 from signalpost.domain.fields import Text

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
-from signalpost.destinations.destination import Skip
+from signalpost.destinations.calls import Skip
 from signalpost.destinations.fields import DayTemplate, NumberTemplate, Template
 from signalpost.domain.body import Body
 

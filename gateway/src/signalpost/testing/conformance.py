@@ -22,25 +22,14 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from signalpost.destinations.destination import (
-    MAX_FOLLOW_UPS,
-    Call,
-    Consent,
-    Context,
-    Destination,
-    Done,
-    Grant,
-    Held,
-    Mail,
-    Reply,
-    Ruling,
-    Skip,
-    Then,
-)
+from signalpost.destinations.access import Consent, Grant, Held
+from signalpost.destinations.calls import Call, Mail, Reply, Skip
+from signalpost.destinations.destination import MAX_FOLLOW_UPS, Context, Destination
 from signalpost.destinations.fields import secrets_in
 from signalpost.destinations.members import origin_of
 from signalpost.destinations.presets import Preset, body_of
 from signalpost.destinations.registry import UnusableKind, usable
+from signalpost.destinations.rulings import Done, Ruling, Then
 from signalpost.domain.body import check_of
 from signalpost.domain.checks import Bad, Several, pointer
 from signalpost.domain.errors import Invalid

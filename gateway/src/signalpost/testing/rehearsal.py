@@ -5,19 +5,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import (
-    Call,
-    Context,
-    Destination,
-    Mail,
-    Reply,
-    Ruling,
-    Skip,
-    Then,
-    by_mail_status,
-)
+from signalpost.destinations.calls import Call, Mail, Reply, Skip
+from signalpost.destinations.destination import Context, Destination
 from signalpost.destinations.fields import filled
 from signalpost.destinations.registry import Destinations, usable
+from signalpost.destinations.rulings import Ruling, Then, by_mail_status
 from signalpost.domain.errors import Invalid
 
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from signalpost.destinations.destination import Context, Reply
+from signalpost.destinations.calls import Reply
+from signalpost.destinations.destination import Context
 from signalpost.domain.event import BY_WIRE, EventType
 
 DOCUMENT: Final[Mapping[str, Any]] = {

@@ -9,16 +9,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from signalpost.destinations.destination import (
-    MAX_FOLLOW_UPS,
-    Call,
-    Context,
-    Mail,
-    Reply,
-    Ruling,
-    Skip,
-    Then,
-)
+from signalpost.destinations.calls import Call, Mail, Reply, Skip
+from signalpost.destinations.destination import MAX_FOLLOW_UPS, Context
 from signalpost.destinations.guarded import (
     fault_of_call,
     fault_of_foreseen,
@@ -27,6 +19,7 @@ from signalpost.destinations.guarded import (
     fault_of_ruling,
 )
 from signalpost.destinations.members import origin_of
+from signalpost.destinations.rulings import Ruling, Then
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.language.template_filters import TemplateError

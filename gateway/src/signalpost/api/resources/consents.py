@@ -22,7 +22,7 @@ from signalpost.api.routing.route import OPERATOR, Binary, Example, OpenRoute, R
 from signalpost.api.routing.services import Services
 from signalpost.api.routing.shapes.destinations import ConnectionTest, ConsentAsked, DisconnectedConnection
 from signalpost.commands.connections import DisconnectConnection, require_connection
-from signalpost.destinations.destination import Consent
+from signalpost.destinations.access import Consent
 from signalpost.destinations.members import origin_of
 from signalpost.domain.access.consent import CALLBACK, COOKIE, Ticket, authorize_url, refused
 from signalpost.domain.audit import Actor

@@ -14,9 +14,11 @@ from msgspec import Struct
 
 from signalpost.commands.command import Command
 from signalpost.commands.connections import BreakConnection, HoldConnection, KeepGrant, RepairConnection
-from signalpost.destinations.destination import Call, Consent, Done, Mail, Reply, Ruling
+from signalpost.destinations.access import Consent
+from signalpost.destinations.calls import Call, Mail, Reply
 from signalpost.destinations.mail import Smtp
 from signalpost.destinations.registry import Destinations
+from signalpost.destinations.rulings import Done, Ruling
 from signalpost.domain.audit import Actor
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.connection import Connection, Granted

@@ -22,25 +22,21 @@ from typing import Any, Final, ParamSpec, TypeVar
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from signalpost.destinations.destination import (
+from signalpost.destinations.calls import Call, Mail, Reply, Skip
+from signalpost.destinations.destination import MAX_FOLLOW_UPS, Context
+from signalpost.destinations.fields import Filling
+from signalpost.destinations.registry import Destinations
+from signalpost.destinations.rulings import (
     DAY,
-    MAX_FOLLOW_UPS,
-    Call,
-    Context,
     Done,
-    Mail,
     Reauthorise,
     Reject,
-    Reply,
     Retry,
     Ruling,
-    Skip,
     Then,
     Throttle,
     by_mail_status,
 )
-from signalpost.destinations.fields import Filling
-from signalpost.destinations.registry import Destinations
 from signalpost.domain.body import Body
 from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import Delivery

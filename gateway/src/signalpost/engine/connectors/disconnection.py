@@ -13,8 +13,9 @@ from typing import Final, Self
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import Done, Held, Revocation
+from signalpost.destinations.access import Held, Revocation
 from signalpost.destinations.members import basic_authorization
+from signalpost.destinations.rulings import Done
 from signalpost.domain.secrets import Secrets
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of

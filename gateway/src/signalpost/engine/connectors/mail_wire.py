@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
 
-from signalpost.destinations.destination import Mail
+from signalpost.destinations.calls import Mail
 from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import MAIL, parse_url
 from signalpost.domain.fields import is_mail_address

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import Access, Consent, Destination, Fixed, Grant
+from signalpost.destinations.access import Access, Consent, Fixed, Grant
+from signalpost.destinations.destination import Destination
 from signalpost.destinations.fields import secrets_in
 from signalpost.destinations.members import basic_authorization
 from signalpost.destinations.registry import Destinations

@@ -2,8 +2,9 @@
 
 from math import ceil
 
-from signalpost.destinations.destination import Mail, Reauthorise, Retry, Ruling, Throttle, by_mail_status
+from signalpost.destinations.calls import Mail
 from signalpost.destinations.mail import Letter, MailConnection, Smtp
+from signalpost.destinations.rulings import Reauthorise, Retry, Ruling, Throttle, by_mail_status
 from signalpost.engine.connectors.mail_wire import mail_request_of
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
 from signalpost.engine.connectors.token_endpoints import Unanswered

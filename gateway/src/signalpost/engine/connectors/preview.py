@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import Skip
+from signalpost.destinations.calls import Skip
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.connection import Connection
 from signalpost.domain.erasure import ERASED, is_erased

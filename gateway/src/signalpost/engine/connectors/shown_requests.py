@@ -7,7 +7,8 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from signalpost.destinations.destination import Call, Context, Mail, Skip
+from signalpost.destinations.calls import Call, Mail, Skip
+from signalpost.destinations.destination import Context
 from signalpost.destinations.fields import Filling, secrets_in
 from signalpost.destinations.members import origin_of
 from signalpost.destinations.registry import Destinations

@@ -4,8 +4,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from signalpost.destinations.destination import Call, Consent, Grant, retry_after
+from signalpost.destinations.access import Consent, Grant
+from signalpost.destinations.calls import Call
 from signalpost.destinations.members import basic_authorization, origin_of, shortened
+from signalpost.destinations.rulings import retry_after
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.engine.connectors.wire import VendorTransport, answered, reply_of, request_of
 from signalpost.engine.counts import Counts

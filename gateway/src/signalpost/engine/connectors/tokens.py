@@ -27,7 +27,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final, Protocol
 
-from signalpost.destinations.destination import Access, Consent, Fixed, Grant, Held
+from signalpost.destinations.access import Access, Consent, Fixed, Grant, Held
 from signalpost.domain.connection import Granted
 from signalpost.domain.errors import NotFound, Unavailable
 from signalpost.domain.timestamps import SECOND

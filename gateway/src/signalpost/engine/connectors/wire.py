@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET
 
 from signalpost import VERSION
-from signalpost.destinations.destination import Call, Reply
+from signalpost.destinations.calls import Call, Reply
 from signalpost.domain import endpoint
 from signalpost.domain.checks import Bad
 from signalpost.domain.delivery.outcome import Failure, Outcome

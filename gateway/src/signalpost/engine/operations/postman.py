@@ -16,8 +16,8 @@ from typing import Final, NamedTuple
 
 from signalpost.commands.command import Command, CompletedCommand, Result
 from signalpost.commands.correspondence import BeginMail, EndMail
-from signalpost.destinations.destination import Done, Reject, Ruling
 from signalpost.destinations.mail import Letter, Smtp
+from signalpost.destinations.rulings import Done, Reject, Ruling
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.connection import Connection
 from signalpost.domain.contacts import contact_id

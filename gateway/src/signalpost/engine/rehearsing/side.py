@@ -4,7 +4,7 @@ It asks what the subscription's lane asks (`domain/wishes.py`), and makes what i
 (`connectors/shown_requests.py`), as if each event were sent once and delivered.
 """
 
-from signalpost.destinations.destination import Mail, Skip
+from signalpost.destinations.calls import Mail, Skip
 from signalpost.domain.delivery.rehearsal import SENT, LaterEvents, LookedAt, Verdict, refused_by_type
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.language.subject import not_sent
