@@ -18,7 +18,7 @@ from rich.text import Text
 from signalpost.cli.client import CommandError, Misuse
 from signalpost.cli.terminal.options import Count, flag, repeatable
 from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.parts import Line, Table
+from signalpost.cli.terminal.parts import Line, ShownTable
 from signalpost.cli.terminal.text import remarks
 from signalpost_bench.child_process import RunFailed
 from signalpost_bench.harness import Harness
@@ -217,7 +217,7 @@ def _told(machine: dict[str, Any], found: Mapping[str, Figures]) -> Parts:
         rows.append([title, *(_figure(figures[name], form) for name, (_, form) in _COLUMNS.items()), more])
     columns = ["scene", *(shown for shown, _ in _COLUMNS.values()), "and"]
     used = [at for at in range(len(columns)) if any(row[at] for row in rows)]
-    yield Table([columns[at] for at in used], [[row[at] for at in used] for row in rows], "Nothing was measured.")
+    yield ShownTable([columns[at] for at in used], [[row[at] for at in used] for row in rows], "Nothing was measured.")
     overtaken = sum(int(row.more.get(OVERTAKEN, 0)) for row in found.values())
     order = (
         f"; {overtaken:,} came after a later one of their document" if overtaken else ", in the order of its document"

@@ -34,7 +34,7 @@ class Asgi:
 
 
 class _Body:
-    """See `listener.application.Body`. A server does not tell whether all of a body has arrived."""
+    """See `listener.application.ArrivingBody`. A server does not tell whether all of a body has arrived."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive

@@ -52,7 +52,7 @@ class OptionalAttributes(TypedDict, total=False):
     counterparty_name: str | None
 
 
-class NewDocument(OptionalAttributes, total=False):
+class CreationFields(OptionalAttributes, total=False):
     """What `create` takes in addition to the attributes that every document needs."""
 
     source_app: str
@@ -98,7 +98,7 @@ class Documents:
         owner_email: str,
         author_email: str,
         trace: str | None = None,
-        **more: Unpack[NewDocument],
+        **more: Unpack[CreationFields],
     ) -> Document:
         """Creates a document. Its `source_app` is this program's name, unless it is given."""
         given = {"type": type, "title": title, "owner_email": owner_email, "author_email": author_email, **more}

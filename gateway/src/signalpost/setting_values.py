@@ -185,7 +185,7 @@ def collector_url(text: str) -> str:
     return text.rstrip("/")
 
 
-class Pair(NamedTuple):
+class NamedValue(NamedTuple):
     """One `name=value` of a list."""
 
     name: str
@@ -195,18 +195,18 @@ class Pair(NamedTuple):
         return f"{quote(self.name)}={quote(self.value)}"
 
 
-def pairs(text: str) -> tuple[Pair, ...]:
+def pairs(text: str) -> tuple[NamedValue, ...]:
     """`name=value`, separated by commas; other signs than those of URLs are percent-encoded, as OpenTelemetry says."""
     found = []
     for part in filter(None, (each.strip() for each in text.split(","))):
         name, separator, value = part.partition("=")
         if not separator or not name.strip():
             raise ValueError("must be name=value, separated by commas, with signs such as , and = percent-encoded")
-        found.append(Pair(unquote(name.strip()), unquote(value.strip())))
+        found.append(NamedValue(unquote(name.strip()), unquote(value.strip())))
     return tuple(found)
 
 
-def header_pairs(text: str) -> tuple[Pair, ...]:
+def header_pairs(text: str) -> tuple[NamedValue, ...]:
     found = pairs(text)
     for number, (name, value) in enumerate(found, 1):
         try:

@@ -87,9 +87,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     audit_retention_days: int = 400
     disk_reserve_mb: int = 256
     otel_exporter_otlp_endpoint: str | None = None
-    otel_exporter_otlp_headers: tuple[values.Pair, ...] = ()
+    otel_exporter_otlp_headers: tuple[values.NamedValue, ...] = ()
     otel_service_name: str | None = None
-    otel_resource_attributes: tuple[values.Pair, ...] = ()
+    otel_resource_attributes: tuple[values.NamedValue, ...] = ()
     trace_ratio: float = 0.0
     trace_failures: int = 0
     log_level: str = "info"

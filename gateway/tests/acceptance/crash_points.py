@@ -15,7 +15,7 @@ from signalpost.api.app import Api
 from signalpost.cli.main import main
 from signalpost.commands.command import Command
 from signalpost.domain.delivery.outcome import Failure
-from signalpost.listener.application import App, Body, Head, Steps
+from signalpost.listener.application import App, ArrivingBody, Head, Steps
 from signalpost.sender import dialer
 from signalpost.sender.connection import EndpointConnection, RunningAttempt
 from signalpost.store import open as opening
@@ -119,7 +119,7 @@ class DoomedConnection(EndpointConnection):
 def build_doomed_app(*parts: Any) -> App:
     app = Api(*parts)
 
-    def doomed(head: Head, body: Body) -> Steps:
+    def doomed(head: Head, body: ArrivingBody) -> Steps:
         answer = yield from app(head, body)
         if head.method != "GET":
             doom.pass_by("before an answer")

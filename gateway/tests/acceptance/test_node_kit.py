@@ -22,7 +22,7 @@ from gateway.tests.npm import install
 from gateway.tests.patience import ATTEMPT_TIMEOUT, LONG_PATIENCE
 
 from signalpost.local.doctor.exam import examine
-from signalpost.local.doctor.finding import Finding, RuleVerdict
+from signalpost.local.doctor.finding import ExamFinding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
 from signalpost_bench import postgres_server, redis_server
@@ -88,7 +88,7 @@ def served(built: Path) -> Iterator[dict[str, str]]:
         process.stdin.close()
 
 
-async def examined(url: str, inspect: str) -> list[Finding]:
+async def examined(url: str, inspect: str) -> list[ExamFinding]:
     async with Poster(external=False, attempt_timeout=ATTEMPT_TIMEOUT) as poster:
         return [finding async for finding in examine(Patient(poster, url, SECRET, inspect, ATTEMPT_TIMEOUT))]
 
@@ -96,7 +96,7 @@ async def examined(url: str, inspect: str) -> list[Finding]:
 def test_the_doctor_finds_nothing_wrong_in_any_framework(served: dict[str, str]) -> None:
     assert set(served) == {*FRAMEWORKS, "inspect"}
 
-    async def all_of_them() -> list[list[Finding]]:
+    async def all_of_them() -> list[list[ExamFinding]]:
         inspected = {name: f"{served['inspect']}/{quote(name, safe='')}/{{externalId}}" for name in FRAMEWORKS}
         return await asyncio.gather(*(examined(served[name], inspected[name]) for name in FRAMEWORKS))
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from signalpost.api.http.problems import CALLER_PROBLEMS
 from signalpost.api.http.response import Response, answer_to
 from signalpost.domain.errors import CallerError
-from signalpost.listener.application import Body, BrokenBody, Head, Steps
+from signalpost.listener.application import ArrivingBody, BrokenBody, Head, Steps
 from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
@@ -56,7 +56,7 @@ class Wire(asyncio.Transport):
     abort = close
 
 
-def echo(head: Head, body: Body) -> Steps:
+def echo(head: Head, body: ArrivingBody) -> Steps:
     """Answers with what was asked, as far as it could be read."""
     if head.refusal is not None:
         assert isinstance(head.refusal, CallerError)

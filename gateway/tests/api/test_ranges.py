@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.api.http.ranges import Span, still_applies, wanted
+from signalpost.api.http.ranges import ByteRange, still_applies, wanted
 from signalpost.domain.errors import NoSuchRange
 
 SIZE = 1000
@@ -13,17 +13,17 @@ SIZE = 1000
 @pytest.mark.parametrize(
     ("header", "span"),
     [
-        ("bytes=0-0", Span(0, 1)),
-        ("bytes=0-499", Span(0, 500)),
-        ("bytes=500-", Span(500, 1000)),
-        ("bytes=-200", Span(800, 1000)),
-        ("bytes=-5000", Span(0, 1000)),
-        ("bytes=999-999", Span(999, 1000)),
-        ("bytes=990-5000", Span(990, 1000)),
-        ("bytes= 5-6 ", Span(5, 7)),
+        ("bytes=0-0", ByteRange(0, 1)),
+        ("bytes=0-499", ByteRange(0, 500)),
+        ("bytes=500-", ByteRange(500, 1000)),
+        ("bytes=-200", ByteRange(800, 1000)),
+        ("bytes=-5000", ByteRange(0, 1000)),
+        ("bytes=999-999", ByteRange(999, 1000)),
+        ("bytes=990-5000", ByteRange(990, 1000)),
+        ("bytes= 5-6 ", ByteRange(5, 7)),
     ],
 )
-def test_one_range_is_a_span(header: str, span: Span) -> None:
+def test_one_range_is_a_span(header: str, span: ByteRange) -> None:
     assert wanted(header, SIZE) == span
 
 

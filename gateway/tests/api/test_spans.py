@@ -20,7 +20,7 @@ from opentelemetry.semconv._incubating.attributes import messaging_attributes
 
 from signalpost.domain.errors import StartError
 from signalpost.sender.addresses import parse_allow_targets
-from signalpost.setting_values import Pair
+from signalpost.setting_values import NamedValue
 
 __all__ = ["url"]
 listening = either_way
@@ -59,7 +59,7 @@ def subscribe(world: World, url: str, **given: Any) -> str:
 def test_from_the_request_of_a_client_to_its_delivery_it_is_one_tree(
     make_traced: Make, collector: Collector, url: str
 ) -> None:
-    world = make_traced(otel_service_name="contracts", otel_resource_attributes=(Pair("team", "legal"),))
+    world = make_traced(otel_service_name="contracts", otel_resource_attributes=(NamedValue("team", "legal"),))
     subscribe(world, url, trace=True)
     answer = world.send("POST", "/v1/documents", world.document, {"traceparent": SAMPLED})
     collector.until(lambda: len(collector.trace(TRACE)) == 4)
@@ -235,7 +235,7 @@ def test_to_trace_of_itself_it_needs_a_collector(make_world: Make) -> None:
 
 
 def test_a_key_for_the_collector_is_sent_and_shown_nowhere(make_traced: Make, collector: Collector) -> None:
-    world = make_traced(otel_exporter_otlp_headers=(Pair("x-key", "canary"),), trace_ratio=1.0)
+    world = make_traced(otel_exporter_otlp_headers=(NamedValue("x-key", "canary"),), trace_ratio=1.0)
     with captured_log() as log:
         world.create_document()
         collector.until(lambda: collector.requests)

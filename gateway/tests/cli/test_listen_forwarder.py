@@ -9,7 +9,7 @@ import pytest
 from signalpost.cli.commands.listen.feed import FeedEntry
 from signalpost.cli.commands.listen.forwarder import Forwarder
 from signalpost.cli.commands.listen.screen import JsonScreen, Screen
-from signalpost.local.chaos import Chaos, Trouble
+from signalpost.local.chaos import Chaos, ChaosFault
 from signalpost.local.poster import Poster
 
 URL = "http://127.0.0.1:9/"
@@ -23,7 +23,7 @@ EVENT = {
 
 async def forward_with_everything_dropped(screen: Screen) -> None:
     async with Poster(external=False) as poster:
-        chaos: Chaos[FeedEntry] = Chaos([Trouble.DROP], lambda: 0.0)
+        chaos: Chaos[FeedEntry] = Chaos([ChaosFault.DROP], lambda: 0.0)
         forwarder = Forwarder(poster, URL, "a secret of mine", chaos, screen.sending, screen.sent, screen.dropped)
         await forwarder.forward(FeedEntry(7, msgspec.Raw(json.dumps(EVENT).encode())))
         await forwarder.close()

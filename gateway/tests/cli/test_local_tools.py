@@ -25,7 +25,7 @@ from gateway.tests.patience import PATIENCE
 from signalpost.cli.client import Misuse
 from signalpost.cli.commands.listen.command import read_troubles, read_url
 from signalpost.cli.terminal.given_secret import the_secret, the_secrets
-from signalpost.local.chaos import Trouble
+from signalpost.local.chaos import ChaosFault
 from signalpost_receiver import Receiver, Signer
 from signalpost_receiver.sign import PAGE_SIGNATURE, TEST
 
@@ -314,8 +314,8 @@ def test_keys_at_a_terminal_show_details_and_send_again(
 def test_listen_takes_short_forms_of_a_url_and_names_of_trouble() -> None:
     assert read_url("9000") == "http://127.0.0.1:9000/"
     assert read_url("localhost:9000/hooks") == "http://localhost:9000/hooks"
-    assert read_troubles("dup, badsig") == [Trouble.DUPLICATE, Trouble.FORGE]
-    assert read_troubles("all") == list(Trouble)
+    assert read_troubles("dup, badsig") == [ChaosFault.DUPLICATE, ChaosFault.FORGE]
+    assert read_troubles("all") == list(ChaosFault)
     with pytest.raises(Misuse, match="--chaos takes"):
         read_troubles("fire")
 

@@ -13,7 +13,7 @@ from signalpost.cli.commands import members, subscriptions, tenants
 from signalpost.cli.commands.subscription_options import SubscriptionOptions
 from signalpost.cli.terminal.options import given, options_of, parts_of
 from signalpost.cli.terminal.output import Output, Part
-from signalpost.cli.terminal.parts import Columns, Facts, GrowingRows, Line, Table, Warn, table
+from signalpost.cli.terminal.parts import Columns, Facts, GrowingRows, Line, ShownTable, Warn, table
 
 VALUE = {"id": 1, "may": ["see", "send"]}
 
@@ -37,8 +37,8 @@ def _two_parts() -> Iterator[Part]:
 
 
 def test_people_get_the_parts_of_a_result_one_after_the_other(capsys: pytest.CaptureFixture[str]) -> None:
-    table = Table(("id", "name"), [(1, "[b]"), (2, None)], "None yet.")
-    none = Table(("id",), [], "None yet.")
+    table = ShownTable(("id", "name"), [(1, "[b]"), (2, None)], "None yet.")
+    none = ShownTable(("id",), [], "None yet.")
     Output().show(VALUE, Facts(VALUE), None, _two_parts(), table, none, Warn("careful"))
     said = capsys.readouterr()
     assert said.out.splitlines() == [

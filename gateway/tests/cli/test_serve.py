@@ -19,7 +19,7 @@ from gateway.tests.patience import PATIENCE
 
 from signalpost.cli.commands.serve import write_address
 from signalpost.cli.serving.listening import listen
-from signalpost.listener.application import Body, Head, Steps
+from signalpost.listener.application import ArrivingBody, Head, Steps
 from signalpost.listener.server import ACCEPTED_AT_ONCE, Server
 
 pytestmark = pytest.mark.slow
@@ -181,7 +181,7 @@ def _status(address: str, path: str) -> int:
 def test_clients_who_come_together_are_let_in_together() -> None:
     """A round of the loop takes long under load: one client in each would have all the others wait for seconds."""
 
-    def nothing(_head: Head, _body: Body) -> Steps:
+    def nothing(_head: Head, _body: ArrivingBody) -> Steps:
         raise AssertionError("nobody asks")
 
     async def scenario() -> int:

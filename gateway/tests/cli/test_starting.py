@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from signalpost.cli.serving.starting import StartingApp
-from signalpost.listener.application import Answer, App, Body, Head, Steps, WholeBody, answer_of
+from signalpost.listener.application import Answer, App, ArrivingBody, Head, Steps, WholeBody, answer_of
 
 WAITS = "The gateway starts: it waits for the database."
 
@@ -19,7 +19,7 @@ async def ask(app: App, path: str) -> tuple[int, dict[str, Any]]:
     return answer.status, msgspec.json.decode(answer.body)
 
 
-def started(_head: Head, _body: Body) -> Steps:
+def started(_head: Head, _body: ArrivingBody) -> Steps:
     yield from ()
     return Answer(200, (), b'{"answered": "by the gateway"}')
 

@@ -24,7 +24,7 @@ TRACE = bytes(range(16))
 
 
 def span(number: int) -> bytes:
-    made = spans.span(f"span {number}", spans.Kind.INTERNAL, TRACE, number.to_bytes(8, "big"), NO_SPAN, 1, 2)
+    made = spans.span(f"span {number}", spans.SpanKind.INTERNAL, TRACE, number.to_bytes(8, "big"), NO_SPAN, 1, 2)
     return spans.encode(made)
 
 

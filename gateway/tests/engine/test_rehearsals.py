@@ -19,7 +19,7 @@ from signalpost.domain.event import title_of
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.wishes import why_passed_over
 from signalpost.engine.lanes.erased import ErasedEvents
-from signalpost.engine.rehearsing.rehearsals import Answer, Bounds, Question, Rehearsals
+from signalpost.engine.rehearsing.rehearsals import Question, RehearsalBounds, RehearsalResult, Rehearsals
 from signalpost.engine.rehearsing.side import Side
 from signalpost.sharing.resting_turns import RestingTurns
 from signalpost.store.nouns.deliveries import DeliveryFilter
@@ -47,14 +47,14 @@ async def question(gateway: RunningGateway, now: Subscription, then: Subscriptio
     )  # fmt: skip
 
 
-async def rehearsed(gateway: RunningGateway, host: str, **change: Any) -> Answer:
+async def rehearsed(gateway: RunningGateway, host: str, **change: Any) -> RehearsalResult:
     now = gateway.of(host)
     return await gateway.engine.rehearsals.run(
         await question(gateway, now, as_patched(now, subscription_patch(**change)))
     )
 
 
-def bounded(gateway: RunningGateway, bounds: Bounds) -> Rehearsals:
+def bounded(gateway: RunningGateway, bounds: RehearsalBounds) -> Rehearsals:
     thread = ThreadPoolExecutor(1)
     return Rehearsals(gateway.store, thread, RestingTurns(), gateway.clock, ErasedEvents(), bounds)
 
@@ -123,13 +123,15 @@ def test_a_walk_ends_at_its_bounds_and_says_how_far_back_it_came(world: Scripted
         now = gateway.of("a.example")
         whole = await gateway.engine.rehearsals.run(await question(gateway, now, now))
         assert (whole.reached, whole.reached_at, whole.tally.then) == (1, None, 1_200)
-        part = await bounded(gateway, Bounds(events=400)).run(await question(gateway, now, now))
+        part = await bounded(gateway, RehearsalBounds(events=400)).run(await question(gateway, now, now))
         assert (part.reached, part.tally.then) == (201, 1_000), "with the page that was being read"
         [event] = await gateway.store.log.events(TENANT, [201])
         assert part.reached_at == event.at
-        assert (await bounded(gateway, Bounds(seconds=0)).run(await question(gateway, now, now))).tally.then == 500
+        assert (
+            await bounded(gateway, RehearsalBounds(seconds=0)).run(await question(gateway, now, now))
+        ).tally.then == 500
         still = as_patched(now, subscription_patch(after={"seconds": HOUR, "if": {"not": STILL}}))
-        full = await bounded(gateway, Bounds(documents=400)).run(await question(gateway, now, still))
+        full = await bounded(gateway, RehearsalBounds(documents=400)).run(await question(gateway, now, still))
         assert full.reached == 201
 
     world.run(scenario)

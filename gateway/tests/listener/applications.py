@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable
 
 from signalpost.api.http.request import Request
-from signalpost.listener.application import Answer, App, Body, BrokenBody, Head, Steps, WholeBody
+from signalpost.listener.application import Answer, App, ArrivingBody, BrokenBody, Head, Steps, WholeBody
 
 NOTHING = Answer(204, ())
 
 
-def waiting_for(answer: Callable[[Head, Body], Awaitable[Answer]]) -> App:
+def waiting_for(answer: Callable[[Head, ArrivingBody], Awaitable[Answer]]) -> App:
     """An application that answers once it has waited for this."""
 
-    def app(head: Head, body: Body) -> Steps:
+    def app(head: Head, body: ArrivingBody) -> Steps:
         answered: Answer = yield answer(head, body)
         return answered
 
@@ -24,7 +24,7 @@ def a_request(client: str | None = None) -> Request:
     return Request(head, WholeBody(b""))
 
 
-async def read(body: Body) -> bytes:
+async def read(body: ArrivingBody) -> bytes:
     """All of a body. Raises BrokenBody."""
     content, more = body.whole(), True
     if content is not None:
@@ -36,7 +36,7 @@ async def read(body: Body) -> bytes:
     return content
 
 
-async def is_there(body: Body) -> bool:
+async def is_there(body: ArrivingBody) -> bool:
     """Wait for what the client does next. Returns whether it is still there."""
     try:
         await body.part()

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from gateway.tests.listener.applications import is_there
 
-from signalpost.listener.application import Answer, App, Body, BrokenBody, Head, Steps
+from signalpost.listener.application import Answer, App, ArrivingBody, BrokenBody, Head, Steps
 from signalpost.listener.request_cycle import RequestCycle
 
 
@@ -46,31 +46,31 @@ def head(method: str) -> Head:
     return Head(method=method, path="/", raw_path=b"/", query=b"", headers=(), named={}, length=0)
 
 
-async def until_gone(body: Body) -> AsyncGenerator[bytes, None]:
+async def until_gone(body: ArrivingBody) -> AsyncGenerator[bytes, None]:
     while await is_there(body):
         yield b"more"
     yield b"last"
 
 
-def answer_until_gone(_head: Head, body: Body) -> Steps:
+def answer_until_gone(_head: Head, body: ArrivingBody) -> Steps:
     """Answers as long as the client is there."""
     yield from ()
     return Answer(200, (), until_gone(body))
 
 
-def at_once(_head: Head, body: Body) -> Steps:
+def at_once(_head: Head, body: ArrivingBody) -> Steps:
     yield from ()
     return Answer(200, (("content-length", "2"),), body.whole() or b"")
 
 
-def after_a_future(_head: Head, body: Body) -> Steps:
+def after_a_future(_head: Head, body: ArrivingBody) -> Steps:
     done = asyncio.get_running_loop().create_future()
     done.set_result(body.whole())
     content = yield done
     return Answer(200, (("content-length", "2"),), content)
 
 
-def after_a_task(_head: Head, body: Body) -> Steps:
+def after_a_task(_head: Head, body: ArrivingBody) -> Steps:
     yield asyncio.sleep(0)
     return Answer(200, (("content-length", "2"),), body.whole() or b"")
 

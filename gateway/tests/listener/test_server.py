@@ -12,7 +12,7 @@ from gateway.tests.listener.applications import NOTHING
 from gateway.tests.patience import PATIENCE
 from gateway.tests.worker_on_loop import ALONE, LISTENING, ServerWithWorker
 
-from signalpost.listener.application import Answer, App, Body, Head, Steps
+from signalpost.listener.application import Answer, App, ArrivingBody, Head, Steps
 from signalpost.listener.server import LAST_WORDS_SECONDS, Server
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -24,7 +24,7 @@ class Door:
     def __init__(self) -> None:
         self.knocked, self.opened = asyncio.Event(), asyncio.Event()
 
-    def __call__(self, _head: Head, _body: Body) -> Steps:
+    def __call__(self, _head: Head, _body: ArrivingBody) -> Steps:
         self.knocked.set()
         yield self.opened.wait()
         return NOTHING
@@ -175,7 +175,7 @@ def test_a_request_that_does_not_end_is_cut_off(served: Serve) -> None:
 def test_a_request_that_is_cut_off_may_still_be_answered(
     served: Serve, waits_for: Callable[[], Awaitable[Any]]
 ) -> None:
-    def apologetic(_head: Head, _body: Body) -> Steps:
+    def apologetic(_head: Head, _body: ArrivingBody) -> Steps:
         try:
             knocked.set()
             yield waits_for()
@@ -210,7 +210,7 @@ def test_a_stream_whose_client_reads_slowly_ends_whole_with_its_last_words(serve
             stopped.set()
             yield b"last words"
 
-    def streaming(_head: Head, _body: Body) -> Steps:
+    def streaming(_head: Head, _body: ArrivingBody) -> Steps:
         yield from ()
         return Answer(200, (), parts())
 

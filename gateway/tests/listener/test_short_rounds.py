@@ -6,7 +6,7 @@ from collections.abc import Callable
 from gateway.tests.api.test_front_streams import Wire, echo
 from gateway.tests.listener.applications import NOTHING, waiting_for
 
-from signalpost.listener.application import Answer, Body, Head
+from signalpost.listener.application import Answer, ArrivingBody, Head
 from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import BODY_HELD_BYTES, ClientConnection
 from signalpost.listener.serving import Serving
@@ -155,7 +155,7 @@ def test_clients_that_leave_together_are_told_of_to_a_few_requests_in_each_round
     left = 0
 
     async def scenario() -> None:
-        async def wait(_: Head, body: Body) -> Answer:
+        async def wait(_: Head, body: ArrivingBody) -> Answer:
             nonlocal left
             await body.gone()
             left += 1

@@ -9,7 +9,7 @@ from gateway.tests.listener.applications import is_there, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalpost.listener.application import Answer, App, Body, BrokenBody, Head, Steps
+from signalpost.listener.application import Answer, App, ArrivingBody, BrokenBody, Head, Steps
 from signalpost.listener.connection_limits import ConnectionLimits
 from signalpost.listener.http_connection import ClientConnection
 from signalpost.listener.serving import Serving
@@ -37,12 +37,12 @@ ANSWERERS = st.sampled_from(["at once", "after the body", "while the client is t
 
 
 def answering(how: str) -> App:
-    async def parts(body: Body) -> AsyncGenerator[bytes, None]:
+    async def parts(body: ArrivingBody) -> AsyncGenerator[bytes, None]:
         while await is_there(body):
             yield b"x"
         yield b"x"
 
-    def app(_head: Head, body: Body) -> Steps:
+    def app(_head: Head, body: ArrivingBody) -> Steps:
         if how == "never":
             raise RuntimeError(how)
         if how != "at once":

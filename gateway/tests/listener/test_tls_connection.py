@@ -21,7 +21,7 @@ from gateway.tests.listener.applications import read
 from gateway.tests.patience import PATIENCE
 from gateway.tests.worker_on_loop import ALONE, LISTENING, ServerWithWorker
 
-from signalpost.listener.application import Answer, Body, Head, Steps
+from signalpost.listener.application import Answer, ArrivingBody, Head, Steps
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.connection_limits import SPARE
 from signalpost.listener.server import Server
@@ -30,7 +30,7 @@ HOST = "gateway.example"
 EARLY, STREAMED = "/early", "/streamed"
 
 
-def app(head: Head, body: Body) -> Steps:
+def app(head: Head, body: ArrivingBody) -> Steps:
     """Answers with the scheme and the body; `EARLY` does so before the body has come, `STREAMED` in parts."""
     content = b"" if head.path == EARLY else (yield read(body))
     answer = head.scheme.encode() + b":" + content

@@ -8,7 +8,7 @@ from gateway.tests.local.flawed_receivers import FLAWS, KINDS, SECRET, Correct, 
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 from signalpost.local.doctor.exam import examine
-from signalpost.local.doctor.finding import Finding, RuleVerdict
+from signalpost.local.doctor.finding import ExamFinding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.doctor.rules import RULES
 from signalpost.local.poster import Poster
@@ -25,7 +25,7 @@ def server() -> Iterator[FlawedServer]:
     server.close()
 
 
-async def findings(server: FlawedServer, kind: type[Correct], *, inspected: bool = True) -> list[Finding]:
+async def findings(server: FlawedServer, kind: type[Correct], *, inspected: bool = True) -> list[ExamFinding]:
     timeout = 0.5 if kind is Slow else ATTEMPT_TIMEOUT
     inspect = f"{server.url}/{kind.__name__}/{{externalId}}" if inspected and kind not in NOT_INSPECTED else None
     async with Poster(external=False, attempt_timeout=timeout) as poster:
@@ -34,13 +34,13 @@ async def findings(server: FlawedServer, kind: type[Correct], *, inspected: bool
 
 
 @pytest.fixture(scope="module")
-def exams(server: FlawedServer) -> dict[type[Correct], list[Finding]]:
+def exams(server: FlawedServer) -> dict[type[Correct], list[ExamFinding]]:
     """All exams, several at a time."""
 
-    async def all_of_them() -> dict[type[Correct], list[Finding]]:
+    async def all_of_them() -> dict[type[Correct], list[ExamFinding]]:
         turns = asyncio.Semaphore(6)
 
-        async def one(kind: type[Correct]) -> tuple[type[Correct], list[Finding]]:
+        async def one(kind: type[Correct]) -> tuple[type[Correct], list[ExamFinding]]:
             async with turns:
                 return kind, await findings(server, kind)
 
@@ -49,14 +49,14 @@ def exams(server: FlawedServer) -> dict[type[Correct], list[Finding]]:
     return asyncio.run(all_of_them())
 
 
-def test_a_correct_receiver_keeps_every_rule(exams: dict[type[Correct], list[Finding]]) -> None:
+def test_a_correct_receiver_keeps_every_rule(exams: dict[type[Correct], list[ExamFinding]]) -> None:
     assert [finding for finding in exams[Correct] if finding.verdict is not RuleVerdict.KEPT] == []
     assert [finding.rule for finding in exams[Correct]] == [rule.name for rule in RULES]
 
 
 @pytest.mark.parametrize("kind", FLAWS, ids=lambda kind: kind.__name__)
 def test_a_receiver_that_is_wrong_fails_for_its_own_reason(
-    kind: type[Correct], exams: dict[type[Correct], list[Finding]]
+    kind: type[Correct], exams: dict[type[Correct], list[ExamFinding]]
 ) -> None:
     wrong = [finding for finding in exams[kind] if finding.verdict in (RuleVerdict.BROKEN, RuleVerdict.ADVICE)]
     assert {finding.rule for finding in wrong} == FLAWS[kind], wrong
@@ -74,7 +74,7 @@ def test_what_cannot_be_seen_is_not_called_kept(server: FlawedServer) -> None:
     assert "--inspect" in next(finding.seen for finding in found if finding.verdict is RuleVerdict.UNKNOWN)
 
 
-def test_nothing_is_said_of_a_receiver_that_takes_nothing(exams: dict[type[Correct], list[Finding]]) -> None:
+def test_nothing_is_said_of_a_receiver_that_takes_nothing(exams: dict[type[Correct], list[ExamFinding]]) -> None:
     answers, *others = exams[Slow]
     assert answers.verdict is RuleVerdict.BROKEN
     assert "within 0.5 s" in answers.seen

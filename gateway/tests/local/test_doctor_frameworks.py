@@ -29,7 +29,7 @@ from gateway.tests.acceptance.client import until
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
 from signalpost.local.doctor.exam import examine
-from signalpost.local.doctor.finding import Finding, RuleVerdict
+from signalpost.local.doctor.finding import ExamFinding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
 from signalpost_receiver import Event, Receiver, SkipStale
@@ -183,7 +183,7 @@ FRAMEWORKS: dict[str, tuple[Callable[[Receiver], Any], Callable[[Any], Any]]] = 
 
 
 @pytest.fixture(scope="module")
-def exams() -> Iterator[dict[str, list[Finding]]]:
+def exams() -> Iterator[dict[str, list[ExamFinding]]]:
     """All exams, at the same time."""
     shops = {name: Shop() for name in FRAMEWORKS}
     with ExitStack() as running:
@@ -193,17 +193,17 @@ def exams() -> Iterator[dict[str, list[Finding]]]:
         }
         inspect = running.enter_context(asked(shops))
 
-        async def examined(name: str, url: str) -> tuple[str, list[Finding]]:
+        async def examined(name: str, url: str) -> tuple[str, list[ExamFinding]]:
             async with Poster(external=False, attempt_timeout=ATTEMPT_TIMEOUT) as poster:
                 patient = Patient(poster, url, SECRET, f"{inspect}/{name}/{{externalId}}", ATTEMPT_TIMEOUT)
                 return name, [finding async for finding in examine(patient)]
 
-        async def all_of_them() -> dict[str, list[Finding]]:
+        async def all_of_them() -> dict[str, list[ExamFinding]]:
             return dict(await asyncio.gather(*(examined(name, url) for name, url in urls.items())))
 
         yield asyncio.run(all_of_them())
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_the_receiver_kit_passes_the_doctor(framework: str, exams: dict[str, list[Finding]]) -> None:
+def test_the_receiver_kit_passes_the_doctor(framework: str, exams: dict[str, list[ExamFinding]]) -> None:
     assert [finding for finding in exams[framework] if finding.verdict is not RuleVerdict.KEPT] == []

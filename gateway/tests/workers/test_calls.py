@@ -12,7 +12,7 @@ from gateway.tests.patience import PATIENCE
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from signalpost.listener.application import Answer, App, Body, Head
+from signalpost.listener.application import Answer, App, ArrivingBody, Head
 from signalpost.sharing.short_rounds import STEPS_IN_A_ROUND
 from signalpost.workers.frames import (
     LENGTH_BYTES,
@@ -67,10 +67,10 @@ class ScriptedWorker:
         return 0
 
 
-def until_cancelled(waits: Callable[[], Awaitable[Any]]) -> Callable[[Head, Body], Generator[Any, Any, Answer]]:
+def until_cancelled(waits: Callable[[], Awaitable[Any]]) -> Callable[[Head, ArrivingBody], Generator[Any, Any, Answer]]:
     """An application that waits in this way, and answers only if it is told to stop."""
 
-    def app(_head: Head, _body: Body) -> Generator[Any, Any, Answer]:
+    def app(_head: Head, _body: ArrivingBody) -> Generator[Any, Any, Answer]:
         try:
             yield waits()
         except asyncio.CancelledError:
@@ -120,7 +120,7 @@ def test_a_call_that_is_cancelled_before_its_turn_is_answered_as_one_that_is_can
 
 
 def test_the_first_part_of_a_body_comes_without_being_asked_for() -> None:
-    async def echo(_head: Head, body: Body) -> Answer:
+    async def echo(_head: Head, body: ArrivingBody) -> Answer:
         return Answer(200, (), await read(body))
 
     unfinished = replace(a_call(1), method="PUT", length=4, is_whole=False)

@@ -20,7 +20,7 @@ from gateway.tests.patience import PATIENCE
 from msgspec import msgpack
 
 from signalpost.cli.serving.listening import hold_port, listen_beside
-from signalpost.listener.application import Answer, App, Body, BrokenBody, Head, Steps
+from signalpost.listener.application import Answer, App, ArrivingBody, BrokenBody, Head, Steps
 from signalpost.listener.certificate import Certificate
 from signalpost.workers.frames import (
     LENGTH_BYTES,
@@ -130,7 +130,7 @@ async def what_came(client: Connection) -> bytes:
     return came
 
 
-def at_once(_head: Head, _body: Body) -> Steps:
+def at_once(_head: Head, _body: ArrivingBody) -> Steps:
     yield from ()
     return NOTHING
 
@@ -142,7 +142,7 @@ class Door:
         self.knocks = 0
         self.opened = asyncio.Event()
 
-    def __call__(self, _head: Head, _body: Body) -> Steps:
+    def __call__(self, _head: Head, _body: ArrivingBody) -> Steps:
         self.knocks += 1
         yield self.opened.wait()
         return NOTHING
@@ -216,23 +216,23 @@ def test_a_worker_that_hangs_is_replaced() -> None:
 def test_an_application_learns_that_a_client_went_with_its_worker() -> None:
     heard: list[str] = []
 
-    async def until_gone(body: Body) -> AsyncGenerator[bytes, None]:
+    async def until_gone(body: ArrivingBody) -> AsyncGenerator[bytes, None]:
         yield b"first"
         await body.gone()
         heard.append("gone")
 
-    def streaming(_head: Head, body: Body) -> Steps:
+    def streaming(_head: Head, body: ArrivingBody) -> Steps:
         yield from ()
         return Answer(200, (), until_gone(body))
 
-    async def reading(_head: Head, body: Body) -> Answer:
+    async def reading(_head: Head, body: ArrivingBody) -> Answer:
         try:
             await read(body)
         except BrokenBody:
             heard.append("broken")
         return NOTHING
 
-    def app(head: Head, body: Body) -> Steps:
+    def app(head: Head, body: ArrivingBody) -> Steps:
         return streaming(head, body) if head.method == "GET" else waiting_for(reading)(head, body)
 
     async def scenario() -> None:
@@ -256,7 +256,7 @@ def test_no_more_of_a_stream_is_made_than_its_client_takes() -> None:
         for made_parts in range(1, 1_001):  # noqa: B007
             yield b"x" * 65536
 
-    def app(_head: Head, _body: Body) -> Steps:
+    def app(_head: Head, _body: ArrivingBody) -> Steps:
         yield from ()
         return Answer(200, (), parts())
 
@@ -307,7 +307,7 @@ def test_a_worker_that_follows_another_speaks_tls_even_if_the_files_are_broken_b
     run(scenario)
 
 
-async def after_its_body(_head: Head, body: Body) -> Answer:
+async def after_its_body(_head: Head, body: ArrivingBody) -> Answer:
     with suppress(BrokenBody):
         await read(body)
     return NOTHING

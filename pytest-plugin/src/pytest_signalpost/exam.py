@@ -18,7 +18,7 @@ from typing import ClassVar
 import pytest
 
 from signalpost.local.doctor.exam import check
-from signalpost.local.doctor.finding import Finding, RuleVerdict
+from signalpost.local.doctor.finding import ExamFinding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.doctor.rules import GATES, RULES, Rule
 from signalpost.local.poster import ATTEMPT_TIMEOUT, Poster
@@ -66,7 +66,7 @@ class ReceiverExam:
             pytest.fail(message, pytrace=False)
 
 
-async def _checked(rule: Rule, receiver: ReceiverUnderTest) -> Finding:
+async def _checked(rule: Rule, receiver: ReceiverUnderTest) -> ExamFinding:
     async with Poster(external=False, attempt_timeout=receiver.attempt_timeout) as poster:
         patient = Patient(poster, receiver.url, receiver.secret, receiver.inspect, receiver.attempt_timeout)
         return await check(patient, rule)

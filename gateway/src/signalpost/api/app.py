@@ -38,7 +38,7 @@ from signalpost.domain.errors import (
 )
 from signalpost.domain.trace_context import is_sampled, parse
 from signalpost.engine.maintenance.refused_calls import RefusedCall
-from signalpost.listener.application import Answer, Body, Head, Steps, answer_of
+from signalpost.listener.application import Answer, ArrivingBody, Head, Steps, answer_of
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
 from signalpost.sharing.shares import NOBODY, Caller
@@ -93,7 +93,7 @@ class Api:
                 of_path["HEAD"] = of_path["GET"]
         self._paths = PathTable({path: _Resource(path, of_path) for path, of_path in handlers.items()})
 
-    def __call__(self, head: Head, body: Body) -> Steps:
+    def __call__(self, head: Head, body: ArrivingBody) -> Steps:
         request = Request(head, body)
         request.is_timed = request.method in READING
         steps = self._answer(request)

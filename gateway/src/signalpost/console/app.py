@@ -46,7 +46,7 @@ from signalpost.console.replies import MOUNT, EarlyReply, Replies, see_other
 from signalpost.console.shared_regions import TOLD, SharedRegions, Sight
 from signalpost.console.sign_in import ENTER, SIGN_IN, SignedIn, SignIn
 from signalpost.domain.access.sign_in import Session
-from signalpost.listener.application import Body, Head, Steps
+from signalpost.listener.application import ArrivingBody, Head, Steps
 from signalpost.sharing.shares import NOBODY
 
 _SETS_COOKIE: Final = (SIGN_IN, f"{ENTER}/", f"{JOIN}/", OIDC)
@@ -123,7 +123,7 @@ class Console:
         self._assets, self._version = _load_assets()
         templates.globals["asset"] = lambda name: f"{MOUNT.get()}{ROOT}/static/{self._version}/{name}"
 
-    def __call__(self, head: Head, body: Body) -> Steps:
+    def __call__(self, head: Head, body: ArrivingBody) -> Steps:
         return self._front(head, body)
 
     async def _route(self, request: Request, path: str) -> tuple[str, Response | StreamedResponse]:

@@ -14,7 +14,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.api.routing.context import TENANT
 from signalpost.api.routing.shapes.service import BadField, Problem
-from signalpost.listener.application import Body, Head, WholeBody
+from signalpost.listener.application import ArrivingBody, Head, WholeBody
 
 Shape = TypeVar("Shape")
 _PASSED_ON = (b"x-forwarded-for", b"user-agent", b"last-event-id")
@@ -119,7 +119,7 @@ class Calls:
         name: str,
         path: Mapping[str, str],
         query: bytes,
-        body: Body,
+        body: ArrivingBody,
         length: int = 0,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> Request:

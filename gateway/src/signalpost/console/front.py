@@ -17,7 +17,7 @@ from signalpost.console.browser import is_own_host, is_same_origin
 from signalpost.console.places import Places
 from signalpost.console.replies import MOUNT, EarlyReply, Replies
 from signalpost.domain.errors import Unavailable
-from signalpost.listener.application import Answer, Body, Head, Steps
+from signalpost.listener.application import Answer, ArrivingBody, Head, Steps
 from signalpost.runtime.logger import log
 from signalpost.runtime.own_time import OwnTime
 from signalpost.sharing.shares import NOBODY
@@ -61,7 +61,7 @@ class Front:
         self._root = root
         self._route = route
 
-    def __call__(self, head: Head, body: Body) -> Steps:
+    def __call__(self, head: Head, body: ArrivingBody) -> Steps:
         answer: Answer = yield self._answer(Request(head, body))
         return answer
 

@@ -12,7 +12,7 @@ from signalpost.console import ROOT
 from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.portal import ROOT as PORTAL
 from signalpost.domain.errors import Unavailable
-from signalpost.listener.application import App, Body, Head, Steps
+from signalpost.listener.application import App, ArrivingBody, Head, Steps
 
 MAX_WAITING: Final = 32
 """How many may wait until the pages are loaded. Each holds a connection, and it is not known yet who they are."""
@@ -39,11 +39,11 @@ class PagesBesideApi:
         self._waiting = 0
         """How many wait until they are loaded."""
 
-    def __call__(self, head: Head, body: Body) -> Steps:
+    def __call__(self, head: Head, body: ArrivingBody) -> Steps:
         path = f"{head.path.removeprefix(head.root_path)}/"
         return self._page(path, head, body) if path.startswith(_PAGES) else self._api(head, body)
 
-    def _page(self, path: str, head: Head, body: Body) -> Steps:
+    def _page(self, path: str, head: Head, body: ArrivingBody) -> Steps:
         pages = self._pages or (yield self._loaded())
         if pages is None:
             request = Request(head, body)

@@ -65,7 +65,7 @@ class ServiceAccount(Private, frozen=True, kw_only=True, tag_field="with", tag="
     ]
 
 
-class PersonalConsent(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
+class GoogleConsent(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
     """A person who gives the gateway access to all calendars that they may change."""
 
     client_id: ClientId
@@ -74,12 +74,12 @@ class PersonalConsent(Private, frozen=True, kw_only=True, tag_field="with", tag=
     ]
 
 
-def _read_sign_in(value: Any) -> ServiceAccount | PersonalConsent:
+def _read_sign_in(value: Any) -> ServiceAccount | GoogleConsent:
     """How the gateway signs in; of a service account, its key file may be given as the private key. Raises Bad or
     Several."""
     if isinstance(value, dict) and value.get("with") == "serviceAccount":
         value = _from_key_file(value)
-    sign_in: ServiceAccount | PersonalConsent = check_of(ServiceAccount | PersonalConsent)(value)
+    sign_in: ServiceAccount | GoogleConsent = check_of(ServiceAccount | GoogleConsent)(value)
     if isinstance(sign_in, ServiceAccount) and sign_in.client_email is UNSET:
         raise Several([Bad("required", "Give the account's address, or the whole key file.", ("clientEmail",))])
     return sign_in
@@ -106,7 +106,7 @@ class GoogleConnection(Body, frozen=True, kw_only=True):
     """An account of Google."""
 
     sign_in: Annotated[
-        ServiceAccount | PersonalConsent,
+        ServiceAccount | GoogleConsent,
         Meta(
             title="Signs in with",
             description="A service account, or a person's consent.",
@@ -190,7 +190,7 @@ class GoogleCalendar(Destination[GoogleConnection, GoogleCalendarConfig]):
         """A token for a signed assertion, or from a person's consent."""
         sign_in = connection.sign_in
         token_url = f"{or_stand_in(TOKEN_ORIGIN, connection.stand_in)}/token"
-        if isinstance(sign_in, PersonalConsent):
+        if isinstance(sign_in, GoogleConsent):
             return Consent(
                 authorize_url=f"{or_stand_in(CONSENT_ORIGIN, connection.stand_in)}/o/oauth2/v2/auth",
                 token_url=token_url,

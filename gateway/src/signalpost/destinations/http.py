@@ -109,7 +109,7 @@ class Basic(Private, frozen=True, kw_only=True, tag_field="with", tag="basic"):
     password: Annotated[SecretText, secret("Password", "Or what the service takes for one.", "k3y")]
 
 
-class ApiKey(Private, frozen=True, kw_only=True, tag_field="with", tag="apiKey"):
+class KeyInHeader(Private, frozen=True, kw_only=True, tag_field="with", tag="apiKey"):
     """A key in a header of the service's own, such as `x-api-key`."""
 
     header: Annotated[
@@ -178,7 +178,7 @@ class HttpConnection(Body, frozen=True, kw_only=True):
         ),
     ]
     sign_in: Annotated[
-        Nothing | Bearer | Basic | ApiKey | BodyKey | ClientCredentials,
+        Nothing | Bearer | Basic | KeyInHeader | BodyKey | ClientCredentials,
         Meta(
             title="Signs in with",
             description="How the gateway signs in to the service.",
@@ -248,7 +248,8 @@ class Http(Destination[HttpConnection, HttpConfig]):
             bads.append(Bad("bad_path", fault, ("path",)))
         elif connection.calls and f"{config.method} {config.path}" not in connection.calls:
             bads.append(Bad("call_not_allowed", _allowed(connection.calls), ("path",)))
-        reserved = {*_OWN_HEADERS, connection.sign_in.header.lower() if isinstance(connection.sign_in, ApiKey) else ""}
+        sign_in = connection.sign_in
+        reserved = {*_OWN_HEADERS, sign_in.header.lower() if isinstance(sign_in, KeyInHeader) else ""}
         bads += [
             Bad("reserved_header", "The connection or the gateway sets this header.", ("headers", name))
             for name in config.headers
@@ -305,7 +306,7 @@ class Http(Destination[HttpConnection, HttpConfig]):
             return Skip("The path would lead elsewhere: a part of it is . or .. for this document.")
         headers = {name: _header_value(value) for name, value in config.headers.items()}
         headers["idempotency-key"] = context.key
-        if isinstance(connection.sign_in, ApiKey):
+        if isinstance(connection.sign_in, KeyInHeader):
             headers[connection.sign_in.header] = connection.sign_in.key
         body: Any = context.event if config.json is UNSET else config.json
         if isinstance(connection.sign_in, BodyKey):

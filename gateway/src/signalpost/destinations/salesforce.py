@@ -47,7 +47,7 @@ _ID: Final = "Id"
 ApiName = Annotated[str, Meta(min_length=1, max_length=80, pattern="^[A-Za-z][A-Za-z0-9_]*$")]
 
 
-class ClientCredentials(Private, frozen=True, kw_only=True, tag_field="with", tag="clientCredentials"):
+class ExternalClientApp(Private, frozen=True, kw_only=True, tag_field="with", tag="clientCredentials"):
     """The consumer key and secret of an external client app, which runs as a user that it names."""
 
     client_id: ClientId
@@ -98,7 +98,7 @@ class SalesforceConnection(Body, frozen=True, kw_only=True):
         hosted_at(*_HOSTS),
     ]
     sign_in: Annotated[
-        ClientCredentials | Jwt,
+        ExternalClientApp | Jwt,
         Meta(
             title="Signs in with",
             description="The app's consumer key and secret, or a private key and a user.",
@@ -190,7 +190,7 @@ class Salesforce(Destination[SalesforceConnection, SalesforceConfig]):
     def access(self, connection: SalesforceConnection) -> Access:
         """A token from the organisation's own domain."""
         sign_in, url = connection.sign_in, f"{_origin(connection)}/services/oauth2/token"
-        if isinstance(sign_in, ClientCredentials):
+        if isinstance(sign_in, ExternalClientApp):
             form = {"grant_type": "client_credentials"}
             return Grant(url=url, form=form, basic=(sign_in.client_id, sign_in.client_secret))
         return Grant(

@@ -57,7 +57,7 @@ class CustomConnection(Private, frozen=True, kw_only=True, tag_field="with", tag
     scopes: Scopes = SCOPES
 
 
-class PersonalConsent(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
+class XeroConsent(Private, frozen=True, kw_only=True, tag_field="with", tag="consent"):
     """A person who gives the gateway access to an organisation. Needs no paid app."""
 
     client_id: ClientId
@@ -77,7 +77,7 @@ class XeroConnection(Body, frozen=True, kw_only=True):
     """An organisation in Xero."""
 
     sign_in: Annotated[
-        CustomConnection | PersonalConsent,
+        CustomConnection | XeroConsent,
         Meta(
             title="Signs in with",
             description="A custom connection, or a person's consent.",
@@ -120,7 +120,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
 
     def discover(self, connection: XeroConnection) -> Call | None:
         """Asks to which organisations a person gave access."""
-        if isinstance(connection.sign_in, PersonalConsent):
+        if isinstance(connection.sign_in, XeroConsent):
             return Call(method="GET", url=f"{or_stand_in(API_ORIGIN, connection.stand_in)}/connections")
         return None
 
@@ -132,7 +132,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
             for each in listed
             if isinstance(each, dict) and "tenantId" in each
         }
-        wanted = connection.sign_in.organisation if isinstance(connection.sign_in, PersonalConsent) else None
+        wanted = connection.sign_in.organisation if isinstance(connection.sign_in, XeroConsent) else None
         names = ", ".join(found)
         if wanted is not None and wanted not in found:
             raise ValueError(f"The consent is not for {wanted}. It is for: {names or 'no organisation'}.")
@@ -191,7 +191,7 @@ class XeroBill(Destination[XeroConnection, XeroBillConfig]):
         """The app leaves the organisation, and the person's refresh token ends. A custom connection can be ended only
         in Xero."""
         sign_in, stand_in = connection.sign_in, connection.stand_in
-        if not isinstance(sign_in, PersonalConsent) or not held.refresh_token:
+        if not isinstance(sign_in, XeroConsent) or not held.refresh_token:
             return ()
         token = Revocation(
             call=Call(

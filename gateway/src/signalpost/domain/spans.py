@@ -25,7 +25,7 @@ Value = str | int
 _SERVER_ERROR: Final = 500
 
 
-class Kind(IntEnum):
+class SpanKind(IntEnum):
     """The values are those of OTLP."""
 
     INTERNAL = 1
@@ -65,7 +65,7 @@ class Span(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"
     parent_span_id: str = ""
     flags: int = SAMPLED
     name: str
-    kind: Kind
+    kind: SpanKind
     start_time_unix_nano: str
     end_time_unix_nano: str
     attributes: tuple[_Attribute, ...] = ()
@@ -78,7 +78,7 @@ encode: Final = msgspec.json.Encoder().encode
 
 def span(
     name: str,
-    kind: Kind,
+    kind: SpanKind,
     trace: bytes,
     identity: bytes,
     parent: bytes,
@@ -122,8 +122,8 @@ def request_span(context: bytes, identity: bytes, method: str, route: str, statu
     if status >= _SERVER_ERROR:
         attributes["error.type"] = str(status)
         failure = ""
-    name = f"{method} {route}"
-    return span(name, Kind.SERVER, context[:16], identity, context[16:24], began, ended, attributes, failure=failure)
+    name, of, asked_by = f"{method} {route}", context[:16], context[16:24]
+    return span(name, SpanKind.SERVER, of, identity, asked_by, began, ended, attributes, failure=failure)
 
 
 def creation_spans(event: Event, began: int, ended: int) -> Iterable[Span]:
@@ -137,9 +137,9 @@ def creation_spans(event: Event, began: int, ended: int) -> Iterable[Span]:
         "signalpost.sequence": event.sequence,
     }
     began = min(began, event.at)
-    yield span(f"create {wire}", Kind.PRODUCER, trace, identity, event.trace[16:24], began, ended, attributes)
+    yield span(f"create {wire}", SpanKind.PRODUCER, trace, identity, event.trace[16:24], began, ended, attributes)
     decided = min(event.at, ended)  # the time of an event can be ahead of the clock
-    yield span("commit", Kind.INTERNAL, trace, span_of(event.id, "commit"), identity, decided, ended)
+    yield span("commit", SpanKind.INTERNAL, trace, span_of(event.id, "commit"), identity, decided, ended)
 
 
 def attempt_spans(
@@ -151,10 +151,10 @@ def attempt_spans(
     if trace.is_first and outcome.failure not in UNCOUNTED:
         name = f"send again {EventType(event.type).wire}"
         link = event.trace[:16], creation_span(event.id)
-        yield span(name, Kind.INTERNAL, trace.trace, trace.parent, NO_SPAN, began, ended, link=link)
+        yield span(name, SpanKind.INTERNAL, trace.trace, trace.parent, NO_SPAN, began, ended, link=link)
     yield span(
         "POST" if sent.kind == WEBHOOK else f"deliver {sent.kind}",
-        Kind.CLIENT,
+        SpanKind.CLIENT,
         trace.trace,
         trace.span,
         trace.parent,

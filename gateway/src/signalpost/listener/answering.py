@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from signalpost.listener.application import SLICE_BYTES, Answer, App, Body, Head, Steps, answer_of
+from signalpost.listener.application import SLICE_BYTES, Answer, App, ArrivingBody, Head, Steps, answer_of
 from signalpost.runtime.logger import log
 
 
@@ -14,7 +14,7 @@ class BrokenAnswer(Exception):
     """The rest of an answer will not come. Why is in the log."""
 
 
-class Answering(Body):
+class Answering(ArrivingBody):
     """One request of an application, of which it is the body. A subclass says how the answer is sent."""
 
     _waits_for: asyncio.Future[Any] | None = None

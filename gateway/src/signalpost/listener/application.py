@@ -55,7 +55,7 @@ class Head(Struct, frozen=True, kw_only=True):
     """The error with which the application is to answer, because the listener refuses the request."""
 
 
-class Body(Protocol):
+class ArrivingBody(Protocol):
     """The body of a request, which may still be on its way."""
 
     def whole(self) -> bytes | None:
@@ -75,16 +75,16 @@ class WholeBody:
         self._content: bytes | None = content
 
     def whole(self) -> bytes | None:
-        """See `Body`."""
+        """See `ArrivingBody`."""
         content, self._content = self._content, None
         return content
 
     async def part(self) -> tuple[bytes, bool]:
-        """See `Body`."""
+        """See `ArrivingBody`."""
         return self.whole() or b"", False
 
     async def gone(self) -> None:
-        """See `Body`."""
+        """See `ArrivingBody`."""
         await asyncio.get_running_loop().create_future()
 
 
@@ -104,7 +104,7 @@ class Answer(Struct, frozen=True):
 
 
 Steps = Generator[Awaitable[Any], Any, Answer]
-App = Callable[[Head, Body], Steps]
+App = Callable[[Head, ArrivingBody], Steps]
 
 
 async def answer_of(steps: Generator[Awaitable[Any], Any, Any], awaited: Awaitable[Any] | None = None) -> Any:

@@ -25,7 +25,7 @@ class UnusableCertificate(Exception):
     """This pair cannot be used. The message is a sentence that says why."""
 
 
-class Pair(NamedTuple):
+class CertifiedKey(NamedTuple):
     """A certificate, with what leads to its root, and its key, as in their files."""
 
     chain: bytes
@@ -34,7 +34,7 @@ class Pair(NamedTuple):
 
 class Certificate:
     def __init__(
-        self, cert: Path, key: Path, now: Callable[[], float] = time.monotonic, good: Pair | None = None
+        self, cert: Path, key: Path, now: Callable[[], float] = time.monotonic, good: CertifiedKey | None = None
     ) -> None:
         """`now` is in seconds, and may begin anywhere. `good` is the last good pair of who had the certificate before.
         Raises StartError if the pair in the files cannot be used, and there is none."""
@@ -55,7 +55,7 @@ class Certificate:
     def files(self) -> tuple[Path, Path]:
         return self._cert, self._key
 
-    def good(self) -> Pair:
+    def good(self) -> CertifiedKey:
         """The last good pair."""
         self.context()
         return self._good
@@ -79,7 +79,7 @@ class Certificate:
     def _load(self) -> None:
         """Take up the pair in the files. Raises UnusableCertificate."""
         self._context = _context(self._cert, self._key)
-        self._good = Pair(self._cert.read_bytes(), self._key.read_bytes())
+        self._good = CertifiedKey(self._cert.read_bytes(), self._key.read_bytes())
 
     def _follow(self) -> None:
         state = self._state()
@@ -139,7 +139,7 @@ def _empty_context() -> ssl.SSLContext:
 
 if sys.platform == "linux":
 
-    def _context_of(pair: Pair) -> ssl.SSLContext:
+    def _context_of(pair: CertifiedKey) -> ssl.SSLContext:
         """A context of a pair that was good. OpenSSL takes files alone, so it gets one that is in memory and has no
         name."""
         context = _empty_context()

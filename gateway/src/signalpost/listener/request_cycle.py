@@ -66,7 +66,7 @@ class ResponseWriter(Protocol):
 
 
 class RequestCycle(Answering):
-    """Towards the application it is the request's `Body`."""
+    """Towards the application it is the request's `ArrivingBody`."""
 
     def __init__(
         self,
@@ -141,17 +141,17 @@ class RequestCycle(Answering):
     # --- The request's body -------------------------------------------------------------------------------------------
 
     def whole(self) -> bytes | None:
-        """See `Body`."""
+        """See `ArrivingBody`."""
         return self._read() if self._body in (WHOLE, WHOLE_AND_LAST) and self._answer is not OVER else None
 
     async def part(self) -> tuple[bytes, bool]:
-        """See `Body`."""
+        """See `ArrivingBody`."""
         if not await self._follows():
             raise BrokenBody
         return self._read(), self._body in _MORE_WAS_ANNOUNCED
 
     async def gone(self) -> None:
-        """See `Body`."""
+        """See `ArrivingBody`."""
         while await self._follows():
             self._read()
 

@@ -16,7 +16,7 @@ CHANCE: Final = 1 / 3
 MIN_DELAY_S, MAX_DELAY_S = 1.0, 4.0
 
 
-class Trouble(StrEnum):
+class ChaosFault(StrEnum):
     """One kind of trouble. The values are what `--chaos` takes."""
 
     DUPLICATE = "dup"
@@ -58,7 +58,7 @@ class PlannedRequest(Struct, Generic[E], frozen=True):
 class Chaos(Generic[E]):
     """Plans the requests of a stream of events. `chance` gives numbers from 0 to 1, excluding 1."""
 
-    def __init__(self, troubles: Iterable[Trouble], chance: Callable[[], float]) -> None:
+    def __init__(self, troubles: Iterable[ChaosFault], chance: Callable[[], float]) -> None:
         self._troubles = frozenset(troubles)
         self._chance = chance
         self._held: list[PlannedRequest[E]] = []
@@ -66,10 +66,10 @@ class Chaos(Generic[E]):
 
     def plan(self, entry: E) -> list[PlannedRequest[E]]:
         """The requests to make now, in this order; also one that is not made, so that it can be told."""
-        if self._strikes(Trouble.DROP):
+        if self._strikes(ChaosFault.DROP):
             return [PlannedRequest(entry, note="dropped", is_dropped=True), *self.flush()]
         requests = list(self._requests(entry))
-        if not self._held and self._strikes(Trouble.REORDER):
+        if not self._held and self._strikes(ChaosFault.REORDER):
             self._held = [
                 PlannedRequest(r.entry, r.signing, r.attempt, r.delay_s, r.note or "held back") for r in requests
             ]
@@ -82,23 +82,23 @@ class Chaos(Generic[E]):
         return held
 
     def _requests(self, entry: E) -> Iterator[PlannedRequest[E]]:
-        if self._strikes(Trouble.FORGE):
+        if self._strikes(ChaosFault.FORGE):
             yield PlannedRequest(entry, ChaosSigning.FORGED, note="bad signature")
         signing = self._signing()
         note = "" if signing is ChaosSigning.USUAL else signing.value
-        if self._strikes(Trouble.DELAY):
+        if self._strikes(ChaosFault.DELAY):
             delay_s = MIN_DELAY_S + self._chance() * (MAX_DELAY_S - MIN_DELAY_S)
             yield PlannedRequest(entry, signing, delay_s=delay_s, note=f"delayed by {delay_s:.1f} s")
         else:
             yield PlannedRequest(entry, signing, note=note)
-        if self._strikes(Trouble.DUPLICATE):
+        if self._strikes(ChaosFault.DUPLICATE):
             yield PlannedRequest(entry, signing, attempt=2, note="duplicate")
 
     def _signing(self) -> ChaosSigning:
-        if Trouble.ROTATE not in self._troubles:
+        if ChaosFault.ROTATE not in self._troubles:
             return ChaosSigning.USUAL
         self._rotations += 1
         return ChaosSigning.OLD if self._rotations % 2 else ChaosSigning.NEW
 
-    def _strikes(self, trouble: Trouble) -> bool:
+    def _strikes(self, trouble: ChaosFault) -> bool:
         return trouble in self._troubles and self._chance() < CHANCE

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
-from signalpost.listener.certificate import Pair
+from signalpost.listener.certificate import CertifiedKey
 
 LENGTH_BYTES: Final = 4
 """The size of a frame's length, before it."""
@@ -42,7 +42,7 @@ class Tls(Struct, frozen=True, array_like=True):
 
     cert: str
     key: str
-    good: Pair
+    good: CertifiedKey
 
 
 class BeginListening(Struct, frozen=True, array_like=True, tag=2):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from signalpost.listener.answering import BrokenAnswer
-from signalpost.listener.application import Answer, Body, BrokenBody, Head, Steps
+from signalpost.listener.application import Answer, ArrivingBody, BrokenBody, Head, Steps
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.server import Server
 from signalpost.runtime.logger import log
@@ -48,7 +48,7 @@ LISTEN_AGAIN_SECONDS: Final = 0.5
 class _OpenCall:
     """A call that the gateway has not answered whole."""
 
-    def __init__(self, number: int, body: Body) -> None:
+    def __init__(self, number: int, body: ArrivingBody) -> None:
         self.number = number
         self.body = body
         self.answer: AnswerBegun | AnswerBroken | None = None
@@ -155,7 +155,7 @@ class Listening:
 
     # --- What the server calls ----------------------------------------------------------------------------------------
 
-    def answer(self, head: Head, body: Body) -> Steps:
+    def answer(self, head: Head, body: ArrivingBody) -> Steps:
         """The application of this process: whatever the gateway answers."""
         call = self._hand_over(head, body)
         try:
@@ -174,7 +174,7 @@ class Listening:
             raise BrokenAnswer
         return Answer(begun.status, begun.headers, begun.body)
 
-    def _hand_over(self, head: Head, body: Body) -> _OpenCall:
+    def _hand_over(self, head: Head, body: ArrivingBody) -> _OpenCall:
         content = body.whole()
         origin = OriginFrame(tuple(head.headers), head.client, head.scheme, head.http_1_1, head.expects_continue)
         number, new_origin = self._origins.number(origin)

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 from signalpost.domain.delivery.rehearsal import (
     MAX_EXAMPLES,
     SENT,
+    Judgement,
+    JudgementTally,
     LaterEvents,
     LookedAt,
     RehearsalId,
-    Tally,
-    Verdict,
     read_rehearsal_id,
     wants_of,
 )
@@ -20,8 +20,8 @@ from signalpost.domain.errors import NotFound
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import UNSAVED
 
-NOT = Verdict(is_sent=False, why="no")
-UNABLE = Verdict(is_sent=False, why="unable", is_unable=True)
+NOT = Judgement(is_sent=False, why="no")
+UNABLE = Judgement(is_sent=False, why="unable", is_unable=True)
 
 
 def event(sequence: int, at: int, document: str = "a") -> Event:
@@ -60,8 +60,8 @@ def test_only_documents_with_an_event_in_the_delay_are_remembered() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from((SENT, NOT)), st.sampled_from((SENT, NOT, UNABLE))), max_size=60))
-def test_every_event_is_counted_under_what_both_sides_say(drawn: list[tuple[Verdict, Verdict]]) -> None:
-    tally = Tally()
+def test_every_event_is_counted_under_what_both_sides_say(drawn: list[tuple[Judgement, Judgement]]) -> None:
+    tally = JudgementTally()
     for sequence, (now, then) in enumerate(drawn, 1):
         tally.count(LookedAt(event(sequence, sequence), {}), now, then)
     sent = [(now.is_sent, then.is_sent) for now, then in drawn]

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from email.utils import formatdate
 from typing import Final
 
-from signalpost.api.http.ranges import Span, still_applies, wanted
+from signalpost.api.http.ranges import ByteRange, still_applies, wanted
 from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.domain.documents.version import StoredFile, VersionRow
@@ -71,7 +71,7 @@ class Downloads:
         headers = (("location", url), ("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
         return Response(302, b"", headers)
 
-    async def _parts(self, file: StoredFile, span: Span | None) -> AsyncGenerator[bytes, None]:
+    async def _parts(self, file: StoredFile, span: ByteRange | None) -> AsyncGenerator[bytes, None]:
         if span is None:
             return checked(self._files.read(file.name, 0, file.size), file)
         if file.name not in self._sound and await self._files.condition(file) != "sound":

@@ -9,13 +9,13 @@ _RANGE = re.compile(r"bytes=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.ASCII)
 _MAX_DIGITS = 18
 
 
-class Span(NamedTuple):
+class ByteRange(NamedTuple):
     start: int
     stop: int
     """The position after the last byte."""
 
 
-def wanted(header: str | None, size: int) -> Span | None:
+def wanted(header: str | None, size: int) -> ByteRange | None:
     """The bytes that a `Range` header asks for; None for the whole file. A header that is malformed, names several
     ranges or counts in another unit is ignored. Raises NoSuchRange for a range that lies outside of the file."""
     match = _RANGE.fullmatch(header or "")
@@ -26,12 +26,12 @@ def wanted(header: str | None, size: int) -> Span | None:
         assert last is not None
         if last == 0 or size == 0:
             raise NoSuchRange(size)
-        return Span(max(0, size - last), size)
+        return ByteRange(max(0, size - last), size)
     if last is not None and last < first:
         return None
     if first >= size:
         raise NoSuchRange(size)
-    return Span(first, size if last is None else min(last + 1, size))
+    return ByteRange(first, size if last is None else min(last + 1, size))
 
 
 def still_applies(if_range: str | None, etag: str, last_modified: str) -> bool:

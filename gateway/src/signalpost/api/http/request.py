@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from signalpost.api.guards.principals import Principal
 from signalpost.domain.errors import Unparseable
-from signalpost.listener.application import Body, BrokenBody, Head
+from signalpost.listener.application import ArrivingBody, BrokenBody, Head
 from signalpost.listener.source import Network, source_of
 from signalpost.sharing.shares import Caller
 
@@ -36,7 +36,7 @@ class Request:
         "tenant",
     )
 
-    def __init__(self, head: Head, body: Body) -> None:
+    def __init__(self, head: Head, body: ArrivingBody) -> None:
         self.id = os.urandom(8).hex()
         self.head = head
         self.header: Callable[[bytes], str | None] = head.named.get

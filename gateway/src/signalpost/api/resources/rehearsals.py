@@ -36,7 +36,7 @@ from signalpost.domain.subscription import (
 )
 from signalpost.domain.timestamps import DAY, EARLIEST, format_timestamp, parse_timestamp
 from signalpost.engine.connectors.shown_requests import VendorRequests
-from signalpost.engine.rehearsing.rehearsals import Answer, Question
+from signalpost.engine.rehearsing.rehearsals import Question, RehearsalResult
 from signalpost.engine.rehearsing.side import Side
 
 DAYS: Final = 7
@@ -156,7 +156,7 @@ async def _question(
     )
 
 
-def _shown(context: RequestContext, question: Question, answer: Answer, *, is_saved: bool) -> Response:
+def _shown(context: RequestContext, question: Question, answer: RehearsalResult, *, is_saved: bool) -> Response:
     then, tally, examples = question.then.subscription, answer.tally, answer.examples
     first = min(answer.reached, question.last + 1)
     requests = answer.requests if then.kind == WEBHOOK or context.principal.role is Role.OPERATOR else []

@@ -16,7 +16,7 @@ from signalpost.cli.commands.master_key import rotate_master_key
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, database_in, existing_database, folder
 from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output
-from signalpost.cli.terminal.parts import Table
+from signalpost.cli.terminal.parts import ShownTable
 from signalpost.cli.terminal.plain import say
 from signalpost.domain.timestamps import DAY
 from signalpost.runtime.clock import SystemClock
@@ -174,7 +174,7 @@ def prune(
         size, free = database.space()
     out.show(
         {"days": days, "removed": pruned.removed, "lost": pruned.lost, "bytes": size, "free": free},
-        Table(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing."),
+        ShownTable(("removed", "rows"), [(table, f"{count:,}") for table, count in pruned.removed.items()], "Nothing."),
         *(
             f"The subscription {subscription} lost up to {lost:,} events that it had not received yet."
             for subscription, lost in pruned.lost.items()
@@ -227,7 +227,7 @@ def sizes(*, data_dir: DataDir = None, database_url: DatabaseUrl = None, out: Ou
     kept = {"name": "(files of versions)", "rows": files, "bytes": file_bytes}
     out.show(
         [*({"name": name, "rows": rows, "bytes": size} for name, rows, size in found), kept],
-        Table(
+        ShownTable(
             ("what", "rows", "bytes"),
             [(name, None if rows is None else f"{rows:,}", f"{size:,}") for name, rows, size in found],
             "Nothing.",

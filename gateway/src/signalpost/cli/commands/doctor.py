@@ -14,7 +14,7 @@ from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.verdicts import FAULT, UNKNOWN, WARNING, WELL, verdict
 from signalpost.domain.checks import Bad
 from signalpost.local.doctor.exam import examine
-from signalpost.local.doctor.finding import Finding, RuleVerdict
+from signalpost.local.doctor.finding import ExamFinding, RuleVerdict
 from signalpost.local.doctor.patient import DOCUMENT, Patient
 from signalpost.local.doctor.rules import RULES
 from signalpost.local.poster import ATTEMPT_TIMEOUT, Poster
@@ -60,8 +60,8 @@ def doctor(
 
 async def _examined(
     url: str, secret: str, inspect: str | None, attempt_timeout: float, out: Output, *, external: bool
-) -> list[Finding]:
-    findings: list[Finding] = []
+) -> list[ExamFinding]:
+    findings: list[ExamFinding] = []
     async with Poster(external=external, attempt_timeout=attempt_timeout) as poster:
         try:
             for each in (url, inspect):
@@ -76,7 +76,7 @@ async def _examined(
     return findings
 
 
-def _told(finding: Finding, *, repeated: bool) -> Parts:
+def _told(finding: ExamFinding, *, repeated: bool) -> Parts:
     width = max(len(rule.name) for rule in RULES)
     seen = "" if repeated else finding.seen
     is_wrong = finding.verdict in (RuleVerdict.BROKEN, RuleVerdict.ADVICE)

@@ -8,7 +8,7 @@ from signalpost.cli.client import Client, connect, path
 from signalpost.cli.terminal.moments import Deadline
 from signalpost.cli.terminal.options import Limit, Sets, flag, given, repeatable
 from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.parts import Facts, Table
+from signalpost.cli.terminal.parts import Facts, ShownTable
 from signalpost.domain.documents.workflow import ASKED_FOR
 
 ExternalId = Annotated[str, Parameter(name="EXTERNAL-ID", help="The document's externalId.")]
@@ -69,7 +69,7 @@ def history(
     found = list(connect().pages(path("documents", external_id, "history"), query, limit))
     out.show(
         found,
-        Table(
+        ShownTable(
             ("at", "action", "status", "by", "key", "about", "event"),
             [_row(entry) for entry in found],
             "The history of this document is no longer kept.",

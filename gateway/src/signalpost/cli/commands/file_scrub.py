@@ -7,7 +7,7 @@ from typing import Any
 from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
 from signalpost.cli.terminal.output import Parts
-from signalpost.cli.terminal.parts import Table
+from signalpost.cli.terminal.parts import ShownTable
 from signalpost.cli.terminal.progress import progress
 from signalpost.domain.documents.version import KeptVersion
 from signalpost.engine.maintenance.scrub import ScrubResult, remove_orphans, scrub
@@ -50,7 +50,7 @@ def told(found: ScrubResult, removed: int) -> Parts:
     sound = found.files - len({each.file.name for _, each in lost})
     if lost:
         rows = [(what, each.external_id, each.number, each.tenant, each.file.name) for what, each in lost]
-        yield Table(("state", "document", "version", "tenant", "file"), rows, "")
+        yield ShownTable(("state", "document", "version", "tenant", "file"), rows, "")
     yield f"Sound files: {sound:,} of {found.files:,}, {found.bytes:,} bytes."
     if removed:
         yield f"Files that no version points to, removed: {removed:,}."

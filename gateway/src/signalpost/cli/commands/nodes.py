@@ -4,7 +4,7 @@ from typing import Any
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.parts import Table, Warn
+from signalpost.cli.terminal.parts import ShownTable, Warn
 
 
 def nodes(*, out: Output = TEXT) -> None:
@@ -13,7 +13,7 @@ def nodes(*, out: Output = TEXT) -> None:
 
 
 def _told(found: dict[str, Any]) -> Parts:
-    yield Table(
+    yield ShownTable(
         ("node", "state", "role", "subscriptions", "last beat", "version", "process", "since"),
         [_row(each) for each in found["data"]],
         "No nodes.",

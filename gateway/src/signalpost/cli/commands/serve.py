@@ -92,10 +92,10 @@ def serve(
 
 
 def _told(settings: list[SettingInForce]) -> Parts:
-    from signalpost.cli.terminal.parts import Table  # imports Rich, which a gateway never needs
+    from signalpost.cli.terminal.parts import ShownTable  # imports Rich, which a gateway never needs
 
     rows = [(shown.name.upper(), shown.value, shown.source, shown.help) for shown in settings]
-    yield Table(("setting", "value", "from", "meaning"), rows, "")
+    yield ShownTable(("setting", "value", "from", "meaning"), rows, "")
     yield "These apply to the next start here. A running gateway keeps the settings that it was started with."
 
 

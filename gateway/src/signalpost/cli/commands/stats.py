@@ -8,7 +8,7 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Sets
 from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.parts import Table
+from signalpost.cli.terminal.parts import ShownTable
 
 
 def stats(
@@ -38,7 +38,7 @@ def stats(
 def _told(found: dict[str, Any], step: str) -> Parts:
     rows = [(each["at"][:16].replace("T", " "), *_counts(each)) for each in found["data"]]
     columns = (step, "delivered", "first try", "retried", "failed", "median ms", "p99 ms")
-    yield Table(columns, rows, "No attempts then.")
+    yield ShownTable(columns, rows, "No attempts then.")
     if rows:
         total = found["total"]
         yield f"In all {total['delivered']:,} delivered, {total['retried']:,} retried, {total['failed']:,} failed."

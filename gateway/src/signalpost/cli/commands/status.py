@@ -5,7 +5,7 @@ from typing import Any
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.terminal.output import TEXT, Output, Parts
-from signalpost.cli.terminal.parts import Table, Warn
+from signalpost.cli.terminal.parts import ShownTable, Warn
 
 MAX_SUBSCRIPTIONS = 100_000
 WORST_FIRST = ("disabled", "failing", "paused", "unknown", "healthy")
@@ -32,7 +32,7 @@ def _states(subscriptions: list[dict[str, Any]]) -> Parts:
         yield ", ".join(f"{counts[state]} {state}" for state in WORST_FIRST if counts[state]) + "."
         yield ""
     rows = [_shown(each) for each in subscriptions if _needs_attention(each["health"])]
-    yield Table(
+    yield ShownTable(
         ("subscription", "state", "behind", "waiting", "failed", "next probe", "name", "failing since", "last error"),
         [tuple(row.values()) for row in rows],
         "No subscription needs attention." if subscriptions else "There are no subscriptions.",

@@ -9,7 +9,7 @@ from signalpost.cli.client import connect, path
 from signalpost.cli.commands import erasures
 from signalpost.cli.terminal.options import Limit, Sets, options_of, parts_of, read_option
 from signalpost.cli.terminal.output import TEXT, Output
-from signalpost.cli.terminal.parts import Columns, Table, table
+from signalpost.cli.terminal.parts import Columns, ShownTable, table
 from signalpost.cli.terminal.plain import say
 
 app = App(name="tenants", help_format="markdown")
@@ -129,7 +129,7 @@ def limits(
         (option, _or_dash(found["effectiveLimits"][limit]), _or_dash(found["use"].get(limit)))
         for limit, option in limits
     ]
-    out.show(found, Table(("limit", "at most", "used"), rows, "No limits."))
+    out.show(found, ShownTable(("limit", "at most", "used"), rows, "No limits."))
 
 
 @app.command

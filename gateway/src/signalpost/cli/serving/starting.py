@@ -15,7 +15,7 @@ from signalpost.api.http.request import Request
 from signalpost.api.http.response import Response, answer_to
 from signalpost.api.routing.shapes.service import Liveness, Readiness
 from signalpost.domain.errors import Unavailable
-from signalpost.listener.application import App, Body, Head, Steps
+from signalpost.listener.application import App, ArrivingBody, Head, Steps
 
 WAIT_SECONDS: Final = 10.0
 """How long a request waits for the start before it is answered 503."""
@@ -34,7 +34,7 @@ class StartingApp:
         """Let the application that has started answer all that has waited for it."""
         self._app.set_result(app)
 
-    def __call__(self, head: Head, body: Body) -> Steps:
+    def __call__(self, head: Head, body: ArrivingBody) -> Steps:
         request = Request(head, body)
         if (answer := self._health(request)) is not None:
             return answer_to(answer, request.id)

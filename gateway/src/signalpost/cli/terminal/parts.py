@@ -25,7 +25,7 @@ _CUT_TO = 16
 
 
 @dataclass(frozen=True)
-class Table:
+class ShownTable:
     """Rows of values below the names of their columns, or the sentence `nothing` if there are no rows."""
 
     columns: Sequence[str]
@@ -57,9 +57,9 @@ function that makes its value of an entry."""
 
 def table(
     entries: Iterable[Any], columns: Columns, nothing: str, cut: Collection[str] = (), keep: Collection[str] = ()
-) -> Table:
-    """A table of entries, as the API lists them; the rest is as for `Table`."""
-    return Table(tuple(columns), (row_of(entry, columns) for entry in entries), nothing, cut, keep)
+) -> ShownTable:
+    """A table of entries, as the API lists them; the rest is as for `ShownTable`."""
+    return ShownTable(tuple(columns), (row_of(entry, columns) for entry in entries), nothing, cut, keep)
 
 
 def row_of(entry: Any, columns: Columns) -> list[object]:
@@ -75,7 +75,7 @@ class GrowingTable:
     """A table that prints each row as soon as it is known."""
 
     def __init__(self, columns: Mapping[str, int], keep: Collection[str] = ()) -> None:
-        """`columns` maps names to widths; `keep` as for `Table`."""
+        """`columns` maps names to widths; `keep` as for `ShownTable`."""
         self._layout = Layout(tuple(columns), tuple(columns.values()), (), keep, _room())
         self._layout.print_heads()
 

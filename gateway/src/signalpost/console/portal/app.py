@@ -30,7 +30,7 @@ from signalpost.console.portal.entry import Guest, PortalEntry, framed_by
 from signalpost.console.portal.pages import PAGES
 from signalpost.console.portal.theme import css
 from signalpost.console.replies import EarlyReply, Replies, see_other
-from signalpost.listener.application import Body, Head, Steps
+from signalpost.listener.application import ArrivingBody, Head, Steps
 
 _NO_COOKIE: Final = "Browsers do not keep you signed in over plain HTTP. Open this page over HTTPS."
 
@@ -53,7 +53,7 @@ class Portal:
         self._entry = PortalEntry(services, self._replies, places)
         self._pages = PathTable({f"{ROOT}{page.path}": page for page in pages})
 
-    def __call__(self, head: Head, body: Body) -> Steps:
+    def __call__(self, head: Head, body: ArrivingBody) -> Steps:
         return self._front(head, body)
 
     async def _route(self, request: Request, path: str) -> tuple[str, Response | StreamedResponse]:

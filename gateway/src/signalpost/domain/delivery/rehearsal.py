@@ -1,7 +1,7 @@
 """A rehearsal: what a changed or a new subscription would have sent of the log as it was, beside what the present one
 sends. Nothing is written or sent.
 
-Every event of a period gets two verdicts, one from each side, and falls under one of these:
+Every event of a period gets two judgements, one from each side, and falls under one of these:
 
     both    the present subscription sends it, and so would the other
     less    only the present one sends it
@@ -72,7 +72,7 @@ class NewConnectorRehearsal(RehearsalPeriod, frozen=True, kw_only=True):
 # --- Verdicts ---------------------------------------------------------------------------------------------------------
 
 
-class Verdict(Struct, frozen=True):
+class Judgement(Struct, frozen=True):
     """What a side says of an event."""
 
     is_sent: bool
@@ -82,15 +82,15 @@ class Verdict(Struct, frozen=True):
     """Whether the event is wanted, and nothing can be made of it."""
 
 
-SENT: Final = Verdict(is_sent=True)
-NOT_ASKED_FOR: Final = Verdict(is_sent=False, why="Not sent: the subscription does not ask for events of this type.")
-OLDER: Final = Verdict(is_sent=False, why="Not sent: the event is older than the subscription.")
-NOT_SENT_SO_FAR: Final = Verdict(is_sent=False, why="Not sent so far.")
-"""The verdict of a subscription that is not there yet, or that cannot be read."""
+SENT: Final = Judgement(is_sent=True)
+NOT_ASKED_FOR: Final = Judgement(is_sent=False, why="Not sent: the subscription does not ask for events of this type.")
+OLDER: Final = Judgement(is_sent=False, why="Not sent: the event is older than the subscription.")
+NOT_SENT_SO_FAR: Final = Judgement(is_sent=False, why="Not sent so far.")
+"""The judgement of a subscription that is not there yet, or that cannot be read."""
 
 
-def refused_by_type(subscription: Subscription, event: Event) -> Verdict | None:
-    """The verdict on an event that the subscription did not ask for when it was made; None if it did."""
+def refused_by_type(subscription: Subscription, event: Event) -> Judgement | None:
+    """The judgement on an event that the subscription did not ask for when it was made; None if it did."""
     if event.sequence <= subscription.starts_after:
         return OLDER
     return None if event.type & wanted(subscription.filters, event.sequence) else NOT_ASKED_FOR
@@ -171,8 +171,8 @@ class LookedAt:
         return self._subject
 
 
-class Tally:
-    """Counts events by their verdicts, and keeps the first of each kind as examples: the newest."""
+class JudgementTally:
+    """Counts events by their judgements, and keeps the first of each kind as examples: the newest."""
 
     def __init__(self) -> None:
         self.counts: dict[Name, int] = dict.fromkeys(NAMES, 0)
@@ -180,7 +180,7 @@ class Tally:
         self._more: list[LookedAt] = []
         self._both: list[LookedAt] = []
 
-    def count(self, looked_at: LookedAt, now: Verdict, then: Verdict) -> None:
+    def count(self, looked_at: LookedAt, now: Judgement, then: Judgement) -> None:
         if then.is_unable:
             self._add("cannot", looked_at.event, then.why)
         if now.is_sent and then.is_sent:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from signalpost.domain.delivery.rehearsal import NOT_SENT_SO_FAR, LookedAt, Name, RehearsedEvent, Tally
+from signalpost.domain.delivery.rehearsal import NOT_SENT_SO_FAR, JudgementTally, LookedAt, Name, RehearsedEvent
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, TooMany
 from signalpost.domain.event import Event
@@ -27,7 +27,7 @@ from signalpost.sharing.resting_turns import Rest, RestingTurns
 from signalpost.store.store import Store
 
 
-class Bounds(NamedTuple):
+class RehearsalBounds(NamedTuple):
     """Where a walk ends, although it has not come to the beginning of its period."""
 
     events: int = 2_000_000
@@ -37,7 +37,7 @@ class Bounds(NamedTuple):
     """The number of documents of which answers of later events are kept for a delay's condition."""
 
 
-BOUNDS: Final = Bounds()
+BOUNDS: Final = RehearsalBounds()
 PAGE: Final = 500
 """How many events one page has at most."""
 BYTES_IN_A_ROW: Final = 8 * 1024
@@ -66,8 +66,8 @@ class Question(Struct, frozen=True, kw_only=True):
         return (self.then,) if self.now is None else (self.now, self.then)
 
 
-class Answer(Struct, frozen=True, kw_only=True):
-    tally: Tally
+class RehearsalResult(Struct, frozen=True, kw_only=True):
+    tally: JudgementTally
     reached: int
     """The sequence down to which the log was looked through: the period's first, unless the walk ended early."""
     reached_at: int | None
@@ -94,7 +94,7 @@ class Rehearsals:
         turns: RestingTurns,
         clock: Clock,
         erased: ErasedEvents,
-        bounds: Bounds = BOUNDS,
+        bounds: RehearsalBounds = BOUNDS,
     ) -> None:
         """`thread` judges pages, in these turns. Nothing is shown of the events that are `erased`."""
         self._store = store
@@ -106,7 +106,7 @@ class Rehearsals:
         self._running: dict[int, tuple[Hashable, object]] = {}
         """Who rehearses in each tenant, and what stands for this very rehearsal."""
 
-    async def run(self, question: Question) -> Answer:
+    async def run(self, question: Question) -> RehearsalResult:
         """Raises TooMany while another caller of the tenant has a rehearsal, and Conflict if the same caller asks for
         another one meanwhile."""
         mine, tenant_id = object(), question.tenant_id
@@ -121,8 +121,8 @@ class Rehearsals:
             if self._running.get(tenant_id) == (question.caller, mine):
                 del self._running[tenant_id]
 
-    async def _answered(self, question: Question, mine: object) -> Answer:
-        tenant_id, walk = question.tenant_id, _Walk(question, self._bounds)
+    async def _answered(self, question: Question, mine: object) -> RehearsalResult:
+        tenant_id, walk = question.tenant_id, _RehearsalWalk(question, self._bounds)
         ends_at = self._clock.steady() + self._bounds.seconds * SECOND
         page = await self._page(question, question.ahead + 1)
         while not walk.ends_with(page) and not walk.is_full and self._clock.steady() < ends_at:
@@ -133,7 +133,7 @@ class Rehearsals:
         await self._turns.run(tenant_id, self._thread, partial(walk.judge, page))
         reached_at = await self._time_of(tenant_id, walk.reached) if walk.reached > question.first else None
         requests = await self._turns.run(tenant_id, self._thread, partial(walk.requests, self._clock.wall()))
-        return Answer(
+        return RehearsalResult(
             tally=walk.tally,
             reached=walk.reached,
             reached_at=reached_at,
@@ -160,13 +160,13 @@ class Rehearsals:
         return _Page([*self._erased.as_kept(page.events)], made, page.next)
 
 
-class _Walk:
+class _RehearsalWalk:
     """What one rehearsal has seen. Only the thread changes it."""
 
-    def __init__(self, question: Question, bounds: Bounds) -> None:
+    def __init__(self, question: Question, bounds: RehearsalBounds) -> None:
         self._question = question
         self._bounds = bounds
-        self.tally = Tally()
+        self.tally = JudgementTally()
         self.reached = question.last + 1
         """The sequence down to which everything in the period was judged."""
         self._noting = [side for side in question.sides if side.looks_ahead]
@@ -200,8 +200,8 @@ class _Walk:
             for side in self._noting:
                 side.note(looked_at)
             if event.sequence <= last:
-                now = NOT_SENT_SO_FAR if asked.now is None else asked.now.verdict(looked_at)
-                self.tally.count(looked_at, now, asked.then.verdict(looked_at))
+                now = NOT_SENT_SO_FAR if asked.now is None else asked.now.judgement(looked_at)
+                self.tally.count(looked_at, now, asked.then.judgement(looked_at))
         down_to = first if page.next is None else max(first, page.next)
         self._events = self._question.ahead - down_to + 1
         self.reached = min(self.reached, down_to)

@@ -5,7 +5,7 @@ It asks what the subscription's lane asks (`domain/wishes.py`), and makes what i
 """
 
 from signalpost.destinations.calls import Mail, Skip
-from signalpost.domain.delivery.rehearsal import SENT, LaterEvents, LookedAt, Verdict, refused_by_type
+from signalpost.domain.delivery.rehearsal import SENT, Judgement, LaterEvents, LookedAt, refused_by_type
 from signalpost.domain.event import EVERY_TYPE
 from signalpost.domain.language.subject import not_sent
 from signalpost.domain.subscription import Subscription
@@ -58,14 +58,14 @@ class Side:
         if self._later is not None:
             self._later.note(looked_at.event, self._wishes.why_no_longer(looked_at.subject))
 
-    def verdict(self, looked_at: LookedAt) -> Verdict:
+    def judgement(self, looked_at: LookedAt) -> Judgement:
         """On the event that was noted last."""
         if (refused := refused_by_type(self.subscription, looked_at.event)) is not None:
             return refused
         if self._wishes.asks_event and (why := self._wishes.why_not(looked_at.subject)) is not None:
-            return Verdict(is_sent=False, why=why)
+            return Judgement(is_sent=False, why=why)
         if self._later is not None and (why := self._later.why_no_longer(looked_at.event)) is not None:
-            return Verdict(is_sent=False, why=why)
+            return Judgement(is_sent=False, why=why)
         return SENT if self._vendor is None else _made(self._vendor, looked_at)
 
     def requests(self, looked_at: LookedAt, now: int) -> list[ShownRequest]:
@@ -79,13 +79,13 @@ class Side:
             return []
 
 
-def _made(vendor: VendorRequests, looked_at: LookedAt) -> Verdict:
+def _made(vendor: VendorRequests, looked_at: LookedAt) -> Judgement:
     try:
         call = vendor.call(looked_at.subject, looked_at.event.document_id)
         if isinstance(call, Skip):
-            return Verdict(is_sent=False, why=not_sent(call.why))
+            return Judgement(is_sent=False, why=not_sent(call.why))
         if not isinstance(call, Mail):
             vendor.request(call)
     except Exception as error:  # the kind is somebody's code
-        return Verdict(is_sent=False, why=vendor.why_unable(error), is_unable=True)
+        return Judgement(is_sent=False, why=vendor.why_unable(error), is_unable=True)
     return SENT

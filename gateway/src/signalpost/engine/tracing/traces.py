@@ -134,7 +134,7 @@ class Traces:
             reason = "retry" if delivery.failed_attempts else "document" if before > since else "turn"
         identity = span_of(event.id, sent.id, "wait", until)
         self._add(
-            spans.span(f"wait {reason}", spans.Kind.INTERNAL, trace.trace, identity, trace.parent, since, until,
+            spans.span(f"wait {reason}", spans.SpanKind.INTERNAL, trace.trace, identity, trace.parent, since, until,
                        {"signalpost.subscription": sent.id, "signalpost.wait": reason})
         )  # fmt: skip
 

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from signalpost.local.doctor.finding import Broken, Finding, NotChecked, RuleVerdict
+from signalpost.local.doctor.finding import Broken, ExamFinding, NotChecked, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.doctor.rules import GATES, RULES, Rule
 
 
-async def examine(patient: Patient, rules: Sequence[Rule] = RULES) -> AsyncIterator[Finding]:
+async def examine(patient: Patient, rules: Sequence[Rule] = RULES) -> AsyncIterator[ExamFinding]:
     """The findings on a receiver, rule by rule. After a broken gate, the rest is not checked."""
     broken_gate: str | None = None
     for rule in rules:
@@ -20,7 +20,7 @@ async def examine(patient: Patient, rules: Sequence[Rule] = RULES) -> AsyncItera
         yield finding
 
 
-async def check(patient: Patient, rule: Rule) -> Finding:
+async def check(patient: Patient, rule: Rule) -> ExamFinding:
     """The finding on one rule."""
     try:
         await rule.check(patient)
@@ -31,5 +31,5 @@ async def check(patient: Patient, rule: Rule) -> Finding:
     return _finding(rule, RuleVerdict.KEPT, "")
 
 
-def _finding(rule: Rule, verdict: RuleVerdict, seen: str) -> Finding:
-    return Finding(rule.name, rule.title, verdict, seen, rule.fix, rule.clause)
+def _finding(rule: Rule, verdict: RuleVerdict, seen: str) -> ExamFinding:
+    return ExamFinding(rule.name, rule.title, verdict, seen, rule.fix, rule.clause)

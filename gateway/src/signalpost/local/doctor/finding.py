@@ -16,7 +16,7 @@ class RuleVerdict(StrEnum):
     UNKNOWN = "not checked"
 
 
-class Finding(Struct, frozen=True, rename="camel"):
+class ExamFinding(Struct, frozen=True, rename="camel"):
     """The verdict on one rule, with what was seen and what to do."""
 
     rule: str

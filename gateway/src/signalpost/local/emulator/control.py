@@ -10,7 +10,7 @@ from signalpost.api.http.problems import MEDIA_TYPE, problem
 from signalpost.api.http.response import CONTENT_TYPE, Response, answer_to
 from signalpost.domain import body
 from signalpost.domain.errors import CallerError, MethodNotAllowed, NotFound, TooLarge, Unauthenticated, Unparseable
-from signalpost.listener.application import Body, BrokenBody, Head, Steps
+from signalpost.listener.application import ArrivingBody, BrokenBody, Head, Steps
 from signalpost.local.emulator.bodies import EmptyBody, Expectation, Settling, Trigger
 from signalpost.local.emulator.emulator import Emulator
 from signalpost.local.emulator.inner_client import PassedOn
@@ -39,7 +39,7 @@ class Control:
             f"{PREFIX}/reset": _Call("POST", EmptyBody, self._reset),
         }
 
-    def __call__(self, head: Head, body: Body) -> Steps:
+    def __call__(self, head: Head, body: ArrivingBody) -> Steps:
         """Answer a call of the emulator, or pass it on to the gateway."""
         if head.path != PREFIX and not head.path.startswith(f"{PREFIX}/"):
             return (yield from self._emulator.app(head, body))
@@ -53,7 +53,7 @@ class Control:
             response = problem(error, request_id)
         return answer_to(response, request_id)
 
-    async def _answer(self, head: Head, content: Body) -> Any:
+    async def _answer(self, head: Head, content: ArrivingBody) -> Any:
         call = self._calls.get(head.path)
         if call is None:
             raise NotFound("route_not_found", f"The emulator's calls are {', '.join(self._calls)}.")
@@ -83,7 +83,7 @@ class Control:
         return {"reset": True}
 
 
-async def _read(content: Body) -> bytes:
+async def _read(content: ArrivingBody) -> bytes:
     parts, more = bytearray(), True
     while more:
         try:

@@ -25,7 +25,7 @@ from signalpost.domain.access.api_key import make_key
 from signalpost.domain.errors import Conflict
 from signalpost.domain.event import event_id
 from signalpost.gateway import Gateway
-from signalpost.listener.application import Body, Head, Steps
+from signalpost.listener.application import ArrivingBody, Head, Steps
 from signalpost.local.emulator import RUN_HEADER
 from signalpost.local.emulator.bodies import Expectation, Settling, Trigger
 from signalpost.local.emulator.inner_client import InnerClient
@@ -71,7 +71,7 @@ class Emulator:
     ) -> None:
         await self._opened.aclose()
 
-    def app(self, head: Head, body: Body) -> Steps:
+    def app(self, head: Head, body: ArrivingBody) -> Steps:
         """The gateway's application. Its answers name the gateway that gave them."""
         run = self._run
         answer = yield from self._gateway.answer(head, body)

@@ -14,7 +14,7 @@ class AuditFilter(NamedTuple):
     """The id of what was changed."""
 
 
-class AuditPage(NamedTuple):
+class AuditPart(NamedTuple):
     """A part of a tenant's entries."""
 
     entries: list[AuditEntry]
@@ -41,11 +41,11 @@ class VerifiedAudit(NamedTuple):
 class AuditStore(Protocol):
     """Entries of the audit, which are never changed, and removed from the oldest on."""
 
-    async def page(self, tenant_id: int, wanted: AuditFilter, above: int, limit: int) -> AuditPage:
+    async def page(self, tenant_id: int, wanted: AuditFilter, above: int, limit: int) -> AuditPart:
         """Entries with a number above one, oldest first. There are fewer than `limit` where they are large."""
         ...
 
-    async def newest(self, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int) -> AuditPage:
+    async def newest(self, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int) -> AuditPart:
         """Entries with a number between two, newest first. There are fewer than `limit` where they are large."""
         ...
 

@@ -27,7 +27,7 @@ from signalpost.cli.terminal.plain import say
 from signalpost.cli.terminal.text import remark, remarks
 from signalpost.domain.checks import Bad
 from signalpost.domain.errors import StartError
-from signalpost.local.chaos import Chaos, PlannedRequest, Trouble
+from signalpost.local.chaos import Chaos, ChaosFault, PlannedRequest
 from signalpost.local.poster import Poster
 from signalpost.local.user_folder import made_folder, user_folder
 from signalpost.runtime import key_file
@@ -52,7 +52,7 @@ def listen(
         int | None, Parameter(help="Begin after this sequence; by default with future events."), Sets("?after")
     ] = None,
     chaos: Annotated[
-        str | None, Parameter(help=f"Faults to cause, separated by commas: {', '.join(Trouble)}; or all.")
+        str | None, Parameter(help=f"Faults to cause, separated by commas: {', '.join(ChaosFault)}; or all.")
     ] = None,
     allow_external: Annotated[bool, flag("Allow forwarding to other machines.")] = False,
     format_: Annotated[Literal["text", "json"], Parameter(name="--format", help="For people, or for scripts.")] = (
@@ -75,7 +75,7 @@ class Run:
     """One run of the command."""
 
     def __init__(
-        self, screen: Screen, url: str | None, secret: str, troubles: Sequence[Trouble], *, external: bool
+        self, screen: Screen, url: str | None, secret: str, troubles: Sequence[ChaosFault], *, external: bool
     ) -> None:
         self._screen = screen
         self._url = url
@@ -170,16 +170,16 @@ def read_url(text: str) -> str:
     return text if "://" in text else f"http://{text}"
 
 
-def read_troubles(text: str | None) -> list[Trouble]:
+def read_troubles(text: str | None) -> list[ChaosFault]:
     """What `--chaos` asks for. Raises Misuse."""
     if text is None:
         return []
     if text == "all":
-        return list(Trouble)
+        return list(ChaosFault)
     try:
-        return [Trouble(part.strip()) for part in text.split(",")]
+        return [ChaosFault(part.strip()) for part in text.split(",")]
     except ValueError:
-        raise Misuse(f"--chaos takes {', '.join(Trouble)}, separated by commas, or all; not {text}") from None
+        raise Misuse(f"--chaos takes {', '.join(ChaosFault)}, separated by commas, or all; not {text}") from None
 
 
 def listen_secret() -> str:

@@ -8,7 +8,7 @@ import psycopg
 
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, still_has
 from signalpost.domain.timestamps import DAY
-from signalpost.store.nouns.audit import AuditFilter, AuditMark, AuditPage, VerifiedAudit
+from signalpost.store.nouns.audit import AuditFilter, AuditMark, AuditPart, VerifiedAudit
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
 from signalpost.store.postgres.nouns.audit_chain import LOCK, append, write_ends
 from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Steps, Writers
@@ -55,22 +55,22 @@ class PostgresAudit:
         self._verifying = asyncio.Lock()
         """Held while one goes through all entries, so that other readers are left for everybody else."""
 
-    async def page(self, tenant_id: int, wanted: AuditFilter, above: int, limit: int) -> AuditPage:
+    async def page(self, tenant_id: int, wanted: AuditFilter, above: int, limit: int) -> AuditPart:
         return await self._page("ASC", tenant_id, wanted, above, 2**62, limit)
 
-    async def newest(self, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int) -> AuditPage:
+    async def newest(self, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int) -> AuditPart:
         return await self._page("DESC", tenant_id, wanted, above, below, limit)
 
     async def _page(
         self, order: str, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int
-    ) -> AuditPage:
+    ) -> AuditPart:
         given = {column: value for column, value in wanted._asdict().items() if value is not None}
         conditions = "".join(f" AND {column} = ${place}" for place, column in enumerate(given, 5))
         statement = _PAGE.format(order, conditions)
         found = await self._readers.rows(tenant_id, statement, tenant_id, above, below, limit, *given.values())
         entries = [*map(_entry, found)]
         is_cut = sum(len(entry.content) for entry in entries) >= PAGE_BYTES
-        return AuditPage(entries, not is_cut and len(entries) < limit)
+        return AuditPart(entries, not is_cut and len(entries) < limit)
 
     async def mark(self, tenant_id: int) -> AuditMark | None:
         found = await self._readers.rows(tenant_id, MARK, tenant_id)

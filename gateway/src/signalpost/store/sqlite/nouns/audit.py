@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from signalpost.domain.audit import WHOLE, AuditEntry, End, EntryDraft, Notary, Verification, still_has
-from signalpost.store.nouns.audit import AuditFilter, AuditMark, AuditPage, VerifiedAudit
+from signalpost.store.nouns.audit import AuditFilter, AuditMark, AuditPart, VerifiedAudit
 from signalpost.store.sqlite.codec import unpack_uuid
 from signalpost.store.sqlite.connect import rows, rows_within
 from signalpost.store.sqlite.readers import Readers, reading
@@ -51,13 +51,13 @@ class SqliteAudit:
     @reading
     def page(
         self, connection: apsw.Connection, tenant_id: int, wanted: AuditFilter, above: int, limit: int
-    ) -> AuditPage:
+    ) -> AuditPart:
         return _page(connection, tenant_id, wanted, "number > ? ORDER BY number", (above, limit))
 
     @reading
     def newest(
         self, connection: apsw.Connection, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int
-    ) -> AuditPage:
+    ) -> AuditPart:
         within = "number > ? AND number < ? ORDER BY number DESC"
         return _page(connection, tenant_id, wanted, within, (above, below, limit))
 
@@ -159,7 +159,7 @@ def is_proven_by(connection: apsw.Connection, notary: Notary) -> bool:
 
 def _page(
     connection: apsw.Connection, tenant_id: int, wanted: AuditFilter, within: str, bounds: tuple[int, ...]
-) -> AuditPage:
+) -> AuditPart:
     """The entries of a page; the last of `bounds` is how many there may be."""
     conditions: list[str] = ["tenant_id = ?"]
     bindings: list[object] = [tenant_id]
@@ -169,7 +169,7 @@ def _page(
             bindings.append(value)
     statement = f"SELECT {AUDIT.listed} FROM audit WHERE {' AND '.join(conditions)} AND {within} LIMIT ?"  # noqa: S608
     found, is_cut = rows_within(connection, statement, (*bindings, *bounds), lambda row: len(row[_CONTENT]))
-    return AuditPage([_entry(columns) for columns in found], not is_cut and len(found) < bounds[-1])
+    return AuditPart([_entry(columns) for columns in found], not is_cut and len(found) < bounds[-1])
 
 
 def _entry(columns: Sequence[Any]) -> AuditEntry:
