@@ -18,7 +18,8 @@ from signalpost.cli.app import app
 from signalpost.cli.commands.serve import HTTP_GRACE
 from signalpost.cli.serving.processes import DRAINS_WITHIN
 from signalpost.gateway import MAX_SHUTDOWN_GRACE
-from signalpost.settings import PREFIX, SETTINGS, read_settings, unknown_variables
+from signalpost.given_settings import PREFIX, read_settings, unknown_variables
+from signalpost.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

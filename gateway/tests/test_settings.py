@@ -20,18 +20,17 @@ from signalpost.domain.access.tenant_limits import TenantLimits
 from signalpost.domain.errors import StartError, WrongSetting
 from signalpost.files.content_types import KINDS
 from signalpost.gateway import Gateway
-from signalpost.sender.addresses import parse_allow_targets, parse_deny_targets, parse_nat64_prefixes
-from signalpost.sender.egress_proxy import parse_egress_proxy
-from signalpost.settings import (
+from signalpost.given_settings import (
     PREFIX,
-    SETTINGS,
-    Settings,
     read_settings,
     settings_in_force,
     show_settings,
     unknown_variables,
     variable_of,
 )
+from signalpost.sender.addresses import parse_allow_targets, parse_deny_targets, parse_nat64_prefixes
+from signalpost.sender.egress_proxy import parse_egress_proxy
+from signalpost.settings import SETTINGS, Settings
 
 KEY = "sp_" + "aB9_-" * 8 + "xyz"
 MASTER_KEY = bytes(range(32))

@@ -1,13 +1,9 @@
-"""Every setting of a gateway: its name, default, bounds and help text.
+"""Every setting of a gateway: its name, default, bounds and help text. `given_settings.py` reads them."""
 
-A setting is `SIGNALPOST_<NAME>` in the environment and `--<name>` of `signalpost serve`; the flag wins. Those that
-begin with `OTEL_` have the names that OpenTelemetry gives them, without the prefix.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import IPv6Network
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -16,11 +12,8 @@ from signalpost import setting_values as values
 from signalpost.domain.access.tenant import MAX_RETENTION_DAYS
 from signalpost.domain.access.tenant_limits import NO_LIMITS, TenantLimits
 from signalpost.domain.delivery import retry
-from signalpost.domain.errors import WrongSetting
-from signalpost.domain.language.names import nearest
 from signalpost.files.content_types import KINDS
 from signalpost.listener.source import Network, parse_proxies
-from signalpost.runtime import key_file
 from signalpost.sender.addresses import (
     AllowedTarget,
     DeniedTarget,
@@ -30,18 +23,6 @@ from signalpost.sender.addresses import (
 )
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 from signalpost.store.nouns.fleet import NodeRole
-
-PREFIX = "SIGNALPOST_"
-OPENTELEMETRY: Final = "otel_"
-"""What those settings begin with that have the names of OpenTelemetry."""
-_OF_COMMANDS: Final = ("url", "key", "tenant", "secret", "next_secret")
-"""Variables that tell commands how to reach a gateway, and what they or a receiver sign with. They are not settings of
-the gateway."""
-_GENERATED: Final = ("master_key", "operator_key")
-"""Settings that the first start makes up and keeps in a file, where they are not given."""
-_IN_FILES: Final = ("database_url", "operator_key", "egress_proxy")
-"""Secret settings that a variable may name a file for: SIGNALPOST_DATABASE_URL_FILE. The master key has a setting for
-that, because its file is read again while the gateway runs."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -107,17 +88,6 @@ class Setting(Struct, frozen=True):
     help: str
     """A sentence with the bounds, and the default in brackets."""
     secret: bool = False
-
-
-class SettingInForce(Struct, frozen=True):
-    """A setting, the value that `serve` would use, and where that value comes from."""
-
-    name: str
-    value: str | None
-    """None if the setting has no value; for a secret, whether it is set."""
-    source: Literal["default", "environment", "flag", "given"]
-    """A gateway that runs knows only whether a value was given."""
-    help: str
 
 
 SETTINGS: Final[Mapping[str, Setting]] = {
@@ -312,125 +282,8 @@ SETTINGS: Final[Mapping[str, Setting]] = {
 }
 
 
-def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
-    """The settings that environment variables and flags (by setting name) give; a flag wins over a variable. What a
-    variable ending in _FILE names holds the value of a secret.
-
-    Raises WrongSetting, with one line for each invalid value, and for each variable that no setting has."""
-    given: dict[str, Any] = {}
-    wrong = unknown_variables(environment)
-    for name, setting in SETTINGS.items():
-        try:
-            text = _given(name, environment, flags)
-            if text is not None:
-                given[name] = setting.read(text)
-        except ValueError as error:
-            source = f"--{name.replace('_', '-')}" if name in flags else variable_of(name)
-            wrong.append(f"{source} {str(error).rstrip('.')}.")
-    if wrong:
-        raise WrongSetting("\n".join(wrong))
-    return Settings(**given)
-
-
-def given_database_url(environment: Mapping[str, str]) -> str | None:
-    """The database's URL that the environment gives, itself or in a file. Raises WrongSetting."""
-    try:
-        return _given("database_url", environment, {}) or None
-    except ValueError as error:
-        raise WrongSetting(f"{variable_of('database_url')} {str(error).rstrip('.')}.") from None
-
-
-def _given(name: str, environment: Mapping[str, str], flags: Mapping[str, str]) -> str | None:
-    """The text of a setting. Raises ValueError."""
-    text = flags.get(name, environment.get(variable_of(name)))
-    if not text and name.startswith(OPENTELEMETRY):
-        return None  # as everywhere, an empty variable is one that is not set
-    file = environment.get(_file_variable(name)) if name in _IN_FILES else None
-    if file is None:
-        return text
-    if text is not None:
-        raise ValueError(f"and {_file_variable(name)} are both set; set only one")
-    try:
-        return key_file.read_elsewhere(Path(file))
-    except key_file.NotPrivate as error:
-        raise ValueError(f"cannot come from a file that is not private: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot be read from {file}, which {_file_variable(name)} names: {error}") from None
-
-
-def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> list[SettingInForce]:
-    """Every setting as a start would use it, and where it comes from. Raises WrongSetting."""
-    settings = read_settings(environment, flags)
-    shown = []
-    for name, setting in SETTINGS.items():
-        text = _given(name, environment, flags)
-        value: str | None
-        if text is not None:
-            value = "set" if setting.secret else text
-        elif name in _GENERATED:
-            made = "read from" if name == "master_key" and settings.master_key_file else "made in"
-            value = f"{made} {secret_file(settings, name)}"
-        else:
-            value = _written(getattr(settings, name))
-        source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
-        shown.append(SettingInForce(name, value, "default" if text is None else source, setting.help))
-    return shown
-
-
-def settings_in_force(settings: Settings) -> list[SettingInForce]:
-    """Every setting of a gateway that runs, of secrets only whether they are set."""
-    shown, defaults = [], Settings()
-    for name, setting in SETTINGS.items():
-        value = getattr(settings, name)
-        is_default = value == getattr(defaults, name)
-        if setting.secret and not is_default:
-            written: str | None = "set"
-        elif name in _GENERATED:
-            written = "made at the first start"
-        else:
-            written = _written(value)
-        shown.append(SettingInForce(name, written, "default" if is_default else "given", setting.help))
-    return shown
-
-
-def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """A sentence for each SIGNALPOST_… variable that is no setting. A misspelt one would be ignored without a word."""
-    known = [*map(variable_of, (*SETTINGS, *_OF_COMMANDS)), *map(_file_variable, _IN_FILES)]
-    unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name not in known)
-    return [f"{name} is not a setting{_meant(name, known)}" for name in unknown]
-
-
-def _meant(variable: str, known: Iterable[str]) -> str:
-    """How the sentence about an unknown variable ends. All begin with the prefix, so the rest must be alike."""
-    by_rest = {each.removeprefix(PREFIX): each for each in known}
-    meant = nearest(variable[len(PREFIX) :], by_rest)
-    return (
-        ". Remove it, or correct its name (signalpost serve --help)."
-        if meant is None
-        else f"; did you mean {by_rest[meant]}?"
-    )
-
-
 def secret_file(settings: Settings, name: str) -> Path:
     """The file that holds a secret which is not given as a setting."""
     if name == "master_key" and settings.master_key_file is not None:
         return settings.master_key_file
     return settings.data_dir / name.replace("_", "-")
-
-
-def variable_of(name: str) -> str:
-    """The variable of a setting. Those of OpenTelemetry are called as everywhere."""
-    return name.upper() if name.startswith(OPENTELEMETRY) else PREFIX + name.upper()
-
-
-def _file_variable(name: str) -> str:
-    return f"{variable_of(name)}_FILE"
-
-
-def _written(value: Any) -> str | None:
-    """A value as a user would write it in a flag or variable."""
-    if value in (None, (), NO_LIMITS):
-        return None
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)

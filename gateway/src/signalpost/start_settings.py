@@ -12,10 +12,11 @@ from signalpost.domain.errors import StartError
 from signalpost.engine.connectors.wire import VendorTransport
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
+from signalpost.given_settings import settings_in_force
 from signalpost.listener.certificate import Certificate
 from signalpost.sender.addresses import Guard
 from signalpost.sender.sender import SenderSettings
-from signalpost.settings import Settings, settings_in_force
+from signalpost.settings import Settings
 from signalpost.start_checks import warnings
 from signalpost.store.open import default_url, is_postgres
 

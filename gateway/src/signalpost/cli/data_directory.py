@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from signalpost.cli.client import CommandError
-from signalpost.settings import given_database_url
+from signalpost.given_settings import given_database_url
 from signalpost.store.database import Database
 from signalpost.store.open import default_url, find_database
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from signalpost.domain.errors import SignalpostError, StartError
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.maintenance.disk_reserve import MB
+from signalpost.given_settings import read_settings
 from signalpost.installation import findings
 from signalpost.installation.findings import Finding, Findings, Verdict
 from signalpost.installation.seen import FileSeen, Machine, NoServerAnswer, ServerAnswer
 from signalpost.listener.certificate import Certificate
 from signalpost.runtime import key_file
-from signalpost.settings import Settings, read_settings, secret_file
+from signalpost.settings import Settings, secret_file
 from signalpost.start_checks import check_shared, warnings
 from signalpost.store.database import SinceBackup
 from signalpost.store.open import default_url, find_database, is_postgres, sqlite_file

@@ -19,8 +19,8 @@ from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.parts import ShownTable
 from signalpost.cli.terminal.plain import say
 from signalpost.domain.timestamps import DAY
+from signalpost.given_settings import read_settings
 from signalpost.runtime.clock import SystemClock
-from signalpost.settings import read_settings
 
 app = App(name="db", help_format="markdown")
 app.command(rotate_master_key)

@@ -11,7 +11,7 @@ from signalpost.cli.terminal.parts import ShownTable
 from signalpost.cli.terminal.progress import progress
 from signalpost.domain.documents.version import KeptVersion
 from signalpost.engine.maintenance.scrub import ScrubResult, remove_orphans, scrub
-from signalpost.settings import read_settings
+from signalpost.given_settings import read_settings
 from signalpost.start_settings import open_files
 from signalpost.store.database import FileRegister
 

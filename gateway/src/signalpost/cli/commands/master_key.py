@@ -9,7 +9,7 @@ from signalpost.cli.client import Client, CommandError, connect, path
 from signalpost.cli.data_directory import DataDir, database_in, existing_database, folder
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.domain.errors import CallerError, StartError
-from signalpost.settings import read_settings
+from signalpost.given_settings import read_settings
 from signalpost.start_keys import MasterKeySource
 from signalpost.store.vault import MasterKeys
 

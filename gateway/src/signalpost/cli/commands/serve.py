@@ -28,14 +28,15 @@ from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.plain import discard_output, say
 from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
+from signalpost.given_settings import PREFIX, SettingInForce, read_settings
+from signalpost.given_settings import show_settings as settings_shown
 from signalpost.listener.application import App
 from signalpost.listener.certificate import Certificate
 from signalpost.listener.server import Server
 from signalpost.runtime.garbage_collector import spare_what_lasts
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
-from signalpost.settings import PREFIX, SETTINGS, SettingInForce, Settings, read_settings
-from signalpost.settings import show_settings as settings_shown
+from signalpost.settings import SETTINGS, Settings
 from signalpost.start_settings import workers_of
 from signalpost.store.open import is_postgres
 
