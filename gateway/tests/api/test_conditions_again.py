@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gateway.tests.bodies import ONE_IN_A_PART
 
-from signalpost.api.resources.replays import MAX_PARTS_ASKED
+from signalpost.api.resources.planned_replays import MAX_PARTS_ASKED
 from signalpost.sender.addresses import parse_allow_targets
 
 if TYPE_CHECKING:

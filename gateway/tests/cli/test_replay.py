@@ -11,7 +11,7 @@ from gateway.tests.bodies import ONE_IN_A_PART
 from gateway.tests.cli.command import SIGNALPOST, Endpoint, Run, create, environment, json_of
 from gateway.tests.patience import PATIENCE
 
-from signalpost.api.resources.replays import MAX_PARTS_ASKED
+from signalpost.api.resources.planned_replays import MAX_PARTS_ASKED
 from signalpost.domain.delivery.replay import MAX_RUNNING
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from gateway.tests.bodies import ONE_IN_A_PART
 from gateway.tests.console.conftest import HOSTILE, HTML, Browser, Shop, make_world
 from gateway.tests.domain.access.test_portal_link import png
 
-from signalpost.api.resources.replays import MAX_PARTS_ASKED
+from signalpost.api.resources.planned_replays import MAX_PARTS_ASKED
 from signalpost.console.html import moment
 from signalpost.console.portal.theme import css
 from signalpost.domain.access.portal_link import OPEN_WITHIN, Mode, Theme
