@@ -21,7 +21,8 @@ from signalpost.commands.documents import DocumentCreated, DocumentDeleted, Docu
 from signalpost.commands.members import MemberKnown, PasswordSet
 from signalpost.commands.notices import ConditionKept, NoticeWritten
 from signalpost.commands.portal_links import PortalLinkOpened
-from signalpost.commands.subscriptions import SecretRotated, SubscriptionChanged, SubscriptionCreated
+from signalpost.commands.secrets import SecretRotated
+from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCreated
 from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken, NothingExpired
 from signalpost.domain.documents.document import Document, DocumentRow, Version, new_row, own_version

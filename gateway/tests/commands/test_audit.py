@@ -22,13 +22,8 @@ from signalpost.commands.documents import CreateDocument, DeleteDocument, Docume
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
 from signalpost.commands.replays import StartReplay
-from signalpost.commands.subscriptions import (
-    CreateSubscription,
-    DeleteSubscription,
-    PatchSubscription,
-    RetryDelivery,
-    RotateSecret,
-)
+from signalpost.commands.secrets import RotateSecret
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription, RetryDelivery
 from signalpost.commands.tenants import ChangeTenant, CreateTenant
 from signalpost.domain.access.api_key import ApiKey, Role
 from signalpost.domain.access.member import Member

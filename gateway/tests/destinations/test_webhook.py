@@ -16,13 +16,8 @@ from standardwebhooks import Webhook as StandardWebhook
 from signalpost.api.rendering import kept_answers
 from signalpost.commands.batch import Batch, BatchContext, Rows
 from signalpost.commands.command import Command
-from signalpost.commands.subscriptions import (
-    CreateSubscription,
-    DeleteSubscription,
-    PatchSubscription,
-    PromoteSecret,
-    RotateSecret,
-)
+from signalpost.commands.secrets import PromoteSecret, RotateSecret
+from signalpost.commands.subscriptions import CreateSubscription, DeleteSubscription, PatchSubscription
 from signalpost.destinations.webhook import RequestKind, Webhook
 from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.documents import sample

@@ -14,7 +14,7 @@ from gateway.tests.world.network import BROKEN, Reply
 from gateway.tests.world.virtual_time import VirtualExecutor
 
 from signalpost.commands.keys import CreateKey, RevokeKey
-from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
+from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.breaker import Breaker

@@ -7,7 +7,7 @@ from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, Reply, SentRequest
 
-from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
+from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.domain.subscription import Subscription
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]

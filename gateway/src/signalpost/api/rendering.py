@@ -45,13 +45,8 @@ from signalpost.commands.members import MemberChanged, MemberInvited, MemberRemo
 from signalpost.commands.notices import NoticeMuted
 from signalpost.commands.portal_links import PortalLinkCreated, PortalLinkRevoked
 from signalpost.commands.replays import ReplayCancelled, ReplayStarted
-from signalpost.commands.subscriptions import (
-    RetryQueued,
-    SecretRotated,
-    SubscriptionChanged,
-    SubscriptionCreated,
-    SubscriptionDeleted,
-)
+from signalpost.commands.secrets import SecretRotated
+from signalpost.commands.subscriptions import RetryQueued, SubscriptionChanged, SubscriptionCreated, SubscriptionDeleted
 from signalpost.commands.tenants import TenantChanged, TenantCreated
 from signalpost.commands.versions import VersionCreated
 from signalpost.commands.workflow import ActionTaken

@@ -1,4 +1,4 @@
-"""Commands that create, change and delete subscriptions, rotate their secrets and retry their deliveries."""
+"""Commands that create, change and delete subscriptions, and retry their deliveries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
@@ -29,7 +29,6 @@ from signalpost.domain.language.values import is_same
 from signalpost.domain.objective import Objective
 from signalpost.domain.shown_url import meant_url
 from signalpost.domain.subscription import Delay, Ordering, Subscription, SubscriptionPatch, SubscriptionRequest
-from signalpost.domain.timestamps import SECOND
 from signalpost.domain.wishes import why_not_again
 from signalpost.sharing.command_queues import Queue
 
@@ -42,13 +41,6 @@ class SubscriptionChanged(Struct, frozen=True):
     """`subscription` is what it is after the command, also if nothing changed."""
 
     subscription: Subscription
-
-
-class SecretRotated(Struct, frozen=True):
-    """`secret` is the new secret. The old one may still sign, too."""
-
-    subscription: Subscription
-    secret: str
 
 
 class SubscriptionDeleted(Struct, frozen=True):
@@ -216,7 +208,7 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         patched = replace(found, **changes)
         if is_same(patched, found):
             return Decision(result=SubscriptionChanged(found))
-        patched = _moved_on(patched, stamp.at)
+        patched = moved_on(patched, stamp.at)
         return Decision(result=SubscriptionChanged(patched), rows=(patched, *cancelled))
 
 
@@ -250,43 +242,6 @@ class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             unsubscribed=(),
         )
         return Decision(result=SubscriptionDeleted(gone), rows=(gone,))
-
-
-class RotateSecret(SubscriptionCommand, frozen=True, kw_only=True):
-    """Add a new secret to the old one for `overlap_hours`; 0 replaces the old one at once (C21)."""
-
-    audited_as: ClassVar[str] = "subscription.rotate-secret"
-    secret: str
-    overlap_hours: int
-
-    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SecretRotated]:
-        found = self._found(view, stamp.now)
-        _check_signs(found)
-        if self.overlap_hours == 0:
-            # A leaked secret must go even while a rotation is under way.
-            changed = replace(found, secret=self.secret, next_secret=None, promote_at=None, secret_since=stamp.now)
-        elif found.next_secret is not None:
-            detail = "A rotation is under way: promote its secret first, or rotate with overlapHours 0 to replace both."
-            raise Conflict("rotation_under_way", detail)
-        else:
-            overlap = self.overlap_hours * 3600 * SECOND
-            changed = replace(found, next_secret=self.secret, promote_at=stamp.now + overlap)
-        rotated = _moved_on(changed, stamp.at)
-        return Decision(result=SecretRotated(rotated, self.secret), rows=(rotated,))
-
-
-class PromoteSecret(SubscriptionCommand, frozen=True, kw_only=True):
-    """Ends the overlap of a rotation: the new secret becomes the only one (C21)."""
-
-    audited_as: ClassVar[str] = "subscription.promote-secret"
-
-    def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
-        found = self._found(view, stamp.now)
-        _check_signs(found)
-        if found.next_secret is None:
-            raise Conflict("no_rotation", "No rotation is in progress, so there is no new secret to promote.")
-        promoted = _moved_on(found.promoted(stamp.now), stamp.at)
-        return Decision(result=SubscriptionChanged(promoted), rows=(promoted,))
 
 
 class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
@@ -401,11 +356,6 @@ def _origin(url: str) -> str | None:
         return None
 
 
-def _check_signs(found: Subscription) -> None:
-    """Raises Conflict for a subscription that has no secret."""
-    if found.kind != rules.WEBHOOK:
-        raise Conflict("no_secret", "Only webhooks have a secret; this subscription uses a connection.")
-
-
-def _moved_on(changed: Subscription, now: int) -> Subscription:
+def moved_on(changed: Subscription, now: int) -> Subscription:
+    """The next version of a subscription."""
     return replace(changed, version=changed.version + 1, updated_at=now)

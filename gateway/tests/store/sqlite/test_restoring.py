@@ -18,7 +18,7 @@ from signalpost.commands.documents import DeleteDocument
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.members import ChangeMember, RemoveMember
-from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
+from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.member import Member

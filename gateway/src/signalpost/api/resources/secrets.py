@@ -13,7 +13,7 @@ from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, Reply, Route
 from signalpost.api.routing.shapes.subscriptions import NewSubscription, SecretStatus, SignatureVerdict
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
-from signalpost.commands.subscriptions import PromoteSecret, RotateSecret
+from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.errors import Conflict, NotFound
 from signalpost.domain.signature_check import check_signatures
