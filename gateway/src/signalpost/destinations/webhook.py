@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from signalpost import VERSION
 from signalpost.domain import endpoint
 from signalpost.domain.event import Event
 from signalpost.domain.request import OutgoingRequest
@@ -34,15 +33,7 @@ class Webhook:
         self._signer = sign.Signer(subscription.secret)
         self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
         self._promote_at = subscription.promote_at or 0
-        lines = [
-            f"POST {url.path} HTTP/1.1",
-            f"host: {url.authority}",
-            f"user-agent: Signalpost/{VERSION}",
-            "content-type: application/json",
-            "accept-encoding: identity",
-            *(f"{name}: {value}" for name, value in subscription.headers.items()),
-        ]
-        self._start = "\r\n".join(lines)
+        self._start = endpoint.head_of_posts(url, subscription.headers)
 
     def prepare(
         self, event: Event, attempt: int, kind: RequestKind, now: int, traceparent: str | None = None

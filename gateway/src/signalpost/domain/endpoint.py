@@ -1,7 +1,7 @@
 """The URL and the additional headers of a subscription: what may be in them (C14, C18)."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from ipaddress import IPv6Address
 from itertools import islice
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import idna
 from msgspec import Meta, Struct
 
+from signalpost import VERSION
 from signalpost.domain.body import read_by
 from signalpost.domain.checks import Bad, Several, plain_text
 from signalpost.domain.errors import Invalid
@@ -59,6 +60,19 @@ class Url(Struct, frozen=True):
     @property
     def origin(self) -> str:
         return f"{self.target.scheme}://{self.authority}"
+
+
+def head_of_posts(url: Url, headers: Mapping[str, str]) -> str:
+    """How the head of each request begins that sends JSON to an endpoint: all that is the same in all of them."""
+    lines = [
+        f"POST {url.path} HTTP/1.1",
+        f"host: {url.authority}",
+        f"user-agent: Signalpost/{VERSION}",
+        "content-type: application/json",
+        "accept-encoding: identity",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join(lines)
 
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

@@ -54,7 +54,7 @@ from signalpost.engine.connectors.open_connection import OpenConnection, OpenedC
 from signalpost.engine.connectors.pace import Pace
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
-from signalpost.engine.lanes.carriers import Made
+from signalpost.engine.lanes.carriers import AttemptEnded, Made
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
@@ -113,17 +113,11 @@ class Courier:
         self._rejected_for = ""
         self._rejected_in_a_row = 0
 
-    def carry(
-        self,
-        event: Event,
-        delivery: Delivery,
-        done: Callable[[Outcome | None], None],
-        trace: AttemptTrace | None = None,
-    ) -> None:
+    def carry(self, event: Event, delivery: Delivery, done: AttemptEnded, trace: AttemptTrace | None = None) -> None:
         """See `Carrier`. A vendor is not told of traces."""
         self._parts.tasks.start(self._run(event, delivery, done))
 
-    async def _run(self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None]) -> None:
+    async def _run(self, event: Event, delivery: Delivery, done: AttemptEnded) -> None:
         outcome: Outcome | None = None
         try:
             outcome = await self._outcome(event, delivery)

@@ -5,7 +5,7 @@ The signed webhook is carried straight to the transport. Every other kind of des
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from signalpost.destinations.webhook import DELIVERY, REPLAY, Webhook
 from signalpost.domain.delivery.attempt_trace import AttemptTrace
@@ -67,17 +67,14 @@ class GatedLane(Protocol):
         ...
 
 
+AttemptEnded: TypeAlias = Callable[[Outcome | None], None]
+"""Is told what came of an attempt; None if the gateway itself could not make it."""
+
+
 class Carrier(Protocol):
-    def carry(
-        self,
-        event: Event,
-        delivery: Delivery,
-        done: Callable[[Outcome | None], None],
-        trace: AttemptTrace | None = None,
-    ) -> None:
+    def carry(self, event: Event, delivery: Delivery, done: AttemptEnded, trace: AttemptTrace | None = None) -> None:
         """Make one attempt, which is in a trace if one is given. Calls `done` once, from the event loop, and never
-        before `carry` returns; not at all if the gateway is stopped first. The outcome is None if the gateway itself
-        could not make the attempt."""
+        before `carry` returns; not at all if the gateway is stopped first."""
         ...
 
 
@@ -173,13 +170,7 @@ class WebhookCarrier:
         self._attempts = attempts
         self._may_start = may_start
 
-    def carry(
-        self,
-        event: Event,
-        delivery: Delivery,
-        done: Callable[[Outcome | None], None],
-        trace: AttemptTrace | None = None,
-    ) -> None:
+    def carry(self, event: Event, delivery: Delivery, done: AttemptEnded, trace: AttemptTrace | None = None) -> None:
         """See `Carrier`."""
         traceparent = trace.header if trace is not None and self._tells_traces else None
         if len(event.body) > SLICE_BYTES:
@@ -189,9 +180,7 @@ class WebhookCarrier:
         request = self._webhook.prepare(event, delivery.failed_attempts + 1, kind, self._clock.wall(), traceparent)
         self._transport.send(request, done)
 
-    async def _carry_large(
-        self, event: Event, delivery: Delivery, done: Callable[[Outcome | None], None], traceparent: str | None
-    ) -> None:
+    async def _carry_large(self, event: Event, delivery: Delivery, done: AttemptEnded, traceparent: str | None) -> None:
         kind = REPLAY if delivery.run > 0 else DELIVERY
         signing = self._webhook.signing(event, self._clock.wall())
         for begin in range(0, len(event.body), SLICE_BYTES):

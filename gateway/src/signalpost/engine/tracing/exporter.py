@@ -15,7 +15,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from signalpost import VERSION
 from signalpost.domain import endpoint, spans
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
@@ -65,15 +64,7 @@ class SpanExporter:
         """`transport` leads to the collector alone, and is closed with the exporter."""
         url = endpoint.parse_url(collector.url)
         self._target = url.target
-        lines = [
-            f"POST {url.path} HTTP/1.1",
-            f"host: {url.authority}",
-            f"user-agent: Signalpost/{VERSION}",
-            "content-type: application/json",
-            "accept-encoding: identity",
-            *(f"{name}: {value}" for name, value in collector.headers.items()),
-        ]
-        self._start = "\r\n".join(lines)
+        self._start = endpoint.head_of_posts(url, collector.headers)
         self._resource = collector.resource
         self._transport = transport
         self._waiting: deque[bytes] = deque()
