@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -198,16 +198,21 @@ async def measured(folder: Path, profile: Callable[[Front, bytes], Any] | None) 
     listener.close()
 
 
-def main(profile: Callable[[Front, bytes], Any] | None = None) -> None:
+def run_quietly(measured: Callable[[Path], Coroutine[Any, Any, None]]) -> None:
+    """Run it in a folder of its own, where the gateway's log goes, too."""
     with tempfile.TemporaryDirectory() as folder:
         log = os.open(f"{folder}/log", os.O_WRONLY | os.O_CREAT)
         shown = os.dup(2)
         os.dup2(log, 2)
         try:
             set_up_logs("info", "json")
-            uvloop.run(measured(Path(folder), profile))
+            uvloop.run(measured(Path(folder)))
         finally:
             os.dup2(shown, 2)
+
+
+def main(profile: Callable[[Front, bytes], Any] | None = None) -> None:
+    run_quietly(lambda folder: measured(folder, profile))
 
 
 if __name__ == "__main__":

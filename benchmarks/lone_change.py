@@ -12,9 +12,7 @@ to a small endpoint on the same event loop (some 20 calls), and has the next onc
 
 import asyncio
 import json
-import os
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -22,12 +20,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
-import uvloop
-from front import Front
+from front import Front, run_quietly
 
 from signalpost.cli.commands.serve import server
 from signalpost.cli.serving.listening import listen
-from signalpost.cli.serving.logs import set_up_logs
 from signalpost.gateway import Gateway
 from signalpost.sender.addresses import parse_allow_targets
 from signalpost.settings import Settings
@@ -106,17 +102,5 @@ async def measured(folder: Path) -> None:
     endpoint.close()
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        log = os.open(f"{folder}/log", os.O_WRONLY | os.O_CREAT)
-        shown = os.dup(2)
-        os.dup2(log, 2)
-        try:
-            set_up_logs("info", "json")
-            uvloop.run(measured(Path(folder)))
-        finally:
-            os.dup2(shown, 2)
-
-
 if __name__ == "__main__":
-    main()
+    run_quietly(measured)

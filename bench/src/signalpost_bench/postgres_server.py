@@ -111,15 +111,8 @@ def start(
 @contextmanager
 def running(package: str = NEWER, settings: Mapping[str, str] = {}) -> Iterator[PostgresServer]:
     """A server in a folder of its own, which is removed at the end."""
-    folder = Path(mkdtemp(prefix="postgres-"))
-    try:
-        server = start(folder, package, settings)
-        try:
-            yield server
-        finally:
-            server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with _folder("postgres-") as folder, _started(folder, package, settings) as server:
+        yield server
 
 
 @contextmanager
@@ -128,11 +121,10 @@ def following(
 ) -> Iterator[PostgresServer]:
     """A standby of a server of the newer package, in a folder of its own, which is removed at the end. It reaches the
     server at `port` if that is given: there may be a proxy."""
-    folder = Path(mkdtemp(prefix="standby-"))
-    identity = _identity()
-    _give(folder, identity)
-    (folder / "password").write_text(primary.password)
-    try:
+    with _folder("standby-") as folder:
+        identity = _identity()
+        _give(folder, identity)
+        (folder / "password").write_text(primary.password)
         _run(
             [
                 programs() / "pg_basebackup",
@@ -145,13 +137,26 @@ def following(
             folder,
             identity,
         )
-        server = start(folder, settings=settings)
-        try:
+        with _started(folder, NEWER, settings) as server:
             yield server
-        finally:
-            server.stop()
+
+
+@contextmanager
+def _folder(prefix: str) -> Iterator[Path]:
+    folder = Path(mkdtemp(prefix=prefix))
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _started(folder: Path, package: str, settings: Mapping[str, str]) -> Iterator[PostgresServer]:
+    server = start(folder, package, settings)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import pytest
 from gateway.tests.patience import PATIENCE
@@ -31,6 +31,32 @@ FACTS = {f"fact {number}": "x" * 4_000 for number in range(60)}
 
 def key_of(tenant_id: int, number: int, role: Role = Role.APP) -> Caller:
     return caller_of(Principal(number, f"{number}", "", role, None if role is Role.OPERATOR else tenant_id), tenant_id)
+
+
+async def get(
+    world: "World",
+    path: str,
+    told: list[int],
+    *,
+    query: bytes = b"",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    client: tuple[str, int] | None = None,
+    reads: asyncio.Event | None = None,
+) -> None:
+    """Have the application answer, and keep the status in `told` as its answer begins. A client that is given `reads`
+    reads the body of a good answer from then on."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            told.append(message["status"])
+        elif reads is not None and told[-1] == 200:
+            await reads.wait()
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": headers, "client": client}
+    await world.app(scope, receive, send)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3), st.booleans()), max_size=200), st.integers(5, 40))
@@ -122,23 +148,8 @@ def test_a_key_whose_large_answers_are_not_read_gets_no_more_of_them(world: "Wor
     statuses: list[int] = []
 
     async def ask() -> None:
-        async def receive() -> Message:
-            return {"type": "http.request", "body": b""}
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                statuses.append(message["status"])
-            elif statuses[-1] == 200:
-                await read.wait()
-
-        scope: dict[str, Any] = {
-            "type": "http",
-            "method": "GET",
-            "path": "/v1/documents",
-            "query_string": b"limit=2",
-            "headers": [(b"authorization", f"Bearer {world.key}".encode())],
-        }
-        await world.app(scope, receive, send)
+        headers = [(b"authorization", f"Bearer {world.key}".encode())]
+        await get(world, "/v1/documents", statuses, query=b"limit=2", headers=headers, reads=read)
 
     async def ask_all() -> None:
         asked = [asyncio.ensure_future(ask()) for _ in range(40)]
@@ -160,16 +171,7 @@ def test_whoever_is_not_known_is_refused_at_once_only_so_often(make_world: Calla
     told: list[int] = []
 
     async def ask() -> None:
-        async def receive() -> Message:
-            return {"type": "http.request", "body": b""}
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told.append(message["status"])
-
-        client = ("192.0.2.1", 1)
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "client": client}
-        await world.app(scope, receive, send)
+        await get(world, path, told, client=("192.0.2.1", 1))
 
     async def ask_all() -> int:
         asked = [asyncio.ensure_future(ask()) for _ in range(STRANGERS_PER_SECOND + 20)]
@@ -190,16 +192,7 @@ def test_few_wait_for_pages_that_are_being_loaded(make_world: Callable[..., "Wor
     told: list[int] = []
 
     async def ask() -> None:
-        async def receive() -> Message:
-            return {"type": "http.request", "body": b""}
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told.append(message["status"])
-
-        headers = [(b"host", b"127.0.0.1")]
-        scope = {"type": "http", "method": "GET", "path": "/console/sign-in", "query_string": b"", "headers": headers}
-        await world.app(scope, receive, send)
+        await get(world, "/console/sign-in", told, headers=[(b"host", b"127.0.0.1")])
 
     async def ask_all() -> None:
         await asyncio.gather(*(ask() for _ in range(MAX_WAITING + 8)))
@@ -226,23 +219,9 @@ def test_metrics_on_the_port_of_the_api_are_for_keys_and_for_this_machine(
     world: "World", client: tuple[str, int] | None, headers: list[tuple[bytes, bytes]], status: int
 ) -> None:
     begun: list[int] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b""}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            begun.append(message["status"])
-
     given = [(name, value.replace(b"KEY", world.key.encode())) for name, value in headers]
-    scope = {
-        "type": "http", "method": "GET", "path": "/metrics", "query_string": b"", "headers": given, "client": client,
-    }  # fmt: skip
-
-    async def ask() -> None:
-        await world.app(scope, receive, send)
-
-    asyncio.run_coroutine_threadsafe(ask(), world.loop).result(PATIENCE)
+    asked = get(world, "/metrics", begun, headers=given, client=client)
+    asyncio.run_coroutine_threadsafe(asked, world.loop).result(PATIENCE)
     assert begun == [status]
 
 

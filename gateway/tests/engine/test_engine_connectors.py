@@ -838,6 +838,15 @@ def test_a_late_answer_to_a_consent_that_was_given_again_is_not_kept(world: Scri
 # --- Moves ------------------------------------------------------------------------------------------------------------
 
 
+async def sends_at_once(gateway: RunningGateway, vendor: FakeVendor, connection: str) -> None:
+    """What a connection has under way does not hold up another subscription of it."""
+    await gateway.deliver("t", connection, types=1)
+    began = gateway.loop.time()
+    await gateway.create("e")
+    await gateway.until(lambda: any(b'"e"' in call.body for call in vendor.calls))
+    assert gateway.loop.time() - began < 1.0, "nothing is under way at its connection"
+
+
 def test_a_subscription_that_moved_does_not_count_at_its_former_connection(world: ScriptedWorld) -> None:
     vendor = serve(world)
     vendor.take = lambda call: VendorReply(after=4.0 if b"slow" in call.body else 0.01)
@@ -851,11 +860,7 @@ def test_a_subscription_that_moved_does_not_count_at_its_former_connection(world
             await gateway.move(f"s{number}", "d")
         await gateway.create(*(f"d{number}" for number in range(4)))
         await gateway.until(lambda: len(vendor.calls) == 8)
-        await gateway.deliver("t", "c", types=1)
-        began = gateway.loop.time()
-        await gateway.create("e")
-        await gateway.until(lambda: any(b'"e"' in call.body for call in vendor.calls))
-        assert gateway.loop.time() - began < 1.0, "nothing is under way at its connection"
+        await sends_at_once(gateway, vendor, "c")
 
     world.run(scenario)
 
@@ -879,11 +884,7 @@ def test_a_subscription_that_moved_counts_there_alone_also_if_its_former_connect
         await gateway.until(lambda: len(world.attempts("s0", 1)) == len(world.attempts("s1", 1)) == 1)
         await gateway.create(*(f"d{number}" for number in range(4)))
         await gateway.until(lambda: len(vendor.calls) == 2 + 8)
-        await gateway.deliver("t", "c", types=1)
-        began = gateway.loop.time()
-        await gateway.create("e")
-        await gateway.until(lambda: any(b'"e"' in call.body for call in vendor.calls))
-        assert gateway.loop.time() - began < 1.0, "nothing is under way at its connection"
+        await sends_at_once(gateway, vendor, "c")
 
     world.run(scenario)
 

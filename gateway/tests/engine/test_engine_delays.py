@@ -1,6 +1,8 @@
 """A delay that is changed or removed moves what waits for it; newer events do not overtake."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import pytest
 from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
@@ -11,6 +13,7 @@ pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 HOUR = 3_600
 DAY = 24 * HOUR
 FEW = 8
+Part: TypeAlias = Callable[[RunningGateway], Awaitable[None]]
 
 
 @pytest.fixture(params=[FEW, None], ids=["most in the store", "all in memory"])
@@ -23,6 +26,20 @@ def kept(request: pytest.FixtureRequest, world: ScriptedWorld) -> ScriptedWorld:
 
 def created(number: int) -> list[str]:
     return [f"d{each}" for each in range(number)]
+
+
+def live(world: ScriptedWorld, first: Part, second: Part, *, crash: bool) -> None:
+    """One part after the other; with a crash, the second one in another process."""
+
+    async def both(gateway: RunningGateway) -> None:
+        await first(gateway)
+        await second(gateway)
+
+    if crash:
+        world.crash(first)
+        world.run(second)
+    else:
+        world.run(both)
 
 
 @pytest.mark.parametrize("ordering", ["loose", "strict"])
@@ -46,15 +63,7 @@ def test_what_waited_for_a_delay_that_is_removed_goes_at_once_and_before_what_is
         await gateway.until_recorded()
         assert world.deliveries("a.example") == {}
 
-    async def both(gateway: RunningGateway) -> None:
-        await first(gateway)
-        await second(gateway)
-
-    if crash:
-        world.crash(first)
-        world.run(second)
-    else:
-        world.run(both)
+    live(world, first, second, crash=crash)
     at = {call.sequence: number for number, call in enumerate(endpoint.calls)}
     assert all(at[sequence] < at[sequence + 40] for sequence in range(1, 41))
 
@@ -77,15 +86,7 @@ def test_a_shorter_delay_counts_from_the_event_for_what_waits_already(kept: Scri
         made.append(gateway.loop.time())
         await gateway.until(lambda: len(endpoint.sequences) == 31, every=1.0)
 
-    async def both(gateway: RunningGateway) -> None:
-        await first(gateway)
-        await second(gateway)
-
-    if crash:
-        world.crash(first)
-        world.run(second)
-    else:
-        world.run(both)
+    live(world, first, second, crash=crash)
     assert endpoint.sequences == [*range(1, 32)]
     waits = [call.at - when for call, when in zip(endpoint.calls, made, strict=True)]
     assert all(HOUR - 1 <= wait < HOUR + 2 for wait in waits), waits
@@ -104,15 +105,7 @@ def test_a_longer_delay_counts_from_the_event_for_what_waits_already(kept: Scrip
     async def second(gateway: RunningGateway) -> None:
         await gateway.until(lambda: len(endpoint.sequences) == 30, every=1.0)
 
-    async def both(gateway: RunningGateway) -> None:
-        await first(gateway)
-        await second(gateway)
-
-    if crash:
-        world.crash(first)
-        world.run(second)
-    else:
-        world.run(both)
+    live(world, first, second, crash=crash)
     assert all(2 * HOUR <= call.at - 1_000 < 2 * HOUR + 5 for call in endpoint.calls)
 
 

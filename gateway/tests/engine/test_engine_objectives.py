@@ -32,6 +32,17 @@ async def subscribed(gateway: RunningGateway, within: int = 60, **given: object)
     await gateway.subscribe(HOST, objective={"share": 0.99, "within": within}, **given)
 
 
+async def all_late(world: ScriptedWorld, gateway: RunningGateway) -> None:
+    """Make so many late events that the error budget is told of."""
+    await subscribed(gateway, within=1)
+    world.endpoint(HOST).answer = lambda _call: Reply(after=2.0)
+    await gateway.create(*(f"late-{number}" for number in range(MIN_LATE)))
+
+
+def burning(gateway: RunningGateway) -> list[Condition]:
+    return [each for each in gateway.engine.watch.open if each.kind == "objectiveBurning"]
+
+
 def test_events_that_arrive_at_once_are_on_time(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> None:
         await subscribed(gateway)
@@ -91,19 +102,14 @@ def test_an_error_budget_that_is_used_up_too_fast_is_told_and_so_is_that_it_no_l
     world.look_every = 10.0
 
     async def scenario(gateway: RunningGateway) -> None:
-        def burning() -> list[Condition]:
-            return [each for each in gateway.engine.watch.open if each.kind == "objectiveBurning"]
-
-        await subscribed(gateway, within=1)
-        world.endpoint(HOST).answer = lambda _call: Reply(after=2.0)
-        await gateway.create(*(f"late-{number}" for number in range(MIN_LATE)))
-        await gateway.until(lambda: bool(burning()), within=180)
-        [found] = burning()
+        await all_late(world, gateway)
+        await gateway.until(lambda: bool(burning(gateway)), within=180)
+        [found] = burning(gateway)
         assert found.detail == "In the last hour, 5 of 5 did not arrive within 1 s; 99 % are promised."
         world.endpoint(HOST).answers(Reply())
         await gateway.create("in-time")
-        await gateway.until(lambda: burning()[0].told_at is not None, within=60)
-        await gateway.until(lambda: not burning(), within=1_200)
+        await gateway.until(lambda: burning(gateway)[0].told_at is not None, within=60)
+        await gateway.until(lambda: not burning(gateway), within=1_200)
 
     world.run(scenario)
     notices = world.query("SELECT body FROM event WHERE tenant_id = ?", OPERATIONS_TENANT)
@@ -114,9 +120,7 @@ def test_a_paused_subscription_and_one_without_its_objective_use_up_nothing(worl
     world.look_every = 10.0
 
     async def scenario(gateway: RunningGateway) -> None:
-        await subscribed(gateway, within=1)
-        world.endpoint(HOST).answer = lambda _call: Reply(after=2.0)
-        await gateway.create(*(f"late-{number}" for number in range(MIN_LATE)))
+        await all_late(world, gateway)
         await gateway.until(lambda: tally(world) == (0, MIN_LATE))
         await gateway.change(HOST, objective=None)
         await asyncio.sleep(80)
@@ -135,14 +139,9 @@ def test_what_was_told_of_an_error_budget_is_looked_at_again_after_the_clock_was
     world.look_every = 10.0
 
     async def scenario(gateway: RunningGateway) -> None:
-        def burning() -> list[Condition]:
-            return [each for each in gateway.engine.watch.open if each.kind == "objectiveBurning"]
-
-        await subscribed(gateway, within=1)
-        world.endpoint(HOST).answer = lambda _call: Reply(after=2.0)
-        await gateway.create(*(f"late-{number}" for number in range(MIN_LATE)))
-        await gateway.until(lambda: bool(burning()), within=180)
+        await all_late(world, gateway)
+        await gateway.until(lambda: bool(burning(gateway)), within=180)
         world.wall.offset -= DAY
-        await gateway.until(lambda: not burning(), within=1_200)
+        await gateway.until(lambda: not burning(gateway), within=1_200)
 
     world.run(scenario)

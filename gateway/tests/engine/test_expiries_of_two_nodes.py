@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from gateway.tests.world.virtual_time import BEGINNING, VirtualLoop, VirtualTime
 
@@ -68,12 +69,28 @@ class Database:
         return Expiries(store, clock, enqueue)
 
 
+Nodes: TypeAlias = list[Expiries]
+
+
+def run(database: Database, time: VirtualTime, scenario: Callable[[Nodes], Awaitable[None]]) -> None:
+    """Live through a scenario in which two nodes are at work."""
+
+    async def lived() -> None:
+        nodes = [database.expiries_of(number, time) for number in (1, 2)]
+        running = [asyncio.create_task(node.run()) for node in nodes]
+        await scenario(nodes)
+        for task in running:
+            task.cancel()
+
+    loop = VirtualLoop(time)
+    loop.run_until_complete(lived())
+    loop.close()
+
+
 def test_each_signature_request_is_made_to_expire_by_one_node_alone() -> None:
     database, time = Database(), VirtualTime(0.0)
 
-    async def scenario() -> None:
-        nodes = [database.expiries_of(number, time) for number in (1, 2)]
-        running = [asyncio.create_task(node.run()) for node in nodes]
+    async def scenario(nodes: Nodes) -> None:
         await asyncio.sleep(1)
         database.ask("near", 10)
         nodes[1].note(BEGINNING + 10 * SECOND)  # it committed that; the other looks every half a minute
@@ -83,12 +100,8 @@ def test_each_signature_request_is_made_to_expire_by_one_node_alone() -> None:
             database.ask(f"far {number}", 100)  # both know of these by then
         await asyncio.sleep(100)
         assert not database.waiting
-        for task in running:
-            task.cancel()
 
-    loop = VirtualLoop(time)
-    loop.run_until_complete(scenario())
-    loop.close()
+    run(database, time, scenario)
     assert len(database.commands) == REQUESTS + 1
     assert max(database.commands.values()) == 1
 
@@ -98,14 +111,8 @@ def test_a_node_that_could_not_expire_a_request_leaves_it_to_others() -> None:
     database.ask("near", 10)
     database.fails_at = 1
 
-    async def scenario() -> None:
-        nodes = [database.expiries_of(number, time) for number in (1, 2)]
-        running = [asyncio.create_task(node.run()) for node in nodes]
+    async def scenario(nodes: Nodes) -> None:
         await asyncio.sleep(20)
         assert not database.waiting
-        for task in running:
-            task.cancel()
 
-    loop = VirtualLoop(time)
-    loop.run_until_complete(scenario())
-    loop.close()
+    run(database, time, scenario)

@@ -68,7 +68,7 @@ class GatedLane(Protocol):
 
 
 AttemptEnded: TypeAlias = Callable[[Outcome | None], None]
-"""Is told what came of an attempt; None if the gateway itself could not make it."""
+"""Is told the outcome of an attempt; None if the gateway itself could not make it."""
 
 
 class Carrier(Protocol):
