@@ -9,6 +9,7 @@ from signalpost.api.http import body, shared_rendering
 from signalpost.api.resources import live
 from signalpost.console import identity_provider, pages_beside_api
 from signalpost.domain.access import sign_in_tries
+from signalpost.domain.delivery import receiver_cases
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine import committer, endpoint_tests
 from signalpost.engine.lanes import dispatcher, lane_worker, log_cache, subjects
@@ -404,11 +405,21 @@ DELIVERIES: Rows = (
     Row(
         "samples that are sent as tests",
         "attempt",
-        OF_ALL,
-        FIRST_COME,
+        OF_TENANTS,
+        KEPT_FREE,
         f"{endpoint_tests.MAX_TESTS}",
         "429 `too_many_tests`",
-        ("engine/endpoint_tests.py TooMany",),
+        ("engine/endpoint_tests.py Shares",),
+    ),
+    Row(
+        "test runs of a subscription",
+        "run",
+        "callers",
+        FIRST_COME,
+        f"1 at a time at a node, of {len(receiver_cases.CASES)} samples, one after the other, none after "
+        f"{receiver_cases.SECONDS} s",
+        "429 `test_run_under_way`",
+        ("engine/endpoint_tests.py TooMany", "domain/delivery/receiver_cases.py SECONDS"),
     ),
     Row(
         "rehearsals of a tenant",

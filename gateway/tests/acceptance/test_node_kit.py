@@ -17,6 +17,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from gateway.tests.acceptance.client import Client
+from gateway.tests.acceptance.gateway_process import GatewayProcess
 from gateway.tests.acceptance.receiver import Endpoint
 from gateway.tests.npm import install
 from gateway.tests.patience import ATTEMPT_TIMEOUT, LONG_PATIENCE
@@ -104,6 +105,17 @@ def test_the_doctor_finds_nothing_wrong_in_any_framework(served: dict[str, str])
     for name, findings in found.items():
         assert len(findings) > 10
         assert [(name, each.rule, each.seen) for each in findings if each.verdict is not RuleVerdict.KEPT] == []
+
+
+def test_a_receiver_with_the_kit_passes_all_ten_cases_of_a_test_run(
+    served: dict[str, str], gateways: Callable[..., GatewayProcess]
+) -> None:
+    url = served["Express"]
+    gateway = gateways(allow=url.removesuffix("/webhooks"))
+    subscription = gateway.api.subscribe(url, secret=SECRET)
+    run = gateway.api.ask("POST", f"/v1/subscriptions/{subscription['id']}/test-run")
+    assert [(each["name"], each["advice"]) for each in run["cases"] if each["verdict"] != "passed"] == []
+    assert len(run["cases"]) == 10
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gateway.tests.api.two_tenants import ABSENT, in_tenant, make_key, make_tenant
 from gateway.tests.listener.applications import a_request
+from msgspec import convert
 
 from signalpost.api.app import Api
 from signalpost.api.guards.principals import visitor_of
-from signalpost.api.portal_views import without_addresses
+from signalpost.api.portal_views import case_for, without_addresses
 from signalpost.api.routes import ROUTES
+from signalpost.api.routing.shapes.subscriptions import CaseResult
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -35,9 +37,9 @@ class Customer:
     def __init__(self, world: "World", **given: Any) -> None:
         self._world = world
         services = world.gateway._services
-        link = self._run(services.store.access.portal_link(make(world, **given)["id"]))
+        self.link: Any = self._run(services.store.access.portal_link(make(world, **given)["id"]))
         api = Api(services, ROUTES, ())
-        self._calls = Calls(api, a_request("192.0.2.7"), visitor_of(link), "default")
+        self._calls = Calls(api, a_request("192.0.2.7"), visitor_of(self.link), "default")
 
     def _run(self, doing: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(doing, self._world.loop).result()
@@ -173,6 +175,25 @@ def test_what_came_back_is_shown_where_the_link_allows_it_and_what_was_dialled_n
         assert delivery["diagnosis"]["forUs"] == delivery["diagnosis"]["forCustomer"]
     tested = Customer(shop, can=["test"]).change("test_subscription", id=shop.own)
     assert (tested["statusCode"], tested["answer"], tested["exchange"]["address"]) == (401, "", None)
+
+
+def test_what_came_of_the_ten_cases_is_shown_as_that_of_a_test_is(shop: Any) -> None:
+    one, other = Customer(shop, can=["test"]), Customer(shop, can=["test", "payload"])
+    first = one.change("run_test_cases", id=shop.own)["cases"][0]
+    assert (first["verdict"], first["statusCode"], first["answer"]) == ("mend", 401, "")
+    assert Customer(shop).refused("run_test_cases", id=shop.own)[:2] == (403, "not_in_portal_link")
+    shown = convert({**first, "detail": "No answer from 10.0.0.7.", "advice": "10.0.0.7", "answer": "no"}, CaseResult)
+    for customer, answer in ((one, ""), (other, "no")):
+        told = case_for(customer.link, shown)
+        assert (told.detail, told.advice, told.answer) == ("No answer from ***.", "***", answer)
+    assert case_for(None, shown) == shown
+
+
+def test_the_ten_cases_are_for_webhooks_of_tenants_with_documents(shop: Any) -> None:
+    headers = {"signalpost-tenant": "operations"}
+    body = {"url": "https://example.com/", "eventTypes": ["notice"], "status": "paused"}
+    notices = shop.send("POST", "/v1/subscriptions", body, headers).ok(201)["id"]
+    shop.send("POST", f"/v1/subscriptions/{notices}/test-run", None, headers).refused(409, code="no_cases")
 
 
 def test_the_event_of_a_delivery_is_its_very_bytes_and_takes_a_capability(shop: Any) -> None:

@@ -1,3 +1,4 @@
+import re
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from gateway.tests.cli import command
 from gateway.tests.cli.command import NOWHERE, Endpoint, Run, create, json_of
 from gateway.tests.sqlite_file import database_file
 
+from signalpost.domain.delivery.receiver_cases import CASES, MENDS
 from signalpost_receiver.sign import Signer
 
 pytestmark = pytest.mark.slow
@@ -192,6 +194,23 @@ def test_a_failing_endpoint_does_not(run: Run, subscription: str, endpoint: Endp
     assert "diagnosis   The endpoint says that it is unavailable. It answers 503 “no” since" in failed.stdout
     assert "The event was not delivered: " in failed.stderr
     assert json_of(run("subscriptions", "test", subscription, "--json", code=1))["statusCode"] == 503
+
+
+def test_a_test_run_says_of_each_case_what_to_mend(run: Run, subscription: str, endpoint: Endpoint) -> None:
+    done = run("subscriptions", "test-run", subscription, code=1)
+    shown = done.stdout.splitlines()
+    assert [line.split()[1] for line in shown if line[0] in "✔✘–"] == [case.name for case in CASES]
+    assert "✔ large            Takes large events" in shown
+    assert "✘ forged           Refuses what another secret signed" in shown
+    assert re.search(r"  An event that is not from us: .* It was answered 200 after [0-9.]+ ms\.", done.stdout)
+    assert f"  {MENDS['forged']}" in shown
+    assert "9 of 10 cases passed." in done.stderr
+    assert len(endpoint.headers) == 10
+    endpoint.status = 503
+    unavailable = run("subscriptions", "test-run", subscription, code=1)
+    assert unavailable.stdout.count("–") == 9
+    assert "0 of 10 cases passed." in unavailable.stderr
+    assert json_of(run("subscriptions", "test-run", subscription, "--json", code=1))["passed"] is False
 
 
 def test_a_disabled_subscription_is_loud_with_the_reason_and_what_to_do(tmp_path: Path) -> None:

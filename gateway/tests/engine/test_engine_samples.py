@@ -1,17 +1,21 @@
 """A sample event, sent to try an endpoint: beside the log, the lane and everything that they know."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from gateway.tests.acceptance.page import verify_signature
 from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.world.network import BROKEN, HANG, REFUSED, Reply
+from msgspec.structs import replace
 
 from signalpost.domain.delivery.outcome import Failure, Outcome
+from signalpost.domain.delivery.receiver_cases import CASES, SECONDS, TOO_MANY, TOOK_TOO_LONG, CaseFinding, Verdict
 from signalpost.domain.documents import sample
 from signalpost.domain.errors import TooMany
 from signalpost.domain.event import Event, EventType
 from signalpost.engine.endpoint_tests import MAX_TESTS
+from signalpost.sharing.shares import Shares, alone
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -105,16 +109,23 @@ def test_it_tells_what_came_back(
     world.run(scenario)
 
 
-def test_only_so_many_are_under_way_and_each_that_ends_makes_room(world: ScriptedWorld) -> None:
+def test_a_tenant_leaves_room_for_others_and_each_that_ends_makes_room(world: ScriptedWorld) -> None:
+    shares = Shares(MAX_TESTS)
+    most = sum(shares.take(alone(TENANT)) for _ in range(MAX_TESTS))
+
     async def scenario(gateway: RunningGateway) -> None:
         await gateway.subscribe("a")
         world.endpoint("a").answers(HANG)
-        running = [asyncio.ensure_future(try_out(gateway)) for _ in range(MAX_TESTS)]
+        running = [asyncio.ensure_future(try_out(gateway)) for _ in range(most)]
         await asyncio.sleep(1)
         with pytest.raises(TooMany) as refused:
             await try_out(gateway)
         assert refused.value.retry_after > 0
-        assert len(world.endpoint("a").calls) == MAX_TESTS
+        assert len(world.endpoint("a").calls) == most < MAX_TESTS
+        others = replace(gateway.of("a"), tenant_id=TENANT + 1)
+        running.append(asyncio.ensure_future(gateway.engine.endpoint_tests.run(others, event(gateway))))
+        await asyncio.sleep(1)
+        assert len(world.endpoint("a").calls) == most + 1
         running[0].cancel()
         await asyncio.sleep(1)
         with pytest.raises(TooMany):
@@ -151,3 +162,105 @@ def test_one_that_the_end_of_the_gateway_cuts_says_so(world: ScriptedWorld) -> N
 
     world.run(scenario, grace=1.0)
     assert asked[0].result().failure is Failure.INTERRUPTED
+
+
+# --- The ten cases ----------------------------------------------------------------------------------------------------
+
+
+async def run_cases(gateway: RunningGateway, host: str = "a") -> Sequence[CaseFinding]:
+    tests = gateway.engine.endpoint_tests
+    return await tests.run_cases(gateway.of(host), "a stranger", gateway.world.random.getrandbits)
+
+
+def test_the_ten_cases_go_out_one_after_the_other_and_nothing_of_them_is_kept(world: ScriptedWorld) -> None:
+    """C18. Other lanes are served meanwhile."""
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.subscribe("b")
+        await gateway.create("x")
+        await asyncio.sleep(1)
+        before = gateway.health("a"), world.lane("a"), gateway.of("a")
+        world.endpoint("a").calls.clear()
+        world.endpoint("a").answers(Reply(after=1))
+        asked = asyncio.ensure_future(run_cases(gateway))
+        await asyncio.sleep(3.5)
+        at = gateway.loop.time()
+        await gateway.create("y")
+        await asyncio.sleep(0.1)
+        assert world.endpoint("b").calls[-1].at < at + 0.1
+        world.endpoint("a").answers(Reply())
+        assert len(await asked) == len(CASES)
+        calls = [call for call in world.endpoint("a").calls if "signalpost-test" in call.headers]
+        assert len(calls) == len(CASES)
+        assert {call.headers["signalpost-test"] for call in calls} == {"true"}
+        assert [case.name for case, call in zip(CASES, calls, strict=True) if "signalpost-replay" in call.headers] == [
+            "replay"
+        ]
+        assert [call.attempt for call in calls].count(2) == 1
+        await gateway.until_recorded()
+        assert (gateway.of("a"), world.lane("a").open) == (before[2], before[1].open)
+        assert world.query("SELECT count(*) FROM attempt WHERE sequence = 0") == [(0,)]
+
+    world.run(scenario)
+
+
+def test_of_a_subscription_one_run_is_under_way_at_a_time(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.subscribe("b")
+        world.endpoint("a").answers(Reply(after=2))
+        first = asyncio.ensure_future(run_cases(gateway))
+        await asyncio.sleep(1)
+        with pytest.raises(TooMany) as refused:
+            await run_cases(gateway)
+        assert refused.value.code == "test_run_under_way"
+        assert len(await run_cases(gateway, "b")) == len(CASES)
+        first.cancel()
+        await asyncio.sleep(5)
+        assert len(world.endpoint("a").calls) == 1, "a client that is gone gets no further case"
+        world.endpoint("a").answers(Reply())
+        assert len(await run_cases(gateway)) == len(CASES)
+
+    world.run(scenario)
+
+
+def test_a_run_ends_soon_whatever_the_endpoint_does(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        began = gateway.loop.time()
+        world.endpoint("a").answers(HANG)
+        findings = await run_cases(gateway)
+        assert gateway.loop.time() - began < 6
+        assert len(world.endpoint("a").calls) == 1
+        assert [each.verdict for each in findings].count(Verdict.NOT_SENT) == len(CASES) - 1
+        world.endpoint("a").answers(Reply(after=4.9))
+        began = gateway.loop.time()
+        findings = await run_cases(gateway)
+        assert gateway.loop.time() - began < SECONDS + 6
+        assert {each.advice for each in findings} == {None, TOOK_TOO_LONG}
+
+    world.run(scenario)
+
+
+def test_a_run_that_finds_no_room_is_refused_or_ends(world: ScriptedWorld) -> None:
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+        await gateway.subscribe("b")
+        world.endpoint("a").answers(HANG)
+        others: list[asyncio.Future[Outcome]] = []
+
+        def bits(count: int) -> int:  # which is asked for when a case is made
+            others.append(asyncio.ensure_future(try_out(gateway)))
+            return gateway.world.random.getrandbits(count)
+
+        tests = gateway.engine.endpoint_tests
+        findings = await tests.run_cases(gateway.of("b"), "a stranger", bits)
+        assert findings[0].verdict is Verdict.PASSED
+        assert findings[-1].advice == TOO_MANY
+        with pytest.raises(TooMany):
+            await run_cases(gateway, "b")
+        await asyncio.gather(*others, return_exceptions=True)
+        assert [each.verdict for each in await run_cases(gateway, "b")].count(Verdict.PASSED) == len(CASES) - 1
+
+    world.run(scenario)

@@ -22,7 +22,7 @@ from signalpost.api.routing.shapes.deliveries import (
     DeliveryWithAttempts,
     Diagnosis,
 )
-from signalpost.api.routing.shapes.subscriptions import TestResult
+from signalpost.api.routing.shapes.subscriptions import CaseResult, TestResult
 from signalpost.domain.access.portal_link import Capability, PortalLink
 from signalpost.domain.shown_url import STRUCK
 from signalpost.domain.subscription import Subscription
@@ -80,6 +80,13 @@ def test_for(link: PortalLink | None, shown: TestResult) -> TestResult:
         exchange=_exchange(link, shown.exchange),
         diagnosis=None if shown.diagnosis is None else _diagnosis(shown.diagnosis),
     )
+
+
+def case_for(link: PortalLink | None, shown: CaseResult) -> CaseResult:
+    if link is None:
+        return shown
+    answer = None if shown.answer is None else _answer(link, shown.answer)
+    return replace(shown, detail=_text(shown.detail), advice=_text(shown.advice), answer=answer)
 
 
 def _attempt(link: PortalLink, shown: Attempt) -> Attempt:

@@ -17,6 +17,8 @@ class RequestKind(StrEnum):
     DELIVERY = ""
     REPLAY = f"{sign.REPLAY}: true\r\n"
     TEST = f"{sign.TEST}: true\r\n"
+    TEST_REPLAY = f"{sign.REPLAY}: true\r\n{sign.TEST}: true\r\n"
+    """A sample that arrives as a replay does."""
 
 
 DELIVERY, REPLAY = RequestKind.DELIVERY, RequestKind.REPLAY

@@ -115,7 +115,7 @@ class Engine:
         self.connectors = self._make_connectors(destinations, auto_disable, random)
         self.lanes = self._make_lanes(settings, Outcomes(clock, random, self.counts, auto_disable.consider, traces))
         self.retention_use = RetentionUse(store.lanes, clock, self.directory, self.lanes.here, self._log, self.turns)
-        self.endpoint_tests = EndpointTests(transport, self.connectors, self.lanes, clock)
+        self.endpoint_tests = EndpointTests(transport, self.connectors, self.lanes, clock, self.turns)
         self._node = self._make_node(settings, host)
         self._lane_owner = self._make_lane_owner(settings, destinations)
         self.key_uses = KeyUses(store, clock)

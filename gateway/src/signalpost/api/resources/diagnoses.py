@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from signalpost.api.routing.shapes.deliveries import Diagnosis
-from signalpost.domain.delivery.diagnosis import Symptom, diagnose
+from signalpost.domain.delivery.diagnosis import Symptom, diagnose, symptom_of_test
 from signalpost.domain.delivery.diagnosis_rules import Change
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.subscription import Subscription
@@ -39,19 +39,8 @@ def diagnosis_of(subscription: Subscription, view: DeliveryView, waiting: int) -
 
 def diagnosis_of_test(url: str, outcome: Outcome) -> Diagnosis | None:
     """Why a sample event was not delivered; None if it was."""
-    if outcome.failure is None:
-        return None
-    return _shown(
-        Symptom(
-            host=urlsplit(url).netloc,
-            failure=outcome.failure,
-            status=outcome.status,
-            detail=outcome.detail,
-            answer=outcome.answer.decode("utf-8", "replace"),
-            failing_since=outcome.started_at,
-            certificate_ends=outcome.certificate_ends,
-        )
-    )
+    symptom = symptom_of_test(urlsplit(url).netloc, outcome)
+    return None if symptom is None else _shown(symptom)
 
 
 def _shown(symptom: Symptom) -> Diagnosis | None:

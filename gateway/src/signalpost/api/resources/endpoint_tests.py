@@ -5,17 +5,19 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from signalpost.api.http.response import Response
-from signalpost.api.portal_views import test_for
+from signalpost.api.portal_views import case_for, test_for
 from signalpost.api.resources.diagnoses import diagnosis_of_test
 from signalpost.api.resources.exchanges import shown_exchange
 from signalpost.api.resources.subscription_checks import vetted
 from signalpost.api.resources.subscriptions import PATH, find, secret_of
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.route import SUBSCRIBES, Example, Reply, Route
-from signalpost.api.routing.shapes.subscriptions import TestResult
+from signalpost.api.routing.shapes.subscriptions import CaseResult, TestResult, TestRun
 from signalpost.domain.access.portal_link import Capability
+from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Outcome
+from signalpost.domain.delivery.receiver_cases import CaseFinding, has_passed
 from signalpost.domain.documents import sample
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.errors import Conflict, NotFound, TooMany
@@ -95,6 +97,37 @@ def _test_result(context: RequestContext, event: Event, tested: Subscription, ou
     return Response(200, msgspec.json.encode(test_for(context.portal, result)))
 
 
+async def run_cases(context: RequestContext) -> Response:
+    context.query()
+    found = await find(context)
+    if found.kind != WEBHOOK or context.tenant_id == OPERATIONS_TENANT:
+        detail = "The ten cases are events of documents, for webhooks. Send this subscription a test instead."
+        raise Conflict("no_cases", detail)
+    run = context.services.engine.endpoint_tests.run_cases
+    findings = await run(found, secret_of(context, UNSET), context.services.random_bits)
+    cases = [case_for(context.portal, _case_result(each)) for each in findings]
+    return Response(200, msgspec.json.encode(TestRun(has_passed(findings), cases)))
+
+
+def _case_result(finding: CaseFinding) -> CaseResult:
+    case, outcome = finding.case, finding.outcome
+    return CaseResult(
+        name=case.name,
+        title=case.title,
+        sent=case.sent,
+        clause=case.clause,
+        verdict=finding.verdict,
+        advice=finding.advice,
+        event_id=finding.event_id,
+        started_at=None if outcome is None else format_timestamp(outcome.started_at),
+        duration_ms=None if outcome is None else round(outcome.elapsed_us / 1000, 3),
+        status_code=None if outcome is None else outcome.status,
+        error=None if outcome is None else outcome.failure,
+        detail=None if outcome is None else outcome.detail or None,
+        answer=None if outcome is None else outcome.answer.decode("utf-8", "replace"),
+    )
+
+
 async def _newest_wanted(context: RequestContext, found: Subscription) -> Event | None:
     """The newest of the last events that the subscription would be sent; None if there is none among them."""
     log, condition = context.services.store.log, None if found.when is None else read_condition(found.when)
@@ -137,5 +170,17 @@ ROUTES = (
         replies={200: Reply("What the endpoint answered.", TestResult)},
         errors=(NotFound, Conflict, TooMany),
         example=Example({"eventType": "documentCreated"}),
+    ),
+    Route(
+        name="run_test_cases",
+        method="POST",
+        path=PATH + "/test-run",
+        summary="Send the ten cases that a receiver must stand, outside the log, with a verdict on each",
+        roles=SUBSCRIBES,
+        handler=run_cases,
+        portal=Capability.TEST,
+        replies={200: Reply("What the endpoint answered to each case, and what to mend.", TestRun)},
+        errors=(NotFound, Conflict, TooMany),
+        example=Example(),
     ),
 )

@@ -1,8 +1,9 @@
-"""`signalpost subscriptions test`, `preview` and `check-signature`: what an endpoint answers, what it would be sent,
-and whether a signature is the subscription's."""
+"""`signalpost subscriptions test`, `test-run`, `preview` and `check-signature`: what an endpoint answers, what it would
+be sent, and whether a signature is the subscription's."""
 
 import json
 import sys
+from itertools import chain
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -11,6 +12,8 @@ from signalpost.cli.client import Client, CommandError, Misuse, connect, path
 from signalpost.cli.terminal.options import EventType, Sets, SubscriptionId, flag, given
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.parts import Facts, Line
+from signalpost.cli.terminal.verdicts import FAULT, UNKNOWN, WELL, verdict
+from signalpost.domain.delivery.receiver_cases import CASES, Verdict
 from signalpost_receiver.sign import PAGE_SIGNATURE
 
 
@@ -47,6 +50,39 @@ def _tested(result: dict[str, Any]) -> Facts:
     if (diagnosis := result["diagnosis"]) is not None:
         facts["diagnosis"] = f"{diagnosis['title']} {diagnosis['forUs']}"
     return Facts({"result": "delivered" if result["delivered"] else "not delivered", **facts})
+
+
+_MARKS = {Verdict.PASSED: WELL, Verdict.MEND: FAULT, Verdict.NOT_SENT: UNKNOWN}
+
+
+def run_cases(subscription: SubscriptionId, /, *, out: Output = TEXT) -> None:
+    """Send the ten cases that a receiver must stand, outside the log, and say what to mend. Exit code 1 if any of them
+    was not answered as it should be.
+
+    Among them are a repeated, a late and a large event, and one that another secret signed. They are samples
+    (signalpost-test: true).
+
+    Example: signalpost subscriptions test-run 01a20e92-1d5f-76d4-985f-8a63b2c66f94
+    """
+    run = connect().call("POST", path("subscriptions", subscription, "test-run")).content
+    out.show(run, *chain.from_iterable(map(_case, run["cases"])))
+    if not run["passed"]:
+        passed = sum(case["verdict"] == Verdict.PASSED for case in run["cases"])
+        raise CommandError(f"{passed} of {len(run['cases'])} cases passed.")
+
+
+def _case(result: dict[str, Any]) -> Parts:
+    if result["eventId"] is None:
+        answered = ""
+    elif result["statusCode"] is None:
+        answered = f" It was not answered: {result['detail'] or result['error']}"
+    else:
+        answered = f" It was answered {result['statusCode']} after {result['durationMs']:.1f} ms."
+    said = "" if result["verdict"] == Verdict.PASSED else result["sent"] + answered
+    width = max(len(case.name) for case in CASES)
+    return verdict(
+        _MARKS[Verdict(result["verdict"])], result["name"], width, result["title"], said, result["advice"] or ""
+    )
 
 
 def preview(

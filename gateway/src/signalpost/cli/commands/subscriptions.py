@@ -8,7 +8,7 @@ from signalpost.cli.client import CallRefused, Misuse, connect, path
 from signalpost.cli.commands.declared.command import apply, export
 from signalpost.cli.commands.declared.rehearse import rehearse
 from signalpost.cli.commands.destinations import kinds
-from signalpost.cli.commands.subscription_checks import check_signature, preview, try_
+from signalpost.cli.commands.subscription_checks import check_signature, preview, run_cases, try_
 from signalpost.cli.commands.subscription_options import UNSAID, SubscriptionOptions
 from signalpost.cli.terminal.assignments import assignments, filled
 from signalpost.cli.terminal.options import (
@@ -32,6 +32,7 @@ app = App(name="subscriptions", help_format="markdown")
 for command in (apply, export, rehearse, preview, check_signature):
     app.command(command)
 app.command(try_, name="test")
+app.command(run_cases, name="test-run")
 
 State = Literal["healthy", "failing", "paused", "disabled"]
 Secret = Annotated[

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from signalpost.domain.delivery.diagnosis_rules import RULES, CauseRule, Change, Remedy
-from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.timestamps import SECOND
 
 MAX_QUOTED: Final = 80
@@ -45,6 +45,21 @@ class Symptom(Struct, frozen=True, kw_only=True):
     """How many deliveries wait for it."""
     lost: int = 0
     """How many events the retention removed before they were delivered."""
+
+
+def symptom_of_test(host: str, outcome: Outcome) -> Symptom | None:
+    """What a sample event showed of an endpoint; None if it was delivered."""
+    if outcome.failure is None:
+        return None
+    return Symptom(
+        host=host,
+        failure=outcome.failure,
+        status=outcome.status,
+        detail=outcome.detail,
+        answer=outcome.answer.decode("utf-8", "replace"),
+        failing_since=outcome.started_at,
+        certificate_ends=outcome.certificate_ends,
+    )
 
 
 class Diagnosis(Struct, frozen=True):

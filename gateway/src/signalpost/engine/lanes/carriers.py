@@ -7,7 +7,7 @@ The signed webhook is carried straight to the transport. Every other kind of des
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeAlias
 
-from signalpost.destinations.webhook import DELIVERY, REPLAY, Webhook
+from signalpost.destinations.webhook import DELIVERY, REPLAY, Signing, Webhook
 from signalpost.domain.delivery.attempt_trace import AttemptTrace
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.delivery.outcome import Outcome
@@ -162,7 +162,6 @@ class WebhookCarrier:
     ) -> None:
         """`attempts` runs the tasks that sign large events; `may_start` says whether this node may start attempts."""
         self._webhook = Webhook(subscription)
-        self._tenant_id = subscription.tenant_id
         self._tells_traces = subscription.trace
         self._transport = transport
         self._clock = clock
@@ -182,12 +181,18 @@ class WebhookCarrier:
 
     async def _carry_large(self, event: Event, delivery: Delivery, done: AttemptEnded, traceparent: str | None) -> None:
         kind = REPLAY if delivery.run > 0 else DELIVERY
-        signing = self._webhook.signing(event, self._clock.wall())
-        for begin in range(0, len(event.body), SLICE_BYTES):
-            await self._turns.turn(self._tenant_id)
-            signing.update(event.body[begin : begin + SLICE_BYTES])
+        signing = await sign_in_turns(self._webhook, event, self._clock.wall(), self._turns)
         if not self._may_start():  # the lease may have ended meanwhile, and the lane be another node's
             done(None)
             return
         number = delivery.failed_attempts + 1
         self._transport.send(self._webhook.signed(event, number, kind, signing, traceparent), done)
+
+
+async def sign_in_turns(webhook: Webhook, event: Event, now: int, turns: LoopTurns) -> Signing:
+    """Sign a large event in slices, in turns with other long work; `now` is the wall clock in µs."""
+    signing = webhook.signing(event, now)
+    for begin in range(0, len(event.body), SLICE_BYTES):
+        await turns.turn(event.tenant_id)
+        signing.update(event.body[begin : begin + SLICE_BYTES])
+    return signing

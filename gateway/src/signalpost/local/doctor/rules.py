@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from signalpost.destinations.webhook import RequestKind
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.receiver_cases import LARGE_FACTS, MENDS
 from signalpost.domain.event import OF_DOCUMENTS
 from signalpost.domain.timestamps import DAY, SECOND
 from signalpost.local.doctor.drafts import Envelope, RequestDraft, created_at, encoded, envelope, external_id
@@ -25,7 +26,6 @@ from signalpost.local.doctor.patient import Patient
 from signalpost_receiver.sign import PAGE_SIGNATURE, STANDARD_SIGNATURE
 
 AT_ONCE: Final = 10
-FACTS, FACT_CHARACTERS = 64, 4096
 OVERSIZED: Final = 4 * 1024 * 1024
 DEEP: Final = 100_000
 IN_2017: Final = 1_500_000_000 * SECOND
@@ -105,8 +105,7 @@ async def _nulls(patient: Patient) -> None:
 
 
 async def _large(patient: Patient) -> None:
-    facts = {f"fact {number}": '"' * FACT_CHARACTERS for number in range(FACTS)}
-    event = envelope(CREATED, patient.now(), additionalFacts=facts)
+    event = envelope(CREATED, patient.now(), additionalFacts=LARGE_FACTS)
     await patient.takes(patient.drafts.signed(event, patient.now()), f"An event of {len(encoded(event)) // 1024} KiB")
 
 
@@ -309,19 +308,18 @@ RULES: Final[tuple[Rule, ...]] = (
          "Look headers up without regard to case: proxies change it.", "C19"),
     Rule("nulls", "Accepts events with nulls", _nulls, "Expect null wherever the contract allows it.", "C8"),
     Rule("large", "Takes large events", _large,
-         "Raise the limit of your framework's bodies to 1 MiB (Express has 100 KB by default).", "C13"),
+         MENDS["large"], "C13"),
     Rule("duplicates", "Answers 2xx to a repeated event", _duplicates,
-         "A repeated event is not an error: answer 2xx, or it is retried in vain.", "C2"),
+         MENDS["retry"], "C2"),
     Rule("at-once", "Accepts concurrent events", _at_once,
          "Serve requests concurrently, or answer before you do the work.", "C15"),
     Rule("order", "Answers 2xx to a late event", _order,
-         "Order is not promised: skip events older than your state, and answer 2xx.", "C17"),
+         MENDS["late"], "C17"),
     Rule("late", "Accepts replays of old events", _late,
-         "Judge the age by webhook-timestamp, the signed time of the attempt, not by createdAt.", "C16"),
+         MENDS["replay"], "C16"),
     Rule("sample", "Takes sample events", _sample, "Answer 2xx to signalpost-test: true, and do nothing.", "C18"),
     Rule("old-secret", "Accepts events while its secret is rotated", _old_secret,
-         "Check only the header plexus-webhook-signature, or each entry of webhook-signature: one has to "
-         "match.", "C21"),
+         MENDS["rotation"], "C21"),
     Rule("new-secret", "Finds its secret in the alternate signature", _new_secret,
          "Check plexus-webhook-signature-alternate, too; or have both secrets until the rotation ends.", "C21",
          required=False),

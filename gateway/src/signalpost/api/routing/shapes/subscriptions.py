@@ -11,6 +11,7 @@ from signalpost.api.routing.shapes.deliveries import AttemptExchange, Diagnosis
 from signalpost.api.routing.shapes.shape import SHOWN_FOR_AN_HOUR, Cursor, Shape
 from signalpost.domain import subscription
 from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.delivery.receiver_cases import CASES, Verdict
 from signalpost.domain.event import EventTypeName
 from signalpost.domain.fields import Timestamp, Uuid
 from signalpost.domain.objective import Objective
@@ -183,3 +184,29 @@ class TestResult(Shape, frozen=True):
         AttemptExchange | None, Meta(description="What went over the wire; null for kinds other than the webhook.")
     ]
     diagnosis: Annotated[Diagnosis | None, Meta(description="Null if it was delivered.")]
+
+
+class CaseResult(Shape, frozen=True):
+    """The result of one of the ten cases."""
+
+    name: Annotated[str, Meta(extra_json_schema={"enum": [case.name for case in CASES]})]
+    title: Annotated[str, Meta(description="What a good receiver does.")]
+    sent: Annotated[str, Meta(description="What this case sends.")]
+    clause: Annotated[str, Meta(description="The clause of the contract behind it.")]
+    verdict: Verdict
+    advice: Annotated[str | None, Meta(description="What to mend, or why the case was not sent; null if it passed.")]
+    event_id: Annotated[Uuid | None, Meta(description="Null if the case was not sent, and so is what follows.")]
+    started_at: Timestamp | None
+    duration_ms: float | None
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str | None, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+class TestRun(Shape, frozen=True):
+    passed: Annotated[
+        bool,
+        Meta(description="Whether each case passed; those of types that the subscription does not want are not asked."),
+    ]
+    cases: list[CaseResult]
