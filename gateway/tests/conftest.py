@@ -30,14 +30,23 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+SLOW_ONES_BEGIN_WITHIN = 0.75
+"""The part of a run in which every file with slow tests is begun."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files in a browser first, which take the most CPU, and then others with slow tests: so none of them is left alone
-    at the end, when the others are done."""
+    """Slow tests mostly wait, and the others compute. So files of both kinds are mixed, in a browser first, and the
+    cores have work all the time; no slow one is left alone at the end, when the others are done."""
     _give_ids_of_their_own(items)
     in_browser, slow = (
         {item.path for item in items if item.get_closest_marker(marker)} for marker in ("browser", "slow")
     )
-    items.sort(key=lambda item: (item.path not in in_browser, item.path not in slow))
+    files = sorted(dict.fromkeys(item.path for item in items), key=lambda file: file not in in_browser)
+    waiting = [file for file in files if file in in_browser | slow]
+    computing = [file for file in files if file not in in_browser | slow]
+    place = {file: SLOW_ONES_BEGIN_WITHIN * at / len(waiting) for at, file in enumerate(waiting)}
+    place |= {file: at / len(computing) for at, file in enumerate(computing)}
+    items.sort(key=lambda item: place[item.path])
 
 
 def _give_ids_of_their_own(items: list[pytest.Item]) -> None:
