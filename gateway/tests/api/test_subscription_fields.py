@@ -95,7 +95,7 @@ BAD: list[tuple[str, Any, str]] = [
     *[("rateLimit", v, "") for v in ["10", True, 1.5, [], {}, 0, 0.0, -1, 100_001, BIG]],
     *[("retryDelays", v, "") for v in BAD_DELAYS],
     *[("retryDelays", v, f"/{len(v) - 1}") for v in DELAYS_WITH_A_BAD_ONE_AT_THE_END],
-    ("retrydelays", [10], ""), ("id", "x", ""), ("startsAfter", 0, ""), ("health", {}, ""), ("createdAt", None, ""),
+    ("retrydelays", [10], ""), ("id", "x", ""), ("startsAfter", -1, ""), ("health", {}, ""), ("createdAt", None, ""),
     ("event_types", [], ""), ("standardWebhooksSecret", "x", ""),
 ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway.tests.cli.command import NOWHERE, Run, json_of
+from gateway.tests.cli.command import NOWHERE, Run, create, json_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +41,27 @@ name = "Our Slack"
 kind = "slack"
 config = {{ signIn = {{ with = "bot", token = {{ env = "SLACK_TOKEN" }}, channel = "#legal" }} }}
 """
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("beginning", ["startsAfter = 0", 'startsAt = "2020-01-01T00:00:00Z"'])
+def test_a_beginning_in_the_past_counts_when_the_subscription_is_made_and_not_afterwards(
+    run: Run, tmp_path: Path, beginning: str
+) -> None:
+    name, file = f"From {beginning[:9]}", tmp_path / "signalpost.toml"
+    table = f'[[subscription]]\nname = "{name}"\nurl = "{NOWHERE}"\nstatus = "paused"\n'
+    file.write_text(table + beginning)
+    apply = ("subscriptions", "apply", str(file))
+    create(run)
+    assert beginning[:8] in run(*apply, "--dry-run").stdout
+    rehearsed = json_of(run("subscriptions", "rehearse", str(file), "--json"))
+    assert [each["action"] for each in rehearsed] == ["create"]
+    assert "1 created." in run(*apply).stdout
+    [made] = json_of(run("subscriptions", "list", "--name", name, "--json"))
+    assert made["startsAfter"] == 0
+    file.write_text(f"{table}startsAfter = 1")
+    assert [each["action"] for each in json_of(run(*apply, "--json"))] == ["keep"]
+    run("subscriptions", "delete", made["id"])
 
 
 @pytest.mark.slow

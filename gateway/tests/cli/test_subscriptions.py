@@ -36,6 +36,17 @@ def test_a_subscription_is_made_listed_paused_resumed_changed_and_deleted(run: R
     assert "List them: signalpost subscriptions list" in gone
 
 
+def test_a_new_subscription_begins_in_the_past_if_it_is_told_where(run: Run) -> None:
+    for title in ("a", "b"):
+        create(run, title)
+    end = json_of(run("subscriptions", "create", NOWHERE, "--status", "paused", "--json"))["startsAfter"]
+    for option, value in (("--starts-after", str(end - 1)), ("--starts-at", "1d")):
+        made = json_of(run("subscriptions", "create", NOWHERE, "--status", "paused", option, value, "--json"))
+        assert made["startsAfter"] < end
+    beyond = run("subscriptions", "create", NOWHERE, "--starts-after", str(end + 1), "--dry-run", code=1).stderr
+    assert f"  --starts-after: The log ends with event {end}." in beyond
+
+
 def test_null_takes_a_condition_and_a_delay_away(run: Run, subscription: str) -> None:
     conditions = ("--when", '{"field": "document.status", "is": "executed"}', "--after", '{"seconds": 60}')
     changed = json_of(run("subscriptions", "update", subscription, *conditions, "--json"))

@@ -275,7 +275,7 @@ SAMPLES: tuple[Any, ...] = (
     ),
 )  # fmt: skip
 UNTOLD = {
-    "Subscription": "id tenant_id number version created_at updated_at starts_after skipped_at skip_version disabled_at"
+    "Subscription": "id tenant_id number version created_at updated_at skipped_at skip_version disabled_at"
     " revived_at secret_since url_since headers_since when_since",
     "Connection": "id tenant_id number version created_at updated_at grant_version held_until",
     "ApiKey": "id tenant_id number hash created_at created_by last_used_at",

@@ -31,6 +31,7 @@ from signalpost.commands.subscriptions import (
     PatchSubscription,
     RetryDelivery,
 )
+from signalpost.domain.beginning import Beginning
 from signalpost.domain.connection import Connection, Granted
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.lane_bounds import BOUNDS
@@ -451,7 +452,12 @@ class ScriptedWorld(World[RunningGateway]):
     # --- Commands -----------------------------------------------------------------------------------------------------
 
     def subscription(
-        self, host: str, types: int = EVERYTHING, delays: tuple[int, ...] = retry.DELAYS, **given: Any
+        self,
+        host: str,
+        types: int = EVERYTHING,
+        delays: tuple[int, ...] = retry.DELAYS,
+        begins: Beginning | None = None,
+        **given: Any,
     ) -> CreateSubscription:
         self.ids[host] = self.uuid(f"s{len(self.ids)}-{host}"[:16])
         return CreateSubscription(
@@ -460,6 +466,7 @@ class ScriptedWorld(World[RunningGateway]):
             new=subscription_request(url=f"https://{host}/hook", eventTypes=types, **given),
             secret="not a secret",
             retry_delays=delays,
+            begins=begins,
         )
 
     def create(self, name: str) -> CreateDocument:

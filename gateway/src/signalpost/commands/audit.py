@@ -76,10 +76,10 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         "subscription",
         shown=frozenset(
             "kind connection_id config when after objective trace status ordering rate_limit retry_delays skip_to"
-            " promote_at disabled_because".split()
+            " promote_at disabled_because starts_after".split()
         ),
         left_out=_BOOKKEEPING
-        | {"starts_after", "filters", "headers", "skipped_at", "skip_version", "disabled_at", "revived_at"}
+        | {"filters", "headers", "skipped_at", "skip_version", "disabled_at", "revived_at"}
         | {"secret_since", "url_since", "headers_since", "when_since"}
         | {"contacts", "unsubscribed"},
         urls=frozenset({"name", "url"}),

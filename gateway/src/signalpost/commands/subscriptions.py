@@ -18,6 +18,7 @@ from signalpost.commands.command import (
 )
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
+from signalpost.domain.beginning import Beginning
 from signalpost.domain.body import given
 from signalpost.domain.checks import Bad, pointer
 from signalpost.domain.connection import Connection
@@ -71,18 +72,19 @@ class SubscriptionCommand(WithActor, frozen=True, kw_only=True):
 
 
 class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
-    """`subscription_id` is the id of the new subscription. The subscription starts at the end of the log, as the
-    tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for one that
-    names none."""
+    """`subscription_id` is the id of the new subscription. Unless it `begins` in the past, it starts at the end of the
+    log, as the tenant's lock knows it: it gets exactly the events that are committed after it. `retry_delays` are for
+    one that names none."""
 
     audited_as: ClassVar[str] = "subscription.create"
     adds: ClassVar[type[Subscription]] = Subscription
     new: SubscriptionRequest
     secret: str
     retry_delays: tuple[int, ...]
+    begins: Beginning | None = None
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
-        new, last = self.new, stamp.sequence - 1
+        new = self.new
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
@@ -100,7 +102,7 @@ class CreateSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             objective=new.objective,
             trace=new.trace,
             contacts=new.contacts,
-            starts_after=last,
+            starts_after=_starts_after(self.begins, stamp),
             filters=((0, rules.bits_of(new.event_types)),),
             created_at=stamp.at,
             updated_at=stamp.at,
@@ -128,6 +130,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
     ordering: Ordering = "loose"
     rate_limit: int | None = None
     retry_delays: tuple[int, ...]
+    begins: Beginning | None = None
 
     @property
     def reads(self) -> Reads:
@@ -135,7 +138,6 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionCreated]:
         _check_connection(view, self.tenant_id, self.connection_id, self.kind)
-        last = stamp.sequence - 1
         made = Subscription(
             id=self.subscription_id,
             tenant_id=self.tenant_id,
@@ -155,7 +157,7 @@ class CreateConnectorSubscription(SubscriptionCommand, frozen=True, kw_only=True
             ordering=self.ordering,
             rate_limit=self.rate_limit,
             retry_delays=self.retry_delays,
-            starts_after=last,
+            starts_after=_starts_after(self.begins, stamp),
             filters=((0, rules.bits_of(self.event_types)),),
             created_at=stamp.at,
             updated_at=stamp.at,
@@ -293,6 +295,13 @@ def running_replays(view: BatchView, subscription: Subscription) -> list[Replay]
 
 def subscription_not_found() -> NotFound:
     return NotFound("subscription_not_found", "There is no subscription with this id.")
+
+
+def _starts_after(begins: Beginning | None, stamp: Stamp) -> int:
+    """The sequence after which a new subscription begins. Raises Invalid if its log does not reach there, or no longer
+    does."""
+    last = stamp.sequence - 1
+    return last if begins is None else begins.in_log_up_to(last)
 
 
 def _check_connection(view: BatchView, tenant_id: int, connection_id: str, kind: str) -> None:

@@ -147,10 +147,10 @@ class Invalid(CallerError):
     MAX_NAMED = 100
     MAX_CHARACTERS = 64 * 1024
 
-    def __init__(self, errors: Sequence[FieldError], code: str = "invalid_fields") -> None:
+    def __init__(self, errors: Sequence[FieldError], code: str = "invalid_fields", **members: object) -> None:
         shown = first_of(errors[: self.MAX_NAMED], self.MAX_CHARACTERS)
         named = ", ".join(error.pointer or "the body" for error in shown[:5])
-        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=shown)
+        super().__init__(code, f"Invalid: {named}. See `errors`.", errors=shown, **members)
         self.errors = tuple(errors)
 
 

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import replace
 
+from signalpost.domain.beginning import STARTS_AT, StartsAfter
 from signalpost.domain.body import Body
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, NO_NUL
 from signalpost.domain.contacts import Contacts
 from signalpost.domain.endpoint import EndpointUrl, Headers
 from signalpost.domain.event import BY_WIRE, EVERY_TYPE, EventType, EventTypeName
-from signalpost.domain.fields import Text, Uuid
+from signalpost.domain.fields import GivenTimestamp, Text, Uuid
 from signalpost.domain.kind_config import Config, KindName
 from signalpost.domain.language.condition_reader import StillSo, When
 from signalpost.domain.objective import Objective
@@ -268,6 +269,8 @@ class SubscriptionRequest(Body, frozen=True, kw_only=True):
     objective: Objective | None = None
     trace: Trace = False
     contacts: Contacts = ()
+    starts_after: StartsAfter | UnsetType = UNSET
+    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
 
 
 class ConnectorRequest(Body, frozen=True, kw_only=True):
@@ -286,6 +289,8 @@ class ConnectorRequest(Body, frozen=True, kw_only=True):
     after: Delay | None = None
     objective: Objective | None = None
     contacts: Contacts = ()
+    starts_after: StartsAfter | UnsetType = UNSET
+    starts_at: Annotated[GivenTimestamp | UnsetType, STARTS_AT] = UNSET
 
 
 class SubscriptionPatch(Body, frozen=True, kw_only=True):

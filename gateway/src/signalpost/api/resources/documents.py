@@ -21,6 +21,7 @@ from signalpost.domain.documents.workflow import Status
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.fields import Email, Text
 from signalpost.store.nouns.documents import DocumentFilter, DocumentPosition
+from signalpost.store.nouns.log import END_OF_LOG
 
 
 class DocumentQuery(ListQuery, frozen=True):
@@ -60,6 +61,7 @@ def create(context: RequestContext) -> CreateDocument:
 
 async def list_all(context: RequestContext) -> Response:
     query: DocumentQuery = context.query()
+    store = context.services.store
     wanted = DocumentFilter(
         status=query.status,
         type=query.type,
@@ -71,9 +73,12 @@ async def list_all(context: RequestContext) -> Response:
     if below is not None and below.number == 0 and wanted.updated_after is None:
         bad = bad_cursor()  # only a list with `updatedAfter` walks through the log
         raise Invalid([FieldError("?cursor", bad.code, bad.detail)])
-    found = await context.services.store.documents.page(context.tenant_id, wanted, below, query.limit)
+    # Looked up first, so that the page holds whatever the events up to there say.
+    holds = (await store.log.after(context.tenant_id, END_OF_LOG, 1)).last
+    found = await store.documents.page(context.tenant_id, wanted, below, query.limit)
     shown = await gathered((_shown(context, row).body for row in found.data), context.turn)
-    return Response(200, page(shown, {"next": write_cursor(found.next)}))
+    body = page(shown, {"next": write_cursor(found.next)})
+    return Response(200, body, (("signalpost-sequence", str(holds)),))
 
 
 async def read(context: RequestContext) -> Response:
@@ -180,7 +185,11 @@ ROUTES = (
         roles=READS,
         handler=list_all,
         query=DocumentQuery,
-        replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DocumentPage)},
+        replies={
+            200: Reply(
+                "A page, newest first. It may be short and still have a `next`.", DocumentPage, ("signalpost-sequence",)
+            )
+        },
         example=Example(query={"status": "approved", "limit": "10"}),
     ),
     Route(

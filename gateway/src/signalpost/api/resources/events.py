@@ -19,16 +19,15 @@ from signalpost.domain.checks import Bad
 from signalpost.domain.errors import FieldError, Gone, Invalid, NotFound
 from signalpost.domain.event import EVERY_TYPE, Event
 from signalpost.domain.fields import Uuid
+from signalpost.store.nouns.log import END_OF_LOG
 
-LATEST: Final = 2**62
-"""Beyond every sequence."""
 _BEFORE: Final = r"^(latest|[1-9][0-9]{0,17})$"
 
 
 def _before(value: str) -> int:
     if not re.fullmatch(_BEFORE.strip("^$"), value, re.ASCII):
         raise Bad("not_a_sequence", "This must be the sequence of an event, or latest.")
-    return LATEST if value == "latest" else int(value)
+    return END_OF_LOG if value == "latest" else int(value)
 
 
 MAX_ARRIVALS: Final = 100

@@ -3,19 +3,22 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from signalpost.api.configs import config_check, kind_check
 from signalpost.api.routing.context import RequestContext
-from signalpost.domain import endpoint
+from signalpost.domain import beginning, endpoint
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.beginning import Beginning
 from signalpost.domain.checks import Bad, Check, Several, pointer
 from signalpost.domain.connection import Connection
 from signalpost.domain.errors import FieldError, Forbidden, Invalid
 from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
 from signalpost.domain.shown_url import meant_url
-from signalpost.domain.subscription import WEBHOOK, Delay, Subscription
+from signalpost.domain.subscription import WEBHOOK, ConnectorRequest, Delay, Subscription, SubscriptionRequest
+from signalpost.domain.timestamps import parse_timestamp
 from signalpost.sender.addresses import target_refusal
 
 _EDITABLE: Final = frozenset({"name", "url", "headers", "status", "skipBacklog", "rateLimit", "contacts"})
@@ -111,6 +114,34 @@ def patch_checks(context: RequestContext, found: Subscription, sent: Mapping[str
         "after": delay_check(context),
         "contacts": contacts_check(context),
     }
+
+
+async def beginning_of(context: RequestContext, new: SubscriptionRequest | ConnectorRequest) -> Beginning | None:
+    """Where a new subscription begins; None if that is the end of the log. Raises Invalid, also for a customer, who may
+    never have been meant to get what was before."""
+    asked = [
+        name
+        for name, value in ((beginning.AFTER, new.starts_after), (beginning.AT, new.starts_at))
+        if value is not UNSET
+    ]
+    if context.portal is not None and asked:
+        detail = "Your portal link does not allow you to begin in the past."
+        raise Invalid([FieldError(pointer(name), "not_allowed", detail) for name in asked])
+    if len(asked) == 2:
+        detail = f"Send {beginning.AFTER} or {beginning.AT}, not both."
+        raise Invalid([FieldError(pointer(beginning.AT), "not_with_startsAfter", detail)])
+    log = context.services.store.log
+    if new.starts_after is not UNSET:
+        return beginning.after(new.starts_after, await log.floor(context.tenant_id))
+    if new.starts_at is UNSET:
+        return None
+    moment = parse_timestamp(new.starts_at)
+    if moment > context.services.clock.wall():
+        detail = "This is in the future. Leave it out to begin at the end of the log."
+        raise Invalid([FieldError(pointer(beginning.AT), "in_the_future", detail)])
+    first = await log.sequence_at(context.tenant_id, moment)
+    found = await log.after(context.tenant_id, first - 1, 1)
+    return beginning.at(moment, first, found.events[0] if found.events else None, found.floor)
 
 
 def types_check(context: RequestContext) -> Check:

@@ -46,6 +46,7 @@ from signalpost.domain.subscription import (
 )
 from signalpost.domain.timestamps import DAY
 from signalpost.engine.lanes.lane_health import LaneView
+from signalpost.store.nouns.log import END_OF_LOG
 from signalpost.store.store import MAX_SCANNED
 from signalpost_receiver import make_token
 
@@ -85,6 +86,7 @@ async def create(context: RequestContext) -> Response:
     if checks.is_of_connector(await context.body_as_sent()):
         return await _create_for_connector(context)
     change = await context.read_change(**checks.webhook_checks(context))
+    begins = await checks.beginning_of(context, change.body)
     subscription_id = context.new_id()
     answer = await submit(
         context,
@@ -94,6 +96,7 @@ async def create(context: RequestContext) -> Response:
             new=change.body,
             secret=secret_of(context, change.body.secret),
             retry_delays=context.services.installation.retry_delays,
+            begins=begins,
             idempotency=change.idempotency,
         ),
     )
@@ -126,6 +129,7 @@ async def _create_for_connector(context: RequestContext) -> Response:
             ordering=new.ordering if new.ordering is not UNSET else "strict" if destination.strict else "loose",
             rate_limit=new.rate_limit,
             retry_delays=services.installation.retry_delays if new.retry_delays is UNSET else new.retry_delays,
+            begins=await checks.beginning_of(context, new),
             idempotency=change.idempotency,
         ),
     )
@@ -136,9 +140,11 @@ async def check_new(context: RequestContext) -> Response:
     """Check a body as `create` does, and create nothing."""
     context.query()
     sent = await context.body_as_sent()
-    await context.read_body(
+    new = await context.read_body(
         **(checks.connector_checks(context, sent) if checks.is_of_connector(sent) else checks.webhook_checks(context))
     )
+    if (begins := await checks.beginning_of(context, new)) is not None:
+        begins.in_log_up_to((await context.services.store.log.after(context.tenant_id, END_OF_LOG, 1)).last)
     return Response(204, b"")
 
 

@@ -168,6 +168,11 @@ RESPONSE_HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
         **_text("ID of the event that the change made, if it made one.", "^[0-9a-f-]{36}$"),
         "required": False,
     },
+    "signalpost-sequence": _text(
+        "The page holds whatever the events up to this one say: read its documents, then follow the log after it. Of "
+        "several pages that of the first counts.",
+        r"^\d+$",
+    ),
     "signalpost-changed": _text("`true` if the import or deletion changed anything.", "^(true|false)$"),
     "request-id": _text("ID of this request in the gateway's log.", "^[0-9a-f]{16}$"),
     "retry-after": _text("Seconds to wait before repeating the request.", r"^\d+$"),

@@ -11,6 +11,7 @@ from signalpost.cli.commands.destinations import kinds
 from signalpost.cli.commands.subscription_checks import check_signature, preview, run_cases, try_
 from signalpost.cli.commands.subscription_options import UNSAID, SubscriptionOptions
 from signalpost.cli.terminal.assignments import assignments, filled
+from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import (
     EVERY_TYPE,
     Limit,
@@ -39,6 +40,18 @@ Secret = Annotated[
     str | None,
     Parameter(help="The secret to sign with, 8 to 256 characters; generated if left out."),
     Sets("/secret"),
+]
+
+
+StartsAfter = Annotated[
+    int | None,
+    Parameter(help="Begin in the past: after the event with this sequence."),
+    Sets("/startsAfter"),
+]
+StartsAt = Annotated[
+    Moment | None,
+    Parameter(help=f"Begin in the past: with the first event from this moment on: {WAYS}."),
+    Sets("/startsAt"),
 ]
 
 
@@ -89,18 +102,21 @@ def create(
     ] = None,
     options: SubscriptionOptions = UNSAID,
     secret: Secret = None,
+    starts_after: StartsAfter = None,
+    starts_at: StartsAt = None,
     dry_run: Annotated[bool, flag("Only check whether it would be accepted; create nothing.")] = False,
     out: Output = TEXT,
 ) -> None:
     """Create a subscription: for a webhook by its URL, or for a connection by a preset or a kind.
 
-    A webhook gets every event type unless you name some; its secret is shown only this once.
+    A webhook gets every event type unless you name some; its secret is shown only this once. It gets the events from
+    now on, unless you say where in the past it begins.
 
     Example: signalpost subscriptions create https://example.com/hooks --event-type documentCreated
 
     Example: signalpost subscriptions create --preset slack-executed --connection 01a20e92-… --set channel=#legal
     """
-    said = given(url=url, kind=kind, secret=secret) | parts_of(options)
+    said = given(url=url, kind=kind, secret=secret, startsAfter=starts_after, startsAt=starts_at) | parts_of(options)
     if sum(each is not None for each in (url, preset, kind)) != 1:
         raise Misuse("Name one: the URL of a webhook, --preset, or --kind.")
     recipe, blanks = ({}, {}) if preset is None else _filled_preset(preset, assignments(set_ or (), "--set"))

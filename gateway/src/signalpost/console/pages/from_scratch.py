@@ -13,6 +13,7 @@ from signalpost.console.condition_form import ConditionForm, condition_form, typ
 from signalpost.console.contacts_form import CONTACTS, typed_contacts
 from signalpost.console.delay_form import AfterForm, after_form, typed_after
 from signalpost.console.page import Page, ShownOnce, Visit
+from signalpost.console.pages.beginning import BeginningForm, beginning_form, typed_beginning
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews
 from signalpost.console.pages.rehearsals import of_new
@@ -31,6 +32,7 @@ class FromScratchView(Struct, frozen=True):
     after: AfterForm
     chosen: Sequence[str]
     contacts: str
+    begins: BeginningForm
     previews: Previews | None = None
     rehearsal: Rehearsal | None = None
     """What it would have sent, if that was asked for."""
@@ -47,6 +49,7 @@ async def view(visit: Visit) -> FromScratchView:
         after=after_form(None, visit.form),
         chosen=visit.chosen("type", visit.event_types),
         contacts=visit.given(CONTACTS),
+        begins=beginning_form(visit),
     )
 
 
@@ -71,6 +74,7 @@ def _said(visit: Visit, kind: Destination) -> dict[str, Any]:
         "when": typed_condition("when.", visit.form),
         "after": typed_after(visit.form),
         "contacts": typed_contacts(visit) or None,
+        **typed_beginning(visit),
     }
     return {name: value for name, value in body.items() if value is not None}
 

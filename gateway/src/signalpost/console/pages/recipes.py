@@ -13,6 +13,7 @@ from signalpost.console.calls import invalid, refused
 from signalpost.console.contacts_form import CONTACTS, typed_contacts
 from signalpost.console.delay_form import Duration, duration_of, seconds_of, typed_duration
 from signalpost.console.page import Page, ShownOnce, Visit
+from signalpost.console.pages.beginning import BeginningForm, beginning_form, typed_beginning
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews
 from signalpost.console.pages.rehearsals import of_new
@@ -43,6 +44,7 @@ class RecipeView(Struct, frozen=True):
     name: str
     blanks: Sequence[Blank]
     contacts: str
+    begins: BeginningForm
     previews: Previews | None = None
     rehearsal: Rehearsal | None = None
     """What it would have sent, if that was asked for."""
@@ -57,6 +59,7 @@ async def view(visit: Visit) -> RecipeView:
         name=visit.given("name"),
         blanks=[_blank(visit, each) for each in preset.inputs],
         contacts=visit.given(CONTACTS),
+        begins=beginning_form(visit),
     )
 
 
@@ -133,6 +136,7 @@ async def _body(visit: Visit) -> dict[str, Any]:
         "connection": visit.given("connection"),
         "name": visit.given("name") or f"{kind.title}: {preset.title}",
         "contacts": typed_contacts(visit),
+        **typed_beginning(visit),
     }
 
 

@@ -18,6 +18,7 @@ from signalpost.console.contacts_form import CONTACTS, typed_contacts
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.objective_form import SHARE, WITHIN, edited_objective
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
+from signalpost.console.pages.beginning import BeginningForm, beginning_form, typed_beginning
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.rehearsals import of_new
 from signalpost_receiver import make_token
@@ -43,6 +44,7 @@ class NewSubscriptionView(Struct, frozen=True):
     given: Mapping[str, str]
     chosen: Sequence[str]
     headers: Sequence[tuple[str, str]]
+    begins: BeginningForm
     test: TestResult | None = None
     """The result of the test that was just sent."""
     rehearsal: Rehearsal | None = None
@@ -57,7 +59,8 @@ async def view_new(visit: Visit) -> NewSubscriptionView:
     given["secret"] = visit.given("secret") or make_token()
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
-    return NewSubscriptionView(await kinds(visit), given, visit.chosen("type", visit.event_types), headers)
+    types = visit.chosen("type", visit.event_types)
+    return NewSubscriptionView(await kinds(visit), given, types, headers, beginning_form(visit))
 
 
 def typed_headers(visit: Visit) -> list[tuple[str, str]]:
@@ -82,7 +85,7 @@ def asked_for(visit: Visit) -> dict[str, Any]:
         body["objective"] = objective
     if contacts := typed_contacts(visit):
         body["contacts"] = contacts
-    return body
+    return body | typed_beginning(visit)
 
 
 async def check(visit: Visit) -> SeeOther:

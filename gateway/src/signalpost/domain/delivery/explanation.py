@@ -135,7 +135,7 @@ def _no_delivery(known: KnownFacts) -> Explanation:
     subscription = known.subscription
     if known.sequence <= subscription.starts_after:
         sentence = (
-            f"The event was made before the subscription, which begins at sequence {subscription.starts_after + 1}."
+            f"The event is from before the subscription, which begins at sequence {subscription.starts_after + 1}."
         )
         return Explanation(Cause.SUBSCRIBED_LATER, sentence)
     if not known.event_type & wanted(subscription.filters, known.sequence):

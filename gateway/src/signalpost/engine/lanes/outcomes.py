@@ -76,7 +76,7 @@ class Outcomes:
         self._note_attempt(worker, attempt, outcome)
         if self._traces is not None:
             self._traces.attempted(trace, event, sent, delivery, outcome, worker.held)
-        if verdict.input is DELIVERED and delivery.run == 0:
+        if verdict.input is DELIVERED and delivery.run == 0 and event.at >= sent.created_at:
             self._counts.count_delivery(sent.kind, _due(sent, event), outcome, trace)
         elif verdict.input is GIVE_UP:
             self._counts.given_up += 1
@@ -172,8 +172,11 @@ def _due(sent: Subscription, event: Event) -> int:
 
 
 def _on_time(sent: Subscription, delivery: Delivery, event: Event, verdict: Verdict, outcome: Outcome) -> bool | None:
-    """Whether an event kept the objective; None if there is none, or the event's first run is not over."""
+    """Whether an event kept the objective; None if there is none, the event is older than the subscription, or its
+    first run is not over."""
     if (objective := sent.objective) is None or delivery.run or verdict.input not in (DELIVERED, GIVE_UP):
+        return None
+    if event.at < sent.created_at:  # it begins in the past, and promised nothing of what was before it
         return None
     late = outcome.started_at + outcome.elapsed_us - _due(sent, event)
     return verdict.input is DELIVERED and late <= objective.within * SECOND

@@ -176,10 +176,13 @@ class LaneFacts:
             for event in await self._store.log.events(tenant_id, sequences):
                 made[tenant_id, event.sequence] = event.at
         return [
-            _fact("backlogOld", subscription, at, f"The oldest that it waits for was made at {format_timestamp(at)}.")
+            _fact(
+                "backlogOld", subscription, since, f"The oldest that it waits for was made at {format_timestamp(at)}."
+            )
             for place, at in made.items()
-            if now >= at + LATE
             for subscription in behind[place]
+            # One that begins in the past is late no sooner than any other.
+            if now >= (since := max(at, subscription.created_at)) + LATE
         ]
 
     async def _aging(self, silent: dict[int, list[Subscription]], now: int) -> list[Fact]:

@@ -51,6 +51,8 @@ class LogPart(NamedTuple):
     """The version of the tenant's configuration; see `TenantMark`."""
 
 
+END_OF_LOG: Final = 2**62
+"""Beyond every sequence: what follows it is nothing, read with how far the log goes."""
 LATEST_AMONG: Final = 20_000
 """Among how many of the last events of a log the latest of each type are found."""
 

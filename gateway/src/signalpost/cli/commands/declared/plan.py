@@ -13,7 +13,7 @@ from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.shown_url import is_url, shown_url
 
-ONLY_AT_FIRST = frozenset({"secret", "kind"})
+ONLY_AT_FIRST = frozenset({"secret", "kind", "startsAfter", "startsAt"})
 """Members that count when an entry is created, and not afterwards."""
 WHOLE = frozenset({"headers", "when", "after", "objective"})
 """Members that are replaced as a whole: what the file does not name in them goes."""
