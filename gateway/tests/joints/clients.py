@@ -39,6 +39,7 @@ class Clients:
         while self.acts < world.plan.acts:
             await asyncio.sleep(self.random.choice(world.plan.pauses) * self.random.uniform(0.5, 1.5))
             self.acts += 1
+            await self.owners.begin_in_the_past(node)
             is_owner = self.random.random() < world.plan.owning
             await (self.owners.act(node) if is_owner else self.documents.act(node))
             await world.follow_erasures(node)

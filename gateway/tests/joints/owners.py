@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,9 @@ from gateway.tests.world.model.log import LoggedEvent
 from gateway.tests.world.model.wishes import Again, Condition, Secrets, Skip, Wait, Wish
 from gateway.tests.world.timeline import Change, Timeline
 from gateway.tests.world.vendors import SECRET
+from gateway.tests.world.virtual_time import BEGINNING
+
+from signalpost.domain.timestamps import SECOND, format_timestamp
 
 if TYPE_CHECKING:
     from gateway.tests.joints.clients import Clients
@@ -65,6 +69,8 @@ class Owners:
         self._random = clients.random
         self.wishes: dict[str, Wish] = {}
         self._begins_at: JointNode | None = None
+        self._later = deque(share * self._world.plan.acts for share in self._world.later)
+        """When subscriptions are made that begin in the past, in things that clients have done."""
         self.key = ""
         """An API key of the role subscriber."""
         self.origins: dict[str, set[str]] = {}
@@ -97,6 +103,23 @@ class Owners:
             await self._subscribe(node, is_webhook=number < plan.webhooks)
         self._begins_at = None
 
+    async def begin_in_the_past(self, node: JointNode) -> None:
+        """Make a subscription that begins in the past, if it is time for one."""
+        random, world = self._random, self._world
+        if not self._later or self._clients.acts < self._later[0]:
+            return
+        self._later.popleft()
+        world.read_log()
+        is_webhook = not self.connections or random.random() < 0.5
+        events = [each for each in world.log.events if each.at < world.time.now - MINUTE]
+        if events and random.random() < 0.5:
+            first = random.choice(events)
+            moment = format_timestamp(BEGINNING + round(first.at * SECOND))
+            await self._subscribe(node, {"startsAt": moment}, first.sequence - 1, is_webhook=is_webhook)
+        else:
+            after = random.randint(0, len(world.log.events))
+            await self._subscribe(node, {"startsAfter": after}, after, is_webhook=is_webhook)
+
     def _make_key(self) -> ClientCall:
         def learn(asked: ClientCall) -> None:
             assert asked.answer is not None, asked
@@ -114,7 +137,10 @@ class Owners:
         body = {"kind": kind, "name": f"vendor of {kind}", "config": SIGN_IN}
         return ClientCall(f"connect {kind}", "POST", "/v1/connections", body, about=self, on_done=learn)
 
-    async def _subscribe(self, node: JointNode, *, is_webhook: bool) -> None:
+    async def _subscribe(
+        self, node: JointNode, begins: Mapping[str, Any] | None = None, starts_after: int = 0, *, is_webhook: bool
+    ) -> None:
+        """`starts_after` is the sequence after which a subscription that `begins` in the past surely begins."""
         random, now = self._random, self._world.time.now
         name = f"s{len(self.wishes)}"
         few = TYPES if is_webhook else TYPES[:1]  # what nobody wants must not hide what came before it
@@ -124,7 +150,7 @@ class Owners:
         kind = "webhook" if is_webhook else KINDS[(len(self.wishes) - self._world.plan.webhooks) % len(KINDS)]
         body: dict[str, Any] = {
             "name": name, "eventTypes": types, "ordering": ordering, "retryDelays": delays, "when": when,
-            "after": _shown(after),
+            "after": _shown(after), **(begins or {}),
         }  # fmt: skip
         wish = Wish(
             name, kind, now, frozenset(types), latest_wins=kind == "setting", when=when, after=after,
@@ -135,6 +161,7 @@ class Owners:
             body |= {"url": wish.url.last, "headers": wish.headers.last, "secret": wish.secrets.last.current}
         else:
             body |= {"kind": kind, "connection": self.connections[kind], "config": {"text": wish.text.last}}
+        wish.starts_after = starts_after
         self.wishes[name] = wish
         self.origins[wish.headers.last["x-of"]] = {f"{name}.example"}
 
@@ -142,7 +169,9 @@ class Owners:
             assert asked.answer is not None, asked
             assert asked.is_done, asked.answer
             made = asked.answer.json
-            wish.id, wish.starts_after = made["id"], made["startsAfter"]
+            if begins is not None and made["startsAfter"] != starts_after:
+                self._world.fail("beginning", f"{name} was to begin at {begins}, not after {made['startsAfter']}")
+            wish.id, wish.starts_after, wish.made_at = made["id"], made["startsAfter"], asked.done_at
 
         await self._clients.ask(node, ClientCall(f"subscribe {name}", "POST", "/v1/subscriptions", body, about=wish,
                                             on_done=learn))  # fmt: skip

@@ -88,6 +88,12 @@ def draw(random: Random) -> Plan:
     )
 
 
+def draw_later(random: Random) -> tuple[float, ...]:
+    """When subscriptions are made that begin in the past: after which share of what clients do. It is drawn for itself,
+    so that the rest of a seed's world is what it was."""
+    return tuple(sorted(random.uniform(0.1, 0.9) for _ in range(random.choice((0, 0, 1, 2)))))
+
+
 def draw_fleet(random: Random) -> Plan:
     """The plan of a world with several nodes on one database. Their beats make long worlds slow, so it is short."""
     return draw(random)._replace(

@@ -45,4 +45,4 @@ class Waiting(Checker):
         wait = wish.after.last
         due = event.seen_at if wait is None else max(event.seen_at, event.at + wait.seconds)
         changes = (change for each in (wish.status, wish.after, wish.ordering) for change in each.changes)
-        return max([due, *(inf if change.done is None else change.done for change in changes)])
+        return max([due, wish.made_at, *(inf if change.done is None else change.done for change in changes)])

@@ -168,7 +168,7 @@ class Model:
     def is_surely_due(self, wish: Wish, event: LoggedEvent, at: float, within: float) -> bool:
         """Whether an event was surely wanted, and its wait surely over for so many seconds."""
         first = at - within
-        if event.seen_at > first or self.was_asked_again(wish, event, at):
+        if max(event.seen_at, wish.made_at) > first or self.was_asked_again(wish, event, at):
             return False
         waits = wish.after.between(first, at)
         is_ready = all(wait is None or event.at + wait.seconds < first for wait in waits)
@@ -241,6 +241,7 @@ class Model:
             again.begun for again in wish.again if again.covers(event)
         ]  # what waits is sent now, if one asks for it
         begin = min([event.at + min(0.0 if wait is None else wait.seconds for wait in waits), *asked])
+        begin = max(begin, wish.begun)  # it may begin in the past
         still = {
             wait is None or wait.still is None or is_met(wait.still, newest.document, None)
             for newest in self.log.newest(event.document_id, begin, end)

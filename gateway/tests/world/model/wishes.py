@@ -1,6 +1,7 @@
 """Subscriptions as their owners know them: what they asked for, and from when to when each of it may have held."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, Literal, NamedTuple
 
 from gateway.tests.world.model.log import LoggedEvent
@@ -87,6 +88,10 @@ class Wish:
         """Whether its kind sets values, so that only the last event of a document counts."""
         self.id = ""
         self.starts_after = 0
+        self.begun = at
+        """When it was asked for."""
+        self.made_at = inf
+        """When it was surely there."""
         self.types = Timeline(types, -1)
         """The marks of this one are sequences; those of all others are times."""
         self.when = Timeline(when, at)
