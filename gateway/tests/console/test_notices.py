@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 NOTICES = "/console/t/default/notices"
 
 
-def opened(shop: "Shop", name: str = "Acme", tenant_id: int = 1) -> None:
+def opened(shop: "Shop", name: str = "Acme", tenant_id: int = 1, detail: str = HOSTILE) -> None:
     """Something that is wrong from now on."""
     world = shop.world
-    wrong = Fact(kind="subscriptionDisabled", tenant_id=tenant_id, subject=name, name=name, since=1, detail=HOSTILE)
+    wrong = Fact(kind="subscriptionDisabled", tenant_id=tenant_id, subject=name, name=name, since=1, detail=detail)
     tenant = world.gateway._engine.directory.tenant_with(tenant_id)
     assert tenant is not None
     command = OpenCondition(tenant_id=OPERATIONS_TENANT, tenant=tenant.name, fact=wrong)
@@ -40,6 +40,11 @@ def test_what_is_wrong_is_on_a_page_as_text_and_counted_on_every_page(shop: "Sho
     assert "critical" in page
     for path in ("", "/keys", "/documents"):
         assert '<span class="noticed"><b>' in shop.browser("operator").open(f"/console/t/default{path}")
+
+
+def test_moments_in_what_is_wrong_read_as_people_write_them(shop: "Shop") -> None:
+    opened(shop, "Timed", detail="Every attempt failed since 2026-11-30T09:12:44.120000+00:00.")
+    assert ">30 Nov 2026, 09:12:44 UTC</time>." in shop.browser("operator").open(NOTICES)
 
 
 def test_an_operator_mutes_and_unmutes(shop: "Shop") -> None:

@@ -12,6 +12,7 @@ from signalpost.domain.timestamps import (
     normalise_date_or_timestamp,
     normalise_timestamp,
     parse_timestamp,
+    readable,
 )
 
 LAST = 253_402_300_799_999_999
@@ -24,6 +25,11 @@ ZONES = st.integers(-23 * 60 - 59, 23 * 60 + 59).map(lambda minutes: timezone(ti
 def test_the_gateways_own_times_have_six_digits_and_utc_as_an_offset(at: int) -> None:
     """C4"""
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", format_timestamp(at))
+
+
+@given(MOMENTS)
+def test_people_read_a_moment_to_the_minute(at: int) -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", readable(at))
 
 
 @given(MOMENTS)

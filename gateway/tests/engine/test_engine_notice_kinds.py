@@ -21,7 +21,7 @@ from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.operations.kinds import KINDS, Severity
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
-from signalpost.domain.timestamps import DAY, SECOND
+from signalpost.domain.timestamps import DAY, SECOND, parse_timestamp
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.operations.gateway_facts import AuditFacts, CertificateFacts, PartitionFacts
 from signalpost.engine.operations.source import Source
@@ -54,11 +54,14 @@ async def until_told_to_be_over(gateway: RunningGateway, within: float = CLOSES_
     await gateway.until(lambda: not opened(gateway), within, every=5.0)
 
 
+def log_of_notices(world: ScriptedWorld) -> list[dict[str, Any]]:
+    rows = world.query("SELECT body FROM event WHERE tenant_id = ? ORDER BY sequence", OPERATIONS_TENANT)
+    return [msgspec.json.decode(body)["data"]["notice"] for (body,) in rows]
+
+
 def notices(world: ScriptedWorld) -> list[tuple[str, str, str]]:
     """What was told: which kind, what of it, and how bad it is."""
-    rows = world.query("SELECT body FROM event WHERE tenant_id = ? ORDER BY sequence", OPERATIONS_TENANT)
-    told = [msgspec.json.decode(body)["data"]["notice"] for (body,) in rows]
-    return [(each["kind"], each["what"], each["severity"]) for each in told]
+    return [(each["kind"], each["what"], each["severity"]) for each in log_of_notices(world)]
 
 
 def be_known(world: ScriptedWorld, **health: Any) -> None:
@@ -82,6 +85,23 @@ def test_a_key_that_ends_soon_is_told_until_it_is_revoked(world: ScriptedWorld) 
 
     world.run(scenario)
     assert notices(world) == [("keyExpiring", "opened", "warning"), ("keyExpiring", "closed", "warning")]
+
+
+def test_a_notice_writes_moments_as_people_do(world: ScriptedWorld) -> None:
+    """In a chat or a mail nobody else does it for them."""
+
+    async def first(gateway: RunningGateway) -> None:
+        await gateway.subscribe("a")
+
+    async def second(gateway: RunningGateway) -> None:
+        await until_open(gateway, "certificateExpiring")
+        await asyncio.sleep(120)
+
+    world.run(first)
+    be_known(world, certificate_ends=parse_timestamp("2025-10-20T09:12:44.120000+00:00"))
+    world.run(second)
+    [told] = log_of_notices(world)
+    assert told["sentence"].endswith(" ends soon. It ends at 2025-10-20 09:12 UTC.")
 
 
 def test_a_rotation_that_ends_soon_is_told_until_it_is_over(world: ScriptedWorld) -> None:

@@ -26,6 +26,12 @@ def format_timestamp(at: int) -> str:
     return f"{_second(seconds)}.{microseconds:06d}+00:00"
 
 
+def readable(at: int) -> str:
+    """`at` as people write it, for sentences that they read in a chat or a mail."""
+    written = format_timestamp(at)
+    return f"{written[:10]} {written[11:16]} UTC"
+
+
 @lru_cache(maxsize=1024)
 def _second(seconds: int) -> str:
     # Most timestamps that are written are within the same few seconds, and the calendar is the slow part.

@@ -21,7 +21,7 @@ from msgspec import Struct
 from signalpost.domain.operations.conditions import Condition
 from signalpost.domain.operations.notices import MOST_NAMED
 from signalpost.domain.shown_url import is_url, shown_url
-from signalpost.domain.timestamps import DAY, HOUR, MINUTE, format_timestamp
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, readable
 
 APART: Final = 15 * MINUTE
 """How long after a mail to an address the next one is sent at the earliest."""
@@ -229,5 +229,4 @@ def _name(news: News) -> str:
 
 def _when(news: News) -> str:
     wording = WORDINGS[news.what]
-    moment = format_timestamp(news.since + wording.moment)
-    return wording.when.format(moment=f"{moment[:10]} {moment[11:16]} UTC")
+    return wording.when.format(moment=readable(news.since + wording.moment))

@@ -14,7 +14,7 @@ from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.operations.conditions import Condition, What, document_of
 from signalpost.domain.operations.kinds import KINDS, About, Severity
-from signalpost.domain.timestamps import format_timestamp
+from signalpost.domain.timestamps import format_timestamp, readable
 
 MOST_NAMED: Final = 20
 """How many subjects a notice names."""
@@ -93,7 +93,7 @@ def sentence_of(what: What, told: Sequence[Condition]) -> str:
         [row] = told
         said = one.format(name=row.name)
         detail = "" if what is What.CLOSED or not row.detail else f" {row.detail}"
-        still = f" It has been so since {format_timestamp(row.since)}." if what is What.STILL else ""
+        still = f" It has been so since {readable(row.since)}." if what is What.STILL else ""
         return f"{said}{detail}{still}"
     named = ", ".join(row.name for row in told[:_NAMED_IN_SENTENCE])
     more = len(told) - _NAMED_IN_SENTENCE

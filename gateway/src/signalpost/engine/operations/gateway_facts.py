@@ -9,7 +9,7 @@ from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.delivery.attention import CERTIFICATE_ENDS_NOW, CERTIFICATE_SOON
 from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.operations.kinds import Severity
-from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND, format_timestamp
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND, readable
 from signalpost.engine.directory import Directory
 from signalpost.engine.fleet.lane_owner import LaneOwner
 from signalpost.engine.maintenance.audit_end import AuditEnd
@@ -84,7 +84,7 @@ class NodeFacts:
                     subject=str(number),
                     name=f"Node {number}",
                     since=at,
-                    detail=f"Its beats stopped before {format_timestamp(at)}.",
+                    detail=f"Its beats stopped before {readable(at)}.",
                 )
 
 
@@ -116,7 +116,7 @@ class FleetFacts:
                     subject=key.id,
                     name=key.name,
                     since=ends - KEY_ENDS_SOON,
-                    detail=f"It ends at {format_timestamp(ends)}.",
+                    detail=f"It ends at {readable(ends)}.",
                 )
 
     async def _of_backup(self, now: int) -> list[Fact]:
@@ -126,7 +126,7 @@ class FleetFacts:
         at = self._backed_up_at
         if at is None or now < at + BACKUP_IS_OLD:
             return []
-        return [about_gateway("backupOld", at, f"It was made at {format_timestamp(at)}.")]
+        return [about_gateway("backupOld", at, f"It was made at {readable(at)}.")]
 
 
 class PartitionFacts:
@@ -189,7 +189,7 @@ class CertificateFacts:
                 subject=self._host,
                 name=self._host,
                 since=ends - CERTIFICATE_SOON,
-                detail=f"It ends at {format_timestamp(ends)}.",
+                detail=f"It ends at {readable(ends)}.",
                 severity=Severity.CRITICAL if now >= ends - CERTIFICATE_ENDS_NOW else None,
             )
         ]

@@ -13,7 +13,7 @@ from signalpost.domain.delivery.attention import CERTIFICATE_ENDS_NOW, CERTIFICA
 from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.operations.kinds import KINDS, About, Severity
 from signalpost.domain.subscription import Subscription
-from signalpost.domain.timestamps import DAY, HOUR, MINUTE, format_timestamp
+from signalpost.domain.timestamps import DAY, HOUR, MINUTE, readable
 from signalpost.engine.directory import Directory
 from signalpost.engine.lanes.lane_states import CAUGHT_UP
 from signalpost.engine.lanes.lane_views import COUNTED_IN_A_ROW, OF_THE_GATEWAY
@@ -134,11 +134,11 @@ class LaneFacts:
         if trouble is not None:
             yield _fact("subscriptionHeld", subscription, self._held_since[subscription.number], trouble)
         elif since is not None:
-            detail = f"Every attempt fails since {format_timestamp(since)}. {worker.health.last_error or ''}".strip()
+            detail = f"Every attempt fails since {readable(since)}. {worker.health.last_error or ''}".strip()
             yield _fact("subscriptionFailing", subscription, since, detail)
             disabled_at = max(since, subscription.revived_at, worker.excused_until) + self._disable_after
             if self._disable_after and now >= disabled_at - DAY:
-                told = f"It is disabled at {format_timestamp(disabled_at)}."
+                told = f"It is disabled at {readable(disabled_at)}."
                 yield _fact("subscriptionDisablingSoon", subscription, disabled_at - DAY, told)
 
     def _of_others(self, worker: LaneWorker, now: int) -> Iterator[Fact]:
@@ -155,11 +155,11 @@ class LaneFacts:
         ends = health.certificate_ends
         if ends is not None and now >= ends - CERTIFICATE_SOON:
             bad = Severity.CRITICAL if now >= ends - CERTIFICATE_ENDS_NOW else None
-            told = f"It ends at {format_timestamp(ends)}."
+            told = f"It ends at {readable(ends)}."
             yield _fact("certificateExpiring", subscription, ends - CERTIFICATE_SOON, told, bad)
         promoted = subscription.promote_at
         if promoted is not None and promoted - OVERLAP_ENDS_SOON <= now < promoted:
-            told = f"That is at {format_timestamp(promoted)}."
+            told = f"That is at {readable(promoted)}."
             yield _fact("secretOverlapEnding", subscription, promoted - OVERLAP_ENDS_SOON, told)
 
     async def _late(self, behind: dict[tuple[int, int], list[Subscription]], now: int) -> list[Fact]:
@@ -176,9 +176,7 @@ class LaneFacts:
             for event in await self._store.log.events(tenant_id, sequences):
                 made[tenant_id, event.sequence] = event.at
         return [
-            _fact(
-                "backlogOld", subscription, since, f"The oldest that it waits for was made at {format_timestamp(at)}."
-            )
+            _fact("backlogOld", subscription, since, f"The oldest that it waits for was made at {readable(at)}.")
             for place, at in made.items()
             for subscription in behind[place]
             # One that begins in the past is late no sooner than any other.
@@ -198,7 +196,7 @@ class LaneFacts:
                 at = since.get(each.number)
                 bad = None if at is None else next((bad for part, bad in AGES if now >= at + part * kept), None)
                 if at is not None and bad is not None:
-                    told = f"The oldest is kept until {format_timestamp(at + kept)}."
+                    told = f"The oldest is kept until {readable(at + kept)}."
                     aged.append(_fact("retentionNear", each, at + kept // 2, told, bad))
         self._aged, self._aged_at = aged, now
         return aged
