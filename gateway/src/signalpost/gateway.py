@@ -46,6 +46,7 @@ from signalpost.commands.batch import BatchContext
 from signalpost.console.pages_beside_api import PagesBesideApi
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.consent import Tickets
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
 from signalpost.domain.operations.conditions import NoticeTerms
@@ -89,7 +90,7 @@ from signalpost.start_settings import (
 from signalpost.store.nouns.fleet import NodeProcess, NodeRole
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
-from signalpost.store.vault import CONSENTS, KEY_BYTES, LINKS, UNSUBSCRIBING, MasterKeys
+from signalpost.store.vault import CONSENTS, CONTACTS, KEY_BYTES, LINKS, UNSUBSCRIBING, MasterKeys
 
 if TYPE_CHECKING:
     from signalpost.engine.tracing.traces import Traces
@@ -219,7 +220,10 @@ class Gateway:
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         self._run_jobs(opened, store, files, audit_end)
         tickets = Tickets(await store.data_keys.signing(CONSENTS))
-        unsubscribe_links = UnsubscribeLinks(await store.data_keys.signing(UNSUBSCRIBING), self._links_url)
+        [contacts, *_] = await store.data_keys.signing(CONTACTS)
+        unsubscribe_links = UnsubscribeLinks(
+            await store.data_keys.signing(UNSUBSCRIBING), ContactIds(contacts.secret), self._links_url
+        )
         sign_with = {
             LINKS: links.sign_with,
             CONSENTS: tickets.sign_with,

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gateway.tests.captured_log import captured_log
 
-from signalpost.domain.contacts import contact_id
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.documents.links import LinkTarget
 from signalpost.domain.documents.version import Number
 from signalpost.domain.operations.unsubscribing import LIFETIME, UnsubscribeLinks
 from signalpost.domain.signing_key import SigningKey
-from signalpost.store.vault import UNSUBSCRIBING
+from signalpost.store.vault import CONTACTS, UNSUBSCRIBING
 
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
@@ -106,8 +106,8 @@ ONE_CLICK = {**WITHOUT_KEY, "content-type": "application/x-www-form-urlencoded"}
 
 def link(world: "World", address: str = ADA, ago: int = 0) -> str:
     """The path of the link in a mail to an address."""
-    key = SigningKey(1, world.signing_key(UNSUBSCRIBING))
-    return UnsubscribeLinks([key], "").link(contact_id(address), time.time_ns() // 1_000 - ago)
+    key, ids = SigningKey(1, world.signing_key(UNSUBSCRIBING)), ContactIds(world.signing_key(CONTACTS))
+    return UnsubscribeLinks([key], ids, "").link(ids.of(address), time.time_ns() // 1_000 - ago)
 
 
 def test_a_link_that_is_looked_at_changes_nothing_and_its_button_unsubscribes_the_address_everywhere(
@@ -138,6 +138,7 @@ def test_a_link_that_is_looked_at_changes_nothing_and_its_button_unsubscribes_th
     [entry] = world.get(f"/v1/audit?object={one}&newest=true").ok()["data"][:1]
     assert (entry["action"], entry["actor"]["kind"]) == ("subscription.unsubscribe-contact", "contact")
     assert ADA.lower() not in str(entry).lower()
+    assert entry["actor"]["id"] == ContactIds(world.signing_key(CONTACTS)).of(ADA), "nobody else can make it"
     again = world.state()
     assert world.send("POST", link(world), b"", ONE_CLICK).status == 200
     assert world.state() == again

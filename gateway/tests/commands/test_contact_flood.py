@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from signalpost.commands.command import CompletedCommand, Stamp
 from signalpost.destinations.mail import Letter, Smtp
 from signalpost.destinations.rulings import Done, Retry
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.operations.conditions import Condition
 from signalpost.domain.operations.correspondence import APART, OVER, WORDINGS, Correspondence
 from signalpost.domain.operations.kinds import Severity
@@ -38,7 +39,8 @@ SUBSCRIPTIONS = 60
 ADA, BOB = "ada@customer.example", "bob@customer.example"
 FAILING, SOON, DISABLED = "subscriptionFailing", "subscriptionDisablingSoon", "subscriptionDisabled"
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
-LINKS = UnsubscribeLinks([SigningKey(1, b"key")], "https://gateway.example")
+IDS = ContactIds(b"key")
+LINKS = UnsubscribeLinks([SigningKey(1, b"key")], IDS, "https://gateway.example")
 SAID = {said: what for what, wording in WORDINGS.items() for said in wording.said}
 
 

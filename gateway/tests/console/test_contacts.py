@@ -9,11 +9,11 @@ from gateway.tests.console.conftest import Browser, make_world
 from gateway.tests.console.office import Office
 from gateway.tests.console.test_portal import Guest
 
-from signalpost.domain.contacts import contact_id
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.signing_key import SigningKey
 from signalpost.sender.addresses import parse_allow_targets
-from signalpost.store.vault import UNSUBSCRIBING
+from signalpost.store.vault import CONTACTS, UNSUBSCRIBING
 
 __all__ = ["make_world", "url"]
 ADA, BOB = "ada@example.com", "bob@example.com"
@@ -82,8 +82,8 @@ def test_customers_see_and_change_contacts_only_with_a_link_that_lets_them_edit(
 def test_a_contact_who_unsubscribed_is_shown_as_such(make_world: Callable[..., World]) -> None:
     world = make_world()
     made = world.create_subscription(contacts=[ADA, BOB])["id"]
-    key = SigningKey(1, world.signing_key(UNSUBSCRIBING))
-    link = UnsubscribeLinks([key], "").link(contact_id(BOB), time.time_ns() // 1_000)
+    key, ids = SigningKey(1, world.signing_key(UNSUBSCRIBING)), ContactIds(world.signing_key(CONTACTS))
+    link = UnsubscribeLinks([key], ids, "").link(ids.of(BOB), time.time_ns() // 1_000)
     assert world.send("POST", link, b"", {"authorization": None}).status == 200
     said = f"Told no more, because they unsubscribed: {BOB}."
     assert said in Browser(world).sign_in(world.key).open(f"/console/t/default/subscriptions/{made}")

@@ -21,7 +21,7 @@ from signalpost.commands.tenants import ChangeTenant, CreateTenant, DeleteTenant
 from signalpost.destinations.mail import Smtp
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
-from signalpost.domain.contacts import contact_id
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.operations.correspondence import Correspondence
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
@@ -33,7 +33,8 @@ pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
 ADA, BOB = "ada@customer.example", "bob@customer.example"
 HOST = "mail.example"
-LINKS = UnsubscribeLinks([SigningKey(1, b"key")], "https://gateway.example")
+IDS = ContactIds(b"key")
+LINKS = UnsubscribeLinks([SigningKey(1, b"key")], IDS, "https://gateway.example")
 MINUTE, HOUR = 60.0, 3600.0
 SOON = 3 * MINUTE
 """The time that the watch takes to open a condition, and some looks."""
@@ -309,9 +310,7 @@ def test_who_unsubscribed_is_told_nothing_and_who_is_no_contact_any_more_neither
         async with postmen(gateway):
             await asyncio.sleep(HOUR + SOON)
             subscription = gateway.of("a.example").id
-            command = UnsubscribeContact(
-                tenant_id=TENANT, subscription_id=subscription, contact=contact_id(ADA.upper())
-            )
+            command = UnsubscribeContact(tenant_id=TENANT, subscription_id=subscription, address=ADA.upper())
             await (await gateway.engine.enqueue(command))
             assert gateway.of("a.example").unsubscribed == (ADA,)
             await gateway.change("a.example", contacts=[ADA, "eve@customer.example"])

@@ -17,6 +17,7 @@ from signalpost.commands.keys import CreateKey, RevokeKey
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.delivery.breaker import Breaker
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.operations.kinds import KINDS, Severity
@@ -334,7 +335,7 @@ def test_what_a_node_found_missing_is_told_until_it_is_there_again(world: Script
 def test_each_kind_is_known_to_one_source(world: ScriptedWorld) -> None:
     async def scenario(gateway: RunningGateway) -> list[str]:
         watch = gateway.engine.watch
-        watch.add(gateway.engine.postman(UnsubscribeLinks((), "")))
+        watch.add(gateway.engine.postman(UnsubscribeLinks((), ContactIds(b""), "")))
         return [kind for source in watch._sources for kind in source.kinds]
 
     assert sorted([*world.run(scenario), *AuditFacts.kinds, *CertificateFacts.kinds]) == sorted(KINDS)

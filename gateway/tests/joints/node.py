@@ -28,6 +28,7 @@ from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.services import Installation, Services
 from signalpost.asgi import Asgi, Message
 from signalpost.domain.access.consent import Tickets
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.delivery import retry
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.signing_key import SigningKey
@@ -202,7 +203,9 @@ class JointNode(Process):
             destinations=world.destinations,
             guard=Guard((), ()),
             tickets=tickets,
-            unsubscribe_links=UnsubscribeLinks([SigningKey(1, bytes(32))], "https://gateway.example"),
+            unsubscribe_links=UnsubscribeLinks(
+                [SigningKey(1, bytes(32))], ContactIds(bytes(32)), "https://gateway.example"
+            ),
             master_key=MasterKeyChange(store, _NoKeySource(), {}),
             audit_end=AuditEnd(store.audit, folder, thread, engine.audited),
             limits=RequestLimits.of_connections(CONNECTIONS, clock, engine.share_of),

@@ -10,15 +10,17 @@ from gateway.tests.store.test_members import TENANT
 from signalpost.commands.command import CompletedCommand
 from signalpost.commands.correspondence import BeginMail, EndMail, UnsubscribeContact
 from signalpost.commands.subscriptions import DeleteSubscription, PatchSubscription
-from signalpost.domain.contacts import contact_id
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.operations.correspondence import APART, Correspondence, Knowledge
 from signalpost.domain.subscription import Subscription
+from signalpost.store.nouns.data_keys import SIGNS_ON
+from signalpost.store.vault import CONTACTS, UNSUBSCRIBING
 
 if TYPE_CHECKING:
     from gateway.tests.store.conftest import Play, Shop, Tools
 
 ADA, BOB = "Ada@example.com", "bob@example.com"
-A, B = contact_id(ADA), contact_id(BOB)
+A, B = map(ContactIds(b"key").of, (ADA, BOB))
 SUBSCRIPTION = "d24c0644-1d31-47fa-960e-b0cc8b4f136c"
 KNOWN = {SUBSCRIPTION: Knowledge(TENANT, "subscriptionFailing")}
 
@@ -105,24 +107,53 @@ def test_a_row_that_says_nothing_goes_once_the_next_mail_may_begin(play: "Play")
     play(scenario)
 
 
+def test_contacts_and_what_stands_for_them_outlive_a_change_of_the_master_key(
+    play: "Play", make: type["Tools"]
+) -> None:
+    new = bytes(range(1, 33))
+
+    async def scenario(shop: "Shop") -> None:
+        await shop.do(make.subscribe(1))
+        one = make.subscription_id(1)
+        patch = subscription_patch(contacts=[ADA, BOB])
+        await shop.do(PatchSubscription(tenant_id=TENANT, subscription_id=one, patch=patch))
+        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, address=ADA))
+        [key] = await shop.store.data_keys.signing(CONTACTS)
+        await shop.do(BeginMail(contact=ContactIds(key.secret).of(BOB), says=KNOWN))
+        told = await rows(shop)
+        shop.master_keys = [new, *shop.master_keys]
+        await shop.reopen()
+        await shop.store.data_keys.wrap_with_current()
+        shop.master_keys = [new]
+        await shop.reopen()
+        [found] = await shop.store.lists.every(Subscription)
+        assert (found.contacts, found.unsubscribed) == ((ADA, BOB), (ADA,))
+        assert await shop.store.data_keys.signing(CONTACTS) == [key]
+        assert await rows(shop) == told
+        signs, signed = await shop.store.data_keys.signing(UNSUBSCRIBING)
+        assert (signs.retired_at, signed.retired_at) == (None, shop.now + SIGNS_ON)
+
+    play(scenario)
+
+
 def test_contacts_are_kept_sealed_and_go_with_their_subscription(play: "Play", make: type["Tools"]) -> None:
     async def scenario(shop: "Shop") -> None:
         await shop.do(make.subscribe(1))
         one = make.subscription_id(1)
         patch = subscription_patch(contacts=[ADA, BOB])
         await shop.do(PatchSubscription(tenant_id=TENANT, subscription_id=one, patch=patch))
-        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, contact=A))
+        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, address=ADA))
         await shop.reopen()
         [found] = await shop.store.lists.every(Subscription)
         assert (found.contacts, found.unsubscribed, found.told_contacts) == ((ADA, BOB), (ADA,), (BOB,))
-        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, contact=B))
+        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, address=BOB))
         patch = subscription_patch(contacts=[BOB, ADA])
         await shop.do(PatchSubscription(tenant_id=TENANT, subscription_id=one, patch=patch))
         await shop.do(PatchSubscription(tenant_id=TENANT, subscription_id=one, patch=patch))
         [found] = await shop.store.lists.every(Subscription)
         assert found.unsubscribed == (BOB, ADA)
         version = found.version
-        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, contact=A))
+        await shop.do(UnsubscribeContact(tenant_id=TENANT, subscription_id=one, address=ADA))
         [found] = await shop.store.lists.every(Subscription)
         assert found.version == version
         result = await shop.do(DeleteSubscription(tenant_id=TENANT, subscription_id=one))

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
 from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCommand
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
-from signalpost.domain.contacts import contact_id
 from signalpost.domain.operations.correspondence import Correspondence, Knowledge
 from signalpost.sharing.command_queues import Queue
 
@@ -38,7 +37,7 @@ class _OfContacts(WithActor, frozen=True, kw_only=True):
     tenant_id: int = OPERATIONS_TENANT
     idempotency: IdempotencyKey | None = None
     contact: str
-    """See `contact_id`."""
+    """See `ContactIds`."""
 
     @property
     def reads(self) -> Reads:
@@ -100,12 +99,11 @@ class UnsubscribeContact(SubscriptionCommand, frozen=True, kw_only=True):
 
     queue: ClassVar[Queue] = Queue.BACKGROUND
     audited_as: ClassVar[str] = "subscription.unsubscribe-contact"
-    contact: str
-    """See `contact_id`."""
+    address: str
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
-        found = self._found(view, stamp.now)
-        gone = tuple(each for each in found.contacts if each in found.unsubscribed or contact_id(each) == self.contact)
+        found, address = self._found(view, stamp.now), self.address.lower()
+        gone = tuple(each for each in found.contacts if each in found.unsubscribed or each.lower() == address)
         if gone == found.unsubscribed:
             return Decision(result=SubscriptionChanged(found))
         changed = replace(found, unsubscribed=gone, version=found.version + 1, updated_at=stamp.at)

@@ -41,6 +41,10 @@ SIGNING: Final = (LINKS, CONSENTS, UNSUBSCRIBING)
 """What the gateway's own keys sign."""
 AUDIT: Final = "audit"
 """What proves the entries of the audit. It stays the same for good, whatever wraps it."""
+CONTACTS: Final = "contacts"
+"""What the ids of contacts are made with. It stays the same for good, too, as they do."""
+OWN_PURPOSES: Final = (*SIGNING, AUDIT, CONTACTS)
+"""What there is a key of the gateway's own for."""
 OWN: Final = 0
 """In place of a tenant: data keys of the gateway itself, which sign."""
 

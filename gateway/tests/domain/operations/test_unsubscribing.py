@@ -4,13 +4,14 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 
-from signalpost.domain.contacts import contact_id
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.operations.unsubscribing import LIFETIME, TOKEN_CHARACTERS, UnsubscribeLinks
 from signalpost.domain.signing_key import SigningKey
 
 NOW = 1_790_000_000_000_000
 OLD, NEW = SigningKey(1, b"old"), SigningKey(2, b"new")
-CONTACT = contact_id("Ada@example.com")
+IDS = ContactIds(b"ids")
+CONTACT = IDS.of("Ada@example.com")
 PREFIX = "https://gateway.example/unsubscribe/"
 
 
@@ -21,14 +22,14 @@ def token(links: UnsubscribeLinks, at: int = NOW) -> str:
 
 
 def links(*keys: SigningKey) -> UnsubscribeLinks:
-    return UnsubscribeLinks(keys, "https://gateway.example")
+    return UnsubscribeLinks(keys, IDS, "https://gateway.example")
 
 
 def test_a_link_leads_to_its_contact_for_a_year_and_does_not_say_the_address() -> None:
     made = token(links(OLD))
     assert len(made) == TOKEN_CHARACTERS
     assert b"ada" not in urlsafe_b64decode(made).lower()
-    assert links(OLD).read(made, NOW + LIFETIME - 1) == contact_id("ada@EXAMPLE.com")
+    assert links(OLD).read(made, NOW + LIFETIME - 1) == IDS.of("ada@EXAMPLE.com")
     assert links(OLD).read(made, NOW + LIFETIME) is None
 
 
@@ -50,3 +51,13 @@ def test_a_link_of_a_retired_key_works_on_and_none_that_it_signs_afterwards_does
     assert links(NEW, retired).read(before, NOW + 5) == CONTACT
     assert links(NEW, retired).read(after, NOW + 5) is None
     assert links(NEW).read(before, NOW + 5) is None
+
+
+def test_what_stands_for_an_address_can_be_made_with_the_key_alone() -> None:
+    assert IDS.of("ada@EXAMPLE.com") == CONTACT
+    others = {
+        IDS.of("bob@example.com"),
+        ContactIds(b"another").of("ada@example.com"),
+        ContactIds(b"").of("ada@example.com"),
+    }
+    assert len({CONTACT, *others}) == 4

@@ -24,7 +24,7 @@ from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.member import Member
 from signalpost.domain.access.sign_in import Ground, Purpose
 from signalpost.domain.connection import Connection
-from signalpost.domain.contacts import contact_id
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.erasure import is_erased
 from signalpost.domain.operations.correspondence import APART, Correspondence, Knowledge
 from signalpost.domain.subscription import Subscription
@@ -268,7 +268,7 @@ def test_what_was_deleted_since_comes_back_without_effect(restoring: Any, make: 
 def test_an_address_knows_after_a_restore_what_it_was_told_and_not_what_it_was_told_at_the_backup(
     restoring: Any, *, damage: bool
 ) -> None:
-    ada, bob = contact_id("ada@example.com"), contact_id("bob@example.com")
+    ada, bob, eve = map(ContactIds(b"key").of, ("ada@example.com", "bob@example.com", "eve@example.com"))
     known = {"d24c0644-1d31-47fa-960e-b0cc8b4f136c": Knowledge(TENANT, "subscriptionFailing")}
 
     async def tell(shop: Any, contact: str, knows: dict[str, Knowledge]) -> None:
@@ -289,7 +289,7 @@ def test_an_address_knows_after_a_restore_what_it_was_told_and_not_what_it_was_t
         else:
             assert rows == before
         shop.now += APART
-        await tell(shop, contact_id("eve@example.com"), known)  # its row gets a number of its own
+        await tell(shop, eve, known)  # its row gets a number of its own
 
     restoring(scenario)
 

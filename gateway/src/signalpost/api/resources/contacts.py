@@ -15,7 +15,6 @@ from signalpost.api.routing.route import Binary, OpenRoute, Reply
 from signalpost.api.routing.services import Services
 from signalpost.commands.correspondence import UnsubscribeContact
 from signalpost.domain.audit import Actor
-from signalpost.domain.contacts import contact_id
 from signalpost.domain.errors import Forbidden, NotFound
 from signalpost.domain.operations.unsubscribing import PATH
 from signalpost.domain.subscription import Subscription
@@ -63,8 +62,8 @@ async def unsubscribe(services: Services, request: Request) -> Response:
     source = request.source(services.installation.trusted_proxies)
     actor = Actor(kind="contact", id=contact, name="contact", source=source, request=request.id)
     commands = (
-        UnsubscribeContact(tenant_id=each.tenant_id, subscription_id=each.id, contact=contact).asked_by(actor)
-        for each in await _subscriptions_of(services, contact)
+        UnsubscribeContact(tenant_id=each.tenant_id, subscription_id=each.id, address=address).asked_by(actor)
+        for each, address in await _subscriptions_of(services, contact)
     )
     begun = [await services.engine.enqueue_eventless(command) for command in commands]
     for outcome in await asyncio.gather(*begun, return_exceptions=True):
@@ -81,15 +80,15 @@ def _contact(services: Services, request: Request) -> str:
     return found
 
 
-async def _subscriptions_of(services: Services, contact: str) -> list[Subscription]:
-    """The subscriptions, of any tenant, of which mails are sent to a contact."""
-    found = []
+async def _subscriptions_of(services: Services, contact: str) -> list[tuple[Subscription, str]]:
+    """The subscriptions, of any tenant, of which mails are sent to a contact, each with its address."""
+    found: list[tuple[Subscription, str]] = []
+    ids = services.unsubscribe_links.ids
     with_contacts = [each for each in services.directory.all_subscriptions() if each.contacts]
     for looked_at, subscription in enumerate(with_contacts, 1):
         if looked_at % COUNTED_IN_A_ROW == 0:
             await services.engine.turns.turn(OF_THE_GATEWAY)
-        if contact in map(contact_id, subscription.told_contacts):
-            found.append(subscription)
+        found += [(subscription, each) for each in subscription.told_contacts if ids.of(each) == contact]
     return found
 
 

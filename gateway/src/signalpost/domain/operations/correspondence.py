@@ -118,7 +118,7 @@ class Correspondence(Struct, frozen=True, kw_only=True):
 
     number: int
     id: str
-    """See `contact_id`."""
+    """See `ContactIds`."""
     tenant_id: int
     """Always `operations`, because an address may be a contact in several tenants."""
     opened_at: int

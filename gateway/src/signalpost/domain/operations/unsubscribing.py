@@ -14,6 +14,7 @@ from struct import error as StructError  # noqa: N812 - it is a class
 from typing import Final
 from uuid import UUID
 
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.timestamps import DAY
 
@@ -27,9 +28,11 @@ TOKEN_CHARACTERS: Final = (_LAYOUT.size + _DIGEST_BYTES) // 3 * 4
 
 
 class UnsubscribeLinks:
-    def __init__(self, keys: Sequence[SigningKey], public_url: str) -> None:
+    def __init__(self, keys: Sequence[SigningKey], ids: ContactIds, public_url: str) -> None:
         """`keys` sign these links, and nothing else."""
         self.sign_with(keys)
+        self.ids = ids
+        """The ids that stand for addresses in links."""
         self._prefix = public_url + PATH
 
     def sign_with(self, keys: Sequence[SigningKey]) -> None:

@@ -20,7 +20,6 @@ from signalpost.destinations.mail import Letter, Smtp
 from signalpost.destinations.rulings import Done, Reject, Ruling
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.connection import Connection
-from signalpost.domain.contacts import contact_id
 from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.operations.correspondence import (
     Correspondence,
@@ -70,7 +69,7 @@ class Addressee(NamedTuple):
     """An address, and what it may have to be told of."""
 
     contact: str
-    """See `contact_id`."""
+    """See `ContactIds`."""
     address: str
     """Empty if no subscription has it as a contact any more."""
     of: Sequence[SubscriptionKey]
@@ -169,7 +168,8 @@ class Postman:
                 written[address.lower()] = address
                 of.setdefault(address.lower(), []).append(key)
         addressees = {
-            (contact := contact_id(small)): Addressee(contact, written[small], keys) for small, keys in of.items()
+            (contact := self._links.ids.of(small)): Addressee(contact, written[small], keys)
+            for small, keys in of.items()
         }
         return [*addressees.values(), *(Addressee(each, "", ()) for each in rows if each not in addressees)]
 

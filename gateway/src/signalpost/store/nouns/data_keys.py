@@ -136,9 +136,9 @@ class DataKeyStore(ABC):
 
     @abstractmethod
     async def _sign_anew(self, now: int) -> list[DataKey]:
-        """Wrap the keys that sign with the current master key, and make others to sign in their place; the one that
-        proves the audit stays, as the proofs do. This comes last, in one transaction: once nothing is left under
-        another master key, all is done."""
+        """Wrap the keys that sign with the current master key, and make others to sign in their place. The one that
+        proves the audit stays, as the proofs do, and the one that makes ids of contacts, as those do. This comes last,
+        in one transaction: once nothing is left under another master key, all is done."""
 
     async def provide(self, tenant_ids: AbstractSet[int]) -> None:
         """See that there is a data key to seal with for each of these tenants, unless it was deleted."""

@@ -30,7 +30,7 @@ from signalpost.store.postgres.tables import codec_with
 from signalpost.store.statements import EVERY_TENANT, Row, Statement
 from signalpost.store.tables.audit import ENDS, unpack_ends
 from signalpost.store.tables.table import RowOf, Table
-from signalpost.store.vault import AUDIT, OWN, SEALING, SIGNING, DataKey, MasterKeys, Vault
+from signalpost.store.vault import AUDIT, OWN, OWN_PURPOSES, SEALING, SIGNING, DataKey, MasterKeys, Vault
 
 
 class PostgresDataKeys(DataKeyStore):
@@ -73,7 +73,7 @@ def prepare(vault: Vault, now: int) -> Steps[Notary]:
     own = [key for key in there if key.tenant_id == OWN]
     for key in own:
         vault.masters.unwrap(key)
-    for purpose in (*SIGNING, AUDIT):
+    for purpose in OWN_PURPOSES:
         if not any(key.purpose == purpose for key in own):
             made = new_key(vault.masters, purpose, OWN, now)
             own.append(made)

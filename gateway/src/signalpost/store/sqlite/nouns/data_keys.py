@@ -30,7 +30,7 @@ from signalpost.store.sqlite.tables import codec_with
 from signalpost.store.sqlite.writer import Writer, writing
 from signalpost.store.statements import Row
 from signalpost.store.tables.table import RowOf, Table
-from signalpost.store.vault import AUDIT, OWN, SEALING, SIGNING, DataKey, MasterKeys, Vault
+from signalpost.store.vault import AUDIT, OWN, OWN_PURPOSES, SEALING, SIGNING, DataKey, MasterKeys, Vault
 
 
 class SqliteDataKeys(DataKeyStore):
@@ -82,7 +82,7 @@ def prepare(connection: apsw.Connection, vault: Vault, now: int) -> None:
             vault.masters.unwrap(key)
     try:
         with connection:
-            for purpose in (*SIGNING, AUDIT):
+            for purpose in OWN_PURPOSES:
                 if not any(key.purpose == purpose for key in found):
                     _make(connection, vault.masters, purpose, OWN, now)
     except apsw.Error as error:
