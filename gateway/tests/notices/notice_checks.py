@@ -2,12 +2,13 @@
 
 *Closing*: each condition that is told to have opened is told to have closed, once, and only then to have opened again.
 *Truth*: no one is told that an endpoint fails that took something meanwhile. *Telling*: of one that fails for long,
-people are told.
+people are told. *Sentences*: moments are written as people write them.
 *Delivery*: each notice arrives, those of a kind in order. *Deletion*: of a deleted tenant only that it is over is told.
 *Muting*: no one is reminded of what is muted. *Loops*: nothing is told of the subscriptions of `operations`.
 """
 
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,6 +29,7 @@ TOLD_AFTER = 120.0
 """How long an endpoint must fail."""
 SEEN_WITHIN = 120.0
 """The seconds in which what is so is surely seen, also if its lane has just got another owner."""
+_TIMESTAMP = re.compile(r"\d\dT\d\d:")
 
 
 class Row(NamedTuple):
@@ -57,6 +59,7 @@ class LoggedNotice(NamedTuple):
     """How many conditions it tells of."""
     subjects: list[dict[str, Any]]
     action: str
+    sentence: str
 
 
 def _seconds(at: int | None) -> float:
@@ -149,11 +152,12 @@ class Checks:
         )
         for identity, at, body in rows:
             notice = json.loads(body)["data"]["notice"]
-            members = (notice[name] for name in ("what", "kind", "count", "subjects", "action"))
+            members = (notice[name] for name in ("what", "kind", "count", "subjects", "action", "sentence"))
             self.notices.append(LoggedNotice(unpack_uuid(identity), _seconds(at), *members))
         self._check_delivery()
         self._check_closing()
         self._check_deletion()
+        self._check_sentences()
 
     def _check_delivery(self) -> None:
         missing = [each for each in self.notices if each.id not in self._arrived]
@@ -166,25 +170,28 @@ class Checks:
                 self._world.fail("delivery", f"notices of {kind} were sent in another order: {sent}")
 
     def _check_closing(self) -> None:
-        """A notice names twenty; of more only the count is known."""
+        """A notice names twenty; of more only the count is known, until none of the kind is open."""
         balance: Counter[str] = Counter()
-        open_now: set[tuple[str, str]] = set()
+        named: dict[str, set[str] | None] = {}
         for each in self.notices:
             balance[each.kind] += each.told_of * {"opened": 1, "still": 0, "closed": -1}[each.what]
             if balance[each.kind] < 0:
                 self._world.fail("closing", f"more closed than had opened: {each}")
             if each.action == "resolve" and balance[each.kind]:
                 self._world.fail("closing", f"{balance[each.kind]} are open though this one says that none is: {each}")
-            if each.told_of != len(each.subjects):
-                continue
-            for subject in each.subjects:
-                key = each.kind, subject["id"]
-                if (key in open_now) == (each.what == "opened"):
-                    self._world.fail("closing", f"{subject['name']} cannot be {each.what} now: {each}")
-                (open_now.discard if each.what == "closed" else open_now.add)(key)
-        left = {(kind, "") for kind, count in balance.items() if count} or open_now
-        if left:
+            after = self._named_after(each, named.get(each.kind, set()))
+            named[each.kind] = after if balance[each.kind] else set()
+        if left := {kind: named[kind] for kind, count in balance.items() if count}:
             self._world.fail("closing", f"never told that these are over: {left}")
+
+    def _named_after(self, told: LoggedNotice, before: set[str] | None) -> set[str] | None:
+        """Which of a kind are open after a notice, if that can be known."""
+        if before is None or told.told_of != len(told.subjects):
+            return before if told.what == "still" else None
+        subjects = {subject["id"] for subject in told.subjects}
+        if wrong := subjects & before if told.what == "opened" else subjects - before:
+            self._world.fail("closing", f"{wrong} cannot be {told.what} now: {told}")
+        return {"opened": before | subjects, "still": before, "closed": before - subjects}[told.what]
 
     def _check_deletion(self) -> None:
         of = {client.id: client.tenant for client in self._world.clients}
@@ -193,3 +200,8 @@ class Checks:
                 deleted_at = self._world.deleted.get(of.get(subject["id"], 0))
                 if deleted_at is not None and each.what != "closed" and each.at > deleted_at + RECORDED_WITHIN:
                     self._world.fail("deletion", f"told of what was deleted at {deleted_at}: {each}")
+
+    def _check_sentences(self) -> None:
+        for each in self.notices:
+            if _TIMESTAMP.search(each.sentence):
+                self._world.fail("sentences", f"a moment is written as machines do: {each}")

@@ -6,7 +6,7 @@ tenant `operations`, and held against what happened: see `notice_checks.py`.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -49,7 +49,9 @@ from signalpost.files.folder import Folder
 from signalpost.store.nouns.fleet import ALONE, TenantMark, Terms
 
 LOOKS_EVERY = 10.0
-TOGETHER = Terms(beat_every=5.0, lease=15.0, dead_after=30.0, look_every=30.0, poll_every=10.0, poll_hearing_every=30.0)
+TOGETHER = Terms(
+    beat_every=10.0, lease=30.0, dead_after=60.0, look_every=30.0, poll_every=10.0, poll_hearing_every=60.0
+)
 """The terms of a fleet, slower than real ones: a world lasts for hours, and each beat is a dozen steps of it."""
 RESERVE_MB = 100
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -241,12 +243,20 @@ class NoticeWorld(World[Node]):
             (self._erase, plan.erasures),
         ]  # fmt: skip
         happens = [(began + self.random.uniform(0.0, plan.lasts), act) for act, times in drawn for _ in range(times)]
-        writes = [began + at * plan.writes_every for at in range(int(plan.lasts / plan.writes_every))]
-        happens += [(at, self._write) for at in writes]
+        happens += [(began + at, self._write) for at in self._writes()]
         for at, act in sorted(happens, key=lambda each: each[0]):
             self.drive(max(0.0, at - self.time.now))
             act()
         self._heal()
+
+    def _writes(self) -> Iterator[float]:
+        """After how many seconds something is written."""
+        plan, at = self.plan, 0.0
+        flaps_from = plan.lasts / 4
+        while at < plan.lasts:
+            yield at
+            flaps = flaps_from <= at < flaps_from + plan.flaps_for
+            at += plan.writes_while_flapping if flaps else plan.writes_every
 
     def drive(self, seconds: float) -> None:
         """Let so much time pass, and look at what is kept every ten seconds."""

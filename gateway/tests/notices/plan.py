@@ -26,6 +26,8 @@ class NoticePlan(NamedTuple):
     lasts: float
     """The seconds until all is well."""
     writes_every: float
+    writes_while_flapping: float
+    """The same, while the provider comes and goes."""
     kills: int
     """How many nodes end at once; another one starts in the place of each."""
     cuts: int
@@ -58,7 +60,8 @@ def draw(seed: int, nodes: int | None = None) -> NoticePlan:
         blips=random.choice((0, 1, 4)),
         blip_lasts=(1.0, 100.0, 300.0),
         lasts=lasts,
-        writes_every=random.choice((5.0, 30.0, 120.0)),
+        writes_every=(writes_every := random.choice((5.0, 30.0, 120.0))),
+        writes_while_flapping=writes_every,
         kills=random.choice((0, 1, 4)),
         cuts=random.choice((0, 0, 2)),
         low_disks=random.choice((0, 1, 2)),

@@ -33,7 +33,15 @@ def test_several_nodes_tell_as_one(seed: int, nodes: int, folder: Path) -> None:
 def test_a_provider_of_many_that_comes_and_goes_makes_a_few_notices(nodes: int, folder: Path) -> None:
     """The week, cut down to four hours and forty subscriptions."""
     small = THE_WEEK._replace(
-        nodes=nodes, subscriptions=40, dead=2, flapping=16, flaps_for=HOUR, lasts=3 * HOUR, blips=1, writes_every=120.0
+        nodes=nodes,
+        subscriptions=40,
+        dead=2,
+        flapping=16,
+        flaps_for=HOUR,
+        lasts=3 * HOUR,
+        blips=1,
+        writes_every=120.0,
+        writes_while_flapping=120.0,
     )
     world = simulate(1, folder, small)
     assert world.edges > 5 * MOST
