@@ -31,6 +31,7 @@ from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND
 from signalpost.engine.connectors.token_endpoints import Unanswered
 from signalpost.engine.counts import Counts
 from signalpost.engine.operations.postman import Postman
+from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.nouns.fleet import ALONE
 
 BEGAN = 1_790_000_000 * SECOND
@@ -193,7 +194,7 @@ class World:
         store = SimpleNamespace(lists=SimpleNamespace(every=self.every), fleet=fleet)
         connectors = SimpleNamespace(post_offices=self.post_offices, post=self)
         clock = SimpleNamespace(wall=lambda: self.now, steady=lambda: self.now)
-        given: list[Any] = [store, self, connectors, clock, self.enqueue, SimpleNamespace(), Counts(), LINKS]
+        given: list[Any] = [store, self, connectors, clock, self.enqueue, LoopTurns(lambda: 0.0), Counts(), LINKS]
         return Postman(*given)
 
     async def pass_time(self, until: int, nodes: int) -> None:

@@ -89,7 +89,7 @@ def test_a_key_that_ends_soon_is_told_until_it_is_revoked(world: ScriptedWorld) 
 
 
 def test_a_notice_writes_moments_as_people_do(world: ScriptedWorld) -> None:
-    """In a chat or a mail nobody else does it for them."""
+    """A chat or a mail shows the sentence as it is."""
 
     async def first(gateway: RunningGateway) -> None:
         await gateway.subscribe("a")

@@ -13,7 +13,7 @@ All of this is pure.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -144,16 +144,8 @@ class Correspondence(Struct, frozen=True, kw_only=True):
 # --- What is so -------------------------------------------------------------------------------------------------------
 
 
-def troubles(conditions: Iterable[Condition], now: int) -> dict[SubscriptionKey, Trouble]:
-    """The trouble of each subscription that is in any."""
-    found: dict[SubscriptionKey, dict[str, Condition]] = {}
-    for row in conditions:
-        if row.kind in KINDS_TOLD:
-            found.setdefault((row.tenant_id, row.subject), {})[row.kind] = row
-    return {key: _trouble(rows, now) for key, rows in found.items()}
-
-
-def _trouble(rows: Mapping[str, Condition], now: int) -> Trouble:
+def trouble_of(rows: Mapping[str, Condition], now: int) -> Trouble:
+    """The trouble of a subscription, of which these conditions are open, by their kinds."""
     for kind in KINDS_TOLD:
         row = rows.get(kind)
         if row is not None and row.absent_since is None and now >= row.since + WORDINGS[kind].after:

@@ -22,6 +22,7 @@ from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.connection import Connection
 from signalpost.domain.operations.conditions import Condition, Fact
 from signalpost.domain.operations.correspondence import (
+    KINDS_TOLD,
     Correspondence,
     Knowledge,
     News,
@@ -31,7 +32,7 @@ from signalpost.domain.operations.correspondence import (
     news_of,
     subject_of,
     text_of,
-    troubles,
+    trouble_of,
 )
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.subscription import Subscription
@@ -102,6 +103,8 @@ class Postman:
         """Whether addresses may know of something: it is forgotten with the subscriptions, whether or not mail is
         sent."""
         self._rests_until = 0
+        self._looked_at = 0
+        """How many conditions, addresses and subscriptions were looked at in all."""
         self._failing_since: int | None = None
         """Since when no mail gets through, µs; None if the last one did, or none is to be sent."""
 
@@ -120,7 +123,7 @@ class Postman:
             self._failing_since = None
         if not self._has_rows and not self._offices():
             return
-        found = troubles(await self._store.lists.every(Condition), self._clock.wall())
+        found = await self._troubles()
         rows = {row.id: row for row in await self._store.lists.every(Correspondence)}
         concerned = await self._concerned(await self._addressees(found, rows), rows, found)
         self._has_rows = bool(rows or concerned)
@@ -130,6 +133,25 @@ class Postman:
             some = concerned[at : at + AT_ONCE]
             await asyncio.gather(*(self._see_to(each, rows.get(each.contact), found) for each in some))
 
+    async def _pace(self) -> None:
+        """Let others have the event loop after so many things that were looked at."""
+        self._looked_at += 1
+        if self._looked_at % COUNTED_IN_A_ROW == 0:
+            await self._turns.turn(OF_THE_GATEWAY)
+
+    async def _troubles(self) -> dict[SubscriptionKey, Trouble]:
+        """The trouble of each subscription that is in any."""
+        of: dict[SubscriptionKey, dict[str, Condition]] = {}
+        for row in await self._store.lists.every(Condition):
+            await self._pace()
+            if row.kind in KINDS_TOLD:
+                of.setdefault((row.tenant_id, row.subject), {})[row.kind] = row
+        found, now = {}, self._clock.wall()
+        for key, rows in of.items():
+            await self._pace()
+            found[key] = trouble_of(rows, now)
+        return found
+
     async def _concerned(
         self,
         addressees: Sequence[Addressee],
@@ -138,9 +160,8 @@ class Postman:
     ) -> list[Addressee]:
         """The addressees who may get a mail now, and those whose rows say too much."""
         concerned, offices, now = [], self._offices(), self._clock.wall()
-        for looked_at, to in enumerate(addressees, 1):
-            if looked_at % COUNTED_IN_A_ROW == 0:
-                await self._turns.turn(OF_THE_GATEWAY)
+        for to in addressees:
+            await self._pace()
             row = rows.get(to.contact)
             if row is not None and not row.is_due(now):
                 continue
@@ -160,17 +181,17 @@ class Postman:
         known = ((knows.tenant_id, each) for row in rows.values() for each, knows in row.known.items())
         of: dict[str, list[SubscriptionKey]] = {}
         written: dict[str, str] = {}
-        for looked_at, key in enumerate(dict.fromkeys((*found, *known)), 1):
-            if looked_at % COUNTED_IN_A_ROW == 0:
-                await self._turns.turn(OF_THE_GATEWAY)
+        for key in dict.fromkeys((*found, *known)):
+            await self._pace()
             subscription = self._directory.subscription(*key)
             for address in () if subscription is None else subscription.told_contacts:
                 written[address.lower()] = address
                 of.setdefault(address.lower(), []).append(key)
-        addressees = {
-            (contact := self._links.ids.of(small)): Addressee(contact, written[small], keys)
-            for small, keys in of.items()
-        }
+        addressees: dict[str, Addressee] = {}
+        for small, keys in of.items():
+            await self._pace()
+            contact = self._links.ids.of(small)
+            addressees[contact] = Addressee(contact, written[small], keys)
         return [*addressees.values(), *(Addressee(each, "", ()) for each in rows if each not in addressees)]
 
     async def _see_to(
@@ -201,9 +222,8 @@ class Postman:
         before = {} if row is None else row.known
         news: list[News] = []
         known: dict[str, Knowledge] = {}
-        for looked_at, key in enumerate(to.of, 1):
-            if looked_at % COUNTED_IN_A_ROW == 0:
-                await self._turns.turn(OF_THE_GATEWAY)
+        for key in to.of:
+            await self._pace()
             subscription, trouble = self._directory.subscription(*key), found.get(key)
             if subscription is None or to.address.lower() not in map(str.lower, subscription.told_contacts):
                 continue
