@@ -40,6 +40,9 @@ class Rows:
     def row(self, _kind: Any, row_id: str, _within: int | None) -> Any:
         return self.rows.get(row_id)
 
+    def rows_of(self, _kind: Any) -> Iterable[Condition]:
+        return self.rows.values()
+
     def tenant_named(self, name: str) -> Tenant | None:
         return DEFAULT if name == DEFAULT.name else None
 

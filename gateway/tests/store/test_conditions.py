@@ -1,5 +1,6 @@
 """The contract of a store: rows of conditions open, change and close with the notices that tell of them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,10 @@ def following(of: Fact, now: Fact | None) -> FollowCondition:
     return FollowCondition(tenant_id=OPERATIONS_TENANT, condition_id=id_of(of.key), fact=now)
 
 
-def telling(what: What, at: int, *facts: Fact, others: int = 0) -> WriteNotice:
+def telling(what: What, at: int, *facts: Fact) -> WriteNotice:
     return WriteNotice(
         tenant_id=OPERATIONS_TENANT,
-        telling=Telling(what, facts[0].kind, tuple(id_of(each.key) for each in facts), others),
+        telling=Telling(what, facts[0].kind, tuple(id_of(each.key) for each in facts)),
         looked_at=at,
         tenants={TENANT: "default"},
         public_url="https://gateway.example.com",
@@ -97,7 +98,7 @@ def test_a_condition_opens_once_is_told_and_closes_with_its_row(play: "Play") ->
         shop.now += 9 * MINUTE
         await shop.publish(following(a, None))  # by another look, which changes nothing
         shop.now += MINUTE
-        await shop.do(telling(What.CLOSED, shop.now, a, others=1))
+        await shop.do(telling(What.CLOSED, shop.now, a))
         assert [each.subject for each in await kept(shop)] == ["b"]
         opened, closed = await told(shop)
         assert (opened["what"], opened["count"], opened["action"]) == ("opened", 2, "trigger")
@@ -116,6 +117,45 @@ def test_what_two_nodes_tell_at_the_same_time_is_told_once(play: "Play") -> None
         shop.now += DAY
         assert await written(shop, *(telling(What.STILL, shop.now - 1, a) for _ in range(2))) == [True, False]
         assert [each["what"] for each in await told(shop)] == ["opened", "still"]
+
+    play(scenario)
+
+
+def test_of_a_kind_of_which_another_node_told_more_meanwhile_not_all_is_resolved(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        a, b = fact("a"), fact("b")
+        await shop.publish(*opening(a))
+        await shop.publish(telling(What.OPENED, shop.now, a), following(a, None))
+        shop.now += HOUR
+        late = telling(What.CLOSED, shop.now, a)  # by a node that stood still since it looked
+        other = await shop.another()
+        await other.publish(*opening(b))
+        await other.publish(telling(What.OPENED, shop.now, b))
+        assert await written(shop, late) == [True]
+        await shop.publish(following(b, None))
+        shop.now += HOUR
+        await shop.publish(*opening(fact("c")))  # no one knows of it yet
+        assert await written(other, telling(What.CLOSED, shop.now, b)) == [True]
+        assert [(each["what"], each["action"]) for each in await told(shop)] == [
+            ("opened", "trigger"),
+            ("opened", "trigger"),
+            ("closed", "trigger"),
+            ("closed", "resolve"),
+        ]
+
+    play(scenario)
+
+
+def test_of_two_nodes_that_both_tell_that_something_is_over_one_does(play: "Play") -> None:
+    async def scenario(shop: "Shop") -> None:
+        a, b = fact("a"), fact("b")
+        await shop.publish(*opening(a, b))
+        await shop.publish(telling(What.OPENED, shop.now, a, b), following(a, None), following(b, None))
+        shop.now += HOUR
+        other, told_by = await shop.another(), telling(What.CLOSED, shop.now, a, b)
+        found = await asyncio.gather(written(shop, told_by, told_by), written(other, told_by))
+        assert sorted(each for part in found for each in part) == [False, False, True]
+        assert [(each["what"], each["count"]) for each in await told(shop)] == [("opened", 2), ("closed", 2)]
 
     play(scenario)
 

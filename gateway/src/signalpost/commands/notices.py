@@ -111,7 +111,9 @@ class FollowCondition(_OfConditions, frozen=True, kw_only=True):
 
 class WriteNotice(_OfConditions, frozen=True, kw_only=True):
     """Tell of conditions that are still as they were when they were looked at, at `looked_at`. Those that close and
-    were never told of close without a word. `tenants` are the names of tenants by their numbers."""
+    were never told of close without a word. `tenants` are the names of tenants by their numbers.
+
+    It reads all of the kind: another node may have told of more since, and then not all is resolved."""
 
     telling: Telling
     looked_at: int
@@ -120,12 +122,12 @@ class WriteNotice(_OfConditions, frozen=True, kw_only=True):
 
     @property
     def reads(self) -> Reads:
-        return _conditions(*self.telling.ids)
+        return Reads(rows=(RowKey(Condition, self.telling.kind, "kind"),), tenant=OPERATIONS)
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[NoticeWritten]:
         rows = [row for each in self.telling.ids if (row := view.row(Condition, each, None)) is not None]
         changed = [row for row in rows if self._is_due(row)]
-        what, others = self.telling.what, self.telling.others
+        what = self.telling.what
         if what is What.CLOSED:
             written = tuple(replace(row, closed_at=stamp.now) for row in changed)
             told = [row for row in changed if row.told_at is not None]
@@ -134,7 +136,7 @@ class WriteNotice(_OfConditions, frozen=True, kw_only=True):
             told = changed
         if not told:
             return Decision(result=NoticeWritten(None), rows=written)
-        notice = notice_of(what, told, others, self.tenants, self.public_url)
+        notice = notice_of(what, told, self._known_beside(view), self.tenants, self.public_url)
         return Decision(
             result=NoticeWritten(notice),
             rows=written,
@@ -143,8 +145,18 @@ class WriteNotice(_OfConditions, frozen=True, kw_only=True):
             about=document_of(self.telling.kind),
         )
 
+    def _known_beside(self, view: BatchView) -> int:
+        """How many more of the kind people know of, and stay open."""
+        ids = {*self.telling.ids}
+        return sum(
+            row.kind == self.telling.kind and row.told_at is not None and row.closed_at is None and row.id not in ids
+            for row in view.rows_of(Condition)
+        )
+
     def _is_due(self, row: Condition) -> bool:
         """Whether no notice told of it since it was looked at."""
+        if row.closed_at is not None:
+            return False
         match self.telling.what:
             case What.OPENED:
                 return row.told_at is None and row.absent_since is None

@@ -12,7 +12,6 @@ from signalpost.domain.operations.conditions import (
     Condition,
     Fact,
     NoticeTerms,
-    Telling,
     What,
     compare,
     id_of,
@@ -200,16 +199,6 @@ def test_nobody_is_told_of_what_is_muted_but_that_it_closed() -> None:
     assert told([condition(muted_until=NOW)], NOW + GATHERED_FOR) == [(What.OPENED, FAILING, 1)]
 
 
-def test_a_notice_says_how_many_others_stay_open() -> None:
-    known = [
-        condition("a", told_at=NOW, absent_since=NOW),
-        condition("b", told_at=NOW),
-        condition("c", opened_at=NOW + 9 * MINUTE + 50 * SECOND),  # nobody knows of it yet
-    ]
-    [telling] = to_be_told(known, NOW + 10 * MINUTE, TERMS)
-    assert telling == Telling(What.CLOSED, FAILING, (known[0].id,), 1)
-
-
 # --- The table --------------------------------------------------------------------------------------------------------
 
 
@@ -227,5 +216,5 @@ def test_what_closes_is_told_before_what_opens_so_that_nothing_is_resolved_that_
     over = condition("a", opened_at=NOW - 2 * HOUR, told_at=NOW - 2 * HOUR, absent_since=NOW - HOUR)
     new = condition("b", opened_at=NOW - MINUTE)
     closed, opened = to_be_told([over, new], NOW, TERMS)
-    assert (closed.what, closed.others) == (What.CLOSED, 0)
+    assert (closed.what, closed.ids) == (What.CLOSED, (over.id,))
     assert (opened.what, opened.ids) == (What.OPENED, (new.id,))

@@ -185,8 +185,6 @@ class Telling(NamedTuple):
     what: What
     kind: str
     ids: tuple[str, ...]
-    others: int
-    """How many more of the kind people know of and stay open."""
 
 
 def to_be_told(known: Sequence[Condition], now: int, terms: NoticeTerms) -> list[Telling]:
@@ -194,17 +192,11 @@ def to_be_told(known: Sequence[Condition], now: int, terms: NoticeTerms) -> list
     then opens it again for what is new."""
     by_kind = sorted(known, key=attrgetter("kind", "number"))
     return [
-        Telling(what, kind, (*(row.id for row in told),), _known_beside(told, rows))
+        Telling(what, kind, (*(row.id for row in told),))
         for kind, rows in ((kind, [*of_kind]) for kind, of_kind in groupby(by_kind, attrgetter("kind")))
         for what, due in ((What.CLOSED, _over), (What.OPENED, _new), (What.STILL, _to_remind_of))
         if (told := due(rows, now, terms)[:MOST_TOLD])
     ]
-
-
-def _known_beside(told: Sequence[Condition], rows: Sequence[Condition]) -> int:
-    """How many more people know of."""
-    ids = {row.id for row in told}
-    return sum(row.told_at is not None for row in rows if row.id not in ids)
 
 
 def _new(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Condition]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.operations.conditions import Condition
-from signalpost.store.tables.table import Kind, Table
+from signalpost.store.tables.table import FoundBy, Kind, Table
 
 CONDITION: Final = Table(
     "condition",
@@ -27,6 +27,7 @@ CONDITION: Final = Table(
         "closed_at": Kind.NUMBER,
     },
     changing=["detail", "severity", "told_at", "absent_since", "muted_until", "closed_at"],
+    found_by={"kind": FoundBy("kind = {}", Kind.TEXT)},
     of_any_tenant=True,
     ended={"tenant_id": OPERATIONS_TENANT},
     goes_after="closed_at",
