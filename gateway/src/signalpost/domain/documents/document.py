@@ -4,7 +4,7 @@ A document is kept as the very bytes that its events carry, so that what was rea
 the links of the gateway's own versions are put in where it is shown (`links.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -151,19 +151,23 @@ def _merged(facts: dict[str, Any], patch: dict[str, Any] | None) -> dict[str, An
 def former_values(before: Document, after: Document) -> bytes:
     """The attributes that a document had otherwise, as a JSON object with their former values; empty if there are
     none."""
-    pairs = zip(_NAMES.values(), astuple(before), astuple(after), strict=True)
-    return _former({name: was for name, was, now in pairs if not is_same(was, now)})
+    return _former(zip(_NAMES.values(), astuple(before), astuple(after), strict=True))
 
 
 def overwritten(before: Document, changes: Mapping[str, Any]) -> bytes:
     """The `former_values` of a document of which nothing but these attributes can have changed."""
-    return _former(
-        {_NAMES[name]: was for name, now in changes.items() if not is_same(was := getattr(before, name), now)}
-    )
+    return _former([(_NAMES[name], getattr(before, name), now) for name, now in changes.items()])
 
 
-def _former(values: dict[str, Any]) -> bytes:
-    return _encode(values) if values else b""
+def _former(attributes: Iterable[tuple[str, Any, Any]]) -> bytes:
+    """The former values among attributes, each with what it was and what it is. `is_same` is asked only of what is
+    equal in Python and may still differ in JSON, which most attributes cannot."""
+    former = {
+        name: was
+        for name, was, now in attributes
+        if was is not now and (was != now or (type(was) is not str and not is_same(was, now)))
+    }
+    return _encode(former) if former else b""
 
 
 def deleted(document: Document) -> Document:

@@ -1,6 +1,7 @@
 """One batch of commands as one part of a transaction: read what they need, decide, write what they change set-wise."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -67,7 +68,7 @@ def publish(
     """`owner` is the node to which the lanes of new subscriptions belong."""
     before = _read(connection, commands, vault)
     batch = begin(before)
-    results = tuple(batching.run(batch, command) for command in commands)
+    results = (*map(partial(batching.run, batch), commands),)
     _write(connection, batch, before, vault, owner)
     return batching.published(batch, results, audit.append(connection, batch.audited, notary), owner)
 

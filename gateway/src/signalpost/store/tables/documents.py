@@ -62,8 +62,10 @@ def pack_document(
 
 def unpack_document(external_id: str, columns: Sequence[Any]) -> DocumentRow:
     """From a row of `DOCUMENT`, of which the id is known already."""
-    (_, _, version, updated_at, kind, status, reference_id, owner_email, *others) = columns
-    body, source_version, deleted_at, last_number, workflow, _ = others
+    (
+        _, _, version, updated_at, kind, status, reference_id, owner_email,
+        body, source_version, deleted_at, last_number, workflow, _,
+    ) = columns  # fmt: skip
     return DocumentRow(
         external_id,
         version,

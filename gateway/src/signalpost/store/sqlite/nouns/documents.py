@@ -1,11 +1,14 @@
 """Documents: read by id, written with a batch, and listed."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from operator import itemgetter
+from itertools import compress
+from operator import itemgetter, ne
 from typing import Any, NamedTuple
 
 import apsw
+from msgspec.structs import astuple
 
 from signalpost.commands.command import DocumentKey
 from signalpost.domain.documents.document import DocumentRow, Facets
@@ -186,17 +189,17 @@ def write(
     what a change made otherwise is named: nothing that is in an index, for most. The statement for new ones, which run
     by the thousand in an import, is kept short: for each row its text is hashed again to find it prepared."""
     new: list[tuple[Any, ...]] = []
-    changed: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    changed: defaultdict[tuple[str, ...], list[DocumentKey]] = defaultdict(list)
     for key, row in after.items():
         if key in before:
-            columns = _made_otherwise(before[key], row)
-            packed = pack_document(key, row, pack_uuid, _title_key if "title_key" in columns else _unasked)
-            changed.setdefault(columns, []).append(_update(columns).pick(packed))
+            changed[_made_otherwise(before[key], row)].append(key)
         else:
             new.append(pack_document(key, row, pack_uuid, _title_key))
     write_many(connection, _INSERT, new)
-    for columns, rows_changed in changed.items():
-        write_many(connection, _update(columns).statement, rows_changed)
+    for columns, keys in changed.items():
+        statement, pick = _update(columns)
+        title_key = _title_key if "title_key" in columns else _unasked
+        write_many(connection, statement, [pick(pack_document(key, after[key], pack_uuid, title_key)) for key in keys])
 
 
 class _Update(NamedTuple):
@@ -226,7 +229,7 @@ def _made_otherwise(before: DocumentRow, after: DocumentRow) -> tuple[str, ...]:
         return () if was is now else _OTHERS
     columns: list[str] = []
     if was != now:
-        columns += [name for name in Facets.__struct_fields__ if getattr(was, name) != getattr(now, name)]
+        columns += compress(Facets.__struct_fields__, map(ne, astuple(was), astuple(now)))
     if before.workflow != after.workflow:
         columns += ["workflow", "expires_at"]
     if not is_same_title(before.body, after.body):
