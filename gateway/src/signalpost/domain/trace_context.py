@@ -24,6 +24,7 @@ _HEADER: Final = re.compile(
 _LENGTH: Final = 55
 """How long a header of version 00 is, which has nothing after the flags."""
 _RANDOM_BITS: Final = 56
+"""How many bits at the end of a trace's id are random: the last 14 digits of an event's id."""
 
 
 def parse(header: str | None) -> bytes:
@@ -49,12 +50,11 @@ def is_sampled(context: bytes) -> bool:
 def kept_with(context: bytes, event_id: str, ratio: float) -> bytes:
     """The context that an event keeps which was asked for in this one: `NOT_TRACED` if it is not sampled. A client that
     names a trace has decided that. Of the other events a share is sampled, each in a trace with the event's own id."""
-    if context[:16].strip(b"\0"):
+    if context and context[:16] != NO_TRACE:
         return context if is_sampled(context) else NOT_TRACED
-    trace = trace_of_event(event_id)
-    if int.from_bytes(trace[9:], "big") >= ratio * (1 << _RANDOM_BITS):
+    if int(event_id[-15:].replace("-", ""), 16) >= ratio * (1 << _RANDOM_BITS):
         return NOT_TRACED
-    return trace + (context[16:24] or NO_SPAN) + bytes((_KNOWN_FLAGS,))
+    return trace_of_event(event_id) + (context[16:24] or NO_SPAN) + bytes((_KNOWN_FLAGS,))
 
 
 def trace_of_event(event_id: str) -> bytes:

@@ -21,7 +21,7 @@ from signalpost.sharing.rate_limit import RateLimit
 SHORTEST_WAIT: Final = 10_000
 """µs of a wait that are worth a span."""
 MAX_ENDS: Final = 4_096
-"""How many ends of attempts and commits are remembered."""
+"""How many ends of attempts and commits are remembered at least; at most it is twice as many."""
 _COMMITTED: Final = 0
 _NO_ATTEMPT: Final = (Failure.INTERRUPTED, Failure.SKIPPED)
 """An attempt that was cut is made again, in the same span; what there was nothing to send of is none."""
@@ -50,6 +50,9 @@ class Traces:
         self._ends: dict[tuple[int, str | int], int] = {}
         """When the last attempt of a document, or of a delivery that failed, ended; by the number of the subscription
         and the document's id or the event's sequence. Also when an event was committed, by its id and `_COMMITTED`."""
+        self._ends_before: dict[tuple[int, str | int], int] = {}
+        """The `MAX_ENDS` before those. Two halves take the place of an order by age, which cost each attempt more, and
+        most are not traced."""
 
     @property
     def dropped(self) -> int:
@@ -129,7 +132,7 @@ class Traces:
             return
         reason, seen = held
         since_by_steady_clock = since + self._clock.steady() - self._clock.wall()
-        before = self._ends.get((sent.number, event.document_id), 0)
+        before = self._end_of((sent.number, event.document_id)) or 0
         if seen < since_by_steady_clock:
             reason = "retry" if delivery.failed_attempts else "document" if before > since else "turn"
         identity = span_of(event.id, sent.id, "wait", until)
@@ -141,17 +144,20 @@ class Traces:
     def _waits_since(self, event: Event, sent: Subscription, delivery: Delivery) -> int | None:
         """µs since the epoch; None if that was before this process began, or in another one."""
         if delivery.failed_attempts == 0:
-            return max(event.at + sent.delay * SECOND, self._ends.get((_COMMITTED, event.id), 0))
-        known = self._ends.get((sent.number, event.sequence))
+            return max(event.at + sent.delay * SECOND, self._end_of((_COMMITTED, event.id)) or 0)
+        known = self._end_of((sent.number, event.sequence))
         if known is not None or delivery.due == AT_ONCE:
             return known
         return delivery.due + self._clock.wall() - self._clock.steady()
 
     def _note_end(self, of: tuple[int, str | int], at: int) -> None:
-        self._ends.pop(of, None)
         self._ends[of] = at
-        if len(self._ends) > MAX_ENDS:
-            del self._ends[next(iter(self._ends))]
+        if len(self._ends) >= MAX_ENDS:
+            self._ends_before, self._ends = self._ends, {}
+
+    def _end_of(self, of: tuple[int, str | int]) -> int | None:
+        known = self._ends.get(of)
+        return self._ends_before.get(of) if known is None else known
 
     # --- Export -------------------------------------------------------------------------------------------------------
 
