@@ -5,8 +5,9 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from signalpost.domain.delivery.attempt_trace import AttemptTrace
@@ -26,6 +27,8 @@ ATTEMPT_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 5.5)
 DELIVERY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
 """From a delivery at once to one that needed all retries of the longest usual schedule."""
 
+_type_of, _tenant_of = attrgetter("type"), attrgetter("tenant_id")
+
 
 class TracedDelivery(NamedTuple):
     """An example of how long deliveries take, with the trace in which one can see why."""
@@ -40,7 +43,7 @@ class Counts:
     """What happened since the process began."""
 
     def __init__(self) -> None:
-        self.events: dict[int, int] = {int(event_type): 0 for event_type in EventType}
+        self.events: Counter[int] = Counter(dict.fromkeys(map(int, EventType), 0))
         """How many events were committed, by type."""
         self.events_of: Counter[int] = Counter()
         """How many events were committed, by tenant."""
@@ -78,10 +81,9 @@ class Counts:
         """How many attempts ended."""
         return sum(self.attempts.values())
 
-    def count_events(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self.events[event.type] += 1
-            self.events_of[event.tenant_id] += 1
+    def count_events(self, events: Sequence[Event]) -> None:
+        self.events.update(map(_type_of, events))
+        self.events_of.update(map(_tenant_of, events))
 
     def count_attempt(self, kind: str, outcome: Outcome) -> None:
         """Count an attempt at a destination of a kind. One that had nothing to send took no time worth counting."""

@@ -349,7 +349,8 @@ class Engine:
     async def check_changeable(self, tenant_id: int) -> None:
         """Raises Conflict while the tenant is paused, NotFound once it is deleted, and Unavailable if that cannot be
         known."""
-        await self.lookout.be_recent()
+        if not self.lookout.is_recent:
+            await self.lookout.look()
         try:
             self.directory.check_changeable(tenant_id)
         except (NotFound, Conflict):

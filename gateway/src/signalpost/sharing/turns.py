@@ -73,6 +73,10 @@ class Turns(Generic[Lane]):
             elif tenant.credit > 0:
                 self.ready -= 1
                 return tenant.next()
+            elif len(self._ring) == 1:
+                # At once as after so many rounds. A turn may have cost thousands of them, and be it only because the
+                # machine had no core for this process.
+                tenant.credit = (tenant.credit - 1) % QUANTUM + 1
             else:
                 tenant.credit += QUANTUM
                 self._ring.rotate(-1)

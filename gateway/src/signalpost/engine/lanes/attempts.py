@@ -54,8 +54,9 @@ class Attempts:
         self._still_wanted.stop()
 
     def begin(self, worker: LaneWorker, delivery: Delivery, event: Event) -> None:
-        """Make an attempt of a delivery that has its slot, if there is to be one now."""
-        if self._is_erased(event):
+        """Make an attempt of a delivery that has its slot, if there is to be one now. The event is as the log cache has
+        it: a shell, if it was erased."""
+        if is_erased(event):
             self._skip(worker, delivery, not_sent(ERASED))
             return
         if (wishes := worker.wishes) is not None:
@@ -78,6 +79,8 @@ class Attempts:
             self._free_slot(worker)
             self._outcomes.give_up_removed(worker, delivery)
             self._move_on(worker)
+        elif self._erased.has(event):
+            self._skip(worker, delivery, not_sent(ERASED))
         else:
             self.begin(worker, delivery, event)
 
@@ -89,16 +92,12 @@ class Attempts:
         worker.rate_limit.promised -= 1
         if self._may_not_send(worker) or worker.wishes is not wishes:
             self._take_back(worker, delivery)
-        elif self._is_erased(event):
+        elif is_erased(event) or self._erased.has(event):  # be it after it was read
             self._skip(worker, delivery, not_sent(ERASED))
         elif why_not is not None:
             self._skip(worker, delivery, why_not)
         else:
             self._carry(worker, delivery, event)
-
-    def _is_erased(self, event: Event) -> bool:
-        """Whether an event was erased, be it after it was read."""
-        return is_erased(event) or self._erased.has(event)
 
     def _may_not_send(self, worker: LaneWorker) -> bool:
         """Whether a delivery that had to wait since it was chosen must not be sent: its lane was paused, deleted or

@@ -19,7 +19,7 @@ from signalpost.domain.event import Event
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.carriers import NEVER
-from signalpost.engine.lanes.lane_states import BEHIND, NOT_HELD, WAITING_FOR_SLOT
+from signalpost.engine.lanes.lane_states import BEHIND, IDLE, NOT_HELD, WAITING_FOR_SLOT
 from signalpost.engine.lanes.lane_worker import LaneWorker
 from signalpost.engine.lanes.large_events import LargeEvents
 from signalpost.engine.lanes.log_cache import LogCache
@@ -133,6 +133,8 @@ class Dispatcher:
 
     def give_turn(self, worker: LaneWorker) -> None:
         """Queue the lane for a turn, unless it is queued or held, or would find nothing to do."""
+        if worker.turn is not IDLE:  # as after most attempts of a lane that has more to send
+            return
         tenant_id = worker.subscription.tenant_id
         if not worker.has_nothing_to_do(self._log.seen.get(tenant_id, 0)) and worker.ask_for_turn():
             self._turns.add(tenant_id, worker)
@@ -222,19 +224,20 @@ class Dispatcher:
             return False
         last = self._log.end.get(tenant_id, 0)
         before, end = lane.head, lane.head + MAX_TAKEN
-        ends_at = None if worker.wishes is None else self._clock.steady() + MAX_TURN_TIME
+        has_wishes = worker.wishes is not None
+        ends_at = self._clock.steady() + MAX_TURN_TIME if has_wishes else NEVER
         while (sequence := lane.head + 1) <= last and sequence <= end and lane.has_room:
             event = self._log.get(tenant_id, sequence)
             if event is None:
                 if len(lane.open) <= PAGE_WANTED_BELOW:
                     self._reader.want_page(worker)
                 break
-            if worker.is_to_be_judged(event):
+            if has_wishes and worker.is_to_be_judged(event):
                 self._large_events.ask(worker, event)
                 break
             if worker.pass_by(event):
                 self._note_passed_over(worker)
-            if ends_at is not None and self._clock.steady() >= ends_at:
+            if has_wishes and self._clock.steady() >= ends_at:
                 end = lane.head
         self._spent += lane.head - before
         if lane.head - worker.recorded_head > MAX_SKIPPED_UNRECORDED:

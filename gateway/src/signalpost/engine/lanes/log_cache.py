@@ -52,12 +52,14 @@ class LogCache:
                 self.bytes += len(shell.body) - len(event.body)
 
     def put(self, events: Iterable[Event]) -> None:
+        known, order, size = self._events, self._order, 0
         for event in self.erased.as_kept(events):
             key = (event.tenant_id, event.sequence)
-            if key not in self._events:
-                self._events[key] = event
-                self._order.append(key)
-                self.bytes += len(event.body) + _OVERHEAD
+            if key not in known:
+                known[key] = event
+                order.append(key)
+                size += len(event.body) + _OVERHEAD
+        self.bytes += size
         while self.bytes > self._max_bytes:
             oldest = self._events.pop(self._order.popleft())
             self.bytes -= len(oldest.body) + _OVERHEAD

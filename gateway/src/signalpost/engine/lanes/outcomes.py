@@ -16,6 +16,7 @@ from signalpost.domain.delivery.delivery import Delivery, DeliveryInput, Verdict
 from signalpost.domain.delivery.exchange import exchange_of
 from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.event import Event
+from signalpost.domain.objective import Objective
 from signalpost.domain.secrets import SHORTEST, Secrets, secrets_of, without_secrets
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
@@ -71,13 +72,16 @@ class Outcomes:
         verdict = decide(delivery, outcome, subscription.retry_delays, now, jitter, wait)
         if len(outcome.answer) >= SHORTEST or outcome.trace is not None:
             outcome = without_secrets(outcome, self._secrets(sent))
-        on_time = _on_time(sent, delivery, event, verdict, outcome)
+        due = event.at if sent.after is None else event.at + sent.delay * SECOND
+        is_promised = event.at >= sent.created_at  # a subscription that begins in the past promised nothing of that
+        objective = sent.objective if is_promised else None
+        on_time = None if objective is None else _on_time(objective, delivery, due, verdict, outcome)
         attempt = _attempt(delivery, verdict, outcome, sent.url, on_time=on_time)
         self._note_attempt(worker, attempt, outcome)
         if self._traces is not None:
             self._traces.attempted(trace, event, sent, delivery, outcome, worker.held)
-        if verdict.input is DELIVERED and delivery.run == 0 and event.at >= sent.created_at:
-            self._counts.count_delivery(sent.kind, _due(sent, event), outcome, trace)
+        if verdict.input is DELIVERED and delivery.run == 0 and is_promised:
+            self._counts.count_delivery(sent.kind, due, outcome, trace)
         elif verdict.input is GIVE_UP:
             self._counts.given_up += 1
             worker.note_given_up(now)
@@ -166,19 +170,11 @@ def _log_failure(
     )
 
 
-def _due(sent: Subscription, event: Event) -> int:
-    """When an event was to be sent, µs since the epoch."""
-    return event.at if sent.after is None else event.at + sent.delay * SECOND
-
-
-def _on_time(sent: Subscription, delivery: Delivery, event: Event, verdict: Verdict, outcome: Outcome) -> bool | None:
-    """Whether an event kept the objective; None if there is none, the event is older than the subscription, or its
-    first run is not over."""
-    if (objective := sent.objective) is None or delivery.run or verdict.input not in (DELIVERED, GIVE_UP):
+def _on_time(objective: Objective, delivery: Delivery, due: int, verdict: Verdict, outcome: Outcome) -> bool | None:
+    """Whether an event, which was to be sent at `due`, kept the objective; None if its first run is not over."""
+    if delivery.run or verdict.input not in (DELIVERED, GIVE_UP):
         return None
-    if event.at < sent.created_at:  # it begins in the past, and promised nothing of what was before it
-        return None
-    late = outcome.started_at + outcome.elapsed_us - _due(sent, event)
+    late = outcome.started_at + outcome.elapsed_us - due
     return verdict.input is DELIVERED and late <= objective.within * SECOND
 
 
