@@ -17,6 +17,8 @@ from signalpost.commands.notices import OpenCondition
 from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.errors import Unavailable
 from signalpost.domain.operations.conditions import Fact
+from signalpost.engine.lanes.lane_views import LOOKED_AT_IN_A_ROW
+from signalpost.engine.operations.lane_facts import LaneFacts
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
 
@@ -95,3 +97,19 @@ def test_a_disk_of_a_machine_that_is_gone_is_not_low_for_ever(fleet: Fleet) -> N
     fleet.drive(30.0)
     [(absent_since,)] = fleet.open("diskLow", "absent_since")
     assert absent_since is not None
+
+
+def test_others_have_their_turn_while_a_look_tells_of_many_lanes(world: ScriptedWorld) -> None:
+    many = 8 * LOOKED_AT_IN_A_ROW
+
+    async def scenario(gateway: RunningGateway) -> None:
+        await gateway.submit(*(world.subscription(f"p{number}", status="paused") for number in range(many)))
+        [of_lanes] = [each for each in gateway.engine.watch._sources if isinstance(each, LaneFacts)]
+        telling, rounds = asyncio.create_task(of_lanes.facts(gateway.clock.wall())), 0
+        while not telling.done():
+            rounds += 1
+            await asyncio.sleep(0)
+        assert telling.result() == []  # what a person paused is left alone
+        assert rounds >= many // LOOKED_AT_IN_A_ROW
+
+    world.run(scenario)
