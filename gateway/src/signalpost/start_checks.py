@@ -1,11 +1,12 @@
 """What a start finds in the settings, each by itself valid: what it refuses, and what it only warns of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from signalpost.domain.errors import StartError
+from signalpost.domain.errors import WrongSetting
 from signalpost.runtime.logger import log
 from signalpost.settings import Settings
+from signalpost.store.open import is_postgres
 
 _PLAIN_WARNING = (
     "The gateway listens beyond this machine without TLS, so keys and documents can be read in transit. Set TLS_CERT "
@@ -13,8 +14,28 @@ _PLAIN_WARNING = (
 )
 
 
-def check_shared(settings: Settings) -> None:
-    """Gateways that share a database must agree on what each would make up by itself. Raises StartError."""
+def check_together(settings: Settings) -> None:
+    """Raises WrongSetting, with one line for each thing that `refusals` finds."""
+    if wrong := [*refusals(settings)]:
+        raise WrongSetting("\n".join(wrong))
+
+
+def refusals(settings: Settings) -> Iterator[str]:
+    """A sentence for each thing with which no gateway starts, although every setting is right by itself."""
+    if settings.master_key and settings.master_key_file:
+        yield "MASTER_KEY and MASTER_KEY_FILE are both set. Set one of them."
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        yield "TLS needs both TLS_CERT and TLS_KEY. Set the other one too."
+    if settings.oidc_issuer is not None and None in (settings.oidc_client_id, settings.public_url):
+        yield "OIDC_ISSUER needs OIDC_CLIENT_ID and PUBLIC_URL, to which the provider sends people back."
+    if settings.otel_exporter_otlp_endpoint is None and (settings.trace_ratio or settings.trace_failures):
+        yield "TRACE_RATIO and TRACE_FAILURES need OTEL_EXPORTER_OTLP_ENDPOINT, to which spans go."
+    if settings.database_url is not None and is_postgres(settings.database_url):
+        yield from _not_shared(settings)
+
+
+def _not_shared(settings: Settings) -> Iterator[str]:
+    """Gateways that share a database must agree on what each would make up by itself."""
     needed = {
         "MASTER_KEY": settings.master_key or settings.master_key_file,
         "OPERATOR_KEY": settings.operator_key,
@@ -22,7 +43,7 @@ def check_shared(settings: Settings) -> None:
     }
     missing = [name for name, given in needed.items() if given is None]
     if missing:
-        raise StartError(f"Gateways on one PostgreSQL share their keys and their address: set {', '.join(missing)}.")
+        yield f"Gateways on one PostgreSQL share their keys and their address: set {', '.join(missing)}."
 
 
 def log_warnings(settings: Settings, links_url: str) -> None:

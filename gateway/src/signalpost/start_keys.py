@@ -24,15 +24,18 @@ class MasterKeySource:
     """Where a gateway has its master keys from: a setting, a file that the operator named, or its own file."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises StartError if the settings name two sources."""
-        if settings.master_key and settings.master_key_file:
-            raise StartError("MASTER_KEY and MASTER_KEY_FILE are both set. Set one of them.")
         self._settings = settings
 
     @property
     def name(self) -> str:
         """The name for people: the setting's, or the path of the file."""
         return "MASTER_KEY" if self._settings.master_key else str(secret_file(self._settings, "master_key"))
+
+    def find(self) -> tuple[bytes, ...] | None:
+        """The master keys that it has now; None if the first start is to make one. Raises StartError."""
+        given = self._settings.master_key
+        keys: tuple[bytes, ...] | None = given if given is not None else in_file(self._settings, "master_key")
+        return keys
 
     def read(self) -> tuple[bytes, ...]:
         """The master keys that it has now, the current one first. Raises StartError."""
@@ -73,14 +76,22 @@ def _kept(settings: Settings, name: str, make: Callable[[], str]) -> Any:
     operator named it.
 
     Raises StartError."""
+    if (found := in_file(settings, name)) is not None:
+        return found
+    _write_key(secret_file(settings, name), make())
+    return in_file(settings, name)
+
+
+def in_file(settings: Settings, name: str) -> Any:
+    """The value of a secret setting in its file; None if the first start is to make the file. Raises StartError."""
     file = secret_file(settings, name)
     try:
         if file == settings.master_key_file:
             text = key_file.read_elsewhere(file)
-        else:
-            if not os.path.lexists(file):
-                _write_key(file, make())
+        elif os.path.lexists(file):
             text = key_file.read(file)
+        else:
+            return None
         return SETTINGS[name].read(text)
     except key_file.NotPrivate as error:
         raise StartError(str(error)) from None

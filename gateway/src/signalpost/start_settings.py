@@ -8,7 +8,6 @@ from signalpost.api.routing.services import Installation
 from signalpost.api.routing.shapes.service import SettingShown
 from signalpost.console import CALLBACK
 from signalpost.console.identity_provider import IdentityProvider, OidcClient
-from signalpost.domain.errors import StartError
 from signalpost.engine.connectors.wire import VendorTransport
 from signalpost.files.files import Files
 from signalpost.files.folder import Folder
@@ -56,11 +55,9 @@ def _settings_shown(settings: Settings) -> tuple[SettingShown, ...]:
 def identity_provider(
     settings: Settings, transport: VendorTransport, steady: Callable[[], int], wall: Callable[[], int]
 ) -> IdentityProvider | None:
-    """The one of the settings, if they name one. Raises StartError if they are not complete."""
-    if settings.oidc_issuer is None:
+    """The one of the settings, if they name one and what it needs."""
+    if settings.oidc_issuer is None or settings.oidc_client_id is None or settings.public_url is None:
         return None
-    if settings.oidc_client_id is None or settings.public_url is None:
-        raise StartError("OIDC_ISSUER needs OIDC_CLIENT_ID and PUBLIC_URL, to which the provider sends people back.")
     client = OidcClient(
         issuer=settings.oidc_issuer,
         id=settings.oidc_client_id,

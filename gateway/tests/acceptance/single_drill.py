@@ -261,7 +261,7 @@ def test_each_thing_that_breaks_is_found(machine: Machine, authority: trustme.CA
     assert f"{DATA}/left-by-root is not signalpost's" in machine.check()["permissions"]
     machine.run("rm", str(DATA / "left-by-root"))
     machine.run("chmod", "644", "/etc/signalpost/master-key")
-    assert "Other users may read or change /etc/signalpost/master-key" in machine.check()["permissions"]
+    assert "Other users may read or change /etc/signalpost/master-key" in machine.check()["keys"]
     machine.run("chmod", "640", "/etc/signalpost/master-key")
 
     free = shutil.disk_usage(machine.at(DATA)).free

@@ -87,6 +87,11 @@ def test_each_thing_that_is_broken_is_found(
     mark.unlink()
     assert faults(variables).keys() == {"backup", "loss"}
     mark.write_bytes(kept)
+    where = data_dir / "address"
+    kept = where.read_bytes()
+    where.write_bytes(b"\xff\xfe")
+    assert f"uses {data_dir}, but does not answer" in faults(variables)["gateway"]
+    where.write_bytes(kept)
     past = authority.issue_cert("localhost", not_after=datetime.now(UTC) - timedelta(days=1))
     write_pair(past, folder)
     until(lambda: "has expired" in faults(variables).get("address", ""))  # once the gateway has read the new files

@@ -111,11 +111,11 @@ def test_the_metrics_tell_when_its_certificate_ends(authority: trustme.CA, ca_fi
 
 
 @pytest.mark.parametrize(
-    ("flags", "says"),
+    ("flags", "code", "says"),
     [
-        (("--tls-cert", "cert.pem"), "TLS needs both TLS_CERT and TLS_KEY. Set the other one too."),
-        (("--tls-cert", "/nowhere", "--tls-key", "/nowhere"), "TLS_CERT and TLS_KEY cannot be used. /nowhere"),
+        (("--tls-cert", "cert.pem"), 2, "TLS needs both TLS_CERT and TLS_KEY. Set the other one too."),
+        (("--tls-cert", "/nowhere", "--tls-key", "/nowhere"), 1, "TLS_CERT and TLS_KEY cannot be used. /nowhere"),
     ],
 )
-def test_a_start_without_a_whole_pair_is_refused(tmp_path: Path, flags: tuple[str, ...], says: str) -> None:
-    assert says in run("serve", "--data-dir", str(tmp_path / "data"), "--port", "0", *flags, code=1).stderr
+def test_a_start_without_a_whole_pair_is_refused(tmp_path: Path, flags: tuple[str, ...], code: int, says: str) -> None:
+    assert says in run("serve", "--data-dir", str(tmp_path / "data"), "--port", "0", *flags, code=code).stderr

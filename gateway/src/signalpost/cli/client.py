@@ -120,9 +120,11 @@ class Client:
         except (OSError, http.client.HTTPException) as error:
             raise self._no_answer(error) from None
         try:
-            found: dict[str, Any] = json.loads(raw)
+            found = json.loads(raw)
         except ValueError:
-            raise self._no_gateway(response.status) from None
+            found = None
+        if not isinstance(found, dict) or "trouble" not in found:
+            raise self._no_gateway(response.status)
         return found
 
     def exchange_lines(self, path: str, media_type: str, content: bytes) -> Iterator[dict[str, Any]]:
@@ -313,7 +315,7 @@ def _open(connection: http.client.HTTPConnection) -> None:
 def _kept(file: Path) -> str | None:
     try:
         return file.read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
 
 

@@ -59,12 +59,19 @@ def settings(wrong: Sequence[str], warnings: Sequence[str]) -> Findings:
         yield Finding("settings", Verdict.WELL, "Every variable is a setting, and has a value that it takes.")
 
 
-def gateway(folder: Path, trouble: str | None, *, answers: bool) -> Findings:
-    """Whether a gateway runs on this folder, and what it says that it lacks."""
-    if not answers:
+def no_gateway(folder: Path, holder: int | None) -> Findings:
+    """None answers. `holder` is the process that has the folder all the same."""
+    if holder is None:
         seen, fix = f"No gateway runs on {folder}.", "Start it, and see its log: journalctl --unit signalpost"
-        yield Finding("gateway", Verdict.FAULT, seen, fix)
-    elif trouble is not None:
+    else:
+        seen = f"Process {holder} uses {folder}, but does not answer as its gateway does."
+        fix = f"See what it is: ps -f {holder}. If that hangs, end it, and start the gateway."
+    yield Finding("gateway", Verdict.FAULT, seen, fix)
+
+
+def gateway(trouble: str | None) -> Findings:
+    """What a gateway that answers says that it lacks."""
+    if trouble is not None:
         yield Finding("gateway", Verdict.FAULT, f"The gateway is not ready. {trouble}", "See its log for the reason.")
     else:
         yield Finding("gateway", Verdict.WELL, "It runs, and is ready.")
@@ -116,11 +123,10 @@ def certificate(where: str, ends_at: int | None, now: int) -> Findings:
         yield Finding("certificate", Verdict.WELL, f"The certificate of {where} is good until {day}.")
 
 
-def permissions(folder: FileSeen, files: Iterable[FileSeen], refused: Iterable[str], owner: str) -> Findings:
-    """Whether the gateway's user, whose the folder is, can use what is in it, and no one else can. `refused` says of
-    keys why a gateway would not take them, `owner` is the user's name."""
+def permissions(folder: FileSeen, files: Iterable[FileSeen], owner: str) -> Findings:
+    """Whether the gateway's user, whose the folder is, can use what is in it, and no one else can. `owner` is the
+    user's name."""
     wrong = [*_of_folder(folder), *(each for file in files for each in _of_file(file, folder, owner))]
-    wrong += [Finding("permissions", Verdict.FAULT, sentence) for sentence in refused]
     well = Finding("permissions", Verdict.WELL, f"All in {folder.path} is {owner}'s, and no one else reads it.")
     yield from wrong or [well]
 
@@ -156,8 +162,29 @@ def unreadable(path: Path, why: str) -> Findings:
     yield Finding("data", Verdict.FAULT, f"{path} cannot be read: {why.rstrip('.')}.", fix)
 
 
-def disk(folder: Path, free: int, reserve: int, database: int) -> Findings:
+def database(refused: str | None) -> Findings:
+    """Whether a gateway of this version would start on the database; `refused` says why not."""
+    if refused is not None:
+        yield Finding("database", Verdict.FAULT, refused)
+    else:
+        yield Finding("database", Verdict.WELL, "It can be read, and is of this version.")
+
+
+def keys(refused: Sequence[str]) -> Findings:
+    """Whether a gateway would start with the keys that there are; `refused` has a sentence for each that is wrong."""
+    for sentence in refused:
+        yield Finding("keys", Verdict.FAULT, sentence)
+    if not refused:
+        yield Finding("keys", Verdict.WELL, "They can be read, and open the database.")
+
+
+def disk(folder: Path, free: int, reserve: int, database: int, *, is_read_only: bool) -> Findings:
     """Whether there is room for documents, and for a copy of the database, which upgrades and restores make."""
+    if is_read_only:
+        seen = f"The disk of {folder} is mounted read-only, so nothing can be kept."
+        fix = "See why the system did that (dmesg), then mount it for writing and restart the gateway."
+        yield Finding("disk", Verdict.FAULT, seen, fix)
+        return
     seen = f"{free // MB:,} MB are free on the disk of {folder}"
     make_room = "Make room, or have less kept: RETENTION_DAYS, then signalpost db prune --compact."
     if free < reserve:
@@ -188,8 +215,9 @@ def clock(now: int, newest_at: int, *, is_kept: bool | None) -> Findings:
         yield Finding("clock", Verdict.WELL, "The clock is kept right by the system.")
 
 
-def backup(since: SinceBackup | None, now: int) -> Findings:
-    """Whether the last copy is recent. `since` is None if the database's server is backed up by its own tools."""
+def backup(since: SinceBackup | None, now: int, broken: str | None) -> Findings:
+    """Whether the last copy is recent, and can be restored as far as a look tells; `broken` says why not. `since` is
+    None if the database's server is backed up by its own tools."""
     if since is None:
         seen = "PostgreSQL is backed up by tools of its own, which are not looked at."
         yield Finding("backup", Verdict.UNKNOWN, seen, "Watch that the WAL is archived, and practise a restore.")
@@ -201,6 +229,8 @@ def backup(since: SinceBackup | None, now: int) -> Findings:
     elif now - since.last.at > BACKUP_IS_OLD:
         seen = f"The last copy is {(now - since.last.at) // HOUR:,} hours old: {since.last.copy}"
         yield Finding("backup", Verdict.FAULT, seen, repeat)
+    elif broken is not None:
+        yield Finding("backup", Verdict.FAULT, f"The last copy cannot be restored: {broken}", repeat)
     else:
         yield Finding("backup", Verdict.WELL, f"The last copy is of {_second(since.last.at)}: {since.last.copy}")
 

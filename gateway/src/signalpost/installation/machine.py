@@ -33,6 +33,22 @@ class SystemMachine:
     def free(self, folder: Path) -> int:
         return shutil.disk_usage(folder).free
 
+    def is_read_only(self, folder: Path) -> bool:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+    def holder(self, lock: Path) -> int | None:
+        """Only the system's list of locks is read: to try the lock would keep out a gateway that starts just then."""
+        try:
+            held, inode = Path("/proc/locks").read_text(), lock.stat().st_ino
+        except OSError:
+            return None
+        for line in held.splitlines():
+            match line.split():
+                # Some file systems have another device in this list than in what `stat` says.
+                case [_, "FLOCK", _, _, process, place, *_] if place.endswith(f":{inode}"):
+                    return int(process)
+        return None
+
     def disk(self, path: Path) -> int | None:
         try:
             return path.stat().st_dev

@@ -44,6 +44,14 @@ class Machine(Protocol):
         """Bytes that are free on the disk of a folder. Raises OSError."""
         ...
 
+    def is_read_only(self, folder: Path) -> bool:
+        """Whether the disk of a folder takes no changes. Raises OSError."""
+        ...
+
+    def holder(self, lock: Path) -> int | None:
+        """The process that holds a lock on a file; None if there is none, or the system does not say."""
+        ...
+
     def disk(self, path: Path) -> int | None:
         """A number that paths on the same disk share; None if there is no such path."""
         ...

@@ -122,8 +122,8 @@ class FileRegister(Protocol):
 class Database(Protocol):
     """A database that a URL names.
 
-    `check`, `back_up`, `since_backup`, `sizes` and `files` work while a gateway runs. Methods that change the database
-    need it to be claimed. Every method raises StartError if the database cannot be used.
+    `master_keys_needed`, `check`, `back_up`, `since_backup`, `sizes` and `files` work while a gateway runs. Methods
+    that change the database need it to be claimed. Every method raises StartError if the database cannot be used.
     """
 
     def exists(self) -> bool:
@@ -138,6 +138,11 @@ class Database(Protocol):
         """Raises StartError if its server takes no changes, as a standby does."""
         ...
 
+    def master_keys_needed(self) -> frozenset[str]:
+        """The ids of the master keys without which no gateway starts on it. Raises StartError, with the reason, if none
+        of this version would start on it at all, or it has to be brought up to date."""
+        ...
+
     def check(self) -> list[str]:
         """What is wrong with it, a sentence for each fault."""
         ...
@@ -149,6 +154,11 @@ class Database(Protocol):
 
     def since_backup(self) -> SinceBackup | None:
         """What would be gone with this database. None if its server is backed up by tools of its own."""
+        ...
+
+    def broken_backup(self, backup: Path) -> str | None:
+        """Why a file that `back_up` made cannot be restored, in a sentence, as far as its beginning and its size tell:
+        `check_backup` reads all of it. None if nothing is wrong with these."""
         ...
 
     def check_backup(self, backup: Path) -> list[str]:

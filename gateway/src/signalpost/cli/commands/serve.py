@@ -26,7 +26,7 @@ from signalpost.cli.serving.starting import StartingApp
 from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.plain import discard_output, say
-from signalpost.domain.errors import SignalpostError, StartError, WrongSetting
+from signalpost.domain.errors import SignalpostError, WrongSetting
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.given_settings import PREFIX, SettingInForce, read_settings
 from signalpost.given_settings import show_settings as settings_shown
@@ -37,6 +37,7 @@ from signalpost.runtime.garbage_collector import spare_what_lasts
 from signalpost.runtime.logger import log
 from signalpost.sender.sender import SenderSettings
 from signalpost.settings import SETTINGS, Settings
+from signalpost.start_checks import check_together
 from signalpost.start_settings import workers_of
 from signalpost.store.open import is_postgres
 
@@ -83,6 +84,7 @@ def serve(
     if out.as_json:
         raise WrongSetting("--json works with --show-settings only; for log lines in JSON use --log-format json.")
     settings = read_settings(os.environ, flags)
+    check_together(settings)
     set_up_logs(settings.log_level, settings.log_format, with_pid=settings.processes > 1)
     sys.setswitchinterval(SWITCH_INTERVAL)
     allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
@@ -196,10 +198,8 @@ async def _cancelled_if_failed(serving: "asyncio.Future[list[None]]") -> AsyncIt
 
 def _certificate(settings: Settings) -> Certificate | None:
     """What the settings say of TLS. Raises StartError."""
-    if settings.tls_cert is None and settings.tls_key is None:
-        return None
     if settings.tls_cert is None or settings.tls_key is None:
-        raise StartError("TLS needs both TLS_CERT and TLS_KEY. Set the other one too.")
+        return None
     return Certificate(settings.tls_cert, settings.tls_key)
 
 

@@ -31,6 +31,7 @@ SIGNS_ON: Final = 60 * SECOND
 was set back."""
 
 
+MASTER_KEYS_NEEDED: Final = "SELECT DISTINCT master_key FROM data_key"
 COLUMNS: Final = "number, purpose, tenant_id, master_key, wrapped, made_at, retired_at"
 
 

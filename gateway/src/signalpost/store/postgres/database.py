@@ -24,6 +24,7 @@ from signalpost.store.database import (
     SinceBackup,
     Space,
 )
+from signalpost.store.nouns.data_keys import MASTER_KEYS_NEEDED
 from signalpost.store.nouns.retention import give_up_below
 from signalpost.store.postgres import partition_pruning
 from signalpost.store.postgres.asking import ask, ask_one, steps_of
@@ -34,7 +35,7 @@ from signalpost.store.postgres.nouns.file_register import PostgresFileRegister
 from signalpost.store.postgres.nouns.log_queries import PostgresLogQueries
 from signalpost.store.postgres.nouns.retention import PostgresRetention, prune_log
 from signalpost.store.postgres.partitions import DAYS_AHEAD, Partitions, existing
-from signalpost.store.postgres.schema import migrate
+from signalpost.store.postgres.schema import check_current, migrate
 from signalpost.store.postgres.sessions import UNBOUNDED, ReadSessions, Writers
 from signalpost.store.postgres.source import DatabaseSource
 from signalpost.store.postgres.tables import PLAIN, WrittenTable
@@ -101,6 +102,13 @@ class PostgresDatabase:
         if is_read_only:
             raise _refused(DatabaseReadOnly())
 
+    def master_keys_needed(self) -> frozenset[str]:
+        async def find(readers: ReadSessions, _: Writers) -> frozenset[str]:
+            await check_current(self._url)
+            return frozenset(key for (key,) in await readers.rows(EVERY_TENANT, MASTER_KEYS_NEEDED))
+
+        return self._run(find)
+
     def check(self) -> list[str]:
         return self._run(lambda readers, _: readers.run(EVERY_TENANT, steps_of(check()), UNBOUNDED))
 
@@ -109,6 +117,8 @@ class PostgresDatabase:
 
     def since_backup(self) -> SinceBackup | None:
         return None
+
+    def broken_backup(self, backup: Path) -> None: ...
 
     def check_backup(self, backup: Path) -> NoReturn:
         raise StartError(f"`db restore` puts back a copy of a SQLite file. {_PITR}")

@@ -72,6 +72,23 @@ async def migrate(url: str, migrations: Sequence[Migration] = MIGRATIONS) -> Non
         raise StartError(f"The database cannot be brought up to date: {error}") from None
 
 
+async def check_current(url: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Raises StartError if a database cannot be reached, lacks a migration of this version, or is one that this version
+    cannot work with."""
+    try:
+        async with await connect(url) as connection:
+            missing = await _missing(connection, migrations)
+    except psycopg.Error as error:
+        raise unusable(error) from None
+    if missing == [*migrations]:
+        raise StartError("No gateway has been started on this database. Start it once, or see what DATABASE_URL names.")
+    if missing:
+        raise StartError(
+            f"The database lacks migration {missing[0].number} ({missing[0].name}) of this version. Start the gateway "
+            "once to bring it up to date, or run `signalpost db migrate` as the user that owns the tables."
+        )
+
+
 async def _missing(connection: DatabaseConnection, migrations: Sequence[Migration]) -> list[Migration]:
     """The migrations that were not applied, in order. Raises StartError if this version cannot work with one that
     was."""

@@ -1,5 +1,6 @@
 """Checks of what must be true in every database."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -45,6 +46,22 @@ def check(database: Path) -> list[str]:
     except apsw.Error as error:
         return [f"{database} cannot be read as a Signalpost database: {error}"]
     return found
+
+
+def glance(copy: Path) -> str | None:
+    """Why a copy of a database cannot be used, as far as its beginning and its size tell; None if nothing is wrong with
+    these."""
+    try:
+        with closing(connect(copy, read_only=True)) as connection:
+            applied_migrations(connection)
+            size = int(connection.pragma("page_count")) * int(connection.pragma("page_size"))
+        if size != copy.stat().st_size:
+            return f"{copy} has {copy.stat().st_size:,} bytes in place of {size:,}."
+    except StartError as error:
+        return str(error)
+    except (apsw.Error, OSError) as error:
+        return f"{copy} cannot be read: {error}."
+    return None
 
 
 def _told(example: str | int | bytes) -> str:

@@ -1,7 +1,7 @@
 """A database file as its operator handles it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -14,8 +14,9 @@ from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import DAY, format_timestamp
 from signalpost.runtime import durable
 from signalpost.store.database import AccessFrom, LastBackup, PartSize, PrunedRows, RestoredDatabase, SinceBackup, Space
+from signalpost.store.nouns.data_keys import MASTER_KEYS_NEEDED
 from signalpost.store.sqlite import backup_mark
-from signalpost.store.sqlite.checks import check
+from signalpost.store.sqlite.checks import check, glance
 from signalpost.store.sqlite.connect import connect, rows
 from signalpost.store.sqlite.copies import copy, draft_of
 from signalpost.store.sqlite.folder_lock import FolderLock
@@ -49,8 +50,15 @@ class SqliteDatabase:
 
     def require_changes(self) -> None: ...
 
+    def master_keys_needed(self) -> frozenset[str]:
+        with self._looked_at() as connection:
+            return frozenset(key for (key,) in rows(connection, MASTER_KEYS_NEEDED))
+
     def check(self) -> list[str]:
         return check(self._path)
+
+    def broken_backup(self, backup: Path) -> str | None:
+        return glance(backup)
 
     def check_backup(self, backup: Path) -> list[str]:
         return check(backup)
@@ -70,16 +78,13 @@ class SqliteDatabase:
 
     def since_backup(self) -> SinceBackup:
         last = backup_mark.last(self._path)
-        connection = connect_current(self._path, read_only=True)
-        try:
+        with self._looked_at() as connection:
             tenants = rows(connection, "SELECT id, last_sequence, last_at FROM tenant")
             events = sum(
                 last_sequence + 1 - log.sequence_at(connection, tenant_id, 0 if last is None else last.at)
                 for tenant_id, last_sequence, _ in tenants
             )
             return SinceBackup(last, events, max(last_at for _, _, last_at in tenants))
-        finally:
-            connection.close()
 
     def restore(self, backup: Path, access: AccessFrom, now: int) -> RestoredDatabase:
         kept: Path | None = None
@@ -197,6 +202,16 @@ class SqliteDatabase:
             ]
         finally:
             connection.close()
+
+    @contextmanager
+    def _looked_at(self) -> Iterator[apsw.Connection]:
+        try:
+            with closing(connect_current(self._path, read_only=True)) as connection:
+                yield connection
+        except apsw.Error as error:
+            raise StartError(
+                f"The database {self._path} is damaged ({error}). Restore a backup: signalpost db restore FILE"
+            ) from None
 
     @contextmanager
     def files(self) -> Iterator[SqliteFileRegister]:

@@ -8,6 +8,11 @@ from pathlib import Path
 from signalpost.domain.errors import StartError
 
 
+def lock_file(folder: Path) -> Path:
+    """The file that a gateway holds locked while it uses a folder."""
+    return folder / "lock"
+
+
 class FolderLock:
     """Held by the one gateway that may use a folder; the system frees it when its process ends, however that ends."""
 
@@ -19,7 +24,7 @@ class FolderLock:
         """Make the folder if need be, and lock it. Raises StartError if it cannot, or another process has it."""
         try:
             self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(self._path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(lock_file(self._path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StartError(f"DATA_DIR {self._path} cannot be used: {error.strerror}.") from None
         try:

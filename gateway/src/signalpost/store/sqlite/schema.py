@@ -11,7 +11,7 @@ with the database as it is; any other refuses to start.
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import apsw
@@ -47,7 +47,6 @@ def migrate(
             " checksum TEXT NOT NULL, applied_at INTEGER NOT NULL, breaks_before INTEGER NOT NULL) STRICT"
         )
         applied = applied_migrations(connection, migrations)
-        _check_unaltered(connection, migrations)
         missing = [each for each in migrations if each.number not in applied]
         if applied and missing:
             _upgrade(connection, missing, now, max(applied), free_bytes)
@@ -69,16 +68,18 @@ def migrate(
 def applied_migrations(connection: apsw.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> set[int]:
     """The numbers of the migrations that a database has.
 
-    Raises StartError if it is another program's database, or this version cannot work with it.
+    Raises StartError if it is another program's database, or this version cannot work with it: a newer one left what
+    breaks this one, or a migration was altered after it was applied.
     """
     try:
-        applied = {number for (number,) in rows(connection, "SELECT number FROM migration")}
+        applied = dict(rows(connection, "SELECT number, checksum FROM migration"))
     except apsw.SQLError:
         raise StartError(f"{connection.filename} is another program's database.") from None
     known = migrations[-1].number
     if max(applied, default=0) > known:
         _check_newer(connection, known)
-    return applied
+    _check_unaltered(applied, migrations)
+    return {*applied}
 
 
 def _check_newer(connection: apsw.Connection, known: int) -> None:
@@ -93,8 +94,7 @@ def _check_newer(connection: apsw.Connection, known: int) -> None:
             )
 
 
-def _check_unaltered(connection: apsw.Connection, migrations: Sequence[Migration]) -> None:
-    checksums = dict(rows(connection, "SELECT number, checksum FROM migration"))
+def _check_unaltered(checksums: Mapping[int, str], migrations: Sequence[Migration]) -> None:
     for each in migrations:
         if checksums.get(each.number, each.checksum) != each.checksum:
             raise StartError(
