@@ -73,7 +73,7 @@ class JointWorld(World[JointNode]):
         super().__init__(Random(seed))
         self.seed = seed
         self.plan = given or plans.draw(self.random)
-        self.later = plans.draw_later(Random(f"later {seed}"))
+        self.later = plans.draw_later(Random(f"in the past {seed}"))
         self.path = folder / f"joints-{seed}-{id(self)}.db"
         fresh(1).write(self.path)
         self.destinations = KINDS
