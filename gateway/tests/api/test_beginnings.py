@@ -85,7 +85,7 @@ def test_a_beginning_that_does_not_exist_is_refused(past: World, clock: MovedClo
     tomorrow = format_timestamp(clock.wall() + 86_400 * SECOND)
     assert asked(past, startsAt=tomorrow).refused(422, "/startsAt")["errors"][0]["code"] == "in_the_future"
     both = asked(past, startsAfter=7, startsAt=made_at(past, 7)).refused(422, "/startsAt")
-    assert both["errors"][0]["code"] == "not_with_startsAfter"
+    assert both["errors"][0]["code"] == "not_with_starts_after"
     for bad in (-1, "7", 1.5, None, True, 2**63):
         asked(past, startsAfter=bad).refused(422, "/startsAfter")
     for bad in ("yesterday", "2026-01-01", 7, None, "2026-01-01T00:00:00"):

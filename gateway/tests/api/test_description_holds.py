@@ -76,6 +76,11 @@ BEYOND_A_SCHEMA = {
     ("/url", "required"): "what goes together depends on the kind, which may be left out",
     ("/eventTypes", "not_in_tenant"): "notices are in the tenant operations alone",
     ("/", "not_allowed"): "what goes together depends on the kind, which may be left out",
+    ("/startsAfter", "beyond_the_end"): "how far the log goes, only the tenant's data say",
+    ("/startsAfter", "below_retention"): "how far back the log is kept, only the tenant's data say",
+    ("/startsAt", "below_retention"): "how far back the log is kept, only the tenant's data say",
+    ("/startsAt", "in_the_future"): "what is in the future depends on the moment",
+    ("/startsAt", "not_with_starts_after"): "no schema compares two members of a body",
     ("/after/seconds", "too_long"): "for how long events are kept is the operator's choice",
     ("/retentionDays", "too_short"): "how long deliveries wait, only the tenant's subscriptions say",
 }

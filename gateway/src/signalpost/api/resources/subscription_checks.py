@@ -129,7 +129,7 @@ async def beginning_of(context: RequestContext, new: SubscriptionRequest | Conne
         raise Invalid([FieldError(pointer(name), "not_allowed", detail) for name in asked])
     if len(asked) == 2:
         detail = f"Send {beginning.AFTER} or {beginning.AT}, not both."
-        raise Invalid([FieldError(pointer(beginning.AT), "not_with_startsAfter", detail)])
+        raise Invalid([FieldError(pointer(beginning.AT), "not_with_starts_after", detail)])
     log = context.services.store.log
     if new.starts_after is not UNSET:
         return beginning.after(new.starts_after, await log.floor(context.tenant_id))
