@@ -3,6 +3,7 @@ what no tenant has: the same answer, for the same work."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -88,6 +89,10 @@ def two(make_world: Callable[..., "World"]) -> Two:
     return Two(make_world(clock=clock), clock)
 
 
+TRIES = 5
+"""How often the work is compared: now and then the gateway itself reads something, such as the end of the audit."""
+
+
 @contextmanager
 def statements(world: "World") -> Iterator[list[str]]:
     """The statements that are run for reading meanwhile."""
@@ -107,15 +112,26 @@ def statements(world: "World") -> Iterator[list[str]]:
             connection.set_exec_trace(None)
 
 
+def both_asked(world: "World", ask: Callable[[str], "Answer"], others: str) -> list[tuple["Answer", list[str]]]:
+    """The answers about an id of another tenant and about one that is not there, each with the statements it took."""
+    asked: list[tuple[Answer, list[str]]] = []
+    for _ in range(TRIES):
+        asked = []
+        for identity in (others, ABSENT):
+            with statements(world) as found:
+                answer = ask(identity)
+            asked.append((answer, found))
+        if asked[0][1] == asked[1][1]:
+            break
+    return asked
+
+
 def assert_alike(two: Two, route: Route, send: Callable[[Mapping[str, str], str], "Answer"], others: str) -> None:
     """`send` makes the call with a key and an id."""
     before = two.world.state()
     for role in route.roles:
         key = {**two.keys[role], **in_tenant("beta")}
-        with statements(two.world) as theirs:
-            about_others = send(key, others)
-        with statements(two.world) as nobodys:
-            about_nobodys = send(key, ABSENT)
+        (about_others, theirs), (about_nobodys, nobodys) = both_asked(two.world, partial(send, key), others)
         if about_others.status >= 400:
             assert about_others.status in (404, 422)
             assert without_id(about_others) == without_id(about_nobodys)
