@@ -17,7 +17,8 @@ from signalpost.destinations.members import basic_authorization, origin_of
 from signalpost.domain.access.identity import Disbelieved, Identity, Secret, identity_of
 from signalpost.domain.errors import StartError
 from signalpost.domain.timestamps import SECOND
-from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
+from signalpost.engine.connectors.wire import Impossible, VendorTransport, reply_of, request_of
+from signalpost.sender.transport import answered
 
 ASKED_WITHIN: Final = 10.0
 KEPT: Final = 3600 * SECOND

@@ -10,7 +10,7 @@ the annotations:
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -20,9 +20,8 @@ from msgspec.structs import replace
 
 from signalpost.domain.body import Body, checked_by, read_by
 from signalpost.domain.checks import Bad
-from signalpost.domain.language.json_template import read_json_template
+from signalpost.domain.language.json_template import Fill, named, read_json_template
 from signalpost.domain.language.names import Subject, Type
-from signalpost.domain.language.template_filters import TemplateError
 from signalpost.domain.language.templates import MAX_CHARACTERS, Escape, read_template
 from signalpost.domain.language.typed_templates import A_DAY, A_MOMENT, A_NUMBER, checked_to_be
 from signalpost.domain.language.values import kept
@@ -32,7 +31,6 @@ SECRET: Final = "secret"  # noqa: S105 - the name of a mark, not a secret
 TEMPLATE: Final = "template"
 """The mark of a type with placeholders; its value makes of a member's value what fills it in."""
 
-Fill: TypeAlias = Callable[[Subject, Escape], Any]
 """Makes a member's value for a subject. Raises TemplateError."""
 
 # --- Placeholders -----------------------------------------------------------------------------------------------------
@@ -114,7 +112,7 @@ def filled(config: S, subject: Subject, escape: Escape) -> S:
 def _fills_of_members(struct: Struct) -> dict[str, Fill]:
     """What fills in those members of a struct that have placeholders, by their attributes."""
     return {
-        field.name: _naming(field.encode_name, fill)
+        field.name: partial(named, field.encode_name, fill)
         for field in _fields(struct)
         if (fill := _fill_of(field.type, getattr(struct, field.name))) is not None
     }
@@ -149,7 +147,7 @@ def _fill_of(kind: inspect.Type, value: Any) -> Fill | None:
 
 
 def _fills_of_each(kind: inspect.Type, items: Iterable[tuple[Any, Any]]) -> dict[Any, Fill]:
-    return {key: _naming(str(key), fill) for key, value in items if (fill := _fill_of(kind, value)) is not None}
+    return {key: partial(named, str(key), fill) for key, value in items if (fill := _fill_of(kind, value)) is not None}
 
 
 def _each_filled(fills: Mapping[Any, Fill], subject: Subject, escape: Escape) -> dict[Any, Any]:
@@ -159,18 +157,6 @@ def _each_filled(fills: Mapping[Any, Fill], subject: Subject, escape: Escape) ->
 def _with_entries(value: tuple[Any, ...], fills: Mapping[int, Fill], subject: Subject, escape: Escape) -> Any:
     found = _each_filled(fills, subject, escape)
     return tuple(found.get(index, entry) for index, entry in enumerate(value))
-
-
-def _naming(name: str, fill: Fill) -> Fill:
-    """The same, with the errors of a value that stands under a name."""
-
-    def fill_named(subject: Subject, escape: Escape) -> Any:
-        try:
-            return fill(subject, escape)
-        except TemplateError as error:
-            raise error.under(name) from None
-
-    return fill_named
 
 
 # --- Secrets ----------------------------------------------------------------------------------------------------------

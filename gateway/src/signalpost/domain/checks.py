@@ -66,6 +66,13 @@ def plain_text(value: Any, most: int = MAX_TEXT_CHARACTERS, least: int = 1) -> s
     return value
 
 
+def json_object(value: Any) -> dict[str, Any]:
+    """An object; its members are for others to check."""
+    if not isinstance(value, dict):
+        raise Bad("wrong_type", "This must be a JSON object.")
+    return value
+
+
 def text(least: int, most: int, pattern: str | None = None) -> Check:
     def check(value: Any) -> str:
         if type(value) is str and least <= len(value) <= most and value.isascii() and "\x00" not in value:

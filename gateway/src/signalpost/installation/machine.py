@@ -6,12 +6,12 @@ import os
 import pwd
 import shutil
 import ssl
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from signalpost.domain.timestamps import SECOND
 from signalpost.installation.seen import NoServerAnswer, ServerAnswer
+from signalpost.runtime.clock import wall_clock
 from signalpost.sender.tls_context import tls_context
 
 TIMEOUT = 10
@@ -23,12 +23,11 @@ _TIMEX_BYTES = 512
 
 
 class SystemMachine:
+    now = staticmethod(wall_clock)
+
     @property
     def user(self) -> int:
         return os.geteuid()
-
-    def now(self) -> int:
-        return time.time_ns() // 1000
 
     def free(self, folder: Path) -> int:
         return shutil.disk_usage(folder).free

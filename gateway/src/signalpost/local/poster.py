@@ -19,6 +19,7 @@ from signalpost.domain.delivery.outcome import Failure, Outcome
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.errors import SignalpostError, StartError
 from signalpost.domain.request import OutgoingRequest, Target
+from signalpost.runtime.clock import wall_clock
 from signalpost.sender.addresses import (
     ELSEWHERE,
     EVERYWHERE,
@@ -32,6 +33,7 @@ from signalpost.sender.addresses import (
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 from signalpost.sender.resolver import Names, Resolve, SystemResolver, addresses_of
 from signalpost.sender.sender import Sender, SenderSettings
+from signalpost.sender.transport import answered
 
 ATTEMPT_TIMEOUT = 5.0
 """Seconds that an attempt has, as in a gateway (C15)."""
@@ -76,7 +78,7 @@ class Poster:
         return Sender(
             settings,
             loop=asyncio.get_running_loop(),
-            wall=lambda: time.time_ns() // 1000,
+            wall=wall_clock,
             resolve=self._resolve,
         )
 
@@ -101,15 +103,7 @@ class Poster:
 
     async def post(self, request: OutgoingRequest) -> Outcome:
         """Make one request, and wait for its outcome."""
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(ended: Outcome) -> None:
-            if not outcome.done():  # the one that waited may be gone
-                outcome.set_result(ended)
-
-        sender = self._straight if _is_here(request.target.host) else self._outside
-        sender.send(request, done)
-        return await outcome
+        return await answered(self._straight if _is_here(request.target.host) else self._outside, request)
 
 
 def _proxy() -> EgressProxy | None:

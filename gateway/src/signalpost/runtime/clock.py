@@ -16,12 +16,16 @@ class Clock(Protocol):
         ...
 
 
+def wall_clock() -> int:
+    """µs since the epoch, as this machine's clock says."""
+    return time.time_ns() // 1000
+
+
 class SystemClock:
+    wall = staticmethod(wall_clock)
+
     def __init__(self) -> None:
         self._anchor = time.time_ns() - time.monotonic_ns()
-
-    def wall(self) -> int:
-        return time.time_ns() // 1000
 
     def steady(self) -> int:
         return (self._anchor + time.monotonic_ns()) // 1000
@@ -76,7 +80,7 @@ class DatabaseClock:
 
 def database_clock() -> DatabaseClock:
     """One that begins with this machine's time."""
-    return DatabaseClock(lambda: time.monotonic_ns() // 1000, lambda: time.time_ns() // 1000)
+    return DatabaseClock(lambda: time.monotonic_ns() // 1000, wall_clock)
 
 
 def boot_time() -> int:

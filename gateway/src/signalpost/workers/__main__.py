@@ -8,11 +8,11 @@ import logging
 import signal
 import socket
 import sys
-import time
 from collections.abc import Sequence
 
 import uvloop
 
+from signalpost.runtime.clock import wall_clock
 from signalpost.runtime.garbage_collector import collect_rarely
 from signalpost.sender.sender import Sender
 from signalpost.workers.worker import ToGatewaysLog, Worker
@@ -40,7 +40,7 @@ def _die_with_gateway() -> None:
 
 async def _work(to_gateway: socket.socket, listeners: Sequence[socket.socket]) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(loop, lambda settings: Sender(settings, loop=loop, wall=lambda: time.time_ns() // 1000), listeners)
+    worker = Worker(loop, lambda settings: Sender(settings, loop=loop, wall=wall_clock), listeners)
     logging.basicConfig(level=logging.WARNING, handlers=[ToGatewaysLog(loop, worker.channel)])
     await loop.create_connection(lambda: worker.channel, sock=to_gateway)
     await worker.ended.wait()

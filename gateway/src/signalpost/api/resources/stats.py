@@ -11,6 +11,7 @@ from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import Moment, Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
 from signalpost.api.routing.shapes.overview import Counted, Stats, StatsPoint
+from signalpost.commands.subscriptions import subscription_not_found
 from signalpost.domain.errors import FieldError, Invalid, NotFound
 from signalpost.domain.fields import Uuid
 from signalpost.domain.stats import (
@@ -52,7 +53,7 @@ async def read(context: RequestContext) -> Response:
     if query.subscription_id is not None:
         found = context.services.directory.subscription(context.tenant_id, query.subscription_id)
         if found is None:
-            raise NotFound("subscription_not_found", "There is no subscription with this id.")
+            raise subscription_not_found()
         number = found.number
     starts = _starts(query, context.services.clock.wall() // SECOND)
     counts = await context.services.store.stats.read(context.tenant_id, number, query.step, starts)

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from signalpost.cli.client import connect, path
 from signalpost.cli.data_directory import DatabaseUrl, DataDir, existing_database
-from signalpost.cli.terminal.moments import AHEAD, Deadline, now
+from signalpost.cli.terminal.moments import AHEAD, Deadline
 from signalpost.cli.terminal.options import ROLES_MAY, Limit, Sets, flag, given
 from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.parts import Facts, table
@@ -15,6 +15,7 @@ from signalpost.cli.terminal.plain import say
 from signalpost.commands.audit import told_of
 from signalpost.domain.access.api_key import FIRST_TENANT, ApiKey, Role, hash_key, make_key
 from signalpost.domain.event import event_id
+from signalpost.runtime.clock import wall_clock
 
 app = App(name="keys", usage="Usage: signalpost keys COMMAND | --recover [--data-dir PATH]", help_format="markdown")
 
@@ -35,7 +36,7 @@ def recover(
         return
     database = existing_database(data_dir, database_url)
     with database.claim():
-        key, at = make_key(secrets.token_bytes), now()
+        key, at = make_key(secrets.token_bytes), wall_clock()
         made = ApiKey(
             number=0,
             tenant_id=FIRST_TENANT,

@@ -8,13 +8,14 @@ from cyclopts import App, Parameter
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from signalpost.cli.client import CallRefused, Client, CommandError, Misuse, connect, path
-from signalpost.cli.terminal.moments import WAYS, Moment, now
+from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import Limit, Sets, SubscriptionId, flag, given, repeatable
 from signalpost.cli.terminal.output import TEXT, Output
 from signalpost.cli.terminal.parts import Columns, Facts, table
 from signalpost.cli.terminal.progress import progress
 from signalpost.cli.terminal.text import remark
 from signalpost.domain.timestamps import format_timestamp
+from signalpost.runtime.clock import wall_clock
 
 app = App(
     name="replay",
@@ -93,7 +94,7 @@ def replay(
         status = _one_status(failed=failed, waiting=waiting, all=all_)
         body = {
             **_begin(since, from_event),
-            "to": until or format_timestamp(now()),
+            "to": until or format_timestamp(wall_clock()),
             "status": status,
             **given(eventTypes=type_, externalId=document),
         }

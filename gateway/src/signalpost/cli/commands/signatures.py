@@ -17,6 +17,7 @@ from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.parts import Line
 from signalpost.domain.event import event_id
 from signalpost.domain.signature_check import SIGNATURES, CheckedSignature, check_signatures
+from signalpost.runtime.clock import wall_clock
 from signalpost_receiver.sign import (
     PAGE_SIGNATURE,
     STANDARD_ID,
@@ -85,7 +86,7 @@ def _id_of(body: bytes) -> str:
         found = json.loads(body)["id"]
     except (ValueError, TypeError, KeyError, RecursionError):
         found = None
-    return found if isinstance(found, str) else event_id(time.time_ns() // 1000, secrets.randbits(62))
+    return found if isinstance(found, str) else event_id(wall_clock(), secrets.randbits(62))
 
 
 def _headers(lines: list[str] | tuple[()]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import sys
-import time
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -25,6 +24,7 @@ from signalpost.domain.request import OutgoingRequest
 from signalpost.local import scenario
 from signalpost.local.direct_delivery import endpoint
 from signalpost.local.poster import Poster, why_not
+from signalpost.runtime.clock import wall_clock
 
 
 def trigger(
@@ -63,7 +63,7 @@ def _changes(pairs: list[str]) -> dict[str, Any]:
 
 
 def _send(event_type: str, changes: Mapping[str, Any], url: str, secret: str, out: Output, *, external: bool) -> None:
-    now = time.time_ns() // 1000
+    now = wall_clock()
     try:
         event = scenario.event(event_type, changes, now, secrets.randbits)
         request = Webhook(endpoint(url, secret)).prepare(event, 1, RequestKind.DELIVERY, now)
@@ -89,7 +89,7 @@ async def _posted(url: str, request: OutgoingRequest, *, external: bool) -> Outc
 
 
 def _happen(event_type: str, changes: Mapping[str, Any], out: Output, *, yes: bool) -> None:
-    now = time.time_ns() // 1000
+    now = wall_clock()
     try:
         steps = scenario.scenario(event_type, changes, now)
     except Invalid as invalid:

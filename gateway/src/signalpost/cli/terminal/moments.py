@@ -1,7 +1,6 @@
 """Parses moments as people write them: a timestamp, a day, or a time ago or from now."""
 
 import re
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter, Token
 
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
+from signalpost.runtime.clock import wall_clock
 
 _LENGTH = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -46,13 +46,8 @@ def _written(text: str) -> str:
     return format_timestamp(parse_timestamp(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text))
 
 
-def now() -> int:
-    """The wall clock's time in µs since the epoch."""
-    return time.time_ns() // 1000
-
-
 def _read(_type: Any, tokens: Sequence[Token]) -> str:
-    return moment(tokens[0].value, now())
+    return moment(tokens[0].value, wall_clock())
 
 
 Moment = Annotated[str, Parameter(converter=_read, n_tokens=1)]
@@ -60,7 +55,7 @@ Moment = Annotated[str, Parameter(converter=_read, n_tokens=1)]
 
 
 def _read_deadline(_type: Any, tokens: Sequence[Token]) -> str:
-    return deadline(tokens[0].value, now())
+    return deadline(tokens[0].value, wall_clock())
 
 
 Deadline = Annotated[str, Parameter(converter=_read_deadline, n_tokens=1)]

@@ -100,11 +100,11 @@ class _JsonTemplateReading:
                 bads += bad.under(name)
         if bads:
             raise Several(bads)
-        return lambda subject, escape: {name: _named(name, fill, subject, escape) for name, fill in members.items()}
+        return lambda subject, escape: {name: named(name, fill, subject, escape) for name, fill in members.items()}
 
     def _list(self, value: Sequence[Any], depth: int) -> Fill:
         entries = each(lambda entry: self.read(entry, depth + 1), 0, MAX_VALUES)(value)
-        return lambda subject, escape: [_named(str(index), fill, subject, escape) for index, fill in enumerate(entries)]
+        return lambda subject, escape: [named(str(index), fill, subject, escape) for index, fill in enumerate(entries)]
 
 
 def _never(subject: Subject, escape: Escape) -> Any:
@@ -120,7 +120,8 @@ def _member_name(name: str) -> str:
     return name
 
 
-def _named(name: str, fill: Fill, subject: Subject, escape: Escape) -> Any:
+def named(name: str, fill: Fill, subject: Subject, escape: Escape) -> Any:
+    """What a value that stands under a name is filled to. Its errors say so."""
     try:
         return fill(subject, escape)
     except TemplateError as error:

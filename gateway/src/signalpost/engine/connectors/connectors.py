@@ -38,7 +38,7 @@ from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.post_office import PostOffice
 from signalpost.engine.connectors.refresh_turn import RefreshTurn
 from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenRefused, Unanswered
-from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
+from signalpost.engine.connectors.wire import Impossible, VendorTransport, reply_of, request_of
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.carriers import Carrier, Gate, GatedLane, Made, WebhookCarrier
@@ -46,7 +46,7 @@ from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.sender.transport import MailTransport, Transport
+from signalpost.sender.transport import MailTransport, Transport, answered
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.store import Store
 

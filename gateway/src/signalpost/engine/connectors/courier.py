@@ -53,13 +53,13 @@ from signalpost.engine.connectors.mail_wire import mail_request_of
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
 from signalpost.engine.connectors.pace import Pace
 from signalpost.engine.connectors.passage import Passage
-from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
+from signalpost.engine.connectors.wire import Impossible, VendorTransport, reply_of, request_of
 from signalpost.engine.lanes.carriers import AttemptEnded, Made
 from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.sender.transport import MailTransport
+from signalpost.sender.transport import MailTransport, answered
 from signalpost.store.store import Store
 
 SLOW_AFTER: Final = 50_000

@@ -18,8 +18,9 @@ from signalpost.destinations.members import basic_authorization
 from signalpost.destinations.rulings import Done
 from signalpost.domain.secrets import Secrets
 from signalpost.engine.connectors.open_connection import OpenConnection, OpenedConnection
-from signalpost.engine.connectors.wire import Impossible, VendorTransport, answered, reply_of, request_of
+from signalpost.engine.connectors.wire import Impossible, VendorTransport, reply_of, request_of
 from signalpost.runtime.logger import log
+from signalpost.sender.transport import answered
 
 NO_CALL: Final = "Nothing was revoked: the vendor's API has no call for that. Revoke the access at the vendor."
 TAKEN_BACK: Final = "The vendor revoked the access."

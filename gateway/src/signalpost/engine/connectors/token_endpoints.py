@@ -9,8 +9,9 @@ from signalpost.destinations.calls import Call
 from signalpost.destinations.members import basic_authorization, origin_of, shortened
 from signalpost.destinations.rulings import retry_after
 from signalpost.domain.delivery.outcome import Failure, Outcome
-from signalpost.engine.connectors.wire import VendorTransport, answered, reply_of, request_of
+from signalpost.engine.connectors.wire import VendorTransport, reply_of, request_of
 from signalpost.engine.counts import Counts
+from signalpost.sender.transport import answered
 
 FETCH_SECONDS: Final = 10.0
 REFUSALS: Final = frozenset(

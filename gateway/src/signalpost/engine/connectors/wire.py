@@ -113,15 +113,3 @@ class VendorTransport:
     def stop(self) -> None:
         """Let no further call out."""
         self._stopped = True
-
-
-async def answered(transport: VendorTransport, request: OutgoingRequest) -> Outcome:
-    """Send a request, and wait for its outcome."""
-    outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-    def done(ended: Outcome) -> None:
-        if not outcome.done():  # whoever waited may be gone
-            outcome.set_result(ended)
-
-    transport.send(request, done)
-    return await outcome

@@ -19,7 +19,7 @@ from signalpost.domain import endpoint, spans
 from signalpost.domain.delivery.outcome import Outcome
 from signalpost.domain.request import OutgoingRequest
 from signalpost.runtime.logger import log
-from signalpost.sender.transport import Transport
+from signalpost.sender.transport import Transport, answered
 
 MAX_WAITING: Final = 4_096
 MAX_BATCH: Final = 512
@@ -155,14 +155,8 @@ class SpanExporter:
 
     async def _sent(self, body: bytes) -> Outcome:
         head = f"{self._start}\r\ncontent-length: {len(body)}\r\n\r\n".encode("ascii")
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def done(ended: Outcome) -> None:
-            if not outcome.done():
-                outcome.set_result(ended)
-
-        self._transport.send(OutgoingRequest(self._target, head, body, keeps=True, seconds=EXPORT_SECONDS), done)
-        return await outcome
+        request = OutgoingRequest(self._target, head, body, keeps=True, seconds=EXPORT_SECONDS)
+        return await answered(self._transport, request)
 
     def _drop(self, count: int) -> None:
         self.dropped += count

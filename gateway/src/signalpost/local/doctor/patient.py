@@ -14,6 +14,7 @@ from signalpost.domain.request import OutgoingRequest
 from signalpost.local.doctor.drafts import Drafts, RequestDraft
 from signalpost.local.doctor.finding import Broken, NotChecked
 from signalpost.local.poster import Poster
+from signalpost.runtime.clock import wall_clock
 
 DOCUMENT: Final = "{externalId}"
 """What stands for the document's id in the URL to inspect."""
@@ -35,17 +36,14 @@ class Inspection(Struct, frozen=True):
 class Patient:
     """A receiver under examination."""
 
+    now = staticmethod(wall_clock)
+
     def __init__(self, poster: Poster, url: str, secret: str, inspect_url: str | None, attempt_timeout: float) -> None:
         """`inspect_url` answers what the receiver did about the document whose id stands for `{externalId}`."""
         self.drafts = Drafts(url, secret)
         self._poster = poster
         self._inspect_url = inspect_url
         self._attempt_timeout = attempt_timeout
-
-    @staticmethod
-    def now() -> int:
-        """The wall clock's time in µs."""
-        return time.time_ns() // 1000
 
     async def send(self, draft: RequestDraft) -> Outcome:
         """Send a request."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from signalpost.domain.body import Body, read_by
-from signalpost.domain.checks import Bad
+from signalpost.domain.checks import json_object
 from signalpost.domain.fields import Uuid
 
 MAX_WAIT_S = 60
@@ -13,18 +13,11 @@ EventType = Literal["documentCreated", "documentUpdated", "documentDeleted"]
 Wait = Annotated[float, Meta(ge=0, le=MAX_WAIT_S, description="Seconds to wait for it.")]
 
 
-def _attributes(value: Any) -> dict[str, Any]:
-    """An object, whose members are checked when a document is made of them."""
-    if not isinstance(value, dict):
-        raise Bad("wrong_type", "This must be a JSON object.")
-    return value
-
-
 class Trigger(Body, frozen=True, kw_only=True):
     """An event to make, with attributes of its document as on the wire (C7)."""
 
     event_type: EventType
-    set: Annotated[dict[str, Any], Meta(extra=read_by(_attributes))] = {}
+    set: Annotated[dict[str, Any], Meta(extra=read_by(json_object))] = {}
 
 
 class Expectation(Body, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ from signalpost.local.emulator import RUN_HEADER
 from signalpost.local.emulator.bodies import Expectation, Settling, Trigger
 from signalpost.local.emulator.inner_client import InnerClient
 from signalpost.local.scenario import scenario
+from signalpost.runtime.clock import wall_clock
 from signalpost.sender.addresses import ELSEWHERE, EVERYWHERE, THIS_MACHINE
 from signalpost.settings import Settings
 
@@ -86,7 +87,7 @@ class Emulator:
 
     async def trigger(self, asked: Trigger) -> dict[str, Any]:
         """Make an event happen. Returns its id and its document's; raises PassedOn."""
-        now = time.time_ns() // 1000
+        now = wall_clock()
         external_id = event_id(now, random.getrandbits(62))
         path = f"/v1/documents/{external_id}"
         for step in scenario(asked.event_type, asked.set, now):

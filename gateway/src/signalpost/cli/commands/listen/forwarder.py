@@ -5,7 +5,6 @@ An event that the receiver does not take is shown and left behind: nothing ends 
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from signalpost.domain.request import OutgoingRequest
 from signalpost.local.chaos import Chaos, ChaosSigning, PlannedRequest
 from signalpost.local.direct_delivery import endpoint, event_of
 from signalpost.local.poster import Poster
+from signalpost.runtime.clock import wall_clock
 from signalpost_receiver import make_token
 
 
@@ -89,7 +89,7 @@ class Forwarder:
         body, heading = planned.entry.body, heading_of(planned.entry)
         self._sending(planned, heading)
         event = event_of(body, heading.id, str(heading.document.get("externalId")), planned.entry.sequence)
-        now = time.time_ns() // 1000
+        now = wall_clock()
         request = self._webhooks[planned.signing].prepare(event, planned.attempt, RequestKind.DELIVERY, now)
         self._sent(ForwardedRequest(planned, heading, request, await self._poster.post(request)))
 
