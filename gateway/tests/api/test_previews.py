@@ -48,6 +48,21 @@ def test_the_exact_request_is_shown_with_its_secrets_struck_out(
     assert later["request"]["body"]["text"] == "New, once Old &amp; &lt;new&gt;"
 
 
+def test_a_subscription_that_is_still_to_be_made_is_shown_with_a_sample_that_it_wants(
+    world: "World", connection: str
+) -> None:
+    path, when = "/v1/destinations/slack/preview", {"field": "document.status", "changedTo": "executed"}
+    after = {"seconds": 60, "if": {"field": "document.contractValue", "above": 5}}
+    draft = subscription(connection, sample=["documentUpdated"], when=when, after=after)
+    draft["config"] = {"text": "{{ document.status }}, {{ before.status }}, {{ document.contractValue }}"}
+    shown = world.send("POST", path, draft).ok()
+    assert (shown["wanted"], shown["waits"]) == (True, 60)
+    assert shown["request"]["body"]["text"] == "executed, created, 6"
+    world.send("POST", path, {**draft, "sample": ["documentUpdated", "nothing"]}).refused(422, "/sample/1")
+    world.send("POST", path, {**draft, "sample": []}).refused(422, "/sample")
+    world.send("POST", path, {"sample": ["documentUpdated"]}).refused(422, "/connection", "/config")
+
+
 def test_a_subscription_that_is_still_to_be_made_says_why_it_would_send_nothing(
     world: "World", connection: str, events: list[str]
 ) -> None:

@@ -349,6 +349,17 @@ class NewPreview(Body, frozen=True, kw_only=True):
     after: Delay | None = None
 
 
+class SamplePreview(Body, frozen=True, kw_only=True):
+    """A subscription that is still to be made, to be looked at with a sample that meets its conditions, if one can be
+    made."""
+
+    sample: Annotated[EventTypes, Meta(description="The types that the sample may have.")]
+    connection: Uuid
+    config: Config
+    when: When | None = None
+    after: Delay | None = None
+
+
 class SubscriptionTest(Body, frozen=True, kw_only=True):
     event_type: EventTypeName | UnsetType = UNSET
     secret: Annotated[

@@ -9,12 +9,13 @@ from signalpost.api.configs import config_check
 from signalpost.api.http.response import Response
 from signalpost.api.resources import subscriptions
 from signalpost.api.resources.events import find_event
-from signalpost.api.routing.context import RequestBody, RequestContext
+from signalpost.api.routing.context import RequestBody, RequestContext, Variant
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.domain.checks import Bad
+from signalpost.domain.documents.fitting_sample import fitting
 from signalpost.domain.errors import FieldError, Invalid, NotFound
-from signalpost.domain.event import Event
-from signalpost.domain.subscription import UNSAVED, NewPreview, PreviewRequest, Subscription
+from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.subscription import UNSAVED, NewPreview, PreviewRequest, SamplePreview, Subscription
 from signalpost.engine.connectors.preview import Past, Preview, preview
 
 _EXAMPLE = "01a20e92-1d5f-76d4-985f-8a63b2c66f94"
@@ -42,10 +43,10 @@ async def of_kind(context: RequestContext) -> Response:
             raise Bad("not_found", "There is no connection of this kind with this id.")
         return connection_id
 
-    asked: NewPreview = await context.read_body(
+    asked: NewPreview | SamplePreview = await context.read_body(
         connection=check_connection, config=config_check(services, kind, connection, context.principal.role)
     )
-    event = await _event(context, asked.event_id)
+    event = _sample(context, asked) if isinstance(asked, SamplePreview) else await _event(context, asked.event_id)
     draft = replace(
         UNSAVED,
         id=context.new_id(),
@@ -57,6 +58,17 @@ async def of_kind(context: RequestContext) -> Response:
         after=asked.after,
     )
     return await _answer(context, draft, event, {})
+
+
+def _sample(context: RequestContext, asked: SamplePreview) -> Event:
+    conditions = [asked.when, None if asked.after is None else asked.after.condition]
+    return fitting(
+        types=[BY_WIRE[each] for each in asked.sample],
+        conditions=[each for each in conditions if each is not None],
+        tenant_id=context.tenant_id,
+        now=context.services.clock.wall(),
+        random_bits=context.services.random_bits,
+    )
 
 
 async def _event(context: RequestContext, event_id: str) -> Event:
@@ -95,10 +107,10 @@ ROUTES = (
         name="preview_destination",
         method="POST",
         path="/v1/destinations/{kind}/preview",
-        summary="Show what a new subscription would send for a past event; nothing is created or sent",
+        summary="Show what a new subscription would send for a past event, or a sample; nothing is created or sent",
         roles=OPERATOR,
         handler=of_kind,
-        body=RequestBody(NewPreview),
+        body=RequestBody(NewPreview, variant=Variant("PreviewSample", SamplePreview, lambda sent: "sample" in sent)),
         replies={200: Reply("Whether the event is wanted, and the request without its secrets.", Preview)},
         errors=(NotFound,),
         example=Example({"eventId": _EXAMPLE, "connection": _EXAMPLE, "config": {"text": "{{ document.title }}"}}),

@@ -6,7 +6,6 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from signalpost.console.calls import refused
 from signalpost.console.page import Visit
 from signalpost.engine.connectors.preview import Preview
 
@@ -16,6 +15,7 @@ LOOKED_AT: Final = 10
 
 class PastPreview(Struct, frozen=True):
     event: str
+    """Empty for a sample."""
     title: str
     """The document's."""
     preview: Preview
@@ -25,33 +25,34 @@ class Previews(Struct, frozen=True):
     looked: Sequence[PastPreview]
     """What the subscription would make of the last events of its types, newest first."""
     shown: PastPreview
-    """The one of them whose request is shown: the newest that is wanted, if any is."""
+    """The newest of them that is wanted, whose request is shown; if none is, a sample that fits."""
 
 
 async def previews(visit: Visit, kind: str, body: Mapping[str, Any]) -> Previews:
-    """What a subscription with this body would make of past events. Raises CallFailed if there are none, or the body is
+    """What a subscription with this body would make of past events, or of a sample. Raises CallFailed if the body is
     bad."""
     asked = {name: body[name] for name in ("connection", "config", "when", "after") if name in body}
-    looked = [await _look(visit, kind, asked, each) for each in await _newest(visit, body["eventTypes"])]
-    return Previews(looked, next((each for each in looked if each.preview.request is not None), looked[0]))
+    looked = []
+    for each in await _newest(visit, body["eventTypes"]):
+        event = each["event"]
+        preview = await _look(visit, kind, {**asked, "eventId": event["id"]})
+        looked.append(PastPreview(event["id"], event["data"]["document"]["title"], preview))
+    shown = next((each for each in looked if each.preview.request is not None), None)
+    if shown is None:
+        shown = PastPreview("", "a sample", await _look(visit, kind, {**asked, "sample": body["eventTypes"]}))
+    return Previews(looked, shown)
 
 
-async def _look(visit: Visit, kind: str, asked: Mapping[str, Any], entry: Mapping[str, Any]) -> PastPreview:
-    event = entry["event"]
-    answer = await visit.calls.change("preview_destination", {**asked, "eventId": event["id"]}, kind=kind)
-    return PastPreview(event["id"], event["data"]["document"]["title"], msgspec.json.decode(answer, type=Preview))
+async def _look(visit: Visit, kind: str, asked: Mapping[str, Any]) -> Preview:
+    return msgspec.json.decode(await visit.calls.change("preview_destination", asked, kind=kind), type=Preview)
 
 
 async def _newest(visit: Visit, types: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    """The last events of some types, newest first. Raises CallFailed if none of those that are looked at is."""
+    """The last events of some types, newest first."""
     feed = await visit.calls.read("list_events", dict[str, Any], {"before": "latest", "limit": "250"})
     found = [
         entry
         for entry in feed["data"]
         if entry["event"]["type"] in types and entry["event"]["data"].get("document") is not None
     ]
-    if found:
-        return found[:LOOKED_AT]
-    wanted = f"a {' or '.join(types)}" if types else "of the chosen types"
-    detail = f"None of the last 250 events is {wanted}. Change a document, then look again."
-    raise refused(409, "Nothing to look at yet", detail, "no_event")
+    return found[:LOOKED_AT]
