@@ -6,7 +6,7 @@ begin with `OTEL_` have the names that OpenTelemetry gives them, without the pre
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -14,7 +14,7 @@ from signalpost.domain.access.tenant_limits import NO_LIMITS
 from signalpost.domain.errors import WrongSetting
 from signalpost.domain.language.names import nearest
 from signalpost.runtime import key_file
-from signalpost.settings import SETTINGS, Settings, secret_file
+from signalpost.settings import SETTINGS, Settings, Source, secret_file
 
 PREFIX = "SIGNALPOST_"
 OPENTELEMETRY: Final = "otel_"
@@ -35,8 +35,7 @@ class SettingInForce(Struct, frozen=True):
     name: str
     value: str | None
     """None if the setting has no value; for a secret, whether it is set."""
-    source: Literal["default", "environment", "flag", "given"]
-    """A gateway that runs knows only whether a value was given."""
+    source: Source
     help: str
 
 
@@ -46,18 +45,20 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> S
 
     Raises WrongSetting, with one line for each invalid value, and for each variable that no setting has."""
     given: dict[str, Any] = {}
+    sources: dict[str, Source] = {}
     wrong = unknown_variables(environment)
     for name, setting in SETTINGS.items():
         try:
             text = _given(name, environment, flags)
             if text is not None:
                 given[name] = setting.read(text)
+                sources[name] = "flag" if name in flags else "environment"
         except ValueError as error:
             source = f"--{name.replace('_', '-')}" if name in flags else variable_of(name)
             wrong.append(f"{source} {str(error).rstrip('.')}.")
     if wrong:
         raise WrongSetting("\n".join(wrong))
-    return Settings(**given)
+    return Settings(**given, sources=sources)
 
 
 def given_database_url(environment: Mapping[str, str]) -> str | None:
@@ -100,8 +101,8 @@ def show_settings(environment: Mapping[str, str], flags: Mapping[str, str]) -> l
             value = f"{made} {secret_file(settings, name)}"
         else:
             value = _written(getattr(settings, name))
-        source: Literal["default", "environment", "flag"] = "flag" if name in flags else "environment"
-        shown.append(SettingInForce(name, value, "default" if text is None else source, setting.help))
+        source: Source = "default" if text is None else settings.sources[name]
+        shown.append(SettingInForce(name, value, source, setting.help))
     return shown
 
 
@@ -117,7 +118,8 @@ def settings_in_force(settings: Settings) -> list[SettingInForce]:
             written = "made at the first start"
         else:
             written = _written(value)
-        shown.append(SettingInForce(name, written, "default" if is_default else "given", setting.help))
+        source: Source = "default" if is_default else settings.sources.get(name, "program")
+        shown.append(SettingInForce(name, written, source, setting.help))
     return shown
 
 

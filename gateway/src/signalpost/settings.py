@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Network
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import asdict
@@ -23,6 +23,10 @@ from signalpost.sender.addresses import (
 )
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 from signalpost.store.nouns.fleet import NodeRole
+
+
+Source = Literal["default", "environment", "flag", "program"]
+"""Where a value comes from; `program` is one that embeds the gateway."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -75,10 +79,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     trace_failures: int = 0
     log_level: str = "info"
     log_format: str = "auto"
+    sources: Mapping[str, Source] = {}
+    """Where each setting comes from that was given by a variable or a flag."""
 
     def __repr__(self) -> str:
         """Shows whether a secret is set, never its value: programs that embed a gateway may log their settings."""
-        shown = {name: "set" if SETTINGS[name].secret and value else value for name, value in asdict(self).items()}
+        given = {name: value for name, value in asdict(self).items() if name != "sources"}
+        shown = {name: "set" if SETTINGS[name].secret and value else value for name, value in given.items()}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 

@@ -47,7 +47,13 @@ def installation(
 
 def _settings_shown(settings: Settings) -> tuple[SettingShown, ...]:
     return tuple(
-        SettingShown(name=each.name.upper(), value=each.value, is_default=each.source == "default", help=each.help)
+        SettingShown(
+            name=each.name.upper(),
+            value=each.value,
+            is_default=each.source == "default",
+            source=each.source,
+            help=each.help,
+        )
         for each in settings_in_force(settings)
     )
 

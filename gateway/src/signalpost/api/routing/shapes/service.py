@@ -52,6 +52,10 @@ class SettingShown(Shape, frozen=True):
     name: Annotated[str, Meta(description="The environment variable, without `SIGNALPOST_`.")]
     value: Annotated[str | None, Meta(description="Null if it has no value. A secret is shown only as `set`.")]
     is_default: bool
+    source: Annotated[
+        Literal["default", "environment", "flag", "program"],
+        Meta(description="Where the value comes from; `program` is one that embeds the gateway."),
+    ]
     help: str
 
 
