@@ -24,7 +24,6 @@ from signalpost.sender.addresses import (
 from signalpost.sender.egress_proxy import EgressProxy, parse_egress_proxy
 from signalpost.store.nouns.fleet import NodeRole
 
-
 Source = Literal["default", "environment", "flag", "program"]
 """Where a value comes from; `program` is one that embeds the gateway."""
 

@@ -9,6 +9,8 @@ from gateway.tests.api.conftest import Answer, World, listening, make_world
 
 __all__ = ["listening", "make_world"]
 HOSTILE = "<script>alert(1)</script><b>'\"&"
+TABS = ("/deliveries", "/settings", "/settings/edit", "/secret", "/history", "/delete")
+"""The pages of a subscription beside its overview."""
 HTML = "text/html; charset=utf-8"
 
 
@@ -88,6 +90,7 @@ class Shop:
             "/subscriptions",
             "/subscriptions/new",
             f"/subscriptions/{self.subscription}",
+            *(f"/subscriptions/{self.subscription}{tab}" for tab in TABS),
             "/events",
             f"/events/{self.event}",
             "/documents",

@@ -15,6 +15,7 @@ from typing import Any
 from gateway.tests.api.conftest import World
 from gateway.tests.console.accessibility import WINDOWS, findings_of
 from gateway.tests.console.busy_hour import BusyHour, HourClock
+from gateway.tests.console.conftest import TABS
 from gateway.tests.console.test_browser import CHROMIUM, Desk, Endpoint, Visit
 from gateway.tests.console.test_portal_browser import Customer, pages_of
 
@@ -25,7 +26,7 @@ from signalpost.settings import Settings
 OUT = Path("dist/console")
 NAMES = (
     "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
-    "subscription-paused", "delivery-waiting",
+    *(f"subscription{tab.replace('/', '-')}" for tab in TABS), "subscription-paused", "delivery-waiting",
     "events", "event", "documents", "document", "document-under-way",
     "replays", "notices", "connections", "new-connection", "new-mail", "recipe", "from-scratch", "portal-links",
     "members", "keys", "audit", "tenants", "tenant", "gateway", "find",
@@ -94,7 +95,7 @@ def _questions(visit: Visit, paused: str, window: str) -> list[str]:
 
 def _rehearsal(visit: Visit, subscription: str, window: str) -> list[str]:
     """A picture of what a change would have sent, with everything unfolded."""
-    visit.open(f"/subscriptions/{subscription}")
+    visit.open(f"/subscriptions/{subscription}/settings/edit")
     visit.page.locator("form[data-rehearses]").get_by_label("documentUpdated").check()
     visit.page.locator("#rehearsal h3").wait_for()
     visit.page.locator("#rehearsal details").evaluate_all("all => all.forEach((each) => { each.open = true; })")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from gateway.tests.console.conftest import HOSTILE
 
-from signalpost.console.coloured_json import coloured
+from signalpost.console.coloured_json import coloured, folding
 
 
 def formatted(value: object) -> str:
@@ -30,14 +30,42 @@ def test_each_kind_of_value_has_its_colour() -> None:
     ]
 
 
+def test_objects_and_lists_fold_to_the_line_that_opens_them_but_not_the_outermost() -> None:
+    shown = folding(formatted({"a": {"b": [1, {"c": 2}]}, "empty": {}, "text": "{", "last": ["x"]}))
+    assert shown.count("<details open><summary>") == shown.count("</details>") == 4
+    plain = re.sub(r"</?span[^>]*>", "", shown)
+    assert [unescape(each).strip() for each in re.findall(r"<summary>([^<]*)</summary>", plain)] == [
+        '"a": {', '"b": [', "{", '"last": [',
+    ]  # fmt: skip
+    assert plain.endswith("  ]\n</details>}")
+
+
 @pytest.mark.parametrize(
-    "text", [HOSTILE, '"', "\\", '\\": true', "</span></pre>", "{{ 1 }}", "a: null 12", "\u202eאב", ""]
+    "text",
+    [
+        HOSTILE,
+        '"',
+        "\\",
+        '\\": true',
+        "</span></pre>",
+        "{{ 1 }}",
+        "a: null 12",
+        "\u202eאב",
+        "",
+        "a\u2028 } b",
+        "\x85 ]",
+    ],
 )
 def test_it_stays_the_same_text(text: str) -> None:
     value = formatted({text or "name": [text, {text: 1}]})
-    shown = coloured(value)
-    assert unescape(re.sub(r"</?span[^>]*>", "", shown)) == value
+    assert unescape(re.sub(r"</?span[^>]*>", "", coloured(value))) == value
+    shown = folding(value)
+    assert unescape(re.sub(r"</?(span|details|summary)[^>]*>", "", shown)) == value
     assert {*re.findall(r"<[^>]*>", shown)} <= {
         "</span>",
+        "<details open>",
+        "<summary>",
+        "</summary>",
+        "</details>",
         *(f'<span class="json-{kind}">' for kind in ("name", "text", "number", "word")),
     }

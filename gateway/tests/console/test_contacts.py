@@ -29,9 +29,9 @@ def contacts(world: World, subscription: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("root", ["/console/t/default", "/portal"])
-def test_contacts_are_typed_with_commas_between_and_a_wrong_one_is_said_at_the_field(office: Office, root: str) -> None:
-    path = f"{root}/subscriptions/{office.hook}"
+@pytest.mark.parametrize("page", ["/console/t/default/subscriptions/{}/settings/edit", "/portal/subscriptions/{}"])
+def test_contacts_are_typed_with_commas_between_and_a_wrong_one_is_said_at_the_field(office: Office, page: str) -> None:
+    path = page.format(office.hook)
     form = office.form(path, "change")
     assert office.send(path, form.pressed("change", {"contacts": [f"{ADA}, {BOB}"]})).status == 303
     assert contacts(office.world, office.hook) == [ADA, BOB]
@@ -86,6 +86,7 @@ def test_a_contact_who_unsubscribed_is_shown_as_such(make_world: Callable[..., W
     link = UnsubscribeLinks([key], ids, "").link(ids.of(BOB), time.time_ns() // 1_000)
     assert world.send("POST", link, b"", {"authorization": None}).status == 200
     said = f"Told no more, because they unsubscribed: {BOB}."
-    assert said in Browser(world).sign_in(world.key).open(f"/console/t/default/subscriptions/{made}")
+    for tab in ("/settings", "/settings/edit"):
+        assert said in Browser(world).sign_in(world.key).open(f"/console/t/default/subscriptions/{made}{tab}")
     assert said in Guest(world).enter(can=["edit"]).open(f"/portal/subscriptions/{made}")
     assert said not in Guest(world).enter(can=[]).open(f"/portal/subscriptions/{made}")

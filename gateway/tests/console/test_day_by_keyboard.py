@@ -52,7 +52,7 @@ def test_a_new_endpoint_is_tested_and_activated(desk: Desk, at_keys: Visit) -> N
     at_keys.chooses("Send a test")
     at_keys.sees("The test arrived")
     at_keys.chooses("Activate")
-    at_keys.page.locator("#secret").wait_for()
+    at_keys.sees("Events go there from now on.")
     [made] = [each for each in desk.world.get("/v1/subscriptions").ok()["data"] if "/by-keys" in each["url"]]
     desk.world.send("DELETE", f"/v1/subscriptions/{made['id']}")
 
@@ -86,6 +86,8 @@ def test_a_secret_is_rotated_seen_to_work_and_the_old_one_ended(desk: Desk, at_k
     at_keys.types("Rotated by", into="#find")
     at_keys.page.keyboard.press("Enter")
     at_keys.page.wait_for_url(f"**/subscriptions/{subscription}")  # the only one that is called so
+    at_keys.chooses("Secret and headers")
+    at_keys.sees("has the fingerprint")
     at_keys.chooses("Rotate the secret")
     at_keys.page.locator("#secret").wait_for()
     at_keys.chooses("Test the new secret")
@@ -166,5 +168,7 @@ def test_on_paper_the_days_pages_have_everything_and_no_frame(desk: Desk, visit:
     visit.open(f"/subscriptions/{subscription}")
     desk.world.send("POST", f"/v1/subscriptions/{subscription}/secret/rotate").ok()
     visit.page.reload()
+    visit.sees("Two secrets sign until")
+    visit.open(f"/subscriptions/{subscription}/secret")
     visit.sees("both sign until")
     desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")

@@ -77,7 +77,7 @@ def saves(office: Office, page: Any, path: str, do: str) -> None:
 def test_a_vendors_settings_are_saved_as_they_were_shown(office: Office, page: Any, kind: str) -> None:
     path = f"/subscriptions/{office.vendors[kind]}"
     office.world.send("PATCH", f"/v1{path}", {"config": CONFIGS[kind]}).ok()
-    saves(office, page, f"{CONSOLE}{path}", "change")
+    saves(office, page, f"{CONSOLE}{path}/settings/edit", "change")
     saves(office, page, f"{CONSOLE}/connections/{office.connections[kind]}", "change")
 
 
@@ -94,10 +94,15 @@ def test_a_webhook_a_tenant_and_a_member_are_saved_as_they_were_shown(office: Of
         },
     ):
         office.world.send("PATCH", f"/v1{path}", given).ok()
-        for root, do in ((CONSOLE, "change"), (PORTAL, "change"), (PORTAL, "headers")):
+        for at, do in (
+            (f"{CONSOLE}{path}/settings/edit", "change"),
+            (f"{CONSOLE}{path}/secret", "headers"),
+            (f"{PORTAL}{path}", "change"),
+            (f"{PORTAL}{path}", "headers"),
+        ):
             if do == "headers":
                 page.on("dialog", lambda dialog: dialog.accept())
-            saves(office, page, f"{root}{path}", do)
+            saves(office, page, at, do)
     office.world.send("PATCH", f"/v1/tenants/{OTHER_TENANT}", {"limits": {"documents": 10}}).ok()
     office.world.send("PATCH", f"/v1/members/{office.member}", {"email": "ä@münchen.example"}).ok()
     saves(office, page, f"{CONSOLE}/tenants/{OTHER_TENANT}", "limit")

@@ -28,7 +28,7 @@ __all__ = ["make_world", "url"]
 DOES_SOMETHING = frozenset({
     "pause", "resume", "skip", "rotate", "promote", "test", "test-new", "test-resume", "delete", "start", "stop",
     "send", "create", "revoke", "invite", "reset", "remove", "save", "activate", "connect", "disconnect", "verify",
-    "mute", "unmute", "change-and-send",
+    "mute", "unmute", "change-and-send", "sample",
 })  # fmt: skip
 """Buttons that do what they say and save nothing that is shown."""
 KINDS = [*Destinations.installed().kinds]
@@ -92,7 +92,7 @@ def test_whatever_a_vendor_is_told_stays_as_it_is(office: Office, kind: str) -> 
     @given(values_of(schema))
     def holds(config: Any) -> None:
         office.set(f"/v1{path}", "config", config, schema)
-        saved_as_shown(office, f"{CONSOLE}{path}", "change")
+        saved_as_shown(office, f"{CONSOLE}{path}/settings/edit", "change")
 
     holds()
 
@@ -105,17 +105,19 @@ def test_only_the_member_that_was_edited_changes(office: Office, kind: str) -> N
     @given(values_of(schema), values_of(schema), st.data())
     def holds(one: Any, other: Any, data: Any) -> None:
         wanted = office.set(f"/v1{path}", "config", other, schema)
-        there = office.form(f"{CONSOLE}{path}", "change")
+        there = office.form(f"{CONSOLE}{path}/settings/edit", "change")
         typed_other = _typed(there.fields, "config.")
         kept = office.set(f"/v1{path}", "config", one, schema)
         if wanted is None or kept is None:
             return
-        here = office.form(f"{CONSOLE}{path}", "change")
+        here = office.form(f"{CONSOLE}{path}/settings/edit", "change")
         member = data.draw(st.sampled_from(sorted({*wanted, *kept})))
         name = f"config.{member}"
         if not _can_be_typed(wanted.get(member), here.types[name], there.types[name]):
             return
-        answer = office.send(f"{CONSOLE}{path}", here.pressed("change", {name: typed_other.get(name, [])}))
+        answer = office.send(
+            f"{CONSOLE}{path}/settings/edit", here.pressed("change", {name: typed_other.get(name, [])})
+        )
         now = office.world.get(f"/v1{path}").ok()["config"]
         if answer.status == 303:
             assert {**now, member: None} == {**kept, member: None}
@@ -205,22 +207,23 @@ def test_a_webhook_stays_as_it_is_in_console_and_portal(office: Office) -> None:
     def holds(kept: Any) -> None:
         for member, value in kept.items():
             office.set(f"/v1{path}", member, value)
-        saved_as_shown(office, f"{CONSOLE}{path}", "change")
+        saved_as_shown(office, f"{CONSOLE}{path}/settings/edit", "change")
+        saved_as_shown(office, f"{CONSOLE}{path}/secret", "headers")
         saved_as_shown(office, f"{PORTAL}{path}", "change")
         saved_as_shown(office, f"{PORTAL}{path}", "headers")
 
     holds()
 
 
-@pytest.mark.parametrize("root", [CONSOLE, PORTAL])
-def test_only_what_was_edited_of_a_webhook_changes(office: Office, root: str) -> None:
+@pytest.mark.parametrize(("root", "below"), [(CONSOLE, "/settings/edit"), (PORTAL, "")])
+def test_only_what_was_edited_of_a_webhook_changes(office: Office, root: str, below: str) -> None:
     path = f"/subscriptions/{office.hook}"
     unread = dict.fromkeys(("health", "updatedAt"))
 
     def form_of(kept: Any) -> SentForm:
         for member in ("headers", "url", *kept):
             office.set(f"/v1{path}", member, kept[member])
-        return office.form(f"{root}{path}", "change")
+        return office.form(f"{root}{path}{below}", "change")
 
     @LAW
     @given(SETTINGS, SETTINGS, st.data())
@@ -233,7 +236,7 @@ def test_only_what_was_edited_of_a_webhook_changes(office: Office, root: str) ->
         begins = FIELDS_OF.get(member, member)
         names = {name for name, _ in (*here.fields, *there.fields) if name.startswith(begins)}
         typed = {name: [value for each, value in there.fields if each == name] for name in names}
-        answer = office.send(f"{root}{path}", here.pressed("change", typed))
+        answer = office.send(f"{root}{path}{below}", here.pressed("change", typed))
         assert answer.status in (303, 422), answer.body
         now = office.world.get(f"/v1{path}").ok()
         assert {**now, member: None, **unread} == {**kept, member: None, **unread}

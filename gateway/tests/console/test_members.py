@@ -367,7 +367,7 @@ def test_sending_very_many_again_asks_for_a_name_and_a_proof_and_sending_some_do
 
 def test_rotating_a_secret_and_ending_the_old_one_ask_for_a_proof(team: Team) -> None:
     _, browser = team.member("subscriber")
-    path = f"/console/t/default/subscriptions/{team.world.create_subscription()['id']}"
+    path = f"/console/t/default/subscriptions/{team.world.create_subscription()['id']}/secret"
     team.clock.move(PROOF_LASTS)
     assert b"Is it still you?" in browser.post(path, {"do": "rotate", "key": "r"}).body
     assert b'id="secret"' in browser.post(path, {"do": "rotate", "key": "r", "proof": PASSWORD}).body

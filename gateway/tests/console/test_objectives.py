@@ -23,21 +23,23 @@ def test_an_objective_is_typed_in_percent_and_shown_with_what_is_left_of_its_bud
     assert "of the error budget" not in browser.open(path)
     assert "promised" not in guest.open(f"/portal/subscriptions/{made}")
     typed = {"do": "change", "share": "99,5", "within": "60", "key": "o1"}
-    assert browser.post(path, typed).headers["location"] == f"{path}?done=changed"
+    edit = f"{path}/settings/edit"
+    assert browser.post(edit, typed).headers["location"] == f"{path}/settings?done=changed"
     assert world.get(f"/v1/subscriptions/{made}").ok()["objective"] == {"share": 0.995, "within": 60}
     world.create_document()
     world.wait_until(lambda: world.get(f"/v1/subscriptions/{made}/objective").ok()["onTime"] == 1)
     text = browser.open(path)
     assert "99.5 % within 60 s promised; 100 % of the error budget left" in text
-    assert 'name="share" type="text" value="99.5"' in text
+    assert "99.5 % within 60 s" in browser.open(f"{path}/settings")
+    assert 'name="share" type="text" value="99.5"' in browser.open(edit)
     assert "100 % of the events arrived within 60 s; 99.5 % are promised." in guest.open(
         f"/portal/subscriptions/{made}"
     )
     for share, within, wrong in (("100", "60", "share"), ("most", "60", "share"), ("99", "soon", "within")):
-        answer = browser.post(path, {"do": "change", "share": share, "within": within, "key": f"{share}{within}"})
+        answer = browser.post(edit, {"do": "change", "share": share, "within": within, "key": f"{share}{within}"})
         assert answer.status == 422
         assert f'aria-describedby="wrong-{wrong}"'.encode() in answer.body
-    assert browser.post(path, {"do": "change", "share": "", "within": "", "key": "o2"}).status == 303
+    assert browser.post(edit, {"do": "change", "share": "", "within": "", "key": "o2"}).status == 303
     assert "objective" not in world.get(f"/v1/subscriptions/{made}").ok()
 
 

@@ -5,16 +5,22 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from gateway.tests.console.conftest import HOSTILE, Browser, Shop
 
 from signalpost import console
 from signalpost.console.html import moment, prose
+from signalpost.console.pages.gateway import GROUPS
 from signalpost.console.verifiers import verifiers
 from signalpost.sender.egress_proxy import parse_egress_proxy
+from signalpost.settings import SETTINGS, read_settings, settings_in_force
 
 TEMPLATES = Path(console.__file__).parent / "templates"
+EDIT = "/subscriptions/{}/settings/edit"
+FORMS = ("/settings/edit", "/delete")
+"""Pages with nothing but a form."""
 ACCESS = ("/keys", "/audit", "/tenants", "/gateway")
 ROLES = ("operator", "app", "subscriber", "viewer")
 
@@ -100,15 +106,23 @@ def test_a_role_opens_what_the_api_lets_it_read(shop: Shop, role: str) -> None:
         if role == "app":
             assert status in (200, 403)
         else:
-            assert status == (403 if path.startswith(ACCESS) and role != "operator" else 200), path
+            closed = (path.startswith(ACCESS) and role != "operator") or (path.endswith(FORMS) and role == "viewer")
+            assert status == (403 if closed else 200), path
 
 
 def test_whoever_may_not_change_anything_sees_no_button_for_it_and_is_refused_anyway(shop: Shop) -> None:
     browser, path = shop.browser("viewer"), f"/console/t/default/subscriptions/{shop.subscription}"
-    forms = [a.get("action") for tag, a in tags(browser.open(path)) if tag == "form" and a.get("method") == "post"]
-    assert forms == ["/console/sign-out"]
-    for do in ("pause", "delete", "rotate", "test", "change"):
-        assert browser.post(path, {"do": do, "key": f"k-{do}", "confirm": HOSTILE}).status == 403
+    for page in ("", "/deliveries", "/settings", "/secret", "/history"):
+        sent = [a for tag, a in tags(browser.open(path + page)) if tag == "form" and a.get("method") == "post"]
+        assert [each.get("action") for each in sent] == ["/console/sign-out"]
+    for page, do in (
+        ("", "pause"),
+        ("", "test"),
+        ("/secret", "rotate"),
+        ("/settings/edit", "change"),
+        ("/delete", "delete"),
+    ):
+        assert browser.post(path + page, {"do": do, "key": f"k-{do}", "confirm": HOSTILE}).status == 403
     assert browser.post("/console/t/default/subscriptions/new", {"do": "activate"}).status == 403
 
 
@@ -182,29 +196,39 @@ def form_key(text: str) -> str:
 
 
 def create(browser: Browser, **given: object) -> str:
-    """The page that follows the creation of a paused subscription."""
-    key = form_key(browser.open("/console/t/default/subscriptions/new"))
-    form = {"do": "save", "key": key, "url": "https://r.example.com/h", "type": ["documentCreated"], **given}
-    answer = browser.post("/console/t/default/subscriptions/new", form)
-    assert answer.status == 200, answer.body
-    return answer.body.decode()
+    """Creates a paused subscription. Returns the secret that the form had shown."""
+    page = browser.open("/console/t/default/subscriptions/new")
+    secret = values_of(page)["secret"]
+    form = {"do": "save", "key": form_key(page), "url": "https://r.example.com/h", "type": ["documentCreated"], **given}
+    answer = browser.post("/console/t/default/subscriptions/new", {"secret": secret, **form})
+    assert answer.status == 303, answer.body
+    assert "It is saved, and paused." in browser.open(answer.headers["location"])
+    return secret
 
 
-def test_a_new_subscription_shows_its_secret_once(shop: Shop) -> None:
+def test_a_new_subscription_shows_its_secret_once_and_that_is_before_it_is_saved(shop: Shop) -> None:
     browser = shop.browser("subscriber")
-    text = create(browser, name="From a form", header=["X-Env", ""], value=["secret-value", ""], rate="7")
-    found = re.search(r'<code id="secret">([^<]+)</code>', text)
-    assert found
+    secret = create(browser, name="From a form", header=["X-Env", ""], value=["secret-value", ""], rate="7")
+    assert secret.startswith("whsec_")
     [made] = [s for s in shop.world.get("/v1/subscriptions").ok()["data"] if s["name"] == "From a form"]
     assert (made["status"], made["rateLimit"], made["headers"]) == ("paused", 7, {"X-Env": None})
     for path in ("", "/subscriptions", f"/subscriptions/{made['id']}"):
         later = browser.open(f"/console/t/default{path}")
-        assert found[1] not in later
+        assert secret not in later
         assert "secret-value" not in later
 
 
-def test_a_new_secret_comes_with_code_that_verifies_with_it(shop: Shop) -> None:
-    shown = unescape(create(shop.browser("subscriber"), name="Has code"))
+def test_a_secret_that_the_gateway_made_up_is_shown_once_it_is_saved(shop: Shop) -> None:
+    form = {"do": "save", "key": "made-up", "url": "https://r.example.com/h", "type": "documentCreated", "secret": ""}
+    answer = shop.browser().post("/console/t/default/subscriptions/new", form)
+    assert answer.status == 200
+    assert re.search(r'<code id="secret">[^<]+</code>', answer.body.decode())
+
+
+def test_a_new_secret_comes_with_the_way_to_code_that_verifies_with_it(shop: Shop) -> None:
+    browser = shop.browser("subscriber")
+    assert 'href="/console/t/default/code"' in browser.open("/console/t/default/subscriptions/new")
+    shown = unescape(browser.open("/console/t/default/code"))
     assert [each.language for each in verifiers() if each.code not in shown] == []
     assert len(verifiers()) == 10
 
@@ -213,8 +237,10 @@ def test_a_form_that_is_sent_twice_does_its_work_once(shop: Shop) -> None:
     browser = shop.browser()
     key = form_key(browser.open("/console/t/default/subscriptions/new"))
     form = {"do": "save", "key": key, "url": "https://r.example.com/h", "type": "documentCreated", "name": "Twice"}
-    for _ in range(2):
-        assert browser.post("/console/t/default/subscriptions/new", form).status == 200
+    form["secret"] = "a secret of ours"
+    made = [browser.post("/console/t/default/subscriptions/new", form) for _ in range(2)]
+    assert [each.status for each in made] == [303, 303]
+    assert made[0].headers["location"] == made[1].headers["location"]
     assert [s["name"] for s in shop.world.get("/v1/subscriptions").ok()["data"]].count("Twice") == 1
 
 
@@ -234,9 +260,18 @@ def test_what_is_wrong_in_a_form_is_said_at_its_field_and_what_was_typed_stays(s
 @pytest.mark.parametrize(
     ("page", "form"),
     [
-        ("/subscriptions/{}", {"do": "change", "type": "documentCreated", "ordering": "loose", "rate": "9" * 5000}),
-        ("/subscriptions/{}", {"do": "change", "type": "documentCreated", "ordering": "loose", "rate": "0"}),
-        ("/subscriptions/{}", {"do": "change", "type": "documentCreated", "ordering": "loose", "after": "9" * 5000}),
+        (
+            "/subscriptions/{}/settings/edit",
+            {"do": "change", "type": "documentCreated", "ordering": "loose", "rate": "9" * 5000},
+        ),
+        (
+            "/subscriptions/{}/settings/edit",
+            {"do": "change", "type": "documentCreated", "ordering": "loose", "rate": "0"},
+        ),
+        (
+            "/subscriptions/{}/settings/edit",
+            {"do": "change", "type": "documentCreated", "ordering": "loose", "after": "9" * 5000},
+        ),
         ("/subscriptions/{}", {"do": "limit", "rate": "9" * 5000}),
         ("/subscriptions/{}", {"do": "limit", "rate": ""}),
         (
@@ -261,8 +296,8 @@ def test_a_subscription_is_paused_resumed_changed_and_deleted(shop: Shop) -> Non
     [made] = [s for s in shop.world.get("/v1/subscriptions").ok()["data"] if s["name"] == "Walked"]
     path = f"/console/t/default/subscriptions/{made['id']}"
 
-    def press(do: str, **form: object) -> str:
-        answer = browser.post(path, {"do": do, "key": form_key(browser.open(path)), **form})
+    def press(do: str, below: str = "", **form: object) -> str:
+        answer = browser.post(path + below, {"do": do, "key": form_key(browser.open(path + below)), **form})
         assert answer.status == 303, answer.body
         return str(answer.headers["location"])
 
@@ -274,18 +309,19 @@ def test_a_subscription_is_paused_resumed_changed_and_deleted(shop: Shop) -> Non
     assert now()["status"] == "active"
     assert "nothing is lost" in browser.open(press("pause"))
     assert now()["status"] == "paused"
-    press("change", name="Walked on", url=made["url"], type=["documentDeleted"], ordering="strict", rate="")
+    edited = {"name": "Walked on", "url": made["url"], "type": ["documentDeleted"], "ordering": "strict", "rate": ""}
+    assert "Walked on" in browser.open(press("change", "/settings/edit", **edited))
     assert (now()["name"], now()["eventTypes"], now()["ordering"]) == ("Walked on", ["documentDeleted"], "strict")
     for wrong in ("", "Walked"):
-        answer = browser.post(path, {"do": "delete", "key": "typed-wrongly", "confirm": wrong})
+        answer = browser.post(f"{path}/delete", {"do": "delete", "key": "typed-wrongly", "confirm": wrong})
         assert answer.status == 422
         assert b"Type the name exactly as it is shown." in answer.body
-    assert press("delete", confirm="Walked on").startswith("/console/t/default/subscriptions?done=deleted")
+    assert press("delete", "/delete", confirm="Walked on").startswith("/console/t/default/subscriptions?done=deleted")
     assert shop.world.get(f"/v1/subscriptions/{made['id']}").status == 404
 
 
 def test_a_rotation_shows_the_new_secret_once_and_can_be_ended(shop: Shop) -> None:
-    browser, path = shop.browser(), f"/console/t/default/subscriptions/{shop.subscription}"
+    browser, path = shop.browser(), f"/console/t/default/subscriptions/{shop.subscription}/secret"
     answer = browser.post(path, {"do": "rotate", "key": form_key(browser.open(path))})
     assert answer.status == 200
     assert b'<code id="secret">' in answer.body
@@ -342,7 +378,7 @@ def test_a_replay_from_an_event_on_is_counted_from_its_page(shop: Shop) -> None:
     form = {"do": "plan", "event": f"{sequence}", "from": "2099-01-01T00:00", "to": "2099-01-02T00:00", "status": "all"}
     assert browser.post("/console/t/default/replays", form).status == 200
     refused = browser.post("/console/t/default/replays", {**form, "event": "the first"})
-    assert (refused.status, b"From sequence" in refused.body) == (422, True)
+    assert (refused.status, b"<strong>Or from event</strong>" in refused.body) == (422, True)
 
 
 IMPOSSIBLE = "2026-99-99T99:99:99Z, 9999-99-99 99:99 UTC"
@@ -437,7 +473,7 @@ def test_no_button_that_ends_something_is_pressed_without_a_question(shop: Shop)
     asked_for = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "status": "failed"}
     replay = shop.world.send("POST", f"/v1{path}/replays", asked_for).ok(202)["id"]
     seen = set()
-    for page in ("", "/replays", "/keys", "/members", path):
+    for page in ("", "/replays", "/keys", "/members", path, f"{path}/secret"):
         html = browser.open(f"/console/t/default{page}")
         for button in re.finditer(r'<button[^>]* value="(\w+)"', html):
             if button[1] in ENDS:
@@ -570,7 +606,7 @@ def test_of_two_people_who_change_a_connection_at_once_the_second_is_told(shop: 
     assert "The second name" in first.open(path)
 
 
-def test_what_a_vendor_gets_is_changed_on_the_page_of_its_subscription(shop: Shop) -> None:
+def test_what_a_vendor_gets_is_changed_among_the_settings_of_its_subscription(shop: Shop) -> None:
     browser, world = shop.browser(), shop.world
     sign_in = {"with": "bot", "token": "xoxb-secret-token", "channel": "#contracts"}
     connection = world.send("POST", "/v1/connections", {"kind": "slack", "config": {"signIn": sign_in}}).ok(201)["id"]
@@ -578,7 +614,7 @@ def test_what_a_vendor_gets_is_changed_on_the_page_of_its_subscription(shop: Sho
     made = {"kind": "slack", "connection": connection, "eventTypes": ["documentUpdated"], "when": when,
             "config": {"text": "Signed", "oneThreadPerDocument": True}}  # fmt: skip
     api = f"/v1/subscriptions/{world.send('POST', '/v1/subscriptions', made).ok(201)['id']}"
-    path = api.replace("/v1", "/console/t/default")
+    path = f"{api.replace('/v1', '/console/t/default')}/settings/edit"
     held = values_of(browser.open(path))
     assert "url" not in held, "the connection says where it goes"
     assert held["config.text"] == "Signed"
@@ -611,7 +647,7 @@ def chosen_in(text: str, name: str) -> list[str]:
 def test_a_webhook_that_moves_to_another_host_is_given_the_values_of_its_headers_again(shop: Shop) -> None:
     browser = shop.browser()
     api = f"/v1/subscriptions/{shop.world.create_subscription(headers={'X-Key~': 'canary-1'})['id']}"
-    path = api.replace("/v1", "/console/t/default")
+    path = f"{api.replace('/v1', '/console/t/default')}/settings/edit"
     form = {"do": "change", "name": "S", "url": "https://new.example.com/", "type": "documentUpdated",
             "ordering": "loose", "rate": "", "after": ""}  # fmt: skip
     refused = browser.post(path, {**form, "key": "m1"})
@@ -628,7 +664,7 @@ def test_a_condition_and_a_delay_are_typed_as_rows_and_come_back(shop: Shop) -> 
         "POST", "/v1/subscriptions", {"url": "https://example.com/", "eventTypes": ["documentUpdated"]}
     )
     api = f"/v1/subscriptions/{made.ok(201)['id']}"
-    path = api.replace("/v1", "/console/t/default")
+    path = f"{api.replace('/v1', '/console/t/default')}/settings/edit"
     form = {"do": "change", "name": "S", "url": "https://example.com/", "type": "documentUpdated", "ordering": "loose",
             "rate": "", "when.join": "any", "when.field": "document.status", "when.fact": "", "when.value": "paused",
             "when.operator": "changedTo", "after": "3", "after.unit": "days", "still.field": "document.status",
@@ -653,7 +689,7 @@ def test_what_was_cleared_and_unticked_stays_so_on_the_page_that_says_what_is_wr
     browser = shop.browser()
     made = {"url": "https://example.com/", "eventTypes": ["documentUpdated"], "rateLimit": 5, "name": "Limited"}
     api = f"/v1/subscriptions/{shop.world.send('POST', '/v1/subscriptions', made).ok(201)['id']}"
-    path = api.replace("/v1", "/console/t/default")
+    path = f"{api.replace('/v1', '/console/t/default')}/settings/edit"
     refused = browser.post(path, {"do": "change", "name": "", "url": "https://example.com/", "rate": "", "type": ""})
     assert refused.status == 422
     held = values_of(refused.body.decode())
@@ -736,9 +772,54 @@ def test_every_kind_has_a_form_and_every_recipe_a_page(shop: Shop) -> None:
             path = f"recipes/{preset['name']}"
             assert preset["title"] in browser.open(f"/console/t/{of}/{path}").replace("&#39;", "'")
             assert browser.get(f"/console/t/{other}/{path}").status == 404
-            assert path in browser.open(f"/console/t/{of}/subscriptions/new")
-            assert path not in browser.open(f"/console/t/{other}/subscriptions/new")
+            new = f"subscriptions/new?to={kind['kind']}"
+            assert path in browser.open(f"/console/t/{of}/{new}")
+            assert path not in browser.open(f"/console/t/{other}/{new}")
+            sought = f"subscriptions/new?{urlencode({'q': preset['title'].upper()})}"
+            assert path in browser.open(f"/console/t/{of}/{sought}")
+            assert path not in browser.open(f"/console/t/{other}/{sought}")
     assert browser.get("/console/t/default/recipes/none").status == 404
+
+
+def test_what_to_reach_is_chosen_or_searched_for(shop: Shop) -> None:
+    browser, path = shop.browser(), "/console/t/default/subscriptions/new"
+    tiles = browser.open(path)
+    for kind in shop.world.get("/v1/destinations").ok()["data"]:
+        assert f'href="{path}?to={kind["kind"]}"' in tiles
+    found = browser.open(f"{path}?q=xero+BILL")
+    assert "/subscriptions/new/xero_bill" in found
+    assert "/subscriptions/new/slack" not in found
+    assert 'name="url"' not in found
+    nothing = browser.open(f"{path}?q={quote(HOSTILE)}")
+    assert "Nothing that can be reached is called like that." in nothing
+
+
+def test_a_sample_document_is_made_where_there_is_none(make_world: Any) -> None:
+    world = make_world()
+    browser = Browser(world).sign_in(world.key)
+    empty = browser.open("/console/t/default/documents")
+    for page in (empty, browser.open("/console/t/default/events")):
+        assert "Make a sample document" in page
+    answer = browser.post("/console/t/default/documents", {"do": "sample", "key": form_key(empty)})
+    assert "The sample is there." in browser.open(answer.headers["location"])
+    assert [each["event"]["type"] for each in world.events()] == ["documentCreated"]
+    assert "Make a sample document" not in browser.open("/console/t/default/documents")
+    key = world.send("POST", "/v1/keys", {"name": "v", "role": "viewer"}).ok(201)["key"]
+    viewer = Browser(world).sign_in(key)
+    assert viewer.post("/console/t/default/documents", {"do": "sample"}).status == 403
+    assert "sample" not in viewer.open("/console/t/default/events?type=documentDeleted")
+
+
+def test_a_kind_that_nothing_fitted_yet_is_previewed_with_a_sample_that_fits(shop: Shop) -> None:
+    world, path = shop.world, "/console/t/default/subscriptions/new/slack"
+    sign_in = {"with": "bot", "token": "xoxb-secret-token", "channel": "#contracts"}
+    connection = world.send("POST", "/v1/connections", {"kind": "slack", "config": {"signIn": sign_in}}).ok(201)["id"]
+    row = {"when.field": "document.status", "when.fact": "", "when.operator": "changedTo", "when.value": "executed"}
+    form = {"connection": connection, "config.text": "Now {{ document.status }}", "type": "documentUpdated", **row}
+    text = unescape(shop.browser().post(path, {"do": "preview", **form}).body.decode())
+    assert "Preview: a sample" in text
+    assert "made up to fit" in text
+    assert "Now executed" in re.sub("<[^>]+>", "", text)
 
 
 def test_a_recipe_is_previewed_and_activated(shop: Shop) -> None:
@@ -750,7 +831,8 @@ def test_a_recipe_is_previewed_and_activated(shop: Shop) -> None:
     path = f"/console/t/default/recipes/{slack['presets'][0]['name']}"
     blanks = {"blank.text": "Look: {{ document.title }}", "blank.channel": "#contracts", "connection": connection}
     text = browser.post(path, {"do": "preview", **blanks}).body.decode()
-    assert "Preview: &lt;script&gt;" in text
+    assert "Preview: a sample" in text
+    assert "Look: Sample: a test of your endpoint" in re.sub("<[^>]+>", "", text)
     assert "Not sent: document.status did not change" in text[text.index("The last events") :]
     asked = {
         "eventId": shop.world.events()[-1]["event"]["id"],
@@ -795,6 +877,20 @@ def test_a_tenant_is_made_limited_paused_resumed_and_deleted_by_its_name(shop: S
     assert browser.post(page, {"do": "delete", "confirm": "northwind"}).status == 303
     assert browser.get(page).status == 404
     assert "all of it" in browser.open("/console/t/default/tenants")
+
+
+def test_each_setting_is_in_one_group_with_where_it_comes_from(make_world: Any) -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(map(str.upper, SETTINGS))
+    settings = read_settings({"SIGNALPOST_RETENTION_DAYS": "7"}, {"attempt_timeout": "4"})
+    shown = {each.name: (each.value, each.source) for each in settings_in_force(settings)}
+    assert shown["retention_days"] == ("7", "environment")
+    assert shown["attempt_timeout"] == ("4", "flag")
+    assert shown["in_flight"][1] == "default"
+    world = make_world(retention_days=7)
+    text = Browser(world).sign_in(world.key).open("/console/t/default/gateway")
+    row = text[text.index("<code>RETENTION_DAYS</code>") :].split("</tr>")[0]
+    assert "the program that embeds it" in row
+    assert "<code>OIDC_ISSUER</code></td>" not in text, "what has no value has no row"
 
 
 def test_the_gateways_page_tells_no_secret(make_world: Any) -> None:

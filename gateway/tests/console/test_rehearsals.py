@@ -24,7 +24,7 @@ def region(answer: Any) -> str:
 def test_a_change_is_rehearsed_saved_and_what_is_missing_is_sent(shop: "Shop") -> None:
     browser, world = shop.browser("subscriber"), shop.world
     made = world.create_subscription(name="Leases", eventTypes=["documentDeleted"], status="active")
-    path = f"/console/t/default/subscriptions/{made['id']}"
+    path = f"/console/t/default/subscriptions/{made['id']}/settings/edit"
     world.create_document(title=HOSTILE)
     page = browser.open(path)
     version = re.findall(r'name="version" value="([^"]+)"', page)[-1]
@@ -48,7 +48,7 @@ def test_a_change_is_rehearsed_saved_and_what_is_missing_is_sent(shop: "Shop") -
 
 def test_what_saving_would_refuse_is_said_at_its_field(shop: "Shop") -> None:
     browser = shop.browser()
-    path = f"/console/t/default/subscriptions/{shop.subscription}"
+    path = f"/console/t/default/subscriptions/{shop.subscription}/settings/edit"
     when = {**BLANK, "when.field": "document.title", "when.operator": "above", "when.value": "5"}
     refused = browser.post(path, {"do": "rehearse", **when})
     assert refused.status == 422
@@ -84,5 +84,5 @@ def test_requests_to_a_vendor_are_shown_to_operators_alone(shop: "Shop", role: s
 
 
 def test_who_may_not_change_it_finds_no_button(shop: "Shop") -> None:
-    page = shop.browser("viewer").open(f"/console/t/default/subscriptions/{shop.subscription}")
+    page = shop.browser("viewer").open(f"/console/t/default/subscriptions/{shop.subscription}/settings")
     assert "rehearse" not in page

@@ -19,19 +19,23 @@ _KINDS: Final = ("failed", "retrying", "delivered")
 """What is stacked, from below: what needs attention stands on the line."""
 
 
-def sparkline(points: Sequence[StatsPoint], now: int) -> Markup:
-    """The last hour of a subscription, without axes."""
+def sparkline(points: Sequence[StatsPoint], now: int, scale: int) -> Markup:
+    """The last hour of a subscription, without axes. `scale` is the most of a minute that any of those has which are
+    shown together: they are drawn alike, so that they can be compared."""
     bars = last_hour(points, now)
-    most = max((sum(bar) for bar in bars), default=0)
     return Markup('<svg class="sparkline" viewBox="0 0 180 28" role="img" aria-label="{}">{}</svg>').format(
-        _said(bars), _bars(bars, most, width=3, height=28, base=28)
+        _said(bars), _bars(bars, scale, width=3, height=28, base=28)
     )
+
+
+def busiest(points: Sequence[StatsPoint], now: int) -> int:
+    """The most attempts of a minute in the last hour."""
+    return max(sum(bar) for bar in last_hour(points, now))
 
 
 def chart(points: Sequence[StatsPoint], now: int) -> Markup:
     """The last hour of a tenant, with the most of a minute and the hour's times."""
-    bars = last_hour(points, now)
-    most = max((sum(bar) for bar in bars), default=0)
+    bars, most = last_hour(points, now), busiest(points, now)
     first = now // _MINUTE - MINUTES + 1
     times = Markup("").join(
         Markup('<text x="{}" y="134">{}</text>').format(minute * 10, _clock(first + minute))
@@ -44,16 +48,17 @@ def chart(points: Sequence[StatsPoint], now: int) -> Markup:
     ).format(_said(bars), f"{most:,}", _bars(bars, most, width=10, height=102, base=118), times)
 
 
-def timings(attempt: Attempt) -> Markup:
-    """How long each step of an attempt took, as parts of a bar."""
+def timings(attempt: Attempt, longest: float) -> Markup:
+    """How long each step of an attempt took, as parts of a bar: as long as the whole of it is to the longest attempt of
+    those that are shown together."""
     exchange = attempt.exchange
     assert exchange is not None  # only what has an exchange has steps
     steps = (("name", exchange.name_ms), ("connect", exchange.connect_ms), ("tls", exchange.tls_ms))
     took = [(name, ms or 0.0) for name, ms in steps]
     took.append(("answer", max(0.0, attempt.duration_ms - sum(ms for _, ms in took))))
-    whole, x, parts = sum(ms for _, ms in took) or 1.0, 0.0, Markup("")
+    scale, x, parts = max(longest, sum(ms for _, ms in took)) or 1.0, 0.0, Markup("")
     for name, ms in took:
-        width = ms / whole * _TIMINGS_WIDTH
+        width = ms / scale * _TIMINGS_WIDTH
         parts += Markup('<rect class="fill-{}" x="{:.1f}" width="{:.1f}" height="8"/>').format(name, x, width)
         x += width
     return Markup('<svg class="timings" viewBox="0 0 {} 8" aria-hidden="true">{}</svg>').format(_TIMINGS_WIDTH, parts)

@@ -114,6 +114,16 @@ def condition_form(name: str, pointer: str, condition: Any, typed: Typed) -> Con
     return ConditionForm(name, pointer, join, [*placed, *[ConditionRow()] * spare])
 
 
+def sentences(form: ConditionForm) -> list[str]:
+    """What each filled-in row of a form says, such as `status is executed`."""
+    return [_sentence(row) for row in form.rows if row.field]
+
+
+def _sentence(row: ConditionRow) -> str:
+    field = f"{_FIELD_WORDS[row.field]} “{row.fact}”" if row.fact else _FIELD_WORDS[row.field]
+    return " ".join(each for each in (field, _OPERATOR_WORDS[row.operator], row.value) if each)
+
+
 def is_condition_edited(name: str, kept: Any, typed: Typed) -> bool:
     """Whether something else was typed than the form of the condition that is kept, or UNSET, showed."""
     if f"{name}json" not in typed and f"{name}field" not in typed:
@@ -186,6 +196,12 @@ def _scalar(row: ConditionRow, text: str) -> Any:
 
 _SHOWN: Final = frozenset(name for options in fields().values() for name, _ in options)
 """The fields that can be chosen."""
+_FIELD_WORDS: Final = {
+    name: f"{'former ' if group == 'Before the event' else ''}{'additional fact' if name.startswith(FACT) else said_as}"
+    for group, options in fields().items()
+    for name, said_as in options
+}
+_OPERATOR_WORDS: Final = dict(operators())
 _TYPES: Final = {name.text: name.type for name in all_names(_A_FACT)}
 
 

@@ -11,9 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from signalpost.api.routing.shapes.deliveries import Attempt, DeliveryWithAttempts, RetryAsked
-from signalpost.console.charts import chart, sparkline, timings
-from signalpost.console.coloured_json import coloured
-from signalpost.console.condition_form import VALUES, fields, operators
+from signalpost.console.charts import busiest, chart, sparkline, timings
+from signalpost.console.coloured_json import coloured, folding
+from signalpost.console.condition_form import VALUES, fields, operators, sentences
 from signalpost.console.delay_form import UNITS, duration_of
 from signalpost.console.drawings import said, versions, words, workflow
 from signalpost.console.verifiers import verifiers
@@ -95,6 +95,7 @@ def environment() -> Environment:
     made.filters |= {
         "moment": moment,
         "clock": clock,
+        "at": at,
         "timestamp": format_timestamp,
         "day": day,
         "number": number,
@@ -102,17 +103,18 @@ def environment() -> Environment:
         "state": state,
         "prose": prose,
         "pretty": pretty,
-        "coloured": coloured,
+        "folding": folding,
         "duration": duration_of,
         "answered": answered,
-        "field": field,
         "text": text,
+        "sentences": sentences,
+        "lasting": lasting,
     }
     made.filters["words"] = words
-    made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart}
+    made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart, "busiest": busiest}
     made.globals |= {"apart": apart, "coming": coming, "span": span, "timings": timings}
     made.globals |= {"due": due, "asked_before": asked_before, "eased_by_limit": EASED_BY_LIMIT}
-    made.globals |= {"workflow": workflow, "said": said, "versions": versions}
+    made.globals |= {"label": label, "workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
     made.globals |= {"replayed": REPLAYED, "verifiers": verifiers()}
     made.globals |= {"condition_values": VALUES, "condition_units": UNITS}
@@ -132,6 +134,12 @@ def moment(timestamp: str | None) -> str:
 def clock(now: int) -> str:
     """The time of day of a moment in µs, such as `10:47:58 UTC`."""
     return f"{datetime.fromtimestamp(now / SECOND, UTC):%H:%M:%S} UTC"
+
+
+def at(timestamp: str, now: int) -> str:
+    """The time of day of a moment, with the day unless it is today's: `10:47:58 UTC`, `24 Nov, 10:47:58 UTC`."""
+    time, today = _time(timestamp), datetime.fromtimestamp(now / SECOND, UTC)
+    return f"{time:%H:%M:%S} UTC" if time.date() == today.date() else f"{time:%d %b, %H:%M:%S} UTC".lstrip("0")
 
 
 def day(timestamp: str | None) -> str:
@@ -193,6 +201,11 @@ def answered(attempt: Attempt) -> str:
     return f"{code} {HTTPStatus(code).phrase}" if code in _STATUS_CODES else str(code)
 
 
+def lasting(seconds: int) -> str:
+    """A number of seconds as people say it, such as `5 min`."""
+    return _span(seconds)
+
+
 def _span(seconds: float) -> str:
     if seconds < 1:
         return "now"
@@ -212,8 +225,44 @@ def pretty(value: Any) -> str:
     return coloured(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
+_LABELS = {
+    "/url": "URL",
+    "/eventTypes": "Events",
+    "/ordering": "Order",
+    "/rateLimit": "Requests a second, at most",
+    "/objective/share": "Promised share, in percent",
+    "/objective/within": "In time is within, in seconds",
+    "/after/seconds": "Wait first",
+    "/after/if": "And then, only if",
+    "/when": "Only if",
+    "/trace": "Tell the endpoint of traces",
+    "/headers": "Additional headers",
+    "/email": "E-mail address",
+    "/expiresAt": "Expires on",
+    "/can": "Allows",
+    "/expiresIn": "Ends",
+    "/fromSequence": "Or from event",
+    "/from": "Events from",
+    "/startsAt": "With events from",
+    "/startsAfter": "Or after event",
+    "/subscriptionIds": "Subscription",
+    "/retentionDays": "Days that events are kept",
+    "?confirm": "The name, to confirm",
+}
+"""What the forms call the fields that problems point at, also for what is below them."""
+
+
+def label(pointer: str, view: Any) -> str:
+    """What the form of a page calls the field that a problem points at."""
+    form = getattr(view, "form", None)
+    asked = [*getattr(form, "fields", ()), *getattr(view, "blanks", ()), *getattr(view, "limits", ())]
+    own = {each.pointer: each.title for each in asked} | _LABELS
+    found = [each for each in own if pointer == each or pointer.startswith(f"{each}/")]
+    return own[max(found, key=len)] if found else field(pointer)
+
+
 def field(pointer: str) -> str:
-    """What people call the field that a problem points at, such as `Event types` for `/eventTypes`."""
+    """A name for the field that a problem points at, such as `Share` for `/share`, where no form has one."""
     said = " ".join(words(each) for each in pointer.strip("/?").split("/"))
     return said.upper() if said == "url" else said.capitalize()
 

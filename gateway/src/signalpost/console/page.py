@@ -56,6 +56,10 @@ class Visit(Struct, frozen=True, kw_only=True):
         return self.principal.role in (Role.OPERATOR, Role.SUBSCRIBER)
 
     @property
+    def may_make_documents(self) -> bool:
+        return self.principal.role in (Role.OPERATOR, Role.APP) and self.tenant != OPERATIONS
+
+    @property
     def is_operator(self) -> bool:
         return self.principal.role is Role.OPERATOR
 

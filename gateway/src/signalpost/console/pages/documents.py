@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
@@ -19,13 +21,21 @@ from signalpost.api.routing.shapes.documents import (
 )
 from signalpost.console.differences import Difference, differences
 from signalpost.console.listed import ListPart, listed
-from signalpost.console.page import Page, Visit
+from signalpost.console.page import Page, SeeOther, Visit
 from signalpost.domain.documents.workflow import STATUSES
 
 FILTERS = {"status": "status", "type": "type", "owner": "ownerEmail", "reference": "referenceId"}
 STEPS = 50
 """How many steps of a document's history are shown."""
 CREATED = "documentCreated"
+SAMPLE: Final[Mapping[str, Any]] = {
+    "type": "NDA",
+    "title": "A sample agreement",
+    "ownerEmail": "owner@example.com",
+    "authorEmail": "author@example.com",
+    "counterpartyName": "Company A",
+    "contractValue": 19_500,
+}
 
 
 class DocumentListView(Struct, frozen=True):
@@ -95,7 +105,27 @@ def changes_of(newest_first: Sequence[LogEntry]) -> dict[str, Sequence[Differenc
     return changes
 
 
+async def make_sample(visit: Visit) -> SeeOther:
+    """Makes a document to look at, where there is none yet."""
+    made = await visit.calls.change("create_document", SAMPLE, key=visit.given("key"))
+    return SeeOther(f"/documents/{msgspec.json.decode(made, type=Document).external_id}", "sample")
+
+
 PAGES = (
-    Page(path="/documents", section="Documents", title="Documents", template="documents.html", view=view),
-    Page(path="/documents/{id}", section="Documents", title="Document", template="document.html", view=view_one),
+    Page(
+        path="/documents",
+        section="Documents",
+        title="Documents",
+        template="documents.html",
+        view=view,
+        forms={"sample": make_sample},
+    ),
+    Page(
+        path="/documents/{id}",
+        section="Documents",
+        title="Document",
+        template="document.html",
+        view=view_one,
+        done={"sample": "The sample is there. Its event is sent to every subscription that wants new documents."},
+    ),
 )

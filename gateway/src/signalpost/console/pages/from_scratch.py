@@ -17,7 +17,7 @@ from signalpost.console.pages.beginning import BeginningForm, beginning_form, ty
 from signalpost.console.pages.connections import kinds
 from signalpost.console.pages.previews import Previews, previews
 from signalpost.console.pages.rehearsals import of_new
-from signalpost.console.pages.subscription import CONFIG
+from signalpost.console.pages.subscription_settings import CONFIG
 from signalpost.console.pages.vendor_subscription import ConnectionChoice, connections_of, saving
 from signalpost.console.schema_form import SchemaForm, schema_form, typed_below
 

@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 from signalpost.api.routing.shapes.deliveries import Delivery, DeliveryPage
 from signalpost.api.routing.shapes.overview import Overview, Stats, StatsPoint
 from signalpost.api.routing.shapes.service import GatewayShown, Node, Nodes
+from signalpost.console.charts import busiest
 from signalpost.console.page import Page, SeeOther, Visit
 
 _LOOKS = {
@@ -66,6 +67,10 @@ class OverviewView(Struct, frozen=True):
     """The state that each need looks like."""
     words: Mapping[str, str]
     """What each need is called."""
+
+    def scale(self, now: int) -> int:
+        """The most attempts of a minute that one of the subscriptions had which need attention."""
+        return max(busiest(each.last_hour, now) for each in self.overview.attention)
 
     @property
     def subscriptions(self) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -14,9 +14,8 @@ from signalpost.api.routing.shapes.deliveries import NamedReplay, NamedReplayPag
 from signalpost.api.routing.shapes.subscriptions import TestResult
 from signalpost.console.calls import CallFailed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
-from signalpost.console.pages.deliveries import moment_of
+from signalpost.console.pages.deliveries import moment_of, next_minute, spans
 from signalpost.console.subscription_choice import SubscriptionChoice, subscription_choice
-from signalpost.domain.timestamps import SECOND
 
 CONFIRMED_FROM = 10_000
 """A person who sends more deliveries than this again first types a name, and proves that it is still them."""
@@ -80,29 +79,13 @@ async def find(visit: Visit) -> ShownOnce:
     return ShownOnce("replays.html", await view(visit))
 
 
-def _now(visit: Visit) -> datetime:
-    return datetime.fromtimestamp(visit.now / SECOND, UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
-
-
 def _spans(visit: Visit) -> list[tuple[str, str]]:
-    now = _now(visit)
-    today = now.replace(hour=0, minute=0)
-    spans = {
-        "Last hour": (now - timedelta(hours=1), now),
-        "Today": (today, now),
-        "Yesterday": (today - timedelta(days=1), today),
-        "Last 7 days": (now - timedelta(days=7), now),
-    }
-    chosen = {name: value for name, value in typed_span(visit).items() if value and name not in ("from", "to")}
-    return [
-        (word, urlencode({**chosen, "from": start.strftime(_MINUTE), "to": end.strftime(_MINUTE)}))
-        for word, (start, end) in spans.items()
-    ]
+    return spans(visit, {name: value for name, value in typed_span(visit).items() if name not in ("from", "to")})
 
 
 def typed_span(visit: Visit) -> Mapping[str, str]:
     """What the form says, or the link to this page; else the failures of the last day."""
-    now = _now(visit)
+    now = next_minute(visit)
     given = {
         "subscription": "",
         "from": (now - timedelta(days=1)).strftime(_MINUTE),

@@ -39,8 +39,22 @@ async def view(visit: Visit) -> SubscriptionListView:
     return SubscriptionListView(listed(visit, page, given), given)
 
 
+class Way(Struct, frozen=True):
+    """One of the things that can be begun without code."""
+
+    path: str
+    title: str
+    about: str
+
+
 class NewSubscriptionView(Struct, frozen=True):
     kinds: Sequence[Destination]
+    to: str
+    """The kind that was chosen; empty for an endpoint of one's own."""
+    sought: str
+    """What was searched for."""
+    ways: Sequence[Way] | None
+    """What can be begun with that kind, or was found; None for an endpoint of one's own."""
     given: Mapping[str, str]
     chosen: Sequence[str]
     headers: Sequence[tuple[str, str]]
@@ -52,6 +66,8 @@ class NewSubscriptionView(Struct, frozen=True):
 
 
 HEADER_ROWS = 3
+SAVED: Final[Mapping[str, str]] = {"active": "made", "paused": "kept-back"}
+"""Which sentence of its page says how a subscription was saved."""
 
 
 async def view_new(visit: Visit) -> NewSubscriptionView:
@@ -59,8 +75,34 @@ async def view_new(visit: Visit) -> NewSubscriptionView:
     given["secret"] = visit.given("secret") or make_token()
     headers = typed_headers(visit)
     headers += [("", "")] * (HEADER_ROWS - len(headers))
-    types = visit.chosen("type", visit.event_types)
-    return NewSubscriptionView(await kinds(visit), given, types, headers, beginning_form(visit))
+    installed, to, sought = await kinds(visit), visit.query.get("to", ""), visit.query.get("q", "").strip()
+    return NewSubscriptionView(
+        kinds=installed,
+        to=to,
+        sought=sought,
+        ways=_ways(installed, to, sought),
+        given=given,
+        chosen=visit.chosen("type", visit.event_types),
+        headers=headers,
+        begins=beginning_form(visit),
+    )
+
+
+def _ways(installed: Sequence[Destination], to: str, sought: str) -> list[Way] | None:
+    """What can be begun with a kind, or has all words that were searched for; None if neither is asked for."""
+    if not to and not sought:
+        return None
+    found = [
+        (f"{kind.title} {way.title} {way.about}", way)
+        for kind in installed
+        if to in ("", kind.kind)
+        for way in (
+            *(Way(f"/recipes/{each.name}", f"{kind.title}: {each.title}", each.about) for each in kind.presets),
+            Way(f"/subscriptions/new/{kind.kind}", f"{kind.title}: from scratch", kind.about),
+        )
+    ]
+    words = sought.casefold().split()
+    return [way for text, way in found if all(each in text.casefold() for each in words)]
 
 
 def typed_headers(visit: Visit) -> list[tuple[str, str]]:
@@ -109,18 +151,30 @@ async def rehearse(visit: Visit) -> ShownOnce:
     return ShownOnce("new_subscription.html", msgspec.structs.replace(await view_new(visit), rehearsal=found))
 
 
-async def save_paused(visit: Visit) -> ShownOnce:
+async def save_paused(visit: Visit) -> SeeOther | ShownOnce:
     return await _create(visit, "paused")
 
 
-async def activate(visit: Visit) -> ShownOnce:
+async def activate(visit: Visit) -> SeeOther | ShownOnce:
     return await _create(visit, "active")
 
 
-async def _create(visit: Visit, status: str) -> ShownOnce:
+async def _create(visit: Visit, status: str) -> SeeOther | ShownOnce:
+    """The form has shown the secret. If it was emptied, the gateway makes one, which is shown now."""
     body = {**asked_for(visit), "status": status}
-    made = await visit.calls.change("create_subscription", body, key=visit.given("key"))
-    return ShownOnce("created.html", msgspec.json.decode(made, type=NewSubscription))
+    answer = await visit.calls.change("create_subscription", body, key=visit.given("key"))
+    made = msgspec.json.decode(answer, type=NewSubscription)
+    if not visit.given("secret"):
+        return ShownOnce("created.html", made)
+    return SeeOther(f"/subscriptions/{made.id}", SAVED[status])
+
+
+class CodeView(Struct, frozen=True):
+    """The page of code that verifies needs nothing."""
+
+
+async def view_code(visit: Visit) -> CodeView:
+    return CodeView()
 
 
 PAGES = (
@@ -140,5 +194,12 @@ PAGES = (
         view=view_new,
         forms={"check": check, "test": test, "rehearse": rehearse, "save": save_paused, "activate": activate},
         is_shared=False,
+    ),
+    Page(
+        path="/code",
+        section="Subscriptions",
+        title="Code that verifies",
+        template="code.html",
+        view=view_code,
     ),
 )

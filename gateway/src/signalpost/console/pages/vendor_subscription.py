@@ -11,6 +11,7 @@ from msgspec import Struct
 from signalpost.api.routing.shapes.destinations import Connection, ConnectionPage
 from signalpost.api.routing.shapes.subscriptions import NewSubscription
 from signalpost.console.page import Form, SeeOther, Visit
+from signalpost.console.pages.subscriptions import SAVED
 
 BodyOf = Callable[[Visit], Awaitable[Mapping[str, Any]]]
 """Makes of a form the subscription that it describes. Raises CallFailed."""
@@ -52,4 +53,4 @@ async def _check(body_of: BodyOf, visit: Visit) -> SeeOther:
 async def _create(body_of: BodyOf, status: str, visit: Visit) -> SeeOther:
     body = {**await body_of(visit), "status": status}
     made = await visit.calls.change("create_subscription", body, key=visit.given("key"))
-    return SeeOther(f"/subscriptions/{msgspec.json.decode(made, type=NewSubscription).id}", status)
+    return SeeOther(f"/subscriptions/{msgspec.json.decode(made, type=NewSubscription).id}", SAVED[status])

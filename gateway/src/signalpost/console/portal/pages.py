@@ -26,7 +26,14 @@ from signalpost.console.calls import refused
 from signalpost.console.contacts_form import CONTACTS, contacts_line
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
-from signalpost.console.pages import delivery, replays, subscription, subscriptions
+from signalpost.console.pages import (
+    delivery,
+    replays,
+    subscription,
+    subscription_secret,
+    subscription_settings,
+    subscriptions,
+)
 from signalpost.console.pages.deliveries import moment_of, none_listed
 from signalpost.domain.access.portal_link import Capability
 
@@ -91,7 +98,7 @@ async def view_endpoint(visit: Visit) -> Endpoint:
 
 async def change(visit: Visit) -> SeeOther:
     found = await visit.calls.read("read_subscription", Subscription, id=visit.params["id"])
-    return await _patch(visit, subscription.edited(visit, found), "changed")
+    return await _patch(visit, subscription_settings.edited(visit, found), "changed")
 
 
 async def change_headers(visit: Visit) -> SeeOther:
@@ -114,11 +121,16 @@ async def test(visit: Visit) -> ShownOnce:
 
 
 async def test_new_secret(visit: Visit) -> ShownOnce:
-    return msgspec.structs.replace(await subscription.test_new_secret(visit), template="portal/tested.html")
+    return msgspec.structs.replace(await subscription_secret.test_new_secret(visit), template="portal/tested.html")
 
 
 async def rotate(visit: Visit) -> ShownOnce:
-    return msgspec.structs.replace(await subscription.rotate(visit), template="portal/rotated.html")
+    return msgspec.structs.replace(await subscription_secret.rotate(visit), template="portal/rotated.html")
+
+
+async def promote(visit: Visit) -> SeeOther:
+    await subscription_secret.promote(visit)
+    return subscription.back(visit, "promoted")
 
 
 # --- A new one --------------------------------------------------------------------------------------------------------
@@ -264,7 +276,7 @@ PAGES = (
             "limit": subscription.limit,
             "headers": change_headers,
             "rotate": rotate,
-            "promote": subscription.promote,
+            "promote": promote,
         },
         done={
             "paused": "Paused. Nothing is sent, and nothing is lost: events wait.",

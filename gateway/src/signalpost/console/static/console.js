@@ -61,6 +61,7 @@ async function refresh(topics) {
       if (busy(region)) { later.push(...topicsOf(region)); continue; }
       const open = new Set([...region.querySelectorAll("details[open]")].map((each) => each.id));
       region.replaceWith(next);
+      localise(next);
       for (const each of next.querySelectorAll("details")) if (open.has(each.id)) each.open = true;
     }
     asOf = askedAt;
@@ -129,6 +130,22 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("pagehide", leave);
 addEventListener("pageshow", follow);
+
+// --- Times as they are here: beside UTC, and where one points at a moment.
+function localise(within) {
+  const here = (text, options) => new Date(text).toLocaleString([], { hour12: false, ...options });
+  if (!new Date().getTimezoneOffset()) return;
+  for (const each of within.querySelectorAll("time[title]:not([data-here])")) {
+    each.dataset.here = "";
+    each.title = `${here(each.dateTime, { dateStyle: "medium", timeStyle: "medium" })} here, ${each.title}`;
+  }
+  for (const each of within.querySelectorAll("[data-at]")) {
+    const isShort = !each.textContent.includes(",");
+    each.textContent = `${here(each.dataset.at, { dateStyle: isShort ? undefined : "short", timeStyle: "medium" })} · ${each.textContent}`;
+    delete each.dataset.at;
+  }
+}
+localise(document);
 
 // --- Copying
 document.addEventListener("click", async (event) => {
@@ -219,6 +236,7 @@ document.addEventListener("keydown", (event) => {
   const press = (name) => $(`[data-key="${name}"]`)?.click();
   switch (event.key) {
     case "/": event.preventDefault(); $("#find")?.focus(); break;
+    case "f": event.preventDefault(); $("[data-first]")?.focus(); break;
     case "j": rows[Math.min(at + 1, rows.length - 1)]?.focus(); break;
     case "k": rows[Math.max(at - 1, 0)]?.focus(); break;
     case "[": $("a[rel=prev]")?.click(); break;
