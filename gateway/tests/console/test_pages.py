@@ -14,8 +14,9 @@ from signalpost import console
 from signalpost.console.html import moment, prose
 from signalpost.console.pages.gateway import GROUPS
 from signalpost.console.verifiers import verifiers
+from signalpost.given_settings import read_settings, settings_in_force
 from signalpost.sender.egress_proxy import parse_egress_proxy
-from signalpost.settings import SETTINGS, read_settings, settings_in_force
+from signalpost.settings import SETTINGS
 
 TEMPLATES = Path(console.__file__).parent / "templates"
 EDIT = "/subscriptions/{}/settings/edit"
