@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 import trustme
+from gateway.tests.examples import more
 from hypothesis import HealthCheck, settings
 
-# A slow machine is no failure.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A slow machine is no failure. `make laws` tries every law on many more examples, but for those that say themselves on
+# how many they are tried.
+settings.register_profile(
+    "any machine", max_examples=more(40), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
-# For `make check`: a fifth of the examples, but for laws that say themselves on how many they are tried.
+# For `make check`: half of them.
 settings.register_profile("quick", settings.get_profile("any machine"), max_examples=20)
 
 # A shell has what runs in its background ignore SIGINT, and so would each command that a test starts and interrupts.

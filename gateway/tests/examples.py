@@ -1,4 +1,4 @@
-"""How many examples laws are tried on that take long for each: `make test` has a sample, `make laws` many more."""
+"""How many examples laws are tried on: `make test` has a sample, `make laws` many more."""
 
 import os
 

@@ -32,7 +32,7 @@ from signalpost.sender.addresses import parse_allow_targets
 if TYPE_CHECKING:
     from gateway.tests.api.conftest import World
 
-SAMPLE = 10
+SAMPLE = 6
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", SAMPLE))
 """How many examples are made up for each call, and of workflows."""
 NOTHING_LISTENS = "http://127.0.0.1:9/"
