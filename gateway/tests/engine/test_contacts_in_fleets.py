@@ -20,12 +20,16 @@ from signalpost.commands.subscriptions import CreateSubscription
 from signalpost.destinations.mail import Smtp
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.store.nouns.fleet import SHARED
 
 ID = "00000000-0000-4000-a000-00000000000{}"
 
 
 class Fleet(FleetWorld):
     """Nodes with postmen, a mail server, and an endpoint that fails or works."""
+
+    terms = SHARED._replace(look_every=10.0, poll_every=10.0, poll_hearing_every=10.0)
+    """Slower than real ones: it lasts for two hours."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(1, folder, NOBODY_ELSE)

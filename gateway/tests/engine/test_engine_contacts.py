@@ -45,7 +45,7 @@ CLOSES = 10 * MINUTE + SOON
 @pytest.fixture
 def server(world: ScriptedWorld) -> FakeVendor:
     """The mail server of the world."""
-    world.look_every, world.destinations = 10.0, Destinations([Smtp()])
+    world.look_every, world.destinations = 30.0, Destinations([Smtp()])
     server = FakeVendor()
     world.vendors[HOST] = server
     return server

@@ -27,8 +27,6 @@ MAX_DRIFT = 0.001
 
 STARTS_AGAIN_AFTER = 0.5
 """The seconds between two tries to start a node."""
-TERMS = SHARED._replace(look_every=0.5)
-"""Looks come less often than at real nodes: no client here has a key, and each is a dozen steps of a world."""
 NOT_BEATS = frozenset(Operation) - {Operation.BEAT}
 CHECKED_BEHIND_A_POOLER = frozenset(
     (Operation.HISTORY, Operation.PUBLISH, Operation.RECORD, Operation.CLAIM, Operation.LOOK)
@@ -116,7 +114,7 @@ class FleetNode(Process):
         super().__init__(
             world,
             world.database.path,
-            Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=TERMS),
+            Machine(self.wire, lambda: world.random.uniform(0.0, 0.002), terms=world.terms),
             replace(world.engine_settings, rest_after=world.plan.rest_after),
         )
         self.store.fleet.on_announced = lambda marks: world.announced(self, marks)

@@ -33,7 +33,7 @@ from signalpost.commands.documents import CreateDocument, PatchDocument
 from signalpost.commands.subscriptions import CreateSubscription, PatchSubscription, RetryDelivery
 from signalpost.domain.errors import SignalpostError
 from signalpost.engine.settings import EngineSettings
-from signalpost.store.nouns.fleet import TenantMark
+from signalpost.store.nouns.fleet import SHARED, TenantMark
 from signalpost.store.sqlite.codec import pack_uuid
 
 SETTLES_WITHIN = 120.0
@@ -49,6 +49,8 @@ class FleetWorld(World[FleetNode]):
 
     engine_settings = EngineSettings()
     """What the engines of its nodes are set to, but for what its plan says."""
+    terms = SHARED._replace(look_every=0.5)
+    """Looks come less often than at real nodes: no client here has a key, and each is a dozen steps of a world."""
 
     def __init__(self, seed: int, folder: Path, given: FleetPlan | None = None, traced: int = TRACED) -> None:
         super().__init__(Random(seed))
