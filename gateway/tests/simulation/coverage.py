@@ -47,9 +47,10 @@ class Coverage:
         reached, faults = self._reached & self._lines, self._reached & self._fault_lines
         errors = f"{len(faults)} of {len(self._fault_lines)} of those for errors"
         yield f"{len(reached)} of {len(self._lines)} lines reached, {errors}"
+        texts = {file: Path(file).read_text().splitlines() for file in self._files}
         for file, line in sorted(self._lines - self._reached):
             mark = "error" if (file, line) in self._fault_lines else "     "
-            yield f"  {mark}  {Path(file).name}:{line}  {Path(file).read_text().splitlines()[line - 1].strip()}"
+            yield f"  {mark}  {Path(file).name}:{line}  {texts[file][line - 1].strip()}"
 
 
 def _lines_of(file: str) -> set[int]:

@@ -104,10 +104,10 @@ def main() -> int:
     print(line(report, time.monotonic() - began))
     for kind, count in sorted(report.faults.items()):
         print(f"{count:>9}  {kind}")
-    summary, *missing = coverage.report()
-    print(summary)
+    reported = coverage.report()
+    print(next(reported))
     if options.coverage:
-        print("\n".join(missing))
+        print("\n".join(reported))
     return 0
 
 
