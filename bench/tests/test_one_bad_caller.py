@@ -43,7 +43,7 @@ ANSWERS = {
 def run() -> Iterator[Callable[[str], Figures]]:
     """Runs a probe at the gateway that all of them share."""
     with Harness(Workload(), None, tls=False) as harness, parts_of(harness) as parts:
-        yield partial(run_probe, harness, parts, seconds=0.3)
+        yield partial(run_probe, harness, parts, seconds=0.3, lead=0.2)
 
 
 @pytest.mark.parametrize("probe", PROBES)

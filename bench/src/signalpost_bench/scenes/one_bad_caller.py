@@ -74,14 +74,14 @@ def parts_of(harness: Harness) -> Iterator[_Parts]:
             yield _Parts(gateway, load, caller)
 
 
-def run_probe(harness: Harness, parts: _Parts, name: str, seconds: float) -> Figures:
+def run_probe(harness: Harness, parts: _Parts, name: str, seconds: float, lead: float = LEAD_SECONDS) -> Figures:
     """Measure the other tenant before this probe and beside it, for so many seconds each."""
     gateway, caller = parts.gateway, parts.caller
     caller.ask("prepare", probe=name, port=gateway.port, key=gateway.key)
     alone = _see(harness, parts, seconds)
     gateway.all_stalls()
-    caller.begin("run", seconds=seconds + 2 * LEAD_SECONDS)
-    _see(harness, parts, LEAD_SECONDS)
+    caller.begin("run", seconds=seconds + 2 * lead)
+    _see(harness, parts, lead)
     others = _see(harness, parts, seconds)
     told = caller.finish()
     return _judged(PROBES[name].about, alone, others, gateway.all_stalls(), told)
