@@ -84,8 +84,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> "asyncio.Future[T]":
-        """Run `func` in this thread, at once unless the executor is a `VirtualExecutor` with a delay. What comes of it
-        is known a turn later, as if a thread had told it. Most of what a world does is this, so it is made without the
+        """Run `func` in this thread, at once unless the executor is a `VirtualExecutor` with a delay. Its outcome is
+        known a turn later, as if a thread had told it. Most of what a world does is this, so it is made without the
         locks of `concurrent.futures`, which cost as much as a query."""
         later = executor.later if isinstance(executor, VirtualExecutor) else _at_once
         outcome: asyncio.Future[T] = self.create_future()
