@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -32,9 +33,9 @@ from signalpost.workers.frames import (
     ToGateway,
     ToWorker,
 )
-from signalpost.workers.worker_process import StartedWorker, StartWorker
+from signalpost.workers.worker_process import StartedWorker, StartWorker, waited_for_a_core
 from signalpost.workers.worker_server import WorkerServer
-from signalpost.workers.workers import Workers
+from signalpost.workers.workers import SILENT_LOOKS, Workers
 
 pytestmark = pytest.mark.slow
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -45,7 +46,12 @@ class Listeners:
     """Workers that listen, and the processes that there were."""
 
     def __init__(
-        self, app: App, count: int, start: StartWorker | None = None, certificate: Certificate | None = None
+        self,
+        app: App,
+        count: int,
+        start: StartWorker | None = None,
+        certificate: Certificate | None = None,
+        waited: Callable[[int], float] = waited_for_a_core,
     ) -> None:
         self.started: list[StartedWorker] = []
         with hold_port("127.0.0.1", 0) as holder:
@@ -53,7 +59,7 @@ class Listeners:
         self.port = self.sockets[0].getsockname()[1]
         self.failing_starts = 0
         """How many starts fail from now on."""
-        self.workers = Workers(count, loop=asyncio.get_running_loop(), start=start or self.start)
+        self.workers = Workers(count, loop=asyncio.get_running_loop(), start=start or self.start, waited=waited)
         self.server = WorkerServer(
             app, self.sockets, self.workers, max_connections=100, stop_seconds=PATIENCE, certificate=certificate
         )
@@ -95,9 +101,13 @@ class Listeners:
 
 @asynccontextmanager
 async def listeners(
-    app: App, count: int = 2, start: StartWorker | None = None, certificate: Certificate | None = None
+    app: App,
+    count: int = 2,
+    start: StartWorker | None = None,
+    certificate: Certificate | None = None,
+    waited: Callable[[int], float] = waited_for_a_core,
 ) -> AsyncIterator[Listeners]:
-    made = Listeners(app, count, start, certificate)
+    made = Listeners(app, count, start, certificate, waited)
     serving = asyncio.ensure_future(made.server.serve())
     try:
         await made.workers.open()
@@ -211,6 +221,31 @@ def test_a_worker_that_hangs_is_replaced() -> None:
             assert hanging not in made.pids
 
     run(scenario)
+
+
+def test_a_worker_that_gets_no_core_is_not_taken_for_one_that_hangs() -> None:
+    looks = 0
+
+    def always(_pid: int) -> float:
+        nonlocal looks
+        looks += 1
+        return time.monotonic()
+
+    async def scenario() -> None:
+        async with listeners(at_once, count=1, waited=always) as made:
+            (starved,) = made.pids
+            os.kill(starved, signal.SIGSTOP)
+            await until(lambda: looks > SILENT_LOOKS + 3)
+            os.kill(starved, signal.SIGCONT)
+            assert await made.status() == b"204"
+            assert made.pids == [starved]
+
+    run(scenario)
+
+
+def test_how_long_a_process_had_no_core_is_known_of_one_that_is_there() -> None:
+    assert 0.0 <= waited_for_a_core(os.getpid()) < time.monotonic()
+    assert waited_for_a_core(0) == 0.0
 
 
 def test_an_application_learns_that_a_client_went_with_its_worker() -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
 _INHERITED: Final = frozenset(
@@ -71,6 +72,15 @@ class StartedWorker:
         while (code := self._process.poll()) is None:
             await asyncio.sleep(0.01)
         return code
+
+
+def waited_for_a_core(pid: int) -> float:
+    """For how many seconds a process wanted to run since it began, and had no core; 0 if this system does not tell."""
+    try:
+        _, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (OSError, ValueError):
+        return 0.0
+    return int(waited) / 1e9
 
 
 def worker_environment(ours: Mapping[str, str], path: list[str]) -> dict[str, str]:

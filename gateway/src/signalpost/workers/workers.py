@@ -21,7 +21,7 @@ from signalpost.runtime.logger import log
 from signalpost.runtime.restarts import failures_in_row, wait_before_start
 from signalpost.workers.channel import Channel
 from signalpost.workers.frames import AreYouThere, Begin, EndFrame, Here, LineFrame, Ready, ToGateway, ToWorker
-from signalpost.workers.worker_process import StartedWorker, StartWorker
+from signalpost.workers.worker_process import StartedWorker, StartWorker, waited_for_a_core
 
 START_SECONDS: Final = 60.0
 """How long a worker may take until it is ready."""
@@ -29,7 +29,8 @@ LOOK_SECONDS: Final = 2.0
 """Seconds between two looks for workers that hang."""
 SILENT_LOOKS: Final = 2
 """At how many looks in a row a worker that was asked before may not have answered yet. The first may come at once after
-this loop was held up, with the answer unread; by the next it was read."""
+this loop was held up, with the answer unread; by the next it was read. The part of the time in which the worker had no
+core does not count: on a machine that is too busy it is no worker that hangs, and another would have no core either."""
 
 _decode: Final = msgpack.Decoder(list[ToGateway]).decode
 
@@ -48,8 +49,12 @@ class LiveWorker(Struct, eq=False):
     """Set once it has gone, or is to go."""
     in_flight: int = 0
     """How many attempts it has."""
-    silent_looks: int = 0
-    """For how many looks it has been asked whether it is there."""
+    is_asked: bool = False
+    """Whether it was asked if it is there, and has not answered."""
+    silent_looks: float = 0.0
+    """For how many looks it has not, less the parts of the time in which it had no core."""
+    waited: float = 0.0
+    """For how many seconds it had no core by the last look."""
 
     def put(self, item: ToWorker) -> None:
         """Send an item, with the others of this turn of the loop."""
@@ -89,11 +94,14 @@ class Workers:
         loop: asyncio.AbstractEventLoop,
         start: StartWorker = StartedWorker,
         clock: Callable[[], float] = time.monotonic,
+        waited: Callable[[int], float] = waited_for_a_core,
     ) -> None:
-        """`count` is how many workers there are, `start` starts one."""
+        """`count` is how many workers there are, `start` starts one, and `waited` tells for how many seconds a process
+        had no core."""
         self._loop = loop
         self._start = start
         self._clock = clock
+        self._waited = waited
         self._users: list[WorkerUser] = []
         self.all = [LiveWorker(place) for place in range(count)]
         """At each place the present worker, or the last."""
@@ -103,6 +111,7 @@ class Workers:
         self._opening: asyncio.Future[None] = loop.create_future()
         self._closing = asyncio.Event()
         self._looking: asyncio.TimerHandle | None = None
+        self._looked_at = 0.0
         self.losses = 0
         """How many workers ended by themselves or were killed because they hung."""
 
@@ -127,13 +136,19 @@ class Workers:
 
     def _look(self) -> None:
         """Replace workers that hang."""
+        now = self._loop.time()
         for worker in tuple(self.up):
-            if worker.silent_looks > SILENT_LOOKS:
-                self.kill(worker)
-                continue
-            if not worker.silent_looks:
+            assert worker.pid is not None
+            before, worker.waited = worker.waited, self._waited(worker.pid)
+            if worker.is_asked:
+                had_no_core = (worker.waited - before) / (now - self._looked_at)
+                worker.silent_looks += max(0.0, 1.0 - had_no_core)
+                if worker.silent_looks > SILENT_LOOKS:
+                    self.kill(worker)
+            else:
                 worker.put(AreYouThere())
-            worker.silent_looks += 1
+                worker.is_asked, worker.silent_looks = True, 0.0
+        self._looked_at = now
         self._looking = self._loop.call_later(LOOK_SECONDS, self._look)
 
     async def _keep(self, place: int) -> None:
@@ -186,7 +201,7 @@ class Workers:
             case LineFrame(level, text, fields):
                 log.relay(level, text, fields)
             case Here():
-                worker.silent_looks = 0
+                worker.is_asked = False
             case Ready():
                 self._take_up(worker)
             case _:
