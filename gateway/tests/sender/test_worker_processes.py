@@ -59,9 +59,10 @@ class Workers:
         allow += "".join(f",{each.target().scheme}://127.0.0.0/8:{each.port}" for each in endpoints)
         loop = asyncio.get_running_loop()
         given = {"attempt_timeout": PATIENCE, "connect_timeout": PATIENCE, **settings}
+        self.processes = Processes(count, loop=loop, start=start or self._start)
         self.transport = WorkerTransport(
             SenderSettings(guard=Guard(parse_allow_targets(allow)), **given),
-            Processes(count, loop=loop, start=start or self._start),
+            self.processes,
             loop=loop,
             wall=lambda: time.time_ns() // 1000,
         )
@@ -205,7 +206,7 @@ def test_a_worker_that_hangs_is_replaced_and_costs_no_memory(run: "Run", serve: 
             async with asyncio.timeout(PATIENCE):
                 ended = await asyncio.gather(*outcomes)
             assert {each.failure for each in ended} == {Failure.INTERRUPTED}
-            await until(lambda: made.pids and made.pids != [stopped])
+            await until(lambda: stopped not in made.pids and not made.processes.away)
             assert (await made.attempt(endpoint.request())).failure is None
 
     run(scenario())
