@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from signalpost.destinations.calls import Call, Mail, Reply, Skip
 from signalpost.destinations.destination import Context, Destination
-from signalpost.destinations.fields import filled
+from signalpost.destinations.fields import Filling
 from signalpost.destinations.registry import Destinations, usable
 from signalpost.destinations.rulings import Ruling, Then, by_mail_status
 from signalpost.domain.errors import Invalid
@@ -35,14 +35,14 @@ class Rehearsal:
         kinds = Destinations([self.kind])
         try:
             self.connection = kinds.read_connection(self.kind.kind, dict(connection))
-            self._config = kinds.read_config(self.kind.kind, dict(config), self.connection)
+            self._filling = Filling(kinds.read_config(self.kind.kind, dict(config), self.connection))
         except Invalid as refused:
             refused.add_note("\n".join(f"{error.pointer} {error.detail}" for error in refused.errors))
             raise
 
     def filled(self, context: Context) -> Any:
         """The config with its placeholders filled in for an event. Raises TemplateError."""
-        return filled(self._config, context, self.kind.escape)
+        return self._filling.filled(context, self.kind.escape)
 
     def prepare(self, context: Context) -> Call | Mail | Skip:
         """What the kind makes of an event."""

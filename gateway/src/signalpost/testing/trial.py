@@ -39,7 +39,8 @@ def expect(holds: object, otherwise: str) -> None:
 
 
 def shown(value: object) -> str:
-    """A value as failures show it; only its beginning if it is long."""
+    """A value as failures show it; only its beginning if it is long. It takes as long as all else that is looked at of
+    an answer, so it is for what has failed."""
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
@@ -53,9 +54,10 @@ class Trial(Rehearsal):
             config = self.filled(context)
         except TemplateError as error:
             return Skip(str(error))
-        made: Any = _asked("prepare", _event(context), lambda: self.kind.prepare(self.connection, config, context))
+        made: Any = _asked("prepare", context, lambda: self.kind.prepare(self.connection, config, context))
         fault = fault_of_prepared(made)
-        expect(fault is None, f"`prepare` returns {shown(made)}: {fault}")
+        if fault is not None:
+            raise AssertionError(f"`prepare` returns {shown(made)}: {fault}")
         if isinstance(made, Call | Mail):
             expect_sendable(made)
         return made  # type: ignore[no-any-return]
@@ -66,9 +68,10 @@ class Trial(Rehearsal):
             config = self.filled(context)
         except TemplateError:
             return ()
-        calls: Any = _asked("foreseen", _event(context), lambda: self.kind.foreseen(self.connection, config, context))
+        calls: Any = _asked("foreseen", context, lambda: self.kind.foreseen(self.connection, config, context))
         fault = fault_of_foreseen(calls)
-        expect(fault is None, f"`foreseen` returns {shown(calls)}: {fault}")
+        if fault is not None:
+            raise AssertionError(f"`foreseen` returns {shown(calls)}: {fault}")
         for call in calls:
             expect_sendable(call)
         return calls  # type: ignore[no-any-return]
@@ -78,9 +81,7 @@ class Trial(Rehearsal):
         if isinstance(call, Mail):
             return super().classify(context, call, reply)
         config = self.filled(context)
-        ruling = _asked(
-            "classify", shown(reply), lambda: self.kind.classify(self.connection, config, context, call, reply)
-        )
+        ruling = _asked("classify", reply, lambda: self.kind.classify(self.connection, config, context, call, reply))
         return _ruling("classify", ruling, reply)
 
     def classify_to_the_end(self, context: Context, call: Call | Mail, reply: Reply) -> Iterator[Ruling]:
@@ -94,9 +95,7 @@ class Trial(Rehearsal):
 
     def probed(self, reply: Reply) -> Ruling:
         """The ruling on a reply to `probe`."""
-        return _ruling(
-            "probed", _asked("probed", shown(reply), lambda: self.kind.probed(self.connection, reply)), reply
-        )
+        return _ruling("probed", _asked("probed", reply, lambda: self.kind.probed(self.connection, reply)), reply)
 
     def discovered(self, reply: Reply) -> Mapping[str, str] | ValueError:
         """What is kept of the reply to `discover`, or why nothing is."""
@@ -108,7 +107,8 @@ class Trial(Rehearsal):
         except Exception as error:
             raise AssertionError(f"`discovered` raises {shown(error)} on {shown(reply)}.") from error
         fault = fault_of_kept(account)
-        expect(fault is None, f"`discovered` returns {shown(account)}: {fault}")
+        if fault is not None:
+            raise AssertionError(f"`discovered` returns {shown(account)}: {fault}")
         return account  # type: ignore[no-any-return]
 
 
@@ -120,11 +120,12 @@ def _event(context: Context) -> str:
     return f"{context.event['type']} with {told}" if told else str(context.event["type"])
 
 
-def _asked(method: str, about: str, ask: Callable[[], T]) -> T:
+def _asked(method: str, about: Context | Reply, ask: Callable[[], T]) -> T:
     try:
         return ask()
     except Exception as error:
-        raise AssertionError(f"`{method}` raises {shown(error)} on {about}.") from error
+        told = shown(about) if isinstance(about, Reply) else _event(about)
+        raise AssertionError(f"`{method}` raises {shown(error)} on {told}.") from error
 
 
 def expect_sendable(call: Call | Mail) -> None:
@@ -151,7 +152,8 @@ def expect_sendable(call: Call | Mail) -> None:
 
 def _ruling(method: str, ruling: Any, reply: Reply) -> Ruling:
     fault = fault_of_ruling(ruling)
-    expect(fault is None, f"`{method}` answers {shown(reply)} with {shown(ruling)}: {fault}")
+    if fault is not None:
+        raise AssertionError(f"`{method}` answers {shown(reply)} with {shown(ruling)}: {fault}")
     if isinstance(ruling, Then):
         expect_sendable(ruling.call)
     return ruling  # type: ignore[no-any-return]
