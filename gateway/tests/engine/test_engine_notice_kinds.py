@@ -195,7 +195,7 @@ def test_what_was_given_up_is_told_until_it_is_sent_again(world: ScriptedWorld) 
         await gateway.create("a")
         await gateway.until(lambda: "deliveriesGivenUp" in opened(gateway), within=120, every=5.0)
         world.endpoint("a").answers(Reply())
-        await asyncio.sleep(120)
+        await asyncio.sleep(400)  # it waits for others that are given up
         await gateway.replay("a", "failed")
         await until_told_to_be_over(gateway)
 

@@ -6,7 +6,6 @@ import pytest
 from msgspec.structs import replace
 
 from signalpost.domain.operations.conditions import (
-    GATHERED_FOR,
     MOST_TOLD,
     TOLD_AGAIN_AFTER,
     Condition,
@@ -20,6 +19,7 @@ from signalpost.domain.operations.conditions import (
 from signalpost.domain.operations.kinds import KINDS, About, Severity
 from signalpost.domain.timestamps import DAY, HOUR, MINUTE, SECOND
 
+GATHERED_FOR = KINDS["subscriptionFailing"].gathers_for
 NOW = 1_790_000_000 * SECOND
 TERMS = NoticeTerms()
 FAILING = "subscriptionFailing"
@@ -187,6 +187,12 @@ def test_reminders_of_more_than_one_notice_tells_of_come_to_an_end() -> None:
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if not kind.reminds])
 def test_of_some_kinds_people_are_not_reminded(kind: str) -> None:
     assert told([condition(kind=kind, told_at=NOW)], NOW + 7 * DAY) == []
+
+
+def test_what_was_given_up_waits_for_what_failed_with_it_and_is_tried_later() -> None:
+    known = [condition("a", "deliveriesGivenUp"), condition("b", "deliveriesGivenUp", opened_at=NOW + 4 * MINUTE)]
+    assert told(known, NOW + 5 * MINUTE - 1) == []
+    assert told(known, NOW + 5 * MINUTE) == [(What.OPENED, "deliveriesGivenUp", 2)]
 
 
 def test_nobody_is_told_of_what_is_muted_but_that_it_closed() -> None:

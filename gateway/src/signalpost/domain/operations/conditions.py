@@ -25,10 +25,8 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from signalpost.domain.operations.kinds import KINDS, About, Severity
-from signalpost.domain.timestamps import DAY, MINUTE, SECOND
+from signalpost.domain.timestamps import DAY, MINUTE
 
-GATHERED_FOR: Final = 30 * SECOND
-"""How long a new condition of a kind that many can have waits for others."""
 TOLD_AGAIN_AFTER: Final = 5 * MINUTE
 """What opens within this time after a kind was told of waits until then. Those that close wait as long for others that
 are about to."""
@@ -205,8 +203,9 @@ def _new(rows: Sequence[Condition], now: int, _terms: NoticeTerms) -> list[Condi
     if not new:
         return []
     last_told = max((row.told_at for row in rows if row.told_at is not None and row.told_at <= now), default=0)
-    many = KINDS[new[0].kind].about is not About.GATEWAY
-    is_gathered = _is_past(min(row.opened_at for row in new), GATHERED_FOR if many else 0, now)
+    kind = KINDS[new[0].kind]
+    waits = 0 if kind.about is About.GATEWAY else kind.gathers_for  # of the gateway there are no others
+    is_gathered = _is_past(min(row.opened_at for row in new), waits, now)
     return new if is_gathered and now >= last_told + TOLD_AGAIN_AFTER else []
 
 

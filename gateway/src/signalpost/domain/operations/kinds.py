@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from signalpost.domain.timestamps import MINUTE
+from signalpost.domain.timestamps import MINUTE, SECOND
 
 
 class Severity(IntEnum):
@@ -40,6 +40,8 @@ class ConditionKind(Struct, frozen=True, kw_only=True):
     """How long its fact must have lasted, µs; None: as long as the setting NOTICE_AFTER says."""
     closes_after: int = 10 * MINUTE
     """How long its fact must have been away."""
+    gathers_for: int = 30 * SECOND
+    """How long a new one waits for others, which are told in the same notice."""
     reminds: bool = True
     """Whether people are told again after a day."""
     opened: tuple[str, str]
@@ -102,6 +104,7 @@ KINDS: Final = {
     ),
     "deliveriesGivenUp": ConditionKind(
         about=About.SUBSCRIPTION,
+        gathers_for=5 * MINUTE,  # retries are spread, so what failed at once is given up over minutes
         reminds=False,
         opened=(
             "Deliveries of {name} were given up. A replay sends them again.",
