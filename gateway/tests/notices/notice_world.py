@@ -330,7 +330,6 @@ class NoticeWorld(World[Node]):
         for number in range(self.plan.subscriptions):
             tenant = self.tenants[number % len(self.tenants)]
             self.clients.append(Client(f"s{number}", tenant, self.uuid(9000)))
-        self._submit(*(self._subscription(each.tenant, each.id, each.host) for each in self.clients))
         self.documents = [(tenant, self.uuid(8000)) for tenant in self.tenants for _ in range(3)]
         for tenant, document in self.documents:
             self._submit(
@@ -338,6 +337,7 @@ class NoticeWorld(World[Node]):
                     tenant_id=tenant, document_id=document, new=new_document(), source_app="app", idempotency=None
                 )
             )
+        self._submit(*(self._subscription(each.tenant, each.id, each.host) for each in self.clients))
 
     @property
     def tenants(self) -> list[int]:

@@ -3,7 +3,7 @@
 from gateway.tests.notices.plan import HOUR, MINUTE, NoticePlan
 
 MOST = 20
-"""How many notices a week like this may have."""
+"""How many notices a week like this may have, beside those of nodes that are killed."""
 THE_WEEK = NoticePlan(
     nodes=1,
     tenants=3,
@@ -13,10 +13,10 @@ THE_WEEK = NoticePlan(
     up=(20.0, 280.0),
     flaps_for=3 * HOUR,
     blips=7,
-    blip_lasts=(1.0, 100.0),
+    blip_lasts=(1.0, 60.0),
     lasts=7 * 24 * HOUR,
-    writes_every=2 * HOUR,
-    writes_while_flapping=10 * MINUTE,
+    writes_every=4 * HOUR,
+    writes_while_flapping=15 * MINUTE,
     kills=3,
     cuts=2,
     low_disks=0,
