@@ -148,6 +148,28 @@ def test_a_condition_on_notices_chooses_some_and_says_why_of_the_others(
     assert pager.received.get(timeout=PATIENCE).notice["sentence"].startswith("Sample:")
 
 
+@pytest.mark.parametrize(
+    ("field", "given", "said"),
+    [
+        ("notice.kind", "diskLo", "There is no kind of notice 'diskLo'; did you mean diskLow?"),
+        ("notice.severity", "fatal", "There is no severity 'fatal'"),
+    ],
+)
+def test_a_condition_on_a_kind_of_notice_that_there_is_not_is_refused(
+    world: "World", field: str, given: str, said: str
+) -> None:
+    """It would let no notice through, and nobody would ever be told."""
+    base = {**world.subscription, "eventTypes": ["notice"]}
+    for when, at in (
+        ({"field": field, "is": given}, "/when/is"),
+        ({"any": [{"field": field, "notIn": [given]}]}, "/when/any/0/notIn/0"),
+    ):
+        problem = world.refuses("POST", "/v1/subscriptions", {**base, "when": when}, at=(at,), headers=OPERATIONS)
+        [error] = problem["errors"]
+        assert error["code"] == "not_allowed"
+        assert error["detail"].startswith(said)
+
+
 def test_nothing_is_told_of_what_operations_has_itself(
     world: "World", clock: MovedClock, pager: Pager, url: str
 ) -> None:

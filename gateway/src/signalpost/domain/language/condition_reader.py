@@ -24,6 +24,7 @@ from signalpost.domain.language import values
 from signalpost.domain.language.conditions import AllOf, AnyOf, Change, Comparison, Condition, Holds
 from signalpost.domain.language.names import Name, NoSuchName, Type, did_you_mean, former, scan, shortened
 from signalpost.domain.language.values import shown
+from signalpost.domain.operations.kinds import KINDS, SEVERITIES
 
 MAX_DEPTH: Final = 4
 """How deep conditions nest, the leaf counted."""
@@ -219,6 +220,8 @@ _BY_TYPE: Final[Mapping[Type, tuple[str, ...]]] = {
     Type.MOMENT: (*_EQUAL, *_ORDER, *_CHANGE),
     Type.STATUS: (*_EQUAL, *_CHANGE),
     Type.EVENT_TYPE: _EQUAL,
+    Type.NOTICE_KIND: (*_EQUAL, *_PART),
+    Type.SEVERITY: _EQUAL,
     Type.LINK: ("exists",),
     Type.ANY: (*_EQUAL, *_ORDER, *_PART, *_CHANGE),
     Type.OBJECT: ("exists", "changed"),
@@ -245,6 +248,10 @@ def _equals(name: Name, value: Any) -> Holds:
             return _same(lambda found: found, _one_of("status", STATUSES)(value))
         case Type.EVENT_TYPE:
             return _same(lambda found: found, _one_of("type of event", tuple(BY_WIRE))(value))
+        case Type.NOTICE_KIND:
+            return _same(lambda found: found, _one_of("kind of notice", tuple(KINDS))(value))
+        case Type.SEVERITY:
+            return _same(lambda found: found, _one_of("severity", SEVERITIES)(value))
         case Type.NUMBER:
             return _same(values.as_number, _given_number(value))
         case Type.MOMENT:

@@ -21,6 +21,7 @@ from signalpost.domain.language.condition_reader import (
     operators_of,
 )
 from signalpost.domain.language.names import WORD, Name, Type, all_names
+from signalpost.domain.operations.kinds import KINDS, SEVERITIES
 
 _A_FACT: Final = "any"
 _QUOTED: Final = r"""(?:"(?:[^"\\\u0000]|\\[^\u0000])*"|'(?:[^'\\\u0000]|\\[^\u0000])*')"""
@@ -33,6 +34,8 @@ _EQUAL: Final[Mapping[Type, Mapping[str, Any]]] = {
     Type.MOMENT: MOMENT_SCHEMA,
     Type.STATUS: {"type": "string", "enum": list(STATUSES)},
     Type.EVENT_TYPE: {"type": "string", "enum": list(BY_WIRE)},
+    Type.NOTICE_KIND: {"type": "string", "enum": list(KINDS)},
+    Type.SEVERITY: {"type": "string", "enum": list(SEVERITIES)},
     Type.ANY: {"anyOf": [_TEXT, _NUMBER, _TRUTH]},
 }
 """What a value of a type can be equal to."""

@@ -62,6 +62,8 @@ class Type(Enum):
     """A date, or a timestamp (C4)."""
     STATUS = "a status"
     EVENT_TYPE = "a type of event"
+    NOTICE_KIND = "a kind of notice"
+    SEVERITY = "a severity"
     LINK = "a link"
     ANY = "a fact"
     """A text, a number, or true or false. Which of them is known only once there is a value."""
@@ -122,8 +124,8 @@ _EVENT: Final[Mapping[str, Type]] = {"id": Type.TEXT, "type": Type.EVENT_TYPE, "
 _NOTICE: Final[Mapping[str, Type]] = {
     "sentence": Type.TEXT,
     "what": Type.TEXT,
-    "kind": Type.TEXT,
-    "severity": Type.TEXT,
+    "kind": Type.NOTICE_KIND,
+    "severity": Type.SEVERITY,
     "action": Type.TEXT,
     "tenant": Type.TEXT,
     "count": Type.NUMBER,

@@ -267,7 +267,7 @@ def _some_text(argument: Argument, most: int) -> str:
 
 # --- By name ----------------------------------------------------------------------------------------------------------
 
-_TEXTS: Final = frozenset({Type.TEXT, Type.STATUS, Type.EVENT_TYPE, Type.LINK})
+_TEXTS: Final = frozenset({Type.TEXT, Type.STATUS, Type.EVENT_TYPE, Type.NOTICE_KIND, Type.SEVERITY, Type.LINK})
 _SCALARS: Final = frozenset(Type) - {Type.OBJECT}
 _AS_NUMBERS: Final = frozenset({Type.NUMBER, Type.ANY})
 _AS_MOMENTS: Final = frozenset({Type.MOMENT, Type.ANY})

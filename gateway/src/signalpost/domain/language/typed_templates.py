@@ -24,6 +24,8 @@ _SAMPLES: Final[dict[Type, Any]] = {
     Type.NUMBER: 12500.5,
     Type.STATUS: "executed",
     Type.EVENT_TYPE: "documentUpdated",
+    Type.NOTICE_KIND: "diskLow",
+    Type.SEVERITY: "critical",
     Type.LINK: "https://example.com/7.1",
 }
 _DAY: Final = "2027-01-31"

@@ -22,6 +22,9 @@ class Severity(IntEnum):
         return self.name.lower()
 
 
+SEVERITIES: Final = tuple(each.wire for each in Severity)
+
+
 class About(StrEnum):
     """What conditions of a kind are about, and so who can say that one of them is over."""
 
