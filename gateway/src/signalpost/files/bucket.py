@@ -20,7 +20,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import obstore
@@ -29,9 +29,9 @@ from obstore.store import S3Store
 
 from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import StartError, WrongSetting
-from signalpost.files.draft import Draft, done_by
+from signalpost.files.draft import Draft, DraftUpload, done_by
 from signalpost.files.filenames import disposition
-from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, ReceivedFile, is_name
+from signalpost.files.files import PART_BYTES, Condition, FileLost, FilesUnavailable, Known, is_name
 from signalpost.files.folder import Folder
 from signalpost.runtime.logger import log
 
@@ -158,20 +158,15 @@ class Bucket:
         await asyncio.to_thread(self._executor.shutdown)
 
 
-class BucketUpload:
+class BucketUpload(DraftUpload):
     def __init__(self, draft: Draft, bucket: Bucket) -> None:
-        self._draft = draft
+        super().__init__(draft)
         self._bucket = bucket
-        self._kept = False
         self._put = False
 
     @property
     def name(self) -> str:
         return self._draft.path.name.removesuffix(DRAFT)
-
-    async def __aenter__(self) -> Self:
-        await self._draft.begin()
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -184,18 +179,9 @@ class BucketUpload:
         finally:
             await self._draft.discard()
 
-    async def write(self, part: bytes) -> None:
-        await self._draft.write(part)
-
-    async def received(self) -> ReceivedFile:
-        return await self._draft.received()
-
     async def store(self, file: StoredFile, filename: str) -> None:
         self._put = True  # also if its outcome is not known
         await self._bucket.put(self._draft.path, file, filename)
-
-    def keep(self) -> None:
-        self._kept = True
 
 
 def check_endpoint(environment: Mapping[str, str]) -> None:

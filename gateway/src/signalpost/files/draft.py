@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from signalpost.domain.errors import DiskNearlyFull, Stopping, Unavailable
 from signalpost.files.content_types import kind_of
@@ -120,6 +120,27 @@ class Draft:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class DraftUpload:
+    """An upload whose bytes come into a draft."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._kept = False
+
+    async def __aenter__(self) -> Self:
+        await self._draft.begin()
+        return self
+
+    async def write(self, part: bytes) -> None:
+        await self._draft.write(part)
+
+    async def received(self) -> ReceivedFile:
+        return await self._draft.received()
+
+    def keep(self) -> None:
+        self._kept = True
 
 
 async def done_by(executor: Executor, work: Callable[[], T], cut_short: Callable[[], None] | None = None) -> T:

@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from signalpost.domain.documents.version import StoredFile
 from signalpost.domain.errors import StartError
-from signalpost.files.draft import Draft, claimed, done_by, trouble
-from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, ReceivedFile, is_name
+from signalpost.files.draft import Draft, DraftUpload, claimed, done_by, trouble
+from signalpost.files.files import NAME_BYTES, PART_BYTES, Condition, FileLost, Known, is_name
 from signalpost.runtime import durable
 
 T = TypeVar("T")
@@ -22,35 +22,18 @@ _NAMES_AT_ONCE = 1_000
 _CHECKED_AT_ONCE = 1024 * 1024
 
 
-class FolderUpload:
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
-        self._kept = False
-
+class FolderUpload(DraftUpload):
     @property
     def name(self) -> str:
         return self._draft.path.name
-
-    async def __aenter__(self) -> Self:
-        await self._draft.begin()
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await (self._draft.release() if self._kept else self._draft.discard())
 
-    async def write(self, part: bytes) -> None:
-        await self._draft.write(part)
-
-    async def received(self) -> ReceivedFile:
-        return await self._draft.received()
-
     async def store(self, file: StoredFile, filename: str) -> None:
         await self._draft.sync()
-
-    def keep(self) -> None:
-        self._kept = True
 
 
 class Folder:
