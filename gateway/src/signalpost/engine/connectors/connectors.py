@@ -15,7 +15,7 @@ from msgspec import Struct
 from signalpost.commands.command import Command
 from signalpost.commands.connections import BreakConnection, HoldConnection, KeepGrant, RepairConnection
 from signalpost.destinations.access import Consent
-from signalpost.destinations.calls import Call, Mail, Reply
+from signalpost.destinations.calls import Call, Mail
 from signalpost.destinations.mail import Smtp
 from signalpost.destinations.registry import Destinations
 from signalpost.destinations.rulings import Done, Ruling
@@ -37,8 +37,8 @@ from signalpost.engine.connectors.open_connection import OpenConnection, OpenedC
 from signalpost.engine.connectors.passage import Passage
 from signalpost.engine.connectors.post_office import PostOffice
 from signalpost.engine.connectors.refresh_turn import RefreshTurn
-from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenRefused, Unanswered
-from signalpost.engine.connectors.wire import Impossible, VendorTransport, reply_of, request_of
+from signalpost.engine.connectors.token_endpoints import TokenRefused, Unanswered
+from signalpost.engine.connectors.wire import Impossible, VendorTransport
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.auto_disable import AutoDisable
 from signalpost.engine.lanes.carriers import Carrier, Gate, GatedLane, Made, WebhookCarrier
@@ -46,7 +46,7 @@ from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.runtime.tasks import Tasks
-from signalpost.sender.transport import MailTransport, Transport, answered
+from signalpost.sender.transport import MailTransport, Transport
 from signalpost.sharing.loop_turns import LoopTurns
 from signalpost.store.store import Store
 
@@ -318,7 +318,7 @@ class Connectors:
     async def _probed(self, opened: OpenConnection, as_read: OpenedConnection, probe: Call | Mail) -> Ruling:
         """The ruling on a probe. Raises Impossible, Unanswered."""
         if isinstance(probe, Call):
-            reply = await self._asked(opened, probe, opened.tokens.authorization)
+            reply = await opened.ask(probe, opened.tokens.authorization)
             return as_read.kind.probed(as_read.holds, reply)
         return await self.post.hand_over(opened, as_read, probe)
 
@@ -340,7 +340,7 @@ class Connectors:
             raise Conflict("no_consent_needed", "This connection needs no person's consent.")
         try:
             issued = await opened.endpoints.exchanged(opened.opened.access, code, redirect_uri, verifier)
-            granted = await self._granted(opened, issued)
+            granted = await opened.granted_by(issued)
         except (TokenRefused, Unanswered, Impossible, ValueError) as error:
             raise Conflict("consent_failed", opened.secrets.strike(str(error))) from None
         command = KeepGrant(
@@ -351,35 +351,6 @@ class Connectors:
             actor=actor,
         )
         await self._committer.submit(command)
-
-    async def _granted(self, opened: OpenConnection, issued: IssuedToken) -> Granted:
-        """What to keep of a consent, with the account that it is for."""
-        assert opened.opened is not None
-        if issued.refresh_token is None:
-            raise Unanswered("The vendor gave no refresh token, so access would soon end.")
-        kind, holds = opened.opened.kind, opened.opened.holds
-        call = kind.discover(holds)
-        account = {}
-        if call is not None:
-            reply = await self._asked(opened, call, f"Bearer {issued.access_token}")
-            account = dict(kind.discovered(holds, reply))
-        ends_at = 0 if issued.seconds is None else self._clock.wall() + round(issued.seconds * SECOND)
-        return Granted(
-            refresh_token=issued.refresh_token, access_token=issued.access_token, expires_at=ends_at, account=account
-        )
-
-    async def _asked(self, opened: OpenConnection, call: Call, authorization: str | None) -> Reply:
-        """What the vendor answers to a call that is about no event. Raises Impossible, Unanswered."""
-        assert opened.opened is not None
-        kind, origins = opened.opened.kind, opened.opened.origins
-        request = request_of(call, authorization if call.authorised else None, origins, kind.seconds,
-                             opened.connection.tenant_id)  # fmt: skip
-        opened.pace_of().note_call()
-        outcome = await answered(self.transport, request)
-        reply = reply_of(outcome)
-        if reply is None:
-            raise Unanswered(outcome.detail)
-        return reply
 
     # --- The end ------------------------------------------------------------------------------------------------------
 

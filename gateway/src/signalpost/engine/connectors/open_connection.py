@@ -14,6 +14,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from signalpost.destinations.access import Access, Consent, Fixed, Grant
+from signalpost.destinations.calls import Call, Reply
 from signalpost.destinations.destination import Destination
 from signalpost.destinations.fields import secrets_in
 from signalpost.destinations.members import basic_authorization
@@ -26,13 +27,14 @@ from signalpost.domain.secrets import Secrets
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.connectors.pace import UNKNOWN_RATE, Pace
-from signalpost.engine.connectors.token_endpoints import TokenEndpoints
+from signalpost.engine.connectors.token_endpoints import IssuedToken, TokenEndpoints, Unanswered
 from signalpost.engine.connectors.tokens import Tokens, TurnTaking
-from signalpost.engine.connectors.wire import VendorTransport
+from signalpost.engine.connectors.wire import VendorTransport, reply_of, request_of
 from signalpost.engine.counts import Counts
 from signalpost.engine.lanes.carriers import NEVER
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
+from signalpost.sender.transport import answered
 
 WORTH_KEEPING: Final = 5 * SECOND
 
@@ -189,6 +191,36 @@ class OpenConnection:
         if seconds * SECOND >= WORTH_KEEPING and until >= self._kept_until + WORTH_KEEPING:
             self._kept_until = until
             self._surroundings.note_held(self.connection, until)
+
+    async def ask(self, call: Call, authorization: str | None) -> Reply:
+        """What the vendor answers to a call that is about no event. Raises Impossible, Unanswered."""
+        assert self.opened is not None
+        kind, origins = self.opened.kind, self.opened.origins
+        authorization = authorization if call.authorised else None
+        request = request_of(call, authorization, origins, kind.seconds, self.connection.tenant_id)
+        self.pace_of().note_call()
+        outcome = await answered(self._surroundings.transport, request)
+        reply = reply_of(outcome)
+        if reply is None:
+            raise Unanswered(outcome.detail)
+        return reply
+
+    async def granted_by(self, issued: IssuedToken) -> Granted:
+        """What to keep of a consent, with the account that it is for. Raises Impossible, Unanswered, and ValueError if
+        the account will not do."""
+        assert self.opened is not None
+        if issued.refresh_token is None:
+            raise Unanswered("The vendor gave no refresh token, so access would soon end.")
+        kind, holds = self.opened.kind, self.opened.holds
+        call = kind.discover(holds)
+        account = {}
+        if call is not None:
+            reply = await self.ask(call, f"Bearer {issued.access_token}")
+            account = dict(kind.discovered(holds, reply))
+        ends_at = 0 if issued.seconds is None else self._clock.wall() + round(issued.seconds * SECOND)
+        return Granted(
+            refresh_token=issued.refresh_token, access_token=issued.access_token, expires_at=ends_at, account=account
+        )
 
     @property
     def secrets(self) -> Secrets:
