@@ -66,6 +66,9 @@ def pages_of(desk: Desk) -> dict[str, str]:
         "portal-delivery-waiting": f"/subscriptions/{desk.paused}/deliveries/{desk.waiting}",
         "portal-delivery": f"/subscriptions/{desk.acme}/deliveries/{desk.event}",
         "portal-again": f"/subscriptions/{desk.acme}/again",
+        "portal-test-run": f"/subscriptions/{desk.acme}/test-run",
+        "portal-event-types": "/event-types",
+        "portal-code": "/code",
     }
 
 
@@ -156,6 +159,12 @@ def test_everything_is_reached_by_keyboard_and_without_a_script(desk: Desk) -> N
     customer.chooses("Test")
     customer.sees("The test arrived")
     customer.open(f"/subscriptions/{subscription}")
+    customer.chooses("Test run")
+    customer.chooses("Send me the ten cases")
+    customer.sees("There is one thing to mend.")
+    customer.chooses("Code that verifies, in ten languages")
+    customer.sees("Bash and OpenSSL")
+    customer.open(f"/subscriptions/{subscription}")
     customer.chooses("Rotate the secret")
     customer.page.locator("#secret").wait_for()
     customer.chooses("Leave")
@@ -172,5 +181,10 @@ def test_nothing_keeps_a_customer_from_reading_and_using_it(desk: Desk) -> None:
     for path in pages_of(desk).values():
         customer.open(path)
         findings += [f"{path}: {each}" for each in findings_in(customer.page, WINDOWS)]
+    for subscription in (desk.fine, desk.acme):
+        customer.open(f"/subscriptions/{subscription}/test-run")
+        customer.page.get_by_role("button", name="Send me the ten cases").click()
+        customer.sees("What was answered")
+        findings += [f"ran {subscription}: {each}" for each in findings_in(customer.page, WINDOWS)]
     customer.context.close()
     assert findings == []

@@ -78,6 +78,11 @@ class Visit(Struct, frozen=True, kw_only=True):
         link = self.principal.portal
         return link is not None and capability in link.can
 
+    def need(self, capability: Capability) -> None:
+        """For a page that only offers what the link may not allow. Raises CallFailed."""
+        if not self.may(capability):
+            raise refused(403, "Not allowed here", "Your link does not allow this.", "forbidden")
+
     def need_proof(self) -> None:
         """Refuse something risky to a visitor who has not recently typed a key or a password. Raises ProofNeeded."""
         if not self.is_proved:

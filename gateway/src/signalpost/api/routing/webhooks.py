@@ -85,6 +85,11 @@ HEADERS: Final[Mapping[str, WebhookHeader]] = {
 }
 
 
+def summary_of(event_type: EventType) -> str:
+    """What happened, in a sentence."""
+    return _SUMMARIES[event_type]
+
+
 # --- The types --------------------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,6 @@ from signalpost.api.routing.shapes.subscriptions import (
     Subscription,
     SubscriptionPage,
 )
-from signalpost.console.calls import refused
 from signalpost.console.contacts_form import CONTACTS, contacts_line
 from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
@@ -35,6 +34,7 @@ from signalpost.console.pages import (
     subscriptions,
 )
 from signalpost.console.pages.deliveries import moment_of, none_listed
+from signalpost.console.portal import receiver_pages
 from signalpost.domain.access.portal_link import Capability
 
 _HEADER_ROWS = 3
@@ -43,12 +43,6 @@ _STATUSES = ("pending", "retrying", "failed", "delivered")
 
 class Endpoints(Struct, frozen=True):
     page: ListPart[Subscription]
-
-
-def _need(visit: Visit, capability: Capability) -> None:
-    """For a page that only offers what the link may not allow. Raises CallFailed."""
-    if not visit.may(capability):
-        raise refused(403, "Not allowed here", "Your link does not allow this.", "forbidden")
 
 
 async def view_endpoints(visit: Visit) -> Endpoints:
@@ -142,7 +136,7 @@ class NewEndpoint(Struct, frozen=True):
 
 
 async def view_new(visit: Visit) -> NewEndpoint:
-    _need(visit, Capability.CREATE)
+    visit.need(Capability.CREATE)
     return NewEndpoint(
         {name: visit.given(name) for name in ("name", "url", CONTACTS)}, visit.chosen("type", visit.event_types)
     )
@@ -221,7 +215,7 @@ class Again(Struct, frozen=True):
 
 
 async def view_again(visit: Visit) -> Again:
-    _need(visit, Capability.REPLAY)
+    visit.need(Capability.REPLAY)
     of = visit.params["id"]
     found = await visit.calls.read("read_subscription", Subscription, id=of)
     running = await visit.calls.read("list_replays", ReplayPage, {"limit": "10"}, id=of)
@@ -316,4 +310,5 @@ PAGES = (
             "stopped": "Stopped. What was queued is still sent.",
         },
     ),
+    *receiver_pages.PAGES,
 )

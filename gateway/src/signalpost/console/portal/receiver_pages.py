@@ -1,0 +1,83 @@
+"""Pages of the portal for authors of receivers: what arrives, whether theirs stands it, and how to verify it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from signalpost.api.routing.shapes.subscriptions import Subscription, TestRun
+from signalpost.api.routing.webhooks import HEADERS, WebhookHeader, example, schema_files, summary_of
+from signalpost.console.page import Page, ShownOnce, Visit
+from signalpost.domain.access.portal_link import Capability
+from signalpost.domain.delivery.receiver_cases import CASES, Case, Verdict
+from signalpost.domain.event import BY_WIRE, EventType
+
+
+class ReceiverTest(Struct, frozen=True):
+    subscription: Subscription
+    cases: Sequence[Case] = CASES
+    run: TestRun | None = None
+    """What was answered, once the cases were sent."""
+
+    @property
+    def to_mend(self) -> int:
+        return 0 if self.run is None else sum(each.verdict is Verdict.MEND for each in self.run.cases)
+
+
+async def view_test_run(visit: Visit) -> ReceiverTest:
+    visit.need(Capability.TEST)
+    return ReceiverTest(await visit.calls.read("read_subscription", Subscription, id=visit.params["id"]))
+
+
+async def run_cases(visit: Visit) -> ShownOnce:
+    shown = await view_test_run(visit)
+    run = msgspec.json.decode(await visit.calls.change("run_test_cases", id=visit.params["id"]), type=TestRun)
+    return ShownOnce("portal/test_run.html", msgspec.structs.replace(shown, run=run))
+
+
+class ShownType(Struct, frozen=True):
+    """A type of event as the catalogue shows it."""
+
+    name: str
+    summary: str
+    example: str
+    schema: str
+
+
+class EventTypes(Struct, frozen=True):
+    types: Sequence[ShownType]
+    headers: Mapping[str, WebhookHeader]
+
+
+async def view_event_types(visit: Visit) -> EventTypes:
+    return EventTypes([_shown(name, BY_WIRE[name]) for name in visit.event_types], HEADERS)
+
+
+def _shown(name: str, event_type: EventType) -> ShownType:
+    schema = schema_files()[f"{name}.json"]
+    return ShownType(name, summary_of(event_type), _indented(example(event_type)), _indented(schema))
+
+
+def _indented(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+async def view_code(_visit: Visit) -> None:
+    """Nothing but what is the same for all."""
+
+
+PAGES = (
+    Page(
+        path="/subscriptions/{id}/test-run",
+        section="",
+        title="Test run",
+        template="portal/test_run.html",
+        view=view_test_run,
+        forms={"run": run_cases},
+    ),
+    Page(
+        path="/event-types", section="", title="Event types", template="portal/event_types.html", view=view_event_types
+    ),
+    Page(path="/code", section="", title="Code that verifies", template="portal/code.html", view=view_code),
+)

@@ -1,0 +1,74 @@
+"""The portal's pages for authors of receivers: a test run, what arrives, and code that verifies."""
+
+import re
+from html import unescape
+
+import pytest
+from gateway.tests.console.conftest import Shop, make_world
+from gateway.tests.console.forms_as_sent import forms_of
+from gateway.tests.console.test_portal import Guest
+from gateway.tests.console.test_true_sentences import Desk, desk, text_of
+
+from signalpost.console.verifiers import verifiers
+from signalpost.domain.delivery.receiver_cases import CASES, FIRST_FAILED, MENDS
+from signalpost.domain.event import OF_DOCUMENTS
+
+__all__ = ["desk", "make_world"]
+SECRET = "a secret of theirs"
+
+
+def test_the_ten_cases_are_sent_with_one_button_and_each_has_its_verdict(desk: Desk) -> None:
+    own = desk.subscribe("/hooks", secret=SECRET, eventTypes=list(OF_DOCUMENTS))
+    desk.told["/hooks"] = SECRET
+    guest = Guest(desk.world).enter(can=["test"])
+    path = f"/portal/subscriptions/{own}"
+    assert f'href="{path}/test-run"' in guest.open(path)
+    [form] = [each for each in forms_of(guest.open(f"{path}/test-run")) if "run" in each.buttons]
+    assert [name for name, _ in form.fields if name != "do"] == []
+    said = text_of(unescape(guest.post(f"{path}/test-run", {"do": "run"}).body.decode()))
+    assert "Your receiver stands all that was sent to it." in said
+    assert said.count(" passed") == len(CASES)
+    for case in CASES:
+        assert f"{case.title} {case.sent}" in said
+    desk.told["/hooks"] = 204
+    said = text_of(unescape(guest.post(f"{path}/test-run", {"do": "run"}).body.decode()))
+    assert "There is one thing to mend." in said
+    assert MENDS["forged"] in said
+    desk.told["/hooks"] = 500
+    said = text_of(unescape(guest.post(f"{path}/test-run", {"do": "run"}).body.decode()))
+    assert said.count(FIRST_FAILED) == len(CASES) - 1
+    assert said.count("not sent") == len(CASES) - 1
+
+
+def test_whoever_may_not_test_is_neither_offered_a_test_run_nor_given_one(shop: Shop) -> None:
+    guest = Guest(shop.world).enter(can=["payload", "retry", "replay", "edit", "create", "secret"])
+    path = f"/portal/subscriptions/{shop.subscription}"
+    assert "test-run" not in guest.open(path)
+    assert guest.get(f"{path}/test-run").status == 403
+    assert guest.post(f"{path}/test-run", {"do": "run"}).status == 403
+
+
+@pytest.mark.parametrize("can", [[], ["payload", "test", "secret"]])
+def test_what_arrives_and_how_to_verify_it_is_for_every_customer(shop: Shop, can: list[str]) -> None:
+    """C1 to C3, C7, C18 to C21"""
+    guest = Guest(shop.world).enter(can=can)
+    shown = text_of(unescape(guest.open("/portal/event-types")))
+    for name in ("documentCreated", "documentUpdated", "documentDeleted", "plexus-webhook-signature", "webhook-id"):
+        assert name in shown
+    assert "urn:signalpost:schemas:documentDeleted" in shown
+    assert "notice" not in shown
+    code = unescape(guest.open("/portal/code"))
+    assert [each.language for each in verifiers() if each.code not in code] == []
+    for path in ("/portal/event-types", "/portal/code"):
+        assert f'href="{path}"' in guest.open()
+
+
+def test_every_page_is_light_on_a_first_visit(shop: Shop) -> None:
+    """At most 25 KB with what it needs."""
+    guest = Guest(shop.world).enter(can=["payload", "test", "retry", "replay", "edit", "create", "secret"])
+    own = f"/portal/subscriptions/{shop.subscription}"
+    for path in ("/portal", own, f"{own}/deliveries", f"{own}/test-run", "/portal/event-types", "/portal/code"):
+        needed = re.findall(r'<(?:link rel="\w+"|script type="module") (?:href|src)="([^"]+)"', guest.open(path))
+        assert len(needed) == 4
+        weights = {each: len(guest.get(each, accept_encoding="gzip").body) for each in (path, *needed)}
+        assert sum(weights.values()) <= 25 * 1024, weights
