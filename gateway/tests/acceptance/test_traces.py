@@ -91,6 +91,29 @@ def test_a_tree_through_a_worker_is_whole(
     }
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_what_one_node_commits_and_another_sends_is_one_tree_also_after_a_retry(
+    gateways: Gateways, endpoint: Endpoints, collector: Collector, database: dict[str, str]
+) -> None:
+    """The node that sends knows of the trace from the log alone."""
+    told = {"otel_exporter_otlp_endpoint": collector.url, "retry_delays": "1", **database}
+    takes, sends = gateways(role="api", **told), gateways(role="worker", **told)
+    asked = endpoint(FAIL)
+    takes.api.subscribe(asked.url, eventTypes=["documentCreated"], trace=True)
+    takes.api.ask("POST", "/v1/documents", DOCUMENT, expect=201, traceparent=SAMPLED)
+    asked.until(2)
+    collector.until(lambda: len([span for span in collector.trace(TRACE) if span.name == "POST"]) == 2)
+    spans = collector.trace(TRACE)
+    created = next(span for span in spans if span.kind == "PRODUCER")
+    attempts = sorted((span for span in spans if span.name == "POST"), key=lambda each: each.began)
+    assert {span.parent for span in attempts} == {created.id}
+    assert [request.headers["traceparent"] for request in asked.requests] == [
+        f"00-{TRACE}-{span.id}-01" for span in attempts
+    ]
+    assert {span.name for span in spans} >= {"POST /v1/documents", "create documentCreated", "commit", "POST"}
+    assert (takes.stop(), sends.stop()) == (0, 0)
+
+
 def test_a_stop_exports_what_waits_and_does_not_wait_for_a_collector_that_is_gone(
     gateways: Gateways, collector: Collector
 ) -> None:
