@@ -57,7 +57,7 @@ def log_warnings(settings: Settings, links_url: str) -> None:
 
 
 def warn_of_other_machines(settings: Settings, me: str, hosts: Iterable[str]) -> None:
-    """Write to the log where gateways run on other `hosts` than this one (`me`) and files are in a folder, which those
+    """Write to the log if gateways run on other `hosts` than this one (`me`) and files are in a folder, which those
     may not have. Containers of one machine have hosts of their own, too: they may share the folder."""
     others = sorted({*hosts} - {me})
     if others and settings.files_url is None:

@@ -262,7 +262,7 @@ def label(pointer: str, view: Any) -> str:
 
 
 def field(pointer: str) -> str:
-    """A name for the field that a problem points at, such as `Share` for `/share`, where no form has one."""
+    """A name for the field that a problem points at, such as `Share` for `/share`, if no form has one."""
     said = " ".join(words(each) for each in pointer.strip("/?").split("/"))
     return said.upper() if said == "url" else said.capitalize()
 

@@ -43,7 +43,7 @@ class _MemberLeft(NamedTuple):
 
 class QuickReader:
     def __init__(self, kind: type[Struct], float_hook: FloatHook) -> None:
-        """`float_hook` makes a number of its text where the decoder leaves it as it came."""
+        """`float_hook` makes a number of its text if the decoder leaves it as it came."""
         found = inspect.type_info(kind)
         assert isinstance(found, inspect.StructType)
         decoded, self._left = _decoded_struct(found)

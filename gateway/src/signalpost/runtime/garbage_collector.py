@@ -6,7 +6,7 @@ AFTER = 10_000
 """The number of new objects after which the youngest generation is collected, which takes a millisecond or two."""
 MIDDLE_AFTER = 2
 """The number of collections after which what survived them is looked at once more. With Python's own, 10, that is a
-hundred thousand objects where a thousand connections come at once, and stops the loop for 30 ms and more."""
+hundred thousand objects if a thousand connections come at once, and stops the loop for 30 ms and more."""
 OLDEST_AFTER = 50
 """The number of those after which all is looked at: as rarely as with Python's own numbers."""
 

@@ -1,6 +1,6 @@
 """Turns for long work on threads, such as reading megabytes: one at a time, tenants in turns, with rests.
 
-A thread that works keeps the event loop from the interpreter, or from the core where there is but one. Two of them, one
+A thread that works keeps the event loop from the interpreter, or from the core if there is but one. Two of them, one
 piece of work after the other, would stop every step of everything else, and one of them makes each wait as long as it
 takes. So the thread that does the work rests whenever a little of it is done, and after all of it no one begins for as
 long in proportion; the caller who asked for it does not wait for that.

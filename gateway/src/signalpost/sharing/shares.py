@@ -10,7 +10,7 @@ from msgspec import Struct
 from signalpost.sharing.slots import share
 
 NOBODY: Final = 0
-"""Stands for the id of the tenant where none is known."""
+"""Stands for the id of the tenant if none is known."""
 
 
 class Caller(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Keeps rounds of the event loop short where very many clients send, or leave, at the same moment.
+"""Keeps rounds of the event loop short if very many clients send, or leave, at the same moment.
 
 The system hands over at once whatever came since it was last asked, so a thousand requests that come together would
 keep everything else waiting for a tenth of a second. A few are begun in each round, first come, first served.

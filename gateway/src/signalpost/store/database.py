@@ -177,7 +177,7 @@ class Database(Protocol):
         ...
 
     def migrate(self) -> None:
-        """Apply the migrations that it lacks, and make it where there is none. Raises StartError if the first start
+        """Apply the migrations that it lacks, and make it if there is none. Raises StartError if the first start
         of a version does that itself."""
         ...
 

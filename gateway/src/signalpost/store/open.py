@@ -41,10 +41,10 @@ async def open_store(
     on_broken: Callable[[BaseException], None],
     max_scanned: int = MAX_SCANNED,
 ) -> Store:
-    """Open a database; it is made or upgraded first where that is needed. A SQLite file must have been claimed by this
+    """Open a database; it is made or upgraded first if that is needed. A SQLite file must have been claimed by this
     process; many may share a PostgreSQL.
 
-    `now` says what the time is (µs); by default PostgreSQL does where that is the database, else the system's clock.
+    `now` says what the time is (µs); by default PostgreSQL does if that is the database, else the system's clock.
     `on_broken` is called, from any thread, when the disk failed and nothing more can be made durable. Raises
     StartError.
     """

@@ -103,7 +103,7 @@ class StoreSize(NamedTuple):
 
 
 class Store(Protocol):
-    """Everything that is kept, by noun. Every method raises Unavailable where the database cannot answer now."""
+    """Everything that is kept, by noun. Every method raises Unavailable if the database cannot answer now."""
 
     @property
     def documents(self) -> DocumentStore:

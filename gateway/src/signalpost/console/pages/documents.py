@@ -106,7 +106,7 @@ def changes_of(newest_first: Sequence[LogEntry]) -> dict[str, Sequence[Differenc
 
 
 async def make_sample(visit: Visit) -> SeeOther:
-    """Makes a document to look at, where there is none yet."""
+    """Makes a document to look at, if there is none yet."""
     made = await visit.calls.change("create_document", SAMPLE, key=visit.given("key"))
     return SeeOther(f"/documents/{msgspec.json.decode(made, type=Document).external_id}", "sample")
 

@@ -1,4 +1,4 @@
-"""A sample event that a subscription's conditions want, for a preview where no event of the log was wanted yet.
+"""A sample event that a subscription's conditions want, for a preview if no event of the log was wanted yet.
 
 A condition is met leaf by leaf: each says what the document has to be, or what it was before the event. That is a
 guess, because leaves may contradict one another: the condition itself is asked whether it wants the sample.

@@ -48,7 +48,7 @@ class Disconnection:
 
     async def __aenter__(self) -> Self:
         """Remember the credentials, and keep every node from asking for another token until the exit. Raises
-        Unavailable if another node has waited for a token for long, and NotFound where the connection was
+        Unavailable if another node has waited for a token for long, and NotFound if the connection was
         deleted."""
         opened = self._connection
         await opened.tokens.rest()

@@ -48,7 +48,7 @@ class Pace:
         return self._limit.earliest(self._most, now)
 
     def note_call(self, delivery: object | None = None) -> None:
-        """Note that a call goes out: the first of `delivery`, or a further one where that is None."""
+        """Note that a call goes out: the first of `delivery`, or a further one if that is None."""
         if delivery is not None:
             self._calling.add(delivery)
         self._limit.start(self._clock.steady())

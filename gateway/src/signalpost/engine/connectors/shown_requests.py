@@ -130,7 +130,7 @@ class VendorRequests:
         )
 
     def _without_secrets(self, url: str) -> str:
-        """A URL with its secrets struck out. Its origin stays: people see the host also where the whole URL is a
+        """A URL with its secrets struck out. Its origin stays: people see the host even if the whole URL is a
         secret."""
         try:
             origin = origin_of(url)

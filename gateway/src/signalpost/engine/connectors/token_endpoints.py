@@ -50,7 +50,7 @@ class IssuedToken(Struct, frozen=True):
 
 
 class TokenEndpoints:
-    """Each method raises TokenRefused or Unanswered where no token comes."""
+    """Each method raises TokenRefused or Unanswered if no token comes."""
 
     def __init__(self, transport: VendorTransport, tenant_id: int, counts: Counts) -> None:
         self._transport = transport

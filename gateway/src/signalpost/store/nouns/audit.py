@@ -42,11 +42,11 @@ class AuditStore(Protocol):
     """Entries of the audit, which are never changed, and removed from the oldest on."""
 
     async def page(self, tenant_id: int, wanted: AuditFilter, above: int, limit: int) -> AuditPart:
-        """Entries with a number above one, oldest first. There are fewer than `limit` where they are large."""
+        """Entries with a number above one, oldest first. There are fewer than `limit` if they are large."""
         ...
 
     async def newest(self, tenant_id: int, wanted: AuditFilter, above: int, below: int, limit: int) -> AuditPart:
-        """Entries with a number between two, newest first. There are fewer than `limit` where they are large."""
+        """Entries with a number between two, newest first. There are fewer than `limit` if they are large."""
         ...
 
     async def mark(self, tenant_id: int) -> AuditMark | None:

@@ -60,7 +60,7 @@ class DeliveryStore(ABC):
         self, tenant_id: int, subscriptions: Sequence[Subscription]
     ) -> Mapping[str, DeliveryView]:
         """A delivery that failed at each of some of a tenant's subscriptions, by their ids, all as of one moment: the
-        newest that awaits a retry, or else the newest that was given up. One where nothing failed is missing."""
+        newest that awaits a retry, or else the newest that was given up. One in which nothing failed is missing."""
         if not subscriptions:
             return {}
         return await self._asked(

@@ -126,7 +126,7 @@ class TenantMark(NamedTuple):
     erasure that is asked for, and with the end of a replay that is cancelled."""
     next_floor: int
     """The floor that the retention is about to give its log: owners of lanes give up what they would lose below it. As
-    low as the floor, or lower, where nothing is about to be removed."""
+    low as the floor, or lower, if nothing is about to be removed."""
 
 
 class Beat(Struct, frozen=True):

@@ -84,7 +84,7 @@ class LogStore(Protocol):
 
     async def after(self, tenant_id: int, sequence: int, limit: int) -> LogPart:
         """The events that follow a sequence, at most `limit` and at least one unless the log ends there. The first has
-        the next sequence, or is the one at the floor where that is higher."""
+        the next sequence, or is the one at the floor if that is higher."""
         ...
 
     async def latest(self, tenant_id: int, after: int) -> LatestOfTypes:
@@ -109,7 +109,7 @@ class LogStore(Protocol):
     ) -> tuple[list[Event], int]:
         """Events of some types (`EventType` values, as bits), perhaps of one document, oldest first.
 
-        Also returns the sequence up to which the log was looked through: its end, where `after` is beyond that. Fewer
+        Also returns the sequence up to which the log was looked through: its end, if `after` is beyond that. Fewer
         events than `limit` do not mean that there are no more, because one call looks through a bounded part.
         """
         ...
@@ -121,7 +121,7 @@ class LogStore(Protocol):
         ...
 
     async def callers(self, tenant_id: int, sequences: Sequence[int]) -> dict[int, str]:
-        """Names of the API keys that asked for the changes of some events, by sequence. An event is missing where the
+        """Names of the API keys that asked for the changes of some events, by sequence. An event is missing if the
         gateway itself made the change, or the key is not known."""
         ...
 

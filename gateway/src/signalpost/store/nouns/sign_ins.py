@@ -54,7 +54,7 @@ class SignInStore(ABC):
         self._writes = writes
 
     async def begin(self, session: Session) -> None:
-        """Keep a new session. The oldest one of the same ground makes room for it where that has too many."""
+        """Keep a new session. The oldest one of the same ground makes room for it if that has too many."""
         await self._writes.all(
             EVERY_TENANT,
             [
@@ -93,7 +93,7 @@ class SignInStore(ABC):
         return len((await self._writes.all(EVERY_TENANT, ended))[1])
 
     async def keep_link(self, link: Link, now: int) -> None:
-        """Keep a new link. The oldest one of the same ground and purpose makes room where there are too many."""
+        """Keep a new link. The oldest one of the same ground and purpose makes room if there are too many."""
         await self._writes.all(
             EVERY_TENANT,
             [

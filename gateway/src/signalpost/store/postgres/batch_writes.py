@@ -39,7 +39,7 @@ _MOVE_TENANTS: Final = (
     " WHERE t.id = k.id AND t.last_sequence = k.before RETURNING 1)"
     " SELECT 1 / (count(*) = $9)::int FROM moved"
 )
-"""Fails by a division by zero where a tenant's log is not as it was when its lock was taken: no index sees to it that a
+"""Fails by a division by zero if a tenant's log is not as it was when its lock was taken: no index sees to it that a
 sequence is given once."""
 
 

@@ -30,7 +30,7 @@ class Column(NamedTuple):
 
 
 def numbers(values: Iterable[int | None]) -> Column:
-    """A column of type `bigint`. Raises psycopg's DataError where a number does not fit."""
+    """A column of type `bigint`. Raises psycopg's DataError if a number does not fit."""
     column = [*values]
     try:
         if None in column:

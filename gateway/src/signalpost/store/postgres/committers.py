@@ -27,7 +27,7 @@ from signalpost.store.statements import EVERY_TENANT, Row, Statement
 
 T = TypeVar("T")
 TRIES: Final = 5
-"""How often a transaction is tried where others are in its way."""
+"""How often a transaction is tried if others are in its way."""
 
 BY_INDEX: Final = (
     ", set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
@@ -85,7 +85,7 @@ class CommitConnection:
 
     async def begin(self, tenants: Sequence[int] | None, statements: Sequence[Statement]) -> list[list[Row]]:
         """Begin a transaction that sees the rows of these tenants. Returns the rows of each of its first statements.
-        Raises psycopg's Error, also where the database went back to before what the node remembers."""
+        Raises psycopg's Error, also if the database went back to before what the node remembers."""
         _, [(*_, history)], *found = await self.trip([*beginning(tenants), *statements])
         self._source.check(history)
         return found
@@ -171,7 +171,7 @@ class Committers:
 
     async def run(self, work: Callable[[CommitConnection], Awaitable[T]]) -> T:
         """The result of `work`, which begins a transaction and commits it. Where others were in its way, it is tried
-        again. Raises Unavailable, and psycopg's Error where the data is to blame; then nothing was changed."""
+        again. Raises Unavailable, and psycopg's Error if the data is to blame; then nothing was changed."""
         for left in reversed(range(TRIES)):
             try:
                 async with self._one() as committer:

@@ -50,7 +50,7 @@ class DatabaseConnection(AsyncConnection[Row]):
 
 
 async def connect(url: str) -> DatabaseConnection:
-    """A new connection. Raises psycopg's OperationalError where there is none to be had, and StartError where the URL
+    """A new connection. Raises psycopg's OperationalError if there is none to be had, and StartError if the URL
     or the server's version or the database's encoding is wrong."""
     try:
         connection = await DatabaseConnection.connect(
@@ -111,7 +111,7 @@ async def trip(
     connection: DatabaseConnection, statements: Sequence[Statement], within: float | None = ANSWERS_WITHIN
 ) -> list[list[Row]]:
     """The rows of each statement; no rows for one that returns none. Raises psycopg's Error of the first that failed;
-    then those after it were not carried out, and the connection is closed. It is lost where no answer comes `within` so
+    then those after it were not carried out, and the connection is closed. It is lost if no answer comes `within` so
     many seconds."""
     loop = asyncio.get_running_loop()
     deadline = None if within is None else loop.call_later(within, _hang_up, connection)

@@ -97,7 +97,7 @@ class Pipeline:
         return found
 
     def _read(self, found: list[PGresult]) -> None:
-        """Read what has come. Raises psycopg's Error where the connection is lost: what the server said last, if it
+        """Read what has come. Raises psycopg's Error if the connection is lost: what the server said last, if it
         said why."""
         try:
             self._libpq.consume_input()
@@ -132,7 +132,7 @@ class Pipeline:
 
 
 def _packed(parameter: Any) -> tuple[int, bytes | None]:
-    """The type of a parameter, and its value in PostgreSQL's binary form. Raises psycopg's DataError where a number
+    """The type of a parameter, and its value in PostgreSQL's binary form. Raises psycopg's DataError if a number
     does not fit."""
     if isinstance(parameter, Column):
         return parameter

@@ -43,7 +43,7 @@ class DatabaseSource:
             return history is not None and history == self._history
 
     def check(self, history: str | None) -> None:
-        """Raises psycopg's OperationalError where this is not the history that connections have found so far, and
+        """Raises psycopg's OperationalError if this is not the history that connections have found so far, and
         ReadOnlySqlTransaction where it is a standby's."""
         if history is None:
             raise psycopg.errors.ReadOnlySqlTransaction("the server is in recovery")
@@ -51,8 +51,8 @@ class DatabaseSource:
             raise psycopg.OperationalError("the database is not what it was before the connection was lost")
 
     async def connect(self) -> DatabaseConnection:
-        """A new connection. Raises psycopg's OperationalError where there is none to be had, or its history is another
-        one, ReadOnlySqlTransaction where the server is a standby, and StartError where the URL or the server's version
+        """A new connection. Raises psycopg's OperationalError if there is none to be had, or its history is another
+        one, ReadOnlySqlTransaction where the server is a standby, and StartError if the URL or the server's version
         is wrong."""
         connection = await self.connect_anyway()
         try:

@@ -38,7 +38,7 @@ def migrate(
 ) -> None:
     """Apply the migrations that a database lacks, all or none; before that, copy a database that has been in use.
 
-    Raises StartError, with nothing changed, where a newer version left what breaks this one, a migration was altered
+    Raises StartError, with nothing changed, if a newer version left what breaks this one, a migration was altered
     after it was applied, there is no room for the copy, or a migration cannot be applied.
     """
     try:

@@ -64,7 +64,7 @@ _SUM_OF_MARKS: Final = (
     "SELECT count(*), max(id), sum(last_sequence)::text, sum(config_version)::text, sum(next_floor)::text"
     " FROM tenant WHERE deleted_at IS NULL"
 )
-"""Another one where anything has changed: all of these only rise, but the count where a tenant is deleted."""
+"""Another one if anything has changed: all of these only rise, but the count if a tenant is deleted."""
 _POSITION: Final = Statement("SELECT pg_current_snapshot()::text")
 _CHANGED: Final = (
     "WHERE changed_by >= pg_snapshot_xmin($1::text::pg_snapshot)"

@@ -73,7 +73,7 @@ class SqliteDataKeys(DataKeyStore):
 
 def prepare(connection: apsw.Connection, vault: Vault, now: int) -> None:
     """Show the vault every data key of a database that is being opened, and make the first ones of the gateway's own.
-    Raises StartError, with nothing changed, where a master key is missing."""
+    Raises StartError, with nothing changed, if a master key is missing."""
     found = load(connection, vault)
     if missing := {key.master_key for key in found} - set(vault.masters.ids):
         raise StartError(vault.masters.lacks(missing))
@@ -112,7 +112,7 @@ def find(connection: apsw.Connection, number: int) -> DataKey | None:
 
 
 def set_aside(connection: apsw.Connection, masters: MasterKeys, tenant_ids: Sequence[int], now: int) -> list[DataKey]:
-    """The key of each tenant with which `SEALS_AT_ONCE` values more may be sealed, made where there is none. A deleted
+    """The key of each tenant with which `SEALS_AT_ONCE` values more may be sealed, made if there is none. A deleted
     tenant gets none."""
     live = "SELECT 1 FROM tenant WHERE id = ? AND deleted_at IS NULL"
     return [

@@ -1,4 +1,4 @@
-"""Lanes: loaded by their owner at the start and where another owner wrote one, and recorded (`record.py`)."""
+"""Lanes: loaded by their owner at the start and if another owner wrote one, and recorded (`record.py`)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
