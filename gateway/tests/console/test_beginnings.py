@@ -1,5 +1,6 @@
 """Where a new subscription begins, in each form that makes one."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -47,7 +48,7 @@ def test_what_the_log_does_not_have_is_said_at_the_field(office: Office, below: 
     assert status == 422
     assert b'aria-describedby="wrong-starts_after"' in body
     assert b"The log ends with event" in body
-    assert b"<details open><summary>Begin in the past" in body
+    assert re.search(rb"<details[^>]* open><summary>Begin in the past", body)
     status, body = sent(office, below, starts_after="all")
     assert status == 422
     status, body = sent(office, below, starts_at="2999-01-01T00:00")
