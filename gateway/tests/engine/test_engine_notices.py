@@ -5,22 +5,30 @@ import gc
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from gateway.tests.engine.scripted_world import RunningGateway, ScriptedWorld
+from gateway.tests.engine.scripted_world import TENANT, RunningGateway, ScriptedWorld
 from gateway.tests.engine.test_connectors_in_fleets import NOBODY_ELSE
 from gateway.tests.simulation.fleet_world import FleetWorld
 from gateway.tests.world.network import BROKEN
 from gateway.tests.world.vendors import HOST, KINDS, FakeVendor
 
+from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.notices import OpenCondition
 from signalpost.domain.access.tenant import OPERATIONS, OPERATIONS_TENANT
 from signalpost.domain.errors import Unavailable
-from signalpost.domain.operations.conditions import Fact
+from signalpost.domain.operations.conditions import Condition, Fact, NoticeTerms
+from signalpost.domain.timestamps import DAY
 from signalpost.engine.lanes.lane_views import LOOKED_AT_IN_A_ROW
 from signalpost.engine.operations.lane_facts import LaneFacts
+from signalpost.engine.operations.watch import WRITTEN_AT_ONCE, Watch
 
 pytest_plugins = ["gateway.tests.engine.engine_fixtures"]
+
+MANY = 4 * WRITTEN_AT_ONCE
+OTHER_TASKS = 60
+"""More than a gateway has that does nothing else."""
 
 
 def open_kinds(gateway: RunningGateway) -> list[str]:
@@ -61,6 +69,41 @@ def test_a_look_whose_writes_fail_is_made_again_and_leaves_no_error_behind(world
         gc.collect()  # what nobody looked at is told then
 
     world.run(scenario)
+
+
+class ManyWrong:
+    """A source that finds very many subscriptions held up."""
+
+    kinds = frozenset({"subscriptionHeld"})
+
+    async def facts(self, now: int) -> list[Fact]:
+        names = [f"s{number}" for number in range(MANY)]
+        return [
+            Fact(kind="subscriptionHeld", tenant_id=TENANT, subject=name, name=name, since=now - DAY) for name in names
+        ]
+
+    def sees(self, condition: Condition) -> bool:
+        return True
+
+
+def test_however_much_is_wrong_few_commands_of_a_look_are_under_way_at_a_time(world: ScriptedWorld) -> None:
+    asked: list[int] = []
+
+    async def scenario(gateway: RunningGateway) -> None:
+        engine = gateway.engine
+
+        async def enqueue(command: Command[Any]) -> asyncio.Future[CommandOutcome[Any]]:
+            asked.append(len(asyncio.all_tasks()))
+            return await engine.enqueue_eventless(command)
+
+        watch = Watch(engine._store, engine.directory, engine.lanes, gateway.clock, enqueue, NoticeTerms(), "")
+        watch.add(ManyWrong())
+        await watch.look()
+        await watch.look()
+        assert len(watch.open) == MANY
+
+    world.run(scenario)
+    assert max(asked) < WRITTEN_AT_ONCE + OTHER_TASKS
 
 
 class Fleet(FleetWorld):

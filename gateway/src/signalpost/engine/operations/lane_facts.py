@@ -80,6 +80,8 @@ class LaneFacts:
             if looked_at % LOOKED_AT_IN_A_ROW == 0:
                 await self._turns.turn(OF_THE_GATEWAY)
             subscription, health, lane = worker.subscription, worker.health, worker.lane
+            if subscription.tenant_id == OPERATIONS_TENANT:
+                continue
             trouble = worker.trouble
             if trouble is not None:
                 self._held_since[subscription.number] = held_before.get(subscription.number, now)
@@ -120,7 +122,7 @@ class LaneFacts:
                 or health.lost_at is not None
                 or ((ends := health.certificate_ends) is not None and ends <= ends_soon)
             ]
-        return [worker for worker in found if worker.subscription.tenant_id != OPERATIONS_TENANT]
+        return found
 
     def _of_silent(self, worker: LaneWorker, trouble: str | None, now: int) -> Iterator[Fact]:
         """About a lane that does not send, or whose attempts all fail. What a person paused is left alone."""

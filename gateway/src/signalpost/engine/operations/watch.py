@@ -12,7 +12,7 @@ is too full for documents, too. While the database cannot be reached, nothing is
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.notices import FollowCondition, OpenCondition, WriteNotice
@@ -27,6 +27,8 @@ from signalpost.engine.operations.source import Source
 from signalpost.runtime.clock import Clock
 from signalpost.store.store import Store
 
+WRITTEN_AT_ONCE: Final = 64
+"""How many commands of a look are under way at a time. Each is a task, and thousands may be wrong at once."""
 Enqueue = Callable[[Command[Any]], Awaitable[asyncio.Future[CommandOutcome[Any]]]]
 
 
@@ -118,10 +120,13 @@ class Watch:
             )
 
     async def _write(self, commands: Sequence[Command[Any]]) -> None:
-        """Have commands committed, as background work. Raises what the first failed with, once all have ended."""
-        ended = await asyncio.gather(*map(self._commit, commands), return_exceptions=True)
-        for failed in (each for each in ended if isinstance(each, BaseException)):
-            raise failed
+        """Have commands committed, as background work. Raises what the first failed with, once all that began have
+        ended: the next look makes the others again."""
+        for begin in range(0, len(commands), WRITTEN_AT_ONCE):
+            some = map(self._commit, commands[begin : begin + WRITTEN_AT_ONCE])
+            ended = await asyncio.gather(*some, return_exceptions=True)
+            for failed in (each for each in ended if isinstance(each, BaseException)):
+                raise failed
 
     async def _commit(self, command: Command[Any]) -> None:
         with suppress(NotFound):  # it went away meanwhile, or its tenant did
