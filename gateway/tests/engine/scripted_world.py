@@ -577,7 +577,7 @@ class ScriptedWorld(World[RunningGateway]):
         try:
             while not task.done() and gateway.turns_left != 0:
                 gateway.turns_left -= 1
-                self.step()
+                gateway.loop.step()
             if task.done():
                 task.result()
         finally:
