@@ -31,6 +31,7 @@ _OPEN = (
     *((f"GET {route.path}", route.summary) for route in (*HEALTH_ROUTES, *METRICS_ROUTES)),
     ("GET /files/…", "A download link, valid for 15 minutes, with ranges"),
     ("GET, POST /unsubscribe/…", "The link in a mail to a [contact](guides/contacts.md): a page, and its button"),
+    ("GET /.well-known/signalpost-evidence.json", "The keys by which [evidence](guides/evidence.md) is checked"),
     ("GET /console", "[Pages for people](guides/console.md), who sign in"),
     ("GET /portal/enter/…", "[A customer's own page](guides/portal.md), by a link that opens once"),
 )

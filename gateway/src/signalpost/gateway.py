@@ -49,6 +49,7 @@ from signalpost.domain.access.consent import Tickets
 from signalpost.domain.contacts import ContactIds
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
+from signalpost.domain.evidence import EvidenceSigner
 from signalpost.domain.operations.conditions import NoticeTerms
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.timestamps import HOUR, SECOND
@@ -90,7 +91,7 @@ from signalpost.start_settings import (
 from signalpost.store.nouns.fleet import NodeProcess, NodeRole
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
-from signalpost.store.vault import CONSENTS, CONTACTS, KEY_BYTES, LINKS, UNSUBSCRIBING, MasterKeys
+from signalpost.store.vault import CONSENTS, CONTACTS, EVIDENCE, KEY_BYTES, LINKS, UNSUBSCRIBING, MasterKeys
 
 if TYPE_CHECKING:
     from signalpost.engine.tracing.traces import Traces
@@ -223,10 +224,12 @@ class Gateway:
         unsubscribe_links = UnsubscribeLinks(
             await store.data_keys.signing(UNSUBSCRIBING), ContactIds(contacts.secret), self._links_url
         )
+        evidence = EvidenceSigner(await store.data_keys.signing(EVIDENCE))
         sign_with = {
             LINKS: links.sign_with,
             CONSENTS: tickets.sign_with,
             UNSUBSCRIBING: unsubscribe_links.sign_with,
+            EVIDENCE: evidence.sign_with,
         }
         master_key = MasterKeyChange(store, master_key_source, sign_with)
         await master_key.start()
@@ -243,6 +246,7 @@ class Gateway:
             destinations,
             tickets,
             unsubscribe_links,
+            evidence,
             master_key,
             audit_end,
             loop_delay,
@@ -359,6 +363,7 @@ class Gateway:
         destinations: Destinations,
         tickets: Tickets,
         unsubscribe_links: UnsubscribeLinks,
+        evidence: EvidenceSigner,
         master_key: MasterKeyChange,
         audit_end: AuditEnd,
         loop_delay: LoopDelay,
@@ -399,6 +404,7 @@ class Gateway:
             guard=guard_of(settings),
             tickets=tickets,
             unsubscribe_links=unsubscribe_links,
+            evidence=evidence,
             master_key=master_key,
             audit_end=audit_end,
             limits=RequestLimits.of_connections(settings.max_connections, clock, engine.share_of),

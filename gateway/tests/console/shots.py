@@ -25,8 +25,9 @@ from signalpost.settings import Settings
 
 OUT = Path("dist/console")
 NAMES = (
-    "overview", "deliveries", "delivery", "delivery-hostile", "subscriptions", "new-subscription", "subscription",
-    *(f"subscription{tab.replace('/', '-')}" for tab in TABS), "subscription-paused", "delivery-waiting",
+    "overview", "deliveries", "delivery", "delivery-hostile", "evidence", "subscriptions", "new-subscription",
+    "subscription", *(f"subscription{tab.replace('/', '-')}" for tab in TABS), "subscription-paused",
+    "delivery-waiting",
     "events", "event", "documents", "document", "document-under-way",
     "replays", "notices", "connections", "new-connection", "new-mail", "recipe", "from-scratch", "portal-links",
     "members", "keys", "audit", "tenants", "tenant", "gateway", "find",

@@ -141,6 +141,7 @@ class Desk:
             "/deliveries",
             f"/subscriptions/{self.acme}/deliveries/{self.event}",
             f"/subscriptions/{self.hostile}/deliveries/{self.event}",
+            f"/subscriptions/{self.hostile}/deliveries/{self.event}/evidence",
             "/subscriptions",
             "/subscriptions/new",
             f"/subscriptions/{self.acme}",

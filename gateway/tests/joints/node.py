@@ -30,6 +30,7 @@ from signalpost.asgi import Asgi, Message
 from signalpost.domain.access.consent import Tickets
 from signalpost.domain.contacts import ContactIds
 from signalpost.domain.delivery import retry
+from signalpost.domain.evidence import EvidenceSigner
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.signing_key import SigningKey
 from signalpost.domain.timestamps import SECOND
@@ -206,6 +207,7 @@ class JointNode(Process):
             unsubscribe_links=UnsubscribeLinks(
                 [SigningKey(1, bytes(32))], ContactIds(bytes(32)), "https://gateway.example"
             ),
+            evidence=EvidenceSigner([SigningKey(1, bytes(32))]),
             master_key=MasterKeyChange(store, _NoKeySource(), {}),
             audit_end=AuditEnd(store.audit, folder, thread, engine.audited),
             limits=RequestLimits.of_connections(CONNECTIONS, clock, engine.share_of),

@@ -12,6 +12,7 @@ from signalpost.api.resources import (
     endpoint_tests,
     erasures,
     events,
+    evidence,
     gateway,
     health,
     imports,
@@ -54,6 +55,7 @@ ROUTES: tuple[Route, ...] = (
     *previews.ROUTES,
     *rehearsals.ROUTES,
     *deliveries.ROUTES,
+    *evidence.ROUTES,
     *replays.ROUTES,
     *events.ROUTES,
     *overview.ROUTES,
@@ -78,6 +80,14 @@ METRICS_ROUTES: tuple[OpenRoute, ...] = metrics.OWN_PORT_ROUTES
 LINK_ROUTES: tuple[OpenRoute, ...] = versions.LINK_ROUTES
 CONTACT_ROUTES: tuple[OpenRoute, ...] = contacts.OPEN_ROUTES
 CONSENT_ROUTES: tuple[OpenRoute, ...] = consents.OPEN_ROUTES
-OPEN_ROUTES = (*LINK_ROUTES, *CONSENT_ROUTES, *CONTACT_ROUTES, *schemas.OPEN_ROUTES, *HEALTH_ROUTES, *metrics.ROUTES)
+OPEN_ROUTES = (
+    *LINK_ROUTES,
+    *CONSENT_ROUTES,
+    *CONTACT_ROUTES,
+    *evidence.OPEN_ROUTES,
+    *schemas.OPEN_ROUTES,
+    *HEALTH_ROUTES,
+    *metrics.ROUTES,
+)
 QUIET_ROUTES = frozenset(route.path for route in (*HEALTH_ROUTES, *METRICS_ROUTES))
 """Machines ask for these every few seconds, so requests for them are logged at the level debug."""

@@ -109,11 +109,14 @@ They are the HMAC-SHA512 of the webhooks page, and those of Standard Webhooks.
 
 Example: signalpost sign < event.json > headers && curl -H @headers --data-binary @event.json http://127.0.0.1:9000
 """
-_VERIFY = """Check the signatures of a body on standard input, and say why one may not match.
+_VERIFY = """Check the signatures of a body on standard input, or evidence of a delivery in a file; say what is wrong.
 
-The exit code is 0 if at least one signature matches, 1 if none does, 2 if the command was not understood.
+The exit code is 0 if at least one signature matches, or the file is unchanged; 1 if not; 2 if the command was not
+understood. No gateway is asked.
 
 Example: signalpost verify --signature 3c59dc048e… < body.json
+
+Example: signalpost verify evidence.json --keys keys.json
 """
 
 Commands = Mapping[str, str]

@@ -37,7 +37,8 @@ SEALING: Final = "sealing"
 LINKS: Final = "download links"
 CONSENTS: Final = "consents"
 UNSUBSCRIBING: Final = "unsubscribing"
-SIGNING: Final = (LINKS, CONSENTS, UNSUBSCRIBING)
+EVIDENCE: Final = "evidence"
+SIGNING: Final = (LINKS, CONSENTS, UNSUBSCRIBING, EVIDENCE)
 """What the gateway's own keys sign."""
 AUDIT: Final = "audit"
 """What proves the entries of the audit. It stays the same for good, whatever wraps it."""

@@ -180,8 +180,8 @@ async def _page_of_event(
 async def read(context: RequestContext) -> Response:
     context.query()
     found = await subscriptions.find(context)
-    event = await _event(context)
-    delivery = await _delivery(context, found, event)
+    event = await event_in_path(context)
+    delivery = await find_delivery(context, found, event)
     view = delivery.view
     lane = await context.services.lane_views.of(found)
     whole = DeliveryWithAttempts.of(
@@ -196,13 +196,13 @@ async def read(context: RequestContext) -> Response:
 
 async def read_event(context: RequestContext) -> Response:
     context.query()
-    event = await _event(context)
-    await _delivery(context, await subscriptions.find(context), event)
+    event = await event_in_path(context)
+    await find_delivery(context, await subscriptions.find(context), event)
     return Response(200, event.body)
 
 
-async def _delivery(context: RequestContext, found: Subscription, event: Event) -> ReadDelivery:
-    """Raises NotFound."""
+async def find_delivery(context: RequestContext, found: Subscription, event: Event) -> ReadDelivery:
+    """The delivery of an event to a subscription, if the caller may know of it. Raises NotFound."""
     delivery = await context.services.store.deliveries.get(found, row_of(event))
     if delivery is None or not is_for(context.portal, found, delivery.view.status):
         raise _not_found()
@@ -225,9 +225,9 @@ async def _lanes(context: RequestContext, subscriptions: Sequence[Subscription])
 async def retry(context: RequestContext) -> Response:
     change = await context.read_change()
     found = await subscriptions.find(context)
-    event = await _event(context)
+    event = await event_in_path(context)
     if context.portal is not None:
-        await _delivery(context, found, event)
+        await find_delivery(context, found, event)
     command = RetryDelivery(
         tenant_id=context.tenant_id,
         subscription_id=found.id,
@@ -254,7 +254,8 @@ async def _newest(context: RequestContext, found: Subscription, event: Event) ->
     return await context.services.store.log.newest(event.tenant_id, event.document_id)
 
 
-async def _event(context: RequestContext) -> Event:
+async def event_in_path(context: RequestContext) -> Event:
+    """The event of the delivery that the path names. Raises NotFound."""
     event = await find_event(context, context.path_uuid("eventId", "delivery"))
     if event is None:
         raise _not_found()

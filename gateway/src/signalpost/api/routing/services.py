@@ -19,6 +19,7 @@ from signalpost.api.routing.shapes.service import DatabaseKind, SettingShown
 from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.consent import Tickets
 from signalpost.domain.documents.links import Links
+from signalpost.domain.evidence import EvidenceSigner
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.engine.attention_counts import AttentionCounts
 from signalpost.engine.directory import Directory
@@ -89,6 +90,7 @@ class Services(Struct, frozen=True, kw_only=True):
     tickets: Tickets
     """Signs which connection a person's consent is for."""
     unsubscribe_links: UnsubscribeLinks
+    evidence: EvidenceSigner
     master_key: MasterKeyChange
     audit_end: AuditEnd
     limits: RequestLimits

@@ -11,7 +11,7 @@ from signalpost.cli.commands.delivery_tail import DeliveryTail
 from signalpost.cli.commands.why import why
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import EventId, EventType, Limit, Sets, SubscriptionId, parts_of
-from signalpost.cli.terminal.output import TEXT, Output, Parts
+from signalpost.cli.terminal.output import TEXT, Output, Parts, print_json
 from signalpost.cli.terminal.parts import Columns, Facts, GrowingRows, row_of, table
 from signalpost.cli.terminal.plain import say, without_fractions
 
@@ -140,6 +140,26 @@ def _behind(waiting: dict[str, Any] | None) -> dict[str, str]:
         return {}
     more = " or more" if waiting["countIsCapped"] else ""
     return {"behind it": f"{waiting['count']}{more} newer of its document"}
+
+
+@app.command
+def evidence(subscription: SubscriptionId, event: EventId, /) -> None:
+    """Write signed evidence of a delivery: what was sent and what was answered. `signalpost verify` checks it.
+
+    Example: signalpost deliveries evidence 01a20e92-… 01a20e92-… > evidence.json
+    """
+    print_json(connect().call("GET", path("subscriptions", subscription, "deliveries", event, "evidence")).content)
+
+
+@app.command
+def evidence_keys() -> None:
+    """Write the keys with which this gateway signs evidence, and those with which it did.
+
+    Example: signalpost deliveries evidence-keys > keys.json
+    """
+    from signalpost.domain.evidence import PATH  # cryptography takes its time to load
+
+    print_json(connect().call("GET", PATH).content)
 
 
 @app.command

@@ -1,10 +1,11 @@
-"""`signalpost sign` and `signalpost verify`: the signatures of a body on standard input."""
+"""`signalpost sign` and `signalpost verify`: the signatures of a body on standard input, and files of evidence."""
 
 import json
 import secrets
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -54,7 +55,16 @@ def sign(
 
 
 def verify(
+    file: Annotated[
+        Path | None,
+        Parameter(name="FILE", help="Evidence of a delivery, as `signalpost deliveries evidence` writes it."),
+    ] = None,
+    /,
     *,
+    keys: Annotated[
+        Path | None,
+        Parameter(help="With FILE: the gateway's keys, as `signalpost deliveries evidence-keys` writes them."),
+    ] = None,
     secret: GivenSecrets = None,
     signature: Annotated[str | None, Parameter(help=f"The value of {PAGE_SIGNATURE}.")] = None,
     header: Annotated[
@@ -63,6 +73,15 @@ def verify(
     ] = None,
     out: Output = TEXT,
 ) -> None:
+    if file is not None:
+        from signalpost.cli.commands.evidence import show_proven  # cryptography takes its time to load
+
+        if secret or signature is not None or header:
+            raise Misuse("A file of evidence has its own signature. Leave out --secret, --signature and --header.")
+        show_proven(file, keys, out)
+        return
+    if keys is not None:
+        raise Misuse("--keys goes with a file of evidence: signalpost verify evidence.json --keys keys.json")
     chosen, headers = the_secrets(secret), _headers(header or ())
     if signature is not None:
         headers[PAGE_SIGNATURE] = signature.strip()

@@ -27,6 +27,7 @@ from signalpost.console.listed import ListPart, listed
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit
 from signalpost.console.pages import (
     delivery,
+    evidence,
     replays,
     subscription,
     subscription_secret,
@@ -297,6 +298,14 @@ PAGES = (
         view=view_delivery,
         forms={"send": send_again, "check": check},
         done={"sent": "One more attempt is being made now."},
+    ),
+    Page(
+        path=evidence.PATH_OF_PAGE,
+        section="",
+        title="Evidence",
+        template="portal/evidence.html",
+        view=evidence.view,
+        is_shared=False,
     ),
     Page(
         path="/subscriptions/{id}/again",

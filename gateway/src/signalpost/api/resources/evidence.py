@@ -1,0 +1,104 @@
+"""Evidence of deliveries, and the keys by which others check it."""
+
+from hashlib import sha256
+
+import msgspec
+
+from signalpost.api.http.request import Request
+from signalpost.api.http.response import Response
+from signalpost.api.resources import deliveries, subscriptions
+from signalpost.api.resources.shown_deliveries import shown_attempt
+from signalpost.api.routing.context import RequestContext
+from signalpost.api.routing.route import FOLLOWS, Example, OpenRoute, Reply, Route
+from signalpost.api.routing.services import Services
+from signalpost.domain.access.portal_link import Capability
+from signalpost.domain.erasure import is_erased
+from signalpost.domain.errors import NotFound
+from signalpost.domain.event import Event, EventType
+from signalpost.domain.evidence import (
+    PATH,
+    Evidence,
+    EvidenceKeys,
+    StatedAttempt,
+    StatedEvent,
+    StatedSubscription,
+    Statement,
+)
+from signalpost.domain.shown_url import shown_url
+from signalpost.domain.subscription import WEBHOOK, Subscription
+from signalpost.domain.timestamps import format_timestamp
+from signalpost.store.nouns.deliveries import AttemptRow, ReadDelivery
+
+
+async def read(context: RequestContext) -> Response:
+    context.query()
+    found = await subscriptions.find(context)
+    event = await deliveries.event_in_path(context)
+    delivery = await deliveries.find_delivery(context, found, event)
+    body = None if is_erased(event) else event.body
+    evidence = context.services.evidence.sign(_statement(context, found, event, delivery), body)
+    return Response(200, msgspec.json.encode(evidence))
+
+
+def _statement(context: RequestContext, found: Subscription, event: Event, delivery: ReadDelivery) -> Statement:
+    digest = None if is_erased(event) else sha256(event.body).hexdigest()
+    return Statement(
+        stated_at=format_timestamp(context.services.clock.wall()),
+        gateway=context.services.installation.public_url,
+        tenant=context.tenant_name,
+        event=StatedEvent(
+            id=event.id,
+            sequence=event.sequence,
+            type=EventType(event.type).wire,
+            created_at=format_timestamp(event.at),
+            sha256=digest,
+        ),
+        subscription=StatedSubscription(id=found.id, name=found.name, kind=found.kind),
+        status=delivery.view.status,
+        attempts=tuple(_attempt(found, each) for each in delivery.attempts),
+    )
+
+
+def _attempt(found: Subscription, row: AttemptRow) -> StatedAttempt:
+    """The URL is the present one: where an attempt went under another is not kept of those that were delivered."""
+    had_url = found.kind == WEBHOOK and row.started_at >= found.url_since
+    shown = shown_attempt(row)
+    return StatedAttempt(
+        number=shown.number,
+        run=shown.run,
+        started_at=shown.started_at,
+        duration_ms=shown.duration_ms,
+        to=shown_url(found.url) if had_url else None,
+        status_code=shown.status_code,
+        error=None if shown.error is None else str(shown.error),
+        answer=shown.answer,
+    )
+
+
+async def read_keys(services: Services, _request: Request) -> Response:
+    return Response(200, msgspec.json.encode(services.evidence.published), (("cache-control", "no-cache"),))
+
+
+ROUTES = (
+    Route(
+        name="read_evidence",
+        method="GET",
+        path="/v1/subscriptions/{id}/deliveries/{eventId}/evidence",
+        summary="Read a signed statement of what was sent and answered, for `signalpost verify`",
+        roles=FOLLOWS,
+        handler=read,
+        portal=Capability.PAYLOAD,
+        replies={200: Reply("The evidence, as it stands now.", Evidence)},
+        errors=(NotFound,),
+        example=Example(),
+    ),
+)
+OPEN_ROUTES = (
+    OpenRoute(
+        name="read_evidence_keys",
+        path=PATH,
+        summary="The keys with which evidence is signed, or was",
+        handler=read_keys,
+        replies={200: Reply("The keys.", EvidenceKeys)},
+    ),
+)
