@@ -158,7 +158,7 @@ def test_a_condition_on_notices_chooses_some_and_says_why_of_the_others(
 def test_a_condition_on_a_kind_of_notice_that_there_is_not_is_refused(
     world: "World", field: str, given: str, said: str
 ) -> None:
-    """It would let no notice through, and nobody would ever be told."""
+    """A condition on a name that nothing has would let no notice through, and no one would ever be told."""
     base = {**world.subscription, "eventTypes": ["notice"]}
     for when, at in (
         ({"field": field, "is": given}, "/when/is"),
