@@ -11,7 +11,7 @@ import pytest
 from gateway.tests.console.conftest import HOSTILE, Browser, Shop
 
 from signalpost import console
-from signalpost.console.html import moment, prose
+from signalpost.console.html import deed, moment, prose
 from signalpost.console.pages.gateway import GROUPS
 from signalpost.console.verifiers import verifiers
 from signalpost.given_settings import read_settings, settings_in_force
@@ -144,6 +144,27 @@ def test_what_is_not_there_is_said_in_words(shop: Shop) -> None:
         assert b"Traceback" not in answer.body
 
 
+def test_a_path_without_a_page_is_answered_within_the_frame_of_what_was_looked_at(shop: Shop) -> None:
+    shop.world.send("POST", "/v1/tenants", {"name": "looked-at"})
+    for role, path, frame in (
+        ("operator", "/console/t/looked-at/nothing", "looked-at"),
+        ("viewer", "/console/t/looked-at/nothing", "default"),
+        ("operator", "/console/t/nobodys/nothing", "default"),
+        ("viewer", "/console/nothing", "default"),
+    ):
+        answer = shop.browser(role).get(path)
+        assert (answer.status, b"<h1>No such page</h1>" in answer.body) == (404, True)
+        assert f'<a class="brand" href="/console/t/{frame}">'.encode() in answer.body
+
+
+def test_an_account_is_within_the_frame_and_search_says_what_it_found(shop: Shop) -> None:
+    browser = shop.browser()
+    assert '<nav class="side"' in browser.open("/console/account")
+    shop.world.create_document(title="Twice told")
+    shop.world.create_document(title="Twice told")
+    assert "Found: 2 documents" in browser.open("/console/t/default/find?q=Twice")
+
+
 def test_what_is_refused_is_said_within_the_frame_with_the_number_of_the_request(shop: Shop) -> None:
     answer = shop.browser().get(f"/console/t/default/events/{shop.document}")
     assert answer.status == 404
@@ -175,10 +196,28 @@ def test_the_audit_is_read_as_words_and_verified(shop: Shop) -> None:
     text = browser.open("/console/t/default/audit")
     assert "documentCreated, documentDeleted" in text
     assert "Told of" in text
+    assert "subscription created" in text
     assert "None" not in text
     verified = browser.post("/console/t/default/audit", {"do": "verify"})
     assert verified.status == 200
     assert b"as they were written, and none is missing" in verified.body
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("subscription.change", "subscription changed"),
+        ("subscription.rotate-secret", "secret of a subscription rotated"),
+        ("subscription.promote-secret", "secret of a subscription made the only one"),
+        ("portal-link.revoke", "portal link revoked"),
+        ("session.begin", "session began"),
+        ("replay.cancel", "replay cancelled"),
+        ("connection.break", "connection broken"),
+        ("document.erase", "document erased"),
+    ],
+)
+def test_an_action_of_the_audit_reads_as_people_say_it(action: str, said: str) -> None:
+    assert deed(action) == said
 
 
 def test_an_empty_list_says_whether_there_is_anything_else(shop: Shop) -> None:

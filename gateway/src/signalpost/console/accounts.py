@@ -3,7 +3,8 @@
 An invitation is only used by its form. Opening it shows whom it is for, however often, and changes nothing.
 """
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
 from signalpost.api.guards.principals import Principal, principal_of
 from signalpost.api.http.request import Request
@@ -19,6 +20,7 @@ from signalpost.domain.access.member import Member, password_fault
 from signalpost.domain.access.sign_in import hash_token
 from signalpost.domain.errors import CallerError, TooMany
 
+Frame = Callable[[Request, SignedIn], Awaitable[dict[str, Any]]]
 JOIN: Final = f"{ROOT}/join"
 ACCOUNT: Final = f"{ROOT}/account"
 _DONE: Final = {
@@ -29,11 +31,15 @@ _USED_UP: Final = "It works once, for three days. Ask an operator for another on
 
 
 class Accounts:
-    def __init__(self, services: Services, replies: Replies, sign_in: SignIn, credentials: Credentials) -> None:
+    def __init__(
+        self, services: Services, replies: Replies, sign_in: SignIn, credentials: Credentials, frame: Frame
+    ) -> None:
+        """`frame` makes what is around the page of an account."""
         self._services = services
         self._replies = replies
         self._sign_in = sign_in
         self._credentials = credentials
+        self._frame = frame
 
     async def answer(self, request: Request, path: str) -> tuple[str, Response] | None:
         """The answer of one of these pages, and which one it is; None if the path is none of these."""
@@ -70,11 +76,10 @@ class Accounts:
         principal = signed_in.principal
         member = await self._services.store.access.member(principal.id) if principal.kind == "member" else None
         shown = {
+            **await self._frame(request, signed_in),
             "principal": principal,
             "member": member,
             "done": _DONE.get(dict(request.query()).get("done", "")),
-            "home": self._sign_in.home(principal),
-            "now": self._services.clock.wall(),
             "session": signed_in.session,
             "others": await self._services.sessions.beside(signed_in.session),
         }

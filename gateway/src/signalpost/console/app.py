@@ -8,6 +8,7 @@ takes no cookie. A form is taken only from a page of the console itself.
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -82,6 +83,15 @@ FOR_ALL: Final = ("Work", "Set-up")
 """The groups of sections that are not only for operators."""
 
 
+async def _nothing(_: Visit) -> None:
+    """The page for a path that has none needs nothing."""
+
+
+_NOWHERE: Final = Page(path="", section="", title="No such page", template="refused.html", view=_nothing)
+"""What stands in the table of pages for what is not in it."""
+_OF_TENANT: Final = re.compile(f"{ROOT}/t/([^/]+)")
+
+
 class _Asset(Struct, frozen=True):
     content: bytes
     zipped: bytes
@@ -111,7 +121,7 @@ class Console:
         self._sessions = services.sessions
         self._credentials = Credentials(services)
         self._sign_in = SignIn(services, self._replies, self._credentials, places)
-        self._accounts = Accounts(services, self._replies, self._sign_in, self._credentials)
+        self._accounts = Accounts(services, self._replies, self._sign_in, self._credentials, self._own_frame)
         self._oidc: Oidc | None = None
         if provider is not None:
             self._oidc = Oidc(services, self._replies, self._sign_in, self._credentials, provider)
@@ -142,7 +152,7 @@ class Console:
             return f"{ROOT}/live", await self._live.answer(request, calls)
         found = self._pages.find(path)
         if found is None:
-            raise EarlyReply(self._replies.error(404, "No such page", "The console has no page here."))
+            return ROOT, await self._nowhere(request, signed_in, path)
         page, params = found
         await self._lookout.look()  # once for all that the page asks for
         return f"{ROOT}{page.path}", await self._page(request, signed_in, page, params)
@@ -157,18 +167,7 @@ class Console:
     # --- Pages --------------------------------------------------------------------------------------------------------
 
     async def _page(self, request: Request, signed_in: SignedIn, page: Page, params: Mapping[str, str]) -> Response:
-        tenant, now = params["tenant"], self._now()
-        visit = Visit(
-            calls=Calls(self._api, request, signed_in.principal, tenant),
-            principal=signed_in.principal,
-            tenant=tenant,
-            root=f"{ROOT}/t/{quote(tenant)}",
-            now=now,
-            request_id=request.id,
-            is_proved=signed_in.session.is_proved(now),
-            params=params,
-            query=dict(request.query()),
-        )
+        visit = self._visit(request, signed_in, params["tenant"], params)
         try:
             if request.method == "POST":
                 return await self._carry_out(request, signed_in.session, visit, page)
@@ -182,6 +181,33 @@ class Console:
             return see_other(visit.root + other.path)
         except CallFailed as refusal:
             return await self._refused(visit, page, refusal.problem)
+
+    def _visit(self, request: Request, signed_in: SignedIn, tenant: str, params: Mapping[str, str]) -> Visit:
+        now = self._now()
+        return Visit(
+            calls=Calls(self._api, request, signed_in.principal, tenant),
+            principal=signed_in.principal,
+            tenant=tenant,
+            root=f"{ROOT}/t/{quote(tenant)}",
+            now=now,
+            request_id=request.id,
+            is_proved=signed_in.session.is_proved(now),
+            params=params,
+            query=dict(request.query()),
+        )
+
+    async def _own_frame(self, request: Request, signed_in: SignedIn) -> dict[str, Any]:
+        """The frame of a page that belongs to no tenant: that of the tenant in which the visitor begins."""
+        tenant = self._sign_in.home(signed_in.principal).rpartition("/")[2]
+        return await self._context(self._visit(request, signed_in, tenant, {}), _NOWHERE, None)
+
+    async def _nowhere(self, request: Request, signed_in: SignedIn, path: str) -> Response:
+        """The answer for a path without a page, in the frame of the tenant that an operator looked at."""
+        frame, looked_at = await self._own_frame(request, signed_in), _OF_TENANT.match(path)
+        if looked_at and signed_in.principal.tenant_id is None and self._directory.tenant(looked_at[1]) is not None:
+            frame = await self._context(self._visit(request, signed_in, looked_at[1], {}), _NOWHERE, None)
+        context = {**frame, "title": _NOWHERE.title, "detail": "The console has no page here."}
+        return self._replies.page(404, "refused.html", context)
 
     async def _carry_out(self, request: Request, session: Session, visit: Visit, page: Page) -> Response:
         form = await self._replies.form_of(request, self._sign_in.who)

@@ -109,6 +109,7 @@ def environment() -> Environment:
         "text": text,
         "sentences": sentences,
         "lasting": lasting,
+        "deed": deed,
     }
     made.filters["words"] = words
     made.globals |= {"ago": ago, "form_key": form_key, "sparkline": sparkline, "chart": chart, "busiest": busiest}
@@ -199,6 +200,26 @@ def answered(attempt: Attempt) -> str:
     if code is None:
         return attempt.error or ""
     return f"{code} {HTTPStatus(code).phrase}" if code in _STATUS_CODES else str(code)
+
+
+def deed(action: str) -> str:
+    """An action of the audit as people say it, such as `subscription changed` or `secret of a subscription rotated`."""
+    noun, _, verb = action.partition(".")
+    what, noun = verb.replace("-", " ").partition(" "), noun.replace("-", " ")
+    done = _DONE.get(what[0], f"{what[0]}d" if what[0].endswith("e") else f"{what[0]}ed")
+    return f"{what[2]} of a {noun} {done}" if what[2] else f"{noun} {done}"
+
+
+_DONE = {
+    "begin": "began",
+    "break": "broken",
+    "cancel": "cancelled",
+    "hold": "held",
+    "promote": "made the only one",
+    "reset": "reset",
+    "retry": "sent again",
+}
+"""Verbs of actions that do not end with -ed in the past."""
 
 
 def lasting(seconds: int) -> str:

@@ -1,5 +1,6 @@
 """The search page. It takes the id of an event, a document or a subscription, a title, an e-mail address or a host."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -11,16 +12,36 @@ from signalpost.console.page import GoOn, Page, Visit
 _PATHS = {"event": "/events/", "document": "/documents/", "subscription": "/subscriptions/"}
 
 
+_ICONS = {"Event": "lines", "Delivery": "send", "Document": "file", "Subscription": "share"}
+"""The icon of each kind of thing, which is that of its section."""
+
+
 class SearchHit(Struct, frozen=True):
     what: str
     text: str
     detail: str
     path: str
+    state: str | None = None
+    """How a delivery stands."""
+
+    @property
+    def icon(self) -> str:
+        return _ICONS[self.what]
 
 
 class SearchView(Struct, frozen=True):
     asked: str
     found: Sequence[SearchHit]
+
+    @property
+    def counted(self) -> str:
+        """What was found, in a few words: `1 event, 3 deliveries`."""
+        counts = Counter(each.what.lower() for each in self.found)
+        return ", ".join(f"{count} {_plural(what) if count > 1 else what}" for what, count in counts.items())
+
+
+def _plural(what: str) -> str:
+    return f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
 
 
 async def view(visit: Visit) -> SearchView:
@@ -45,6 +66,7 @@ async def _found(visit: Visit, result: SearchResult) -> list[SearchHit]:
                 f"to {each.subscription_name}",
                 each.cause.detail,
                 f"/subscriptions/{each.subscription_id}/deliveries/{result.id}",
+                each.status,
             )
             for each in deliveries.data
             if each.status is not None
