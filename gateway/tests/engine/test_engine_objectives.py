@@ -62,10 +62,10 @@ def test_an_event_that_arrives_after_its_time_or_is_given_up_is_late(world: Scri
         await gateway.create("a")
         await gateway.until(lambda: len(world.attempts(HOST, 1)) == 1)
         world.endpoint(HOST).answers(Reply())
-        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 2)
+        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 2, every=1.0)
         world.endpoint(HOST).answers(Reply(status=500))
         await gateway.create("b")
-        await gateway.until(lambda: len(world.attempts(HOST, 2)) == 4)
+        await gateway.until(lambda: len(world.attempts(HOST, 2)) == 4, every=10.0)
         await asyncio.sleep(10)
 
     world.run(scenario)

@@ -149,9 +149,9 @@ def test_a_retry_by_hand_before_the_next_attempt_is_due_is_whole_too(world: Scri
         await gateway.submit(traced(world, "a"))
         await gateway.until(lambda: len(world.attempts(HOST, 1)) == 1)
         await gateway.retry(HOST, 1)
-        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 2)
+        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 2, every=1.0)
         await gateway.retry(HOST, 1)
-        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 3)
+        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 3, every=1.0)
 
     world.run(scenario)
     by_hand = spans.others

@@ -101,7 +101,7 @@ def test_a_retry_by_hand_before_the_next_attempt_is_due_is_in_a_trace_of_its_own
         await gateway.submit(traced(world, "a"))
         await gateway.until(lambda: len(world.attempts(HOST, 1)) == 1)
         await gateway.retry(HOST, 1)
-        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 2)
+        await gateway.until(lambda: len(world.attempts(HOST, 1)) == 2, every=1.0)
         world.endpoint(HOST).answers(Reply())
         await gateway.until(lambda: len(world.endpoint(HOST).sequences) == 1)
 
