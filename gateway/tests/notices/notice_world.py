@@ -14,6 +14,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from gateway.tests.bodies import document_patch, new_document, subscription_patch, subscription_request
+from gateway.tests.notices.contact_checks import ContactChecks
 from gateway.tests.notices.notice_checks import Checks
 from gateway.tests.notices.plan import HOUR, NoticePlan
 from gateway.tests.simulation.fleet_database import FleetDatabase
@@ -27,6 +28,7 @@ from gateway.tests.world.virtual_time import VirtualExecutor
 from gateway.tests.world.world import World
 
 from signalpost.commands.connections import CreateConnection
+from signalpost.commands.correspondence import UnsubscribeContact
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.commands.erasures import EraseDocument
 from signalpost.commands.notices import MuteNotice
@@ -38,10 +40,15 @@ from signalpost.commands.subscriptions import (
     PatchSubscription,
 )
 from signalpost.commands.tenants import DeleteTenant
+from signalpost.destinations.mail import Smtp
+from signalpost.destinations.registry import Destinations
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
+from signalpost.domain.contacts import ContactIds
 from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.replay import ReplayChoice
 from signalpost.domain.errors import SignalpostError, Unavailable
+from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
+from signalpost.domain.signing_key import SigningKey
 from signalpost.engine.maintenance.disk_reserve import MB
 from signalpost.engine.maintenance.eraser import Eraser
 from signalpost.engine.settings import EngineSettings
@@ -57,6 +64,9 @@ RESERVE_MB = 100
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OPS = "ops"
 """The host that has the notices told."""
+MAIL_SERVER = "mail.example"
+CONTACTS = ("ada@customer.example", "bob@customer.example", "eve@customer.example")
+LINKS = UnsubscribeLinks([SigningKey(1, bytes(32))], ContactIds(bytes(32)), "https://gateway.example")
 OVER_WITHIN = 2.0 * HOUR
 """In so long everything is closed and told, once all is well: the loss of a node is told for an hour."""
 TRACED = 120
@@ -68,6 +78,7 @@ class Client(NamedTuple):
     host: str
     tenant: int
     id: str
+    contacts: tuple[str, ...] = ()
 
 
 class Way(StoreFaults):
@@ -106,6 +117,7 @@ class Node(Process):
                 await asyncio.sleep(1.0)
             else:
                 self.has_started = True
+        self.loop.create_task(self.engine.postman(LINKS).run())
         files = Folder(self.world.files, VirtualExecutor(), self.world.random.randbytes)
         await Eraser(self.store, files, self.engine.lanes, self.clock, self.engine.erasures_asked).run()
 
@@ -116,14 +128,19 @@ class NoticeWorld(World[Node]):
         self.seed, self.plan = seed, plan
         self.database = FleetDatabase(folder / f"notices-{seed}-{id(self)}.db", 1 + plan.tenants)
         self.files = folder / "files"
-        self.destinations = KINDS
+        self.destinations = Destinations([*KINDS.kinds.values(), Smtp()])
         self.slack = FakeVendor()
         self.slack.take = self._take
+        self.mail_server = FakeVendor()
+        self.mail_server.take = self._take_mail
+        self.contacts = ContactChecks(self)
         self.clients: list[Client] = []
         self.gone: dict[str, str] = {}
         """The hosts to which nothing is to be sent any more, or not now, and why."""
         self.deleted: dict[int, float] = {}
         """When each tenant was deleted."""
+        self.removed: dict[str, float] = {}
+        """When each subscription was deleted, by the name of its host."""
         self.documents: list[tuple[int, str]] = []
         self.disk_free = 2 * RESERVE_MB * MB
         self.is_cut = False
@@ -174,7 +191,7 @@ class NoticeWorld(World[Node]):
         return self
 
     def vendor(self, host: str) -> FakeVendor | None:
-        return self.slack if host == HOST else None
+        return {HOST: self.slack, MAIL_SERVER: self.mail_server}.get(host)
 
     def is_down(self, host: str) -> bool:
         return not self.is_healed and any(began <= self.time.now < ended for began, ended in self._down.get(host, ()))
@@ -199,6 +216,15 @@ class NoticeWorld(World[Node]):
     def _take(self, call: VendorCall) -> VendorReply | None:
         is_broken = self.plan.breaks_slack and not self.is_healed and self.time.now % HOUR < HOUR / 2
         return VendorReply(404, b"no_service") if is_broken else None
+
+    def _take_mail(self, call: VendorCall) -> VendorReply:
+        self.contacts.told(call)
+        return VendorReply(250)
+
+    def deleted_at(self, host: str) -> float | None:
+        """When a subscription was deleted, or its tenant."""
+        [tenant] = [each.tenant for each in self.clients if each.host == host]
+        return self.removed.get(host, self.deleted.get(tenant))
 
     def announced(self, by: Node, marks: Mapping[int, TenantMark]) -> None:
         for node in self.running:
@@ -240,7 +266,7 @@ class NoticeWorld(World[Node]):
         drawn: list[tuple[Callable[[], None], int]] = [
             (self._kill, plan.kills), (self._cut, plan.cuts), (self._fill_disk, plan.low_disks),
             (self._mute, plan.mutes), (self._delete_tenant, plan.deletions), (self._change, plan.changes),
-            (self._erase, plan.erasures),
+            (self._erase, plan.erasures), (self._unsubscribe, plan.unsubscribes),
         ]  # fmt: skip
         happens = [(began + self.random.uniform(0.0, plan.lasts), act) for act, times in drawn for _ in range(times)]
         happens += [(began + at, self._write) for at in self._writes()]
@@ -327,9 +353,24 @@ class NoticeWorld(World[Node]):
                 config={"text": "{{ notice.sentence }}"},
             ),
         )
+        self._submit(
+            CreateConnection(
+                tenant_id=OPERATIONS_TENANT,
+                connection_id=self.uuid(8004),
+                kind="mail",
+                name="Mail",
+                config={
+                    "server": f"smtps://{MAIL_SERVER}:465",
+                    "signIn": {"with": "nothing"},
+                    "sender": "us@gateway.example",
+                },
+                needs_consent=False,
+            )
+        )
         for number in range(self.plan.subscriptions):
             tenant = self.tenants[number % len(self.tenants)]
-            self.clients.append(Client(f"s{number}", tenant, self.uuid(9000)))
+            contacts = CONTACTS[number % 4 :][: 1 + number % 2]
+            self.clients.append(Client(f"s{number}", tenant, self.uuid(9000), contacts))
         self.documents = [(tenant, self.uuid(8000)) for tenant in self.tenants for _ in range(3)]
         for tenant, document in self.documents:
             self._submit(
@@ -337,7 +378,9 @@ class NoticeWorld(World[Node]):
                     tenant_id=tenant, document_id=document, new=new_document(), source_app="app", idempotency=None
                 )
             )
-        self._submit(*(self._subscription(each.tenant, each.id, each.host) for each in self.clients))
+        self._submit(
+            *(self._subscription(each.tenant, each.id, each.host, contacts=[*each.contacts]) for each in self.clients)
+        )
 
     @property
     def tenants(self) -> list[int]:
@@ -364,11 +407,13 @@ class NoticeWorld(World[Node]):
         self.trace(f"process {node.number} is killed")
         node.kill()
         self.ended_at[node.number] = self.troubled_at = self.time.now
+        self.contacts.losses.append(self.time.now)
         self.drive(self.random.choice((0.0, 20.0)))
         self._start_node()
 
     def _cut(self) -> None:
         self.trace("nobody reaches the database")
+        self.contacts.losses.append(self.time.now)
         self.is_cut, self.troubled_at = True, inf
         self.drive(self.random.choice((5.0, 60.0)))
         self.is_cut, self.troubled_at = False, self.time.now
@@ -418,7 +463,22 @@ class NoticeWorld(World[Node]):
                     PatchSubscription(tenant_id=client.tenant, subscription_id=client.id, patch=patch)
                 )
             self.gone[client.host] = f"{act}d"
+            if act == "delete":
+                self.removed[client.host] = self.time.now
             self.trace(f"{client.host} is {act}d")
+
+        self.do(work)
+
+    def _unsubscribe(self) -> None:
+        address = self.random.choice(CONTACTS)
+        told = [each for each in self.clients if address in each.contacts and self.deleted_at(each.host) is None]
+
+        async def work(node: Node) -> None:
+            for each in told:
+                command = UnsubscribeContact(tenant_id=each.tenant, subscription_id=each.id, address=address)
+                await (await node.engine.enqueue_eventless(command))
+                self.contacts.unsubscribed[address, each.host] = self.time.now
+            self.trace(f"{address} wants no more mail")
 
         self.do(work)
 
@@ -448,8 +508,9 @@ class NoticeWorld(World[Node]):
             for client in self.clients:
                 self.do(partial(self._mend, client))
             self.drive(600.0)
-        self.drive(60.0)
+        self.drive(2_000.0)  # and contacts read the last of it
         self.checks.finished()
+        self.contacts.finished()
         for node in [*self.running]:
             node.kill()
         if self.violation is not None:

@@ -40,6 +40,8 @@ class NoticePlan(NamedTuple):
     changes: int
     """How often a subscription is paused, resumed or deleted."""
     erasures: int
+    unsubscribes: int
+    """How often a contact wants no more mail."""
     breaks_slack: bool
     """Whether the vendor takes no notice for half of the time."""
     work_seconds: float
@@ -69,6 +71,7 @@ def draw(seed: int, nodes: int | None = None) -> NoticePlan:
         deletions=random.choice((0, 1, 2)),
         changes=random.choice((0, 3)),
         erasures=random.choice((0, 3)),
+        unsubscribes=seed % 3,
         breaks_slack=random.random() < 0.5,
         work_seconds=random.choice((0.002, 0.002, 0.5)),
     )

@@ -46,3 +46,13 @@ def test_a_provider_of_many_that_comes_and_goes_makes_a_few_notices(nodes: int, 
     world = simulate(1, folder, small)
     assert world.edges > 5 * MOST
     assert len(world.checks.notices) <= MOST
+
+
+@pytest.mark.parametrize("nodes", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_contacts_read_once_what_is_so_whatever_goes_wrong(nodes: int, folder: Path) -> None:
+    """For so long that dead endpoints are told, while nodes end and contacts unsubscribe."""
+    plan = draw(1, nodes)._replace(
+        tenants=2, subscriptions=9, dead=6, lasts=2 * HOUR, flaps_for=HOUR / 2, writes_every=300.0,
+        writes_while_flapping=300.0, kills=3, deletions=1, changes=2, unsubscribes=1, work_seconds=0.002,
+    )  # fmt: skip
+    assert simulate(1, folder, plan).contacts.mails

@@ -24,6 +24,7 @@ THE_WEEK = NoticePlan(
     deletions=0,
     changes=0,
     erasures=3,
+    unsubscribes=0,
     breaks_slack=True,
     work_seconds=0.002,
 )
