@@ -1,6 +1,7 @@
 """The portal's pages for authors of receivers: a test run, what arrives, and code that verifies."""
 
 import re
+import time
 from html import unescape
 
 import pytest
@@ -12,6 +13,7 @@ from gateway.tests.console.test_true_sentences import Desk, desk, text_of
 from signalpost.console.verifiers import verifiers
 from signalpost.domain.delivery.receiver_cases import CASES, FIRST_FAILED, MENDS
 from signalpost.domain.event import OF_DOCUMENTS
+from signalpost_receiver.sign import Signer
 
 __all__ = ["desk", "make_world"]
 SECRET = "a secret of theirs"
@@ -46,6 +48,33 @@ def test_whoever_may_not_test_is_neither_offered_a_test_run_nor_given_one(shop: 
     assert "test-run" not in guest.open(path)
     assert guest.get(f"{path}/test-run").status == 403
     assert guest.post(f"{path}/test-run", {"do": "run"}).status == 403
+
+
+def test_a_signature_of_any_request_is_checked_with_a_body_a_time_and_itself(shop: Shop) -> None:
+    """C19, C20: no secret is typed, and none is shown."""
+    own = shop.world.create_subscription(name="Computes", secret=SECRET)["id"]
+    path, body, now = f"/portal/subscriptions/{own}/signature", '{"id": "an-id"}', int(time.time())
+    guest = Guest(shop.world).enter(can=["secret"])
+    assert f'href="{path}"' in guest.open(path.removesuffix("/signature"))
+    page, standard = (
+        Signer(SECRET).page_signature(body.encode()),
+        Signer(SECRET).standard_signature("an-id", now, body.encode()),
+    )
+    for form, said in (
+        ({"signature": page}, "It fits the secret."),
+        ({"signature": standard, "timestamp": str(now)}, "It fits the secret."),
+        ({"signature": standard, "timestamp": str(now + 1)}, "with this webhook-id and webhook-timestamp"),
+        ({"signature": standard, "timestamp": "yesterday"}, "not a whole number of seconds"),
+        ({"signature": standard}, "It is not what this header holds"),
+    ):
+        answer = guest.post(path, {"do": "check", "body": body, **form})
+        assert answer.status == 200, answer.body
+        assert said in unescape(answer.body.decode())
+        assert SECRET not in answer.body.decode()
+    other = Guest(shop.world).enter(can=["payload", "test", "retry", "replay", "edit", "create"])
+    assert "/signature" not in other.open(path.removesuffix("/signature"))
+    assert other.get(path).status == 403
+    assert other.post(path, {"do": "check", "signature": page, "body": body}).status == 403
 
 
 @pytest.mark.parametrize("can", [[], ["payload", "test", "secret"]])

@@ -3,11 +3,11 @@
 import hashlib
 import hmac
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
 
-from signalpost.domain.signature_check import check_signatures
+from signalpost.domain.signature_check import check_signatures, standard_headers
 from signalpost_receiver.sign import (
     PAGE_SIGNATURE,
     PAGE_SIGNATURE_ALTERNATE,
@@ -37,6 +37,48 @@ def test_both_signatures_fit_and_in_a_rotation_those_of_either_secret() -> None:
     assert [each.fits for each in check_signatures(BODY, headers, [SECRET], NOW)] == [False, True, True]
     assert [each.fits for each in check_signatures(BODY, headers, [SECRET, OTHER], NOW)] == [True, True, True]
     assert not any(each.fits for each in check_signatures(BODY + b" ", headers, [SECRET, OTHER], NOW))
+
+
+def of_key(key: bytes, covered: bytes) -> str:
+    return f"v1,{b64encode(hmac.new(key, covered, hashlib.sha256).digest()).decode()}"
+
+
+EVENT = b'{"id":"an-id","type":"documentCreated"}'
+MADE = f"whsec_{b64encode(bytes(range(32))).decode()}"
+RIGHT = Signer(MADE).standard_signature("an-id", int(NOW), EVENT)
+
+
+@pytest.mark.parametrize(
+    ("signature", "hint"),
+    [
+        (RIGHT, "It fits the secret."),
+        (RIGHT.removeprefix("v1,"), "v1, is missing"),
+        (b64decode(RIGHT.removeprefix("v1,")).hex(), "It is hex"),
+        (of_key(MADE.encode(), b"an-id.1800000000." + EVENT), "The key was the whole secret"),
+        (of_key(bytes(range(32)), EVENT), "It covers the body alone"),
+        (Signer(MADE).standard_signature("an-id", int(NOW), EVENT + b"\n"), "other bytes"),
+        (Signer(MADE).standard_signature("an-id", int(NOW) - 1, EVENT), "No secret fits the body with this"),
+        (Signer(OTHER).standard_signature("an-id", int(NOW), EVENT), "No secret fits the body with this"),
+        ("v1,abc", "44 characters"),
+    ],
+)
+def test_what_is_wrong_with_a_signature_of_standard_webhooks_is_named(signature: str, hint: str) -> None:
+    """C20: its id is that of the event, so a body, a time and a signature say it all."""
+    [checked] = check_signatures(EVENT, standard_headers(EVENT, signature, str(int(NOW))), [MADE], NOW)
+    assert hint in checked.detail
+    assert checked.fits is (signature == RIGHT)
+    for secret in (MADE, RIGHT, RIGHT.removeprefix("v1,")):
+        assert secret not in checked.detail
+
+
+def test_an_id_that_is_not_the_events_is_named_and_one_that_no_body_has_is_asked_for() -> None:
+    """C20"""
+    headers = {**standard_headers(EVENT, RIGHT, str(int(NOW))), STANDARD_ID: "another"}
+    [checked] = check_signatures(EVENT, headers, [MADE], NOW)
+    assert "another webhook-id" in checked.detail
+    for body in (b"", b"[1", b'{"id": 7}', b"\xff"):
+        [checked] = check_signatures(body, standard_headers(body, RIGHT, str(int(NOW))), [MADE], NOW)
+        assert "give that header too" in checked.detail
 
 
 @pytest.mark.parametrize(

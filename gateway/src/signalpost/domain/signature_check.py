@@ -8,15 +8,17 @@ import hashlib
 import hmac
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from signalpost_receiver.sign import (
     PAGE_SIGNATURE,
     PAGE_SIGNATURE_ALTERNATE,
     STANDARD_ID,
+    STANDARD_PREFIX,
     STANDARD_SIGNATURE,
     STANDARD_TIMESTAMP,
     Signer,
@@ -26,8 +28,17 @@ from signalpost_receiver.sign import (
 SIGNATURES = (PAGE_SIGNATURE, PAGE_SIGNATURE_ALTERNATE, STANDARD_SIGNATURE)
 """The headers that carry a signature."""
 _PAGE = re.compile(r"[0-9a-f]{128}")
+_STANDARD = re.compile(r"v1,[A-Za-z0-9+/]{43}=")
+_OTHER_BYTES = "It fits the same JSON in other bytes. Pass the body as it arrived."
 TOLERANCE_S = 5 * 60
 """How far a timestamp may be from now before a Standard Webhooks library refuses it."""
+
+
+class _EventId(Struct):
+    id: str
+
+
+_decode_id = msgspec.json.Decoder(_EventId).decode
 
 
 class CheckedSignature(Struct, frozen=True, kw_only=True):
@@ -61,7 +72,7 @@ def check_signatures(
 def _check_standard(
     body: bytes, headers: Mapping[str, str], signers: Sequence[Signer], secrets: Sequence[str], now: float
 ) -> CheckedSignature:
-    detail = _why_not_standard(body, headers, signers)
+    detail = _why_not_standard(body, headers, signers, secrets)
     if detail is not None:
         return CheckedSignature(header=STANDARD_SIGNATURE, fits=False, detail=detail)
     away = int(headers[STANDARD_TIMESTAMP]) - now
@@ -73,7 +84,9 @@ def _check_standard(
     return CheckedSignature(header=STANDARD_SIGNATURE, fits=True, detail=_which(secrets) + late)
 
 
-def _why_not_standard(body: bytes, headers: Mapping[str, str], signers: Sequence[Signer]) -> str | None:
+def _why_not_standard(
+    body: bytes, headers: Mapping[str, str], signers: Sequence[Signer], secrets: Sequence[str]
+) -> str | None:
     """A sentence if the Standard Webhooks signature does not fit."""
     missing = [name for name in (STANDARD_ID, STANDARD_TIMESTAMP) if name not in headers]
     if missing:
@@ -85,7 +98,55 @@ def _why_not_standard(body: bytes, headers: Mapping[str, str], signers: Sequence
     expected = [signer.standard_signature(headers[STANDARD_ID], int(seconds), body) for signer in signers]
     if any(_equal(one, other) for one in expected for other in given):
         return None
+    for signature, why in _standard_mistakes(body, headers[STANDARD_ID], int(seconds), secrets):
+        if any(_equal(signature, each) for each in given):
+            return why
+    if not any(_STANDARD.fullmatch(each) for each in given):
+        return "It is not what this header holds: v1, and the base64 of 32 bytes, as 44 characters."
     return "No secret fits the body with this webhook-id and webhook-timestamp."
+
+
+def _standard_mistakes(body: bytes, message_id: str, seconds: int, secrets: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Values of `webhook-signature` that usual mistakes make, with a sentence for each."""
+    for secret in secrets:
+        signer = Signer(secret)
+        right = signer.standard_signature(message_id, seconds, body)
+        encoded = right.removeprefix("v1,")
+        yield encoded, "v1, is missing before the base64."
+        for given in (b64decode(encoded).hex(), f"v1,{b64decode(encoded).hex()}"):
+            yield given, "It is hex; it must be v1, and base64."
+        if (own := _id_in(body)) is not None and own != message_id:
+            yield signer.standard_signature(own, seconds, body), "It fits another webhook-id: that of the event."
+        covered = f"{message_id}.{seconds}.".encode()
+        yield (
+            _standard(secret.encode(), covered + body),
+            ("The key was the whole secret; it must be what the base64 after whsec_ decodes to."),
+        )
+        key = b64decode(standard_secret(secret).removeprefix(STANDARD_PREFIX))
+        yield (
+            _standard(key, body),
+            ("It covers the body alone; it must cover webhook-id.webhook-timestamp.body, with the full stops."),
+        )
+        for changed in _other_bytes(body):
+            yield signer.standard_signature(message_id, seconds, changed), _OTHER_BYTES
+
+
+def _standard(key: bytes, covered: bytes) -> str:
+    return f"v1,{b64encode(hmac.new(key, covered, hashlib.sha256).digest()).decode()}"
+
+
+def _id_in(body: bytes) -> str | None:
+    """The id of the event in a body, which is the request's `webhook-id`; None if there is none to be read."""
+    try:
+        return _decode_id(body).id
+    except msgspec.DecodeError:
+        return None
+
+
+def standard_headers(body: bytes, signature: str, timestamp: str) -> dict[str, str]:
+    """The headers of Standard Webhooks with this signature, as far as a body says what they are."""
+    headers = {STANDARD_SIGNATURE: signature, STANDARD_TIMESTAMP: timestamp}
+    return headers if (own := _id_in(body)) is None else {**headers, STANDARD_ID: own}
 
 
 def _which(secrets: Sequence[str]) -> str:
@@ -115,7 +176,7 @@ def _mistakes(body: bytes, secrets: Sequence[str]) -> Iterator[tuple[str, str]]:
                 why = "It fits the secret with other spaces or line breaks around it, or in its whsec_ form."
                 yield Signer(other).page_signature(body), why
         for changed in _other_bytes(body):
-            yield signer.page_signature(changed), "It fits the same JSON in other bytes. Pass the body as it arrived."
+            yield signer.page_signature(changed), _OTHER_BYTES
 
 
 def _other_bytes(body: bytes) -> Iterator[bytes]:

@@ -373,11 +373,22 @@ class SubscriptionTest(Body, frozen=True, kw_only=True):
 
 class SignatureCheck(Body, frozen=True, kw_only=True):
     signature: Annotated[
-        Text, Meta(description="The value of `plexus-webhook-signature`, as it arrived or as you computed it.")
+        Text,
+        Meta(
+            description="The value of `plexus-webhook-signature` or, with its `timestamp`, of `webhook-signature`, as "
+            "it arrived or as you computed it."
+        ),
     ]
     body: Annotated[
         str, Meta(max_length=MAX_CHECKED_CHARACTERS, description="The body that was signed, exactly as it arrived.")
     ]
+    timestamp: Annotated[
+        Text | UnsetType,
+        Meta(description="The value of `webhook-timestamp`, if it is a `webhook-signature` that is checked."),
+    ] = UNSET
+    id: Annotated[
+        Text | UnsetType, Meta(description="The value of `webhook-id`; if left out, the id of the event in the body.")
+    ] = UNSET
 
 
 def bits_of(names: Iterable[str]) -> int:

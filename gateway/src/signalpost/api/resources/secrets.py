@@ -5,6 +5,7 @@ import hashlib
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from signalpost.api.http.response import Response
 from signalpost.api.rendering import submit
@@ -16,11 +17,11 @@ from signalpost.api.routing.shapes.subscriptions import Subscription as Subscrip
 from signalpost.commands.secrets import PromoteSecret, RotateSecret
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.errors import Conflict, NotFound
-from signalpost.domain.signature_check import check_signatures
+from signalpost.domain.signature_check import check_signatures, standard_headers
 from signalpost.domain.stats import DELIVERED, FAILED, KEPT_SECONDS, RETRIED, STEP_SECONDS, Step, total
 from signalpost.domain.subscription import WEBHOOK, SecretRotation, SignatureCheck, Subscription
 from signalpost.domain.timestamps import SECOND, format_timestamp
-from signalpost_receiver.sign import PAGE_SIGNATURE
+from signalpost_receiver.sign import PAGE_SIGNATURE, STANDARD_ID
 
 _FINGERPRINT_DIGITS: Final = 4
 """How many digits are shown: enough to tell two secrets apart, too few to guess a short one by."""
@@ -55,11 +56,12 @@ async def check_signature(context: RequestContext) -> Response:
     asked: SignatureCheck = await context.read_body()
     now = context.services.clock.wall()
     found = await _find(context, now)
+    body = asked.body.encode("utf-8", "replace")
     [checked] = await asyncio.get_running_loop().run_in_executor(
         context.services.off_loop,
         check_signatures,
-        asked.body.encode("utf-8", "replace"),
-        {PAGE_SIGNATURE: asked.signature.strip()},
+        body,
+        _headers(asked, body),
         [each for each in (found.secret, found.next_secret) if each is not None],
         now / SECOND,
     )
@@ -102,6 +104,15 @@ async def _find(context: RequestContext, now: int) -> Subscription:
     if found.kind != WEBHOOK:
         raise Conflict("no_secret", "Only webhooks have a secret; this subscription uses a connection.")
     return found
+
+
+def _headers(asked: SignatureCheck, body: bytes) -> dict[str, str]:
+    """The headers of the request that a signature is of."""
+    signature = asked.signature.strip()
+    if asked.timestamp is UNSET:
+        return {PAGE_SIGNATURE: signature}
+    headers = standard_headers(body, signature, asked.timestamp.strip())
+    return headers if asked.id is UNSET else {**headers, STANDARD_ID: asked.id.strip()}
 
 
 def _fingerprint(secret: str) -> str:

@@ -14,7 +14,7 @@ from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.parts import Facts, Line
 from signalpost.cli.terminal.verdicts import FAULT, UNKNOWN, WELL, verdict
 from signalpost.domain.delivery.receiver_cases import CASES, Verdict
-from signalpost_receiver.sign import PAGE_SIGNATURE
+from signalpost_receiver.sign import PAGE_SIGNATURE, STANDARD_SIGNATURE, STANDARD_TIMESTAMP
 
 
 def try_(
@@ -120,8 +120,15 @@ def check_signature(
     /,
     *,
     signature: Annotated[
-        str, Parameter(help=f"The value of {PAGE_SIGNATURE}, as it arrived or as you computed it."), Sets("/signature")
+        str,
+        Parameter(help=f"The value of {PAGE_SIGNATURE} or {STANDARD_SIGNATURE}, as it arrived or as you computed it."),
+        Sets("/signature"),
     ],
+    timestamp: Annotated[
+        str | None,
+        Parameter(help=f"The value of {STANDARD_TIMESTAMP}, which {STANDARD_SIGNATURE} covers."),
+        Sets("/timestamp"),
+    ] = None,
     event: Annotated[
         str | None, Parameter(help="ID of the event that was signed, instead of its body on standard input.")
     ] = None,
@@ -135,11 +142,15 @@ def check_signature(
     client = connect()
     sent = sys.stdin.buffer.read() if event is None else _body_of(client, subscription, event)
     try:
-        body = {"signature": signature, "body": sent.decode()}
+        body = given(signature=signature, body=sent.decode(), timestamp=timestamp)
     except UnicodeDecodeError:
         raise Misuse("The body must be UTF-8, like everything that the gateway sends.") from None
     said = client.call("POST", path("subscriptions", subscription, "secret", "check"), body=body).content
-    out.show(said, Line("fits" if said["fits"] else "does not fit", PAGE_SIGNATURE), f"  {said['detail']}")
+    out.show(
+        said,
+        Line("fits" if said["fits"] else "does not fit", PAGE_SIGNATURE if timestamp is None else STANDARD_SIGNATURE),
+        f"  {said['detail']}",
+    )
     if not said["fits"]:
         raise CommandError("The signature does not match the body and the subscription's secret.")
 

@@ -174,8 +174,16 @@ async def checked(visit: Visit) -> SignatureVerdict:
     if not body:
         event_id = visit.params["eventId"]
         body = bytes(await visit.calls.read("read_delivered_event", msgspec.Raw, id=of, eventId=event_id)).decode()
+    return await verdict_on_typed(visit, body)
+
+
+async def verdict_on_typed(visit: Visit, body: str) -> SignatureVerdict:
+    """Whether the signature that was typed is of a body. With a timestamp, it is a `webhook-signature`."""
     asked = {"signature": visit.given("signature"), "body": body}
-    return msgspec.json.decode(await visit.calls.change("check_signature", asked, id=of), type=SignatureVerdict)
+    if timestamp := visit.given("timestamp"):
+        asked["timestamp"] = timestamp
+    checked = await visit.calls.change("check_signature", asked, id=visit.params["id"])
+    return msgspec.json.decode(checked, type=SignatureVerdict)
 
 
 async def pause(visit: Visit) -> SeeOther:

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from signalpost.api.routing.shapes.subscriptions import Subscription, TestRun
+from signalpost.api.routing.shapes.subscriptions import SignatureVerdict, Subscription, TestRun
 from signalpost.api.routing.webhooks import HEADERS, WebhookHeader, example, schema_files, summary_of
 from signalpost.console.page import Page, ShownOnce, Visit
+from signalpost.console.pages import delivery
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.delivery.receiver_cases import CASES, Case, Verdict
 from signalpost.domain.event import BY_WIRE, EventType
@@ -34,6 +35,23 @@ async def run_cases(visit: Visit) -> ShownOnce:
     shown = await view_test_run(visit)
     run = msgspec.json.decode(await visit.calls.change("run_test_cases", id=visit.params["id"]), type=TestRun)
     return ShownOnce("portal/test_run.html", msgspec.structs.replace(shown, run=run))
+
+
+class SignaturePage(Struct, frozen=True):
+    subscription: Subscription
+    checked: SignatureVerdict | None = None
+
+
+async def view_signature(visit: Visit) -> SignaturePage:
+    visit.need(Capability.SECRET)
+    return SignaturePage(await visit.calls.read("read_subscription", Subscription, id=visit.params["id"]))
+
+
+async def check_signature(visit: Visit) -> ShownOnce:
+    """Whether a signature of any request is right; the secret is not shown."""
+    shown = await view_signature(visit)
+    checked = await delivery.verdict_on_typed(visit, visit.form.get("body", [""])[0])
+    return ShownOnce("portal/signature.html", msgspec.structs.replace(shown, checked=checked))
 
 
 class ShownType(Struct, frozen=True):
@@ -75,6 +93,14 @@ PAGES = (
         template="portal/test_run.html",
         view=view_test_run,
         forms={"run": run_cases},
+    ),
+    Page(
+        path="/subscriptions/{id}/signature",
+        section="",
+        title="Check a signature",
+        template="portal/signature.html",
+        view=view_signature,
+        forms={"check": check_signature},
     ),
     Page(
         path="/event-types", section="", title="Event types", template="portal/event_types.html", view=view_event_types
