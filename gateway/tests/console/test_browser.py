@@ -84,6 +84,8 @@ class Desk:
         """The secret with which an endpoint verifies, by its path; others take everything."""
         self.fine = self.subscribe("/fine", "Northwind")
         self.acme = self.subscribe("/acme", "Acme Legal")
+        contacts = [f"{'somebody.' * 6}else@example.com", "ops@example.com"]  # the first is wider than a narrow window
+        world.send("PATCH", f"/v1/subscriptions/{self.acme}", {"contacts": contacts}).ok()
         self.hostile = self.subscribe("/hostile", HOSTILE[1])
         self.paused = self.subscribe("/paused", "Initech")
         world.send("PATCH", f"/v1/subscriptions/{self.paused}", {"status": "paused"}).ok()
