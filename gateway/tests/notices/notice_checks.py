@@ -71,6 +71,8 @@ class Checks:
     def __init__(self, world: "NoticeWorld") -> None:
         self._world = world
         self._before: dict[bytes, Row] = {}
+        self._seen_commit = 0
+        """The commit after which the rows were last looked at: without another one they are the same."""
         self._arrived: dict[str, None] = {}
         """The ids of notices in the order in which they were sent first."""
         self.notices: list[LoggedNotice] = []
@@ -84,7 +86,17 @@ class Checks:
 
     def look(self) -> None:
         """Look at the conditions that are kept."""
-        now, rows = self._world.time.now, self._rows()
+        now, [(commit,)] = self._world.time.now, self._world.rows("PRAGMA data_version")
+        if commit != self._seen_commit:
+            self._seen_commit = commit
+            self._look_at_rows(now)
+        failing = {row.subject for row in self._before.values() if row.kind == "subscriptionFailing"}
+        for client in self._world.clients:
+            if client.host in self._world.failing and client.id not in failing:
+                self._check_telling(client, now)
+
+    def _look_at_rows(self, now: float) -> None:
+        rows = self._rows()
         for row in rows.values():
             self._check_row(row, now)
             before = self._before.get(row.id)
@@ -97,10 +109,6 @@ class Checks:
             if row.id not in rows:
                 self._world.trace(f"closed: {row.kind} {row.subject}")
         self._before = rows
-        failing = {row.subject for row in rows.values() if row.kind == "subscriptionFailing"}
-        for client in self._world.clients:
-            if client.host in self._world.failing and client.id not in failing:
-                self._check_telling(client, now)
 
     def _rows(self) -> dict[bytes, Row]:
         found = self._world.rows(
