@@ -534,7 +534,7 @@ def test_all_but_what_refreshes_works_without_javascript(desk: Desk) -> None:
     made.open("/subscriptions/new")
     made.page.get_by_label("URL").fill(f"{desk.origin}/fine")
     made.click("Save paused")
-    made.click("Go to the subscription", "link")
+    made.sees("It is saved, and paused.")
     made.click("Test")
     made.sees("The test arrived")
     made.page.fill("#find", desk.event)
