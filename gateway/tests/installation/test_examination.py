@@ -37,7 +37,7 @@ class MadeUpMachine:
         self.free_bytes = 10_000 * MB
         self.is_kept: bool | None = True
         self.disks: dict[Path, int] = {}
-        self.takes_nothing = False
+        self.takes_nothing = self.is_closed = False
         self.holders: dict[Path, int] = {}
         self.answers: dict[str, ServerAnswer] = {
             f"{PUBLIC}/health/ready": ServerAnswer(
@@ -55,6 +55,9 @@ class MadeUpMachine:
 
     def is_read_only(self, folder: Path) -> bool:
         return self.takes_nothing
+
+    def may_look_into(self, folder: Path) -> bool:
+        return not self.is_closed
 
     def holder(self, lock: Path) -> int | None:
         return self.holders.get(lock)
@@ -178,6 +181,14 @@ def test_another_user_is_told_that_the_keys_were_not_looked_at_as_the_gateway_se
 ) -> None:
     machine.user += 1
     assert wrong(examined(folder, machine)) == {"permissions": Verdict.UNKNOWN}
+
+
+def test_a_user_who_may_not_look_is_not_told_that_no_gateway_runs(folder: Path, machine: MadeUpMachine) -> None:
+    machine.is_closed = True
+    assert wrong(examined(folder, machine, None)) == {"gateway": Verdict.UNKNOWN}
+    assert wrong(examined(folder, machine)) == {}, "it answered"
+    assert SystemMachine().may_look_into(folder)
+    assert SystemMachine().may_look_into(folder / "nowhere"), "and that there is none is said"
 
 
 def test_where_no_gateway_ever_was_that_is_said(machine: MadeUpMachine, tmp_path: Path) -> None:

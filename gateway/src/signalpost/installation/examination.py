@@ -68,7 +68,9 @@ def _own_address(settings: Settings) -> str:
 
 def _gateway(settings: Settings, machine: Machine, readiness: Callable[[Path], Readiness | None]) -> Findings:
     found = readiness(settings.data_dir)
-    if found is None:
+    if found is None and not machine.may_look_into(settings.data_dir):
+        yield from findings.unseen_gateway(settings.data_dir)
+    elif found is None:
         file = _file(settings)
         yield from findings.no_gateway(
             settings.data_dir, None if file is None else machine.holder(lock_file(file.parent))

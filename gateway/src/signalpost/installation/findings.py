@@ -69,6 +69,12 @@ def no_gateway(folder: Path, holder: int | None) -> Findings:
     yield Finding("gateway", Verdict.FAULT, seen, fix)
 
 
+def unseen_gateway(folder: Path) -> Findings:
+    """A gateway's address is in its folder, which this user may not look into."""
+    seen = f"Whether a gateway runs on {folder} was not seen: this user may not look into it."
+    yield Finding("gateway", Verdict.UNKNOWN, seen, "Run this as the gateway's user, to whom the folder belongs.")
+
+
 def gateway(trouble: str | None) -> Findings:
     """What a gateway that answers says that it lacks."""
     if trouble is not None:

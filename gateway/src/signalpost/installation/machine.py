@@ -35,6 +35,15 @@ class SystemMachine:
     def is_read_only(self, folder: Path) -> bool:
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
+    def may_look_into(self, folder: Path) -> bool:
+        try:
+            folder.stat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return os.access(folder, os.X_OK)
+
     def holder(self, lock: Path) -> int | None:
         """Only the system's list of locks is read: to try the lock would keep out a gateway that starts just then."""
         try:

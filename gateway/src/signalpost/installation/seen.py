@@ -48,6 +48,10 @@ class Machine(Protocol):
         """Whether the disk of a folder takes no changes. Raises OSError."""
         ...
 
+    def may_look_into(self, folder: Path) -> bool:
+        """Whether this user may read what is in a folder, if there is one."""
+        ...
+
     def holder(self, lock: Path) -> int | None:
         """The process that holds a lock on a file; None if there is none, or the system does not say."""
         ...
