@@ -14,13 +14,14 @@ pytestmark = pytest.mark.slow
 
 PARTS = 2
 SAMPLE = 6
-SOON = (
-    "repeats at once what got no answer in time",
-    "begins its time anew with each byte of an answer",
-    "takes 100 Continue for the answer",
-    "takes the end of the connection for the end of the answer",
-    "leaves a connection open whose attempt is over",
-)
+SOON = {
+    "repeats at once what got no answer in time": 7,
+    "begins its time anew with each byte of an answer": 4,
+    "takes 100 Continue for the answer": 4,
+    "takes the end of the connection for the end of the answer": 4,
+    "leaves a connection open whose attempt is over": 1,
+}
+"""Faults that are found soon, and the seed with which each is looked for first: the one that found it."""
 SEEDS = 20
 
 
@@ -40,7 +41,7 @@ def test_the_same_with_a_sender_worker_that_is_lost_again_and_again(part: int, t
 
 @pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)
 def test_a_planted_fault_is_found(planted: Fault, tmp_path: Path) -> None:
-    assert FAULTS.find(planted, tmp_path, most=SEEDS).seeds > 0
+    assert FAULTS.find(planted, tmp_path, SOON[planted.name], SEEDS).seeds > 0
 
 
 @pytest.mark.parametrize("planted", FAULTS.all, ids=lambda each: each.name)

@@ -20,12 +20,14 @@ SOON = (
     "sends two of a document at once",
     "writes entries of the audit after the commit of what they tell",
 )
+FOUND_BY = {"does not record what is open": 10, "retries up to a fifth too early": 10}
+"""The seed that found a fault first, from which it is looked for, unless it is 1 or 2."""
 SEEDS = 60
 
 
 @pytest.mark.parametrize("planted", [each for each in FAULTS.all if each.name in SOON], ids=lambda each: each.name)
 def test_a_planted_fault_is_found(planted: Fault, folder: Path) -> None:
-    assert FAULTS.find(planted, folder, most=SEEDS).seeds > 0
+    assert FAULTS.find(planted, folder, FOUND_BY.get(planted.name, 1), SEEDS).seeds > 0
 
 
 def test_each_fault_has_a_name_of_its_own() -> None:
