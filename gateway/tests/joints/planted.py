@@ -22,7 +22,7 @@ from signalpost.domain.language.conditions import Change, Comparison
 from signalpost.domain.subscription import Subscription
 from signalpost.domain.wishes import Wishes
 from signalpost.engine.connectors.courier import Courier
-from signalpost.engine.lanes import still_wanted
+from signalpost.engine.lanes import lanes, still_wanted
 from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.erased import ErasedEvents
 from signalpost.engine.lanes.lane_worker import LaneWorker
@@ -73,6 +73,19 @@ def _(_right: Any) -> Any:
 @fault("lets the last condition of several decide", conditions.AllOf, "why_not")
 def _(_right: Any) -> Any:
     return lambda self, subject: self.parts[-1].why_not(subject)
+
+
+# --- Where a subscription begins --------------------------------------------------------------------------------------
+
+
+@fault("begins one event later than it was told", lanes, "_new_lane")
+def _(right: Any) -> Any:
+    return lambda subscription: replace(right(subscription), head=subscription.starts_after + 1)
+
+
+@fault("begins at the end of the log, wherever it was told to", subscriptions, "_starts_after")
+def _(_right: Any) -> Any:
+    return lambda _begins, stamp: stamp.sequence - 1
 
 
 # --- Delays -----------------------------------------------------------------------------------------------------------
