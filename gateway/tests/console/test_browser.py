@@ -497,6 +497,19 @@ def test_everything_that_matters_can_be_done_by_keyboard(desk: Desk, visit: Visi
     visit.page.get_by_role("heading", name="The test arrived").wait_for()
 
 
+def test_a_placeholder_is_chosen_from_a_list_and_put_where_the_cursor_was(desk: Desk, visit: Visit) -> None:
+    config = {"signIn": {"with": "webhook", "url": "https://hooks.slack.com/services/T0/B0/canary"}}
+    made = desk.world.send("POST", "/v1/connections", {"kind": "slack", "config": config}).ok(201)
+    visit.open("/subscriptions/new/slack")
+    text = visit.page.locator("[name='config.text']")
+    text.fill("Look: !")
+    text.press("ArrowLeft")
+    visit.page.get_by_label("Insert a placeholder").fill("document.title")
+    visit.page.locator("[name='config.text']:focus").wait_for()
+    assert text.input_value() == "Look: {{ document.title }}!"
+    desk.world.send("DELETE", f"/v1/connections/{made['id']}")
+
+
 def test_somebody_is_invited_in_two_clicks(visit: Visit) -> None:
     visit.click("Members", "link")
     visit.page.get_by_label("Name", exact=True).fill("Mary")

@@ -18,6 +18,7 @@ from signalpost.console.delay_form import UNITS, duration_of
 from signalpost.console.drawings import said, versions, words, workflow
 from signalpost.console.verifiers import verifiers
 from signalpost.domain.delivery.diagnosis_rules import EASED_BY_LIMIT
+from signalpost.domain.language.names import all_names
 from signalpost.domain.timestamps import SECOND, format_timestamp, parse_timestamp
 
 _TIMESTAMP = re.compile(
@@ -118,6 +119,7 @@ def environment() -> Environment:
     made.globals |= {"label": label, "workflow": workflow, "said": said, "versions": versions}
     made.globals |= {"condition_fields": fields(), "condition_operators": list(operators())}
     made.globals |= {"replayed": REPLAYED, "verifiers": verifiers()}
+    made.globals["placeholder_names"] = [each.text for each in all_names("a fact") if each.path[0] != "notice"]
     made.globals |= {"condition_values": VALUES, "condition_units": UNITS}
     return made
 

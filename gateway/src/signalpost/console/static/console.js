@@ -213,6 +213,22 @@ document.addEventListener("input", ({ target }) => {
   }, REHEARSES_AFTER);
 });
 
+// --- A placeholder that is chosen goes where the cursor was last in a field of the same form.
+let wroteIn;
+document.addEventListener("focusin", ({ target }) => { if (target.matches("textarea, input[name]:is([type=text], :not([type]))")) wroteIn = target; });
+for (const picker of document.querySelectorAll("[data-inserts]")) {
+  const input = $("input", picker);
+  picker.hidden = false;
+  input.addEventListener("input", () => {
+    const isOne = [...input.list.options].some((each) => each.value === input.value);
+    if (!isOne || wroteIn?.form !== input.form) return;
+    wroteIn.setRangeText(`{{ ${input.value} }}`, wroteIn.selectionStart, wroteIn.selectionEnd, "end");
+    input.value = "";
+    wroteIn.focus();
+    wroteIn.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+}
+
 // --- Keys
 const GO = { o: "", d: "/deliveries", s: "/subscriptions", e: "/events", c: "/documents", r: "/replays" };
 const help = $("#keys"), areOn = $("#keys-on");
