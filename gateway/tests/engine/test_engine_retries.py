@@ -466,7 +466,7 @@ def test_more_deliveries_awaiting_a_retry_than_memory_keeps_are_all_retried_in_t
     async def scenario(gateway: RunningGateway) -> None:
         await _park_many(world, gateway, many)
         world.endpoint("a").answers(Reply())
-        await gateway.until(lambda: world.endpoint("a").successes == many, within=2_000)
+        await gateway.until(lambda: world.endpoint("a").successes == many, within=2_000, every=1.0)
 
     world.run(scenario)
     for sequence in range(1, many + 1):
@@ -487,7 +487,7 @@ def test_more_deliveries_awaiting_a_retry_than_memory_keeps_survive_a_crash_c16(
         await asyncio.sleep(700)
         await gateway.change("a", status="active", rateLimit=100)
         world.endpoint("a").answers(Reply())
-        await gateway.until(lambda: world.endpoint("a").successes == many, within=2_000)
+        await gateway.until(lambda: world.endpoint("a").successes == many, within=2_000, every=1.0)
         assert gateway.store.lanes.refills < 10
 
     world.crash(first)
