@@ -19,7 +19,7 @@ DEFAULT, ACME, PAUSED = Tenant(1, "default"), Tenant(2, "acme"), Tenant(3, "paus
 NOBODYS = "nobodys"
 OWN, OTHERS, ABSENT = (f"00000000-0000-4000-a000-00000000000{digit}" for digit in "123")
 FOR_PORTALS = [route for route in ROUTES if route.portal is not None]
-LISTS = {"list_subscriptions", "create_subscription", "check_subscription"}
+LISTS = {"list_subscriptions", "list_deliveries", "create_subscription", "check_subscription"}
 """Calls of customers that name no subscription."""
 each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 each_role = pytest.mark.parametrize("role", Role)
@@ -141,5 +141,5 @@ def test_a_customer_knows_of_no_other_tenant_and_changes_nothing_of_a_paused_one
 
 
 def test_nothing_of_access_documents_and_the_log_is_for_customers() -> None:
-    assert {route.path.split("/")[2] for route in FOR_PORTALS} == {"subscriptions"}
+    assert {route.path.split("/")[2] for route in FOR_PORTALS} == {"subscriptions", "deliveries"}
     assert {route.portal for route in FOR_PORTALS} == set(Capability)

@@ -160,6 +160,17 @@ def test_a_customer_who_may_only_look_changes_nothing(shop: Any) -> None:
             assert customer.refused(route.name, **path)[:2] == (403, "not_in_portal_link")
 
 
+def test_one_list_has_the_deliveries_of_what_the_link_reaches_and_of_nothing_else(shop: Any) -> None:
+    for given, seen in (([shop.own], {shop.own}), ("all", {shop.own, shop.others}), ([], set())):
+        customer = Customer(shop, subscriptions=given)
+        for query in ({}, {"status": "failed"}, {"eventId": shop.event}):
+            listed = customer.read("list_deliveries", query)["data"]
+            assert {each["subscriptionId"] for each in listed if each["eventId"] == shop.event} == seen
+            assert {each["subscriptionId"] for each in listed} <= seen or given == "all"
+        of_others = customer.read("list_deliveries", {"subscriptionId": shop.others})["data"]
+        assert bool(of_others) is (shop.others in seen)
+
+
 def test_what_came_back_is_shown_where_the_link_allows_it_and_what_was_dialled_never(shop: Any) -> None:
     shown = {
         may: Customer(shop, can=["payload", "test"] if may else ["test"]).read(
@@ -265,6 +276,10 @@ def test_of_an_event_that_a_condition_keeps_from_them_customers_do_not_learn(sho
     customer = Customer(shop, can=ALL)
     for subscription, hidden in ((own, event), (paused, later)):
         for query in ({}, {"eventId": hidden}, {"status": "skipped"}, {"status": "pending"}):
+            everywhere = customer.read("list_deliveries", query)["data"]
+            assert [
+                each for each in everywhere if (each["subscriptionId"], each["eventId"]) == (subscription, hidden)
+            ] == []
             listed = customer.read("list_subscription_deliveries", query, id=subscription)
             assert [each for each in listed["data"] if each["eventId"] == hidden] == []
         path = {"id": subscription, "eventId": hidden}

@@ -67,6 +67,7 @@ def pages_of(desk: Desk) -> dict[str, str]:
         "portal-delivery": f"/subscriptions/{desk.acme}/deliveries/{desk.event}",
         "portal-again": f"/subscriptions/{desk.acme}/again",
         "portal-test-run": f"/subscriptions/{desk.acme}/test-run",
+        "portal-every-delivery": "/deliveries",
         "portal-signature": f"/subscriptions/{desk.acme}/signature",
         "portal-event-types": "/event-types",
         "portal-code": "/code",

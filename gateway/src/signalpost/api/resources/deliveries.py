@@ -79,7 +79,7 @@ async def list_of_subscription(context: RequestContext) -> Response:
 
 async def list_all(context: RequestContext) -> Response:
     query: DeliveryOfAnyQuery = context.query()
-    found = context.services.directory.subscriptions(context.tenant_id)
+    found = context.subscriptions()
     if query.subscription_id is not None:
         found = [each for each in found if each.id == query.subscription_id]
     return await _list(context, found, query)
@@ -276,6 +276,7 @@ ROUTES = (
         summary="List deliveries of all subscriptions, or what happened to one event at each",
         roles=FOLLOWS,
         handler=list_all,
+        portal=Capability.VIEW,
         query=DeliveryOfAnyQuery,
         replies={200: Reply("A page, newest first. It may be short and still have a `next`.", DeliveryPage)},
         example=Example(query={"status": "failed", "limit": "10"}),

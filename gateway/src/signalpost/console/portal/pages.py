@@ -172,6 +172,25 @@ async def view_deliveries(visit: Visit) -> Deliveries:
     return Deliveries(found, shown, page.looked_back_to, status)
 
 
+class EveryDelivery(Struct, frozen=True):
+    page: ListPart[Delivery]
+    looked_back_to: str | None
+    status: str
+    statuses: Sequence[str] = _STATUSES
+
+    @property
+    def nothing(self) -> str:
+        return none_listed(self.page, self.looked_back_to)
+
+
+async def view_every_delivery(visit: Visit) -> EveryDelivery:
+    """The deliveries of all subscriptions that the link reaches."""
+    status = visit.query.get("status", "")
+    page = await visit.calls.read("list_deliveries", DeliveryPage, {"status": status, "cursor": visit.cursor})
+    shown = listed(visit, page, {"status": status if status in _STATUSES else ""})
+    return EveryDelivery(shown, page.looked_back_to, status)
+
+
 class OneDelivery(Struct, frozen=True):
     delivery: DeliveryWithAttempts
     subscription: Subscription
@@ -282,6 +301,13 @@ PAGES = (
             "same": "No header was typed, so all are as they were.",
             "promoted": "The new secret is the only one now.",
         },
+    ),
+    Page(
+        path="/deliveries",
+        section="",
+        title="Deliveries",
+        template="portal/every_delivery.html",
+        view=view_every_delivery,
     ),
     Page(
         path="/subscriptions/{id}/deliveries",
