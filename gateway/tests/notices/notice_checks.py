@@ -29,6 +29,8 @@ TOLD_AFTER = 120.0
 """How long an endpoint must fail."""
 SEEN_WITHIN = 120.0
 """The seconds in which what is so is surely seen, also if its lane has just got another owner."""
+_TOLD_OF_FAILING = ("subscriptionFailing", "subscriptionDisabled")
+"""What is open of an endpoint that fails: after days its subscription is disabled, and fails no more."""
 _TIMESTAMP = re.compile(r"\d\dT\d\d:")
 
 
@@ -90,9 +92,9 @@ class Checks:
         if commit != self._seen_commit:
             self._seen_commit = commit
             self._look_at_rows(now)
-        failing = {row.subject for row in self._before.values() if row.kind == "subscriptionFailing"}
+        told = {row.subject for row in self._before.values() if row.kind in _TOLD_OF_FAILING}
         for client in self._world.clients:
-            if client.host in self._world.failing and client.id not in failing:
+            if client.host in self._world.failing and client.id not in told:
                 self._check_telling(client, now)
 
     def _look_at_rows(self, now: float) -> None:
