@@ -303,10 +303,10 @@ class NoticeWorld(World[Node]):
         able = [node for node in self.running if node.has_started]
         if able:
             node = self.random.choice(able)
+            self._under_way += 1
             node.loop.create_task(self._done(work, node))
 
     async def _done(self, work: Callable[[Node], Coroutine[Any, Any, Any]], node: Node) -> None:
-        self._under_way += 1
         try:
             await work(node)
         except SignalpostError as error:
