@@ -409,7 +409,7 @@ DELIVERIES: Rows = (
         KEPT_FREE,
         f"{endpoint_tests.MAX_TESTS}",
         "429 `too_many_tests`",
-        ("engine/endpoint_tests.py Shares",),
+        ("engine/endpoint_tests.py Shares", "engine/endpoint_tests.py TooMany"),
     ),
     Row(
         "test runs of a subscription",

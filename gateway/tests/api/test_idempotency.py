@@ -107,12 +107,13 @@ SHOWS_SECRETS: dict[str, tuple[str, Any]] = {
     "create_key": ("/v1/keys", {"name": "n", "role": "viewer"}),
 }
 """Every call whose answer shows a secret, with a body for it."""
+HAS_A_PUBLIC_KEY = {"read_evidence"}
 
 
 def test_every_call_whose_answer_shows_a_secret_is_known() -> None:
     shapes = {route.name: [reply.body for reply in route.replies.values() if reply.body] for route in ROUTES}
     named = {name for name, bodies in shapes.items() for body in bodies if SECRETS & {*members_of(body)}}
-    assert named == set(SHOWS_SECRETS)
+    assert named - HAS_A_PUBLIC_KEY == set(SHOWS_SECRETS)
 
 
 def members_of(shape: Any) -> tuple[str, ...]:

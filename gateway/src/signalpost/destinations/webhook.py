@@ -31,7 +31,7 @@ class Webhook:
     def __init__(self, subscription: Subscription) -> None:
         url = endpoint.parse_url(subscription.url)
         self.target = url.target
-        self._tenant_id = subscription.tenant_id
+        self.tenant_id = subscription.tenant_id
         self._signer = sign.Signer(subscription.secret)
         self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
         self._promote_at = subscription.promote_at or 0
@@ -78,7 +78,7 @@ class Webhook:
             f"{trace}{kind}\r\n"
         )
         traced = kind is not DELIVERY
-        return OutgoingRequest(self.target, head.encode("ascii"), body, traced=traced, holder=self._tenant_id)
+        return OutgoingRequest(self.target, head.encode("ascii"), body, traced=traced, holder=self.tenant_id)
 
     def _signers(self, now: int) -> tuple[sign.Signer, ...]:
         """During the overlap of a rotation, the old secret keeps the page's header, and the new one signs in additional

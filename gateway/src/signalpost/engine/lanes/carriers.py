@@ -193,6 +193,6 @@ async def sign_in_turns(webhook: Webhook, event: Event, now: int, turns: LoopTur
     """Sign a large event in slices, in turns with other long work; `now` is the wall clock in µs."""
     signing = webhook.signing(event, now)
     for begin in range(0, len(event.body), SLICE_BYTES):
-        await turns.turn(event.tenant_id)
+        await turns.turn(webhook.tenant_id)
         signing.update(event.body[begin : begin + SLICE_BYTES])
     return signing
