@@ -20,7 +20,7 @@ from signalpost.settings import SETTINGS
 
 TEMPLATES = Path(console.__file__).parent / "templates"
 EDIT = "/subscriptions/{}/settings/edit"
-FORMS = ("/settings/edit", "/delete")
+FORMS = ("/settings/edit", "/delete", "/test-run")
 """Pages with nothing but a form."""
 ACCESS = ("/keys", "/audit", "/tenants", "/gateway")
 ROLES = ("operator", "app", "subscriber", "viewer")

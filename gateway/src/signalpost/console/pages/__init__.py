@@ -25,6 +25,7 @@ from signalpost.console.pages import (
     subscription_settings,
     subscriptions,
     tenants,
+    test_run,
 )
 
 PAGES: tuple[Page, ...] = (
@@ -37,6 +38,7 @@ PAGES: tuple[Page, ...] = (
     *subscription_settings.PAGES,
     *subscription_secret.PAGES,
     *subscription_history.PAGES,
+    *test_run.PAGES,
     *replays.PAGES,
     *recipes.PAGES,
     *from_scratch.PAGES,

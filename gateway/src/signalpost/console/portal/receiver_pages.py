@@ -6,35 +6,21 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from signalpost.api.routing.shapes.subscriptions import SignatureVerdict, Subscription, TestRun
+from signalpost.api.routing.shapes.subscriptions import SignatureVerdict, Subscription
 from signalpost.api.routing.webhooks import HEADERS, WebhookHeader, example, schema_files, summary_of
 from signalpost.console.page import Page, ShownOnce, Visit
-from signalpost.console.pages import delivery
+from signalpost.console.pages import delivery, test_run
 from signalpost.domain.access.portal_link import Capability
-from signalpost.domain.delivery.receiver_cases import CASES, Case, Verdict
 from signalpost.domain.event import BY_WIRE, EventType
 
 
-class ReceiverTest(Struct, frozen=True):
-    subscription: Subscription
-    cases: Sequence[Case] = CASES
-    run: TestRun | None = None
-    """What was answered, once the cases were sent."""
-
-    @property
-    def to_mend(self) -> int:
-        return 0 if self.run is None else sum(each.verdict is Verdict.MEND for each in self.run.cases)
-
-
-async def view_test_run(visit: Visit) -> ReceiverTest:
+async def view_test_run(visit: Visit) -> test_run.TestRunView:
     visit.need(Capability.TEST)
-    return ReceiverTest(await visit.calls.read("read_subscription", Subscription, id=visit.params["id"]))
+    return await test_run.shown(visit)
 
 
 async def run_cases(visit: Visit) -> ShownOnce:
-    shown = await view_test_run(visit)
-    run = msgspec.json.decode(await visit.calls.change("run_test_cases", id=visit.params["id"]), type=TestRun)
-    return ShownOnce("portal/test_run.html", msgspec.structs.replace(shown, run=run))
+    return msgspec.structs.replace(await test_run.run(visit), template="portal/test_run.html")
 
 
 class SignaturePage(Struct, frozen=True):
