@@ -111,6 +111,29 @@ def test_whoever_may_read_events_may_have_evidence_and_customers_by_a_link_that_
     assert other.get(f"/portal{page}/evidence").status == 403
 
 
+def test_evidence_is_saved_as_a_file_from_console_and_portal(world: World, url: str) -> None:
+    made, event, path = delivered(world, f"{url}/200")
+    keys = world.send("GET", PATH, None, NO_KEY).body
+    framed = Guest(world).enter(can=["payload"], subscriptions=[made], embed=["https://app.example.com"])
+    for visitor, root, frame in (
+        (Browser(world).sign_in(world.key), "/console/t/default", "'none'"),
+        (framed, "/portal", "https://app.example.com"),
+    ):
+        page = f"{root}{path.removeprefix('/v1')}/evidence"
+        assert 'href="?as=file"' in visitor.open(page)
+        answer = visitor.get(f"{page}?as=file", signalpost_told="0")  # a file, whoever asks for it
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+        assert answer.headers["content-disposition"] == f'attachment; filename="evidence-{event}.json"'
+        assert answer.headers["cache-control"] == "no-store"
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert f"frame-ancestors {frame};" in answer.headers["content-security-policy"]
+        assert check(answer.body, keys).statement.event.id == event
+    for guest in (Guest(world).enter(can=["retry"], subscriptions=[made]), Guest(world)):
+        refused = guest.get(f"/portal{path.removeprefix('/v1')}/evidence?as=file")
+        assert refused.status != 200
+        assert "content-disposition" not in refused.headers
+
+
 def test_the_keys_are_published_without_a_key(world: World) -> None:
     [key] = world.send("GET", PATH, None, NO_KEY).ok()["keys"]
     assert key["algorithm"] == "Ed25519"

@@ -4,6 +4,7 @@ everybody."""
 import http.server
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from gateway.tests.console.accessibility import WINDOWS, findings_in
 from gateway.tests.console.test_browser import HOSTILE, Desk, desk, pytestmark
 from gateway.tests.domain.access.test_portal_link import png
 from gateway.tests.patience import PATIENCE
+
+from signalpost.domain.evidence import PATH, check
 
 __all__ = ["desk", "pytestmark"]
 EVERYTHING = ("payload", "test", "retry", "replay", "edit", "create", "secret")
@@ -65,6 +68,7 @@ def pages_of(desk: Desk) -> dict[str, str]:
         "portal-deliveries": f"/subscriptions/{desk.acme}/deliveries",
         "portal-delivery-waiting": f"/subscriptions/{desk.paused}/deliveries/{desk.waiting}",
         "portal-delivery": f"/subscriptions/{desk.acme}/deliveries/{desk.event}",
+        "portal-evidence": f"/subscriptions/{desk.acme}/deliveries/{desk.event}/evidence",
         "portal-again": f"/subscriptions/{desk.acme}/again",
         "portal-test-run": f"/subscriptions/{desk.acme}/test-run",
         "portal-every-delivery": "/deliveries",
@@ -136,6 +140,20 @@ def test_a_customer_changes_an_endpoint_in_a_frame_of_the_product(desk: Desk, pr
     [cookie] = window.context.cookies()
     assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "None")
     desk.world.send("DELETE", f"/v1/subscriptions/{subscription}")
+
+
+def test_evidence_is_saved_from_a_frame_of_the_product(desk: Desk, product: Product, window: Any) -> None:
+    given = {"subscriptions": [desk.acme], "can": ["payload"], "embed": [product.origin]}
+    window.goto(product.framing(link(desk, **given)))
+    frame = window.frame_locator("iframe")
+    frame.get_by_role("link", name="Acme Legal").click()
+    frame.locator("#latest a").nth(1).click()
+    frame.get_by_role("link", name="Evidence").click()
+    with window.expect_download() as saving:
+        frame.get_by_role("link", name="Download").click()
+    proven = check(Path(saving.value.path()).read_bytes(), desk.world.get(PATH).body)
+    assert saving.value.suggested_filename == f"evidence-{proven.statement.event.id}.json"
+    assert proven.statement.subscription.id == desk.acme
 
 
 def test_a_page_that_the_link_does_not_name_shows_nothing_of_the_portal(

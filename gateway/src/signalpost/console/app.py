@@ -40,7 +40,7 @@ from signalpost.console.identity_provider import IdentityProvider
 from signalpost.console.live import PATH as LIVE
 from signalpost.console.live import Live
 from signalpost.console.oidc import Oidc
-from signalpost.console.page import GoOn, Page, ProofNeeded, ShownOnce, Visit
+from signalpost.console.page import Download, GoOn, Page, ProofNeeded, ShownOnce, Visit
 from signalpost.console.pages import PAGES
 from signalpost.console.places import Places
 from signalpost.console.replies import MOUNT, EarlyReply, Replies, see_other
@@ -179,6 +179,8 @@ class Console:
             return await self._show(200, visit, page)
         except GoOn as other:
             return see_other(visit.root + other.path)
+        except Download as file:
+            return file.response
         except CallFailed as refusal:
             return await self._refused(visit, page, refusal.problem)
 

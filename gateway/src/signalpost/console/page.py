@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from signalpost.api.guards.principals import Principal
+from signalpost.api.http.response import CONTENT_TYPE, Response
 from signalpost.api.routing.shapes.service import BadField, Problem
 from signalpost.console.calls import Calls, refused
 from signalpost.console.notation import is_untouched
@@ -14,6 +15,7 @@ from signalpost.domain.access.api_key import Role
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.access.tenant import OPERATIONS
 from signalpost.domain.event import OF_DOCUMENTS, OF_OPERATIONS
+from signalpost.files.filenames import disposition
 
 MAX_DIGITS = 15
 
@@ -130,6 +132,14 @@ class GoOn(Exception):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
+
+
+class Download(Exception):
+    """Raised by a view: what was asked for is a file, which the browser saves."""
+
+    def __init__(self, name: str, media_type: str, content: bytes) -> None:
+        super().__init__(name)
+        self.response = Response(200, content, ((CONTENT_TYPE, media_type), ("content-disposition", disposition(name))))
 
 
 class ShownOnce(Struct, frozen=True):

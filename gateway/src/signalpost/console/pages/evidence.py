@@ -1,11 +1,11 @@
-"""The page with the evidence of a delivery: a text to keep in a file, which `signalpost verify` checks."""
+"""The page with the evidence of a delivery: a text, and a file to keep, which `signalpost verify` checks."""
 
 import msgspec
 from msgspec import Struct
 
 from signalpost.api.routing.shapes.deliveries import DeliveryWithAttempts
 from signalpost.api.routing.shapes.subscriptions import Subscription
-from signalpost.console.page import Page, Visit
+from signalpost.console.page import Download, Page, Visit
 from signalpost.domain.evidence import PATH
 
 
@@ -13,16 +13,20 @@ class EvidenceView(Struct, frozen=True):
     delivery: DeliveryWithAttempts
     subscription: Subscription
     text: str
+    name: str
+    """What the file is called when it is saved."""
     keys_path: str = PATH
 
 
 async def view(visit: Visit) -> EvidenceView:
     of, event_id = visit.params["id"], visit.params["eventId"]
-    return EvidenceView(
-        await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id),
-        await visit.calls.read("read_subscription", Subscription, id=of),
-        bytes(await visit.calls.read("read_evidence", msgspec.Raw, id=of, eventId=event_id)).decode(),
-    )
+    delivery = await visit.calls.read("read_delivery", DeliveryWithAttempts, id=of, eventId=event_id)
+    subscription = await visit.calls.read("read_subscription", Subscription, id=of)
+    evidence = bytes(await visit.calls.read("read_evidence", msgspec.Raw, id=of, eventId=event_id))
+    name = f"evidence-{delivery.event_id}.json"
+    if visit.query.get("as") == "file":
+        raise Download(name, "application/json", evidence)
+    return EvidenceView(delivery, subscription, evidence.decode(), name)
 
 
 PATH_OF_PAGE = "/subscriptions/{id}/deliveries/{eventId}/evidence"

@@ -23,7 +23,7 @@ from signalpost.api.routing.shapes.service import Problem
 from signalpost.console.browser import keeps_cookie
 from signalpost.console.calls import CallFailed, Calls
 from signalpost.console.front import Front
-from signalpost.console.page import Page, ShownOnce, Visit
+from signalpost.console.page import Download, Page, ShownOnce, Visit
 from signalpost.console.places import Places
 from signalpost.console.portal import ENTER, ROOT
 from signalpost.console.portal.entry import Guest, PortalEntry, framed_by
@@ -96,6 +96,8 @@ class Portal:
             if request.method == "POST":
                 return await self._carry_out(request, guest, visit, page)
             return await self._show(200, guest, visit, page)
+        except Download as file:
+            return file.response
         except CallFailed as refusal:
             return self._refused(guest, refusal.problem)
 
