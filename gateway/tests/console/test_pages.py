@@ -1,6 +1,7 @@
 """Pages of the console: each opens, shows what others wrote as text, and can do what the API lets its visitor do."""
 
 import re
+from base64 import b64decode
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,10 +10,14 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from gateway.tests.console.conftest import HOSTILE, Browser, Shop
+from gateway.tests.console.forms_as_sent import forms_of
+from gateway.tests.console.test_portal import Guest
+from gateway.tests.domain.access.test_portal_link import png
 
 from signalpost import console
 from signalpost.console.html import deed, moment, prose
 from signalpost.console.pages.gateway import GROUPS
+from signalpost.console.pages.portal_links import LABELS
 from signalpost.console.verifiers import verifiers
 from signalpost.given_settings import read_settings, settings_in_force
 from signalpost.sender.egress_proxy import parse_egress_proxy
@@ -562,6 +567,51 @@ def test_a_link_for_a_customer_is_made_shown_once_and_revoked(shop: Shop) -> Non
     viewer = shop.browser("viewer")
     assert "Make the link" not in viewer.open(path)
     assert viewer.post(path, {**form, "key": "pl4"}).status == 403
+
+
+def test_a_link_is_made_with_the_pages_that_may_frame_it_and_with_looks(shop: Shop) -> None:
+    browser, path = shop.browser("subscriber"), "/console/t/default/portal-links"
+    logo = png(more=100)
+    looks = {
+        "embed": "https://app.example.com\r\nhttp://localhost:3000", "theme.name": "Northwind hooks",
+        "theme.accent": "#7A1FA2", "theme.radius": "12", "theme.mode": "dark",
+        "theme.logo": f"{logo[:76]}\r\n{logo[76:]}",
+    }  # fmt: skip
+    assert {"embed", *looks} <= {name for form in forms_of(browser.open(path)) for name, _ in form.fields}
+    form = {"do": "create", "name": "Framed", "subscription": "all", "hours": "1", **looks}
+    made = browser.post(path, {**form, "key": "framed"}).body.decode()
+    [link] = shop.world.get("/v1/portal-links?limit=1").ok()["data"]
+    assert link["embed"] == ["https://app.example.com", "http://localhost:3000"]
+    assert link["theme"] == {"name": "Northwind hooks", "accent": "#7a1fa2", "radius": 12, "mode": "dark"}
+    assert "Pages of https://app.example.com and of http://localhost:3000 may show it in a frame" in made
+    entered = re.search(r'<code id="url">http[^<]*(/portal/enter/[^<]+)</code>', made)
+    assert entered
+    guest = Guest(shop.world)
+    assert guest.get(entered[1], sec_fetch_dest="document", sec_fetch_mode="navigate").status == 303
+    assert "Northwind hooks" in guest.open()
+    assert guest.get("/portal/logo.png").body == b64decode(logo)
+    assert shop.world.send("DELETE", f"/v1/portal-links/{link['id']}").status == 204
+
+
+def test_looks_that_are_refused_are_named_as_the_form_calls_them_and_stay_typed(shop: Shop) -> None:
+    browser, path = shop.browser(), "/console/t/default/portal-links"
+    before = shop.world.get("/v1/portal-links").ok()["data"]
+    looks = {
+        "embed": "https://app.example.com app.example.com", "theme.name": "N" * 65, "theme.accent": "red",
+        "theme.radius": "17", "theme.mode": "dim", "theme.logo": "bm8gbG9nbw==",
+    }  # fmt: skip
+    refused = browser.post(
+        path, {"do": "create", "key": "looks", "name": "", "subscription": "x", "hours": "1", **looks}
+    )
+    assert refused.status == 422
+    page = refused.body.decode()
+    named = re.findall(r"<p><strong>([^<]+)</strong>: ", page)
+    assert sorted(named) == sorted(LABELS.values())
+    [typed] = [dict(form.fields) for form in forms_of(page) if "create" in form.buttons]
+    assert {name: typed[name] for name in looks if name != "theme.mode"} == {
+        name: value for name, value in looks.items() if name != "theme.mode"
+    }
+    assert shop.world.get("/v1/portal-links").ok()["data"] == before
 
 
 # --- Vendors, without code --------------------------------------------------------------------------------------------

@@ -279,7 +279,7 @@ def label(pointer: str, view: Any) -> str:
     """What the form of a page calls the field that a problem points at."""
     form = getattr(view, "form", None)
     asked = [*getattr(form, "fields", ()), *getattr(view, "blanks", ()), *getattr(view, "limits", ())]
-    own = {each.pointer: each.title for each in asked} | _LABELS
+    own = {each.pointer: each.title for each in asked} | _LABELS | getattr(view, "labels", {})
     found = [each for each in own if pointer == each or pointer.startswith(f"{each}/")]
     return own[max(found, key=len)] if found else field(pointer)
 
