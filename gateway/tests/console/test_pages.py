@@ -76,21 +76,6 @@ def test_no_page_loads_anything_from_elsewhere(shop: Shop) -> None:
         assert "immutable" in answer.headers["cache-control"]
 
 
-def test_a_first_visit_is_small(shop: Shop) -> None:
-    """At most 25 KB, and 8 KB of script, as they are sent."""
-    import gzip
-
-    browser = shop.browser()
-    text = browser.open("/console/t/default")
-    sizes = {"page": len(gzip.compress(text.encode()))}
-    for tag, attributes in tags(text):
-        path = attributes.get("src") if tag == "script" else attributes.get("href") if tag == "link" else None
-        if path:
-            sizes[path] = len(browser.get(path, accept_encoding="gzip").body)
-    assert sum(sizes.values()) <= 25 * 1024, sizes
-    assert sum(size for path, size in sizes.items() if path.endswith(".js")) <= 8 * 1024
-
-
 def test_every_page_forbids_what_it_does_not_need(shop: Shop) -> None:
     browser = shop.browser()
     for path in ("/console/t/default", "/console/sign-in", "/console/t/default/nothing-here"):

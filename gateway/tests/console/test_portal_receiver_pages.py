@@ -1,6 +1,5 @@
 """The portal's pages for authors of receivers: a test run, what arrives, and code that verifies."""
 
-import re
 import time
 from html import unescape
 
@@ -90,14 +89,3 @@ def test_what_arrives_and_how_to_verify_it_is_for_every_customer(shop: Shop, can
     assert [each.language for each in verifiers() if each.code not in code] == []
     for path in ("/portal/event-types", "/portal/code"):
         assert f'href="{path}"' in guest.open()
-
-
-def test_every_page_is_light_on_a_first_visit(shop: Shop) -> None:
-    """At most 25 KB with what it needs."""
-    guest = Guest(shop.world).enter(can=["payload", "test", "retry", "replay", "edit", "create", "secret"])
-    own = f"/portal/subscriptions/{shop.subscription}"
-    for path in ("/portal", own, f"{own}/deliveries", f"{own}/test-run", "/portal/event-types", "/portal/code"):
-        needed = re.findall(r'<(?:link rel="\w+"|script type="module") (?:href|src)="([^"]+)"', guest.open(path))
-        assert len(needed) == 4
-        weights = {each: len(guest.get(each, accept_encoding="gzip").body) for each in (path, *needed)}
-        assert sum(weights.values()) <= 25 * 1024, weights
