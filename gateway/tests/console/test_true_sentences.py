@@ -134,6 +134,25 @@ def test_an_endpoint_that_got_nothing_is_not_said_to_take_what_is_sent(desk: Des
 # --- One that fails, is paused, is mended -----------------------------------------------------------------------------
 
 
+def test_one_that_fails_leads_to_why_also_while_its_latest_events_just_wait(desk: Desk) -> None:
+    own = desk.subscribe("/why", retryDelays=[])
+    desk.told["/why"] = 401
+    path = f"/v1/subscriptions/{own}"
+
+    def latest_wait() -> bool:
+        desk.world.create_document()
+        latest = desk.world.get(f"{path}/deliveries?limit=10").ok()["data"]
+        return len(latest) == 10 and all(each["status"] == "pending" for each in latest)
+
+    desk.world.wait_until(latest_wait)
+    assert desk.world.get(path).ok()["health"]["state"] == "failing"
+    failed = {each["eventId"] for each in desk.world.get(f"{path}/deliveries?status=failed").ok()["data"]}
+    [why] = re.findall(
+        rf'/subscriptions/{own}/deliveries/([^"]+)">See why', desk.browser.open(f"{ROOT}/subscriptions/{own}")
+    )
+    assert why in failed
+
+
 def test_one_that_was_just_paused_is_not_said_to_be_so_since_it_fails(desk: Desk) -> None:
     desk.told["/down"] = 500
     made = desk.subscribe("/down")

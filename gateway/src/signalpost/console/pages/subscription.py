@@ -1,7 +1,7 @@
 """The page of one subscription: how its endpoint is doing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -13,6 +13,8 @@ from signalpost.console.calls import refused
 from signalpost.console.page import Page, SeeOther, ShownOnce, Visit, whole
 
 LIMITED = "The rate limit is set. What comes faster waits for its turn, and nothing is lost."
+_FAILED: Final = ("retrying", "failed")
+"""Statuses of what did not arrive, the one with the later attempts first."""
 
 
 class SubscriptionView(Struct, frozen=True):
@@ -24,11 +26,8 @@ class SubscriptionView(Struct, frozen=True):
     """How the objective is kept; None if there is none."""
     taken: str
     """What its last deliveries say of its endpoint, if it is well."""
-
-    @property
-    def failed(self) -> Delivery | None:
-        """The newest of those shown that did not arrive."""
-        return next((each for each in self.latest if each.status in ("failed", "retrying")), None)
+    failed: Delivery | None
+    """One that says why, if its endpoint fails."""
 
 
 class EndpointTest(Struct, frozen=True):
@@ -47,7 +46,22 @@ async def view(visit: Visit) -> SubscriptionView:
         hour=await visit.calls.read("read_stats", Stats, {"subscriptionId": of}),
         kept=await kept_objective(visit, subscription),
         taken=taken(latest),
+        failed=await _failed(visit, subscription, latest.data),
     )
+
+
+async def _failed(visit: Visit, subscription: Subscription, latest: Sequence[Delivery]) -> Delivery | None:
+    """The newest delivery that did not arrive. While a breaker is open, the latest ones just wait."""
+    if subscription.health.state not in ("failing", "disabled"):
+        return None
+    if shown := [each for each in latest if each.status in _FAILED]:
+        return shown[0]
+    for status in _FAILED:
+        query = {"status": status, "limit": "1"}
+        page = await visit.calls.read("list_subscription_deliveries", DeliveryPage, query, id=subscription.id)
+        if page.data:
+            return page.data[0]
+    return None
 
 
 async def kept_objective(visit: Visit, subscription: Subscription) -> ObjectiveStatus | None:
