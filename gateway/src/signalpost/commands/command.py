@@ -19,12 +19,14 @@ from msgspec.structs import replace
 
 from signalpost.domain.access.tenant import Tenant
 from signalpost.domain.audit import GATEWAY, Actor
+from signalpost.domain.connection import Connection
 from signalpost.domain.documents.document import DocumentRow
 from signalpost.domain.documents.history import UNKNOWN, Origin, Step
 from signalpost.domain.documents.links import Links
 from signalpost.domain.documents.version import Number, VersionRow
 from signalpost.domain.erasure import Erasure
 from signalpost.domain.event import EventType
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.trace_context import NOT_TRACED
 from signalpost.sharing.command_queues import Queue
 
@@ -32,6 +34,7 @@ Result = TypeVar("Result", covariant=True)
 """The result of a command that is not refused."""
 Key = TypeVar("Key", contravariant=True)
 Row = TypeVar("Row", covariant=True)
+Versioned = TypeVar("Versioned", Connection, Subscription)
 
 DocumentKey = tuple[int, str]
 """Tenant and `externalId`."""
@@ -68,6 +71,11 @@ class Stamp(Struct, frozen=True, gc=False):
     """`createdAt` in µs. It rises with the sequence, so after a clock that was ahead it can lie in the future (C5)."""
     now: int
     """What the clock says, in µs. Deadlines count from here."""
+
+
+def moved_on(changed: Versioned, at: int) -> Versioned:
+    """The next version of a row that changed."""
+    return replace(changed, version=changed.version + 1, updated_at=at)
 
 
 class NumberedRow(Protocol):

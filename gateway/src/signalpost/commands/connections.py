@@ -22,6 +22,7 @@ from signalpost.commands.command import (
     RowKey,
     Stamp,
     WithActor,
+    moved_on,
 )
 from signalpost.commands.documents import check_precondition
 from signalpost.domain.connection import DISCONNECTED, Connection, Granted, State
@@ -130,9 +131,9 @@ class PatchConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
             changed = replace(changed, config=self.config, state=state, reason=None, held_until=None)
         if is_same(changed, found):
             return Decision(result=ConnectionChanged(found))
-        changed = _moved_on(changed, stamp.at)
+        changed = moved_on(changed, stamp.at)
         moved = tuple(
-            replace(each, url=self.url, version=each.version + 1, updated_at=stamp.at)
+            moved_on(replace(each, url=self.url), stamp.at)
             for each in self._users(view)
             if each.url != self.url and self.url is not None
         )
@@ -150,7 +151,7 @@ class DeleteConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         if used_by:
             detail = f"{len(used_by)} of your subscriptions use it: delete them first."
             raise Conflict("connection_in_use", detail, subscriptions=used_by[:100])
-        gone = _moved_on(replace(found, config={}, granted=None, deleted_at=stamp.at), stamp.at)
+        gone = moved_on(replace(found, config={}, granted=None, deleted_at=stamp.at), stamp.at)
         return Decision(result=ConnectionDeleted(gone), rows=(gone,))
 
 
@@ -168,7 +169,7 @@ class KeepGrant(ConnectionCommand, frozen=True, kw_only=True):
             raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
         kept = replace(found, granted=self.granted, grant_version=found.grant_version + 1)
         if found.state != "ready":
-            kept = _moved_on(replace(kept, state="ready", reason=None), stamp.at)
+            kept = moved_on(replace(kept, state="ready", reason=None), stamp.at)
         return Decision(result=ConnectionChanged(kept), rows=(kept,))
 
 
@@ -199,7 +200,7 @@ class DisconnectConnection(ConnectionCommand, frozen=True, kw_only=True):
             state="needs_consent" if self.needs_consent else "broken",
             reason=None if self.needs_consent else DISCONNECTED,
         )
-        cut = _moved_on(cut, stamp.at)
+        cut = moved_on(cut, stamp.at)
         return Decision(result=ConnectionChanged(cut), rows=(cut,))
 
 
@@ -216,7 +217,7 @@ class BreakConnection(_CommandWithSubscriptions, frozen=True, kw_only=True):
         found = self._found(view)
         if found.grant_version != self.of_grant_version:
             raise Conflict("grant_moved_on", "Another consent was stored for this connection in the meantime.")
-        broken = _moved_on(replace(found, state="broken", reason=self.reason), stamp.at)
+        broken = moved_on(replace(found, state="broken", reason=self.reason), stamp.at)
         disabled = tuple(each.disabled(stamp.at, self.reason) for each in self._users(view) if each.status == "active")
         return Decision(result=ConnectionChanged(broken), rows=(*disabled, broken))
 
@@ -244,7 +245,7 @@ class RepairConnection(ConnectionCommand, frozen=True, kw_only=True):
         found = self._found(view)
         if found.state != "broken":
             return Decision(result=ConnectionChanged(found))
-        repaired = _moved_on(replace(found, state="ready", reason=None), stamp.at)
+        repaired = moved_on(replace(found, state="ready", reason=None), stamp.at)
         return Decision(result=ConnectionChanged(repaired), rows=(repaired,))
 
 
@@ -253,7 +254,3 @@ def require_connection(found: Connection | None) -> Connection:
     if found is None or found.deleted_at is not None:
         raise NotFound("connection_not_found", "There is no connection with this id.")
     return found
-
-
-def _moved_on(changed: Connection, now: int) -> Connection:
-    return replace(changed, version=changed.version + 1, updated_at=now)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor
+from signalpost.commands.command import BatchView, Decision, IdempotencyKey, Reads, RowKey, Stamp, WithActor, moved_on
 from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCommand
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.operations.correspondence import Correspondence, Knowledge
@@ -106,5 +106,5 @@ class UnsubscribeContact(SubscriptionCommand, frozen=True, kw_only=True):
         gone = tuple(each for each in found.contacts if each in found.unsubscribed or each.lower() == address)
         if gone == found.unsubscribed:
             return Decision(result=SubscriptionChanged(found))
-        changed = replace(found, unsubscribed=gone, version=found.version + 1, updated_at=stamp.at)
+        changed = moved_on(replace(found, unsubscribed=gone), stamp.at)
         return Decision(result=SubscriptionChanged(changed), rows=(changed,))

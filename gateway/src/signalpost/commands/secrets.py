@@ -5,8 +5,8 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from signalpost.commands.command import BatchView, Decision, Stamp
-from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCommand, moved_on
+from signalpost.commands.command import BatchView, Decision, Stamp, moved_on
+from signalpost.commands.subscriptions import SubscriptionChanged, SubscriptionCommand
 from signalpost.domain import subscription as rules
 from signalpost.domain.errors import Conflict
 from signalpost.domain.subscription import Subscription

@@ -15,6 +15,7 @@ from signalpost.commands.command import (
     RowKey,
     Stamp,
     WithActor,
+    moved_on,
 )
 from signalpost.commands.documents import check_precondition
 from signalpost.domain import subscription as rules
@@ -363,8 +364,3 @@ def _origin(url: str) -> str | None:
         return parse_url(url).origin
     except Bad:  # it was accepted by other rules
         return None
-
-
-def moved_on(changed: Subscription, now: int) -> Subscription:
-    """The next version of a subscription."""
-    return replace(changed, version=changed.version + 1, updated_at=now)
