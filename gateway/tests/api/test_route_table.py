@@ -3,15 +3,17 @@
 import json
 import re
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 
 from signalpost.api.http.problems import CALLER_PROBLEMS
+from signalpost.api.http.response import Response, StreamedResponse
 from signalpost.api.routes import OPEN_ROUTES, QUIET_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe, errors_of
 from signalpost.api.routing.route import PATH, RESPONSE_HEADERS, OneChange, OpenRoute, Route
+from signalpost.api.routing.shapes.deliveries import ReplayCount, StartedReplay
 from signalpost.domain.access.api_key import Role
 from signalpost.domain.body import members_of_texts, read
 from signalpost.domain.errors import CallerError
@@ -96,6 +98,22 @@ def test_what_changes_something_can_be_repeated_safely(route: Route) -> None:
         assert route.body is None
         assert not route.idempotent
         assert not route.conditional
+
+
+@each_route
+def test_what_a_handler_shows_is_among_the_answers_with_one_status(route: Route) -> None:
+    if isinstance(route.handler, OneChange):
+        return  # its result has an answer of its own (`test_rendering.py`)
+    returned = get_type_hints(route.handler)["return"]
+    shown = set(get_args(returned) or (returned,)) - {Response, StreamedResponse}
+    assert shown <= route.statuses.keys()
+
+
+def test_an_answer_with_several_statuses_is_left_to_the_handler() -> None:
+    several = next(route for route in ROUTES if route.name == "start_replays")
+    one_each = next(route for route in ROUTES if route.name == "start_replay")
+    assert several.statuses == {}
+    assert one_each.statuses == {ReplayCount: 200, StartedReplay: 202}
 
 
 # --- Examples ---------------------------------------------------------------------------------------------------------

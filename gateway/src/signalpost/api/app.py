@@ -8,6 +8,9 @@ from functools import partial
 from time import thread_time
 from typing import Any, Final, NamedTuple, cast
 
+from msgspec import Struct
+from msgspec.json import encode
+
 from signalpost.api.guards.callers import caller_of
 from signalpost.api.guards.principals import EndedKey, Principal
 from signalpost.api.http.problems import problem
@@ -273,8 +276,10 @@ class Api:
         handler = route.handler
         if isinstance(handler, OneChange):
             return (yield from self._changed(context, handler.command))
-        response: Response | StreamedResponse = yield handler(context)
-        return response
+        answer: Struct = yield handler(context)
+        if isinstance(answer, Response | StreamedResponse):
+            return answer
+        return Response(route.statuses[type(answer)], encode(answer))
 
     def _changed(self, context: RequestContext, make: Callable[[RequestContext], Command[Any]]) -> Handling:
         """The response to a call that makes one change."""

@@ -1,11 +1,10 @@
 """The audit: who changed what. Only operators may read it."""
 
-from collections.abc import Iterable
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
+from signalpost.api.http.pages import page
 from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import MAX_IN_CURSOR, PageQuery, Query, write_cursor
@@ -30,23 +29,21 @@ async def list_all(context: RequestContext) -> Response:
     audit, wanted = context.services.store.audit, AuditFilter(query.actor, query.object)
     if query.newest:
         below = MAX_IN_CURSOR if query.cursor is None else query.cursor
-        page = await audit.newest(context.tenant_id, wanted, query.after, below, query.limit)
+        found = await audit.newest(context.tenant_id, wanted, query.after, below, query.limit)
     else:
-        page = await audit.page(context.tenant_id, wanted, max(query.after, query.cursor or 0), query.limit)
+        found = await audit.page(context.tenant_id, wanted, max(query.after, query.cursor or 0), query.limit)
     # Read after the page, so that no entry of the page has a higher number.
     mark = await audit.mark(context.tenant_id)
-    shown = {
-        "data": [*_shown(page.entries)],
-        "next": None if page.is_last else write_cursor((page.entries[-1].number,)),
+    beside = {
+        "next": None if found.is_last else write_cursor((found.entries[-1].number,)),
         "mark": None if mark is None else AuditMark(number=mark.number, hash=mark.hash.hex()),
     }
-    return Response(200, msgspec.json.encode(shown))
+    return Response(200, page(map(_shown, found.entries), beside))
 
 
-def _shown(entries: Iterable[AuditEntry]) -> Iterable[msgspec.Raw]:
-    """Each as it is kept, with its hash behind."""
-    for entry in entries:
-        yield msgspec.Raw(entry.content[:-1] + b',"hash":"' + entry.hash.hex().encode() + b'"}')
+def _shown(entry: AuditEntry) -> bytes:
+    """The entry as it is kept, with its hash behind."""
+    return entry.content[:-1] + b',"hash":"' + entry.hash.hex().encode() + b'"}'
 
 
 class VerificationQuery(Query, frozen=True):
@@ -63,7 +60,7 @@ class VerificationQuery(Query, frozen=True):
     ) = None
 
 
-async def verify(context: RequestContext) -> Response:
+async def verify(context: RequestContext) -> AuditVerification:
     query: VerificationQuery = context.query()
     audit = context.services.store.audit
     end, found = await audit.sealed_end(), await audit.verify()
@@ -72,7 +69,7 @@ async def verify(context: RequestContext) -> Response:
         fault = AuditFault(tenant=None, number=0, reason=f"It lacks entries that it had, as {END_FILE} says. {_LACKS}")
     if fault is None and query.end is not None and not await audit.has(query.end):
         fault = AuditFault(tenant=None, number=0, reason=f"It lacks entries that it had at the end given. {_LACKS}")
-    return Response(200, msgspec.json.encode(AuditVerification(entries=found.entries, fault=fault, end=end)))
+    return AuditVerification(entries=found.entries, fault=fault, end=end)
 
 
 def _fault(context: RequestContext, fault: Fault) -> AuditFault:

@@ -9,7 +9,6 @@ brought into a second POST of `code` and `state`.
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 
-import msgspec
 from msgspec import UNSET
 
 from signalpost.api.configs import left_of, opened_access
@@ -34,13 +33,13 @@ _POLICY = ("content-security-policy", "default-src 'none'")
 _NONCE_BYTES = 18
 
 
-async def test(context: RequestContext) -> Response:
+async def test(context: RequestContext) -> ConnectionTest:
     context.query()
     tested = await context.services.engine.connectors.test(find(context))
-    return Response(200, msgspec.json.encode(ConnectionTest(works=tested.works, detail=tested.detail)))
+    return ConnectionTest(works=tested.works, detail=tested.detail)
 
 
-async def connect(context: RequestContext) -> Response:
+async def connect(context: RequestContext) -> ConsentAsked:
     context.query()
     brought: ConsentBrought = await context.read_body()
     services, found = context.services, find(context)
@@ -48,17 +47,16 @@ async def connect(context: RequestContext) -> Response:
     if brought.code is not UNSET:
         brings = _Brought(str(brought.code), brought.state or "", brought.iss or None, context.actor)
         await _bring(services, found, brings)
-        return Response(200, msgspec.json.encode(ConsentAsked(connected=True)))
+        return ConsentAsked(connected=True)
     now = services.clock.wall()
     ticket = services.tickets.make(found.tenant_id, found.id, services.secret_bytes(_NONCE_BYTES).hex(), now)
     state = services.tickets.write(ticket)
-    asked = ConsentAsked(
+    return ConsentAsked(
         connected=False,
         url=f"{services.installation.public_url}/oauth/start?state={state}",
         authorize_url=_authorize_url(services, consent, ticket, state),
         state=state,
     )
-    return Response(200, msgspec.json.encode(asked))
 
 
 async def disconnect(context: RequestContext) -> Response:

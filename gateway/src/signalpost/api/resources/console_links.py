@@ -1,9 +1,6 @@
 """Links that sign an operator in to the console, once."""
 
-import msgspec
-
 from signalpost.api.guards.principals import Principal
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.services import Services
@@ -18,14 +15,13 @@ async def console_link(services: Services, principal: Principal) -> str:
     return f"{services.installation.public_url}/console/enter/{token}"
 
 
-async def create(context: RequestContext) -> Response:
+async def create(context: RequestContext) -> ConsoleLink:
     context.query()
     services = context.services
-    link = ConsoleLink(
+    return ConsoleLink(
         url=await console_link(services, context.principal),
         expires_at=format_timestamp(services.clock.wall() + LINK_LIFETIME),
     )
-    return Response(201, msgspec.json.encode(link))
 
 
 ROUTES = (

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, field
 
 from signalpost.api.http.response import Response
@@ -72,12 +71,12 @@ class DeliveryOfAnyQuery(DeliveryQuery, frozen=True):
     subscription_id: Uuid | None = None
 
 
-async def list_of_subscription(context: RequestContext) -> Response:
+async def list_of_subscription(context: RequestContext) -> DeliveryPage:
     query: DeliveryQuery = context.query()
     return await _list(context, [await subscriptions.find(context)], query)
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> DeliveryPage:
     query: DeliveryOfAnyQuery = context.query()
     found = context.subscriptions()
     if query.subscription_id is not None:
@@ -85,7 +84,7 @@ async def list_all(context: RequestContext) -> Response:
     return await _list(context, found, query)
 
 
-async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> Response:
+async def _list(context: RequestContext, of: Sequence[Subscription], query: DeliveryQuery) -> DeliveryPage:
     wanted = DeliveryFilter(
         status=query.status,
         types=query.event_type,
@@ -96,10 +95,9 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
     below, limit = query.cursor, query.limit
     if query.event_id is not None:
         event = await events.find_event(context, query.event_id)
-        page = DeliveryPage(data=[], next=None)
-        if event is not None and _passes(event, wanted):
-            page = await _page_of_event(context, of, event, wanted.status, below, limit)
-        return Response(200, msgspec.json.encode(page))
+        if event is None or not _passes(event, wanted):
+            return DeliveryPage(data=[], next=None)
+        return await _page_of_event(context, of, event, wanted.status, below, limit)
     found = await context.services.store.deliveries.page(context.tenant_id, of, wanted, below, limit)
     lanes = await _lanes(context, _named(context, {view.subscription_id for view in found.data}))
     passed_over = await _passed_over(context, found.data)
@@ -110,8 +108,7 @@ async def _list(context: RequestContext, of: Sequence[Subscription], query: Deli
         and is_for(context.portal, lane.subscription, view.status)
     ]
     back_to = None if found.looked_back_to is None else format_timestamp(found.looked_back_to)
-    page = DeliveryPage(data=data, next=write_cursor(found.next), looked_back_to=back_to)
-    return Response(200, msgspec.json.encode(page))
+    return DeliveryPage(data=data, next=write_cursor(found.next), looked_back_to=back_to)
 
 
 def _was_passed_over(view: DeliveryView | None) -> bool:
@@ -177,7 +174,7 @@ async def _page_of_event(
     return DeliveryPage(data=data, next=write_cursor((event.sequence, page[-1].number)) if more else None)
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> DeliveryWithAttempts:
     context.query()
     found = await subscriptions.find(context)
     event = await event_in_path(context)
@@ -191,7 +188,7 @@ async def read(context: RequestContext) -> Response:
         waiting_behind=_waiting_behind(context, found, delivery.behind),
         diagnosis=diagnosis_of(found.with_secrets_of(context.services.clock.wall()), view, lane.waiting),
     )
-    return Response(200, msgspec.json.encode(delivery_for(context.portal, whole)))
+    return delivery_for(context.portal, whole)
 
 
 async def read_event(context: RequestContext) -> Response:

@@ -1,10 +1,8 @@
 """Tests of endpoints: send a sample event now, to a subscription or to one that is not saved yet."""
 
-import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from signalpost.api.http.response import Response
 from signalpost.api.portal_views import case_for, test_for
 from signalpost.api.resources.diagnoses import diagnosis_of_test
 from signalpost.api.resources.exchanges import shown_exchange
@@ -40,7 +38,7 @@ _LOOKED_AT = 100
 _END_OF_TIME = 2**62
 
 
-async def test(context: RequestContext) -> Response:
+async def test(context: RequestContext) -> TestResult:
     context.query()
     wanted: SubscriptionTest = await context.read_body()
     found = await find(context)
@@ -61,7 +59,7 @@ def _signing_with_next_secret(found: Subscription, now: int) -> Subscription:
     return found.promoted(now)
 
 
-async def test_draft(context: RequestContext) -> Response:
+async def test_draft(context: RequestContext) -> TestResult:
     """Test an endpoint that has no subscription yet. Nothing is stored."""
     new: SubscriptionRequest = await context.read_body(url=vetted(context))
     now = context.services.clock.wall()
@@ -80,7 +78,7 @@ async def test_draft(context: RequestContext) -> Response:
     return _test_result(context, event, draft, await context.services.engine.endpoint_tests.run(draft, event))
 
 
-def _test_result(context: RequestContext, event: Event, tested: Subscription, outcome: Outcome) -> Response:
+def _test_result(context: RequestContext, event: Event, tested: Subscription, outcome: Outcome) -> TestResult:
     url, outcome = tested.url, without_secrets(outcome, secrets_of(tested))
     result = TestResult(
         event_id=event.id,
@@ -94,10 +92,10 @@ def _test_result(context: RequestContext, event: Event, tested: Subscription, ou
         exchange=None if outcome.trace is None else shown_exchange(exchange_of(outcome.trace, url)),
         diagnosis=diagnosis_of_test(url, outcome),
     )
-    return Response(200, msgspec.json.encode(test_for(context.portal, result)))
+    return test_for(context.portal, result)
 
 
-async def run_cases(context: RequestContext) -> Response:
+async def run_cases(context: RequestContext) -> TestRun:
     context.query()
     found = await find(context)
     if found.kind != WEBHOOK or context.tenant_id == OPERATIONS_TENANT:
@@ -106,7 +104,7 @@ async def run_cases(context: RequestContext) -> Response:
     run = context.services.engine.endpoint_tests.run_cases
     findings = await run(found, secret_of(context, UNSET), context.services.random_bits)
     cases = [case_for(context.portal, _case_result(each)) for each in findings]
-    return Response(200, msgspec.json.encode(TestRun(has_passed(findings), cases)))
+    return TestRun(has_passed(findings), cases)
 
 
 def _case_result(finding: CaseFinding) -> CaseResult:

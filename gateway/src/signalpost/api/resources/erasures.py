@@ -3,9 +3,6 @@
 The erasure of a tenant begins with its deletion (`tenants.py`).
 """
 
-import msgspec
-
-from signalpost.api.http.response import Response
 from signalpost.api.resources.documents import document_id_of
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
@@ -26,19 +23,18 @@ def erase_document(context: RequestContext) -> EraseDocument:
     )
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> ErasurePage:
     query: PageQuery = context.query()
     found = await context.services.store.erasures.page(query.cursor, query.limit)
-    page = ErasurePage(data=[*map(ErasureShown.of, found)], next=next_cursor(found, query.limit))
-    return Response(200, msgspec.json.encode(page))
+    return ErasurePage(data=[*map(ErasureShown.of, found)], next=next_cursor(found, query.limit))
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> ErasureShown:
     context.query()
     found = await context.services.store.erasures.get(context.path_uuid("id", "erasure"))
     if found is None:
         raise NotFound("erasure_not_found", "There is no erasure with this id.")
-    return Response(200, msgspec.json.encode(ErasureShown.of(found)))
+    return ErasureShown.of(found)
 
 
 ROUTES = (

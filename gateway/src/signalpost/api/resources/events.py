@@ -91,12 +91,12 @@ async def _feed_back(context: RequestContext, query: FeedQuery) -> Response:
     return Response(200, page(shown, {"last": found.last, "next": found.next}))
 
 
-async def arrivals(context: RequestContext) -> Response:
+async def arrivals(context: RequestContext) -> ArrivalsOfEvents:
     query: ArrivalsQuery = context.query()
     subscriptions = context.services.directory.subscriptions(context.tenant_id)
     found = await context.services.store.deliveries.arrivals(context.tenant_id, subscriptions, query.sequences or ())
     data = [EventArrivals(sequence=sequence, **asdict(found[sequence])) for sequence in sorted(found, reverse=True)]
-    return Response(200, msgspec.json.encode(ArrivalsOfEvents(data=data)))
+    return ArrivalsOfEvents(data=data)
 
 
 async def read(context: RequestContext) -> Response:

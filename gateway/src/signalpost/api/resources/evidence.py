@@ -30,14 +30,13 @@ from signalpost.domain.timestamps import format_timestamp
 from signalpost.store.nouns.deliveries import AttemptRow, ReadDelivery
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> Evidence:
     context.query()
     found = await subscriptions.find(context)
     event = await deliveries.event_in_path(context)
     delivery = await deliveries.find_delivery(context, found, event)
     body = None if is_erased(event) else event.body
-    evidence = context.services.evidence.sign(_statement(context, found, event, delivery), body)
-    return Response(200, msgspec.json.encode(evidence))
+    return context.services.evidence.sign(_statement(context, found, event, delivery), body)
 
 
 def _statement(context: RequestContext, found: Subscription, event: Event, delivery: ReadDelivery) -> Statement:

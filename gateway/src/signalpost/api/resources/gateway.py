@@ -4,9 +4,6 @@ import platform
 from importlib.metadata import version
 from typing import Final
 
-import msgspec
-
-from signalpost.api.http.response import Response
 from signalpost.api.resources.health import readiness
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
@@ -17,12 +14,12 @@ _VERSION: Final = version("signalpost")
 """Read once: the metadata of a distribution is a file that has to be found and parsed."""
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> GatewayShown:
     context.query()
     services = context.services
     engine, size = services.engine, await services.store.size()
     backed_up = None if size.backed_up_at is None else format_timestamp(size.backed_up_at)
-    shown = GatewayShown(
+    return GatewayShown(
         version=_VERSION,
         python=platform.python_version(),
         health=readiness(services),
@@ -38,7 +35,6 @@ async def read(context: RequestContext) -> Response:
         viewers=services.limits.viewers.taken,
         settings=list(services.installation.settings),
     )
-    return Response(200, msgspec.json.encode(shown))
 
 
 ROUTES = (

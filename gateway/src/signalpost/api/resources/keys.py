@@ -1,8 +1,5 @@
 """API keys: create, list and revoke them. The operator's key of the settings is not one of them."""
 
-import msgspec
-
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import OPERATOR, Example, OneChange, Reply, Route
@@ -38,12 +35,12 @@ def create(context: RequestContext) -> CreateKey:
     )
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> KeyPage:
     query: PageQuery = context.query()
     services = context.services
     found = await services.store.lists.page(ApiKey, context.within, query.cursor, query.limit)
     shown = [_listed(key, services) for key in found]
-    return Response(200, msgspec.json.encode(KeyPage(data=shown, next=next_cursor(found, query.limit))))
+    return KeyPage(data=shown, next=next_cursor(found, query.limit))
 
 
 def _listed(key: ApiKey, services: Services) -> Key:

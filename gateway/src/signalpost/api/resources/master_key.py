@@ -2,9 +2,6 @@
 
 from typing import Final
 
-import msgspec
-
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.access import MasterKeyShown, MasterKeyUse
@@ -17,12 +14,12 @@ from signalpost.engine.maintenance.master_key_change import MasterKeyState
 _PATH: Final = "/v1/master-key"
 
 
-async def show(context: RequestContext) -> Response:
+async def show(context: RequestContext) -> MasterKeyShown:
     context.query()
-    return _shown(200, await context.services.master_key.state())
+    return _shown(await context.services.master_key.state())
 
 
-async def rotate(context: RequestContext) -> Response:
+async def rotate(context: RequestContext) -> MasterKeyShown:
     context.query()
     services = context.services
     former = (await services.master_key.state()).current
@@ -32,7 +29,7 @@ async def rotate(context: RequestContext) -> Response:
         raise Conflict("master_key_unusable", str(error)) from None
     if state.current != former:
         await tell(services.store.audit, [_told(context.actor, services.clock.wall(), former, state.current)])
-    return _shown(202, state)
+    return _shown(state)
 
 
 def _told(actor: Actor, now: int, former: str, current: str) -> EntryDraft:
@@ -47,10 +44,9 @@ def _told(actor: Actor, now: int, former: str, current: str) -> EntryDraft:
     )
 
 
-def _shown(status: int, state: MasterKeyState) -> Response:
+def _shown(state: MasterKeyState) -> MasterKeyShown:
     keys = [MasterKeyUse(id=name, data_keys=count) for name, count in state.data_keys.items()]
-    shown = MasterKeyShown(current=state.current, state="changing" if state.is_changing else "settled", keys=keys)
-    return Response(status, msgspec.json.encode(shown))
+    return MasterKeyShown(current=state.current, state="changing" if state.is_changing else "settled", keys=keys)
 
 
 ROUTES = (

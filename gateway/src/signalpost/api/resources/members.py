@@ -1,6 +1,5 @@
 """Members: people who sign in to the console. Only operators invite them, so no one can grant more than they have."""
 
-import msgspec
 from msgspec import UNSET
 
 from signalpost.api.http.response import Response
@@ -33,18 +32,18 @@ def invite(context: RequestContext) -> InviteMember:
     )
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> MemberPage:
     query: PageQuery = context.query()
     services = context.services
     found = await services.store.lists.page(Member, context.within, query.cursor, query.limit)
     shown = [_shown(member, services) for member in found]
-    return Response(200, msgspec.json.encode(MemberPage(data=shown, next=next_cursor(found, query.limit))))
+    return MemberPage(data=shown, next=next_cursor(found, query.limit))
 
 
-async def show(context: RequestContext) -> Response:
+async def show(context: RequestContext) -> MemberShown:
     context.query()
     member = await _found(context)
-    return Response(200, msgspec.json.encode(_shown(member, context.services)))
+    return _shown(member, context.services)
 
 
 async def change(context: RequestContext) -> Response:

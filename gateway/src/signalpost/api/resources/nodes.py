@@ -3,9 +3,6 @@
 from math import inf
 from typing import Final, Literal
 
-import msgspec
-
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import OPERATOR, Example, Reply, Route
 from signalpost.api.routing.shapes.service import Node, Nodes
@@ -15,16 +12,14 @@ from signalpost.store.nouns.fleet import NodeShown, Terms
 _DIGITS: Final = 1
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> Nodes:
     context.query()
     fleet, engine = context.services.store.fleet, context.services.engine
     found = await fleet.nodes()
     nodes = [_shown(each, fleet.terms, fleet.node_id, engine.lanes.here.count) for each in found]
     subscriptions = context.services.directory.subscription_count
     unowned = max(0, subscriptions - sum(node.lanes for node in nodes))
-    return Response(
-        200, msgspec.json.encode(Nodes(data=nodes, next=None, subscriptions=subscriptions, unowned=unowned))
-    )
+    return Nodes(data=nodes, next=None, subscriptions=subscriptions, unowned=unowned)
 
 
 def _shown(node: NodeShown, terms: Terms, me: int | None, my_lanes: int) -> Node:

@@ -5,10 +5,8 @@ Operators see all of it, others what is about their tenant.
 
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta
 
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import FOLLOWS, OPERATOR, Example, OneChange, Reply, Route
@@ -31,18 +29,17 @@ class Mute(Body, frozen=True, kw_only=True):
     ]
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> NoticePage:
     query: PageQuery = context.query()
     found = await context.services.store.lists.page(Condition, _within(context), query.cursor, query.limit)
-    page = NoticePage(data=[_shown(context, each) for each in found], next=next_cursor(found, query.limit))
-    return Response(200, msgspec.json.encode(page))
+    return NoticePage(data=[_shown(context, each) for each in found], next=next_cursor(found, query.limit))
 
 
-async def count(context: RequestContext) -> Response:
+async def count(context: RequestContext) -> NoticeCount:
     context.query()
     within = _within(context)
     found = sum(within in (None, each.tenant_id) for each in context.services.engine.watch.open)
-    return Response(200, msgspec.json.encode(NoticeCount(count=found)))
+    return NoticeCount(count=found)
 
 
 def _within(context: RequestContext) -> int | None:

@@ -1,8 +1,5 @@
 """The objective of a subscription: how many of its events arrived in time, and what is left of its error budget."""
 
-import msgspec
-
-from signalpost.api.http.response import Response
 from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
@@ -16,7 +13,7 @@ from signalpost.domain.timestamps import SECOND, format_timestamp
 _HOUR = 3_600
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> ObjectiveStatus:
     context.query()
     found = await subscriptions.find(context)
     if (objective := found.objective) is None:
@@ -26,7 +23,7 @@ async def read(context: RequestContext) -> Response:
     counts = total((await context.services.store.stats.read(context.tenant_id, found.number, "hour", starts)).values())
     ended = tally(counts)
     budget = error_budget(objective, ended)
-    shown = ObjectiveStatus(
+    return ObjectiveStatus(
         share=objective.share,
         within=objective.within,
         since=format_timestamp(starts[0] * SECOND),
@@ -36,7 +33,6 @@ async def read(context: RequestContext) -> Response:
         late_allowed=budget.allowed,
         budget_left=budget.left,
     )
-    return Response(200, msgspec.json.encode(shown))
 
 
 ROUTES = (

@@ -102,10 +102,10 @@ async def read(context: RequestContext) -> Response:
     return Response(200, await loop.run_in_executor(services.off_loop, _shown, seen))
 
 
-async def count(context: RequestContext) -> Response:
+async def count(context: RequestContext) -> AttentionCount:
     context.query()
     counted = await context.services.attention_counts.of(context.tenant_id)
-    return Response(200, msgspec.json.encode(AttentionCount(count=counted)))
+    return AttentionCount(count=counted)
 
 
 async def _looked_at_closely(context: RequestContext, worst: Sequence[_Needy]) -> list[LaneView]:

@@ -3,9 +3,6 @@
 A link gives no one more than its creator has: everyone who may create one may do all that a link can allow.
 """
 
-import msgspec
-
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, next_cursor
 from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, OneChange, Reply, Route
@@ -53,22 +50,21 @@ def _check_subscriptions(context: RequestContext, new: PortalLinkRequest) -> Non
         raise Invalid(errors)
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> PortalLinkPage:
     query: PageQuery = context.query()
     services = context.services
     found = await services.store.lists.page(PortalLink, context.tenant_id, query.cursor, query.limit)
     now = services.clock.wall()
     shown = [PortalLinkShown.of(each, state=each.state(now)) for each in found]
-    return Response(200, msgspec.json.encode(PortalLinkPage(data=shown, next=next_cursor(found, query.limit))))
+    return PortalLinkPage(data=shown, next=next_cursor(found, query.limit))
 
 
-async def show(context: RequestContext) -> Response:
+async def show(context: RequestContext) -> PortalLinkShown:
     context.query()
     found = await context.services.store.access.portal_link(context.path_uuid("id", "portal_link"))
     if found is None or found.tenant_id != context.tenant_id:
         raise portal_link_not_found()
-    shown = PortalLinkShown.of(found, state=found.state(context.services.clock.wall()))
-    return Response(200, msgspec.json.encode(shown))
+    return PortalLinkShown.of(found, state=found.state(context.services.clock.wall()))
 
 
 def revoke(context: RequestContext) -> RevokePortalLink:

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from signalpost.api.configs import config_check
-from signalpost.api.http.response import Response
 from signalpost.api.resources import subscriptions
 from signalpost.api.resources.events import find_event
 from signalpost.api.routing.context import RequestBody, RequestContext, Variant
@@ -21,7 +19,7 @@ from signalpost.engine.connectors.preview import Past, Preview, preview
 _EXAMPLE = "01a20e92-1d5f-76d4-985f-8a63b2c66f94"
 
 
-async def of_subscription(context: RequestContext) -> Response:
+async def of_subscription(context: RequestContext) -> Preview:
     context.query()
     asked: PreviewRequest = await context.read_body()
     found = await subscriptions.find(context)
@@ -30,7 +28,7 @@ async def of_subscription(context: RequestContext) -> Response:
     return await _answer(context, found, event, made.get(event.document_id, {}))
 
 
-async def of_kind(context: RequestContext) -> Response:
+async def of_kind(context: RequestContext) -> Preview:
     context.query()
     services, kind = context.services, context.path_text("kind")
     if services.destinations.kind(kind) is None:
@@ -79,15 +77,14 @@ async def _event(context: RequestContext, event_id: str) -> Event:
     return event
 
 
-async def _answer(context: RequestContext, found: Subscription, event: Event, made: dict[str, str]) -> Response:
+async def _answer(context: RequestContext, found: Subscription, event: Event, made: dict[str, str]) -> Preview:
     services = context.services
     connection: Any = None
     if found.connection_id is not None:
         connection = services.directory.connection(context.tenant_id, found.connection_id)
     newest = await services.store.log.newest(context.tenant_id, event.document_id)
     past = Past(event=event, newest=newest or event, made=made)
-    shown = preview(services.destinations, found, connection, past, services.clock.wall())
-    return Response(200, msgspec.json.encode(shown))
+    return preview(services.destinations, found, connection, past, services.clock.wall())
 
 
 ROUTES = (

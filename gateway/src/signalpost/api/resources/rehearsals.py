@@ -4,11 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import fields, replace
 
-from signalpost.api.http.response import Response
 from signalpost.api.resources import subscription_checks as checks
 from signalpost.api.resources import subscriptions
 from signalpost.api.routing.context import RequestBody, RequestContext, Variant
@@ -43,7 +41,7 @@ DAYS: Final = 7
 """How far back a rehearsal looks unless it is told."""
 
 
-async def of_change(context: RequestContext) -> Response:
+async def of_change(context: RequestContext) -> Rehearsal:
     context.query()
     found = await subscriptions.find(context)
     sent = _members(await context.body_as_sent(), "change")
@@ -59,7 +57,7 @@ async def of_change(context: RequestContext) -> Response:
     return _shown(context, question, await context.services.engine.rehearsals.run(question), is_saved=True)
 
 
-async def of_new(context: RequestContext) -> Response:
+async def of_new(context: RequestContext) -> Rehearsal:
     context.query()
     sent = _members(await context.body_as_sent(), "subscription")
     is_of_connector = checks.is_of_connector(sent)
@@ -156,11 +154,11 @@ async def _question(
     )
 
 
-def _shown(context: RequestContext, question: Question, answer: RehearsalResult, *, is_saved: bool) -> Response:
+def _shown(context: RequestContext, question: Question, answer: RehearsalResult, *, is_saved: bool) -> Rehearsal:
     then, tally, examples = question.then.subscription, answer.tally, answer.examples
     first = min(answer.reached, question.last + 1)
     requests = answer.requests if then.kind == WEBHOOK or context.principal.role is Role.OPERATOR else []
-    shown = Rehearsal(
+    return Rehearsal(
         id=RehearsalId(first, question.last, wants_of(then)).text if is_saved else None,
         from_=format_timestamp(question.from_at),
         to=format_timestamp(question.to_at),
@@ -178,7 +176,6 @@ def _shown(context: RequestContext, question: Question, answer: RehearsalResult,
         ),
         requests=[RehearsedRequests(event_id=event_id, requests=each) for event_id, each in requests],
     )
-    return Response(200, msgspec.json.encode(shown))
 
 
 _NEW: Final = RequestBody(

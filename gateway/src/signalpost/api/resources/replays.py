@@ -36,7 +36,7 @@ from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.subscription import Subscription
 
 
-async def start(context: RequestContext) -> Response:
+async def start(context: RequestContext) -> ReplayCount | Response:
     change = await context.read_change()
     found, asked = await subscriptions.find(context), change.body
     planned: PlannedReplay | None
@@ -48,8 +48,7 @@ async def start(context: RequestContext) -> Response:
         raise subscription_not_found()
     command = planned.command
     if asked.dry_run:
-        shown = ReplayCount(count=command.count, count_is_capped=command.count_is_capped, left_out=command.left_out)
-        return Response(200, msgspec.json.encode(shown))
+        return ReplayCount(count=command.count, count_is_capped=command.count_is_capped, left_out=command.left_out)
     if context.portal is not None and (command.count_is_capped or command.count > MAX_REPLAYED):
         raise Conflict(
             "too_many", f"At most {MAX_REPLAYED:,} deliveries can be sent again here. Choose a shorter period."
@@ -120,7 +119,7 @@ async def _started(context: RequestContext, planned: PlannedReplay, *, dry_run: 
     )
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> NamedReplayPage:
     query: PageQuery = context.query()
     page = await context.services.store.lists.page(Replay, context.tenant_id, query.cursor, query.limit)
     position = (page[-1].number,) if len(page) == query.limit else None
@@ -131,27 +130,26 @@ async def list_all(context: RequestContext) -> Response:
         if (found := directory.subscription_with(each.subscription_number))
         is not None  # else it was deleted a moment ago
     ]
-    return Response(200, msgspec.json.encode(NamedReplayPage(data=data, next=write_cursor(position))))
+    return NamedReplayPage(data=data, next=write_cursor(position))
 
 
-async def list_of_subscription(context: RequestContext) -> Response:
+async def list_of_subscription(context: RequestContext) -> ReplayPage:
     query: PageQuery = context.query()
     found = await subscriptions.find(context)
     page = await context.services.store.replays.page(found, query.cursor, query.limit)
     position = (page[-1].number,) if len(page) == query.limit else None
-    shown = ReplayPage(
+    return ReplayPage(
         data=[ShownReplay.of(each, subscription_id=found.id) for each in page], next=write_cursor(position)
     )
-    return Response(200, msgspec.json.encode(shown))
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> ShownReplay:
     context.query()
     found = await subscriptions.find(context)
     each = await context.services.store.replays.get(found, _replay_id(context))
     if each is None:
         raise NotFound("replay_not_found", "This subscription has no replay with this id, or it is no longer kept.")
-    return Response(200, msgspec.json.encode(ShownReplay.of(each, subscription_id=found.id)))
+    return ShownReplay.of(each, subscription_id=found.id)
 
 
 async def cancel(context: RequestContext) -> Response:

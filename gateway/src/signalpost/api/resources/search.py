@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
@@ -34,14 +33,14 @@ class SearchQuery(Query, frozen=True):
     ] = ""
 
 
-async def search(context: RequestContext) -> Response:
+async def search(context: RequestContext) -> SearchResults:
     query: SearchQuery = context.query()
     text = query.q.strip()
     try:
         found = await _by_id(context, fields.uuid(text))
     except Bad:
         found = [*_subscriptions(context, text), *await _documents(context, text)] if text else []
-    return Response(200, msgspec.json.encode(SearchResults(data=found)))
+    return SearchResults(data=found)
 
 
 async def _by_id(context: RequestContext, identity: str) -> list[SearchResult]:

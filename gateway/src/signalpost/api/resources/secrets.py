@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from typing import Final
 
-import msgspec
 from msgspec import UNSET
 
 from signalpost.api.http.response import Response
@@ -27,7 +26,7 @@ _FINGERPRINT_DIGITS: Final = 4
 """How many digits are shown: enough to tell two secrets apart, too few to guess a short one by."""
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> SecretStatus:
     context.query()
     now = context.services.clock.wall()
     found = await _find(context, now)
@@ -38,7 +37,7 @@ async def read(context: RequestContext) -> Response:
     sums = await context.services.store.stats.read(context.tenant_id, found.number, step, starts)
     counts = total(sums.values())
     ends = (await context.services.lane_views.of(found)).standing.health.certificate_ends
-    shown = SecretStatus(
+    return SecretStatus(
         since=format_timestamp(since),
         fingerprint=_fingerprint(found.secret),
         next_fingerprint=None if found.next_secret is None else _fingerprint(found.next_secret),
@@ -47,10 +46,9 @@ async def read(context: RequestContext) -> Response:
         attempts=counts[DELIVERED] + counts[RETRIED] + counts[FAILED],
         certificate_expires_at=None if ends is None else format_timestamp(ends),
     )
-    return Response(200, msgspec.json.encode(shown))
 
 
-async def check_signature(context: RequestContext) -> Response:
+async def check_signature(context: RequestContext) -> SignatureVerdict:
     """Try the secrets that sign now. This runs on a thread, because a large body takes long."""
     context.query()
     asked: SignatureCheck = await context.read_body()
@@ -65,7 +63,7 @@ async def check_signature(context: RequestContext) -> Response:
         [each for each in (found.secret, found.next_secret) if each is not None],
         now / SECOND,
     )
-    return Response(200, msgspec.json.encode(SignatureVerdict(checked.fits, checked.detail)))
+    return SignatureVerdict(checked.fits, checked.detail)
 
 
 async def rotate(context: RequestContext) -> Response:

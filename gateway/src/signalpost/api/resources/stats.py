@@ -6,7 +6,6 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, field
 
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestContext
 from signalpost.api.routing.queries import Moment, Query
 from signalpost.api.routing.route import FOLLOWS, Example, Reply, Route
@@ -47,7 +46,7 @@ class StatsQuery(Query, frozen=True):
     )
 
 
-async def read(context: RequestContext) -> Response:
+async def read(context: RequestContext) -> Stats:
     query: StatsQuery = context.query()
     number = WHOLE_TENANT
     if query.subscription_id is not None:
@@ -57,13 +56,12 @@ async def read(context: RequestContext) -> Response:
         number = found.number
     starts = _starts(query, context.services.clock.wall() // SECOND)
     counts = await context.services.store.stats.read(context.tenant_id, number, query.step, starts)
-    shown = Stats(
+    return Stats(
         step=query.step,
         latency_bounds_ms=list(LATENCY_BOUNDS_MS),
         total=counted(total(counts.values())),
         data=points(counts),
     )
-    return Response(200, msgspec.json.encode(shown))
 
 
 def counted(counts: Sequence[int]) -> Counted:

@@ -171,7 +171,7 @@ async def list_all(context: RequestContext) -> Response:
     return Response(200, page(shown, {"next": write_cursor(position)}))
 
 
-async def list_names(context: RequestContext) -> Response:
+async def list_names(context: RequestContext) -> SubscriptionNames:
     """List only names and ids, for choosing one. The health of the subscriptions is not looked at."""
     query: NamesQuery = context.query()
     every = context.subscriptions()
@@ -185,12 +185,11 @@ async def list_names(context: RequestContext) -> Response:
             found.append(last)
             if len(found) == query.limit:
                 break
-    page = SubscriptionNames(
+    return SubscriptionNames(
         data=[NamedSubscription(id=each.id, name=each.name) for each in found],
         next=write_cursor((last.number,) if last is not None and last is not of[0] else None),
         total=len(every),
     )
-    return Response(200, msgspec.json.encode(page))
 
 
 def _with_ids(context: RequestContext, ids: Iterable[str]) -> list[Subscription]:

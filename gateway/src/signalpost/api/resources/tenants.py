@@ -3,10 +3,8 @@ may."""
 
 from typing import Annotated, Final
 
-import msgspec
 from msgspec import Meta
 
-from signalpost.api.http.response import Response
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import PageQuery, Query, write_cursor
 from signalpost.api.routing.route import OPERATOR, Example, OneChange, Reply, Route
@@ -31,17 +29,16 @@ def create(context: RequestContext) -> CreateTenant:
     return CreateTenant(tenant_id=context.tenant_id, name=change.body.name, idempotency=change.idempotency)
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> TenantPage:
     query: PageQuery = context.query()
     newest_first = reversed(context.services.directory.tenants())
     found = [tenant for tenant in newest_first if query.cursor is None or tenant.id < query.cursor]
     shown = found[: query.limit]
     position = (shown[-1].id,) if len(found) > query.limit else None
-    page = TenantPage(data=[*map(TenantShown.of, shown)], next=write_cursor(position))
-    return Response(200, msgspec.json.encode(page))
+    return TenantPage(data=[*map(TenantShown.of, shown)], next=write_cursor(position))
 
 
-async def show(context: RequestContext) -> Response:
+async def show(context: RequestContext) -> TenantWithUse:
     context.query()
     found = context.services.directory.tenant(context.path_text("name"))
     if found is None:
@@ -59,7 +56,7 @@ async def show(context: RequestContext) -> Response:
     in_flight = sum(lane.standing.now.in_flight for lane in lanes)
     effective = services.directory.limits_of(found.id) or NO_LIMITS
     days = services.directory.retention_days_of(found.id)
-    return Response(200, msgspec.json.encode(tenant_with_use(found, effective, days, use, in_flight)))
+    return tenant_with_use(found, effective, days, use, in_flight)
 
 
 def patch(context: RequestContext) -> ChangeTenant:

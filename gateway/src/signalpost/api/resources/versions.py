@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta
 
 from signalpost.api.http.multipart import MEDIA_TYPE, read_form
@@ -65,15 +64,14 @@ async def upload(context: RequestContext) -> Response:
         return respond(outcome, context.services.links)
 
 
-async def list_all(context: RequestContext) -> Response:
+async def list_all(context: RequestContext) -> VersionPage:
     query: VersionQuery = context.query()
     row = await find_document(context)
     found = await context.services.store.versions.page(context.tenant_id, row.external_id, query.cursor, query.limit)
-    page = VersionPage(
+    return VersionPage(
         data=[_shown(context, version) for version in found],
         next=write_cursor(found[-1].number) if len(found) == query.limit else None,
     )
-    return Response(200, msgspec.json.encode(page))
 
 
 def publish(context: RequestContext) -> PublishVersion:

@@ -2,10 +2,8 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-from signalpost.api.http.response import Response
 from signalpost.api.resources.documents import document_id_of, find_document
 from signalpost.api.routing.context import RequestBody, RequestContext
 from signalpost.api.routing.queries import FromText, ListQuery, cursor_to, write_cursor
@@ -40,17 +38,16 @@ def act(context: RequestContext) -> ActOnDocument:
     )
 
 
-async def actions(context: RequestContext) -> Response:
+async def actions(context: RequestContext) -> Workflow:
     context.query()
     now = workflow_of(await find_document(context))
-    shown = Workflow.of(
+    return Workflow.of(
         now,
         allowed=list(workflow.allowed(now, context.services.clock.wall())),
         participants=[*map(Participant.of, now.participants)],
         awaited=list(now.awaited),
         status_before=now.leads_back_to,
     )
-    return Response(200, msgspec.json.encode(shown))
 
 
 class HistoryQuery(ListQuery, frozen=True):
@@ -58,7 +55,7 @@ class HistoryQuery(ListQuery, frozen=True):
     cursor: Annotated[FromText, cursor_to(HistoryPosition)] = None
 
 
-async def history(context: RequestContext) -> Response:
+async def history(context: RequestContext) -> HistoryPage:
     query: HistoryQuery = context.query()
     if not query.deleted:
         await find_document(context)
@@ -67,8 +64,7 @@ async def history(context: RequestContext) -> Response:
     )
     if found is None:
         raise NotFound("document_not_found", "There has never been a document with this externalId.")
-    page = HistoryPage(data=[*map(_entry, found.data)], next=write_cursor(found.next))
-    return Response(200, msgspec.json.encode(page))
+    return HistoryPage(data=[*map(_entry, found.data)], next=write_cursor(found.next))
 
 
 def _entry(entry: HistoryRow) -> HistoryEntry:

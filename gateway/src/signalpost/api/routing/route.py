@@ -71,8 +71,9 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     path: str
     summary: str
     roles: frozenset[Role]
-    handler: Callable[[RequestContext], Awaitable[Response | StreamedResponse]] | OneChange
-    """Makes the answer, or says which change the call makes if that is all that it does."""
+    handler: Callable[[RequestContext], Awaitable[Struct | Response | StreamedResponse]] | OneChange
+    """Returns what the call shows, a struct that `replies` have under one status, or a whole response. If all that the
+    call does is one change, says which."""
     portal: Capability | None = None
     """What a portal link has to allow for it; None for what customers never do. An `id` in its path is a
     subscription's."""
@@ -86,6 +87,13 @@ class Route(Struct, frozen=True, kw_only=True, dict=True):
     errors: Sequence[type[CallerError]] = ()
     """Errors that may happen in addition to those that the other entries imply."""
     example: Example
+
+    @cached_property
+    def statuses(self) -> Mapping[Any, int]:
+        """The status of each answer, by its type. A type that has several is left out: the handler says which, in a
+        response."""
+        types = [reply.body for reply in self.replies.values()]
+        return {reply.body: status for status, reply in self.replies.items() if types.count(reply.body) == 1}
 
     @cached_property
     def changes_tenant(self) -> bool:
