@@ -63,6 +63,17 @@ def test_what_others_wrote_is_text_wherever_it_is_shown(shop: Shop) -> None:
     assert shown >= 6
 
 
+@pytest.mark.parametrize("page", ["", "/subscriptions", "/connections"])
+def test_what_an_empty_page_lacks_is_offered_once_and_still_so_when_it_is_there(make_world: Any, page: str) -> None:
+    world = make_world()
+    browser, below = Browser(world).sign_in(world.key), "connections" if page == "/connections" else "subscriptions"
+    offer = f'href="/console/t/default/{below}/new"'
+    assert browser.open(f"/console/t/default{page}").count(offer) == 1
+    world.create_subscription()
+    connect_http(browser)
+    assert browser.open(f"/console/t/default{page}").count(offer) == 1
+
+
 def test_no_page_loads_anything_from_elsewhere(shop: Shop) -> None:
     browser = shop.browser()
     text = browser.open("/console/t/default")
