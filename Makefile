@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -171,13 +171,16 @@ audit: .venv-audit/ready ## Ask public lists of vulnerabilities about the locked
 	@$(BIN)/python checks/vulnerabilities.py
 
 sbom: .venv/dev ## Write what the gateway is made of (CycloneDX) to dist/
-	@$(BIN)/python checks/sbom.py dist/signalpost.cdx.json
+	@$(BIN)/python -m checks.sbom dist/signalpost.cdx.json
+
+licences: .venv/dev ## Write THIRD-PARTY.md: every part of the runtime, with its licence
+	@$(BIN)/python -m checks.licences THIRD-PARTY.md
 
 format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv runtime dev browser fuzz oracles audit; do \
+	@for name in uv build runtime dev browser fuzz oracles audit; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
@@ -194,8 +197,8 @@ clean: ## Remove the virtual environment and caches
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/runtime: .venv/uv requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml
-	@$(UV) --require-hashes -r requirements/runtime.txt
+.venv/runtime: .venv/uv requirements/build.txt requirements/runtime.txt receiver/pyproject.toml gateway/pyproject.toml bench/pyproject.toml destinations/pyproject.toml pytest-plugin/pyproject.toml
+	@$(UV) --require-hashes -r requirements/build.txt -r requirements/runtime.txt
 	@$(UV) --no-deps --no-build-isolation -e receiver -e gateway -e bench -e destinations -e pytest-plugin
 	@touch $@
 

@@ -13,9 +13,16 @@ getent passwd signalpost > /dev/null ||
     useradd --system --user-group --home-dir /var/lib/signalpost --no-create-home --shell /usr/sbin/nologin signalpost
 
 "${PYTHON:-/usr/bin/python3}" -m venv /opt/signalpost
-pip="/opt/signalpost/bin/pip --disable-pip-version-check --quiet"
-$pip install --require-hashes --requirement "$tree/requirements/runtime.txt"
-$pip install --no-deps --no-build-isolation --force-reinstall "$tree/receiver" "$tree/gateway"
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1
+/opt/signalpost/bin/pip install --require-hashes --requirement "$tree/requirements/runtime.txt"
+
+# What builds the program goes again once it is built.
+build=$(mktemp -d)
+trap 'rm -rf "$build"' EXIT
+/opt/signalpost/bin/python -m venv "$build/tools"
+"$build/tools/bin/pip" install --require-hashes --requirement "$tree/requirements/build.txt"
+"$build/tools/bin/pip" wheel --no-deps --no-build-isolation --wheel-dir "$build" "$tree/receiver" "$tree/gateway"
+/opt/signalpost/bin/pip install --no-deps --force-reinstall "$build"/*.whl
 
 install -d -m 750 -o root -g signalpost "$settings"
 install -d -m 700 -o signalpost -g signalpost /var/lib/signalpost /var/backups/signalpost

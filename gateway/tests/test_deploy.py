@@ -326,8 +326,9 @@ def test_the_image_copies_what_there_is_and_runs_as_nobody_special() -> None:
     for source in re.findall(r"^COPY (?!--from)(\S+)", CONTAINERFILE, re.MULTILINE):
         assert (ROOT / source).exists(), source
         assert f"!{source}\n" in (ROOT / ".dockerignore").read_text(), "what is not let through is not there to copy"
-    assert "-r requirements/runtime.txt" in CONTAINERFILE
-    assert (ROOT / "requirements" / "runtime.txt").exists()
+    for lock in ("runtime", "build"):
+        assert f"-r requirements/{lock}.txt" in CONTAINERFILE
+        assert (ROOT / "requirements" / f"{lock}.txt").exists()
     [user] = re.findall(r"^USER ([0-9]+)$", CONTAINERFILE, re.MULTILINE)
     assert f"--uid {user} " in CONTAINERFILE
     for kind in ("Deployment", "Job"):
