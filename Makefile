@@ -17,7 +17,7 @@ FAST_JOBS := -n 2 --dist loadfile --no-loadscope-reorder
 # Every test of a command starts a process, and many start several: they share what was compiled once.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
+.PHONY: help demo serve serve-fleet test simulate simulate-fleets simulate-notices week-of-notices joints joints-of-fleets sockets sockets-of-workers planted planted-fleets planted-joints planted-sockets power-cuts laws kills crash-points scenes prometheus connector-kills fleet-faults deploy-drill single-drill release-drill noun fuzz-api fuzz-sender fuzz-receiver node-kit hostile console-shots oracles check check-format check-lint check-types check-imports check-words check-vulnerabilities check-tests audit sbom licences format lock clean
 
 help: ## Show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -111,6 +111,9 @@ deploy-drill: .venv/dev ## Build the image, run compose.yaml, restart its gatewa
 single-drill: .venv/dev ## Set a machine up by its guide, in an overlay of this one, and break it (root; nginx and caddy)
 	@unshare --mount $(BIN)/pytest -v -s -rs gateway/tests/acceptance/single_drill.py
 
+release-drill: .venv/dev .venv-release/ready ## Build what is published twice, check it, and install it from an index on this machine
+	@$(BIN)/python -m checks.release.drill
+
 fuzz-api: .venv/dev ## Hold the API against its description for longer (minutes; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-1000} $(BIN)/pytest gateway/tests/api/test_description_holds.py
 
@@ -180,12 +183,12 @@ format: .venv/dev ## Format the tree and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 lock: .venv/uv ## Renew the locks in requirements/
-	@for name in uv build runtime dev browser fuzz oracles audit; do \
+	@for name in uv build runtime dev browser fuzz oracles audit release; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --upgrade requirements/$$name.in --output-file requirements/$$name.txt; done
 
 clean: ## Remove the virtual environment and caches
-	@rm -rf receiver-node/dist receiver-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-audit .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
+	@rm -rf receiver-node/dist receiver-node/node_modules gateway/tests/javascript/node_modules .venv .venv-oracles .venv-audit .venv-release .mypy_cache .pytest_cache .ruff_cache .fuzz .hypothesis .import_linter_cache
 
 # Each marker file stands for one finished step, so that a step that was interrupted is done again.
 .venv/uv: requirements/uv.txt
@@ -232,4 +235,9 @@ clean: ## Remove the virtual environment and caches
 .venv-audit/ready: .venv/uv requirements/audit.txt
 	@$(PYTHON) -m venv .venv-audit
 	@$(BIN)/uv pip install --quiet --python .venv-audit/bin/python --require-hashes -r requirements/audit.txt
+	@touch $@
+
+.venv-release/ready: .venv/uv requirements/release.txt
+	@$(PYTHON) -m venv .venv-release
+	@$(BIN)/uv pip install --quiet --python .venv-release/bin/python --require-hashes -r requirements/release.txt
 	@touch $@

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from signalpost import VERSION
+
 TREE = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
 DISTRIBUTIONS = ("receiver", "gateway", "bench", "destinations", "pytest-plugin")
@@ -98,7 +100,7 @@ def test_they_work_outside_the_tree_with_the_commands_of_the_readme(wheels: list
     run(*uv, "--require-hashes", "-r", TREE / "requirements" / "runtime.txt")
     run(*uv, "--no-deps", *wheels)
     signalpost = tmp_path / "env" / "bin" / "signalpost"
-    assert run(signalpost, "--version", cwd=tmp_path).startswith("0.1.0")
+    assert run(signalpost, "--version", cwd=tmp_path).startswith(VERSION)
     assert "--scene" in run(signalpost, "bench", "--help", cwd=tmp_path)
     kinds = "from signalpost.destinations.registry import Destinations; print(*Destinations.installed().kinds)"
     assert {"slack", "teams", "hubspot"} <= set(run(python, "-c", kinds, cwd=tmp_path).split())
@@ -132,15 +134,16 @@ def interpreter(version: str) -> Path:
     pytest.skip(f"there is no Python {version} on this machine")
 
 
-def test_a_source_distribution_builds_the_same_wheel(wheels: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_a_source_distribution_builds_the_same_wheel(wheels: list[Path], tmp_path: Path, name: str) -> None:
     build = "import hatchling.build, sys; print(hatchling.build.build_sdist(sys.argv[1]))"
-    run(sys.executable, "-c", build, tmp_path, cwd=TREE / "receiver")
+    run(sys.executable, "-c", build, tmp_path, cwd=TREE / name)
     (archive,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(archive) as packed:
         packed.extractall(tmp_path, filter="data")
     (source,) = (each for each in tmp_path.iterdir() if each.is_dir())
     build_wheel(source, tmp_path)
-    (kit,) = (wheel for wheel in wheels if wheel.name.startswith("signalpost_receiver"))
     (built,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(kit) as one, zipfile.ZipFile(built) as other:
+    (direct,) = (wheel for wheel in wheels if wheel.name == built.name)
+    with zipfile.ZipFile(direct) as one, zipfile.ZipFile(built) as other:
         assert sorted(one.namelist()) == sorted(other.namelist())

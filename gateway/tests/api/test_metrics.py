@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_to_families
 from prometheus_client.parser import text_string_to_metric_families
 
+from signalpost import VERSION
 from signalpost.domain.delivery.outcome import Failure
 from signalpost.sender.addresses import parse_allow_targets
 
@@ -212,7 +213,7 @@ def test_it_says_what_takes_room_and_what_runs(busy: "World") -> None:
     assert metrics.value("signalpost_wal_bytes") > 0
     assert metrics.value("signalpost_disk_free_bytes") > 1e6
     assert metrics.value("signalpost_log_cache_bytes") > 5 * 500
-    assert metrics.families["signalpost_build_info"].samples[0].labels["version"] == "0.1.0"
+    assert metrics.families["signalpost_build_info"].samples[0].labels["version"] == VERSION
     assert metrics.value("process_resident_memory_bytes") > 1e6
     assert metrics.value("process_start_time_seconds") > 1e9
     assert metrics.value("process_open_fds") > 5
