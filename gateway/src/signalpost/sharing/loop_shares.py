@@ -1,8 +1,8 @@
-"""How much of the event loop's time a tenant's requests that change nothing may take: a seventh, while others want it.
+"""How much of the event loop's time a tenant's requests that change nothing may take: a tenth, while others want it.
 
 Each of them is short, but a few clients that ask again as soon as they are answered keep the loop busy in every round,
 and another tenant's change passes through several rounds. So what each request took is measured, and the tenant's next
-one waits for six times as long. A tenant that no one else calls beside never waits, and neither do changes that are
+one waits for nine times as long. A tenant that no one else calls beside never waits, and neither do changes that are
 made: they have queues and limits of their own. A refusal of one waits, as if it had been measured.
 """
 
@@ -16,11 +16,12 @@ from signalpost.domain.timestamps import SECOND
 from signalpost.runtime.clock import Clock
 from signalpost.sharing.shares import Caller
 
-RESTS: Final = 6
+RESTS: Final = 9
 """How many times as long as a request took its tenant's next one waits. What the listener does for it, a third of the
-whole, is not measured."""
-REFUSAL: Final = 0.0003
-"""How many seconds of the loop's time a refused change counts for: what parsing, refusing and logging it take."""
+whole, is not measured; and on PostgreSQL an answer waits for its commit, in which others are served."""
+REFUSAL: Final = 0.0005
+"""How many seconds of the loop's time a refused change counts for: what parsing, refusing and logging it take, and the
+search for what is wrong with it, which takes the interpreter from the loop."""
 AT_ONCE: Final = 3_000
 """How many µs a tenant's requests may be ahead of their time, so that a few that come together do not wait."""
 MOST: Final = SECOND // 10
