@@ -215,7 +215,7 @@ def test_what_was_missing_is_sent_once_the_change_is_saved(world: "World") -> No
     assert (started["status"], started["count"], started["fromSequence"], started["toSequence"]) == ("unsent", 3, 1, 3)
     world.send("PATCH", path, {"when": TITLED}).ok()
     world.refuses("POST", f"{path}/replays", asked, status=409, code="not_as_rehearsed")
-    world.refuses("POST", f"{path}/replays", {"rehearsal": "x"}, status=404, code="rehearsal_not_found")
+    world.refuses("POST", f"{path}/replays", {"rehearsal": "x"}, at=("/rehearsal",))
     world.refuses("POST", f"{path}/replays", {**asked, "from": "2026-01-01T00:00:00Z"}, at=("/from",))
     world.refuses("POST", f"{path}/replays", {**PERIOD, "status": "unsent"}, at=("/status",))
 
@@ -226,7 +226,7 @@ def test_an_id_with_numbers_that_no_rehearsal_has_is_none(world: "World", sequen
     path = f"/v1/subscriptions/{made['id']}"
     true = read_rehearsal_id(changed(world, made)["id"])
     asked = {"rehearsal": RehearsalId(*sequences, true.wants).text}
-    world.refuses("POST", f"{path}/replays", asked, status=404, code="rehearsal_not_found")
+    world.refuses("POST", f"{path}/replays", asked, at=("/rehearsal",))
 
 
 def test_another_tenant_finds_nothing_to_rehearse(world: "World") -> None:

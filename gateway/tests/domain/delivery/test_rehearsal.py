@@ -16,7 +16,7 @@ from signalpost.domain.delivery.rehearsal import (
     read_rehearsal_id,
     wants_of,
 )
-from signalpost.domain.errors import NotFound
+from signalpost.domain.errors import Invalid
 from signalpost.domain.event import Event, EventType, build, event_id
 from signalpost.domain.subscription import UNSAVED
 
@@ -81,7 +81,7 @@ def test_an_id_says_what_was_rehearsed_and_another_text_is_none() -> None:
     identity = RehearsalId(3, 400, wants_of(UNSAVED))
     assert read_rehearsal_id(identity.text) == identity
     for text in ("", "WzEsMiwz", "é", identity.text[:-4], "A" * 300):
-        with pytest.raises(NotFound):
+        with pytest.raises(Invalid):
             read_rehearsal_id(text)
 
 

@@ -26,7 +26,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from signalpost.domain.body import Body
-from signalpost.domain.errors import NotFound
+from signalpost.domain.errors import FieldError, Invalid
 from signalpost.domain.event import Event, EventType, title_of
 from signalpost.domain.fields import GivenTimestamp
 from signalpost.domain.language.names import Subject
@@ -245,13 +245,13 @@ class RehearsalId(Struct, frozen=True, array_like=True):
 
 
 def read_rehearsal_id(text: str) -> RehearsalId:
-    """Raises NotFound."""
+    """Raises Invalid."""
     try:
         padded = text + "=" * (-len(text) % 4)
         return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=RehearsalId)
     except (TypeError, ValueError, msgspec.MsgspecError):
         detail = "There is no rehearsal with this id. It must be the `id` that a rehearsal was answered with."
-        raise NotFound("rehearsal_not_found", detail) from None
+        raise Invalid([FieldError("/rehearsal", "not_found", detail)]) from None
 
 
 def wants_of(subscription: Subscription) -> str:
