@@ -152,11 +152,12 @@ async def create(visit: Visit) -> ShownOnce:
 
 
 class Deliveries(Struct, frozen=True):
-    subscription: Subscription
     page: ListPart[Delivery]
     looked_back_to: str | None
     status: str
     statuses: Sequence[str] = _STATUSES
+    subscription: Subscription | None = None
+    """The one that they are deliveries of; None if they are those of all that the link reaches."""
 
     @property
     def nothing(self) -> str:
@@ -169,26 +170,15 @@ async def view_deliveries(visit: Visit) -> Deliveries:
     page = await visit.calls.read("list_subscription_deliveries", DeliveryPage, query, id=of)
     found = await visit.calls.read("read_subscription", Subscription, id=of)
     shown = listed(visit, page, {"status": status if status in _STATUSES else ""})
-    return Deliveries(found, shown, page.looked_back_to, status)
+    return Deliveries(shown, page.looked_back_to, status, subscription=found)
 
 
-class EveryDelivery(Struct, frozen=True):
-    page: ListPart[Delivery]
-    looked_back_to: str | None
-    status: str
-    statuses: Sequence[str] = _STATUSES
-
-    @property
-    def nothing(self) -> str:
-        return none_listed(self.page, self.looked_back_to)
-
-
-async def view_every_delivery(visit: Visit) -> EveryDelivery:
+async def view_every_delivery(visit: Visit) -> Deliveries:
     """The deliveries of all subscriptions that the link reaches."""
     status = visit.query.get("status", "")
     page = await visit.calls.read("list_deliveries", DeliveryPage, {"status": status, "cursor": visit.cursor})
     shown = listed(visit, page, {"status": status if status in _STATUSES else ""})
-    return EveryDelivery(shown, page.looked_back_to, status)
+    return Deliveries(shown, page.looked_back_to, status)
 
 
 class OneDelivery(Struct, frozen=True):
