@@ -45,11 +45,8 @@ from signalpost.asgi import Asgi
 from signalpost.commands.batch import BatchContext
 from signalpost.console.pages_beside_api import PagesBesideApi
 from signalpost.destinations.registry import Destinations
-from signalpost.domain.access.consent import Tickets
-from signalpost.domain.contacts import ContactIds
 from signalpost.domain.documents.links import Links
 from signalpost.domain.errors import NotFound, StartError
-from signalpost.domain.evidence import EvidenceSigner
 from signalpost.domain.operations.conditions import NoticeTerms
 from signalpost.domain.operations.unsubscribing import UnsubscribeLinks
 from signalpost.domain.timestamps import HOUR, SECOND
@@ -88,10 +85,11 @@ from signalpost.start_settings import (
     sender_settings_of,
     workers_of,
 )
+from signalpost.start_signers import Signers, open_signers
 from signalpost.store.nouns.fleet import NodeProcess, NodeRole
 from signalpost.store.open import default_url, find_database, is_postgres, open_store
 from signalpost.store.store import Store
-from signalpost.store.vault import CONSENTS, CONTACTS, EVIDENCE, KEY_BYTES, LINKS, UNSUBSCRIBING, MasterKeys
+from signalpost.store.vault import KEY_BYTES, MasterKeys
 
 if TYPE_CHECKING:
     from signalpost.engine.tracing.traces import Traces
@@ -207,7 +205,7 @@ class Gateway:
         store = await self._open_store(master_keys, links)
         opened.push_async_callback(store.close)
         self.waits_for = "The gateway starts: it loads tenants, keys and subscriptions, and takes up lanes."
-        links.sign_with(await store.data_keys.signing(LINKS))
+        signers = await open_signers(store, links, self._links_url)
         destinations = Destinations.installed()
         disk = _one_thread(opened, "disk")
         self._engine = self._build_engine(store, transport, destinations, disk, traces)
@@ -219,38 +217,15 @@ class Gateway:
         await self._engine.start()
         opened.push_async_callback(self._engine.close, min(settings.attempt_timeout + 0.2, MAX_SHUTDOWN_GRACE))
         self._run_jobs(opened, store, files, audit_end)
-        tickets = Tickets(await store.data_keys.signing(CONSENTS))
-        [contacts, *_] = await store.data_keys.signing(CONTACTS)
-        unsubscribe_links = UnsubscribeLinks(
-            await store.data_keys.signing(UNSUBSCRIBING), ContactIds(contacts.secret), self._links_url
-        )
-        evidence = EvidenceSigner(await store.data_keys.signing(EVIDENCE))
-        sign_with = {
-            LINKS: links.sign_with,
-            CONSENTS: tickets.sign_with,
-            UNSUBSCRIBING: unsubscribe_links.sign_with,
-            EVIDENCE: evidence.sign_with,
-        }
-        master_key = MasterKeyChange(store, master_key_source, sign_with)
+        master_key = MasterKeyChange(store, master_key_source, signers.sign_with)
         await master_key.start()
         opened.push_async_callback(master_key.close)
         if settings.role is not NodeRole.API:  # which sends nothing
-            self._tell_contacts(opened, unsubscribe_links)
+            self._tell_contacts(opened, signers.unsubscribe_links)
         loop_delay = LoopDelay()
         _run_until_closed(opened, loop_delay.run())
         self._services = self._build_services(
-            opened,
-            store,
-            links,
-            files,
-            destinations,
-            tickets,
-            unsubscribe_links,
-            evidence,
-            master_key,
-            audit_end,
-            loop_delay,
-            traces,
+            opened, store, signers, files, destinations, master_key, audit_end, loop_delay, traces
         )
         self.answer, self.answer_metrics = self._build_apps()
         self.app = Asgi(self.answer)
@@ -358,12 +333,9 @@ class Gateway:
         self,
         opened: AsyncExitStack,
         store: Store,
-        links: Links,
+        signers: Signers,
         files: Files,
         destinations: Destinations,
-        tickets: Tickets,
-        unsubscribe_links: UnsubscribeLinks,
-        evidence: EvidenceSigner,
         master_key: MasterKeyChange,
         audit_end: AuditEnd,
         loop_delay: LoopDelay,
@@ -396,15 +368,15 @@ class Gateway:
             off_loop=off_loop,
             page_turns=RestingTurns(),
             sign_in_tries=SignInTries(store.sign_ins, clock.wall),
-            links=links,
+            links=signers.links,
             files=files,
             downloads=Downloads(files),
             requests=RequestCounts(),
             destinations=destinations,
             guard=guard_of(settings),
-            tickets=tickets,
-            unsubscribe_links=unsubscribe_links,
-            evidence=evidence,
+            tickets=signers.tickets,
+            unsubscribe_links=signers.unsubscribe_links,
+            evidence=signers.evidence,
             master_key=master_key,
             audit_end=audit_end,
             limits=RequestLimits.of_connections(settings.max_connections, clock, engine.share_of),
