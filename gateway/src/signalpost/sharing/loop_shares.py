@@ -17,12 +17,14 @@ from signalpost.runtime.clock import Clock
 from signalpost.sharing.shares import Caller
 
 RESTS: Final = 9
-"""How many times as long as a request took its tenant's next one waits. What the listener does for it, a third of the
-whole, is not measured; and on PostgreSQL an answer waits for its commit, in which others are served."""
-REFUSAL: Final = 0.0005
-"""How many seconds of the loop's time a refused change counts for: what parsing, refusing and logging it take, and the
-search for what is wrong with it, which takes the interpreter from the loop."""
-AT_ONCE: Final = 3_000
+"""How many times as long as a request took its tenant's next one waits."""
+LISTENING: Final = 0.00015
+"""How many seconds of the loop's time the listener takes to read a request and write its answer, which is not measured:
+more than what answers that are kept take."""
+REFUSAL: Final = 0.00035
+"""How many seconds more a refused change counts for: what parsing, refusing and logging it take, and the search for what
+is wrong with it, which takes the interpreter from the loop."""
+AT_ONCE: Final = 10_000
 """How many µs a tenant's requests may be ahead of their time, so that a few that come together do not wait."""
 MOST: Final = SECOND // 10
 """How much of the loop's time a request counts for at most (µs): what streams may have done so for hours."""
@@ -83,6 +85,6 @@ class LoopShares:
     def end(self, group: Hashable, seconds: float) -> None:
         """A request took so much of the loop's time."""
         if (share := self._of.get(group)) is not None:
-            time = (1 + RESTS) * min(int(seconds * SECOND), MOST)
+            time = (1 + RESTS) * min(int((LISTENING + seconds) * SECOND), MOST)
             share.free_at += time - share.expected
             share.expected = time
