@@ -22,8 +22,8 @@ LISTENING: Final = 0.00015
 """How many seconds of the loop's time the listener takes to read a request and write its answer, which is not measured:
 more than what answers that are kept take."""
 REFUSAL: Final = 0.00035
-"""How many seconds more a refused change counts for: what parsing, refusing and logging it take, and the search for what
-is wrong with it, which takes the interpreter from the loop."""
+"""How many seconds more a refused change counts for: what parsing, refusing and logging it take, and the search for
+what is wrong with it, which takes the interpreter from the loop."""
 AT_ONCE: Final = 10_000
 """How many µs a tenant's requests may be ahead of their time, so that a few that come together do not wait."""
 MOST: Final = SECOND // 10
