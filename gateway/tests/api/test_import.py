@@ -124,8 +124,8 @@ def test_others_have_their_turn_while_blank_lines_are_read() -> None:
         for none in list[bytes]():
             yield none
 
-    async def count_turns() -> tuple[int, int]:
-        turns = 0
+    async def count_turns() -> tuple[int, int, int]:
+        turns = waits = 0
 
         async def other() -> None:
             nonlocal turns
@@ -133,14 +133,34 @@ def test_others_have_their_turn_while_blank_lines_are_read() -> None:
                 turns += 1
                 await asyncio.sleep(0)
 
-        beside = asyncio.create_task(other())
-        found = [line async for some in lines(b"\n" * MAX_BODY_BYTES, nothing(), next_round) for line in some]
-        beside.cancel()
-        return len(found), turns
+        async def wait() -> None:
+            nonlocal waits
+            waits += 1
 
-    found, turns = asyncio.run(count_turns())
+        beside = asyncio.create_task(other())
+        found = [line async for some in lines(b"\n" * MAX_BODY_BYTES, nothing(), next_round, wait) for line in some]
+        beside.cancel()
+        return len(found), turns, waits
+
+    found, turns, waits = asyncio.run(count_turns())
     assert found == 0
     assert turns >= MAX_BODY_BYTES // BYTES_IN_A_ROW - 1, "a piece of blank lines is skipped as a whole"
+    assert waits == MAX_BODY_BYTES // BYTES_IN_A_ROW, "each piece counts against what its tenant may have of the loop"
+
+
+def test_an_import_with_a_line_in_each_piece_waits_for_nothing_but_its_turns() -> None:
+    async def later() -> AsyncIterator[bytes]:
+        yield b"\n" * (BYTES_IN_A_ROW - 2) + b"{}"
+        yield b"\n"
+
+    async def never() -> None:
+        raise AssertionError("it changes something")
+
+    async def split() -> int:
+        first = b"{}\n" * (BYTES_IN_A_ROW // 3)
+        return sum([len(some) async for some in lines(first, later(), next_round, never)])
+
+    assert asyncio.run(split()) == BYTES_IN_A_ROW // 3 + 1
 
 
 @given(
@@ -156,7 +176,7 @@ def test_where_the_body_is_cut_on_its_way_means_nothing(body: bytes, cuts: list[
             yield piece
 
     async def split() -> list[NumberedLine]:
-        return [each async for some in lines(pieces[0], rest(), next_round) for each in some]
+        return [each async for some in lines(pieces[0], rest(), next_round, next_round) for each in some]
 
     expected = [NumberedLine(number, each) for number, each in enumerate(body.split(b"\n"), 1) if each.strip()]
     assert asyncio.run(split()) == expected

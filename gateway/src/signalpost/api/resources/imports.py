@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -52,6 +53,10 @@ BYTES_IN_A_ROW = 64 * 1024
 """Number of lines, or of bytes of a body, after which others have their turn."""
 REFUSED_COST = 16
 """Refusing a line and saying why takes as long as answering this many correct ones."""
+BLANK_BYTES = 1024
+BLANK_SECONDS = 0.0003
+"""How much of the event loop's time a piece of so many bytes or more counts for that has blank lines only, which change
+nothing."""
 ANSWERED_IN_A_ROW = 256
 """Number of answers after which others have their turn."""
 _BLANK_LINES = re.compile(rb"\s*\n")
@@ -85,15 +90,18 @@ async def import_many(context: RequestContext) -> StreamedResponse:
     chunks = context.arriving()
     # Read before the head of the response is sent: only then a client that waits for `100 Continue` gets it.
     first = await anext(chunks, b"")
-    return StreamedResponse(_Import(context, lines(first, chunks, context.turn)).answers(), ((CONTENT_TYPE, NDJSON),))
+    found = lines(first, chunks, context.turn, partial(context.pay, BLANK_SECONDS))
+    return StreamedResponse(_Import(context, found).answers(), ((CONTENT_TYPE, NDJSON),))
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-async def lines(first: bytes, chunks: AsyncIterator[bytes], turn: Turn) -> AsyncIterator[list[NumberedLine]]:
+async def lines(
+    first: bytes, chunks: AsyncIterator[bytes], turn: Turn, after_blank: Turn
+) -> AsyncIterator[list[NumberedLine]]:
     """All lines except blank ones, as many at a time as have arrived. Numbers count from 1 and include the blank
-    ones."""
+    ones. `after_blank` is waited for after a large piece that has nothing else."""
     number, rest, too_long = 1, bytearray(), False
     async for chunk in _in_small_pieces(_whole(first, chunks), turn):
         found: list[NumberedLine] = []
@@ -115,6 +123,8 @@ async def lines(first: bytes, chunks: AsyncIterator[bytes], turn: Turn) -> Async
                 await turn()
         yield found
         del rest[:begin]
+        if len(chunk) >= BLANK_BYTES and chunk.isspace():
+            await after_blank()
         if len(rest) > MAX_BODY_BYTES:
             too_long = True
             rest.clear()

@@ -383,6 +383,11 @@ class RequestContext:
         """Wait until the next slice of long work on the event loop may be done."""
         await self.services.engine.turns.turn(self.tenant_id)
 
+    async def pay(self, seconds: float) -> None:
+        """Wait until what took so much of the event loop's time, and changed nothing, may go on."""
+        if self.request.caller is not None:
+            await self.services.limits.loop.pay(self.request.caller, seconds)
+
     def new_id(self) -> str:
         """A fresh UUIDv7."""
         return event_id(self.services.clock.wall(), self.services.random_bits(62))
