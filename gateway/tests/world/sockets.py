@@ -50,6 +50,8 @@ class SocketLoop(VirtualLoop, asyncio.SelectorEventLoop):
         self._clock_resolution = 1e-9
         self.connect: Connect | None = None
         """What makes its connections."""
+        self.far_ends: set[FarEnd] = set()
+        """The far ends of its connections that are open."""
 
     @property
     def next_event(self) -> float:
@@ -66,6 +68,8 @@ class SocketLoop(VirtualLoop, asyncio.SelectorEventLoop):
             if transport._sock is not None:
                 transport._sock.close()
                 transport._sock = None
+        for far in tuple(self.far_ends):  # that serve in a task of this loop, which may never have begun
+            far.close()
         super().close()
 
     def _process_events(self, event_list: list[Any]) -> None:
@@ -91,6 +95,7 @@ class FarEnd:
         self._socket.setblocking(False)
         os.dup2(this.fileno(), near.fileno(), inheritable=False)
         this.close()
+        loop.far_ends.add(self)
 
     @property
     def is_closed(self) -> bool:
@@ -129,10 +134,11 @@ class FarEnd:
     def close(self) -> None:
         """End it in good order."""
         self._socket.close()
+        self._loop.far_ends.discard(self)
 
     def reset(self) -> None:
         """End it as a machine does that knows nothing of it: by a reset, which a socket of a pair gets where something
         was unread."""
         with contextlib.suppress(OSError):
             self._near.send(b"\0")
-        self._socket.close()
+        self.close()
