@@ -41,7 +41,7 @@ SLOW_ONES_BEGIN_WITHIN = 0.75
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests mostly wait, and the others compute. So files of both kinds are mixed, in a browser first, and the
     cores have work all the time; no slow one is left alone at the end, when the others are done."""
-    _give_ids_of_their_own(items)
+    _have_ids_of_their_own(items)
     in_browser, slow = (
         {item.path for item in items if item.get_closest_marker(marker)} for marker in ("browser", "slow")
     )
@@ -53,12 +53,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place[item.path])
 
 
-def _give_ids_of_their_own(items: list[pytest.Item]) -> None:
-    """Several workers run only one of the tests that share an id, and do not say so. pytest leaves out of an id what
-    Schemathesis adds to the name of a test for each call of the API."""
-    for item in items:
-        if not item.nodeid.endswith(item.name):
-            item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))
+def _have_ids_of_their_own(items: list[pytest.Item]) -> None:
+    """Several workers run only one of the tests that share an id, and do not say so."""
     counted = Counter(item.nodeid for item in items)
     if twice := [name for name, count in counted.items() if count > 1]:
         raise pytest.UsageError(f"Tests share an id, of which only one would be run: {twice}")

@@ -1,4 +1,7 @@
-"""The kit in each framework, by the framework's own test client, or as its server calls it."""
+"""The kit in each framework, by the framework's own test client, or as its server calls it.
+
+What needs a framework imports it: together they take a second, and each process that runs tests loads this file.
+"""
 
 import asyncio
 import base64
@@ -6,26 +9,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 
-import django
-import django.test
-import fastapi
-import flask
 import httpx
-import litestar
 import pytest
-import starlette.applications
-import starlette.routing
-from django.conf import settings
-from django.urls import path
 from receiver.tests.requests import NOW, SECRET, event_body, signed
 
 from signalpost_receiver import Event, HandlerError, Receiver
 from signalpost_receiver.adapters import aws_lambda
-from signalpost_receiver.adapters import django as for_django
-from signalpost_receiver.adapters import fastapi as for_fastapi
-from signalpost_receiver.adapters import flask as for_flask
-from signalpost_receiver.adapters import litestar as for_litestar
-from signalpost_receiver.adapters import starlette as for_starlette
 from signalpost_receiver.adapters.answers import read, read_stream
 
 CAP = 2000
@@ -41,19 +30,30 @@ Post = Callable[[bytes, dict[str, str]], Reply]
 
 
 def in_starlette(receiver: Receiver) -> Post:
-    route = starlette.routing.Route("/webhooks", for_starlette.webhook(receiver), methods=["POST"])
-    return _on_asgi(starlette.applications.Starlette(routes=[route]))
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    from signalpost_receiver.adapters.starlette import webhook
+
+    return _on_asgi(Starlette(routes=[Route("/webhooks", webhook(receiver), methods=["POST"])]))
 
 
 def in_fastapi(receiver: Receiver) -> Post:
-    app = fastapi.FastAPI()
-    app.post("/webhooks")(for_fastapi.webhook(receiver))
+    from fastapi import FastAPI
+
+    from signalpost_receiver.adapters.fastapi import webhook
+
+    app = FastAPI()
+    app.post("/webhooks")(webhook(receiver))
     return _on_asgi(app)
 
 
 def in_litestar(receiver: Receiver) -> Post:
-    app = litestar.Litestar([litestar.post("/webhooks")(for_litestar.webhook(receiver))], debug=False)
-    return _on_asgi(app)
+    from litestar import Litestar, post
+
+    from signalpost_receiver.adapters.litestar import webhook
+
+    return _on_asgi(Litestar([post("/webhooks")(webhook(receiver))], debug=False))
 
 
 def _on_asgi(app: Any) -> Post:
@@ -71,9 +71,13 @@ def _on_asgi(app: Any) -> Post:
 
 
 def in_flask(receiver: Receiver) -> Post:
-    app = flask.Flask("an app")
+    from flask import Flask
+
+    from signalpost_receiver.adapters.flask import webhook
+
+    app = Flask("an app")
     app.testing = True
-    app.post("/webhooks")(for_flask.webhook(receiver))
+    app.post("/webhooks")(webhook(receiver))
 
     def post(body: bytes, headers: dict[str, str]) -> Reply:
         reply = app.test_client().post("/webhooks", data=body, headers=headers)
@@ -83,20 +87,32 @@ def in_flask(receiver: Receiver) -> Post:
 
 
 def in_django(receiver: Receiver) -> Post:
-    return _by_django(for_django.webhook(receiver), django.test.Client(enforce_csrf_checks=True))
+    from django.test import Client
+
+    from signalpost_receiver.adapters.django import webhook
+
+    return _by_django(webhook(receiver), Client(enforce_csrf_checks=True))
 
 
 def in_asynchronous_django(receiver: Receiver) -> Post:
-    client = django.test.AsyncClient(enforce_csrf_checks=True)
+    from django.test import AsyncClient
+
+    from signalpost_receiver.adapters.django import async_webhook
+
+    client = AsyncClient(enforce_csrf_checks=True)
 
     class WaitingClient:
         def post(self, *arguments: Any, **named: Any) -> Any:
             return asyncio.run(client.post(*arguments, **named))
 
-    return _by_django(for_django.async_webhook(receiver), WaitingClient())
+    return _by_django(async_webhook(receiver), WaitingClient())
 
 
 def _by_django(view: Any, client: Any) -> Post:
+    import django
+    from django.conf import settings
+    from django.urls import path
+
     if not settings.configured:
         settings.configure(ALLOWED_HOSTS=["*"], USE_TZ=True, LOGGING_CONFIG=None)
         django.setup()
@@ -227,11 +243,15 @@ def test_a_handler_that_fails_is_the_frameworks_business(app: App) -> None:
 
 
 def test_fastapi_depends_on_a_verified_event() -> None:
+    from fastapi import Depends, FastAPI
+
+    from signalpost_receiver.adapters.fastapi import verified
+
     receiver = Receiver(secrets=SECRET, clock=lambda: NOW)
-    app = fastapi.FastAPI()
+    app = FastAPI()
 
     @app.post("/webhooks")
-    def webhook(event: Annotated[Event, fastapi.Depends(for_fastapi.verified(receiver))]) -> str:
+    def webhook(event: Annotated[Event, Depends(verified(receiver))]) -> str:
         return event.id
 
     post = _on_asgi(app)

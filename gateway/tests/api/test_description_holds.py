@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,10 +18,20 @@ import pytest
 import schemathesis
 from gateway.tests.patience import PATIENCE
 from hypothesis import HealthCheck, Phase, settings
-from schemathesis import Case, CheckContext, Config, DeserializationContext, HookContext, Response, SerializationContext
+from schemathesis import (
+    Case,
+    CheckContext,
+    Config,
+    DeserializationContext,
+    HookContext,
+    Response,
+    SerializationContext,
+)
 from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.core.result import Ok
 from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
+from schemathesis.pytest.lazy import get_all_tests
 
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
 from signalpost.api.routing.openapi import describe
@@ -103,8 +114,7 @@ CONFIG = {
     # Every request gets the key; `ignored_auth` sends it again without one and with a wrong one.
     "request-timeout": PATIENCE,
     "generation": {"with-security-parameters": False},
-    # Some five thousand requests at the bounds of what is allowed. Loading this file makes them up, which takes most of
-    # the time of loading all tests.
+    # Some five thousand requests at the bounds of what is allowed.
     "phases": {"coverage": {"enabled": EXAMPLES > SAMPLE}},
     "checks": {
         "positive_data_acceptance": {
@@ -149,10 +159,23 @@ def link_from(made: Route, route: Route) -> dict[str, Any] | None:
     return match and {"operationId": route.name, "parameters": {match[1]: f"$response.body#/{match[1]}"}}
 
 
-SCHEMA = schemathesis.openapi.from_dict(without_recursion(), config=Config.from_dict(CONFIG))
-WORKFLOWS = schemathesis.openapi.from_dict(for_workflows(), config=Config.from_dict(CONFIG))
-WORKFLOWS.config.checks.ignored_auth.enabled = False  # it sends all thrice, and is run on single calls
-WORKFLOWS.config.phases.stateful.inference.algorithms = []  # what is drawn must not follow what a list has by chance
+@cache
+def prepared(judge: Callable[..., None]) -> dict[str, Callable[..., None]]:
+    """What judges a case, for each call, with the cases that are made for it. They take seconds to prepare, which each
+    process that loads this file would take if its tests were parametrized with the schema."""
+    schema = schemathesis.openapi.from_dict(without_recursion(), config=Config.from_dict(CONFIG))
+    made = get_all_tests(schema=schema, test_func=judge, settings=None, given_kwargs=None)
+    sound = [each.ok() for each in made if isinstance(each, Ok)]
+    return {call.definition.raw["operationId"]: test for call, test in sound}
+
+
+@cache
+def workflows() -> type[Any]:
+    """The machine that goes from call to call by the links."""
+    schema = schemathesis.openapi.from_dict(for_workflows(), config=Config.from_dict(CONFIG))
+    schema.config.checks.ignored_auth.enabled = False  # it sends all thrice, and is run on single calls
+    schema.config.phases.stateful.inference.algorithms = []  # what is drawn must not follow what a list has by chance
+    return schema.as_state_machine()
 
 
 # --- What only this API has -------------------------------------------------------------------------------------------
@@ -333,9 +356,8 @@ def make_there(case: Case[Any], things: Things) -> None:
 # --- Single calls, and calls on what earlier ones made ----------------------------------------------------------------
 
 
-@SCHEMA.parametrize()
 @settings(max_examples=EXAMPLES, derandomize=True, database=None)
-def test_a_call_does_what_is_described(case: Case[Any], world: "World", things: Things) -> None:
+def does_what_is_described(case: Case[Any], world: "World", things: Things) -> None:
     keep_harmless(case)
     make_there(case, things)
     make_known(case, things)
@@ -346,26 +368,33 @@ def test_a_call_does_what_is_described(case: Case[Any], world: "World", things: 
     )
 
 
+@pytest.mark.parametrize("call", [*(route.name for route in CALLED), *(route.name for route in OPEN_ROUTES)])
+def test_a_call_does_what_is_described(call: str, world: "World", things: Things) -> None:
+    prepared(does_what_is_described)[call](world=world, things=things)
+
+
 @pytest.fixture(scope="module")
 def keys(world: "World") -> dict[Role, str]:
     """A key of each role."""
     return {role: world.send("POST", "/v1/keys", {"name": role, "role": role}).ok(201)["key"] for role in Role}
 
 
-@SCHEMA.parametrize()
 @settings(max_examples=max(2, EXAMPLES // 15), derandomize=True, database=None, phases=[Phase.generate])
-def test_a_role_that_may_not_make_a_call_is_told_so_whatever_it_sends(
-    case: Case[Any], world: "World", keys: dict[Role, str]
-) -> None:
-    route = BY_NAME.get(case.operation.definition.raw["operationId"])
-    if route is None:
-        return  # anyone may make it
+def is_kept_to_by_each_role(case: Case[Any], world: "World", keys: dict[Role, str]) -> None:
+    route = BY_NAME[case.operation.definition.raw["operationId"]]
     for role in set(Role) - route.roles:
         headers = {"Authorization": f"Bearer {keys[role]}"}
         keeps_to(role, case.call(base_url=f"http://127.0.0.1:{world.port}", headers=headers), case)
 
 
-class Workflow(WORKFLOWS.as_state_machine()):  # type: ignore[misc]
+@pytest.mark.parametrize("call", [route.name for route in CALLED])
+def test_a_role_that_may_not_make_a_call_is_told_so_whatever_it_sends(
+    call: str, world: "World", keys: dict[Role, str]
+) -> None:
+    prepared(is_kept_to_by_each_role)[call](world=world, keys=keys)
+
+
+class Workflow:
     """Creates, and goes on with what was created: it is there until it is deleted, and then it is gone."""
 
     things: Things
@@ -384,7 +413,7 @@ class Workflow(WORKFLOWS.as_state_machine()):  # type: ignore[misc]
         return {"base_url": f"http://127.0.0.1:{self.things.world.port}", "headers": headers}
 
     def validate_response(self, response: Response, case: Case[Any], **given: Any) -> None:
-        super().validate_response(response, case, **given)
+        super().validate_response(response, case, **given)  # type: ignore[misc]
         keeps_to(self.role, response, case)
 
 
@@ -403,7 +432,7 @@ def test_what_was_created_is_there_until_it_is_deleted_and_a_role_does_what_it_m
     things: Things, keys: dict[Role, str], role: Role
 ) -> None:
     """Operators may do everything, so most of it is theirs."""
-    given = type("Given", (Workflow,), {"things": things, "role": role, "key": keys[role]})
+    given = type("Given", (Workflow, workflows()), {"things": things, "role": role, "key": keys[role]})
     given.run(  # type: ignore[attr-defined]
         settings=settings(
             max_examples=EXAMPLES if role is Role.OPERATOR else max(1, EXAMPLES // 5),

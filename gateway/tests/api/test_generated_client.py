@@ -13,8 +13,6 @@ from uuid import UUID
 
 import pytest
 from gateway.tests.patience import PATIENCE
-from openapi_python_client import generate
-from openapi_python_client.config import Config, ConfigFile, MetaType
 
 import signalpost_receiver
 from signalpost.api.routes import OPEN_ROUTES, ROUTES
@@ -99,6 +97,10 @@ def world(make_world: Callable[..., "World"], receiver: Receiver) -> "World":
 @pytest.fixture(scope="module")
 def warnings(world: "World", package: Path) -> list[str]:
     """What the generator could not make sense of."""
+    # It takes half a second to load, and each process that runs tests loads this file.
+    from openapi_python_client import generate
+    from openapi_python_client.config import Config, ConfigFile, MetaType
+
     config = Config.from_sources(
         ConfigFile(post_hooks=[]),
         MetaType.NONE,

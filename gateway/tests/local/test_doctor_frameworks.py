@@ -1,4 +1,7 @@
-"""The receiver kit passes the doctor in each framework, behind a real server."""
+"""The receiver kit passes the doctor in each framework, behind a real server.
+
+What needs a framework imports it: together they take a second, and each process that runs tests loads this file.
+"""
 
 import asyncio
 import contextlib
@@ -14,17 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-import django
-import fastapi
-import flask
-import litestar
 import pytest
-import starlette.applications
-import starlette.routing
-import uvicorn
-from django.conf import settings
-from django.core.handlers.wsgi import WSGIHandler
-from django.urls import path
 from gateway.tests.acceptance.client import until
 from gateway.tests.patience import ATTEMPT_TIMEOUT
 
@@ -33,12 +26,7 @@ from signalpost.local.doctor.finding import ExamFinding, RuleVerdict
 from signalpost.local.doctor.patient import Patient
 from signalpost.local.poster import Poster
 from signalpost_receiver import Event, Receiver, SkipStale
-from signalpost_receiver.adapters import aws_lambda as for_aws_lambda
-from signalpost_receiver.adapters import django as for_django
-from signalpost_receiver.adapters import fastapi as for_fastapi
-from signalpost_receiver.adapters import flask as for_flask
-from signalpost_receiver.adapters import litestar as for_litestar
-from signalpost_receiver.adapters import starlette as for_starlette
+from signalpost_receiver.adapters import aws_lambda
 
 pytestmark = pytest.mark.slow
 SECRET = "a secret of mine"
@@ -62,36 +50,59 @@ class Shop:
 
 
 def in_fastapi(receiver: Receiver) -> Any:
-    app = fastapi.FastAPI()
-    app.post("/webhooks")(for_fastapi.webhook(receiver))
+    from fastapi import FastAPI
+
+    from signalpost_receiver.adapters.fastapi import webhook
+
+    app = FastAPI()
+    app.post("/webhooks")(webhook(receiver))
     return app
 
 
 def in_starlette(receiver: Receiver) -> Any:
-    route = starlette.routing.Route("/webhooks", for_starlette.webhook(receiver), methods=["POST"])
-    return starlette.applications.Starlette(routes=[route])
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    from signalpost_receiver.adapters.starlette import webhook
+
+    return Starlette(routes=[Route("/webhooks", webhook(receiver), methods=["POST"])])
 
 
 def in_litestar(receiver: Receiver) -> Any:
-    return litestar.Litestar([litestar.post("/webhooks")(for_litestar.webhook(receiver))], debug=False)
+    from litestar import Litestar, post
+
+    from signalpost_receiver.adapters.litestar import webhook
+
+    return Litestar([post("/webhooks")(webhook(receiver))], debug=False)
 
 
 def in_flask(receiver: Receiver) -> Any:
-    app = flask.Flask("an app")
-    app.post("/webhooks")(for_flask.webhook(receiver))
+    from flask import Flask
+
+    from signalpost_receiver.adapters.flask import webhook
+
+    app = Flask("an app")
+    app.post("/webhooks")(webhook(receiver))
     return app
 
 
 def in_django(receiver: Receiver) -> Any:
+    import django
+    from django.conf import settings
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.urls import path
+
+    from signalpost_receiver.adapters.django import webhook
+
     if not settings.configured:
         settings.configure(ALLOWED_HOSTS=["*"], USE_TZ=True, LOGGING_CONFIG=None)
         django.setup()
-    settings.ROOT_URLCONF = (path("webhooks", for_django.webhook(receiver)),)
+    settings.ROOT_URLCONF = (path("webhooks", webhook(receiver)),)
     return WSGIHandler()
 
 
 def in_aws_lambda(receiver: Receiver) -> Any:
-    handler = for_aws_lambda.webhook(receiver)
+    handler = aws_lambda.webhook(receiver)
 
     def function_url(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
         """Does what a function URL does: the request becomes an event, and what the function returns the answer."""
@@ -109,8 +120,10 @@ def in_aws_lambda(receiver: Receiver) -> Any:
 
 @contextlib.contextmanager
 def served_by_uvicorn(app: Any) -> Iterator[str]:
+    from uvicorn import Config, Server
+
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    server = Server(Config(app, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     until(lambda: server.started)
