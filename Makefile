@@ -77,7 +77,7 @@ power-cuts: .venv/dev ## Cut the power at every sync of a run of 500 events
 laws: .venv/dev ## Try every law on many more examples than make test does (TIMES=20)
 	@TIMES=$${TIMES:-20} $(BIN)/pytest $(FAST_JOBS) -m hypothesis
 	@TIMES=$${TIMES:-20} $(BIN)/pytest $(FAST_JOBS) -m "not hypothesis" gateway/tests/domain/delivery/test_lane_model.py \
-	  gateway/tests/store/test_notices_of_three.py gateway/tests/console/test_law_of_forms.py
+	  gateway/tests/store/test_notices_of_three.py gateway/tests/console/test_law_of_forms.py gateway/tests/console/test_hostile_input.py
 
 kills: .venv/dev ## Kill a real gateway under load, or its workers, again and again (KILLS=20)
 	@KILLS=$${KILLS:-20} $(BIN)/pytest gateway/tests/acceptance/test_kill.py -s

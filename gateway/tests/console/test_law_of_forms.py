@@ -34,7 +34,7 @@ DOES_SOMETHING = frozenset({
 KINDS = [*Destinations.installed().kinds]
 TEXT = TEXTS.filter(lambda text: 0 < len(text) <= 200)
 LAW = settings(
-    max_examples=more(8),
+    max_examples=more(4),
     deadline=None,
     database=None,
     derandomize=more(1) == 1,
