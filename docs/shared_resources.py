@@ -364,16 +364,25 @@ DELIVERIES: Rows = (
         f"`IN_FLIGHT` ({SETTINGS.in_flight}), `IN_FLIGHT_PER_TENANT` ({SETTINGS.in_flight_per_tenant}) or a tenant's "
         f"`inFlight`, `IN_FLIGHT_PER_ENDPOINT` ({SETTINGS.in_flight_per_endpoint})",
         "the lane waits for a slot",
-        ("engine/lanes/dispatcher.py EndpointSlots",),
+        ("engine/lanes/dispatcher.py Rank",),
+    ),
+    Row(
+        "attempts of shadows in flight",
+        "slot",
+        "as attempts in flight",
+        f"{KEPT_FREE}; slow endpoints get at most half",
+        f"one for {dispatcher.SHADOWS_HAVE} of those, beside them",
+        "the lane waits for a slot",
+        ("engine/lanes/dispatcher.py Rank",),
     ),
     Row(
         "turns of lanes",
         "cost of a turn",
-        "tenants, and in each its lanes: those that keep up first",
+        "tenants, and in each its lanes: those that keep up first; shadows once nothing else is ready",
         "by cost",
         f"{turns.QUANTUM} units a turn of a tenant; a request costs {dispatcher.REQUEST_COST} and more",
         WAITS,
-        ("engine/lanes/dispatcher.py Turns",),
+        (),
     ),
     Row(
         "attempts that are not recorded yet",

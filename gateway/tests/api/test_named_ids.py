@@ -22,6 +22,7 @@ NAMED_BY = {
     "externalId": "{externalId}",
     "subscriptionId": "/v1/subscriptions",
     "connection": "/v1/connections",
+    "shadowOf": "/v1/subscriptions",
 }
 """What a member of a query or a body names."""
 NAMES_ITS_OWN = {"import_document", "import_documents"}
@@ -30,6 +31,8 @@ CHANGES = {"eventTypes": ["documentCreated"], "config": {"text": "x"}}
 BODIES: dict[tuple[str, str], Mapping[str, Any]] = {
     ("check_subscription", "connection"): {"kind": "slack", "status": "paused", **CHANGES},
     ("create_subscription", "connection"): {"kind": "slack", "status": "paused", **CHANGES},
+    ("check_subscription", "shadowOf"): {"url": "https://new.example.com/"},
+    ("create_subscription", "shadowOf"): {"url": "https://new.example.com/"},
     ("patch_subscription", "connection"): {},
     ("preview_subscription", "eventId"): {},
     ("preview_destination", "connection"): {"eventId": "{eventId}", "config": {"text": "x"}},
@@ -63,8 +66,7 @@ def is_id(found: msgspec.inspect.Type) -> bool:
 def body_ids(route: Route) -> set[str]:
     if route.body is None or route.name in NAMES_ITS_OWN:
         return set()
-    variant = set() if route.body.variant is None else ids_in(route.body.variant.kind)
-    return ids_in(route.body.kind) | variant
+    return ids_in(route.body.kind).union(*(ids_in(each.kind) for each in route.body.variants))
 
 
 QUERIES = [(route, name) for route in ROUTES for name in sorted(ids_in(route.query))]
@@ -75,7 +77,9 @@ PARTS = [route for route in ROUTES if route.path.count("{") > 1 and "{number}" n
 LISTS = [
     route
     for route in ROUTES
-    if "cursor" in route.query.__struct_fields__ and not route.path.startswith(("/v1/tenants", "/v1/keys"))
+    if "cursor" in route.query.__struct_fields__
+    and not route.path.startswith(("/v1/tenants", "/v1/keys"))
+    and route.name != "compare_shadow"  # neither has a shadow here; its cursor is a number, as those of most lists
 ]
 
 

@@ -24,6 +24,7 @@ from signalpost.commands.command import Command, CommandOutcome
 from signalpost.commands.connections import CreateConnection, KeepGrant, PatchConnection
 from signalpost.commands.documents import CreateDocument, DeleteDocument, PatchDocument
 from signalpost.commands.replays import CancelReplay, StartReplay
+from signalpost.commands.shadows import CreateShadow, PromoteShadow
 from signalpost.commands.subscriptions import (
     CreateConnectorSubscription,
     CreateSubscription,
@@ -37,6 +38,7 @@ from signalpost.domain.delivery import retry
 from signalpost.domain.delivery.lane_bounds import BOUNDS
 from signalpost.domain.delivery.replay import Replay, ReplayChoice, What
 from signalpost.domain.event import BY_WIRE, Event
+from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import Subscription, names_of
 from signalpost.engine.lanes.log_cache import MAX_BYTES
 from signalpost.engine.maintenance.disk_reserve import MB
@@ -243,9 +245,25 @@ class RunningGateway(Process):
         return self.of(name)
 
     async def change(self, host: str, **given: Any) -> Subscription:
-        patch = subscription_patch(**given)
-        await self.submit(PatchSubscription(tenant_id=TENANT, subscription_id=self.world.ids[host], patch=patch))
+        found, patch = self.of(host), subscription_patch(**given)
+        await self.submit(
+            PatchSubscription(tenant_id=TENANT, subscription_id=found.id, patch=patch, shadow_of=found.shadow_of)
+        )
         return self.of(host)
+
+    async def shadow(self, host: str, of: str, **given: Any) -> Subscription:
+        """Have a host be the shadow of another."""
+        self.world.ids[host] = self.world.uuid(f"s{len(self.world.ids)}-{host}"[:16])
+        new = ShadowRequest(shadow_of=self.world.ids[of], url=f"https://{host}/hook", **given)
+        await self.submit(
+            CreateShadow(tenant_id=TENANT, subscription_id=self.world.ids[host], new=new, secret="not a secret either")
+        )
+        return self.of(host)
+
+    async def promote(self, host: str) -> None:
+        found = self.of(host)
+        assert found.shadow_of is not None
+        await self.submit(PromoteShadow(tenant_id=TENANT, subscription_id=found.id, shadow_of=found.shadow_of))
 
     async def move(self, name: str, connection: str) -> None:
         """Have a subscription deliver through another connection."""

@@ -200,7 +200,7 @@ FAULTS.answers("forgets a retry by hand in a restart", lanes, "retries", {})
 
 @fault("filters by what is asked for now", LaneWorker, "pass_by")
 def _(_right: Any) -> Any:
-    def pass_by(self: LaneWorker, event: Any) -> None:
+    def pass_by(self: LaneWorker, event: Any, _now: int) -> None:
         if event.type & self.subscription.filters[-1][1]:
             self.lane.take(event.sequence, event.document_id)
         else:

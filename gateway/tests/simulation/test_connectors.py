@@ -58,7 +58,7 @@ async def charges_what_it_could_not_try(self: Courier, event: Event, delivery: D
         return Outcome(failure=Failure.CONNECTOR, detail=str(error))
 
 
-def wants_everything(self: LaneWorker, event: Any) -> None:
+def wants_everything(self: LaneWorker, event: Any, _now: int) -> None:
     self.lane.take(event.sequence, event.document_id)
 
 

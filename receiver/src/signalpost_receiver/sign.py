@@ -22,6 +22,7 @@ SEQUENCE = "signalpost-sequence"
 ATTEMPT = "signalpost-attempt"
 REPLAY = "signalpost-replay"
 TEST = "signalpost-test"
+SHADOW = "signalpost-shadow"
 
 STANDARD_PREFIX = "whsec_"
 """What a Standard Webhooks secret begins with; base64 follows."""

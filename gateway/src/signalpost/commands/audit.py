@@ -76,7 +76,7 @@ _MEMBERS: Final[Mapping[type[Any], _Members]] = {
         "subscription",
         shown=frozenset(
             "kind connection_id config when after objective trace status ordering rate_limit retry_delays skip_to"
-            " promote_at disabled_because starts_after".split()
+            " promote_at disabled_because starts_after shadow_of".split()
         ),
         left_out=_BOOKKEEPING
         | {"filters", "headers", "skipped_at", "skip_version", "disabled_at", "revived_at"}

@@ -1,10 +1,10 @@
 """Commands that create, change and delete subscriptions, and retry their deliveries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from signalpost.commands.command import (
     BatchView,
@@ -18,13 +18,14 @@ from signalpost.commands.command import (
     moved_on,
 )
 from signalpost.commands.documents import check_precondition
+from signalpost.domain import shadow as shadows
 from signalpost.domain import subscription as rules
 from signalpost.domain.beginning import Beginning
 from signalpost.domain.body import given
 from signalpost.domain.checks import Bad, pointer
 from signalpost.domain.connection import Connection
 from signalpost.domain.delivery.replay import Replay, ReplayState
-from signalpost.domain.endpoint import parse_url
+from signalpost.domain.endpoint import origin_of, parse_url
 from signalpost.domain.errors import Conflict, FieldError, Invalid, NotFound
 from signalpost.domain.event import Event
 from signalpost.domain.language.values import is_same
@@ -170,22 +171,26 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
     """New event types count for later events, everything else at once. The caller has had the kind check the config
     and, for a new connection, gives the `url` that it leads to. A URL as it is shown changes nothing. The values of
     headers are not sent to another origin than the one that they were given for. If the backlog is skipped, what was
-    asked for before is skipped too: retries by hand that have not begun, and replays that run."""
+    asked for before is skipped too: retries by hand that have not begun, and replays that run. The shadow of a
+    subscription follows it. `shadow_of` is the original of a shadow."""
 
     audited_as: ClassVar[str] = "subscription.change"
     patch: SubscriptionPatch
     url: str | UnsetType = UNSET
+    shadow_of: str | None = None
 
     @property
     def reads(self) -> Reads:
         named = () if self.patch.connection is UNSET else (RowKey(Connection, self.patch.connection),)
         running = (RowKey(Replay, self.subscription_id, "running of"),) if self.patch.skip_backlog else ()
-        return Reads(rows=(RowKey(Subscription, self.subscription_id), *named, *running))
+        original = () if self.shadow_of is None else (RowKey(Subscription, self.shadow_of),)
+        return Reads(rows=(*with_shadow(self.subscription_id), *original, *named, *running))
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionChanged]:
         found = self._found(view, stamp.now)
         last = stamp.sequence - 1
-        changes = _meant_changes(found, self.patch)
+        original = None if found.shadow_of is None else view.row(Subscription, found.shadow_of, self.tenant_id)
+        changes = _meant_changes(found, self.patch, original)
         if "connection" in changes:
             changes["connection_id"] = changes.pop("connection")
             changes["url"] = self.url
@@ -195,8 +200,8 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
         if found.status == "disabled" and "status" in changes:
             changes |= {"disabled_at": None, "disabled_because": None, "revived_at": stamp.now}
         cancelled = []
-        if changes.pop("skip_backlog"):
-            if found.status == "active" or changes.get("status") != "active":
+        if changes.pop("skip_backlog") or (found.shadow_of is not None and _is_resume(found, changes)):
+            if not _is_resume(found, changes):
                 detail = "Only a resume can skip the backlog: set status active while the subscription is not active."
                 raise Invalid([FieldError("/skipBacklog", "not_a_resume", detail)])
             changes |= {"skip_to": last, "skip_version": found.version + 1, "skipped_at": stamp.at}
@@ -209,10 +214,14 @@ class PatchSubscription(SubscriptionCommand, frozen=True, kw_only=True):
             changes["when_since"] = stamp.at
         changes["unsubscribed"] = _still_unsubscribed(found, changes.get("contacts", found.contacts))
         patched = replace(found, **changes)
+        if original is not None:
+            shadows.check_apart(original.url, patched.url)
+            patched = shadows.following(patched, original, last, stamp.at)
         if is_same(patched, found):
             return Decision(result=SubscriptionChanged(found))
         patched = moved_on(patched, stamp.at)
-        return Decision(result=SubscriptionChanged(patched), rows=(patched, *cancelled))
+        followed = _followed(view, patched, stamp)
+        return Decision(result=SubscriptionChanged(patched), rows=(patched, *followed, *cancelled))
 
 
 class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
@@ -230,21 +239,19 @@ class DisableSubscription(SubscriptionCommand, frozen=True, kw_only=True):
 
 
 class DeleteSubscription(SubscriptionCommand, frozen=True, kw_only=True):
+    """The shadow of a subscription goes with it."""
+
     audited_as: ClassVar[str] = "subscription.delete"
 
+    @property
+    def reads(self) -> Reads:
+        return Reads(rows=with_shadow(self.subscription_id))
+
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[SubscriptionDeleted]:
-        found = self._found(view, stamp.now).promoted(stamp.now)
-        gone = replace(
-            found,
-            version=found.version + 1,
-            deleted_at=stamp.at,
-            updated_at=stamp.at,
-            secret="",
-            headers={},
-            contacts=(),
-            unsubscribed=(),
-        )
-        return Decision(result=SubscriptionDeleted(gone), rows=(gone,))
+        found = self._found(view, stamp.now)
+        shadow = shadow_in(view, found)
+        gone, *others = (_gone(each, stamp) for each in (found, shadow) if each is not None)
+        return Decision(result=SubscriptionDeleted(gone), rows=(gone, *others))
 
 
 class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
@@ -261,6 +268,8 @@ class RetryDelivery(SubscriptionCommand, frozen=True, kw_only=True):
 
     def decide(self, view: BatchView, stamp: Stamp) -> Decision[RetryQueued]:
         found = self._found(view, stamp.now)
+        if found.shadow_of is not None:
+            raise sent_once()
         if found.status != "active":
             detail = f"The subscription is {found.status}: resume it, and its pending deliveries are sent."
             raise Conflict("subscription_not_active", detail)
@@ -294,6 +303,49 @@ def running_replays(view: BatchView, subscription: Subscription) -> list[Replay]
     ]
 
 
+def with_shadow(subscription_id: str) -> tuple[RowKey, ...]:
+    """The keys of a subscription and its shadow."""
+    return RowKey(Subscription, subscription_id), RowKey(Subscription, subscription_id, "shadow of")
+
+
+def shadow_in(view: BatchView, original: Subscription) -> Subscription | None:
+    """The shadow of a subscription; None if it has none."""
+    found = (each for each in view.rows_of(Subscription) if each.shadow_of == original.id and each.deleted_at is None)
+    return next(found, None)
+
+
+def _followed(view: BatchView, original: Subscription, stamp: Stamp) -> tuple[Subscription, ...]:
+    """The shadow of a subscription that changed, if it has one that changes with it. Raises Invalid if both would have
+    the same URL."""
+    shadow = shadow_in(view, original)
+    if shadow is None:
+        return ()
+    shadows.check_apart(original.url, shadow.url)
+    followed = shadows.following(shadow, original, stamp.sequence - 1, stamp.at)
+    return () if followed is shadow else (moved_on(followed, stamp.at),)
+
+
+def sent_once() -> Conflict:
+    return Conflict("is_a_shadow", "Each event is sent to a shadow once at most. Send it again to the original.")
+
+
+def _is_resume(found: Subscription, changes: Mapping[str, Any]) -> bool:
+    return found.status != "active" and changes.get("status") == "active"
+
+
+def _gone(found: Subscription, stamp: Stamp) -> Subscription:
+    return replace(
+        found.promoted(stamp.now),
+        version=found.version + 1,
+        deleted_at=stamp.at,
+        updated_at=stamp.at,
+        secret="",
+        headers={},
+        contacts=(),
+        unsubscribed=(),
+    )
+
+
 def subscription_not_found() -> NotFound:
     return NotFound("subscription_not_found", "There is no subscription with this id.")
 
@@ -313,15 +365,29 @@ def _check_connection(view: BatchView, tenant_id: int, connection_id: str, kind:
         raise Invalid([FieldError("/connection", "not_found", detail)])
 
 
-def _meant_changes(found: Subscription, patch: SubscriptionPatch) -> dict[str, Any]:
-    """What a patch names, by attributes, with the URL that it means. Raises Invalid if it does not fit."""
+def _meant_changes(
+    found: Subscription, patch: SubscriptionPatch, original: Subscription | None = None
+) -> dict[str, Any]:
+    """What a patch names, by attributes, with the URL that it means. `original` is that of a shadow. Raises Invalid if
+    it does not fit."""
     changes = given(patch)
     _check_fits(found.kind, changes)
+    if found.shadow_of is not None:
+        shadows.check_members(each.encode_name for each in fields(patch) if each.name in changes)
     if "url" in changes:
         changes["url"] = _meant(changes["url"], found.url)
-        if "headers" not in changes:
-            _check_keeps_headers(found, changes["url"])
+    if original is not None and shadows.has_headers_of(original, changes.get("url", found.url)):
+        check_no_headers(changes)
+    elif "url" in changes and "headers" not in changes:
+        check_keeps_headers(found, changes["url"])
     return changes
+
+
+def check_no_headers(named: Container[str]) -> None:
+    """Raises Invalid if headers are among what is named of a shadow that has those of its original."""
+    if "headers" in named:
+        detail = "A shadow at the origin of its original has the headers of that. Change them there."
+        raise Invalid([FieldError("/headers", "not_of_shadows", detail)])
 
 
 def _check_fits(kind: str, changes: Mapping[str, Any]) -> None:
@@ -344,11 +410,11 @@ def _meant(url: str, present: str) -> str:
         raise Invalid([FieldError("/url", bad.code, bad.detail)]) from None
 
 
-def _check_keeps_headers(found: Subscription, url: str) -> None:
+def check_keeps_headers(found: Subscription, url: str) -> None:
     """Raises Invalid if the present headers would go to another origin: a caller who may change the URL may not read
     their values, and would read them there."""
     origin = parse_url(url).origin
-    if found.headers and origin != _origin(found.url):
+    if found.headers and origin != origin_of(found.url):
         detail = f"Its value would now go to {origin}. Give headers again, all with their values; or {{}} for none."
         raise Invalid([FieldError(pointer("headers", name), "give_again", detail) for name in found.headers])
 
@@ -357,10 +423,3 @@ def _still_unsubscribed(found: Subscription, contacts: Sequence[str]) -> tuple[s
     """The new contacts who were contacts before and want to be told no more, however they are written now."""
     gone = {each.lower() for each in found.unsubscribed}
     return tuple(each for each in contacts if each.lower() in gone)
-
-
-def _origin(url: str) -> str | None:
-    try:
-        return parse_url(url).origin
-    except Bad:  # it was accepted by other rules
-        return None

@@ -36,6 +36,8 @@ class Webhook:
         self._next = None if subscription.next_secret is None else sign.Signer(subscription.next_secret)
         self._promote_at = subscription.promote_at or 0
         self._start = endpoint.head_of_posts(url, subscription.headers)
+        if subscription.shadow_of is not None:
+            self._start += f"\r\n{sign.SHADOW}: true"
 
     def prepare(
         self, event: Event, attempt: int, kind: RequestKind, now: int, traceparent: str | None = None

@@ -75,6 +75,14 @@ def head_of_posts(url: Url, headers: Mapping[str, str]) -> str:
     return "\r\n".join(lines)
 
 
+def origin_of(url: str) -> str | None:
+    """The origin of a subscription's URL; None if that was accepted by other rules."""
+    try:
+        return parse_url(url).origin
+    except Bad:
+        return None
+
+
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 _URL = rf'^[Hh][Tt][Tt][Pp][Ss]?://(?![^:/?]{{254}}){_LABEL}(\.{_LABEL})*(:({_PORT}))?([/?][!"$-~]*)?$'

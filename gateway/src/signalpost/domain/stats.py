@@ -94,12 +94,13 @@ def add(
             counts[FIRST_TRY] += 1
 
 
-def with_sums(minutes: Rollups) -> Rollups:
-    """The minutes of subscriptions, with the hours and the tenants that they belong to."""
+def with_sums(minutes: Rollups, shadows: Container[int] = ()) -> Rollups:
+    """The minutes of subscriptions, with the hours and the tenants that they belong to. `shadows` has the numbers of
+    those that are in no sum of their tenants."""
     sums: Rollups = {}
     for (_, start, tenant_id, number), counts in minutes.items():
         for step, seconds in STEP_SECONDS.items():
-            for whose in (number, WHOLE_TENANT):
+            for whose in (number,) if number in shadows else (number, WHOLE_TENANT):
                 key = RollupKey(step, start - start % seconds, tenant_id, whose)
                 before = sums.get(key)
                 sums[key] = counts if before is None else [*map(int.__add__, before, counts)]

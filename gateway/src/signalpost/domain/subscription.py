@@ -78,6 +78,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     """The addresses of people who are told how it does. They go into mails to them and onto pages, and into no log."""
     unsubscribed: tuple[str, ...] = ()
     """The contacts who want to be told no more."""
+    shadow_of: str | None = None
+    """The subscription whose shadow it is (`domain/shadow.py`); None if it is none. This never changes."""
     retry_delays: tuple[int, ...]
     starts_after: int
     """The subscription gets exactly the events with a higher sequence."""
@@ -117,8 +119,9 @@ class Subscription(Struct, frozen=True, kw_only=True):
 
     @property
     def had_condition(self) -> bool:
-        """Whether its lane may have passed over events that did not meet a condition."""
-        return self.when is not None or self.when_since > 0
+        """Whether its lane may have passed over events that did not meet a condition, or that were too old for a
+        shadow."""
+        return self.when is not None or self.when_since > 0 or self.shadow_of is not None
 
     @property
     def delay(self) -> int:

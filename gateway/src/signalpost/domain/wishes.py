@@ -4,11 +4,12 @@ before an attempt:
 - `when`, of the event: as the lane comes to it, and before every attempt of a later run, as `when` is by then;
 - `after.if`, of the document's newest event: before every attempt;
 - whether a later event of the document is wanted, if the kind sets what the last event says: before every attempt but
-  the first, since what is older must not come after what is newer.
+  the first, since what is older must not come after what is newer;
+- how old the event is, for a shadow: as the lane comes to it, and before its attempt.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from signalpost.domain.checks import Bad, Several
 from signalpost.domain.delivery.delivery import Delivery
@@ -19,7 +20,12 @@ from signalpost.domain.language.conditions import Condition
 from signalpost.domain.language.names import Subject
 from signalpost.domain.language.subject import NOT_SENT, no_longer_sent, not_sent, subject_of
 from signalpost.domain.subscription import Subscription, wanted
-from signalpost.domain.timestamps import SECOND, format_timestamp
+from signalpost.domain.timestamps import HOUR, SECOND, format_timestamp
+
+SHADOWED_FOR: Final = HOUR
+"""How long after an event was due to be sent a shadow may get it, in µs: one that cannot keep up has no backlog."""
+_FOR_EVER: Final = 1 << 62
+_TOO_LATE: Final = not_sent("it waited for more than an hour, and a shadow gets nothing so old.")
 
 
 class Wishes:
@@ -33,6 +39,7 @@ class Wishes:
         self._delay = subscription.delay * SECOND
         self._when = _condition(subscription.when)
         self._still = None if after is None else _condition(after.condition)
+        self._wanted_for = _FOR_EVER if subscription.shadow_of is None else self._delay + SHADOWED_FOR
         self.latest_wins = latest_wins
 
     @property
@@ -44,6 +51,10 @@ class Wishes:
         """A sentence why `when` does not want an event; None if it does."""
         why = None if self._when is None else self._when.why_not(subject)
         return None if why is None else not_sent(why)
+
+    def why_too_late(self, event: Event, now: int) -> str | None:
+        """A sentence why an event is too old by `now` to be sent; None if it is not."""
+        return _TOO_LATE if event.at + self._wanted_for < now else None
 
     def why_no_longer(self, newest: Subject) -> str | None:
         """A sentence why a delayed event is not wanted any more, given its document's newest event; None if it is."""
@@ -79,7 +90,7 @@ class Wishes:
 def wishes_of(subscription: Subscription, *, latest_wins: bool = False) -> Wishes | None:
     """The wishes of a subscription; None if it has none, or one that this version of the gateway cannot read: then
     nothing is sent to it."""
-    if subscription.when is None and subscription.after is None and not latest_wins:
+    if subscription.when is None and subscription.after is None and subscription.shadow_of is None and not latest_wins:
         return None
     try:
         return Wishes(subscription, latest_wins=latest_wins)
@@ -97,6 +108,8 @@ def why_passed_over(subscription: Subscription, at: int, subject: Subject | None
     why = None if subject is None or wishes is None else wishes.why_not(subject)
     if why is not None and not changed:
         return why
+    if subscription.shadow_of is not None and (subject is not None or subscription.when is None) and not changed:
+        return _TOO_LATE
     # Without a condition, there was one before, or its type was not asked for (`widened`).
     what = "what the subscription asked for then" if subscription.when is None else "the condition of the subscription"
     sentence = not_sent(f"the event did not meet {what}.")

@@ -35,6 +35,8 @@ class Directory:
         self._subscriptions: dict[int, dict[str, Subscription]] = {}
         """Subscriptions by tenant and id, in the order of creation."""
         self._subscriptions_by_number: dict[int, Subscription] = {}
+        self._shadows: dict[str, str] = {}
+        """The ids of shadows by those of their originals."""
         self._connections: dict[tuple[int, str], Connection] = {}
         """Connections by tenant and id."""
 
@@ -52,6 +54,7 @@ class Directory:
         self._keys.clear()
         self._subscriptions.clear()
         self._subscriptions_by_number.clear()
+        self._shadows.clear()
         self._connections.clear()
         self._follow_tenants(tenants)
         self._follow_keys(keys)
@@ -129,6 +132,10 @@ class Directory:
         """The subscription with this id; None if there is none or it was deleted."""
         return self._subscriptions.get(tenant_id, {}).get(subscription_id)
 
+    def shadow_of(self, subscription_id: str) -> str | None:
+        """The id of the shadow of a subscription; None if it has none."""
+        return self._shadows.get(subscription_id)
+
     def subscription_with(self, number: int) -> Subscription | None:
         """The subscription with this number; None if there is none or it was deleted."""
         return self._subscriptions_by_number.get(number)
@@ -187,9 +194,13 @@ class Directory:
             of_tenant = self._subscriptions.setdefault(subscription.tenant_id, {})
             if subscription.deleted_at is None:
                 of_tenant[subscription.id] = self._subscriptions_by_number[subscription.number] = subscription
+                if subscription.shadow_of is not None:
+                    self._shadows[subscription.shadow_of] = subscription.id
             else:
                 of_tenant.pop(subscription.id, None)
                 self._subscriptions_by_number.pop(subscription.number, None)
+                if subscription.shadow_of is not None and self._shadows.get(subscription.shadow_of) == subscription.id:
+                    del self._shadows[subscription.shadow_of]
 
     def _follow_connections(self, connections: Iterable[Connection]) -> None:
         for connection in connections:

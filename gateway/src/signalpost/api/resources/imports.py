@@ -326,7 +326,7 @@ def _encoded(line: ImportedLine) -> bytes:
 _BODY: Final = RequestBody(
     SnapshotLine,
     optional=True,
-    variant=Variant("DeletionLine", DeletionLine, _is_deletion),
+    variants=(Variant("DeletionLine", DeletionLine, _is_deletion),),
     media_types=(NDJSON, "application/ndjson", "application/jsonl"),
 )
 

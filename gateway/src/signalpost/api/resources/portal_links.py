@@ -36,7 +36,7 @@ def _check_subscriptions(context: RequestContext, new: PortalLinkRequest) -> Non
     a new subscription can receive all of the tenant's events."""
     errors: list[FieldError] = []
     if new.subscriptions != "all":
-        known = {each.id for each in context.subscriptions()}
+        known = {each.id for each in context.subscriptions() if each.shadow_of is None}
         detail = "There is no subscription with this id."
         errors += [
             FieldError(f"/subscriptions/{index}", "not_found", detail)

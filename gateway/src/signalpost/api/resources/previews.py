@@ -107,7 +107,9 @@ ROUTES = (
         summary="Show what a new subscription would send for a past event, or a sample; nothing is created or sent",
         roles=OPERATOR,
         handler=of_kind,
-        body=RequestBody(NewPreview, variant=Variant("PreviewSample", SamplePreview, lambda sent: "sample" in sent)),
+        body=RequestBody(
+            NewPreview, variants=(Variant("PreviewSample", SamplePreview, lambda sent: "sample" in sent),)
+        ),
         replies={200: Reply("Whether the event is wanted, and the request without its secrets.", Preview)},
         errors=(NotFound,),
         example=Example({"eventId": _EXAMPLE, "connection": _EXAMPLE, "config": {"text": "{{ document.title }}"}}),

@@ -180,10 +180,12 @@ def _shown(context: RequestContext, question: Question, answer: RehearsalResult,
 
 _NEW: Final = RequestBody(
     NewRehearsal,
-    variant=Variant(
-        "RehearseConnectorSubscription",
-        NewConnectorRehearsal,
-        lambda sent: checks.is_of_connector(_members(sent, "subscription")),
+    variants=(
+        Variant(
+            "RehearseConnectorSubscription",
+            NewConnectorRehearsal,
+            lambda sent: checks.is_of_connector(_members(sent, "subscription")),
+        ),
     ),
 )
 _PERIOD: Final = {"from": "2026-01-15T09:00:00Z", "to": "2026-01-22T09:00:00Z"}

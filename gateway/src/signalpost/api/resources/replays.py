@@ -86,7 +86,7 @@ async def _asked_for(context: RequestContext, asked: ReplayOfManyRequest) -> lis
             detail = "There is no subscription with this id."
             raise Invalid([FieldError(f"/subscriptionIds/{index}", "not_found", detail) for index in absent])
         return list({each.id: each for each in named if each is not None}.values())
-    every = directory.subscriptions(context.tenant_id)
+    every = [each for each in directory.subscriptions(context.tenant_id) if each.shadow_of is None]
     if asked.status == "failed":  # lanes keep how many these are
         every = [lane.subscription for lane in await context.services.lane_views.of_all(every) if lane.failed]
     if len(every) > MAX_SUBSCRIPTIONS:
@@ -214,7 +214,7 @@ ROUTES = (
         portal=Capability.REPLAY,
         body=RequestBody(
             ReplayRequest,
-            variant=Variant("ReplayRehearsal", RehearsedReplayRequest, lambda sent: "rehearsal" in sent),
+            variants=(Variant("ReplayRehearsal", RehearsedReplayRequest, lambda sent: "rehearsal" in sent),),
         ),
         idempotent=True,
         replies={

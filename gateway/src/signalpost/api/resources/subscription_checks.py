@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from signalpost.api.configs import config_check, kind_check
 from signalpost.api.routing.context import RequestContext
-from signalpost.domain import beginning, endpoint
+from signalpost.domain import beginning, endpoint, shadow
 from signalpost.domain.access.portal_link import Capability
 from signalpost.domain.access.tenant import OPERATIONS_TENANT
 from signalpost.domain.beginning import Beginning
@@ -78,6 +78,19 @@ def connector_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[s
         "after": delay_check(context),
         "contacts": contacts_check(context),
     }
+
+
+def shadow_checks(context: RequestContext, sent: Mapping[str, Any]) -> dict[str, Check]:
+    """The checks of the members of a shadow. Raises Forbidden for a customer, and Invalid for what shadows do not
+    have."""
+    if context.portal is not None:
+        raise Forbidden("not_in_portal_link", "A shadow cannot be made here.")
+    shadow.check_members(sent)
+    return {"url": vetted(context)}
+
+
+def is_of_shadow(sent: Mapping[str, Any]) -> bool:
+    return "shadowOf" in sent
 
 
 def is_of_connector(sent: Mapping[str, Any]) -> bool:

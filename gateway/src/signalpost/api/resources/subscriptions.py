@@ -1,9 +1,9 @@
 """Subscriptions: create, list, read, change and delete them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +26,7 @@ from signalpost.api.routing.route import FOLLOWS, SUBSCRIBES, Example, OneChange
 from signalpost.api.routing.shapes.overview import NamedSubscription, SubscriptionNames
 from signalpost.api.routing.shapes.subscriptions import HealthState, NewSubscription, SubscriptionPage
 from signalpost.api.routing.shapes.subscriptions import Subscription as SubscriptionShape
+from signalpost.commands.shadows import CreateShadow, original_for
 from signalpost.commands.subscriptions import (
     CreateConnectorSubscription,
     CreateSubscription,
@@ -38,6 +39,7 @@ from signalpost.domain.body import read_by
 from signalpost.domain.checks import MAX_TEXT_CHARACTERS, Bad
 from signalpost.domain.errors import NotFound
 from signalpost.domain.fields import Text
+from signalpost.domain.shadow import ShadowRequest
 from signalpost.domain.subscription import (
     ConnectorRequest,
     Subscription,
@@ -82,8 +84,12 @@ class NamesQuery(PageQuery, frozen=True):
 
 
 async def create(context: RequestContext) -> Response:
-    """Create a subscription to a webhook or, if the body names another `kind`, one that uses a connection."""
-    if checks.is_of_connector(await context.body_as_sent()):
+    """Create a subscription to a webhook or, if the body names another `kind`, one that uses a connection; or a shadow,
+    if it names its original."""
+    sent = await context.body_as_sent()
+    if checks.is_of_shadow(sent):
+        return await _create_shadow(context, sent)
+    if checks.is_of_connector(sent):
         return await _create_for_connector(context)
     change = await context.read_change(**checks.webhook_checks(context))
     begins = await checks.beginning_of(context, change.body)
@@ -101,6 +107,18 @@ async def create(context: RequestContext) -> Response:
         ),
     )
     return await with_health(context, answer)
+
+
+async def _create_shadow(context: RequestContext, sent: Mapping[str, Any]) -> Response:
+    change = await context.read_change(**checks.shadow_checks(context, sent))
+    command = CreateShadow(
+        tenant_id=context.tenant_id,
+        subscription_id=context.new_id(),
+        new=change.body,
+        secret=secret_of(context, change.body.secret),
+        idempotency=change.idempotency,
+    )
+    return await with_health(context, await submit(context, command))
 
 
 async def _create_for_connector(context: RequestContext) -> Response:
@@ -140,12 +158,25 @@ async def check_new(context: RequestContext) -> Response:
     """Check a body as `create` does, and create nothing."""
     context.query()
     sent = await context.body_as_sent()
+    if checks.is_of_shadow(sent):
+        asked: ShadowRequest = await context.read_body(**checks.shadow_checks(context, sent))
+        original_for(asked, *_with_shadow(context, asked.shadow_of))
+        return Response(204, b"")
     new = await context.read_body(
         **(checks.connector_checks(context, sent) if checks.is_of_connector(sent) else checks.webhook_checks(context))
     )
     if (begins := await checks.beginning_of(context, new)) is not None:
         begins.in_log_up_to((await context.services.store.log.after(context.tenant_id, END_OF_LOG, 1)).last)
     return Response(204, b"")
+
+
+def _with_shadow(context: RequestContext, identity: str) -> tuple[Subscription | None, Subscription | None]:
+    """The subscription with this id, and its shadow, as far as they are there."""
+    of_tenant, directory = context.tenant_id, context.services.directory
+    shadow = directory.shadow_of(identity)
+    return directory.subscription(of_tenant, identity), None if shadow is None else directory.subscription(
+        of_tenant, shadow
+    )
 
 
 async def list_all(context: RequestContext) -> Response:
@@ -160,7 +191,12 @@ async def list_all(context: RequestContext) -> Response:
     views = await _dated(context, views)
     found = [view.subscription for view in views]
     bodies = (
-        _add_health(context, _response(context, view.subscription), health_for(context.portal, view.shown())).body
+        _add_health(
+            context,
+            _response(context, view.subscription),
+            view.subscription.id,
+            health_for(context.portal, view.shown()),
+        ).body
         for view in views
     )
     shown = await gathered(fitting(bodies), context.turn)
@@ -221,6 +257,7 @@ async def patch(context: RequestContext) -> Response:
             subscription_id=subscription_id(context),
             patch=change.body,
             url=UNSET if connection is None else url_of(context.services, connection),
+            shadow_of=found.shadow_of,
             if_match=context.if_match,
             idempotency=change.idempotency,
         ),
@@ -272,7 +309,7 @@ async def with_health(context: RequestContext, answer: Response) -> Response:
     if found is not None:
         [view] = await _dated(context, [await context.services.lane_views.of(found)])
         health = health_for(context.portal, view.shown())
-    return _add_health(context, answer, health)
+    return _add_health(context, answer, identity, health)
 
 
 async def _dated(context: RequestContext, views: Sequence[LaneView]) -> list[LaneView]:
@@ -283,9 +320,11 @@ async def _dated(context: RequestContext, views: Sequence[LaneView]) -> list[Lan
     return [dated.get(view.subscription.number, view) for view in views]
 
 
-def _add_health(context: RequestContext, answer: Response, health: dict[str, object] | None) -> Response:
+def _add_health(context: RequestContext, answer: Response, identity: str, health: dict[str, object] | None) -> Response:
     shown = answer.body if _sees_contacts(context) else _without_contacts(answer.body)
-    return replace(answer, body=b'%b,"health":%b}' % (shown[:-1], msgspec.json.encode(health)))
+    shadow = None if context.portal is not None else context.services.directory.shadow_of(identity)
+    also = b"" if shadow is None else b',"shadow":"%b"' % shadow.encode()
+    return replace(answer, body=b'%b,"health":%b%b}' % (shown[:-1], msgspec.json.encode(health), also))
 
 
 def _sees_contacts(context: RequestContext) -> bool:
@@ -303,7 +342,11 @@ def _without_contacts(shown: bytes) -> bytes:
 
 PATH = "/v1/subscriptions/{id}"
 _NEW = RequestBody(
-    SubscriptionRequest, variant=Variant("CreateConnectorSubscription", ConnectorRequest, checks.is_of_connector)
+    SubscriptionRequest,
+    variants=(
+        Variant("CreateShadow", ShadowRequest, checks.is_of_shadow),
+        Variant("CreateConnectorSubscription", ConnectorRequest, checks.is_of_connector),
+    ),
 )
 
 ROUTES = (

@@ -29,7 +29,7 @@ def authorize(
     """The tenant that a call is for. `named` is the one of its header, `path` has the parameters of its path. Raises
     Forbidden, NotFound, and Conflict if the call would change something of a paused tenant."""
     if principal.portal is not None:
-        _check_allowed(route, principal.portal, path)
+        _check_allowed(route, principal.portal, path, directory)
     elif principal.role not in route.roles:
         raise Forbidden("role_not_allowed", f"A key with the role {principal.role} cannot do this.")
     tenant = _tenant(principal, named, directory)
@@ -40,10 +40,14 @@ def authorize(
     return tenant
 
 
-def _check_allowed(route: Route, link: PortalLink, path: Mapping[str, str]) -> None:
+def _check_allowed(route: Route, link: PortalLink, path: Mapping[str, str], directory: Directory) -> None:
+    """Shadows are the operator's: no link reaches one."""
     if route.portal is None or route.portal not in link.can:
         raise Forbidden("not_in_portal_link", "Your portal link does not allow that.")
-    if "id" in path and not link.reaches(path["id"].lower()):
+    if "id" not in path:
+        return
+    found = directory.subscription(link.tenant_id, identity := path["id"].lower())
+    if not link.reaches(identity) or (found is not None and found.shadow_of is not None):
         raise subscription_not_found()
 
 

@@ -60,7 +60,8 @@ class RequestBody(Struct, frozen=True):
     """A struct, or a union of tagged ones."""
     optional: bool = False
     """The body may be left out, as if it were an empty object."""
-    variant: Variant | None = None
+    variants: Sequence[Variant] = ()
+    """Other types that a body may be of."""
     media_types: Sequence[str] = JSON_TYPES
 
 
@@ -120,8 +121,8 @@ class RequestContext:
 
     def subscriptions(self) -> list[Subscription]:
         """The tenant's subscriptions that the caller may know of, oldest first."""
-        found = self.services.directory.subscriptions(self.tenant_id)
-        return found if self.portal is None else [each for each in found if self.portal.reaches(each.id)]
+        found, link = self.services.directory.subscriptions(self.tenant_id), self.portal
+        return found if link is None else [each for each in found if link.reaches(each.id) and each.shadow_of is None]
 
     # --- Path and query -----------------------------------------------------------------------------------------------
 
@@ -311,15 +312,13 @@ class RequestContext:
         if takes.optional and not content:
             return read(takes.kind, {})
         self.check_media_type(takes)
-        if takes.variant is None and (body := read_typed(takes.kind, content, also)) is not None:
+        if not takes.variants and (body := read_typed(takes.kind, content, also)) is not None:
             return body
         value = self._value_of_body()  # read once more, to say all that is wrong
         if len(content) >= COMMIT_FROM:
             self.request.large_body = len(content), asyncio.get_running_loop().time()
-        variant = takes.variant
-        if variant is not None and isinstance(value, dict) and variant.is_meant(value):
-            return read(variant.kind, value, also)
-        return read(takes.kind, value, also)
+        meant = (each.kind for each in takes.variants if isinstance(value, dict) and each.is_meant(value))
+        return read(next(meant, takes.kind), value, also)
 
     async def body_as_sent(self) -> Mapping[str, Any]:
         """The members of the body before they are checked, for checks that need several of them; empty if there are

@@ -211,7 +211,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _request_body(route: Route, body: RequestBody) -> dict[str, Any]:
-    names = [_body_name(route), *([] if body.variant is None else [body.variant.name])]
+    names = [_body_name(route), *(each.name for each in body.variants)]
     schemas = [{"$ref": _REF.format(name=name)} for name in names]
     content = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}, "example": route.example.body}
     offered = [each for each in body.media_types if each != MERGE_PATCH or route.method == "PATCH"]
@@ -268,7 +268,7 @@ def _schemas(routes: Iterable[Route | OpenRoute]) -> dict[str, Any]:
     for route in routes:
         if isinstance(route, Route) and route.body is not None:
             bodies |= _body(_body_name(route), route.body.kind)
-            if (variant := route.body.variant) is not None:
+            for variant in route.body.variants:
                 bodies |= _body(variant.name, variant.kind)
     shown = {name: _whole(schema) for name, schema in components.items()} | webhooks.types(_reference)
     words = {name: {"type": "string", "enum": list(values)} for name, values in _WORDS.items()}

@@ -82,6 +82,11 @@ HEADERS: Final[Mapping[str, WebhookHeader]] = {
     sign.TEST: WebhookHeader(
         "`true` for a sample, which is in no log.", {"type": "string", "const": "true"}, required=False
     ),
+    sign.SHADOW: WebhookHeader(
+        "`true` if the endpoint is the shadow of another, which gets the event too.",
+        {"type": "string", "const": "true"},
+        required=False,
+    ),
 }
 
 

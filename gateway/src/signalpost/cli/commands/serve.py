@@ -27,6 +27,7 @@ from signalpost.cli.terminal.options import flag
 from signalpost.cli.terminal.output import TEXT, Output, Parts
 from signalpost.cli.terminal.plain import discard_output, say
 from signalpost.domain.errors import SignalpostError, WrongSetting
+from signalpost.engine.lanes.dispatcher import SHADOWS_HAVE
 from signalpost.gateway import IDLE_SECONDS, Gateway
 from signalpost.given_settings import PREFIX, SettingInForce, read_settings
 from signalpost.given_settings import show_settings as settings_shown
@@ -87,7 +88,8 @@ def serve(
     check_together(settings)
     set_up_logs(settings.log_level, settings.log_format, with_pid=settings.processes > 1)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    allow_open_files(settings.max_connections + settings.in_flight + SenderSettings().idle_connections + FILES_BESIDE)
+    in_flight = settings.in_flight + settings.in_flight // SHADOWS_HAVE
+    allow_open_files(settings.max_connections + in_flight + SenderSettings().idle_connections + FILES_BESIDE)
     if settings.processes == 1 or not is_postgres(settings.database_url or ""):
         _serve_alone(settings)  # on SQLite, the other processes work for it
     elif code := _serve_together(settings):

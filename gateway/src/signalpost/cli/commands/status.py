@@ -31,7 +31,7 @@ def _states(subscriptions: list[dict[str, Any]]) -> Parts:
     if subscriptions:
         yield ", ".join(f"{counts[state]} {state}" for state in WORST_FIRST if counts[state]) + "."
         yield ""
-    rows = [_shown(each) for each in subscriptions if _needs_attention(each["health"])]
+    rows = [_shown(each) for each in subscriptions if "shadowOf" not in each and _needs_attention(each["health"])]
     yield ShownTable(
         ("subscription", "state", "behind", "waiting", "failed", "next probe", "name", "failing since", "last error"),
         [tuple(row.values()) for row in rows],

@@ -21,7 +21,7 @@ def _json_or_file(text: str) -> Any:
         raise Misuse(f"This is not JSON: {text} ({error})") from None
 
 
-def _headers(pairs: list[str]) -> dict[str, str]:
+def headers_of(pairs: list[str]) -> dict[str, str]:
     headers = {}
     for pair in pairs:
         name, separator, value = pair.partition(":")
@@ -88,7 +88,7 @@ class SubscriptionOptions:
     header: Annotated[
         list[str] | None,
         repeatable("An additional header, 'name: value'; repeatable."),
-        Sets("/headers", _headers),
+        Sets("/headers", headers_of),
     ] = None
     ordering: Annotated[
         Literal["loose", "strict"] | None,

@@ -8,8 +8,9 @@ from signalpost.cli.client import CallRefused, Misuse, connect, path
 from signalpost.cli.commands.declared.command import apply, export
 from signalpost.cli.commands.declared.rehearse import rehearse
 from signalpost.cli.commands.destinations import kinds
+from signalpost.cli.commands.shadows import compare, promote_shadow
 from signalpost.cli.commands.subscription_checks import check_signature, preview, run_cases, try_
-from signalpost.cli.commands.subscription_options import UNSAID, SubscriptionOptions
+from signalpost.cli.commands.subscription_options import UNSAID, SubscriptionOptions, headers_of
 from signalpost.cli.terminal.assignments import assignments, filled
 from signalpost.cli.terminal.moments import WAYS, Moment
 from signalpost.cli.terminal.options import (
@@ -30,7 +31,7 @@ from signalpost.domain.language.names import did_you_mean
 
 app = App(name="subscriptions", help_format="markdown")
 
-for command in (apply, export, rehearse, preview, check_signature):
+for command in (apply, export, rehearse, preview, check_signature, compare, promote_shadow):
     app.command(command)
 app.command(try_, name="test")
 app.command(run_cases, name="test-run")
@@ -130,6 +131,39 @@ def create(
             out.show(made, _told(made))
     except CallRefused as refused:
         raise refused.naming({**options_of(create), **blanks}) from None
+
+
+@app.command
+def shadow(
+    original: SubscriptionId,
+    url: Annotated[str, Parameter(help="The https URL of the new endpoint."), Sets("/url")],
+    /,
+    *,
+    name: Annotated[str | None, Parameter(help="A name to show in lists."), Sets("/name")] = None,
+    header: Annotated[
+        list[str] | None,
+        repeatable("An additional header for another origin than the original's, 'name: value'; repeatable."),
+        Sets("/headers", headers_of),
+    ] = None,
+    no_headers: Annotated[bool, flag("At another origin, send no additional headers.")] = False,
+    secret: Secret = None,
+    out: Output = TEXT,
+) -> None:
+    """Try a new endpoint beside the old one: it gets the same events from now on, once each, and its answers count for
+    nothing.
+
+    Its secret is shown only this once. Compare the answers with `subscriptions compare`.
+
+    Example: signalpost subscriptions shadow 01a20e92-1d5f-76d4-985f-8a63b2c66f94 https://new.example.com/hooks
+    """
+    body = given(shadowOf=original, url=url, name=name, secret=secret)
+    if header or no_headers:
+        body["headers"] = headers_of(header or [])
+    try:
+        made = connect().call("POST", path("subscriptions"), body=body).content
+    except CallRefused as refused:
+        raise refused.naming(options_of(shadow)) from None
+    out.show(made, _told(made))
 
 
 @app.command

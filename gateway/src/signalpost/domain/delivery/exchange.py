@@ -17,7 +17,7 @@ MAX_HEAD_BYTES: Final = 8 * 1024
 _SHOWN: Final = frozenset(
     "host user-agent content-type content-length accept-encoding webhook-id webhook-timestamp webhook-signature"
     " plexus-webhook-signature plexus-webhook-signature-alternate"
-    " signalpost-sequence signalpost-attempt signalpost-replay signalpost-test".split()
+    " signalpost-sequence signalpost-attempt signalpost-replay signalpost-test signalpost-shadow".split()
 )
 """Headers that the gateway sets itself, which hold nothing secret."""
 _STRUCK_IN_ANSWERS: Final = frozenset({"set-cookie", "authorization", "proxy-authorization", "www-authenticate"})

@@ -60,9 +60,13 @@ class Attempts:
             self._skip(worker, delivery, not_sent(ERASED))
             return
         if (wishes := worker.wishes) is not None:
+            now = self._clock.steady()
             due = wishes.delayed_until(event) if delivery.is_delayed else 0
-            if due > self._clock.steady():
+            if due > now:
                 self._put_off(worker, delivery, due)
+                return
+            if (why := wishes.why_too_late(event, now)) is not None:
+                self._skip(worker, delivery, why)
                 return
             if wishes.asks_before(delivery):
                 worker.rate_limit.promised += 1

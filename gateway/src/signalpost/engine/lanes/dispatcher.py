@@ -5,6 +5,9 @@ due, or its subscription changed. Its turn makes due retries ready, takes in wha
 lane with more to do goes to the end of the queue (`sharing/turns.py`). Where no slot is free for it
 (`sharing/slots.py`) it waits until one is.
 
+Shadows are of a rank of their own (`sharing/rank.py`): they have turns once no other lane wants one, and slots that no
+other lane could have.
+
 What is sent becomes an attempt (`attempts.py`). When that has ended, the lane gets its next turn.
 
 Work is counted in units of some 2 µs, and what takes longer than it is counted for, by time: conditions may be about
@@ -16,6 +19,7 @@ from collections.abc import Callable
 
 from signalpost.domain.delivery.delivery import Delivery
 from signalpost.domain.event import Event
+from signalpost.domain.subscription import Subscription
 from signalpost.domain.timestamps import SECOND
 from signalpost.engine.lanes.attempts import Attempts
 from signalpost.engine.lanes.carriers import NEVER
@@ -30,8 +34,8 @@ from signalpost.engine.lanes.subjects import Subjects
 from signalpost.runtime.clock import Clock
 from signalpost.runtime.logger import log
 from signalpost.sharing.loop_turns import LoopTurns
-from signalpost.sharing.slots import EndpointSlots, Limits, Trees, bound, process_slots, tenant_slots
-from signalpost.sharing.turns import Turns
+from signalpost.sharing.rank import Rank
+from signalpost.sharing.slots import EndpointSlots, Limits
 from signalpost.store.nouns.log import LogPart
 from signalpost.store.store import Store
 
@@ -59,6 +63,8 @@ PAGE_WANTED_BELOW = 256
 """A lane with more than so many open deliveries does not read a page yet, since it could take in only a part of it."""
 BEHIND_FROM = MAX_TURN_COST // REQUEST_COST
 """A lane that has more to read or to send than one turn can send is behind."""
+SHADOWS_HAVE = 8
+"""Shadows have one slot more for so many of the others."""
 MAX_SKIPPED_UNRECORDED = 10_000
 """How many events a lane may pass while it catches up before its head is recorded."""
 
@@ -91,12 +97,9 @@ class Dispatcher:
         self._clock = clock
         self._outcomes = outcomes
         self._on_change = on_change
-        self._turns: Turns[LaneWorker] = Turns(self._is_behind)
         self._limits = limits
-        self._slots = process_slots(limits)
-        self._slots_of: dict[int, Trees] = {}
-        self._freed = 0
-        """How many slots may have become free since waiting lanes last got some."""
+        self._first: Rank[LaneWorker] = Rank(limits, self._is_behind)
+        self._shadows: Rank[LaneWorker] = Rank(limits, self._is_behind, part=SHADOWS_HAVE)
         self._spent = 0
         """How many units this slice has taken."""
         self._scheduled = False
@@ -104,27 +107,28 @@ class Dispatcher:
 
     @property
     def in_flight(self) -> int:
-        return self._slots.every.held
+        return self._first.slots.every.held + self._shadows.slots.every.held
 
-    def slots_for(self, tenant_id: int) -> EndpointSlots:
-        """The slots of one more endpoint of a tenant."""
-        tenant = self._slots_of.get(tenant_id)
-        if tenant is None:
-            tenant = self._slots_of[tenant_id] = tenant_slots(self._most_of(tenant_id), self._slots)
-        return EndpointSlots(self._limits, tenant)
+    def rank_of(self, subscription: Subscription) -> Rank[LaneWorker]:
+        """The rank of a subscription's lane."""
+        return self._first if subscription.shadow_of is None else self._shadows
+
+    def slots_for(self, subscription: Subscription) -> EndpointSlots:
+        """The slots of the endpoint of one more subscription."""
+        tenant_id = subscription.tenant_id
+        return self.rank_of(subscription).slots_for(tenant_id, self._most_of(tenant_id))
 
     def bound_tenant(self, tenant_id: int) -> None:
         """Apply a change of how many attempts of a tenant may be in flight."""
-        slots, most = self._slots_of.get(tenant_id), self._most_of(tenant_id)
-        if slots is not None and slots.every.most != most:
-            bound(slots, most)
-            self._freed += most
-            self._schedule()
+        most = self._most_of(tenant_id)
+        for rank in (self._first, self._shadows):
+            if rank.bound_tenant(tenant_id, most):
+                self._schedule()
 
     def bound_tenants(self) -> None:
         """Work out again how many attempts of each tenant may be in flight, because lanes or nodes have come or
         gone."""
-        for tenant_id in self._slots_of:
+        for tenant_id in {*self._first.tenant_ids, *self._shadows.tenant_ids}:
             self.bound_tenant(tenant_id)
 
     def _most_of(self, tenant_id: int) -> int:
@@ -137,7 +141,7 @@ class Dispatcher:
             return
         tenant_id = worker.subscription.tenant_id
         if not worker.has_nothing_to_do(self._log.seen.get(tenant_id, 0)) and worker.ask_for_turn():
-            self._turns.add(tenant_id, worker)
+            worker.rank.turns.add(tenant_id, worker)
             self._schedule()
 
     def go_on(self) -> None:
@@ -154,17 +158,13 @@ class Dispatcher:
     # --- Turns --------------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        if not self._scheduled and (self._turns.ready or self._may_give_slots()) and self._may_start():
+        if not self._scheduled and (self._first.has_work or self._shadows.has_work) and self._may_start():
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._slice)
 
     def _may_start(self) -> bool:
-        return (
-            self.in_flight < self._limits.process and self._outcomes.unrecorded < MAX_UNRECORDED and not self._stopped
-        )
-
-    def _may_give_slots(self) -> bool:
-        return self._freed > 0 and self._turns.any_waits_for_slot
+        held = self._first.slots.every.held
+        return held < self._limits.process and self._outcomes.unrecorded < MAX_UNRECORDED and not self._stopped
 
     def _slice(self) -> None:
         """Give turns to lanes until the loop has to get to its sockets."""
@@ -172,32 +172,35 @@ class Dispatcher:
         if not self._owner.may_start():
             return  # what lets them start again says so
         self._spent = 0
-        began = now = self._clock.steady()
-        self._give_freed_slots()
-        # A lane that is queued during this slice waits for the next: the loop must get to its sockets in between.
-        for _ in range(self._turns.ready):
-            if self._spent >= MAX_SLICE_COST or now - began >= MAX_SLICE_COST * UNIT or not self._may_start():
-                break
-            now = self._next_turn(now)
+        began = self._clock.steady()
+        now = self._give_turns(self._first, began, began + MAX_SLICE_COST * UNIT)
+        if self._shadows.has_work and not self._first.turns.ready:
+            self._give_turns(self._shadows, now, began + MAX_SLICE_COST * UNIT)
         self._schedule()
 
-    def _give_freed_slots(self) -> None:
-        for worker in self._turns.give_slots(self._freed):
+    def _give_turns(self, rank: Rank[LaneWorker], now: int, ends_at: int) -> int:
+        """Give turns to lanes of a rank from now on, until `ends_at` at the latest. Returns when the last has ended."""
+        for worker in rank.give_freed_slots():
             worker.note_freed_slot()
-        self._freed = 0
+        # A lane that is queued during this slice waits for the next: the loop must get to its sockets in between.
+        for _ in range(rank.turns.ready):
+            if self._spent >= MAX_SLICE_COST or now >= ends_at or not self._may_start():
+                break
+            now = self._next_turn(rank, now)
+        return now
 
-    def _next_turn(self, now: int) -> int:
+    def _next_turn(self, rank: Rank[LaneWorker], now: int) -> int:
         """Give a lane its turn now. Returns when it has ended."""
-        worker = self._turns.next()
+        worker = rank.turns.next()
         worker.begin_turn()
         spent_before = self._spent
         if worker.hold is NOT_HELD and worker.is_active:
             self._turn(worker, now)
         if worker.turn is not WAITING_FOR_SLOT:
-            self._freed += 1  # the slot that it may have been given, or one that it left to others
+            rank.freed += 1  # the slot that it may have been given, or one that it left to others
         self._spent += 1
         ended = self._clock.steady()
-        self._turns.charge(worker.subscription.tenant_id, max(self._spent - spent_before, (ended - now) // UNIT))
+        rank.turns.charge(worker.subscription.tenant_id, max(self._spent - spent_before, (ended - now) // UNIT))
         return ended
 
     def _turn(self, worker: LaneWorker, now: int) -> None:
@@ -235,7 +238,7 @@ class Dispatcher:
             if has_wishes and worker.is_to_be_judged(event):
                 self._large_events.ask(worker, event)
                 break
-            if worker.pass_by(event):
+            if worker.pass_by(event, now):
                 self._note_passed_over(worker)
             if has_wishes and self._clock.steady() >= ends_at:
                 end = lane.head
@@ -265,7 +268,7 @@ class Dispatcher:
                 return False
             if room == 0:
                 worker.wait_for_slot()
-                self._turns.wait_for_slot(worker.subscription.tenant_id, worker)
+                worker.rank.turns.wait_for_slot(worker.subscription.tenant_id, worker)
                 return False
             delivery = worker.next_delivery()
             if delivery is None:
@@ -300,7 +303,7 @@ class Dispatcher:
             if worker.is_to_be_judged(event):
                 self._large_events.ask(worker, event)
                 break
-            if worker.pass_by(event):
+            if worker.pass_by(event, now):
                 self._note_passed_over(worker)
 
     def _on_judged(self, worker: LaneWorker, event: Event | None, why: str | None) -> None:
@@ -369,10 +372,10 @@ class Dispatcher:
     def _on_event(self, worker: LaneWorker, delivery: Delivery, event: Event | None) -> None:
         """The event of a delivery was read. Its slot was taken before."""
         if event is not None:
-            self._turns.charge(worker.subscription.tenant_id, len(event.body) // BYTES_PER_COST_UNIT)
+            worker.rank.turns.charge(worker.subscription.tenant_id, len(event.body) // BYTES_PER_COST_UNIT)
         self._attempts.begin_late(worker, delivery, event)
 
     def _free_slot(self, worker: LaneWorker) -> None:
         worker.slots.give_back()
-        self._freed += 1
+        worker.rank.freed += 1
         self._schedule()

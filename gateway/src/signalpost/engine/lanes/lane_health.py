@@ -47,7 +47,9 @@ class LanesOverview:
         return self.failed_of.total()
 
     def add(self, worker: LaneWorker, last: int) -> None:
-        """Add a lane. `last` is the last sequence of its tenant's log."""
+        """Add a lane, unless it is a shadow's. `last` is the last sequence of its tenant's log."""
+        if worker.subscription.shadow_of is not None:
+            return
         lane, status = worker.lane, worker.subscription.status
         self.subscriptions[_state(worker)] += 1
         self.awaiting_retry += len(lane.retry_queue)

@@ -100,16 +100,18 @@ class LaneViews:
         self, tenant_id: int, count: int, subscriptions: Callable[[], Sequence[Subscription]], off_loop: Executor
     ) -> tuple[list[LaneView], int]:
         """The lanes of a tenant of which there may be something to tell, oldest first and as `glances` shows them, and
-        how many more there are: each of those rests, and is well. `count` is how many subscriptions the tenant has;
-        `subscriptions` lists them, in case some of their lanes are at other nodes. Raises Unavailable."""
+        how many more there are: each of those rests, and is well. Of shadows there never is. `count` is how many
+        subscriptions the tenant has; `subscriptions` lists them, in case some of their lanes are at other nodes. Raises
+        Unavailable."""
         workers, resting = self._workers.of_tenant(tenant_id), self._resting.count_of(tenant_id)
         if len(workers) + resting < count:
-            return await self.glances(subscriptions(), off_loop), 0
+            return await self.glances([each for each in subscriptions() if each.shadow_of is None], off_loop), 0
         end = self._log.end.get(tenant_id, 0)
 
         def look() -> list[LaneView]:
             workers.sort(key=lambda worker: worker.subscription.number)
-            return [glance_at(worker, worker.subscription, end) for worker in workers]
+            told = (worker for worker in workers if worker.subscription.shadow_of is None)
+            return [glance_at(worker, worker.subscription, end) for worker in told]
 
         return await asyncio.get_running_loop().run_in_executor(off_loop, look), resting
 

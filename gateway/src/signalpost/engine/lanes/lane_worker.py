@@ -37,6 +37,7 @@ from signalpost.engine.lanes.replay_feeder import ReplayFeeder
 from signalpost.engine.lanes.resting_lanes import NOTHING, RestingLane, is_well
 from signalpost.engine.lanes.retries_by_hand import RetriesByHand
 from signalpost.engine.lanes.subjects import Subjects, is_large
+from signalpost.sharing.rank import Rank
 from signalpost.sharing.rate_limit import RateLimit
 from signalpost.sharing.slots import EndpointSlots
 from signalpost.store.nouns.deliveries import AttemptRow
@@ -75,6 +76,8 @@ class LaneWorker(LaneStates):
         self.gate = carriers.gate(subscription, self)
         """What the lane asks for permission before it sends; None if it needs none."""
         self.slots = slots
+        self.rank: Rank[LaneWorker]
+        """The rank in which it has turns, once it is one of the lanes at work."""
         self.concurrency = concurrency.FIRST
         self.tenant_is_paused = False
         self.timer: asyncio.TimerHandle | None = None
@@ -246,17 +249,21 @@ class LaneWorker(LaneStates):
             self.lane.abandon(subscription.skip_to)
         self.retries.let_all_wait()
 
-    def pass_by(self, event: Event) -> bool:
+    def pass_by(self, event: Event, now: int) -> bool:
         """Take in the event after the lane's head if the subscription wanted it when it was made. Returns whether the
         subscription wants the type but not this event."""
         filters = self.subscription.filters
         after, types = filters[-1]
         if not event.type & (types if event.sequence > after else wanted(filters, event.sequence)):
             self.lane.skip(event.sequence)
-        elif self.wishes is None or not self.wishes.asks_event or is_erased(event):
+        elif (wishes := self.wishes) is None:
+            self.lane.take(event.sequence, event.document_id)
+        elif (why := wishes.why_too_late(event, now)) is not None:
+            return self.pass_judged(event, why)
+        elif not wishes.asks_event or is_erased(event):
             self.lane.take(event.sequence, event.document_id)
         else:
-            return self.pass_judged(event, self.wishes.why_not(self._subjects.at_once(event)))
+            return self.pass_judged(event, wishes.why_not(self._subjects.at_once(event)))
         return False
 
     def is_to_be_judged(self, event: Event) -> bool:

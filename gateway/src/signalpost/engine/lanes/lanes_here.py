@@ -91,10 +91,11 @@ class LanesHere:
 
     def add(self, subscription: Subscription, row: LaneRow) -> LaneWorker:
         """Give a lane a worker, as its row says."""
-        slots = self._dispatcher.slots_for(subscription.tenant_id)
+        slots = self._dispatcher.slots_for(subscription)
         worker = LaneWorker(
             subscription, row, slots, self._bounds, self._carriers, self._subjects, self._dispatcher.give_turn
         )
+        worker.rank = self._dispatcher.rank_of(subscription)
         worker.tenant_is_paused = subscription.tenant_id in self.paused_tenants
         self.workers.add(worker)
         return worker

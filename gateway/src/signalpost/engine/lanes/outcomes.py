@@ -73,7 +73,8 @@ class Outcomes:
         if len(outcome.answer) >= SHORTEST or outcome.trace is not None:
             outcome = without_secrets(outcome, self._secrets(sent))
         due = event.at if sent.after is None else event.at + sent.delay * SECOND
-        is_promised = event.at >= sent.created_at  # a subscription that begins in the past promised nothing of that
+        # A subscription that begins in the past promised nothing of that, and a shadow promises nothing at all.
+        is_promised = event.at >= sent.created_at and sent.shadow_of is None
         objective = sent.objective if is_promised else None
         on_time = None if objective is None else _on_time(objective, delivery, due, verdict, outcome)
         attempt = _attempt(delivery, verdict, outcome, sent.url, on_time=on_time)
@@ -82,7 +83,7 @@ class Outcomes:
             self._traces.attempted(trace, event, sent, delivery, outcome, worker.held)
         if verdict.input is DELIVERED and delivery.run == 0 and is_promised:
             self._counts.count_delivery(sent.kind, due, outcome, trace)
-        elif verdict.input is GIVE_UP:
+        elif verdict.input is GIVE_UP and sent.shadow_of is None:
             self._counts.given_up += 1
             worker.note_given_up(now)
         worker.settle(delivery, verdict)
@@ -128,7 +129,9 @@ class Outcomes:
         )
 
     def note_lost(self, worker: LaneWorker, count: int) -> None:
-        """Note that so many events were removed before the lane delivered them."""
+        """Note that so many events were removed before the lane delivered them. A shadow loses none."""
+        if worker.subscription.shadow_of is not None:
+            return
         worker.note_lost(count, self._clock.steady())
         self._counts.lost += count
 

@@ -108,7 +108,7 @@ class Recorder:
             if flushed is None:
                 self._on_fenced(worker)
                 continue
-            self._stats.add(flush)
+            self._stats.add(flush, worker.subscription)
             try:
                 self._answer(worker, flush, flushed)
             except Exception:

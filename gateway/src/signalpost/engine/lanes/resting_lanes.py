@@ -62,6 +62,7 @@ def is_well(subscription: Subscription, health: EndpointHealth, counts: RowCount
     return (
         subscription.status == "active"
         and subscription.kind == WEBHOOK  # any other has a gate, which may close by itself
+        and subscription.shadow_of is None  # lanes at rest are counted, and shadows are not
         and subscription.promote_at is None
         and health.breaker == CLOSED
         and health.last_error is None

@@ -10,6 +10,7 @@ from typing import Final
 from signalpost.domain.delivery.delivery import State
 from signalpost.domain.errors import SignalpostError
 from signalpost.domain.stats import Rollups, add, with_sums
+from signalpost.domain.subscription import Subscription
 from signalpost.runtime.logger import log
 from signalpost.store.nouns.lanes import LaneFlush
 from signalpost.store.store import Store
@@ -21,11 +22,15 @@ class StatsWriter:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._minutes: Rollups = {}
+        self._shadows: set[int] = set()
+        """The numbers of shadows, which are in no sum of their tenants."""
         self._added = asyncio.Event()
         """Whether there is anything to write."""
 
-    def add(self, flush: LaneFlush) -> None:
-        """Add the attempts of a lane that were recorded."""
+    def add(self, flush: LaneFlush, subscription: Subscription) -> None:
+        """Add the attempts of a subscription's lane that were recorded."""
+        if subscription.shadow_of is not None:
+            self._shadows.add(subscription.number)
         given_up = [sequence for sequence, row in flush.rows.items() if row is not None and row.state == State.FAILED]
         add(self._minutes, flush.tenant_id, flush.subscription_number, flush.attempts, given_up)
         self._added.set()
@@ -43,7 +48,7 @@ class StatsWriter:
         if not minutes:
             return
         try:
-            await self._store.stats.add(with_sums(minutes))
+            await self._store.stats.add(with_sums(minutes, self._shadows))
         except SignalpostError as error:
             log.warning("statistics could not be written; trying again", error=str(error))
             for key, counts in self._minutes.items():

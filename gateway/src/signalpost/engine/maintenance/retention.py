@@ -151,6 +151,8 @@ class Retention:
         alone = await self._left_in_store(worker, floor)
         if alone or worker.lane.is_behind(floor):
             lost = worker.lane.abandon(floor - 1) + alone
+            if worker.subscription.shadow_of is not None:
+                return True
             worker.note_lost(lost, self._clock.steady())
             self._counts.lost += lost
             log.error(
@@ -159,7 +161,8 @@ class Retention:
                 lost=lost,
             )
             return True
-        if worker.lane.is_behind(half) or await self._left_in_store(worker, half):
+        is_told = worker.subscription.shadow_of is None
+        if is_told and (worker.lane.is_behind(half) or await self._left_in_store(worker, half)):
             log.warning(
                 "a subscription is behind by more than half of the retention time", subscription=worker.subscription.id
             )

@@ -4,7 +4,7 @@ Each node tells of its own lanes, from memory. Those at rest are well, so a look
 One at a lane at work takes less than a microsecond if it is well, and some more if there may be something to tell:
 others have the event loop after each `COUNTED_IN_A_ROW` of the former, and `LOOKED_AT_IN_A_ROW` of the latter.
 Nothing is told of what the tenant `operations` has: a notice about a notice that cannot be delivered would make another
-one.
+one. Nor is anything told of shadows.
 """
 
 from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ class LaneFacts:
             if looked_at % LOOKED_AT_IN_A_ROW == 0:
                 await self._turns.turn(OF_THE_GATEWAY)
             subscription, health, lane = worker.subscription, worker.health, worker.lane
-            if subscription.tenant_id == OPERATIONS_TENANT:
+            if subscription.tenant_id == OPERATIONS_TENANT or subscription.shadow_of is not None:
                 continue
             trouble = worker.trouble
             if trouble is not None:

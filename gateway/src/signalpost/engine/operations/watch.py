@@ -60,7 +60,8 @@ class Watch:
     @property
     def undelivered(self) -> int:
         """How many deliveries of notices this node's lanes are yet to send, or gave up and keep."""
-        views = map(self._lanes.views.here, self._directory.subscriptions(OPERATIONS_TENANT))
+        told = (each for each in self._directory.subscriptions(OPERATIONS_TENANT) if each.shadow_of is None)
+        views = map(self._lanes.views.here, told)
         return sum(view.lag + view.standing.counts.awaiting_retry + view.failed for view in views if view is not None)
 
     def add(self, *sources: Source) -> None:

@@ -14,7 +14,8 @@ from signalpost.store.nouns.deliveries import (
     ReadDelivery,
 )
 from signalpost.store.nouns.log import LogRow
-from signalpost.store.walks import arrivals, delivery_views, delivery_walk
+from signalpost.store.walks import arrivals, comparing, delivery_views, delivery_walk
+from signalpost.store.walks.comparing import AttemptPairs
 from signalpost.store.walks.delivery_queries import DeliveryQueries
 
 T = TypeVar("T")
@@ -67,6 +68,15 @@ class DeliveryStore(ABC):
             tenant_id,
             lambda queries: delivery_walk.latest_failures(queries, tenant_id, subscriptions, self._max_scanned),
         )
+
+    async def pairs(self, one: Subscription, other: Subscription, below: int, limit: int) -> AttemptPairs:
+        """The last attempts that two subscriptions of a tenant made of the same events, among the `limit` events below
+        a sequence, newest first."""
+        return await self._asked(one.tenant_id, lambda queries: comparing.pairs(queries, one, other, below, limit))
+
+    async def entries(self, tenant_id: int, sequences: Collection[int]) -> Mapping[int, LogRow]:
+        """Events by sequence, without their bodies, with their titles."""
+        return await self._asked(tenant_id, lambda queries: queries.entries(tenant_id, sequences))
 
     async def page(
         self,

@@ -71,6 +71,7 @@ def _pack(subscription: Subscription, codec: Codec) -> tuple[Any, ...]:
         subscription.version,
         subscription.deleted_at,
         None if subscription.connection_id is None else codec.pack_id(subscription.connection_id),
+        None if subscription.shadow_of is None else codec.pack_id(subscription.shadow_of),
         _encode(config),
         codec.seal(
             _encode(sealed), Place("subscription", subscription.tenant_id, subscription.id, subscription.version)
@@ -79,7 +80,7 @@ def _pack(subscription: Subscription, codec: Codec) -> tuple[Any, ...]:
 
 
 def _unpack(columns: Sequence[Any], codec: Codec) -> Subscription:
-    number, packed_id, tenant_id, version, deleted_at, connection_id, config, sealed = columns
+    number, packed_id, tenant_id, version, deleted_at, connection_id, shadow_of, config, sealed = columns
     identity = codec.unpack_id(packed_id)
     place = Place("subscription", tenant_id, identity, version)
     in_plain = _decode_config(config)
@@ -91,6 +92,7 @@ def _unpack(columns: Sequence[Any], codec: Codec) -> Subscription:
         version=version,
         deleted_at=deleted_at,
         connection_id=None if connection_id is None else codec.unpack_id(connection_id),
+        shadow_of=None if shadow_of is None else codec.unpack_id(shadow_of),
         **(
             msgspec.structs.asdict(in_plain)
             | {"retry_delays": _shared(in_plain.retry_delays)}
@@ -115,14 +117,18 @@ SUBSCRIPTION: Final = Table(
         "version": Kind.NUMBER,
         "deleted_at": Kind.NUMBER,
         "connection_id": Kind.UUID,
+        "shadow_of": Kind.UUID,
         "config": Kind.BLOB,
         "sealed": Kind.BLOB,
     },
     changing=["version", "deleted_at", "connection_id", "config", "sealed"],
     there="deleted_at IS NULL",
-    found_by={"connection": FoundBy("connection_id = {} AND deleted_at IS NULL")},
+    found_by={
+        "connection": FoundBy("connection_id = {} AND deleted_at IS NULL"),
+        "shadow of": FoundBy("shadow_of = {} AND deleted_at IS NULL"),
+    },
     sealed=["sealed"],
-    ended={"deleted_at": EndValue.THEN, "connection_id": None, "config": b"{}", "sealed": b""},
+    ended={"deleted_at": EndValue.THEN, "connection_id": None, "shadow_of": None, "config": b"{}", "sealed": b""},
     pack=_pack,
     unpack=_unpack,
 )

@@ -102,10 +102,14 @@ class SubscriptionShown(Shape, frozen=True):
         list[str] | UnsetType,
         Meta(description="Those of the contacts who want to be told no more; missing if all do."),
     ] = UNSET
+    shadow_of: Annotated[
+        Uuid | UnsetType, Meta(description="The subscription whose shadow it is; missing if it is none.")
+    ] = UNSET
 
 
 class Subscription(SubscriptionShown, frozen=True, kw_only=True):
     health: Health
+    shadow: Annotated[Uuid | UnsetType, Meta(description="Its shadow; missing if it has none.")] = UNSET
 
 
 class NewSubscription(SubscriptionShown, frozen=True, kw_only=True):

@@ -79,6 +79,9 @@ def existing(client: Client) -> Existing:
 def _perform(client: Client, changes: list[PlannedChange]) -> None:
     """Make the changes. Those before one that fails stay made; to apply the file again goes on there."""
     ids = {each["name"]: each["id"] for each in client.pages(path("connections"), {}, MAX_ENTRIES)}
+    originals: dict[str, str] = {}
+    if any("shadowOf" in change.members for change in changes):
+        originals = {each["name"]: each["id"] for each in client.pages(path("subscriptions"), {}, MAX_ENTRIES)}
     for change in changes:
         collection = f"{change.section}s"
         body = plain(dict(change.members))
@@ -86,10 +89,15 @@ def _perform(client: Client, changes: list[PlannedChange]) -> None:
             if body["connection"] not in ids:
                 raise CommandError(f"{change.name}: there is no connection named {body['connection']}.")
             body["connection"] = ids[body["connection"]]
+        if "shadowOf" in body:
+            if body["shadowOf"] not in originals:
+                raise CommandError(f"{change.name}: there is no subscription named {body['shadowOf']}.")
+            body["shadowOf"] = originals[body["shadowOf"]]
         if change.action is PlannedAction.CREATE:
-            defaults = {"eventTypes": [*EVERY_TYPE]} if change.section == "subscription" else {}
+            has_types = change.section == "subscription" and "shadowOf" not in body
+            defaults = {"eventTypes": [*EVERY_TYPE]} if has_types else {}
             made = client.call("POST", path(collection), body={**defaults, **body}).content
-            ids |= {change.name: made["id"]} if change.section == "connection" else {}
+            (ids if change.section == "connection" else originals)[change.name] = made["id"]
         elif change.action is PlannedAction.UPDATE:
             client.call("PATCH", path(collection, str(change.id)), body=body)
         elif change.action is PlannedAction.DELETE:

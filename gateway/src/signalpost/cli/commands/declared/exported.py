@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from signalpost.cli.commands.declared.plan import Existing
+from signalpost.domain.endpoint import origin_of
 from signalpost.domain.shown_url import STRUCK, is_url
 
 _MEMBERS: Final = (
@@ -37,12 +38,16 @@ def exported(existing: Existing, schemas: Mapping[str, Schema]) -> dict[str, lis
     """The tables of the file, by section. `schemas` has the JSON Schema of each kind's connections."""
     variables = _Variables()
     names = {each["id"]: each["name"] for each in existing["connection"]}
+    originals = {each["id"]: each for each in existing["subscription"]}
     return {
         "connection": [
             _connection(each, set(_secrets(schemas.get(each["kind"], {}))), variables)
             for each in existing["connection"]
         ],
-        "subscription": [_subscription(each, names, variables) for each in existing["subscription"]],
+        "subscription": [
+            _shadow(each, originals, variables) if "shadowOf" in each else _subscription(each, names, variables)
+            for each in existing["subscription"]
+        ],
     }
 
 
@@ -63,6 +68,20 @@ def _subscription(shown: Mapping[str, Any], connections: Mapping[str, str], vari
     if shown["status"] == "paused":
         table["status"] = "paused"
     return table
+
+
+def _shadow(
+    shown: Mapping[str, Any], originals: Mapping[str, Mapping[str, Any]], variables: _Variables
+) -> dict[str, Any]:
+    """A shadow, without what it has of its original."""
+    original = originals[shown["shadowOf"]]
+    table = _subscription(shown, {}, variables)
+    of_its_own = {"name", "url", "trace", "status"}
+    if origin_of(shown["url"]) != origin_of(original["url"]):
+        of_its_own.add("headers")
+    return {"name": shown["name"], "shadowOf": original["name"]} | {
+        name: value for name, value in table.items() if name in of_its_own
+    }
 
 
 def _with_variables(

@@ -13,7 +13,7 @@ from signalpost.domain.checks import Bad
 from signalpost.domain.endpoint import parse_url
 from signalpost.domain.shown_url import is_url, shown_url
 
-ONLY_AT_FIRST = frozenset({"secret", "kind", "startsAfter", "startsAt"})
+ONLY_AT_FIRST = frozenset({"secret", "kind", "startsAfter", "startsAt", "shadowOf"})
 """Members that count when an entry is created, and not afterwards."""
 WHOLE = frozenset({"headers", "when", "after", "objective"})
 """Members that are replaced as a whole: what the file does not name in them goes."""
@@ -55,7 +55,8 @@ def plan(
     entries: Sequence[DeclaredEntry], existing: Existing, *, prune: bool, resend_secrets: bool
 ) -> list[PlannedChange]:
     """The changes, in the order in which they can be made. Raises CommandError for a name that is not unique."""
-    changes = [_change(entry, _named(entry, existing), existing, resend_secrets=resend_secrets) for entry in entries]
+    ordered = sorted(entries, key=lambda entry: "shadowOf" in entry.members)  # their originals come first
+    changes = [_change(entry, _named(entry, existing), existing, resend_secrets=resend_secrets) for entry in ordered]
     return [*changes, *(_removals(entries, existing) if prune else ())]
 
 
@@ -75,6 +76,7 @@ def _change(
         return PlannedChange(entry.section, entry.name, PlannedAction.CREATE, None, entry.members, differences)
     if entry.members.get("kind", "webhook") != found.get("kind", "webhook"):
         raise CommandError(f"The {entry.section} {entry.name} is of another kind. Delete it, or choose another name.")
+    _check_original(entry, found, existing)
     names = {each["id"]: each["name"] for each in existing["connection"]}
     now = {**found, **({"connection": names.get(found["connection"])} if "connection" in found else {})}
     changed = {
@@ -88,6 +90,14 @@ def _change(
     differences = tuple(_differences(changed, now))
     action = PlannedAction.UPDATE if changed else PlannedAction.KEEP
     return PlannedChange(entry.section, entry.name, action, found["id"], changed, differences)
+
+
+def _check_original(entry: DeclaredEntry, found: Mapping[str, Any], existing: Existing) -> None:
+    """Raises CommandError if an entry is the shadow of something else than the file says."""
+    originals = {each["id"]: each["name"] for each in existing["subscription"]}
+    if "shadowOf" in entry.members and entry.members["shadowOf"] != originals.get(found.get("shadowOf")):
+        wanted = entry.members["shadowOf"]
+        raise CommandError(f"{entry.name} is there, and is no shadow of {wanted}. Delete it, or choose another name.")
 
 
 def _is_as(member: str, wanted: Any, found: Any) -> bool:
@@ -168,6 +178,7 @@ def _within(path: str, wanted: Mapping[str, Any], before: Mapping[str, Any]) -> 
 def _removals(entries: Sequence[DeclaredEntry], existing: Existing) -> Iterator[PlannedChange]:
     kept = {entry[:2] for entry in entries}
     for section in reversed(tuple(existing)):
-        for each in existing[section]:
+        # A shadow goes before its original, which would take it along.
+        for each in sorted(existing[section], key=lambda each: "shadowOf" not in each):
             if (section, each["name"]) not in kept:
                 yield PlannedChange(section, each["name"], PlannedAction.DELETE, each["id"], {}, ())

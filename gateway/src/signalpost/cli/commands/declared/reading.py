@@ -14,7 +14,7 @@ from signalpost.cli.client import Misuse
 
 SECTIONS = ("connection", "subscription")
 """The tables of the file, in the order in which they are applied: subscriptions use connections."""
-_TEXTS = frozenset({"url", "kind", "connection", "secret", "ordering", "status", "startsAt"})
+_TEXTS = frozenset({"url", "kind", "connection", "secret", "ordering", "status", "startsAt", "shadowOf"})
 _INLINE = 'Write it as { env = "NAME" } or { file = "PATH" }, so that the file can be shared.'
 
 

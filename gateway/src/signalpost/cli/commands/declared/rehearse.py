@@ -48,8 +48,8 @@ def rehearse(
     """Show what changed or new subscriptions would have sent of past events, beside what is sent now. Nothing is stored
     or sent.
 
-    Of a file, everything is rehearsed that `subscriptions apply` would create or update. Of a subscription, the change
-    that the options say is, as `subscriptions update` would make it.
+    Of a file, everything is rehearsed that `subscriptions apply` would create or update, but for new shadows. Of a
+    subscription, the change that the options say is, as `subscriptions update` would make it.
 
     Example: signalpost subscriptions rehearse signalpost.toml
 
@@ -76,7 +76,8 @@ def _of_file(client: Client, file: Path, period: dict[str, Any]) -> Iterator[dic
     changes = plan(read(file), existing(client), prune=False, resend_secrets=False)
     ids = {each["name"]: each["id"] for each in client.pages(path("connections"), {}, MAX_ENTRIES)}
     for change in changes:
-        if change.section == "subscription" and change.action is not PlannedAction.KEEP:
+        is_kept = change.action is PlannedAction.KEEP or "shadowOf" in change.members
+        if change.section == "subscription" and not is_kept:
             said = {"name": change.name, "action": change.action, "id": change.id}
             yield {**said, "rehearsal": _of_change(client, change, ids, period)}
 

@@ -1,0 +1,63 @@
+"""What answers about shadows look like."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from signalpost.api.routing.shapes.shape import Cursor, Shape
+from signalpost.domain.delivery.comparison import Difference
+from signalpost.domain.delivery.outcome import Failure
+from signalpost.domain.event import EventTypeName
+from signalpost.domain.fields import Timestamp, Uuid
+
+
+class ComparedAttempt(Shape, frozen=True):
+    """The last attempt of an event to one of the two endpoints."""
+
+    started_at: Timestamp
+    duration_ms: float
+    status_code: int | None
+    error: Failure | None
+    detail: str | None
+    answer: Annotated[str, Meta(description="The first 1 KiB of the endpoint's answer.")]
+
+
+class ComparedEvent(Shape, frozen=True):
+    """An event that the two endpoints answered differently."""
+
+    event_id: Uuid
+    sequence: int
+    event_type: EventTypeName
+    external_id: str
+    title: Annotated[str | None, Meta(description="Null once the document was erased.")]
+    created_at: Timestamp
+    differ_in: list[Difference]
+    original: ComparedAttempt
+    shadow: ComparedAttempt
+
+
+class Latencies(Shape, frozen=True):
+    """How long an endpoint took to answer what was compared."""
+
+    median_ms: float
+    p95_ms: Annotated[float, Meta(description="95 of 100 answers came within this time.")]
+
+
+class Comparison(Shape, frozen=True):
+    """How the endpoints of a shadow and its original answered the same events."""
+
+    compared: Annotated[
+        int,
+        Meta(
+            description="How many events were compared: of the newest 10,000 below the cursor those that both "
+            "endpoints got since they have their URLs."
+        ),
+    ]
+    agree: Annotated[int, Meta(description="How many of them were answered alike, in status and answer.")]
+    status_differs: Annotated[int, Meta(description="How many got another status, or no answer in another way.")]
+    answer_differs: Annotated[int, Meta(description="How many got another first KiB of the answer.")]
+    since: Annotated[Timestamp, Meta(description="From when on attempts are compared.")]
+    original: Annotated[Latencies | None, Meta(description="Null if nothing was compared, and so for the shadow.")]
+    shadow: Latencies | None
+    data: Annotated[list[ComparedEvent], Meta(description="Events that were answered differently, newest first.")]
+    next: Cursor
